@@ -1,0 +1,88 @@
+# Build rules shared by all folders: warnings, the two kinds of library, tests.
+
+find_package(Threads REQUIRED)
+find_package(nlohmann_json 3.11 REQUIRED)
+
+# LLVM's CMake package is found once; CADENZA_LLVM_DIR overrides the Debian location.
+find_package(MLIR 22 REQUIRED CONFIG HINTS /usr/lib/llvm-22/lib/cmake/mlir)
+find_package(LLVM 22 REQUIRED CONFIG HINTS /usr/lib/llvm-22/lib/cmake/llvm)
+list(APPEND CMAKE_MODULE_PATH ${MLIR_CMAKE_DIR} ${LLVM_CMAKE_DIR})
+include(TableGen)
+include(AddLLVM)
+include(AddMLIR)
+
+# Debian's MLIR archives name the LLVM shared library as their dependency. A portable binary links the two static
+# archives that they really use instead.
+if(CADENZA_PORTABLE)
+  get_property(mlir_targets GLOBAL PROPERTY MLIR_ALL_LIBS)
+  foreach(target IN LISTS MLIR_EXPORTED_TARGETS)
+    if(TARGET ${target})
+      get_target_property(libraries ${target} INTERFACE_LINK_LIBRARIES)
+      if(libraries)
+        list(TRANSFORM libraries REPLACE "^LLVM$" "LLVMSupport;LLVMCore")
+        set_target_properties(${target} PROPERTIES INTERFACE_LINK_LIBRARIES "${libraries}")
+      endif()
+    endif()
+  endforeach()
+endif()
+
+add_library(cadenza_options INTERFACE)
+target_compile_options(cadenza_options INTERFACE -Wall -Wextra -Wno-unused-parameter)
+if(CADENZA_SANITIZE)
+  target_compile_options(cadenza_options INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all
+                                                   -fno-omit-frame-pointer)
+  target_link_options(cadenza_options INTERFACE -fsanitize=address,undefined)
+endif()
+if(CADENZA_PORTABLE)
+  target_link_options(cadenza_options INTERFACE -static-libstdc++ -static-libgcc -Wl,--gc-sections)
+  target_compile_options(cadenza_options INTERFACE -ffunction-sections -fdata-sections)
+endif()
+
+# A library that neither sees nor needs MLIR: the runtime and what it shares with the compiler.
+#   cadenza_add_library(NAME SOURCES a.cpp ... LINK lib ...)
+function(cadenza_add_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
+  add_library(${name} STATIC ${arg_SOURCES})
+  target_link_libraries(${name} PUBLIC ${arg_LINK} PRIVATE cadenza_options)
+endfunction()
+
+# A library that includes MLIR headers (as system headers: their warnings are not ours; built without RTTI like LLVM).
+function(cadenza_add_mlir_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LINK;DEPENDS" ${ARGN})
+  add_library(${name} STATIC ${arg_SOURCES})
+  target_include_directories(${name} SYSTEM PUBLIC ${MLIR_INCLUDE_DIRS} ${LLVM_INCLUDE_DIRS})
+  target_compile_options(${name} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fno-rtti>)
+  target_link_libraries(${name} PUBLIC ${arg_LINK} PRIVATE cadenza_options)
+  if(arg_DEPENDS)
+    add_dependencies(${name} ${arg_DEPENDS})
+  endif()
+endfunction()
+
+# A command-line tool. LINK decides whether it contains MLIR.
+function(cadenza_add_tool name)
+  cmake_parse_arguments(arg "MLIR" "" "SOURCES;LINK" ${ARGN})
+  add_executable(${name} ${arg_SOURCES})
+  if(arg_MLIR)
+    target_include_directories(${name} SYSTEM PRIVATE ${MLIR_INCLUDE_DIRS} ${LLVM_INCLUDE_DIRS})
+    target_compile_options(${name} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fno-rtti>)
+  endif()
+  target_link_libraries(${name} PRIVATE ${arg_LINK} cadenza_options)
+endfunction()
+
+# One GoogleTest binary a folder: every *_test.cpp in the calling folder, discovered, never listed.
+#   cadenza_add_gtests(NAME LINK lib ...)
+function(cadenza_add_gtests name)
+  cmake_parse_arguments(arg "MLIR" "" "LINK" ${ARGN})
+  find_package(GTest REQUIRED)
+  include(GoogleTest)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_test.cpp)
+  add_executable(${name} ${sources})
+  if(arg_MLIR)
+    target_include_directories(${name} SYSTEM PRIVATE ${MLIR_INCLUDE_DIRS} ${LLVM_INCLUDE_DIRS})
+    target_compile_options(${name} PRIVATE -fno-rtti)
+  endif()
+  target_compile_definitions(${name} PRIVATE CADENZA_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
+                                             CADENZA_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  target_link_libraries(${name} PRIVATE ${arg_LINK} GTest::gtest GTest::gtest_main cadenza_options)
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST)
+endfunction()
