@@ -1,0 +1,222 @@
+// The step program: what one token step executes, as the plan carries it and both executors walk it. The compiler builds
+// it from `step` IR (compiler/plan/program_builder), the plan stores it as JSON, the plan reader validates it, and from
+// then on it is immutable. No MLIR here.
+//
+// One step processes the token at `DecodeState::position` and selects the token at position + 1. Everything is batch 1:
+// an activation is a vector.
+//
+// ## Segments
+// A phase computes an ordered list of vectors called segments. A `project` phase starts with one segment a matrix, a
+// `map` phase with one segment an input. Each epilogue function transforms the list: most change one segment in place,
+// some consume segments (`mul` its rhs, `kv_append` both its operands, `argmax` its input). Segments are numbered by
+// *slot*: the index in the initial list, which never changes while others are consumed. What is left at the end, in slot
+// order, is the phase's outputs.
+//
+// ## Functions (name, parameters, what it does). x, y: fp32 vectors; all arithmetic is fp32.
+// Prologues (applied to the single input of a phase, before the products):
+//   rms_norm   {eps, group_size, defer_scale}; weights: [gamma]
+//              y = x * gamma / sqrt(mean(x^2) + eps), over groups of group_size consecutive elements (group_size ==
+//              size: the whole vector). gamma has group_size elements. In a project phase group_size == size; with
+//              defer_scale (project only) the product sees x * gamma and the factor 1/sqrt(..) is applied to every
+//              segment right after the products, before the epilogues.
+// Epilogues (s, lhs, rhs, key, value: slots):
+//   bias       {segment}; weights: [b]             y[s] += b
+//   rms_norm   {segment, eps, group_size}; weights: [gamma]   as the prologue, on a segment (per-head q/k norm)
+//   rope       {segment, head_dim, rotary_dim}; weights: [rope table]   half-split rotation: for each head and
+//              i < rotary_dim/2: (x[i], x[i+rotary_dim/2]) rotated by the table's (cos, sin)[position][i]
+//   kv_append  {key, value, kv_heads, head_dim}; caches: [cache]   stores both at `position`; consumes both
+//   silu       {segment}                           y[s] = x / (1 + exp(-x))
+//   gelu_tanh  {segment}                           y[s] = 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))
+//   mul        {lhs, rhs}                          y[lhs] *= y[rhs]; consumes rhs
+//   add        {segment}; operands: [r]            y[s] = r + y[s]
+//   argmax     {segment}                           tokens[position + 1] = index of the largest element (the lowest index
+//              among equals), see DecodeState; consumes it. Writes the segment to the logits buffer if there is one.
+//
+// ## Numerics that both executors follow
+// project: the (prologue's) input vector is rounded to the matrix's type, products are exact, sums are fp32. Edges are
+// stored in their own type (round to nearest even). KV is stored in the cache's type.
+#pragma once
+
+#include "runtime/support/status.h"
+
+#include <nlohmann/json.hpp>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace cadenza {
+
+enum class DType : uint8_t { f32, bf16, f16, i32 };
+/// Bytes of one element.
+uint64_t dtypeSize(DType dtype);
+/// "f32", "bf16", ...
+std::string_view dtypeName(DType dtype);
+
+/// A value that travels between phases through memory: a vector of `elements` at `offset` bytes in the activation
+/// arena. Edges whose lifetimes do not overlap may share bytes.
+struct Edge {
+  std::string name; // for people: "layer.attend.0"
+  DType dtype = DType::f32;
+  int64_t elements = 0;
+  uint64_t offset = 0; // multiple of 256
+};
+
+enum class WeightLayout : uint8_t {
+  Vector,    // `rows` f32 values (norm weights, biases: widened by the compiler)
+  Stripes,   // a [rows][columns] matrix in packed 8x8 units, see PackedMatrix below
+  RopeTable, // `rows` f32 inverse frequencies; the executor expands them at load to [context][rows][2] f32 (cos, sin),
+             // each multiplied by `scale`
+};
+
+/// One entry of the weight section. Layout Stripes ("packed matrix"): rows are padded with zeros to a multiple of 16,
+/// columns to a multiple of 32; element (n, k) lies at index ((n/8) * (columns_padded/8) + k/8) * 64 + (n%8) * 8 + k%8.
+/// So a stripe of 8 rows is contiguous, a unit of 8 rows x 8 k is 128 bytes, and a warp that reads 512 consecutive bytes
+/// holds 8 rows x 32 k. The packed matrix of a project with several matrices holds their rows one after the other, or,
+/// if interleaved, 8 rows of the first, 8 rows of the second, and so on.
+struct Weight {
+  std::string name; // canonical role(s), for people: "layers.3.attention.query.weight+..."
+  WeightLayout layout = WeightLayout::Vector;
+  DType dtype = DType::f32;
+  int64_t rows = 0;
+  int64_t columns = 1;
+  float scale = 1.0f;  // RopeTable only
+  uint64_t offset = 0; // in the weight section, multiple of 256
+  uint64_t bytes = 0;
+};
+
+/// Keys and values of one layer, stored by the executor as two tensors [kv_heads][context][head_dim].
+struct Cache {
+  std::string name;
+  DType dtype = DType::bf16;
+  int64_t kvHeads = 0;
+  int64_t headDim = 0;
+};
+
+/// A weight or cache: itself, or the entry of a per-layer table at the current iteration of the enclosing block.
+struct Ref {
+  bool perLayer = false;
+  uint32_t index = 0; // into weights/caches, or into weightTables/cacheTables when perLayer
+};
+using Table = std::vector<uint32_t>; // one weight or cache index an iteration
+
+/// A prologue or epilogue function, see the list above.
+struct Function {
+  std::string name;
+  nlohmann::json parameters = nlohmann::json::object();
+  std::vector<uint32_t> operands; // edges
+  std::vector<Ref> weights;
+  std::vector<Ref> caches;
+};
+
+enum class PhaseKind : uint8_t { Embed, Project, Attend, Select, Map };
+std::string_view phaseKindName(PhaseKind kind); // "embed", ...
+
+/// What a kernel argument (an 8-byte word) is. The executor resolves it at load.
+enum class ArgumentKind : uint8_t {
+  Edge,       // address of edge `index`
+  Weight,     // address of `ref` (a rope table: of its expanded form)
+  CacheKey,   // address of the key tensor of cache `ref`
+  CacheValue, // ... of the value tensor
+  State,      // address of the DecodeState (codegen/kernels/state.cuh)
+  Tokens,     // address of the token ids, int32 [context + 1]
+  Context,    // the number of positions that caches and rope tables hold, as a 64-bit integer
+  Logits,     // address of f32 [vocabulary], or 0 if nobody asked for logits
+  Scratch,    // address of scratch buffer `index`, zeroed once at load
+};
+struct Argument {
+  ArgumentKind kind = ArgumentKind::Edge;
+  uint32_t index = 0; // Edge, Scratch
+  Ref ref;            // Weight, CacheKey, CacheValue
+};
+
+/// One kernel launch of the `launch` schedule. Its arguments form the kernel's single by-value parameter, a struct of
+/// 8-byte words.
+struct Launch {
+  std::string kernel; // symbol in the code sections and key of Program::kernels
+  std::vector<Argument> arguments;
+};
+
+struct Phase {
+  std::string name; // "layer.qkv"
+  PhaseKind kind = PhaseKind::Map;
+  std::vector<uint32_t> inputs;  // edges. embed, and select's result: none (tokens live in the decode state)
+  std::vector<uint32_t> outputs; // edges
+  std::vector<std::string> outputNames; // one an output, or one in all if the phase has no output: the Hugging Face
+                                        // module whose output it is, "model.layers.*.mlp" ('*' is the iteration)
+  // project: the packed matrix and the rows of each segment in it; embed: one matrix.
+  Ref matrix;
+  std::vector<int64_t> segmentRows;
+  bool interleaved = false;
+  int64_t kSegments = 1; // project: K is cut into this many equal runs of 32-column steps, summed in order
+  std::vector<Function> prologue; // none or one
+  std::vector<Function> epilogues;
+  // attend {heads, kv_heads, head_dim, scale, splits}: q is inputs[0], result [heads * head_dim]
+  // embed {scale}
+  nlohmann::json parameters = nlohmann::json::object();
+  std::vector<Ref> caches; // attend
+  Launch launch;
+};
+
+/// Phases that run `count` times in a row; iteration i sees entry i of every table.
+struct Block {
+  std::string name; // "layers"
+  int64_t count = 1;
+  std::vector<Phase> phases;
+};
+
+/// A generated kernel, the same for every target but for what the compiler reports.
+struct Kernel {
+  std::string name;
+  std::string phaseKind;      // "project", for benchmarks
+  uint32_t blocks = 1;        // grid size, one-dimensional
+  uint32_t threads = 1;       // a multiple of 32
+  uint32_t sharedBytes = 0;   // dynamic shared memory
+  uint64_t weightBytes = 0;   // read from device memory a launch: weights (KV comes on top)
+  uint64_t activationBytes = 0;
+  std::vector<std::string> fusedOps;    // nn ops it computes
+  std::vector<std::string> passes;      // fusion passes that made it
+};
+
+struct Scratch {
+  std::string name;
+  uint64_t bytes = 0;
+};
+
+/// The dimensions that the runtime itself needs, and what people ask of a model.
+struct ModelInfo {
+  std::string name;         // "Qwen3-0.6B" or the directory's name
+  std::string family;       // "qwen3"
+  int64_t vocabulary = 0;
+  int64_t hiddenSize = 0;
+  int64_t layers = 0;
+  int64_t maxContext = 0;   // max_position_embeddings
+  DType weightDtype = DType::bf16;
+  int32_t bosToken = -1;    // -1: none
+  std::vector<int32_t> eosTokens;
+  std::string weights;      // "checkpoint" or "random:SEED": every figure on random weights says so
+};
+
+struct Program {
+  ModelInfo model;
+  std::vector<Edge> edges;
+  uint64_t arenaBytes = 0;
+  std::vector<Weight> weights;
+  std::vector<Cache> caches;
+  std::vector<Table> weightTables;
+  std::vector<Table> cacheTables;
+  std::vector<Scratch> scratch;
+  std::vector<Kernel> kernels;
+  std::vector<Block> blocks;
+  /// Blocks from this one on (the head) are needed only where the next token or its logits are.
+  uint32_t headBlock = 0;
+};
+
+/// The program as the plan stores it.
+nlohmann::ordered_json toJson(const Program &program);
+
+/// Reads and validates: every index, extent, shape and reference, so that executors need no check. Errors name the
+/// field, "program.blocks[1].phases[0].inputs[0]: edge 17 of 9".
+StatusOr<Program> parseProgram(std::string_view json);
+
+} // namespace cadenza
