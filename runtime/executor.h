@@ -1,0 +1,84 @@
+// What runs a program: on the CPU (runtime/cpu) or on a GPU (runtime/cuda). An executor owns the weights, the KV cache,
+// the activations and the decode state; everything is allocated when it is made and nothing while it decodes.
+#pragma once
+
+#include "runtime/plan/program.h"
+#include "runtime/support/status.h"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+
+namespace cadenza {
+
+class Plan; // runtime/plan/plan.h: a validated, immutable view of a .plan file
+
+struct ExecutorOptions {
+  int64_t context = 0; // positions to allocate; 0: the default, min(model's maximum, 4096)
+  bool logits = false; // keep the full logits of a step with head: [vocabulary] f32
+};
+
+/// Bytes that an executor holds, by purpose; on the device for a GPU.
+struct MemoryUse {
+  uint64_t weights = 0;
+  uint64_t cache = 0;
+  uint64_t activations = 0; // with scratch, tables, tokens and state
+  uint64_t total() const { return weights + cache + activations; }
+};
+
+/// Sees the outputs of a phase right after it ran: `iteration` of the enclosing block, one fp32 vector an output. A phase
+/// without outputs (argmax) shows its logits if they are kept.
+struct PhaseOutput {
+  uint32_t block = 0;
+  uint32_t phase = 0;
+  int64_t iteration = 0;
+  std::span<const std::span<const float>> outputs;
+};
+using PhaseVisitor = std::function<Status(const PhaseOutput &)>;
+
+class Executor {
+public:
+  virtual ~Executor() = default;
+
+  virtual const Program &program() const = 0;
+  virtual int64_t context() const = 0;
+  virtual MemoryUse memory() const = 0;
+  /// "cpu", or "cuda:0 NVIDIA H100 80GB HBM3".
+  virtual std::string deviceName() const = 0;
+
+  /// Forgets all state and makes `prompt` the given tokens, to be processed from position 0. Errors: InvalidArgument for
+  /// an empty prompt or an id outside the vocabulary (names index and id), CacheFull if it does not fit.
+  /// `stopTokens` (at most max_stop_tokens) end the generation, see DecodeState.
+  virtual Status begin(std::span<const int32_t> prompt, std::span<const int32_t> stopTokens) = 0;
+
+  /// Queues one step: it processes the token at the next position. Without head it selects nothing (for all prompt tokens
+  /// but the last). May return before the step has run. CacheFull, with the state intact, if position == context.
+  virtual Status enqueueStep(bool withHead) = 0;
+
+  /// Waits until the step that selects the token at `position` has run, and returns it. InvalidArgument if no such step
+  /// was queued. The first asynchronous fault is DeviceLost, here and in every later call.
+  virtual StatusOr<int32_t> awaitToken(int64_t position) = 0;
+
+  /// Waits for everything that was queued.
+  virtual Status synchronize() = 0;
+
+  /// The logits of the last step with head, after waiting for it. InvalidArgument unless ExecutorOptions::logits.
+  virtual StatusOr<std::span<const float>> logits() = 0;
+
+  /// One step, with head, phase by phase; `visitor` sees every output. Slow; for --dump and --compare.
+  virtual Status stepWithVisitor(const PhaseVisitor &visitor) = 0;
+
+  /// Fills keys and values of positions [0, length) from a seed and makes `length` the next position, as if a prompt of
+  /// that length had been processed: for benchmarks at a context. The values are the same on every executor.
+  virtual Status fillCache(int64_t length, uint64_t seed) = 0;
+};
+
+/// Walks the program in plain C++: the reference that needs no GPU. `threads` 0: as many as there are cores.
+StatusOr<std::unique_ptr<Executor>> makeCpuExecutor(const Plan &plan, const ExecutorOptions &options, int threads = 0);
+
+/// Runs the plan's `launch` schedule on GPU `ordinal` through the CUDA driver API.
+StatusOr<std::unique_ptr<Executor>> makeCudaExecutor(const Plan &plan, const ExecutorOptions &options, int ordinal = 0);
+
+} // namespace cadenza
