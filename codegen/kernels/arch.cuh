@@ -1,0 +1,265 @@
+// All PTX that Cadenza's kernels use, behind small named functions: this file for a GPU (sm_80 and later),
+// arch_host.cuh for g++ and the emulation. Nothing is included but this repository's own files.
+//
+// A kernel is written as
+//
+//   struct Args { const bf16 *x; float *y; uint64_t count; };      // 8-byte words only, passed by value
+//   CADENZA_KERNEL(my_kernel, Args, /*max_threads=*/256, /*min_blocks=*/1) { ... args.x ... }
+//
+// and may use dynamic shared memory (arch::shared_memory) but no __shared__ variable: the host has none.
+// Rules that hold for every kernel: blocks are one-dimensional with a multiple of 32 threads; a warp collective
+// (shuffle, warp_barrier, mma) is reached by all 32 lanes; no thread returns while others of its block still meet at a
+// block_barrier.
+#pragma once
+
+#include "types.cuh"
+
+#if defined(CADENZA_HOST)
+#include "arch_host.cuh"
+#else
+
+#define CADENZA_DEVICE __device__ __forceinline__
+
+/// Declares a kernel. `max_threads` is the largest block it will be launched with, `min_blocks` the number of blocks
+/// that must fit on one multiprocessor: together they bound the registers. The body sees `args`.
+#define CADENZA_KERNEL(name, ArgsType, max_threads, min_blocks)                                                        \
+  static_assert(sizeof(ArgsType) % 8 == 0 && sizeof(ArgsType) <= 4096, "arguments are 8-byte words, 4 KiB at most");   \
+  extern "C" __global__ void __launch_bounds__(max_threads, min_blocks) name(const __grid_constant__ ArgsType args)
+
+namespace cadenza::arch {
+
+// Where this thread is ------------------------------------------------------------------------------------------------
+
+CADENZA_DEVICE uint32_t thread_index() { return threadIdx.x; } // %tid.x, 0 .. block_threads() - 1
+CADENZA_DEVICE uint32_t block_index() { return blockIdx.x; }   // %ctaid.x
+CADENZA_DEVICE uint32_t block_count() { return gridDim.x; }    // %nctaid.x
+CADENZA_DEVICE uint32_t block_threads() { return blockDim.x; } // %ntid.x
+CADENZA_DEVICE uint32_t lane() { return threadIdx.x % 32; }
+CADENZA_DEVICE uint32_t warp() { return threadIdx.x / 32; }
+
+/// Base of the dynamic shared memory of this block, 128-byte aligned; its size is the launch's. Contents undefined.
+CADENZA_DEVICE unsigned char *shared_memory() {
+  extern __shared__ __align__(128) unsigned char cadenza_dynamic_shared[];
+  return cadenza_dynamic_shared;
+}
+
+// Barriers and fences -------------------------------------------------------------------------------------------------
+
+/// bar.sync 0: all threads of the block arrive; memory accesses before it are visible in the block after it.
+CADENZA_DEVICE void block_barrier() { __syncthreads(); }
+
+/// bar.warp.sync: the same for the 32 lanes of a warp. Lanes that exchange data through shared memory need it.
+CADENZA_DEVICE void warp_barrier() { __syncwarp(); }
+
+/// fence.acq_rel.gpu: orders this thread's accesses before it against those after it, as other blocks see them.
+CADENZA_DEVICE void fence_gpu() { asm volatile("fence.acq_rel.gpu;" ::: "memory"); }
+
+/// Ends the launch with an error that every later driver call reports. For violated invariants only.
+CADENZA_DEVICE void trap() { asm volatile("trap;"); }
+
+// Warp shuffles (32-bit types, all 32 lanes) --------------------------------------------------------------------------
+
+/// shfl.sync.bfly.b32: the value of lane `lane() ^ mask`.
+template <typename T> CADENZA_DEVICE T shuffle_xor(T value, int mask) {
+  static_assert(sizeof(T) == 4, "shuffles move 32 bits");
+  return __shfl_xor_sync(0xffffffffu, value, mask);
+}
+
+/// shfl.sync.idx.b32: the value of lane `source` (modulo 32).
+template <typename T> CADENZA_DEVICE T shuffle(T value, int source) {
+  static_assert(sizeof(T) == 4, "shuffles move 32 bits");
+  return __shfl_sync(0xffffffffu, value, source);
+}
+
+// Memory accesses -----------------------------------------------------------------------------------------------------
+
+/// ld.global.nc.L1::no_allocate.L2::256B.v4: one lane's 16 bytes of a stream that is read once. `address` is 16-byte
+/// aligned global memory that nothing writes during the launch or a launch that it may overlap (weights; never the KV
+/// cache). Not volatile: the compiler may move it over barriers and the grid dependency wait, which is its purpose.
+CADENZA_DEVICE Vec16 load_weights(const void *address) {
+  Vec16 v;
+  asm("ld.global.nc.L1::no_allocate.L2::256B.v4.u32 {%0, %1, %2, %3}, [%4];"
+      : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+      : "l"(__cvta_generic_to_global(address)));
+  return v;
+}
+
+/// A plain 16-byte load (ld.v4) from global or shared memory, 16-byte aligned.
+CADENZA_DEVICE Vec16 load16(const void *address) {
+  const uint4 v = *static_cast<const uint4 *>(address);
+  return {v.x, v.y, v.z, v.w};
+}
+
+/// A plain 16-byte store (st.v4) to global or shared memory, 16-byte aligned.
+CADENZA_DEVICE void store16(void *address, Vec16 v) { *static_cast<uint4 *>(address) = make_uint4(v.x, v.y, v.z, v.w); }
+
+/// ld.relaxed.gpu: reads global memory where other blocks see it, never a stale line of this multiprocessor's L1. For
+/// data that other blocks of the same launch wrote; it orders nothing by itself.
+CADENZA_DEVICE float load_relaxed(const float *address) {
+  float v;
+  asm volatile("ld.relaxed.gpu.global.f32 %0, [%1];" : "=f"(v) : "l"(__cvta_generic_to_global(address)) : "memory");
+  return v;
+}
+CADENZA_DEVICE uint32_t load_relaxed(const uint32_t *address) {
+  uint32_t v;
+  asm volatile("ld.relaxed.gpu.global.u32 %0, [%1];" : "=r"(v) : "l"(__cvta_generic_to_global(address)) : "memory");
+  return v;
+}
+
+/// Four relaxed 32-bit loads in one instruction, 16-byte aligned. Not one access: elements may differ in age.
+CADENZA_DEVICE Vec16 load_relaxed16(const void *address) {
+  Vec16 v;
+  asm volatile("ld.relaxed.gpu.global.v4.u32 {%0, %1, %2, %3}, [%4];"
+               : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+               : "l"(__cvta_generic_to_global(address))
+               : "memory");
+  return v;
+}
+
+/// st.relaxed.gpu: the counterpart of load_relaxed.
+CADENZA_DEVICE void store_relaxed(float *address, float v) {
+  asm volatile("st.relaxed.gpu.global.f32 [%0], %1;" ::"l"(__cvta_generic_to_global(address)), "f"(v) : "memory");
+}
+CADENZA_DEVICE void store_relaxed(uint32_t *address, uint32_t v) {
+  asm volatile("st.relaxed.gpu.global.u32 [%0], %1;" ::"l"(__cvta_generic_to_global(address)), "r"(v) : "memory");
+}
+
+// Last arriver --------------------------------------------------------------------------------------------------------
+
+/// atom.acq_rel.gpu.inc: returns the counter's old value and increments it; at `last` it wraps to 0, so that the next
+/// launch finds it reset. Release: what this block wrote before a block_barrier that precedes the ticket is visible to
+/// whoever takes a later ticket. Acquire: the thread that got `last` sees the partial results of all; so do the
+/// threads that meet it at a block_barrier afterwards.
+CADENZA_DEVICE uint32_t ticket(uint32_t *counter, uint32_t last) {
+  uint32_t old;
+  asm volatile("atom.acq_rel.gpu.global.inc.u32 %0, [%1], %2;"
+               : "=r"(old)
+               : "l"(__cvta_generic_to_global(counter)), "r"(last)
+               : "memory");
+  return old;
+}
+
+// Matrix product ------------------------------------------------------------------------------------------------------
+
+template <typename T>
+CADENZA_DEVICE void mma_m16n8k16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) = delete; // bf16, f16
+
+/// mma.sync.aligned.m16n8k16.row.col: D[16][8] += A[16][16] · B[16][8], fp32 sums. With g = lane() / 4, t = lane() % 4
+/// (two consecutive k, or columns of D, in one register; the lower one in the low half):
+///   a[0] = A[g][2t..]   a[1] = A[g+8][2t..]   a[2] = A[g][2t+8..]   a[3] = A[g+8][2t+8..]
+///   b[0] = B[2t..][g]   b[1] = B[2t+8..][g]
+///   d[0], d[1] = D[g][2t], D[g][2t+1]         d[2], d[3] = D[g+8][2t], D[g+8][2t+1]
+template <> CADENZA_DEVICE void mma_m16n8k16<bf16>(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+  asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+               "{%0, %1, %2, %3};"
+               : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+template <> CADENZA_DEVICE void mma_m16n8k16<f16>(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+  asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+               "{%0, %1, %2, %3};"
+               : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+
+// Programmatic dependent launch (sm_90; a no-op below, where launches never overlap) ----------------------------------
+
+/// griddepcontrol.wait: returns when the preceding launch has completed and its writes are visible. Every kernel
+/// executes it in every thread before it writes or exits; before it, a kernel reads weights only.
+CADENZA_DEVICE void grid_dependency_wait() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+
+/// griddepcontrol.launch_dependents: the next launch may start once every block has executed this or exited.
+CADENZA_DEVICE void grid_dependency_trigger() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+#endif
+}
+
+// Arithmetic (CUDA's default accuracy; no fast-math). Write the qualified name, arch::exp: CUDA declares global ones.
+// --
+
+CADENZA_DEVICE float exp(float x) { return ::expf(x); }     // 2 ulp
+CADENZA_DEVICE float exp2(float x) { return ::exp2f(x); }   // 2 ulp
+CADENZA_DEVICE float rsqrt(float x) { return ::rsqrtf(x); } // 2 ulp
+CADENZA_DEVICE float tanh(float x) { return ::tanhf(x); }   // 2 ulp
+CADENZA_DEVICE float fma(float a, float b, float c) { return ::fmaf(a, b, c); }
+CADENZA_DEVICE float max(float a, float b) { return ::fmaxf(a, b); } // the other one if one is NaN
+CADENZA_DEVICE float min(float a, float b) { return ::fminf(a, b); }
+
+/// The fp32 with the given bit pattern, and back.
+CADENZA_DEVICE float as_float(uint32_t bits) { return __uint_as_float(bits); }
+CADENZA_DEVICE uint32_t as_bits(float x) { return __float_as_uint(x); }
+
+// 16-bit conversions: round to nearest even, NaN becomes 0x7fff, bf16 and f16 overflow to infinity --------------------
+
+/// cvt.rn.bf16x2.f32, cvt.rn.f16x2.f32 (sm_80): two values in one register, `low` in the low half.
+CADENZA_DEVICE uint32_t pack_bf16x2(float low, float high) {
+  uint32_t v;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(v) : "f"(high), "f"(low));
+  return v;
+}
+CADENZA_DEVICE uint32_t pack_f16x2(float low, float high) {
+  uint32_t v;
+  asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(v) : "f"(high), "f"(low));
+  return v;
+}
+
+/// cvt.rn: one value. (A scalar cvt.rn.bf16.f32 exists from sm_90 on only; the packed one serves all.)
+CADENZA_DEVICE bf16 to_bf16(float x) { return {static_cast<uint16_t>(pack_bf16x2(x, 0.0f))}; }
+CADENZA_DEVICE f16 to_f16(float x) {
+  uint16_t v;
+  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(v) : "f"(x));
+  return {v};
+}
+
+/// Exact.
+CADENZA_DEVICE float to_float(bf16 x) { return as_float(static_cast<uint32_t>(x.bits) << 16); }
+CADENZA_DEVICE float to_float(f16 x) {
+  float v;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(v) : "h"(x.bits));
+  return v;
+}
+
+} // namespace cadenza::arch
+
+#endif // CADENZA_HOST
+
+namespace cadenza::arch {
+
+// The same conversions by storage type, for code that is generic over it ----------------------------------------------
+
+CADENZA_DEVICE float to_float(float x) { return x; }
+
+template <typename T> CADENZA_DEVICE T from_float(float x) = delete; // bf16, f16, float
+template <> CADENZA_DEVICE bf16 from_float<bf16>(float x) { return to_bf16(x); }
+template <> CADENZA_DEVICE f16 from_float<f16>(float x) { return to_f16(x); }
+template <> CADENZA_DEVICE float from_float<float>(float x) { return x; }
+
+template <typename T> CADENZA_DEVICE uint32_t pack2(float low, float high) = delete; // bf16, f16
+template <> CADENZA_DEVICE uint32_t pack2<bf16>(float low, float high) { return pack_bf16x2(low, high); }
+template <> CADENZA_DEVICE uint32_t pack2<f16>(float low, float high) { return pack_f16x2(low, high); }
+
+/// The two elements of a packed register.
+template <typename T> CADENZA_DEVICE float low_float(uint32_t pair) { return to_float(T{static_cast<uint16_t>(pair)}); }
+template <typename T> CADENZA_DEVICE float high_float(uint32_t pair) {
+  return to_float(T{static_cast<uint16_t>(pair >> 16)});
+}
+template <> CADENZA_DEVICE float high_float<bf16>(uint32_t pair) { return as_float(pair & 0xffff0000u); }
+
+/// The whole last-arriver pattern, called by all threads of all `blocks` blocks after each stored its partial result:
+/// true in every thread of exactly one block, the last to arrive, which then sees the partial results of all (read
+/// them with load_relaxed). `counter` is global memory, 0 before the first launch and again afterwards; `flag` is a
+/// shared word that nothing else uses between this call and the next block_barrier.
+CADENZA_DEVICE bool last_block_arrives(uint32_t *counter, uint32_t blocks, uint32_t *flag) {
+  block_barrier(); // every thread's partial result is stored before thread 0 releases them with its ticket
+  if (thread_index() == 0)
+    *flag = ticket(counter, blocks - 1);
+  block_barrier(); // the flag is written before anyone reads it; acquired data reaches the whole block
+  return *flag == blocks - 1;
+}
+
+} // namespace cadenza::arch

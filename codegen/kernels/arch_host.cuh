@@ -1,0 +1,176 @@
+// arch.cuh for g++: the same functions in plain C++, for a shared object that the emulation runs one fiber a thread.
+// See arch.cuh for what each means, host_services.cuh for what the runner provides. Included by arch.cuh only.
+#pragma once
+
+#include "host_services.cuh"
+#include "types.cuh"
+
+#define __device__
+#define __forceinline__ inline __attribute__((always_inline))
+#define CADENZA_DEVICE __device__ __forceinline__
+#define CADENZA_EXPORT __attribute__((visibility("default")))
+
+#define CADENZA_KERNEL(name, ArgsType, max_threads, min_blocks)                                                        \
+  static_assert(sizeof(ArgsType) % 8 == 0 && sizeof(ArgsType) <= 4096, "arguments are 8-byte words, 4 KiB at most");   \
+  static void name##__body(const ArgsType &args);                                                                      \
+  extern "C" {                                                                                                         \
+  extern CADENZA_EXPORT const ::cadenza::host::KernelDescriptor name##__cadenza;                                       \
+  const ::cadenza::host::KernelDescriptor name##__cadenza = {::cadenza::host::abi_version, max_threads, min_blocks,    \
+                                                             sizeof(ArgsType)};                                        \
+  CADENZA_EXPORT void name(const void *const *params) { name##__body(*static_cast<const ArgsType *>(params[0])); }     \
+  }                                                                                                                    \
+  static void name##__body([[maybe_unused]] const ArgsType &args)
+
+/// Set by the loader. Weak, so that a module may consist of several translation units.
+extern "C" CADENZA_EXPORT __attribute__((weak)) const cadenza::host::Services *cadenza_host_services;
+const cadenza::host::Services *cadenza_host_services = nullptr;
+
+namespace cadenza::arch {
+
+CADENZA_DEVICE uint32_t thread_index() { return cadenza_host_services->thread->thread_index; }
+CADENZA_DEVICE uint32_t block_index() { return cadenza_host_services->thread->block_index; }
+CADENZA_DEVICE uint32_t block_count() { return cadenza_host_services->thread->block_count; }
+CADENZA_DEVICE uint32_t block_threads() { return cadenza_host_services->thread->block_threads; }
+CADENZA_DEVICE uint32_t lane() { return thread_index() % 32; }
+CADENZA_DEVICE uint32_t warp() { return thread_index() / 32; }
+CADENZA_DEVICE unsigned char *shared_memory() { return cadenza_host_services->thread->shared; }
+
+CADENZA_DEVICE void block_barrier() { cadenza_host_services->block_barrier(); }
+CADENZA_DEVICE void warp_barrier() { cadenza_host_services->warp_barrier(); }
+CADENZA_DEVICE void fence_gpu() { cadenza_host_services->scheduling_point(); }
+CADENZA_DEVICE void trap() { cadenza_host_services->fault(host::Fault::trap, nullptr); }
+
+CADENZA_DEVICE float as_float(uint32_t bits) { return __builtin_bit_cast(float, bits); }
+CADENZA_DEVICE uint32_t as_bits(float x) { return __builtin_bit_cast(uint32_t, x); }
+
+template <typename T> CADENZA_DEVICE T shuffle(T value, int source) {
+  static_assert(sizeof(T) == 4, "shuffles move 32 bits");
+  return __builtin_bit_cast(
+      T, cadenza_host_services->shuffle(__builtin_bit_cast(uint32_t, value), static_cast<uint32_t>(source) % 32));
+}
+template <typename T> CADENZA_DEVICE T shuffle_xor(T value, int mask) {
+  return shuffle(value, static_cast<int>(lane() ^ static_cast<uint32_t>(mask)));
+}
+
+/// Alignment and bounds of a 16-byte access; what the hardware would report is reported here.
+CADENZA_DEVICE void check16(const void *address, bool global) {
+  const host::Services *services = cadenza_host_services;
+  if (__builtin_expect(reinterpret_cast<uint64_t>(address) % 16 != 0, 0))
+    services->fault(host::Fault::misaligned, address);
+  const uint64_t offset = reinterpret_cast<uint64_t>(address) - reinterpret_cast<uint64_t>(services->device_memory);
+  if (__builtin_expect(offset < services->device_bytes, 1)) {
+    if (__builtin_expect(offset % 256 / 16 >= services->granule_map[offset / 256], 0))
+      services->fault(host::Fault::illegal_address, address);
+    return;
+  }
+  const host::Thread *thread = services->thread;
+  if (!global &&
+      reinterpret_cast<uint64_t>(address) - reinterpret_cast<uint64_t>(thread->shared) < thread->shared_bytes)
+    return;
+  services->check_slow(address, global);
+}
+CADENZA_DEVICE Vec16 load_unchecked(const void *address) {
+  Vec16 v;
+  __builtin_memcpy(&v, address, sizeof(v));
+  return v;
+}
+CADENZA_DEVICE Vec16 load_weights(const void *address) {
+  check16(address, true);
+  return load_unchecked(address);
+}
+CADENZA_DEVICE Vec16 load16(const void *address) {
+  check16(address, false);
+  return load_unchecked(address);
+}
+CADENZA_DEVICE void store16(void *address, Vec16 v) {
+  check16(address, false);
+  __builtin_memcpy(address, &v, sizeof(v));
+}
+
+template <typename T> CADENZA_DEVICE T load_relaxed_as(const T *address) {
+  cadenza_host_services->scheduling_point();
+  return *static_cast<const volatile T *>(address);
+}
+CADENZA_DEVICE float load_relaxed(const float *address) { return load_relaxed_as(address); }
+CADENZA_DEVICE uint32_t load_relaxed(const uint32_t *address) { return load_relaxed_as(address); }
+CADENZA_DEVICE Vec16 load_relaxed16(const void *address) {
+  check16(address, true);
+  cadenza_host_services->scheduling_point();
+  return load_unchecked(address);
+}
+CADENZA_DEVICE void store_relaxed(float *address, float v) {
+  *static_cast<volatile float *>(address) = v;
+  cadenza_host_services->scheduling_point();
+}
+CADENZA_DEVICE void store_relaxed(uint32_t *address, uint32_t v) {
+  *static_cast<volatile uint32_t *>(address) = v;
+  cadenza_host_services->scheduling_point();
+}
+
+CADENZA_DEVICE uint32_t ticket(uint32_t *counter, uint32_t last) {
+  cadenza_host_services->scheduling_point();
+  const uint32_t old = *counter;
+  *counter = old >= last ? 0 : old + 1;
+  cadenza_host_services->scheduling_point();
+  return old;
+}
+
+template <typename T>
+CADENZA_DEVICE void mma_m16n8k16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) = delete;
+template <> CADENZA_DEVICE void mma_m16n8k16<bf16>(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+  cadenza_host_services->mma(host::Element::bf16, d, a, b);
+}
+template <> CADENZA_DEVICE void mma_m16n8k16<f16>(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+  cadenza_host_services->mma(host::Element::f16, d, a, b);
+}
+
+CADENZA_DEVICE void grid_dependency_wait() { cadenza_host_services->grid_dependency_wait(); }
+CADENZA_DEVICE void grid_dependency_trigger() { cadenza_host_services->grid_dependency_trigger(); }
+
+CADENZA_DEVICE float exp(float x) { return __builtin_expf(x); }
+CADENZA_DEVICE float exp2(float x) { return __builtin_exp2f(x); }
+CADENZA_DEVICE float rsqrt(float x) { return 1.0f / __builtin_sqrtf(x); }
+CADENZA_DEVICE float tanh(float x) { return __builtin_tanhf(x); }
+CADENZA_DEVICE float fma(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+CADENZA_DEVICE float max(float a, float b) { return __builtin_fmaxf(a, b); }
+CADENZA_DEVICE float min(float a, float b) { return __builtin_fminf(a, b); }
+
+/// Round to nearest even on the bit pattern; the carry of the rounding may reach the exponent and infinity, rightly.
+CADENZA_DEVICE bf16 to_bf16(float x) {
+  const uint32_t bits = as_bits(x);
+  if ((bits & 0x7fffffffu) > 0x7f800000u)
+    return {0x7fff};
+  return {static_cast<uint16_t>((bits + 0x7fffu + (bits >> 16 & 1)) >> 16)};
+}
+CADENZA_DEVICE f16 to_f16(float x) {
+  const uint32_t bits = as_bits(x);
+  const uint32_t sign = bits >> 16 & 0x8000u, magnitude = bits & 0x7fffffffu;
+  if (magnitude > 0x7f800000u)
+    return {0x7fff};
+  if (magnitude >= 0x47800000u) // 2^16 and above; what lies between 65504 and 2^16 rounds below
+    return {static_cast<uint16_t>(sign | 0x7c00u)};
+  if (magnitude < 0x38800000u) { // below 2^-14: a multiple of 2^-24. Adding 0.5 makes the fp32 adder round to it.
+    const uint32_t rounded = as_bits(as_float(magnitude) + 0.5f) - 0x3f000000u;
+    return {static_cast<uint16_t>(sign | rounded)};
+  }
+  const uint32_t rounded = magnitude - 0x38000000u + 0xfffu + (magnitude >> 13 & 1);
+  return {static_cast<uint16_t>(sign | rounded >> 13)};
+}
+CADENZA_DEVICE uint32_t pack_bf16x2(float low, float high) {
+  return to_bf16(low).bits | static_cast<uint32_t>(to_bf16(high).bits) << 16;
+}
+CADENZA_DEVICE uint32_t pack_f16x2(float low, float high) {
+  return to_f16(low).bits | static_cast<uint32_t>(to_f16(high).bits) << 16;
+}
+
+CADENZA_DEVICE float to_float(bf16 x) { return as_float(static_cast<uint32_t>(x.bits) << 16); }
+CADENZA_DEVICE float to_float(f16 x) {
+  const uint32_t sign = (x.bits & 0x8000u) << 16, magnitude = x.bits & 0x7fffu;
+  if (magnitude >= 0x7c00u)
+    return as_float(sign | 0x7f800000u | (magnitude & 0x3ffu) << 13);
+  if (magnitude < 0x400u) // a multiple of 2^-24
+    return as_float(sign | as_bits(static_cast<float>(magnitude) * 0x1p-24f));
+  return as_float(sign | ((magnitude << 13) + 0x38000000u));
+}
+
+} // namespace cadenza::arch

@@ -1,0 +1,57 @@
+// What a host-compiled kernel asks of whoever runs it (the emulation's libcuda.so.1): plain C structures, the only
+// contract between the two. The module exports `cadenza_host_services`, which the loader sets before the first launch;
+// for every kernel `name` it exports the entry `name` and the descriptor `name__cadenza`.
+#pragma once
+
+#include "types.cuh"
+
+namespace cadenza::host {
+
+/// Changes whenever a structure below does; the loader refuses a module with another number.
+inline constexpr uint32_t abi_version = 1;
+
+/// Runs one thread; params[0] points to the argument structure, as in cuLaunchKernel's kernelParams.
+using KernelEntry = void (*)(const void *const *params);
+
+struct KernelDescriptor {
+  uint32_t abi;
+  uint32_t max_threads;
+  uint32_t min_blocks;
+  uint32_t param_bytes;
+};
+
+/// The running thread. `Services::thread` points to it while the thread runs.
+struct Thread {
+  uint32_t thread_index;
+  uint32_t block_index;
+  uint32_t block_threads;
+  uint32_t block_count;
+  unsigned char *shared; // dynamic shared memory, 128-byte aligned
+  uint64_t shared_bytes;
+};
+
+enum class Element : uint32_t { bf16, f16 };
+enum class Fault : uint32_t { misaligned, illegal_address, trap };
+
+struct Services {
+  uint32_t abi;
+  const Thread *thread;
+
+  // Device memory is one range with a map of what is allocated: granule_map[i] is the number of 16-byte units of
+  // 256-byte granule i that belong to a live allocation.
+  const unsigned char *device_memory;
+  uint64_t device_bytes;
+  const uint8_t *granule_map;
+
+  void (*block_barrier)();
+  void (*warp_barrier)();
+  uint32_t (*shuffle)(uint32_t value, uint32_t source_lane);
+  void (*mma)(Element type, float *d, const uint32_t *a, const uint32_t *b);
+  void (*scheduling_point)(); // another thread may run here
+  void (*grid_dependency_wait)();
+  void (*grid_dependency_trigger)();
+  void (*check_slow)(const void *address, bool global); // a 16-byte access outside device and shared memory
+  void (*fault)(Fault fault, const void *address);      // does not return
+};
+
+} // namespace cadenza::host
