@@ -1,0 +1,130 @@
+// Verifiers of the `nn` dialect.
+#include "compiler/ir/nn/NN.h"
+
+#include "mlir/IR/Builders.h"
+
+using namespace mlir;
+using namespace cadenza::nn;
+
+#include "compiler/ir/nn/NNDialect.cpp.inc"
+#include "compiler/ir/nn/NNInterfaces.cpp.inc"
+#define GET_OP_CLASSES
+#include "compiler/ir/nn/NNOps.cpp.inc"
+
+void NNDialect::initialize() {
+  addOperations<
+#define GET_OP_LIST
+#include "compiler/ir/nn/NNOps.cpp.inc"
+      >();
+}
+
+namespace {
+
+/// The symbol op of type OpT that `reference` names, or a diagnostic on `user`.
+template <typename OpT>
+FailureOr<OpT> lookup(Operation *user, SymbolTableCollection &symbols, FlatSymbolRefAttr reference) {
+  auto op = symbols.lookupNearestSymbolFrom<OpT>(user, reference);
+  if (!op)
+    return user->emitOpError() << "names " << reference << ", which is no " << OpT::getOperationName();
+  return op;
+}
+
+/// Checks that the weight that `reference` names has exactly `shape`.
+LogicalResult verifyWeight(Operation *user, SymbolTableCollection &symbols, FlatSymbolRefAttr reference,
+                           ArrayRef<int64_t> shape) {
+  auto weight = lookup<WeightOp>(user, symbols, reference);
+  if (failed(weight))
+    return failure();
+  auto type = cast<ShapedType>(weight->getType());
+  if (type.getShape() == shape)
+    return success();
+  InFlightDiagnostic diagnostic = user->emitOpError() << "needs a weight of shape [";
+  llvm::interleaveComma(shape, diagnostic);
+  diagnostic << "], but " << reference << " is " << type;
+  diagnostic.attachNote(weight->getLoc()) << "the weight is declared here";
+  return diagnostic;
+}
+
+/// Checks that a vector of `elements` consists of whole heads of the cache that `reference` names.
+LogicalResult verifyCache(Operation *user, SymbolTableCollection &symbols, FlatSymbolRefAttr reference,
+                          int64_t heads, int64_t elements, StringRef what) {
+  auto cache = lookup<CacheOp>(user, symbols, reference);
+  if (failed(cache))
+    return failure();
+  int64_t headDim = cache->getHeadDim();
+  if (heads == 0)
+    heads = cache->getKvHeads();
+  if (heads % static_cast<int64_t>(cache->getKvHeads()) != 0)
+    return user->emitOpError() << "has " << heads << " heads, no multiple of the " << cache->getKvHeads()
+                               << " KV heads of " << reference;
+  if (elements != heads * headDim) {
+    InFlightDiagnostic diagnostic = user->emitOpError() << "needs a " << what << " of " << heads << " x " << headDim
+                                                        << " elements, but it has " << elements;
+    diagnostic.attachNote(cache->getLoc()) << "the cache is declared here";
+    return diagnostic;
+  }
+  return success();
+}
+
+int64_t size(Value value) { return cast<RankedTensorType>(value.getType()).getNumElements(); }
+
+} // namespace
+
+LogicalResult WeightOp::verify() {
+  if (getSource().has_value() == getValue().has_value())
+    return emitOpError() << "needs either a checkpoint tensor ('from') or a constant ('=')";
+  if (getValue() && getValue()->getShapedType() != getType())
+    return emitOpError() << "is declared as " << getType() << ", but its constant is " << getValue()->getShapedType();
+  return success();
+}
+
+LogicalResult CacheOp::verify() {
+  if (static_cast<int64_t>(getKvHeads()) <= 0 || static_cast<int64_t>(getHeadDim()) <= 0)
+    return emitOpError() << "needs at least one head of at least one element";
+  if (!getType().isBF16() && !getType().isF16())
+    return emitOpError() << "stores bf16 or f16, not " << getType();
+  return success();
+}
+
+LogicalResult EmbeddingOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  auto weight = lookup<WeightOp>(*this, symbols, getWeightAttr());
+  if (failed(weight))
+    return failure();
+  auto type = cast<ShapedType>(weight->getType());
+  if (type.getRank() != 2)
+    return emitOpError() << "needs a matrix, but " << getWeightAttr() << " is " << type;
+  return verifyWeight(*this, symbols, getWeightAttr(), {type.getDimSize(0), size(getResult())});
+}
+
+LogicalResult RMSNormOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  int64_t group = getGroup();
+  if (group <= 0 || size(getInput()) % group != 0)
+    return emitOpError() << "has " << size(getInput()) << " elements, no multiple of group_size " << group;
+  return verifyWeight(*this, symbols, getWeightAttr(), {group});
+}
+
+LogicalResult LinearOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  if (getBias() && failed(verifyWeight(*this, symbols, getBiasAttr(), {size(getResult())})))
+    return failure();
+  return verifyWeight(*this, symbols, getWeightAttr(), {size(getResult()), size(getInput())});
+}
+
+LogicalResult RopeOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  int64_t headDim = getHeadDim();
+  if (headDim <= 0 || headDim % 2 != 0 || size(getInput()) % headDim != 0)
+    return emitOpError() << "needs whole heads of an even head_dim, but " << size(getInput()) << " elements are no multiple of "
+                         << headDim;
+  return verifyWeight(*this, symbols, getInverseFrequenciesAttr(), {headDim / 2});
+}
+
+LogicalResult KVAppendOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  if (failed(verifyCache(*this, symbols, getCacheAttr(), 0, size(getKey()), "key")))
+    return failure();
+  return verifyCache(*this, symbols, getCacheAttr(), 0, size(getValue()), "value");
+}
+
+LogicalResult AttentionOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  if (static_cast<int64_t>(getHeads()) <= 0)
+    return emitOpError() << "needs at least one head";
+  return verifyCache(*this, symbols, getCacheAttr(), getHeads(), size(getQuery()), "query");
+}

@@ -1,0 +1,188 @@
+// The executable reference of each `nn` op.
+#include "compiler/ir/nn/NN.h"
+
+#include <algorithm>
+#include <cmath>
+
+using namespace mlir;
+using namespace cadenza::nn;
+
+const Vector &EvaluationState::weight(FlatSymbolRefAttr reference) {
+  auto [entry, isNew] = weights.try_emplace(reference.getValue());
+  if (!isNew)
+    return entry->second;
+  auto op = symbols.lookup<WeightOp>(reference.getValue());
+  if (auto value = op.getValue()) {
+    for (const APFloat &element : cast<DenseElementsAttr>(*value).getValues<APFloat>())
+      entry->second.push_back(element.convertToFloat());
+  } else {
+    entry->second = reader(op);
+  }
+  return entry->second;
+}
+
+LogicalResult EmbeddingOp::evaluate(EvaluationState &state, ArrayRef<Vector> operands, SmallVectorImpl<Vector> &results) {
+  const Vector &weight = state.weight(getWeightAttr());
+  size_t columns = getResult().getType().getNumElements();
+  size_t row = static_cast<size_t>(operands[0][0]);
+  if (row >= weight.size() / columns)
+    return emitOpError() << "token " << row << " is outside the vocabulary of " << weight.size() / columns;
+  results.emplace_back(weight.begin() + row * columns, weight.begin() + (row + 1) * columns);
+  return success();
+}
+
+LogicalResult RMSNormOp::evaluate(EvaluationState &state, ArrayRef<Vector> operands, SmallVectorImpl<Vector> &results) {
+  const Vector &gamma = state.weight(getWeightAttr());
+  Vector y = operands[0];
+  size_t group = getGroup();
+  for (size_t begin = 0; begin < y.size(); begin += group) {
+    double squares = 0;
+    for (size_t i = 0; i < group; ++i)
+      squares += static_cast<double>(y[begin + i]) * y[begin + i];
+    double inverse = 1 / std::sqrt(squares / group + getEps().convertToDouble());
+    for (size_t i = 0; i < group; ++i)
+      y[begin + i] = static_cast<float>(y[begin + i] * inverse * gamma[i]);
+  }
+  results.push_back(std::move(y));
+  return success();
+}
+
+LogicalResult LinearOp::evaluate(EvaluationState &state, ArrayRef<Vector> operands, SmallVectorImpl<Vector> &results) {
+  const Vector &weight = state.weight(getWeightAttr());
+  const Vector &x = operands[0];
+  Vector y(getResult().getType().getNumElements());
+  for (size_t n = 0; n < y.size(); ++n) {
+    double sum = getBias() ? state.weight(getBiasAttr())[n] : 0;
+    for (size_t k = 0; k < x.size(); ++k)
+      sum += static_cast<double>(weight[n * x.size() + k]) * x[k];
+    y[n] = static_cast<float>(sum);
+  }
+  results.push_back(std::move(y));
+  return success();
+}
+
+LogicalResult RopeOp::evaluate(EvaluationState &state, ArrayRef<Vector> operands, SmallVectorImpl<Vector> &results) {
+  const Vector &frequencies = state.weight(getInverseFrequenciesAttr());
+  Vector y = operands[0];
+  size_t half = getHeadDim() / 2;
+  for (size_t head = 0; head < y.size(); head += 2 * half) {
+    for (size_t i = 0; i < half; ++i) {
+      double angle = operands[1][0] * frequencies[i]; // an fp32 product, as the published implementations have it
+      double a = y[head + i], b = y[head + i + half];
+      y[head + i] = static_cast<float>(a * std::cos(angle) - b * std::sin(angle));
+      y[head + i + half] = static_cast<float>(b * std::cos(angle) + a * std::sin(angle));
+    }
+  }
+  results.push_back(std::move(y));
+  return success();
+}
+
+LogicalResult KVAppendOp::evaluate(EvaluationState &state, ArrayRef<Vector> operands, SmallVectorImpl<Vector> &results) {
+  EvaluationState::Cache &cache = state.cache(getCacheAttr());
+  size_t position = static_cast<size_t>(operands[2][0]);
+  cache.keys.resize(std::max(cache.keys.size(), position + 1));
+  cache.values.resize(std::max(cache.values.size(), position + 1));
+  cache.keys[position] = operands[0];
+  cache.values[position] = operands[1];
+  return success();
+}
+
+LogicalResult AttentionOp::evaluate(EvaluationState &state, ArrayRef<Vector> operands, SmallVectorImpl<Vector> &results) {
+  const Vector &q = operands[0];
+  size_t position = static_cast<size_t>(operands[1][0]);
+  auto cacheOp = cast<CacheOp>(state.lookup(getCacheAttr()));
+  const EvaluationState::Cache &cache = state.cache(getCacheAttr());
+  if (cache.keys.size() <= position)
+    return emitOpError() << "position " << position << " is not in the cache";
+  size_t headDim = cacheOp.getHeadDim(), heads = getHeads(), group = heads / cacheOp.getKvHeads();
+  double scale = getScale().convertToDouble();
+  Vector y(q.size());
+  for (size_t h = 0; h < heads; ++h) {
+    const size_t kvBegin = h / group * headDim;
+    std::vector<double> scores(position + 1);
+    for (size_t p = 0; p <= position; ++p) {
+      for (size_t d = 0; d < headDim; ++d)
+        scores[p] += static_cast<double>(q[h * headDim + d]) * cache.keys[p][kvBegin + d];
+      scores[p] *= scale;
+    }
+    double largest = *std::max_element(scores.begin(), scores.end()), total = 0;
+    for (double &score : scores)
+      total += score = std::exp(score - largest);
+    for (size_t d = 0; d < headDim; ++d) {
+      double sum = 0;
+      for (size_t p = 0; p <= position; ++p)
+        sum += scores[p] / total * cache.values[p][kvBegin + d];
+      y[h * headDim + d] = static_cast<float>(sum);
+    }
+  }
+  results.push_back(std::move(y));
+  return success();
+}
+
+LogicalResult SiluOp::evaluate(EvaluationState &, ArrayRef<Vector> operands, SmallVectorImpl<Vector> &results) {
+  Vector y = operands[0];
+  for (float &x : y)
+    x = static_cast<float>(x / (1 + std::exp(-static_cast<double>(x))));
+  results.push_back(std::move(y));
+  return success();
+}
+
+LogicalResult GeluTanhOp::evaluate(EvaluationState &, ArrayRef<Vector> operands, SmallVectorImpl<Vector> &results) {
+  const double sqrtTwoOverPi = 0.79788456080286535588;
+  Vector y = operands[0];
+  for (float &element : y) {
+    double x = element;
+    element = static_cast<float>(0.5 * x * (1 + std::tanh(sqrtTwoOverPi * (x + 0.044715 * x * x * x))));
+  }
+  results.push_back(std::move(y));
+  return success();
+}
+
+LogicalResult MulOp::evaluate(EvaluationState &, ArrayRef<Vector> operands, SmallVectorImpl<Vector> &results) {
+  Vector y = operands[0];
+  for (size_t i = 0; i < y.size(); ++i)
+    y[i] *= operands[1][i];
+  results.push_back(std::move(y));
+  return success();
+}
+
+LogicalResult AddOp::evaluate(EvaluationState &, ArrayRef<Vector> operands, SmallVectorImpl<Vector> &results) {
+  Vector y = operands[0];
+  for (size_t i = 0; i < y.size(); ++i)
+    y[i] += operands[1][i];
+  results.push_back(std::move(y));
+  return success();
+}
+
+LogicalResult ArgmaxOp::evaluate(EvaluationState &, ArrayRef<Vector> operands, SmallVectorImpl<Vector> &results) {
+  const Vector &x = operands[0];
+  results.push_back({static_cast<float>(std::max_element(x.begin(), x.end()) - x.begin())});
+  return success();
+}
+
+FailureOr<SmallVector<Vector>>
+cadenza::nn::evaluateFunction(func::FuncOp function, EvaluationState &state, int64_t token, int64_t position,
+                              llvm::function_ref<void(Operation *, ArrayRef<Vector>)> onValue) {
+  llvm::DenseMap<Value, Vector> values;
+  values[function.getArgument(0)] = {static_cast<float>(token)};
+  values[function.getArgument(1)] = {static_cast<float>(position)};
+  SmallVector<Vector> operands, results;
+  for (Operation &op : function.getBody().front()) {
+    operands.clear();
+    results.clear();
+    for (Value operand : op.getOperands())
+      operands.push_back(values.lookup(operand));
+    if (isa<func::ReturnOp>(op))
+      return operands;
+    auto evaluable = dyn_cast<EvaluateOpInterface>(op);
+    if (!evaluable)
+      return op.emitOpError() << "has no executable reference";
+    if (failed(evaluable.evaluate(state, operands, results)))
+      return failure();
+    if (onValue)
+      onValue(&op, results);
+    for (auto [value, result] : llvm::zip_equal(op.getResults(), results))
+      values[value] = std::move(result);
+  }
+  return function.emitOpError() << "has no terminator";
+}

@@ -1,0 +1,190 @@
+#ifndef CADENZA_NN_OPS
+#define CADENZA_NN_OPS
+
+include "compiler/ir/nn/NNDialect.td"
+include "compiler/ir/nn/NNInterfaces.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+/// A vector of fp32 activations.
+def NN_Activation : TypeConstraint<
+    And<[F32Tensor.predicate, CPred<"::llvm::cast<::mlir::ShapedType>($_self).hasStaticShape()">,
+         CPred<"::llvm::cast<::mlir::ShapedType>($_self).getRank() == 1">]>,
+    "fp32 vector (tensor<Nxf32>)", "::mlir::RankedTensorType">;
+/// A token id or a position: one 32-bit integer. There is only one such type, so the syntax leaves it out.
+def NN_Index : Type<CPred<"$_self == ::mlir::RankedTensorType::get({1}, ::mlir::IntegerType::get($_self.getContext(), 32))">,
+                    "token id or position (tensor<1xi32>)", "::mlir::RankedTensorType">,
+               BuildableType<"::mlir::RankedTensorType::get({1}, $_builder.getI32Type())">;
+
+//===----------------------------------------------------------------------===//
+// State
+//===----------------------------------------------------------------------===//
+
+def NN_WeightOp : NN_Op<"weight", [Symbol]> {
+  let summary = "a weight of the model, bound to a checkpoint tensor or to a small constant";
+  let description = [{
+    The symbol is the weight's canonical role, the same whichever importer made it; `source` names the checkpoint's
+    tensor. A constant (`value`) is for tables that the compiler computes, such as RoPE's inverse frequencies.
+
+    ```mlir
+    nn.weight @layers.0.attention.query.weight : tensor<2048x1024xbf16> from "model.layers.0.self_attn.q_proj.weight"
+    nn.weight @rope.inverse_frequencies : tensor<2xf32> = dense<[1.0, 0.5]> : tensor<2xf32>
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<AnyStaticShapeTensor>:$type,
+                       OptionalAttr<StrAttr>:$source, OptionalAttr<ElementsAttr>:$value);
+  let assemblyFormat = "$sym_name `:` $type (`from` $source^)? (`=` $value^)? attr-dict";
+  let hasVerifier = 1;
+}
+
+def NN_CacheOp : NN_Op<"cache", [Symbol]> {
+  let summary = "keys and values of one attention layer for all positions";
+  let description = [{
+    Two tensors of `kv_heads` x context x `head_dim` elements; the context is chosen when the plan is loaded.
+
+    ```mlir
+    nn.cache @layers.0.cache heads 8 head_dim 128 : bf16
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$kv_heads, I64Attr:$head_dim, TypeAttr:$type);
+  let assemblyFormat = "$sym_name `heads` $kv_heads `head_dim` $head_dim `:` $type attr-dict";
+  let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Ops
+//===----------------------------------------------------------------------===//
+
+class NN_ComputeOp<string mnemonic, list<Trait> traits = []>
+    : NN_Op<mnemonic, traits # [DeclareOpInterfaceMethods<NN_EvaluateOpInterface>,
+                                DeclareOpInterfaceMethods<SymbolUserOpInterface>]>;
+/// A compute op that names no symbol.
+class NN_PlainOp<string mnemonic, list<Trait> traits = []>
+    : NN_Op<mnemonic, traits # [Pure, DeclareOpInterfaceMethods<NN_EvaluateOpInterface>]>;
+
+def NN_EmbeddingOp : NN_ComputeOp<"embedding", [Pure]> {
+  let summary = "row `token` of the embedding matrix";
+  let description = [{
+    ```mlir
+    %x = nn.embedding %token, @embedding.weight : tensor<1024xf32>
+    ```
+  }];
+  let arguments = (ins NN_Index:$token, FlatSymbolRefAttr:$weight);
+  let results = (outs NN_Activation:$result);
+  let assemblyFormat = "$token `,` $weight attr-dict `:` type($result)";
+}
+
+def NN_RMSNormOp : NN_ComputeOp<"rms_norm", [Pure, SameOperandsAndResultType]> {
+  let summary = "root-mean-square normalisation, of the whole vector or of each head";
+  let description = [{
+    y = x / sqrt(mean(x^2) + eps) * weight (Zhang and Sennrich 2019, arXiv:1910.07467). With `group_size`, every run of that many
+    elements is normalised on its own with the same weight: Qwen3's per-head query and key norms.
+
+    ```mlir
+    %1 = nn.rms_norm %0, @layers.0.attention_norm.weight eps 1.0e-6 : tensor<1024xf32>
+    %3 = nn.rms_norm %2, @layers.0.attention.query_norm.weight eps 1.0e-6 group_size 128 : tensor<2048xf32>
+    ```
+  }];
+  let arguments = (ins NN_Activation:$input, FlatSymbolRefAttr:$weight, F64Attr:$eps, OptionalAttr<I64Attr>:$group_size);
+  let results = (outs NN_Activation:$result);
+  let assemblyFormat = "$input `,` $weight `eps` $eps (`group_size` $group_size^)? attr-dict `:` type($result)";
+  let extraClassDeclaration = [{
+    /// Elements that are normalised together: group_size, or the whole vector.
+    int64_t getGroup() { return getGroupSize().value_or(getResult().getType().getNumElements()); }
+  }];
+}
+
+def NN_LinearOp : NN_ComputeOp<"linear", [Pure]> {
+  let summary = "matrix times vector, with an optional bias";
+  let description = [{
+    y[n] = sum over k of weight[n][k] * x[k] (+ bias[n]). The weight is [outputs][inputs], as in torch.nn.Linear.
+
+    ```mlir
+    %q = nn.linear %x, @layers.0.attention.query.weight : (tensor<1024xf32>) -> tensor<2048xf32>
+    %k = nn.linear %x, @layers.0.attention.key.weight bias @layers.0.attention.key.bias : (tensor<1024xf32>) -> tensor<512xf32>
+    ```
+  }];
+  let arguments = (ins NN_Activation:$input, FlatSymbolRefAttr:$weight, OptionalAttr<FlatSymbolRefAttr>:$bias);
+  let results = (outs NN_Activation:$result);
+  let assemblyFormat = "$input `,` $weight (`bias` $bias^)? attr-dict `:` functional-type($input, $result)";
+}
+
+def NN_RopeOp : NN_ComputeOp<"rope", [Pure, AllTypesMatch<["input", "result"]>]> {
+  let summary = "rotary position embedding of each head";
+  let description = [{
+    For each head of `head_dim` elements and i < head_dim/2, the pair (x[i], x[i + head_dim/2]) is rotated by the angle
+    position * inverse_frequencies[i] (Su et al. 2021, arXiv:2104.09864, in the half-split form of the published checkpoints).
+
+    ```mlir
+    %r = nn.rope %q, %position, @rope.inverse_frequencies head_dim 128 : tensor<2048xf32>
+    ```
+  }];
+  let arguments = (ins NN_Activation:$input, NN_Index:$position, FlatSymbolRefAttr:$inverse_frequencies, I64Attr:$head_dim);
+  let results = (outs NN_Activation:$result);
+  let assemblyFormat = "$input `,` $position `,` $inverse_frequencies `head_dim` $head_dim attr-dict `:` type($result)";
+}
+
+def NN_KVAppendOp : NN_ComputeOp<"kv_append", [AllTypesMatch<["key", "value"]>]> {
+  let summary = "stores this token's key and value in a cache";
+  let description = [{
+    ```mlir
+    nn.kv_append %k, %v, %position, @layers.0.cache : tensor<1024xf32>
+    ```
+  }];
+  let arguments = (ins NN_Activation:$key, NN_Activation:$value, NN_Index:$position, FlatSymbolRefAttr:$cache);
+  let assemblyFormat = "$key `,` $value `,` $position `,` $cache attr-dict `:` type($key)";
+}
+
+def NN_AttentionOp : NN_ComputeOp<"attention", [AllTypesMatch<["query", "result"]>]> {
+  let summary = "causal attention of one query token over the cache";
+  let description = [{
+    For each of the `heads` query heads h, with kv head g = h / (heads / kv_heads):
+    softmax over p <= position of scale * q[h] . key[g][p], times value[g][p] (Vaswani et al. 2017; grouped queries:
+    Ainslie et al. 2023, arXiv:2305.13245). The cache already holds this token's key and value.
+
+    ```mlir
+    %o = nn.attention %q, %position, @layers.0.cache heads 16 scale 0.08838834764831845 : tensor<2048xf32>
+    ```
+  }];
+  let arguments = (ins NN_Activation:$query, NN_Index:$position, FlatSymbolRefAttr:$cache, I64Attr:$heads, F64Attr:$scale);
+  let results = (outs NN_Activation:$result);
+  let assemblyFormat = "$query `,` $position `,` $cache `heads` $heads `scale` $scale attr-dict `:` type($result)";
+}
+
+def NN_SiluOp : NN_PlainOp<"silu", [SameOperandsAndResultType]> {
+  let summary = "x / (1 + exp(-x))";
+  let arguments = (ins NN_Activation:$input);
+  let results = (outs NN_Activation:$result);
+  let assemblyFormat = "$input attr-dict `:` type($result)";
+}
+
+def NN_GeluTanhOp : NN_PlainOp<"gelu_tanh", [SameOperandsAndResultType]> {
+  let summary = "0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))";
+  let arguments = (ins NN_Activation:$input);
+  let results = (outs NN_Activation:$result);
+  let assemblyFormat = "$input attr-dict `:` type($result)";
+}
+
+def NN_MulOp : NN_PlainOp<"mul", [SameOperandsAndResultType]> {
+  let summary = "elementwise product";
+  let arguments = (ins NN_Activation:$lhs, NN_Activation:$rhs);
+  let results = (outs NN_Activation:$result);
+  let assemblyFormat = "$lhs `,` $rhs attr-dict `:` type($result)";
+}
+
+def NN_AddOp : NN_PlainOp<"add", [SameOperandsAndResultType]> {
+  let summary = "elementwise sum; the residual stream is lhs";
+  let arguments = (ins NN_Activation:$lhs, NN_Activation:$rhs);
+  let results = (outs NN_Activation:$result);
+  let assemblyFormat = "$lhs `,` $rhs attr-dict `:` type($result)";
+}
+
+def NN_ArgmaxOp : NN_PlainOp<"argmax"> {
+  let summary = "index of the largest element, the lowest among equals: greedy selection of the next token";
+  let arguments = (ins NN_Activation:$input);
+  let results = (outs NN_Index:$token);
+  let assemblyFormat = "$input attr-dict `:` type($input)";
+}
+
+#endif
