@@ -1,8 +1,14 @@
 #include "compiler/import/findings.h"
 
-#include <algorithm>
+#include <utility>
 
 namespace cadenza {
+
+void Findings::put(Finding::Kind kind, std::string message) {
+  constexpr size_t kept = 100;
+  if (++counts_[static_cast<size_t>(kind)] <= kept)
+    all_.push_back({kind, std::move(message)});
+}
 
 void Findings::add(const Status &status) {
   if (status.isOk())
@@ -19,23 +25,22 @@ void Findings::promoteWarnings() {
     if (finding.kind == Finding::Kind::Warning)
       finding.kind = Finding::Kind::Invalid;
   }
-}
-
-size_t Findings::count(Finding::Kind kind) const {
-  return std::count_if(all_.begin(), all_.end(), [&](const Finding &finding) { return finding.kind == kind; });
+  size_t &warnings = counts_[static_cast<size_t>(Finding::Kind::Warning)];
+  counts_[static_cast<size_t>(Finding::Kind::Invalid)] += std::exchange(warnings, 0);
 }
 
 Status Findings::toStatus() const {
-  std::string message;
-  for (const Finding &finding : all_) {
-    if (finding.kind != Finding::Kind::Invalid && finding.kind != Finding::Kind::Unsupported)
-      continue;
-    if (!message.empty())
-      message += '\n';
-    message += finding.message;
-  }
-  if (message.empty())
+  if (!hasErrors())
     return Status::ok();
+  std::string message;
+  size_t shown = 0;
+  for (const Finding &finding : all_) {
+    if (finding.kind == Finding::Kind::Invalid || finding.kind == Finding::Kind::Unsupported)
+      message += (shown++ == 0 ? "" : "\n") + finding.message;
+  }
+  size_t total = count(Finding::Kind::Invalid) + count(Finding::Kind::Unsupported);
+  if (shown < total)
+    message += "\nand " + std::to_string(total - shown) + " more";
   StatusCode code = hasInvalid() ? StatusCode::InvalidInput : StatusCode::Unsupported;
   if (otherCode_ && count(Finding::Kind::Invalid) == 1)
     code = *otherCode_;

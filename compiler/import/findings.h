@@ -4,7 +4,9 @@
 
 #include "runtime/support/status.h"
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace cadenza {
@@ -23,27 +25,32 @@ struct Finding {
 
 class Findings {
 public:
-  void invalid(std::string message) { all_.push_back({Finding::Kind::Invalid, std::move(message)}); }
-  void unsupported(std::string message) { all_.push_back({Finding::Kind::Unsupported, std::move(message)}); }
-  void warning(std::string message) { all_.push_back({Finding::Kind::Warning, std::move(message)}); }
-  void notice(std::string message) { all_.push_back({Finding::Kind::Notice, std::move(message)}); }
-  /// Files an error of a Status; does nothing when it is ok. Codes other than Unsupported count as invalid input.
+  void invalid(std::string message) { put(Finding::Kind::Invalid, std::move(message)); }
+  void unsupported(std::string message) { put(Finding::Kind::Unsupported, std::move(message)); }
+  void warning(std::string message) { put(Finding::Kind::Warning, std::move(message)); }
+  void notice(std::string message) { put(Finding::Kind::Notice, std::move(message)); }
+  /// Files the error of a Status; does nothing when it is ok. Codes other than Unsupported count as invalid input.
   void add(const Status &status);
   /// Turns every warning into an error (--strict).
   void promoteWarnings();
 
+  /// In the order they were found; of a kind that a broken model has in thousands, the first hundred.
   const std::vector<Finding> &all() const { return all_; }
+  /// How many there were, kept or not.
+  size_t count(Finding::Kind kind) const { return counts_[static_cast<size_t>(kind)]; }
   bool hasInvalid() const { return count(Finding::Kind::Invalid) != 0; }
   /// Whether the model cannot be compiled: anything invalid or unsupported.
   bool hasErrors() const { return hasInvalid() || count(Finding::Kind::Unsupported) != 0; }
-  size_t count(Finding::Kind kind) const;
 
-  /// Ok, or all errors, one a line. The code is InvalidInput if anything is invalid, else Unsupported; if all of them
-  /// came from one Status with another code (Io, say), that code.
+  /// Ok, or all errors, one a line. The code is InvalidInput if anything is invalid, else Unsupported; if the only invalid
+  /// thing is a Status with another code (Io, say), that code.
   Status toStatus() const;
 
 private:
+  void put(Finding::Kind kind, std::string message);
+
   std::vector<Finding> all_;
+  size_t counts_[4] = {};
   std::optional<StatusCode> otherCode_; // of the first added Status that is neither InvalidInput nor Unsupported
 };
 

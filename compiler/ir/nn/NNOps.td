@@ -3,19 +3,10 @@
 
 include "compiler/ir/nn/NNDialect.td"
 include "compiler/ir/nn/NNInterfaces.td"
+include "compiler/ir/nn/NNTypes.td"
 include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
-
-/// A vector of fp32 activations.
-def NN_Activation : TypeConstraint<
-    And<[F32Tensor.predicate, CPred<"::llvm::cast<::mlir::ShapedType>($_self).hasStaticShape()">,
-         CPred<"::llvm::cast<::mlir::ShapedType>($_self).getRank() == 1">]>,
-    "fp32 vector (tensor<Nxf32>)", "::mlir::RankedTensorType">;
-/// A token id or a position: one 32-bit integer. There is only one such type, so the syntax leaves it out.
-def NN_Index : Type<CPred<"$_self == ::mlir::RankedTensorType::get({1}, ::mlir::IntegerType::get($_self.getContext(), 32))">,
-                    "token id or position (tensor<1xi32>)", "::mlir::RankedTensorType">,
-               BuildableType<"::mlir::RankedTensorType::get({1}, $_builder.getI32Type())">;
 
 //===----------------------------------------------------------------------===//
 // State

@@ -1,0 +1,52 @@
+// The weights of a model directory: model.safetensors, or model.safetensors.index.json and its shards, mapped into memory
+// and validated. No tensor's bytes are read here.
+#pragma once
+
+#include "compiler/import/findings.h"
+#include "compiler/import/hf/model_directory.h"
+#include "compiler/import/hf/safetensors.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cadenza {
+
+struct CheckpointTensor {
+  std::string dtype; // as safetensors spells it
+  std::vector<int64_t> shape;
+  std::span<const std::byte> data; // not aligned to anything
+  uint32_t file = 0;               // index into Checkpoint::files()
+};
+
+struct CheckpointFile {
+  std::string name;
+  MappedFile mapping;
+  uint64_t headerBytes = 0;
+};
+
+/// Immutable and safe to read from several threads once opened.
+class Checkpoint {
+public:
+  using Tensors = std::map<std::string, CheckpointTensor, std::less<>>;
+
+  /// Opens everything that can be opened; what is wrong goes to `findings`, so that all of it is listed.
+  static Checkpoint open(const ModelDirectory &directory, Findings &findings);
+
+  const CheckpointTensor *find(std::string_view name) const;
+  const Tensors &tensors() const { return tensors_; }
+  const std::vector<CheckpointFile> &files() const { return files_; }
+
+private:
+  void addFile(const ModelDirectory &directory, const std::string &name, Findings &findings);
+  void addShards(const ModelDirectory &directory, Findings &findings);
+
+  std::vector<CheckpointFile> files_;
+  Tensors tensors_;
+};
+
+} // namespace cadenza

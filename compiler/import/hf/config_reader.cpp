@@ -1,0 +1,137 @@
+#include "compiler/import/hf/config_reader.h"
+#include "compiler/import/text.h"
+
+#include <cmath>
+#include <sstream>
+
+namespace cadenza {
+namespace {
+
+using nlohmann::json;
+
+const json nullValue;
+const json emptyObject = json::object();
+
+std::string describe(const json &value) {
+  if (value.is_string())
+    return quoted(value.get_ref<const std::string &>());
+  if (value.is_object())
+    return "an object";
+  if (value.is_array())
+    return "a list";
+  return value.dump();
+}
+
+std::string numberText(double value) {
+  std::ostringstream text;
+  text << value;
+  return text.str();
+}
+
+} // namespace
+
+void ConfigReader::wrong(std::string_view name, const json &value, const std::string &expected) {
+  findings_.invalid(where(name) + " is " + describe(value) + "; expected " + expected);
+}
+
+const json &ConfigReader::raw(std::string_view name) {
+  read_.emplace(name);
+  auto found = object_->find(std::string(name));
+  return found == object_->end() ? nullValue : *found;
+}
+
+bool ConfigReader::has(std::string_view name) { return !raw(name).is_null(); }
+
+bool ConfigReader::require(std::string_view name) {
+  if (has(name))
+    return true;
+  findings_.invalid(where(name) + " is missing");
+  return false;
+}
+
+std::optional<int64_t> ConfigReader::asInteger(std::string_view name, const json &value, int64_t minimum,
+                                               int64_t maximum) {
+  // Unsigned values above INT64_MAX would turn negative in get<int64_t>().
+  bool fits = value.is_number_integer() &&
+              (!value.is_number_unsigned() || value.get<uint64_t>() <= static_cast<uint64_t>(INT64_MAX));
+  if (fits && value.get<int64_t>() >= minimum && value.get<int64_t>() <= maximum)
+    return value.get<int64_t>();
+  wrong(name, value, "an integer in [" + std::to_string(minimum) + ", " + std::to_string(maximum) + "]");
+  return std::nullopt;
+}
+
+std::optional<int64_t> ConfigReader::integer(std::string_view name, int64_t minimum, int64_t maximum) {
+  const json &value = raw(name);
+  return value.is_null() ? std::nullopt : asInteger(name, value, minimum, maximum);
+}
+
+std::optional<double> ConfigReader::number(std::string_view name, double above, double maximum) {
+  const json &value = raw(name);
+  if (value.is_null())
+    return std::nullopt;
+  if (value.is_number()) {
+    double number = value.get<double>();
+    if (std::isfinite(number) && number > above && number <= maximum)
+      return number;
+  }
+  wrong(name, value, "a number above " + numberText(above) + " and at most " + numberText(maximum));
+  return std::nullopt;
+}
+
+std::optional<bool> ConfigReader::boolean(std::string_view name) {
+  const json &value = raw(name);
+  if (value.is_boolean())
+    return value.get<bool>();
+  if (!value.is_null())
+    wrong(name, value, "true or false");
+  return std::nullopt;
+}
+
+std::optional<std::string> ConfigReader::string(std::string_view name) {
+  const json &value = raw(name);
+  if (value.is_string())
+    return value.get<std::string>();
+  if (!value.is_null())
+    wrong(name, value, "a string");
+  return std::nullopt;
+}
+
+std::vector<int64_t> ConfigReader::integers(std::string_view name, int64_t minimum, int64_t maximum) {
+  const json &value = raw(name);
+  std::vector<int64_t> result;
+  auto put = [&](const json &element) {
+    if (auto number = asInteger(name, element, minimum, maximum))
+      result.push_back(*number);
+  };
+  if (value.is_array()) {
+    for (const json &element : value)
+      put(element);
+  } else if (!value.is_null()) {
+    put(value);
+  }
+  return result;
+}
+
+std::optional<int64_t> ConfigReader::requiredInteger(std::string_view name, int64_t minimum, int64_t maximum) {
+  return require(name) ? integer(name, minimum, maximum) : std::nullopt;
+}
+
+std::optional<double> ConfigReader::requiredNumber(std::string_view name, double above, double maximum) {
+  return require(name) ? number(name, above, maximum) : std::nullopt;
+}
+
+ConfigReader ConfigReader::object(std::string_view name) {
+  const json &value = raw(name);
+  if (!value.is_object() && !value.is_null())
+    wrong(name, value, "an object");
+  return {value.is_object() ? value : emptyObject, file_, parent_ + std::string(name) + ".", findings_};
+}
+
+void ConfigReader::noteUnread() {
+  for (const auto &[name, value] : object_->items()) {
+    if (!read_.contains(name))
+      findings_.notice(file_ + ": " + parent_ + escaped(name, 80) + " is not known and was ignored");
+  }
+}
+
+} // namespace cadenza

@@ -1,0 +1,69 @@
+// Typed, range-checked access to the fields of a JSON object that decide what is compiled. A wrong field is a finding and
+// not the end, so that one run lists all of them; fields that nobody asked for are reported too, because an unknown field may
+// change what a model computes.
+#pragma once
+
+#include "compiler/import/findings.h"
+
+#include <nlohmann/json.hpp>
+
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cadenza {
+
+class ConfigReader {
+public:
+  /// `object` is an object and outlives the reader; `path` is the file's name and stands before every message.
+  ConfigReader(const nlohmann::json &object, std::string file, Findings &findings)
+      : ConfigReader(object, std::move(file), "", findings) {}
+
+  Findings &findings() { return findings_; }
+  /// "config.json: rope_scaling.factor", as messages begin.
+  std::string where(std::string_view name) const { return file_ + ": " + parent_ + std::string(name); }
+
+  /// Whether the field is there and is not null.
+  bool has(std::string_view name);
+  /// The field, or null; for what fits none of the typed readers.
+  const nlohmann::json &raw(std::string_view name);
+
+  /// Nothing, without a finding, if the field is missing or null; nothing and a finding if it is not what is asked for.
+  std::optional<int64_t> integer(std::string_view name, int64_t minimum, int64_t maximum);
+  std::optional<double> number(std::string_view name, double above, double maximum); // in (above, maximum]
+  std::optional<bool> boolean(std::string_view name);
+  std::optional<std::string> string(std::string_view name);
+  /// An integer or a list of them.
+  std::vector<int64_t> integers(std::string_view name, int64_t minimum, int64_t maximum);
+
+  /// As above, but a missing field is a finding.
+  std::optional<int64_t> requiredInteger(std::string_view name, int64_t minimum, int64_t maximum);
+  std::optional<double> requiredNumber(std::string_view name, double above, double maximum);
+
+  /// The fields of a nested object; a finding, and no fields, if it is none.
+  ConfigReader object(std::string_view name);
+
+  /// Fields that do not change what a token step computes.
+  void ignore(std::initializer_list<std::string_view> names) { read_.insert(names.begin(), names.end()); }
+  /// A notice for every field that was neither read nor ignored.
+  void noteUnread();
+
+private:
+  ConfigReader(const nlohmann::json &object, std::string file, std::string parent, Findings &findings)
+      : object_(&object), file_(std::move(file)), parent_(std::move(parent)), findings_(findings) {}
+  void wrong(std::string_view name, const nlohmann::json &value, const std::string &expected);
+  std::optional<int64_t> asInteger(std::string_view name, const nlohmann::json &value, int64_t minimum, int64_t maximum);
+  bool require(std::string_view name);
+
+  const nlohmann::json *object_;
+  std::string file_;
+  std::string parent_; // "rope_scaling." for a nested reader
+  Findings &findings_;
+  std::set<std::string, std::less<>> read_;
+};
+
+} // namespace cadenza

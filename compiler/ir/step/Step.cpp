@@ -1,0 +1,261 @@
+// Structure and verifiers of the `step` dialect.
+#include "compiler/ir/step/Step.h"
+
+using namespace mlir;
+using namespace cadenza;
+using namespace cadenza::step;
+
+#include "compiler/ir/step/StepAttrInterfaces.cpp.inc"
+#include "compiler/ir/step/StepDialect.cpp.inc"
+#include "compiler/ir/step/StepOpInterfaces.cpp.inc"
+#define GET_OP_CLASSES
+#include "compiler/ir/step/StepOps.cpp.inc"
+
+void StepDialect::initialize() {
+  registerAttributes();
+  addOperations<
+#define GET_OP_LIST
+#include "compiler/ir/step/StepOps.cpp.inc"
+      >();
+}
+
+//===----------------------------------------------------------------------===//
+// Symbols
+//===----------------------------------------------------------------------===//
+
+Operation *SymbolLookup::resolve(FlatSymbolRefAttr reference) const {
+  Operation *op = symbols->lookupNearestSymbolFrom(user, reference);
+  if (auto table = dyn_cast_or_null<TableOp>(op)) {
+    if (table.getEntries().empty())
+      return nullptr;
+    op = symbols->lookupNearestSymbolFrom(user, cast<FlatSymbolRefAttr>(table.getEntries()[0]));
+  }
+  return op;
+}
+
+RankedTensorType SymbolLookup::weightType(FlatSymbolRefAttr reference) const {
+  auto weight = dyn_cast_or_null<nn::WeightOp>(resolve(reference));
+  return weight ? cast<RankedTensorType>(weight.getType()) : RankedTensorType();
+}
+
+nn::CacheOp SymbolLookup::cache(FlatSymbolRefAttr reference) const {
+  return dyn_cast_or_null<nn::CacheOp>(resolve(reference));
+}
+
+LogicalResult TableOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  if (getEntries().empty())
+    return emitOpError() << "needs at least one entry";
+  auto lookup = [&](Attribute entry) {
+    return symbols.lookupNearestSymbolFrom(*this, cast<FlatSymbolRefAttr>(entry));
+  };
+  Operation *first = lookup(getEntries()[0]);
+  for (Attribute entry : getEntries()) {
+    Operation *op = lookup(entry);
+    if (!isa_and_nonnull<nn::WeightOp, nn::CacheOp>(op))
+      return emitOpError() << "names " << entry << ", which is neither a weight nor a cache";
+    bool same = first->getName() == op->getName();
+    if (same && isa<nn::WeightOp>(op))
+      same = cast<nn::WeightOp>(op).getType() == cast<nn::WeightOp>(first).getType();
+    if (auto cache = dyn_cast<nn::CacheOp>(op); same && cache) {
+      auto firstCache = cast<nn::CacheOp>(first);
+      same = cache.getType() == firstCache.getType() && cache.getKvHeads() == firstCache.getKvHeads() &&
+             cache.getHeadDim() == firstCache.getHeadDim();
+    }
+    if (!same) {
+      InFlightDiagnostic diagnostic = emitOpError() << "has entries of different types";
+      diagnostic.attachNote(first->getLoc()) << "the first entry";
+      diagnostic.attachNote(op->getLoc()) << "another entry";
+      return diagnostic;
+    }
+  }
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// step.layers
+//===----------------------------------------------------------------------===//
+
+ParseResult LayersOp::parse(OpAsmParser &parser, OperationState &result) {
+  IntegerAttr count;
+  SmallVector<OpAsmParser::Argument> arguments;
+  SmallVector<OpAsmParser::UnresolvedOperand> operands;
+  SmallVector<Type> types;
+  if (parser.parseKeyword("count") ||
+      parser.parseAttribute(count, parser.getBuilder().getI64Type(), "count", result.attributes) ||
+      parser.parseAssignmentList(arguments, operands) || parser.parseOptionalColonTypeList(types))
+    return failure();
+  if (arguments.size() != types.size())
+    return parser.emitError(parser.getCurrentLocation(), "needs one type for each carried value");
+  for (auto [argument, type] : llvm::zip_equal(arguments, types))
+    argument.type = type;
+  result.addTypes(types);
+  if (parser.resolveOperands(operands, types, parser.getCurrentLocation(), result.operands) ||
+      parser.parseRegion(*result.addRegion(), arguments) || parser.parseOptionalAttrDict(result.attributes))
+    return failure();
+  LayersOp::ensureTerminator(*result.regions.front(), parser.getBuilder(), result.location);
+  return success();
+}
+
+void LayersOp::print(OpAsmPrinter &printer) {
+  printer << " count " << getCount() << " (";
+  llvm::interleaveComma(llvm::zip_equal(getBody().getArguments(), getInits()), printer, [&](auto pair) {
+    printer << std::get<0>(pair) << " = " << std::get<1>(pair);
+  });
+  printer << ")";
+  if (!getInits().empty()) {
+    printer << " : ";
+    llvm::interleaveComma(getInits().getTypes(), printer);
+  }
+  printer << " ";
+  printer.printRegion(getBody(), /*printEntryBlockArgs=*/false);
+  printer.printOptionalAttrDict((*this)->getAttrs(), {"count"});
+}
+
+LogicalResult LayersOp::verify() {
+  if (static_cast<int64_t>(getCount()) <= 0)
+    return emitOpError() << "needs a positive count";
+  return success();
+}
+
+LogicalResult LayersOp::verifyRegions() {
+  auto yield = cast<YieldOp>(getBody().front().getTerminator());
+  if (!llvm::equal(getInits().getTypes(), getResultTypes()) ||
+      !llvm::equal(getInits().getTypes(), getBody().getArgumentTypes()) ||
+      !llvm::equal(getInits().getTypes(), yield.getValues().getTypes()))
+    return emitOpError() << "carries values whose types differ between start, body, yield and results";
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Phases
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+int64_t elements(Value value) { return cast<RankedTensorType>(value.getType()).getNumElements(); }
+
+/// Checks the functions of a phase in order, then that its results are what they leave of `sizes`.
+LogicalResult verifyFunctions(Operation *op, SmallVector<int64_t> sizes, ArrayAttr epilogues, ValueRange operands,
+                              bool hasPosition, SymbolLookup lookup) {
+  bool usesPosition = false;
+  unsigned tokens = 0;
+  for (auto [index, attribute] : llvm::enumerate(epilogues)) {
+    auto function = cast<FunctionAttrInterface>(attribute);
+    auto emitError = [&] {
+      return op->emitOpError() << "epilogue " << index << " (" << function.getFunctionName() << ") ";
+    };
+    for (int64_t slot : function.getSlots()) {
+      if (slot < 0 || slot >= static_cast<int64_t>(sizes.size()))
+        return emitError() << "names segment " << slot << " of " << sizes.size();
+      if (sizes[slot] < 0)
+        return emitError() << "names segment " << slot << ", which an earlier epilogue consumed";
+    }
+    if (function.getNumOperands() > operands.size())
+      return emitError() << "has no operand left";
+    if (failed(function.verifyUse(sizes, operands.take_front(function.getNumOperands()), lookup, emitError)))
+      return failure();
+    operands = operands.drop_front(function.getNumOperands());
+    for (int64_t slot : function.getConsumedSlots())
+      sizes[slot] = -1;
+    usesPosition |= function.usesPosition();
+    tokens += function.selectsToken();
+  }
+  if (!operands.empty())
+    return op->emitOpError() << "has " << operands.size() << " more operands than its epilogues take";
+  if (usesPosition && !hasPosition && tokens == 0)
+    return op->emitOpError() << "has an epilogue that reads the position, but no position ('at')";
+  llvm::erase(sizes, -1);
+  if (op->getNumResults() != sizes.size() + tokens)
+    return op->emitOpError() << "has " << op->getNumResults() << " results, but its functions leave " << sizes.size()
+                             << " vectors and " << tokens << " tokens";
+  for (auto [result, size] : llvm::zip_first(op->getResults().take_front(sizes.size()), sizes)) {
+    if (elements(result) != size)
+      return op->emitOpError() << "result " << result.getResultNumber() << " has " << elements(result)
+                               << " elements, but its functions leave " << size;
+  }
+  return success();
+}
+
+} // namespace
+
+SmallVector<FlatSymbolRefAttr> EmbedOp::getMatrixSymbols() { return {getMatrixAttr()}; }
+
+LogicalResult EmbedOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  RankedTensorType type = SymbolLookup(*this, symbols).weightType(getMatrixAttr());
+  if (!type || type.getRank() != 2)
+    return emitOpError() << "names " << getMatrixAttr() << ", which is no matrix";
+  if (type.getDimSize(1) != elements(getResult()))
+    return emitOpError() << "has " << elements(getResult()) << " elements, but " << getMatrixAttr() << " is " << type;
+  return success();
+}
+
+SmallVector<FlatSymbolRefAttr> ProjectOp::getMatrixSymbols() {
+  return llvm::to_vector(getMatrices().getAsRange<FlatSymbolRefAttr>());
+}
+
+SmallVector<FunctionAttrInterface> ProjectOp::getFunctions() {
+  SmallVector<FunctionAttrInterface> functions;
+  if (auto prologue = getPrologueAttr())
+    functions.push_back(prologue);
+  llvm::append_range(functions, getEpilogues().getAsRange<FunctionAttrInterface>());
+  return functions;
+}
+
+LogicalResult ProjectOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  SymbolLookup lookup(*this, symbols);
+  SmallVector<int64_t> rows;
+  Type elementType;
+  for (FlatSymbolRefAttr matrix : getMatrixSymbols()) {
+    RankedTensorType type = lookup.weightType(matrix);
+    if (!type || type.getRank() != 2)
+      return emitOpError() << "names " << matrix << ", which is no matrix";
+    if (type.getDimSize(1) != elements(getInput()))
+      return emitOpError() << "has an input of " << elements(getInput()) << " elements, but " << matrix << " is " << type;
+    if (elementType && elementType != type.getElementType())
+      return emitOpError() << "has matrices of different element types";
+    elementType = type.getElementType();
+    if (getInterleaved() && !rows.empty() && rows.front() != type.getDimSize(0))
+      return emitOpError() << "interleaves matrices of different heights";
+    rows.push_back(type.getDimSize(0));
+  }
+  if (rows.empty())
+    return emitOpError() << "needs at least one matrix";
+  if (static_cast<int64_t>(getKSegments()) < 1)
+    return emitOpError() << "needs at least one K segment";
+  if (auto prologue = getPrologueAttr()) {
+    SmallVector<int64_t> sizes = {elements(getInput())};
+    auto emitError = [&] { return emitOpError() << "prologue (" << prologue.getFunctionName() << ") "; };
+    if (prologue.getSlots() != ArrayRef<int64_t>{0})
+      return emitError() << "works on segment 0, the input";
+    if (failed(prologue.verifyUse(sizes, {}, lookup, emitError)))
+      return failure();
+  }
+  return verifyFunctions(*this, rows, getEpilogues(), getSideInputs(), getPosition() != nullptr, lookup);
+}
+
+SmallVector<FunctionAttrInterface> MapOp::getFunctions() {
+  return llvm::to_vector(getEpilogues().getAsRange<FunctionAttrInterface>());
+}
+
+LogicalResult MapOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  SmallVector<int64_t> sizes = llvm::map_to_vector(getInputs(), elements);
+  return verifyFunctions(*this, sizes, getEpilogues(), getSideInputs(), getPosition() != nullptr,
+                         SymbolLookup(*this, symbols));
+}
+
+LogicalResult AttendOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  nn::CacheOp cache = SymbolLookup(*this, symbols).cache(getCacheAttr());
+  if (!cache)
+    return emitOpError() << "names " << getCacheAttr() << ", which is no cache";
+  if (getHeads() == 0 || getHeads() % cache.getKvHeads() != 0)
+    return emitOpError() << "has " << getHeads() << " heads, no multiple of the " << cache.getKvHeads() << " KV heads of "
+                         << getCacheAttr();
+  int64_t expected = static_cast<int64_t>(getHeads() * cache.getHeadDim());
+  if (elements(getQuery()) != expected || elements(getResult()) != expected)
+    return emitOpError() << "needs query and result of " << expected << " elements";
+  if (static_cast<int64_t>(getSplits()) < 1)
+    return emitOpError() << "needs at least one split";
+  return success();
+}
+
+LogicalResult SelectOp::verifySymbolUses(SymbolTableCollection &) { return success(); }

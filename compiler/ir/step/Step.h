@@ -1,0 +1,38 @@
+// The `step` dialect (StepDialect.td, StepInterfaces.td, StepAttrs.td, StepOps.td).
+#pragma once
+
+#include "compiler/ir/nn/NN.h"
+
+#include "mlir/IR/Builders.h"
+#include "mlir/Interfaces/ControlFlowInterfaces.h"
+
+namespace cadenza::step {
+
+/// Finds what symbols stand for; inside step.layers a table stands for its entries.
+class SymbolLookup {
+public:
+  SymbolLookup(mlir::Operation *user, mlir::SymbolTableCollection &symbols) : user(user), symbols(&symbols) {}
+
+  /// The type of the weight, or of the weights of the table, that `reference` names; null if it names something else.
+  mlir::RankedTensorType weightType(mlir::FlatSymbolRefAttr reference) const;
+  /// The cache, or the first of the caches of the table, that `reference` names; null if it names something else.
+  nn::CacheOp cache(mlir::FlatSymbolRefAttr reference) const;
+
+private:
+  /// The op itself, or the first entry of a table.
+  mlir::Operation *resolve(mlir::FlatSymbolRefAttr reference) const;
+
+  mlir::Operation *user;
+  mlir::SymbolTableCollection *symbols;
+};
+
+} // namespace cadenza::step
+
+#include "compiler/ir/step/StepAttrInterfaces.h.inc"
+#include "compiler/ir/step/StepOpInterfaces.h.inc"
+
+#include "compiler/ir/step/StepDialect.h.inc"
+#define GET_ATTRDEF_CLASSES
+#include "compiler/ir/step/StepAttrs.h.inc"
+#define GET_OP_CLASSES
+#include "compiler/ir/step/StepOps.h.inc"

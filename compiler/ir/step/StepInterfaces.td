@@ -1,0 +1,58 @@
+#ifndef CADENZA_STEP_INTERFACES
+#define CADENZA_STEP_INTERFACES
+
+include "mlir/IR/OpBase.td"
+
+// Everything that passes, code generation, the plan and the CPU executor need to know of a function. Nobody switches over
+// functions: a new one is one attribute here, one device functor (codegen/kernels), one CPU reference (runtime/cpu).
+def Step_FunctionAttrInterface : AttrInterface<"FunctionAttrInterface"> {
+  let cppNamespace = "::cadenza::step";
+  let description = "A function in the prologue or the epilogues of a phase.";
+  let methods = [
+    InterfaceMethod<"The name in plans and of the CPU reference; in CamelCase, of the device functor.",
+      "::llvm::StringRef", "getFunctionName", (ins)>,
+    InterfaceMethod<"The slots it reads and writes, in the order of the functor's parameters; empty in a prologue.",
+      "::llvm::SmallVector<int64_t>", "getSlots", (ins)>,
+    InterfaceMethod<"The same function on other slots (as many as getSlots has).",
+      "::cadenza::step::FunctionAttrInterface", "withSlots", (ins "::llvm::ArrayRef<int64_t>":$slots)>,
+    InterfaceMethod<"The slots among getSlots that exist no more afterwards.",
+      "::llvm::SmallVector<int64_t>", "getConsumedSlots", (ins), "", "return {};">,
+    InterfaceMethod<"The weights, tables and caches it names, in the order of its kernel arguments.",
+      "::llvm::SmallVector<::mlir::FlatSymbolRefAttr>", "getSymbols", (ins), "", "return {};">,
+    InterfaceMethod<"The same function on other symbols (as many as getSymbols has).",
+      "::cadenza::step::FunctionAttrInterface", "withSymbols",
+      (ins "::llvm::ArrayRef<::mlir::FlatSymbolRefAttr>":$symbols), "",
+      "return ::llvm::cast<::cadenza::step::FunctionAttrInterface>($_attr);">,
+    InterfaceMethod<"Static parameters as the plan and the generated config struct name them, without slots and symbols.",
+      "::mlir::DictionaryAttr", "getParameters", (ins)>,
+    InterfaceMethod<"The names of getSlots in the plan and in the config struct: 'segment', or 'lhs' and 'rhs'.",
+      "::llvm::SmallVector<::llvm::StringRef>", "getSlotNames", (ins), "", "return {\"segment\"};">,
+    InterfaceMethod<"How many SSA operands of the phase it takes.", "unsigned", "getNumOperands", (ins), "", "return 0;">,
+    InterfaceMethod<"Whether it selects the next token, an extra result of the phase after its vectors.",
+      "bool", "selectsToken", (ins), "", "return false;">,
+    InterfaceMethod<"Whether it reads the position (a kernel argument: the decode state).", "bool", "usesPosition", (ins), "",
+      "return false;">,
+    InterfaceMethod<"Rows of a segment that one block must hold together: head_dim for what works on heads, otherwise 1.",
+      "int64_t", "getRowGroup", (ins), "", "return 1;">,
+    InterfaceMethod<"The name of the fusion that moves this function into a project's epilogue (a pass's argument).",
+      "::llvm::StringRef", "getFusion", (ins), "", "return \"\";">,
+    InterfaceMethod<"Checks slots' sizes (elements, by slot; -1: consumed), operand sizes and symbols.",
+      "::llvm::LogicalResult", "verifyUse",
+      (ins "::llvm::MutableArrayRef<int64_t>":$sizes, "::mlir::ValueRange":$operands,
+           "::cadenza::step::SymbolLookup":$lookup,
+           "::llvm::function_ref<::mlir::InFlightDiagnostic()>":$emitError)>,
+  ];
+}
+
+def Step_PhaseOpInterface : OpInterface<"PhaseOpInterface"> {
+  let cppNamespace = "::cadenza::step";
+  let description = "A phase: an op of the step program that executes as one kernel of the `launch` schedule.";
+  let methods = [
+    InterfaceMethod<"The matrices it reads, as packed together.", "::llvm::SmallVector<::mlir::FlatSymbolRefAttr>",
+      "getMatrixSymbols", (ins), "", "return {};">,
+    InterfaceMethod<"The prologue (none or one) and then the epilogues.",
+      "::llvm::SmallVector<::cadenza::step::FunctionAttrInterface>", "getFunctions", (ins), "", "return {};">,
+  ];
+}
+
+#endif

@@ -1,0 +1,151 @@
+#ifndef CADENZA_STEP_OPS
+#define CADENZA_STEP_OPS
+
+include "compiler/ir/nn/NNTypes.td"
+include "compiler/ir/step/StepAttrs.td"
+include "compiler/ir/step/StepDialect.td"
+include "compiler/ir/step/StepInterfaces.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/ControlFlowInterfaces.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+/// A vector on its way between phases; its element type is how it is stored.
+def Step_Vector : Type<
+    And<[TensorOf<[F32, BF16, F16]>.predicate, CPred<"::llvm::cast<::mlir::ShapedType>($_self).hasStaticShape()">,
+         CPred<"::llvm::cast<::mlir::ShapedType>($_self).getRank() == 1">]>,
+    "vector of f32, bf16 or f16", "::mlir::RankedTensorType">;
+
+def Step_FunctionArrayAttr : TypedArrayAttrBase<Step_FunctionAttrInterface, "functions in order">;
+
+class Step_Op<string mnemonic, list<Trait> traits = []> : Op<Step_Dialect, mnemonic, traits>;
+class Step_PhaseOp<string mnemonic, list<Trait> traits = [], list<string> methods = []>
+    : Step_Op<mnemonic, traits # [DeclareOpInterfaceMethods<Step_PhaseOpInterface, methods>,
+                                  DeclareOpInterfaceMethods<SymbolUserOpInterface>]>;
+
+//===----------------------------------------------------------------------===//
+// Structure
+//===----------------------------------------------------------------------===//
+
+def Step_TableOp : Step_Op<"table", [Symbol, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "one weight or cache for each layer";
+  let description = [{
+    Phases inside `step.layers` name the table; iteration i uses entry i. All entries have one type.
+
+    ```mlir
+    step.table @layers.attention.query.weight [@layers.0.attention.query.weight, @layers.1.attention.query.weight]
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, TypedArrayAttrBase<FlatSymbolRefAttr, "symbols">:$entries);
+  let assemblyFormat = "$sym_name $entries attr-dict";
+}
+
+def Step_LayersOp : Step_Op<"layers", [SingleBlockImplicitTerminator<"YieldOp">, RecursiveMemoryEffects]> {
+  let summary = "runs its body `count` times, carrying the residual stream";
+  let description = [{
+    ```mlir
+    %y = step.layers count 28 (%h = %x) : tensor<1024xf32> {
+      ...
+      step.yield %next : tensor<1024xf32>
+    }
+    ```
+  }];
+  let arguments = (ins Variadic<Step_Vector>:$inits, I64Attr:$count);
+  let regions = (region SizedRegion<1>:$body);
+  let results = (outs Variadic<Step_Vector>:$results);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
+}
+
+def Step_YieldOp : Step_Op<"yield", [Pure, Terminator, ParentOneOf<["LayersOp"]>]> {
+  let summary = "the values that the next iteration starts with";
+  let arguments = (ins Variadic<Step_Vector>:$values);
+  let assemblyFormat = "($values^ `:` type($values))? attr-dict";
+  let builders = [OpBuilder<(ins), [{ }]>];
+}
+
+//===----------------------------------------------------------------------===//
+// Phases
+//===----------------------------------------------------------------------===//
+
+def Step_EmbedOp : Step_PhaseOp<"embed", [Pure], ["getMatrixSymbols"]> {
+  let summary = "the embedding of the current token; advances the position";
+  let description = [{
+    ```mlir
+    %x = step.embed %token, @embedding.weight : tensor<1024xf32>
+    ```
+  }];
+  let arguments = (ins NN_Index:$token, FlatSymbolRefAttr:$matrix, DefaultValuedAttr<F64Attr, "1.0">:$scale);
+  let results = (outs Step_Vector:$result);
+  let assemblyFormat = "$token `,` $matrix attr-dict `:` type($result)";
+}
+
+def Step_ProjectOp : Step_PhaseOp<"project", [AttrSizedOperandSegments], ["getMatrixSymbols", "getFunctions"]> {
+  let summary = "one or more matrices times a vector, with a prologue and epilogues";
+  let description = [{
+    Slot i is the product with matrix i. The matrices are packed into one, their rows one after the other, or, if
+    `interleaved`, eight rows of each in turn, so that a block holds the same rows of all of them (gate and up).
+    K is cut into `k_segments` equal runs that are summed in order: a schedule chooses placement, never order.
+
+    ```mlir
+    %q = step.project %x matrices [@layers.query, @layers.key, @layers.value]
+           prologue #step.rms_norm<segment = 0, weight = @layers.attention_norm, eps = 1.0e-6, group_size = 1024>
+           epilogues [#step.rope<segment = 0, table = @rope, head_dim = 128, rotary_dim = 128>,
+                      #step.kv_append<key = 1, value = 2, cache = @layers.cache, kv_heads = 8, head_dim = 128>]
+           : (tensor<1024xf32>) -> tensor<2048xf32>
+    ```
+  }];
+  let arguments = (ins Step_Vector:$input, Variadic<Step_Vector>:$side_inputs, Optional<NN_Index>:$position,
+                       TypedArrayAttrBase<FlatSymbolRefAttr, "matrices">:$matrices,
+                       OptionalAttr<Step_FunctionAttrInterface>:$prologue,
+                       DefaultValuedAttr<Step_FunctionArrayAttr, "{}">:$epilogues, UnitAttr:$interleaved,
+                       DefaultValuedAttr<I64Attr, "1">:$k_segments);
+  let results = (outs Variadic<AnyTypeOf<[Step_Vector, NN_Index]>>:$results);
+  let assemblyFormat = [{
+    $input (`with` `(` $side_inputs^ `)`)? (`at` $position^)? `matrices` $matrices (`prologue` $prologue^)?
+    (`epilogues` $epilogues^)? attr-dict `:` functional-type(operands, results)
+  }];
+}
+
+def Step_AttendOp : Step_PhaseOp<"attend"> {
+  let summary = "causal attention of one query token over the cache";
+  let description = [{
+    The context is cut into `splits` equal runs, a function of the position only; partial results are merged in order.
+
+    ```mlir
+    %o = step.attend %q at %position, @layers.cache heads 16 scale 0.088 : tensor<2048xf32> -> tensor<2048xbf16>
+    ```
+  }];
+  let arguments = (ins Step_Vector:$query, NN_Index:$position, FlatSymbolRefAttr:$cache, I64Attr:$heads, F64Attr:$scale,
+                       DefaultValuedAttr<I64Attr, "1">:$splits);
+  let results = (outs Step_Vector:$result);
+  let assemblyFormat = [{
+    $query `at` $position `,` $cache `heads` $heads `scale` $scale attr-dict `:` type($query) `->` type($result)
+  }];
+}
+
+def Step_MapOp : Step_PhaseOp<"map", [AttrSizedOperandSegments], ["getFunctions"]> {
+  let summary = "functions that no product absorbed";
+  let description = [{
+    ```mlir
+    %a = step.map %g, %u epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>]
+           : (tensor<3072xf32>, tensor<3072xf32>) -> tensor<3072xf32>
+    ```
+  }];
+  let arguments = (ins Variadic<Step_Vector>:$inputs, Variadic<Step_Vector>:$side_inputs, Optional<NN_Index>:$position,
+                       Step_FunctionArrayAttr:$epilogues);
+  let results = (outs Variadic<Step_Vector>:$results);
+  let assemblyFormat = [{
+    $inputs (`with` `(` $side_inputs^ `)`)? (`at` $position^)? `epilogues` $epilogues attr-dict
+    `:` functional-type(operands, results)
+  }];
+}
+
+def Step_SelectOp : Step_PhaseOp<"select"> {
+  let summary = "the next token: argmax of logits";
+  let arguments = (ins Step_Vector:$logits);
+  let results = (outs NN_Index:$token);
+  let assemblyFormat = "$logits attr-dict `:` type($logits)";
+}
+
+#endif
