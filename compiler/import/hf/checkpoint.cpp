@@ -27,7 +27,7 @@ std::string otherFormats(const ModelDirectory &directory) {
 Checkpoint Checkpoint::open(const ModelDirectory &directory, Findings &findings) {
   Checkpoint checkpoint;
   if (directory.has(singleFile))
-    checkpoint.addFile(directory, std::string(singleFile), findings);
+    findings.add(checkpoint.addFile(directory, std::string(singleFile)));
   else if (directory.has(indexFile))
     checkpoint.addShards(directory, findings);
   else
@@ -41,23 +41,22 @@ const CheckpointTensor *Checkpoint::find(std::string_view name) const {
   return found == tensors_.end() ? nullptr : &found->second;
 }
 
-void Checkpoint::addFile(const ModelDirectory &directory, const std::string &name, Findings &findings) {
-  auto mapping = directory.file(name);
-  if (!mapping.isOk())
-    return findings.add(mapping.status());
-  auto header = parseSafetensorsHeader(textOf(*mapping));
+Status Checkpoint::addFile(const ModelDirectory &directory, const std::string &name) {
+  CADENZA_ASSIGN_OR_RETURN(MappedFile mapping, directory.file(name));
+  auto header = parseSafetensorsHeader(textOf(mapping));
   if (!header.isOk())
-    return findings.add(header.status().withPrefix(escaped(name, 80)));
+    return header.status().withPrefix(escaped(name, 80));
   auto index = static_cast<uint32_t>(files_.size());
+  std::span<const std::byte> bytes = mapping.bytes();
+  files_.push_back({name, std::move(mapping), header->headerBytes});
   for (SafetensorsEntry &entry : header->entries) {
-    CheckpointTensor tensor{std::move(entry.dtype), std::move(entry.shape),
-                            mapping->bytes().subspan(entry.offset, entry.bytes), index};
-    auto [place, inserted] = tensors_.try_emplace(entry.name, std::move(tensor));
+    auto [place, inserted] = tensors_.try_emplace(entry.name, CheckpointTensor{});
     if (!inserted)
-      findings.invalid(escaped(name, 80) + ": tensor " + quoted(entry.name) + " is also in " +
-                       files_[place->second.file].name);
+      return {StatusCode::InvalidInput, escaped(name, 80) + ": tensor " + quoted(entry.name) + " is also in " +
+                                            files_[place->second.file].name};
+    place->second = {std::move(entry.dtype), std::move(entry.shape), bytes.subspan(entry.offset, entry.bytes), index};
   }
-  files_.push_back({name, std::move(*mapping), header->headerBytes});
+  return Status::ok();
 }
 
 void Checkpoint::addShards(const ModelDirectory &directory, Findings &findings) {
@@ -82,18 +81,10 @@ void Checkpoint::addShards(const ModelDirectory &directory, Findings &findings) 
       return findings.invalid(inIndex("more than " + std::to_string(maxShards) + " shards"));
   }
   for (const auto &[shard, tensors] : tensorsOfShard) {
-    // A bad name or a missing file is the index's fault; what is wrong inside the shard is the shard's.
-    bool present = shard.find('/') == std::string::npos && shard.find('\0') == std::string::npos && directory.has(shard);
-    size_t before = files_.size();
-    if (present) {
-      addFile(directory, shard, findings);
-    } else if (shard.find('/') == std::string::npos && shard.find('\0') == std::string::npos) {
-      findings.invalid(inIndex("shard " + quoted(shard) + " is missing"));
-    } else {
-      findings.add(directory.file(shard).status().withPrefix(inIndex("shard")));
+    if (Status status = addFile(directory, shard); !status.isOk()) {
+      findings.add(status.withPrefix(std::string(indexFile) + ": weight_map"));
+      continue;
     }
-    if (files_.size() == before)
-      continue; // unreadable and reported
     for (const std::string &tensor : tensors) {
       const CheckpointTensor *found = find(tensor);
       if (!found || files_[found->file].name != shard)

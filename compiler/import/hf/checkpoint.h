@@ -42,7 +42,7 @@ public:
   const std::vector<CheckpointFile> &files() const { return files_; }
 
 private:
-  void addFile(const ModelDirectory &directory, const std::string &name, Findings &findings);
+  Status addFile(const ModelDirectory &directory, const std::string &name);
   void addShards(const ModelDirectory &directory, Findings &findings);
 
   std::vector<CheckpointFile> files_;

@@ -1,0 +1,52 @@
+#include "compiler/import/hf/checkpoint_weights.h"
+#include "compiler/import/convert.h"
+#include "compiler/import/text.h"
+
+namespace cadenza {
+namespace {
+
+class CheckpointWeights : public WeightSource {
+public:
+  explicit CheckpointWeights(std::shared_ptr<const Checkpoint> checkpoint) : checkpoint_(std::move(checkpoint)) {}
+  std::string describe() const override { return "checkpoint"; }
+
+protected:
+  Status readRows(const WeightSpec &spec, int64_t firstRow, int64_t rows, DType dtype,
+                  std::span<std::byte> out) const override {
+    const CheckpointTensor *tensor = checkpoint_->find(spec.tensor);
+    if (!tensor)
+      return {StatusCode::InvalidInput, "tensor " + quoted(spec.tensor) + " is not in the checkpoint"};
+    auto stored = weightDType(tensor->dtype);
+    if (!stored)
+      return {StatusCode::Unsupported, "tensor " + quoted(spec.tensor) + ": dtype " + tensor->dtype};
+    if (tensor->shape != spec.shape)
+      return {StatusCode::InvalidInput, "tensor " + quoted(spec.tensor) + " is " + shapeText(tensor->shape) +
+                                            ", expected " + shapeText(spec.shape)};
+    // The header check has established that the tensor's bytes are shape x dtype, and the caller that the rows are inside.
+    auto first = static_cast<size_t>(firstRow * spec.columns());
+    auto count = static_cast<size_t>(rows * spec.columns());
+    convert(tensor->data.data() + first * dtypeSize(*stored), *stored, spec.dtype, dtype, out.data(), count);
+    return Status::ok();
+  }
+
+private:
+  std::shared_ptr<const Checkpoint> checkpoint_;
+};
+
+} // namespace
+
+std::optional<DType> weightDType(std::string_view safetensorsDType) {
+  if (safetensorsDType == "BF16")
+    return DType::bf16;
+  if (safetensorsDType == "F16")
+    return DType::f16;
+  if (safetensorsDType == "F32")
+    return DType::f32;
+  return std::nullopt;
+}
+
+std::unique_ptr<WeightSource> makeCheckpointWeights(std::shared_ptr<const Checkpoint> checkpoint) {
+  return std::make_unique<CheckpointWeights>(std::move(checkpoint));
+}
+
+} // namespace cadenza

@@ -1,0 +1,58 @@
+// Where the values of weights come from. A packer asks for rows of a tensor in the type that it wants and never sees the
+// checkpoint; it may ask from several threads, and in pieces, so that a tensor larger than memory can pass through.
+#pragma once
+
+#include "compiler/import/findings.h"
+#include "runtime/plan/program.h"
+#include "runtime/support/status.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cadenza {
+
+/// A weight as the IR declares it (nn.weight).
+struct WeightSpec {
+  std::string role;           // canonical: "layers.3.attention.query.weight"
+  std::string tensor;         // the checkpoint's name: "model.layers.3.self_attn.q_proj.weight"
+  std::vector<int64_t> shape; // [rows, columns] or [rows]
+  DType dtype = DType::bf16;  // declared; every value is rounded to it, whatever type is asked for
+
+  int64_t rows() const { return shape.empty() ? 0 : shape[0]; }
+  int64_t columns() const { return shape.size() < 2 ? 1 : shape[1]; }
+};
+
+class WeightSource {
+public:
+  virtual ~WeightSource() = default;
+
+  /// Writes rows [firstRow, firstRow + rows) as `dtype` (f32, bf16 or f16), row-major, to `out`, which has exactly
+  /// rows * columns elements. Values are rounded to spec.dtype first and to nearest even throughout, so what is read as f32
+  /// is what a bf16 weight holds. Thread-safe. InvalidInput if the checkpoint does not hold the tensor in that shape.
+  Status read(const WeightSpec &spec, int64_t firstRow, int64_t rows, DType dtype, std::span<std::byte> out) const;
+  /// All of a weight as f32, for references and small vectors.
+  StatusOr<std::vector<float>> readFloats(const WeightSpec &spec) const;
+
+  /// "checkpoint" or "random:SEED": ModelInfo::weights.
+  virtual std::string describe() const = 0;
+
+  /// Files one warning for each weight that had infinities or NaNs among what has been read so far.
+  void reportNonFinite(Findings &findings) const;
+
+protected:
+  /// The rows, in range and with `out` of the right size, already rounded to spec.dtype.
+  virtual Status readRows(const WeightSpec &spec, int64_t firstRow, int64_t rows, DType dtype,
+                          std::span<std::byte> out) const = 0;
+
+private:
+  mutable std::mutex mutex_; // of nonFinite_
+  mutable std::map<std::string, uint64_t> nonFinite_; // elements by role
+};
+
+} // namespace cadenza
