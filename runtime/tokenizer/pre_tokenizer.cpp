@@ -1,0 +1,162 @@
+#include "runtime/tokenizer/pre_tokenizer.h"
+
+#include "runtime/tokenizer/json.h"
+
+#include <algorithm>
+
+namespace cadenza {
+
+using namespace tokenizer_json;
+
+// What ByteLevel with use_regex stands for: GPT-2's expression.
+static constexpr std::string_view kGpt2Pattern =
+    R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
+
+static constexpr size_t kMaxSteps = 32;
+
+StatusOr<PreTokenizer> PreTokenizer::parse(const json *config) {
+  PreTokenizer result;
+  if (config)
+    CADENZA_RETURN_IF_ERROR(parseInto(*config, "pre_tokenizer", result.steps_));
+  for (size_t i = 0; i < result.steps_.size(); ++i)
+    if (result.steps_[i].isByteLevel && i + 1 < result.steps_.size())
+      return unsupported("pre_tokenizer", "a step after ByteLevel is not supported (ByteLevel comes last)");
+  if (result.steps_.empty() || !result.steps_.back().isByteLevel)
+    return unsupported("pre_tokenizer", "a tokenizer without a ByteLevel step is not supported (byte-level BPE is)");
+  return result;
+}
+
+Status PreTokenizer::parseInto(const json &config, const std::string &path, std::vector<Step> &steps) {
+  auto type = readType(config, path);
+  if (!type.isOk())
+    return type.status();
+  if (*type == "Sequence") {
+    CADENZA_ASSIGN_OR_RETURN(const json *parts, readArray(config, path, "pretokenizers"));
+    for (size_t i = 0; i < parts->size(); ++i)
+      CADENZA_RETURN_IF_ERROR(parseInto((*parts)[i], path + ".pretokenizers[" + std::to_string(i) + "]", steps));
+    return Status::ok();
+  }
+  if (steps.size() == kMaxSteps)
+    return unsupported("pre_tokenizer", "more than " + std::to_string(kMaxSteps) + " steps are not supported");
+  static constexpr std::pair<std::string_view, StatusOr<Step> (*)(const json &, const std::string &)> kSteps[] = {
+      {"Split", parseSplit}, {"ByteLevel", parseByteLevel}, {"Digits", parseDigits}};
+  auto kind = std::find_if(std::begin(kSteps), std::end(kSteps), [&](auto &entry) { return entry.first == *type; });
+  if (kind == std::end(kSteps))
+    return unsupported(path + ".type",
+                       quote(*type) + " is not supported (Split, Digits, ByteLevel and Sequence of them are)");
+  CADENZA_ASSIGN_OR_RETURN(Step step, kind->second(config, path));
+  steps.push_back(std::move(step));
+  return Status::ok();
+}
+
+StatusOr<PreTokenizer::Step> PreTokenizer::parseSplit(const json &config, const std::string &path) {
+  static constexpr std::pair<std::string_view, Behavior> kBehaviors[] = {
+      {"Removed", Behavior::Removed},
+      {"Isolated", Behavior::Isolated},
+      {"MergedWithPrevious", Behavior::MergedWithPrevious},
+      {"MergedWithNext", Behavior::MergedWithNext},
+      {"Contiguous", Behavior::Contiguous},
+  };
+  Step step;
+  CADENZA_ASSIGN_OR_RETURN(step.invert, readBool(config, path, "invert"));
+  CADENZA_ASSIGN_OR_RETURN(std::string name, readString(config, path, "behavior"));
+  auto behavior = std::find_if(std::begin(kBehaviors), std::end(kBehaviors), [&](auto &b) { return b.first == name; });
+  if (behavior == std::end(kBehaviors))
+    return unsupported(path + ".behavior", quote(name) + " is not supported (Removed, Isolated, MergedWithPrevious, "
+                                                         "MergedWithNext and Contiguous are)");
+  step.behavior = behavior->second;
+
+  const json *pattern = find(config, "pattern");
+  if (!pattern || !pattern->is_object() || pattern->size() != 1)
+    return invalid(path + ".pattern", "expected {\"Regex\": \"...\"} or {\"String\": \"...\"}");
+  const char *kind = pattern->contains("Regex") ? "Regex" : "String";
+  CADENZA_ASSIGN_OR_RETURN(std::string text, readString(*pattern, path + ".pattern", kind));
+  auto compile = pattern->contains("Regex") ? Regex::compile : Regex::literal;
+  CADENZA_ASSIGN_OR_RETURN(step.regex, compile(text, path + ".pattern." + kind));
+  return step;
+}
+
+StatusOr<PreTokenizer::Step> PreTokenizer::parseByteLevel(const json &config, const std::string &path) {
+  Step step;
+  step.isByteLevel = true;
+  CADENZA_ASSIGN_OR_RETURN(step.addPrefixSpace, readBool(config, path, "add_prefix_space"));
+  CADENZA_ASSIGN_OR_RETURN(bool useRegex, readBool(config, path, "use_regex", true));
+  if (useRegex) {
+    CADENZA_ASSIGN_OR_RETURN(step.regex, Regex::compile(kGpt2Pattern, path));
+  }
+  return step;
+}
+
+StatusOr<PreTokenizer::Step> PreTokenizer::parseDigits(const json &config, const std::string &path) {
+  Step step;
+  CADENZA_ASSIGN_OR_RETURN(bool individual, readBool(config, path, "individual_digits", false));
+  step.behavior = individual ? Behavior::Isolated : Behavior::Contiguous;
+  CADENZA_ASSIGN_OR_RETURN(step.regex, Regex::compile("\\p{N}", path));
+  return step;
+}
+
+/// Turns matches and gaps into the spans of the pieces, in place.
+void PreTokenizer::group(std::vector<RegexSpan> &spans, Behavior behavior) {
+  size_t kept = 0;
+  bool previousIsMatch = false;
+  for (size_t i = 0; i < spans.size(); ++i) {
+    RegexSpan span = spans[i];
+    bool joinsPrevious = false;
+    if (kept > 0) {
+      switch (behavior) {
+      case Behavior::Removed:
+      case Behavior::Isolated:
+        break;
+      case Behavior::MergedWithPrevious:
+        joinsPrevious = span.isMatch && !previousIsMatch;
+        break;
+      case Behavior::MergedWithNext:
+        joinsPrevious = !span.isMatch && previousIsMatch;
+        break;
+      case Behavior::Contiguous:
+        joinsPrevious = span.isMatch == previousIsMatch;
+        break;
+      }
+    }
+    previousIsMatch = span.isMatch;
+    if (behavior == Behavior::Removed && span.isMatch)
+      continue;
+    if (joinsPrevious)
+      spans[kept - 1].end = span.end;
+    else
+      spans[kept++] = span;
+  }
+  spans.resize(kept);
+}
+
+void PreTokenizer::split(std::string_view text, std::vector<std::string_view> &pieces,
+                         std::deque<std::string> &storage) const {
+  if (text.empty())
+    return;
+  std::vector<std::string_view> current{text}, next;
+  std::vector<RegexSpan> spans;
+  for (const Step &step : steps_) {
+    next.clear();
+    for (std::string_view piece : current) {
+      if (step.addPrefixSpace && piece.front() != ' ')
+        piece = storage.emplace_back(1, ' ').append(piece);
+      if (!step.regex) {
+        next.push_back(piece);
+        continue;
+      }
+      spans.clear();
+      step.regex->split(piece, spans);
+      if (step.invert)
+        for (RegexSpan &span : spans)
+          span.isMatch = !span.isMatch;
+      group(spans, step.behavior);
+      for (const RegexSpan &span : spans)
+        if (span.begin < span.end)
+          next.push_back(piece.substr(span.begin, span.end - span.begin));
+    }
+    current.swap(next);
+  }
+  pieces.insert(pieces.end(), current.begin(), current.end());
+}
+
+} // namespace cadenza

@@ -1,0 +1,184 @@
+#include "runtime/tokenizer/tokenizer.h"
+
+#include "runtime/tokenizer/added_tokens.h"
+#include "runtime/tokenizer/bpe.h"
+#include "runtime/tokenizer/byte_alphabet.h"
+#include "runtime/tokenizer/json.h"
+#include "runtime/tokenizer/normalizer.h"
+#include "runtime/tokenizer/post_processor.h"
+#include "runtime/tokenizer/pre_tokenizer.h"
+
+#include <algorithm>
+#include <deque>
+#include <new>
+#include <unordered_map>
+
+namespace cadenza {
+
+using namespace tokenizer_json;
+
+struct Tokenizer::Model {
+  Bpe bpe;
+  Normalizer normalizer;
+  PreTokenizer preTokenizer;
+  AddedTokens added;
+  PostProcessor postProcessor;
+  std::unordered_map<int32_t, std::string> addedBytes; // what each added token decodes to
+
+  static StatusOr<Model> parse(const json &document);
+  bool contains(int32_t id) const { return added.find(id) || bpe.vocabulary().contains(id); }
+};
+
+/// Decoding is the concatenation of bytes; anything else the file may ask for is not implemented.
+static Status checkDecoder(const json *config, const std::string &path) {
+  if (!config)
+    return unsupported(path, "null is not supported (ByteLevel is)");
+  CADENZA_ASSIGN_OR_RETURN(std::string type, readType(*config, path));
+  if (type == "ByteLevel")
+    return Status::ok();
+  if (type == "Sequence") {
+    CADENZA_ASSIGN_OR_RETURN(const json *parts, readArray(*config, path, "decoders"));
+    if (parts->size() == 1)
+      return checkDecoder(&(*parts)[0], path + ".decoders[0]");
+    return unsupported(path + ".decoders", "only a Sequence of one ByteLevel is supported");
+  }
+  return unsupported(path + ".type", quote(type) + " is not supported (ByteLevel is)");
+}
+
+StatusOr<Tokenizer::Model> Tokenizer::Model::parse(const json &document) {
+  if (!document.is_object())
+    return Status(StatusCode::InvalidInput, "expected an object");
+  if (const json *version = tokenizer_json::find(document, "version"); version && *version != "1.0")
+    return unsupported("version", "only \"1.0\" is supported");
+  for (const char *field : {"truncation", "padding"})
+    if (tokenizer_json::find(document, field))
+      return unsupported(field, "only null is supported (a prompt is encoded whole)");
+  const json *model = tokenizer_json::find(document, "model");
+  if (!model || !model->is_object())
+    return invalid("model", "expected an object");
+
+  Model result;
+  CADENZA_ASSIGN_OR_RETURN(result.bpe, Bpe::parse(*model));
+  auto field = [&](const char *name) { return tokenizer_json::find(document, name); };
+  CADENZA_ASSIGN_OR_RETURN(result.normalizer, Normalizer::parse(field("normalizer")));
+  CADENZA_ASSIGN_OR_RETURN(result.preTokenizer, PreTokenizer::parse(field("pre_tokenizer")));
+  CADENZA_ASSIGN_OR_RETURN(result.added,
+                           AddedTokens::parse(field("added_tokens"), result.bpe.vocabulary(), result.normalizer));
+  CADENZA_ASSIGN_OR_RETURN(result.postProcessor, PostProcessor::parse(field("post_processor"),
+                                                                      [&](int32_t id) { return result.contains(id); }));
+  CADENZA_RETURN_IF_ERROR(checkDecoder(field("decoder"), "decoder"));
+  // Like any token, an added one that happens to be spelled in the byte alphabet decodes to those bytes.
+  for (const AddedToken &token : result.added.all())
+    result.addedBytes.emplace(token.id, bytesOfToken(token.content).value_or(token.content));
+  return result;
+}
+
+StatusOr<Tokenizer> Tokenizer::parse(std::string_view text) {
+  try { // nlohmann/json, PCRE2 and the tables report a failed allocation in their own ways; it ends here
+    auto document = tokenizer_json::parse(text);
+    if (!document.isOk())
+      return document.status().withPrefix("tokenizer.json");
+    auto model = Model::parse(*document);
+    if (!model.isOk())
+      return model.status().withPrefix("tokenizer.json");
+    return Tokenizer(std::make_shared<const Model>(std::move(*model)));
+  } catch (const std::bad_alloc &) {
+    return Status(StatusCode::OutOfMemory, "tokenizer.json: out of memory");
+  }
+}
+
+std::vector<int32_t> Tokenizer::encode(std::string_view text, bool addSpecialTokens) const {
+  const PostProcessor &around = model_->postProcessor;
+  std::vector<int32_t> ids;
+  if (addSpecialTokens)
+    ids = around.prefix;
+
+  std::string repaired;
+  if (!utf8::isValid(text)) {
+    repaired = utf8::repair(text);
+    text = repaired;
+  }
+  std::vector<AddedTokens::Segment> rawSegments, segments;
+  std::vector<std::string_view> pieces;
+  std::deque<std::string> storage;
+  std::string normalized;
+  Bpe::Scratch scratch;
+  model_->added.split(text, AddedTokens::Raw, rawSegments);
+  for (const AddedTokens::Segment &raw : rawSegments) {
+    if (raw.id >= 0) {
+      ids.push_back(raw.id);
+      continue;
+    }
+    segments.clear();
+    model_->added.split(model_->normalizer.apply(raw.text, normalized), AddedTokens::Normalized, segments);
+    for (const AddedTokens::Segment &segment : segments) {
+      if (segment.id >= 0) {
+        ids.push_back(segment.id);
+        continue;
+      }
+      pieces.clear();
+      storage.clear();
+      model_->preTokenizer.split(segment.text, pieces, storage);
+      for (std::string_view piece : pieces)
+        model_->bpe.encode(piece, ids, scratch);
+    }
+  }
+  if (addSpecialTokens)
+    ids.insert(ids.end(), around.suffix.begin(), around.suffix.end());
+  return ids;
+}
+
+std::string Tokenizer::decode(std::span<const int32_t> ids, bool skipSpecial) const {
+  std::string bytes;
+  for (int32_t id : ids)
+    if (!skipSpecial || !isSpecial(id))
+      bytes += tokenBytes(id);
+  return utf8::isValid(bytes) ? bytes : utf8::repair(bytes);
+}
+
+std::string_view Tokenizer::tokenBytes(int32_t id) const {
+  if (auto added = model_->addedBytes.find(id); added != model_->addedBytes.end())
+    return added->second;
+  const Vocabulary &vocabulary = model_->bpe.vocabulary();
+  return vocabulary.contains(id) ? vocabulary.bytes(id) : std::string_view();
+}
+
+std::optional<int32_t> Tokenizer::tokenToId(std::string_view token) const {
+  if (const AddedToken *added = model_->added.find(token))
+    return added->id;
+  return model_->bpe.vocabulary().idOfToken(token);
+}
+
+std::optional<std::string> Tokenizer::idToToken(int32_t id) const {
+  if (const AddedToken *added = model_->added.find(id))
+    return added->content;
+  const Vocabulary &vocabulary = model_->bpe.vocabulary();
+  return vocabulary.contains(id) ? std::optional(vocabulary.token(id)) : std::nullopt;
+}
+
+bool Tokenizer::isSpecial(int32_t id) const {
+  const AddedToken *added = model_->added.find(id);
+  return added && added->special;
+}
+
+int32_t Tokenizer::vocabSize() const {
+  const Vocabulary &vocabulary = model_->bpe.vocabulary();
+  const auto &added = model_->added.all();
+  auto isNew = [&](const AddedToken &token) { return !vocabulary.contains(token.id); };
+  return vocabulary.size() + static_cast<int32_t>(std::count_if(added.begin(), added.end(), isNew));
+}
+
+int32_t Tokenizer::idLimit() const {
+  int32_t limit = model_->bpe.vocabulary().idLimit();
+  for (const AddedToken &token : model_->added.all())
+    limit = std::max(limit, token.id + 1);
+  return limit;
+}
+
+std::string StreamDecoder::push(int32_t id) {
+  if (skipSpecial_ && tokenizer_.isSpecial(id))
+    return {};
+  return repair_.push(tokenizer_.tokenBytes(id));
+}
+
+} // namespace cadenza

@@ -1,0 +1,76 @@
+// Text to token ids and back: byte-level BPE as tokenizer.json describes it, equal id for id to Hugging Face
+// tokenizers.
+//
+// A text passes through these stages, each in its own file: invalid UTF-8 is repaired (utf8.h), added tokens are found
+// (added_tokens.h), the rest is normalised (normalizer.h), cut into pieces (pre_tokenizer.h, regex.h) and merged
+// (bpe.h, vocabulary.h, byte_alphabet.h), and special tokens are put around it (post_processor.h).
+#pragma once
+
+#include "runtime/support/status.h"
+#include "runtime/tokenizer/utf8.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cadenza {
+
+/// Immutable, cheap to copy (copies share their tables), and safe to use from several threads.
+class Tokenizer {
+public:
+  /// Reads the bytes of a tokenizer.json. Malformed content is InvalidInput; a well-formed component that is not
+  /// implemented is Unsupported, never replaced by a default. Messages read "tokenizer.json: field: what is wrong".
+  static StatusOr<Tokenizer> parse(std::string_view json);
+
+  /// The ids of `text`. Special tokens written in the text are recognised; `addSpecialTokens` decides about those that
+  /// the post-processor puts around it (a Llama tokenizer's <|begin_of_text|>). Invalid UTF-8 counts as U+FFFD.
+  std::vector<int32_t> encode(std::string_view text, bool addSpecialTokens = true) const;
+
+  /// The text of `ids`, always valid UTF-8: bytes that are not become U+FFFD. Ids without a token give nothing, as in
+  /// Hugging Face. `skipSpecial` leaves out special tokens.
+  std::string decode(std::span<const int32_t> ids, bool skipSpecial = true) const;
+
+  /// The bytes that one id decodes to, which may be part of a character; empty for an id without a token. Valid as long
+  /// as a copy of this tokenizer lives.
+  std::string_view tokenBytes(int32_t id) const;
+
+  /// Between an id and its token as tokenizer.json writes it ("Ġthe", "<|im_end|>").
+  std::optional<int32_t> tokenToId(std::string_view token) const;
+  std::optional<std::string> idToToken(int32_t id) const;
+
+  /// Whether the id is a special token (such as end of text).
+  bool isSpecial(int32_t id) const;
+
+  /// The number of tokens, added ones included, and the largest id plus one: what an embedding table must cover.
+  int32_t vocabSize() const;
+  int32_t idLimit() const;
+
+private:
+  struct Model;
+  std::shared_ptr<const Model> model_;
+
+  explicit Tokenizer(std::shared_ptr<const Model> model) : model_(std::move(model)) {}
+};
+
+/// Decodes tokens as they arrive: push() returns the characters that are complete, and the bytes of an unfinished one
+/// wait. All results and finish() concatenate to Tokenizer::decode() of all ids.
+class StreamDecoder {
+public:
+  explicit StreamDecoder(Tokenizer tokenizer, bool skipSpecial = true)
+      : tokenizer_(std::move(tokenizer)), skipSpecial_(skipSpecial) {}
+
+  std::string push(int32_t id);
+  /// The end of the text: an unfinished character becomes U+FFFD. The decoder can then be used for another text.
+  std::string finish() { return repair_.finish(); }
+
+private:
+  Tokenizer tokenizer_;
+  utf8::StreamRepair repair_;
+  bool skipSpecial_;
+};
+
+} // namespace cadenza

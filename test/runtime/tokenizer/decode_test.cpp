@@ -1,0 +1,128 @@
+#include "runtime/tokenizer/byte_alphabet.h"
+#include "test/runtime/tokenizer/test_documents.h"
+
+#include <climits>
+
+namespace cadenza::test {
+namespace {
+
+TEST(Decode, IdsWithoutATokenGiveNothing) {
+  Tokenizer tokenizer = make(document());
+  EXPECT_EQ(tokenizer.decode(Ids{0, -1, 1, 13, INT_MAX, INT_MIN, 2}), "abc");
+  EXPECT_EQ(tokenizer.tokenBytes(-1), "");
+  EXPECT_FALSE(tokenizer.idToToken(-1));
+  EXPECT_FALSE(tokenizer.tokenToId("nothing"));
+  EXPECT_FALSE(tokenizer.tokenToId("\xFF"));
+}
+
+TEST(Decode, TokensAreSpelledInTheByteAlphabet) {
+  Tokenizer tokenizer = make(document());
+  EXPECT_EQ(tokenizer.idToToken(8), "Ġa");
+  EXPECT_EQ(tokenizer.tokenToId("Ġa"), 8);
+  EXPECT_EQ(tokenizer.tokenBytes(8), " a");
+  EXPECT_FALSE(tokenizer.tokenToId(" a"));
+}
+
+TEST(Decode, TokenOutsideTheAlphabetStandsForItself) {
+  json d = document();
+  d["model"]["vocab"]["\u4E00 \u4E8C"] = 13;
+  Tokenizer tokenizer = make(d);
+  EXPECT_EQ(tokenizer.decode(Ids{13, 3}), "\u4E00 \u4E8C ");
+  EXPECT_EQ(tokenizer.idToToken(13), "\u4E00 \u4E8C");
+  EXPECT_EQ(tokenizer.tokenToId("\u4E00 \u4E8C"), 13);
+}
+
+TEST(Decode, HolesInTheIds) {
+  json d = document();
+  d["model"]["vocab"]["z"] = 1000;
+  Tokenizer tokenizer = make(d);
+  EXPECT_EQ(tokenizer.idLimit(), 1001);
+  EXPECT_EQ(tokenizer.vocabSize(), 14);
+  EXPECT_FALSE(tokenizer.idToToken(999));
+  EXPECT_EQ(tokenizer.decode(Ids{999, 1000}), "z");
+}
+
+TEST(Decode, EmptyVocabulary) {
+  json d = document();
+  d["model"]["vocab"] = json::object();
+  d["model"]["merges"] = json::array();
+  Tokenizer tokenizer = make(d);
+  EXPECT_EQ(tokenizer.encode("abc"), Ids{});
+  EXPECT_EQ(tokenizer.vocabSize(), 0);
+  EXPECT_EQ(tokenizer.decode(Ids{0}), "");
+}
+
+TEST(StreamDecoder, WaitsForWholeCharacters) {
+  Tokenizer tokenizer = make(document());
+  StreamDecoder stream(tokenizer);
+  EXPECT_EQ(stream.push(0), "a");
+  EXPECT_EQ(stream.push(10), ""); // the first byte of é
+  EXPECT_EQ(stream.push(11), "\u00E9");
+  EXPECT_EQ(stream.push(10), "");
+  EXPECT_EQ(stream.push(0), "\uFFFD"
+                            "a");       // it will never be finished
+  EXPECT_EQ(stream.push(11), "\uFFFD"); // a continuation of nothing
+  EXPECT_EQ(stream.push(10), "");
+  EXPECT_EQ(stream.finish(), "\uFFFD");
+  EXPECT_EQ(stream.finish(), "");
+  EXPECT_EQ(stream.push(1), "b"); // ready for another text
+}
+
+TEST(StreamDecoder, SpecialTokens) {
+  json d = document();
+  d["added_tokens"] = {addedToken(13, "<x>")};
+  StreamDecoder skipping(make(d)), keeping(make(d), false);
+  EXPECT_EQ(skipping.push(13), "");
+  EXPECT_EQ(keeping.push(13), "<x>");
+  EXPECT_EQ(skipping.push(-5), "");
+}
+
+TEST(StreamRepair, EqualsRepairAtEveryCut) {
+  std::string text =
+      "a\u00E9\u20AC\U0001F600\xFF\xC3(\xE2\x82(\xF0\x9F\x98(\xED\xA0\x80\xF4\x90\x80\x80\xC0\xAF\xE0\x80z\xF0\x9F";
+  for (size_t first = 0; first <= text.size(); ++first)
+    for (size_t second = first; second <= text.size(); ++second) {
+      utf8::StreamRepair stream;
+      std::string all = stream.push(text.substr(0, first));
+      all += stream.push(text.substr(first, second - first));
+      all += stream.push(text.substr(second));
+      all += stream.finish();
+      ASSERT_EQ(all, utf8::repair(text)) << first << " " << second;
+    }
+}
+
+TEST(Utf8, OneReplacementForEachMaximalIllFormedPart) {
+  EXPECT_EQ(utf8::repair("\xF0\x9F\x98"), "\uFFFD");
+  EXPECT_EQ(utf8::repair("\xF0\x9F\x98x"), "\uFFFDx");
+  EXPECT_EQ(utf8::repair("\xED\xA0\x80"), "\uFFFD\uFFFD\uFFFD"); // a surrogate
+  EXPECT_EQ(utf8::repair("\xE0\x80\x80"), "\uFFFD\uFFFD\uFFFD"); // overlong
+  EXPECT_EQ(utf8::repair("\xF4\x90\x80\x80"), "\uFFFD\uFFFD\uFFFD\uFFFD");
+}
+
+TEST(Utf8, EveryScalarValueSurvives) {
+  for (uint32_t c = 0; c < 0x110000; ++c) {
+    if (c >= 0xD800 && c <= 0xDFFF)
+      continue;
+    std::string text;
+    utf8::append(text, c);
+    utf8::Scan s = utf8::scan(text, 0);
+    ASSERT_EQ(s.kind, utf8::Scan::Valid);
+    ASSERT_EQ(s.codePoint, c);
+    ASSERT_EQ(s.length, text.size());
+  }
+}
+
+TEST(ByteAlphabet, EveryByteSurvives) {
+  std::string bytes;
+  for (int byte = 0; byte < 256; ++byte)
+    bytes += static_cast<char>(byte);
+  EXPECT_EQ(bytesOfToken(tokenOfBytes(bytes)), bytes);
+  EXPECT_EQ(tokenOfBytes(" \n"), "ĠĊ");
+  EXPECT_EQ(tokenOfBytes("\xAD"), "Ń");
+  EXPECT_FALSE(bytesOfToken(" "));
+  EXPECT_FALSE(bytesOfToken("\u0144")); // the first character behind the alphabet
+  EXPECT_FALSE(bytesOfToken("\xFF"));
+}
+
+} // namespace
+} // namespace cadenza::test

@@ -1,0 +1,222 @@
+// Bad tokenizer.json: one typed error that names the file and the field, never a crash.
+#include "test/runtime/tokenizer/test_documents.h"
+
+#include <functional>
+
+namespace cadenza::test {
+namespace {
+
+struct Case {
+  std::function<void(json &)> change;
+  StatusCode code;
+  std::string message; // how the error begins
+};
+
+void check(const std::vector<Case> &cases) {
+  for (const Case &c : cases) {
+    json d = document();
+    c.change(d);
+    std::string message = errorOf(d.dump(), c.code);
+    EXPECT_TRUE(message.starts_with("tokenizer.json: " + c.message)) << message << "\nexpected: " << c.message;
+  }
+}
+
+constexpr StatusCode kInvalid = StatusCode::InvalidInput;
+constexpr StatusCode kUnsupported = StatusCode::Unsupported;
+
+TEST(Errors, MalformedJson) {
+  std::string sound = document().dump();
+  for (size_t length = 0; length < sound.size(); length += 7) // every prefix is rejected
+    EXPECT_TRUE(errorOf(sound.substr(0, length), kInvalid).starts_with("tokenizer.json: "));
+  for (const char *text : {"", "{", "nonsense", "{\"version\":\"1.0\"} x", "{\"a\":\"\xFF\"}", "{\"a\":1e400}", "[1,]"})
+    EXPECT_TRUE(errorOf(text, kInvalid).starts_with("tokenizer.json: ")) << text;
+  for (const char *text : {"null", "[]", "7", "\"x\""})
+    EXPECT_EQ(errorOf(text, kInvalid), "tokenizer.json: expected an object");
+  EXPECT_NE(errorOf("{\"a\":1,\"a\":2}", kInvalid).find("'a'"), std::string::npos);
+}
+
+TEST(Errors, Bounds) {
+  EXPECT_NE(errorOf(std::string(100000, '['), kInvalid).find("nested deeper"), std::string::npos);
+  std::string objects;
+  for (int i = 0; i < 100000; ++i)
+    objects += "{\"a\":";
+  EXPECT_NE(errorOf(objects, kInvalid).find("nested deeper"), std::string::npos);
+  std::string values = "[";
+  for (int i = 0; i < 2'600'000; ++i)
+    values += "0,";
+  EXPECT_NE(errorOf(values + "0]", kInvalid).find("values"), std::string::npos);
+  // The message does not repeat the file.
+  EXPECT_LT(errorOf("{\"" + std::string(1 << 20, 'x') + "\":}", kInvalid).size(), 400u);
+  json d = document();
+  d["pre_tokenizer"]["type"] = std::string(1 << 20, 'x') + "\x1b[31m";
+  EXPECT_LT(errorOf(d.dump(), kUnsupported).size(), 400u);
+}
+
+TEST(Errors, TopLevel) {
+  check({
+      {[](json &d) { d["version"] = "2.0"; }, kUnsupported, "version: only \"1.0\""},
+      {[](json &d) { d["truncation"] = {{"max_length", 5}}; }, kUnsupported, "truncation: only null"},
+      {[](json &d) { d["padding"] = json::object(); }, kUnsupported, "padding: only null"},
+      {[](json &d) { d.erase("model"); }, kInvalid, "model: expected an object"},
+      {[](json &d) { d["model"] = 3; }, kInvalid, "model: expected an object"},
+      {[](json &d) { d["normalizer"] = "NFC"; }, kInvalid, "normalizer: expected an object"},
+      {[](json &d) { d["normalizer"] = {{"type", "NFKC"}}; }, kUnsupported,
+       "normalizer.type 'NFKC' is not supported (NFC and Sequence are)"},
+      {[](json &d) { d["normalizer"] = {{"type", "Sequence"}, {"normalizers", {{{"type", "Lowercase"}}}}}; },
+       kUnsupported, "normalizer.normalizers[0].type 'Lowercase' is not supported"},
+      {[](json &d) { d["decoder"] = nullptr; }, kUnsupported, "decoder: null is not supported"},
+      {[](json &d) { d["decoder"] = {{"type", "WordPiece"}}; }, kUnsupported, "decoder.type 'WordPiece'"},
+      {[](json &d) { d["decoder"] = {{"type", "Sequence"}, {"decoders", json::array()}}; }, kUnsupported,
+       "decoder.decoders: only a Sequence of one ByteLevel"},
+      {[](json &d) { d["decoder"] = json::object(); }, kInvalid, "decoder.type: expected a string"},
+  });
+}
+
+TEST(Errors, PreTokenizer) {
+  auto split = [](json pattern, const char *behavior = "Isolated") {
+    return [=](json &d) {
+      json step = {{"type", "Split"}, {"pattern", pattern}, {"behavior", behavior}, {"invert", false}};
+      d["pre_tokenizer"] = {{"type", "Sequence"}, {"pretokenizers", {step, d["pre_tokenizer"]}}};
+    };
+  };
+  const std::string step = "pre_tokenizer.pretokenizers[0]";
+  check({
+      {[](json &d) { d["pre_tokenizer"] = {{"type", "Metaspace"}}; }, kUnsupported,
+       "pre_tokenizer.type 'Metaspace' is not supported (Split, Digits, ByteLevel"},
+      {[](json &d) { d["pre_tokenizer"] = nullptr; }, kUnsupported, "pre_tokenizer: a tokenizer without a ByteLevel"},
+      {[](json &d) {
+         d["pre_tokenizer"] = {{"type", "Sequence"}, {"pretokenizers", {d["pre_tokenizer"], {{"type", "Digits"}}}}};
+       },
+       kUnsupported, "pre_tokenizer: a step after ByteLevel"},
+      {[](json &d) { d["pre_tokenizer"].erase("add_prefix_space"); }, kInvalid,
+       "pre_tokenizer.add_prefix_space: expected true or false"},
+      {[](json &d) { d["pre_tokenizer"]["use_regex"] = 1; }, kInvalid, "pre_tokenizer.use_regex: expected"},
+      {[](json &d) { d["pre_tokenizer"] = {{"type", "Sequence"}}; }, kInvalid,
+       "pre_tokenizer.pretokenizers: expected an array"},
+      {[](json &d) {
+         json steps = json::array();
+         for (int i = 0; i < 40; ++i)
+           steps.push_back({{"type", "Digits"}});
+         d["pre_tokenizer"] = {{"type", "Sequence"}, {"pretokenizers", steps}};
+       },
+       kUnsupported, "pre_tokenizer: more than 32 steps"},
+      {split("x"), kInvalid, step + ".pattern: expected {\"Regex\""},
+      {split({{"Regex", 7}}), kInvalid, step + ".pattern.Regex: expected a string"},
+      {split({{"String", ""}}), kInvalid, step + ".pattern.String: the pattern is empty"},
+      {split({{"Regex", "a"}}, "Sideways"), kUnsupported, step + ".behavior 'Sideways'"},
+      {split({{"Regex", "(a"}}), kInvalid, step + ".pattern.Regex: the regular expression '(a' does not compile"},
+      {split({{"Regex", "a**"}}), kInvalid, step + ".pattern.Regex: the regular expression"},
+  });
+}
+
+/// What Oniguruma and PCRE2 read differently is refused, not guessed.
+TEST(Errors, RegexDialect) {
+  for (const char *pattern : {"\\w+",  "\\h",       "\\Ka",  "[a[bc]]",  "[a&&b]", "a{1,2}+", "(?m:a)", "(?<name>a)",
+                              "(?i)a", "(*COMMIT)", "a\\",   "\\u0041",  "\\1",    "[]a]",    "[\\S]",  "\\b",
+                              "\\G",   "[^]]",      "(?#x)", "\\p{Han}", "\\pL",   "\\p{^L}", "\\p"}) {
+    json d = document();
+    json step = {{"type", "Split"}, {"pattern", {{"Regex", pattern}}}, {"behavior", "Isolated"}, {"invert", false}};
+    d["pre_tokenizer"] = {{"type", "Sequence"}, {"pretokenizers", {step, d["pre_tokenizer"]}}};
+    std::string message = errorOf(d.dump(), kUnsupported);
+    EXPECT_TRUE(message.starts_with("tokenizer.json: pre_tokenizer.pretokenizers[0].pattern.Regex: ")) << message;
+  }
+}
+
+TEST(Errors, Model) {
+  auto set = [](const char *field, json value) { return [=](json &d) { d["model"][field] = value; }; };
+  check({
+      {set("type", "Unigram"), kUnsupported, "model.type 'Unigram' is not supported (BPE is)"},
+      {set("type", 5), kUnsupported, "model.type: this value is not supported"},
+      {set("dropout", 0.1), kUnsupported, "model.dropout: only null"},
+      {set("unk_token", "<unk>"), kUnsupported, "model.unk_token: only null is supported where"},
+      {set("continuing_subword_prefix", "##"), kUnsupported, "model.continuing_subword_prefix: only null"},
+      {set("end_of_word_suffix", "</w>"), kUnsupported, "model.end_of_word_suffix: only null"},
+      {set("byte_fallback", true), kUnsupported, "model.byte_fallback: true is not supported"},
+      {set("byte_fallback", "yes"), kInvalid, "model.byte_fallback: expected true or false"},
+      {set("ignore_merges", 1), kInvalid, "model.ignore_merges: expected true or false"},
+      {set("new_option", true), kUnsupported, "model: the field 'new_option' is not supported"},
+      {set("vocab", json::array()), kInvalid, "model.vocab: expected an object"},
+      {set("vocab", nullptr), kInvalid, "model.vocab: expected an object"},
+      {set("vocab", {{"a", -1}}), kInvalid, "model.vocab['a']: expected a token id"},
+      {set("vocab", {{"a", 1.5}}), kInvalid, "model.vocab['a']: expected a token id"},
+      {set("vocab", {{"a", "0"}}), kInvalid, "model.vocab['a']: expected a token id"},
+      {set("vocab", {{"a", 1u << 22}}), kInvalid, "model.vocab['a']: expected a token id from 0 to 4194303"},
+      {set("vocab", {{"a", ~uint64_t{0}}}), kInvalid, "model.vocab['a']: expected a token id"},
+      {set("vocab", {{"a", 0}, {"b", 0}}), kInvalid, "model.vocab['b']: the id 0 is used twice"},
+      {set("merges", nullptr), kInvalid, "model.merges: expected an array"},
+      {set("merges", {"b c", "ab"}), kInvalid, "model.merges[1]: expected \"left right\""},
+      {set("merges", {"a b c"}), kInvalid, "model.merges[0]: expected \"left right\""},
+      {set("merges", json::array({json::array({"a"})})), kInvalid, "model.merges[0]: expected"},
+      {set("merges", json::array({json::array({"a", 1})})), kInvalid, "model.merges[0]: expected"},
+      {set("merges", {7}), kInvalid, "model.merges[0]: expected"},
+      {set("merges", {"a z"}), kInvalid, "model.merges[0]: the token 'z' is not in model.vocab"},
+      {set("merges", {"c a"}), kInvalid, "model.merges[0]: the token 'ca' is not in model.vocab"},
+  });
+}
+
+TEST(Errors, AddedTokens) {
+  auto list = [](std::vector<json> tokens) { return [=](json &d) { d["added_tokens"] = tokens; }; };
+  auto with = [](const char *field, json value) {
+    json token = addedToken(13, "<x>");
+    token[field] = value;
+    return token;
+  };
+  json noId = addedToken(13, "<x>");
+  noId.erase("id");
+  check({
+      {[](json &d) { d["added_tokens"] = 5; }, kInvalid, "added_tokens: expected an array"},
+      {list({5}), kInvalid, "added_tokens[0]: expected an object"},
+      {list({noId}), kInvalid, "added_tokens[0].id: expected a token id"},
+      {list({with("id", -3)}), kInvalid, "added_tokens[0].id: expected a token id"},
+      {list({with("id", 99)}), kInvalid, "added_tokens[0].id: 99 does not follow from the vocabulary"},
+      {list({with("id", 3)}), kInvalid, "added_tokens[0].id: 3 does not follow from the vocabulary"},
+      {list({with("content", "a")}), kInvalid, "added_tokens[0].id: 13 does not follow from the vocabulary: 'a' has"},
+      {list({with("content", "")}), kInvalid, "added_tokens[0].content: the token is empty"},
+      {list({with("content", 8)}), kInvalid, "added_tokens[0].content: expected a string"},
+      {list({with("content", std::string(2000, 'x'))}), kUnsupported, "added_tokens[0].content: a token of more"},
+      {list({with("lstrip", nullptr)}), kInvalid, "added_tokens[0].lstrip: expected true or false"},
+      {list({addedToken(13, "<x>"), addedToken(14, "<x>")}), kInvalid, "added_tokens[1].content '<x>' is already"},
+      {list({addedToken(13, "<x>"), addedToken(13, "<y>")}), kInvalid, "added_tokens[1].id: 13 is already"},
+  });
+}
+
+TEST(Errors, PostProcessor) {
+  auto piece = [](const char *kind, const char *id) { return json{{kind, {{"id", id}, {"type_id", 0}}}}; };
+  auto processor = [](json single, json ids = {0}) {
+    return [=](json &d) {
+      d["post_processor"] = {{"type", "TemplateProcessing"},
+                             {"single", single},
+                             {"special_tokens", {{"<s>", {{"id", "<s>"}, {"ids", ids}}}}}};
+    };
+  };
+  json text = piece("Sequence", "A"), bos = piece("SpecialToken", "<s>");
+  check({
+      {[](json &d) { d["post_processor"] = {{"type", "BertProcessing"}}; }, kUnsupported,
+       "post_processor.type 'BertProcessing' is not supported"},
+      {[](json &d) { d["post_processor"] = {{"type", "Sequence"}, {"processors", {{{"type", "Roberta"}}}}}; },
+       kUnsupported, "post_processor.processors[0].type 'Roberta'"},
+      {processor(nullptr), kInvalid, "post_processor.single: expected an array"},
+      {processor({bos}), kUnsupported, "post_processor.single: a template without the sequence A"},
+      {processor({text, text}), kUnsupported, "post_processor.single[1]: a template of more than"},
+      {processor({piece("Sequence", "B")}), kUnsupported, "post_processor.single[0]: a template of more than"},
+      {processor({5}), kInvalid, "post_processor.single[0]: expected a SpecialToken or a Sequence"},
+      {processor({piece("SpecialToken", "<z>"), text}), kInvalid,
+       "post_processor.single[0].SpecialToken.id '<z>' is not in special_tokens"},
+      {processor({bos, text}, {99}), kInvalid, "post_processor.special_tokens['<s>'].ids: there is no token 99"},
+      {processor({bos, text}, {-1}), kInvalid, "post_processor.special_tokens['<s>'].ids: expected a token id"},
+      {processor({bos, text}, 5), kInvalid, "post_processor.special_tokens['<s>'].ids: expected an array"},
+  });
+}
+
+/// A pattern that explodes reaches the engine's limit; encoding still ends and loses nothing.
+TEST(Errors, ExplodingPatternEnds) {
+  json d = document();
+  json step = {{"type", "Split"}, {"pattern", {{"Regex", "(a+)+0"}}}, {"behavior", "Isolated"}, {"invert", false}};
+  d["pre_tokenizer"] = {{"type", "Sequence"}, {"pretokenizers", {step, d["pre_tokenizer"]}}};
+  Tokenizer tokenizer = make(d);
+  std::string text(200, 'a');
+  EXPECT_EQ(tokenizer.decode(tokenizer.encode(text + "b")), text + "b");
+}
+
+} // namespace
+} // namespace cadenza::test

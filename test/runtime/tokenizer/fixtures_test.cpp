@@ -1,0 +1,137 @@
+// Equality with Hugging Face tokenizers: every folder of test/fixtures/tokenizer holds a tokenizer.json and a
+// corpus.jsonl of {"text", "ids"} lines that Hugging Face produced. Folders are discovered; those that must exist are
+// named, so that a missing one is a failure.
+#include "runtime/tokenizer/tokenizer.h"
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <set>
+#include <sstream>
+
+namespace fs = std::filesystem;
+
+namespace cadenza {
+namespace {
+
+const fs::path kFixtures = fs::path(CADENZA_SOURCE_DIR) / "test/fixtures/tokenizer";
+
+std::string readFile(const fs::path &path) {
+  std::ifstream in(path, std::ios::binary);
+  EXPECT_TRUE(in.good()) << "missing fixture " << path;
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+std::set<std::string> fixtureNames() {
+  std::set<std::string> names{"qwen", "llama3"};
+  std::error_code error;
+  for (const auto &entry : fs::directory_iterator(kFixtures, error))
+    if (entry.is_directory())
+      names.insert(entry.path().filename());
+  return names;
+}
+
+class TokenizerFixture : public testing::TestWithParam<std::string> {
+protected:
+  void SetUp() override {
+    auto parsed = Tokenizer::parse(readFile(kFixtures / GetParam() / "tokenizer.json"));
+    ASSERT_TRUE(parsed.isOk()) << parsed.status().message();
+    tokenizer = std::move(*parsed);
+    std::istringstream lines(readFile(kFixtures / GetParam() / "corpus.jsonl"));
+    for (std::string line; std::getline(lines, line);) {
+      auto entry = nlohmann::json::parse(line);
+      corpus.emplace_back(entry.at("text"), entry.at("ids").get<std::vector<int32_t>>());
+    }
+    ASSERT_GE(corpus.size(), 100u);
+  }
+
+  std::optional<Tokenizer> tokenizer;
+  std::vector<std::pair<std::string, std::vector<int32_t>>> corpus;
+};
+
+TEST_P(TokenizerFixture, EncodesLikeHuggingFace) {
+  for (const auto &[text, ids] : corpus)
+    EXPECT_EQ(tokenizer->encode(text), ids) << "text: " << nlohmann::json(text);
+}
+
+TEST_P(TokenizerFixture, DecodingRoundTrips) {
+  for (const auto &[text, ids] : corpus) {
+    std::string decoded = tokenizer->decode(ids, false);
+    std::vector<int32_t> again = tokenizer->encode(decoded, false);
+    // The text may have been normalised, so compare ids; a special token that was put in front is now in the text.
+    EXPECT_EQ(again, ids) << "text: " << nlohmann::json(text);
+  }
+}
+
+TEST_P(TokenizerFixture, StreamEqualsDecode) {
+  for (bool skipSpecial : {false, true}) {
+    for (const auto &[text, ids] : corpus) {
+      StreamDecoder stream(*tokenizer, skipSpecial);
+      std::string streamed;
+      for (int32_t id : ids) {
+        std::string part = stream.push(id);
+        EXPECT_TRUE(utf8::isValid(part));
+        streamed += part;
+      }
+      streamed += stream.finish();
+      EXPECT_EQ(streamed, tokenizer->decode(ids, skipSpecial)) << "text: " << nlohmann::json(text);
+    }
+  }
+}
+
+TEST_P(TokenizerFixture, TokensAndIdsCorrespond) {
+  int32_t count = 0;
+  for (int32_t id = 0; id < tokenizer->idLimit(); ++id) {
+    if (auto token = tokenizer->idToToken(id)) {
+      EXPECT_EQ(tokenizer->tokenToId(*token), id) << *token;
+      ++count;
+    }
+  }
+  EXPECT_EQ(count, tokenizer->vocabSize());
+  EXPECT_FALSE(tokenizer->idToToken(tokenizer->idLimit()));
+}
+
+/// A megabyte of each kind; generous limits, for this is about quadratic behaviour (which would take hours).
+TEST_P(TokenizerFixture, AMegabyteIsNoProblem) {
+  std::string prose;
+  while (prose.size() < 1 << 20)
+    for (const auto &[text, ids] : corpus)
+      prose += text + "\n";
+  auto repeat = [](std::string_view unit) {
+    std::string text;
+    while (text.size() < 1 << 20)
+      text += unit;
+    return text;
+  };
+  std::pair<const char *, std::string> cases[] = {{"prose", prose},
+                                                  {"letters", repeat("a")},
+                                                  {"spaces", repeat(" ")},
+                                                  {"spaces, then a letter", repeat(" ") + "x"},
+                                                  {"newlines", repeat("\n")},
+                                                  {"digits", repeat("1234567890")},
+                                                  {"punctuation", repeat("!?")},
+                                                  {"marks", repeat("\u0301\u0323")},
+                                                  {"invalid", repeat("\xFF\xE2\x82")},
+                                                  {"open tags", repeat("<|im_star")},
+                                                  {"Hangul", repeat("\uD55C\uAE00")}};
+  for (const auto &[name, text] : cases) {
+    auto start = std::chrono::steady_clock::now();
+    std::vector<int32_t> ids = tokenizer->encode(text, false);
+    std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+    EXPECT_FALSE(ids.empty());
+    EXPECT_LT(elapsed.count(), 20) << name;
+    RecordProperty(name, std::to_string(elapsed.count()));
+    if (std::getenv("CADENZA_PRINT_TIMES"))
+      printf("%s: %s: %.3f s, %zu ids\n", GetParam().c_str(), name, elapsed.count(), ids.size());
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(, TokenizerFixture, testing::ValuesIn(fixtureNames()),
+                         [](const auto &info) { return info.param; });
+
+} // namespace
+} // namespace cadenza
