@@ -1,0 +1,264 @@
+#include "runtime/cuda/executor.h"
+
+#include "codegen/kernels/state.cuh"
+#include "runtime/plan/plan.h"
+
+#include <algorithm>
+#include <new>
+#include <system_error>
+
+namespace cadenza {
+
+StatusOr<std::unique_ptr<Executor>> makeCudaExecutor(const Plan &plan, const ExecutorOptions &options, int ordinal) {
+  try {
+    CADENZA_ASSIGN_OR_RETURN(std::unique_ptr<Executor> executor, cuda::CudaExecutor::make(plan, options, ordinal));
+    return executor;
+  } catch (const std::bad_alloc &) {
+    return Status(StatusCode::OutOfMemory, "no host memory for the executor");
+  } catch (const std::system_error &error) {
+    return Status(StatusCode::OutOfMemory, std::string("cannot start a thread: ") + error.what());
+  }
+}
+
+namespace cuda {
+namespace {
+
+StatusOr<int64_t> chooseContext(const ModelInfo &model, int64_t asked) {
+  if (asked < 0 || asked > model.maxContext)
+    return Status(StatusCode::InvalidArgument, "context " + std::to_string(asked) +
+                                                   ": the model has positions for 1 to " +
+                                                   std::to_string(model.maxContext));
+  return asked > 0 ? asked : std::min<int64_t>(model.maxContext, 4096);
+}
+
+} // namespace
+
+StatusOr<std::unique_ptr<CudaExecutor>> CudaExecutor::make(const Plan &plan, const ExecutorOptions &options,
+                                                           int ordinal) {
+  std::unique_ptr<CudaExecutor> executor(new CudaExecutor());
+  CADENZA_RETURN_IF_ERROR(executor->load(plan, options, ordinal));
+  return executor;
+}
+
+CudaExecutor::~CudaExecutor() {
+  if (!stream_.get())
+    return;
+  CurrentContext current(*device_); // nothing that the queue still uses may go before it is empty
+  (void)device_->api().cuStreamSynchronize(stream_.get());
+}
+
+Status CudaExecutor::load(const Plan &plan, const ExecutorOptions &options, int ordinal) {
+  program_ = &plan.program();
+  CADENZA_ASSIGN_OR_RETURN(context_, chooseContext(program_->model, options.context));
+  CADENZA_ASSIGN_OR_RETURN(device_, Device::open(ordinal));
+  CurrentContext current(*device_);
+  CADENZA_RETURN_IF_ERROR(current.status());
+  CADENZA_ASSIGN_OR_RETURN(stream_, Stream::make(*device_));
+  CADENZA_ASSIGN_OR_RETURN(kernels_, Kernels::load(*device_, plan)); // before the long upload
+  CADENZA_ASSIGN_OR_RETURN(storage_, Storage::load(*device_, stream_.get(), plan, context_, options.logits));
+
+  uint64_t tokenCount = static_cast<uint64_t>(context_) + 1;
+  CADENZA_ASSIGN_OR_RETURN(hostState_, PinnedBuffer::make(*device_, sizeof(DecodeState), "the decode state"));
+  CADENZA_ASSIGN_OR_RETURN(hostTokens_, PinnedBuffer::make(*device_, tokenCount * sizeof(int32_t), "tokens"));
+  if (options.logits) {
+    uint64_t bytes = static_cast<uint64_t>(program_->model.vocabulary) * sizeof(float);
+    CADENZA_ASSIGN_OR_RETURN(hostLogits_, PinnedBuffer::make(*device_, bytes, "logits"));
+  }
+  for (Event &event : events_) {
+    CADENZA_ASSIGN_OR_RETURN(event, Event::make(*device_, CU_EVENT_DISABLE_TIMING | CU_EVENT_BLOCKING_SYNC));
+  }
+  selected_.assign(tokenCount, 0);
+
+  CADENZA_ASSIGN_OR_RETURN(step_, bindStep(*program_, storage_.addresses()));
+  for (const BoundLaunch &bound : step_.launches) {
+    const Kernel &kernel = program_->kernels[bound.kernel];
+    PreparedLaunch &prepared = launches_.emplace_back();
+    prepared.function = kernels_.function(bound.kernel);
+    prepared.words = step_.words.data() + bound.firstWord;
+    prepared.config = {.gridDimX = kernel.blocks,
+                       .gridDimY = 1,
+                       .gridDimZ = 1,
+                       .blockDimX = kernel.threads,
+                       .blockDimY = 1,
+                       .blockDimZ = 1,
+                       .sharedMemBytes = kernel.sharedBytes,
+                       .hStream = stream_.get(),
+                       .attrs = nullptr,
+                       .numAttrs = 0};
+  }
+  return Status::ok();
+}
+
+Status CudaExecutor::enter(const CurrentContext &current) const {
+  CADENZA_RETURN_IF_ERROR(device_->fault());
+  return current.status();
+}
+
+std::string CudaExecutor::deviceName() const {
+  return "cuda:" + std::to_string(device_->properties().ordinal) + " " + device_->properties().name;
+}
+
+Status CudaExecutor::begin(std::span<const int32_t> prompt, std::span<const int32_t> stopTokens) {
+  CurrentContext current(*device_);
+  CADENZA_RETURN_IF_ERROR(enter(current));
+  if (prompt.empty())
+    return Status(StatusCode::InvalidArgument, "the prompt is empty");
+  for (size_t i = 0; i < prompt.size(); ++i)
+    if (prompt[i] < 0 || prompt[i] >= program_->model.vocabulary)
+      return Status(StatusCode::InvalidArgument, "prompt[" + std::to_string(i) + "]: token " +
+                                                     std::to_string(prompt[i]) + " is outside the vocabulary of " +
+                                                     std::to_string(program_->model.vocabulary));
+  if (prompt.size() > static_cast<uint64_t>(context_))
+    return Status(StatusCode::CacheFull, "a prompt of " + std::to_string(prompt.size()) +
+                                             " tokens does not fit into the context of " + std::to_string(context_) +
+                                             "; load with a larger --context");
+  if (stopTokens.size() > max_stop_tokens)
+    return Status(StatusCode::InvalidArgument, std::to_string(stopTokens.size()) + " stop tokens, at most " +
+                                                   std::to_string(max_stop_tokens) + " are possible");
+  // What was queued may still read the host buffers that are written now.
+  CADENZA_CUDA_TRY(*device_, cuStreamSynchronize, stream_.get());
+  int32_t *tokens = hostTokens_.as<int32_t>();
+  std::fill(tokens, tokens + context_ + 1, -1);
+  std::copy(prompt.begin(), prompt.end(), tokens);
+  filled_ = {};
+  return writeState(0, static_cast<int64_t>(prompt.size()), stopTokens);
+}
+
+Status CudaExecutor::fillCache(int64_t length, uint64_t seed) {
+  CurrentContext current(*device_);
+  CADENZA_RETURN_IF_ERROR(enter(current));
+  if (length < 0)
+    return Status(StatusCode::InvalidArgument, "cannot fill " + std::to_string(length) + " positions");
+  if (length > context_)
+    return Status(StatusCode::CacheFull, std::to_string(length) + " positions do not fit into the context of " +
+                                             std::to_string(context_) + "; load with a larger --context");
+  CADENZA_CUDA_TRY(*device_, cuStreamSynchronize, stream_.get());
+  begun_ = false;
+  if (filled_.seed != seed || filled_.length < length) {
+    filled_ = {};
+    CADENZA_RETURN_IF_ERROR(storage_.fillCaches(*device_, stream_.get(), *program_, length, seed));
+  }
+  filled_ = {length, seed};
+  int32_t *tokens = hostTokens_.as<int32_t>();
+  std::fill(tokens, tokens + context_ + 1, -1);
+  std::fill(tokens, tokens + length + 1,
+            static_cast<int32_t>(seed % static_cast<uint64_t>(program_->model.vocabulary)));
+  CADENZA_RETURN_IF_ERROR(writeState(length, length + 1, {}));
+  return Status::ok();
+}
+
+Status CudaExecutor::writeState(int64_t nextPosition, int64_t forcedTokens, std::span<const int32_t> stopTokens) {
+  begun_ = false;
+  auto *state = hostState_.as<DecodeState>();
+  *state = DecodeState{};
+  state->position = static_cast<int>(nextPosition);
+  state->next_position = static_cast<int>(nextPosition);
+  state->forced_tokens = static_cast<int>(forcedTokens);
+  state->stop_token_count = static_cast<int>(stopTokens.size());
+  std::copy(stopTokens.begin(), stopTokens.end(), state->stop_tokens);
+  const Addresses &addresses = storage_.addresses();
+  CADENZA_CUDA_TRY(*device_, cuMemcpyHtoDAsync, addresses.state, state, sizeof *state, stream_.get());
+  CADENZA_CUDA_TRY(*device_, cuMemcpyHtoDAsync, addresses.tokens, hostTokens_.get(), hostTokens_.bytes(),
+                   stream_.get());
+  std::fill(selected_.begin(), selected_.end(), 0);
+  position_ = nextPosition;
+  forced_ = forcedTokens;
+  headRan_ = false;
+  begun_ = true;
+  return Status::ok();
+}
+
+Status CudaExecutor::beginStep() {
+  if (!begun_)
+    return Status(StatusCode::InvalidArgument,
+                  "there is no sequence to continue: begin one (after a failed step, too)");
+  if (position_ == context_)
+    return Status(StatusCode::CacheFull,
+                  "the context of " + std::to_string(context_) + " positions is full; load with a larger --context");
+  if (position_ >= forced_ && !selected_[static_cast<size_t>(position_)])
+    return Status(StatusCode::InvalidArgument, "there is no token at position " + std::to_string(position_) +
+                                                   ": the step before it ran without its head");
+  begun_ = false; // until the step is queued as a whole
+  return Status::ok();
+}
+
+Status CudaExecutor::launch(size_t index) {
+  PreparedLaunch &prepared = launches_[index];
+  void *parameters[] = {prepared.words};
+  CADENZA_CUDA_TRY(*device_, cuLaunchKernelEx, &prepared.config, prepared.function, parameters, nullptr);
+  return Status::ok();
+}
+
+Status CudaExecutor::finishStep(bool withHead) {
+  if (withHead) {
+    // Each position has its own host slot, so that steps queued ahead overwrite nothing.
+    size_t next = static_cast<size_t>(position_) + 1;
+    CADENZA_CUDA_TRY(*device_, cuMemcpyDtoHAsync, hostTokens_.as<int32_t>() + next,
+                     storage_.addresses().tokens + next * sizeof(int32_t), sizeof(int32_t), stream_.get());
+    CADENZA_CUDA_TRY(*device_, cuEventRecord, events_[next % events_.size()].get(), stream_.get());
+    selected_[next] = 1;
+    headRan_ = true;
+  }
+  ++position_;
+  begun_ = true;
+  return Status::ok();
+}
+
+Status CudaExecutor::enqueueStep(bool withHead) {
+  CurrentContext current(*device_);
+  CADENZA_RETURN_IF_ERROR(enter(current));
+  CADENZA_RETURN_IF_ERROR(beginStep());
+  size_t end = withHead ? launches_.size() : step_.headLaunch;
+  for (size_t i = 0; i < end; ++i)
+    CADENZA_RETURN_IF_ERROR(launch(i));
+  return finishStep(withHead);
+}
+
+Status CudaExecutor::await(CUevent event) {
+  // Spin first: waking up from a blocking wait costs tens of microseconds, which a small model feels at every token. A
+  // step that takes longer than this can afford it, and leaves the core to others.
+  constexpr auto spin = std::chrono::milliseconds(2);
+  auto deadline = std::chrono::steady_clock::now() + spin;
+  do {
+    CUresult result = device_->api().cuEventQuery(event);
+    if (result != CUDA_ERROR_NOT_READY)
+      return device_->check(result, "cuEventQuery");
+  } while (std::chrono::steady_clock::now() < deadline);
+  CADENZA_CUDA_TRY(*device_, cuEventSynchronize, event);
+  return Status::ok();
+}
+
+StatusOr<int32_t> CudaExecutor::awaitToken(int64_t position) {
+  CurrentContext current(*device_);
+  CADENZA_RETURN_IF_ERROR(enter(current));
+  if (position < 0 || position > context_ || !selected_[static_cast<size_t>(position)])
+    return Status(StatusCode::InvalidArgument,
+                  "no step was queued that selects the token at position " + std::to_string(position));
+  size_t index = static_cast<size_t>(position);
+  CADENZA_RETURN_IF_ERROR(
+      await(events_[index % events_.size()].get()).withPrefix("waiting for token " + std::to_string(position)));
+  return hostTokens_.as<int32_t>()[index];
+}
+
+Status CudaExecutor::synchronize() {
+  CurrentContext current(*device_);
+  CADENZA_RETURN_IF_ERROR(enter(current));
+  CADENZA_CUDA_TRY(*device_, cuStreamSynchronize, stream_.get());
+  return Status::ok();
+}
+
+StatusOr<std::span<const float>> CudaExecutor::logits() {
+  CurrentContext current(*device_);
+  CADENZA_RETURN_IF_ERROR(enter(current));
+  if (!hostLogits_.get())
+    return Status(StatusCode::InvalidArgument, "the executor was loaded without logits");
+  if (!headRan_)
+    return Status(StatusCode::InvalidArgument, "no step with head has run yet");
+  CADENZA_CUDA_TRY(*device_, cuMemcpyDtoHAsync, hostLogits_.get(), storage_.addresses().logits, hostLogits_.bytes(),
+                   stream_.get());
+  CADENZA_CUDA_TRY(*device_, cuStreamSynchronize, stream_.get());
+  return std::span<const float>(hostLogits_.as<float>(), static_cast<size_t>(program_->model.vocabulary));
+}
+
+} // namespace cuda
+} // namespace cadenza

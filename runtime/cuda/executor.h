@@ -1,0 +1,93 @@
+// The executor for NVIDIA GPUs: the plan's `launch` schedule, one kernel a phase, through the driver API.
+//
+// Everything is allocated and every argument resolved at load; a step queues prepared launches and, with head, the copy
+// of the selected token to page-locked memory. The next step may be queued before that copy arrives: the token reaches
+// it on the device. The host counts positions itself, so a full cache is seen without asking the device.
+#pragma once
+
+#include "runtime/cuda/kernels.h"
+#include "runtime/cuda/storage.h"
+#include "runtime/executor.h"
+
+#include <array>
+#include <chrono>
+#include <memory>
+#include <vector>
+
+namespace cadenza::cuda {
+
+class CudaExecutor final : public Executor {
+public:
+  /// `plan` must outlive the executor.
+  static StatusOr<std::unique_ptr<CudaExecutor>> make(const Plan &plan, const ExecutorOptions &options, int ordinal);
+  ~CudaExecutor() override;
+
+  const Program &program() const override { return *program_; }
+  int64_t context() const override { return context_; }
+  MemoryUse memory() const override { return storage_.memory(); }
+  std::string deviceName() const override;
+  Status begin(std::span<const int32_t> prompt, std::span<const int32_t> stopTokens) override;
+  Status enqueueStep(bool withHead) override;
+  StatusOr<int32_t> awaitToken(int64_t position) override;
+  Status synchronize() override;
+  StatusOr<std::span<const float>> logits() override;
+  Status stepWithVisitor(const PhaseVisitor &visitor) override;
+  Status fillCache(int64_t length, uint64_t seed) override;
+
+  // For benchmarks.
+  Device &device() { return *device_; }
+  CUstream stream() const { return stream_.get(); }
+  const DeviceBuffer &weights() const { return storage_.weights(); }
+  const BoundStep &step() const { return step_; }
+  /// One step with head and an event after every launch: the microseconds between them, one a launch. An untimed step
+  /// goes first, so that the launches are queued before the GPU gets to them. Both are ordinary steps (two positions).
+  StatusOr<std::vector<float>> timeStep();
+
+private:
+  struct PreparedLaunch {
+    CUfunction function = nullptr;
+    CUlaunchConfig config{};
+    uint64_t *words = nullptr;
+  };
+
+  CudaExecutor() = default;
+  Status load(const Plan &plan, const ExecutorOptions &options, int ordinal);
+  /// Starts every public call: the context is current, and a latched fault is reported.
+  Status enter(const CurrentContext &current) const;
+  Status writeState(int64_t nextPosition, int64_t forcedTokens, std::span<const int32_t> stopTokens);
+  /// A step: beginStep, the launches, finishStep. If one of them fails there is no sequence to continue any more.
+  Status beginStep();
+  Status launch(size_t index);
+  Status finishStep(bool withHead);
+  Status await(CUevent event);
+  Status readOutputs(const BoundLaunch &launch, std::vector<std::vector<float>> &values);
+
+  const Program *program_ = nullptr;
+  int64_t context_ = 0;
+  // Destroyed in reverse: the device last.
+  std::shared_ptr<Device> device_;
+  Stream stream_;
+  Kernels kernels_;
+  Storage storage_;
+  BoundStep step_;
+  std::vector<PreparedLaunch> launches_;
+  PinnedBuffer hostState_;  // DecodeState
+  PinnedBuffer hostTokens_; // int32 [context + 1]: the prompt, then what was selected, -1 where nothing was yet
+  PinnedBuffer hostLogits_; // f32 [vocabulary], if asked for
+  // The event of position p is events_[p % size]; once a later step has taken it over, waiting for that one serves too.
+  std::array<Event, 32> events_;
+  std::vector<Event> timers_;
+
+  bool begun_ = false;            // there is a sequence, and no step of it failed half-way
+  int64_t position_ = 0;          // of the next step
+  int64_t forced_ = 0;            // tokens [0, forced_) were given
+  bool headRan_ = false;          // a step with head was queued since begin
+  std::vector<uint8_t> selected_; // [context + 1]: 1 if a step was queued that selects the token at this position
+  // Positions [0, length) hold the values of fillCache(_, seed): a benchmark need not write them again for each run.
+  struct {
+    int64_t length = 0;
+    uint64_t seed = 0;
+  } filled_;
+};
+
+} // namespace cadenza::cuda

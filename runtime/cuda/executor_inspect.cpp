@@ -1,0 +1,96 @@
+// The slow ways through a step: phase by phase, for people who look at its values or its times.
+#include "runtime/cpu/float16.h"
+#include "runtime/cuda/executor.h"
+
+#include <cstring>
+
+namespace cadenza::cuda {
+namespace {
+
+/// `bytes` of an edge as fp32.
+std::vector<float> widen(DType dtype, std::span<const std::byte> bytes) {
+  size_t size = dtypeSize(dtype);
+  std::vector<float> values(bytes.size() / size);
+  for (size_t i = 0; i < values.size(); ++i) {
+    const std::byte *at = bytes.data() + i * size;
+    if (dtype == DType::f32) {
+      std::memcpy(&values[i], at, sizeof(float));
+    } else if (dtype == DType::i32) {
+      int32_t integer;
+      std::memcpy(&integer, at, sizeof integer);
+      values[i] = static_cast<float>(integer);
+    } else {
+      uint16_t bits;
+      std::memcpy(&bits, at, sizeof bits);
+      values[i] = dtype == DType::bf16 ? bf16ToFloat(bits) : f16ToFloat(bits);
+    }
+  }
+  return values;
+}
+
+} // namespace
+
+Status CudaExecutor::readOutputs(const BoundLaunch &bound, std::vector<std::vector<float>> &values) {
+  values.clear();
+  auto read = [&](uint64_t address, DType dtype, int64_t elements) {
+    std::vector<std::byte> bytes(static_cast<size_t>(elements) * dtypeSize(dtype));
+    CADENZA_CUDA_TRY(*device_, cuMemcpyDtoHAsync, bytes.data(), address, bytes.size(), stream_.get());
+    CADENZA_CUDA_TRY(*device_, cuStreamSynchronize, stream_.get());
+    values.push_back(widen(dtype, bytes));
+    return Status::ok();
+  };
+  const Phase &phase = program_->blocks[bound.block].phases[bound.phase];
+  const Addresses &addresses = storage_.addresses();
+  for (uint32_t index : phase.outputs) {
+    const Edge &edge = program_->edges[index];
+    CADENZA_RETURN_IF_ERROR(read(addresses.arena + edge.offset, edge.dtype, edge.elements));
+  }
+  if (phase.outputs.empty() && addresses.logits && phase.kind == PhaseKind::Project)
+    return read(addresses.logits, DType::f32, program_->model.vocabulary);
+  return Status::ok();
+}
+
+Status CudaExecutor::stepWithVisitor(const PhaseVisitor &visitor) {
+  CurrentContext current(*device_);
+  CADENZA_RETURN_IF_ERROR(enter(current));
+  CADENZA_RETURN_IF_ERROR(beginStep());
+  std::vector<std::vector<float>> values;
+  for (size_t i = 0; i < launches_.size(); ++i) {
+    const BoundLaunch &bound = step_.launches[i];
+    CADENZA_RETURN_IF_ERROR(launch(i));
+    Status ran = device_->check(device_->api().cuStreamSynchronize(stream_.get()), "cuStreamSynchronize");
+    CADENZA_RETURN_IF_ERROR(ran.withPrefix("phase " + program_->blocks[bound.block].phases[bound.phase].name));
+    CADENZA_RETURN_IF_ERROR(readOutputs(bound, values));
+    std::vector<std::span<const float>> outputs(values.begin(), values.end());
+    CADENZA_RETURN_IF_ERROR(
+        visitor({.block = bound.block, .phase = bound.phase, .iteration = bound.iteration, .outputs = outputs}));
+  }
+  return finishStep(true);
+}
+
+StatusOr<std::vector<float>> CudaExecutor::timeStep() {
+  CADENZA_RETURN_IF_ERROR(enqueueStep(true));
+  CurrentContext current(*device_);
+  CADENZA_RETURN_IF_ERROR(enter(current));
+  while (timers_.size() <= launches_.size()) {
+    CADENZA_ASSIGN_OR_RETURN(Event event, Event::make(*device_, CU_EVENT_DEFAULT));
+    timers_.push_back(std::move(event));
+  }
+  CADENZA_RETURN_IF_ERROR(beginStep());
+  CADENZA_CUDA_TRY(*device_, cuEventRecord, timers_[0].get(), stream_.get());
+  for (size_t i = 0; i < launches_.size(); ++i) {
+    CADENZA_RETURN_IF_ERROR(launch(i));
+    CADENZA_CUDA_TRY(*device_, cuEventRecord, timers_[i + 1].get(), stream_.get());
+  }
+  CADENZA_RETURN_IF_ERROR(finishStep(true));
+  CADENZA_CUDA_TRY(*device_, cuStreamSynchronize, stream_.get());
+  std::vector<float> microseconds(launches_.size());
+  for (size_t i = 0; i < launches_.size(); ++i) {
+    float milliseconds = 0;
+    CADENZA_CUDA_TRY(*device_, cuEventElapsedTime, &milliseconds, timers_[i].get(), timers_[i + 1].get());
+    microseconds[i] = milliseconds * 1000;
+  }
+  return microseconds;
+}
+
+} // namespace cadenza::cuda

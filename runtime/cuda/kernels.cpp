@@ -1,0 +1,64 @@
+#include "runtime/cuda/kernels.h"
+
+#include "runtime/cuda/code_choice.h"
+#include "runtime/cuda/elf_extents.h"
+
+namespace cadenza::cuda {
+namespace {
+
+Status incompatible(const Kernel &kernel, const DeviceProperties &device, const std::string &what) {
+  return Status(StatusCode::IncompatiblePlan, "kernel '" + kernel.name + "' does not fit the GPU " + device.name +
+                                                  ": " + what + "; compile the plan for this GPU");
+}
+
+std::string limit(const char *what, uint64_t wanted, uint64_t allowed) {
+  return std::to_string(wanted) + " " + what + ", at most " + std::to_string(allowed) + " are possible";
+}
+
+/// Looks `kernel` up and prepares it for launches with its dynamic shared memory.
+StatusOr<CUfunction> prepare(Device &device, const Module &module, const Kernel &kernel) {
+  CADENZA_ASSIGN_OR_RETURN(CUfunction function, module.function(kernel.name));
+  int staticShared = 0, maxThreads = 0;
+  CADENZA_CUDA_TRY(device, cuFuncGetAttribute, &staticShared, CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES, function);
+  CADENZA_CUDA_TRY(device, cuFuncGetAttribute, &maxThreads, CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK, function);
+  CADENZA_RETURN_IF_ERROR(checkLimits(kernel, static_cast<uint32_t>(staticShared), device.properties()));
+  if (kernel.threads > static_cast<uint32_t>(maxThreads)) // the registers it was compiled to use set this one
+    return incompatible(kernel, device.properties(), limit("threads a block", kernel.threads, maxThreads));
+  if (kernel.sharedBytes > 0)
+    CADENZA_CUDA_TRY(device, cuFuncSetAttribute, function, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
+                     static_cast<int>(kernel.sharedBytes));
+  return function;
+}
+
+} // namespace
+
+Status checkLimits(const Kernel &kernel, uint32_t staticSharedBytes, const DeviceProperties &device) {
+  if (kernel.blocks == 0 || kernel.blocks > device.maxBlocks)
+    return incompatible(kernel, device, limit("blocks", kernel.blocks, device.maxBlocks));
+  if (kernel.threads == 0 || kernel.threads > device.maxThreads)
+    return incompatible(kernel, device, limit("threads a block", kernel.threads, device.maxThreads));
+  uint64_t shared = uint64_t{kernel.sharedBytes} + staticSharedBytes;
+  if (shared > device.maxSharedBytes)
+    return incompatible(kernel, device, limit("bytes of shared memory a block", shared, device.maxSharedBytes));
+  return Status::ok();
+}
+
+StatusOr<Kernels> Kernels::load(Device &device, const Plan &plan) {
+  CADENZA_ASSIGN_OR_RETURN(const CodeSection *code, chooseCode(plan.code(), device.properties(), plan.path()));
+  std::string where = plan.path() + ": code section " + code->target;
+  bool isPtx = code->kind == CodeKind::Ptx;
+  if (!isPtx)
+    CADENZA_RETURN_IF_ERROR(checkElfExtents(code->image).withPrefix(where));
+
+  Kernels kernels;
+  CADENZA_ASSIGN_OR_RETURN(kernels.module_, Module::load(device, code->image, isPtx, where));
+  for (const Kernel &kernel : plan.program().kernels) {
+    auto function = prepare(device, kernels.module_, kernel);
+    if (!function.isOk())
+      return function.status().withPrefix(where);
+    kernels.functions_.push_back(*function);
+  }
+  return kernels;
+}
+
+} // namespace cadenza::cuda

@@ -1,0 +1,28 @@
+// A plan's code section on the GPU: the loaded module, and each kernel checked against what the GPU allows.
+#pragma once
+
+#include "runtime/cuda/resources.h"
+#include "runtime/plan/plan.h"
+
+#include <vector>
+
+namespace cadenza::cuda {
+
+class Kernels {
+public:
+  /// Chooses and loads a code section. Errors: IncompatiblePlan (no section for this GPU; a grid, block or shared
+  /// memory that it does not allow, naming the kernel and the limit), InvalidPlan (damaged code, a missing kernel).
+  static StatusOr<Kernels> load(Device &device, const Plan &plan);
+
+  CUfunction function(uint32_t kernel) const { return functions_[kernel]; }
+
+private:
+  Module module_;
+  std::vector<CUfunction> functions_; // one an entry of Program::kernels
+};
+
+/// Whether a launch of `kernel` with `staticSharedBytes` on top of its dynamic shared memory is one that `device`
+/// allows.
+Status checkLimits(const Kernel &kernel, uint32_t staticSharedBytes, const DeviceProperties &device);
+
+} // namespace cadenza::cuda

@@ -1,0 +1,48 @@
+// The launches of one step with every argument resolved to a word, layer by layer: what is done once at load, so that a
+// step is a loop over prepared launches.
+#pragma once
+
+#include "runtime/plan/program.h"
+
+#include <cstdint>
+#include <vector>
+
+namespace cadenza::cuda {
+
+/// Where everything that arguments refer to lies on the device.
+struct Addresses {
+  uint64_t arena = 0;
+  uint64_t state = 0;
+  uint64_t tokens = 0;
+  uint64_t logits = 0; // 0: nobody asked
+  uint64_t context = 0;
+  std::vector<uint64_t> weights; // one a weight; of a rope table: its expanded form
+  std::vector<uint64_t> cacheKeys;
+  std::vector<uint64_t> cacheValues;
+  std::vector<uint64_t> scratch;
+};
+
+struct BoundLaunch {
+  uint32_t block = 0;
+  uint32_t phase = 0;
+  int64_t iteration = 0;
+  uint32_t kernel = 0;  // in Program::kernels
+  size_t firstWord = 0; // the kernel's parameter: these words of BoundStep::words
+  uint32_t wordCount = 0;
+};
+
+struct BoundStep {
+  std::vector<uint64_t> words;
+  std::vector<BoundLaunch> launches; // in order; the program's blocks, unrolled
+  size_t headLaunch = 0;             // launches from this one on belong to the head
+};
+
+/// The weight (or cache, with cacheTables) that `ref` means in `iteration`.
+inline uint32_t resolve(const Ref &ref, const std::vector<Table> &tables, int64_t iteration) {
+  return ref.perLayer ? tables[ref.index][static_cast<size_t>(iteration)] : ref.index;
+}
+
+/// Error: InvalidPlan for a phase whose kernel the program does not list.
+StatusOr<BoundStep> bindStep(const Program &program, const Addresses &addresses);
+
+} // namespace cadenza::cuda

@@ -1,0 +1,193 @@
+#include "runtime/cuda/storage.h"
+
+#include "codegen/kernels/state.cuh"
+#include "runtime/cpu/cache_fill.h"
+#include "runtime/cpu/float16.h"
+#include "runtime/cpu/rope_table.h"
+#include "runtime/cuda/upload.h"
+#include "runtime/plan/plan.h"
+#include "runtime/support/checked.h"
+
+#include <algorithm>
+#include <cstring>
+#include <functional>
+#include <thread>
+
+namespace cadenza::cuda {
+namespace {
+
+Status tooLarge(std::string_view what) {
+  return Status(StatusCode::OutOfMemory, std::string(what) + ": the size does not fit into 64 bits");
+}
+
+/// The bytes of the key (or value) tensor of `cache`: [kv_heads][context][head_dim].
+StatusOr<uint64_t> tensorBytes(const Cache &cache, int64_t context) {
+  int64_t shape[] = {cache.kvHeads, context, cache.headDim};
+  auto bytes = checked::byteSize(shape, dtypeSize(cache.dtype));
+  if (!bytes)
+    return tooLarge("KV cache");
+  return *bytes;
+}
+
+void storeAs(DType dtype, float value, std::byte *out) {
+  if (dtype == DType::f32) {
+    std::memcpy(out, &value, sizeof value);
+  } else {
+    uint16_t bits = dtype == DType::bf16 ? floatToBf16(value) : floatToF16(value);
+    std::memcpy(out, &bits, sizeof bits);
+  }
+}
+
+/// Calls body(begin, end) for slices of [0, count), on several threads where that pays.
+void inParallel(uint64_t count, const std::function<void(uint64_t, uint64_t)> &body) {
+  constexpr uint64_t minimumSlice = 1 << 18;
+  uint64_t threads = std::clamp<uint64_t>(count / minimumSlice, 1, std::max(1u, std::thread::hardware_concurrency()));
+  std::vector<std::jthread> others;
+  for (uint64_t i = 1; i < threads; ++i)
+    others.emplace_back([=, &body] { body(count * i / threads, count * (i + 1) / threads); });
+  body(0, count / threads);
+}
+
+} // namespace
+
+StatusOr<uint64_t> Storage::allocate(Device &device, uint64_t bytes, std::string_view what,
+                                     uint64_t MemoryUse::*purpose) {
+  CADENZA_ASSIGN_OR_RETURN(DeviceBuffer buffer, DeviceBuffer::make(device, bytes, what));
+  uint64_t address = buffer.get();
+  memory_.*purpose += bytes;
+  buffers_.push_back(std::move(buffer));
+  return address;
+}
+
+Status Storage::allocateCaches(Device &device, const Program &program, int64_t context) {
+  for (const Cache &cache : program.caches) {
+    CADENZA_ASSIGN_OR_RETURN(uint64_t bytes, tensorBytes(cache, context));
+    for (auto *addresses : {&addresses_.cacheKeys, &addresses_.cacheValues}) {
+      CADENZA_ASSIGN_OR_RETURN(uint64_t address, allocate(device, bytes, "the KV cache", &MemoryUse::cache));
+      addresses->push_back(address);
+    }
+  }
+  return Status::ok();
+}
+
+Status Storage::zero(Device &device, CUstream stream) {
+  // Kernels may load whole vectors around what they need (and multiply it by zero): garbage could be NaN.
+  for (const DeviceBuffer &buffer : buffers_)
+    if (buffer.bytes() > 0)
+      CADENZA_CUDA_TRY(device, cuMemsetD8Async, buffer.get(), 0, buffer.bytes(), stream);
+  return Status::ok();
+}
+
+Status Storage::uploadWeights(Device &device, CUstream stream, const Plan &plan) {
+  if (plan.weights().empty())
+    return plan.verifyWeights();
+  // The checksums are computed on other threads meanwhile; the first reader of a page brings it in for both.
+  Status verified;
+  Status uploaded;
+  {
+    std::jthread verifier([&] { verified = plan.verifyWeights(); });
+    Uploader uploader(device, stream);
+    uploaded = uploader.prepare(plan.weights().size());
+    if (uploaded.isOk())
+      uploaded = uploader.copy(weights_.get(), plan.weights());
+    if (uploaded.isOk())
+      uploaded = uploader.finish();
+  }
+  CADENZA_RETURN_IF_ERROR(verified);
+  return uploaded;
+}
+
+Status Storage::uploadRopeTables(Device &device, CUstream stream, const Plan &plan, int64_t context) {
+  const std::vector<Weight> &weights = plan.program().weights;
+  for (size_t i = 0; i < weights.size(); ++i) {
+    const Weight &weight = weights[i];
+    if (weight.layout != WeightLayout::RopeTable)
+      continue;
+    std::vector<float> inverseFrequencies(static_cast<size_t>(weight.rows));
+    std::memcpy(inverseFrequencies.data(), plan.weights().data() + weight.offset, inverseFrequencies.size() * 4);
+    std::vector<float> table = expandRopeTable(weight, inverseFrequencies, context);
+    std::span<const std::byte> bytes = std::as_bytes(std::span<const float>(table));
+    Uploader uploader(device, stream);
+    CADENZA_RETURN_IF_ERROR(uploader.prepare(bytes.size()));
+    CADENZA_RETURN_IF_ERROR(uploader.copy(addresses_.weights[i], bytes));
+    CADENZA_RETURN_IF_ERROR(uploader.finish());
+  }
+  return Status::ok();
+}
+
+StatusOr<Storage> Storage::load(Device &device, CUstream stream, const Plan &plan, int64_t context, bool logits) {
+  const Program &program = plan.program();
+  Storage storage;
+  Addresses &addresses = storage.addresses_;
+  addresses.context = static_cast<uint64_t>(context);
+  CADENZA_ASSIGN_OR_RETURN(storage.weights_, DeviceBuffer::make(device, plan.weights().size(), "the weights"));
+  storage.memory_.weights = plan.weights().size();
+  CADENZA_RETURN_IF_ERROR(storage.allocateCaches(device, program, context));
+
+  auto allocate = [&](uint64_t &address, uint64_t bytes, std::string_view what) {
+    auto allocated = storage.allocate(device, bytes, what, &MemoryUse::activations);
+    if (allocated.isOk())
+      address = *allocated;
+    return allocated.status();
+  };
+  CADENZA_RETURN_IF_ERROR(allocate(addresses.arena, program.arenaBytes, "activations"));
+  CADENZA_RETURN_IF_ERROR(allocate(addresses.state, sizeof(DecodeState), "the decode state"));
+  CADENZA_RETURN_IF_ERROR(allocate(addresses.tokens, (addresses.context + 1) * sizeof(int32_t), "tokens"));
+  if (logits)
+    CADENZA_RETURN_IF_ERROR(
+        allocate(addresses.logits, static_cast<uint64_t>(program.model.vocabulary) * sizeof(float), "logits"));
+  for (const Scratch &scratch : program.scratch)
+    CADENZA_RETURN_IF_ERROR(allocate(addresses.scratch.emplace_back(), scratch.bytes, "scratch"));
+  for (const Weight &weight : program.weights) {
+    uint64_t &address = addresses.weights.emplace_back(storage.weights_.get() + weight.offset);
+    if (weight.layout != WeightLayout::RopeTable)
+      continue;
+    int64_t shape[] = {context, weight.rows, 2};
+    auto bytes = checked::byteSize(shape, sizeof(float));
+    if (!bytes)
+      return tooLarge("rope table");
+    CADENZA_RETURN_IF_ERROR(allocate(address, *bytes, "rope tables"));
+  }
+
+  CADENZA_RETURN_IF_ERROR(storage.zero(device, stream));
+  CADENZA_RETURN_IF_ERROR(storage.uploadWeights(device, stream, plan));
+  CADENZA_RETURN_IF_ERROR(storage.uploadRopeTables(device, stream, plan, context));
+  CADENZA_CUDA_TRY(device, cuStreamSynchronize, stream);
+  return storage;
+}
+
+Status Storage::fillCaches(Device &device, CUstream stream, const Program &program, int64_t length, uint64_t seed) {
+  Uploader uploader(device, stream);
+  uint64_t largest = 0; // the positions [0, length) of one head are contiguous
+  for (const Cache &cache : program.caches)
+    largest = std::max(largest, static_cast<uint64_t>(length * cache.headDim) * dtypeSize(cache.dtype));
+  if (largest == 0)
+    return Status::ok();
+  CADENZA_RETURN_IF_ERROR(uploader.prepare(largest));
+  for (uint32_t c = 0; c < program.caches.size(); ++c) {
+    const Cache &cache = program.caches[c];
+    uint64_t size = dtypeSize(cache.dtype);
+    uint64_t headDim = static_cast<uint64_t>(cache.headDim);
+    for (bool isValue : {false, true}) {
+      uint64_t tensor = (isValue ? addresses_.cacheValues : addresses_.cacheKeys)[c];
+      for (int64_t head = 0; head < cache.kvHeads; ++head) {
+        auto fill = [&](uint64_t offset, std::span<std::byte> out) {
+          inParallel(out.size() / size, [&](uint64_t begin, uint64_t end) {
+            for (uint64_t i = begin; i < end; ++i) {
+              uint64_t element = offset / size + i;
+              uint64_t index = cacheFillIndex(c, isValue, head, static_cast<int64_t>(element / headDim),
+                                              static_cast<int64_t>(element % headDim));
+              storeAs(cache.dtype, cacheFillValue(seed, index), out.data() + i * size);
+            }
+          });
+        };
+        uint64_t headBytes = addresses_.context * headDim * size;
+        CADENZA_RETURN_IF_ERROR(uploader.produce(tensor + static_cast<uint64_t>(head) * headBytes,
+                                                 static_cast<uint64_t>(length) * headDim * size, fill));
+      }
+    }
+  }
+  return uploader.finish();
+}
+
+} // namespace cadenza::cuda

@@ -1,0 +1,40 @@
+// Everything that a plan needs in device memory, allocated once at load: weights, rope tables, KV cache, activations,
+// scratch, tokens, decode state, logits.
+#pragma once
+
+#include "runtime/cuda/resources.h"
+#include "runtime/cuda/step_binding.h"
+#include "runtime/executor.h"
+
+#include <memory>
+#include <vector>
+
+namespace cadenza::cuda {
+
+class Storage {
+public:
+  /// Allocates for `context` positions, uploads the weights while their checksums are verified, expands rope tables and
+  /// zeroes the rest. Everything has arrived when it returns.
+  static StatusOr<Storage> load(Device &device, CUstream stream, const Plan &plan, int64_t context, bool logits);
+
+  /// Writes seeded keys and values to positions [0, length) of every cache.
+  Status fillCaches(Device &device, CUstream stream, const Program &program, int64_t length, uint64_t seed);
+
+  const Addresses &addresses() const { return addresses_; }
+  const MemoryUse &memory() const { return memory_; }
+  const DeviceBuffer &weights() const { return weights_; }
+
+private:
+  StatusOr<uint64_t> allocate(Device &device, uint64_t bytes, std::string_view what, uint64_t MemoryUse::*purpose);
+  Status allocateCaches(Device &device, const Program &program, int64_t context);
+  Status uploadWeights(Device &device, CUstream stream, const Plan &plan);
+  Status uploadRopeTables(Device &device, CUstream stream, const Plan &plan, int64_t context);
+  Status zero(Device &device, CUstream stream);
+
+  DeviceBuffer weights_;
+  std::vector<DeviceBuffer> buffers_; // all but the weights
+  Addresses addresses_;
+  MemoryUse memory_;
+};
+
+} // namespace cadenza::cuda
