@@ -1,0 +1,91 @@
+// attend: softmax(scale * q k) v over the positions so far. Query head h reads kv head h / (heads / kv_heads). Scores,
+// softmax and the weighted sum are fp32, positions in order; `splits` is for GPUs.
+#include "runtime/cpu/float16.h"
+#include "runtime/cpu/phase.h"
+#include "runtime/cpu/products.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace cadenza::cpu {
+namespace {
+
+class Attend final : public Body {
+public:
+  explicit Attend(BodyBinding b)
+      : input_(b.phase.inputs[0]), cache_(b.phase.caches[0]), prologue_(std::move(b.prologue)),
+        heads_(b.phase.parameters.at("heads").get<int64_t>()),
+        kvHeads_(b.phase.parameters.at("kv_heads").get<int64_t>()),
+        headDim_(b.phase.parameters.at("head_dim").get<int64_t>()), scale_(b.phase.parameters.at("scale").get<float>()),
+        query_(heads_ * headDim_), scores_(heads_ * b.machine.context) {}
+
+  int64_t size() const { return heads_ * headDim_; }
+
+  void run(Machine &machine, std::span<const Segment> segments) override {
+    machine.readEdge(input_, query_);
+    if (prologue_)
+      prologue_(machine, query_);
+    machine.pool.parallelFor(heads_, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t head = begin; head < end; ++head)
+        attendHead(machine, head, segments[0].subspan(head * headDim_, headDim_));
+    });
+  }
+
+private:
+  void attendHead(const Machine &machine, int64_t head, Segment out) {
+    uint32_t index = machine.cacheIndex(cache_);
+    DType dtype = machine.program.caches[index].dtype;
+    uint64_t rowBytes = headDim_ * dtypeSize(dtype);
+    uint64_t headOffset = head / (heads_ / kvHeads_) * machine.context * rowBytes;
+    const std::byte *keys = machine.caches[index].keys.data() + headOffset;
+    const std::byte *values = machine.caches[index].values.data() + headOffset;
+    int64_t length = machine.state.position + 1;
+    std::span scores(scores_.data() + head * machine.context, static_cast<size_t>(length));
+
+    for (int64_t p = 0; p < length; ++p)
+      scores[p] = scale_ * dot(query_.data() + head * headDim_, dtype, keys + p * rowBytes, headDim_);
+    float largest = *std::max_element(scores.begin(), scores.end());
+    float sum = 0.0f;
+    for (float &score : scores)
+      sum += score = std::exp(score - largest);
+
+    std::fill(out.begin(), out.end(), 0.0f);
+    for (int64_t p = 0; p < length; ++p)
+      accumulate(dtype, values + p * rowBytes, scores[p], out);
+    for (float &x : out)
+      x /= sum;
+  }
+
+  /// out += weight * values
+  static void accumulate(DType dtype, const std::byte *values, float weight, Segment out) {
+    const auto *bits = reinterpret_cast<const uint16_t *>(values);
+    const auto *floats = reinterpret_cast<const float *>(values);
+    if (dtype == DType::bf16)
+      for (size_t i = 0; i < out.size(); ++i)
+        out[i] += weight * bf16ToFloat(bits[i]);
+    else if (dtype == DType::f16)
+      for (size_t i = 0; i < out.size(); ++i)
+        out[i] += weight * f16ToFloat(bits[i]);
+    else
+      for (size_t i = 0; i < out.size(); ++i)
+        out[i] += weight * floats[i];
+  }
+
+  uint32_t input_;
+  Ref cache_;
+  Prologue prologue_;
+  int64_t heads_, kvHeads_, headDim_;
+  float scale_;
+  std::vector<float> query_;
+  std::vector<float> scores_; // [heads][context]
+};
+
+} // namespace
+
+BoundBody bindAttend(BodyBinding b) {
+  auto body = std::make_unique<Attend>(std::move(b));
+  int64_t size = body->size();
+  return {std::move(body), {size}};
+}
+
+} // namespace cadenza::cpu

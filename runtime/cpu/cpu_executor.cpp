@@ -1,0 +1,236 @@
+#include "runtime/cpu/cpu_executor.h"
+#include "runtime/cpu/cache_fill.h"
+#include "runtime/cpu/machine.h"
+#include "runtime/cpu/phase.h"
+#include "runtime/plan/plan.h"
+#include "runtime/support/checked.h"
+
+#include <algorithm>
+#include <new>
+
+namespace cadenza {
+namespace cpu {
+namespace {
+
+constexpr int64_t defaultContext = 4096;
+
+struct BoundBlock {
+  int64_t count = 1;
+  std::vector<BoundPhase> phases;
+};
+
+Status error(StatusCode code, std::string message) { return {code, std::move(message)}; }
+
+class ExecutorImpl final : public CpuExecutor {
+public:
+  ExecutorImpl(Program program, std::span<const std::byte> weights, int64_t context, bool logits, int threads)
+      : machine_(std::move(program), weights, context, logits, threads), selected_(context + 1) {}
+
+  Status bind() {
+    for (const Block &block : machine_.program.blocks) {
+      BoundBlock bound{block.count, {}};
+      for (const Phase &phase : block.phases) {
+        CADENZA_ASSIGN_OR_RETURN(BoundPhase boundPhase, BoundPhase::bind(machine_, phase));
+        bound.phases.push_back(std::move(boundPhase));
+      }
+      blocks_.push_back(std::move(bound));
+    }
+    return Status::ok();
+  }
+
+  const Program &program() const override { return machine_.program; }
+  int64_t context() const override { return machine_.context; }
+  MemoryUse memory() const override { return machine_.memoryUse(); }
+  std::string deviceName() const override { return "cpu"; }
+
+  Status begin(std::span<const int32_t> prompt, std::span<const int32_t> stopTokens) override;
+  Status enqueueStep(bool withHead) override { return step(withHead, {}); }
+  StatusOr<int32_t> awaitToken(int64_t position) override;
+  Status synchronize() override { return Status::ok(); } // a queued step has run
+  StatusOr<std::span<const float>> logits() override;
+  Status stepWithVisitor(const PhaseVisitor &visitor) override {
+    return step(true,
+                [&](const PhaseOutput &computed, std::span<const std::span<float>>) { return visitor(computed); });
+  }
+  Status stepWithEditor(const PhaseEditor &editor) override { return step(true, editor); }
+  Status fillCache(int64_t length, uint64_t seed) override;
+
+private:
+  Status step(bool withHead, const PhaseEditor &editor);
+  Status show(PhaseOutput where, const BoundPhase &phase, const PhaseEditor &editor);
+  void restart(int64_t position, int64_t forcedTokens);
+
+  Machine machine_;
+  std::vector<BoundBlock> blocks_;
+  int64_t queued_ = 0;            // steps that callers asked for: one a position, even after a stop token
+  std::vector<uint8_t> selected_; // by position: whether a step with head chose (or confirmed) the token there
+};
+
+void ExecutorImpl::restart(int64_t position, int64_t forcedTokens) {
+  machine_.state = DecodeState{};
+  machine_.state.next_position = static_cast<int>(position);
+  machine_.state.forced_tokens = static_cast<int>(forcedTokens);
+  std::fill(machine_.tokens.begin(), machine_.tokens.end(), 0);
+  std::fill(selected_.begin(), selected_.end(), uint8_t{0});
+  queued_ = position;
+}
+
+Status ExecutorImpl::begin(std::span<const int32_t> prompt, std::span<const int32_t> stopTokens) {
+  if (prompt.empty())
+    return error(StatusCode::InvalidArgument, "the prompt has no token");
+  for (size_t i = 0; i < prompt.size(); ++i)
+    if (prompt[i] < 0 || prompt[i] >= machine_.program.model.vocabulary)
+      return error(StatusCode::InvalidArgument, "prompt token " + std::to_string(i) + ": id " +
+                                                    std::to_string(prompt[i]) + " is not in the vocabulary of " +
+                                                    std::to_string(machine_.program.model.vocabulary));
+  if (static_cast<int64_t>(prompt.size()) > machine_.context)
+    return error(StatusCode::CacheFull, "the prompt has " + std::to_string(prompt.size()) +
+                                            " tokens, the context holds " + std::to_string(machine_.context));
+  if (stopTokens.size() > max_stop_tokens)
+    return error(StatusCode::InvalidArgument, std::to_string(stopTokens.size()) + " stop tokens; at most " +
+                                                  std::to_string(max_stop_tokens) + " are possible");
+  restart(0, static_cast<int64_t>(prompt.size()));
+  std::copy(prompt.begin(), prompt.end(), machine_.tokens.begin());
+  machine_.state.stop_token_count = static_cast<int>(stopTokens.size());
+  std::copy(stopTokens.begin(), stopTokens.end(), machine_.state.stop_tokens);
+  return Status::ok();
+}
+
+Status ExecutorImpl::step(bool withHead, const PhaseEditor &editor) {
+  if (machine_.state.forced_tokens == 0)
+    return error(StatusCode::InvalidArgument, "no prompt was given: call begin first");
+  if (queued_ >= machine_.context)
+    return error(StatusCode::CacheFull, "all " + std::to_string(machine_.context) + " positions are taken");
+  ++queued_;
+  // What embed does on a GPU.
+  DecodeState &state = machine_.state;
+  state.position = state.next_position;
+  if (!state.stopped)
+    ++state.next_position;
+
+  size_t blockCount = withHead ? blocks_.size() : std::min<size_t>(machine_.program.headBlock, blocks_.size());
+  for (uint32_t block = 0; block < blockCount; ++block) {
+    for (machine_.iteration = 0; machine_.iteration < blocks_[block].count; ++machine_.iteration) {
+      std::vector<BoundPhase> &phases = blocks_[block].phases;
+      for (uint32_t phase = 0; phase < phases.size(); ++phase) {
+        phases[phase].run(machine_);
+        if (editor)
+          CADENZA_RETURN_IF_ERROR(show({block, phase, machine_.iteration, {}}, phases[phase], editor));
+      }
+    }
+  }
+  if (withHead)
+    selected_[queued_] = 1;
+  return Status::ok();
+}
+
+Status ExecutorImpl::show(PhaseOutput where, const BoundPhase &phase, const PhaseEditor &editor) {
+  std::vector<std::vector<float>> stored;
+  for (uint32_t edge : phase.outputs()) {
+    stored.emplace_back(machine_.program.edges[edge].elements);
+    machine_.readEdge(edge, stored.back());
+  }
+  if (stored.empty() && phase.selects() && !machine_.logits.empty())
+    stored.push_back(machine_.logits);
+  std::vector<std::vector<float>> edited = stored;
+  std::vector<std::span<const float>> outputs(stored.begin(), stored.end());
+  std::vector<std::span<float>> values(edited.begin(), edited.end());
+  where.outputs = outputs;
+  CADENZA_RETURN_IF_ERROR(editor(where, values));
+  for (size_t i = 0; i < phase.outputs().size(); ++i)
+    machine_.writeEdge(phase.outputs()[i], edited[i]);
+  return Status::ok();
+}
+
+StatusOr<int32_t> ExecutorImpl::awaitToken(int64_t position) {
+  if (position < 1 || position > machine_.context || !selected_[position])
+    return error(StatusCode::InvalidArgument, "no step that selects token " + std::to_string(position) + " was queued");
+  return machine_.tokens[position];
+}
+
+StatusOr<std::span<const float>> ExecutorImpl::logits() {
+  if (machine_.logits.empty())
+    return error(StatusCode::InvalidArgument, "the executor was made without ExecutorOptions::logits");
+  return std::span<const float>(machine_.logits);
+}
+
+Status ExecutorImpl::fillCache(int64_t length, uint64_t seed) {
+  if (length < 0 || length > machine_.context)
+    return error(StatusCode::InvalidArgument,
+                 "cannot fill " + std::to_string(length) + " of " + std::to_string(machine_.context) + " positions");
+  for (uint32_t index = 0; index < machine_.caches.size(); ++index) {
+    const Cache &cache = machine_.program.caches[index];
+    uint64_t rowBytes = cache.headDim * dtypeSize(cache.dtype);
+    for (bool isValue : {false, true}) {
+      std::byte *tensor = (isValue ? machine_.caches[index].values : machine_.caches[index].keys).data();
+      machine_.pool.parallelFor(cache.kvHeads, 1, [&](int64_t begin, int64_t end) {
+        std::vector<float> row(cache.headDim);
+        for (int64_t head = begin; head < end; ++head) {
+          for (int64_t position = 0; position < length; ++position) {
+            for (int64_t i = 0; i < cache.headDim; ++i)
+              row[i] = cacheFillValue(seed, cacheFillIndex(index, isValue, head, position, i));
+            narrow(cache.dtype, row, tensor + (head * machine_.context + position) * rowBytes);
+          }
+        }
+      });
+    }
+  }
+  restart(length, length + 1); // the token at `length` is given: id 0
+  return Status::ok();
+}
+
+StatusOr<int64_t> chooseContext(const ModelInfo &model, int64_t asked) {
+  if (asked == 0)
+    return model.maxContext > 0 ? std::min(model.maxContext, defaultContext) : defaultContext;
+  if (asked < 0 || asked > INT32_MAX - 1 || (model.maxContext > 0 && asked > model.maxContext))
+    return error(StatusCode::InvalidArgument, "a context of " + std::to_string(asked) + " positions is not possible: " +
+                                                  model.name + " has " + std::to_string(model.maxContext));
+  return asked;
+}
+
+StatusOr<std::unique_ptr<CpuExecutor>> make(Program program, std::span<const std::byte> weights,
+                                            const ExecutorOptions &options, int threads) {
+  CADENZA_ASSIGN_OR_RETURN(int64_t context, chooseContext(program.model, options.context));
+  try {
+    auto executor = std::make_unique<ExecutorImpl>(std::move(program), weights, context, options.logits, threads);
+    CADENZA_RETURN_IF_ERROR(executor->bind());
+    return StatusOr<std::unique_ptr<CpuExecutor>>(std::move(executor));
+  } catch (const std::bad_alloc &) {
+    return error(StatusCode::OutOfMemory,
+                 "not enough memory for a context of " + std::to_string(context) + " positions; try a smaller one");
+  }
+}
+
+/// The same program as a plan could hold it: launches, which we do not need, are replaced by one that does nothing.
+Program withoutLaunches(Program program) {
+  program.scratch.clear();
+  program.kernels.assign(1, Kernel{});
+  program.kernels[0].name = "none";
+  program.kernels[0].threads = 32;
+  for (Block &block : program.blocks)
+    for (Phase &phase : block.phases)
+      phase.launch = {"none", {}};
+  return program;
+}
+
+} // namespace
+} // namespace cpu
+
+StatusOr<std::unique_ptr<CpuExecutor>> makeCpuExecutor(Program program, std::span<const std::byte> weights,
+                                                       const ExecutorOptions &options, int threads) {
+  program = cpu::withoutLaunches(std::move(program));
+  CADENZA_RETURN_IF_ERROR(validateProgram(program));
+  for (const Weight &weight : program.weights)
+    if (!checked::inBounds(weight.offset, weight.bytes, weights.size()))
+      return Status(StatusCode::InvalidPlan, "weight '" + weight.name + "' ends beyond the weight section");
+  return cpu::make(std::move(program), weights, options, threads);
+}
+
+StatusOr<std::unique_ptr<Executor>> makeCpuExecutor(const Plan &plan, const ExecutorOptions &options, int threads) {
+  CADENZA_RETURN_IF_ERROR(plan.verifyWeights(threads));
+  CADENZA_ASSIGN_OR_RETURN(std::unique_ptr<CpuExecutor> executor,
+                           cpu::make(plan.program(), plan.weights(), options, threads));
+  return StatusOr<std::unique_ptr<Executor>>(std::move(executor));
+}
+
+} // namespace cadenza

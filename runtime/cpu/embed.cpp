@@ -1,0 +1,41 @@
+// embed: the row of the current token in a packed matrix, times a factor.
+#include "runtime/cpu/phase.h"
+
+#include <algorithm>
+
+namespace cadenza::cpu {
+namespace {
+
+class Embed final : public Body {
+public:
+  Embed(Ref matrix, float scale) : matrix_(matrix), scale_(scale) {}
+
+  void run(Machine &machine, std::span<const Segment> segments) override {
+    const Weight &weight = machine.weight(matrix_);
+    int64_t token = machine.tokens[machine.state.position];
+    int64_t columnGroups = static_cast<int64_t>(paddedColumns(weight.columns) / 8);
+    uint64_t elementBytes = dtypeSize(weight.dtype);
+    const std::byte *row =
+        machine.weightData(matrix_) + ((token / 8) * columnGroups * 64 + (token % 8) * 8) * elementBytes;
+    Segment out = segments[0];
+    for (size_t k = 0; k < out.size(); k += 8) { // from each unit of the stripe, eight columns of this row
+      size_t count = std::min<size_t>(8, out.size() - k);
+      widen(weight.dtype, row + k / 8 * 64 * elementBytes, out.subspan(k, count));
+    }
+    for (float &x : out)
+      x *= scale_;
+  }
+
+private:
+  Ref matrix_;
+  float scale_;
+};
+
+} // namespace
+
+BoundBody bindEmbed(BodyBinding b) {
+  auto scale = b.phase.parameters.at("scale").get<float>();
+  return {std::make_unique<Embed>(b.phase.matrix, scale), {b.machine.weight(b.phase.matrix).columns}};
+}
+
+} // namespace cadenza::cpu

@@ -1,0 +1,194 @@
+#include "runtime/cpu/functions.h"
+#include "runtime/cpu/products.h"
+
+#include <algorithm>
+#include <cmath>
+#include <unordered_map>
+
+namespace cadenza::cpu {
+namespace {
+
+float inverseRms(std::span<const float> x, float eps) {
+  float meanSquare = dot(x.data(), x.data(), static_cast<int64_t>(x.size())) / static_cast<float>(x.size());
+  return 1.0f / std::sqrt(meanSquare + eps);
+}
+
+/// An epilogue that maps each element of one segment.
+template <float function(float)> Epilogue bindElementwise(const Binding &b) {
+  size_t slot = b.slot("segment");
+  return [=](Machine &, std::span<const Segment> segments) {
+    for (float &x : segments[slot])
+      x = function(x);
+  };
+}
+
+float silu(float x) { return x / (1.0f + std::exp(-x)); }
+
+float geluTanh(float x) {
+  constexpr float sqrt2OverPi = 0.79788456080286535588f;
+  return 0.5f * x * (1.0f + std::tanh(sqrt2OverPi * (x + 0.044715f * x * x * x)));
+}
+
+Epilogue bindBias(const Binding &b) {
+  size_t slot = b.slot("segment");
+  Ref bias = b.function.weights[0];
+  return [=](Machine &machine, std::span<const Segment> segments) {
+    const float *values = machine.vector(bias);
+    for (size_t i = 0; i < segments[slot].size(); ++i)
+      segments[slot][i] += values[i];
+  };
+}
+
+Epilogue bindRmsNorm(const Binding &b) {
+  size_t slot = b.slot("segment");
+  float eps = b.number("eps");
+  int64_t groupSize = b.integer("group_size");
+  Ref gamma = b.function.weights[0];
+  return [=](Machine &machine, std::span<const Segment> segments) {
+    rmsNorm(segments[slot], machine.vector(gamma), eps, groupSize);
+  };
+}
+
+Epilogue bindRope(const Binding &b) {
+  size_t slot = b.slot("segment");
+  int64_t headDim = b.integer("head_dim");
+  int64_t rotaryDim = b.integer("rotary_dim");
+  Ref table = b.function.weights[0];
+  return [=](Machine &machine, std::span<const Segment> segments) {
+    const float *cosSin = machine.ropeRow(table);
+    int64_t half = rotaryDim / 2;
+    for (float *head = segments[slot].data(); head != segments[slot].data() + segments[slot].size(); head += headDim) {
+      for (int64_t i = 0; i < half; ++i) {
+        float c = cosSin[2 * i], s = cosSin[2 * i + 1], low = head[i], high = head[i + half];
+        head[i] = low * c - high * s;
+        head[i + half] = high * c + low * s;
+      }
+    }
+  };
+}
+
+Epilogue bindKvAppend(const Binding &b) {
+  size_t key = b.slot("key");
+  size_t value = b.slot("value");
+  int64_t kvHeads = b.integer("kv_heads");
+  int64_t headDim = b.integer("head_dim");
+  Ref cache = b.function.caches[0];
+  return [=](Machine &machine, std::span<const Segment> segments) {
+    uint32_t index = machine.cacheIndex(cache);
+    DType dtype = machine.program.caches[index].dtype;
+    for (int64_t head = 0; head < kvHeads; ++head) {
+      uint64_t offset = (head * machine.context + machine.state.position) * headDim * dtypeSize(dtype);
+      narrow(dtype, segments[key].subspan(head * headDim, headDim), machine.caches[index].keys.data() + offset);
+      narrow(dtype, segments[value].subspan(head * headDim, headDim), machine.caches[index].values.data() + offset);
+    }
+  };
+}
+
+Epilogue bindMul(const Binding &b) {
+  size_t lhs = b.slot("lhs");
+  size_t rhs = b.slot("rhs");
+  return [=](Machine &, std::span<const Segment> segments) {
+    for (size_t i = 0; i < segments[lhs].size(); ++i)
+      segments[lhs][i] *= segments[rhs][i];
+  };
+}
+
+Epilogue bindAdd(const Binding &b) {
+  size_t slot = b.slot("segment");
+  uint32_t edge = b.function.operands[0];
+  std::vector<float> operand(b.segmentSizes[slot]);
+  return [=](Machine &machine, std::span<const Segment> segments) mutable {
+    machine.readEdge(edge, operand);
+    for (size_t i = 0; i < operand.size(); ++i)
+      segments[slot][i] += operand[i];
+  };
+}
+
+/// Copies the logits if they are kept, chooses tokens[position + 1] unless the prompt gives it, and notices stop tokens
+/// (codegen/kernels/state.cuh).
+void selectToken(Machine &machine, std::span<const float> logits) {
+  if (!machine.logits.empty())
+    std::copy(logits.begin(), logits.end(), machine.logits.begin());
+  DecodeState &state = machine.state;
+  if (state.position + 1 < state.forced_tokens)
+    return;
+  auto token = static_cast<int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+  machine.tokens[state.position + 1] = token;
+  if (std::find(state.stop_tokens, state.stop_tokens + state.stop_token_count, token) !=
+      state.stop_tokens + state.stop_token_count)
+    state.stopped = 1;
+}
+
+Epilogue bindArgmax(const Binding &b) {
+  size_t slot = b.slot("segment");
+  return [=](Machine &machine, std::span<const Segment> segments) { selectToken(machine, segments[slot]); };
+}
+
+using BindEpilogue = Epilogue (*)(const Binding &);
+const std::unordered_map<std::string_view, BindEpilogue> epilogues = {
+    {"bias", bindBias},
+    {"rms_norm", bindRmsNorm},
+    {"rope", bindRope},
+    {"kv_append", bindKvAppend},
+    {"silu", bindElementwise<silu>},
+    {"gelu_tanh", bindElementwise<geluTanh>},
+    {"mul", bindMul},
+    {"add", bindAdd},
+    {"argmax", bindArgmax},
+};
+
+Prologue bindNormPrologue(const Binding &b) {
+  float eps = b.number("eps");
+  int64_t groupSize = b.integer("group_size");
+  bool deferScale = b.flag("defer_scale");
+  Ref gamma = b.function.weights[0];
+  if (!deferScale)
+    return [=](Machine &machine, Segment x) {
+      rmsNorm(x, machine.vector(gamma), eps, groupSize);
+      return 1.0f;
+    };
+  return [=](Machine &machine, Segment x) {
+    float factor = inverseRms(x, eps);
+    const float *weights = machine.vector(gamma);
+    for (size_t i = 0; i < x.size(); ++i)
+      x[i] *= weights[i];
+    return factor;
+  };
+}
+
+using BindPrologue = Prologue (*)(const Binding &);
+const std::unordered_map<std::string_view, BindPrologue> prologues = {
+    {"rms_norm", bindNormPrologue},
+};
+
+/// The entry of a table; a name that the plan format knows and the table does not is our own omission.
+template <typename Table>
+auto find(const Table &table, const std::string &name) -> StatusOr<typename Table::mapped_type> {
+  auto found = table.find(name);
+  if (found == table.end())
+    return Status(StatusCode::Internal, "the CPU executor has no function '" + name + "'");
+  return found->second;
+}
+
+} // namespace
+
+StatusOr<Epilogue> bindEpilogue(const Binding &binding) {
+  CADENZA_ASSIGN_OR_RETURN(BindEpilogue bind, find(epilogues, binding.function.name));
+  return bind(binding);
+}
+
+StatusOr<Prologue> bindPrologue(const Binding &binding) {
+  CADENZA_ASSIGN_OR_RETURN(BindPrologue bind, find(prologues, binding.function.name));
+  return bind(binding);
+}
+
+void rmsNorm(Segment x, const float *gamma, float eps, int64_t groupSize) {
+  for (size_t begin = 0; begin < x.size(); begin += groupSize) {
+    Segment group = x.subspan(begin, groupSize);
+    float factor = inverseRms(group, eps);
+    for (int64_t i = 0; i < groupSize; ++i)
+      group[i] = group[i] * factor * gamma[i];
+  }
+}
+
+} // namespace cadenza::cpu

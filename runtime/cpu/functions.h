@@ -1,0 +1,40 @@
+// Prologue and epilogue functions (runtime/plan/program.h lists them). A function is bound once, when an executor is
+// made: parameters read and memory allocated; what is left is called every step. To add one, write its bind function
+// and enter it in the table of functions.cpp (and in that of runtime/plan/functions.cpp, which validates).
+#pragma once
+
+#include "runtime/cpu/machine.h"
+
+#include <functional>
+#include <span>
+
+namespace cadenza::cpu {
+
+using Segment = std::span<float>;
+
+/// Transforms the segments of a phase, given by slot.
+using Epilogue = std::function<void(Machine &, std::span<const Segment>)>;
+
+/// Transforms the input of a phase and returns the factor that is due on every segment after the products (1 if none).
+using Prologue = std::function<float(Machine &, Segment)>;
+
+/// What a function is bound to. The program was validated: parameters, references and shapes are as functions.h of the
+/// plan says.
+struct Binding {
+  const Machine &machine;
+  const Function &function;
+  const std::vector<int64_t> &segmentSizes; // by slot
+
+  size_t slot(const char *key) const { return function.parameters.at(key).get<size_t>(); }
+  int64_t integer(const char *key) const { return function.parameters.at(key).get<int64_t>(); }
+  float number(const char *key) const { return function.parameters.at(key).get<float>(); }
+  bool flag(const char *key) const { return function.parameters.at(key).get<bool>(); }
+};
+
+StatusOr<Epilogue> bindEpilogue(const Binding &binding);
+StatusOr<Prologue> bindPrologue(const Binding &binding);
+
+/// y = x * gamma / sqrt(mean(x^2) + eps), over each `groupSize` elements.
+void rmsNorm(Segment x, const float *gamma, float eps, int64_t groupSize);
+
+} // namespace cadenza::cpu

@@ -1,0 +1,82 @@
+#include "runtime/cpu/machine.h"
+#include "runtime/cpu/float16.h"
+#include "runtime/cpu/rope_table.h"
+#include "runtime/support/checked.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace cadenza::cpu {
+
+Machine::Machine(Program takenProgram, std::span<const std::byte> weights, int64_t positions, bool keepLogits,
+                 int threads)
+    : program(std::move(takenProgram)), weightSection(weights), context(positions), arena(program.arenaBytes),
+      tokens(static_cast<size_t>(positions) + 1), pool(threads) {
+  ropeTables.resize(program.weights.size());
+  for (size_t i = 0; i < program.weights.size(); ++i) {
+    const Weight &weight = program.weights[i];
+    if (weight.layout != WeightLayout::RopeTable)
+      continue;
+    std::span frequencies(reinterpret_cast<const float *>(weightSection.data() + weight.offset),
+                          static_cast<size_t>(weight.rows));
+    ropeTables[i] = expandRopeTable(weight, frequencies, context);
+  }
+  for (const Cache &cache : program.caches) {
+    auto bytes = checked::byteSize(std::array{cache.kvHeads, context, cache.headDim}, dtypeSize(cache.dtype));
+    if (!bytes)
+      throw std::bad_alloc();
+    caches.push_back({Buffer(*bytes), Buffer(*bytes)});
+  }
+  if (keepLogits)
+    logits.resize(static_cast<size_t>(program.model.vocabulary));
+}
+
+void Machine::readEdge(uint32_t edge, std::span<float> out) const {
+  const Edge &e = program.edges[edge];
+  widen(e.dtype, arena.data() + e.offset, out);
+}
+
+void Machine::writeEdge(uint32_t edge, std::span<const float> values) {
+  const Edge &e = program.edges[edge];
+  narrow(e.dtype, values, arena.data() + e.offset);
+}
+
+MemoryUse Machine::memoryUse() const {
+  MemoryUse use;
+  use.weights = weightSection.size();
+  for (const CacheStorage &cache : caches)
+    use.cache += cache.keys.size() + cache.values.size();
+  use.activations = arena.size() + sizeof(state) + tokens.size() * sizeof(int32_t) + logits.size() * sizeof(float);
+  for (const std::vector<float> &table : ropeTables)
+    use.activations += table.size() * sizeof(float);
+  return use;
+}
+
+void widen(DType dtype, const std::byte *from, std::span<float> values) {
+  const auto *bits = reinterpret_cast<const uint16_t *>(from);
+  if (dtype == DType::bf16)
+    std::transform(bits, bits + values.size(), values.begin(), bf16ToFloat);
+  else if (dtype == DType::f16)
+    std::transform(bits, bits + values.size(), values.begin(), f16ToFloat);
+  else
+    std::memcpy(values.data(), from, values.size_bytes());
+}
+
+void narrow(DType dtype, std::span<const float> values, std::byte *to) {
+  auto *bits = reinterpret_cast<uint16_t *>(to);
+  if (dtype == DType::bf16)
+    std::transform(values.begin(), values.end(), bits, floatToBf16);
+  else if (dtype == DType::f16)
+    std::transform(values.begin(), values.end(), bits, floatToF16);
+  else
+    std::memcpy(to, values.data(), values.size_bytes());
+}
+
+void roundThrough(DType dtype, std::span<float> values) {
+  if (dtype == DType::bf16)
+    std::transform(values.begin(), values.end(), values.begin(), [](float x) { return bf16ToFloat(floatToBf16(x)); });
+  else if (dtype == DType::f16)
+    std::transform(values.begin(), values.end(), values.begin(), [](float x) { return f16ToFloat(floatToF16(x)); });
+}
+
+} // namespace cadenza::cpu

@@ -1,0 +1,65 @@
+// The memory that a program runs in: everything a phase may read or write. Made once; nothing here grows afterwards.
+#pragma once
+
+#include "codegen/kernels/state.cuh"
+#include "runtime/cpu/buffer.h"
+#include "runtime/cpu/thread_pool.h"
+#include "runtime/executor.h"
+#include "runtime/plan/program.h"
+#include "runtime/support/status.h"
+
+#include <span>
+#include <vector>
+
+namespace cadenza::cpu {
+
+/// Keys and values of one layer, each [kv_heads][context][head_dim] in the cache's type.
+struct CacheStorage {
+  Buffer keys;
+  Buffer values;
+};
+
+struct Machine {
+  Machine(Program program, std::span<const std::byte> weightSection, int64_t context, bool keepLogits, int threads);
+
+  const Program program;
+  const std::span<const std::byte> weightSection;
+  const int64_t context;
+
+  std::vector<std::vector<float>> ropeTables; // by weight: [context][rows][2], empty for other layouts
+  std::vector<CacheStorage> caches;           // by cache
+  Buffer arena;                               // edges
+  DecodeState state{};
+  std::vector<int32_t> tokens; // [context + 1]
+  std::vector<float> logits;   // [vocabulary], or empty if nobody asked
+  ThreadPool pool;
+  int64_t iteration = 0; // of the block that is running: what per-layer references see
+
+  uint32_t weightIndex(Ref ref) const { return ref.perLayer ? program.weightTables[ref.index][iteration] : ref.index; }
+  uint32_t cacheIndex(Ref ref) const { return ref.perLayer ? program.cacheTables[ref.index][iteration] : ref.index; }
+
+  const Weight &weight(Ref ref) const { return program.weights[weightIndex(ref)]; }
+  const std::byte *weightData(Ref ref) const { return weightSection.data() + weight(ref).offset; }
+  /// Layout Vector: `rows` floats.
+  const float *vector(Ref ref) const { return reinterpret_cast<const float *>(weightData(ref)); }
+  /// Layout RopeTable: `rows` (cos, sin) pairs of the current position.
+  const float *ropeRow(Ref ref) const {
+    return ropeTables[weightIndex(ref)].data() + state.position * weight(ref).rows * 2;
+  }
+
+  /// Widens an edge to fp32; `out` has its number of elements.
+  void readEdge(uint32_t edge, std::span<float> out) const;
+  /// Rounds fp32 values to the edge's type and stores them.
+  void writeEdge(uint32_t edge, std::span<const float> values);
+
+  MemoryUse memoryUse() const;
+};
+
+/// `values` in memory of type `dtype` (f32, bf16 or f16) as fp32.
+void widen(DType dtype, const std::byte *from, std::span<float> values);
+/// `values` rounded to nearest even and stored as `dtype`.
+void narrow(DType dtype, std::span<const float> values, std::byte *to);
+/// What is left of `values` once they were stored as `dtype`.
+void roundThrough(DType dtype, std::span<float> values);
+
+} // namespace cadenza::cpu

@@ -1,0 +1,140 @@
+#include "runtime/cpu/products.h"
+#include "runtime/cpu/float16.h"
+
+#include <cstring>
+
+// One more copy of the hot loops for CPUs with AVX2, chosen when the program starts; the results are the same.
+// Sanitizers run too late for that choice.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
+#define CADENZA_MULTIVERSION [[gnu::target_clones("avx2", "default")]]
+#else
+#define CADENZA_MULTIVERSION
+#endif
+
+namespace cadenza::cpu {
+namespace {
+
+// Eight lanes, as GCC and Clang vectors: operators work lane by lane.
+using Lanes = float __attribute__((vector_size(32)));
+using Bits32 = uint32_t __attribute__((vector_size(32)));
+using Bits16 = uint16_t __attribute__((vector_size(16)));
+
+// How eight consecutive elements in memory become fp32 lanes, one struct a type.
+struct FromBf16 {
+  using Element = uint16_t;
+  [[gnu::always_inline]] static void load(const Element *from, Lanes &lanes) {
+    Bits16 bits;
+    std::memcpy(&bits, from, sizeof(bits));
+    lanes = reinterpret_cast<Lanes>(__builtin_convertvector(bits, Bits32) << 16);
+  }
+};
+
+struct FromF16 { // see f16ToFloat
+  using Element = uint16_t;
+  [[gnu::always_inline]] static void load(const Element *from, Lanes &lanes) {
+    Bits16 bits;
+    std::memcpy(&bits, from, sizeof(bits));
+    Bits32 wide = __builtin_convertvector(bits, Bits32);
+    Bits32 magnitude = (wide & 0x7fffu) << 13;
+    Bits32 finite = reinterpret_cast<Bits32>(reinterpret_cast<Lanes>(magnitude) * 0x1p112f);
+    Bits32 special = reinterpret_cast<Bits32>(magnitude >= (0x7c00u << 13)) & 0x7f800000u;
+    lanes = reinterpret_cast<Lanes>(finite | special | (wide & 0x8000u) << 16);
+  }
+};
+
+struct FromF32 {
+  using Element = float;
+  [[gnu::always_inline]] static void load(const Element *from, Lanes &lanes) {
+    std::memcpy(&lanes, from, sizeof(lanes));
+  }
+};
+
+[[gnu::always_inline]] inline float addLanes(const Lanes &l) {
+  return ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]));
+}
+
+template <typename From>
+[[gnu::always_inline]] inline float dotOf(const float *a, const typename From::Element *b, int64_t size) {
+  Lanes sum{}, lanesA, lanesB;
+  int64_t i = 0;
+  for (; i + 8 <= size; i += 8) {
+    FromF32::load(a + i, lanesA);
+    From::load(b + i, lanesB);
+    sum += lanesA * lanesB;
+  }
+  if (i < size) {
+    float restA[8] = {};
+    typename From::Element restB[8] = {};
+    std::memcpy(restA, a + i, (size - i) * sizeof(*a));
+    std::memcpy(restB, b + i, (size - i) * sizeof(*b));
+    FromF32::load(restA, lanesA);
+    From::load(restB, lanesB);
+    sum += lanesA * lanesB;
+  }
+  return addLanes(sum);
+}
+
+template <typename From>
+[[gnu::always_inline]] inline void multiplyStripesOf(const PackedProducts &p, int64_t firstStripe, int64_t endStripe,
+                                                     float *out) {
+  for (int64_t stripe = firstStripe; stripe < endStripe; ++stripe, out += 8) {
+    const auto *units = reinterpret_cast<const typename From::Element *>(p.matrix) + stripe * p.columnGroups * 64;
+    for (int row = 0; row < 8; ++row)
+      out[row] = 0.0f;
+    for (int64_t begin = 0; begin < p.columnGroups; begin += p.groupsPerSegment) {
+      int64_t end = begin + p.groupsPerSegment < p.columnGroups ? begin + p.groupsPerSegment : p.columnGroups;
+      Lanes sums[8] = {};
+      for (int64_t group = begin; group < end; ++group) {
+        Lanes input, weights;
+        FromF32::load(p.input + group * 8, input);
+        for (int row = 0; row < 8; ++row) {
+          From::load(units + group * 64 + row * 8, weights);
+          sums[row] += weights * input;
+        }
+      }
+      for (int row = 0; row < 8; ++row)
+        out[row] += addLanes(sums[row]);
+    }
+  }
+}
+
+CADENZA_MULTIVERSION float dotF32(const float *a, const float *b, int64_t size) { return dotOf<FromF32>(a, b, size); }
+CADENZA_MULTIVERSION float dotBf16(const float *a, const uint16_t *b, int64_t size) {
+  return dotOf<FromBf16>(a, b, size);
+}
+CADENZA_MULTIVERSION float dotF16(const float *a, const uint16_t *b, int64_t size) {
+  return dotOf<FromF16>(a, b, size);
+}
+
+CADENZA_MULTIVERSION void multiplyStripesF32(const PackedProducts &p, int64_t first, int64_t end, float *out) {
+  multiplyStripesOf<FromF32>(p, first, end, out);
+}
+CADENZA_MULTIVERSION void multiplyStripesBf16(const PackedProducts &p, int64_t first, int64_t end, float *out) {
+  multiplyStripesOf<FromBf16>(p, first, end, out);
+}
+CADENZA_MULTIVERSION void multiplyStripesF16(const PackedProducts &p, int64_t first, int64_t end, float *out) {
+  multiplyStripesOf<FromF16>(p, first, end, out);
+}
+
+} // namespace
+
+float dot(const float *a, const float *b, int64_t size) { return dotF32(a, b, size); }
+
+float dot(const float *a, DType dtype, const std::byte *b, int64_t size) {
+  if (dtype == DType::bf16)
+    return dotBf16(a, reinterpret_cast<const uint16_t *>(b), size);
+  if (dtype == DType::f16)
+    return dotF16(a, reinterpret_cast<const uint16_t *>(b), size);
+  return dotF32(a, reinterpret_cast<const float *>(b), size);
+}
+
+void multiplyStripes(const PackedProducts &products, int64_t firstStripe, int64_t endStripe, float *out) {
+  if (products.dtype == DType::bf16)
+    multiplyStripesBf16(products, firstStripe, endStripe, out);
+  else if (products.dtype == DType::f16)
+    multiplyStripesF16(products, firstStripe, endStripe, out);
+  else
+    multiplyStripesF32(products, firstStripe, endStripe, out);
+}
+
+} // namespace cadenza::cpu

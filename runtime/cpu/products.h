@@ -1,0 +1,30 @@
+// Inner products with fp32 sums in a fixed order: lane j of eight sums elements j, j + 8, j + 16, ..., then the lanes
+// are added pairwise. The same bits on every machine and for any number of threads. Products of two bf16 or two f16
+// values are exact in fp32, so whether the compiler fuses multiply and add makes no difference either.
+#pragma once
+
+#include "runtime/plan/program.h"
+
+#include <cstdint>
+
+namespace cadenza::cpu {
+
+/// sum of a[i] * b[i]
+float dot(const float *a, const float *b, int64_t size);
+
+/// The same with `b` in memory of type `dtype` (a row of a KV cache).
+float dot(const float *a, DType dtype, const std::byte *b, int64_t size);
+
+/// Products of rows of a packed matrix (WeightLayout::Stripes) with a vector.
+struct PackedProducts {
+  const std::byte *matrix;  // [rows_padded / 8][column_groups] units of 8 x 8
+  DType dtype;              // bf16, f16 or f32
+  const float *input;       // [column_groups * 8], zero beyond the matrix's columns
+  int64_t columnGroups;     // columns_padded / 8
+  int64_t groupsPerSegment; // K is summed in runs of this many groups, and the runs in order
+};
+
+/// out[0, 8 * (endStripe - firstStripe)) = rows [8 * firstStripe, 8 * endStripe) times the input.
+void multiplyStripes(const PackedProducts &products, int64_t firstStripe, int64_t endStripe, float *out);
+
+} // namespace cadenza::cpu
