@@ -1,0 +1,78 @@
+// Epilogue functions that work element by element: no barrier, each thread on the rows it owns.
+#pragma once
+
+#include "tile.cuh"
+
+namespace cadenza {
+
+/// Shared by the functions below that have no arguments: y[segment] = Function(y[segment]).
+template <class Config, class Function> struct Unary {
+  struct Args {};
+  static constexpr int words = 0;
+  template <class Tile> struct Loaded {};
+  template <class Tile> CADENZA_DEVICE static void load(const Args &, const Tile &, Loaded<Tile> &) {}
+  template <class Tile> CADENZA_DEVICE static void apply(const Args &, Loaded<Tile> &, Tile &tile) {
+    if (!tile.holds(Config::segment))
+      return;
+    float *values = tile.segment(Config::segment);
+    tile.for_owned([&](int, int row) { values[row] = Function::of(values[row]); });
+  }
+};
+
+struct SiluFunction {
+  /// x / (1 + e^-x); for large negative x, e^-x is infinite and the result -0.
+  CADENZA_DEVICE static float of(float x) { return x / (1.0f + arch::exp(-x)); }
+};
+template <class Config> struct Silu : Unary<Config, SiluFunction> {};
+
+struct GeluTanhFunction {
+  CADENZA_DEVICE static float of(float x) {
+    constexpr float sqrt_2_over_pi = 0.7978845608028654f;
+    return 0.5f * x * (1.0f + arch::tanh(sqrt_2_over_pi * (x + 0.044715f * x * x * x)));
+  }
+};
+template <class Config> struct GeluTanh : Unary<Config, GeluTanhFunction> {};
+
+/// y[lhs] *= y[rhs]; rhs is consumed. Both slots must lie in one block: interleaved matrices, or a map.
+template <class Config> struct Mul {
+  struct Args {};
+  static constexpr int words = 0;
+  template <class Tile> struct Loaded {};
+  template <class Tile> CADENZA_DEVICE static void load(const Args &, const Tile &, Loaded<Tile> &) {}
+  template <class Tile> CADENZA_DEVICE static void apply(const Args &, Loaded<Tile> &, Tile &tile) {
+    static_assert(Tile::holds_all, "mul needs both of its segments in one block");
+    float *lhs = tile.segment(Config::lhs);
+    const float *rhs = tile.segment(Config::rhs);
+    tile.for_owned([&](int, int row) { lhs[row] *= rhs[row]; });
+  }
+};
+
+/// Shared by bias and add: y[segment] = vector + y[segment]. Arguments: [vector].
+template <class Config, class Type> struct AddVector {
+  struct Args {
+    const Type *vector; // [rows of the segment]
+  };
+  static constexpr int words = 1;
+  template <class Tile> struct Loaded {
+    float vector[Tile::owned];
+  };
+  template <class Tile> CADENZA_DEVICE static void load(const Args &args, const Tile &tile, Loaded<Tile> &loaded) {
+    if (tile.holds(Config::segment))
+      tile.for_owned([&](int j, int row) { loaded.vector[j] = arch::to_float(args.vector[tile.first_row + row]); });
+  }
+  template <class Tile> CADENZA_DEVICE static void apply(const Args &, Loaded<Tile> &loaded, Tile &tile) {
+    if (!tile.holds(Config::segment))
+      return;
+    float *values = tile.segment(Config::segment);
+    tile.for_owned([&](int j, int row) { values[row] = loaded.vector[j] + values[row]; });
+  }
+};
+
+/// y[segment] += b. Arguments: [b], f32.
+template <class Config> struct Bias : AddVector<Config, float> {};
+
+/// y[segment] = r + y[segment]. Arguments: [r], an edge of operand_type. The edge may be the one that the phase writes:
+/// each element is read before the products by the thread that writes it.
+template <class Config> struct Add : AddVector<Config, typename Config::operand_type> {};
+
+} // namespace cadenza

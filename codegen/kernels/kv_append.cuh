@@ -1,0 +1,49 @@
+// Stores the key and the value of this position into the cache.
+#pragma once
+
+#include "state.cuh"
+#include "tile.cuh"
+
+namespace cadenza {
+
+/// Arguments: [cache key, cache value, state, context]; each cache tensor is [kv_heads][context][head_dim]. Consumes the
+/// segments `key` and `value`. No barrier: each thread stores the rows it owns.
+template <class Config> struct KvAppend {
+  static constexpr int head_dim = Config::head_dim;
+  using Type = typename Config::cache_type;
+
+  struct Args {
+    Type *key;
+    Type *value;
+    const DecodeState *state;
+    uint64_t context;
+  };
+  static constexpr int words = 4;
+  template <class Tile> struct Loaded {
+    uint64_t position;
+  };
+
+  template <class Tile> CADENZA_DEVICE static void load(const Args &args, const Tile &, Loaded<Tile> &loaded) {
+    loaded.position = static_cast<uint64_t>(args.state->position);
+  }
+
+  template <class Tile> CADENZA_DEVICE static void apply(const Args &args, Loaded<Tile> &loaded, Tile &tile) {
+    append(args.key, Config::key, args.context, loaded.position, tile);
+    append(args.value, Config::value, args.context, loaded.position, tile);
+  }
+
+private:
+  template <class Tile>
+  CADENZA_DEVICE static void append(Type *cache, int slot, uint64_t context, uint64_t position, const Tile &tile) {
+    if (!tile.holds(slot))
+      return;
+    const float *values = tile.segment(slot);
+    tile.for_owned([&](int, int row) {
+      const int head = (tile.first_row + row) / head_dim, element = (tile.first_row + row) % head_dim;
+      cache[(static_cast<uint64_t>(head) * context + position) * head_dim + static_cast<uint64_t>(element)] =
+          arch::from_float<Type>(values[row]);
+    });
+  }
+};
+
+} // namespace cadenza

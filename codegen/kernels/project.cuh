@@ -1,0 +1,213 @@
+// One or more matrices times one vector, then the epilogue chain: y = chain(W · prologue(x)).
+//
+// Cost: the matrix is read once, with every 16-byte load of a warp's first steps issued before anything is waited for;
+// the rest is the latency of one prologue, one reduction over k-segments and the chain.
+//
+// Products by tensor cores without ldmatrix. The packed matrix (runtime/plan/program.h) is a sequence of 8-row stripes of
+// 8x8 units. A warp takes a tile of 16 rows (two stripes) and one k-segment (a run of 32-column steps). In a step each
+// lane loads 16 bytes from either stripe, row lane/4, columns 8 * (lane%4) ..+8, so the warp reads 512 consecutive bytes
+// twice; those registers are the A fragments of two m16n8k16 under a permutation of k: the first takes elements 0-3 of
+// every lane, the second 4-7. B, under the same permutation, is the activation: lane reads x[8 * (lane%4) ..+8] of the
+// step. All eight columns of B are equal, so all lanes of a row end with the row's sum and nothing is shuffled.
+//
+// Order of the sum of a row, which no geometry changes: in a k-segment the `first` products of all steps in ascending
+// order, and the `second` ones, are two chains; they are added; then the k-segments are added in ascending order.
+#pragma once
+
+#include "epilogue.cuh"
+#include "prologue.cuh"
+
+namespace cadenza {
+
+/// Rows of the segments of a project, in packed order.
+template <int... counts> struct Rows {
+  static constexpr int segments = sizeof...(counts);
+  static constexpr int total = (counts + ...);
+
+  /// The segment that holds packed row `row`, its first packed row and its rows.
+  struct Place {
+    int slot, first, rows;
+  };
+  CADENZA_DEVICE static Place find(int row) {
+    Place place{-1, 0, 0}, next{0, 0, 0};
+    ((next.rows = counts, place = row >= next.first ? next : place, next.first += counts, ++next.slot), ...);
+    return place;
+  }
+  /// Whether every segment but the last begins and ends at a multiple of `rows`.
+  CADENZA_DEVICE static constexpr bool start_at_multiples_of(int rows) {
+    int begin = 0;
+    bool all = true;
+    ((all = all && begin % rows == 0, begin += counts), ...);
+    return all;
+  }
+  CADENZA_DEVICE static constexpr bool all_equal() {
+    const int list[] = {counts...};
+    bool equal = true;
+    for (int count : list)
+      equal = equal && count == list[0];
+    return equal;
+  }
+};
+
+/// Config: weight_type, input_type, columns, segment_rows (Rows<..>), interleaved, k_segments, tiles_per_block, threads,
+/// steps_in_flight, prologue, epilogue. Arguments: [input, matrix, prologue's, epilogue's].
+template <class Config> struct Project {
+  using Weight = typename Config::weight_type;
+  using Segments = typename Config::segment_rows;
+  using Prologue = typename Config::prologue;
+  using Epilogue = typename Config::epilogue;
+  using A = Activation<Config>;
+
+  static constexpr int threads = Config::threads, warps = threads / 32;
+  static constexpr int steps = A::padded / 32 / Config::k_segments; // of a k-segment
+  static constexpr int depth = smaller(Config::steps_in_flight, steps);
+  static constexpr int block_rows = 16 * Config::tiles_per_block;
+  static constexpr int tiles = ceil_div(Segments::total, 16);
+  static constexpr int blocks = ceil_div(tiles, Config::tiles_per_block);
+  static_assert(A::padded / 32 % Config::k_segments == 0, "k-segments are equal runs of steps");
+  static_assert(Config::interleaved ? Segments::all_equal() && Segments::total % 16 == 0 &&
+                                          2 * Config::tiles_per_block % Segments::segments == 0
+                                    : Segments::start_at_multiples_of(block_rows),
+                "a block's rows lie in one segment, or evenly in all");
+
+  struct Shape {
+    static constexpr int slots = Config::interleaved ? Segments::segments : 1;
+    static constexpr int rows = block_rows / slots;
+    static constexpr int threads = Config::threads;
+    static constexpr bool holds_all = Config::interleaved || Segments::segments == 1;
+  };
+  using BlockTile = Tile<Shape>;
+
+  struct Operands {
+    const typename Config::input_type *input; // [columns]
+    const Weight *matrix;                     // packed [total rows][columns]
+  };
+  struct Args : Operands, Prologue::Args, Epilogue::Args {};
+  static constexpr int words = 2 + Prologue::words + Epilogue::words;
+  static_assert(sizeof(Args) == 8 * words, "arguments are 8-byte words");
+
+  // Shared memory: activation [padded] | sums [chunks] | partial [k_segments][block_rows] | tile values | tile scratch
+  static constexpr int sums_offset = 2 * A::padded;
+  static constexpr int partial_offset = sums_offset + 4 * round_up(A::chunks, 4);
+  static constexpr int values_offset = partial_offset + 4 * Config::k_segments * block_rows;
+  static constexpr int scratch_offset = values_offset + 4 * BlockTile::value_floats;
+  static constexpr int shared_bytes = scratch_offset + 4 * BlockTile::scratch_floats;
+
+  /// The weights of one warp's 16 rows and k-segment: `depth` steps are in registers or on their way.
+  struct Stream {
+    const Weight *next; // of this lane, upper stripe
+    Vec16 upper[depth], lower[depth];
+
+    CADENZA_DEVICE void start(const Weight *matrix, int tile, int k_segment) {
+      const int lane = static_cast<int>(arch::lane());
+      next = matrix + static_cast<uint64_t>(tile) * (16 * A::padded) + k_segment * (steps * 256) + lane % 4 * 64 +
+             lane / 4 * 8;
+#pragma unroll
+      for (int i = 0; i < depth; ++i)
+        load(i, i);
+    }
+    CADENZA_DEVICE void load(int slot, int step) {
+      upper[slot] = arch::load_weights(next + step * 256);
+      lower[slot] = arch::load_weights(next + step * 256 + 8 * A::padded);
+    }
+  };
+
+  CADENZA_DEVICE static void run(const Args &args) {
+    unsigned char *shared = arch::shared_memory();
+    Weight *activation = reinterpret_cast<Weight *>(shared);
+    float *sums = reinterpret_cast<float *>(shared + sums_offset);
+    float *partial = reinterpret_cast<float *>(shared + partial_offset);
+
+    // An item is a tile and a k-segment; a warp takes every `warps`-th. Weights are requested before anything else.
+    const int first_tile = static_cast<int>(arch::block_index()) * Config::tiles_per_block;
+    const int live_tiles = smaller(Config::tiles_per_block, tiles - first_tile);
+    const int items = live_tiles * Config::k_segments;
+    int item = static_cast<int>(arch::warp());
+    Stream stream;
+    if (item < items)
+      stream.start(args.matrix, first_tile + item / Config::k_segments, item % Config::k_segments);
+    Prologue prologue;
+    prologue.load_weights(args);
+
+    arch::grid_dependency_wait();
+    arch::grid_dependency_trigger();
+    BlockTile tile = place(shared);
+    typename Epilogue::template Loaded<BlockTile> loaded;
+    Epilogue::load(args, tile, loaded);
+    prologue.apply(args.input, activation, sums);
+    arch::block_barrier();
+
+    while (item < items) {
+      multiply(stream, activation, partial, item / Config::k_segments, item % Config::k_segments);
+      item += warps;
+      if (item < items)
+        stream.start(args.matrix, first_tile + item / Config::k_segments, item % Config::k_segments);
+    }
+    arch::block_barrier();
+
+    sum(partial, Prologue::factor(sums), tile);
+    Epilogue::apply(args, loaded, tile);
+  }
+
+private:
+  CADENZA_DEVICE static BlockTile place(unsigned char *shared) {
+    BlockTile tile;
+    tile.values = reinterpret_cast<float *>(shared + values_offset);
+    tile.scratch = reinterpret_cast<float *>(shared + scratch_offset);
+    const int row = static_cast<int>(arch::block_index()) * block_rows;
+    if (Config::interleaved) {
+      tile.slot = 0;
+      tile.first_row = row / Segments::segments;
+      tile.live_rows = smaller(BlockTile::rows, Segments::total / Segments::segments - tile.first_row);
+    } else {
+      const typename Segments::Place segment = Segments::find(row);
+      tile.slot = segment.slot;
+      tile.first_row = row - segment.first;
+      tile.live_rows = smaller(BlockTile::rows, segment.rows - tile.first_row);
+    }
+    return tile;
+  }
+
+  /// Sums one item into partial[k_segment][its rows].
+  CADENZA_DEVICE static void multiply(Stream &stream, const Weight *activation, float *partial, int tile,
+                                      int k_segment) {
+    const int lane = static_cast<int>(arch::lane());
+    const Weight *x = activation + k_segment * (steps * 32) + lane % 4 * 8;
+    float first[4] = {}, second[4] = {};
+#pragma unroll 1
+    for (int base = 0; base < steps; base += depth) {
+#pragma unroll
+      for (int i = 0; i < depth; ++i) {
+        const int step = base + i;
+        if (steps % depth != 0 && step >= steps)
+          break;
+        const Vec16 u = stream.upper[i], l = stream.lower[i], b = arch::load16(x + step * 32);
+        arch::mma_m16n8k16<Weight>(first, {u.x, l.x, u.y, l.y}, {b.x, b.y});
+        arch::mma_m16n8k16<Weight>(second, {u.z, l.z, u.w, l.w}, {b.z, b.w});
+        if (depth < steps && step + depth < steps)
+          stream.load(i, step + depth);
+      }
+    }
+    if (lane % 4 == 0) {
+      float *rows = partial + k_segment * block_rows + tile * 16 + lane / 4;
+      rows[0] = first[0] + second[0];
+      rows[8] = first[2] + second[2];
+    }
+  }
+
+  /// Adds the k-segments in order, applies the deferred factor, and puts each row where its slot has it.
+  CADENZA_DEVICE static void sum(const float *partial, float factor, BlockTile &tile) {
+#pragma unroll
+    for (int slot = 0; slot < BlockTile::slots; ++slot)
+      tile.for_owned([&](int, int row) {
+        const float *packed = partial + (row / 8 * BlockTile::slots + slot) * 8 + row % 8;
+        float total = packed[0];
+#pragma unroll
+        for (int k_segment = 1; k_segment < Config::k_segments; ++k_segment)
+          total += packed[k_segment * block_rows];
+        tile.values[slot * BlockTile::rows + row] = total * factor;
+      });
+  }
+};
+
+} // namespace cadenza

@@ -1,0 +1,117 @@
+// What happens to the input vector of a project phase before the products: it becomes the weight type's activation in
+// shared memory, padded with zeros to a multiple of 32 columns.
+//
+// Contract of a prologue P<Config>:
+//   P::Args, P::words   its kernel arguments
+//   load_weights(args)  before the grid dependency wait: may read weights only
+//   apply(input, activation, sums)    all threads; activation and sums are complete after the block_barrier that the
+//                       caller issues
+//   factor(sums)        what every row is multiplied by after the products
+#pragma once
+
+#include "norm.cuh"
+#include "tile.cuh"
+
+namespace cadenza {
+
+/// Where a prologue leaves its result, and what it works on.
+template <class Config> struct Activation {
+  using Type = typename Config::weight_type;
+  static constexpr int columns = Config::columns;
+  static constexpr int padded = round_up(columns, 32);
+  static constexpr int chunks = ceil_div(columns, norm_chunk);
+  static constexpr int warps = Config::threads / 32;
+
+  /// Rounds four consecutive elements; `first` is a multiple of 4 below `padded`.
+  CADENZA_DEVICE static void store4(Type *activation, int first, const float (&x)[4]) {
+    struct alignas(8) Four {
+      uint32_t low, high;
+    };
+    *reinterpret_cast<Four *>(activation + first) = {arch::pack2<Type>(x[0], x[1]), arch::pack2<Type>(x[2], x[3])};
+  }
+
+  /// Elements first .. first+3 of a vector of `columns`, zero beyond its end.
+  template <class T> CADENZA_DEVICE static void load_padded(const T *vector, int first, float (&x)[4]) {
+    if (columns % 4 == 0 && first < columns)
+      return load4(vector + first, x);
+#pragma unroll
+    for (int j = 0; j < 4; ++j)
+      x[j] = first + j < columns ? arch::to_float(vector[first + j]) : 0.0f;
+  }
+};
+
+/// The input itself, rounded to the weight type. No arguments.
+template <class Config> struct PlainPrologue {
+  using A = Activation<Config>;
+  struct Args {};
+  static constexpr int words = 0;
+  CADENZA_DEVICE void load_weights(const Args &) {}
+  CADENZA_DEVICE void apply(const typename Config::input_type *input, typename A::Type *activation, float *) {
+#pragma unroll 4
+    for (int first = 4 * static_cast<int>(arch::thread_index()); first < A::padded; first += 4 * Config::threads) {
+      float x[4];
+      A::load_padded(input, first, x);
+      A::store4(activation, first, x);
+    }
+  }
+  CADENZA_DEVICE static float factor(const float *) { return 1.0f; }
+};
+
+/// x * gamma / sqrt(mean(x^2) + eps). With defer_scale the products see x * gamma, so that no barrier stands between
+/// reading x and using it, and the factor is applied to the sums. Arguments: [gamma], f32 [columns].
+template <class Config, class Norm> struct RmsNormPrologue {
+  using A = Activation<Config>;
+  static_assert(Norm::group_size == A::columns, "the norm is over the whole vector");
+  static constexpr int chunks_per_warp = ceil_div(round_up(A::chunks, A::warps), A::warps);
+
+  struct Args {
+    const float *gamma;
+  };
+  static constexpr int words = 1;
+  float gamma[chunks_per_warp][4];
+
+  /// The c-th chunk of this warp, and this lane's first element of it.
+  CADENZA_DEVICE static int chunk(int c) { return static_cast<int>(arch::warp()) + c * A::warps; }
+  CADENZA_DEVICE static int first(int c) { return chunk(c) * norm_chunk + 4 * static_cast<int>(arch::lane()); }
+
+  CADENZA_DEVICE void load_weights(const Args &args) {
+#pragma unroll
+    for (int c = 0; c < chunks_per_warp; ++c)
+      A::load_padded(args.gamma, first(c), gamma[c]);
+  }
+
+  CADENZA_DEVICE void apply(const typename Config::input_type *input, typename A::Type *activation, float *sums) {
+    float x[chunks_per_warp][4];
+#pragma unroll
+    for (int c = 0; c < chunks_per_warp; ++c)
+      A::load_padded(input, first(c), x[c]);
+#pragma unroll
+    for (int c = 0; c < chunks_per_warp; ++c) {
+      if (chunk(c) >= A::chunks)
+        break;
+      const float sum = chunk_sum_of_squares(x[c]);
+      if (arch::lane() == 0)
+        sums[chunk(c)] = sum;
+    }
+    float factor = 1.0f;
+    if (!Norm::defer_scale) {
+      arch::block_barrier(); // all chunk sums are there
+      factor = norm_factor<A::columns>(sums, Norm::eps);
+    }
+#pragma unroll
+    for (int c = 0; c < chunks_per_warp; ++c) {
+      float y[4];
+#pragma unroll
+      for (int j = 0; j < 4; ++j)
+        y[j] = x[c][j] * factor * gamma[c][j];
+      if (first(c) < A::padded)
+        A::store4(activation, first(c), y);
+    }
+  }
+
+  CADENZA_DEVICE static float factor(const float *sums) {
+    return Norm::defer_scale ? norm_factor<A::columns>(sums, Norm::eps) : 1.0f;
+  }
+};
+
+} // namespace cadenza

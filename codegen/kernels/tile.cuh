@@ -1,0 +1,83 @@
+// The tile: the fp32 values that one block computes, in shared memory, and the contract of the functions that transform
+// it. A project block's tile holds the rows of its weight tiles, a map block's tile a range of each input.
+//
+// ## Slots
+// Segments (runtime/plan/program.h) are numbered by slot. A tile either holds the same range of rows of every slot
+// (interleaved matrices, maps), or rows of one slot only, the same for the whole block (concatenated matrices).
+//
+// ## Contract of an epilogue function F<Config>
+//   F::Args                  its kernel arguments, 8-byte words only (possibly none); F::words, their number
+//   F::Loaded<Tile>          registers it fills before the products and uses after them
+//   F::load(args, tile, loaded)    runs after the grid dependency wait and before the products, so that the latency of
+//                            operands hides behind them. Must not touch the tile's values or scratch, nor write.
+//   F::apply(args, loaded, tile)   transforms the tile. All threads of the block call it.
+// Thread t owns the rows t, t + threads, t + 2 * threads, ... of every slot. A function that reads and writes only its
+// own elements issues no barrier. One that touches other elements, or the scratch, starts with a block_barrier and
+// leaves every element written by its owner, or issues another barrier after the last foreign access. Rows at or above
+// live_rows do not exist: their values are undefined and must not be stored. Scratch contents do not survive a function.
+#pragma once
+
+#include "arch.cuh"
+
+namespace cadenza {
+
+CADENZA_DEVICE constexpr int ceil_div(int a, int b) { return (a + b - 1) / b; }
+CADENZA_DEVICE constexpr int round_up(int a, int b) { return ceil_div(a, b) * b; }
+CADENZA_DEVICE constexpr int larger(int a, int b) { return a > b ? a : b; }
+CADENZA_DEVICE constexpr int smaller(int a, int b) { return a < b ? a : b; }
+
+/// Four consecutive elements in one access, as floats; `source` is aligned to four elements.
+template <class T> CADENZA_DEVICE void load4(const T *source, float (&out)[4]) {
+  struct alignas(4 * sizeof(T)) Four {
+    T element[4];
+  };
+  const Four four = *reinterpret_cast<const Four *>(source);
+#pragma unroll
+  for (int j = 0; j < 4; ++j)
+    out[j] = arch::to_float(four.element[j]);
+}
+
+/// Eight 16-bit elements of a 16-byte register quadruple, as floats.
+template <class T> CADENZA_DEVICE void unpack8(Vec16 v, float (&out)[8]) {
+  const uint32_t word[4] = {v.x, v.y, v.z, v.w};
+#pragma unroll
+  for (int j = 0; j < 4; ++j) {
+    out[2 * j] = arch::low_float<T>(word[j]);
+    out[2 * j + 1] = arch::high_float<T>(word[j]);
+  }
+}
+
+/// Shape has: rows (of one slot), slots (that the tile holds at once), holds_all (whether those are all there are),
+/// threads (of the block).
+template <class Shape> struct Tile {
+  static constexpr int rows = Shape::rows;
+  static constexpr int slots = Shape::slots;
+  static constexpr int threads = Shape::threads;
+  static constexpr int warps = threads / 32;
+  static constexpr bool holds_all = Shape::holds_all;
+  static constexpr int owned = ceil_div(rows, threads); // rows of a slot that a thread owns
+  static constexpr int value_floats = slots * rows;
+  static constexpr int scratch_floats = larger(rows, 72); // 72: two words a warp, and a flag
+
+  float *values;  // [slots][rows]
+  float *scratch; // [scratch_floats]
+  int slot;       // unless holds_all: the slot whose rows these are
+  int first_row;  // row of the segment that row 0 of the tile is
+  int live_rows;  // rows of the tile that exist
+
+  /// Whether this block holds rows of slot `s`. The same in all threads of the block.
+  CADENZA_DEVICE bool holds(int s) const { return holds_all || s == slot; }
+  CADENZA_DEVICE float *segment(int s) const { return values + (holds_all ? s * rows : 0); } // [rows]
+
+  /// body(j, row) for the j-th row that this thread owns, if it exists.
+  template <class Body> CADENZA_DEVICE void for_owned(Body body) const {
+#pragma unroll
+    for (int j = 0; j < owned; ++j) {
+      const int row = static_cast<int>(arch::thread_index()) + j * threads;
+      if (row < live_rows)
+        body(j, row);
+    }
+  }
+};
+
+} // namespace cadenza
