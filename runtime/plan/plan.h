@@ -1,5 +1,5 @@
-// Reading and writing .plan files (docs/plan-format.md). The reader validates everything before anyone uses it and hands
-// out an immutable view; the writer is used by compiler/plan only.
+// Reading and writing .plan files (docs/plan-format.md). The reader validates everything before anyone uses it and
+// hands out an immutable view; the writer is used by compiler/plan only.
 #pragma once
 
 #include "runtime/plan/program.h"
@@ -39,11 +39,20 @@ struct SourceFile {
   std::string text;
 };
 
+/// Where a section lies in the file.
+struct SectionInfo {
+  std::string name; // "metadata", "code[0]"
+  uint64_t offset = 0;
+  uint64_t bytes = 0;
+  uint32_t crc = 0;
+};
+
 /// A plan that was read and found sound. Keeps the file mapped; spans live as long as the plan.
 class Plan {
 public:
   /// Opens, maps and validates `path`: header, section table, extents, alignment, padding, metadata, program. Checks
-  /// checksums of all sections but the weights; `verifyWeights` does those (in parallel; loaders overlap it with upload).
+  /// checksums of all sections but the weights; `verifyWeights` does those (in parallel; loaders overlap it with
+  /// upload).
   static StatusOr<std::shared_ptr<const Plan>> open(const std::string &path);
   /// The same for bytes in memory (which must outlive the plan); `name` is used in messages.
   static StatusOr<std::shared_ptr<const Plan>> fromBytes(std::span<const std::byte> bytes, std::string name);
@@ -51,6 +60,8 @@ public:
   virtual ~Plan() = default;
   virtual const std::string &path() const = 0;
   virtual uint64_t fileBytes() const = 0;
+  /// In file order; none for a plan that was not read from bytes.
+  virtual std::span<const SectionInfo> sections() const { return {}; }
   virtual const Program &program() const = 0;
   /// Model, compiler version, targets, source hash, passes, statistics: for people and tools.
   virtual const nlohmann::json &metadata() const = 0;
@@ -59,10 +70,12 @@ public:
   virtual std::string_view tokenizerJson() const = 0; // empty: none
   virtual std::string_view ir() const = 0;            // optional step IR text
   virtual std::span<const std::byte> weights() const = 0;
+  /// Checks checksum and padding of the weights; reads all of them. `threads` 0: as many as there are cores.
   virtual Status verifyWeights(int threads = 0) const = 0;
 };
 
-/// Where the writer gets the bytes of one packed weight; called once each, in order, possibly from several threads.
+/// Where the writer gets the bytes of one packed weight: called once each, begun in order, from several threads at
+/// once.
 class WeightPacker {
 public:
   virtual ~WeightPacker() = default;
@@ -74,17 +87,19 @@ public:
 struct PlanContents {
   const Program *program = nullptr;
   nlohmann::ordered_json metadata;
-  std::vector<CodeSection> code; // images owned by the caller
+  std::vector<CodeSection> code; // images owned by the caller; PTX with or without its final NUL
   std::vector<SourceFile> sources;
   std::string tokenizerJson;
   std::string ir;
   WeightPacker *packer = nullptr;
-  int threads = 0;                                   // 0: as many as there are cores
-  std::function<void(uint64_t, uint64_t)> onProgress; // weight bytes written, in all
+  int threads = 0;                                    // 0: as many as there are cores
+  std::function<void(uint64_t, uint64_t)> onProgress; // weight bytes written, in all; never two calls at once
 };
 
 /// Writes `contents` to `path`: to a temporary file in the same folder, fsynced, renamed; on any error nothing is left
-/// behind and an older file at `path` is intact. Identical contents give identical bytes.
+/// behind and an older file at `path` is intact. Identical contents give identical bytes, whatever `threads` is.
+/// Contents that the reader would refuse are Internal. Holds the packed weights that are in work: about 1 GiB, or one
+/// weight.
 Status writePlan(const std::string &path, const PlanContents &contents);
 
 } // namespace cadenza

@@ -1,6 +1,6 @@
-// The step program: what one token step executes, as the plan carries it and both executors walk it. The compiler builds
-// it from `step` IR (compiler/plan/program_builder), the plan stores it as JSON, the plan reader validates it, and from
-// then on it is immutable. No MLIR here.
+// The step program: what one token step executes, as the plan carries it and both executors walk it. The compiler
+// builds it from `step` IR (compiler/plan/program_builder), the plan stores it as JSON, the plan reader validates it,
+// and from then on it is immutable. No MLIR here.
 //
 // One step processes the token at `DecodeState::position` and selects the token at position + 1. Everything is batch 1:
 // an activation is a vector.
@@ -9,8 +9,8 @@
 // A phase computes an ordered list of vectors called segments. A `project` phase starts with one segment a matrix, a
 // `map` phase with one segment an input. Each epilogue function transforms the list: most change one segment in place,
 // some consume segments (`mul` its rhs, `kv_append` both its operands, `argmax` its input). Segments are numbered by
-// *slot*: the index in the initial list, which never changes while others are consumed. What is left at the end, in slot
-// order, is the phase's outputs.
+// *slot*: the index in the initial list, which never changes while others are consumed. What is left at the end, in
+// slot order, is the phase's outputs.
 //
 // ## Functions (name, parameters, what it does). x, y: fp32 vectors; all arithmetic is fp32.
 // Prologues (applied to the single input of a phase, before the products):
@@ -29,8 +29,20 @@
 //   gelu_tanh  {segment}                           y[s] = 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))
 //   mul        {lhs, rhs}                          y[lhs] *= y[rhs]; consumes rhs
 //   add        {segment}; operands: [r]            y[s] = r + y[s]
-//   argmax     {segment}                           tokens[position + 1] = index of the largest element (the lowest index
+//   argmax     {segment}                           tokens[position + 1] = index of the largest element (the lowest
+//   index
 //              among equals), see DecodeState; consumes it. Writes the segment to the logits buffer if there is one.
+// The table that the reader checks them against is in functions.cpp; to add one, add a line there and the arithmetic in
+// the executors.
+//
+// ## Phases
+//   embed    no input; initial segment: row tokens[position] of `matrix` ([vocabulary][n]) times parameters.scale
+//   project  one input; an initial segment a matrix, see Phase::matrix
+//   attend   one input, the query; initial segment: softmax(scale * q k^T) v over positions [0, position], [heads *
+//   head_dim] select   one input, the logits; initial segment: the input, consumed by its argmax epilogue (the unfused
+//   head) map      any inputs; an initial segment an input
+// A program has exactly one embed phase, in a block of count 1 before headBlock, and exactly one argmax, in a block of
+// count 1 from headBlock on.
 //
 // ## Numerics that both executors follow
 // project: the (prologue's) input vector is rounded to the matrix's type, products are exact, sums are fp32. Edges are
@@ -71,9 +83,9 @@ enum class WeightLayout : uint8_t {
 
 /// One entry of the weight section. Layout Stripes ("packed matrix"): rows are padded with zeros to a multiple of 16,
 /// columns to a multiple of 32; element (n, k) lies at index ((n/8) * (columns_padded/8) + k/8) * 64 + (n%8) * 8 + k%8.
-/// So a stripe of 8 rows is contiguous, a unit of 8 rows x 8 k is 128 bytes, and a warp that reads 512 consecutive bytes
-/// holds 8 rows x 32 k. The packed matrix of a project with several matrices holds their rows one after the other, or,
-/// if interleaved, 8 rows of the first, 8 rows of the second, and so on.
+/// So a stripe of 8 rows is contiguous, a unit of 8 rows x 8 k is 128 bytes, and a warp that reads 512 consecutive
+/// bytes holds 8 rows x 32 k. The packed matrix of a project with several matrices holds their rows one after the
+/// other, or, if interleaved, 8 rows of the first, 8 rows of the second, and so on.
 struct Weight {
   std::string name; // canonical role(s), for people: "layers.3.attention.query.weight+..."
   WeightLayout layout = WeightLayout::Vector;
@@ -84,6 +96,15 @@ struct Weight {
   uint64_t offset = 0; // in the weight section, multiple of 256
   uint64_t bytes = 0;
 };
+
+/// The extents of a packed matrix, padding included.
+inline uint64_t paddedRows(uint64_t rows) { return (rows + 15) / 16 * 16; }
+inline uint64_t paddedColumns(uint64_t columns) { return (columns + 31) / 32 * 32; }
+/// What Weight::bytes must be for its layout, type and shape (each extent below 2^31).
+uint64_t storedBytes(const Weight &weight);
+
+/// Weights start at multiples of this many bytes in the weight section, in order, each at the first one that is free.
+constexpr uint64_t weightAlignment = 256;
 
 /// Keys and values of one layer, stored by the executor as two tensors [kv_heads][context][head_dim].
 struct Cache {
@@ -140,15 +161,15 @@ struct Launch {
 struct Phase {
   std::string name; // "layer.qkv"
   PhaseKind kind = PhaseKind::Map;
-  std::vector<uint32_t> inputs;  // edges. embed, and select's result: none (tokens live in the decode state)
-  std::vector<uint32_t> outputs; // edges
+  std::vector<uint32_t> inputs;         // edges. embed, and select's result: none (tokens live in the decode state)
+  std::vector<uint32_t> outputs;        // edges
   std::vector<std::string> outputNames; // one an output, or one in all if the phase has no output: the Hugging Face
                                         // module whose output it is, "model.layers.*.mlp" ('*' is the iteration)
   // project: the packed matrix and the rows of each segment in it; embed: one matrix.
   Ref matrix;
   std::vector<int64_t> segmentRows;
   bool interleaved = false;
-  int64_t kSegments = 1; // project: K is cut into this many equal runs of 32-column steps, summed in order
+  int64_t kSegments = 1;          // project: K is cut into this many equal runs of 32-column steps, summed in order
   std::vector<Function> prologue; // none or one
   std::vector<Function> epilogues;
   // attend {heads, kv_heads, head_dim, scale, splits}: q is inputs[0], result [heads * head_dim]
@@ -168,14 +189,14 @@ struct Block {
 /// A generated kernel, the same for every target but for what the compiler reports.
 struct Kernel {
   std::string name;
-  std::string phaseKind;      // "project", for benchmarks
-  uint32_t blocks = 1;        // grid size, one-dimensional
-  uint32_t threads = 1;       // a multiple of 32
-  uint32_t sharedBytes = 0;   // dynamic shared memory
-  uint64_t weightBytes = 0;   // read from device memory a launch: weights (KV comes on top)
+  std::string phaseKind;    // "project", for benchmarks
+  uint32_t blocks = 1;      // grid size, one-dimensional
+  uint32_t threads = 1;     // a multiple of 32
+  uint32_t sharedBytes = 0; // dynamic shared memory
+  uint64_t weightBytes = 0; // read from device memory a launch: weights (KV comes on top)
   uint64_t activationBytes = 0;
-  std::vector<std::string> fusedOps;    // nn ops it computes
-  std::vector<std::string> passes;      // fusion passes that made it
+  std::vector<std::string> fusedOps; // nn ops it computes
+  std::vector<std::string> passes;   // fusion passes that made it
 };
 
 struct Scratch {
@@ -185,16 +206,16 @@ struct Scratch {
 
 /// The dimensions that the runtime itself needs, and what people ask of a model.
 struct ModelInfo {
-  std::string name;         // "Qwen3-0.6B" or the directory's name
-  std::string family;       // "qwen3"
+  std::string name;   // "Qwen3-0.6B" or the directory's name
+  std::string family; // "qwen3"
   int64_t vocabulary = 0;
   int64_t hiddenSize = 0;
   int64_t layers = 0;
-  int64_t maxContext = 0;   // max_position_embeddings
+  int64_t maxContext = 0; // max_position_embeddings
   DType weightDtype = DType::bf16;
-  int32_t bosToken = -1;    // -1: none
+  int32_t bosToken = -1; // -1: none
   std::vector<int32_t> eosTokens;
-  std::string weights;      // "checkpoint" or "random:SEED": every figure on random weights says so
+  std::string weights; // "checkpoint" or "random:SEED": every figure on random weights says so
 };
 
 struct Program {
@@ -215,8 +236,11 @@ struct Program {
 /// The program as the plan stores it.
 nlohmann::ordered_json toJson(const Program &program);
 
-/// Reads and validates: every index, extent, shape and reference, so that executors need no check. Errors name the
-/// field, "program.blocks[1].phases[0].inputs[0]: edge 17 of 9".
+/// Reads and validates: every index, extent, shape and reference, so that executors need no check. Errors (InvalidPlan)
+/// name the field, "program.blocks[1].phases[0].inputs[0]: edge 17 of 9".
 StatusOr<Program> parseProgram(std::string_view json);
+
+/// Whether parseProgram would accept what toJson makes of it: for programs that were built in memory.
+Status validateProgram(const Program &program);
 
 } // namespace cadenza

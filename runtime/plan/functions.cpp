@@ -1,0 +1,126 @@
+#include "runtime/plan/functions.h"
+
+namespace cadenza {
+namespace {
+
+using enum ParameterType;
+using enum FunctionRole;
+
+std::string number(int64_t value) { return std::to_string(value); }
+
+/// `field` must be a vector of `rows` values.
+void checkVector(FunctionCall &call, size_t index, int64_t rows) {
+  const Weight &weight = call.weight(index);
+  const std::string field = "weights[" + std::to_string(index) + "]";
+  if (weight.layout != WeightLayout::Vector)
+    call.fail(field, "'" + weight.name + "' is not a vector");
+  else if (weight.rows != rows)
+    call.fail(field, "'" + weight.name + "' has " + number(weight.rows) + " values; expected " + number(rows));
+}
+
+void checkNorm(FunctionCall &call) {
+  const int64_t size = call.segment("segment"), group = call.extent("group_size");
+  if (size % group != 0)
+    return call.fail("parameters.group_size", number(group) + " does not divide " + number(size));
+  if (call.function().parameters.at("eps").get<double>() < 0)
+    return call.fail("parameters.eps", "is negative");
+  checkVector(call, 0, group);
+}
+
+void checkPrologueNorm(FunctionCall &call) {
+  const bool project = call.phaseKind() == PhaseKind::Project;
+  if (project && call.extent("group_size") != call.segment(""))
+    return call.fail("parameters.group_size", number(call.extent("group_size")) +
+                                                  "; in a project phase it is the input's size, " +
+                                                  number(call.segment("")));
+  if (!project && call.flag("defer_scale"))
+    return call.fail("parameters.defer_scale", "only a project phase can defer the scale");
+  checkNorm(call);
+}
+
+void checkBias(FunctionCall &call) { checkVector(call, 0, call.segment("segment")); }
+
+void checkRope(FunctionCall &call) {
+  const int64_t size = call.segment("segment"), head = call.extent("head_dim"), rotary = call.extent("rotary_dim");
+  const Weight &table = call.weight(0);
+  if (size % head != 0)
+    return call.fail("parameters.head_dim", number(head) + " does not divide " + number(size));
+  if (rotary > head || rotary % 2 != 0)
+    return call.fail("parameters.rotary_dim", number(rotary) + "; expected an even number up to " + number(head));
+  if (table.layout != WeightLayout::RopeTable)
+    return call.fail("weights[0]", "'" + table.name + "' is not a rope table");
+  if (table.rows != rotary / 2)
+    return call.fail("weights[0]",
+                     "'" + table.name + "' has " + number(table.rows) + " frequencies; expected " + number(rotary / 2));
+}
+
+void checkAppend(FunctionCall &call) {
+  const int64_t heads = call.extent("kv_heads"), headDim = call.extent("head_dim");
+  const Cache &cache = call.cache(0);
+  if (cache.kvHeads != heads || cache.headDim != headDim)
+    return call.fail("caches[0]", "'" + cache.name + "' is [" + number(cache.kvHeads) + "][..][" +
+                                      number(cache.headDim) + "]; expected [" + number(heads) + "][..][" +
+                                      number(headDim) + "]");
+  for (std::string_view slot : {"key", "value"}) {
+    if (call.segment(slot) != heads * headDim)
+      call.fail("parameters." + std::string(slot),
+                "segment of " + number(call.segment(slot)) + "; expected " + number(heads * headDim));
+  }
+}
+
+void checkNothing(FunctionCall &) {}
+
+void checkMul(FunctionCall &call) {
+  if (call.segment("lhs") != call.segment("rhs"))
+    call.fail("parameters.rhs",
+              "segment of " + number(call.segment("rhs")) + " times one of " + number(call.segment("lhs")));
+}
+
+void checkAdd(FunctionCall &call) {
+  if (call.operand(0).elements != call.segment("segment"))
+    call.fail("operands[0]", "edge '" + call.operand(0).name + "' has " + number(call.operand(0).elements) +
+                                 " elements; expected " + number(call.segment("segment")));
+}
+
+void checkArgmax(FunctionCall &call) {
+  if (call.segment("segment") != call.vocabulary())
+    call.fail("parameters.segment",
+              "segment of " + number(call.segment("segment")) + "; the vocabulary has " + number(call.vocabulary()));
+}
+
+constexpr ParameterSpec prologueNormParameters[] = {{"eps", Number}, {"group_size", Extent}, {"defer_scale", Flag}};
+constexpr ParameterSpec normParameters[] = {{"segment", Slot}, {"eps", Number}, {"group_size", Extent}};
+constexpr ParameterSpec segmentParameters[] = {{"segment", Slot}};
+constexpr ParameterSpec ropeParameters[] = {{"segment", Slot}, {"head_dim", Extent}, {"rotary_dim", Extent}};
+constexpr ParameterSpec appendParameters[] = {
+    {"key", ConsumedSlot}, {"value", ConsumedSlot}, {"kv_heads", Extent}, {"head_dim", Extent}};
+constexpr ParameterSpec mulParameters[] = {{"lhs", Slot}, {"rhs", ConsumedSlot}};
+constexpr ParameterSpec argmaxParameters[] = {{"segment", ConsumedSlot}};
+
+// name, role, parameters, operands, weights, caches, check
+constexpr FunctionSpec specs[] = {
+    {"rms_norm", Prologue, prologueNormParameters, 0, 1, 0, checkPrologueNorm},
+    {"bias", Epilogue, segmentParameters, 0, 1, 0, checkBias},
+    {"rms_norm", Epilogue, normParameters, 0, 1, 0, checkNorm},
+    {"rope", Epilogue, ropeParameters, 0, 1, 0, checkRope},
+    {"kv_append", Epilogue, appendParameters, 0, 0, 1, checkAppend},
+    {"silu", Epilogue, segmentParameters, 0, 0, 0, checkNothing},
+    {"gelu_tanh", Epilogue, segmentParameters, 0, 0, 0, checkNothing},
+    {"mul", Epilogue, mulParameters, 0, 0, 0, checkMul},
+    {"add", Epilogue, segmentParameters, 1, 0, 0, checkAdd},
+    {"argmax", Epilogue, argmaxParameters, 0, 0, 0, checkArgmax},
+};
+
+} // namespace
+
+std::span<const FunctionSpec> functionSpecs() { return specs; }
+
+const FunctionSpec *findFunction(FunctionRole role, std::string_view name) {
+  for (const FunctionSpec &spec : specs) {
+    if (spec.role == role && spec.name == name)
+      return &spec;
+  }
+  return nullptr;
+}
+
+} // namespace cadenza

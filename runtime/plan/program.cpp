@@ -1,0 +1,20 @@
+#include "runtime/plan/program.h"
+
+#include "runtime/plan/program_names.h"
+
+namespace cadenza {
+
+uint64_t dtypeSize(DType dtype) { return dtype == DType::f32 || dtype == DType::i32 ? 4 : 2; }
+
+std::string_view dtypeName(DType dtype) { return nameOf(dtypeNames, dtype); }
+
+std::string_view phaseKindName(PhaseKind kind) { return nameOf(phaseKindNames, kind); }
+
+uint64_t storedBytes(const Weight &weight) {
+  const uint64_t rows = static_cast<uint64_t>(weight.rows), columns = static_cast<uint64_t>(weight.columns);
+  if (weight.layout == WeightLayout::Stripes)
+    return paddedRows(rows) * paddedColumns(columns) * dtypeSize(weight.dtype);
+  return rows * dtypeSize(weight.dtype);
+}
+
+} // namespace cadenza

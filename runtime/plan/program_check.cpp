@@ -1,0 +1,212 @@
+#include "runtime/plan/program_check.h"
+
+#include "codegen/kernels/state.cuh"
+#include "runtime/plan/program_names.h"
+#include "runtime/support/checked.h"
+
+#include <algorithm>
+#include <cctype>
+#include <set>
+
+namespace cadenza {
+namespace {
+
+constexpr uint64_t arenaAlignment = 256;
+constexpr uint64_t maximumBuffer = uint64_t(1) << 40;   // no activation is near this
+constexpr uint64_t maximumMemory = uint64_t(1) << 56;   // sums of sizes below it cannot overflow
+constexpr uint64_t maximumLaunches = uint64_t(1) << 20; // a step
+constexpr uint32_t maximumSharedBytes = 256 << 10;
+
+bool isFloat(DType dtype) { return dtype != DType::i32; }
+
+std::string text(uint64_t value) { return std::to_string(value); }
+
+void checkModel(const ModelInfo &model, FieldErrors &errors) {
+  const std::string path = "program.model";
+  if (!isFloat(model.weightDtype))
+    errors.add(path + ".weight_dtype", "i32 is not a type of weights");
+  if (model.bosToken >= model.vocabulary)
+    errors.add(path + ".bos_token", text(model.bosToken) + " of a vocabulary of " + text(model.vocabulary));
+  if (model.eosTokens.size() > max_stop_tokens)
+    errors.add(path + ".eos_tokens", text(model.eosTokens.size()) + " tokens; at most " + text(max_stop_tokens));
+  for (size_t i = 0; i < model.eosTokens.size(); ++i)
+    checkIndex(model.eosTokens[i], model.vocabulary, "token", at(path + ".eos_tokens", i), errors);
+  if (model.maxContext >= (int64_t(1) << 31) - 1) // tokens has one more entry, and positions are 32-bit
+    errors.add(path + ".max_context", text(model.maxContext) + " is too long");
+}
+
+void checkEdges(const Program &program, FieldErrors &errors) {
+  if (program.arenaBytes > maximumBuffer)
+    errors.add("program.arena_bytes", text(program.arenaBytes) + "; at most " + text(maximumBuffer));
+  for (size_t i = 0; i < program.edges.size(); ++i) {
+    const Edge &edge = program.edges[i];
+    const std::string path = at("program.edges", i);
+    if (!isFloat(edge.dtype))
+      errors.add(path + ".dtype", "i32 is not a type of activations");
+    if (edge.offset % arenaAlignment != 0)
+      errors.add(path + ".offset", text(edge.offset) + " is not a multiple of " + text(arenaAlignment));
+    const uint64_t bytes = static_cast<uint64_t>(edge.elements) * dtypeSize(edge.dtype);
+    if (!checked::inBounds(edge.offset, bytes, program.arenaBytes))
+      errors.add(path, text(bytes) + " bytes at " + text(edge.offset) + " do not fit the arena of " +
+                           text(program.arenaBytes));
+  }
+}
+
+/// Weights lie one after the other without holes, so no two share bytes.
+void checkWeights(const Program &program, FieldErrors &errors) {
+  uint64_t end = 0;
+  for (size_t i = 0; i < program.weights.size(); ++i) {
+    const Weight &weight = program.weights[i];
+    const std::string path = at("program.weights", i);
+    const bool matrix = weight.layout == WeightLayout::Stripes;
+    if (matrix ? weight.dtype != DType::bf16 && weight.dtype != DType::f16 : weight.dtype != DType::f32)
+      errors.add(path + ".dtype", std::string(dtypeName(weight.dtype)) + " in layout " +
+                                      std::string(nameOf(layoutNames, weight.layout)) +
+                                      (matrix ? "; expected bf16 or f16" : "; expected f32"));
+    if (!matrix && weight.columns != 1)
+      errors.add(path + ".columns", text(weight.columns) + "; expected 1 in this layout");
+    if (weight.layout != WeightLayout::RopeTable && weight.scale != 1)
+      errors.add(path + ".scale", "only a rope table has one; expected 1");
+    if (weight.bytes != storedBytes(weight))
+      errors.add(path + ".bytes", text(weight.bytes) + "; its shape takes " + text(storedBytes(weight)));
+    const auto expected = checked::alignUp(end, weightAlignment);
+    if (!expected || weight.offset != *expected)
+      errors.add(path + ".offset", text(weight.offset) + "; expected " + text(expected.value_or(0)));
+    const auto next = checked::add(weight.offset, weight.bytes);
+    if (!next || *next > maximumMemory)
+      return errors.add(path + ".bytes", text(weight.bytes) + " are more than any memory holds");
+    end = *next;
+  }
+}
+
+bool alike(const Weight &a, const Weight &b) {
+  return a.layout == b.layout && a.dtype == b.dtype && a.rows == b.rows && a.columns == b.columns && a.scale == b.scale;
+}
+
+bool alike(const Cache &a, const Cache &b) {
+  return a.dtype == b.dtype && a.kvHeads == b.kvHeads && a.headDim == b.headDim;
+}
+
+template <typename Entry>
+void checkTables(const std::vector<Table> &tables, const std::vector<Entry> &entries, const std::string &what,
+                 const std::string &path, FieldErrors &errors) {
+  for (size_t i = 0; i < tables.size(); ++i) {
+    if (tables[i].empty())
+      errors.add(at(path, i), "is empty");
+    for (size_t j = 0; j < tables[i].size(); ++j) {
+      const std::string place = at(at(path, i), j);
+      if (!checkIndex(tables[i][j], entries.size(), what, place, errors))
+        return;
+      if (!alike(entries[tables[i][j]], entries[tables[i][0]]))
+        errors.add(place, "'" + entries[tables[i][j]].name + "' has another type or shape than '" +
+                              entries[tables[i][0]].name + "'");
+    }
+  }
+}
+
+/// Caches, expanded rope tables and scratch at the longest context: what an executor computes sizes of.
+void checkMemory(const Program &program, FieldErrors &errors) {
+  uint64_t total = 0;
+  const auto count = [&](std::initializer_list<int64_t> shape, uint64_t size, const std::string &path) {
+    const auto bytes = checked::byteSize(shape, size);
+    const auto sum = bytes ? checked::add(total, *bytes) : std::nullopt;
+    if (!sum || *sum > maximumMemory)
+      errors.add(path, "needs more than any memory holds");
+    else
+      total = *sum;
+  };
+  const int64_t context = program.model.maxContext;
+  for (size_t i = 0; i < program.caches.size(); ++i) {
+    const Cache &cache = program.caches[i];
+    if (!isFloat(cache.dtype))
+      errors.add(at("program.caches", i) + ".dtype", "i32 is not a type of caches");
+    count({2, cache.kvHeads, context, cache.headDim}, dtypeSize(cache.dtype), at("program.caches", i));
+  }
+  for (size_t i = 0; i < program.weights.size(); ++i) {
+    if (program.weights[i].layout == WeightLayout::RopeTable)
+      count({2, context, program.weights[i].rows}, sizeof(float), at("program.weights", i));
+  }
+  for (size_t i = 0; i < program.scratch.size(); ++i) {
+    const std::string path = at("program.scratch", i) + ".bytes";
+    if (program.scratch[i].bytes == 0 || program.scratch[i].bytes > maximumBuffer)
+      errors.add(path, text(program.scratch[i].bytes) + "; expected 1 to " + text(maximumBuffer));
+    else
+      count({static_cast<int64_t>(program.scratch[i].bytes)}, 1, path);
+  }
+}
+
+bool isIdentifier(const std::string &name) {
+  return !name.empty() && !std::isdigit(static_cast<unsigned char>(name[0])) &&
+         std::all_of(name.begin(), name.end(),
+                     [](unsigned char c) { return c == '_' || (c < 0x80 && std::isalnum(c)); });
+}
+
+/// Returns their names.
+std::set<std::string_view> checkKernels(const Program &program, FieldErrors &errors) {
+  std::set<std::string_view> names;
+  for (size_t i = 0; i < program.kernels.size(); ++i) {
+    const Kernel &kernel = program.kernels[i];
+    const std::string path = at("program.kernels", i);
+    if (!isIdentifier(kernel.name))
+      errors.add(path + ".name", "'" + kernel.name + "' is not an identifier");
+    if (!names.insert(kernel.name).second)
+      errors.add(path + ".name", "'" + kernel.name + "' occurs twice");
+    if (kernel.threads % 32 != 0 || kernel.threads > 1024)
+      errors.add(path + ".threads", text(kernel.threads) + "; expected a multiple of 32 up to 1024");
+    if (kernel.sharedBytes > maximumSharedBytes)
+      errors.add(path + ".shared_bytes", text(kernel.sharedBytes) + "; at most " + text(maximumSharedBytes));
+  }
+  return names;
+}
+
+/// A step selects its token once and reads one embedding row, so that position and token advance as they should.
+void checkStep(const Program &program, FieldErrors &errors) {
+  size_t embeds = 0, selects = 0;
+  uint64_t launches = 0;
+  for (size_t b = 0; b < program.blocks.size(); ++b) {
+    const Block &block = program.blocks[b];
+    const std::string path = at("program.blocks", b);
+    if (block.phases.empty())
+      errors.add(path + ".phases", "is empty");
+    launches += static_cast<uint64_t>(block.count) * block.phases.size(); // < 2^31 * 2^20 a block
+    if (launches > maximumLaunches)
+      return errors.add(path + ".count", "makes more than " + text(maximumLaunches) + " launches a step");
+    const bool head = b >= program.headBlock;
+    for (size_t i = 0; i < block.phases.size(); ++i) {
+      const Phase &phase = block.phases[i];
+      const std::string place = at(path + ".phases", i);
+      if (phase.kind == PhaseKind::Embed && (++embeds > 1 || head || block.count != 1))
+        errors.add(place + ".kind", "embed; expected once, before head_block, in a block of count 1");
+      for (const Function &epilogue : phase.epilogues) {
+        if (epilogue.name == "argmax" && (++selects > 1 || !head || block.count != 1))
+          errors.add(place + ".epilogues", "argmax; expected once, from head_block on, in a block of count 1");
+      }
+    }
+  }
+  if (embeds == 0)
+    errors.add("program.blocks", "no embed phase");
+  if (selects == 0)
+    errors.add("program.blocks", "no argmax");
+}
+
+} // namespace
+
+void checkProgram(const Program &program, FieldErrors &errors) {
+  checkModel(program.model, errors);
+  checkEdges(program, errors);
+  checkWeights(program, errors);
+  checkTables(program.weightTables, program.weights, "weight", "program.weight_tables", errors);
+  checkTables(program.cacheTables, program.caches, "cache", "program.cache_tables", errors);
+  checkMemory(program, errors);
+  const auto kernels = checkKernels(program, errors);
+  if (program.headBlock >= program.blocks.size())
+    errors.add("program.head_block", text(program.headBlock) + " of " + text(program.blocks.size()) + " blocks");
+  for (size_t b = 0; b < program.blocks.size(); ++b) {
+    const Block &block = program.blocks[b];
+    for (size_t i = 0; errors.none() && i < block.phases.size(); ++i)
+      checkPhase(program, kernels, block.phases[i], block.count, at(at("program.blocks", b) + ".phases", i), errors);
+  }
+  checkStep(program, errors);
+}
+
+} // namespace cadenza

@@ -1,0 +1,33 @@
+// What the fields of a program mean together; used by parseProgram once their types and ranges are right.
+#pragma once
+
+#include "runtime/plan/program.h"
+#include "runtime/support/json.h"
+
+#include <set>
+#include <string>
+#include <string_view>
+
+namespace cadenza {
+
+/// Checks everything that is not a matter of one field; errors start with "program".
+void checkProgram(const Program &program, FieldErrors &errors);
+
+/// The part that concerns one phase of a block that runs `count` times. Tables have been checked;
+/// `kernels` are the names of program.kernels.
+void checkPhase(const Program &program, const std::set<std::string_view> &kernels, const Phase &phase, int64_t count,
+                const std::string &path, FieldErrors &errors);
+
+/// "path[i]"
+inline std::string at(const std::string &path, size_t i) { return path + "[" + std::to_string(i) + "]"; }
+
+/// "edge 17 of 9", if there is no such one.
+inline bool checkIndex(uint64_t index, size_t count, const std::string &what, const std::string &path,
+                       FieldErrors &errors) {
+  if (index < count)
+    return true;
+  errors.add(path, what + " " + std::to_string(index) + " of " + std::to_string(count));
+  return false;
+}
+
+} // namespace cadenza

@@ -1,0 +1,369 @@
+// One phase: what it reads, the segments as they pass through the epilogues, what it writes, its launch.
+#include "runtime/plan/functions.h"
+#include "runtime/plan/program_check.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <optional>
+#include <set>
+
+namespace cadenza {
+namespace {
+
+constexpr int64_t maximumExtent = std::numeric_limits<int32_t>::max();
+constexpr size_t maximumArguments = 512; // 4 KiB of kernel parameters
+
+std::string text(uint64_t value) { return std::to_string(value); }
+
+class PhaseChecker {
+public:
+  PhaseChecker(const Program &program, const std::set<std::string_view> &kernels, const Phase &phase, int64_t count,
+               std::string path, FieldErrors &errors)
+      : program_(program), kernels_(kernels), phase_(phase), count_(count), path_(std::move(path)), errors_(errors) {}
+
+  void check();
+
+private:
+  friend class Call;
+
+  void fail(const std::string &field, const std::string &what) { errors_.add(path_ + "." + field, what); }
+  bool ok() const { return errors_.none(); }
+  /// The number of inputs that this kind of phase takes.
+  void expectInputs(size_t count);
+  template <typename Entry>
+  const Entry *resolve(const Ref &ref, const std::vector<Entry> &entries, const std::vector<Table> &tables,
+                       const std::string &what, const std::string &field);
+  const Weight *weight(const Ref &ref, const std::string &field) {
+    return resolve(ref, program_.weights, program_.weightTables, "weight", field);
+  }
+  const Cache *cache(const Ref &ref, const std::string &field) {
+    return resolve(ref, program_.caches, program_.cacheTables, "cache", field);
+  }
+  const Weight *matrix();
+  /// Exactly these parameters, of these types.
+  bool checkParameters(const nlohmann::json &parameters, std::span<const ParameterSpec> specs,
+                       const std::string &field);
+  void checkKind();
+  void checkEmbed();
+  void checkProject();
+  void checkAttend();
+  void checkFunction(const Function &function, FunctionRole role, const std::string &field);
+  void checkOutputs();
+  void checkLaunch();
+
+  const Program &program_;
+  const std::set<std::string_view> &kernels_;
+  const Phase &phase_;
+  const int64_t count_;
+  const std::string path_;
+  FieldErrors &errors_;
+  std::vector<std::optional<int64_t>> segments_; // elements by slot; none: consumed
+};
+
+/// A function whose parameters and references have been checked, for the shape check of its spec.
+class Call final : public FunctionCall {
+public:
+  Call(PhaseChecker &checker, const Function &function, FunctionRole role, std::string field)
+      : checker_(checker), function_(function), role_(role), field_(std::move(field)) {}
+
+  const Function &function() const override { return function_; }
+  PhaseKind phaseKind() const override { return checker_.phase_.kind; }
+  int64_t segment(std::string_view name) const override {
+    if (role_ == FunctionRole::Prologue)
+      return checker_.program_.edges[checker_.phase_.inputs[0]].elements;
+    return *checker_.segments_[static_cast<size_t>(extent(name))];
+  }
+  int64_t extent(std::string_view name) const override {
+    return function_.parameters.at(std::string(name)).get<int64_t>();
+  }
+  bool flag(std::string_view name) const override { return function_.parameters.at(std::string(name)).get<bool>(); }
+  const Edge &operand(size_t i) const override { return checker_.program_.edges[function_.operands[i]]; }
+  const Weight &weight(size_t i) const override { return *checker_.weight(function_.weights[i], field_); }
+  const Cache &cache(size_t i) const override { return *checker_.cache(function_.caches[i], field_); }
+  int64_t vocabulary() const override { return checker_.program_.model.vocabulary; }
+  void fail(std::string_view field, const std::string &what) override {
+    checker_.fail(field_ + "." + std::string(field), what);
+  }
+
+private:
+  PhaseChecker &checker_;
+  const Function &function_;
+  const FunctionRole role_;
+  const std::string field_;
+};
+
+void PhaseChecker::expectInputs(size_t count) {
+  if (phase_.inputs.size() != count)
+    fail("inputs", text(phase_.inputs.size()) + " edges; a phase of this kind takes " + text(count));
+}
+
+template <typename Entry>
+const Entry *PhaseChecker::resolve(const Ref &ref, const std::vector<Entry> &entries, const std::vector<Table> &tables,
+                                   const std::string &what, const std::string &field) {
+  const std::string path = path_ + "." + field;
+  if (!ref.perLayer)
+    return checkIndex(ref.index, entries.size(), what, path, errors_) ? &entries[ref.index] : nullptr;
+  if (!checkIndex(ref.index, tables.size(), what + " table", path, errors_))
+    return nullptr;
+  const Table &table = tables[ref.index];
+  if (table.size() == static_cast<size_t>(count_))
+    return &entries[table[0]];
+  errors_.add(path, what + " table " + text(ref.index) + " has " + text(table.size()) + " entries; the block runs " +
+                        text(static_cast<uint64_t>(count_)) + " times");
+  return nullptr;
+}
+
+const Weight *PhaseChecker::matrix() {
+  const Weight *matrix = weight(phase_.matrix, "matrix");
+  if (matrix && matrix->layout != WeightLayout::Stripes) {
+    fail("matrix", "'" + matrix->name + "' is not a packed matrix");
+    return nullptr;
+  }
+  return matrix;
+}
+
+bool PhaseChecker::checkParameters(const nlohmann::json &parameters, std::span<const ParameterSpec> specs,
+                                   const std::string &field) {
+  const JsonReader reader(parameters, path_ + "." + field, errors_);
+  std::set<uint64_t> slots;
+  for (const ParameterSpec &spec : specs) {
+    const JsonReader parameter = reader[spec.name];
+    switch (spec.type) {
+    case ParameterType::Slot:
+    case ParameterType::ConsumedSlot: {
+      const uint64_t slot = parameter.unsignedInteger();
+      if (!ok() || !checkIndex(slot, segments_.size(), "segment", parameter.path(), errors_))
+        return false;
+      if (!segments_[slot])
+        parameter.error("segment " + text(slot) + " was consumed before");
+      if (!slots.insert(slot).second)
+        parameter.error("segment " + text(slot) + " is used twice");
+      break;
+    }
+    case ParameterType::Extent:
+      parameter.integer(1, maximumExtent);
+      break;
+    case ParameterType::Number:
+      if (std::abs(parameter.number()) > std::numeric_limits<float>::max())
+        parameter.error("does not fit a 32-bit float");
+      break;
+    case ParameterType::Flag:
+      parameter.boolean();
+      break;
+    }
+  }
+  for (const auto &[name, unused] : parameters.items()) {
+    const auto known = [&name = name](const ParameterSpec &spec) { return spec.name == name; };
+    if (std::none_of(specs.begin(), specs.end(), known))
+      reader.error("unknown parameter '" + name + "'");
+  }
+  return ok();
+}
+
+void PhaseChecker::check() {
+  for (size_t i = 0; i < phase_.inputs.size(); ++i)
+    checkIndex(phase_.inputs[i], program_.edges.size(), "edge", path_ + "." + at("inputs", i), errors_);
+  for (size_t i = 0; i < phase_.outputs.size(); ++i)
+    checkIndex(phase_.outputs[i], program_.edges.size(), "edge", path_ + "." + at("outputs", i), errors_);
+  if (ok())
+    checkKind();
+  if (phase_.prologue.size() > 1)
+    fail("prologue", text(phase_.prologue.size()) + " functions; at most one");
+  for (size_t i = 0; ok() && i < phase_.prologue.size(); ++i)
+    checkFunction(phase_.prologue[i], FunctionRole::Prologue, at("prologue", i));
+  for (size_t i = 0; ok() && i < phase_.epilogues.size(); ++i)
+    checkFunction(phase_.epilogues[i], FunctionRole::Epilogue, at("epilogues", i));
+  if (ok())
+    checkOutputs();
+  if (ok())
+    checkLaunch();
+}
+
+void PhaseChecker::checkKind() {
+  const bool project = phase_.kind == PhaseKind::Project;
+  if (!project && !phase_.segmentRows.empty())
+    fail("segment_rows", "only a project phase has them");
+  if (!project && phase_.interleaved)
+    fail("interleaved", "only a project phase can be");
+  if (!project && phase_.kSegments != 1)
+    fail("k_segments", "only a project phase has more than one");
+  if (phase_.caches.size() != (phase_.kind == PhaseKind::Attend ? 1u : 0u))
+    fail("caches", text(phase_.caches.size()) + "; an attend phase has one, others none");
+
+  switch (phase_.kind) {
+  case PhaseKind::Embed:
+    checkEmbed();
+    break;
+  case PhaseKind::Project:
+    checkProject();
+    break;
+  case PhaseKind::Attend:
+    checkAttend();
+    break;
+  case PhaseKind::Select:
+    expectInputs(1);
+    if (phase_.epilogues.empty() || phase_.epilogues.back().name != "argmax")
+      fail("epilogues", "a select phase ends with argmax");
+    [[fallthrough]];
+  case PhaseKind::Map:
+    if (phase_.inputs.empty())
+      fail("inputs", "is empty");
+    for (uint32_t input : phase_.inputs)
+      segments_.emplace_back(program_.edges[input].elements);
+    break;
+  }
+  if (project || phase_.kind == PhaseKind::Map || phase_.kind == PhaseKind::Select)
+    checkParameters(phase_.parameters, {}, "parameters");
+}
+
+void PhaseChecker::checkEmbed() {
+  static constexpr ParameterSpec parameters[] = {{"scale", ParameterType::Number}};
+  expectInputs(0);
+  checkParameters(phase_.parameters, parameters, "parameters");
+  const Weight *table = matrix();
+  if (!table)
+    return;
+  if (table->rows != program_.model.vocabulary)
+    fail("matrix", "'" + table->name + "' has " + text(table->rows) + " rows; the vocabulary has " +
+                       text(program_.model.vocabulary));
+  segments_.emplace_back(table->columns);
+}
+
+void PhaseChecker::checkProject() {
+  expectInputs(1);
+  const Weight *packed = matrix();
+  if (!packed || !ok())
+    return;
+  const Edge &input = program_.edges[phase_.inputs[0]];
+  if (packed->columns != input.elements)
+    fail("matrix", "'" + packed->name + "' has " + text(packed->columns) + " columns; its input, '" + input.name +
+                       "', has " + text(input.elements) + " elements");
+  int64_t rows = 0;
+  for (size_t i = 0; i < phase_.segmentRows.size() && rows <= packed->rows; ++i) {
+    rows += phase_.segmentRows[i];
+    segments_.emplace_back(phase_.segmentRows[i]);
+    if (phase_.interleaved && (phase_.segmentRows[i] != phase_.segmentRows[0] || phase_.segmentRows[i] % 8 != 0))
+      fail(at("segment_rows", i), text(phase_.segmentRows[i]) + "; interleaved ones are equal multiples of 8");
+  }
+  if (rows != packed->rows)
+    fail("segment_rows", "sum " + text(rows) + "; '" + packed->name + "' has " + text(packed->rows) + " rows");
+  if (const uint64_t steps = paddedColumns(packed->columns) / 32; steps % phase_.kSegments != 0)
+    fail("k_segments", text(phase_.kSegments) + " does not divide the " + text(steps) + " steps of 32 columns");
+}
+
+void PhaseChecker::checkAttend() {
+  static constexpr ParameterSpec parameters[] = {{"heads", ParameterType::Extent},
+                                                 {"kv_heads", ParameterType::Extent},
+                                                 {"head_dim", ParameterType::Extent},
+                                                 {"scale", ParameterType::Number},
+                                                 {"splits", ParameterType::Extent}};
+  expectInputs(1);
+  if (!checkParameters(phase_.parameters, parameters, "parameters"))
+    return;
+  const auto parameter = [&](const char *name) { return phase_.parameters.at(name).get<int64_t>(); };
+  const int64_t heads = parameter("heads"), kvHeads = parameter("kv_heads"), headDim = parameter("head_dim");
+  if (heads % kvHeads != 0)
+    fail("parameters.kv_heads", text(kvHeads) + " does not divide " + text(heads) + " heads");
+  const Edge &query = program_.edges[phase_.inputs[0]];
+  if (heads * headDim != query.elements) // each below 2^31
+    fail("inputs[0]",
+         "'" + query.name + "' has " + text(query.elements) + " elements; expected " + text(heads * headDim));
+  const Cache *keys = cache(phase_.caches[0], "caches[0]");
+  if (keys && (keys->kvHeads != kvHeads || keys->headDim != headDim))
+    fail("caches[0]", "'" + keys->name + "' is [" + text(keys->kvHeads) + "][..][" + text(keys->headDim) +
+                          "]; expected [" + text(kvHeads) + "][..][" + text(headDim) + "]");
+  segments_.emplace_back(query.elements);
+}
+
+void PhaseChecker::checkFunction(const Function &function, FunctionRole role, const std::string &field) {
+  const FunctionSpec *spec = findFunction(role, function.name);
+  if (!spec)
+    return fail(field + ".name",
+                "'" + function.name + "' is not " + (role == FunctionRole::Prologue ? "a prologue" : "an epilogue"));
+  if (role == FunctionRole::Prologue && phase_.inputs.size() != 1)
+    return fail(field, "only a phase with one input has a prologue");
+  if (!checkParameters(function.parameters, spec->parameters, field + ".parameters"))
+    return;
+  const auto expect = [&](const char *list, size_t count, uint32_t expected) {
+    if (count != expected)
+      fail(field + "." + list, text(count) + "; '" + function.name + "' takes " + text(expected));
+  };
+  expect("operands", function.operands.size(), spec->operands);
+  expect("weights", function.weights.size(), spec->weights);
+  expect("caches", function.caches.size(), spec->caches);
+  for (size_t i = 0; i < function.operands.size(); ++i)
+    checkIndex(function.operands[i], program_.edges.size(), "edge", path_ + "." + field + "." + at("operands", i),
+               errors_);
+  for (size_t i = 0; i < function.weights.size(); ++i)
+    weight(function.weights[i], field + "." + at("weights", i));
+  for (size_t i = 0; i < function.caches.size(); ++i)
+    cache(function.caches[i], field + "." + at("caches", i));
+  if (!ok())
+    return;
+  Call call(*this, function, role, field);
+  spec->check(call);
+  for (const ParameterSpec &parameter : spec->parameters) {
+    if (parameter.type == ParameterType::ConsumedSlot)
+      segments_[static_cast<size_t>(call.extent(parameter.name))].reset();
+  }
+}
+
+void PhaseChecker::checkOutputs() {
+  std::set<uint32_t> written;
+  size_t output = 0;
+  for (size_t slot = 0; slot < segments_.size(); ++slot) {
+    if (!segments_[slot])
+      continue;
+    if (output == phase_.outputs.size())
+      return fail("outputs", "none for segment " + text(slot));
+    const Edge &edge = program_.edges[phase_.outputs[output]];
+    if (edge.elements != *segments_[slot])
+      fail(at("outputs", output), "edge '" + edge.name + "' has " + text(edge.elements) + " elements; segment " +
+                                      text(slot) + " has " + text(*segments_[slot]));
+    if (!written.insert(phase_.outputs[output]).second)
+      fail(at("outputs", output), "edge '" + edge.name + "' is written twice");
+    ++output;
+  }
+  if (output != phase_.outputs.size())
+    fail("outputs", text(phase_.outputs.size()) + " edges; " + text(output) + " segments are left");
+  if (const size_t names = std::max<size_t>(1, output); phase_.outputNames.size() != names)
+    fail("output_names", text(phase_.outputNames.size()) + " names; expected " + text(names));
+}
+
+void PhaseChecker::checkLaunch() {
+  if (!kernels_.contains(phase_.launch.kernel))
+    fail("launch.kernel", "'" + phase_.launch.kernel + "' is not in program.kernels");
+  const auto &arguments = phase_.launch.arguments;
+  if (arguments.size() > maximumArguments)
+    return fail("launch.arguments", text(arguments.size()) + "; at most " + text(maximumArguments));
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const std::string field = at("launch.arguments", i);
+    switch (arguments[i].kind) {
+    case ArgumentKind::Edge:
+      checkIndex(arguments[i].index, program_.edges.size(), "edge", path_ + "." + field, errors_);
+      break;
+    case ArgumentKind::Scratch:
+      checkIndex(arguments[i].index, program_.scratch.size(), "scratch", path_ + "." + field, errors_);
+      break;
+    case ArgumentKind::Weight:
+      weight(arguments[i].ref, field);
+      break;
+    case ArgumentKind::CacheKey:
+    case ArgumentKind::CacheValue:
+      cache(arguments[i].ref, field);
+      break;
+    default:
+      break;
+    }
+  }
+}
+
+} // namespace
+
+void checkPhase(const Program &program, const std::set<std::string_view> &kernels, const Phase &phase, int64_t count,
+                const std::string &path, FieldErrors &errors) {
+  PhaseChecker(program, kernels, phase, count, path, errors).check();
+}
+
+} // namespace cadenza

@@ -1,0 +1,207 @@
+// The program from JSON: types and ranges of the fields here, what they mean together in program_check.cpp.
+#include "runtime/plan/program.h"
+#include "runtime/plan/program_check.h"
+#include "runtime/plan/program_names.h"
+#include "runtime/support/json.h"
+
+#include <limits>
+#include <span>
+
+namespace cadenza {
+namespace {
+
+constexpr int64_t maximumExtent = std::numeric_limits<int32_t>::max();
+
+template <typename Enum> Enum readEnum(const JsonReader &reader, std::span<const std::string_view> names) {
+  return static_cast<Enum>(reader.oneOf(names));
+}
+
+DType readDType(const JsonReader &reader) { return readEnum<DType>(reader, dtypeNames); }
+int64_t readExtent(const JsonReader &reader) { return reader.integer(1, maximumExtent); }
+uint32_t readIndex(const JsonReader &reader) { return reader.index(); }
+std::string readString(const JsonReader &reader) { return reader.string(); }
+
+Ref readRef(const JsonReader &reader) {
+  const bool perLayer = reader.value().is_object() && reader.value().contains("table");
+  const std::string_view field = perLayer ? "table" : "index";
+  reader.onlyFields({field});
+  return {perLayer, reader[field].index()};
+}
+
+Edge readEdge(const JsonReader &reader) {
+  reader.onlyFields({"name", "dtype", "elements", "offset"});
+  return {reader["name"].string(), readDType(reader["dtype"]), readExtent(reader["elements"]),
+          reader["offset"].unsignedInteger()};
+}
+
+Weight readWeight(const JsonReader &reader) {
+  reader.onlyFields({"name", "layout", "dtype", "rows", "columns", "scale", "offset", "bytes"});
+  Weight weight;
+  weight.name = reader["name"].string();
+  weight.layout = readEnum<WeightLayout>(reader["layout"], layoutNames);
+  weight.dtype = readDType(reader["dtype"]);
+  weight.rows = readExtent(reader["rows"]);
+  weight.columns = readExtent(reader["columns"]);
+  const double scale = reader["scale"].number();
+  if (scale > std::numeric_limits<float>::max() || scale < std::numeric_limits<float>::lowest())
+    reader["scale"].error("does not fit a 32-bit float");
+  else
+    weight.scale = static_cast<float>(scale);
+  weight.offset = reader["offset"].unsignedInteger();
+  weight.bytes = reader["bytes"].unsignedInteger();
+  return weight;
+}
+
+Cache readCache(const JsonReader &reader) {
+  reader.onlyFields({"name", "dtype", "kv_heads", "head_dim"});
+  return {reader["name"].string(), readDType(reader["dtype"]), readExtent(reader["kv_heads"]),
+          readExtent(reader["head_dim"])};
+}
+
+Table readTable(const JsonReader &reader) { return reader.list<uint32_t>(readIndex); }
+
+nlohmann::json readParameters(const JsonReader &reader) {
+  if (reader.value().is_object())
+    return reader.value();
+  reader.error("expected an object");
+  return nlohmann::json::object();
+}
+
+Function readFunction(const JsonReader &reader) {
+  reader.onlyFields({"name", "parameters", "operands", "weights", "caches"});
+  return {reader["name"].string(), readParameters(reader["parameters"]), reader["operands"].list<uint32_t>(readIndex),
+          reader["weights"].list<Ref>(readRef), reader["caches"].list<Ref>(readRef)};
+}
+
+Argument readArgument(const JsonReader &reader) {
+  Argument argument;
+  argument.kind = readEnum<ArgumentKind>(reader["kind"], argumentKindNames);
+  switch (argument.kind) {
+  case ArgumentKind::Edge:
+  case ArgumentKind::Scratch:
+    reader.onlyFields({"kind", "index"});
+    argument.index = reader["index"].index();
+    break;
+  case ArgumentKind::Weight:
+  case ArgumentKind::CacheKey:
+  case ArgumentKind::CacheValue:
+    reader.onlyFields({"kind", "ref"});
+    argument.ref = readRef(reader["ref"]);
+    break;
+  default:
+    reader.onlyFields({"kind"});
+    break;
+  }
+  return argument;
+}
+
+Phase readPhase(const JsonReader &reader) {
+  reader.onlyFields({"name", "kind", "inputs", "outputs", "output_names", "matrix", "segment_rows", "interleaved",
+                     "k_segments", "prologue", "epilogues", "parameters", "caches", "launch"});
+  Phase phase;
+  phase.name = reader["name"].string();
+  phase.kind = readEnum<PhaseKind>(reader["kind"], phaseKindNames);
+  phase.inputs = reader["inputs"].list<uint32_t>(readIndex);
+  phase.outputs = reader["outputs"].list<uint32_t>(readIndex);
+  phase.outputNames = reader["output_names"].list<std::string>(readString);
+  if (phase.kind == PhaseKind::Project || phase.kind == PhaseKind::Embed)
+    phase.matrix = readRef(reader["matrix"]);
+  else if (!reader["matrix"].isNull())
+    reader["matrix"].error("this kind of phase has none; expected null");
+  phase.segmentRows = reader["segment_rows"].list<int64_t>(readExtent);
+  phase.interleaved = reader["interleaved"].boolean();
+  phase.kSegments = readExtent(reader["k_segments"]);
+  phase.prologue = reader["prologue"].list<Function>(readFunction);
+  phase.epilogues = reader["epilogues"].list<Function>(readFunction);
+  phase.parameters = readParameters(reader["parameters"]);
+  phase.caches = reader["caches"].list<Ref>(readRef);
+  reader["launch"].onlyFields({"kernel", "arguments"});
+  phase.launch.kernel = reader["launch"]["kernel"].string();
+  phase.launch.arguments = reader["launch"]["arguments"].list<Argument>(readArgument);
+  return phase;
+}
+
+Block readBlock(const JsonReader &reader) {
+  reader.onlyFields({"name", "count", "phases"});
+  return {reader["name"].string(), readExtent(reader["count"]), reader["phases"].list<Phase>(readPhase)};
+}
+
+Kernel readKernel(const JsonReader &reader) {
+  reader.onlyFields({"name", "phase_kind", "blocks", "threads", "shared_bytes", "weight_bytes", "activation_bytes",
+                     "fused_ops", "passes"});
+  Kernel kernel;
+  kernel.name = reader["name"].string();
+  kernel.phaseKind = reader["phase_kind"].string();
+  kernel.blocks = static_cast<uint32_t>(readExtent(reader["blocks"]));
+  kernel.threads = static_cast<uint32_t>(readExtent(reader["threads"]));
+  kernel.sharedBytes = reader["shared_bytes"].index();
+  kernel.weightBytes = reader["weight_bytes"].unsignedInteger();
+  kernel.activationBytes = reader["activation_bytes"].unsignedInteger();
+  kernel.fusedOps = reader["fused_ops"].list<std::string>(readString);
+  kernel.passes = reader["passes"].list<std::string>(readString);
+  return kernel;
+}
+
+ModelInfo readModel(const JsonReader &reader) {
+  reader.onlyFields({"name", "family", "vocabulary", "hidden_size", "layers", "max_context", "weight_dtype",
+                     "bos_token", "eos_tokens", "weights"});
+  const auto readToken = [](const JsonReader &token) { return static_cast<int32_t>(token.integer(0, maximumExtent)); };
+  ModelInfo model;
+  model.name = reader["name"].string();
+  model.family = reader["family"].string();
+  model.vocabulary = readExtent(reader["vocabulary"]);
+  model.hiddenSize = readExtent(reader["hidden_size"]);
+  model.layers = readExtent(reader["layers"]);
+  model.maxContext = readExtent(reader["max_context"]);
+  model.weightDtype = readDType(reader["weight_dtype"]);
+  model.bosToken = static_cast<int32_t>(reader["bos_token"].integer(-1, maximumExtent));
+  model.eosTokens = reader["eos_tokens"].list<int32_t>(readToken);
+  model.weights = reader["weights"].string();
+  return model;
+}
+
+Scratch readScratch(const JsonReader &reader) {
+  reader.onlyFields({"name", "bytes"});
+  return {reader["name"].string(), reader["bytes"].unsignedInteger()};
+}
+
+} // namespace
+
+StatusOr<Program> parseProgram(std::string_view text) {
+  const auto json = parseJson(text);
+  if (!json.isOk())
+    return Status(StatusCode::InvalidPlan, "program: " + json.status().message());
+
+  FieldErrors errors(StatusCode::InvalidPlan);
+  const JsonReader reader(*json, "program", errors);
+  reader.onlyFields({"model", "edges", "arena_bytes", "weights", "caches", "weight_tables", "cache_tables", "scratch",
+                     "kernels", "blocks", "head_block"});
+  Program program;
+  program.model = readModel(reader["model"]);
+  program.edges = reader["edges"].list<Edge>(readEdge);
+  program.arenaBytes = reader["arena_bytes"].unsignedInteger();
+  program.weights = reader["weights"].list<Weight>(readWeight);
+  program.caches = reader["caches"].list<Cache>(readCache);
+  program.weightTables = reader["weight_tables"].list<Table>(readTable);
+  program.cacheTables = reader["cache_tables"].list<Table>(readTable);
+  program.scratch = reader["scratch"].list<Scratch>(readScratch);
+  program.kernels = reader["kernels"].list<Kernel>(readKernel);
+  program.blocks = reader["blocks"].list<Block>(readBlock);
+  program.headBlock = reader["head_block"].index();
+  if (!errors.none())
+    return errors.status();
+  checkProgram(program, errors);
+  if (!errors.none())
+    return errors.status();
+  return program;
+}
+
+Status validateProgram(const Program &program) {
+  try {
+    return parseProgram(toJson(program).dump()).status();
+  } catch (const nlohmann::json::exception &exception) { // a name that is not UTF-8
+    return Status(StatusCode::InvalidPlan, std::string("program: ") + exception.what());
+  }
+}
+
+} // namespace cadenza

@@ -1,0 +1,132 @@
+// The program as JSON; program_parse.cpp reads it back, field for field.
+#include "runtime/plan/program.h"
+#include "runtime/plan/program_names.h"
+
+namespace cadenza {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+template <typename T, typename F> Json list(const std::vector<T> &values, F write) {
+  Json result = Json::array();
+  for (const T &value : values)
+    result.push_back(write(value));
+  return result;
+}
+
+Json writeRef(const Ref &ref) { return {{ref.perLayer ? "table" : "index", ref.index}}; }
+
+Json writeEdge(const Edge &edge) {
+  return {{"name", edge.name}, {"dtype", dtypeName(edge.dtype)}, {"elements", edge.elements}, {"offset", edge.offset}};
+}
+
+Json writeWeight(const Weight &weight) {
+  return {{"name", weight.name},
+          {"layout", nameOf(layoutNames, weight.layout)},
+          {"dtype", dtypeName(weight.dtype)},
+          {"rows", weight.rows},
+          {"columns", weight.columns},
+          {"scale", weight.scale},
+          {"offset", weight.offset},
+          {"bytes", weight.bytes}};
+}
+
+Json writeCache(const Cache &cache) {
+  return {{"name", cache.name},
+          {"dtype", dtypeName(cache.dtype)},
+          {"kv_heads", cache.kvHeads},
+          {"head_dim", cache.headDim}};
+}
+
+Json writeFunction(const Function &function) {
+  return {{"name", function.name},
+          {"parameters", function.parameters},
+          {"operands", function.operands},
+          {"weights", list(function.weights, writeRef)},
+          {"caches", list(function.caches, writeRef)}};
+}
+
+Json writeArgument(const Argument &argument) {
+  Json result = {{"kind", nameOf(argumentKindNames, argument.kind)}};
+  switch (argument.kind) {
+  case ArgumentKind::Edge:
+  case ArgumentKind::Scratch:
+    result["index"] = argument.index;
+    break;
+  case ArgumentKind::Weight:
+  case ArgumentKind::CacheKey:
+  case ArgumentKind::CacheValue:
+    result["ref"] = writeRef(argument.ref);
+    break;
+  default:
+    break;
+  }
+  return result;
+}
+
+Json writePhase(const Phase &phase) {
+  const bool matrix = phase.kind == PhaseKind::Project || phase.kind == PhaseKind::Embed;
+  return {{"name", phase.name},
+          {"kind", phaseKindName(phase.kind)},
+          {"inputs", phase.inputs},
+          {"outputs", phase.outputs},
+          {"output_names", phase.outputNames},
+          {"matrix", matrix ? writeRef(phase.matrix) : Json()},
+          {"segment_rows", phase.segmentRows},
+          {"interleaved", phase.interleaved},
+          {"k_segments", phase.kSegments},
+          {"prologue", list(phase.prologue, writeFunction)},
+          {"epilogues", list(phase.epilogues, writeFunction)},
+          {"parameters", phase.parameters},
+          {"caches", list(phase.caches, writeRef)},
+          {"launch", {{"kernel", phase.launch.kernel}, {"arguments", list(phase.launch.arguments, writeArgument)}}}};
+}
+
+Json writeKernel(const Kernel &kernel) {
+  return {{"name", kernel.name},
+          {"phase_kind", kernel.phaseKind},
+          {"blocks", kernel.blocks},
+          {"threads", kernel.threads},
+          {"shared_bytes", kernel.sharedBytes},
+          {"weight_bytes", kernel.weightBytes},
+          {"activation_bytes", kernel.activationBytes},
+          {"fused_ops", kernel.fusedOps},
+          {"passes", kernel.passes}};
+}
+
+Json writeModel(const ModelInfo &model) {
+  return {{"name", model.name},
+          {"family", model.family},
+          {"vocabulary", model.vocabulary},
+          {"hidden_size", model.hiddenSize},
+          {"layers", model.layers},
+          {"max_context", model.maxContext},
+          {"weight_dtype", dtypeName(model.weightDtype)},
+          {"bos_token", model.bosToken},
+          {"eos_tokens", model.eosTokens},
+          {"weights", model.weights}};
+}
+
+} // namespace
+
+Json toJson(const Program &program) {
+  return {
+      {"model", writeModel(program.model)},
+      {"edges", list(program.edges, writeEdge)},
+      {"arena_bytes", program.arenaBytes},
+      {"weights", list(program.weights, writeWeight)},
+      {"caches", list(program.caches, writeCache)},
+      {"weight_tables", program.weightTables},
+      {"cache_tables", program.cacheTables},
+      {"scratch", list(program.scratch,
+                       [](const Scratch &scratch) { return Json{{"name", scratch.name}, {"bytes", scratch.bytes}}; })},
+      {"kernels", list(program.kernels, writeKernel)},
+      {"blocks", list(program.blocks,
+                      [](const Block &block) {
+                        return Json{
+                            {"name", block.name}, {"count", block.count}, {"phases", list(block.phases, writePhase)}};
+                      })},
+      {"head_block", program.headBlock}};
+}
+
+} // namespace cadenza
