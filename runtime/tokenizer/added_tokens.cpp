@@ -6,6 +6,7 @@
 #include <utf8proc.h>
 
 #include <algorithm>
+#include <unordered_set>
 
 namespace cadenza {
 
@@ -59,24 +60,29 @@ StatusOr<AddedTokens> AddedTokens::parse(const json *list, const Vocabulary &voc
     nextId = std::max(nextId, token.id + 1);
     result.tokens_.push_back(std::move(token));
   }
-  result.buildPatterns(normalizer);
+  CADENZA_RETURN_IF_ERROR(result.buildPatterns(normalizer));
   return result;
 }
 
-void AddedTokens::buildPatterns(const Normalizer &normalizer) {
+Status AddedTokens::buildPatterns(const Normalizer &normalizer) {
   std::string storage;
+  std::unordered_set<std::string_view> seen; // tokens_ does not move meanwhile
   for (size_t i = 0; i < tokens_.size(); ++i) {
-    const AddedToken &token = tokens_[i];
-    std::string text = token.normalized ? std::string(normalizer.apply(token.content, storage)) : token.content;
-    sets_[token.normalized ? Normalized : Raw].patterns.push_back({std::move(text), i});
+    AddedToken &token = tokens_[i];
+    token.searched = token.normalized ? std::string(normalizer.apply(token.content, storage)) : token.content;
+    if (!seen.insert(token.searched).second)
+      return unsupported("added_tokens[" + std::to_string(i) + "].content",
+                         quote(token.content) + " is, normalised, the same text as another added token");
+    sets_[token.normalized ? Normalized : Raw].patterns.push_back({token.searched, i});
   }
   for (PatternSet &set : sets_) {
-    std::stable_sort(set.patterns.begin(), set.patterns.end(), [](auto &a, auto &b) { return a.text < b.text; });
+    std::sort(set.patterns.begin(), set.patterns.end(), [](auto &a, auto &b) { return a.text < b.text; });
     for (const Pattern &pattern : set.patterns)
       ++set.begin[static_cast<uint8_t>(pattern.text[0]) + 1];
     for (size_t b = 0; b < 256; ++b)
       set.begin[b + 1] += set.begin[b];
   }
+  return Status::ok();
 }
 
 const AddedTokens::Pattern *AddedTokens::PatternSet::longestAt(std::string_view text, size_t pos) const {
@@ -86,8 +92,7 @@ const AddedTokens::Pattern *AddedTokens::PatternSet::longestAt(std::string_view 
   for (size_t depth = 1; low != high; ++depth) { // [low, high): the patterns that share the first `depth` bytes
     if (low->text.size() == depth) {
       longest = &*low;
-      while (low != high && low->text.size() == depth) // normalisation may have made several equal
-        ++low;
+      ++low;
     }
     if (pos + depth >= text.size())
       break;
@@ -154,19 +159,22 @@ void AddedTokens::split(std::string_view text, Stage stage, std::vector<Segment>
     pos = end; // the search goes on behind the match itself, whatever is stripped or refused
     if (token.singleWord && touchesWord(text, begin, end))
       continue;
-    if (token.lstrip)
+    if (token.lstrip) {
+      begin = std::max(begin, covered); // the token before may have stripped what this one begins with
       while (begin > covered) {
         size_t previous = previousCharacter(text, begin);
         if (!isSpace(utf8::scan(text, previous).codePoint))
           break;
         begin = previous;
       }
+    }
     if (token.rstrip)
       while (end < text.size() && isSpace(utf8::scan(text, end).codePoint))
         end += utf8::scan(text, end).length;
     if (covered < begin)
       segments.push_back({text.substr(covered, begin - covered)});
-    segments.push_back({{}, token.id});
+    if (begin < end) // nothing of it may be left
+      segments.push_back({{}, token.id});
     covered = end;
   }
   if (covered < text.size())

@@ -20,6 +20,7 @@ namespace cadenza {
 struct AddedToken {
   int32_t id = 0;
   std::string content;
+  std::string searched;    // the form found in text and decoded to: normalised where `normalized` says so
   bool special = false;    // decoding can skip it
   bool normalized = false; // searched in the normalised text
   bool singleWord = false; // only where no word character touches it
@@ -66,7 +67,7 @@ private:
   std::unordered_map<std::string, size_t> byContent_;
   std::array<PatternSet, 2> sets_;
 
-  void buildPatterns(const Normalizer &normalizer);
+  Status buildPatterns(const Normalizer &normalizer);
 };
 
 } // namespace cadenza

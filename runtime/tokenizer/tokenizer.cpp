@@ -69,7 +69,7 @@ StatusOr<Tokenizer::Model> Tokenizer::Model::parse(const json &document) {
   CADENZA_RETURN_IF_ERROR(checkDecoder(field("decoder"), "decoder"));
   // Like any token, an added one that happens to be spelled in the byte alphabet decodes to those bytes.
   for (const AddedToken &token : result.added.all())
-    result.addedBytes.emplace(token.id, bytesOfToken(token.content).value_or(token.content));
+    result.addedBytes.emplace(token.id, bytesOfToken(token.searched).value_or(token.searched));
   return result;
 }
 
@@ -151,7 +151,7 @@ std::optional<int32_t> Tokenizer::tokenToId(std::string_view token) const {
 
 std::optional<std::string> Tokenizer::idToToken(int32_t id) const {
   if (const AddedToken *added = model_->added.find(id))
-    return added->content;
+    return added->searched;
   const Vocabulary &vocabulary = model_->bpe.vocabulary();
   return vocabulary.contains(id) ? std::optional(vocabulary.token(id)) : std::nullopt;
 }

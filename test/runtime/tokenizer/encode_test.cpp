@@ -139,6 +139,12 @@ TEST(AddedTokens, StripWhiteSpace) {
   EXPECT_EQ(make(d).encode("a <x> \n\u2003b"), (Ids{0, 13, 1}));
   EXPECT_EQ(make(d).encode("<x>  <x> "), (Ids{13, 13}));
   EXPECT_EQ(make(d).encode("<x> <y>a"), (Ids{13, 14, 0})); // the space belongs to both
+  json space = addedToken(14, " ");
+  d["added_tokens"] = {token, space};
+  EXPECT_EQ(make(d).encode("<x> a b"), (Ids{13, 14, 0, 14, 1}));
+  space["lstrip"] = true;
+  d["added_tokens"] = {token, space};
+  EXPECT_EQ(make(d).encode("<x> a b"), (Ids{13, 0, 14, 1})); // with lstrip, nothing is left of it
 }
 
 TEST(AddedTokens, SingleWord) {
@@ -166,8 +172,11 @@ TEST(AddedTokens, NormalizedOnesAreSearchedInNormalizedText) {
   token["normalized"] = true;
   token["content"] = "e\u0301";
   d["added_tokens"] = {token};
-  EXPECT_EQ(make(d).encode("\u00E9"), (Ids{13}));
-  EXPECT_EQ(make(d).encode("e\u0301"), (Ids{13}));
+  Tokenizer tokenizer = make(d);
+  EXPECT_EQ(tokenizer.encode("\u00E9"), (Ids{13}));
+  EXPECT_EQ(tokenizer.encode("e\u0301"), (Ids{13}));
+  EXPECT_EQ(tokenizer.tokenToId("e\u0301"), 13);
+  EXPECT_EQ(tokenizer.idToToken(13), "\u00E9"); // the normalised form
 }
 
 TEST(PostProcessor, TemplatesNest) {

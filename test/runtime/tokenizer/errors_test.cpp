@@ -176,6 +176,13 @@ TEST(Errors, AddedTokens) {
       {list({with("content", std::string(2000, 'x'))}), kUnsupported, "added_tokens[0].content: a token of more"},
       {list({with("lstrip", nullptr)}), kInvalid, "added_tokens[0].lstrip: expected true or false"},
       {list({addedToken(13, "<x>"), addedToken(14, "<x>")}), kInvalid, "added_tokens[1].content '<x>' is already"},
+      {[=](json &d) {
+         d["normalizer"] = {{"type", "NFC"}};
+         json normalized = addedToken(14, "e\u0301");
+         normalized["normalized"] = true;
+         d["added_tokens"] = {addedToken(13, "\u00E9"), normalized};
+       },
+       kUnsupported, "added_tokens[1].content 'e\u0301' is, normalised, the same text"},
       {list({addedToken(13, "<x>"), addedToken(13, "<y>")}), kInvalid, "added_tokens[1].id: 13 is already"},
   });
 }
