@@ -48,6 +48,10 @@ StatusOr<DriverApi> loadTable() {
   CADENZA_CUDA_FUNCTIONS(CADENZA_CUDA_FIND)
 #undef CADENZA_CUDA_FIND
 
+  return api;
+}
+
+Status initialize(DriverApi &api) {
   if (CUresult result = api.cuInit(0); result != CUDA_SUCCESS) {
     std::string reason = "cuInit: " + describe(api, result);
     switch (result) {
@@ -61,11 +65,12 @@ StatusOr<DriverApi> loadTable() {
       return noDevice("the NVIDIA driver does not start (" + reason + "); check `nvidia-smi`");
     }
   }
-  if (CUresult result = api.cuDriverGetVersion(&api.driverVersion); result != CUDA_SUCCESS)
-    return toStatus(api, result, "cuDriverGetVersion");
+  if (api.driverVersion == 0)
+    if (CUresult result = api.cuDriverGetVersion(&api.driverVersion); result != CUDA_SUCCESS)
+      return toStatus(api, result, "cuDriverGetVersion");
   if (api.driverVersion < minimumDriverVersion)
     return tooOld("it is for CUDA " + formatDriverVersion(api.driverVersion));
-  return api;
+  return Status::ok();
 }
 
 } // namespace
@@ -78,6 +83,7 @@ StatusOr<const DriverApi *> DriverApi::load() {
   if (!loaded) {
     CADENZA_ASSIGN_OR_RETURN(loaded, loadTable());
   }
+  CADENZA_RETURN_IF_ERROR(initialize(*loaded)); // costs nothing when it is
   return &*loaded;
 }
 

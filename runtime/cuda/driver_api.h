@@ -60,7 +60,7 @@ struct DriverApi {
   int driverVersion = 0; // 13000: CUDA 13.0
 
   /// Loads and initialises the driver on the first call; later ones return the same table. It stays loaded until the
-  /// process ends. Errors: NoDevice.
+  /// process ends. Errors: NoDevice, with what to do.
   static StatusOr<const DriverApi *> load();
 };
 

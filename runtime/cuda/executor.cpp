@@ -118,7 +118,7 @@ Status CudaExecutor::begin(std::span<const int32_t> prompt, std::span<const int3
   // What was queued may still read the host buffers that are written now.
   CADENZA_CUDA_TRY(*device_, cuStreamSynchronize, stream_.get());
   int32_t *tokens = hostTokens_.as<int32_t>();
-  std::fill(tokens, tokens + context_ + 1, -1);
+  std::fill(tokens, tokens + context_ + 1, 0);
   std::copy(prompt.begin(), prompt.end(), tokens);
   filled_ = {};
   return writeState(0, static_cast<int64_t>(prompt.size()), stopTokens);
@@ -127,11 +127,9 @@ Status CudaExecutor::begin(std::span<const int32_t> prompt, std::span<const int3
 Status CudaExecutor::fillCache(int64_t length, uint64_t seed) {
   CurrentContext current(*device_);
   CADENZA_RETURN_IF_ERROR(enter(current));
-  if (length < 0)
-    return Status(StatusCode::InvalidArgument, "cannot fill " + std::to_string(length) + " positions");
-  if (length > context_)
-    return Status(StatusCode::CacheFull, std::to_string(length) + " positions do not fit into the context of " +
-                                             std::to_string(context_) + "; load with a larger --context");
+  if (length < 0 || length > context_)
+    return Status(StatusCode::InvalidArgument,
+                  "cannot fill " + std::to_string(length) + " of " + std::to_string(context_) + " positions");
   CADENZA_CUDA_TRY(*device_, cuStreamSynchronize, stream_.get());
   begun_ = false;
   if (filled_.seed != seed || filled_.length < length) {
@@ -139,12 +137,8 @@ Status CudaExecutor::fillCache(int64_t length, uint64_t seed) {
     CADENZA_RETURN_IF_ERROR(storage_.fillCaches(*device_, stream_.get(), *program_, length, seed));
   }
   filled_ = {length, seed};
-  int32_t *tokens = hostTokens_.as<int32_t>();
-  std::fill(tokens, tokens + context_ + 1, -1);
-  std::fill(tokens, tokens + length + 1,
-            static_cast<int32_t>(seed % static_cast<uint64_t>(program_->model.vocabulary)));
-  CADENZA_RETURN_IF_ERROR(writeState(length, length + 1, {}));
-  return Status::ok();
+  std::fill_n(hostTokens_.as<int32_t>(), context_ + 1, 0);
+  return writeState(length, length + 1, {}); // the token at `length` is given: id 0
 }
 
 Status CudaExecutor::writeState(int64_t nextPosition, int64_t forcedTokens, std::span<const int32_t> stopTokens) {

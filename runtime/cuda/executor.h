@@ -72,7 +72,7 @@ private:
   BoundStep step_;
   std::vector<PreparedLaunch> launches_;
   PinnedBuffer hostState_;  // DecodeState
-  PinnedBuffer hostTokens_; // int32 [context + 1]: the prompt, then what was selected, -1 where nothing was yet
+  PinnedBuffer hostTokens_; // int32 [context + 1]: the prompt, then what was selected, 0 where nothing was
   PinnedBuffer hostLogits_; // f32 [vocabulary], if asked for
   // The event of position p is events_[p % size]; once a later step has taken it over, waiting for that one serves too.
   std::array<Event, 32> events_;

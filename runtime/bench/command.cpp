@@ -1,0 +1,37 @@
+#include "runtime/bench/command.h"
+
+#include "runtime/bench/report.h"
+#include "runtime/plan/plan.h"
+#include "runtime/support/atomic_file.h"
+
+namespace cadenza::bench {
+
+Status runBench(const BenchCommand &command, std::ostream &out, std::ostream &progress) {
+  if (command.schedule != "launch")
+    return Status(StatusCode::Unsupported, "--schedule=" + command.schedule + " is not supported (launch is)");
+  CADENZA_ASSIGN_OR_RETURN(std::shared_ptr<const Plan> plan, Plan::open(command.plan));
+  auto say = [&](const std::string &what) {
+    if (!command.quiet)
+      progress << "cadenza-bench: " << what << std::endl;
+  };
+  CADENZA_ASSIGN_OR_RETURN(BenchResult result, measure(*plan, command.device, command.options, say));
+
+  std::string json;
+  if (!command.jsonPath.empty())
+    json = toJson(result).dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+  if (command.jsonPath == "-")
+    out << json << std::flush;
+  else
+    out << formatReport(result, command.markdown ? ReportStyle::Markdown : ReportStyle::Text) << std::flush;
+  if (!json.empty() && command.jsonPath != "-")
+    CADENZA_RETURN_IF_ERROR(writeFileAtomically(command.jsonPath, json));
+  if (!command.recordPath.empty()) {
+    if (result.emulated)
+      return Status(StatusCode::InvalidArgument, "--record: times on the emulated device mean nothing");
+    CADENZA_RETURN_IF_ERROR(appendRecords(command.recordPath, toRecords(result)));
+    say("recorded in " + command.recordPath);
+  }
+  return Status::ok();
+}
+
+} // namespace cadenza::bench

@@ -1,0 +1,25 @@
+// cadenza-bench after its arguments were read.
+#pragma once
+
+#include "runtime/bench/measure.h"
+
+#include <ostream>
+#include <string>
+
+namespace cadenza::bench {
+
+struct BenchCommand {
+  std::string plan;
+  std::string device = "cuda";
+  std::string schedule = "launch";
+  BenchOptions options;
+  bool markdown = false;
+  std::string jsonPath;   // "-": standard output, instead of the table
+  std::string recordPath; // docs/benchmarks/h100.json
+  bool quiet = false;     // no progress lines
+};
+
+/// Measures and reports: the table or JSON on `out`, progress on `progress`.
+Status runBench(const BenchCommand &command, std::ostream &out, std::ostream &progress);
+
+} // namespace cadenza::bench

@@ -1,0 +1,180 @@
+#include "runtime/bench/measure.h"
+
+#include "runtime/bench/phase_times.h"
+#include "runtime/bench/step_bytes.h"
+#include "runtime/plan/plan.h"
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <ctime>
+#include <fstream>
+
+#ifndef CADENZA_COMMIT
+#define CADENZA_COMMIT "unknown"
+#endif
+
+namespace cadenza::bench {
+namespace {
+
+constexpr int phaseRepeats = 9;
+constexpr int phasePositions = 2 * phaseRepeats; // CudaExecutor::timeStep takes two
+
+/// The executor, and the same once more by its own type if it runs on a GPU.
+struct Target {
+  std::unique_ptr<Executor> executor;
+  cuda::CudaExecutor *gpu = nullptr;
+};
+
+StatusOr<Target> makeTarget(const Plan &plan, std::string_view device, const ExecutorOptions &options) {
+  Target target;
+  if (device == "cpu") {
+    CADENZA_ASSIGN_OR_RETURN(target.executor, makeCpuExecutor(plan, options));
+    return target;
+  }
+  int ordinal = 0;
+  std::string_view number = device.starts_with("cuda:") ? device.substr(5) : "0";
+  auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), ordinal);
+  bool isNumber = error == std::errc() && end == number.data() + number.size();
+  if (!isNumber || (device != "cuda" && !device.starts_with("cuda:")))
+    return Status(StatusCode::InvalidArgument, "--device=" + std::string(device) + ": cpu, cuda or cuda:N");
+  CADENZA_ASSIGN_OR_RETURN(target.executor, makeCudaExecutor(plan, options, ordinal));
+  target.gpu = static_cast<cuda::CudaExecutor *>(target.executor.get());
+  return target;
+}
+
+/// "580.82.07 (CUDA 13.0)".
+std::string driverText(int apiVersion) {
+  std::string cuda = "CUDA " + cuda::formatDriverVersion(apiVersion);
+  std::ifstream file("/proc/driver/nvidia/version");
+  for (std::string word; file >> word;) // "NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.82.07  Thu ..."
+    if (std::count(word.begin(), word.end(), '.') >= 1 && word.find_first_not_of("0123456789.") == std::string::npos)
+      return word + " (" + cuda + ")";
+  return cuda;
+}
+
+std::string today() {
+  std::time_t now = std::time(nullptr);
+  std::tm utc{};
+  gmtime_r(&now, &utc);
+  char text[16];
+  std::strftime(text, sizeof text, "%Y-%m-%d", &utc);
+  return text;
+}
+
+std::string textAt(const nlohmann::json &metadata, const char *pointer, const std::string &otherwise) {
+  nlohmann::json::json_pointer where(pointer);
+  bool there = metadata.contains(where) && metadata[where].is_string();
+  return there ? metadata[where].get<std::string>() : otherwise;
+}
+
+BenchResult describe(const Plan &plan, const Target &target) {
+  const ModelInfo &model = plan.program().model;
+  const nlohmann::json &metadata = plan.metadata();
+  BenchResult result;
+  result.model = model.name;
+  result.family = model.family;
+  result.dtype = dtypeName(model.weightDtype);
+  result.weights = model.weights;
+  result.schedule = "launch";
+  result.device = target.executor->deviceName();
+  result.commit = textAt(metadata, "/compiler/commit", CADENZA_COMMIT);
+  result.sourceSha256 = textAt(metadata, "/source_sha256", "");
+  result.passes = metadata.is_object() && metadata.contains("passes") ? metadata["passes"] : nlohmann::json();
+  result.date = today();
+  result.memory = target.executor->memory();
+  result.allocatedContext = target.executor->context();
+  if (target.gpu) {
+    const cuda::DeviceProperties &device = target.gpu->device().properties();
+    result.device = device.name;
+    result.driver = driverText(device.driverVersion);
+    result.emulated = device.emulated;
+    result.launchesPerToken = launchesPerStep(plan.program());
+  }
+  return result;
+}
+
+StatusOr<ContextResult> measureContext(const Program &program, Target &target, int64_t context,
+                                       const BenchOptions &options) {
+  ContextResult result;
+  result.context = context;
+  // Step i of a run reads the keys and values of context + i + 1 positions: the mean is in the middle.
+  result.bytesPerToken =
+      static_cast<double>(weightBytesPerStep(program)) +
+      static_cast<double>(cacheBytesPerStep(program, 1)) * (static_cast<double>(context) + (options.tokens + 1) / 2.0);
+  if (options.warmup > 0) {
+    auto ignored = timeDecode(*target.executor, context, options.warmup, options.seed);
+    CADENZA_RETURN_IF_ERROR(ignored.status());
+  }
+  std::vector<double> rates;
+  for (int repeat = 0; repeat < options.repeats; ++repeat) {
+    CADENZA_ASSIGN_OR_RETURN(double rate, timeDecode(*target.executor, context, options.tokens, options.seed));
+    rates.push_back(rate);
+  }
+  result.tokensPerSecond = summarize(rates);
+  if (options.phases && target.gpu) {
+    CADENZA_RETURN_IF_ERROR(target.executor->fillCache(context, options.seed));
+    CADENZA_ASSIGN_OR_RETURN(result.phases, timePhases(*target.gpu, phaseRepeats));
+  }
+  return result;
+}
+
+} // namespace
+
+StatusOr<double> timeDecode(Executor &executor, int64_t context, int tokens, uint64_t seed) {
+  CADENZA_RETURN_IF_ERROR(executor.fillCache(context, seed));
+  CADENZA_RETURN_IF_ERROR(executor.synchronize());
+  auto start = std::chrono::steady_clock::now();
+  for (int i = 0; i < tokens; ++i) {
+    CADENZA_RETURN_IF_ERROR(executor.enqueueStep(true));
+    if (i > 0)
+      CADENZA_RETURN_IF_ERROR(executor.awaitToken(context + i).status());
+  }
+  CADENZA_RETURN_IF_ERROR(executor.awaitToken(context + tokens).status());
+  std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  return tokens / seconds.count();
+}
+
+StatusOr<BenchResult> measure(const Plan &plan, const std::string &device, const BenchOptions &options,
+                              const std::function<void(const std::string &)> &progress) {
+  if (options.contexts.empty() || options.tokens < 1 || options.repeats < 1 || options.warmup < 0)
+    return Status(StatusCode::InvalidArgument, "at least one context, token and repeat are needed");
+  int64_t longest = 0;
+  for (int64_t context : options.contexts) {
+    if (context < 0 || context > plan.program().model.maxContext)
+      return Status(StatusCode::InvalidArgument, "context " + std::to_string(context) + ": " +
+                                                     plan.program().model.name + " has " +
+                                                     std::to_string(plan.program().model.maxContext) + " positions");
+    longest = std::max(longest, context);
+  }
+  int64_t behind = std::max({options.tokens, options.warmup, options.phases ? phasePositions : 0});
+  if (longest + behind > plan.program().model.maxContext)
+    return Status(StatusCode::InvalidArgument, "context " + std::to_string(longest) + " and " + std::to_string(behind) +
+                                                   " tokens after it are more than the model's " +
+                                                   std::to_string(plan.program().model.maxContext) +
+                                                   " positions; use a smaller --context or --tokens");
+
+  progress("loading");
+  CADENZA_ASSIGN_OR_RETURN(Target target, makeTarget(plan, device, {.context = longest + behind}));
+  BenchResult result = describe(plan, target);
+  result.tokens = options.tokens;
+  result.repeats = options.repeats;
+
+  progress("measuring the memory floor"); // first: it also wakes up the clocks
+  auto floor = target.gpu ? measureGpuFloor(*target.gpu) : measureHostFloor();
+  if (floor.isOk())
+    result.floor = *floor;
+  else if (floor.status().code() == StatusCode::DeviceLost)
+    return floor.status();
+  else
+    result.noFloor = floor.status().message();
+
+  for (int64_t context : options.contexts) {
+    progress("context " + std::to_string(context));
+    CADENZA_ASSIGN_OR_RETURN(ContextResult measured, measureContext(plan.program(), target, context, options));
+    result.contexts.push_back(std::move(measured));
+  }
+  return result;
+}
+
+} // namespace cadenza::bench

@@ -1,0 +1,68 @@
+// What cadenza-bench measures: decoding at a context, and where the time of a step goes.
+#pragma once
+
+#include "runtime/bench/memory_floor.h"
+#include "runtime/bench/statistics.h"
+#include "runtime/executor.h"
+
+#include <nlohmann/json.hpp>
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace cadenza::bench {
+
+struct BenchOptions {
+  std::vector<int64_t> contexts = {128};
+  int tokens = 256; // timed, a repeat
+  int repeats = 5;
+  int warmup = 32; // tokens before the first repeat of a context
+  bool phases = false;
+  uint64_t seed = 1; // of the cache's values
+};
+
+/// The time between the events around a phase's launches, in all launches of a step.
+struct PhaseTime {
+  std::string name; // "layer.qkv"
+  std::string kind; // "project"
+  int64_t launches = 0;
+  double microseconds = 0;
+};
+
+struct ContextResult {
+  int64_t context = 0;           // positions filled before the first timed token
+  Spread tokensPerSecond;        // over the repeats
+  double bytesPerToken = 0;      // weights once, KV of the mean position
+  std::vector<PhaseTime> phases; // if asked for: in the order of the program; empty on a CPU
+  double millisecondsPerToken() const { return 1e3 / tokensPerSecond.median; }
+  double gbPerSecond() const { return bytesPerToken * tokensPerSecond.median / 1e9; }
+};
+
+struct BenchResult {
+  std::string model, family, dtype, weights, schedule, device, driver, commit, sourceSha256, date;
+  nlohmann::json passes;
+  bool emulated = false;
+  int tokens = 0, repeats = 0;
+  uint64_t launchesPerToken = 0; // 0: no kernels (CPU)
+  MemoryUse memory;
+  int64_t allocatedContext = 0;
+  std::optional<MemoryFloor> floor;
+  std::string noFloor; // why there is none
+  std::vector<ContextResult> contexts;
+
+  /// What share of the floor the rate is; 0 without a floor.
+  double floorShare(const ContextResult &result) const { return floor ? result.gbPerSecond() / floor->gbPerSecond : 0; }
+  bool randomWeights() const { return weights.starts_with("random"); }
+};
+
+/// Decodes `tokens` tokens after `context` seeded positions, with one step queued ahead as a program that streams text
+/// does; tokens a second.
+StatusOr<double> timeDecode(Executor &executor, int64_t context, int tokens, uint64_t seed);
+
+/// Runs the plan on `device` ("cpu", "cuda", "cuda:1"). `progress` gets a line before each slow part.
+StatusOr<BenchResult> measure(const Plan &plan, const std::string &device, const BenchOptions &options,
+                              const std::function<void(const std::string &)> &progress);
+
+} // namespace cadenza::bench

@@ -1,0 +1,188 @@
+#include "runtime/bench/report.h"
+
+#include "runtime/bench/phase_times.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+namespace cadenza::bench {
+namespace {
+
+using Row = std::vector<std::string>;
+
+std::string fixed(double value, int digits) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.*f", digits, value);
+  return text;
+}
+
+std::string mebibytes(uint64_t bytes) { return fixed(static_cast<double>(bytes) / (1 << 20), 1) + " MiB"; }
+
+/// The first row is the header, the first column is left-aligned, the others right-aligned.
+std::string formatTable(const std::vector<Row> &rows, ReportStyle style) {
+  std::vector<size_t> widths(rows[0].size(), 3);
+  for (const Row &row : rows)
+    for (size_t i = 0; i < row.size(); ++i)
+      widths[i] = std::max(widths[i], row[i].size());
+  bool markdown = style == ReportStyle::Markdown;
+  std::string text;
+  auto line = [&](const Row &row) {
+    text += markdown ? "|" : "";
+    for (size_t i = 0; i < row.size(); ++i) {
+      std::string padding(widths[i] - row[i].size(), ' ');
+      text += (markdown ? " "
+               : i      ? "  "
+                        : "") +
+              (i == 0 ? row[i] + padding : padding + row[i]) + (markdown ? " |" : "");
+    }
+    text += "\n";
+  };
+  line(rows[0]);
+  text += markdown ? "|" : "";
+  for (size_t i = 0; i < widths.size(); ++i)
+    text += markdown ? (i == 0 ? " :" : " ") + std::string(widths[i] - 1, '-') + (i == 0 ? " |" : ": |")
+                     : (i ? "  " : "") + std::string(widths[i], '-');
+  text += "\n";
+  for (size_t i = 1; i < rows.size(); ++i)
+    line(rows[i]);
+  return text;
+}
+
+std::string decodeTable(const BenchResult &result, ReportStyle style) {
+  std::vector<Row> rows = {
+      {"context", "tok/s", "min", "max", "ms/token", "MB/token", "GB/s", "floor ms", "floor share", "kernels/token"}};
+  for (const ContextResult &c : result.contexts) {
+    bool known = result.floor.has_value();
+    rows.push_back({std::to_string(c.context), fixed(c.tokensPerSecond.median, 1), fixed(c.tokensPerSecond.minimum, 1),
+                    fixed(c.tokensPerSecond.maximum, 1), fixed(c.millisecondsPerToken(), 3),
+                    fixed(c.bytesPerToken / 1e6, 1), fixed(c.gbPerSecond(), 1),
+                    known ? fixed(c.bytesPerToken / result.floor->gbPerSecond / 1e6, 3) : "-",
+                    known ? fixed(100 * result.floorShare(c), 1) + " %" : "-",
+                    result.launchesPerToken ? std::to_string(result.launchesPerToken) : "-"});
+  }
+  return formatTable(rows, style);
+}
+
+std::string phaseTable(const std::vector<PhaseTime> &phases, const char *title, ReportStyle style) {
+  double total = 0;
+  for (const PhaseTime &phase : phases)
+    total += phase.microseconds;
+  std::vector<Row> rows = {{title, "kernels", "us/token", "us/kernel", "share"}};
+  for (const PhaseTime &p : phases)
+    rows.push_back({p.name, std::to_string(p.launches), fixed(p.microseconds, 1),
+                    fixed(p.microseconds / static_cast<double>(p.launches), 2),
+                    fixed(total > 0 ? 100 * p.microseconds / total : 0, 1) + " %"});
+  return formatTable(rows, style);
+}
+
+/// Rounded to what a measurement can mean, so that records stay readable.
+double rounded(double value, int digits) {
+  double scale = std::pow(10.0, digits);
+  return std::round(value * scale) / scale;
+}
+
+nlohmann::ordered_json phasesToJson(const std::vector<PhaseTime> &phases) {
+  auto array = nlohmann::ordered_json::array();
+  for (const PhaseTime &phase : phases)
+    array.push_back({{"name", phase.name},
+                     {"kind", phase.kind},
+                     {"launches", phase.launches},
+                     {"microseconds", rounded(phase.microseconds, 3)}});
+  return array;
+}
+
+} // namespace
+
+std::string formatReport(const BenchResult &result, ReportStyle style) {
+  bool markdown = style == ReportStyle::Markdown;
+  std::string separator = markdown ? "\n" : "";
+  std::string text = (markdown ? "### " : "") + result.model + " " + result.dtype + ", schedule " + result.schedule +
+                     ", " + result.device + (result.driver.empty() ? "" : ", driver " + result.driver) + "\n" +
+                     separator;
+  auto note = [&](const std::string &line) { text += line + "\n" + separator; };
+  if (result.emulated)
+    note("EMULATED DEVICE: the times below are meaningless.");
+  if (result.randomWeights())
+    note("Random weights (" + result.weights + "): speed only, the tokens mean nothing.");
+  if (result.floor)
+    note("Memory floor: " + fixed(result.floor->gbPerSecond, 0) + " GB/s (" + result.floor->method + ").");
+  else
+    note("No memory floor: " + result.noFloor + ".");
+  note("Memory: weights " + mebibytes(result.memory.weights) + ", KV cache " + mebibytes(result.memory.cache) + " (" +
+       std::to_string(result.allocatedContext) + " positions), activations and tables " +
+       mebibytes(result.memory.activations) + ".");
+  note("Median of " + std::to_string(result.repeats) + " repeats of " + std::to_string(result.tokens) +
+       " tokens; the cache holds seeded values up to the context.");
+  text += (markdown ? "" : "\n") + decodeTable(result, style);
+  for (const ContextResult &context : result.contexts) {
+    if (context.phases.empty())
+      continue;
+    text += "\nTime between events around each kernel, context " + std::to_string(context.context) +
+            " (the events themselves slow the step down):\n\n";
+    text += phaseTable(sumByKind(context.phases), "kind", style) + "\n";
+    text += phaseTable(context.phases, "phase", style);
+  }
+  return text;
+}
+
+nlohmann::ordered_json toRecords(const BenchResult &result) {
+  auto records = nlohmann::ordered_json::array();
+  for (const ContextResult &c : result.contexts) {
+    nlohmann::ordered_json record = {{"model", result.model},
+                                     {"dtype", result.dtype},
+                                     {"schedule", result.schedule},
+                                     {"context", c.context},
+                                     {"tokens_per_second", rounded(c.tokensPerSecond.median, 2)},
+                                     {"tokens_per_second_min", rounded(c.tokensPerSecond.minimum, 2)},
+                                     {"tokens_per_second_max", rounded(c.tokensPerSecond.maximum, 2)},
+                                     {"ms_per_token", rounded(c.millisecondsPerToken(), 4)},
+                                     {"bytes_per_token", std::llround(c.bytesPerToken)},
+                                     {"gb_per_second", rounded(c.gbPerSecond(), 2)},
+                                     {"floor_gb_per_second", nullptr},
+                                     {"floor_share", nullptr},
+                                     {"launches_per_token", nullptr},
+                                     {"tokens", result.tokens},
+                                     {"repeats", result.repeats},
+                                     {"device", result.device},
+                                     {"driver", nullptr},
+                                     {"commit", result.commit},
+                                     {"source_sha256", result.sourceSha256},
+                                     {"weights", result.weights},
+                                     {"passes", result.passes},
+                                     {"date", result.date}};
+    if (result.floor) {
+      record["floor_gb_per_second"] = rounded(result.floor->gbPerSecond, 1);
+      record["floor_share"] = rounded(result.floorShare(c), 4);
+    }
+    if (result.launchesPerToken)
+      record["launches_per_token"] = result.launchesPerToken;
+    if (!result.driver.empty())
+      record["driver"] = result.driver;
+    records.push_back(std::move(record));
+  }
+  return records;
+}
+
+nlohmann::ordered_json toJson(const BenchResult &result) {
+  nlohmann::ordered_json json;
+  json["emulated"] = result.emulated;
+  if (result.floor)
+    json["floor"] = {{"gb_per_second", rounded(result.floor->gbPerSecond, 1)}, {"method", result.floor->method}};
+  else
+    json["floor"] = nullptr;
+  json["memory"] = {{"weights", result.memory.weights},
+                    {"cache", result.memory.cache},
+                    {"activations", result.memory.activations},
+                    {"context", result.allocatedContext}};
+  json["results"] = toRecords(result);
+  for (size_t i = 0; i < result.contexts.size(); ++i) {
+    if (result.contexts[i].phases.empty())
+      continue;
+    json["results"][i]["phase_kinds"] = phasesToJson(sumByKind(result.contexts[i].phases));
+    json["results"][i]["phases"] = phasesToJson(result.contexts[i].phases);
+  }
+  return json;
+}
+
+} // namespace cadenza::bench

@@ -1,0 +1,71 @@
+#include "runtime/bench/step_bytes.h"
+
+#include <map>
+
+namespace cadenza::bench {
+namespace {
+
+/// Calls visit(phase, iteration) for every phase of a step.
+template <typename Visit> void forEachPhase(const Program &program, Visit visit) {
+  for (const Block &block : program.blocks)
+    for (int64_t iteration = 0; iteration < block.count; ++iteration)
+      for (const Phase &phase : block.phases)
+        visit(phase, iteration);
+}
+
+uint32_t resolve(const Ref &ref, const std::vector<Table> &tables, int64_t iteration) {
+  return ref.perLayer ? tables[ref.index][static_cast<size_t>(iteration)] : ref.index;
+}
+
+uint64_t rowBytes(const Weight &weight) { return static_cast<uint64_t>(weight.columns) * dtypeSize(weight.dtype); }
+
+} // namespace
+
+uint64_t weightBytesPerStep(const Program &program) {
+  std::map<uint32_t, uint64_t> read; // by weight: a whole matrix if any phase reads that
+  auto reads = [&](const Ref &ref, int64_t iteration, auto bytesOf) {
+    uint32_t index = resolve(ref, program.weightTables, iteration);
+    uint64_t &bytes = read[index];
+    bytes = std::max<uint64_t>(bytes, bytesOf(program.weights[index]));
+  };
+  auto whole = [](const Weight &weight) { return static_cast<uint64_t>(weight.rows) * rowBytes(weight); };
+  auto ofFunction = [&](const Weight &weight) {
+    return weight.layout == WeightLayout::RopeTable ? static_cast<uint64_t>(weight.rows) * 2 * sizeof(float)
+                                                    : whole(weight);
+  };
+  forEachPhase(program, [&](const Phase &phase, int64_t iteration) {
+    if (phase.kind == PhaseKind::Project)
+      reads(phase.matrix, iteration, whole);
+    else if (phase.kind == PhaseKind::Embed)
+      reads(phase.matrix, iteration, rowBytes);
+    for (const auto *functions : {&phase.prologue, &phase.epilogues})
+      for (const Function &function : *functions)
+        for (const Ref &ref : function.weights)
+          reads(ref, iteration, ofFunction);
+  });
+  uint64_t total = 0;
+  for (const auto &[index, bytes] : read)
+    total += bytes;
+  return total;
+}
+
+uint64_t cacheBytesPerStep(const Program &program, int64_t positions) {
+  uint64_t total = 0;
+  forEachPhase(program, [&](const Phase &phase, int64_t iteration) {
+    if (phase.kind != PhaseKind::Attend)
+      return;
+    for (const Ref &ref : phase.caches) {
+      const Cache &cache = program.caches[resolve(ref, program.cacheTables, iteration)];
+      total += 2 * static_cast<uint64_t>(cache.kvHeads * cache.headDim * positions) * dtypeSize(cache.dtype);
+    }
+  });
+  return total;
+}
+
+uint64_t launchesPerStep(const Program &program) {
+  uint64_t launches = 0;
+  forEachPhase(program, [&](const Phase &, int64_t) { ++launches; });
+  return launches;
+}
+
+} // namespace cadenza::bench
