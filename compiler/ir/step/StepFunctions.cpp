@@ -63,6 +63,7 @@ FunctionAttrInterface RMSNormAttr::withSymbols(ArrayRef<FlatSymbolRefAttr> symbo
   return get(getContext(), getSegment(), symbols[0], getEps(), getGroupSize(), getDeferScale());
 }
 int64_t RMSNormAttr::getRowGroup() const { return getGroupSize(); }
+StringRef RMSNormAttr::getFusion() const { return "fuse-rope-append"; }
 DictionaryAttr RMSNormAttr::getParameters() const {
   return parameters(getContext(), {{"defer_scale", BoolAttr::get(getContext(), getDeferScale())},
                                    {"eps", getEps()},

@@ -1,0 +1,41 @@
+// All passes (Passes.td) and the pipeline that strings them together (Pipelines.cpp).
+#pragma once
+
+#include "compiler/ir/step/Step.h"
+
+#include "mlir/Pass/Pass.h"
+#include "mlir/Pass/PassManager.h"
+
+#include "llvm/Support/Error.h"
+
+#include <string>
+#include <vector>
+
+namespace cadenza {
+
+#define GEN_PASS_DECL
+#include "passes/Passes.h.inc"
+#define GEN_PASS_REGISTRATION
+#include "passes/Passes.h.inc"
+
+/// Which passes of the pipeline run. Passes that a plan cannot do without (the conversion, partition-work,
+/// assign-buffers) always do.
+struct PipelineOptions {
+  bool none = false;                     // --passes=none: no optional pass at all
+  std::vector<std::string> disabled;     // --disable-pass=NAME
+};
+
+/// One pass of the pipeline.
+struct PipelinePass {
+  std::string name;
+  bool optional = true;
+  std::unique_ptr<mlir::Pass> (*create)();
+};
+
+/// The pipeline from `nn` to a step program that is ready for code generation, in order.
+llvm::ArrayRef<PipelinePass> pipelinePasses();
+
+/// Appends the pipeline to `manager`. Fails with the name of a disabled pass that does not exist or is not optional.
+llvm::Error buildPipeline(mlir::OpPassManager &manager, const PipelineOptions &options);
+
+} // namespace cadenza

@@ -1,0 +1,104 @@
+// Every pass, in the order of the pipeline (Pipelines.cpp says why each stands where it does). One pass a file; the file's
+// name, the pass's argument and the test's name are the same.
+#ifndef CADENZA_PASSES
+#define CADENZA_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+class Cadenza_Pass<string argument> : Pass<argument, "::mlir::ModuleOp"> {
+  let dependentDialects = ["::cadenza::nn::NNDialect", "::cadenza::step::StepDialect"];
+}
+
+def ConvertNNToStep : Cadenza_Pass<"convert-nn-to-step"> {
+  let summary = "turns every nn op into one phase";
+  let description = [{
+    The one conversion between the levels, one op to one phase, so that the unfused program exists, runs and is the
+    baseline that every fusion is measured against.
+  }];
+}
+
+def RollLayers : Cadenza_Pass<"roll-layers"> {
+  let summary = "folds isomorphic layers into one body with per-layer tables";
+  let description = [{
+    Finds the longest run of equal bodies that differ only in the weights and caches they name, keeps one, and replaces
+    each name that differs by a table. It comes first, so that fusion sees one body and nothing grows with depth.
+  }];
+  let statistics = [Statistic<"layers", "layers", "Layers folded into one body">];
+}
+
+def MergeProjections : Cadenza_Pass<"merge-projections"> {
+  let summary = "merges products with one vector into one phase";
+  let description = [{
+    Query, key and value, or gate and up, read the same activation: one phase reads it once. The matrices are packed one
+    after the other; fuse-activation-mul interleaves them where a later function needs both at once.
+  }];
+}
+
+def FuseNormProject : Cadenza_Pass<"fuse-norm-project"> {
+  let summary = "makes a norm the prologue of the products that read it";
+  let description = [{
+    Every block of a product reads the whole activation anyway, so it can normalise it: the intermediate vector and its
+    phase disappear, also where several products read it.
+  }];
+}
+
+def DeferNormScale : Cadenza_Pass<"defer-norm-scale"> {
+  let summary = "applies a norm's 1/rms after the products instead of before";
+  let description = [{
+    A product is linear, so the factor can wait: the reduction over the vector leaves the critical path. gamma stays on
+    the activation and is never folded into weights, which are rounded and may be tied. Not for f16, whose range the
+    unscaled activation can leave.
+  }];
+}
+
+def FuseRopeAppend : Cadenza_Pass<"fuse-rope-append"> {
+  let summary = "moves query and key norms, RoPE and the KV append into the projection's epilogues";
+  let description = [{
+    A block that holds whole heads can normalise and rotate them and write them to the cache in place.
+  }];
+}
+
+def FuseActivationMul : Cadenza_Pass<"fuse-activation-mul"> {
+  let summary = "moves silu/gelu(gate) * up into the projection's epilogues";
+  let description = [{
+    Interleaves gate and up in eights of rows, so that a block holds both factors; half the outputs are stored.
+  }];
+}
+
+def FuseResidual : Cadenza_Pass<"fuse-residual"> {
+  let summary = "moves the residual addition into the projection's epilogues";
+}
+
+def FuseHeadSelect : Cadenza_Pass<"fuse-head-select"> {
+  let summary = "moves the selection of the next token into the head's epilogues";
+  let description = [{
+    Each block keeps its best logit, the last block picks the best of those: the vector of logits, as long as the
+    vocabulary, makes no round trip through memory.
+  }];
+}
+
+def NarrowEdges : Cadenza_Pass<"narrow-edges"> {
+  let summary = "stores a vector in 16 bits where its readers round it anyway";
+  let description = [{
+    A product rounds its input to the type of its matrix. If all readers of a vector do that and none needs it in fp32
+    (a norm, a residual), the writer may round instead: the same values, half the bytes.
+  }];
+}
+
+def PartitionWork : Cadenza_Pass<"partition-work"> {
+  let summary = "fixes the order of sums: K segments of products, context splits of attention";
+  let description = [{
+    A schedule chooses where a sum is computed but never its order: bits must not depend on the schedule.
+  }];
+}
+
+def AssignBuffers : Cadenza_Pass<"assign-buffers"> {
+  let summary = "gives every vector its bytes in the activation arena";
+  let description = [{
+    Vectors whose lifetimes do not overlap share bytes. A value that the layers carry stays in one place; where its
+    old value is still needed when the new one is made, a copy is inserted. Annotates each phase with `offsets`, one a
+    vector it makes, and the function with `arena_bytes`.
+  }];
+}
+
+#endif

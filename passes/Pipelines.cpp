@@ -1,0 +1,53 @@
+// The pipeline, and why each pass stands where it does.
+#include "passes/Passes.h"
+
+#include "mlir/Transforms/Passes.h"
+
+using namespace cadenza;
+
+namespace {
+
+// 1. convert-nn-to-step: from what is computed to how. Everything after it works on phases.
+// 2. roll-layers: before all fusion, so that fusion sees one body and compile time is flat in depth.
+// 3. merge-projections: before the fusions, because some need their operands in one phase: kv_append needs key and value,
+//    mul needs gate and up.
+// 4. fuse-norm-project, then
+// 5. defer-norm-scale, which changes the prologue that 4 made.
+// 6. fuse-rope-append, 7. fuse-activation-mul, 8. fuse-residual, 9. fuse-head-select: independent of each other; in the
+//    order of a layer.
+// 10. narrow-edges: once it is settled which vectors still travel through memory and who reads them.
+// 11. partition-work: the segments of a product depend on the functions it absorbed.
+// 12. assign-buffers: last, on the vectors that are left.
+const PipelinePass passes[] = {
+    {"convert-nn-to-step", false, createConvertNNToStep},
+    {"roll-layers", true, createRollLayers},
+    {"merge-projections", true, createMergeProjections},
+    {"fuse-norm-project", true, createFuseNormProject},
+    {"defer-norm-scale", true, createDeferNormScale},
+    {"fuse-rope-append", true, createFuseRopeAppend},
+    {"fuse-activation-mul", true, createFuseActivationMul},
+    {"fuse-residual", true, createFuseResidual},
+    {"fuse-head-select", true, createFuseHeadSelect},
+    {"narrow-edges", true, createNarrowEdges},
+    {"partition-work", false, createPartitionWork},
+    {"assign-buffers", false, createAssignBuffers},
+};
+
+} // namespace
+
+llvm::ArrayRef<PipelinePass> cadenza::pipelinePasses() { return passes; }
+
+llvm::Error cadenza::buildPipeline(mlir::OpPassManager &manager, const PipelineOptions &options) {
+  for (const std::string &name : options.disabled) {
+    const PipelinePass *pass = llvm::find_if(passes, [&](const PipelinePass &pass) { return pass.name == name; });
+    if (pass == std::end(passes))
+      return llvm::createStringError("there is no pass '" + name + "'");
+    if (!pass->optional)
+      return llvm::createStringError("pass '" + name + "' cannot be disabled: a plan needs it");
+  }
+  for (const PipelinePass &pass : passes) {
+    if (!pass.optional || (!options.none && !llvm::is_contained(options.disabled, pass.name)))
+      manager.addPass(pass.create());
+  }
+  return llvm::Error::success();
+}

@@ -1,0 +1,140 @@
+#include "passes/fusion/absorb.h"
+
+#include "mlir/IR/Dominance.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+using namespace mlir;
+using namespace cadenza;
+
+namespace {
+
+/// The slots of a project with `matrices` matrices that `epilogues` leave.
+SmallVector<int64_t> remainingSlots(size_t matrices, ArrayRef<Attribute> epilogues) {
+  SmallVector<int64_t> slots = llvm::to_vector(llvm::seq<int64_t>(0, matrices));
+  for (Attribute epilogue : epilogues) {
+    for (int64_t consumed : cast<step::FunctionAttrInterface>(epilogue).getConsumedSlots())
+      llvm::erase(slots, consumed);
+  }
+  return slots;
+}
+
+} // namespace
+
+SmallVector<int64_t> cadenza::remainingSlots(step::ProjectOp project) {
+  return ::remainingSlots(project.getMatrices().size(), project.getEpilogues().getValue());
+}
+
+void cadenza::recordPass(Operation *op, StringRef pass) {
+  Builder builder(op->getContext());
+  SmallVector<Attribute> passes;
+  if (auto recorded = op->getAttrOfType<ArrayAttr>("passes"))
+    llvm::append_range(passes, recorded);
+  Attribute name = builder.getStringAttr(pass);
+  if (!llvm::is_contained(passes, name))
+    passes.push_back(name);
+  op->setAttr("passes", builder.getArrayAttr(passes));
+}
+
+step::ProjectOp cadenza::producingProject(step::MapOp map, PatternRewriter &rewriter) {
+  step::ProjectOp project;
+  for (Value input : map.getInputs()) {
+    auto producer = input.getDefiningOp<step::ProjectOp>();
+    if (!producer || (project && producer != project)) {
+      (void)rewriter.notifyMatchFailure(map, "its inputs are not all results of one projection");
+      return nullptr;
+    }
+    if (!input.hasOneUse()) {
+      (void)rewriter.notifyMatchFailure(map, "an input has another use, which needs it in memory");
+      return nullptr;
+    }
+    project = producer;
+  }
+  return project;
+}
+
+step::ProjectOp cadenza::rebuildProject(step::ProjectOp project, ArrayRef<Attribute> epilogues, ValueRange sideInputs,
+                                        Value position, Location location, PatternRewriter &rewriter) {
+  SmallVector<Type> types;
+  SymbolTableCollection symbols;
+  step::SymbolLookup lookup(project, symbols);
+  for (int64_t slot : ::remainingSlots(project.getMatrices().size(), epilogues)) {
+    RankedTensorType matrix = lookup.weightType(project.getMatrixSymbols()[slot]);
+    types.push_back(RankedTensorType::get({matrix.getDimSize(0)}, rewriter.getF32Type()));
+  }
+  for (Attribute epilogue : epilogues) {
+    if (cast<step::FunctionAttrInterface>(epilogue).selectsToken())
+      types.push_back(RankedTensorType::get({1}, rewriter.getI32Type()));
+  }
+  auto result = step::ProjectOp::create(rewriter, location, types, project.getInput(), sideInputs, position,
+                                        project.getMatrices(), project.getPrologueAttr(),
+                                        rewriter.getArrayAttr(epilogues), project.getInterleaved(),
+                                        project.getKSegments());
+  if (Attribute passes = project->getAttr("passes"))
+    result->setAttr("passes", passes);
+  return result;
+}
+
+LogicalResult cadenza::absorb(step::MapOp map, step::ProjectOp project, StringRef fusion, PatternRewriter &rewriter) {
+  DominanceInfo dominance;
+  SmallVector<Value> sideInputs = llvm::to_vector(project.getSideInputs());
+  for (Value sideInput : map.getSideInputs()) {
+    if (!dominance.properlyDominates(sideInput, project))
+      return rewriter.notifyMatchFailure(map, "a side input is computed after the projection");
+    sideInputs.push_back(sideInput);
+  }
+
+  // Slots of the map are its inputs; those are results of the project, which stand for the project's remaining slots.
+  SmallVector<int64_t> slots = remainingSlots(project);
+  SmallVector<Attribute> epilogues = llvm::to_vector(project.getEpilogues().getValue());
+  for (step::FunctionAttrInterface function : map.getFunctions()) {
+    SmallVector<int64_t> moved = llvm::map_to_vector(function.getSlots(), [&](int64_t slot) {
+      return slots[cast<OpResult>(map.getInputs()[slot]).getResultNumber()];
+    });
+    epilogues.push_back(function.withSlots(moved));
+  }
+  Value position = project.getPosition() ? project.getPosition() : map.getPosition();
+  rewriter.setInsertionPoint(project);
+  auto fused = rebuildProject(project, epilogues, sideInputs, position,
+                              rewriter.getFusedLoc({project.getLoc(), map.getLoc()}), rewriter);
+  recordPass(fused, fusion);
+
+  // A remaining slot was either untouched by the map, or is one of its results.
+  SmallVector<int64_t> mapSlots; // the project's slots behind the map's results, in order
+  SmallVector<int64_t> consumed;
+  for (step::FunctionAttrInterface function : map.getFunctions())
+    llvm::append_range(consumed, function.getConsumedSlots());
+  for (auto [index, input] : llvm::enumerate(map.getInputs())) {
+    if (!llvm::is_contained(consumed, static_cast<int64_t>(index)))
+      mapSlots.push_back(slots[cast<OpResult>(input).getResultNumber()]);
+  }
+  SmallVector<int64_t> newSlots = remainingSlots(fused);
+  auto resultFor = [&](int64_t slot) -> Value { return fused.getResult(llvm::find(newSlots, slot) - newSlots.begin()); };
+  for (auto [result, slot] : llvm::zip_equal(map.getResults(), mapSlots)) {
+    resultFor(slot).setType(result.getType());
+    rewriter.replaceAllUsesWith(result, resultFor(slot));
+  }
+  rewriter.eraseOp(map);
+  for (auto [result, slot] : llvm::zip_equal(project.getResults(), slots)) {
+    if (!result.use_empty())
+      rewriter.replaceAllUsesWith(result, resultFor(slot));
+  }
+  rewriter.eraseOp(project);
+  return success();
+}
+
+LogicalResult AbsorbPattern::matchAndRewrite(step::MapOp map, PatternRewriter &rewriter) const {
+  step::ProjectOp project = producingProject(map, rewriter);
+  if (!project)
+    return failure();
+  if (!llvm::all_of(map.getFunctions(), [&](auto function) { return function.getFusion() == fusion; }))
+    return rewriter.notifyMatchFailure(map, "a function belongs to another fusion");
+  if (accepts && failed(accepts(map, project, rewriter)))
+    return failure();
+  return absorb(map, project, fusion, rewriter);
+}
+
+LogicalResult cadenza::runAbsorb(ModuleOp module, StringRef fusion, AbsorbPattern::Accepts accepts) {
+  RewritePatternSet patterns(module.getContext());
+  patterns.add<AbsorbPattern>(module.getContext(), fusion, accepts);
+  return applyPatternsGreedily(module, std::move(patterns));
+}

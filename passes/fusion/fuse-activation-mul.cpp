@@ -1,0 +1,42 @@
+// silu/gelu(gate) * up moves into the projection's epilogues. See Passes.td.
+#include "passes/fusion/absorb.h"
+
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+namespace cadenza {
+#define GEN_PASS_DEF_FUSEACTIVATIONMUL
+#include "passes/Passes.h.inc"
+} // namespace cadenza
+
+using namespace mlir;
+using namespace cadenza;
+
+namespace {
+
+/// A product of two segments needs both in one block: two matrices of one height, in whole stripes, that no function on
+/// groups of rows keeps apart. Interleaves them.
+LogicalResult acceptAndInterleave(step::MapOp map, step::ProjectOp project, PatternRewriter &rewriter) {
+  if (map.getInputs().size() < 2 || project.getInterleaved())
+    return success();
+  SymbolTableCollection symbols;
+  step::SymbolLookup lookup(project, symbols);
+  SmallVector<FlatSymbolRefAttr> matrices = project.getMatrixSymbols();
+  int64_t rows = lookup.weightType(matrices[0]).getDimSize(0);
+  if (matrices.size() != 2 || lookup.weightType(matrices[1]).getDimSize(0) != rows || rows % 8 != 0)
+    return rewriter.notifyMatchFailure(project, "only two matrices of one height, in whole stripes, can be interleaved");
+  for (step::FunctionAttrInterface function : project.getFunctions()) {
+    if (function != project.getPrologueAttr() && function.getRowGroup() != 1)
+      return rewriter.notifyMatchFailure(project, "an epilogue works on groups of rows");
+  }
+  project.setInterleaved(true); // the pattern is sure to succeed now: a map of two segments has no side input
+  return success();
+}
+
+struct FuseActivationMulPass : cadenza::impl::FuseActivationMulBase<FuseActivationMulPass> {
+  void runOnOperation() final {
+    if (failed(runAbsorb(getOperation(), getArgument(), acceptAndInterleave)))
+      signalPassFailure();
+  }
+};
+
+} // namespace

@@ -1,0 +1,57 @@
+// A norm becomes the prologue of the products that read it. See Passes.td.
+#include "passes/fusion/absorb.h"
+
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+namespace cadenza {
+#define GEN_PASS_DEF_FUSENORMPROJECT
+#include "passes/Passes.h.inc"
+} // namespace cadenza
+
+using namespace mlir;
+using namespace cadenza;
+
+namespace {
+
+struct FuseNormProjectPattern : OpRewritePattern<step::MapOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(step::MapOp map, PatternRewriter &rewriter) const final {
+    if (map.getFunctions().size() != 1 || !isa<step::RMSNormAttr>(map.getEpilogues()[0]))
+      return rewriter.notifyMatchFailure(map, "it is not one norm");
+    auto norm = cast<step::RMSNormAttr>(map.getEpilogues()[0]);
+    Value input = map.getInputs()[0];
+    if (norm.getGroupSize() != cast<RankedTensorType>(input.getType()).getNumElements())
+      return rewriter.notifyMatchFailure(map, "it normalises heads, not the whole vector");
+    SmallVector<Operation *> users = llvm::to_vector(map.getResult(0).getUsers());
+    for (Operation *user : users) {
+      auto project = dyn_cast<step::ProjectOp>(user);
+      if (!project || llvm::is_contained(project.getSideInputs(), map.getResult(0)))
+        return rewriter.notifyMatchFailure(map, "a reader is not a product, so the vector is needed in memory");
+      if (project.getPrologueAttr())
+        return rewriter.notifyMatchFailure(map, "a reader has a prologue already");
+    }
+    for (Operation *user : users) {
+      auto project = cast<step::ProjectOp>(user);
+      rewriter.modifyOpInPlace(project, [&] {
+        project.getInputMutable().assign(input);
+        project.setPrologueAttr(norm);
+        project->setLoc(rewriter.getFusedLoc({map.getLoc(), project.getLoc()}));
+        recordPass(project, "fuse-norm-project");
+      });
+    }
+    rewriter.eraseOp(map);
+    return success();
+  }
+};
+
+struct FuseNormProjectPass : cadenza::impl::FuseNormProjectBase<FuseNormProjectPass> {
+  void runOnOperation() final {
+    RewritePatternSet patterns(&getContext());
+    patterns.add<FuseNormProjectPattern>(&getContext());
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+      signalPassFailure();
+  }
+};
+
+} // namespace

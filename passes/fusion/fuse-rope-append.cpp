@@ -1,0 +1,40 @@
+// Query and key norms, RoPE and the KV append move into the projection's epilogues. See Passes.td.
+#include "passes/fusion/absorb.h"
+
+namespace cadenza {
+#define GEN_PASS_DEF_FUSEROPEAPPEND
+#include "passes/Passes.h.inc"
+} // namespace cadenza
+
+using namespace mlir;
+using namespace cadenza;
+
+namespace {
+
+/// A block holds whole tiles of 16 rows, at most this many rows together.
+constexpr int64_t tileRows = 16;
+constexpr int64_t maxBlockRows = 256;
+
+LogicalResult acceptHeads(step::MapOp map, step::ProjectOp project, PatternRewriter &rewriter) {
+  for (step::FunctionAttrInterface function : map.getFunctions()) {
+    if (function.getRowGroup() % tileRows != 0 || function.getRowGroup() > maxBlockRows)
+      return rewriter.notifyMatchFailure(map, "it works on more rows together than a block can hold, or not on whole tiles");
+  }
+  // A block's rows must not straddle heads of two kinds: all functions of the project agree on the group.
+  for (step::FunctionAttrInterface function : map.getFunctions()) {
+    for (auto other : project.getEpilogues().getAsRange<step::FunctionAttrInterface>()) {
+      if (other.getRowGroup() != 1 && other.getRowGroup() != function.getRowGroup())
+        return rewriter.notifyMatchFailure(map, "the projection already works on groups of another size");
+    }
+  }
+  return success();
+}
+
+struct FuseRopeAppendPass : cadenza::impl::FuseRopeAppendBase<FuseRopeAppendPass> {
+  void runOnOperation() final {
+    if (failed(runAbsorb(getOperation(), getArgument(), acceptHeads)))
+      signalPassFailure();
+  }
+};
+
+} // namespace

@@ -1,0 +1,136 @@
+// nn -> step, one op to one phase. See Passes.td.
+#include "passes/Passes.h"
+
+#include "mlir/IR/BuiltinDialect.h"
+#include "mlir/Transforms/DialectConversion.h"
+
+namespace cadenza {
+#define GEN_PASS_DEF_CONVERTNNTOSTEP
+#include "passes/Passes.h.inc"
+} // namespace cadenza
+
+using namespace mlir;
+using namespace cadenza;
+
+namespace {
+
+/// Replaces an op by a step.map with one function.
+void replaceByMap(ConversionPatternRewriter &rewriter, Operation *op, ValueRange inputs, ValueRange sideInputs,
+                   Value position, Attribute function) {
+  auto map = step::MapOp::create(rewriter, op->getLoc(), op->getResultTypes(), inputs, sideInputs, position,
+                                 rewriter.getArrayAttr(function));
+  rewriter.replaceOp(op, map);
+}
+
+struct ConvertEmbedding : OpConversionPattern<nn::EmbeddingOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(nn::EmbeddingOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const final {
+    rewriter.replaceOpWithNewOp<step::EmbedOp>(op, op.getType(), adaptor.getToken(), op.getWeightAttr(),
+                                               rewriter.getF64FloatAttr(1.0));
+    return success();
+  }
+};
+
+struct ConvertLinear : OpConversionPattern<nn::LinearOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(nn::LinearOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const final {
+    SmallVector<Attribute> epilogues;
+    if (FlatSymbolRefAttr bias = op.getBiasAttr())
+      epilogues.push_back(step::BiasAttr::get(getContext(), /*segment=*/0, bias));
+    auto project = step::ProjectOp::create(
+        rewriter, op.getLoc(), TypeRange(op.getType()), adaptor.getInput(), /*side_inputs=*/ValueRange(),
+        /*position=*/Value(), rewriter.getArrayAttr(op.getWeightAttr()), /*prologue=*/step::FunctionAttrInterface(),
+        rewriter.getArrayAttr(epilogues), /*interleaved=*/false, /*k_segments=*/1);
+    rewriter.replaceOp(op, project);
+    return success();
+  }
+};
+
+struct ConvertRMSNorm : OpConversionPattern<nn::RMSNormOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(nn::RMSNormOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const final {
+    replaceByMap(rewriter, op, adaptor.getInput(), {}, {},
+                 step::RMSNormAttr::get(getContext(), 0, op.getWeightAttr(), op.getEpsAttr(), op.getGroup(), false));
+    return success();
+  }
+};
+
+struct ConvertRope : OpConversionPattern<nn::RopeOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(nn::RopeOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const final {
+    int64_t headDim = op.getHeadDim();
+    replaceByMap(rewriter, op, adaptor.getInput(), {}, adaptor.getPosition(),
+                 step::RopeAttr::get(getContext(), 0, op.getInverseFrequenciesAttr(), headDim, headDim));
+    return success();
+  }
+};
+
+struct ConvertKVAppend : OpConversionPattern<nn::KVAppendOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(nn::KVAppendOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const final {
+    auto cache = SymbolTable::lookupNearestSymbolFrom<nn::CacheOp>(op, op.getCacheAttr());
+    replaceByMap(rewriter, op, {adaptor.getKey(), adaptor.getValue()}, {}, adaptor.getPosition(),
+                 step::KVAppendAttr::get(getContext(), 0, 1, op.getCacheAttr(), cache.getKvHeads(), cache.getHeadDim()));
+    return success();
+  }
+};
+
+struct ConvertAttention : OpConversionPattern<nn::AttentionOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(nn::AttentionOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const final {
+    rewriter.replaceOpWithNewOp<step::AttendOp>(op, op.getType(), adaptor.getQuery(), adaptor.getPosition(),
+                                                op.getCacheAttr(), op.getHeadsAttr(), op.getScaleAttr(),
+                                                rewriter.getI64IntegerAttr(1));
+    return success();
+  }
+};
+
+/// An elementwise op of one input.
+template <typename OpT, typename FunctionT> struct ConvertActivation : OpConversionPattern<OpT> {
+  using OpConversionPattern<OpT>::OpConversionPattern;
+  LogicalResult matchAndRewrite(OpT op, typename OpT::Adaptor adaptor, ConversionPatternRewriter &rewriter) const final {
+    replaceByMap(rewriter, op, adaptor.getInput(), {}, {}, FunctionT::get(op.getContext(), 0));
+    return success();
+  }
+};
+
+struct ConvertMul : OpConversionPattern<nn::MulOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(nn::MulOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const final {
+    replaceByMap(rewriter, op, adaptor.getOperands(), {}, {}, step::MulAttr::get(getContext(), 0, 1));
+    return success();
+  }
+};
+
+/// The residual stream (lhs) becomes the side input, so that the branch's result is what an add is fused into.
+struct ConvertAdd : OpConversionPattern<nn::AddOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(nn::AddOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const final {
+    replaceByMap(rewriter, op, adaptor.getRhs(), adaptor.getLhs(), {}, step::AddAttr::get(getContext(), 0));
+    return success();
+  }
+};
+
+struct ConvertArgmax : OpConversionPattern<nn::ArgmaxOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(nn::ArgmaxOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const final {
+    rewriter.replaceOpWithNewOp<step::SelectOp>(op, op.getType(), adaptor.getInput());
+    return success();
+  }
+};
+
+struct ConvertNNToStepPass : cadenza::impl::ConvertNNToStepBase<ConvertNNToStepPass> {
+  void runOnOperation() final {
+    RewritePatternSet patterns(&getContext());
+    patterns.add<ConvertEmbedding, ConvertLinear, ConvertRMSNorm, ConvertRope, ConvertKVAppend, ConvertAttention,
+                 ConvertActivation<nn::SiluOp, step::SiluAttr>, ConvertActivation<nn::GeluTanhOp, step::GeluTanhAttr>,
+                 ConvertMul, ConvertAdd, ConvertArgmax>(&getContext());
+    ConversionTarget target(getContext());
+    target.addLegalDialect<step::StepDialect, func::FuncDialect, BuiltinDialect>();
+    target.addLegalOp<nn::WeightOp, nn::CacheOp>();
+    if (failed(applyFullConversion(getOperation(), target, std::move(patterns))))
+      signalPassFailure();
+  }
+};
+
+} // namespace

@@ -1,0 +1,165 @@
+// Vectors get their bytes in the activation arena. See Passes.td.
+//
+// The phases of a function, with the body of step.layers in its place, are numbered in order. A buffer is live from the
+// phase that first writes it to the last that reads it; what the layers carry, and what they read from outside, is live
+// throughout them. Buffers are placed first fit, in the order of their first write.
+#include "passes/Passes.h"
+
+#include "llvm/ADT/EquivalenceClasses.h"
+
+namespace cadenza {
+#define GEN_PASS_DEF_ASSIGNBUFFERS
+#include "passes/Passes.h.inc"
+} // namespace cadenza
+
+using namespace mlir;
+using namespace cadenza;
+
+namespace {
+
+constexpr int64_t alignment = 256; // bytes, of every vector
+
+bool isVector(Value value) {
+  auto type = dyn_cast<RankedTensorType>(value.getType());
+  return type && isa<FloatType>(type.getElementType());
+}
+
+int64_t bytes(Value value) {
+  auto type = cast<RankedTensorType>(value.getType());
+  return llvm::alignTo(type.getNumElements() * type.getElementTypeBitWidth() / 8, alignment);
+}
+
+/// A carried value's new version goes where the old one is. Where the old one is still read by the phase that makes the
+/// new one, or later, or where the new one is not made in the body, a copy at the end of the body makes it instead.
+void insertCopies(step::LayersOp layers) {
+  Block &body = layers.getBody().front();
+  auto yield = cast<step::YieldOp>(body.getTerminator());
+  llvm::SmallDenseSet<Value> seen;
+  for (auto [argument, value] : llvm::zip_equal(body.getArguments(), yield.getValuesMutable())) {
+    Operation *producer = value.get().getDefiningOp();
+    bool local = producer && producer->getBlock() == &body && seen.insert(value.get()).second;
+    bool readLater = !local || llvm::any_of(argument.getUsers(), [&](Operation *user) {
+      return user == producer || producer->isBeforeInBlock(user);
+    });
+    if (!readLater)
+      continue;
+    OpBuilder builder(yield);
+    auto copy = step::MapOp::create(builder, value.get().getLoc(), argument.getType(), value.get(), ValueRange(), Value(),
+                                    builder.getArrayAttr({}));
+    value.set(copy.getResult(0));
+  }
+}
+
+struct Buffer {
+  int64_t begin, end; // first and last phase that touch it
+  int64_t bytes;
+  int64_t offset = 0;
+};
+
+class Assignment {
+public:
+  explicit Assignment(func::FuncOp function) {
+    number(function.getBody().front());
+    for (auto &[value, at] : definitions)
+      measure(value, at);
+    place();
+  }
+
+  int64_t arenaBytes() const { return arena; }
+  int64_t offset(Value value) const { return buffers.lookup(classes.getLeaderValue(value)).offset; }
+
+private:
+  /// Numbers the ops of `block`, and of the bodies in it, and finds which values share a buffer.
+  void number(Block &block) {
+    for (Operation &op : block) {
+      first[&op] = next++;
+      if (auto layers = dyn_cast<step::LayersOp>(op)) {
+        number(layers.getBody().front());
+        auto yield = cast<step::YieldOp>(layers.getBody().front().getTerminator());
+        for (auto [init, argument, value, result] :
+             llvm::zip_equal(layers.getInits(), layers.getBody().getArguments(), yield.getValues(), layers.getResults())) {
+          for (Value other : {Value(argument), value, Value(result)})
+            classes.unionSets(init, other);
+          definitions.push_back({argument, first[&op]});
+        }
+      }
+      last[&op] = next++;
+      for (Value result : op.getResults()) {
+        if (!isVector(result))
+          continue;
+        classes.insert(result);
+        definitions.push_back({result, first[&op]});
+      }
+    }
+  }
+
+  /// Extends the buffer of `value`, defined at `at`, over all its uses.
+  void measure(Value value, int64_t at) {
+    auto [entry, isNew] = buffers.insert({classes.getLeaderValue(value), Buffer{at, at, bytes(value)}});
+    Buffer &buffer = entry->second;
+    buffer.begin = std::min(buffer.begin, at);
+    buffer.end = std::max(buffer.end, at);
+    for (Operation *user : value.getUsers()) {
+      // A use inside a body that the value comes into from outside lasts as long as the body.
+      while (user->getBlock() != value.getParentBlock())
+        user = user->getParentOp();
+      buffer.end = std::max(buffer.end, last.lookup(user));
+    }
+    if (auto argument = dyn_cast<BlockArgument>(value)) // carried: throughout the layers
+      buffer.end = std::max(buffer.end, last.lookup(argument.getOwner()->getParentOp()));
+  }
+
+  void place() {
+    SmallVector<Buffer *> placed;
+    SmallVector<Buffer *> order;
+    for (auto &[leader, buffer] : buffers)
+      order.push_back(&buffer);
+    llvm::stable_sort(order, [](Buffer *a, Buffer *b) { return a->begin < b->begin; });
+    for (Buffer *buffer : order) {
+      SmallVector<Buffer *> live;
+      llvm::copy_if(placed, std::back_inserter(live),
+                    [&](Buffer *other) { return other->end >= buffer->begin && buffer->end >= other->begin; });
+      llvm::sort(live, [](Buffer *a, Buffer *b) { return a->offset < b->offset; });
+      for (Buffer *other : live) {
+        if (buffer->offset + buffer->bytes <= other->offset)
+          break;
+        buffer->offset = std::max(buffer->offset, other->offset + other->bytes);
+      }
+      arena = std::max(arena, buffer->offset + buffer->bytes);
+      placed.push_back(buffer);
+    }
+  }
+
+  struct Classes {
+    llvm::EquivalenceClasses<const void *> sets;
+    void insert(Value value) { sets.insert(value.getAsOpaquePointer()); }
+    void unionSets(Value a, Value b) { sets.unionSets(a.getAsOpaquePointer(), b.getAsOpaquePointer()); }
+    const void *getLeaderValue(Value value) const { return sets.getLeaderValue(value.getAsOpaquePointer()); }
+  } classes;
+  DenseMap<Operation *, int64_t> first, last;
+  int64_t next = 0;
+  SmallVector<std::pair<Value, int64_t>> definitions;
+  llvm::MapVector<const void *, Buffer> buffers;
+  int64_t arena = 0;
+};
+
+struct AssignBuffersPass : cadenza::impl::AssignBuffersBase<AssignBuffersPass> {
+  void runOnOperation() final {
+    Builder builder(&getContext());
+    for (auto function : getOperation().getOps<func::FuncOp>()) {
+      function.walk(insertCopies);
+      Assignment assignment(function);
+      function.walk([&](step::PhaseOpInterface phase) {
+        SmallVector<int64_t> offsets;
+        for (Value result : phase->getResults()) {
+          if (isVector(result))
+            offsets.push_back(assignment.offset(result));
+        }
+        phase->setAttr("offsets", builder.getDenseI64ArrayAttr(offsets));
+      });
+      function->setAttr("arena_bytes", builder.getI64IntegerAttr(assignment.arenaBytes()));
+    }
+  }
+};
+
+} // namespace

@@ -1,0 +1,54 @@
+// K segments of products and context splits of attention: the order of sums. See Passes.td.
+#include "passes/Passes.h"
+
+namespace cadenza {
+#define GEN_PASS_DEF_PARTITIONWORK
+#include "passes/Passes.h.inc"
+} // namespace cadenza
+
+using namespace mlir;
+using namespace cadenza;
+
+namespace {
+
+constexpr int64_t stepColumns = 32;    // columns that a warp takes at a time
+constexpr int64_t tileRows = 16;       // rows of a tile, the work of one warp for one segment
+constexpr int64_t maxWarps = 32;       // of a block: tiles x segments
+constexpr int64_t minSegmentSteps = 4; // shorter segments would not cover the latency of their loads
+constexpr int64_t attendBlocks = 128;  // about the blocks that a GPU runs at once: KV heads x splits
+
+/// The largest power of two of segments that K divides into, of at least minSegmentSteps steps each, with which the rows
+/// that a block must hold together still fit one block.
+int64_t chooseSegments(step::ProjectOp project) {
+  int64_t columns = cast<RankedTensorType>(project.getInput().getType()).getNumElements();
+  int64_t steps = llvm::divideCeil(columns, stepColumns);
+  int64_t group = tileRows;
+  for (auto function : project.getEpilogues().getAsRange<step::FunctionAttrInterface>())
+    group = std::max(group, function.getRowGroup());
+  int64_t limit = maxWarps / llvm::divideCeil(group, tileRows);
+  int64_t segments = 1;
+  while (2 * segments <= std::min<int64_t>(limit, 16) && steps % (2 * segments) == 0 &&
+         steps / (2 * segments) >= minSegmentSteps)
+    segments *= 2;
+  return segments;
+}
+
+/// Splits so that all KV heads together occupy the GPU.
+int64_t chooseSplits(step::AttendOp attend, SymbolTableCollection &symbols) {
+  int64_t kvHeads = step::SymbolLookup(attend, symbols).cache(attend.getCacheAttr()).getKvHeads();
+  return std::max<int64_t>(1, attendBlocks / kvHeads);
+}
+
+struct PartitionWorkPass : cadenza::impl::PartitionWorkBase<PartitionWorkPass> {
+  void runOnOperation() final {
+    SymbolTableCollection symbols;
+    getOperation().walk([&](Operation *op) {
+      if (auto project = dyn_cast<step::ProjectOp>(op))
+        project.setKSegments(chooseSegments(project));
+      if (auto attend = dyn_cast<step::AttendOp>(op))
+        attend.setSplits(chooseSplits(attend, symbols));
+    });
+  }
+};
+
+} // namespace
