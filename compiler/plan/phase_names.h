@@ -1,0 +1,21 @@
+// Names of phases: for people, for kernels, for dumps.
+#pragma once
+
+#include "compiler/ir/step/Step.h"
+
+#include <string>
+#include <vector>
+
+namespace cadenza {
+
+/// A name of [a-z0-9_] for each phase of `function`, unique: "embed", "layer_query_key_value", "layer_attend", "head".
+/// It comes from the last parts of the roles of its matrices, else from its functions; never from a checkpoint's names.
+llvm::DenseMap<mlir::Operation *, std::string> namePhases(mlir::func::FuncOp function);
+
+/// The Hugging Face module whose output the last op fused into `op` is (its location's last name), or "".
+std::string moduleName(mlir::Operation *op);
+
+/// All names in the location of `op`, in order: the nn ops that a phase computes.
+std::vector<std::string> fusedNames(mlir::Operation *op);
+
+} // namespace cadenza
