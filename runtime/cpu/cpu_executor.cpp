@@ -62,6 +62,8 @@ private:
 
   Machine machine_;
   std::vector<BoundBlock> blocks_;
+  bool begun_ = false;            // there is a sequence, and no step of it failed half-way
+  bool headRan_ = false;          // a step with head ran since begin
   int64_t queued_ = 0;            // steps that callers asked for: one a position, even after a stop token
   std::vector<uint8_t> selected_; // by position: whether a step with head chose (or confirmed) the token there
 };
@@ -73,6 +75,8 @@ void ExecutorImpl::restart(int64_t position, int64_t forcedTokens) {
   std::fill(machine_.tokens.begin(), machine_.tokens.end(), 0);
   std::fill(selected_.begin(), selected_.end(), uint8_t{0});
   queued_ = position;
+  headRan_ = false;
+  begun_ = true;
 }
 
 Status ExecutorImpl::begin(std::span<const int32_t> prompt, std::span<const int32_t> stopTokens) {
@@ -97,10 +101,15 @@ Status ExecutorImpl::begin(std::span<const int32_t> prompt, std::span<const int3
 }
 
 Status ExecutorImpl::step(bool withHead, const PhaseEditor &editor) {
-  if (machine_.state.forced_tokens == 0)
-    return error(StatusCode::InvalidArgument, "no prompt was given: call begin first");
+  if (!begun_)
+    return error(StatusCode::InvalidArgument, "there is no sequence to continue: begin one (after a failed step, too)");
   if (queued_ >= machine_.context)
-    return error(StatusCode::CacheFull, "all " + std::to_string(machine_.context) + " positions are taken");
+    return error(StatusCode::CacheFull, "the context of " + std::to_string(machine_.context) +
+                                            " positions is full; load with a larger --context");
+  if (queued_ >= machine_.state.forced_tokens && !selected_[queued_])
+    return error(StatusCode::InvalidArgument, "there is no token at position " + std::to_string(queued_) +
+                                                  ": the step before it ran without its head");
+  begun_ = false; // until the step has run as a whole
   ++queued_;
   // What embed does on a GPU.
   DecodeState &state = machine_.state;
@@ -119,8 +128,11 @@ Status ExecutorImpl::step(bool withHead, const PhaseEditor &editor) {
       }
     }
   }
-  if (withHead)
+  if (withHead) {
     selected_[queued_] = 1;
+    headRan_ = true;
+  }
+  begun_ = true;
   return Status::ok();
 }
 
@@ -151,6 +163,8 @@ StatusOr<int32_t> ExecutorImpl::awaitToken(int64_t position) {
 StatusOr<std::span<const float>> ExecutorImpl::logits() {
   if (machine_.logits.empty())
     return error(StatusCode::InvalidArgument, "the executor was made without ExecutorOptions::logits");
+  if (!headRan_)
+    return error(StatusCode::InvalidArgument, "no step with head has run yet");
   return std::span<const float>(machine_.logits);
 }
 

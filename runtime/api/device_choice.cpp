@@ -1,0 +1,62 @@
+#include "runtime/api/device_choice.h"
+
+#include <charconv>
+
+namespace cadenza {
+namespace {
+
+constexpr std::string_view gpuPrefix = "cuda";
+
+StatusOr<ChosenDevice> onCpu(const Plan &plan, const ExecutorOptions &options, int threads, std::string notice) {
+  CADENZA_ASSIGN_OR_RETURN(std::unique_ptr<Executor> executor, makeCpuExecutor(plan, options, threads));
+  return ChosenDevice{std::move(executor), false, std::move(notice)};
+}
+
+StatusOr<ChosenDevice> onGpu(const Plan &plan, const ExecutorOptions &options, int ordinal) {
+  CADENZA_ASSIGN_OR_RETURN(std::unique_ptr<Executor> executor, makeCudaExecutor(plan, options, ordinal));
+  return ChosenDevice{std::move(executor), true, {}};
+}
+
+/// The N of "cuda:N"; 0 for "cuda".
+StatusOr<int> gpuOrdinal(std::string_view device) {
+  int ordinal = 0;
+  std::string_view rest = device.substr(gpuPrefix.size());
+  if (rest.empty())
+    return ordinal;
+  auto [end, problem] = std::from_chars(rest.data() + 1, rest.data() + rest.size(), ordinal);
+  if (rest[0] != ':' || problem != std::errc() || end != rest.data() + rest.size() || ordinal < 0)
+    return Status(StatusCode::InvalidArgument,
+                  "device '" + std::string(device) + "' is not one of auto, cpu, cuda, cuda:N");
+  return ordinal;
+}
+
+} // namespace
+
+StatusOr<ChosenDevice> chooseDevice(std::string_view device, const Plan &plan, const ExecutorOptions &options,
+                                    int threads) {
+  if (device == "cpu")
+    return onCpu(plan, options, threads, {});
+  if (device.starts_with(gpuPrefix)) {
+    CADENZA_ASSIGN_OR_RETURN(int ordinal, gpuOrdinal(device));
+    return onGpu(plan, options, ordinal);
+  }
+  if (device != "auto")
+    return Status(StatusCode::InvalidArgument,
+                  "device '" + std::string(device) + "' is not one of auto, cpu, cuda, cuda:N");
+
+  std::string notice;
+  for (int ordinal = 0;; ++ordinal) {
+    StatusOr<ChosenDevice> gpu = onGpu(plan, options, ordinal);
+    if (gpu.isOk())
+      return gpu;
+    StatusCode code = gpu.status().code();
+    if (code != StatusCode::NoDevice && code != StatusCode::IncompatiblePlan)
+      return gpu.status();
+    if (notice.empty()) // the first GPU's reason says more than "there is no second one"
+      notice = gpu.status().message();
+    if (code == StatusCode::NoDevice)
+      return onCpu(plan, options, threads, "running on the CPU: " + notice);
+  }
+}
+
+} // namespace cadenza

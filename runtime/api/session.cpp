@@ -1,0 +1,259 @@
+#include "runtime/api/device_choice.h"
+#include "runtime/api/stop_text.h"
+#include "runtime/cadenza.h"
+#include "runtime/executor.h"
+#include "runtime/plan/plan.h"
+#include "runtime/tokenizer/tokenizer.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cmath>
+#include <optional>
+
+namespace cadenza {
+namespace {
+
+// On a GPU, how many steps are queued beyond the one whose token the host waits for, so that the GPU never waits for
+// the host. The CPU executor runs a step when it is queued, so there it would only delay the text.
+constexpr int64_t gpuStepsAhead = 2;
+// Prompt steps queued between two looks at the cancel flag on a GPU.
+constexpr size_t promptStepsAhead = 8;
+
+using Clock = std::chrono::steady_clock;
+double secondsBetween(Clock::time_point from, Clock::time_point to) {
+  return std::chrono::duration<double>(to - from).count();
+}
+
+const Status noTokenizer(StatusCode::Unsupported, "the plan carries no tokenizer; give token ids instead of text");
+const Status cancelled(StatusCode::Cancelled, "cancelled");
+
+/// -ln softmax(logits)[target], in double.
+double negativeLogLikelihood(std::span<const float> logits, int32_t target) {
+  double largest = *std::max_element(logits.begin(), logits.end());
+  double sum = 0;
+  for (float logit : logits)
+    sum += std::exp(logit - largest);
+  return largest + std::log(sum) - logits[target];
+}
+
+} // namespace
+
+struct Session::State {
+  std::shared_ptr<const Plan> plan;
+  ChosenDevice device; // works on the plan's weights
+  std::optional<Tokenizer> tokenizer;
+  std::atomic<bool> cancelRequested{false};
+  static_assert(std::atomic<bool>::is_always_lock_free, "requestCancel is called by signal handlers");
+
+  /// Whether a cancel was requested; forgets the request.
+  bool takeCancel() { return cancelRequested.exchange(false); }
+
+  /// Queues the steps of a prompt before the one that is needed with head. False: cancelled.
+  StatusOr<bool> runPrompt(size_t steps);
+};
+
+StatusOr<bool> Session::State::runPrompt(size_t steps) {
+  for (size_t i = 0; i < steps; ++i) {
+    if (takeCancel())
+      return false;
+    CADENZA_RETURN_IF_ERROR(device.executor->enqueueStep(/*withHead=*/false));
+    if (i % promptStepsAhead == promptStepsAhead - 1)
+      CADENZA_RETURN_IF_ERROR(device.executor->synchronize());
+  }
+  return true;
+}
+
+Session::Session(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Session::Session(Session &&) noexcept = default;
+Session &Session::operator=(Session &&) noexcept = default;
+Session::~Session() = default;
+
+StatusOr<Session> Session::open(const std::string &planPath, const SessionOptions &options) {
+  CADENZA_ASSIGN_OR_RETURN(std::shared_ptr<const Plan> plan, Plan::open(planPath));
+  return open(std::move(plan), options);
+}
+
+StatusOr<Session> Session::open(std::shared_ptr<const Plan> plan, const SessionOptions &options) {
+  auto state = std::make_unique<State>();
+  state->plan = std::move(plan);
+  if (!state->plan->tokenizerJson().empty()) {
+    StatusOr<Tokenizer> tokenizer = Tokenizer::parse(state->plan->tokenizerJson());
+    if (!tokenizer.isOk())
+      return tokenizer.status().withPrefix(state->plan->path());
+    state->tokenizer = std::move(*tokenizer);
+  }
+  CADENZA_ASSIGN_OR_RETURN(state->device,
+                           chooseDevice(options.device, *state->plan,
+                                        {.context = options.context, .logits = options.logits}, options.threads));
+  return Session(std::move(state));
+}
+
+const std::string &Session::notice() const { return state_->device.notice; }
+std::string Session::deviceName() const { return state_->device.executor->deviceName(); }
+int64_t Session::context() const { return state_->device.executor->context(); }
+int64_t Session::vocabulary() const { return state_->plan->program().model.vocabulary; }
+const Plan &Session::plan() const { return *state_->plan; }
+Executor &Session::executor() { return *state_->device.executor; }
+bool Session::hasTokenizer() const { return state_->tokenizer.has_value(); }
+void Session::requestCancel() noexcept { state_->cancelRequested = true; }
+
+StatusOr<std::vector<int32_t>> Session::tokenize(std::string_view text, bool addSpecialTokens) const {
+  if (!state_->tokenizer)
+    return noTokenizer;
+  return state_->tokenizer->encode(text, addSpecialTokens);
+}
+
+StatusOr<std::string> Session::detokenize(std::span<const int32_t> tokens) const {
+  if (!state_->tokenizer)
+    return noTokenizer;
+  return state_->tokenizer->decode(tokens);
+}
+
+StatusOr<Generation> Session::generate(std::span<const int32_t> prompt, const GenerateOptions &options) {
+  Executor &executor = *state_->device.executor;
+  if (options.maxTokens < 0)
+    return Status(StatusCode::InvalidArgument, "maxTokens " + std::to_string(options.maxTokens) + " is negative");
+  if (!options.stopTexts.empty() && !state_->tokenizer)
+    return noTokenizer;
+
+  const std::vector<int32_t> noStopTokens;
+  const std::vector<int32_t> &stopTokens = options.ignoreEos ? noStopTokens : state_->plan->program().model.eosTokens;
+  Clock::time_point start = Clock::now();
+  CADENZA_RETURN_IF_ERROR(executor.begin(prompt, stopTokens));
+
+  Generation result;
+  result.timing.promptTokens = static_cast<int64_t>(prompt.size());
+  std::optional<StreamDecoder> decoder;
+  if (state_->tokenizer)
+    decoder.emplace(*state_->tokenizer);
+  StopTextFilter stopFilter(options.stopTexts);
+  auto emit = [&](const std::string &text) {
+    if (text.empty())
+      return;
+    result.text += text;
+    if (options.onText)
+      options.onText(text);
+  };
+
+  // Token `position` is selected by the step that processes position - 1; the first comes after the whole prompt, the
+  // last that fits at position `context`, where it is not processed itself.
+  const auto first = static_cast<int64_t>(prompt.size());
+  const int64_t last = first - 1 + std::min(options.maxTokens, executor.context() - first + 1);
+  const int64_t stepsAhead = state_->device.isGpu ? gpuStepsAhead : 0;
+  result.reason = last - first + 1 < options.maxTokens ? FinishReason::ContextFull : FinishReason::Length;
+
+  CADENZA_ASSIGN_OR_RETURN(bool promptDone, state_->runPrompt(prompt.size() - (options.maxTokens > 0 ? 1 : 0)));
+  if (!promptDone)
+    result.reason = FinishReason::Cancelled;
+  int64_t queued = first - 1;
+  Clock::time_point firstToken = start, lastToken = start;
+  for (int64_t position = first; promptDone && position <= last; ++position) {
+    if (state_->takeCancel()) {
+      result.reason = FinishReason::Cancelled;
+      break;
+    }
+    for (; queued < std::min(position + stepsAhead, last); ++queued)
+      CADENZA_RETURN_IF_ERROR(executor.enqueueStep(/*withHead=*/true));
+    CADENZA_ASSIGN_OR_RETURN(int32_t token, executor.awaitToken(position));
+    lastToken = Clock::now();
+    if (position == first)
+      firstToken = lastToken;
+    result.tokens.push_back(token);
+
+    bool isStopToken = std::find(stopTokens.begin(), stopTokens.end(), token) != stopTokens.end();
+    if (decoder && !isStopToken)
+      emit(stopFilter.push(decoder->push(token)));
+    bool goOn = !options.onToken || options.onToken(token);
+    if (isStopToken || stopFilter.found() || !goOn) {
+      result.reason = isStopToken          ? FinishReason::StopToken
+                      : stopFilter.found() ? FinishReason::StopText
+                                           : FinishReason::Callback;
+      break;
+    }
+  }
+  if (decoder) {
+    emit(stopFilter.push(decoder->finish()));
+    emit(stopFilter.finish());
+  }
+  CADENZA_RETURN_IF_ERROR(executor.synchronize()); // steps queued ahead; and a fault that they met
+
+  if (result.tokens.empty()) {
+    result.timing.promptSeconds = secondsBetween(start, Clock::now());
+  } else {
+    result.timing.promptSeconds = secondsBetween(start, firstToken);
+    result.timing.decodeTokens = static_cast<int64_t>(result.tokens.size()) - 1;
+    result.timing.decodeSeconds = secondsBetween(firstToken, lastToken);
+  }
+  return result;
+}
+
+Status Session::forEachLogits(std::span<const int32_t> tokens,
+                              const std::function<Status(int64_t, std::span<const float>)> &row) {
+  Executor &executor = *state_->device.executor;
+  CADENZA_RETURN_IF_ERROR(executor.begin(tokens, {}));
+  for (size_t position = 0; position < tokens.size(); ++position) {
+    if (state_->takeCancel())
+      return cancelled;
+    CADENZA_RETURN_IF_ERROR(executor.enqueueStep(/*withHead=*/true));
+    CADENZA_ASSIGN_OR_RETURN(std::span<const float> logits, executor.logits());
+    CADENZA_RETURN_IF_ERROR(row(static_cast<int64_t>(position), logits));
+  }
+  return Status::ok();
+}
+
+StatusOr<Score> Session::score(std::span<const int32_t> tokens, int64_t window) {
+  if (window < 2 || window - 1 > context())
+    return Status(StatusCode::InvalidArgument, "a window of " + std::to_string(window) +
+                                                   " tokens: it must be at least 2 and at most the context, " +
+                                                   std::to_string(context()) + ", plus 1");
+  if (tokens.size() < 2)
+    return Status(StatusCode::InvalidArgument,
+                  "there is nothing to predict in " + std::to_string(tokens.size()) + " tokens");
+  for (size_t i = 0; i < tokens.size(); ++i)
+    if (tokens[i] < 0 || tokens[i] >= vocabulary())
+      return Status(StatusCode::InvalidArgument, "token " + std::to_string(i) + ": id " + std::to_string(tokens[i]) +
+                                                     " is not in the vocabulary of " + std::to_string(vocabulary()));
+  Score score;
+  for (size_t begin = 0; begin + 1 < tokens.size(); begin += window) {
+    auto piece = tokens.subspan(begin, std::min<size_t>(window, tokens.size() - begin));
+    // The last token of a window is predicted and need not be processed.
+    CADENZA_RETURN_IF_ERROR(forEachLogits(piece.first(piece.size() - 1), [&](int64_t position, auto logits) {
+      score.nll += negativeLogLikelihood(logits, piece[position + 1]);
+      return Status::ok();
+    }));
+    score.tokens += static_cast<int64_t>(piece.size()) - 1;
+    ++score.windows;
+  }
+  return score;
+}
+
+double Score::perplexity() const { return std::exp(nll / static_cast<double>(tokens)); }
+
+Status Generation::status() const {
+  if (reason == FinishReason::ContextFull)
+    return {StatusCode::CacheFull, "the context is full after " + std::to_string(timing.promptTokens) + " prompt and " +
+                                       std::to_string(tokens.size()) +
+                                       " generated tokens; a larger --context holds more"};
+  return reason == FinishReason::Cancelled ? cancelled : Status::ok();
+}
+
+std::string_view finishReasonName(FinishReason reason) {
+  switch (reason) {
+  case FinishReason::Length:
+    return "length";
+  case FinishReason::StopToken:
+    return "stop_token";
+  case FinishReason::StopText:
+    return "stop_text";
+  case FinishReason::ContextFull:
+    return "context_full";
+  case FinishReason::Cancelled:
+    return "cancelled";
+  case FinishReason::Callback:
+    return "callback";
+  }
+  return "unknown";
+}
+
+} // namespace cadenza

@@ -1,0 +1,144 @@
+// Cadenza's C++ API: opens a plan and generates text from it, on a GPU or on the CPU.
+//
+//   CADENZA_ASSIGN_OR_RETURN(cadenza::Session session, cadenza::Session::open("qwen.plan"));
+//   CADENZA_ASSIGN_OR_RETURN(std::vector<int32_t> prompt, session.tokenize("In the beginning"));
+//   cadenza::GenerateOptions options{.maxTokens = 100};
+//   options.onText = [](std::string_view text) { std::cout << text << std::flush; };
+//   CADENZA_ASSIGN_OR_RETURN(cadenza::Generation result, session.generate(prompt, options));
+//
+// Batch size 1, greedy decoding, raw prompts (no chat template). Errors are Status values, never exceptions. A session
+// is used by one thread at a time; only requestCancel may be called from elsewhere. Executing a plan is running its
+// author's code on your GPU: open plans that you trust.
+#pragma once
+
+#include "runtime/support/status.h"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cadenza {
+
+class Executor;
+class Plan;
+
+struct SessionOptions {
+  /// "auto": the first GPU that the plan has code for, else the CPU (Session::notice says why). "cpu". "cuda" or
+  /// "cuda:N".
+  std::string device = "auto";
+  int64_t context = 0; // positions to allocate; 0: the default, min(model's maximum, 4096)
+  bool logits = false; // keep logits: needed by forEachLogits and score
+  int threads = 0;     // on the CPU; 0: as many as there are cores
+};
+
+struct GenerateOptions {
+  int64_t maxTokens = 128; // 0: only process the prompt
+  bool ignoreEos = false;  // go on after the model's stop tokens
+  /// Generation ends where one of these appears in the generated text. It is not part of the text; text that might be
+  /// the beginning of one is held back until that is settled.
+  std::vector<std::string> stopTexts;
+  /// Called for each generated token (a final stop token included). False ends the generation after it.
+  std::function<bool(int32_t token)> onToken;
+  /// Called with text as it becomes final: complete characters, nothing that a stop text could still take back. All
+  /// pieces together are Generation::text.
+  std::function<void(std::string_view text)> onText;
+};
+
+enum class FinishReason {
+  Length,      // maxTokens were made
+  StopToken,   // the model ended the text
+  StopText,    // one of the stop texts appeared
+  ContextFull, // no position is left
+  Cancelled,   // requestCancel
+  Callback,    // onToken returned false
+};
+/// "length", "stop_token", ...
+std::string_view finishReasonName(FinishReason reason);
+
+/// Prompt and decoding apart. The prompt's time ends with the first generated token, which its last step selects.
+struct Timing {
+  int64_t promptTokens = 0;
+  double promptSeconds = 0; // also the time to the first token
+  int64_t decodeTokens = 0; // generated tokens after the first
+  double decodeSeconds = 0;
+
+  double promptTokensPerSecond() const { return promptSeconds > 0 ? promptTokens / promptSeconds : 0; }
+  double decodeTokensPerSecond() const { return decodeSeconds > 0 ? decodeTokens / decodeSeconds : 0; }
+};
+
+struct Generation {
+  std::vector<int32_t> tokens; // generated, with the stop token that ended it, if any
+  std::string text;            // of the tokens, without special tokens; empty if the plan has no tokenizer
+  FinishReason reason = FinishReason::Length;
+  Timing timing;
+
+  /// Ok; CacheFull or Cancelled for a generation that ended early for that reason. What was made until then is there.
+  Status status() const;
+};
+
+/// Log-likelihood of a token sequence, see Session::score.
+struct Score {
+  int64_t tokens = 0; // predicted
+  int64_t windows = 0;
+  double nll = 0;            // sum of -ln p, in nats
+  double perplexity() const; // exp(nll / tokens)
+};
+
+class Session {
+public:
+  /// Opens and validates a plan and loads it onto a device. Errors: Io, InvalidPlan, IncompatiblePlan, NoDevice,
+  /// OutOfMemory, InvalidArgument (an impossible context or device name).
+  static StatusOr<Session> open(const std::string &planPath, const SessionOptions &options = {});
+  /// The same for a plan that is open already, or bytes in memory (Plan::fromBytes).
+  static StatusOr<Session> open(std::shared_ptr<const Plan> plan, const SessionOptions &options = {});
+
+  Session(Session &&) noexcept;
+  Session &operator=(Session &&) noexcept;
+  ~Session();
+
+  /// Why "auto" took the CPU; empty otherwise.
+  const std::string &notice() const;
+  /// "cpu", or "cuda:0 NVIDIA H100 80GB HBM3".
+  std::string deviceName() const;
+  int64_t context() const;
+  int64_t vocabulary() const;
+  const Plan &plan() const;
+  /// What runs the steps; for tools. Starting something on it ends what the session did before.
+  Executor &executor();
+
+  bool hasTokenizer() const;
+  /// The ids of `text`; `addSpecialTokens`: with what the tokenizer puts around a text (a Llama tokenizer's first
+  /// token). Unsupported if the plan carries no tokenizer.
+  StatusOr<std::vector<int32_t>> tokenize(std::string_view text, bool addSpecialTokens = true) const;
+  StatusOr<std::string> detokenize(std::span<const int32_t> tokens) const;
+
+  /// Continues `prompt` greedily. Errors, before anything ran: InvalidArgument for an empty prompt, an id outside the
+  /// vocabulary or a negative maxTokens; CacheFull if the prompt does not fit. A generation that fills the context ends
+  /// with FinishReason::ContextFull. DeviceLost: what onText saw is all there is.
+  StatusOr<Generation> generate(std::span<const int32_t> prompt, const GenerateOptions &options = {});
+
+  /// Teacher-forced logits: calls `row` with the position and the logits (vocabulary() floats) that follow tokens
+  /// [0, position], for each position of `tokens`. Needs SessionOptions::logits. Cancelled, if so requested.
+  Status forEachLogits(std::span<const int32_t> tokens,
+                       const std::function<Status(int64_t position, std::span<const float> logits)> &row);
+
+  /// Cuts `tokens` into windows of `window` tokens (the last may be shorter; one of a single token is left out), and in
+  /// each, from an empty cache, sums -ln p of every token but the first given those before it. Needs
+  /// SessionOptions::logits and window - 1 <= context(). InvalidArgument if there is nothing to predict.
+  StatusOr<Score> score(std::span<const int32_t> tokens, int64_t window);
+
+  /// Ends the running generate, score or forEachLogits within a few steps; if none runs, the next one.
+  /// Async-signal-safe. The session can be used again, with the same results as a new one.
+  void requestCancel() noexcept;
+
+private:
+  struct State;
+  explicit Session(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+} // namespace cadenza

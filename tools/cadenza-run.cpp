@@ -1,0 +1,247 @@
+// cadenza-run: generates text from a plan.
+#include "runtime/api/inspect.h"
+#include "runtime/api/npy.h"
+#include "runtime/cadenza.h"
+#include "runtime/plan/plan.h"
+#include "runtime/support/atomic_file.h"
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+
+using namespace cadenza;
+
+namespace {
+
+struct Arguments {
+  std::string plan, prompt, promptFile, scoreFile, logits, statsJson, dump;
+  std::vector<int32_t> tokens;
+  GenerateOptions generate;
+  SessionOptions session;
+  int64_t window = 512;
+  bool compare = false;
+};
+
+constexpr const char *description = "Continues a prompt, token by token, always with the most likely next token "
+                                    "(greedy decoding). The prompt is taken as it "
+                                    "is: no chat template is applied. The continuation goes to standard output as it "
+                                    "is made, everything else to standard "
+                                    "error.";
+constexpr const char *footer =
+    "Ctrl-C ends the generation after the current token; a second one ends the program at once.\n"
+    "Exit codes: docs/exit-codes.md (9: the context is full, 13: interrupted; the text so far was printed).";
+
+void declareOptions(CLI::App &app, Arguments &args) {
+  app.footer(footer);
+  app.add_option("plan", args.plan, "the .plan file")->required();
+
+  auto *input = app.add_option_group("Input", "exactly one of these");
+  input->add_option("-p,--prompt", args.prompt, "the text to continue");
+  input->add_option("-f,--prompt-file", args.promptFile, "a file with it; '-' for standard input");
+  input->add_option("--tokens", args.tokens, "token ids to continue, such as 1,2,3")->delimiter(',');
+  input->add_option(
+      "--score", args.scoreFile,
+      "print the perplexity of this text file instead of generating: windows of --window tokens, each from an "
+      "empty cache; every token of a window but the first is predicted; exp of the mean -ln p");
+  input->require_option(1);
+
+  app.add_option("-n,--max-tokens", args.generate.maxTokens, "tokens to generate")->capture_default_str();
+  app.add_option("--stop", args.generate.stopTexts, "end where this text appears (not printed); may be repeated");
+  app.add_flag("--ignore-eos", args.generate.ignoreEos, "go on after the model's end-of-text token");
+  app.add_option("--window", args.window, "tokens a window for --score")->capture_default_str();
+
+  app.add_option("--device", args.session.device,
+                 "auto (the first GPU that the plan has code for, else the CPU), cpu, cuda:N")
+      ->capture_default_str();
+  app.add_option("--context", args.session.context,
+                 "positions to allocate; default: the model's maximum, at most 4096");
+  app.add_option("--threads", args.session.threads, "CPU threads; default: all cores");
+
+  app.add_option("--stats-json", args.statsJson, "write speeds, token ids and settings to this file");
+  app.add_option(
+      "--logits", args.logits,
+      "write teacher-forced logits to this .npy file: float32 [T, vocabulary]; row t follows token t of prompt and "
+      "generated tokens together (a token beyond the context has no row). -n 0: of the prompt alone");
+  app.add_option(
+      "--dump", args.dump,
+      "run the prompt phase by phase and write the activations to this folder, one .npy [tokens, n] for each "
+      "Hugging Face module (examples/compare_activations.py compares them); generates nothing");
+  app.add_flag(
+      "--compare", args.compare,
+      "run the prompt on the device and on the CPU, phase by phase, and name the first phase whose output leaves "
+      "tolerance (relative L2 1e-3 for fp32, 2^-7 for 16-bit outputs); generates nothing");
+}
+
+StatusOr<std::string> readFile(const std::string &path) {
+  if (path == "-")
+    return std::string(std::istreambuf_iterator<char>(std::cin), {});
+  std::ifstream file(path, std::ios::binary);
+  std::string text(std::istreambuf_iterator<char>(file), {});
+  if (!file)
+    return Status(StatusCode::Io, path + ": cannot read it");
+  return text;
+}
+
+StatusOr<std::vector<int32_t>> readPrompt(const Session &session, const Arguments &args) {
+  if (!args.tokens.empty())
+    return args.tokens;
+  std::string text = args.prompt;
+  if (!args.promptFile.empty()) {
+    CADENZA_ASSIGN_OR_RETURN(text, readFile(args.promptFile));
+  }
+  return session.tokenize(text);
+}
+
+nlohmann::ordered_json describe(const Session &session, const Arguments &args) {
+  const ModelInfo &model = session.plan().program().model;
+  return {{"plan", args.plan},
+          {"model", model.name},
+          {"weights", model.weights},
+          {"device", session.deviceName()},
+          {"context", session.context()}};
+}
+
+Status writeStats(const Arguments &args, const nlohmann::ordered_json &stats) {
+  if (args.statsJson.empty())
+    return Status::ok();
+  return writeFileAtomically(args.statsJson,
+                             stats.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+}
+
+Status runScore(Session &session, const Arguments &args) {
+  CADENZA_ASSIGN_OR_RETURN(std::string text, readFile(args.scoreFile));
+  CADENZA_ASSIGN_OR_RETURN(std::vector<int32_t> tokens, session.tokenize(text, /*addSpecialTokens=*/false));
+  CADENZA_ASSIGN_OR_RETURN(Score score, session.score(tokens, args.window));
+  double mean = score.nll / static_cast<double>(score.tokens);
+  std::printf("perplexity %.6g (mean nll %.6g nats, %lld tokens predicted in %lld windows of %lld)\n",
+              score.perplexity(), mean, static_cast<long long>(score.tokens), static_cast<long long>(score.windows),
+              static_cast<long long>(args.window));
+  nlohmann::ordered_json stats = describe(session, args);
+  stats["window"] = args.window;
+  stats["text_tokens"] = tokens.size();
+  stats["scored_tokens"] = score.tokens;
+  stats["nll_nats"] = score.nll;
+  stats["perplexity_per_token"] = score.perplexity();
+  return writeStats(args, stats);
+}
+
+Status runCompare(Session &session, const Arguments &args, std::span<const int32_t> prompt) {
+  const Plan &plan = session.plan();
+  ExecutorOptions options{.context = session.context(), .logits = true};
+  CADENZA_ASSIGN_OR_RETURN(std::unique_ptr<CpuExecutor> reference,
+                           makeCpuExecutor(plan.program(), plan.weights(), options, args.session.threads));
+  CADENZA_ASSIGN_OR_RETURN(Comparison comparison, compareExecutors(session.executor(), *reference, prompt));
+  std::printf("%-24s %-28s %-12s %-12s\n", "phase", "output", "relative L2", "tolerance");
+  for (const PhaseDifference &d : comparison.largest)
+    std::printf("%-24s %-28s %-12.3g %-12.3g\n", d.phase.c_str(), d.output.c_str(), d.relativeL2, d.tolerance);
+  if (!comparison.firstMismatch)
+    return Status::ok();
+  const PhaseDifference &d = *comparison.firstMismatch;
+  char numbers[80];
+  std::snprintf(numbers, sizeof(numbers), "relative L2 %.3g, tolerance %.3g", d.relativeL2, d.tolerance);
+  return {StatusCode::NumericMismatch, "phase '" + d.phase + "', output '" + d.output + "', iteration " +
+                                           std::to_string(d.iteration) + ", token " + std::to_string(d.position) +
+                                           ": " + numbers};
+}
+
+Status writeLogits(Session &session, const std::string &path, std::vector<int32_t> tokens) {
+  tokens.resize(std::min<size_t>(tokens.size(), session.context()));
+  std::string header = npyHeader(static_cast<int64_t>(tokens.size()), session.vocabulary());
+  uint64_t rowBytes = session.vocabulary() * sizeof(float);
+  CADENZA_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::create(path, header.size() + tokens.size() * rowBytes));
+  CADENZA_RETURN_IF_ERROR(file.writeAt(0, std::as_bytes(std::span(header))));
+  CADENZA_RETURN_IF_ERROR(session.forEachLogits(tokens, [&](int64_t position, std::span<const float> logits) {
+    return file.writeAt(header.size() + position * rowBytes, std::as_bytes(logits));
+  }));
+  return file.commit();
+}
+
+Status runGenerate(Session &session, const Arguments &args, std::vector<int32_t> prompt) {
+  GenerateOptions options = args.generate;
+  if (session.hasTokenizer())
+    options.onText = [](std::string_view text) {
+      std::fwrite(text.data(), 1, text.size(), stdout);
+      std::fflush(stdout);
+    };
+  else
+    options.onToken = [](int32_t token) { return std::printf("%d ", token) > 0 && std::fflush(stdout) == 0; };
+  CADENZA_ASSIGN_OR_RETURN(Generation result, session.generate(prompt, options));
+  if (options.maxTokens > 0)
+    std::puts("");
+
+  const Timing &timing = result.timing;
+  std::fprintf(
+      stderr, "[%s] prompt: %lld tokens, %.1f tok/s; first token after %.1f ms; decode: %lld tokens, %.1f tok/s\n",
+      session.deviceName().c_str(), static_cast<long long>(timing.promptTokens), timing.promptTokensPerSecond(),
+      timing.promptSeconds * 1e3, static_cast<long long>(timing.decodeTokens), timing.decodeTokensPerSecond());
+  nlohmann::ordered_json stats = describe(session, args);
+  stats["prompt_tokens"] = timing.promptTokens;
+  stats["prompt_seconds"] = timing.promptSeconds;
+  stats["prompt_tokens_per_second"] = timing.promptTokensPerSecond();
+  stats["decode_tokens"] = timing.decodeTokens;
+  stats["decode_seconds"] = timing.decodeSeconds;
+  stats["decode_tokens_per_second"] = timing.decodeTokensPerSecond();
+  stats["finish_reason"] = finishReasonName(result.reason);
+  stats["prompt_ids"] = prompt;
+  stats["generated_ids"] = result.tokens;
+  stats["text"] = result.text;
+  CADENZA_RETURN_IF_ERROR(writeStats(args, stats));
+  if (!args.logits.empty() && result.reason != FinishReason::Cancelled) {
+    std::vector<int32_t> all = std::move(prompt);
+    all.insert(all.end(), result.tokens.begin(), result.tokens.end());
+    CADENZA_RETURN_IF_ERROR(writeLogits(session, args.logits, std::move(all)));
+  }
+  return result.status();
+}
+
+Session *interruptible = nullptr;
+
+/// The first SIGINT ends what the session does; the handler then goes away, so that a second one ends the program.
+void cancelOnInterrupt(Session &session) {
+  interruptible = &session;
+  struct sigaction action = {};
+  action.sa_handler = [](int) { interruptible->requestCancel(); };
+  action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
+  sigaction(SIGINT, &action, nullptr);
+}
+
+Status run(Arguments &args) {
+  args.session.logits = !args.logits.empty() || !args.scoreFile.empty() || !args.dump.empty() || args.compare;
+  CADENZA_ASSIGN_OR_RETURN(Session session, Session::open(args.plan, args.session));
+  if (!session.notice().empty())
+    std::cerr << "cadenza-run: " << session.notice() << "\n";
+  cancelOnInterrupt(session);
+  if (!args.scoreFile.empty())
+    return runScore(session, args);
+  CADENZA_ASSIGN_OR_RETURN(std::vector<int32_t> prompt, readPrompt(session, args));
+  if (!args.dump.empty())
+    CADENZA_RETURN_IF_ERROR(dumpActivations(session.executor(), prompt, args.dump));
+  if (args.compare)
+    return runCompare(session, args, prompt);
+  return args.dump.empty() ? runGenerate(session, args, std::move(prompt)) : Status::ok();
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  Arguments args;
+  CLI::App app(description, "cadenza-run");
+  declareOptions(app, args);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError &error) {
+    return app.exit(error) == 0 ? 0 : static_cast<int>(StatusCode::InvalidArgument);
+  }
+  Status status = run(args);
+  if (std::fflush(stdout) != 0 && status.isOk())
+    status = Status(StatusCode::Io, "cannot write to standard output");
+  if (!status.isOk())
+    std::cerr << "cadenza-run: " << statusCodeName(status.code()) << ": " << status.message() << "\n";
+  return static_cast<int>(status.code());
+}
