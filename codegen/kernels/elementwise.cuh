@@ -54,7 +54,7 @@ template <class Config, class Type> struct AddVector {
   };
   static constexpr int words = 1;
   template <class Tile> struct Loaded {
-    float vector[Tile::owned];
+    float vector[Tile::owned] = {};
   };
   template <class Tile> CADENZA_DEVICE static void load(const Args &args, const Tile &tile, Loaded<Tile> &loaded) {
     if (tile.holds(Config::segment))

@@ -20,11 +20,11 @@ template <class Config> struct KvAppend {
   };
   static constexpr int words = 4;
   template <class Tile> struct Loaded {
-    uint64_t position;
+    int position;
   };
 
   template <class Tile> CADENZA_DEVICE static void load(const Args &args, const Tile &, Loaded<Tile> &loaded) {
-    loaded.position = static_cast<uint64_t>(args.state->position);
+    loaded.position = args.state->position;
   }
 
   template <class Tile> CADENZA_DEVICE static void apply(const Args &args, Loaded<Tile> &loaded, Tile &tile) {
@@ -34,13 +34,13 @@ template <class Config> struct KvAppend {
 
 private:
   template <class Tile>
-  CADENZA_DEVICE static void append(Type *cache, int slot, uint64_t context, uint64_t position, const Tile &tile) {
+  CADENZA_DEVICE static void append(Type *cache, int slot, uint64_t context, int position, const Tile &tile) {
     if (!tile.holds(slot))
       return;
     const float *values = tile.segment(slot);
     tile.for_owned([&](int, int row) {
       const int head = (tile.first_row + row) / head_dim, element = (tile.first_row + row) % head_dim;
-      cache[(static_cast<uint64_t>(head) * context + position) * head_dim + static_cast<uint64_t>(element)] =
+      cache[(static_cast<uint64_t>(head) * context + static_cast<uint64_t>(position)) * head_dim + static_cast<uint64_t>(element)] =
           arch::from_float<Type>(values[row]);
     });
   }

@@ -44,7 +44,7 @@ template <class Config> struct RmsNorm {
   };
   static constexpr int words = 1;
   template <class Tile> struct Loaded {
-    float gamma[Tile::owned];
+    float gamma[Tile::owned] = {};
   };
 
   template <class Tile> CADENZA_DEVICE static void load(const Args &args, const Tile &tile, Loaded<Tile> &loaded) {
@@ -54,7 +54,7 @@ template <class Config> struct RmsNorm {
 
   template <class Tile> CADENZA_DEVICE static void apply(const Args &, Loaded<Tile> &loaded, Tile &tile) {
     static_assert(Tile::rows % group_size == 0, "a block's rows are whole groups");
-    static_assert(Tile::rows / group_size * chunks <= Tile::scratch_floats);
+    static_assert(Tile::rows / group_size * chunks <= Tile::scratch_floats, "groups have at least 8 rows");
     if (!tile.holds(segment))
       return;
     float *values = tile.segment(segment);

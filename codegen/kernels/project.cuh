@@ -132,9 +132,10 @@ template <class Config> struct Project {
     arch::grid_dependency_wait();
     arch::grid_dependency_trigger();
     BlockTile tile = place(shared);
+    prologue.load_input(args.input);
     typename Epilogue::template Loaded<BlockTile> loaded;
     Epilogue::load(args, tile, loaded);
-    prologue.apply(args.input, activation, sums);
+    prologue.apply(activation, sums);
     arch::block_barrier();
 
     while (item < items) {

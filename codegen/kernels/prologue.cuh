@@ -4,8 +4,8 @@
 // Contract of a prologue P<Config>:
 //   P::Args, P::words   its kernel arguments
 //   load_weights(args)  before the grid dependency wait: may read weights only
-//   apply(input, activation, sums)    all threads; activation and sums are complete after the block_barrier that the
-//                       caller issues
+//   load_input(input)   after it: requests this thread's part of the input, so that other loads can follow at once
+//   apply(activation, sums)    all threads; both are complete after the block_barrier that the caller issues
 //   factor(sums)        what every row is multiplied by after the products
 #pragma once
 
@@ -32,27 +32,35 @@ template <class Config> struct Activation {
 
   /// Elements first .. first+3 of a vector of `columns`, zero beyond its end.
   template <class T> CADENZA_DEVICE static void load_padded(const T *vector, int first, float (&x)[4]) {
-    if (columns % 4 == 0 && first < columns)
-      return load4(vector + first, x);
 #pragma unroll
     for (int j = 0; j < 4; ++j)
-      x[j] = first + j < columns ? arch::to_float(vector[first + j]) : 0.0f;
+      x[j] = columns % 4 != 0 && first + j < columns ? arch::to_float(vector[first + j]) : 0.0f;
+    if (columns % 4 == 0 && first < columns)
+      load4(vector + first, x);
   }
 };
 
 /// The input itself, rounded to the weight type. No arguments.
 template <class Config> struct PlainPrologue {
   using A = Activation<Config>;
+  static constexpr int quads = ceil_div(A::padded / 4, Config::threads); // of a thread
   struct Args {};
   static constexpr int words = 0;
+  float x[quads][4];
+
+  CADENZA_DEVICE static int first(int q) { return 4 * (static_cast<int>(arch::thread_index()) + q * Config::threads); }
+
   CADENZA_DEVICE void load_weights(const Args &) {}
-  CADENZA_DEVICE void apply(const typename Config::input_type *input, typename A::Type *activation, float *) {
-#pragma unroll 4
-    for (int first = 4 * static_cast<int>(arch::thread_index()); first < A::padded; first += 4 * Config::threads) {
-      float x[4];
-      A::load_padded(input, first, x);
-      A::store4(activation, first, x);
-    }
+  CADENZA_DEVICE void load_input(const typename Config::input_type *input) {
+#pragma unroll
+    for (int q = 0; q < quads; ++q)
+      A::load_padded(input, first(q), x[q]);
+  }
+  CADENZA_DEVICE void apply(typename A::Type *activation, float *) {
+#pragma unroll
+    for (int q = 0; q < quads; ++q)
+      if (first(q) < A::padded)
+        A::store4(activation, first(q), x[q]);
   }
   CADENZA_DEVICE static float factor(const float *) { return 1.0f; }
 };
@@ -62,13 +70,13 @@ template <class Config> struct PlainPrologue {
 template <class Config, class Norm> struct RmsNormPrologue {
   using A = Activation<Config>;
   static_assert(Norm::group_size == A::columns, "the norm is over the whole vector");
-  static constexpr int chunks_per_warp = ceil_div(round_up(A::chunks, A::warps), A::warps);
+  static constexpr int chunks_per_warp = ceil_div(A::chunks, A::warps);
 
   struct Args {
     const float *gamma;
   };
   static constexpr int words = 1;
-  float gamma[chunks_per_warp][4];
+  float gamma[chunks_per_warp][4], x[chunks_per_warp][4];
 
   /// The c-th chunk of this warp, and this lane's first element of it.
   CADENZA_DEVICE static int chunk(int c) { return static_cast<int>(arch::warp()) + c * A::warps; }
@@ -80,11 +88,13 @@ template <class Config, class Norm> struct RmsNormPrologue {
       A::load_padded(args.gamma, first(c), gamma[c]);
   }
 
-  CADENZA_DEVICE void apply(const typename Config::input_type *input, typename A::Type *activation, float *sums) {
-    float x[chunks_per_warp][4];
+  CADENZA_DEVICE void load_input(const typename Config::input_type *input) {
 #pragma unroll
     for (int c = 0; c < chunks_per_warp; ++c)
       A::load_padded(input, first(c), x[c]);
+  }
+
+  CADENZA_DEVICE void apply(typename A::Type *activation, float *sums) {
 #pragma unroll
     for (int c = 0; c < chunks_per_warp; ++c) {
       if (chunk(c) >= A::chunks)

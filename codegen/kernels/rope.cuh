@@ -19,8 +19,8 @@ template <class Config> struct Rope {
   };
   static constexpr int words = 2;
   template <class Tile> struct Loaded {
-    float cosine[Tile::owned];
-    float sine[Tile::owned]; // negated in the lower half
+    float cosine[Tile::owned] = {};
+    float sine[Tile::owned] = {}; // negated in the lower half
   };
 
   template <class Tile> CADENZA_DEVICE static void load(const Args &args, const Tile &tile, Loaded<Tile> &loaded) {
@@ -46,7 +46,7 @@ template <class Config> struct Rope {
     if (!tile.holds(segment))
       return;
     float *values = tile.segment(segment);
-    float partner[Tile::owned];
+    float partner[Tile::owned] = {};
     arch::block_barrier();
     tile.for_owned([&](int j, int row) {
       const int i = row % head_dim;

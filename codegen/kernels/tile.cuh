@@ -57,7 +57,7 @@ template <class Shape> struct Tile {
   static constexpr bool holds_all = Shape::holds_all;
   static constexpr int owned = ceil_div(rows, threads); // rows of a slot that a thread owns
   static constexpr int value_floats = slots * rows;
-  static constexpr int scratch_floats = larger(rows, 72); // 72: two words a warp, and a flag
+  static constexpr int scratch_floats = round_up(rows / 8, 4) + 72; // 72: two words a warp, a flag
 
   float *values;  // [slots][rows]
   float *scratch; // [scratch_floats]
