@@ -1,0 +1,165 @@
+// Runs grids: one fiber a thread, interleaved at random by a seed. All blocks of a chain of launches that may overlap
+// (programmatic dependent launch) live in one scheduler run.
+#pragma once
+
+#include "codegen/kernels/host_services.cuh"
+#include "test/emulation/driver_abi.h"
+#include "test/emulation/fiber.h"
+#include "test/emulation/random.h"
+
+#include <chrono>
+#include <cstddef>
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace cadenza::emulation {
+
+/// One entry of a loaded module.
+struct Kernel {
+  std::string name;
+  host::KernelEntry entry;
+  host::KernelDescriptor descriptor;
+  std::shared_ptr<void> module; // keeps the code mapped
+  uint32_t maxDynamicShared = 48 * 1024;
+  bool nonPortableCluster = false;
+};
+
+/// A validated launch: everything that the driver copies at the call.
+struct Launch {
+  std::shared_ptr<const Kernel> kernel;
+  uint32_t blocks, threads, sharedBytes;
+  uint32_t clusterBlocks = 1; // blocks that start together
+  bool cooperative = false, programmatic = false;
+  uint32_t residentBlocks; // how many blocks of this kernel the device holds at once
+  std::vector<unsigned char> arguments;
+};
+
+/// What a finished run says: success or the error that the context keeps from now on.
+struct Outcome {
+  CUresult code = CUDA_SUCCESS;
+  std::string message;
+};
+
+struct Block;
+struct Grid;
+
+/// What a lane waits for.
+enum class Collective : uint32_t { none, warpBarrier, shuffle, mmaBf16, mmaF16 };
+
+struct Lane {
+  void *stackPointer;
+  StackPool::Stack stack;
+  host::Thread thread;
+  struct Warp *warp;
+  // Operands of the collective it waits in.
+  uint32_t value, source;
+  float *d;
+  const uint32_t *a, *b;
+};
+
+struct Warp {
+  Block *block;
+  uint32_t index;
+  uint32_t all, runnable, exited = 0; // lane masks
+  uint32_t atBarrier = 0, atCollective = 0, atGridWait = 0;
+  Collective collective = Collective::none;
+  uint32_t rotation = 0; // where the search for the next lane begins
+  bool descending = false;
+  uint32_t priority = 0;
+  int readyIndex = -1;
+  Lane lanes[32];
+};
+
+struct Block {
+  Grid *grid;
+  uint32_t index, threads;
+  uint32_t atBarrier = 0, exited = 0;
+  bool triggered = false;
+  std::vector<unsigned char> sharedStorage;
+  unsigned char *shared;
+  std::vector<std::unique_ptr<Warp>> warps;
+};
+
+struct Grid {
+  const Launch *launch = nullptr;
+  Grid *previous = nullptr, *next = nullptr;
+  const void *parameters[1];
+  std::vector<uint32_t> order; // clusters in the order in which they start
+  uint32_t startedClusters = 0, triggered = 0, finished = 0;
+  std::vector<Warp *> waiters; // warps of the next grid with lanes in grid_dependency_wait
+
+  bool complete() const { return finished == launch->blocks; }
+  bool started() const { return startedClusters == order.size(); }
+};
+
+class Scheduler {
+public:
+  Scheduler();
+  Scheduler(const Scheduler &) = delete;
+  Scheduler &operator=(const Scheduler &) = delete;
+
+  /// Runs launches in stream order; all but the first are programmatic dependents of the one before. Returns when all
+  /// are complete or at the first fault, after which the contents of memory are undefined.
+  Outcome run(const std::vector<const Launch *> &chain, uint64_t seed);
+
+  /// Where loaded modules find their services.
+  host::Services services;
+
+  // The services, called on fibers (collectives.cpp and scheduler.cpp).
+  void blockBarrier();
+  void warpBarrier() { collective(Collective::warpBarrier); }
+  uint32_t shuffle(uint32_t value, uint32_t source);
+  void mma(host::Element type, float *d, const uint32_t *a, const uint32_t *b);
+  void schedulingPoint();
+  void gridDependencyWait();
+  void gridDependencyTrigger();
+  void checkSlow(const void *address, bool global);
+  [[noreturn]] void fault(CUresult code, const std::string &what);
+  [[noreturn]] void exitThread();
+
+  /// The lane that is running, or nullptr outside fibers.
+  Lane *current() const { return current_; }
+
+private:
+  void collective(Collective kind);
+  void complete(Warp &warp);
+  void setRunnable(Warp &warp, uint32_t lanes);
+  void clearRunnable(Warp &warp, uint32_t lanes);
+  void leave();   // gives up the processor until chosen again
+  Lane *choose(); // the lane to run next; nullptr: the main loop must act
+  Lane *chooseLane(Warp &warp);
+  Warp *chooseWarp();
+  Grid *startable();
+  void startCluster(Grid &grid);
+  void startBlock(Grid &grid, uint32_t index);
+  void finishBlock(Block &block);
+  void checkStack(const Lane &lane);
+  void checkProgress();
+  std::string describe(const Lane &lane) const;
+  std::string describeWaiting() const;
+  void reset();
+
+  Random random_{1};
+  StackPool stacks_;
+  void *mainStackPointer_ = nullptr;
+  Lane *current_ = nullptr;
+  Warp *currentWarp_ = nullptr;
+  std::vector<Warp *> ready_;
+  std::vector<std::unique_ptr<Block>> resident_, spare_;
+  std::deque<Grid> grids_;
+  Block *finished_ = nullptr; // a block whose last thread has just exited
+  Outcome outcome_;
+  uint32_t capacity_ = 1; // blocks resident at once in this run
+  int quantum_ = 0, quantumMax_ = 1;
+  uint32_t tournament_ = 1; // how strongly priorities decide: 1 is uniform
+  uint32_t startOneIn_ = 1; // how eagerly new blocks start
+  uint64_t idlePoints_ = 0; // scheduling points since a thread last arrived anywhere
+  std::chrono::steady_clock::time_point deadline_;
+};
+
+/// The one scheduler: services carry no context.
+Scheduler &scheduler();
+
+} // namespace cadenza::emulation
