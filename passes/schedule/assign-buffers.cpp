@@ -29,24 +29,36 @@ int64_t bytes(Value value) {
   return llvm::alignTo(type.getNumElements() * type.getElementTypeBitWidth() / 8, alignment);
 }
 
-/// A carried value's new version goes where the old one is. Where the old one is still read by the phase that makes the
+Value copyOf(Value value, OpBuilder &builder) {
+  return step::MapOp::create(builder, value.getLoc(), value.getType(), value, ValueRange(), Value(), builder.getArrayAttr({}))
+      .getResult(0);
+}
+
+/// The layers overwrite what they start with: a start value that is needed otherwise, there or later, is copied. And
+/// a carried value's new version goes where the old one is. Where the old one is still read by the phase that makes the
 /// new one, or later, or where the new one is not made in the body, a copy at the end of the body makes it instead.
 void insertCopies(step::LayersOp layers) {
   Block &body = layers.getBody().front();
   auto yield = cast<step::YieldOp>(body.getTerminator());
+  OpBuilder builder(layers);
   llvm::SmallDenseSet<Value> seen;
+  for (OpOperand &init : layers.getInitsMutable()) {
+    bool neededOtherwise = llvm::any_of(init.get().getUsers(), [&](Operation *user) {
+      return layers->isProperAncestor(user) || (user->getBlock() == layers->getBlock() && layers->isBeforeInBlock(user));
+    });
+    if (neededOtherwise || !init.get().getDefiningOp() || !seen.insert(init.get()).second)
+      init.set(copyOf(init.get(), builder));
+  }
+  seen.clear();
+  builder.setInsertionPoint(yield);
   for (auto [argument, value] : llvm::zip_equal(body.getArguments(), yield.getValuesMutable())) {
     Operation *producer = value.get().getDefiningOp();
     bool local = producer && producer->getBlock() == &body && seen.insert(value.get()).second;
     bool readLater = !local || llvm::any_of(argument.getUsers(), [&](Operation *user) {
       return user == producer || producer->isBeforeInBlock(user);
     });
-    if (!readLater)
-      continue;
-    OpBuilder builder(yield);
-    auto copy = step::MapOp::create(builder, value.get().getLoc(), argument.getType(), value.get(), ValueRange(), Value(),
-                                    builder.getArrayAttr({}));
-    value.set(copy.getResult(0));
+    if (readLater)
+      value.set(copyOf(value.get(), builder));
   }
 }
 

@@ -16,6 +16,7 @@ constexpr int64_t tileRows = 16;       // rows of a tile, the work of one warp f
 constexpr int64_t maxWarps = 32;       // of a block: tiles x segments
 constexpr int64_t minSegmentSteps = 4; // shorter segments would not cover the latency of their loads
 constexpr int64_t attendBlocks = 128;  // about the blocks that a GPU runs at once: KV heads x splits
+constexpr int64_t maxSplits = 32;      // more would spend longer on merging than on reading
 
 /// The largest power of two of segments that K divides into, of at least minSegmentSteps steps each, with which the rows
 /// that a block must hold together still fit one block.
@@ -36,7 +37,7 @@ int64_t chooseSegments(step::ProjectOp project) {
 /// Splits so that all KV heads together occupy the GPU.
 int64_t chooseSplits(step::AttendOp attend, SymbolTableCollection &symbols) {
   int64_t kvHeads = step::SymbolLookup(attend, symbols).cache(attend.getCacheAttr()).getKvHeads();
-  return std::max<int64_t>(1, attendBlocks / kvHeads);
+  return std::clamp<int64_t>(attendBlocks / kvHeads, 1, maxSplits);
 }
 
 struct PartitionWorkPass : cadenza::impl::PartitionWorkBase<PartitionWorkPass> {

@@ -31,7 +31,7 @@ def Step_BiasAttr : Step_Function<"Bias", "bias", ["getSymbols", "withSymbols"]>
   let parameters = (ins "int64_t":$segment, "::mlir::FlatSymbolRefAttr":$weight);
 }
 
-def Step_RopeAttr : Step_Function<"Rope", "rope", ["getSymbols", "withSymbols", "getRowGroup", "usesPosition", "getFusion"]> {
+def Step_RopeAttr : Step_Function<"Rope", "rope", ["getSymbols", "withSymbols", "hasRopeTable", "getRowGroup", "usesPosition", "getFusion"]> {
   let summary = "rotary position embedding of each head, half-split form";
   let parameters = (ins "int64_t":$segment, "::mlir::FlatSymbolRefAttr":$table, "int64_t":$head_dim, "int64_t":$rotary_dim);
 }

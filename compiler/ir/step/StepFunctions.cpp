@@ -108,6 +108,7 @@ SmallVector<FlatSymbolRefAttr> RopeAttr::getSymbols() const { return {getTable()
 FunctionAttrInterface RopeAttr::withSymbols(ArrayRef<FlatSymbolRefAttr> symbols) const {
   return get(getContext(), getSegment(), symbols[0], getHeadDim(), getRotaryDim());
 }
+bool RopeAttr::hasRopeTable() const { return true; }
 int64_t RopeAttr::getRowGroup() const { return getHeadDim(); }
 bool RopeAttr::usesPosition() const { return true; }
 StringRef RopeAttr::getFusion() const { return "fuse-rope-append"; }

@@ -19,6 +19,8 @@ def Step_FunctionAttrInterface : AttrInterface<"FunctionAttrInterface"> {
       "::llvm::SmallVector<int64_t>", "getConsumedSlots", (ins), "", "return {};">,
     InterfaceMethod<"The weights, tables and caches it names, in the order of its kernel arguments.",
       "::llvm::SmallVector<::mlir::FlatSymbolRefAttr>", "getSymbols", (ins), "", "return {};">,
+    InterfaceMethod<"Whether its weight is RoPE's inverse frequencies, which an executor expands to a table by position.",
+      "bool", "hasRopeTable", (ins), "", "return false;">,
     InterfaceMethod<"The same function on other symbols (as many as getSymbols has).",
       "::cadenza::step::FunctionAttrInterface", "withSymbols",
       (ins "::llvm::ArrayRef<::mlir::FlatSymbolRefAttr>":$symbols), "",

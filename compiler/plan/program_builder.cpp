@@ -1,0 +1,367 @@
+#include "compiler/plan/program_builder.h"
+
+#include "compiler/plan/phase_names.h"
+#include "runtime/support/checked.h"
+
+#include <map>
+
+using namespace mlir;
+using namespace cadenza;
+
+namespace {
+
+DType dtypeOf(Type type) {
+  if (type.isBF16())
+    return DType::bf16;
+  if (type.isF16())
+    return DType::f16;
+  return type.isF32() ? DType::f32 : DType::i32;
+}
+
+nlohmann::json toJsonValue(Attribute attribute) {
+  if (auto boolean = dyn_cast<BoolAttr>(attribute))
+    return boolean.getValue();
+  if (auto integer = dyn_cast<IntegerAttr>(attribute))
+    return integer.getInt();
+  return cast<FloatAttr>(attribute).getValueAsDouble();
+}
+
+class ProgramBuilder {
+public:
+  ProgramBuilder(func::FuncOp function, const GeneratedCode *code)
+      : function(function), module(function->getParentOfType<ModuleOp>()), symbols(module), code(code),
+        phaseNames(namePhases(function)) {}
+
+  FailureOr<BuiltProgram> build(const ModelInfo &model) {
+    program.model = model;
+    program.arenaBytes = function->getAttrOfType<IntegerAttr>("arena_bytes").getInt();
+    if (code) {
+      program.kernels = code->kernels;
+      program.scratch = code->scratch;
+    }
+    splitIntoBlocks();
+    uint64_t offset = 0;
+    for (Weight &weight : program.weights) {
+      weight.offset = offset;
+      auto end = checked::add(offset, weight.bytes);
+      auto aligned = end ? checked::alignUp(*end, 256) : std::nullopt;
+      if (!aligned)
+        return function.emitError() << "the weights are larger than a plan can be";
+      offset = *aligned;
+    }
+    return std::move(built);
+  }
+
+private:
+  //===--------------------------------------------------------------------===//
+  // Blocks and phases
+  //===--------------------------------------------------------------------===//
+
+  static bool touchesCache(Operation &op) {
+    bool touches = isa<step::LayersOp, step::AttendOp>(op);
+    if (auto phase = dyn_cast<step::PhaseOpInterface>(op)) {
+      for (step::FunctionAttrInterface function : phase.getFunctions())
+        touches |= isa<step::KVAppendAttr>(function);
+    }
+    return touches;
+  }
+
+  /// Layers are a block each; what lies between them is one. What follows the last use of a cache is the head: a step
+  /// whose token nobody needs leaves it out.
+  void splitIntoBlocks() {
+    Block &body = function.getBody().front();
+    Operation *lastCacheOp = nullptr;
+    for (Operation &op : body) {
+      if (touchesCache(op))
+        lastCacheOp = &op;
+    }
+    bool open = false; // whether the last block takes further phases
+    for (Operation &op : body) {
+      if (auto layers = dyn_cast<step::LayersOp>(op)) {
+        addLayers(layers);
+        open = false;
+      } else if (isa<step::PhaseOpInterface>(op)) {
+        if (!open)
+          program.blocks.push_back({.name = inHead ? "head" : "start", .count = 1, .phases = {}});
+        open = true;
+        addPhase(&op, program.blocks.back());
+      }
+      if (&op == lastCacheOp) {
+        inHead = true;
+        open = false;
+        program.headBlock = program.blocks.size();
+      }
+    }
+  }
+
+  void addLayers(step::LayersOp layers) {
+    auto yield = cast<step::YieldOp>(layers.getBody().front().getTerminator());
+    for (auto [init, argument, value, result] :
+         llvm::zip_equal(layers.getInits(), layers.getBody().getArguments(), yield.getValues(), layers.getResults())) {
+      uint32_t edge = edges.lookup(init);
+      edges[argument] = edges[value] = edges[result] = edge;
+    }
+    iterations = layers.getCount();
+    program.blocks.push_back({.name = "layers", .count = iterations, .phases = {}});
+    for (Operation &op : layers.getBody().front().without_terminator())
+      addPhase(&op, program.blocks.back());
+    iterations = 1;
+  }
+
+  uint32_t edgeOf(Value value) {
+    auto entry = edges.find(value);
+    assert(entry != edges.end() && "a vector is used before the phase that makes it");
+    return entry->second;
+  }
+
+  void addPhase(Operation *op, cadenza::Block &block) {
+    Phase phase;
+    phase.name = phaseNames.lookup(op);
+    auto interface = cast<step::PhaseOpInterface>(op);
+    addResults(op, phase);
+
+    SmallVector<FlatSymbolRefAttr> matrices = interface.getMatrixSymbols();
+    auto project = dyn_cast<step::ProjectOp>(op);
+    if (!matrices.empty())
+      phase.matrix = matrixRef(matrices, project && project.getInterleaved());
+    ValueRange sideInputs;
+    if (auto embed = dyn_cast<step::EmbedOp>(op)) {
+      phase.kind = PhaseKind::Embed;
+      phase.parameters["scale"] = embed.getScale().convertToDouble();
+    } else if (project) {
+      phase.kind = PhaseKind::Project;
+      phase.inputs = {edgeOf(project.getInput())};
+      phase.interleaved = project.getInterleaved();
+      phase.kSegments = project.getKSegments();
+      for (FlatSymbolRefAttr matrix : matrices)
+        phase.segmentRows.push_back(cast<ShapedType>(weightsOf(matrix)[0].getType()).getDimSize(0));
+      if (auto prologue = project.getPrologueAttr())
+        phase.prologue.push_back(makeFunction(prologue, {}));
+      sideInputs = project.getSideInputs();
+    } else if (auto attend = dyn_cast<step::AttendOp>(op)) {
+      phase.kind = PhaseKind::Attend;
+      phase.inputs = {edgeOf(attend.getQuery())};
+      nn::CacheOp cache = cachesOf(attend.getCacheAttr())[0];
+      phase.caches.push_back(cacheRef(attend.getCacheAttr()));
+      phase.parameters = {{"heads", attend.getHeads()},
+                          {"kv_heads", cache.getKvHeads()},
+                          {"head_dim", cache.getHeadDim()},
+                          {"scale", attend.getScale().convertToDouble()},
+                          {"splits", attend.getSplits()}};
+    } else if (auto map = dyn_cast<step::MapOp>(op)) {
+      phase.kind = PhaseKind::Map;
+      for (Value input : map.getInputs())
+        phase.inputs.push_back(edgeOf(input));
+      sideInputs = map.getSideInputs();
+    } else {
+      phase.kind = PhaseKind::Select;
+      phase.inputs = {edgeOf(cast<step::SelectOp>(op).getLogits())};
+    }
+    for (step::FunctionAttrInterface function : interface.getFunctions()) {
+      if (project && function == project.getPrologueAttr())
+        continue;
+      phase.epilogues.push_back(makeFunction(function, sideInputs.take_front(function.getNumOperands())));
+      sideInputs = sideInputs.drop_front(function.getNumOperands());
+    }
+    if (code)
+      addLaunch(op, matrices, phase);
+    block.phases.push_back(std::move(phase));
+  }
+
+  void addResults(Operation *op, Phase &phase) {
+    auto offsets = op->getAttrOfType<DenseI64ArrayAttr>("offsets");
+    std::vector<std::string> names = fusedNames(op);
+    for (auto [index, result] : llvm::enumerate(op->getResults())) {
+      auto type = cast<RankedTensorType>(result.getType());
+      if (!isa<FloatType>(type.getElementType()))
+        continue; // the token lives in the decode state
+      auto [entry, isNew] = edges.insert({result, static_cast<uint32_t>(program.edges.size())});
+      uint32_t edge = entry->second;
+      Edge record{phase.name + "." + std::to_string(index), dtypeOf(type.getElementType()), type.getNumElements(),
+                  static_cast<uint64_t>(offsets[index])};
+      if (isNew)
+        program.edges.push_back(std::move(record));
+      phase.outputs.push_back(edge);
+      bool oneNameEach = names.size() == op->getNumResults();
+      phase.outputNames.push_back(oneNameEach                  ? names[index]
+                                  : op->getNumResults() == 1 ? moduleName(op)
+                                                             : moduleName(op) + "." + std::to_string(index));
+    }
+    if (phase.outputNames.empty())
+      phase.outputNames.push_back(moduleName(op));
+  }
+
+  Function makeFunction(step::FunctionAttrInterface attribute, ValueRange sideInputs) {
+    Function result;
+    result.name = attribute.getFunctionName().str();
+    for (NamedAttribute parameter : attribute.getParameters())
+      result.parameters[parameter.getName().str()] = toJsonValue(parameter.getValue());
+    for (auto [name, slot] : llvm::zip_equal(attribute.getSlotNames(), attribute.getSlots()))
+      result.parameters[name.str()] = slot;
+    for (Value sideInput : sideInputs)
+      result.operands.push_back(edgeOf(sideInput));
+    for (FlatSymbolRefAttr symbol : attribute.getSymbols()) {
+      if (isCache(symbol))
+        result.caches.push_back(cacheRef(symbol));
+      else
+        result.weights.push_back(vectorRef(symbol, attribute.hasRopeTable()));
+    }
+    return result;
+  }
+
+  void addLaunch(Operation *op, ArrayRef<FlatSymbolRefAttr> matrices, Phase &phase) {
+    const PhaseLaunch &launch = code->launches.find(op)->second;
+    phase.launch.kernel = launch.kernel;
+    for (const KernelArgument &argument : launch.arguments) {
+      Argument word;
+      word.kind = argument.kind;
+      if (argument.kind == ArgumentKind::Edge)
+        word.index = edgeOf(argument.edge);
+      else if (argument.kind == ArgumentKind::Scratch)
+        word.index = argument.scratch;
+      else if (argument.kind == ArgumentKind::Weight && argument.matrix)
+        word.ref = phase.matrix;
+      else if (argument.kind == ArgumentKind::Weight)
+        word.ref = vectorRef(argument.symbol, hasRopeTable(op, argument.symbol));
+      else if (argument.kind == ArgumentKind::CacheKey || argument.kind == ArgumentKind::CacheValue)
+        word.ref = cacheRef(argument.symbol);
+      phase.launch.arguments.push_back(word);
+    }
+  }
+
+  static bool hasRopeTable(Operation *op, FlatSymbolRefAttr symbol) {
+    return llvm::any_of(cast<step::PhaseOpInterface>(op).getFunctions(), [&](step::FunctionAttrInterface function) {
+      return function.hasRopeTable() && llvm::is_contained(function.getSymbols(), symbol);
+    });
+  }
+
+  //===--------------------------------------------------------------------===//
+  // Weights and caches
+  //===--------------------------------------------------------------------===//
+
+  /// What `symbol` stands for: one op, or one an iteration.
+  template <typename OpT> SmallVector<OpT> resolve(FlatSymbolRefAttr symbol) {
+    Operation *op = symbols.lookup(symbol.getValue());
+    SmallVector<OpT> result;
+    if (auto table = dyn_cast<step::TableOp>(op)) {
+      for (auto entry : table.getEntries().getAsRange<FlatSymbolRefAttr>())
+        result.push_back(cast<OpT>(symbols.lookup(entry.getValue())));
+    } else {
+      result.push_back(cast<OpT>(op));
+    }
+    return result;
+  }
+  SmallVector<nn::WeightOp> weightsOf(FlatSymbolRefAttr symbol) { return resolve<nn::WeightOp>(symbol); }
+  SmallVector<nn::CacheOp> cachesOf(FlatSymbolRefAttr symbol) { return resolve<nn::CacheOp>(symbol); }
+  bool isTable(FlatSymbolRefAttr symbol) { return isa<step::TableOp>(symbols.lookup(symbol.getValue())); }
+  bool isCache(FlatSymbolRefAttr symbol) {
+    Operation *op = symbols.lookup(symbol.getValue());
+    if (auto table = dyn_cast<step::TableOp>(op))
+      op = symbols.lookup(cast<FlatSymbolRefAttr>(table.getEntries()[0]).getValue());
+    return isa<nn::CacheOp>(op);
+  }
+
+  /// The index of `value` in `list`, at its end if it is new.
+  template <typename T> static uint32_t intern(std::vector<T> &list, const T &value) {
+    auto entry = llvm::find(list, value);
+    if (entry == list.end())
+      entry = list.insert(list.end(), value);
+    return static_cast<uint32_t>(entry - list.begin());
+  }
+
+  Ref matrixRef(ArrayRef<FlatSymbolRefAttr> matrices, bool interleaved) {
+    bool perLayer = llvm::any_of(matrices, [&](FlatSymbolRefAttr matrix) { return isTable(matrix); });
+    Table table;
+    for (int64_t i = 0; i < (perLayer ? iterations : 1); ++i) {
+      SmallVector<nn::WeightOp> parts;
+      for (FlatSymbolRefAttr matrix : matrices)
+        parts.push_back(weightsOf(matrix)[isTable(matrix) ? i : 0]);
+      table.push_back(weightIndex(parts, WeightLayout::Stripes, interleaved));
+    }
+    return makeRef(perLayer, table, program.weightTables);
+  }
+
+  Ref vectorRef(FlatSymbolRefAttr symbol, bool ropeTable) {
+    Table table;
+    for (nn::WeightOp weight : weightsOf(symbol))
+      table.push_back(weightIndex(weight, ropeTable ? WeightLayout::RopeTable : WeightLayout::Vector, false));
+    return makeRef(isTable(symbol), table, program.weightTables);
+  }
+
+  Ref cacheRef(FlatSymbolRefAttr symbol) {
+    Table table;
+    for (nn::CacheOp cache : cachesOf(symbol)) {
+      auto [entry, isNew] = cacheIndices.insert({cache, static_cast<uint32_t>(program.caches.size())});
+      if (isNew)
+        program.caches.push_back({cache.getSymName().str(), dtypeOf(cache.getType()),
+                                  static_cast<int64_t>(cache.getKvHeads()), static_cast<int64_t>(cache.getHeadDim())});
+      table.push_back(entry->second);
+    }
+    return makeRef(isTable(symbol), table, program.cacheTables);
+  }
+
+  static Ref makeRef(bool perLayer, const Table &table, std::vector<Table> &tables) {
+    return perLayer ? Ref{true, intern(tables, table)} : Ref{false, table[0]};
+  }
+
+  uint32_t weightIndex(ArrayRef<nn::WeightOp> parts, WeightLayout layout, bool interleaved) {
+    std::string key = std::to_string(static_cast<int>(layout)) + (interleaved ? "i" : "");
+    for (nn::WeightOp part : parts)
+      key += "+" + part.getSymName().str();
+    auto [entry, isNew] = weightIndices.insert({key, static_cast<uint32_t>(program.weights.size())});
+    if (!isNew)
+      return entry->second;
+
+    Weight weight;
+    PackRecipe recipe;
+    weight.layout = layout;
+    recipe.interleaved = interleaved;
+    for (nn::WeightOp part : parts) {
+      auto type = cast<ShapedType>(part.getType());
+      weight.name += (weight.name.empty() ? "" : "+") + part.getSymName().str();
+      weight.rows += type.getDimSize(0);
+      weight.columns = type.getRank() == 2 ? type.getDimSize(1) : 1;
+      weight.dtype = layout == WeightLayout::Stripes ? dtypeOf(type.getElementType()) : DType::f32;
+      if (auto value = part.getValue()) {
+        for (const APFloat &element : cast<DenseElementsAttr>(*value).getValues<APFloat>())
+          recipe.values.push_back(element.convertToFloat());
+      } else {
+        recipe.parts.push_back(weightSpec(part));
+      }
+    }
+    uint64_t rows = weight.rows, columns = weight.columns;
+    if (layout == WeightLayout::Stripes) {
+      rows = llvm::alignTo(rows, 16);
+      columns = llvm::alignTo(columns, 32);
+    }
+    weight.bytes = rows * columns * dtypeSize(weight.dtype); // both bounded by the importer
+    program.weights.push_back(std::move(weight));
+    built.recipes.push_back(std::move(recipe));
+    return entry->second;
+  }
+
+  func::FuncOp function;
+  ModuleOp module;
+  SymbolTable symbols;
+  const GeneratedCode *code;
+  llvm::DenseMap<Operation *, std::string> phaseNames;
+  BuiltProgram built;
+  Program &program = built.program;
+  llvm::DenseMap<Value, uint32_t> edges;
+  std::map<std::string, uint32_t> weightIndices;
+  llvm::DenseMap<Operation *, uint32_t> cacheIndices;
+  int64_t iterations = 1; // of the block being built
+  bool inHead = false;
+};
+
+} // namespace
+
+WeightSpec cadenza::weightSpec(nn::WeightOp weight) {
+  auto type = cast<ShapedType>(weight.getType());
+  return {weight.getSymName().str(), weight.getSource().value_or("").str(), llvm::to_vector(type.getShape()),
+          dtypeOf(type.getElementType())};
+}
+
+FailureOr<BuiltProgram> cadenza::buildProgram(func::FuncOp function, const ModelInfo &model, const GeneratedCode *code) {
+  return ProgramBuilder(function, code).build(model);
+}

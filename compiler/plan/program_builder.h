@@ -1,0 +1,32 @@
+// From step IR to the program that a plan carries and executors walk.
+#pragma once
+
+#include "codegen/emitter.h"
+#include "compiler/import/weight_source.h"
+#include "compiler/ir/step/Step.h"
+#include "runtime/plan/program.h"
+
+#include <vector>
+
+namespace cadenza {
+
+/// How the bytes of Program::weights[i] are made.
+struct PackRecipe {
+  std::vector<WeightSpec> parts; // the checkpoint tensors, in the order of the rows
+  bool interleaved = false;      // stripes of 8 rows of each part in turn
+  std::vector<float> values;     // a constant's elements instead of parts
+};
+
+struct BuiltProgram {
+  Program program;
+  std::vector<PackRecipe> recipes; // one a weight
+};
+
+/// Builds the program of `function` (after assign-buffers). `code` is what codegen made of it, or null for a program that
+/// only the CPU executor runs.
+mlir::FailureOr<BuiltProgram> buildProgram(mlir::func::FuncOp function, const ModelInfo &model, const GeneratedCode *code);
+
+/// The weight that an nn.weight with a checkpoint source declares.
+WeightSpec weightSpec(nn::WeightOp weight);
+
+} // namespace cadenza

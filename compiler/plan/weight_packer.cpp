@@ -1,0 +1,64 @@
+#include "compiler/plan/weight_packer.h"
+
+#include <cstring>
+
+using namespace cadenza;
+
+namespace {
+
+constexpr int64_t unit = 8;         // rows and columns of a unit
+constexpr int64_t unitElements = 64;
+constexpr int64_t chunkRows = 2048; // rows that are read at a time: bounded memory for any tensor
+
+} // namespace
+
+Status SourcePacker::pack(uint32_t index, std::span<std::byte> out) {
+  const Weight &weight = built.program.weights[index];
+  const PackRecipe &recipe = built.recipes[index];
+  if (weight.layout == WeightLayout::Stripes)
+    return packStripes(weight, recipe, out);
+  std::vector<float> values = recipe.values;
+  if (values.empty()) {
+    CADENZA_ASSIGN_OR_RETURN(values, source.readFloats(recipe.parts[0]));
+  }
+  std::memcpy(out.data(), values.data(), values.size() * sizeof(float));
+  return Status::ok();
+}
+
+Status SourcePacker::packStripes(const Weight &weight, const PackRecipe &recipe, std::span<std::byte> out) const {
+  const size_t elementBytes = dtypeSize(weight.dtype);
+  const int64_t unitsPerStripe = (weight.columns + 31) / 32 * 32 / unit;
+  std::vector<std::byte> rows;
+  int64_t firstStripe = 0; // of the part
+  for (size_t part = 0; part < recipe.parts.size(); ++part) {
+    const WeightSpec &spec = recipe.parts[part];
+    for (int64_t begin = 0; begin < spec.rows(); begin += chunkRows) {
+      int64_t count = std::min(chunkRows, spec.rows() - begin);
+      rows.resize(count * weight.columns * elementBytes);
+      CADENZA_RETURN_IF_ERROR(source.read(spec, begin, count, weight.dtype, rows));
+      for (int64_t row = begin; row < begin + count; ++row) {
+        int64_t stripe = row / unit;
+        stripe = recipe.interleaved ? stripe * static_cast<int64_t>(recipe.parts.size()) + static_cast<int64_t>(part)
+                                    : firstStripe + stripe;
+        const std::byte *from = rows.data() + (row - begin) * weight.columns * elementBytes;
+        std::byte *to = out.data() + (stripe * unitsPerStripe * unitElements + row % unit * unit) * elementBytes;
+        for (int64_t column = 0; column < weight.columns; column += unit) {
+          int64_t width = std::min(unit, weight.columns - column);
+          std::memcpy(to, from + column * elementBytes, width * elementBytes);
+          to += unitElements * elementBytes;
+        }
+      }
+    }
+    firstStripe += spec.rows() / unit; // merged matrices are made of whole stripes
+  }
+  return Status::ok();
+}
+
+StatusOr<std::vector<std::byte>> cadenza::packAll(const BuiltProgram &built, const WeightSource &source) {
+  const std::vector<Weight> &weights = built.program.weights;
+  std::vector<std::byte> bytes(weights.empty() ? 0 : weights.back().offset + weights.back().bytes);
+  SourcePacker packer(built, source);
+  for (uint32_t i = 0; i < weights.size(); ++i)
+    CADENZA_RETURN_IF_ERROR(packer.pack(i, std::span(bytes).subspan(weights[i].offset, weights[i].bytes)));
+  return bytes;
+}
