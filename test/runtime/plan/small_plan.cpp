@@ -1,0 +1,237 @@
+#include "test/runtime/plan/small_plan.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <elf.h>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+
+namespace cadenza::testing {
+namespace {
+
+constexpr int64_t hidden = 32, headDim = 16, heads = 2, ffn = 48, vocabulary = 40, layers = 2;
+
+uint32_t addWeight(Program &program, Weight weight) {
+  const uint64_t end = program.weights.empty() ? 0 : program.weights.back().offset + program.weights.back().bytes;
+  weight.offset = (end + weightAlignment - 1) / weightAlignment * weightAlignment;
+  weight.bytes = storedBytes(weight);
+  program.weights.push_back(std::move(weight));
+  return static_cast<uint32_t>(program.weights.size() - 1);
+}
+
+uint32_t addMatrix(Program &program, std::string name, int64_t rows, int64_t columns) {
+  return addWeight(program, {std::move(name), WeightLayout::Stripes, DType::bf16, rows, columns});
+}
+
+uint32_t addVector(Program &program, std::string name, int64_t rows) {
+  return addWeight(program, {std::move(name), WeightLayout::Vector, DType::f32, rows});
+}
+
+Function norm(Ref gamma) {
+  return {"rms_norm", {{"eps", 1e-6}, {"group_size", hidden}, {"defer_scale", true}}, {}, {gamma}, {}};
+}
+
+Launch launch(const std::string &kernel, std::vector<Argument> arguments) { return {kernel, std::move(arguments)}; }
+Argument edge(uint32_t index) { return {ArgumentKind::Edge, index, {}}; }
+Argument weight(Ref ref) { return {ArgumentKind::Weight, 0, ref}; }
+
+Phase project(std::string name, uint32_t input, std::vector<uint32_t> outputs, Ref matrix, std::vector<int64_t> rows) {
+  Phase phase;
+  phase.name = "layer." + name;
+  phase.kind = PhaseKind::Project;
+  phase.inputs = {input};
+  phase.outputs = std::move(outputs);
+  phase.outputNames = {"model.layers.*." + name};
+  phase.matrix = matrix;
+  phase.segmentRows = std::move(rows);
+  phase.launch = launch("project_" + name, {edge(input), weight(matrix)});
+  return phase;
+}
+
+} // namespace
+
+Status CountingPacker::pack(uint32_t index, std::span<std::byte> out) {
+  for (size_t i = 0; i < out.size(); ++i)
+    out[i] = static_cast<std::byte>(index * 31 + i * 7 + 1);
+  return Status::ok();
+}
+
+Program smallProgram() {
+  Program program;
+  program.model = {"small", "qwen3", vocabulary, hidden, layers, 128, DType::bf16, -1, {3, 7}, "random:1"};
+  enum : uint32_t { x, q, attended, act };
+  program.edges = {{"x", DType::f32, hidden, 0},
+                   {"q", DType::f32, heads * headDim, 256},
+                   {"attended", DType::bf16, heads * headDim, 512},
+                   {"act", DType::bf16, ffn, 768}};
+  program.arenaBytes = 1024;
+  const uint32_t embedding = addMatrix(program, "embedding.weight", vocabulary, hidden);
+  const uint32_t rope = addWeight(program, {"rope", WeightLayout::RopeTable, DType::f32, headDim / 2});
+  const uint32_t finalNorm = addVector(program, "final_norm.weight", hidden);
+  enum : uint32_t { norm1, qkv, o, norm2, gateUp, down };
+  program.weightTables.resize(6);
+  for (int64_t layer = 0; layer < layers; ++layer) {
+    const std::string prefix = "layers." + std::to_string(layer) + ".";
+    program.weightTables[norm1].push_back(addVector(program, prefix + "norm1.weight", hidden));
+    program.weightTables[qkv].push_back(addMatrix(program, prefix + "qkv.weight", (heads + 2) * headDim, hidden));
+    program.weightTables[o].push_back(addMatrix(program, prefix + "o.weight", hidden, heads * headDim));
+    program.weightTables[norm2].push_back(addVector(program, prefix + "norm2.weight", hidden));
+    program.weightTables[gateUp].push_back(addMatrix(program, prefix + "gate+up.weight", 2 * ffn, hidden));
+    program.weightTables[down].push_back(addMatrix(program, prefix + "down.weight", hidden, ffn));
+    program.caches.push_back({prefix + "cache", DType::bf16, 1, headDim});
+  }
+  program.cacheTables = {{0, 1}};
+  program.scratch = {{"candidates", 64}};
+  for (const char *name : {"embed", "project_qkv", "attend", "project_o", "project_gate_up", "project_down", "head"})
+    program.kernels.push_back({name, "project", 4, 256, 0, 1024, 256, {"nn.linear"}, {"fuse-norm-project"}});
+
+  Phase embed;
+  embed.name = "embed";
+  embed.kind = PhaseKind::Embed;
+  embed.outputs = {x};
+  embed.outputNames = {"model.embed_tokens"};
+  embed.matrix = {false, embedding};
+  embed.parameters = {{"scale", 1.0}};
+  embed.launch = launch("embed", {{ArgumentKind::State, 0, {}}, {ArgumentKind::Tokens, 0, {}}, edge(x)});
+
+  const auto rotate = [&](int slot) {
+    return Function{
+        "rope", {{"segment", slot}, {"head_dim", headDim}, {"rotary_dim", headDim}}, {}, {{false, rope}}, {}};
+  };
+  Phase first = project("qkv", x, {q}, {true, qkv}, {heads * headDim, headDim, headDim});
+  first.prologue = {norm({true, norm1})};
+  first.epilogues = {
+      rotate(0),
+      rotate(1),
+      {"kv_append", {{"key", 1}, {"value", 2}, {"kv_heads", 1}, {"head_dim", headDim}}, {}, {}, {{true, 0}}}};
+
+  Phase attend;
+  attend.name = "layer.attend";
+  attend.kind = PhaseKind::Attend;
+  attend.inputs = {q};
+  attend.outputs = {attended};
+  attend.outputNames = {"model.layers.*.self_attn"};
+  attend.parameters = {{"heads", heads}, {"kv_heads", 1}, {"head_dim", headDim}, {"scale", 0.25}, {"splits", 1}};
+  attend.caches = {{true, 0}};
+  attend.launch = launch("attend", {edge(q),
+                                    {ArgumentKind::CacheKey, 0, {true, 0}},
+                                    {ArgumentKind::CacheValue, 0, {true, 0}},
+                                    {ArgumentKind::Context, 0, {}},
+                                    edge(attended)});
+
+  Phase second = project("o", attended, {x}, {true, o}, {hidden});
+  second.epilogues = {{"add", {{"segment", 0}}, {x}, {}, {}}};
+  Phase third = project("gate_up", x, {act}, {true, gateUp}, {ffn, ffn});
+  third.interleaved = true;
+  third.prologue = {norm({true, norm2})};
+  third.epilogues = {{"silu", {{"segment", 0}}, {}, {}, {}}, {"mul", {{"lhs", 0}, {"rhs", 1}}, {}, {}, {}}};
+  Phase fourth = project("down", act, {x}, {true, down}, {hidden});
+  fourth.kSegments = 2;
+  fourth.epilogues = second.epilogues;
+
+  Phase head = project("head", x, {}, {false, embedding}, {vocabulary});
+  head.outputNames = {"lm_head"};
+  head.prologue = {norm({false, finalNorm})};
+  head.epilogues = {{"argmax", {{"segment", 0}}, {}, {}, {}}};
+  head.launch = launch("head", {edge(x), {ArgumentKind::Logits, 0, {}}, {ArgumentKind::Scratch, 0, {}}});
+
+  program.blocks = {
+      {"embed", 1, {embed}}, {"layers", layers, {first, attend, second, third, fourth}}, {"head", 1, {head}}};
+  program.headBlock = 2;
+  return program;
+}
+
+std::vector<std::byte> smallElf(uint16_t machine) {
+  constexpr char nameTable[] = "\0.text\0.shstrtab";
+  struct {
+    Elf64_Ehdr header{};
+    Elf64_Phdr segment{};
+    char text[64]{};
+    char names[sizeof nameTable]{};
+    Elf64_Shdr sections[3]{};
+  } image;
+  using Image = decltype(image);
+  std::memcpy(image.header.e_ident, ELFMAG, SELFMAG);
+  image.header.e_ident[EI_CLASS] = ELFCLASS64;
+  image.header.e_ident[EI_DATA] = ELFDATA2LSB;
+  image.header.e_ident[EI_VERSION] = EV_CURRENT;
+  image.header.e_type = ET_EXEC;
+  image.header.e_machine = machine;
+  image.header.e_version = EV_CURRENT;
+  image.header.e_phoff = offsetof(Image, segment);
+  image.header.e_shoff = offsetof(Image, sections);
+  image.header.e_ehsize = sizeof image.header;
+  image.header.e_phentsize = sizeof image.segment;
+  image.header.e_phnum = 1;
+  image.header.e_shentsize = sizeof image.sections[0];
+  image.header.e_shnum = 3;
+  image.header.e_shstrndx = 2;
+  image.segment.p_type = PT_LOAD;
+  image.segment.p_offset = offsetof(Image, text);
+  image.segment.p_filesz = sizeof image.text;
+  std::memcpy(image.names, nameTable, sizeof nameTable);
+  image.sections[1] = {1, SHT_PROGBITS, 0, 0, offsetof(Image, text), sizeof image.text, 0, 0, 1, 0};
+  image.sections[2] = {7, SHT_STRTAB, 0, 0, offsetof(Image, names), sizeof nameTable, 0, 0, 1, 0};
+  std::vector<std::byte> bytes(sizeof image);
+  std::memcpy(bytes.data(), &image, sizeof image);
+  return bytes;
+}
+
+SmallPlan::SmallPlan() : cubin(smallElf(190)), ptx(".version 8.0\n.target sm_80\n.address_size 64\n") {
+  contents.program = &program;
+  contents.metadata = {{"compiler", "cadenza 0.1.0"}, {"targets", {"sm_90", "compute_80"}}, {"source_sha256", "00"}};
+  contents.code = {{"sm_90", CodeKind::Cubin, {{"project_qkv", 64, 0}, {"attend", 80, 16}}, cubin},
+                   {"compute_80", CodeKind::Ptx, {}, std::as_bytes(std::span(ptx))}};
+  contents.sources = {{"model.cu", "#include \"kernels/project.cuh\"\n"}, {"kernels/project.cuh", "// project\n"}};
+  contents.tokenizerJson = "{\"model\": {}}";
+  contents.ir = "step.program {}\n";
+  contents.packer = &packer;
+  contents.threads = 2;
+}
+
+TemporaryFolder::TemporaryFolder() {
+  std::string name = std::filesystem::temp_directory_path() / "cadenza-test-XXXXXX";
+  if (!mkdtemp(name.data()))
+    throw std::runtime_error("no temporary folder");
+  folder_ = name;
+}
+
+TemporaryFolder::~TemporaryFolder() {
+  std::error_code error;
+  std::filesystem::remove_all(folder_, error);
+}
+
+std::vector<std::string> TemporaryFolder::entries() const {
+  std::vector<std::string> names;
+  for (const auto &entry : std::filesystem::directory_iterator(folder_))
+    names.push_back(entry.path().filename());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+std::vector<std::byte> readFile(const std::string &path) {
+  std::ifstream stream(path, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(stream), {}};
+  const auto bytes = std::as_bytes(std::span(text));
+  return {bytes.begin(), bytes.end()};
+}
+
+void writeFile(const std::string &path, std::span<const std::byte> bytes) {
+  std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char *>(bytes.data()), std::ssize(bytes));
+}
+
+const std::vector<std::byte> &smallPlanBytes() {
+  static const std::vector<std::byte> bytes = [] {
+    const TemporaryFolder folder;
+    const SmallPlan plan;
+    if (const Status status = writePlan(folder.path("small.plan"), plan.contents); !status.isOk())
+      throw std::runtime_error(status.message());
+    return readFile(folder.path("small.plan"));
+  }();
+  return bytes;
+}
+
+} // namespace cadenza::testing
