@@ -38,9 +38,8 @@ Status Findings::toStatus() const {
     if (finding.kind == Finding::Kind::Invalid || finding.kind == Finding::Kind::Unsupported)
       message += (shown++ == 0 ? "" : "\n") + finding.message;
   }
-  size_t total = count(Finding::Kind::Invalid) + count(Finding::Kind::Unsupported);
-  if (shown < total)
-    message += "\nand " + std::to_string(total - shown) + " more";
+  if (shown < errors())
+    message += "\nand " + std::to_string(errors() - shown) + " more";
   StatusCode code = hasInvalid() ? StatusCode::InvalidInput : StatusCode::Unsupported;
   if (otherCode_ && count(Finding::Kind::Invalid) == 1)
     code = *otherCode_;

@@ -1,5 +1,5 @@
-// What an importer finds wrong with a model. An importer does not stop at the first problem: it collects everything that
-// it can see, so that `--check` and a failing compile both list all of it at once.
+// What an importer finds wrong with a model. An importer does not stop at the first problem: it collects everything
+// that it can see, so that `--check` and a failing compile both list all of it at once.
 #pragma once
 
 #include "runtime/support/status.h"
@@ -40,10 +40,11 @@ public:
   size_t count(Finding::Kind kind) const { return counts_[static_cast<size_t>(kind)]; }
   bool hasInvalid() const { return count(Finding::Kind::Invalid) != 0; }
   /// Whether the model cannot be compiled: anything invalid or unsupported.
-  bool hasErrors() const { return hasInvalid() || count(Finding::Kind::Unsupported) != 0; }
+  bool hasErrors() const { return errors() != 0; }
+  size_t errors() const { return count(Finding::Kind::Invalid) + count(Finding::Kind::Unsupported); }
 
-  /// Ok, or all errors, one a line. The code is InvalidInput if anything is invalid, else Unsupported; if the only invalid
-  /// thing is a Status with another code (Io, say), that code.
+  /// Ok, or all errors, one a line. The code is InvalidInput if anything is invalid, else Unsupported; if the only
+  /// invalid thing is a Status with another code (Io, say), that code.
   Status toStatus() const;
 
 private:

@@ -18,7 +18,12 @@ std::string escaped(std::string_view text, size_t shown) {
   return text.size() > shown ? result + "..." : result;
 }
 
-std::string quoted(std::string_view text) { return "'" + escaped(text, 80) + "'"; }
+std::string quotedName(std::string_view text) {
+  std::string result = "'";
+  result += escaped(text, 80);
+  result += '\'';
+  return result;
+}
 
 std::string shapeText(const std::vector<int64_t> &shape) {
   std::string text = "[";

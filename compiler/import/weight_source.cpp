@@ -8,12 +8,13 @@ namespace cadenza {
 Status WeightSource::read(const WeightSpec &spec, int64_t firstRow, int64_t rows, DType dtype,
                           std::span<std::byte> out) const {
   if (dtype == DType::i32 || spec.dtype == DType::i32 || spec.shape.empty() || spec.shape.size() > 2)
-    return {StatusCode::Internal, "weight " + quoted(spec.role) + ": only vectors and matrices of f32, bf16 and f16 can "
-                                                                  "be read"};
+    return {StatusCode::Internal, "weight " + quotedName(spec.role) +
+                                      ": only vectors and matrices of f32, bf16 and f16 can "
+                                      "be read"};
   auto bytes = checked::byteSize({{rows, spec.columns()}}, dtypeSize(dtype));
   if (firstRow < 0 || rows < 0 || spec.rows() < 0 || !bytes || *bytes != out.size() ||
       !checked::inBounds(firstRow, rows, spec.rows()))
-    return {StatusCode::Internal, "weight " + quoted(spec.role) + ": rows [" + std::to_string(firstRow) + ", +" +
+    return {StatusCode::Internal, "weight " + quotedName(spec.role) + ": rows [" + std::to_string(firstRow) + ", +" +
                                       std::to_string(rows) + ") of " + shapeText(spec.shape) + " into " +
                                       std::to_string(out.size()) + " bytes"};
   CADENZA_RETURN_IF_ERROR(readRows(spec, firstRow, rows, dtype, out));
@@ -27,7 +28,7 @@ Status WeightSource::read(const WeightSpec &spec, int64_t firstRow, int64_t rows
 StatusOr<std::vector<float>> WeightSource::readFloats(const WeightSpec &spec) const {
   auto bytes = checked::byteSize({{spec.rows(), spec.columns()}}, sizeof(float));
   if (!bytes)
-    return Status(StatusCode::Internal, "weight " + quoted(spec.role) + ": shape overflows");
+    return Status(StatusCode::Internal, "weight " + quotedName(spec.role) + ": shape overflows");
   std::vector<float> values(*bytes / sizeof(float));
   CADENZA_RETURN_IF_ERROR(read(spec, 0, spec.rows(), DType::f32, std::as_writable_bytes(std::span(values))));
   return values;
@@ -36,7 +37,7 @@ StatusOr<std::vector<float>> WeightSource::readFloats(const WeightSpec &spec) co
 void WeightSource::reportNonFinite(Findings &findings) const {
   std::lock_guard lock(mutex_);
   for (const auto &[role, count] : nonFinite_)
-    findings.warning("weight " + quoted(role) + " holds " + std::to_string(count) + " infinities or NaNs");
+    findings.warning("weight " + quotedName(role) + " holds " + std::to_string(count) + " infinities or NaNs");
 }
 
 } // namespace cadenza

@@ -1,5 +1,5 @@
-// Where the values of weights come from. A packer asks for rows of a tensor in the type that it wants and never sees the
-// checkpoint; it may ask from several threads, and in pieces, so that a tensor larger than memory can pass through.
+// Where the values of weights come from. A packer asks for rows of a tensor in the type that it wants and never sees
+// the checkpoint; it may ask from several threads, and in pieces, so that a tensor larger than memory can pass through.
 #pragma once
 
 #include "compiler/import/findings.h"
@@ -33,8 +33,9 @@ public:
   virtual ~WeightSource() = default;
 
   /// Writes rows [firstRow, firstRow + rows) as `dtype` (f32, bf16 or f16), row-major, to `out`, which has exactly
-  /// rows * columns elements. Values are rounded to spec.dtype first and to nearest even throughout, so what is read as f32
-  /// is what a bf16 weight holds. Thread-safe. InvalidInput if the checkpoint does not hold the tensor in that shape.
+  /// rows * columns elements. Values are rounded to spec.dtype first and to nearest even throughout, so what is read as
+  /// f32 is what a bf16 weight holds. Thread-safe. InvalidInput if the checkpoint does not hold the tensor in that
+  /// shape.
   Status read(const WeightSpec &spec, int64_t firstRow, int64_t rows, DType dtype, std::span<std::byte> out) const;
   /// All of a weight as f32, for references and small vectors.
   StatusOr<std::vector<float>> readFloats(const WeightSpec &spec) const;
@@ -51,7 +52,7 @@ protected:
                           std::span<std::byte> out) const = 0;
 
 private:
-  mutable std::mutex mutex_; // of nonFinite_
+  mutable std::mutex mutex_;                          // of nonFinite_
   mutable std::map<std::string, uint64_t> nonFinite_; // elements by role
 };
 

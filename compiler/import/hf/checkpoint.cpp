@@ -26,6 +26,7 @@ std::string otherFormats(const ModelDirectory &directory) {
 
 Checkpoint Checkpoint::open(const ModelDirectory &directory, Findings &findings) {
   Checkpoint checkpoint;
+  size_t before = findings.errors();
   if (directory.has(singleFile))
     findings.add(checkpoint.addFile(directory, std::string(singleFile)));
   else if (directory.has(indexFile))
@@ -33,6 +34,7 @@ Checkpoint Checkpoint::open(const ModelDirectory &directory, Findings &findings)
   else
     findings.invalid(directory.path() + ": there is neither " + std::string(singleFile) + " nor " +
                      std::string(indexFile) + otherFormats(directory));
+  checkpoint.complete_ = before == findings.errors();
   return checkpoint;
 }
 
@@ -52,7 +54,7 @@ Status Checkpoint::addFile(const ModelDirectory &directory, const std::string &n
   for (SafetensorsEntry &entry : header->entries) {
     auto [place, inserted] = tensors_.try_emplace(entry.name, CheckpointTensor{});
     if (!inserted)
-      return {StatusCode::InvalidInput, escaped(name, 80) + ": tensor " + quoted(entry.name) + " is also in " +
+      return {StatusCode::InvalidInput, escaped(name, 80) + ": tensor " + quotedName(entry.name) + " is also in " +
                                             files_[place->second.file].name};
     place->second = {std::move(entry.dtype), std::move(entry.shape), bytes.subspan(entry.offset, entry.bytes), index};
   }
@@ -73,7 +75,7 @@ void Checkpoint::addShards(const ModelDirectory &directory, Findings &findings) 
   std::map<std::string, std::vector<std::string>> tensorsOfShard;
   for (const auto &[tensor, shard] : map->items()) {
     if (!shard.is_string()) {
-      findings.invalid(inIndex("the shard of " + quoted(tensor) + " is no string"));
+      findings.invalid(inIndex("the shard of " + quotedName(tensor) + " is no string"));
       continue;
     }
     tensorsOfShard[shard.get<std::string>()].push_back(tensor);
@@ -88,7 +90,7 @@ void Checkpoint::addShards(const ModelDirectory &directory, Findings &findings) 
     for (const std::string &tensor : tensors) {
       const CheckpointTensor *found = find(tensor);
       if (!found || files_[found->file].name != shard)
-        findings.invalid(inIndex("tensor " + quoted(tensor) + " is not in " + quoted(shard)));
+        findings.invalid(inIndex("tensor " + quotedName(tensor) + " is not in " + quotedName(shard)));
     }
   }
 }

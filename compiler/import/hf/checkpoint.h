@@ -1,5 +1,5 @@
-// The weights of a model directory: model.safetensors, or model.safetensors.index.json and its shards, mapped into memory
-// and validated. No tensor's bytes are read here.
+// The weights of a model directory: model.safetensors, or model.safetensors.index.json and its shards, mapped into
+// memory and validated. No tensor's bytes are read here.
 #pragma once
 
 #include "compiler/import/findings.h"
@@ -37,6 +37,8 @@ public:
   /// Opens everything that can be opened; what is wrong goes to `findings`, so that all of it is listed.
   static Checkpoint open(const ModelDirectory &directory, Findings &findings);
 
+  /// Whether every file could be read; if not, that a tensor is missing says nothing.
+  bool complete() const { return complete_; }
   const CheckpointTensor *find(std::string_view name) const;
   const Tensors &tensors() const { return tensors_; }
   const std::vector<CheckpointFile> &files() const { return files_; }
@@ -45,6 +47,7 @@ private:
   Status addFile(const ModelDirectory &directory, const std::string &name);
   void addShards(const ModelDirectory &directory, Findings &findings);
 
+  bool complete_ = true;
   std::vector<CheckpointFile> files_;
   Tensors tensors_;
 };

@@ -15,14 +15,15 @@ protected:
                   std::span<std::byte> out) const override {
     const CheckpointTensor *tensor = checkpoint_->find(spec.tensor);
     if (!tensor)
-      return {StatusCode::InvalidInput, "tensor " + quoted(spec.tensor) + " is not in the checkpoint"};
+      return {StatusCode::InvalidInput, "tensor " + quotedName(spec.tensor) + " is not in the checkpoint"};
     auto stored = weightDType(tensor->dtype);
     if (!stored)
-      return {StatusCode::Unsupported, "tensor " + quoted(spec.tensor) + ": dtype " + tensor->dtype};
+      return {StatusCode::Unsupported, "tensor " + quotedName(spec.tensor) + ": dtype " + tensor->dtype};
     if (tensor->shape != spec.shape)
-      return {StatusCode::InvalidInput, "tensor " + quoted(spec.tensor) + " is " + shapeText(tensor->shape) +
+      return {StatusCode::InvalidInput, "tensor " + quotedName(spec.tensor) + " is " + shapeText(tensor->shape) +
                                             ", expected " + shapeText(spec.shape)};
-    // The header check has established that the tensor's bytes are shape x dtype, and the caller that the rows are inside.
+    // The header check has established that the tensor's bytes are shape x dtype, and the caller that the rows are
+    // inside.
     auto first = static_cast<size_t>(firstRow * spec.columns());
     auto count = static_cast<size_t>(rows * spec.columns());
     convert(tensor->data.data() + first * dtypeSize(*stored), *stored, spec.dtype, dtype, out.data(), count);

@@ -66,7 +66,7 @@ void readRopeType(ConfigReader &reader, RopeParameters &rope) {
   if (type == "llama3")
     readLlama3Scaling(reader, rope);
   else if (type != "default")
-    refuse(reader, field, quoted(type), "(default and llama3 are)");
+    refuse(reader, field, quotedName(type), "(default and llama3 are)");
 }
 
 void readPartialRotary(ConfigReader &reader) {
@@ -118,7 +118,7 @@ std::optional<DType> readDType(ConfigReader &reader) {
     return DType::f16;
   if (*name == "float32")
     return DType::f32;
-  refuse(reader, field, quoted(*name), "(bfloat16, float16 and float32 are)");
+  refuse(reader, field, quotedName(*name), "(bfloat16, float16 and float32 are)");
   return std::nullopt;
 }
 
@@ -127,18 +127,18 @@ void refuseVariants(ConfigReader &reader) {
   if (activation.empty() && !reader.has("hidden_act"))
     reader.findings().invalid(reader.where("hidden_act") + " is missing");
   else if (!activation.empty() && activation != "silu" && activation != "swish")
-    refuse(reader, "hidden_act", quoted(activation), "(silu is); it needs an nn op: docs/add-an-op.md");
+    refuse(reader, "hidden_act", quotedName(activation), "(silu is); it needs an nn op: docs/add-an-op.md");
 
   if (reader.has("quantization_config")) {
     ConfigReader quantization = reader.object("quantization_config");
-    refuse(quantization, "quant_method", quoted(quantization.string("quant_method").value_or("unnamed")),
+    refuse(quantization, "quant_method", quotedName(quantization.string("quant_method").value_or("unnamed")),
            "(unquantised bfloat16, float16 and float32 are)");
   }
   if (const nlohmann::json &types = reader.raw("layer_types"); types.is_array()) {
     for (const nlohmann::json &type : types) {
       if (type == "full_attention")
         continue;
-      refuse(reader, "layer_types", type.is_string() ? quoted(type.get_ref<const std::string &>()) : "entry",
+      refuse(reader, "layer_types", type.is_string() ? quotedName(type.get_ref<const std::string &>()) : "entry",
              "(full_attention is)");
       break;
     }
@@ -161,9 +161,8 @@ std::optional<std::string> readArchitecture(ConfigReader &reader) {
   const nlohmann::json &architectures = reader.raw("architectures");
   if (architectures.is_array() && architectures.size() == 1 && architectures[0].is_string())
     return architectures[0].get<std::string>();
-  reader.findings().invalid(reader.where("architectures") + (architectures.is_null()
-                                                                 ? " is missing"
-                                                                 : " must be a list of one name"));
+  reader.findings().invalid(reader.where("architectures") +
+                            (architectures.is_null() ? " is missing" : " must be a list of one name"));
   return std::nullopt;
 }
 
@@ -185,8 +184,9 @@ DecoderConfig readDecoderConfig(ConfigReader &reader, const DecoderDefaults &def
     config.bosToken = tokens.front();
   config.eosTokens = readTokens(reader, "eos_token_id", config.vocabSize);
   reader.ignore({"architectures", "model_type", "transformers_version", "use_cache", "initializer_range",
-                 "attention_dropout", "pad_token_id", "_name_or_path", "torch_dtype", "return_dict", "output_attentions",
-                 "output_hidden_states", "torchscript", "chunk_size_feed_forward", "is_decoder", "is_encoder_decoder"});
+                 "attention_dropout", "pad_token_id", "_name_or_path", "torch_dtype", "return_dict",
+                 "output_attentions", "output_hidden_states", "torchscript", "chunk_size_feed_forward", "is_decoder",
+                 "is_encoder_decoder"});
   return config;
 }
 

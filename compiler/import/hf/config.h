@@ -1,6 +1,6 @@
-// config.json of a decoder-only transformer, in both generations of the format: transformers 4 (rope_theta, rope_scaling,
-// torch_dtype) and 5 (rope_parameters, dtype). A field that decides what the model computes is never guessed: where it is
-// missing and the family does not define its default, that is an error.
+// config.json of a decoder-only transformer, in both generations of the format: transformers 4 (rope_theta,
+// rope_scaling, torch_dtype) and 5 (rope_parameters, dtype). A field that decides what the model computes is never
+// guessed: where it is missing and the family does not define its default, that is an error.
 #pragma once
 
 #include "compiler/import/hf/config_reader.h"
@@ -61,10 +61,11 @@ std::optional<std::string> readArchitecture(ConfigReader &reader);
 
 /// headDim / 2 inverse frequencies (radians a position), computed in double.
 ///   default: theta^(-2i / headDim) (Su et al. 2021, arXiv:2104.09864)
-///   llama3:  wavelengths longer than originalMaxPositions / lowFrequencyFactor are divided by `factor`, those shorter than
+///   llama3:  wavelengths longer than originalMaxPositions / lowFrequencyFactor are divided by `factor`, those shorter
+///   than
 ///            originalMaxPositions / highFrequencyFactor are kept, and in between the two are blended linearly in
-///            originalMaxPositions / wavelength (meta-llama/llama-models, models/llama3/model.py, apply_scaling; the same as
-///            transformers, modeling_rope_utils.py, _compute_llama3_parameters).
+///            originalMaxPositions / wavelength (meta-llama/llama-models, models/llama3/model.py, apply_scaling; the
+///            same as transformers, modeling_rope_utils.py, _compute_llama3_parameters).
 std::vector<double> ropeInverseFrequencies(const RopeParameters &rope, int64_t headDim);
 
 } // namespace cadenza

@@ -14,7 +14,7 @@ const json emptyObject = json::object();
 
 std::string describe(const json &value) {
   if (value.is_string())
-    return quoted(value.get_ref<const std::string &>());
+    return quotedName(value.get_ref<const std::string &>());
   if (value.is_object())
     return "an object";
   if (value.is_array())

@@ -1,6 +1,6 @@
-// Typed, range-checked access to the fields of a JSON object that decide what is compiled. A wrong field is a finding and
-// not the end, so that one run lists all of them; fields that nobody asked for are reported too, because an unknown field may
-// change what a model computes.
+// Typed, range-checked access to the fields of a JSON object that decide what is compiled. A wrong field is a finding
+// and not the end, so that one run lists all of them; fields that nobody asked for are reported too, because an unknown
+// field may change what a model computes.
 #pragma once
 
 #include "compiler/import/findings.h"
@@ -56,7 +56,8 @@ private:
   ConfigReader(const nlohmann::json &object, std::string file, std::string parent, Findings &findings)
       : object_(&object), file_(std::move(file)), parent_(std::move(parent)), findings_(findings) {}
   void wrong(std::string_view name, const nlohmann::json &value, const std::string &expected);
-  std::optional<int64_t> asInteger(std::string_view name, const nlohmann::json &value, int64_t minimum, int64_t maximum);
+  std::optional<int64_t> asInteger(std::string_view name, const nlohmann::json &value, int64_t minimum,
+                                   int64_t maximum);
   bool require(std::string_view name);
 
   const nlohmann::json *object_;

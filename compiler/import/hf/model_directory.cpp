@@ -14,7 +14,7 @@ bool isInside(const std::string &path, const std::string &root) {
 }
 
 Status invalid(std::string_view name, const std::string &message) {
-  return {StatusCode::InvalidInput, quoted(name) + " " + message};
+  return {StatusCode::InvalidInput, quotedName(name) + " " + message};
 }
 
 } // namespace
@@ -22,12 +22,12 @@ Status invalid(std::string_view name, const std::string &message) {
 StatusOr<ModelDirectory> ModelDirectory::open(const std::string &path) {
   std::error_code error;
   if (path.empty() || path.find('\0') != std::string::npos || !fs::is_directory(path, error))
-    return Status(StatusCode::InvalidArgument, quoted(path) + " is no directory");
+    return Status(StatusCode::InvalidArgument, quotedName(path) + " is no directory");
   ModelDirectory directory;
   directory.path_ = path;
   fs::path root = fs::canonical(path, error);
   if (error)
-    return Status(StatusCode::Io, quoted(path) + ": " + error.message());
+    return Status(StatusCode::Io, quotedName(path) + ": " + error.message());
   directory.root_ = root.string();
   if (root.parent_path().filename() == "snapshots") {
     fs::path blobs = fs::canonical(root.parent_path().parent_path() / "blobs", error);

@@ -22,9 +22,9 @@ Status invalid(std::string message) { return {StatusCode::InvalidInput, std::mov
 /// Bits of one element, or nothing for a dtype that the format does not have.
 std::optional<uint64_t> dtypeBits(std::string_view dtype) {
   constexpr std::pair<std::string_view, uint64_t> known[] = {
-      {"BOOL", 8},    {"U8", 8},      {"I8", 8},       {"F8_E4M3", 8}, {"F8_E5M2", 8}, {"F8_E8M0", 8}, {"U16", 16},
-      {"I16", 16},    {"F16", 16},    {"BF16", 16},    {"U32", 32},    {"I32", 32},    {"F32", 32},    {"U64", 64},
-      {"I64", 64},    {"F64", 64},    {"C64", 64},     {"F4", 4},      {"F6_E2M3", 6}, {"F6_E3M2", 6},
+      {"BOOL", 8}, {"U8", 8},   {"I8", 8},    {"F8_E4M3", 8}, {"F8_E5M2", 8}, {"F8_E8M0", 8}, {"U16", 16},
+      {"I16", 16}, {"F16", 16}, {"BF16", 16}, {"U32", 32},    {"I32", 32},    {"F32", 32},    {"U64", 64},
+      {"I64", 64}, {"F64", 64}, {"C64", 64},  {"F4", 4},      {"F6_E2M3", 6}, {"F6_E3M2", 6},
   };
   for (auto [name, bits] : known) {
     if (name == dtype)
@@ -78,7 +78,8 @@ public:
     if (depth_ == 1)
       return startEntry(value);
     if (inMetadata_)
-      return metadataKeys_.insert(value).second || fail("header: __metadata__: key " + quoted(value) + " occurs twice");
+      return metadataKeys_.insert(value).second ||
+             fail("header: __metadata__: key " + quotedName(value) + " occurs twice");
     if (value == "dtype")
       field_ = Field::Dtype;
     else if (value == "shape")
@@ -86,10 +87,10 @@ public:
     else if (value == "data_offsets")
       field_ = Field::Offsets;
     else
-      return failEntry("has the unknown field " + quoted(value));
+      return failEntry("has the unknown field " + quotedName(value));
     bool &seen = seen_[static_cast<size_t>(field_)];
     if (seen)
-      return failEntry("has the field " + quoted(value) + " twice");
+      return failEntry("has the field " + quotedName(value) + " twice");
     seen = true;
     return true;
   }
@@ -135,10 +136,13 @@ private:
     return false;
   }
 
-  bool failEntry(const std::string &message) { return fail("header: tensor " + quoted(entry_.name) + " " + message); }
+  bool failEntry(const std::string &message) {
+    return fail("header: tensor " + quotedName(entry_.name) + " " + message);
+  }
   bool failHere(const std::string &message) {
     constexpr const char *names[] = {"dtype", "shape", "data_offsets"};
-    return fail("header: tensor " + quoted(entry_.name) + ": " + names[static_cast<size_t>(field_)] + " " + message);
+    return fail("header: tensor " + quotedName(entry_.name) + ": " + names[static_cast<size_t>(field_)] + " " +
+                message);
   }
   bool unexpected(const std::string &what) {
     if (depth_ == 0)
@@ -157,7 +161,7 @@ private:
     std::fill(std::begin(seen_), std::end(seen_), false);
     inMetadata_ = name == "__metadata__";
     if (!names_.insert(name).second)
-      return fail("header: key " + quoted(name) + " occurs twice");
+      return fail("header: key " + quotedName(name) + " occurs twice");
     if (names_.size() > maxTensors)
       return fail("header: more than " + std::to_string(maxTensors) + " tensors");
     return true;
@@ -170,7 +174,8 @@ private:
     if (offsetCount_ != 2)
       return failHere("has fewer than two elements");
     if (offsets_[1] < offsets_[0])
-      return failHere("end at " + std::to_string(offsets_[1]) + ", before they begin at " + std::to_string(offsets_[0]));
+      return failHere("end at " + std::to_string(offsets_[1]) + ", before they begin at " +
+                      std::to_string(offsets_[0]));
     entry_.offset = offsets_[0];
     entry_.bytes = offsets_[1] - offsets_[0];
     entries.push_back(std::move(entry_));
@@ -190,10 +195,10 @@ private:
 
 /// That shape x dtype is the number of bytes that the offsets give.
 Status checkSize(const SafetensorsEntry &entry) {
-  std::string where = "header: tensor " + quoted(entry.name) + ": ";
+  std::string where = "header: tensor " + quotedName(entry.name) + ": ";
   auto bits = dtypeBits(entry.dtype);
   if (!bits)
-    return {StatusCode::Unsupported, where + "dtype " + quoted(entry.dtype) + " is not known"};
+    return {StatusCode::Unsupported, where + "dtype " + quotedName(entry.dtype) + " is not known"};
   auto total = checked::byteSize(entry.shape, *bits);
   if (!total)
     return invalid(where + "shape " + shapeText(entry.shape) + " overflows");
@@ -207,7 +212,7 @@ Status checkSize(const SafetensorsEntry &entry) {
 Status checkCoverage(const std::vector<SafetensorsEntry> &entries, uint64_t buffer) {
   uint64_t end = 0;
   for (const SafetensorsEntry &entry : entries) {
-    std::string where = "header: tensor " + quoted(entry.name) + ": data_offsets ";
+    std::string where = "header: tensor " + quotedName(entry.name) + ": data_offsets ";
     if (!checked::inBounds(entry.offset, entry.bytes, buffer))
       return invalid(where + "[" + std::to_string(entry.offset) + ", " + std::to_string(entry.offset + entry.bytes) +
                      ") leave the buffer of " + std::to_string(buffer) + " bytes; is the file truncated?");
@@ -234,7 +239,8 @@ StatusOr<SafetensorsHeader> parseSafetensorsHeader(std::string_view file) {
   for (uint64_t i = 0; i < prefix; ++i)
     length |= static_cast<uint64_t>(static_cast<unsigned char>(file[i])) << (8 * i);
   if (length > maxHeader)
-    return invalid("header length " + std::to_string(length) + " at offset 0 is more than " + std::to_string(maxHeader));
+    return invalid("header length " + std::to_string(length) + " at offset 0 is more than " +
+                   std::to_string(maxHeader));
   if (!checked::inBounds(prefix, length, file.size()))
     return invalid("header length " + std::to_string(length) + " at offset 0 leaves the file of " +
                    std::to_string(file.size()) + " bytes; is the file truncated?");

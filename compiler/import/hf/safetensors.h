@@ -1,6 +1,6 @@
-// The safetensors format (https://github.com/huggingface/safetensors, "Format"): a u64 little-endian header length, a JSON
-// header, then one buffer that the tensors cover without hole or overlap. Everything is checked before anything is used,
-// so the offsets of a parsed header can be followed without another look.
+// The safetensors format (https://github.com/huggingface/safetensors, "Format"): a u64 little-endian header length, a
+// JSON header, then one buffer that the tensors cover without hole or overlap. Everything is checked before anything is
+// used, so the offsets of a parsed header can be followed without another look.
 #pragma once
 
 #include "runtime/support/status.h"
@@ -27,8 +27,8 @@ struct SafetensorsHeader {
 };
 
 /// Reads and validates the header of a whole file. Needs memory in proportion to the number of tensors, not to the
-/// header's length. Errors are InvalidInput (Unsupported for an unknown dtype) and name the tensor, field and offset, not
-/// the file.
+/// header's length. Errors are InvalidInput (Unsupported for an unknown dtype) and name the tensor, field and offset,
+/// not the file.
 StatusOr<SafetensorsHeader> parseSafetensorsHeader(std::string_view file);
 
 } // namespace cadenza

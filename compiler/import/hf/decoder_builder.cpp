@@ -1,0 +1,173 @@
+#include "compiler/import/hf/decoder_builder.h"
+
+#include "mlir/IR/BuiltinAttributes.h"
+
+#include <cmath>
+
+namespace cadenza {
+namespace {
+
+mlir::Type elementType(mlir::Builder &builder, DType dtype) {
+  switch (dtype) {
+  case DType::f32:
+    return builder.getF32Type();
+  case DType::bf16:
+    return builder.getBF16Type();
+  case DType::f16:
+    return builder.getF16Type();
+  case DType::i32:
+    break;
+  }
+  return builder.getI32Type();
+}
+
+int64_t elementsOf(mlir::Value vector) { return llvm::cast<mlir::RankedTensorType>(vector.getType()).getNumElements(); }
+
+} // namespace
+
+DecoderBuilder::DecoderBuilder(mlir::MLIRContext &context, const DecoderConfig &config, DType cacheType,
+                               WeightTypes weightTypes)
+    : config_(config), cacheType_(cacheType), weightTypes_(std::move(weightTypes)),
+      module_(mlir::ModuleOp::create(mlir::UnknownLoc::get(&context))), symbols_(&context), ops_(&context) {
+  context.loadDialect<nn::NNDialect, mlir::func::FuncDialect>();
+  auto index = mlir::RankedTensorType::get({1}, ops_.getI32Type());
+  ops_.setInsertionPointToEnd(module_->getBody());
+  auto function =
+      mlir::func::FuncOp::create(ops_, location("decode"), "decode", ops_.getFunctionType({index, index}, {index}));
+  symbols_.setInsertionPoint(function);
+  mlir::Block *body = function.addEntryBlock();
+  token_ = body->getArgument(0);
+  position_ = body->getArgument(1);
+  token_.setLoc(location("token"));
+  position_.setLoc(location("position"));
+  ops_.setInsertionPointToEnd(body);
+}
+
+mlir::Location DecoderBuilder::location(const std::string &name) {
+  return mlir::NameLoc::get(ops_.getStringAttr(name));
+}
+
+mlir::RankedTensorType DecoderBuilder::vectorType(int64_t elements) {
+  return mlir::RankedTensorType::get({elements}, ops_.getF32Type());
+}
+
+mlir::FlatSymbolRefAttr DecoderBuilder::weight(const ModuleName &name, const std::string &kind,
+                                               std::vector<int64_t> shape) {
+  WeightSpec spec{name.role + "." + kind, name.huggingFace + "." + kind, std::move(shape), DType::bf16};
+  auto reference = mlir::FlatSymbolRefAttr::get(ops_.getContext(), spec.role);
+  if (!declared_.insert(spec.role).second)
+    return reference;
+  spec.dtype = weightTypes_(spec.tensor, spec.shape.size());
+  nn::WeightOp::create(symbols_, location(spec.tensor), spec.role,
+                       mlir::RankedTensorType::get(spec.shape, elementType(symbols_, spec.dtype)),
+                       symbols_.getStringAttr(spec.tensor), /*value=*/mlir::ElementsAttr());
+  weights_.push_back(std::move(spec));
+  return reference;
+}
+
+mlir::FlatSymbolRefAttr DecoderBuilder::inverseFrequencies() {
+  const std::string symbol = "rope.inverse_frequencies";
+  if (declared_.insert(symbol).second) {
+    std::vector<double> exact = ropeInverseFrequencies(config_.rope, config_.headDim);
+    std::vector<float> rounded(exact.begin(), exact.end());
+    auto type = vectorType(static_cast<int64_t>(rounded.size()));
+    nn::WeightOp::create(symbols_, location("model.rotary_emb"), symbol, type, /*source=*/mlir::StringAttr(),
+                         mlir::DenseElementsAttr::get(type, llvm::ArrayRef<float>(rounded)));
+  }
+  return mlir::FlatSymbolRefAttr::get(ops_.getContext(), symbol);
+}
+
+mlir::Value DecoderBuilder::embedding(const ModuleName &name) {
+  auto matrix = weight(name, "weight", {config_.vocabSize, config_.hiddenSize});
+  return nn::EmbeddingOp::create(ops_, location(name.huggingFace), vectorType(config_.hiddenSize), token_, matrix);
+}
+
+mlir::Value DecoderBuilder::rmsNorm(mlir::Value input, const ModuleName &name, std::optional<int64_t> group) {
+  auto gamma = weight(name, "weight", {group.value_or(elementsOf(input))});
+  auto groupSize = group ? ops_.getI64IntegerAttr(*group) : mlir::IntegerAttr();
+  return nn::RMSNormOp::create(ops_, location(name.huggingFace), input.getType(), input, gamma,
+                               ops_.getF64FloatAttr(config_.rmsNormEps), groupSize);
+}
+
+mlir::Value DecoderBuilder::linear(mlir::Value input, const ModuleName &name, int64_t outputs, bool bias) {
+  auto matrix = weight(name, "weight", {outputs, elementsOf(input)});
+  auto addend = bias ? weight(name, "bias", {outputs}) : mlir::FlatSymbolRefAttr();
+  return nn::LinearOp::create(ops_, location(name.huggingFace), vectorType(outputs), input, matrix, addend);
+}
+
+mlir::Value DecoderBuilder::rope(mlir::Value input, const std::string &huggingFace) {
+  return nn::RopeOp::create(ops_, location(huggingFace), input.getType(), input, position_, inverseFrequencies(),
+                            ops_.getI64IntegerAttr(config_.headDim));
+}
+
+mlir::Value DecoderBuilder::attention(mlir::Value query, mlir::Value key, mlir::Value value, const ModuleName &name) {
+  nn::CacheOp::create(symbols_, location(name.huggingFace), name.role, config_.kvHeads, config_.headDim,
+                      elementType(symbols_, cacheType_));
+  auto cache = mlir::FlatSymbolRefAttr::get(ops_.getContext(), name.role);
+  nn::KVAppendOp::create(ops_, location(name.huggingFace + ".kv_append"), key, value, position_, cache);
+  double scale = 1 / std::sqrt(static_cast<double>(config_.headDim));
+  return nn::AttentionOp::create(ops_, location(name.huggingFace + ".attention"), query.getType(), query, position_,
+                                 cache, ops_.getI64IntegerAttr(config_.heads), ops_.getF64FloatAttr(scale));
+}
+
+mlir::Value DecoderBuilder::silu(mlir::Value input, const std::string &huggingFace) {
+  return nn::SiluOp::create(ops_, location(huggingFace), input.getType(), input);
+}
+
+mlir::Value DecoderBuilder::mul(mlir::Value lhs, mlir::Value rhs, const std::string &huggingFace) {
+  return nn::MulOp::create(ops_, location(huggingFace), lhs.getType(), lhs, rhs);
+}
+
+mlir::Value DecoderBuilder::add(mlir::Value residual, mlir::Value update, const std::string &huggingFace) {
+  return nn::AddOp::create(ops_, location(huggingFace), residual.getType(), residual, update);
+}
+
+void DecoderBuilder::finish(mlir::Value hidden) {
+  hidden = rmsNorm(hidden, {"final_norm", "model.norm"});
+  mlir::Value logits;
+  if (config_.tieWordEmbeddings)
+    logits = nn::LinearOp::create(ops_, location("lm_head"), vectorType(config_.vocabSize), hidden,
+                                  mlir::FlatSymbolRefAttr::get(ops_.getContext(), "embedding.weight"),
+                                  /*bias=*/mlir::FlatSymbolRefAttr());
+  else
+    logits = linear(hidden, {"head", "lm_head"}, config_.vocabSize, /*bias=*/false);
+  mlir::Value next = nn::ArgmaxOp::create(ops_, location("next_token"), token_.getType(), logits);
+  mlir::func::ReturnOp::create(ops_, location("decode"), next);
+}
+
+DecoderLayer::DecoderLayer(DecoderBuilder &builder, int64_t index)
+    : builder_(builder), role_("layers." + std::to_string(index) + "."),
+      huggingFace_("model.layers." + std::to_string(index) + ".") {}
+
+mlir::Value DecoderLayer::attention(mlir::Value x, const AttentionOptions &options) {
+  const DecoderConfig &config = builder_.config();
+  const int64_t kvSize = config.kvHeads * config.headDim;
+  mlir::Value h = builder_.rmsNorm(x, name("attention_norm", "input_layernorm"));
+  mlir::Value query = builder_.linear(h, name("attention.query", "self_attn.q_proj"), config.heads * config.headDim,
+                                      config.attentionBias);
+  mlir::Value key = builder_.linear(h, name("attention.key", "self_attn.k_proj"), kvSize, config.attentionBias);
+  mlir::Value value = builder_.linear(h, name("attention.value", "self_attn.v_proj"), kvSize, config.attentionBias);
+  if (options.queryKeyNorm) {
+    query = builder_.rmsNorm(query, name("attention.query_norm", "self_attn.q_norm"), config.headDim);
+    key = builder_.rmsNorm(key, name("attention.key_norm", "self_attn.k_norm"), config.headDim);
+  }
+  query = builder_.rope(query, huggingFace_ + "self_attn.rotary_emb.query");
+  key = builder_.rope(key, huggingFace_ + "self_attn.rotary_emb.key");
+  mlir::Value attended = builder_.attention(query, key, value, name("cache", "self_attn"));
+  mlir::Value output =
+      builder_.linear(attended, name("attention.output", "self_attn.o_proj"), config.hiddenSize, config.attentionBias);
+  return builder_.add(x, output, huggingFace_ + "post_attention_residual");
+}
+
+mlir::Value DecoderLayer::gatedMlp(mlir::Value x) {
+  const DecoderConfig &config = builder_.config();
+  mlir::Value h = builder_.rmsNorm(x, name("mlp_norm", "post_attention_layernorm"));
+  mlir::Value gate = builder_.linear(h, name("mlp.gate", "mlp.gate_proj"), config.intermediateSize, config.mlpBias);
+  mlir::Value up = builder_.linear(h, name("mlp.up", "mlp.up_proj"), config.intermediateSize, config.mlpBias);
+  mlir::Value activated = builder_.silu(gate, huggingFace_ + "mlp.act_fn");
+  mlir::Value product = builder_.mul(activated, up, huggingFace_ + "mlp.product");
+  mlir::Value down = builder_.linear(product, name("mlp.down", "mlp.down_proj"), config.hiddenSize, config.mlpBias);
+  return builder_.add(x, down, huggingFace_.substr(0, huggingFace_.size() - 1));
+}
+
+} // namespace cadenza

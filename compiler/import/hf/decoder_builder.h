@@ -1,0 +1,98 @@
+// Builds the `nn` module of a decoder-only transformer: the ops with their weights, canonical roles and Hugging Face
+// names (DecoderBuilder), and on top of them the blocks that families share (DecoderLayer). A family that differs in a
+// block calls the ops itself.
+#pragma once
+
+#include "compiler/import/hf/config.h"
+#include "compiler/import/weight_source.h"
+#include "compiler/ir/nn/NN.h"
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/OwningOpRef.h"
+
+#include <functional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace cadenza {
+
+/// One module of the model under its two names: the canonical role, the same for every importer
+/// ("layers.3.attention.query"), and the Hugging Face module ("model.layers.3.self_attn.q_proj"), which names both the
+/// checkpoint's tensors and, as a location, the output of the op.
+struct ModuleName {
+  std::string role;
+  std::string huggingFace;
+};
+
+class DecoderBuilder {
+public:
+  /// The type to declare for a weight, given the checkpoint tensor's name and the weight's rank.
+  using WeightTypes = std::function<DType(std::string_view tensor, size_t rank)>;
+
+  DecoderBuilder(mlir::MLIRContext &context, const DecoderConfig &config, DType cacheType, WeightTypes weightTypes);
+
+  const DecoderConfig &config() const { return config_; }
+  mlir::Value embedding(const ModuleName &name);
+  /// Over the whole vector, or over each group of `group` elements.
+  mlir::Value rmsNorm(mlir::Value input, const ModuleName &name, std::optional<int64_t> group = std::nullopt);
+  mlir::Value linear(mlir::Value input, const ModuleName &name, int64_t outputs, bool bias);
+  mlir::Value rope(mlir::Value input, const std::string &huggingFace);
+  /// Appends key and value to the cache of `name` and attends with scale 1 / sqrt(head_dim).
+  mlir::Value attention(mlir::Value query, mlir::Value key, mlir::Value value, const ModuleName &name);
+  mlir::Value silu(mlir::Value input, const std::string &huggingFace);
+  mlir::Value mul(mlir::Value lhs, mlir::Value rhs, const std::string &huggingFace);
+  mlir::Value add(mlir::Value residual, mlir::Value update, const std::string &huggingFace);
+
+  /// "model.embed_tokens" of the current token.
+  mlir::Value tokenEmbedding() { return embedding({"embedding", "model.embed_tokens"}); }
+  /// Final norm, head (the embedding again if tied) and greedy selection; ends the function.
+  void finish(mlir::Value hidden);
+
+  /// Every weight that was used, in the order of first use.
+  const std::vector<WeightSpec> &weights() const { return weights_; }
+  mlir::OwningOpRef<mlir::ModuleOp> takeModule() { return std::move(module_); }
+
+private:
+  mlir::Location location(const std::string &name);
+  mlir::RankedTensorType vectorType(int64_t elements);
+  /// Declares @ROLE.KIND from MODULE.KIND, unless that has been done, and refers to it.
+  mlir::FlatSymbolRefAttr weight(const ModuleName &name, const std::string &kind, std::vector<int64_t> shape);
+  mlir::FlatSymbolRefAttr inverseFrequencies();
+
+  DecoderConfig config_;
+  DType cacheType_;
+  WeightTypes weightTypes_;
+  mlir::OwningOpRef<mlir::ModuleOp> module_;
+  mlir::OpBuilder symbols_; // before the function
+  mlir::OpBuilder ops_;     // inside it
+  mlir::Value token_;
+  mlir::Value position_;
+  std::vector<WeightSpec> weights_;
+  std::set<std::string> declared_; // symbols
+};
+
+/// The blocks of layer `index` in Llama's naming, which most families follow.
+class DecoderLayer {
+public:
+  DecoderLayer(DecoderBuilder &builder, int64_t index);
+
+  struct AttentionOptions {
+    bool queryKeyNorm = false; // RMSNorm on each query and key head, before RoPE
+  };
+  /// x + o_proj(attention(norm(x))): norm, projections, RoPE, cache, attention, residual.
+  mlir::Value attention(mlir::Value x, const AttentionOptions &options);
+  /// x + down_proj(silu(gate_proj(norm(x))) * up_proj(norm(x))): the layer's output.
+  mlir::Value gatedMlp(mlir::Value x);
+
+private:
+  ModuleName name(const char *role, const char *huggingFace) const {
+    return {role_ + role, huggingFace_ + huggingFace};
+  }
+
+  DecoderBuilder &builder_;
+  std::string role_;        // "layers.3."
+  std::string huggingFace_; // "model.layers.3."
+};
+
+} // namespace cadenza

@@ -1,0 +1,31 @@
+// Qwen3, dense (Yang et al. 2025, arXiv:2505.09388): Llama's block with an RMSNorm on every query and key head before
+// RoPE and a head_dim of its own.
+#include "compiler/import/hf/family.h"
+
+namespace cadenza::families {
+namespace {
+
+DecoderConfig readConfig(ConfigReader &reader) {
+  DecoderConfig config = readDecoderConfig(reader, {});
+  reader.ignore({"max_window_layers"}); // of the sliding window, which is refused if it is in force
+  return config;
+}
+
+void build(DecoderBuilder &builder) {
+  mlir::Value x = builder.tokenEmbedding();
+  for (int64_t i = 0; i < builder.config().layers; ++i) {
+    DecoderLayer layer(builder, i);
+    x = layer.attention(x, {.queryKeyNorm = true});
+    x = layer.gatedMlp(x);
+  }
+  builder.finish(x);
+}
+
+} // namespace
+
+const Family &qwen3() {
+  static const Family family{"qwen3", {"Qwen3ForCausalLM"}, readConfig, build};
+  return family;
+}
+
+} // namespace cadenza::families

@@ -1,0 +1,28 @@
+// Model families. A family is one file, families/NAME.cpp, which defines `const Family &families::NAME()`; the build
+// finds it there and registers it. Nothing else needs to change (docs/add-a-family.md).
+#pragma once
+
+#include "compiler/import/hf/decoder_builder.h"
+
+#include <string_view>
+#include <vector>
+
+namespace cadenza {
+
+struct Family {
+  std::string_view name;                       // ModelInfo::family: "qwen3"
+  std::vector<std::string_view> architectures; // config.json's names for it: "Qwen3ForCausalLM"
+  /// Reads config.json; what is wrong or unsupported goes to the reader's findings.
+  DecoderConfig (*readConfig)(ConfigReader &reader);
+  /// Builds the body of @decode, ending with builder.finish().
+  void (*build)(DecoderBuilder &builder);
+};
+
+/// All families, by name.
+const std::vector<const Family *> &allFamilies();
+/// The family of an architecture, or null.
+const Family *findFamily(std::string_view architecture);
+/// "LlamaForCausalLM, Qwen3ForCausalLM", for messages.
+std::string supportedArchitectures();
+
+} // namespace cadenza

@@ -1,0 +1,208 @@
+#include "compiler/import/hf/import_hugging_face.h"
+#include "compiler/import/hf/checkpoint_weights.h"
+#include "compiler/import/hf/family.h"
+#include "compiler/import/hf/published.h"
+#include "compiler/import/hf/source_hash.h"
+#include "compiler/import/hf/tensor_check.h"
+#include "compiler/import/random_weights.h"
+#include "compiler/import/text.h"
+#include "runtime/support/json.h"
+
+#include "mlir/IR/Verifier.h"
+
+#include <filesystem>
+
+namespace cadenza {
+namespace {
+
+constexpr size_t maxTokenizer = size_t{64} << 20;
+
+/// The files of a model other than its weights, as text.
+struct ModelTexts {
+  std::string name;
+  std::string config;
+  std::string generationConfig; // empty if there is none
+  std::string tokenizer;        // empty if there is none
+};
+
+/// "Qwen3-0.6B" of .../Qwen3-0.6B/ and of .../models--Qwen--Qwen3-0.6B/snapshots/REVISION.
+std::string modelName(const std::string &directory) {
+  std::error_code error;
+  std::filesystem::path path = std::filesystem::canonical(directory, error);
+  std::string name = path.filename().string();
+  if (path.parent_path().filename() == "snapshots") {
+    name = path.parent_path().parent_path().filename().string();
+    if (size_t separator = name.rfind("--"); separator != std::string::npos)
+      name.erase(0, separator + 2);
+  }
+  return escaped(name, 128);
+}
+
+std::string readOptional(const ModelDirectory &directory, std::string_view name, Findings &findings) {
+  if (!directory.has(name))
+    return {};
+  auto file = directory.file(name);
+  if (!file.isOk()) {
+    findings.add(file.status());
+    return {};
+  }
+  if (file->bytes().size() > maxTokenizer) {
+    findings.invalid(std::string(name) + ": is " + std::to_string(file->bytes().size()) + " bytes, more than " +
+                     std::to_string(maxTokenizer));
+    return {};
+  }
+  if (textOf(*file).starts_with("version https://git-lfs.github.com/spec/")) {
+    findings.invalid(std::string(name) + ": is a Git LFS pointer, not the file itself; run 'git lfs pull'");
+    return {};
+  }
+  return std::string(textOf(*file));
+}
+
+StatusOr<ModelTexts> readTexts(const ModelDirectory &directory, Findings &findings) {
+  ModelTexts texts;
+  texts.name = modelName(directory.path());
+  if (!directory.has("config.json"))
+    return Status(StatusCode::InvalidInput, directory.path() + ": there is no config.json");
+  texts.config = readOptional(directory, "config.json", findings);
+  texts.generationConfig = readOptional(directory, "generation_config.json", findings);
+  texts.tokenizer = readOptional(directory, "tokenizer.json", findings);
+  if (texts.tokenizer.empty())
+    findings.notice("tokenizer.json: there is none; the plan will take token ids only");
+  return texts;
+}
+
+StatusOr<ModelTexts> publishedTexts(const ImportOptions &options) {
+  const PublishedModel *published = findPublishedModel(options.publishedName);
+  if (!published)
+    return Status(StatusCode::InvalidArgument, "no published configuration is called " +
+                                                   quotedName(options.publishedName) + " (known: " + publishedNames() +
+                                                   ")");
+  if (!options.randomSeed)
+    return Status(StatusCode::InvalidArgument, options.publishedName + " is known by its configuration only: compile a "
+                                                                       "directory, or use --weights=random:SEED");
+  ModelTexts texts;
+  texts.name = options.publishedName;
+  texts.config = published->config;
+  texts.generationConfig = published->generationConfig;
+  return texts;
+}
+
+/// A JSON object of one file, or nothing and a finding.
+std::optional<nlohmann::json> parseObject(const std::string &text, const char *file, Findings &findings) {
+  auto json = parseJson(text);
+  if (!json.isOk()) {
+    findings.invalid(std::string(file) + ": " + escaped(json.status().message(), 300));
+    return std::nullopt;
+  }
+  if (!json->is_object()) {
+    findings.invalid(std::string(file) + ": the document is no object");
+    return std::nullopt;
+  }
+  return std::move(*json);
+}
+
+/// The family and configuration, or nothing if config.json does not get that far.
+const Family *readConfigs(const ModelTexts &texts, DecoderConfig &config, Findings &findings) {
+  auto json = parseObject(texts.config, "config.json", findings);
+  if (!json)
+    return nullptr;
+  ConfigReader reader(*json, "config.json", findings);
+  auto architecture = readArchitecture(reader);
+  if (!architecture)
+    return nullptr;
+  const Family *family = findFamily(*architecture);
+  if (!family) {
+    findings.unsupported("config.json: architectures " + quotedName(*architecture) + " is not supported (" +
+                         supportedArchitectures() + " are): docs/add-a-family.md");
+    return nullptr;
+  }
+  config = family->readConfig(reader);
+  reader.noteUnread();
+  if (!texts.generationConfig.empty()) {
+    if (auto generation = parseObject(texts.generationConfig, "generation_config.json", findings)) {
+      ConfigReader generationReader(*generation, "generation_config.json", findings);
+      readGenerationConfig(generationReader, config);
+    }
+  }
+  return family;
+}
+
+ModelInfo modelInfo(const ModelTexts &texts, const Family &family, const DecoderConfig &config, DType dtype,
+                    const WeightSource &weights) {
+  ModelInfo info;
+  info.name = texts.name;
+  info.family = family.name;
+  info.vocabulary = config.vocabSize;
+  info.hiddenSize = config.hiddenSize;
+  info.layers = config.layers;
+  info.maxContext = config.maxPositions;
+  info.weightDtype = dtype;
+  info.bosToken = config.bosToken;
+  info.eosTokens = config.eosTokens;
+  info.weights = weights.describe();
+  return info;
+}
+
+/// With random weights: what config.json names; bf16 without a word if it does not.
+DType matrixDType(const DecoderConfig &config) {
+  return config.dtype.value_or(DType::bf16) == DType::f16 ? DType::f16 : DType::bf16;
+}
+
+} // namespace
+
+StatusOr<ImportedModel> importHuggingFace(mlir::MLIRContext &context, const ImportOptions &options,
+                                          Findings &findings) {
+  ModelTexts texts;
+  std::shared_ptr<const Checkpoint> checkpoint;
+  if (!options.publishedName.empty()) {
+    CADENZA_ASSIGN_OR_RETURN(texts, publishedTexts(options));
+  } else {
+    CADENZA_ASSIGN_OR_RETURN(ModelDirectory directory, ModelDirectory::open(options.directory));
+    CADENZA_ASSIGN_OR_RETURN(texts, readTexts(directory, findings));
+    if (!options.randomSeed)
+      checkpoint = std::make_shared<const Checkpoint>(Checkpoint::open(directory, findings));
+  }
+  DecoderConfig config;
+  const Family *family = readConfigs(texts, config, findings);
+
+  // With dimensions in order the module can be built, and the checkpoint compared with it, even if something in the
+  // configuration is unsupported: then that is listed too.
+  ImportedModel model;
+  bool configSound = family && config.vocabSize && config.hiddenSize && config.intermediateSize && config.layers &&
+                     config.heads && config.kvHeads && config.headDim && config.headDim % 2 == 0 &&
+                     config.heads % config.kvHeads == 0;
+  if (configSound) {
+    DType dtype = checkpoint ? cadenza::matrixDType(*checkpoint).value_or(DType::bf16) : matrixDType(config);
+    // Vectors are widened to f32 in the plan: those of an f32 checkpoint need not be rounded.
+    auto weightType = [&](std::string_view name, size_t rank) {
+      const CheckpointTensor *tensor = checkpoint && rank == 1 ? checkpoint->find(name) : nullptr;
+      return tensor ? weightDType(tensor->dtype).value_or(dtype) : dtype;
+    };
+    DecoderBuilder builder(context, config, dtype, weightType);
+    family->build(builder);
+    model.weightSpecs = builder.weights();
+    model.module = builder.takeModule();
+    if (checkpoint)
+      checkTensors(*checkpoint, model.weightSpecs, config.tieWordEmbeddings, findings);
+    model.weights = checkpoint ? makeCheckpointWeights(checkpoint) : makeRandomWeights(options.randomSeed.value_or(0));
+    model.info = modelInfo(texts, *family, config, dtype, *model.weights);
+  }
+  if (options.strict)
+    findings.promoteWarnings();
+  CADENZA_RETURN_IF_ERROR(findings.toStatus());
+  if (!configSound || mlir::failed(mlir::verify(*model.module)))
+    return Status(StatusCode::Internal, "the importer built IR that does not verify");
+  model.sourceHash =
+      sourceHash({texts.config, texts.generationConfig, texts.tokenizer, model.info.weights}, checkpoint.get());
+  model.tokenizer = std::move(texts.tokenizer);
+  return model;
+}
+
+WeightSpec weightSpec(nn::WeightOp weight) {
+  auto type = llvm::cast<mlir::ShapedType>(weight.getType());
+  mlir::Type element = type.getElementType();
+  DType dtype = element.isBF16() ? DType::bf16 : element.isF16() ? DType::f16 : DType::f32;
+  return {weight.getSymName().str(), weight.getSource().value_or("").str(), type.getShape().vec(), dtype};
+}
+
+} // namespace cadenza

@@ -1,0 +1,42 @@
+// A Hugging Face model, or the published configuration of one, to an `nn` module and a source of its weights.
+#pragma once
+
+#include "compiler/import/findings.h"
+#include "compiler/import/weight_source.h"
+#include "compiler/ir/nn/NN.h"
+#include "runtime/plan/program.h"
+
+#include "mlir/IR/OwningOpRef.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace cadenza {
+
+struct ImportOptions {
+  std::string directory = {};              // with config.json; or
+  std::string publishedName = {};          // "Qwen3-0.6B" (needs randomSeed)
+  std::optional<uint64_t> randomSeed = {}; // --weights=random:SEED: the directory's safetensors are not looked at
+  bool strict = false;                     // warnings are errors
+};
+
+struct ImportedModel {
+  mlir::OwningOpRef<mlir::ModuleOp> module; // verified
+  std::unique_ptr<WeightSource> weights;
+  std::vector<WeightSpec> weightSpecs; // of every nn.weight that has a source, in the module's order
+  ModelInfo info;
+  std::string tokenizer;  // tokenizer.json, empty if the model has none
+  std::string sourceHash; // source_hash.h
+};
+
+/// Everything that is wrong, unsupported or worth knowing goes to `findings`; the status is that of all errors among
+/// them (Findings::toStatus). For `--check`, call it and print the findings: no weight has been read. Non-finite
+/// weights show when they are read: ask weights->reportNonFinite() after packing.
+StatusOr<ImportedModel> importHuggingFace(mlir::MLIRContext &context, const ImportOptions &options, Findings &findings);
+
+/// What a WeightSource needs to know of a weight that has a source.
+WeightSpec weightSpec(nn::WeightOp weight);
+
+} // namespace cadenza
