@@ -1,4 +1,7 @@
 // The normalizer of tokenizer.json: nothing, or Unicode normalisation form C.
+//
+// Known difference: Hugging Face orders combining marks by the tables of Unicode 9, utf8proc by those of Unicode 15.
+// Text that puts a mark which is newer than Unicode 9 out of canonical order among other marks comes out differently.
 #pragma once
 
 #include "runtime/support/status.h"
