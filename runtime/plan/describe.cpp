@@ -1,0 +1,223 @@
+#include "runtime/plan/describe.h"
+
+#include "runtime/plan/format.h"
+#include "runtime/plan/text_table.h"
+
+#include <cstdio>
+#include <map>
+
+namespace cadenza {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+template <typename... Arguments> std::string print(const char *format, Arguments... arguments) {
+  std::string text(static_cast<size_t>(std::snprintf(nullptr, 0, format, arguments...)), '\0');
+  std::snprintf(text.data(), text.size() + 1, format, arguments...);
+  return text;
+}
+
+std::string decimal(uint64_t value) { return std::to_string(value); }
+
+std::string headLine(const Plan &plan) {
+  const ModelInfo &model = plan.program().model;
+  return plan.path() + ": " + formatBytes(plan.fileBytes()) + ", plan format " + decimal(format::version) +
+         "\n\nmodel   " + model.name + " (" + model.family + "): " + decimal(model.layers) + " layers, hidden size " +
+         decimal(model.hiddenSize) + ", vocabulary " + decimal(model.vocabulary) + ", context up to " +
+         decimal(model.maxContext) + ", " + std::string(dtypeName(model.weightDtype)) + "\nweights " + model.weights +
+         "\n";
+}
+
+/// One line a field; JSON keeps control characters of a string away from the terminal.
+std::string metadataLines(const nlohmann::json &metadata) {
+  TextTable table("ll");
+  for (const auto &[name, value] : metadata.items()) {
+    std::string text = value.dump();
+    if (text.size() > 100)
+      text = text.substr(0, 97) + "...";
+    table.row({nlohmann::json(name).dump(), std::move(text)});
+  }
+  return table.text("  ");
+}
+
+std::string sectionLines(const Plan &plan) {
+  TextTable table("lrrl");
+  for (const SectionInfo &section : plan.sections())
+    table.row({section.name, decimal(section.offset), formatBytes(section.bytes), print("%08x", section.crc)});
+  return table.text("  ");
+}
+
+std::string edgeList(const Program &program, const std::vector<uint32_t> &edges) {
+  std::string text;
+  for (uint32_t index : edges) {
+    const Edge &edge = program.edges[index];
+    text += (text.empty() ? "" : ", ") + edge.name + " " + std::string(dtypeName(edge.dtype)) + "[" +
+            decimal(edge.elements) + "]";
+  }
+  return text.empty() ? "-" : text;
+}
+
+/// "rms_norm > project > silu mul"
+std::string chain(const Phase &phase) {
+  std::string text = phase.prologue.empty() ? "" : phase.prologue[0].name + " > ";
+  text += phaseKindName(phase.kind);
+  for (size_t i = 0; i < phase.epilogues.size(); ++i)
+    text += (i ? " " : " > ") + phase.epilogues[i].name;
+  return text;
+}
+
+std::string programLines(const Program &program) {
+  std::string text;
+  for (size_t b = 0; b < program.blocks.size(); ++b) {
+    const Block &block = program.blocks[b];
+    text += "  " + block.name + " x " + decimal(block.count) + (b >= program.headBlock ? " (head)\n" : "\n");
+    TextTable table("lll");
+    for (const Phase &phase : block.phases)
+      table.row(
+          {phase.name, chain(phase), edgeList(program, phase.inputs) + " -> " + edgeList(program, phase.outputs)});
+    text += table.text("    ");
+  }
+  return text;
+}
+
+std::string memoryLines(const Program &program) {
+  const MemoryNeeds needs = memoryNeeds(program);
+  TextTable table("lrl");
+  table.row({"weights", formatBytes(needs.weights), ""});
+  table.row({"keys and values", formatBytes(1024 * needs.cachePerPosition), "per 1024 positions"});
+  table.row({"rope tables, tokens", formatBytes(1024 * needs.tablesPerPosition), "per 1024 positions"});
+  table.row({"activations", formatBytes(needs.activations), ""});
+  return table.text("  ");
+}
+
+/// Registers and spills of a kernel in each code section that reports them: "sm_90 64+16".
+std::string resourceList(const Plan &plan, const std::string &kernel) {
+  std::string text;
+  for (const CodeSection &code : plan.code()) {
+    for (const KernelResources &resources : code.resources) {
+      if (resources.kernel == kernel)
+        text += (text.empty() ? "" : ", ") + code.target + " " + decimal(resources.registers) +
+                (resources.localBytes ? "+" + decimal(resources.localBytes) + " B local" : "");
+    }
+  }
+  return text.empty() ? "-" : text;
+}
+
+std::string kernelLines(const Plan &plan) {
+  TextTable table("lrrrrrl");
+  table.row({"name", "blocks", "threads", "shared", "weights", "activations", "registers"});
+  for (const Kernel &kernel : plan.program().kernels)
+    table.row({kernel.name, decimal(kernel.blocks), decimal(kernel.threads), formatBytes(kernel.sharedBytes),
+               formatBytes(kernel.weightBytes), formatBytes(kernel.activationBytes), resourceList(plan, kernel.name)});
+  return table.text("  ");
+}
+
+} // namespace
+
+MemoryNeeds memoryNeeds(const Program &program) {
+  MemoryNeeds needs;
+  needs.activations = program.arenaBytes;
+  needs.tablesPerPosition = sizeof(int32_t); // the token id
+  for (const Scratch &scratch : program.scratch)
+    needs.activations += scratch.bytes;
+  for (const Weight &weight : program.weights) {
+    needs.weights += weight.bytes;
+    if (weight.layout == WeightLayout::RopeTable)
+      needs.tablesPerPosition += static_cast<uint64_t>(weight.rows) * 2 * sizeof(float);
+  }
+  for (const Cache &cache : program.caches)
+    needs.cachePerPosition += 2 * static_cast<uint64_t>(cache.kvHeads * cache.headDim) * dtypeSize(cache.dtype);
+  return needs;
+}
+
+uint64_t launchesPerToken(const Program &program) {
+  uint64_t launches = 0;
+  for (const Block &block : program.blocks)
+    launches += static_cast<uint64_t>(block.count) * block.phases.size();
+  return launches;
+}
+
+uint64_t weightBytesPerToken(const Program &program) {
+  std::map<std::string_view, uint64_t> bytes;
+  for (const Kernel &kernel : program.kernels)
+    bytes[kernel.name] = kernel.weightBytes;
+  uint64_t total = 0;
+  for (const Block &block : program.blocks) {
+    for (const Phase &phase : block.phases)
+      total += static_cast<uint64_t>(block.count) * bytes[phase.launch.kernel];
+  }
+  return total;
+}
+
+std::string formatBytes(uint64_t bytes) {
+  constexpr const char *units[] = {"B", "kB", "MB", "GB", "TB", "PB"};
+  auto value = static_cast<double>(bytes);
+  size_t unit = 0;
+  for (; value >= 999.5 && unit + 1 < std::size(units); ++unit)
+    value /= 1000;
+  const int digits = unit == 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
+  return print("%.*f %s", digits, value, units[unit]);
+}
+
+std::string describePlan(const Plan &plan) {
+  const Program &program = plan.program();
+  std::string text = headLine(plan) + "\ncode\n";
+  TextTable code("llr");
+  for (const CodeSection &section : plan.code())
+    code.row({section.target, std::string(codeKindName(section.kind)), formatBytes(section.image.size())});
+  text += plan.code().empty() ? "  none: for the CPU only\n" : code.text("  ");
+  text += "\nprogram: " + decimal(launchesPerToken(program)) + " launches and " +
+          formatBytes(weightBytesPerToken(program)) + " of weights a token\n" + programLines(program);
+  text += "\nmemory\n" + memoryLines(program);
+  text += "\nkernels (bytes a launch)\n" + kernelLines(plan);
+  text += "\nsections (offset, length, CRC-32C)\n" + sectionLines(plan);
+  text += "\nmetadata\n" + metadataLines(plan.metadata());
+  return text;
+}
+
+Json planToJson(const Plan &plan) {
+  const Program &program = plan.program();
+  const MemoryNeeds needs = memoryNeeds(program);
+  const Json programJson = toJson(program);
+  Json json = {{"path", plan.path()},
+               {"file_bytes", plan.fileBytes()},
+               {"format_version", format::version},
+               {"model", programJson["model"]},
+               {"metadata", plan.metadata()},
+               {"sections", Json::array()},
+               {"code", Json::array()},
+               {"sources", Json::array()},
+               {"launches_per_token", launchesPerToken(program)},
+               {"weight_bytes_per_token", weightBytesPerToken(program)},
+               {"memory",
+                {{"weights", needs.weights},
+                 {"activations", needs.activations},
+                 {"cache_per_position", needs.cachePerPosition},
+                 {"tables_per_position", needs.tablesPerPosition}}},
+               {"kernels", programJson["kernels"]},
+               {"blocks", Json::array()}};
+  for (const SectionInfo &section : plan.sections())
+    json["sections"].push_back(
+        {{"name", section.name}, {"offset", section.offset}, {"bytes", section.bytes}, {"crc32c", section.crc}});
+  for (const CodeSection &code : plan.code()) {
+    Json resources = Json::array();
+    for (const KernelResources &kernel : code.resources)
+      resources.push_back(
+          {{"kernel", kernel.kernel}, {"registers", kernel.registers}, {"local_bytes", kernel.localBytes}});
+    json["code"].push_back({{"target", code.target},
+                            {"kind", codeKindName(code.kind)},
+                            {"bytes", code.image.size()},
+                            {"resources", std::move(resources)}});
+  }
+  for (const SourceFile &source : plan.sources())
+    json["sources"].push_back({{"path", source.path}, {"bytes", source.text.size()}});
+  for (const Block &block : program.blocks) {
+    Json phases = Json::array();
+    for (const Phase &phase : block.phases)
+      phases.push_back({{"name", phase.name}, {"kernel", phase.launch.kernel}, {"computes", chain(phase)}});
+    json["blocks"].push_back({{"name", block.name}, {"count", block.count}, {"phases", std::move(phases)}});
+  }
+  return json;
+}
+
+} // namespace cadenza

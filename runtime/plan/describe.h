@@ -1,0 +1,39 @@
+// A plan in words, for cadenza-inspect.
+#pragma once
+
+#include "runtime/plan/plan.h"
+
+#include <nlohmann/json.hpp>
+
+#include <cstdint>
+#include <string>
+
+namespace cadenza {
+
+/// Bytes that running a program takes, whatever the executor.
+struct MemoryNeeds {
+  uint64_t weights = 0;
+  uint64_t activations = 0;       // the arena and scratch
+  uint64_t cachePerPosition = 0;  // keys and values of all layers
+  uint64_t tablesPerPosition = 0; // rope tables, token ids
+};
+MemoryNeeds memoryNeeds(const Program &program);
+
+/// Kernel launches a step, head included.
+uint64_t launchesPerToken(const Program &program);
+/// Weight bytes that a step reads, by what the kernels say.
+uint64_t weightBytesPerToken(const Program &program);
+
+/// "1.19 GB": SI units, three digits.
+std::string formatBytes(uint64_t bytes);
+
+/// Header, model, targets, program, memory and kernels on one page.
+std::string describePlan(const Plan &plan);
+/// The same as one JSON object.
+nlohmann::ordered_json planToJson(const Plan &plan);
+/// Every phase with its functions, references and launch arguments.
+std::string describeProgram(const Program &program);
+/// One line a weight.
+std::string describeWeights(const Program &program);
+
+} // namespace cadenza

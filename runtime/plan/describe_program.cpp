@@ -1,0 +1,127 @@
+// The long forms: every phase, every weight.
+#include "runtime/plan/describe.h"
+#include "runtime/plan/program_names.h"
+#include "runtime/plan/text_table.h"
+
+namespace cadenza {
+namespace {
+
+std::string decimal(uint64_t value) { return std::to_string(value); }
+
+template <typename T, typename F> std::string join(const std::vector<T> &values, F write) {
+  std::string text;
+  for (const T &value : values)
+    text += (text.empty() ? "" : ", ") + std::string(write(value));
+  return text;
+}
+
+class ProgramPrinter {
+public:
+  explicit ProgramPrinter(const Program &program) : program_(program) {}
+
+  std::string text() const {
+    std::string text = "edges (arena of " + decimal(program_.arenaBytes) + " bytes)\n";
+    TextTable edges("rllrl");
+    for (size_t i = 0; i < program_.edges.size(); ++i) {
+      const Edge &edge = program_.edges[i];
+      edges.row({decimal(i), edge.name, std::string(dtypeName(edge.dtype)) + "[" + decimal(edge.elements) + "]", "at",
+                 decimal(edge.offset)});
+    }
+    text += edges.text("  ");
+    for (const Block &block : program_.blocks) {
+      text += "\n" + block.name + " x " + decimal(block.count) + "\n";
+      for (const Phase &phase : block.phases)
+        text += phaseText(phase);
+    }
+    return text;
+  }
+
+private:
+  std::string edge(uint32_t index) const { return program_.edges[index].name; }
+
+  /// The name, or for a table that of its first entry, marked with the table.
+  template <typename Entry>
+  static std::string refText(const Ref &ref, const std::vector<Entry> &entries, const std::vector<Table> &tables) {
+    return ref.perLayer ? "table " + decimal(ref.index) + " (" + entries[tables[ref.index][0]].name + ", ...)"
+                        : entries[ref.index].name;
+  }
+  std::string weight(const Ref &ref) const { return refText(ref, program_.weights, program_.weightTables); }
+  std::string cache(const Ref &ref) const { return refText(ref, program_.caches, program_.cacheTables); }
+
+  std::string functionText(const Function &function) const {
+    std::string text = function.name + " " + function.parameters.dump();
+    if (!function.operands.empty())
+      text += " operands: " + join(function.operands, [&](uint32_t i) { return edge(i); });
+    if (!function.weights.empty())
+      text += " weights: " + join(function.weights, [&](const Ref &ref) { return weight(ref); });
+    if (!function.caches.empty())
+      text += " caches: " + join(function.caches, [&](const Ref &ref) { return cache(ref); });
+    return text;
+  }
+
+  std::string argumentText(const Argument &argument) const {
+    const std::string kind(nameOf(argumentKindNames, argument.kind));
+    switch (argument.kind) {
+    case ArgumentKind::Edge:
+      return edge(argument.index);
+    case ArgumentKind::Weight:
+      return weight(argument.ref);
+    case ArgumentKind::CacheKey:
+    case ArgumentKind::CacheValue:
+      return kind + " " + cache(argument.ref);
+    case ArgumentKind::Scratch:
+      return kind + " " + program_.scratch[argument.index].name;
+    default:
+      return kind;
+    }
+  }
+
+  std::string phaseText(const Phase &phase) const {
+    const auto edgeNames = [&](const std::vector<uint32_t> &edges) {
+      return edges.empty() ? "-" : join(edges, [&](uint32_t i) { return edge(i); });
+    };
+    std::string text = "  " + phase.name + ": " + std::string(phaseKindName(phase.kind)) + " " +
+                       edgeNames(phase.inputs) + " -> " + edgeNames(phase.outputs) + "\n";
+    const auto line = [&](const std::string &name, const std::string &value) {
+      text += "    " + name + std::string(name.size() < 10 ? 10 - name.size() : 1, ' ') + value + "\n";
+    };
+    if (phase.kind == PhaseKind::Project || phase.kind == PhaseKind::Embed)
+      line("matrix", weight(phase.matrix));
+    if (phase.kind == PhaseKind::Project)
+      line("segments", join(phase.segmentRows, [](int64_t rows) { return decimal(rows); }) +
+                           (phase.interleaved ? ", interleaved" : "") + ", K in " + decimal(phase.kSegments));
+    if (!phase.parameters.empty())
+      line("with", phase.parameters.dump());
+    if (!phase.caches.empty())
+      line("caches", join(phase.caches, [&](const Ref &ref) { return cache(ref); }));
+    for (const Function &function : phase.prologue)
+      line("prologue", functionText(function));
+    for (const Function &function : phase.epilogues)
+      line("epilogue", functionText(function));
+    line("is", join(phase.outputNames, [](const std::string &name) { return name; }));
+    line("kernel", phase.launch.kernel + "(" +
+                       join(phase.launch.arguments, [&](const Argument &a) { return argumentText(a); }) + ")");
+    return text;
+  }
+
+  const Program &program_;
+};
+
+} // namespace
+
+std::string describeProgram(const Program &program) { return ProgramPrinter(program).text(); }
+
+std::string describeWeights(const Program &program) {
+  TextTable table("rlllrr");
+  table.row({"", "name", "layout", "shape", "offset", "bytes"});
+  for (size_t i = 0; i < program.weights.size(); ++i) {
+    const Weight &weight = program.weights[i];
+    const std::string columns = weight.layout == WeightLayout::Stripes ? "[" + decimal(weight.columns) + "]" : "";
+    table.row({decimal(i), weight.name, std::string(nameOf(layoutNames, weight.layout)),
+               std::string(dtypeName(weight.dtype)) + "[" + decimal(weight.rows) + "]" + columns,
+               decimal(weight.offset), decimal(weight.bytes)});
+  }
+  return table.text("");
+}
+
+} // namespace cadenza

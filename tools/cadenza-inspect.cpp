@@ -1,0 +1,118 @@
+// Shows what a plan holds. Needs neither a GPU nor the compiler.
+#include "runtime/plan/describe.h"
+#include "runtime/plan/extract.h"
+
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+
+namespace {
+
+using namespace cadenza;
+
+struct Options {
+  std::string plan, source, extract;
+  bool json = false, program = false, weights = false, ir = false, verify = false, sourceGiven = false;
+};
+
+void print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+
+void printJson(const nlohmann::ordered_json &json) {
+  print(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+}
+
+Status printSources(const Plan &plan, const std::string &wanted) {
+  std::string known;
+  for (const SourceFile &source : plan.sources()) {
+    known += (known.empty() ? "" : ", ") + source.path;
+    if (wanted.empty())
+      print("// ---- " + source.path + "\n");
+    if (wanted.empty() || wanted == source.path)
+      print(source.text);
+    if (wanted == source.path)
+      return Status::ok();
+  }
+  if (wanted.empty())
+    return Status::ok();
+  return Status(StatusCode::InvalidArgument, plan.path() + ": no source '" + wanted + "'; it has: " + known);
+}
+
+Status run(const Options &options) {
+  CADENZA_ASSIGN_OR_RETURN(const std::shared_ptr<const Plan> plan, Plan::open(options.plan));
+  if (options.verify)
+    CADENZA_RETURN_IF_ERROR(plan->verifyWeights());
+  if (!options.extract.empty()) {
+    CADENZA_ASSIGN_OR_RETURN(const std::vector<std::string> names, extractPlan(*plan, options.extract));
+    for (const std::string &name : names)
+      print(options.extract + "/" + name + "\n");
+    return Status::ok();
+  }
+  if (options.sourceGiven)
+    return printSources(*plan, options.source);
+  if (options.ir)
+    print(plan->ir());
+  else if (options.program && options.json)
+    printJson(toJson(plan->program()));
+  else if (options.program)
+    print(describeProgram(plan->program()));
+  else if (options.weights && options.json)
+    printJson(toJson(plan->program())["weights"]);
+  else if (options.weights)
+    print(describeWeights(plan->program()));
+  else if (options.json)
+    printJson(planToJson(*plan));
+  else
+    print(describePlan(*plan));
+  if (options.verify && !options.json)
+    print("\nall checksums are right\n");
+  return Status::ok();
+}
+
+int fail(const Status &status) {
+  std::fprintf(stderr, "cadenza-inspect: %s: %s\n", std::string(statusCodeName(status.code())).c_str(),
+               status.message().c_str());
+  return static_cast<int>(status.code());
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  Options options;
+  CLI::App app("Shows what a Cadenza plan holds: header, model, targets, program, memory needs, kernels.\n"
+               "Exit codes: docs/exit-codes.md.",
+               "cadenza-inspect");
+  app.add_option("PLAN", options.plan, "the .plan file");
+  app.add_flag("--json", options.json, "JSON instead of text (with --program and --weights too)");
+  CLI::Option *source = app.add_option("--source", options.source, "print the generated source, or one FILE of it")
+                            ->expected(0, 1)
+                            ->type_name("[FILE]");
+  CLI::Option *program = app.add_flag("--program", options.program, "print every phase of the step program");
+  CLI::Option *weights = app.add_flag("--weights", options.weights, "print every weight");
+  CLI::Option *ir = app.add_flag("--ir", options.ir, "print the step IR that the plan was made from");
+  CLI::Option *extract =
+      app.add_option("--extract", options.extract, "write source, code, program and metadata to a folder")
+          ->type_name("DIR");
+  app.add_flag("--verify", options.verify, "check the weights' checksum too (reads the whole file)");
+  const std::vector<CLI::Option *> views = {source, program, weights, ir, extract};
+  for (size_t i = 0; i < views.size(); ++i) {
+    for (size_t j = i + 1; j < views.size(); ++j)
+      views[i]->excludes(views[j]);
+  }
+  try {
+    app.parse(argc, argv);
+    options.sourceGiven = source->count() > 0;
+    if (options.plan.empty())
+      options.plan.swap(options.source); // `--source PLAN`: the name was the plan's
+    if (options.plan.empty())
+      throw CLI::RequiredError("PLAN");
+  } catch (const CLI::Success &help) {
+    return app.exit(help);
+  } catch (const CLI::Error &error) {
+    return fail(Status(StatusCode::InvalidArgument, std::string(error.what()) + " (see --help)"));
+  }
+  if (const Status status = run(options); !status.isOk())
+    return fail(status);
+  if (std::fflush(stdout) != 0 || std::ferror(stdout))
+    return fail(Status(StatusCode::Io, "writing the output failed"));
+  return 0;
+}
