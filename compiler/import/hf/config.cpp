@@ -95,12 +95,15 @@ RopeParameters readRope(ConfigReader &reader) {
     return rope;
   }
   ConfigReader nested = reader.object("rope_parameters");
-  rope.theta = nested.requiredNumber("rope_theta", 0, maxTheta).value_or(1);
+  if (!parameters.is_object())
+    return rope;
+  auto theta = nested.requiredNumber("rope_theta", 0, maxTheta);
+  rope.theta = theta.value_or(1);
   readRopeType(nested, rope);
   readPartialRotary(nested);
   nested.noteUnread();
   // A file that carries both generations must not contradict itself.
-  if (auto theta = reader.number("rope_theta", 0, maxTheta); theta && *theta != rope.theta)
+  if (auto other = reader.number("rope_theta", 0, maxTheta); theta && other && *other != *theta)
     reader.findings().invalid(reader.where("rope_theta") + " differs from rope_parameters.rope_theta");
   if (reader.has("rope_scaling") && reader.raw("rope_scaling") != parameters)
     reader.findings().invalid(reader.where("rope_scaling") + " is given beside rope_parameters and differs from it");
