@@ -106,9 +106,6 @@ CADENZA_MULTIVERSION float dotF16(const float *a, const uint16_t *b, int64_t siz
   return dotOf<FromF16>(a, b, size);
 }
 
-CADENZA_MULTIVERSION void multiplyStripesF32(const PackedProducts &p, int64_t first, int64_t end, float *out) {
-  multiplyStripesOf<FromF32>(p, first, end, out);
-}
 CADENZA_MULTIVERSION void multiplyStripesBf16(const PackedProducts &p, int64_t first, int64_t end, float *out) {
   multiplyStripesOf<FromBf16>(p, first, end, out);
 }
@@ -131,10 +128,8 @@ float dot(const float *a, DType dtype, const std::byte *b, int64_t size) {
 void multiplyStripes(const PackedProducts &products, int64_t firstStripe, int64_t endStripe, float *out) {
   if (products.dtype == DType::bf16)
     multiplyStripesBf16(products, firstStripe, endStripe, out);
-  else if (products.dtype == DType::f16)
-    multiplyStripesF16(products, firstStripe, endStripe, out);
   else
-    multiplyStripesF32(products, firstStripe, endStripe, out);
+    multiplyStripesF16(products, firstStripe, endStripe, out);
 }
 
 } // namespace cadenza::cpu

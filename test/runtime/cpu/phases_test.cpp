@@ -1,0 +1,176 @@
+// Phase kinds: packed layouts, K segments, embedding rows, attention, selection.
+#include "test/runtime/cpu/phase_harness.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace cadenza::test {
+namespace {
+
+const std::vector<int32_t> prompt = {1, 6, 2, 2, 9, 0};
+constexpr int64_t vocabulary = 10;
+
+struct Shape {
+  DType dtype;
+  int64_t columns;
+  std::vector<int64_t> rows;
+  bool interleaved;
+  int64_t kSegments;
+};
+
+TEST(Project, MatchesDoubleForEveryPacking) {
+  for (const Shape &shape : {
+           Shape{DType::bf16, 32, {8}, false, 1},
+           Shape{DType::bf16, 40, {13}, false, 2},
+           Shape{DType::f16, 97, {5, 1, 19}, false, 4},
+           Shape{DType::f16, 64, {16, 16}, true, 2},
+           Shape{DType::bf16, 33, {24, 24, 24}, true, 1},
+           Shape{DType::bf16, 8, {1}, false, 1},
+           Shape{DType::bf16, 320, {700}, false, 5}, // enough rows for several threads
+       }) {
+    TestProgram test(vocabulary);
+    Matrix rows = test.randomMatrix(DType::f16, vocabulary, shape.columns, 1.0f);
+    Ref embedding = test.matrix("embedding", DType::f16, {rows});
+    std::vector<Matrix> parts;
+    std::vector<uint32_t> outputs;
+    uint32_t x = test.edge("x", DType::f32, shape.columns);
+    for (int64_t count : shape.rows) {
+      parts.push_back(test.randomMatrix(shape.dtype, count, shape.columns, 0.5f));
+      outputs.push_back(test.edge("y", DType::f32, count));
+    }
+    Ref matrix = test.matrix("matrix", shape.dtype, parts, shape.interleaved);
+    test.block("input");
+    test.embed(embedding, x, 1.01f); // so that the input needs rounding
+    Phase &phase = test.project("tested", x, matrix, shape.rows, outputs);
+    phase.interleaved = shape.interleaved;
+    phase.kSegments = shape.kSegments;
+    test.head(x, embedding);
+    Observations seen = observe(test, prompt);
+    for (size_t t = 0; t < prompt.size(); ++t) {
+      std::vector<float> input = seen[{"embed", 0}][t];
+      for (float &value : input)
+        value = stored(shape.dtype, value);
+      for (size_t i = 0; i < parts.size(); ++i)
+        expectNear(seen[{"tested", i}][t], parts[i].times(input), 2e-6 * std::sqrt(shape.columns), "segment");
+    }
+  }
+}
+
+TEST(Embed, ReadsRowsOfAPackedMatrix) {
+  for (DType dtype : {DType::bf16, DType::f16}) {
+    for (int64_t columns : {3, 8, 44}) {
+      TestProgram test(vocabulary);
+      Matrix rows = test.randomMatrix(dtype, vocabulary, columns, 1.0f);
+      Ref embedding = test.matrix("embedding", dtype, {rows});
+      uint32_t x = test.edge("x", dtype, columns);
+      test.block("input");
+      test.embed(embedding, x, 2.0f);
+      test.head(x, embedding);
+      Observations seen = observe(test, prompt);
+      for (size_t t = 0; t < prompt.size(); ++t)
+        for (int64_t i = 0; i < columns; ++i)
+          EXPECT_EQ(seen[std::make_pair("embed", 0)][t][i], 2.0f * rows(prompt[t], i));
+    }
+  }
+}
+
+struct AttentionShape {
+  DType edges, cache;
+  int64_t heads, kvHeads, headDim;
+};
+
+TEST(Attend, MatchesDouble) {
+  for (const AttentionShape &shape :
+       {AttentionShape{DType::f32, DType::bf16, 4, 2, 16}, AttentionShape{DType::bf16, DType::f16, 3, 3, 20},
+        AttentionShape{DType::f16, DType::f32, 6, 1, 8}}) {
+    TestProgram test(vocabulary);
+    int64_t qSize = shape.heads * shape.headDim, kvSize = shape.kvHeads * shape.headDim;
+    Ref embedding = test.matrix("embedding", DType::bf16, {test.randomMatrix(DType::bf16, vocabulary, 24, 1.0f)});
+    Ref matrix =
+        test.matrix("qkv", DType::bf16,
+                    {test.randomMatrix(DType::bf16, qSize, 24, 0.3f), test.randomMatrix(DType::bf16, kvSize, 24, 0.3f),
+                     test.randomMatrix(DType::bf16, kvSize, 24, 0.3f)});
+    uint32_t x = test.edge("x", DType::f32, 24), q = test.edge("q", shape.edges, qSize);
+    uint32_t k = test.edge("k", DType::f32, kvSize), v = test.edge("v", DType::f32, kvSize);
+    uint32_t out = test.edge("out", shape.edges, qSize);
+    Ref cache = test.cache(shape.cache, shape.kvHeads, shape.headDim);
+    test.block("input");
+    test.embed(embedding, x);
+    test.project("qkv", x, matrix, {qSize, kvSize, kvSize}, {q, k, v});
+    test.phase("append", PhaseKind::Map, {v, k}, {}).epilogues = {TestProgram::function(
+        "kv_append", {{"key", 1}, {"value", 0}, {"kv_heads", shape.kvHeads}, {"head_dim", shape.headDim}}, {}, {},
+        {cache})};
+    Phase &attend = test.phase("attend", PhaseKind::Attend, {q}, {out});
+    attend.parameters = {{"heads", shape.heads},
+                         {"kv_heads", shape.kvHeads},
+                         {"head_dim", shape.headDim},
+                         {"scale", 0.3},
+                         {"splits", 4}};
+    attend.caches = {cache};
+    test.head(x, embedding);
+
+    Observations seen = observe(test, prompt);
+    for (size_t t = 0; t < prompt.size(); ++t) {
+      std::vector<double> expected(qSize);
+      for (int64_t h = 0; h < shape.heads; ++h) {
+        int64_t kv = h * shape.kvHeads / shape.heads;
+        auto cached = [&](size_t output, size_t position, int64_t i) -> double {
+          return stored(shape.cache, seen[{"qkv", output}][position][kv * shape.headDim + i]);
+        };
+        std::vector<double> weights;
+        for (size_t p = 0; p <= t; ++p) {
+          double score = 0;
+          for (int64_t i = 0; i < shape.headDim; ++i)
+            score += seen[{"qkv", 0}][t][h * shape.headDim + i] * cached(1, p, i);
+          weights.push_back(std::exp(static_cast<float>(0.3) * score));
+        }
+        double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
+        for (size_t p = 0; p <= t; ++p)
+          for (int64_t i = 0; i < shape.headDim; ++i)
+            expected[h * shape.headDim + i] += weights[p] / sum * cached(2, p, i);
+      }
+      expectNear(seen[{"attend", 0}][t], expected, edgeTolerance(shape.edges), "attention");
+    }
+  }
+}
+
+/// A program whose logits are rows of a matrix, chosen by the token.
+struct Chooser {
+  TestProgram test{vocabulary};
+  Chooser(const Matrix &logitsByToken, bool select) {
+    Ref embedding = test.matrix("rows", DType::bf16, {logitsByToken});
+    uint32_t x = test.edge("x", DType::f32, vocabulary);
+    test.block("input");
+    test.embed(embedding, x);
+    test.program.headBlock = 1;
+    test.block("head");
+    test.phase("select", select ? PhaseKind::Select : PhaseKind::Map, {x}, {}).epilogues = {
+        TestProgram::function("argmax", {{"segment", 0}})};
+  }
+};
+
+TEST(Argmax, TakesTheLowestOfEqualsAndKeepsTheLogits) {
+  for (bool select : {false, true}) {
+    Matrix rows{vocabulary, vocabulary, std::vector<float>(vocabulary * vocabulary, -2.0f)};
+    auto set = [&](int64_t token, int64_t next, float value) { rows.values[token * vocabulary + next] = value; };
+    set(1, 4, 5.0f);
+    set(1, 7, 5.0f);
+    set(4, 9, -1.0f);
+    set(9, 0, INFINITY);
+    Chooser chooser(rows, select);
+    auto executor = makeExecutor(chooser.test);
+    ASSERT_TRUE(executor->begin(std::vector<int32_t>{1}, {}).isOk());
+    for (int32_t expected : {4, 9, 0, 0}) {
+      static int position;
+      position = expected == 4 ? 1 : position + 1;
+      ASSERT_TRUE(executor->enqueueStep(true).isOk());
+      EXPECT_EQ(*executor->awaitToken(position), expected) << position;
+      if (expected == 4)
+        EXPECT_TRUE(std::equal(rows.values.begin() + vocabulary, rows.values.begin() + 2 * vocabulary,
+                               executor->logits()->begin()));
+    }
+  }
+}
+
+} // namespace
+} // namespace cadenza::test
