@@ -13,6 +13,21 @@ Device::~Device() {
     (void)api_->cuDevicePrimaryCtxRelease(device_);
 }
 
+CurrentContext::CurrentContext(Device &device) : device_(device) {
+  CUcontext current = nullptr;
+  status_ = device.check(device.api().cuCtxGetCurrent(&current), "cuCtxGetCurrent");
+  if (!status_.isOk() || current == device.context_)
+    return;
+  status_ = device.check(device.api().cuCtxPushCurrent(device.context_), "cuCtxPushCurrent");
+  pushed_ = status_.isOk();
+}
+
+CurrentContext::~CurrentContext() {
+  CUcontext popped = nullptr;
+  if (pushed_)
+    (void)device_.api().cuCtxPopCurrent(&popped);
+}
+
 Status Device::initialize(int ordinal) {
   CADENZA_ASSIGN_OR_RETURN(api_, DriverApi::load());
   int count = 0;

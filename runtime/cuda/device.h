@@ -63,20 +63,16 @@ private:
 /// may be used from any thread (one at a time), next to other users of the driver.
 class CurrentContext {
 public:
-  explicit CurrentContext(Device &device)
-      : device_(device), status_(device.check(device.api().cuCtxPushCurrent(device.context_), "cuCtxPushCurrent")) {}
+  explicit CurrentContext(Device &device);
   CurrentContext(const CurrentContext &) = delete;
   CurrentContext &operator=(const CurrentContext &) = delete;
-  ~CurrentContext() {
-    CUcontext popped = nullptr;
-    if (status_.isOk())
-      (void)device_.api().cuCtxPopCurrent(&popped);
-  }
+  ~CurrentContext();
   const Status &status() const { return status_; }
 
 private:
   Device &device_;
   Status status_;
+  bool pushed_ = false; // it was not current already
 };
 
 /// Calls a driver function and returns its error from the enclosing function.

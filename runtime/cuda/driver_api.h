@@ -25,6 +25,7 @@ constexpr int minimumDriverVersion = 12000;
   X(cuDeviceTotalMem, (size_t *bytes, CUdevice device))                                                                \
   X(cuDevicePrimaryCtxRetain, (CUcontext * context, CUdevice device))                                                  \
   X(cuDevicePrimaryCtxRelease, (CUdevice device))                                                                      \
+  X(cuCtxGetCurrent, (CUcontext * context))                                                                            \
   X(cuCtxPushCurrent, (CUcontext context))                                                                             \
   X(cuCtxPopCurrent, (CUcontext * context))                                                                            \
   X(cuModuleLoadDataEx,                                                                                                \

@@ -1,0 +1,239 @@
+#include "runtime/cpu/rope_table.h"
+#include "runtime/cuda/executor.h"
+#include "test/runtime/cuda/emulator.h"
+#include "test/runtime/cuda/toy_plan.h"
+
+#include <gtest/gtest.h>
+
+namespace cadenza {
+namespace {
+
+using test::resetEmulator;
+using test::ToyPlan;
+using test::ToyReference;
+
+class CudaExecutorTest : public ::testing::Test {
+protected:
+  void SetUp() override { resetEmulator(); }
+  ToyPlan plan{test::readImage(CADENZA_TOY_KERNELS)};
+
+  std::unique_ptr<Executor> make(ExecutorOptions options = {.context = 24}) {
+    auto executor = makeCudaExecutor(plan, options);
+    EXPECT_TRUE(executor.isOk()) << executor.status().message();
+    return executor.isOk() ? std::move(*executor) : nullptr;
+  }
+};
+
+/// Decodes `count` tokens with one step queued ahead.
+StatusOr<std::vector<int>> generate(Executor &executor, std::vector<int32_t> prompt, int count,
+                                    std::vector<int32_t> stop = {}) {
+  CADENZA_RETURN_IF_ERROR(executor.begin(prompt, stop));
+  for (size_t i = 0; i + 1 < prompt.size(); ++i)
+    CADENZA_RETURN_IF_ERROR(executor.enqueueStep(false));
+  int64_t length = static_cast<int64_t>(prompt.size());
+  std::vector<int> tokens;
+  for (int i = 0; i < count; ++i) {
+    CADENZA_RETURN_IF_ERROR(executor.enqueueStep(true));
+    if (i > 0) {
+      CADENZA_ASSIGN_OR_RETURN(int32_t token, executor.awaitToken(length + i - 1));
+      tokens.push_back(token);
+    }
+  }
+  CADENZA_ASSIGN_OR_RETURN(int32_t last, executor.awaitToken(length + count - 1));
+  tokens.push_back(last);
+  return tokens;
+}
+
+TEST_F(CudaExecutorTest, DecodesWhatTheReferenceDoes) {
+  for (uint64_t seed = 1; seed <= 5; ++seed) {
+    resetEmulator("", seed);
+    auto executor = make();
+    ASSERT_TRUE(executor);
+    EXPECT_EQ(executor->deviceName(), "cuda:0 Cadenza emulated GPU");
+    EXPECT_EQ(executor->context(), 24);
+    auto tokens = generate(*executor, {5, 9, 11}, 12);
+    ASSERT_TRUE(tokens.isOk()) << tokens.status().message();
+    EXPECT_EQ(*tokens, ToyReference().generate({5, 9, 11}, 12)) << "seed " << seed;
+    tokens = generate(*executor, {96}, 20); // a second prompt starts from nothing
+    ASSERT_TRUE(tokens.isOk()) << tokens.status().message();
+    EXPECT_EQ(*tokens, ToyReference().generate({96}, 20)) << "seed " << seed;
+  }
+}
+
+TEST_F(CudaExecutorTest, StepsQueuedFarAheadKeepTheirTokens) {
+  auto executor = make({.context = 200});
+  ASSERT_TRUE(executor->begin(std::vector<int32_t>{7}, {}).isOk());
+  for (int i = 0; i < 100; ++i)
+    ASSERT_TRUE(executor->enqueueStep(true).isOk());
+  std::vector<int> tokens;
+  for (int i = 1; i <= 100; ++i) {
+    auto token = executor->awaitToken(i);
+    ASSERT_TRUE(token.isOk()) << token.status().message();
+    tokens.push_back(*token);
+  }
+  EXPECT_EQ(tokens, ToyReference().generate({7}, 100));
+  EXPECT_EQ(*executor->awaitToken(3), tokens[2]); // again
+}
+
+TEST_F(CudaExecutorTest, StopTokenEndsTheSequence) {
+  std::vector<int> expected = ToyReference().generate({5}, 8);
+  size_t at = 3;
+  for (size_t i = 0; i < at; ++i)
+    ASSERT_NE(expected[i], expected[at]);
+  auto executor = make();
+  auto tokens = generate(*executor, {5}, 8, {expected[at]});
+  ASSERT_TRUE(tokens.isOk());
+  for (size_t i = 0; i < tokens->size(); ++i)
+    EXPECT_EQ((*tokens)[i], i <= at ? expected[i] : 0); // what is after it was never written
+}
+
+TEST_F(CudaExecutorTest, FullCacheIsRefusedAndLeavesTheState) {
+  auto executor = make({.context = 6});
+  EXPECT_EQ(executor->begin(std::vector<int32_t>(7, 1), {}).code(), StatusCode::CacheFull);
+  auto tokens = generate(*executor, {5, 6}, 5); // positions 0 to 5, the last selects the token at 6
+  ASSERT_TRUE(tokens.isOk()) << tokens.status().message();
+  EXPECT_EQ(executor->enqueueStep(true).code(), StatusCode::CacheFull);
+  EXPECT_EQ(executor->stepWithVisitor([](const PhaseOutput &) { return Status(); }).code(), StatusCode::CacheFull);
+  EXPECT_EQ(*executor->awaitToken(6), tokens->back());
+  EXPECT_EQ(executor->awaitToken(7).status().code(), StatusCode::InvalidArgument);
+  EXPECT_EQ(*generate(*executor, {5, 6}, 5), *tokens);
+}
+
+TEST_F(CudaExecutorTest, ArgumentsAreChecked) {
+  auto executor = make();
+  std::vector<int32_t> one{1};
+  EXPECT_EQ(executor->enqueueStep(true).code(), StatusCode::InvalidArgument); // nothing was begun
+  EXPECT_EQ(executor->begin({}, {}).code(), StatusCode::InvalidArgument);
+  Status outside = executor->begin(std::vector<int32_t>{1, 97}, {});
+  EXPECT_EQ(outside.code(), StatusCode::InvalidArgument);
+  EXPECT_NE(outside.message().find("prompt[1]: token 97"), std::string::npos) << outside.message();
+  EXPECT_EQ(executor->begin(std::vector<int32_t>{-1}, {}).code(), StatusCode::InvalidArgument);
+  EXPECT_EQ(executor->begin(one, std::vector<int32_t>(17, 1)).code(), StatusCode::InvalidArgument);
+  EXPECT_EQ(executor->logits().status().code(), StatusCode::InvalidArgument);
+  EXPECT_EQ(executor->fillCache(25, 1).code(), StatusCode::InvalidArgument);
+  ASSERT_TRUE(executor->begin(one, {}).isOk());
+  EXPECT_EQ(executor->awaitToken(1).status().code(), StatusCode::InvalidArgument);
+  ASSERT_TRUE(executor->enqueueStep(false).isOk());
+  EXPECT_EQ(executor->enqueueStep(true).code(), StatusCode::InvalidArgument); // no head: no token to go on with
+  EXPECT_EQ(makeCudaExecutor(plan, {.context = 257}).status().code(), StatusCode::InvalidArgument);
+  Status ordinal = makeCudaExecutor(plan, {.context = 8}, 1).status();
+  EXPECT_EQ(ordinal.code(), StatusCode::NoDevice);
+  EXPECT_NE(ordinal.message().find("cuda:0 only"), std::string::npos) << ordinal.message();
+}
+
+TEST_F(CudaExecutorTest, LogitsAreThoseOfTheLastHead) {
+  auto executor = make({.context = 8, .logits = true});
+  EXPECT_EQ(executor->logits().status().code(), StatusCode::InvalidArgument);
+  ASSERT_TRUE(generate(*executor, {3}, 2).isOk());
+  ToyReference reference;
+  reference.step(reference.step(3));
+  auto logits = executor->logits();
+  ASSERT_TRUE(logits.isOk());
+  ASSERT_EQ(logits->size(), 97u);
+  for (size_t i = 0; i < 97; ++i)
+    EXPECT_EQ((*logits)[i], reference.x[i % 64]);
+}
+
+TEST_F(CudaExecutorTest, FilledCacheHoldsTheSharedValues) {
+  auto executor = make({.context = 64});
+  for (int64_t length : {40, 40, 9, 12, 0}) { // the second one is not written again, the fourth must be
+    ASSERT_TRUE(executor->fillCache(length, 7).isOk());
+    ToyReference reference;
+    reference.fill(length, 7);
+    int token = 0;
+    for (int64_t i = 1; i <= 5; ++i) {
+      ASSERT_TRUE(executor->enqueueStep(true).isOk());
+      token = reference.step(token);
+      EXPECT_EQ(*executor->awaitToken(length + i), token) << "length " << length << ", step " << i;
+    }
+  }
+}
+
+TEST_F(CudaExecutorTest, VisitorSeesEveryOutput) {
+  auto executor = make({.context = 8, .logits = true});
+  ASSERT_TRUE(executor->begin(std::vector<int32_t>{3}, {}).isOk());
+  ASSERT_TRUE(executor->enqueueStep(true).isOk());
+  ToyReference reference;
+  int second = reference.step(3);
+  int third = reference.step(second);
+  std::vector<std::string> seen;
+  Status status = executor->stepWithVisitor([&](const PhaseOutput &output) {
+    const Phase &phase = plan.program().blocks[output.block].phases[output.phase];
+    seen.push_back(phase.name + std::to_string(output.iteration));
+    if (phase.name == "embed") {
+      EXPECT_EQ(output.outputs[0][5], static_cast<float>(second + 5));
+    }
+    if (phase.name == "rope") {
+      float frequencies[] = {1.0f, 1.0f / 2, 1.0f / 3, 1.0f / 4};
+      std::vector<float> table = expandRopeTable(plan.program().weights[3], frequencies, 8);
+      for (size_t i = 0; i < 8; ++i)
+        EXPECT_EQ(output.outputs[0][i], table[8 + i]); // position 1
+    }
+    if (phase.name == "layer.attend" && output.iteration == 2)
+      for (size_t i = 0; i < 64; ++i) {
+        EXPECT_EQ(output.outputs[0][i], reference.x[i]);
+        EXPECT_EQ(output.outputs[1][i], bf16ToFloat(floatToBf16(reference.x[i])));
+      }
+    if (phase.name == "head") {
+      EXPECT_EQ(output.outputs[0].size(), 97u);
+    }
+    return Status::ok();
+  });
+  EXPECT_TRUE(status.isOk()) << status.message();
+  EXPECT_EQ(seen,
+            (std::vector<std::string>{"embed0", "rope0", "layer.attend0", "layer.attend1", "layer.attend2", "head0"}));
+  EXPECT_EQ(*executor->awaitToken(2), third);
+  EXPECT_EQ(
+      executor->stepWithVisitor([](const PhaseOutput &) { return Status(StatusCode::Cancelled, "enough"); }).code(),
+      StatusCode::Cancelled);
+  EXPECT_EQ(executor->enqueueStep(true).code(), StatusCode::InvalidArgument); // that step ended half-way
+}
+
+TEST_F(CudaExecutorTest, MemoryIsAccountedFor) {
+  auto executor = make({.context = 24});
+  MemoryUse use = executor->memory();
+  EXPECT_EQ(use.weights, 1024u);
+  EXPECT_EQ(use.cache, 3u * 2 * 2 * 24 * 32 * 4);
+  EXPECT_EQ(use.activations, 1024u + 128 + 25 * 4 + 64 + 24 * 4 * 2 * 4);
+}
+
+TEST_F(CudaExecutorTest, DamagedOrUnfitPlansAreRefused) {
+  auto codeOf = [&] { return makeCudaExecutor(plan, {.context = 8}).status(); };
+  plan.verified = Status(StatusCode::InvalidPlan, "toy.plan: weights: checksum");
+  EXPECT_EQ(codeOf().code(), StatusCode::InvalidPlan);
+  plan.verified = Status();
+  plan.mutableProgram().kernels[2].threads = 2048;
+  EXPECT_EQ(codeOf().code(), StatusCode::IncompatiblePlan);
+  plan.mutableProgram().kernels[2].threads = 128; // the kernel was built for at most 64
+  Status threads = codeOf();
+  EXPECT_EQ(threads.code(), StatusCode::IncompatiblePlan);
+  EXPECT_NE(threads.message().find("toy_layer"), std::string::npos) << threads.message();
+  plan.mutableProgram().kernels[2].threads = 64;
+  plan.mutableProgram().kernels[2].sharedBytes = 1 << 20;
+  EXPECT_EQ(codeOf().code(), StatusCode::IncompatiblePlan);
+  plan.mutableProgram().kernels[2].sharedBytes = 0;
+  plan.mutableProgram().kernels[0].name = "missing";
+  EXPECT_EQ(codeOf().code(), StatusCode::InvalidPlan);
+  plan.mutableProgram().kernels[0].name = "toy_embed";
+  plan.mutableCode()[0].image = plan.mutableCode()[0].image.first(5000); // the driver is not asked
+  EXPECT_EQ(codeOf().code(), StatusCode::InvalidPlan);
+  plan.mutableCode()[0] = {.target = "sm_90", .kind = CodeKind::Cubin, .resources = {}, .image = {}};
+  Status target = codeOf();
+  EXPECT_EQ(target.code(), StatusCode::IncompatiblePlan);
+  EXPECT_NE(target.message().find("--target=host"), std::string::npos) << target.message();
+  EXPECT_EQ(cadenza_emulation_live_objects(), 0u);
+}
+
+TEST_F(CudaExecutorTest, PhasesAreTimed) {
+  auto made = cuda::CudaExecutor::make(plan, {.context = 8}, 0);
+  ASSERT_TRUE(made.isOk());
+  ASSERT_TRUE((*made)->begin(std::vector<int32_t>{3}, {}).isOk());
+  auto times = (*made)->timeStep();
+  ASSERT_TRUE(times.isOk()) << times.status().message();
+  EXPECT_EQ(times->size(), 6u);
+  ToyReference reference;
+  EXPECT_EQ(*(*made)->awaitToken(2), reference.step(reference.step(3)));
+}
+
+} // namespace
+} // namespace cadenza

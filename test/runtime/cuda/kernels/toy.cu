@@ -1,0 +1,80 @@
+// A step small enough to compute by hand (toy_plan.h does), which still uses every kind of kernel argument.
+#include "arch.cuh"
+#include "state.cuh"
+
+using namespace cadenza;
+
+constexpr uint32_t width = 64, head_dim = 32;
+
+struct EmbedArgs {
+  float *x; // [64]
+  DecodeState *state;
+  const int32_t *tokens;
+};
+CADENZA_KERNEL(toy_embed, EmbedArgs, 64, 1) {
+  const bool advance = !args.state->stopped;
+  const int position = advance ? args.state->next_position : args.state->position;
+  arch::block_barrier();
+  if (advance && arch::thread_index() == 0) {
+    args.state->position = position;
+    args.state->next_position = position + 1;
+  }
+  args.x[arch::thread_index()] = static_cast<float>(args.tokens[position] + static_cast<int>(arch::thread_index()));
+}
+
+struct RopeArgs {
+  const float *table; // [context][4][2]
+  float *row;         // [8]
+  const DecodeState *state;
+};
+CADENZA_KERNEL(toy_rope, RopeArgs, 32, 1) {
+  if (arch::thread_index() < 8)
+    args.row[arch::thread_index()] = args.table[args.state->position * 8 + arch::thread_index()];
+}
+
+struct LayerArgs {
+  float *x;             // [64], in place
+  uint16_t *y;          // [64] bf16: the same, rounded
+  const float *weight;  // [64]
+  float *keys, *values; // [2][context][32]
+  const DecodeState *state;
+  uint64_t context;
+};
+CADENZA_KERNEL(toy_layer, LayerArgs, 64, 1) {
+  const uint64_t i = arch::thread_index();
+  const uint64_t column = i / head_dim * args.context * head_dim + i % head_dim;
+  const uint64_t position = static_cast<uint64_t>(args.state->position);
+  args.keys[column + position * head_dim] = args.x[i];
+  args.values[column + position * head_dim] = 2 * args.x[i];
+  float sum = 0;
+  for (uint64_t p = 0; p <= position; ++p)
+    sum += args.keys[column + p * head_dim] + args.values[column + p * head_dim];
+  args.x[i] = sum * args.weight[i];
+  args.y[i] = arch::to_bf16(args.x[i]).bits;
+}
+
+struct HeadArgs {
+  const float *x; // [64]
+  DecodeState *state;
+  int32_t *tokens;
+  float *logits;           // [97] or null
+  const uint32_t *scratch; // zero
+};
+CADENZA_KERNEL(toy_head, HeadArgs, 32, 1) {
+  if (arch::thread_index() != 0)
+    return;
+  float sum = 0;
+  for (uint32_t i = 0; i < width; ++i)
+    sum += args.x[i];
+  if (args.logits)
+    for (uint32_t i = 0; i < 97; ++i)
+      args.logits[i] = args.x[i % width];
+  const int next = args.state->position + 1;
+  if (next < args.state->forced_tokens)
+    return;
+  const int token = static_cast<int>((static_cast<int64_t>(sum) % 97 + 97 + args.scratch[0]) % 97);
+  args.tokens[next] = token;
+  for (int i = 0; i < args.state->stop_token_count; ++i)
+    if (token == args.state->stop_tokens[i])
+      args.state->stopped = 1;
+}

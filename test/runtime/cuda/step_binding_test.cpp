@@ -1,0 +1,46 @@
+#include "runtime/cuda/step_binding.h"
+#include "test/runtime/cuda/toy_plan.h"
+
+#include <gtest/gtest.h>
+
+namespace cadenza::cuda {
+namespace {
+
+TEST(BindStep, ResolvesArgumentsLayerByLayer) {
+  test::ToyPlan plan({});
+  Addresses at{.arena = 10000,
+               .state = 2,
+               .tokens = 3,
+               .logits = 4,
+               .context = 5,
+               .weights = {100, 101, 102, 103},
+               .cacheKeys = {200, 201, 202},
+               .cacheValues = {300, 301, 302},
+               .scratch = {400}};
+  auto bound = bindStep(plan.program(), at);
+  ASSERT_TRUE(bound.isOk());
+  std::vector<std::vector<uint64_t>> words;
+  for (const BoundLaunch &launch : bound->launches)
+    words.emplace_back(bound->words.begin() + static_cast<ptrdiff_t>(launch.firstWord),
+                       bound->words.begin() + static_cast<ptrdiff_t>(launch.firstWord + launch.wordCount));
+  EXPECT_EQ(words, (std::vector<std::vector<uint64_t>>{{10000, 2, 3},
+                                                       {103, 10512, 2},
+                                                       {10000, 10256, 100, 200, 300, 2, 5},
+                                                       {10000, 10256, 101, 201, 301, 2, 5},
+                                                       {10000, 10256, 102, 202, 302, 2, 5},
+                                                       {10000, 2, 3, 4, 400}}));
+  EXPECT_EQ(bound->headLaunch, 5u);
+  EXPECT_EQ(bound->launches[3].iteration, 1);
+  EXPECT_EQ(bound->launches[3].kernel, 2u);
+}
+
+TEST(BindStep, NamesAMissingKernel) {
+  test::ToyPlan plan({});
+  plan.mutableProgram().kernels[2].name = "other";
+  Status status =
+      bindStep(plan.program(), {.weights = {0, 0, 0, 0}, .cacheKeys = {}, .cacheValues = {}, .scratch = {}}).status();
+  EXPECT_EQ(status.message(), "program.blocks[1].phases[0].launch: no kernel 'toy_layer'");
+}
+
+} // namespace
+} // namespace cadenza::cuda
