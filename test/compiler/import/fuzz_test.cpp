@@ -1,0 +1,79 @@
+#include "test/compiler/import/fuzz_targets.h"
+#include "test/compiler/import/model_files.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+namespace cadenza {
+namespace {
+
+using Target = void (*)(std::string_view);
+
+/// Every prefix and every single-bit flip of `seed`, then `rounds` heavier mutations of it.
+void replay(Target target, const std::string &seed, int rounds) {
+  target(seed);
+  for (size_t length = 0; length < seed.size(); ++length)
+    target(std::string_view(seed).substr(0, length));
+  for (size_t bit = 0; bit < 8 * seed.size(); ++bit) {
+    std::string flipped = seed;
+    flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << (bit % 8)));
+    target(flipped);
+  }
+  const std::string tokens[] = {"{",
+                                "}",
+                                "[",
+                                "]",
+                                ":",
+                                ",",
+                                "null",
+                                "-1",
+                                "1e400",
+                                "0",
+                                "18446744073709551615",
+                                "\"\\u0000\"",
+                                "\"shape\"",
+                                "\"data_offsets\"",
+                                "{\"rope_type\":\"llama3\"}"};
+  std::mt19937 random(20);
+  auto below = [&](size_t limit) { return static_cast<size_t>(random() % limit); };
+  for (int round = 0; round < rounds; ++round) {
+    std::string mutated = seed;
+    for (size_t edits = 1 + below(4); edits > 0 && !mutated.empty(); --edits) {
+      size_t at = below(mutated.size());
+      switch (below(4)) {
+      case 0:
+        mutated[at] = static_cast<char>(random());
+        break;
+      case 1:
+        mutated.insert(at, tokens[below(std::size(tokens))]);
+        break;
+      case 2:
+        mutated.erase(at, 1 + below(8));
+        break;
+      case 3:
+        mutated.insert(at, mutated.substr(below(mutated.size()), below(40)));
+        break;
+      }
+    }
+    target(mutated);
+  }
+}
+
+TEST(Fuzz, Safetensors) {
+  replay(test::fuzzSafetensors, test::safetensors({test::ones("a", {2}), test::ones("b", {3, 2})}), 20000);
+}
+
+TEST(Fuzz, Config) {
+  nlohmann::json config = test::smallConfig();
+  replay(test::fuzzConfig, config.dump(), 5000);
+  config.erase("rope_theta");
+  config.erase("rope_scaling");
+  config["rope_parameters"] = {{"rope_type", "llama3"},   {"rope_theta", 5e5},
+                               {"factor", 8.0},           {"low_freq_factor", 1.0},
+                               {"high_freq_factor", 4.0}, {"original_max_position_embeddings", 64}};
+  replay(test::fuzzConfig, config.dump(), 5000);
+}
+
+} // namespace
+} // namespace cadenza
