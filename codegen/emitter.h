@@ -1,43 +1,56 @@
-// From a step program to CUDA source: one kernel a phase, each a few config structs and one instantiation of the device
-// code in codegen/kernels. Phases of one structure (28 unrolled layers, say) share one kernel.
+// From phases of `step` IR to CUDA source: a configuration struct and one instantiation a kernel. Device code is not
+// written here; it lives in codegen/kernels.
 #pragma once
 
+#include "codegen/source.h"
 #include "compiler/ir/step/Step.h"
-#include "runtime/plan/plan.h"
 
-#include <string>
-#include <vector>
+#include "llvm/ADT/StringMap.h"
+
 
 namespace cadenza {
 
-/// One 8-byte word of a kernel's parameter, before symbols and values have numbers.
-struct KernelArgument {
+/// One 8-byte word of a kernel's arguments, in terms of the IR. The plan's Argument is made from it.
+struct PhaseArgument {
   ArgumentKind kind = ArgumentKind::Edge;
-  mlir::Value edge;               // Edge
-  mlir::FlatSymbolRefAttr symbol; // Weight (a vector or rope table), CacheKey, CacheValue
-  bool matrix = false;            // Weight: the phase's packed matrix instead of `symbol`
-  uint32_t scratch = 0;           // Scratch: index into GeneratedCode::scratch
+  mlir::Value edge = {};          // Edge: an operand or a result of the phase
+  mlir::FlatSymbolRefAttr symbol = {}; // Weight, CacheKey, CacheValue: as the phase names it, perhaps a table
+  bool matrix = false;            // Weight: the phase's matrices, packed into one; `symbol` is null
+  uint64_t scratchBytes = 0;      // Scratch: what the kernel needs; launches of one kernel may share it
 };
 
 /// How a phase is launched.
 struct PhaseLaunch {
   std::string kernel;
-  std::vector<KernelArgument> arguments;
+  std::vector<PhaseArgument> arguments;
 };
 
-struct GeneratedCode {
-  std::vector<Kernel> kernels;
-  std::vector<Scratch> scratch;
-  llvm::DenseMap<mlir::Operation *, PhaseLaunch> launches; // by phase op
-  std::string source;                                      // model.cu; includes "project.cuh" and so on
+/// The order of arguments:
+///   project  input, matrix, the prologue's, each epilogue's in order, outputs in slot order
+///   map      inputs, each epilogue's in order, outputs in slot order
+///   attend   query, output, cache key, cache value, state, context, and scratch if it has more than one split
+///   embed    matrix, output, state, tokens
+///   select   logits edge, argmax's
+///   a function   its operands, its weights, its caches (key, value), state if it uses the position, context if it has
+///                caches, and tokens, logits, scratch if it selects the token
+class Emitter {
+public:
+  /// Generates the kernel of `phase`, or finds that an earlier phase has the same one. `name` is for people and becomes
+  /// part of the kernel's name if it is new. Emits an error at `phase` if it cannot be generated.
+  llvm::FailureOr<PhaseLaunch> add(step::PhaseOpInterface phase, llvm::StringRef name);
+
+  /// The source of all kernels so far. Names of models and tensors do not occur in it.
+  GeneratedSource source() const;
+
+private:
+  struct Emitted {
+    Kernel record;
+    std::string text; // heading, configuration, instantiation
+  };
+  std::vector<Emitted> kernels_;
+  llvm::StringMap<size_t> byStructure_; // configuration and instantiation without the name -> kernel
+  llvm::StringMap<size_t> byName_;
+  mlir::SymbolTableCollection symbols_;
 };
-
-/// Emits `function` (after assign-buffers). `phaseNames` gives each phase op its name of [a-z0-9_] (phase_names.h): model
-/// and tensor names never reach the source.
-mlir::FailureOr<GeneratedCode> generateCode(mlir::func::FuncOp function,
-                                            const llvm::DenseMap<mlir::Operation *, std::string> &phaseNames);
-
-/// The device code that the generated source includes (codegen/kernels/*.cuh), embedded at build time.
-const std::vector<SourceFile> &embeddedKernels();
 
 } // namespace cadenza

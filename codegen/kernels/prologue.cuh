@@ -44,23 +44,32 @@ template <class Config> struct Activation {
 template <class Config> struct PlainPrologue {
   using A = Activation<Config>;
   static constexpr int quads = ceil_div(A::padded / 4, Config::threads); // of a thread
+  static constexpr int early = smaller(quads, 2);                        // that load_input requests
   struct Args {};
   static constexpr int words = 0;
-  float x[quads][4];
+  const typename Config::input_type *rest;
+  float x[early][4];
 
   CADENZA_DEVICE static int first(int q) { return 4 * (static_cast<int>(arch::thread_index()) + q * Config::threads); }
 
   CADENZA_DEVICE void load_weights(const Args &) {}
   CADENZA_DEVICE void load_input(const typename Config::input_type *input) {
+    rest = input;
 #pragma unroll
-    for (int q = 0; q < quads; ++q)
+    for (int q = 0; q < early; ++q)
       A::load_padded(input, first(q), x[q]);
   }
   CADENZA_DEVICE void apply(typename A::Type *activation, float *) {
 #pragma unroll
-    for (int q = 0; q < quads; ++q)
+    for (int q = 0; q < early; ++q)
       if (first(q) < A::padded)
         A::store4(activation, first(q), x[q]);
+#pragma unroll 2
+    for (int q = early; q < quads; ++q) {
+      A::load_padded(rest, first(q), x[0]);
+      if (first(q) < A::padded)
+        A::store4(activation, first(q), x[0]);
+    }
   }
   CADENZA_DEVICE static float factor(const float *) { return 1.0f; }
 };

@@ -1,0 +1,151 @@
+#include "codegen/function_emitter.h"
+
+#include "llvm/ADT/StringExtras.h"
+
+#include <cmath>
+
+using namespace mlir;
+
+namespace cadenza {
+
+StringRef deviceType(Type element) {
+  if (element.isF32())
+    return "float";
+  if (element.isBF16())
+    return "bf16";
+  if (element.isF16())
+    return "f16";
+  return "";
+}
+
+uint64_t vectorBytes(Value vector) {
+  auto type = cast<RankedTensorType>(vector.getType());
+  return static_cast<uint64_t>(type.getNumElements()) * type.getElementTypeBitWidth() / 8;
+}
+
+FailureOr<ConfigWriter> FunctionEmitter::config(step::FunctionAttrInterface function, StringRef name,
+                                                ValueRange operands) {
+  ConfigWriter config(name);
+  std::vector<std::pair<StringRef, int64_t>> integers;
+  for (auto [slotName, slot] : llvm::zip_equal(function.getSlotNames(), function.getSlots()))
+    integers.emplace_back(slotName, slot);
+  DictionaryAttr parameters = function.getParameters();
+  const auto isBoolean = [](Attribute value) { return isa<BoolAttr>(value); };
+  for (NamedAttribute parameter : parameters) {
+    auto value = dyn_cast<IntegerAttr>(parameter.getValue());
+    if (!value || isBoolean(value))
+      continue;
+    if (!llvm::isInt<32>(value.getInt()))
+      return phase_->emitOpError() << function.getFunctionName() << ": " << parameter.getName().strref() << " = "
+                                   << value.getInt() << " is too large for device code";
+    integers.emplace_back(parameter.getName().strref(), value.getInt());
+  }
+  config.integers(integers);
+  for (NamedAttribute parameter : parameters) {
+    StringRef key = parameter.getName().strref();
+    if (auto flag = dyn_cast<BoolAttr>(parameter.getValue()))
+      config.boolean(key, flag.getValue());
+    else if (auto number = dyn_cast<FloatAttr>(parameter.getValue())) {
+      const float value = static_cast<float>(number.getValueAsDouble());
+      if (!std::isfinite(value))
+        return phase_->emitOpError() << function.getFunctionName() << ": " << key << " is not finite";
+      config.number(key, value);
+    } else if (!isa<IntegerAttr>(parameter.getValue()))
+      return phase_->emitOpError() << function.getFunctionName() << ": parameter " << key
+                                   << " is neither a number nor a flag";
+  }
+  for (auto [i, operand] : llvm::enumerate(operands)) {
+    StringRef type = deviceType(cast<RankedTensorType>(operand.getType()).getElementType());
+    config.type(operands.size() == 1 ? "operand_type" : "operand_type_" + std::to_string(i), type);
+  }
+  for (FlatSymbolRefAttr symbol : function.getSymbols()) {
+    nn::CacheOp cache = lookup_.cache(symbol);
+    if (!cache)
+      continue;
+    if (cache.getType().getIntOrFloatBitWidth() != 16)
+      return phase_->emitOpError() << "stores keys and values as " << cache.getType() << "; kernels need 16 bits";
+    config.type("cache_type", deviceType(cache.getType()));
+  }
+  return config;
+}
+
+void FunctionEmitter::addArguments(step::FunctionAttrInterface function, ValueRange operands, uint64_t scratchBytes) {
+  const auto add = [&](ArgumentKind kind) { arguments.push_back({.kind = kind}); };
+  for (Value operand : operands) {
+    arguments.push_back({.kind = ArgumentKind::Edge, .edge = operand});
+    activationBytes += vectorBytes(operand);
+  }
+  bool caches = false;
+  for (FlatSymbolRefAttr symbol : function.getSymbols()) {
+    if (lookup_.cache(symbol)) {
+      caches = true;
+      continue;
+    }
+    arguments.push_back({.kind = ArgumentKind::Weight, .symbol = symbol});
+    weightBytes += 4 * static_cast<uint64_t>(lookup_.weightType(symbol).getNumElements());
+  }
+  for (FlatSymbolRefAttr symbol : function.getSymbols()) {
+    if (!lookup_.cache(symbol))
+      continue;
+    arguments.push_back({.kind = ArgumentKind::CacheKey, .symbol = symbol});
+    arguments.push_back({.kind = ArgumentKind::CacheValue, .symbol = symbol});
+  }
+  if (function.usesPosition())
+    add(ArgumentKind::State);
+  if (caches)
+    add(ArgumentKind::Context);
+  if (function.selectsToken()) {
+    add(ArgumentKind::Tokens);
+    add(ArgumentKind::Logits);
+    arguments.push_back({.kind = ArgumentKind::Scratch, .scratchBytes = scratchBytes});
+  }
+}
+
+LogicalResult FunctionEmitter::add(step::FunctionAttrInterface function, ValueRange &operands, uint64_t scratchBytes) {
+  const std::string base = function.getFunctionName().str();
+  const auto earlier = llvm::count(names, base);
+  const std::string name = earlier == 0 ? base : base + "_" + std::to_string(earlier + 1);
+  ValueRange own = operands.take_front(function.getNumOperands());
+  operands = operands.drop_front(own.size());
+  FailureOr<ConfigWriter> config = this->config(function, name, own);
+  if (failed(config))
+    return failure();
+  configs_.push_back(std::move(*config));
+  chain_.push_back(camelCase(base) + "<" + name + ">");
+  names.push_back(base);
+  llvm::append_range(consumed_, function.getConsumedSlots());
+  addArguments(function, own, scratchBytes);
+  return success();
+}
+
+LogicalResult FunctionEmitter::addStores(int64_t slots, ResultRange results) {
+  auto result = results.begin();
+  for (int64_t slot = 0; slot < slots; ++slot) {
+    if (llvm::is_contained(consumed_, slot))
+      continue;
+    StringRef type = deviceType(cast<RankedTensorType>((*result).getType()).getElementType());
+    chain_.push_back("Store<" + std::to_string(slot) + ", " + type.str() + ">");
+    arguments.push_back({.kind = ArgumentKind::Edge, .edge = *result});
+    activationBytes += vectorBytes(*result);
+    ++result;
+  }
+  return success();
+}
+
+FailureOr<std::string> FunctionEmitter::prologue(step::FunctionAttrInterface function, ConfigWriter &config) {
+  const std::string base = function.getFunctionName().str(), name = "prologue_" + base;
+  FailureOr<ConfigWriter> own = this->config(function, name, {});
+  if (failed(own))
+    return failure();
+  config.nested(*own);
+  addArguments(function, {}, 0);
+  return name;
+}
+
+void FunctionEmitter::write(ConfigWriter &config) const {
+  for (const ConfigWriter &function : configs_)
+    config.nested(function);
+  config.type("epilogue", "Chain<" + llvm::join(chain_, ", ") + ">");
+}
+
+} // namespace cadenza

@@ -1,0 +1,120 @@
+#include "codegen/host_compiler.h"
+
+#include <charconv>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace fs = std::filesystem;
+
+extern char **environ;
+
+namespace cadenza {
+namespace {
+
+struct TemporaryFolder {
+  fs::path path;
+  ~TemporaryFolder() {
+    std::error_code error;
+    if (!path.empty())
+      fs::remove_all(path, error);
+  }
+};
+
+Status failure(const std::string &what) { return Status(StatusCode::NoCompiler, "target host: " + what); }
+
+StatusOr<std::string> readFile(const fs::path &path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  if (!file)
+    return failure("cannot read " + path.string());
+  return text.str();
+}
+
+/// Runs a program found in PATH with its output in `log`; its exit status, or an errno as a negative number.
+int runProgram(const std::vector<std::string> &arguments, const fs::path &log) {
+  std::vector<char *> pointers;
+  for (const std::string &argument : arguments)
+    pointers.push_back(const_cast<char *>(argument.c_str()));
+  pointers.push_back(nullptr);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
+  pid_t pid = 0;
+  const int error = posix_spawnp(&pid, pointers[0], &actions, nullptr, pointers.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  if (error != 0)
+    return -error;
+  int status = 0;
+  while (waitpid(pid, &status, 0) < 0)
+    if (errno != EINTR)
+      return -errno;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/// The first "model.cu:12:" in a log, or 0.
+size_t firstModelLine(std::string_view log) {
+  size_t line = 0;
+  if (const size_t found = log.find("model.cu:"); found != std::string_view::npos)
+    std::from_chars(log.data() + found + 9, log.data() + log.size(), line);
+  return line;
+}
+
+} // namespace
+
+StatusOr<CompiledCode> compileForHost(const GeneratedSource &source) {
+  std::error_code error;
+  const fs::path parent = fs::temp_directory_path(error);
+  std::string name = (parent / "cadenza-host-XXXXXX").string();
+  if (error || !mkdtemp(name.data()))
+    return failure("cannot make a temporary folder in " + parent.string());
+  const TemporaryFolder folder{name};
+  for (const SourceFile &file : source.files) {
+    const fs::path path = folder.path / file.path;
+    fs::create_directories(path.parent_path(), error);
+    std::ofstream stream(path, std::ios::binary);
+    stream.write(file.text.data(), static_cast<std::streamsize>(file.text.size()));
+    stream.close();
+    if (!stream)
+      return failure("cannot write " + path.string());
+  }
+
+  const char *chosen = std::getenv("CXX");
+  const std::string compiler = chosen && *chosen ? chosen : "g++";
+  const fs::path library = folder.path / "model.so", log = folder.path / "log";
+  // -O1: the emulation spends its time between instructions, and half of a test's time is this compiler's.
+  std::vector<std::string> command;
+  std::istringstream words(compiler); // "ccache g++"
+  for (std::string word; words >> word;)
+    command.push_back(word);
+  for (const char *option : {"-std=c++20", "-O1", "-g1", "-shared", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off",
+                             "-fno-strict-aliasing", "-Wno-unknown-pragmas", "-DCADENZA_HOST", "-x", "c++"})
+    command.push_back(option);
+  command.push_back((folder.path / source.model().path).string());
+  command.insert(command.end(), {"-o", library.string()});
+  const int status = runProgram(command, log);
+  if (status < 0)
+    return failure("cannot run '" + compiler + "': " + std::strerror(-status) + "; install g++ or set CXX");
+  if (status != 0) {
+    CADENZA_ASSIGN_OR_RETURN(const std::string text, readFile(log));
+    const std::string_view kernel = kernelAtLine(source.model(), firstModelLine(text));
+    return failure((kernel.empty() ? "" : "kernel '" + std::string(kernel) + "': ") + compiler + " failed\n" + text);
+  }
+  CADENZA_ASSIGN_OR_RETURN(const std::string bytes, readFile(library));
+  CompiledCode code{"host", CodeKind::Host, {}, {}};
+  code.image.resize(bytes.size());
+  std::memcpy(code.image.data(), bytes.data(), bytes.size());
+  return code;
+}
+
+} // namespace cadenza

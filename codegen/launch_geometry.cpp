@@ -1,0 +1,129 @@
+#include "codegen/launch_geometry.h"
+
+#include <algorithm>
+#include <numeric>
+#include <string>
+
+namespace cadenza {
+namespace {
+
+constexpr int64_t tileRows = 16, stepColumns = 32, normChunk = 128, maxThreads = 1024;
+constexpr int64_t maxShared = 99 * 1024; // what a block may have on the smallest target
+
+int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+int64_t roundUp(int64_t a, int64_t b) { return ceilDiv(a, b) * b; }
+
+/// Tile (codegen/kernels/tile.cuh): values and scratch.
+int64_t tileBytes(int64_t rows, int64_t slots) { return 4 * (rows * slots + roundUp(rows / 8, 4) + 72); }
+
+Status unsupported(const std::string &what) { return Status(StatusCode::Unsupported, what); }
+
+Status checkShared(int64_t bytes) {
+  if (bytes <= maxShared)
+    return Status::ok();
+  return unsupported("needs " + std::to_string(bytes) + " bytes of shared memory in a block, more than " +
+                     std::to_string(maxShared));
+}
+
+} // namespace
+
+StatusOr<ProjectGeometry> projectGeometry(std::span<const int64_t> segmentRows, bool interleaved, int64_t columns,
+                                          int64_t kSegments, int64_t rowGroup) {
+  const int64_t segments = static_cast<int64_t>(segmentRows.size());
+  const int64_t total = std::accumulate(segmentRows.begin(), segmentRows.end(), int64_t{0});
+  const int64_t steps = ceilDiv(columns, stepColumns);
+  if (kSegments < 1 || steps % kSegments != 0)
+    return unsupported(std::to_string(steps) + " steps of 32 columns do not divide into " + std::to_string(kSegments) +
+                       " k-segments");
+  if (interleaved && total % tileRows != 0)
+    return unsupported("interleaves matrices whose rows are no multiple of 8");
+
+  // Tiles that a block must hold together, and whether segments begin where blocks of so many tiles do.
+  const int64_t live = interleaved ? segments : 1; // slots in a block
+  const int64_t together = std::lcm(tileRows, rowGroup * live) / tileRows;
+  const auto fits = [&](int64_t tiles) {
+    int64_t begin = 0;
+    bool whole = true;
+    for (int64_t rows : segmentRows) {
+      whole = whole && (interleaved || begin % (tiles * tileRows) == 0);
+      begin += rows;
+    }
+    return whole && (!interleaved || 2 * tiles % segments == 0);
+  };
+  if (together > 64)
+    return unsupported("has functions over groups of " + std::to_string(rowGroup) + " rows, too many for one block");
+  int64_t tiles = together;
+  if (interleaved)
+    while (!fits(tiles) && tiles <= 64)
+      tiles += together;
+  if (!fits(tiles))
+    return unsupported("has segments that do not begin at a multiple of the " + std::to_string(tiles * tileRows) +
+                       " rows that a block holds");
+
+  const int64_t allTiles = ceilDiv(total, tileRows);
+  const auto blocks = [&](int64_t tiles) { return ceilDiv(allTiles, tiles); };
+  const auto threads = [&](int64_t tiles) { return std::min(maxThreads, tiles * kSegments * 32); };
+  while (fits(2 * tiles) && ((threads(tiles) < 128 && blocks(2 * tiles) >= 128) ||
+                             (threads(2 * tiles) <= 512 && blocks(tiles) > 1024)))
+    tiles *= 2;
+
+  ProjectGeometry geometry;
+  geometry.tilesPerBlock = static_cast<int>(tiles);
+  geometry.blocks = static_cast<int>(blocks(tiles));
+  geometry.threads = static_cast<int>(threads(tiles));
+  geometry.stepsInFlight = static_cast<int>(std::min<int64_t>(geometry.threads > 512 ? 3 : 4, steps / kSegments));
+  // Blocks that fill 1,024 threads of a multiprocessor have 64 registers a thread; a warp that prepares more than two
+  // chunks of a long activation needs more.
+  const int64_t chunksPerWarp = ceilDiv(ceilDiv(columns, normChunk), geometry.threads / 32);
+  geometry.minBlocks = std::clamp(static_cast<int>(maxThreads / geometry.threads / (chunksPerWarp > 2 ? 2 : 1)), 1, 8);
+  const int64_t blockRows = tiles * tileRows;
+  const int64_t shared = 2 * steps * stepColumns + 4 * roundUp(ceilDiv(columns, normChunk), 4) +
+                         4 * kSegments * blockRows + tileBytes(blockRows / live, live);
+  CADENZA_RETURN_IF_ERROR(checkShared(shared));
+  geometry.sharedBytes = static_cast<int>(shared);
+  return geometry;
+}
+
+StatusOr<MapGeometry> mapGeometry(int64_t rows, int64_t slots, int64_t rowGroup, int64_t blockRows) {
+  if (blockRows == 0)
+    blockRows = roundUp(std::min<int64_t>(rows, 256), rowGroup);
+  MapGeometry geometry;
+  geometry.blockRows = static_cast<int>(blockRows);
+  geometry.blocks = static_cast<int>(ceilDiv(rows, blockRows));
+  geometry.threads =
+      static_cast<int>(std::min(maxThreads, std::max(std::min<int64_t>(256, roundUp(blockRows, 32)),
+                                                     roundUp(ceilDiv(blockRows, 4), 32))));
+  CADENZA_RETURN_IF_ERROR(checkShared(tileBytes(blockRows, slots)));
+  geometry.sharedBytes = static_cast<int>(tileBytes(blockRows, slots));
+  return geometry;
+}
+
+StatusOr<AttendGeometry> attendGeometry(int64_t heads, int64_t kvHeads, int64_t headDim, int64_t splits) {
+  if (headDim % 8 != 0 || headDim > 256)
+    return unsupported("has a head_dim of " + std::to_string(headDim) + "; multiples of 8 up to 256 are supported");
+  const int64_t group = heads / kvHeads;
+  const int64_t sets = ceilDiv(group, 4);
+  const int64_t setWarps = std::max<int64_t>(1, 8 / sets);
+  if (sets * setWarps * 32 > maxThreads)
+    return unsupported("has " + std::to_string(group) + " query heads on a KV head; 128 are supported");
+  AttendGeometry geometry;
+  geometry.blocks = static_cast<int>(kvHeads * splits);
+  geometry.threads = static_cast<int>(sets * setWarps * 32);
+  const int64_t partial = headDim + 2; // o, m, l
+  const int64_t shared = 4 * std::max(setWarps * group * partial, splits * group * 2) + 16;
+  CADENZA_RETURN_IF_ERROR(checkShared(shared));
+  geometry.sharedBytes = static_cast<int>(shared);
+  if (splits > 1)
+    geometry.scratchBytes = static_cast<uint64_t>(roundUp(4 * kvHeads, 16) + 4 * kvHeads * splits * group * partial);
+  return geometry;
+}
+
+LaunchGeometry embedGeometry(int64_t columns) {
+  LaunchGeometry geometry;
+  geometry.threads = static_cast<int>(std::clamp<int64_t>(roundUp(ceilDiv(columns, 8), 32), 32, maxThreads));
+  return geometry;
+}
+
+uint64_t argmaxScratchBytes(int blocks) { return 16 + 8 * static_cast<uint64_t>(blocks); }
+
+} // namespace cadenza

@@ -1,0 +1,38 @@
+// Generated source and what compilers make of it: the types between the emitter, the compilers and the plan. No MLIR.
+#pragma once
+
+#include "runtime/plan/plan.h"
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cadenza {
+
+/// Everything that is needed to compile a model's kernels. files[0] is "model.cu"; the others are the device code that
+/// it includes, "kernels/project.cuh" and so on, embedded in this library when it was built.
+struct GeneratedSource {
+  std::vector<SourceFile> files;
+  std::vector<Kernel> kernels;
+
+  const SourceFile &model() const { return files.front(); }
+};
+
+/// The device code in codegen/kernels, as it was when the library was built; paths begin with "kernels/".
+const std::vector<SourceFile> &deviceCode();
+
+/// Code for one target. `section()` is valid as long as this object is where it is.
+struct CompiledCode {
+  std::string target;
+  CodeKind kind = CodeKind::Cubin;
+  std::vector<KernelResources> resources; // cubins only
+  std::vector<std::byte> image;           // PTX ends with a zero byte
+
+  CodeSection section() const { return {target, kind, resources, image}; }
+};
+
+/// The kernel whose part of model.cu (everything from its heading on) holds line `line`, or "".
+std::string_view kernelAtLine(const SourceFile &model, size_t line);
+
+} // namespace cadenza

@@ -1,0 +1,111 @@
+// What is generated for a phase: kernels, their arguments, and what is shared.
+#include "codegen/config_writer.h"
+#include "test/codegen/step_programs.h"
+
+using namespace cadenza;
+using cadenza::test::generate;
+
+namespace {
+
+std::vector<ArgumentKind> kinds(const PhaseLaunch &launch) {
+  std::vector<ArgumentKind> kinds;
+  for (const PhaseArgument &argument : launch.arguments)
+    kinds.push_back(argument.kind);
+  return kinds;
+}
+
+TEST(Emitter, ArgumentsOfAFusedLayer) {
+  const test::Generated generated = generate(test::fusedProgram);
+  EXPECT_EQ(generated.errors, "");
+  ASSERT_EQ(generated.launches.size(), 7u);
+  using enum ArgumentKind;
+  EXPECT_EQ(kinds(generated.launches[0]), (std::vector{Weight, Edge, State, Tokens}));
+  EXPECT_EQ(kinds(generated.launches[1]),
+            (std::vector{Edge, Weight, Weight,                              // input, matrix, norm
+                         Weight, Weight, Weight, State, Weight, State,      // q and k norm, q and k rope
+                         CacheKey, CacheValue, State, Context, Edge}));     // append, output
+  EXPECT_EQ(kinds(generated.launches[2]), (std::vector{Edge, Edge, CacheKey, CacheValue, State, Context, Scratch}));
+  EXPECT_EQ(kinds(generated.launches[3]), (std::vector{Edge, Weight, Edge, Edge}));
+  EXPECT_EQ(kinds(generated.launches[6]), (std::vector{Edge, Weight, Weight, State, Tokens, Logits, Scratch}));
+  EXPECT_TRUE(generated.launches[1].arguments[1].matrix);
+  EXPECT_EQ(generated.launches[6].arguments[6].scratchBytes, 16 + 8 * generated.source.kernels[6].blocks);
+}
+
+TEST(Emitter, KernelsSayWhatTheyAre) {
+  const test::Generated generated = generate(test::fusedProgram);
+  ASSERT_EQ(generated.errors, "");
+  const Kernel &qkv = generated.source.kernels[1];
+  EXPECT_EQ(qkv.name, "phase_1");
+  EXPECT_EQ(qkv.phaseKind, "project");
+  EXPECT_EQ(qkv.fusedOps, (std::vector<std::string>{"rms_norm", "linear", "linear", "linear", "rms_norm", "rms_norm",
+                                                    "rope", "rope", "kv_append"}));
+  EXPECT_EQ(qkv.passes, (std::vector<std::string>{"merge-projections", "fuse-norm-project"}));
+  EXPECT_EQ(qkv.blocks, 512u / 64);       // whole heads
+  EXPECT_EQ(qkv.threads, 4u * 2 * 32);    // 4 tiles x 2 k-segments
+  EXPECT_EQ(qkv.weightBytes, 2u * 512 * 192 + 4 * (192 + 64 + 64 + 32 + 32));
+  EXPECT_NE(generated.source.model().text.find("Chain<RmsNorm<rms_norm>, RmsNorm<rms_norm_2>, Rope<rope>, "
+                                               "Rope<rope_2>, KvAppend<kv_append>, Store<0, float>>"),
+            std::string::npos);
+}
+
+TEST(Emitter, EqualStructuresShareAKernel) {
+  const test::Generated generated = generate(test::unfusedProgram);
+  EXPECT_EQ(generated.errors, "");
+  ASSERT_EQ(generated.launches.size(), 11u);
+  EXPECT_EQ(generated.launches[7].kernel, generated.launches[8].kernel); // the two adds, of different edges
+  EXPECT_EQ(generated.source.kernels.size(), 10u);
+}
+
+TEST(Emitter, NamesOfTheModelDoNotReachTheSource) {
+  const test::Generated generated = generate(R"(
+    nn.weight @"*/ #include </etc/passwd> evil" : tensor<32x32xbf16> from "w"
+    func.func @step(%x: tensor<32xf32>) -> tensor<32xf32> {
+      %y = step.project %x matrices [@"*/ #include </etc/passwd> evil"] : (tensor<32xf32>) -> tensor<32xf32>
+      return %y : tensor<32xf32>
+    })");
+  EXPECT_EQ(generated.errors, "");
+  EXPECT_EQ(generated.source.kernels.size(), 1u);
+  EXPECT_EQ(generated.source.model().text.find("evil"), std::string::npos);
+}
+
+TEST(Emitter, ErrorsNameWhatIsWrong) {
+  const auto errors = [](llvm::StringRef matrices, llvm::StringRef phase) {
+    return generate((matrices + "func.func @step(%x: tensor<96xf32>, %p: tensor<1xi32>) {" + phase + " return }").str())
+        .errors;
+  };
+  EXPECT_NE(errors("nn.weight @w : tensor<32x96xf32> from \"w\" ",
+                   "%y = step.project %x matrices [@w] : (tensor<96xf32>) -> tensor<32xf32>")
+                .find("matrices of 'f32'"),
+            std::string::npos);
+  EXPECT_NE(errors("nn.weight @w : tensor<32x96xbf16> from \"w\" ", "%y = step.project %x matrices [@w] {k_segments = 2 : i64} : "
+                                                        "(tensor<96xf32>) -> tensor<32xf32>")
+                .find("3 steps of 32 columns do not divide into 2 k-segments"),
+            std::string::npos);
+  EXPECT_NE(errors("nn.weight @w : tensor<24x96xbf16> from \"w\" ", "%y, %z = step.project %x matrices [@w, @w] : "
+                                                        "(tensor<96xf32>) -> (tensor<24xf32>, tensor<24xf32>)")
+                .find("segments that do not begin at a multiple of the 16 rows"),
+            std::string::npos);
+  EXPECT_NE(errors("nn.cache @c heads 4 head_dim 12 : bf16",
+                   "%y = step.attend %q at %p, @c heads 8 scale 1.0 : tensor<96xf32> -> tensor<96xf32>")
+                .find("use of undeclared"),
+            std::string::npos);
+  EXPECT_NE(errors("nn.cache @c heads 4 head_dim 12 : bf16",
+                   "%y = step.attend %x at %p, @c heads 8 scale 1.0 : tensor<96xf32> -> tensor<96xf32>")
+                .find("head_dim of 12"),
+            std::string::npos);
+}
+
+TEST(KernelSymbol, IsAlwaysAnIdentifier) {
+  EXPECT_EQ(kernelSymbol("layer.qkv"), "layer_qkv");
+  EXPECT_EQ(kernelSymbol("exp"), "exp_phase");
+  EXPECT_EQ(kernelSymbol("3 */ evil\n"), "phase_3_evil");
+  EXPECT_EQ(kernelSymbol(""), "phase_");
+}
+
+TEST(FloatLiteral, ReadsBackExactly) {
+  EXPECT_EQ(floatLiteral(1.0f), "1.0f");
+  EXPECT_EQ(floatLiteral(1e-6f), "1e-06f");
+  EXPECT_EQ(floatLiteral(0.088388346f), "0.088388346f");
+}
+
+} // namespace
