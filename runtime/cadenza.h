@@ -40,12 +40,12 @@ struct GenerateOptions {
   bool ignoreEos = false;  // go on after the model's stop tokens
   /// Generation ends where one of these appears in the generated text. It is not part of the text; text that might be
   /// the beginning of one is held back until that is settled.
-  std::vector<std::string> stopTexts;
+  std::vector<std::string> stopTexts = {};
   /// Called for each generated token (a final stop token included). False ends the generation after it.
-  std::function<bool(int32_t token)> onToken;
+  std::function<bool(int32_t token)> onToken = {};
   /// Called with text as it becomes final: complete characters, nothing that a stop text could still take back. All
   /// pieces together are Generation::text.
-  std::function<void(std::string_view text)> onText;
+  std::function<void(std::string_view text)> onText = {};
 };
 
 enum class FinishReason {

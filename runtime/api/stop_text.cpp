@@ -13,18 +13,20 @@ std::string StopTextFilter::push(std::string_view piece) {
   if (found_)
     return {};
   held_ += piece;
-  size_t stop = std::string::npos;
-  size_t held = 0; // the longest end of the text that begins a stop text
+  size_t begin = std::string::npos, end = std::string::npos; // of the stop text that is complete first
+  size_t held = 0;                                           // the longest end of the text that begins a stop text
   for (const std::string &text : stopTexts_) {
-    stop = std::min(stop, held_.find(text));
+    size_t found = held_.find(text);
+    if (found != std::string::npos && std::pair(found + text.size(), found) < std::pair(end, begin))
+      begin = found, end = found + text.size();
     size_t length = std::min(text.size() - 1, held_.size());
     while (!held_.ends_with(std::string_view(text).substr(0, length)))
       --length;
     held = std::max(held, length);
   }
-  if (stop != std::string::npos) {
+  if (begin != std::string::npos) {
     found_ = true;
-    held_.resize(stop);
+    held_.resize(begin);
     return std::exchange(held_, {});
   }
   std::string released = held_.substr(0, held_.size() - held);

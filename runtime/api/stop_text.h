@@ -13,8 +13,8 @@ public:
   /// Empty stop texts are ignored.
   explicit StopTextFilter(std::vector<std::string> stopTexts);
 
-  /// Takes the next piece and returns the text that is final. After a stop text appeared (found()), everything from its
-  /// first character on is dropped, then and later.
+  /// Takes the next piece and returns the text that is final. After a stop text appeared (found(); of several the one
+  /// that is complete first), everything from its first character on is dropped, then and later.
   std::string push(std::string_view piece);
   /// The end: what was held back.
   std::string finish();
