@@ -1,0 +1,52 @@
+#include "runtime/bench/step_bytes.h"
+
+#include <gtest/gtest.h>
+
+namespace cadenza::bench {
+namespace {
+
+/// Two layers of one 48 x 40 matrix and its norm, a tied or untied head of 100 x 40, one cache a layer.
+Program makeProgram(bool tied) {
+  Program p;
+  p.weights = {{"embedding", WeightLayout::Stripes, DType::bf16, 100, 40, 1, 0, 0},
+               {"head", WeightLayout::Stripes, DType::bf16, 100, 40, 1, 0, 0},
+               {"layers.0", WeightLayout::Stripes, DType::bf16, 48, 40, 1, 0, 0},
+               {"layers.1", WeightLayout::Stripes, DType::bf16, 48, 40, 1, 0, 0},
+               {"norm.0", WeightLayout::Vector, DType::f32, 40, 1, 1, 0, 0},
+               {"norm.1", WeightLayout::Vector, DType::f32, 40, 1, 1, 0, 0},
+               {"rope", WeightLayout::RopeTable, DType::f32, 8, 1, 1, 0, 0}};
+  p.weightTables = {{2, 3}, {4, 5}};
+  p.caches = {{"0", DType::bf16, 2, 16}, {"1", DType::bf16, 2, 16}};
+  p.cacheTables = {{0, 1}};
+  Phase embed, project, attend, head;
+  embed.kind = PhaseKind::Embed;
+  embed.matrix = {false, 0};
+  project.kind = PhaseKind::Project;
+  project.matrix = {true, 0};
+  Function norm, rope;
+  norm.weights = {{true, 1}};
+  rope.weights = {{false, 6}};
+  project.prologue = {norm};
+  project.epilogues = {rope};
+  attend.kind = PhaseKind::Attend;
+  attend.caches = {{true, 0}};
+  head.kind = PhaseKind::Project;
+  head.matrix = {false, tied ? 0u : 1u};
+  p.blocks = {{"first", 1, {embed}}, {"layers", 2, {project, attend}}, {"head", 1, {head}}};
+  p.headBlock = 2;
+  return p;
+}
+
+TEST(StepBytes, EveryWeightOnceWithoutPadding) {
+  uint64_t layers = 2 * (48 * 40 * 2 + 40 * 4), rope = 8 * 2 * 4, head = 100 * 40 * 2, row = 40 * 2;
+  EXPECT_EQ(weightBytesPerStep(makeProgram(true)), layers + rope + head);
+  EXPECT_EQ(weightBytesPerStep(makeProgram(false)), layers + rope + head + row);
+}
+
+TEST(StepBytes, CacheAndLaunches) {
+  EXPECT_EQ(cacheBytesPerStep(makeProgram(true), 10), 2u * 2 * 2 * 16 * 2 * 10);
+  EXPECT_EQ(launchesPerStep(makeProgram(true)), 6u);
+}
+
+} // namespace
+} // namespace cadenza::bench
