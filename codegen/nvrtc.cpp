@@ -169,9 +169,21 @@ std::string Nvrtc::version() const { return std::to_string(library_->major) + ".
 
 StatusOr<CompiledCode> Nvrtc::compileOne(const GeneratedSource &source, const DeviceTarget &target) const {
   const Library &nvrtc = *library_;
+  // NVRTC finds a header in memory by what stands after #include, whoever includes it. model.cu says "kernels/map.cuh"
+  // and that says "tile.cuh": the file itself has the short name, the long one includes it.
+  std::vector<std::string> forwards;
+  for (const SourceFile &file : std::span(source.files).subspan(1))
+    forwards.push_back("#include \"" + fs::path(file.path).filename().string() + "\"\n");
   std::vector<const char *> names, texts;
   for (size_t i = 1; i < source.files.size(); ++i) {
-    names.push_back(source.files[i].path.c_str());
+    const std::string &path = source.files[i].path;
+    if (const size_t slash = path.rfind('/'); slash != std::string::npos) {
+      names.push_back(path.c_str());
+      texts.push_back(forwards[i - 1].c_str());
+      names.push_back(path.c_str() + slash + 1);
+    } else {
+      names.push_back(path.c_str());
+    }
     texts.push_back(source.files[i].text.c_str());
   }
   const std::string prefix = "target " + std::string(target.name) + ": ";
