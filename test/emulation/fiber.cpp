@@ -9,7 +9,8 @@
 #error "the emulation's fibers are written for x86-64"
 #endif
 
-// The jump at the end is indirect instead of a return: the return predictor would be wrong at every switch.
+// It ends with a return: the lanes of a warp stop at the same call chain, so that the return predictor, fed by the lane
+// before, is right for the whole chain of the next.
 asm(R"(
   .text
   .globl cadenza_fiber_switch
@@ -31,8 +32,7 @@ cadenza_fiber_switch:
   popq %r12
   popq %rbx
   popq %rbp
-  popq %rcx
-  jmp *%rcx
+  ret
   .size cadenza_fiber_switch, .-cadenza_fiber_switch
 )");
 
@@ -41,7 +41,7 @@ namespace cadenza::emulation {
 StackPool::Stack StackPool::take() {
   // A distance that is not a power of two: otherwise the hot top of every stack falls into the same cache sets.
   constexpr size_t stride = stackBytes + 9 * 64;
-  constexpr size_t count = 256;
+  constexpr size_t count = 512;
   if (free_.empty()) {
     void *slab =
         mmap(nullptr, stride * count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -49,6 +49,7 @@ StackPool::Stack StackPool::take() {
       std::fprintf(stderr, "cadenza emulation: no memory for the stacks of emulated threads\n");
       std::abort();
     }
+    madvise(slab, stride * count, MADV_HUGEPAGE); // a switch that misses the TLB costs more than the switch
     for (size_t i = count; i-- > 0;) {
       unsigned char *low = static_cast<unsigned char *>(slab) + i * stride;
       free_.push_back({low, low + stackBytes});
@@ -62,7 +63,7 @@ StackPool::Stack StackPool::take() {
 void *prepareFiber(StackPool::Stack stack, void (*entry)()) {
   auto **slot = reinterpret_cast<void **>(stack.top);
   *--slot = nullptr;                         // where a return address would be: entry sees an aligned stack
-  *--slot = reinterpret_cast<void *>(entry); // popped into rcx
+  *--slot = reinterpret_cast<void *>(entry); // returned to by the first switch
   for (int registers = 0; registers < 6; ++registers)
     *--slot = nullptr;
   return slot;

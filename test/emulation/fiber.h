@@ -14,7 +14,7 @@ extern "C" void cadenza_fiber_switch(void **save, void *load);
 class StackPool {
 public:
   /// Usable bytes; a kernel whose frames exceed this is reported, see Scheduler::checkStack.
-  static constexpr size_t stackBytes = 64 * 1024;
+  static constexpr size_t stackBytes = 16 * 1024;
 
   struct Stack {
     unsigned char *low = nullptr; // lowest address

@@ -16,6 +16,9 @@ namespace {
 
 /// Bytes behind a block's shared memory that must keep their pattern.
 constexpr size_t sharedCanaryBytes = 64;
+/// Threads resident at once, unless a cooperative launch needs more: what a processor's caches hold.
+constexpr uint32_t residentThreads = 8192;
+
 constexpr unsigned char poison = 0xff, canary = 0xa5;
 
 /// Points at which a thread offered the processor while no thread of the device arrived anywhere: a spin without end.
@@ -90,7 +93,8 @@ Outcome Scheduler::run(const std::vector<const Launch *> &chain, uint64_t seed) 
     std::iota(grid.order.begin(), grid.order.end(), 0);
     for (size_t i = grid.order.size(); i > 1; --i)
       std::swap(grid.order[i - 1], grid.order[random_.below(static_cast<uint32_t>(i))]);
-    capacity_ = std::max({capacity_, launch->clusterBlocks, std::min(residency, launch->residentBlocks),
+    capacity_ = std::max({capacity_, launch->clusterBlocks,
+                          std::min({residency, launch->residentBlocks, residentThreads / launch->threads}),
                           launch->cooperative ? launch->blocks : 1});
   }
   for (size_t i = 1; i < grids_.size(); ++i) {
