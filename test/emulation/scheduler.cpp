@@ -73,7 +73,7 @@ Outcome Scheduler::run(const std::vector<const Launch *> &chain, uint64_t seed) 
   random_.next();
   // Each run has its own temper: uniform or priority-driven, eager or lazy to switch and to start blocks. A single
   // temper averages its schedules out and misses the extreme ones.
-  static constexpr int quanta[] = {1, 4, 32, 256, 1 << 20};
+  static constexpr int quanta[] = {2, 8, 32, 256, 1 << 20};
   static constexpr uint32_t tournaments[] = {1, 2, 8}, starts[] = {1, 2, 16}, residencies[] = {1, 2, 4, 8, 1u << 20};
   quantumMax_ = quanta[random_.below(std::size(quanta))];
   tournament_ = tournaments[random_.below(std::size(tournaments))];
