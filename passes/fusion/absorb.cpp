@@ -35,6 +35,13 @@ void cadenza::recordPass(Operation *op, StringRef pass) {
   op->setAttr("passes", builder.getArrayAttr(passes));
 }
 
+void cadenza::inheritPasses(Operation *op, Operation *part) {
+  if (auto recorded = part->getAttrOfType<ArrayAttr>("passes")) {
+    for (auto pass : recorded.getAsRange<StringAttr>())
+      recordPass(op, pass);
+  }
+}
+
 step::ProjectOp cadenza::producingProject(step::MapOp map, PatternRewriter &rewriter) {
   step::ProjectOp project;
   for (Value input : map.getInputs()) {
@@ -45,6 +52,10 @@ step::ProjectOp cadenza::producingProject(step::MapOp map, PatternRewriter &rewr
     }
     if (!input.hasOneUse()) {
       (void)rewriter.notifyMatchFailure(map, "an input has another use, which needs it in memory");
+      return nullptr;
+    }
+    if (producer->getBlock() != map->getBlock()) {
+      (void)rewriter.notifyMatchFailure(map, "the projection is outside the layers, the map inside");
       return nullptr;
     }
     project = producer;
@@ -65,23 +76,49 @@ step::ProjectOp cadenza::rebuildProject(step::ProjectOp project, ArrayRef<Attrib
     if (cast<step::FunctionAttrInterface>(epilogue).selectsToken())
       types.push_back(RankedTensorType::get({1}, rewriter.getI32Type()));
   }
-  auto result = step::ProjectOp::create(rewriter, location, types, project.getInput(), sideInputs, position,
-                                        project.getMatrices(), project.getPrologueAttr(),
-                                        rewriter.getArrayAttr(epilogues), project.getInterleaved(),
-                                        project.getKSegments());
-  if (Attribute passes = project->getAttr("passes"))
-    result->setAttr("passes", passes);
+  auto result = step::ProjectOp::create(
+      rewriter, location, types, project.getInput(), sideInputs, position, project.getMatrices(),
+      project.getPrologueAttr(), rewriter.getArrayAttr(epilogues), project.getInterleaved(), project.getKSegments());
+  inheritPasses(result, project);
   return result;
 }
 
-LogicalResult cadenza::absorb(step::MapOp map, step::ProjectOp project, StringRef fusion, PatternRewriter &rewriter) {
+LogicalResult cadenza::checkAbsorb(step::MapOp map, step::ProjectOp project, PatternRewriter &rewriter) {
   DominanceInfo dominance;
-  SmallVector<Value> sideInputs = llvm::to_vector(project.getSideInputs());
   for (Value sideInput : map.getSideInputs()) {
     if (!dominance.properlyDominates(sideInput, project))
       return rewriter.notifyMatchFailure(map, "a side input is computed after the projection");
-    sideInputs.push_back(sideInput);
   }
+  if (Value position = map.getPosition()) {
+    if (project.getPosition() && project.getPosition() != position)
+      return rewriter.notifyMatchFailure(map, "the projection works at another position");
+    if (!dominance.properlyDominates(position, project))
+      return rewriter.notifyMatchFailure(map, "the position is computed after the projection");
+  }
+
+  // The functions happen earlier than before. A cache that they write must not be touched in between.
+  SmallVector<FlatSymbolRefAttr> symbols;
+  for (step::FunctionAttrInterface function : map.getFunctions())
+    llvm::append_range(symbols, function.getSymbols());
+  SymbolTableCollection collection;
+  if (llvm::none_of(symbols, [&](auto symbol) { return step::SymbolLookup(map, collection).cache(symbol); }))
+    return success();
+  for (Operation *op = project->getNextNode(); op != map; op = op->getNextNode()) {
+    auto phase = dyn_cast<step::PhaseOpInterface>(op);
+    bool touches = isa<step::AttendOp, step::LayersOp>(op);
+    for (step::FunctionAttrInterface function :
+         phase ? phase.getFunctions() : SmallVector<step::FunctionAttrInterface>())
+      touches |= llvm::any_of(function.getSymbols(),
+                              [&](auto symbol) { return step::SymbolLookup(op, collection).cache(symbol); });
+    if (touches)
+      return rewriter.notifyMatchFailure(map, "a cache is used between the projection and the map");
+  }
+  return success();
+}
+
+void cadenza::absorb(step::MapOp map, step::ProjectOp project, StringRef fusion, PatternRewriter &rewriter) {
+  SmallVector<Value> sideInputs = llvm::to_vector(project.getSideInputs());
+  llvm::append_range(sideInputs, map.getSideInputs());
 
   // Slots of the map are its inputs; those are results of the project, which stand for the project's remaining slots.
   SmallVector<int64_t> slots = remainingSlots(project);
@@ -96,6 +133,7 @@ LogicalResult cadenza::absorb(step::MapOp map, step::ProjectOp project, StringRe
   rewriter.setInsertionPoint(project);
   auto fused = rebuildProject(project, epilogues, sideInputs, position,
                               rewriter.getFusedLoc({project.getLoc(), map.getLoc()}), rewriter);
+  inheritPasses(fused, map);
   recordPass(fused, fusion);
 
   // A remaining slot was either untouched by the map, or is one of its results.
@@ -108,18 +146,21 @@ LogicalResult cadenza::absorb(step::MapOp map, step::ProjectOp project, StringRe
       mapSlots.push_back(slots[cast<OpResult>(input).getResultNumber()]);
   }
   SmallVector<int64_t> newSlots = remainingSlots(fused);
-  auto resultFor = [&](int64_t slot) -> Value { return fused.getResult(llvm::find(newSlots, slot) - newSlots.begin()); };
+  auto resultFor = [&](int64_t slot) -> Value {
+    return fused.getResult(llvm::find(newSlots, slot) - newSlots.begin());
+  };
   for (auto [result, slot] : llvm::zip_equal(map.getResults(), mapSlots)) {
     resultFor(slot).setType(result.getType());
     rewriter.replaceAllUsesWith(result, resultFor(slot));
   }
   rewriter.eraseOp(map);
   for (auto [result, slot] : llvm::zip_equal(project.getResults(), slots)) {
-    if (!result.use_empty())
-      rewriter.replaceAllUsesWith(result, resultFor(slot));
+    if (result.use_empty())
+      continue;
+    resultFor(slot).setType(result.getType());
+    rewriter.replaceAllUsesWith(result, resultFor(slot));
   }
   rewriter.eraseOp(project);
-  return success();
 }
 
 LogicalResult AbsorbPattern::matchAndRewrite(step::MapOp map, PatternRewriter &rewriter) const {
@@ -128,9 +169,10 @@ LogicalResult AbsorbPattern::matchAndRewrite(step::MapOp map, PatternRewriter &r
     return failure();
   if (!llvm::all_of(map.getFunctions(), [&](auto function) { return function.getFusion() == fusion; }))
     return rewriter.notifyMatchFailure(map, "a function belongs to another fusion");
-  if (accepts && failed(accepts(map, project, rewriter)))
+  if (failed(checkAbsorb(map, project, rewriter)) || (accepts && failed(accepts(map, project, rewriter))))
     return failure();
-  return absorb(map, project, fusion, rewriter);
+  absorb(map, project, fusion, rewriter);
+  return success();
 }
 
 LogicalResult cadenza::runAbsorb(ModuleOp module, StringRef fusion, AbsorbPattern::Accepts accepts) {

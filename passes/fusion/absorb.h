@@ -11,16 +11,20 @@ namespace cadenza {
 /// The slots that the functions of `project` leave, in order: its vector results are these.
 llvm::SmallVector<int64_t> remainingSlots(step::ProjectOp project);
 
-/// The project all inputs of `map` come from, each used by nothing else; null and a match failure otherwise.
+/// The project all inputs of `map` come from, in the same block and each used by nothing else; null and a match failure
+/// otherwise.
 step::ProjectOp producingProject(step::MapOp map, mlir::PatternRewriter &rewriter);
 
-/// Moves all functions of `map` to the end of `project`'s epilogues, erases the map and records `fusion` on the project.
-/// Fails, saying why, if a side input is computed after the project.
-llvm::LogicalResult absorb(step::MapOp map, step::ProjectOp project, llvm::StringRef fusion,
-                           mlir::PatternRewriter &rewriter);
+/// Whether the functions of `map` may happen where `project` is: their operands are there already, and no cache that
+/// they write is used in between. Says why not.
+llvm::LogicalResult checkAbsorb(step::MapOp map, step::ProjectOp project, mlir::PatternRewriter &rewriter);
 
-/// Absorbs maps whose functions all name `fusion` (FunctionAttrInterface::getFusion) and that `accepts`, if given, does not
-/// turn down.
+/// Moves all functions of `map` to the end of `project`'s epilogues, erases the map and records `fusion` on the
+/// project. Only after checkAbsorb.
+void absorb(step::MapOp map, step::ProjectOp project, llvm::StringRef fusion, mlir::PatternRewriter &rewriter);
+
+/// Absorbs maps whose functions all name `fusion` (FunctionAttrInterface::getFusion) and that `accepts`, if given, does
+/// not turn down. `accepts` is asked last: what it prepares in the project is needed.
 struct AbsorbPattern : mlir::OpRewritePattern<step::MapOp> {
   using Accepts = llvm::LogicalResult (*)(step::MapOp, step::ProjectOp, mlir::PatternRewriter &);
   AbsorbPattern(mlir::MLIRContext *context, llvm::StringRef fusion, Accepts accepts = nullptr)
@@ -38,9 +42,11 @@ llvm::LogicalResult runAbsorb(mlir::ModuleOp module, llvm::StringRef fusion, Abs
 
 /// Adds `pass` to the list of passes that made `op` (attribute `passes`), which the generated source shows.
 void recordPass(mlir::Operation *op, llvm::StringRef pass);
+/// Adds the passes that made `part`, which became part of `op`.
+void inheritPasses(mlir::Operation *op, mlir::Operation *part);
 
-/// Builds a project like `project` with other functions and side inputs. Its results are what `epilogues` leave, in fp32,
-/// and the token if they select one.
+/// Builds a project like `project` with other functions and side inputs. Its results are what `epilogues` leave, in
+/// fp32, and the token if they select one.
 step::ProjectOp rebuildProject(step::ProjectOp project, llvm::ArrayRef<mlir::Attribute> epilogues,
                                mlir::ValueRange sideInputs, mlir::Value position, mlir::Location location,
                                mlir::PatternRewriter &rewriter);

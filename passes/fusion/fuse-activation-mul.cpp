@@ -23,12 +23,13 @@ LogicalResult acceptAndInterleave(step::MapOp map, step::ProjectOp project, Patt
   SmallVector<FlatSymbolRefAttr> matrices = project.getMatrixSymbols();
   int64_t rows = lookup.weightType(matrices[0]).getDimSize(0);
   if (matrices.size() != 2 || lookup.weightType(matrices[1]).getDimSize(0) != rows || rows % 8 != 0)
-    return rewriter.notifyMatchFailure(project, "only two matrices of one height, in whole stripes, can be interleaved");
-  for (step::FunctionAttrInterface function : project.getFunctions()) {
-    if (function != project.getPrologueAttr() && function.getRowGroup() != 1)
+    return rewriter.notifyMatchFailure(project,
+                                       "only two matrices of one height, in whole stripes, can be interleaved");
+  for (auto function : project.getEpilogues().getAsRange<step::FunctionAttrInterface>()) {
+    if (function.getRowGroup() != 1)
       return rewriter.notifyMatchFailure(project, "an epilogue works on groups of rows");
   }
-  project.setInterleaved(true); // the pattern is sure to succeed now: a map of two segments has no side input
+  rewriter.modifyOpInPlace(project, [&] { project.setInterleaved(true); });
   return success();
 }
 

@@ -18,7 +18,7 @@ struct FuseHeadSelectPattern : OpRewritePattern<step::SelectOp> {
 
   LogicalResult matchAndRewrite(step::SelectOp select, PatternRewriter &rewriter) const final {
     auto project = select.getLogits().getDefiningOp<step::ProjectOp>();
-    if (!project)
+    if (!project || project->getBlock() != select->getBlock())
       return rewriter.notifyMatchFailure(select, "the logits are not the result of a projection");
     if (project->getNumResults() != 1 || !select.getLogits().hasOneUse())
       return rewriter.notifyMatchFailure(select, "the logits have another use, or the projection another result");
@@ -27,6 +27,7 @@ struct FuseHeadSelectPattern : OpRewritePattern<step::SelectOp> {
     rewriter.setInsertionPoint(project);
     auto fused = rebuildProject(project, epilogues, project.getSideInputs(), project.getPosition(),
                                 rewriter.getFusedLoc({project.getLoc(), select.getLoc()}), rewriter);
+    inheritPasses(fused, select);
     recordPass(fused, "fuse-head-select");
     rewriter.replaceOp(select, fused.getResults());
     rewriter.eraseOp(project);

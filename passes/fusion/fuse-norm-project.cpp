@@ -17,7 +17,7 @@ struct FuseNormProjectPattern : OpRewritePattern<step::MapOp> {
   using OpRewritePattern::OpRewritePattern;
 
   LogicalResult matchAndRewrite(step::MapOp map, PatternRewriter &rewriter) const final {
-    if (map.getFunctions().size() != 1 || !isa<step::RMSNormAttr>(map.getEpilogues()[0]))
+    if (map.getFunctions().size() != 1 || !isa<step::RMSNormAttr>(map.getEpilogues()[0]) || map.getInputs().size() != 1)
       return rewriter.notifyMatchFailure(map, "it is not one norm");
     auto norm = cast<step::RMSNormAttr>(map.getEpilogues()[0]);
     Value input = map.getInputs()[0];
@@ -37,6 +37,7 @@ struct FuseNormProjectPattern : OpRewritePattern<step::MapOp> {
         project.getInputMutable().assign(input);
         project.setPrologueAttr(norm);
         project->setLoc(rewriter.getFusedLoc({map.getLoc(), project.getLoc()}));
+        inheritPasses(project, map);
         recordPass(project, "fuse-norm-project");
       });
     }

@@ -18,10 +18,19 @@ constexpr int64_t maxBlockRows = 256;
 LogicalResult acceptHeads(step::MapOp map, step::ProjectOp project, PatternRewriter &rewriter) {
   for (step::FunctionAttrInterface function : map.getFunctions()) {
     if (function.getRowGroup() % tileRows != 0 || function.getRowGroup() > maxBlockRows)
-      return rewriter.notifyMatchFailure(map, "it works on more rows together than a block can hold, or not on whole tiles");
+      return rewriter.notifyMatchFailure(map,
+                                         "it works on more rows together than a block can hold, or not on whole tiles");
   }
-  // A block's rows must not straddle heads of two kinds: all functions of the project agree on the group.
+  if (project.getInterleaved())
+    return rewriter.notifyMatchFailure(map, "the rows of a head are not together in interleaved matrices");
+  // A block's rows must not straddle heads, of one kind or of two: matrices consist of whole groups, and all functions
+  // of the project agree on the group.
+  SymbolTableCollection symbols;
   for (step::FunctionAttrInterface function : map.getFunctions()) {
+    for (FlatSymbolRefAttr matrix : project.getMatrixSymbols()) {
+      if (step::SymbolLookup(project, symbols).weightType(matrix).getDimSize(0) % function.getRowGroup() != 0)
+        return rewriter.notifyMatchFailure(map, "a matrix of the projection does not consist of whole heads");
+    }
     for (auto other : project.getEpilogues().getAsRange<step::FunctionAttrInterface>()) {
       if (other.getRowGroup() != 1 && other.getRowGroup() != function.getRowGroup())
         return rewriter.notifyMatchFailure(map, "the projection already works on groups of another size");

@@ -13,8 +13,8 @@ using namespace cadenza;
 
 namespace {
 
-/// A later function that works on groups of rows must find a matrix's rows together: packed matrices start at stripes.
-constexpr int64_t stripeRows = 8;
+/// A block's rows belong to one matrix: packed matrices start at whole tiles.
+constexpr int64_t tileRows = 16;
 
 struct MergeProjectionsPattern : OpRewritePattern<step::ProjectOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -23,8 +23,9 @@ struct MergeProjectionsPattern : OpRewritePattern<step::ProjectOp> {
     step::ProjectOp second;
     for (Operation *user : first.getInput().getUsers()) {
       auto candidate = dyn_cast<step::ProjectOp>(user);
-      if (candidate && candidate != first && candidate->getBlock() == first->getBlock() &&
-          first->isBeforeInBlock(candidate) && (!second || candidate->isBeforeInBlock(second)))
+      if (candidate && candidate != first && candidate.getInput() == first.getInput() &&
+          candidate->getBlock() == first->getBlock() && first->isBeforeInBlock(candidate) &&
+          (!second || candidate->isBeforeInBlock(second)))
         second = candidate;
     }
     if (!second)
@@ -33,6 +34,12 @@ struct MergeProjectionsPattern : OpRewritePattern<step::ProjectOp> {
       return rewriter.notifyMatchFailure(first, "the projections have different prologues");
     if (first.getInterleaved() || second.getInterleaved())
       return rewriter.notifyMatchFailure(first, "interleaved matrices stay as they are");
+    if (first.getKSegments() != second.getKSegments())
+      return rewriter.notifyMatchFailure(first, "the projections sum in different orders");
+    if (llvm::any_of(llvm::concat<Value>(first.getResults(), second.getResults()), [](Value result) {
+          return cast<RankedTensorType>(result.getType()).getElementType().isInteger();
+        }))
+      return rewriter.notifyMatchFailure(first, "a projection selects the token");
     if (!second.getSideInputs().empty() || second.getPosition())
       return rewriter.notifyMatchFailure(second, "its epilogues need values that may be computed later");
 
@@ -45,24 +52,27 @@ struct MergeProjectionsPattern : OpRewritePattern<step::ProjectOp> {
       RankedTensorType type = lookup.weightType(cast<FlatSymbolRefAttr>(matrix));
       if (type.getElementType() != elementType)
         return rewriter.notifyMatchFailure(first, "the matrices have different element types");
-      if (type.getDimSize(0) % stripeRows != 0)
-        return rewriter.notifyMatchFailure(first, "a matrix is not made of whole stripes of 8 rows");
+      if (type.getDimSize(0) % tileRows != 0)
+        return rewriter.notifyMatchFailure(first, "a matrix is not made of whole tiles of 16 rows");
     }
 
     // The second's slots follow the first's.
     int64_t shift = static_cast<int64_t>(first.getMatrices().size());
     SmallVector<Attribute> epilogues = llvm::to_vector(first.getEpilogues().getValue());
     for (auto function : second.getEpilogues().getAsRange<step::FunctionAttrInterface>())
-      epilogues.push_back(function.withSlots(
-          llvm::map_to_vector(function.getSlots(), [&](int64_t slot) { return slot + shift; })));
+      epilogues.push_back(
+          function.withSlots(llvm::map_to_vector(function.getSlots(), [&](int64_t slot) { return slot + shift; })));
 
     SmallVector<Type> types = llvm::to_vector(first.getResultTypes());
     llvm::append_range(types, second.getResultTypes());
     rewriter.setInsertionPoint(first);
-    auto merged = step::ProjectOp::create(
-        rewriter, rewriter.getFusedLoc({first.getLoc(), second.getLoc()}), types, first.getInput(), first.getSideInputs(),
-        first.getPosition(), rewriter.getArrayAttr(matrices), first.getPrologueAttr(), rewriter.getArrayAttr(epilogues),
-        /*interleaved=*/false, first.getKSegments());
+    auto merged = step::ProjectOp::create(rewriter, rewriter.getFusedLoc({first.getLoc(), second.getLoc()}), types,
+                                          first.getInput(), first.getSideInputs(), first.getPosition(),
+                                          rewriter.getArrayAttr(matrices), first.getPrologueAttr(),
+                                          rewriter.getArrayAttr(epilogues),
+                                          /*interleaved=*/false, first.getKSegments());
+    inheritPasses(merged, first);
+    inheritPasses(merged, second);
     recordPass(merged, "merge-projections");
     rewriter.replaceOp(first, merged.getResults().take_front(first.getNumResults()));
     rewriter.replaceOp(second, merged.getResults().take_back(second.getNumResults()));

@@ -16,7 +16,7 @@ namespace {
 
 /// Replaces an op by a step.map with one function.
 void replaceByMap(ConversionPatternRewriter &rewriter, Operation *op, ValueRange inputs, ValueRange sideInputs,
-                   Value position, Attribute function) {
+                  Value position, Attribute function) {
   auto map = step::MapOp::create(rewriter, op->getLoc(), op->getResultTypes(), inputs, sideInputs, position,
                                  rewriter.getArrayAttr(function));
   rewriter.replaceOp(op, map);
@@ -24,7 +24,8 @@ void replaceByMap(ConversionPatternRewriter &rewriter, Operation *op, ValueRange
 
 struct ConvertEmbedding : OpConversionPattern<nn::EmbeddingOp> {
   using OpConversionPattern::OpConversionPattern;
-  LogicalResult matchAndRewrite(nn::EmbeddingOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const final {
+  LogicalResult matchAndRewrite(nn::EmbeddingOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const final {
     rewriter.replaceOpWithNewOp<step::EmbedOp>(op, op.getType(), adaptor.getToken(), op.getWeightAttr(),
                                                rewriter.getF64FloatAttr(1.0));
     return success();
@@ -69,15 +70,17 @@ struct ConvertKVAppend : OpConversionPattern<nn::KVAppendOp> {
   using OpConversionPattern::OpConversionPattern;
   LogicalResult matchAndRewrite(nn::KVAppendOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const final {
     auto cache = SymbolTable::lookupNearestSymbolFrom<nn::CacheOp>(op, op.getCacheAttr());
-    replaceByMap(rewriter, op, {adaptor.getKey(), adaptor.getValue()}, {}, adaptor.getPosition(),
-                 step::KVAppendAttr::get(getContext(), 0, 1, op.getCacheAttr(), cache.getKvHeads(), cache.getHeadDim()));
+    replaceByMap(
+        rewriter, op, {adaptor.getKey(), adaptor.getValue()}, {}, adaptor.getPosition(),
+        step::KVAppendAttr::get(getContext(), 0, 1, op.getCacheAttr(), cache.getKvHeads(), cache.getHeadDim()));
     return success();
   }
 };
 
 struct ConvertAttention : OpConversionPattern<nn::AttentionOp> {
   using OpConversionPattern::OpConversionPattern;
-  LogicalResult matchAndRewrite(nn::AttentionOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const final {
+  LogicalResult matchAndRewrite(nn::AttentionOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const final {
     rewriter.replaceOpWithNewOp<step::AttendOp>(op, op.getType(), adaptor.getQuery(), adaptor.getPosition(),
                                                 op.getCacheAttr(), op.getHeadsAttr(), op.getScaleAttr(),
                                                 rewriter.getI64IntegerAttr(1));
@@ -88,7 +91,8 @@ struct ConvertAttention : OpConversionPattern<nn::AttentionOp> {
 /// An elementwise op of one input.
 template <typename OpT, typename FunctionT> struct ConvertActivation : OpConversionPattern<OpT> {
   using OpConversionPattern<OpT>::OpConversionPattern;
-  LogicalResult matchAndRewrite(OpT op, typename OpT::Adaptor adaptor, ConversionPatternRewriter &rewriter) const final {
+  LogicalResult matchAndRewrite(OpT op, typename OpT::Adaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const final {
     replaceByMap(rewriter, op, adaptor.getInput(), {}, {}, FunctionT::get(op.getContext(), 0));
     return success();
   }

@@ -1,10 +1,11 @@
 // Isomorphic layers become one body with per-layer tables. See Passes.td.
 //
 // 1. Every op gets a signature: its name, types and attributes with all symbols blanked (but for the type of what they
-//    name). 2. The longest periodic stretch of signatures is where the layers are. 3. The data flow decides whether that
-//    stretch is a loop: an operand comes from before the stretch, from the same iteration, or from the one before
-//    (a carried value, whose first value comes from before the stretch). 4. Iteration 0 becomes the body; symbols that
-//    differ between iterations become tables.
+//    name). 2. The longest periodic stretch of signatures is where the layers are. 3. The data flow decides whether
+//    that stretch is a loop: in all iterations, an operand is one value from before the stretch, or comes from the same
+//    iteration, or from the one before (a carried value, whose first value comes from before the stretch). Where the
+//    stretch leaves a choice of the first op, the one with the fewest carried values is. 4. Iteration 0 becomes the
+//    body; symbols that differ between iterations become tables.
 #include "passes/Passes.h"
 
 #include "mlir/IR/AttrTypeSubElements.h"
@@ -43,12 +44,12 @@ std::string commonName(ArrayRef<StringRef> names, StringRef replacement) {
     }
   }
   llvm::erase(common, StringRef());
-  return llvm::join(common, ".");
+  return common.empty() ? names[0].str() : llvm::join(common, ".");
 }
 
-/// A stretch of `count` iterations of `period` ops, from op `begin`.
+/// A stretch of `count` iterations of `period` ops, from op `begin` or one of the `slack` ops after it.
 struct Stretch {
-  size_t begin = 0, period = 0, count = 0;
+  size_t begin = 0, period = 0, count = 0, slack = 0;
   size_t ops() const { return period * count; }
 };
 
@@ -62,7 +63,7 @@ Stretch findStretch(ArrayRef<unsigned> signatures) {
         ++run;
         continue;
       }
-      Stretch stretch{i - run, period, run / period + 1};
+      Stretch stretch{i - run, period, run / period + 1, run % period};
       if (stretch.count >= 2 && stretch.ops() > best.ops())
         best = stretch;
       run = 0;
@@ -83,8 +84,20 @@ public:
   /// Rolls the layers of the function; returns how many (0: there are none).
   int64_t roll() {
     stretch = findStretch(signatures());
-    if (stretch.count < 2 || !findCarried() || !findTables())
+    if (stretch.count < 2)
       return 0;
+    const size_t begin = stretch.begin;
+    std::optional<std::pair<size_t, size_t>> best; // carried values, first op
+    for (size_t shift = 0; shift <= stretch.slack; ++shift) {
+      stretch.begin = begin + shift;
+      if (findCarried() && findTables() && (!best || carried.size() < best->first))
+        best = {carried.size(), stretch.begin};
+    }
+    if (!best)
+      return 0;
+    stretch.begin = best->second;
+    findCarried();
+    findTables();
     build();
     return static_cast<int64_t>(stretch.count);
   }
@@ -99,6 +112,8 @@ private:
       llvm::raw_string_ostream(kind) << op->getName();
       if (auto weight = dyn_cast<nn::WeightOp>(op))
         llvm::raw_string_ostream(kind) << weight.getType();
+      if (auto cache = dyn_cast<nn::CacheOp>(op))
+        llvm::raw_string_ostream(kind) << cache.getKvHeads() << 'x' << cache.getHeadDim() << 'x' << cache.getType();
       return std::make_pair(Attribute(FlatSymbolRefAttr::get(op->getContext(), kind)), WalkResult::skip());
     });
     llvm::StringMap<unsigned> numbers;
@@ -131,22 +146,30 @@ private:
 
   /// Checks that the stretch is a loop and finds what it carries.
   bool findCarried() {
+    carried.clear();
+    carriedOperands.clear();
     for (size_t index = 0; index < stretch.period; ++index) {
       for (size_t operand = 0; operand < opAt(0, index)->getNumOperands(); ++operand) {
-        Value first = opAt(0, index)->getOperand(operand);
-        for (int64_t iteration = 1; iteration < static_cast<int64_t>(stretch.count); ++iteration) {
-          Value value = opAt(iteration, index)->getOperand(operand);
-          int64_t source = iterationOf(value);
-          if (source == iteration && iterationOf(first) == 0 && inFirst(value) == first)
-            continue; // local to the iteration
-          if (source == -1 && value == first)
-            continue; // the same value from outside for all
-          if (source != iteration - 1 || iterationOf(first) != -1)
+        auto in = [&](size_t iteration) { return opAt(iteration, index)->getOperand(operand); };
+        auto inAll = [&](llvm::function_ref<bool(int64_t iteration)> holds) {
+          return llvm::all_of(llvm::seq<int64_t>(1, stretch.count), holds);
+        };
+        if (iterationOf(in(0)) == 0) { // local to the iteration
+          if (!inAll([&](int64_t i) { return iterationOf(in(i)) == i && inFirst(in(i)) == in(0); }))
             return false;
-          auto [entry, isNew] = carried.insert({inFirst(value), first});
-          if (!isNew && entry->second != first)
-            return false;
+          continue;
         }
+        if (inAll([&](int64_t i) { return in(i) == in(0); })) // the same value from outside
+          continue;
+        if (iterationOf(in(1)) != 0 ||
+            !inAll([&](int64_t i) { return iterationOf(in(i)) == i - 1 && inFirst(in(i)) == in(1); }))
+          return false;
+        if (!isa<FloatType>(cast<RankedTensorType>(in(0).getType()).getElementType()))
+          return false; // layers carry vectors, no tokens
+        auto [entry, isNew] = carried.insert({in(1), in(0)});
+        if (!isNew && entry->second != in(0))
+          return false; // one carried value that starts as two different ones
+        carriedOperands[&opAt(0, index)->getOpOperand(operand)] = in(1);
       }
     }
     // Outside, only the last iteration's carried values may be seen.
@@ -166,6 +189,7 @@ private:
 
   /// Finds, for each symbol that iteration 0 names, what the other iterations name in its place.
   bool findTables() {
+    tables.clear();
     for (size_t index = 0; index < stretch.period; ++index) {
       SmallVector<FlatSymbolRefAttr> first = symbolsOf(opAt(0, index));
       for (size_t i = 0; i < first.size(); ++i) {
@@ -197,13 +221,20 @@ private:
     auto layers = step::LayersOp::create(builder, function.getLoc(), TypeRange(inits), inits,
                                          builder.getI64IntegerAttr(stretch.count));
     Block *body = builder.createBlock(&layers.getBody());
+    // Operand by operand, because a start value may be read as itself too, and start two carried values.
     IRMapping mapping;
-    for (Value init : inits)
-      mapping.map(init, body->addArgument(init.getType(), init.getLoc()));
+    DenseMap<Value, Value> arguments; // carried value of iteration 0 -> what it is at the start of an iteration
+    for (auto [value, init] : carried)
+      arguments[value] = body->addArgument(init.getType(), init.getLoc());
     for (size_t index = 0; index < stretch.period; ++index) {
-      Operation *clone = builder.clone(*opAt(0, index), mapping);
+      Operation *op = opAt(0, index);
+      Operation *clone = builder.clone(*op, mapping);
+      for (OpOperand &operand : op->getOpOperands()) {
+        if (auto entry = carriedOperands.find(&operand); entry != carriedOperands.end())
+          clone->setOperand(operand.getOperandNumber(), arguments.lookup(entry->second));
+      }
       clone->setAttrs(cast<DictionaryAttr>(toTables.replace(clone->getAttrDictionary())));
-      clone->setLoc(commonLocation(opAt(0, index)->getLoc(), opAt(1, index)->getLoc()));
+      clone->setLoc(commonLocation(op->getLoc(), opAt(1, index)->getLoc()));
     }
     step::YieldOp::create(builder, function.getLoc(),
                           llvm::map_to_vector(yielded, [&](Value value) { return mapping.lookup(value); }));
@@ -227,8 +258,8 @@ private:
         continue;
       SmallVector<StringRef> entryNames =
           llvm::map_to_vector(entries, [](Attribute entry) { return cast<FlatSymbolRefAttr>(entry).getValue(); });
-      auto table = step::TableOp::create(builder, function.getLoc(), commonName(entryNames, ""),
-                                         builder.getArrayAttr(entries));
+      auto table =
+          step::TableOp::create(builder, function.getLoc(), commonName(entryNames, ""), builder.getArrayAttr(entries));
       symbolTable.insert(table); // renames it if the name is taken
       names[first] = FlatSymbolRefAttr::get(table);
     }
@@ -248,14 +279,17 @@ private:
   SmallVector<Operation *> ops;
   DenseMap<Operation *, size_t> position;
   Stretch stretch;
-  llvm::MapVector<Value, Value> carried;                      // value of iteration 0 -> its value before the stretch
-  llvm::MapVector<Attribute, SmallVector<Attribute>> tables;  // name in iteration 0 -> names in all iterations
+  llvm::MapVector<Value, Value> carried;                     // value of iteration 0 -> its value before the stretch
+  DenseMap<OpOperand *, Value> carriedOperands;              // operand in iteration 0 -> the carried value it reads
+  llvm::MapVector<Attribute, SmallVector<Attribute>> tables; // name in iteration 0 -> names in all iterations
 };
 
 struct RollLayersPass : cadenza::impl::RollLayersBase<RollLayersPass> {
   void runOnOperation() final {
-    for (auto function : getOperation().getOps<func::FuncOp>())
-      layers += Roller(function, getOperation()).roll();
+    for (auto function : getOperation().getOps<func::FuncOp>()) {
+      if (!function.isExternal())
+        layers += Roller(function, getOperation()).roll();
+    }
   }
 };
 

@@ -30,35 +30,59 @@ int64_t bytes(Value value) {
 }
 
 Value copyOf(Value value, OpBuilder &builder) {
-  return step::MapOp::create(builder, value.getLoc(), value.getType(), value, ValueRange(), Value(), builder.getArrayAttr({}))
+  return step::MapOp::create(builder, value.getLoc(), value.getType(), value, ValueRange(), Value(),
+                             builder.getArrayAttr({}))
       .getResult(0);
 }
 
-/// The layers overwrite what they start with: a start value that is needed otherwise, there or later, is copied. And
-/// a carried value's new version goes where the old one is. Where the old one is still read by the phase that makes the
-/// new one, or later, or where the new one is not made in the body, a copy at the end of the body makes it instead.
-void insertCopies(step::LayersOp layers) {
-  Block &body = layers.getBody().front();
-  auto yield = cast<step::YieldOp>(body.getTerminator());
+/// The op in `block` that is `user` or contains it.
+Operation *userIn(Block *block, Operation *user) { return block->findAncestorOpInBlock(*user); }
+
+/// The layers overwrite what they start with. A start value that is needed otherwise, there or later, is copied.
+void copyStartValues(step::LayersOp layers) {
   OpBuilder builder(layers);
   llvm::SmallDenseSet<Value> seen;
   for (OpOperand &init : layers.getInitsMutable()) {
-    bool neededOtherwise = llvm::any_of(init.get().getUsers(), [&](Operation *user) {
-      return layers->isProperAncestor(user) || (user->getBlock() == layers->getBlock() && layers->isBeforeInBlock(user));
-    });
-    if (neededOtherwise || !init.get().getDefiningOp() || !seen.insert(init.get()).second)
+    Operation *producer = init.get().getDefiningOp();
+    bool ours = producer && producer->getBlock() == layers->getBlock() && seen.insert(init.get()).second;
+    if (!ours || llvm::any_of(init.get().getUsers(), [&](Operation *user) {
+          Operation *at = userIn(layers->getBlock(), user);
+          return at == layers ? user != layers : layers->isBeforeInBlock(at);
+        }))
       init.set(copyOf(init.get(), builder));
   }
-  seen.clear();
-  builder.setInsertionPoint(yield);
+}
+
+/// A carried value's new version goes where the old one is. That is no place for it while the old one is still read by
+/// the phase that makes the new one, or later: then a copy at the end of the body makes the new version, as it does
+/// where the new one is not made in the body, or becomes two carried values. What such a copy reads must not have been
+/// overwritten by another: the old versions that are carried over into other places are saved first.
+void copyNewValues(step::LayersOp layers) {
+  Block &body = layers.getBody().front();
+  auto yield = cast<step::YieldOp>(body.getTerminator());
+  OpBuilder builder(yield);
+  llvm::SmallDenseSet<Value> seen;
+  SmallVector<OpOperand *> copied;
   for (auto [argument, value] : llvm::zip_equal(body.getArguments(), yield.getValuesMutable())) {
+    if (value.get() == argument)
+      continue; // stays where and what it is
     Operation *producer = value.get().getDefiningOp();
     bool local = producer && producer->getBlock() == &body && seen.insert(value.get()).second;
-    bool readLater = !local || llvm::any_of(argument.getUsers(), [&](Operation *user) {
-      return user == producer || producer->isBeforeInBlock(user);
-    });
-    if (readLater)
-      value.set(copyOf(value.get(), builder));
+    if (!local || llvm::any_of(argument.getUsers(), [&](Operation *user) {
+          Operation *at = userIn(&body, user);
+          return at == producer || producer->isBeforeInBlock(at); // the yield is such a user, too
+        }))
+      copied.push_back(&value);
+  }
+  llvm::SmallDenseMap<Value, Value> saved;
+  for (OpOperand *value : copied) {
+    auto argument = dyn_cast<BlockArgument>(value->get());
+    if (argument && argument.getOwner() == &body && !saved.contains(argument))
+      saved[argument] = copyOf(argument, builder);
+  }
+  for (OpOperand *value : copied) {
+    Value from = saved.lookup(value->get());
+    value->set(copyOf(from ? from : value->get(), builder));
   }
 }
 
@@ -88,8 +112,8 @@ private:
       if (auto layers = dyn_cast<step::LayersOp>(op)) {
         number(layers.getBody().front());
         auto yield = cast<step::YieldOp>(layers.getBody().front().getTerminator());
-        for (auto [init, argument, value, result] :
-             llvm::zip_equal(layers.getInits(), layers.getBody().getArguments(), yield.getValues(), layers.getResults())) {
+        for (auto [init, argument, value, result] : llvm::zip_equal(layers.getInits(), layers.getBody().getArguments(),
+                                                                    yield.getValues(), layers.getResults())) {
           for (Value other : {Value(argument), value, Value(result)})
             classes.unionSets(init, other);
           definitions.push_back({argument, first[&op]});
@@ -159,7 +183,12 @@ struct AssignBuffersPass : cadenza::impl::AssignBuffersBase<AssignBuffersPass> {
   void runOnOperation() final {
     Builder builder(&getContext());
     for (auto function : getOperation().getOps<func::FuncOp>()) {
-      function.walk(insertCopies);
+      if (function.isExternal())
+        continue;
+      function.walk([](step::LayersOp layers) {
+        copyStartValues(layers);
+        copyNewValues(layers);
+      });
       Assignment assignment(function);
       function.walk([&](step::PhaseOpInterface phase) {
         SmallVector<int64_t> offsets;

@@ -35,7 +35,7 @@ struct NarrowEdgesPass : cadenza::impl::NarrowEdgesBase<NarrowEdgesPass> {
       for (Value result : phase->getResults()) {
         auto type = cast<RankedTensorType>(result.getType());
         Type rounded = type.getElementType().isF32() ? roundedType(result, symbols) : Type();
-        if (!rounded)
+        if (!rounded || rounded == type.getElementType())
           continue;
         result.setType(RankedTensorType::get(type.getShape(), rounded));
         recordPass(phase, getArgument());

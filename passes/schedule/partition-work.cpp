@@ -18,8 +18,8 @@ constexpr int64_t minSegmentSteps = 4; // shorter segments would not cover the l
 constexpr int64_t attendBlocks = 128;  // about the blocks that a GPU runs at once: KV heads x splits
 constexpr int64_t maxSplits = 32;      // more would spend longer on merging than on reading
 
-/// The largest power of two of segments that K divides into, of at least minSegmentSteps steps each, with which the rows
-/// that a block must hold together still fit one block.
+/// The largest power of two of segments that K divides into, of at least minSegmentSteps steps each, with which the
+/// rows that a block must hold together still fit one block.
 int64_t chooseSegments(step::ProjectOp project) {
   int64_t columns = cast<RankedTensorType>(project.getInput().getType()).getNumElements();
   int64_t steps = llvm::divideCeil(columns, stepColumns);

@@ -46,8 +46,8 @@ LogicalResult verifyWeight(Operation *user, SymbolTableCollection &symbols, Flat
 }
 
 /// Checks that a vector of `elements` consists of whole heads of the cache that `reference` names.
-LogicalResult verifyCache(Operation *user, SymbolTableCollection &symbols, FlatSymbolRefAttr reference,
-                          int64_t heads, int64_t elements, StringRef what) {
+LogicalResult verifyCache(Operation *user, SymbolTableCollection &symbols, FlatSymbolRefAttr reference, int64_t heads,
+                          int64_t elements, StringRef what) {
   auto cache = lookup<CacheOp>(user, symbols, reference);
   if (failed(cache))
     return failure();
@@ -57,7 +57,7 @@ LogicalResult verifyCache(Operation *user, SymbolTableCollection &symbols, FlatS
   if (heads % static_cast<int64_t>(cache->getKvHeads()) != 0)
     return user->emitOpError() << "has " << heads << " heads, no multiple of the " << cache->getKvHeads()
                                << " KV heads of " << reference;
-  if (elements != heads * headDim) {
+  if (elements % headDim != 0 || elements / headDim != heads) {
     InFlightDiagnostic diagnostic = user->emitOpError() << "needs a " << what << " of " << heads << " x " << headDim
                                                         << " elements, but it has " << elements;
     diagnostic.attachNote(cache->getLoc()) << "the cache is declared here";
@@ -75,6 +75,8 @@ LogicalResult WeightOp::verify() {
     return emitOpError() << "needs either a checkpoint tensor ('from') or a constant ('=')";
   if (getValue() && getValue()->getShapedType() != getType())
     return emitOpError() << "is declared as " << getType() << ", but its constant is " << getValue()->getShapedType();
+  if (getValue() && !isa<DenseFPElementsAttr>(*getValue()))
+    return emitOpError() << "needs a dense constant of floats";
   return success();
 }
 
@@ -112,8 +114,8 @@ LogicalResult LinearOp::verifySymbolUses(SymbolTableCollection &symbols) {
 LogicalResult RopeOp::verifySymbolUses(SymbolTableCollection &symbols) {
   int64_t headDim = getHeadDim();
   if (headDim <= 0 || headDim % 2 != 0 || size(getInput()) % headDim != 0)
-    return emitOpError() << "needs whole heads of an even head_dim, but " << size(getInput()) << " elements are no multiple of "
-                         << headDim;
+    return emitOpError() << "needs whole heads of an even head_dim, but " << size(getInput())
+                         << " elements are no multiple of " << headDim;
   return verifyWeight(*this, symbols, getInverseFrequenciesAttr(), {headDim / 2});
 }
 

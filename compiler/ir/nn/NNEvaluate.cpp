@@ -21,13 +21,16 @@ const Vector &EvaluationState::weight(FlatSymbolRefAttr reference) {
   return entry->second;
 }
 
-LogicalResult EmbeddingOp::evaluate(EvaluationState &state, ArrayRef<Vector> operands, SmallVectorImpl<Vector> &results) {
+LogicalResult EmbeddingOp::evaluate(EvaluationState &state, ArrayRef<Vector> operands,
+                                    SmallVectorImpl<Vector> &results) {
   const Vector &weight = state.weight(getWeightAttr());
   size_t columns = getResult().getType().getNumElements();
-  size_t row = static_cast<size_t>(operands[0][0]);
-  if (row >= weight.size() / columns)
-    return emitOpError() << "token " << row << " is outside the vocabulary of " << weight.size() / columns;
-  results.emplace_back(weight.begin() + row * columns, weight.begin() + (row + 1) * columns);
+  float row = operands[0][0]; // a token id, exact in fp32 below 2^24
+  size_t rows = weight.size() / columns;
+  if (row < 0 || row >= static_cast<float>(rows))
+    return emitOpError() << "token " << static_cast<int64_t>(row) << " is outside the vocabulary of " << rows;
+  size_t begin = static_cast<size_t>(row) * columns;
+  results.emplace_back(weight.begin() + begin, weight.begin() + begin + columns);
   return success();
 }
 
@@ -77,7 +80,8 @@ LogicalResult RopeOp::evaluate(EvaluationState &state, ArrayRef<Vector> operands
   return success();
 }
 
-LogicalResult KVAppendOp::evaluate(EvaluationState &state, ArrayRef<Vector> operands, SmallVectorImpl<Vector> &results) {
+LogicalResult KVAppendOp::evaluate(EvaluationState &state, ArrayRef<Vector> operands,
+                                   SmallVectorImpl<Vector> &results) {
   EvaluationState::Cache &cache = state.cache(getCacheAttr());
   size_t position = static_cast<size_t>(operands[2][0]);
   cache.keys.resize(std::max(cache.keys.size(), position + 1));
@@ -87,13 +91,16 @@ LogicalResult KVAppendOp::evaluate(EvaluationState &state, ArrayRef<Vector> oper
   return success();
 }
 
-LogicalResult AttentionOp::evaluate(EvaluationState &state, ArrayRef<Vector> operands, SmallVectorImpl<Vector> &results) {
+LogicalResult AttentionOp::evaluate(EvaluationState &state, ArrayRef<Vector> operands,
+                                    SmallVectorImpl<Vector> &results) {
   const Vector &q = operands[0];
   size_t position = static_cast<size_t>(operands[1][0]);
   auto cacheOp = cast<CacheOp>(state.lookup(getCacheAttr()));
   const EvaluationState::Cache &cache = state.cache(getCacheAttr());
-  if (cache.keys.size() <= position)
-    return emitOpError() << "position " << position << " is not in the cache";
+  for (size_t p = 0; p <= position; ++p) {
+    if (p >= cache.keys.size() || cache.keys[p].empty())
+      return emitOpError() << "position " << p << " is not in the cache";
+  }
   size_t headDim = cacheOp.getHeadDim(), heads = getHeads(), group = heads / cacheOp.getKvHeads();
   double scale = getScale().convertToDouble();
   Vector y(q.size());

@@ -45,9 +45,7 @@ nn::CacheOp SymbolLookup::cache(FlatSymbolRefAttr reference) const {
 LogicalResult TableOp::verifySymbolUses(SymbolTableCollection &symbols) {
   if (getEntries().empty())
     return emitOpError() << "needs at least one entry";
-  auto lookup = [&](Attribute entry) {
-    return symbols.lookupNearestSymbolFrom(*this, cast<FlatSymbolRefAttr>(entry));
-  };
+  auto lookup = [&](Attribute entry) { return symbols.lookupNearestSymbolFrom(*this, cast<FlatSymbolRefAttr>(entry)); };
   Operation *first = lookup(getEntries()[0]);
   for (Attribute entry : getEntries()) {
     Operation *op = lookup(entry);
@@ -98,9 +96,8 @@ ParseResult LayersOp::parse(OpAsmParser &parser, OperationState &result) {
 
 void LayersOp::print(OpAsmPrinter &printer) {
   printer << " count " << getCount() << " (";
-  llvm::interleaveComma(llvm::zip_equal(getBody().getArguments(), getInits()), printer, [&](auto pair) {
-    printer << std::get<0>(pair) << " = " << std::get<1>(pair);
-  });
+  llvm::interleaveComma(llvm::zip_equal(getBody().getArguments(), getInits()), printer,
+                        [&](auto pair) { printer << std::get<0>(pair) << " = " << std::get<1>(pair); });
   printer << ")";
   if (!getInits().empty()) {
     printer << " : ";
@@ -144,12 +141,17 @@ LogicalResult verifyFunctions(Operation *op, SmallVector<int64_t> sizes, ArrayAt
     auto emitError = [&] {
       return op->emitOpError() << "epilogue " << index << " (" << function.getFunctionName() << ") ";
     };
-    for (int64_t slot : function.getSlots()) {
+    SmallVector<int64_t> slots = function.getSlots();
+    for (auto [at, slot] : llvm::enumerate(slots)) {
       if (slot < 0 || slot >= static_cast<int64_t>(sizes.size()))
         return emitError() << "names segment " << slot << " of " << sizes.size();
       if (sizes[slot] < 0)
         return emitError() << "names segment " << slot << ", which an earlier epilogue consumed";
+      if (llvm::is_contained(ArrayRef(slots).take_front(at), slot))
+        return emitError() << "names segment " << slot << " twice";
     }
+    if (auto norm = dyn_cast<RMSNormAttr>(attribute); norm && norm.getDeferScale())
+      return emitError() << "defers its scale, which only a prologue can";
     if (function.getNumOperands() > operands.size())
       return emitError() << "has no operand left";
     if (failed(function.verifyUse(sizes, operands.take_front(function.getNumOperands()), lookup, emitError)))
@@ -157,12 +159,12 @@ LogicalResult verifyFunctions(Operation *op, SmallVector<int64_t> sizes, ArrayAt
     operands = operands.drop_front(function.getNumOperands());
     for (int64_t slot : function.getConsumedSlots())
       sizes[slot] = -1;
-    usesPosition |= function.usesPosition();
+    usesPosition |= function.usesPosition() && !function.selectsToken(); // which reads it from the decode state itself
     tokens += function.selectsToken();
   }
   if (!operands.empty())
     return op->emitOpError() << "has " << operands.size() << " more operands than its epilogues take";
-  if (usesPosition && !hasPosition && tokens == 0)
+  if (usesPosition && !hasPosition)
     return op->emitOpError() << "has an epilogue that reads the position, but no position ('at')";
   llvm::erase(sizes, -1);
   if (op->getNumResults() != sizes.size() + tokens)
@@ -210,12 +212,15 @@ LogicalResult ProjectOp::verifySymbolUses(SymbolTableCollection &symbols) {
     if (!type || type.getRank() != 2)
       return emitOpError() << "names " << matrix << ", which is no matrix";
     if (type.getDimSize(1) != elements(getInput()))
-      return emitOpError() << "has an input of " << elements(getInput()) << " elements, but " << matrix << " is " << type;
+      return emitOpError() << "has an input of " << elements(getInput()) << " elements, but " << matrix << " is "
+                           << type;
     if (elementType && elementType != type.getElementType())
       return emitOpError() << "has matrices of different element types";
     elementType = type.getElementType();
     if (getInterleaved() && !rows.empty() && rows.front() != type.getDimSize(0))
       return emitOpError() << "interleaves matrices of different heights";
+    if (getInterleaved() && type.getDimSize(0) % 8 != 0)
+      return emitOpError() << "interleaves eights of rows, but " << matrix << " is " << type;
     rows.push_back(type.getDimSize(0));
   }
   if (rows.empty())
@@ -227,8 +232,13 @@ LogicalResult ProjectOp::verifySymbolUses(SymbolTableCollection &symbols) {
     auto emitError = [&] { return emitOpError() << "prologue (" << prologue.getFunctionName() << ") "; };
     if (prologue.getSlots() != ArrayRef<int64_t>{0})
       return emitError() << "works on segment 0, the input";
+    if (prologue.getNumOperands() != 0 || !prologue.getConsumedSlots().empty() || prologue.usesPosition())
+      return emitError() << "is no function of the input alone";
     if (failed(prologue.verifyUse(sizes, {}, lookup, emitError)))
       return failure();
+    if (prologue.getRowGroup() != 1 && prologue.getRowGroup() != sizes[0])
+      return emitError() << "works on runs of " << prologue.getRowGroup() << " elements, not on the whole input of "
+                         << sizes[0];
   }
   return verifyFunctions(*this, rows, getEpilogues(), getSideInputs(), getPosition() != nullptr, lookup);
 }
@@ -248,8 +258,8 @@ LogicalResult AttendOp::verifySymbolUses(SymbolTableCollection &symbols) {
   if (!cache)
     return emitOpError() << "names " << getCacheAttr() << ", which is no cache";
   if (getHeads() == 0 || getHeads() % cache.getKvHeads() != 0)
-    return emitOpError() << "has " << getHeads() << " heads, no multiple of the " << cache.getKvHeads() << " KV heads of "
-                         << getCacheAttr();
+    return emitOpError() << "has " << getHeads() << " heads, no multiple of the " << cache.getKvHeads()
+                         << " KV heads of " << getCacheAttr();
   int64_t expected = static_cast<int64_t>(getHeads() * cache.getHeadDim());
   if (elements(getQuery()) != expected || elements(getResult()) != expected)
     return emitOpError() << "needs query and result of " << expected << " elements";
