@@ -27,6 +27,9 @@ endif()
 
 add_library(cadenza_options INTERFACE)
 target_compile_options(cadenza_options INTERFACE -Wall -Wextra -Wno-unused-parameter)
+if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  target_compile_options(cadenza_options INTERFACE -Wno-restrict) # false alarms on std::string, GCC bug 105329
+endif()
 if(CADENZA_SANITIZE)
   target_compile_options(cadenza_options INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all
                                                    -fno-omit-frame-pointer)

@@ -1,5 +1,6 @@
 #include "compiler/plan/program_builder.h"
 
+#include "compiler/import/hf/import_hugging_face.h"
 #include "compiler/plan/phase_names.h"
 #include "runtime/support/checked.h"
 
@@ -35,10 +36,8 @@ public:
   FailureOr<BuiltProgram> build(const ModelInfo &model) {
     program.model = model;
     program.arenaBytes = function->getAttrOfType<IntegerAttr>("arena_bytes").getInt();
-    if (code) {
-      program.kernels = code->kernels;
-      program.scratch = code->scratch;
-    }
+    if (code)
+      program.kernels = code->source.kernels;
     splitIntoBlocks();
     uint64_t offset = 0;
     for (Weight &weight : program.weights) {
@@ -69,7 +68,7 @@ private:
   /// Layers are a block each; what lies between them is one. What follows the last use of a cache is the head: a step
   /// whose token nobody needs leaves it out.
   void splitIntoBlocks() {
-    Block &body = function.getBody().front();
+    mlir::Block &body = function.getBody().front();
     Operation *lastCacheOp = nullptr;
     for (Operation &op : body) {
       if (touchesCache(op))
@@ -212,13 +211,13 @@ private:
   void addLaunch(Operation *op, ArrayRef<FlatSymbolRefAttr> matrices, Phase &phase) {
     const PhaseLaunch &launch = code->launches.find(op)->second;
     phase.launch.kernel = launch.kernel;
-    for (const KernelArgument &argument : launch.arguments) {
+    for (const PhaseArgument &argument : launch.arguments) {
       Argument word;
       word.kind = argument.kind;
       if (argument.kind == ArgumentKind::Edge)
         word.index = edgeOf(argument.edge);
       else if (argument.kind == ArgumentKind::Scratch)
-        word.index = argument.scratch;
+        word.index = scratchOf(launch.kernel, argument.scratchBytes);
       else if (argument.kind == ArgumentKind::Weight && argument.matrix)
         word.ref = phase.matrix;
       else if (argument.kind == ArgumentKind::Weight)
@@ -227,6 +226,14 @@ private:
         word.ref = cacheRef(argument.symbol);
       phase.launch.arguments.push_back(word);
     }
+  }
+
+  /// Launches of one kernel follow each other and leave their scratch as they found it, so they share it.
+  uint32_t scratchOf(const std::string &kernel, uint64_t bytes) {
+    auto entry = llvm::find_if(program.scratch, [&](const Scratch &scratch) { return scratch.name == kernel; });
+    if (entry == program.scratch.end())
+      entry = program.scratch.insert(entry, {kernel, bytes});
+    return static_cast<uint32_t>(entry - program.scratch.begin());
   }
 
   static bool hasRopeTable(Operation *op, FlatSymbolRefAttr symbol) {
@@ -355,12 +362,6 @@ private:
 };
 
 } // namespace
-
-WeightSpec cadenza::weightSpec(nn::WeightOp weight) {
-  auto type = cast<ShapedType>(weight.getType());
-  return {weight.getSymName().str(), weight.getSource().value_or("").str(), llvm::to_vector(type.getShape()),
-          dtypeOf(type.getElementType())};
-}
 
 FailureOr<BuiltProgram> cadenza::buildProgram(func::FuncOp function, const ModelInfo &model, const GeneratedCode *code) {
   return ProgramBuilder(function, code).build(model);

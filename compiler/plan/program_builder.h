@@ -1,9 +1,9 @@
 // From step IR to the program that a plan carries and executors walk.
 #pragma once
 
-#include "codegen/emitter.h"
 #include "compiler/import/weight_source.h"
 #include "compiler/ir/step/Step.h"
+#include "compiler/plan/generate_code.h"
 #include "runtime/plan/program.h"
 
 #include <vector>
@@ -25,8 +25,5 @@ struct BuiltProgram {
 /// Builds the program of `function` (after assign-buffers). `code` is what codegen made of it, or null for a program that
 /// only the CPU executor runs.
 mlir::FailureOr<BuiltProgram> buildProgram(mlir::func::FuncOp function, const ModelInfo &model, const GeneratedCode *code);
-
-/// The weight that an nn.weight with a checkpoint source declares.
-WeightSpec weightSpec(nn::WeightOp weight);
 
 } // namespace cadenza

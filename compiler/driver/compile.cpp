@@ -1,0 +1,306 @@
+#include "compiler/driver/compile.h"
+
+#include "codegen/host_compiler.h"
+#include "codegen/nvrtc.h"
+#include "compiler/driver/present_gpu.h"
+#include "compiler/driver/schedule_text.h"
+#include "compiler/driver/source_override.h"
+#include "compiler/driver/statistics.h"
+#include "compiler/plan/weight_packer.h"
+#include "runtime/plan/plan.h"
+#include "runtime/support/atomic_file.h"
+#include "version.h"
+
+#include "mlir/IR/AsmState.h"
+#include "mlir/IR/Diagnostics.h"
+#include "llvm/Support/SHA256.h"
+#include "llvm/ADT/StringExtras.h"
+
+#include <iostream>
+
+using namespace mlir;
+using namespace cadenza;
+
+namespace {
+
+/// Collects MLIR's diagnostics, so that an error of any stage comes out as one Status.
+class Diagnostics {
+public:
+  explicit Diagnostics(MLIRContext &context)
+      : handler(&context, [this](Diagnostic &diagnostic) {
+          llvm::raw_string_ostream(text) << (text.empty() ? "" : "\n") << diagnostic;
+        }) {}
+  Status failure(StatusCode code) {
+    return {code, text.empty() ? std::string("compilation failed without a diagnostic: this is a bug") : text};
+  }
+
+private:
+  std::string text;
+  ScopedDiagnosticHandler handler;
+};
+
+std::string printModule(ModuleOp module) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  OpPrintingFlags flags;
+  flags.elideLargeElementsAttrs(64);
+  module.print(stream, flags);
+  return text;
+}
+
+class Compilation {
+public:
+  Compilation(const CompileOptions &options, Progress &progress)
+      : options(options), progress(progress), context(MLIRContext::Threading::DISABLED), diagnostics(context) {
+    context.loadDialect<func::FuncDialect, nn::NNDialect, step::StepDialect>();
+  }
+
+  Status run() {
+    CADENZA_RETURN_IF_ERROR(import());
+    if (options.check)
+      return Status::ok();
+    if (options.emit == Stage::NN)
+      return writeText(printModule(*model.module));
+    CADENZA_RETURN_IF_ERROR(runPasses());
+    if (options.emit == Stage::Step)
+      return reportStatistics(/*code=*/false, printModule(*model.module));
+    CADENZA_RETURN_IF_ERROR(generate());
+    if (options.emit == Stage::Schedule)
+      return reportStatistics(true, describeSchedule(built.program));
+    if (options.emit == Stage::Cuda)
+      return reportStatistics(true, source.model().text);
+    CADENZA_RETURN_IF_ERROR(compileTargets());
+    if (options.emit == Stage::Ptx || options.emit == Stage::Cubin)
+      return writeCode();
+    return writePlan();
+  }
+
+private:
+  Status import() {
+    progress.begin("importing");
+    Findings findings;
+    StatusOr<ImportedModel> imported = importHuggingFace(context, options.import, findings);
+    reportFindings(findings);
+    if (!imported.isOk())
+      return imported.status();
+    model = std::move(*imported);
+    function = *model.module->getOps<func::FuncOp>().begin();
+    statistics.countBefore(function);
+    return Status::ok();
+  }
+
+  /// All findings under --check; otherwise only those that do not fail the compilation, as errors come as the Status.
+  void reportFindings(const Findings &findings) {
+    for (const Finding &finding : findings.all()) {
+      bool error = finding.kind == Finding::Kind::Invalid || finding.kind == Finding::Kind::Unsupported;
+      if (options.check)
+        std::cout << findingKindName(finding.kind) << ": " << finding.message << "\n";
+      else if (!error)
+        progress.note(std::string(findingKindName(finding.kind)) + ": " + finding.message);
+    }
+    if (options.check && !findings.hasErrors())
+      std::cout << "everything in this model is supported\n";
+  }
+
+  Status runPasses() {
+    progress.begin("fusing");
+    PassManager manager(&context);
+    if (llvm::Error error = buildPipeline(manager, options.pipeline))
+      return {StatusCode::InvalidArgument, llvm::toString(std::move(error))};
+    for (const std::string &name : options.printIrAfter) {
+      if (llvm::none_of(pipelinePasses(), [&](const PipelinePass &pass) { return pass.name == name; }))
+        return {StatusCode::InvalidArgument, "--print-ir-after: there is no pass '" + name + "'"};
+    }
+    if (!options.printIrAfter.empty()) {
+      manager.enableIRPrinting([](Pass *, Operation *) { return false; },
+                               [this](Pass *pass, Operation *) {
+                                 return llvm::is_contained(options.printIrAfter, pass->getArgument().str());
+                               },
+                               /*printModuleScope=*/true, /*printAfterOnlyOnChange=*/false);
+    }
+    if (!options.crashReproducer.empty())
+      manager.enableCrashReproducerGeneration(options.crashReproducer);
+    if (failed(manager.run(*model.module)))
+      return diagnostics.failure(StatusCode::Internal);
+    return Status::ok();
+  }
+
+  Status generate() {
+    progress.begin("generating kernels");
+    FailureOr<GeneratedCode> generated = generateCode(function);
+    if (failed(generated))
+      return diagnostics.failure(StatusCode::Unsupported);
+    FailureOr<BuiltProgram> program = buildProgram(function, model.info, &*generated);
+    if (failed(program))
+      return diagnostics.failure(StatusCode::Unsupported);
+    built = std::move(*program);
+    source = std::move(generated->source);
+    statistics.countAfter(built.program);
+    if (!options.overrideSource.empty()) {
+      CADENZA_ASSIGN_OR_RETURN(size_t replaced, overrideSource(options.overrideSource, source));
+      progress.note("compiling " + std::to_string(replaced) + " source files from " + options.overrideSource);
+    }
+    return Status::ok();
+  }
+
+  Status compileTargets() {
+    std::vector<const DeviceTarget *> targets;
+    if (options.targets.empty()) {
+      CADENZA_ASSIGN_OR_RETURN(const DeviceTarget *present, targetOfPresentGpu());
+      targets = {present};
+    } else {
+      CADENZA_ASSIGN_OR_RETURN(targets, parseTargets(options.targets));
+    }
+    progress.begin("compiling kernels");
+    auto isHost = [](const DeviceTarget *target) { return target->kind == CodeKind::Host; };
+    if (llvm::any_of(targets, isHost)) {
+      CADENZA_ASSIGN_OR_RETURN(CompiledCode host, compileForHost(source));
+      code.push_back(std::move(host));
+      llvm::erase_if(targets, isHost);
+    }
+    if (targets.empty())
+      return Status::ok();
+    CADENZA_ASSIGN_OR_RETURN(Nvrtc nvrtc, Nvrtc::load());
+    nvrtcVersion = nvrtc.version();
+    uint64_t done = 0;
+    CADENZA_ASSIGN_OR_RETURN(std::vector<CompiledCode> compiled,
+                             nvrtc.compile(source, targets, options.threads, [&](const DeviceTarget &) {
+                               progress.update(++done, targets.size(), "targets");
+                             }));
+    llvm::move(compiled, std::back_inserter(code));
+    return Status::ok();
+  }
+
+  Status writeCode() {
+    CodeKind wanted = options.emit == Stage::Ptx ? CodeKind::Ptx : CodeKind::Cubin;
+    auto found = llvm::find_if(code, [&](const CompiledCode &compiled) { return compiled.kind == wanted; });
+    if (found == code.end())
+      return {StatusCode::InvalidArgument,
+              std::string("--emit=") + std::string(codeKindName(wanted)) + " needs a --target of that kind, such as " +
+                  (wanted == CodeKind::Ptx ? "compute_90" : "sm_90")};
+    std::string_view bytes(reinterpret_cast<const char *>(found->image.data()), found->image.size());
+    if (wanted == CodeKind::Ptx && !bytes.empty() && bytes.back() == '\0')
+      bytes.remove_suffix(1);
+    return writeText(bytes);
+  }
+
+  Status writePlan() {
+    PlanContents contents;
+    contents.program = &built.program;
+    contents.metadata = metadata();
+    for (const CompiledCode &compiled : code)
+      contents.code.push_back(compiled.section());
+    contents.sources = source.files;
+    contents.tokenizerJson = model.tokenizer;
+    if (options.embedIr)
+      contents.ir = printModule(*model.module);
+    SourcePacker packer(built, *model.weights);
+    contents.packer = &packer;
+    contents.threads = options.threads;
+    contents.onProgress = [&](uint64_t done, uint64_t total) { progress.update(done >> 20, total >> 20, "MiB"); };
+    progress.begin("packing weights");
+    CADENZA_RETURN_IF_ERROR(cadenza::writePlan(options.output, contents));
+    progress.finish();
+    Findings nonFinite;
+    model.weights->reportNonFinite(nonFinite);
+    if (options.import.strict)
+      nonFinite.promoteWarnings();
+    for (const Finding &finding : nonFinite.all())
+      progress.note(std::string(findingKindName(finding.kind)) + ": " + finding.message);
+    if (nonFinite.hasErrors()) {
+      std::remove(options.output.c_str());
+      return nonFinite.toStatus();
+    }
+    return reportStatistics(true, "");
+  }
+
+  nlohmann::ordered_json metadata() const {
+    nlohmann::ordered_json json;
+    const ModelInfo &info = model.info;
+    json["compiler"] = {{"version", CADENZA_VERSION}, {"commit", CADENZA_COMMIT}};
+    json["model"] = {{"name", info.name}, {"family", info.family}, {"weights", info.weights}, {"source_hash", model.sourceHash}};
+    std::vector<std::string> targets;
+    for (const CompiledCode &compiled : code)
+      targets.push_back(compiled.target);
+    json["targets"] = targets;
+    if (!nvrtcVersion.empty()) {
+      json["nvrtc"] = nvrtcVersion;
+      // Machine code runs on every driver of the compiler's major version, and on later ones.
+      json["minimum_driver"] = "CUDA " + nvrtcVersion.substr(0, nvrtcVersion.find('.')) + ".0";
+    }
+    json["schedule"] = "launch";
+    json["passes"] = enabledPasses();
+    json["source_sha256"] = sourceSha256();
+    json["source_overridden"] = !options.overrideSource.empty();
+    json["statistics"] = statistics.toJson();
+    return json;
+  }
+
+  std::vector<std::string> enabledPasses() const {
+    std::vector<std::string> names;
+    for (const PipelinePass &pass : pipelinePasses()) {
+      if (!pass.optional || (!options.pipeline.none && !llvm::is_contained(options.pipeline.disabled, pass.name)))
+        names.push_back(pass.name);
+    }
+    return names;
+  }
+
+  /// Of all source files, names and texts: what code was compiled from.
+  std::string sourceSha256() const {
+    llvm::SHA256 hash;
+    for (const SourceFile &file : source.files) {
+      hash.update(file.path);
+      hash.update(StringRef("\0", 1));
+      hash.update(file.text);
+      hash.update(StringRef("\0", 1));
+    }
+    return llvm::toHex(hash.final(), /*LowerCase=*/true);
+  }
+
+  /// Prints the statistics that were asked for and writes `text`. Without code there is no program yet: one is built for
+  /// its counts.
+  Status reportStatistics(bool hasCode, std::string_view text) {
+    if (!hasCode && (options.stats || !options.statsJson.empty())) {
+      FailureOr<BuiltProgram> program = buildProgram(function, model.info, nullptr);
+      if (failed(program))
+        return diagnostics.failure(StatusCode::Unsupported);
+      statistics.countAfter(program->program);
+    }
+    progress.finish();
+    if (options.stats)
+      std::cerr << statistics.toText();
+    if (!options.statsJson.empty())
+      CADENZA_RETURN_IF_ERROR(writeFileAtomically(options.statsJson, statistics.toJson().dump(2) + "\n"));
+    return options.emit == Stage::Plan ? Status::ok() : writeText(text);
+  }
+
+  Status writeText(std::string_view text) {
+    progress.finish();
+    if (!options.output.empty() && options.output != "-")
+      return writeFileAtomically(options.output, text);
+    std::cout << text << std::flush;
+    return std::cout ? Status::ok() : Status(StatusCode::Io, "standard output: write failed");
+  }
+
+  const CompileOptions &options;
+  Progress &progress;
+  MLIRContext context;
+  Diagnostics diagnostics;
+  ImportedModel model;
+  func::FuncOp function;
+  BuiltProgram built;
+  GeneratedSource source;
+  std::vector<CompiledCode> code;
+  std::string nvrtcVersion;
+  Statistics statistics;
+};
+
+} // namespace
+
+Status cadenza::compileModel(const CompileOptions &options, Progress &progress) {
+  if (options.emit == Stage::Plan && !options.check && (options.output.empty() || options.output == "-"))
+    return {StatusCode::InvalidArgument, "a plan needs a file to go to: -o FILE"};
+  return Compilation(options, progress).run();
+}
+
+std::string cadenza::compilerVersion() { return CADENZA_VERSION " (commit " CADENZA_COMMIT ")"; }

@@ -1,0 +1,48 @@
+// The compiler from end to end, stage by stage: what cadenza-compile does after it read its arguments.
+#pragma once
+
+#include "compiler/driver/progress.h"
+#include "compiler/import/hf/import_hugging_face.h"
+#include "passes/Passes.h"
+#include "runtime/support/status.h"
+
+#include <string>
+#include <vector>
+
+namespace cadenza {
+
+/// Where to stop. Every stage writes what it has.
+enum class Stage {
+  NN,       // nn IR
+  Step,     // step IR after all passes
+  Schedule, // the launch schedule as text
+  Cuda,     // generated source
+  Ptx,      // PTX for the first target
+  Cubin,    // machine code for the first target
+  Plan,
+};
+
+struct CompileOptions {
+  ImportOptions import;
+  std::string output;            // file; "-" or empty is standard output for text stages. A plan needs a file.
+  std::string targets;           // "sm_90,compute_90", "all", "host"; empty: the GPU that is present
+  Stage emit = Stage::Plan;
+  PipelineOptions pipeline;
+  std::vector<std::string> printIrAfter; // names of passes
+  std::string crashReproducer;           // file
+  std::string overrideSource;            // folder as cadenza-inspect --extract wrote it; its .cu and .cuh files replace ours
+  bool check = false;                    // only list what is wrong or unsupported
+  bool stats = false;
+  std::string statsJson;                 // file
+  bool embedIr = false;                  // put the step IR into the plan
+  int threads = 0;                       // 0: as many as there are cores
+};
+
+/// Compiles a model as `options` says. What a stage emits goes to the output file or to standard output, findings and
+/// progress to `progress`.
+Status compileModel(const CompileOptions &options, Progress &progress);
+
+/// "0.1.0 (commit 0123abcd)".
+std::string compilerVersion();
+
+} // namespace cadenza

@@ -1,0 +1,47 @@
+#include "compiler/driver/schedule_text.h"
+
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/FormatVariadic.h"
+
+using namespace cadenza;
+
+namespace {
+
+std::string edgeList(const Program &program, const std::vector<uint32_t> &edges) {
+  std::string text;
+  for (uint32_t index : edges) {
+    const Edge &edge = program.edges[index];
+    text += llvm::formatv("{0}{1}[{2}]@{3}", text.empty() ? "" : " ", dtypeName(edge.dtype), edge.elements, edge.offset);
+  }
+  return text.empty() ? "-" : text;
+}
+
+std::string sums(const Phase &phase) {
+  if (phase.kind == PhaseKind::Project)
+    return llvm::formatv("K in {0}{1}", phase.kSegments, phase.interleaved ? ", interleaved" : "");
+  if (phase.kind == PhaseKind::Attend)
+    return llvm::formatv("context in {0}", phase.parameters["splits"].get<int64_t>());
+  return "";
+}
+
+} // namespace
+
+std::string cadenza::describeSchedule(const Program &program) {
+  std::string text = llvm::formatv("launch schedule: {0} bytes of activations in the arena\n", program.arenaBytes);
+  int64_t launches = 0;
+  for (const Block &block : program.blocks) {
+    text += llvm::formatv("\n{0}, {1} x\n", block.name, block.count);
+    text += llvm::formatv("  {0,-32} {1,7} {2,8} {3,8} {4,12}  {5,-24} {6}\n", "phase", "blocks", "threads", "shared",
+                          "weight bytes", "sums", "in -> out");
+    for (const Phase &phase : block.phases) {
+      auto kernel = llvm::find_if(program.kernels, [&](const Kernel &k) { return k.name == phase.launch.kernel; });
+      text += llvm::formatv("  {0,-32} {1,7} {2,8} {3,8} {4,12}  {5,-24} {6} -> {7}\n", phase.name, kernel->blocks,
+                            kernel->threads, kernel->sharedBytes, kernel->weightBytes, sums(phase),
+                            edgeList(program, phase.inputs), edgeList(program, phase.outputs));
+      launches += block.count;
+    }
+  }
+  text += llvm::formatv("\n{0} launches a token; blocks from '{1}' on run only where a token is selected\n", launches,
+                        program.headBlock < program.blocks.size() ? program.blocks[program.headBlock].name : "none");
+  return text;
+}

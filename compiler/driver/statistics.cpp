@@ -1,0 +1,41 @@
+#include "compiler/driver/statistics.h"
+
+#include "llvm/Support/FormatVariadic.h"
+
+using namespace mlir;
+using namespace cadenza;
+
+void Statistics::countBefore(func::FuncOp function) {
+  for (Operation &op : function.getBody().front().without_terminator())
+    ++nnOps[op.getName().stripDialect().str()];
+}
+
+void Statistics::countAfter(const Program &program) {
+  layers = program.model.layers;
+  kernels = static_cast<int64_t>(program.kernels.size());
+  for (const cadenza::Block &block : program.blocks) {
+    phases += static_cast<int64_t>(block.phases.size());
+    launchesPerToken += block.count * static_cast<int64_t>(block.phases.size());
+    if (block.count > 1)
+      phasesPerLayer = static_cast<int64_t>(block.phases.size());
+  }
+  if (phasesPerLayer == 0 && layers != 0)
+    phasesPerLayer = launchesPerToken / layers;
+}
+
+std::string Statistics::toText() const {
+  int64_t total = 0;
+  std::string kinds;
+  for (auto &[name, count] : nnOps) {
+    total += count;
+    kinds += llvm::formatv("  {0,-12} {1,6}\n", name, count);
+  }
+  return llvm::formatv("nn ops a token     {0,6}\n{1}step phases        {2,6}\nphases a layer     {3,6}\nkernels            {4,6}\n"
+                       "launches a token   {5,6}\ncasts, reshapes, views {6}\n",
+                       total, kinds, phases, phasesPerLayer, kernels, launchesPerToken, views);
+}
+
+nlohmann::ordered_json Statistics::toJson() const {
+  return {{"nn_ops", nnOps},     {"phases", phases}, {"phases_per_layer", phasesPerLayer}, {"kernels", kernels},
+          {"launches_per_token", launchesPerToken}, {"views", views}};
+}

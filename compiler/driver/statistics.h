@@ -1,0 +1,32 @@
+// What --stats prints: how many ops go in, how many phases and kernels come out.
+#pragma once
+
+#include "compiler/ir/step/Step.h"
+#include "runtime/plan/program.h"
+
+#include <nlohmann/json.hpp>
+
+#include <map>
+#include <string>
+
+namespace cadenza {
+
+struct Statistics {
+  std::map<std::string, int64_t> nnOps; // by mnemonic, of the whole model
+  int64_t layers = 0;                   // of the model
+  int64_t phases = 0;                   // different ones
+  int64_t phasesPerLayer = 0;           // of a rolled body; without rolling, launches / layers
+  int64_t kernels = 0;                  // different ones
+  int64_t launchesPerToken = 0;
+  int64_t views = 0;                    // casts, reshapes and views that are left: always 0, they have no phase
+
+  /// Counts the ops of an `nn` function.
+  void countBefore(mlir::func::FuncOp function);
+  /// Counts what a program executes.
+  void countAfter(const Program &program);
+
+  std::string toText() const;
+  nlohmann::ordered_json toJson() const;
+};
+
+} // namespace cadenza

@@ -1,0 +1,18 @@
+// All kernels of a step program.
+#pragma once
+
+#include "codegen/emitter.h"
+
+#include "llvm/ADT/DenseMap.h"
+
+namespace cadenza {
+
+struct GeneratedCode {
+  GeneratedSource source;
+  llvm::DenseMap<mlir::Operation *, PhaseLaunch> launches; // of every phase
+};
+
+/// Emits a kernel for each phase of `function` (after assign-buffers); phases of one structure share one.
+llvm::FailureOr<GeneratedCode> generateCode(mlir::func::FuncOp function);
+
+} // namespace cadenza
