@@ -7,16 +7,15 @@
 
 #include "llvm/ADT/StringMap.h"
 
-
 namespace cadenza {
 
 /// One 8-byte word of a kernel's arguments, in terms of the IR. The plan's Argument is made from it.
 struct PhaseArgument {
   ArgumentKind kind = ArgumentKind::Edge;
-  mlir::Value edge = {};          // Edge: an operand or a result of the phase
+  mlir::Value edge = {};               // Edge: an operand or a result of the phase
   mlir::FlatSymbolRefAttr symbol = {}; // Weight, CacheKey, CacheValue: as the phase names it, perhaps a table
-  bool matrix = false;            // Weight: the phase's matrices, packed into one; `symbol` is null
-  uint64_t scratchBytes = 0;      // Scratch: what the kernel needs; launches of one kernel may share it
+  bool matrix = false;                 // Weight: the phase's matrices, packed into one; `symbol` is null
+  uint64_t scratchBytes = 0;           // Scratch: what the kernel needs; launches of one kernel may share it
 };
 
 /// How a phase is launched.

@@ -15,7 +15,8 @@ uint64_t vectorBytes(mlir::Value vector);
 /// Collects the epilogues of a phase: configuration structs, the Chain, arguments, bytes.
 class FunctionEmitter {
 public:
-  FunctionEmitter(mlir::Operation *phase, mlir::SymbolTableCollection &symbols) : phase_(phase), lookup_(phase, symbols) {}
+  FunctionEmitter(mlir::Operation *phase, mlir::SymbolTableCollection &symbols)
+      : phase_(phase), lookup_(phase, symbols) {}
 
   /// Adds the next function; `operands` are the phase's side inputs, of which it takes its own. `scratchBytes` is what
   /// it gets if it selects the token.

@@ -98,7 +98,7 @@ StatusOr<CompiledCode> compileForHost(const GeneratedSource &source) {
   for (std::string word; words >> word;)
     command.push_back(word);
   for (const char *option : {"-std=c++20", "-O1", "-g1", "-shared", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off",
-                             "-fno-strict-aliasing", "-Wno-unknown-pragmas", "-DCADENZA_HOST", "-x", "c++"})
+                             "-fno-gnu-unique", "-Wno-unknown-pragmas", "-DCADENZA_HOST", "-x", "c++"})
     command.push_back(option);
   command.push_back((folder.path / source.model().path).string());
   command.insert(command.end(), {"-o", library.string()});

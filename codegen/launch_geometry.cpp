@@ -63,8 +63,8 @@ StatusOr<ProjectGeometry> projectGeometry(std::span<const int64_t> segmentRows, 
   const int64_t allTiles = ceilDiv(total, tileRows);
   const auto blocks = [&](int64_t tiles) { return ceilDiv(allTiles, tiles); };
   const auto threads = [&](int64_t tiles) { return std::min(maxThreads, tiles * kSegments * 32); };
-  while (fits(2 * tiles) && ((threads(tiles) < 128 && blocks(2 * tiles) >= 128) ||
-                             (threads(2 * tiles) <= 512 && blocks(tiles) > 1024)))
+  while (fits(2 * tiles) &&
+         ((threads(tiles) < 128 && blocks(2 * tiles) >= 128) || (threads(2 * tiles) <= 512 && blocks(tiles) > 1024)))
     tiles *= 2;
 
   ProjectGeometry geometry;
@@ -90,9 +90,8 @@ StatusOr<MapGeometry> mapGeometry(int64_t rows, int64_t slots, int64_t rowGroup,
   MapGeometry geometry;
   geometry.blockRows = static_cast<int>(blockRows);
   geometry.blocks = static_cast<int>(ceilDiv(rows, blockRows));
-  geometry.threads =
-      static_cast<int>(std::min(maxThreads, std::max(std::min<int64_t>(256, roundUp(blockRows, 32)),
-                                                     roundUp(ceilDiv(blockRows, 4), 32))));
+  geometry.threads = static_cast<int>(std::min(
+      maxThreads, std::max(std::min<int64_t>(256, roundUp(blockRows, 32)), roundUp(ceilDiv(blockRows, 4), 32))));
   CADENZA_RETURN_IF_ERROR(checkShared(tileBytes(blockRows, slots)));
   geometry.sharedBytes = static_cast<int>(tileBytes(blockRows, slots));
   return geometry;

@@ -12,8 +12,8 @@ namespace cadenza {
 
 struct LaunchGeometry {
   int blocks = 1;
-  int threads = 32;   // a multiple of 32
-  int minBlocks = 1;  // that must fit on one multiprocessor: bounds the registers
+  int threads = 32;  // a multiple of 32
+  int minBlocks = 1; // that must fit on one multiprocessor: bounds the registers
   int sharedBytes = 0;
 };
 
@@ -23,11 +23,11 @@ struct ProjectGeometry : LaunchGeometry {
   int stepsInFlight = 1; // 32-column steps that a warp requests ahead
 };
 
-/// The smallest block that holds whole groups of `rowGroup` rows (of each segment), grown to 128 threads where there are
-/// blocks to spare, and to 512 for matrices so tall that more than 1,024 blocks remain: fewer prologues. At most 1,024
-/// threads; with more tiles and k-segments than warps, warps take several. 64 registers a thread: 4 steps of weights in
-/// flight (3 in blocks of more than 512 threads, whose chains are the longest).
-/// Fails if the rows of a segment do not begin at a whole block.
+/// The smallest block that holds whole groups of `rowGroup` rows (of each segment), grown to 128 threads where there
+/// are blocks to spare, and to 512 for matrices so tall that more than 1,024 blocks remain: fewer prologues. At most
+/// 1,024 threads; with more tiles and k-segments than warps, warps take several. 64 registers a thread: 4 steps of
+/// weights in flight (3 in blocks of more than 512 threads, whose chains are the longest). Fails if the rows of a
+/// segment do not begin at a whole block.
 StatusOr<ProjectGeometry> projectGeometry(std::span<const int64_t> segmentRows, bool interleaved, int64_t columns,
                                           int64_t kSegments, int64_t rowGroup);
 

@@ -99,7 +99,8 @@ struct Nvrtc::Library {
   int major = 0, minor = 0;
   int (*version)(int *, int *) = nullptr;
   const char *(*errorString)(int) = nullptr;
-  int (*createProgram)(NvrtcProgram *, const char *, const char *, int, const char *const *, const char *const *) = nullptr;
+  int (*createProgram)(NvrtcProgram *, const char *, const char *, int, const char *const *,
+                       const char *const *) = nullptr;
   int (*destroyProgram)(NvrtcProgram *) = nullptr;
   int (*compileProgram)(NvrtcProgram, int, const char *const *) = nullptr;
   int (*logSize)(NvrtcProgram, size_t *) = nullptr;

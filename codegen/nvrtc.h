@@ -1,4 +1,5 @@
-// NVRTC, NVIDIA's compiler as a library: found and loaded at run time, so that everything but GPU code works without it.
+// NVRTC, NVIDIA's compiler as a library: found and loaded at run time, so that everything but GPU code works without
+// it.
 #pragma once
 
 #include "codegen/source.h"
@@ -19,12 +20,12 @@ public:
   /// wherever the loader looks. None: NoCompiler, with the places that were tried.
   static StatusOr<Nvrtc> load();
 
-  const std::string &path() const;  // of the library
-  std::string version() const;      // "13.0"
+  const std::string &path() const; // of the library
+  std::string version() const;     // "13.0"
 
-  /// Compiles `source` for each target (none of them the host), several at once. The result is in the order of `targets`.
-  /// An error names target and kernel and holds the compiler's log. `onDone(target)` is called as each is finished,
-  /// never twice at once.
+  /// Compiles `source` for each target (none of them the host), several at once. The result is in the order of
+  /// `targets`. An error names target and kernel and holds the compiler's log. `onDone(target)` is called as each is
+  /// finished, never twice at once.
   StatusOr<std::vector<CompiledCode>> compile(const GeneratedSource &source,
                                               std::span<const DeviceTarget *const> targets, int threads = 0,
                                               const std::function<void(const DeviceTarget &)> &onDone = {}) const;

@@ -104,7 +104,8 @@ FailureOr<KernelDraft> emitProject(step::ProjectOp op, SymbolTableCollection &sy
     FailureOr<std::string> name = functions.prologue(prologue, config);
     if (failed(name))
       return failure();
-    config.type("prologue", camelCase(prologue.getFunctionName()) + "Prologue<" + kernelName.str() + ", " + *name + ">");
+    config.type("prologue",
+                camelCase(prologue.getFunctionName()) + "Prologue<" + kernelName.str() + ", " + *name + ">");
     draft.record.fusedOps.push_back(prologue.getFunctionName().str());
   } else {
     config.type("prologue", "PlainPrologue<" + kernelName.str() + ">");

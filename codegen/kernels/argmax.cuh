@@ -1,7 +1,7 @@
 // Greedy selection: the largest element of a segment, over all blocks of the launch, becomes the next token.
 //
-// Candidates are ordered by (value, then lower index); -0 equals +0, and NaN is below everything, so it is selected only
-// if there is nothing else (then index 0). The order is total: how candidates are combined does not matter.
+// Candidates are ordered by (value, then lower index); -0 equals +0, and NaN is below everything, so it is selected
+// only if there is nothing else (then index 0). The order is total: how candidates are combined does not matter.
 #pragma once
 
 #include "state.cuh"

@@ -15,9 +15,9 @@
 
 namespace cadenza {
 
-/// Config: query_type, output_type, cache_type, heads, kv_heads, head_dim (a multiple of 8, at most 256), scale, splits,
-/// split_multiple, threads. Arguments: [q, output, cache key, cache value, state, context] and, if splits > 1, [scratch]:
-/// a counter a KV head, padded to 16 bytes, then f32 [kv_heads][splits][group][head_dim + 2]: o, m, l.
+/// Config: query_type, output_type, cache_type, heads, kv_heads, head_dim (a multiple of 8, at most 256), scale,
+/// splits, split_multiple, threads. Arguments: [q, output, cache key, cache value, state, context] and, if splits > 1,
+/// [scratch]: a counter a KV head, padded to 16 bytes, then f32 [kv_heads][splits][group][head_dim + 2]: o, m, l.
 template <class Config> struct Attend {
   using Query = typename Config::query_type;
   using Output = typename Config::output_type;
@@ -59,7 +59,7 @@ template <class Config> struct Attend {
   static constexpr int shared_bytes = 4 * partials_floats + 16;
   static constexpr int counter_bytes = round_up(4 * kv_heads, 16);
   static constexpr uint64_t scratch_bytes =
-      splits > 1 ? counter_bytes + uint64_t{4} * kv_heads * splits * group * partial_floats : 0;
+      splits > 1 ? counter_bytes + uint64_t{4} * kv_heads * splits * group *partial_floats : 0;
 
   CADENZA_DEVICE static void run(const Args &args) {
     arch::grid_dependency_wait();

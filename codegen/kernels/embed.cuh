@@ -1,5 +1,5 @@
-// The first phase of a step: advances the decode state (state.cuh) and looks up the token's row. One block; it reads one
-// row of the table.
+// The first phase of a step: advances the decode state (state.cuh) and looks up the token's row. One block; it reads
+// one row of the table.
 #pragma once
 
 #include "state.cuh"

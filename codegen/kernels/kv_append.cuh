@@ -6,8 +6,8 @@
 
 namespace cadenza {
 
-/// Arguments: [cache key, cache value, state, context]; each cache tensor is [kv_heads][context][head_dim]. Consumes the
-/// segments `key` and `value`. No barrier: each thread stores the rows it owns.
+/// Arguments: [cache key, cache value, state, context]; each cache tensor is [kv_heads][context][head_dim]. Consumes
+/// the segments `key` and `value`. No barrier: each thread stores the rows it owns.
 template <class Config> struct KvAppend {
   static constexpr int head_dim = Config::head_dim;
   using Type = typename Config::cache_type;
@@ -40,8 +40,8 @@ private:
     const float *values = tile.segment(slot);
     tile.for_owned([&](int, int row) {
       const int head = (tile.first_row + row) / head_dim, element = (tile.first_row + row) % head_dim;
-      cache[(static_cast<uint64_t>(head) * context + static_cast<uint64_t>(position)) * head_dim + static_cast<uint64_t>(element)] =
-          arch::from_float<Type>(values[row]);
+      cache[(static_cast<uint64_t>(head) * context + static_cast<uint64_t>(position)) * head_dim +
+            static_cast<uint64_t>(element)] = arch::from_float<Type>(values[row]);
     });
   }
 };

@@ -3,12 +3,12 @@
 // Cost: the matrix is read once, with every 16-byte load of a warp's first steps issued before anything is waited for;
 // the rest is the latency of one prologue, one reduction over k-segments and the chain.
 //
-// Products by tensor cores without ldmatrix. The packed matrix (runtime/plan/program.h) is a sequence of 8-row stripes of
-// 8x8 units. A warp takes a tile of 16 rows (two stripes) and one k-segment (a run of 32-column steps). In a step each
-// lane loads 16 bytes from either stripe, row lane/4, columns 8 * (lane%4) ..+8, so the warp reads 512 consecutive bytes
-// twice; those registers are the A fragments of two m16n8k16 under a permutation of k: the first takes elements 0-3 of
-// every lane, the second 4-7. B, under the same permutation, is the activation: lane reads x[8 * (lane%4) ..+8] of the
-// step. All eight columns of B are equal, so all lanes of a row end with the row's sum and nothing is shuffled.
+// Products by tensor cores without ldmatrix. The packed matrix (runtime/plan/program.h) is a sequence of 8-row stripes
+// of 8x8 units. A warp takes a tile of 16 rows (two stripes) and one k-segment (a run of 32-column steps). In a step
+// each lane loads 16 bytes from either stripe, row lane/4, columns 8 * (lane%4) ..+8, so the warp reads 512 consecutive
+// bytes twice; those registers are the A fragments of two m16n8k16 under a permutation of k: the first takes elements
+// 0-3 of every lane, the second 4-7. B, under the same permutation, is the activation: lane reads x[8 * (lane%4) ..+8]
+// of the step. All eight columns of B are equal, so all lanes of a row end with the row's sum and nothing is shuffled.
 //
 // Order of the sum of a row, which no geometry changes: in a k-segment the `first` products of all steps in ascending
 // order, and the `second` ones, are two chains; they are added; then the k-segments are added in ascending order.
@@ -49,8 +49,8 @@ template <int... counts> struct Rows {
   }
 };
 
-/// Config: weight_type, input_type, columns, segment_rows (Rows<..>), interleaved, k_segments, tiles_per_block, threads,
-/// steps_in_flight, prologue, epilogue. Arguments: [input, matrix, prologue's, epilogue's].
+/// Config: weight_type, input_type, columns, segment_rows (Rows<..>), interleaved, k_segments, tiles_per_block,
+/// threads, steps_in_flight, prologue, epilogue. Arguments: [input, matrix, prologue's, epilogue's].
 template <class Config> struct Project {
   using Weight = typename Config::weight_type;
   using Segments = typename Config::segment_rows;

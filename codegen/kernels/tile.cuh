@@ -14,7 +14,8 @@
 // Thread t owns the rows t, t + threads, t + 2 * threads, ... of every slot. A function that reads and writes only its
 // own elements issues no barrier. One that touches other elements, or the scratch, starts with a block_barrier and
 // leaves every element written by its owner, or issues another barrier after the last foreign access. Rows at or above
-// live_rows do not exist: their values are undefined and must not be stored. Scratch contents do not survive a function.
+// live_rows do not exist: their values are undefined and must not be stored. Scratch contents do not survive a
+// function.
 #pragma once
 
 #include "arch.cuh"

@@ -24,7 +24,7 @@ struct DeviceTarget {
   int sharedPerBlock;            // bytes of shared memory that one block may have
   int sharedPerMultiprocessor;
   int threadsPerMultiprocessor;
-  std::string_view examples;     // products, for people
+  std::string_view examples; // products, for people
 };
 
 /// All targets, cubins first, in ascending order.

@@ -21,9 +21,9 @@ TEST(Emitter, ArgumentsOfAFusedLayer) {
   using enum ArgumentKind;
   EXPECT_EQ(kinds(generated.launches[0]), (std::vector{Weight, Edge, State, Tokens}));
   EXPECT_EQ(kinds(generated.launches[1]),
-            (std::vector{Edge, Weight, Weight,                              // input, matrix, norm
-                         Weight, Weight, Weight, State, Weight, State,      // q and k norm, q and k rope
-                         CacheKey, CacheValue, State, Context, Edge}));     // append, output
+            (std::vector{Edge, Weight, Weight,                          // input, matrix, norm
+                         Weight, Weight, Weight, State, Weight, State,  // q and k norm, q and k rope
+                         CacheKey, CacheValue, State, Context, Edge})); // append, output
   EXPECT_EQ(kinds(generated.launches[2]), (std::vector{Edge, Edge, CacheKey, CacheValue, State, Context, Scratch}));
   EXPECT_EQ(kinds(generated.launches[3]), (std::vector{Edge, Weight, Edge, Edge}));
   EXPECT_EQ(kinds(generated.launches[6]), (std::vector{Edge, Weight, Weight, State, Tokens, Logits, Scratch}));
@@ -40,8 +40,8 @@ TEST(Emitter, KernelsSayWhatTheyAre) {
   EXPECT_EQ(qkv.fusedOps, (std::vector<std::string>{"rms_norm", "linear", "linear", "linear", "rms_norm", "rms_norm",
                                                     "rope", "rope", "kv_append"}));
   EXPECT_EQ(qkv.passes, (std::vector<std::string>{"merge-projections", "fuse-norm-project"}));
-  EXPECT_EQ(qkv.blocks, 512u / 64);       // whole heads
-  EXPECT_EQ(qkv.threads, 4u * 2 * 32);    // 4 tiles x 2 k-segments
+  EXPECT_EQ(qkv.blocks, 512u / 64);    // whole heads
+  EXPECT_EQ(qkv.threads, 4u * 2 * 32); // 4 tiles x 2 k-segments
   EXPECT_EQ(qkv.weightBytes, 2u * 512 * 192 + 4 * (192 + 64 + 64 + 32 + 32));
   EXPECT_NE(generated.source.model().text.find("Chain<RmsNorm<rms_norm>, RmsNorm<rms_norm_2>, Rope<rope>, "
                                                "Rope<rope_2>, KvAppend<kv_append>, Store<0, float>>"),
@@ -70,19 +70,22 @@ TEST(Emitter, NamesOfTheModelDoNotReachTheSource) {
 
 TEST(Emitter, ErrorsNameWhatIsWrong) {
   const auto errors = [](llvm::StringRef matrices, llvm::StringRef phase) {
-    return generate((matrices + "\nfunc.func @step(%x: tensor<96xf32>, %p: tensor<1xi32>) {" + phase + " return }").str())
+    return generate(
+               (matrices + "\nfunc.func @step(%x: tensor<96xf32>, %p: tensor<1xi32>) {" + phase + " return }").str())
         .errors;
   };
   EXPECT_NE(errors("nn.weight @w : tensor<32x96xf32> from \"w\"",
                    "%y = step.project %x matrices [@w] : (tensor<96xf32>) -> tensor<32xf32>")
                 .find("matrices of 'f32'"),
             std::string::npos);
-  EXPECT_NE(errors("nn.weight @w : tensor<32x96xbf16> from \"w\"", "%y = step.project %x matrices [@w] {k_segments = 2 : i64} : "
-                                                        "(tensor<96xf32>) -> tensor<32xf32>")
+  EXPECT_NE(errors("nn.weight @w : tensor<32x96xbf16> from \"w\"",
+                   "%y = step.project %x matrices [@w] {k_segments = 2 : i64} : "
+                   "(tensor<96xf32>) -> tensor<32xf32>")
                 .find("3 steps of 32 columns do not divide into 2 k-segments"),
             std::string::npos);
-  EXPECT_NE(errors("nn.weight @w : tensor<24x96xbf16> from \"w\"", "%y, %z = step.project %x matrices [@w, @w] : "
-                                                        "(tensor<96xf32>) -> (tensor<24xf32>, tensor<24xf32>)")
+  EXPECT_NE(errors("nn.weight @w : tensor<24x96xbf16> from \"w\"",
+                   "%y, %z = step.project %x matrices [@w, @w] : "
+                   "(tensor<96xf32>) -> (tensor<24xf32>, tensor<24xf32>)")
                 .find("segments that do not begin at a multiple of the 16 rows"),
             std::string::npos);
   EXPECT_NE(errors("nn.cache @c heads 4 head_dim 12 : bf16",

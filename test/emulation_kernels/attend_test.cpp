@@ -1,0 +1,80 @@
+// Attention over the cache, for every grouping, head size and number of splits that is instantiated.
+#include "test/emulation_kernels/kernel_test.h"
+
+namespace cadenza::emulation {
+namespace {
+
+class AttendTest : public KernelTest {
+protected:
+  static constexpr int context = 130;
+
+  template <class Config>
+  std::vector<float> attend(const std::string &name, int position, const std::vector<float> &q,
+                            const std::vector<float> &keys, const std::vector<float> &values) {
+    using Instance = Attend<Config>;
+    auto *out = allocate<typename Config::output_type>(q.size());
+    Words words = {word(upload(q)),
+                   word(out),
+                   word(upload(bits<bf16>(keys))),
+                   word(upload(bits<bf16>(values))),
+                   word(uploadState(at(position))),
+                   context};
+    uint32_t *scratch = nullptr;
+    if (Instance::splits > 1) {
+      scratch = upload(std::vector<uint32_t>(Instance::scratch_bytes / 4));
+      words.push_back(word(scratch));
+    }
+    run<Instance>(name, words);
+    if (scratch) {
+      for (uint32_t counter : download(scratch, static_cast<size_t>(Config::kv_heads)))
+        EXPECT_EQ(counter, 0u) << "the counter is reset for the next launch";
+    }
+    std::vector<float> result;
+    for (auto x : download(out, q.size()))
+      result.push_back(arch::to_float(x));
+    return result;
+  }
+
+  template <class Config> void check(const std::string &name, double tolerance) {
+    constexpr size_t dim = Config::head_dim, heads = Config::heads, group = Config::heads / Config::kv_heads;
+    const std::vector<float> q = random(static_cast<int>(heads * dim), 2.0f);
+    std::vector<float> keys = rounded<bf16>(random(static_cast<int>(Config::kv_heads * context * dim)));
+    const std::vector<float> values = rounded<bf16>(random(static_cast<int>(Config::kv_heads * context * dim)));
+    for (int position : {0, 1, 15, 16, 31, 48, 67, 129}) {
+      SCOPED_TRACE(name + " at position " + std::to_string(position));
+      const std::vector<float> actual = attend<Config>(name, position, q, keys, values);
+      std::vector<double> expected(heads * dim);
+      for (size_t head = 0; head < heads; ++head) {
+        const size_t first = head / group * context * dim;
+        std::vector<double> scores(static_cast<size_t>(position) + 1);
+        for (size_t p = 0; p < scores.size(); ++p) {
+          for (size_t i = 0; i < dim; ++i)
+            scores[p] += static_cast<double>(q[head * dim + i]) * keys[first + p * dim + i];
+          scores[p] *= Config::scale;
+        }
+        const double maximum = *std::max_element(scores.begin(), scores.end());
+        double sum = 0;
+        for (double &score : scores)
+          sum += score = std::exp(score - maximum);
+        for (size_t p = 0; p < scores.size(); ++p)
+          for (size_t i = 0; i < dim; ++i)
+            expected[head * dim + i] += scores[p] / sum * values[first + p * dim + i];
+      }
+      expectNear(actual, expected, tolerance);
+    }
+    const std::vector<float> before = attend<Config>(name, 67, q, keys, values);
+    for (int seed = 2; seed < 4; ++seed) {
+      restartWithSeed(seed);
+      EXPECT_EQ(before, attend<Config>(name, 67, q, keys, values)) << name << ": bits depend on scheduling";
+    }
+  }
+};
+
+TEST_F(AttendTest, HeadDim64) { check<phase::attend_64>("attend_64", 1e-5); }
+TEST_F(AttendTest, HeadDim128OneSplit) { check<phase::attend_128>("attend_128", 1e-5); }
+TEST_F(AttendTest, SixteenHeadsOnAKvHead) { check<phase::attend_group_16>("attend_group_16", 1e-5); }
+TEST_F(AttendTest, FiveHeadsOfDim80) { check<phase::attend_80>("attend_80", 1e-5); }
+TEST_F(AttendTest, HeadDim256StoredAsBf16) { check<phase::attend_256>("attend_256", 0.004); }
+
+} // namespace
+} // namespace cadenza::emulation

@@ -1,0 +1,156 @@
+// Project and the functions of its chain.
+#include "test/emulation_kernels/kernel_test.h"
+
+namespace cadenza::emulation {
+namespace {
+
+class ProjectTest : public KernelTest {
+protected:
+  struct QkvResult {
+    std::vector<float> query;
+    std::vector<uint16_t> key, value; // caches [2][context][64]
+    bool operator==(const QkvResult &) const = default;
+  };
+  static constexpr int context = 5, position = 3;
+
+  std::vector<float> x = random(192), gamma = random(192), weights = rounded<bf16>(random(512 * 192, 0.1f));
+  std::vector<float> qGamma = random(64), kGamma = random(64), table = random(context * 48);
+
+  template <class Config> QkvResult qkv(const std::string &name) {
+    const auto cache = std::vector<uint16_t>(2 * context * 64, 0xffff);
+    auto *query = allocate<float>(256);
+    auto *key = upload(cache), *value = upload(cache);
+    auto *state = uploadState(at(position));
+    auto *angles = upload(table);
+    run<Project<Config>>(name, {word(upload(x)), word(upload(pack<bf16>(weights, 512, 192))), word(upload(gamma)),
+                                word(upload(qGamma)), word(upload(kGamma)), word(angles), word(state), word(angles),
+                                word(state), word(key), word(value), word(state), context, word(query)});
+    return {download(query, 256), download(key, cache.size()), download(value, cache.size())};
+  }
+};
+
+TEST_F(ProjectTest, QueryKeyValue) {
+  const QkvResult result = qkv<phase::qkv_wide>("qkv_wide");
+  std::vector<float> activation = x;
+  for (size_t i = 0; i < activation.size(); ++i)
+    activation[i] = rounded<bf16>(x[i] * gamma[i]); // the factor is deferred
+  std::vector<double> y = multiply(weights, activation);
+  for (double &v : y)
+    v *= rmsFactor(x.data(), x.size(), 1e-6);
+  const float *angles = &table[position * 48];
+  const std::vector<double> query(y.begin(), y.begin() + 256), key(y.begin() + 256, y.begin() + 384);
+  expectNear(result.query, rope(rmsNorm(query, qGamma, 1e-6), angles, 64, 48), 1e-5);
+  const std::vector<double> rotated = rope(rmsNorm(key, kGamma, 1e-6), angles, 64, 48);
+  for (int head = 0; head < 2; ++head)
+    for (int p = 0; p < context; ++p)
+      for (int i = 0; i < 64; ++i) {
+        const auto at = static_cast<size_t>((head * context + p) * 64 + i);
+        if (p != position) {
+          ASSERT_EQ(result.key[at], 0xffff);
+          ASSERT_EQ(result.value[at], 0xffff);
+          continue;
+        }
+        const double k = rotated[static_cast<size_t>(head * 64 + i)], v = y[static_cast<size_t>(384 + head * 64 + i)];
+        ASSERT_NEAR(arch::to_float(bf16{result.key[at]}), k, 0.005 * std::fabs(k) + 1e-5);
+        ASSERT_NEAR(arch::to_float(bf16{result.value[at]}), v, 0.005 * std::fabs(v) + 1e-5);
+      }
+}
+
+TEST_F(ProjectTest, GeometryAndSchedulingDoNotChangeBits) {
+  const QkvResult result = qkv<phase::qkv_wide>("qkv_wide");
+  EXPECT_EQ(result, qkv<phase::qkv_narrow>("qkv_narrow"));
+  for (int seed = 2; seed < 6; ++seed) {
+    restartWithSeed(seed);
+    EXPECT_EQ(result, qkv<phase::qkv_wide>("qkv_wide"));
+    EXPECT_EQ(result, qkv<phase::qkv_narrow>("qkv_narrow"));
+  }
+}
+
+TEST_F(ProjectTest, InterleavedGateAndUp) {
+  const std::vector<float> x = rounded<bf16>(random(1056)), gamma = random(1056);
+  const std::vector<float> gate = rounded<bf16>(random(104 * 1056, 0.1f)), up = rounded<bf16>(random(104 * 1056, 0.1f));
+  std::vector<float> interleaved; // eight rows of each in turn
+  for (size_t row = 0; row < 104; row += 8)
+    for (const std::vector<float> *matrix : {&gate, &up})
+      interleaved.insert(interleaved.end(), matrix->begin() + static_cast<long>(row * 1056),
+                         matrix->begin() + static_cast<long>((row + 8) * 1056));
+  auto *out = allocate<uint16_t>(104);
+  run<Project<phase::gate_up>>(
+      "gate_up",
+      {word(upload(bits<bf16>(x))), word(upload(pack<bf16>(interleaved, 208, 1056))), word(upload(gamma)), word(out)});
+  const double factor = rmsFactor(x.data(), x.size(), 1e-5);
+  std::vector<float> activation(1056);
+  for (size_t i = 0; i < 1056; ++i)
+    activation[i] = rounded<bf16>(static_cast<float>(x[i] * factor) * gamma[i]);
+  const std::vector<double> g = multiply(gate, activation), u = multiply(up, activation);
+  std::vector<double> expected(104);
+  for (size_t i = 0; i < 104; ++i)
+    expected[i] = g[i] / (1 + std::exp(-g[i])) * u[i];
+  expectNear(floats<bf16>(download(out, 104)), expected, 0.004);
+}
+
+TEST_F(ProjectTest, BiasResidualAndPaddedColumns) {
+  const std::vector<float> x = random(1000), bias = random(40), residual = random(40);
+  const std::vector<float> weights = rounded<f16>(random(40 * 1000));
+  auto *stream = upload(residual); // read and written in place
+  run<Project<phase::down>>("down", {word(upload(x)), word(upload(pack<f16>(weights, 40, 1000))), word(upload(bias)),
+                                     word(stream), word(stream)});
+  std::vector<double> expected = multiply(weights, rounded<f16>(x));
+  for (size_t i = 0; i < 40; ++i)
+    expected[i] += bias[i] + residual[i];
+  expectNear(download(stream, 40), expected, 1e-5);
+}
+
+class HeadTest : public KernelTest {
+protected:
+  using Head = Project<phase::head>;
+  std::vector<float> x = rounded<bf16>(random(198)), weights = rounded<bf16>(random(501 * 198));
+  std::vector<int32_t> tokens = std::vector<int32_t>(16, -1);
+
+  /// Runs the head at position 4; the state afterwards.
+  DecodeState head(DecodeState state, float *logits) {
+    auto *deviceState = uploadState(state);
+    auto *deviceTokens = upload(tokens);
+    auto *scratch = upload(std::vector<uint32_t>(4 + 2 * Head::blocks));
+    const Words words = {word(upload(x)),   word(upload(pack<bf16>(weights, 501, 198))),
+                         word(deviceState), word(deviceTokens),
+                         word(logits),      word(scratch)};
+    run<Head>("head", words);
+    EXPECT_EQ(download(scratch, 1)[0], 0u) << "the counter is reset for the next launch";
+    tokens = download(deviceTokens, tokens.size());
+    return download(deviceState, 1)[0];
+  }
+};
+
+TEST_F(HeadTest, SelectsTheLargestLogit) {
+  auto *logits = allocate<float>(501);
+  const DecodeState after = head(at(4), logits);
+  const std::vector<double> expected = multiply(weights, x);
+  expectNear(download(logits, 501), expected, 1e-5);
+  EXPECT_EQ(tokens[5], std::max_element(expected.begin(), expected.end()) - expected.begin());
+  EXPECT_EQ(std::count(tokens.begin(), tokens.end(), -1), 15);
+  EXPECT_EQ(after.stopped, 0);
+  EXPECT_EQ(after.position, 4);
+}
+
+TEST_F(HeadTest, StopTokens) {
+  head(at(4), nullptr);
+  DecodeState state = at(4);
+  state.stop_token_count = 2;
+  state.stop_tokens[1] = tokens[5];
+  EXPECT_EQ(head(state, nullptr).stopped, 1);
+}
+
+TEST_F(HeadTest, PromptTokensAreKept) {
+  DecodeState state = at(4);
+  state.forced_tokens = 6;
+  tokens[5] = 77;
+  head(state, nullptr);
+  EXPECT_EQ(tokens[5], 77);
+  state.forced_tokens = 5;
+  head(state, nullptr);
+  EXPECT_NE(tokens[5], 77);
+}
+
+} // namespace
+} // namespace cadenza::emulation

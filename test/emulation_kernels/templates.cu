@@ -1,0 +1,23 @@
+#include "configs.cuh"
+
+namespace cadenza {
+
+#define CADENZA_TEST_INSTANCE(Template, name)                                                                          \
+  CADENZA_KERNEL(name, Template<phase::name>::Args, phase::name::threads, 1) { Template<phase::name>::run(args); }
+
+CADENZA_TEST_INSTANCE(Embed, embed_scaled)
+CADENZA_TEST_INSTANCE(Project, qkv_wide)
+CADENZA_TEST_INSTANCE(Project, qkv_narrow)
+CADENZA_TEST_INSTANCE(Project, gate_up)
+CADENZA_TEST_INSTANCE(Project, down)
+CADENZA_TEST_INSTANCE(Project, head)
+CADENZA_TEST_INSTANCE(Attend, attend_64)
+CADENZA_TEST_INSTANCE(Attend, attend_128)
+CADENZA_TEST_INSTANCE(Attend, attend_group_16)
+CADENZA_TEST_INSTANCE(Attend, attend_80)
+CADENZA_TEST_INSTANCE(Attend, attend_256)
+CADENZA_TEST_INSTANCE(Map, norm_all)
+CADENZA_TEST_INSTANCE(Map, gelu_mul_add)
+CADENZA_TEST_INSTANCE(Select, select_token)
+
+} // namespace cadenza
