@@ -166,8 +166,8 @@ CADENZA_DEVICE uint32_t pack_f16x2(float low, float high) {
 CADENZA_DEVICE float to_float(bf16 x) { return as_float(static_cast<uint32_t>(x.bits) << 16); }
 CADENZA_DEVICE float to_float(f16 x) {
   const uint32_t sign = (x.bits & 0x8000u) << 16, magnitude = x.bits & 0x7fffu;
-  if (magnitude >= 0x7c00u)
-    return as_float(sign | 0x7f800000u | (magnitude & 0x3ffu) << 13);
+  if (magnitude >= 0x7c00u) // every NaN becomes the one that the hardware makes
+    return as_float(magnitude == 0x7c00u ? sign | 0x7f800000u : 0x7fffffffu);
   if (magnitude < 0x400u) // a multiple of 2^-24
     return as_float(sign | as_bits(static_cast<float>(magnitude) * 0x1p-24f));
   return as_float(sign | ((magnitude << 13) + 0x38000000u));

@@ -14,7 +14,7 @@ namespace {
 float f16ToFloat(uint16_t bits) {
   const uint32_t sign = (bits & 0x8000u) << 16, magnitude = bits & 0x7fffu;
   if (magnitude >= 0x7c00u)
-    return std::bit_cast<float>(sign | 0x7f800000u | (magnitude & 0x3ffu) << 13);
+    return std::bit_cast<float>(magnitude == 0x7c00u ? sign | 0x7f800000u : 0x7fffffffu);
   const float value = magnitude < 0x400u ? static_cast<float>(magnitude) * 0x1p-24f
                                          : std::bit_cast<float>((magnitude << 13) + 0x38000000u);
   return std::bit_cast<float>(std::bit_cast<uint32_t>(value) | sign);
