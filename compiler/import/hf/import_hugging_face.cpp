@@ -87,6 +87,24 @@ StatusOr<ModelTexts> publishedTexts(const ImportOptions &options) {
   return texts;
 }
 
+struct ModelFiles {
+  ModelTexts texts;
+  std::shared_ptr<const Checkpoint> checkpoint; // null with random weights
+};
+
+StatusOr<ModelFiles> loadFiles(const ImportOptions &options, Findings &findings) {
+  ModelFiles files;
+  if (!options.publishedName.empty()) {
+    CADENZA_ASSIGN_OR_RETURN(files.texts, publishedTexts(options));
+    return files;
+  }
+  CADENZA_ASSIGN_OR_RETURN(ModelDirectory directory, ModelDirectory::open(options.directory));
+  CADENZA_ASSIGN_OR_RETURN(files.texts, readTexts(directory, findings));
+  if (!options.randomSeed)
+    files.checkpoint = std::make_shared<const Checkpoint>(Checkpoint::open(directory, findings));
+  return files;
+}
+
 /// A JSON object of one file, or nothing and a finding.
 std::optional<nlohmann::json> parseObject(const std::string &text, const char *file, Findings &findings) {
   auto json = parseJson(text);
@@ -152,16 +170,12 @@ DType matrixDType(const DecoderConfig &config) {
 
 StatusOr<ImportedModel> importHuggingFace(mlir::MLIRContext &context, const ImportOptions &options,
                                           Findings &findings) {
-  ModelTexts texts;
-  std::shared_ptr<const Checkpoint> checkpoint;
-  if (!options.publishedName.empty()) {
-    CADENZA_ASSIGN_OR_RETURN(texts, publishedTexts(options));
-  } else {
-    CADENZA_ASSIGN_OR_RETURN(ModelDirectory directory, ModelDirectory::open(options.directory));
-    CADENZA_ASSIGN_OR_RETURN(texts, readTexts(directory, findings));
-    if (!options.randomSeed)
-      checkpoint = std::make_shared<const Checkpoint>(Checkpoint::open(directory, findings));
+  auto loaded = loadFiles(options, findings);
+  if (!loaded.isOk()) {
+    findings.add(loaded.status());
+    return findings.toStatus();
   }
+  auto &[texts, checkpoint] = *loaded;
   DecoderConfig config;
   const Family *family = readConfigs(texts, config, findings);
 

@@ -287,6 +287,8 @@ TEST_F(Import, RefusesBrokenConfigFiles) {
 
 TEST_F(Import, ReportsMissingFiles) {
   EXPECT_NE(import().status().message().find(": there is no config.json"), std::string::npos);
+  EXPECT_TRUE(found(Finding::Kind::Invalid, ": there is no config.json")); // --check prints findings only
+  findings = {};
   ImportOptions options;
   options.directory = (directory.path() / "nowhere").string();
   EXPECT_EQ(importHuggingFace(context, options, findings).status().code(), StatusCode::InvalidArgument);
