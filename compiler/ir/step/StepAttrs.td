@@ -12,7 +12,8 @@ class Step_Function<string name, string attrMnemonic, list<string> methods>
   let assemblyFormat = "`<` struct(params) `>`";
 }
 
-def Step_RMSNormAttr : Step_Function<"RMSNorm", "rms_norm", ["getSymbols", "withSymbols", "getRowGroup", "getFusion"]> {
+def Step_RMSNormAttr : Step_Function<"RMSNorm", "rms_norm",
+    ["getSymbols", "withSymbols", "getRowGroup", "getPrologueParameters", "getFusion"]> {
   let summary = "root-mean-square normalisation of groups of `group_size` elements";
   let description = [{
     As a prologue (slot 0 is the phase's input) it normalises the whole vector, and with `defer_scale` leaves the

@@ -65,6 +65,9 @@ FunctionAttrInterface RMSNormAttr::withSymbols(ArrayRef<FlatSymbolRefAttr> symbo
 int64_t RMSNormAttr::getRowGroup() const { return getGroupSize(); }
 StringRef RMSNormAttr::getFusion() const { return "fuse-rope-append"; }
 DictionaryAttr RMSNormAttr::getParameters() const {
+  return parameters(getContext(), {{"eps", getEps()}, {"group_size", integer(getContext(), getGroupSize())}});
+}
+DictionaryAttr RMSNormAttr::getPrologueParameters() const {
   return parameters(getContext(), {{"defer_scale", BoolAttr::get(getContext(), getDeferScale())},
                                    {"eps", getEps()},
                                    {"group_size", integer(getContext(), getGroupSize())}});
