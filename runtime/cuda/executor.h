@@ -74,6 +74,7 @@ private:
   PinnedBuffer hostState_;  // DecodeState
   PinnedBuffer hostTokens_; // int32 [context + 1]: the prompt, then what was selected, 0 where nothing was
   PinnedBuffer hostLogits_; // f32 [vocabulary], if asked for
+  PinnedBuffer hostOutput_; // what readOutputs copies to; made when it is first needed
   // The event of position p is events_[p % size]; once a later step has taken it over, waiting for that one serves too.
   std::array<Event, 32> events_;
   std::vector<Event> timers_;

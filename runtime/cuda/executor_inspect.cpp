@@ -33,10 +33,13 @@ std::vector<float> widen(DType dtype, std::span<const std::byte> bytes) {
 Status CudaExecutor::readOutputs(const BoundLaunch &bound, std::vector<std::vector<float>> &values) {
   values.clear();
   auto read = [&](uint64_t address, DType dtype, int64_t elements) {
-    std::vector<std::byte> bytes(static_cast<size_t>(elements) * dtypeSize(dtype));
-    CADENZA_CUDA_TRY(*device_, cuMemcpyDtoHAsync, bytes.data(), address, bytes.size(), stream_.get());
+    uint64_t bytes = static_cast<uint64_t>(elements) * dtypeSize(dtype);
+    if (hostOutput_.bytes() < bytes) {
+      CADENZA_ASSIGN_OR_RETURN(hostOutput_, PinnedBuffer::make(*device_, bytes, "outputs"));
+    }
+    CADENZA_CUDA_TRY(*device_, cuMemcpyDtoHAsync, hostOutput_.get(), address, bytes, stream_.get());
     CADENZA_CUDA_TRY(*device_, cuStreamSynchronize, stream_.get());
-    values.push_back(widen(dtype, bytes));
+    values.push_back(widen(dtype, {hostOutput_.as<std::byte>(), static_cast<size_t>(bytes)}));
     return Status::ok();
   };
   const Phase &phase = program_->blocks[bound.block].phases[bound.phase];
