@@ -23,13 +23,12 @@ uint64_t vectorBytes(Value vector) {
   return static_cast<uint64_t>(type.getNumElements()) * type.getElementTypeBitWidth() / 8;
 }
 
-FailureOr<ConfigWriter> FunctionEmitter::config(step::FunctionAttrInterface function, StringRef name,
-                                                ValueRange operands) {
+FailureOr<ConfigWriter> FunctionEmitter::config(step::FunctionAttrInterface function, DictionaryAttr parameters,
+                                                StringRef name, ValueRange operands) {
   ConfigWriter config(name);
   std::vector<std::pair<StringRef, int64_t>> integers;
   for (auto [slotName, slot] : llvm::zip_equal(function.getSlotNames(), function.getSlots()))
     integers.emplace_back(slotName, slot);
-  DictionaryAttr parameters = function.getParameters();
   const auto isBoolean = [](Attribute value) { return isa<BoolAttr>(value); };
   for (NamedAttribute parameter : parameters) {
     auto value = dyn_cast<IntegerAttr>(parameter.getValue());
@@ -107,7 +106,7 @@ LogicalResult FunctionEmitter::add(step::FunctionAttrInterface function, ValueRa
   const std::string name = earlier == 0 ? base : base + "_" + std::to_string(earlier + 1);
   ValueRange own = operands.take_front(function.getNumOperands());
   operands = operands.drop_front(own.size());
-  FailureOr<ConfigWriter> config = this->config(function, name, own);
+  FailureOr<ConfigWriter> config = this->config(function, function.getParameters(), name, own);
   if (failed(config))
     return failure();
   configs_.push_back(std::move(*config));
@@ -134,7 +133,7 @@ LogicalResult FunctionEmitter::addStores(int64_t slots, ResultRange results) {
 
 FailureOr<std::string> FunctionEmitter::prologue(step::FunctionAttrInterface function, ConfigWriter &config) {
   const std::string base = function.getFunctionName().str(), name = "prologue_" + base;
-  FailureOr<ConfigWriter> own = this->config(function, name, {});
+  FailureOr<ConfigWriter> own = this->config(function, function.getPrologueParameters(), name, {});
   if (failed(own))
     return failure();
   config.nested(*own);
@@ -145,7 +144,9 @@ FailureOr<std::string> FunctionEmitter::prologue(step::FunctionAttrInterface fun
 void FunctionEmitter::write(ConfigWriter &config) const {
   for (const ConfigWriter &function : configs_)
     config.nested(function);
-  config.type("epilogue", "Chain<" + llvm::join(chain_, ", ") + ">");
+  const std::string one = llvm::join(chain_, ", ");
+  config.type("epilogue",
+              "Chain<" + (one.size() <= 88 ? one : llvm::join(chain_, ",\n                         ")) + ">");
 }
 
 } // namespace cadenza

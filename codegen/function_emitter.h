@@ -34,8 +34,8 @@ public:
   uint64_t weightBytes = 0, activationBytes = 0;
 
 private:
-  llvm::FailureOr<ConfigWriter> config(step::FunctionAttrInterface function, llvm::StringRef name,
-                                       mlir::ValueRange operands);
+  llvm::FailureOr<ConfigWriter> config(step::FunctionAttrInterface function, mlir::DictionaryAttr parameters,
+                                       llvm::StringRef name, mlir::ValueRange operands);
   void addArguments(step::FunctionAttrInterface function, mlir::ValueRange operands, uint64_t scratchBytes);
 
   mlir::Operation *phase_;

@@ -135,7 +135,7 @@ private:
       for (FlatSymbolRefAttr matrix : matrices)
         phase.segmentRows.push_back(cast<ShapedType>(weightsOf(matrix)[0].getType()).getDimSize(0));
       if (auto prologue = project.getPrologueAttr())
-        phase.prologue.push_back(makeFunction(prologue, {}));
+        phase.prologue.push_back(makeFunction(prologue, {}, /*isPrologue=*/true));
       sideInputs = project.getSideInputs();
     } else if (auto attend = dyn_cast<step::AttendOp>(op)) {
       phase.kind = PhaseKind::Attend;
@@ -155,6 +155,7 @@ private:
     } else {
       phase.kind = PhaseKind::Select;
       phase.inputs = {edgeOf(cast<step::SelectOp>(op).getLogits())};
+      phase.epilogues.push_back(makeFunction(step::ArgmaxAttr::get(op->getContext(), 0), {}));
     }
     for (step::FunctionAttrInterface function : interface.getFunctions()) {
       if (project && function == project.getPrologueAttr())
@@ -190,13 +191,15 @@ private:
       phase.outputNames.push_back(moduleName(op));
   }
 
-  Function makeFunction(step::FunctionAttrInterface attribute, ValueRange sideInputs) {
+  Function makeFunction(step::FunctionAttrInterface attribute, ValueRange sideInputs, bool isPrologue = false) {
     Function result;
     result.name = attribute.getFunctionName().str();
-    for (NamedAttribute parameter : attribute.getParameters())
+    for (NamedAttribute parameter : isPrologue ? attribute.getPrologueParameters() : attribute.getParameters())
       result.parameters[parameter.getName().str()] = toJsonValue(parameter.getValue());
-    for (auto [name, slot] : llvm::zip_equal(attribute.getSlotNames(), attribute.getSlots()))
-      result.parameters[name.str()] = slot;
+    if (!isPrologue) { // a prologue works on the input, which is no segment
+      for (auto [name, slot] : llvm::zip_equal(attribute.getSlotNames(), attribute.getSlots()))
+        result.parameters[name.str()] = slot;
+    }
     for (Value sideInput : sideInputs)
       result.operands.push_back(edgeOf(sideInput));
     for (FlatSymbolRefAttr symbol : attribute.getSymbols()) {
