@@ -178,5 +178,11 @@ LogicalResult AbsorbPattern::matchAndRewrite(step::MapOp map, PatternRewriter &r
 LogicalResult cadenza::runAbsorb(ModuleOp module, StringRef fusion, AbsorbPattern::Accepts accepts) {
   RewritePatternSet patterns(module.getContext());
   patterns.add<AbsorbPattern>(module.getContext(), fusion, accepts);
-  return applyPatternsGreedily(module, std::move(patterns));
+  return applyInProgramOrder(module, std::move(patterns));
+}
+
+LogicalResult cadenza::applyInProgramOrder(ModuleOp module, RewritePatternSet patterns) {
+  GreedyRewriteConfig config;
+  config.setUseTopDownTraversal(true);
+  return applyPatternsGreedily(module, std::move(patterns), config);
 }

@@ -40,6 +40,10 @@ private:
 /// Runs an AbsorbPattern over `module` until nothing changes.
 llvm::LogicalResult runAbsorb(mlir::ModuleOp module, llvm::StringRef fusion, AbsorbPattern::Accepts accepts = nullptr);
 
+/// Applies `patterns` until nothing changes, to earlier ops first: the order of epilogues is that of the ops that they
+/// were.
+llvm::LogicalResult applyInProgramOrder(mlir::ModuleOp module, mlir::RewritePatternSet patterns);
+
 /// Adds `pass` to the list of passes that made `op` (attribute `passes`), which the generated source shows.
 void recordPass(mlir::Operation *op, llvm::StringRef pass);
 /// Adds the passes that made `part`, which became part of `op`.

@@ -1,8 +1,6 @@
 // 1/rms is applied after the products. See Passes.td.
 #include "passes/fusion/absorb.h"
 
-#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
-
 namespace cadenza {
 #define GEN_PASS_DEF_DEFERNORMSCALE
 #include "passes/Passes.h.inc"
@@ -39,7 +37,7 @@ struct DeferNormScalePass : cadenza::impl::DeferNormScaleBase<DeferNormScalePass
   void runOnOperation() final {
     RewritePatternSet patterns(&getContext());
     patterns.add<DeferNormScalePattern>(&getContext());
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+    if (failed(applyInProgramOrder(getOperation(), std::move(patterns))))
       signalPassFailure();
   }
 };

@@ -1,8 +1,6 @@
 // silu/gelu(gate) * up moves into the projection's epilogues. See Passes.td.
 #include "passes/fusion/absorb.h"
 
-#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
-
 namespace cadenza {
 #define GEN_PASS_DEF_FUSEACTIVATIONMUL
 #include "passes/Passes.h.inc"

@@ -1,8 +1,6 @@
 // The selection of the next token moves into the head's epilogues. See Passes.td.
 #include "passes/fusion/absorb.h"
 
-#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
-
 namespace cadenza {
 #define GEN_PASS_DEF_FUSEHEADSELECT
 #include "passes/Passes.h.inc"
@@ -39,7 +37,7 @@ struct FuseHeadSelectPass : cadenza::impl::FuseHeadSelectBase<FuseHeadSelectPass
   void runOnOperation() final {
     RewritePatternSet patterns(&getContext());
     patterns.add<FuseHeadSelectPattern>(&getContext());
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+    if (failed(applyInProgramOrder(getOperation(), std::move(patterns))))
       signalPassFailure();
   }
 };

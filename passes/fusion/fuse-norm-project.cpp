@@ -1,8 +1,6 @@
 // A norm becomes the prologue of the products that read it. See Passes.td.
 #include "passes/fusion/absorb.h"
 
-#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
-
 namespace cadenza {
 #define GEN_PASS_DEF_FUSENORMPROJECT
 #include "passes/Passes.h.inc"
@@ -50,7 +48,7 @@ struct FuseNormProjectPass : cadenza::impl::FuseNormProjectBase<FuseNormProjectP
   void runOnOperation() final {
     RewritePatternSet patterns(&getContext());
     patterns.add<FuseNormProjectPattern>(&getContext());
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+    if (failed(applyInProgramOrder(getOperation(), std::move(patterns))))
       signalPassFailure();
   }
 };

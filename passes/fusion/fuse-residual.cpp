@@ -2,7 +2,6 @@
 #include "passes/fusion/absorb.h"
 
 #include "mlir/IR/Dominance.h"
-#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 namespace cadenza {
 #define GEN_PASS_DEF_FUSERESIDUAL
@@ -41,7 +40,7 @@ struct FuseResidualPass : cadenza::impl::FuseResidualBase<FuseResidualPass> {
     RewritePatternSet patterns(&getContext());
     patterns.add<SwapAddends>(&getContext());
     patterns.add<AbsorbPattern>(&getContext(), getArgument());
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+    if (failed(applyInProgramOrder(getOperation(), std::move(patterns))))
       signalPassFailure();
   }
 };

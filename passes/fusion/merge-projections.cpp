@@ -1,8 +1,6 @@
 // Products with one vector become one phase. See Passes.td.
 #include "passes/fusion/absorb.h"
 
-#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
-
 namespace cadenza {
 #define GEN_PASS_DEF_MERGEPROJECTIONS
 #include "passes/Passes.h.inc"
@@ -84,7 +82,7 @@ struct MergeProjectionsPass : cadenza::impl::MergeProjectionsBase<MergeProjectio
   void runOnOperation() final {
     RewritePatternSet patterns(&getContext());
     patterns.add<MergeProjectionsPattern>(&getContext());
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+    if (failed(applyInProgramOrder(getOperation(), std::move(patterns))))
       signalPassFailure();
   }
 };

@@ -9,20 +9,26 @@ using namespace cadenza::step;
 #include "compiler/ir/step/StepDialect.cpp.inc"
 #include "compiler/ir/step/StepOpInterfaces.cpp.inc"
 //===----------------------------------------------------------------------===//
-// Syntax of step.project: (`prologue` function)? (`epilogues` functions)?
+// Syntax of step.project: `matrices` [symbols] (`prologue` function)? (`epilogues` [functions])?
 //===----------------------------------------------------------------------===//
 
-static ParseResult parseFunctions(OpAsmParser &parser, FunctionAttrInterface &prologue, ArrayAttr &epilogues) {
+static ParseResult parseProducts(OpAsmParser &parser, ArrayAttr &matrices, FunctionAttrInterface &prologue,
+                                 ArrayAttr &epilogues) {
+  if (parser.parseKeyword("matrices") || parser.parseAttribute(matrices))
+    return failure();
   if (succeeded(parser.parseOptionalKeyword("prologue")) && parser.parseAttribute(prologue))
     return failure();
   epilogues = parser.getBuilder().getArrayAttr({});
   return succeeded(parser.parseOptionalKeyword("epilogues")) ? parser.parseAttribute(epilogues) : success();
 }
 
-static void printFunctions(OpAsmPrinter &printer, Operation *, FunctionAttrInterface prologue, ArrayAttr epilogues) {
+static void printProducts(OpAsmPrinter &printer, Operation *, ArrayAttr matrices, FunctionAttrInterface prologue,
+                          ArrayAttr epilogues) {
+  printer << "matrices " << matrices;
   if (prologue)
     printer << " prologue " << prologue;
-  // Also an empty list after a prologue: the op's types must not follow an attribute, whose type they would be taken for.
+  // Also an empty list after a prologue: the op's types must not follow an attribute, whose type they would be taken
+  // for.
   if (prologue || !epilogues.empty())
     printer << " epilogues " << epilogues;
 }

@@ -102,8 +102,8 @@ def Step_ProjectOp : Step_PhaseOp<"project", [AttrSizedOperandSegments], ["getMa
                        DefaultValuedAttr<I64Attr, "1">:$k_segments);
   let results = (outs Variadic<AnyTypeOf<[Step_Vector, NN_Index]>>:$results);
   let assemblyFormat = [{
-    $input (`with` `(` $side_inputs^ `)`)? (`at` $position^)? `matrices` $matrices
-    custom<Functions>($prologue, $epilogues) attr-dict `:` functional-type(operands, results)
+    $input (`with` `(` $side_inputs^ `)`)? (`at` $position^)?
+    custom<Products>($matrices, $prologue, $epilogues) attr-dict `:` functional-type(operands, results)
   }];
 }
 

@@ -1,0 +1,258 @@
+// RUN: cadenza-opt %s --assign-buffers | FileCheck %s
+
+nn.weight @w : tensor<64x64xbf16> from "w"
+
+// Vectors of 256 bytes. The third goes where the first was: nobody needs it any more.
+// CHECK-LABEL: @reuse
+// CHECK-SAME: arena_bytes = 512
+// CHECK: offsets = array<i64: 0>
+// CHECK: offsets = array<i64: 256>
+// CHECK: offsets = array<i64: 0>
+func.func @reuse(%token: tensor<1xi32>) {
+  %0 = step.embed %token, @w : tensor<64xf32>
+  %1 = step.project %0 matrices [@w] : (tensor<64xf32>) -> tensor<64xf32>
+  %2 = step.project %1 matrices [@w] : (tensor<64xf32>) -> tensor<64xf32>
+  return
+}
+
+// CHECK-LABEL: @needed_later
+// CHECK-SAME: arena_bytes = 768
+// CHECK: offsets = array<i64: 0>
+// CHECK: offsets = array<i64: 256>
+// CHECK: offsets = array<i64: 512>
+func.func @needed_later(%token: tensor<1xi32>) {
+  %0 = step.embed %token, @w : tensor<64xf32>
+  %1 = step.project %0 matrices [@w] : (tensor<64xf32>) -> tensor<64xf32>
+  %2 = step.project %1 with (%0) matrices [@w] epilogues [#step.add<segment = 0>] : (tensor<64xf32>, tensor<64xf32>) -> tensor<64xf32>
+  return
+}
+
+// Two results, one of them in 16 bits; each is aligned.
+// CHECK-LABEL: @results
+// CHECK-SAME: arena_bytes = 768
+// CHECK: offsets = array<i64: 256, 512>
+func.func @results(%token: tensor<1xi32>) {
+  %0 = step.embed %token, @w : tensor<64xf32>
+  %1:2 = step.project %0 matrices [@w, @w] : (tensor<64xf32>) -> (tensor<64xbf16>, tensor<64xf32>)
+  return
+}
+
+// A token is no vector.
+// CHECK-LABEL: @token
+// CHECK: offsets = array<i64>
+func.func @token(%token: tensor<1xi32>) -> tensor<1xi32> {
+  %0 = step.embed %token, @w : tensor<64xf32>
+  %1 = step.project %0 matrices [@w] epilogues [#step.argmax<segment = 0>] : (tensor<64xf32>) -> tensor<1xi32>
+  return %1 : tensor<1xi32>
+}
+
+// The usual residual stream: it stays in place, without a copy.
+// CHECK-LABEL: @in_place
+// CHECK-SAME: arena_bytes = 512
+// CHECK: step.embed {{.*}} array<i64: 0>
+// CHECK-NOT: step.map
+// CHECK: step.project {{.*}} array<i64: 256>
+// CHECK: step.project {{.*}} array<i64: 0>
+// CHECK-NOT: step.map
+// CHECK: return
+func.func @in_place(%token: tensor<1xi32>) {
+  %0 = step.embed %token, @w : tensor<64xf32>
+  %l = step.layers count 2 (%h = %0) : tensor<64xf32> {
+    %1 = step.project %h with (%h) matrices [@w] epilogues [#step.add<segment = 0>] : (tensor<64xf32>, tensor<64xf32>) -> tensor<64xf32>
+    %2 = step.project %1 matrices [@w] : (tensor<64xf32>) -> tensor<64xf32>
+    step.yield %2 : tensor<64xf32>
+  }
+  %3 = step.project %l matrices [@w] : (tensor<64xf32>) -> tensor<64xf32>
+  return
+}
+
+// What the body reads from outside lives as long as the layers.
+// CHECK-LABEL: @outside
+// CHECK: step.embed {{.*}} array<i64: 0>
+// CHECK: step.embed {{.*}} array<i64: 256>
+// CHECK: step.project {{.*}} array<i64: 512>
+// CHECK: step.project {{.*}} array<i64: 0>
+// CHECK: step.project {{.*}} array<i64: 256>
+func.func @outside(%token: tensor<1xi32>) {
+  %0 = step.embed %token, @w : tensor<64xf32>
+  %c = step.embed %token, @w : tensor<64xf32>
+  %l = step.layers count 2 (%h = %0) : tensor<64xf32> {
+    %1 = step.project %h with (%c) matrices [@w] epilogues [#step.add<segment = 0>] : (tensor<64xf32>, tensor<64xf32>) -> tensor<64xf32>
+    %2 = step.project %1 matrices [@w] : (tensor<64xf32>) -> tensor<64xf32>
+    step.yield %2 : tensor<64xf32>
+  }
+  %3 = step.project %l matrices [@w] : (tensor<64xf32>) -> tensor<64xf32>
+  return
+}
+
+// The start value is needed after the layers, which overwrite what they start with.
+// CHECK-LABEL: @start_value_needed_later
+// CHECK: %[[X:.*]] = step.embed
+// CHECK: %[[COPY:.*]] = step.map %[[X]] epilogues []
+// CHECK: step.layers count 2 (%{{.*}} = %[[COPY]])
+func.func @start_value_needed_later(%token: tensor<1xi32>) -> tensor<64xf32> {
+  %0 = step.embed %token, @w : tensor<64xf32>
+  %l = step.layers count 2 (%h = %0) : tensor<64xf32> {
+    %1 = step.project %h matrices [@w] : (tensor<64xf32>) -> tensor<64xf32>
+    %2 = step.project %1 matrices [@w] : (tensor<64xf32>) -> tensor<64xf32>
+    step.yield %2 : tensor<64xf32>
+  }
+  return %0 : tensor<64xf32>
+}
+
+// CHECK-LABEL: @start_value_read_in_the_body
+// CHECK: step.map %{{.*}} epilogues []
+// CHECK: step.layers
+func.func @start_value_read_in_the_body(%token: tensor<1xi32>) {
+  %0 = step.embed %token, @w : tensor<64xf32>
+  %l = step.layers count 2 (%h = %0) : tensor<64xf32> {
+    %1 = step.project %h matrices [@w] : (tensor<64xf32>) -> tensor<64xf32>
+    %2 = step.project %1 with (%0) matrices [@w] epilogues [#step.add<segment = 0>] : (tensor<64xf32>, tensor<64xf32>) -> tensor<64xf32>
+    step.yield %2 : tensor<64xf32>
+  }
+  return
+}
+
+// CHECK-LABEL: @start_value_read_in_later_layers
+// CHECK: step.map %{{.*}} epilogues []
+// CHECK: step.layers
+// CHECK-NOT: epilogues []
+// CHECK: step.layers
+func.func @start_value_read_in_later_layers(%token: tensor<1xi32>) {
+  %0 = step.embed %token, @w : tensor<64xf32>
+  %l = step.layers count 2 (%h = %0) : tensor<64xf32> {
+    %1 = step.project %h matrices [@w] : (tensor<64xf32>) -> tensor<64xf32>
+    %2 = step.project %1 matrices [@w] : (tensor<64xf32>) -> tensor<64xf32>
+    step.yield %2 : tensor<64xf32>
+  }
+  %m = step.layers count 2 (%h = %l) : tensor<64xf32> {
+    %1 = step.project %h matrices [@w] : (tensor<64xf32>) -> tensor<64xf32>
+    %2 = step.project %1 with (%0) matrices [@w] epilogues [#step.add<segment = 0>] : (tensor<64xf32>, tensor<64xf32>) -> tensor<64xf32>
+    step.yield %2 : tensor<64xf32>
+  }
+  return
+}
+
+// CHECK-LABEL: @one_value_starts_two
+// CHECK: %[[X:.*]] = step.embed
+// CHECK: %[[COPY:.*]] = step.map %[[X]] epilogues []
+// CHECK: step.layers count 2 (%{{.*}} = %[[X]], %{{.*}} = %[[COPY]])
+func.func @one_value_starts_two(%token: tensor<1xi32>) {
+  %0 = step.embed %token, @w : tensor<64xf32>
+  %l:2 = step.layers count 2 (%h = %0, %g = %0) : tensor<64xf32>, tensor<64xf32> {
+    %1 = step.project %h with (%g) matrices [@w] epilogues [#step.add<segment = 0>] : (tensor<64xf32>, tensor<64xf32>) -> tensor<64xf32>
+    %2 = step.project %1 matrices [@w] : (tensor<64xf32>) -> tensor<64xf32>
+    step.yield %2, %g : tensor<64xf32>, tensor<64xf32>
+  }
+  return
+}
+
+// The phase that makes the new value reads the old one, every block of it all of it.
+// CHECK-LABEL: @old_value_read_by_its_successor
+// CHECK: %[[NEW:.*]] = step.project
+// CHECK: %[[COPY:.*]] = step.map %[[NEW]] epilogues []
+// CHECK: step.yield %[[COPY]]
+func.func @old_value_read_by_its_successor(%token: tensor<1xi32>) {
+  %0 = step.embed %token, @w : tensor<64xf32>
+  %l = step.layers count 2 (%h = %0) : tensor<64xf32> {
+    %1 = step.project %h matrices [@w] : (tensor<64xf32>) -> tensor<64xf32>
+    step.yield %1 : tensor<64xf32>
+  }
+  return
+}
+
+// CHECK-LABEL: @old_value_read_later
+// CHECK: %[[NEW:.*]] = step.embed
+// CHECK: %[[NEW:.*]] = step.embed
+// CHECK: step.project
+// CHECK: %[[COPY:.*]] = step.map %[[NEW]] epilogues []
+// CHECK: step.yield %[[COPY]]
+func.func @old_value_read_later(%token: tensor<1xi32>) {
+  %0 = step.embed %token, @w : tensor<64xf32>
+  %l = step.layers count 2 (%h = %0) : tensor<64xf32> {
+    %1 = step.embed %token, @w : tensor<64xf32>
+    %2 = step.project %h matrices [@w] : (tensor<64xf32>) -> tensor<64xf32>
+    step.yield %1 : tensor<64xf32>
+  }
+  return
+}
+
+// Values that change places: both old ones are saved before either is overwritten.
+// CHECK-LABEL: @swap
+// CHECK: step.layers count 3 (%[[A:.*]] = %{{.*}}, %[[B:.*]] = %{{.*}})
+// CHECK-DAG: %[[SB:.*]] = step.map %[[B]] epilogues []
+// CHECK-DAG: %[[SA:.*]] = step.map %[[A]] epilogues []
+// CHECK: %[[NA:.*]] = step.map %[[SB]] epilogues []
+// CHECK: %[[NB:.*]] = step.map %[[SA]] epilogues []
+// CHECK: step.yield %[[NA]], %[[NB]]
+func.func @swap(%token: tensor<1xi32>) {
+  %0 = step.embed %token, @w : tensor<64xf32>
+  %1 = step.embed %token, @w : tensor<64xf32>
+  %l:2 = step.layers count 3 (%a = %0, %b = %1) : tensor<64xf32>, tensor<64xf32> {
+    step.yield %b, %a : tensor<64xf32>, tensor<64xf32>
+  }
+  return
+}
+
+// The old first value becomes the second one: it is saved before the new first value is copied over it.
+// CHECK-LABEL: @history
+// CHECK: step.layers count 3 (%[[A:.*]] = %{{.*}}, %{{.*}} = %{{.*}})
+// CHECK: %[[NEW:.*]] = step.embed
+// CHECK: %[[OLD:.*]] = step.map %[[A]] epilogues []
+// CHECK: %[[NA:.*]] = step.map %[[NEW]] epilogues []
+// CHECK: %[[NB:.*]] = step.map %[[OLD]] epilogues []
+// CHECK: step.yield %[[NA]], %[[NB]]
+func.func @history(%token: tensor<1xi32>) {
+  %0 = step.embed %token, @w : tensor<64xf32>
+  %1 = step.embed %token, @w : tensor<64xf32>
+  %l:2 = step.layers count 3 (%a = %0, %b = %1) : tensor<64xf32>, tensor<64xf32> {
+    %2 = step.embed %token, @w : tensor<64xf32>
+    step.yield %2, %a : tensor<64xf32>, tensor<64xf32>
+  }
+  return
+}
+
+// CHECK-LABEL: @unchanged
+// CHECK: step.layers
+// CHECK-NOT: step.map
+// CHECK: return
+func.func @unchanged(%token: tensor<1xi32>) {
+  %0 = step.embed %token, @w : tensor<64xf32>
+  %l = step.layers count 3 (%a = %0) : tensor<64xf32> {
+    step.yield %a : tensor<64xf32>
+  }
+  return
+}
+
+// CHECK-LABEL: @new_value_from_outside
+// CHECK: %[[Y:.*]] = step.embed
+// CHECK: %[[Y:.*]] = step.embed
+// CHECK: step.layers
+// CHECK: %[[COPY:.*]] = step.map %[[Y]] epilogues []
+// CHECK: step.yield %[[COPY]]
+func.func @new_value_from_outside(%token: tensor<1xi32>) {
+  %0 = step.embed %token, @w : tensor<64xf32>
+  %1 = step.embed %token, @w : tensor<64xf32>
+  %l = step.layers count 3 (%a = %0) : tensor<64xf32> {
+    step.yield %1 : tensor<64xf32>
+  }
+  return
+}
+
+// CHECK-LABEL: @becomes_two
+// CHECK: %[[NEW:.*]] = step.project
+// CHECK: %[[COPY:.*]] = step.map %[[NEW]] epilogues []
+// CHECK: step.yield %[[NEW]], %[[COPY]]
+func.func @becomes_two(%token: tensor<1xi32>) {
+  %0 = step.embed %token, @w : tensor<64xf32>
+  %1 = step.embed %token, @w : tensor<64xf32>
+  %l:2 = step.layers count 3 (%a = %0, %b = %1) : tensor<64xf32>, tensor<64xf32> {
+    %2 = step.map %a with (%b) epilogues [#step.add<segment = 0>] : (tensor<64xf32>, tensor<64xf32>) -> tensor<64xf32>
+    %3 = step.project %2 matrices [@w] : (tensor<64xf32>) -> tensor<64xf32>
+    step.yield %3, %3 : tensor<64xf32>, tensor<64xf32>
+  }
+  return
+}
+
+// CHECK: func.func private @declaration
+func.func private @declaration(tensor<1xi32>)

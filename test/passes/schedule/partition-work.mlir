@@ -1,0 +1,44 @@
+// RUN: cadenza-opt %s --partition-work | FileCheck %s
+
+nn.weight @w1024 : tensor<128x1024xbf16> from "w"
+nn.weight @w640 : tensor<128x640xbf16> from "w"
+nn.weight @w96 : tensor<128x96xbf16> from "w"
+nn.weight @w4096 : tensor<128x4096xbf16> from "w"
+nn.weight @head_norm : tensor<128xbf16> from "n"
+nn.cache @cache1 heads 1 head_dim 16 : bf16
+nn.cache @cache8 heads 8 head_dim 16 : bf16
+nn.cache @cache256 heads 256 head_dim 16 : bf16
+
+// Steps of 32 columns: 32, 20 and 3; at least four a segment, in powers of two.
+// CHECK-LABEL: @columns
+// CHECK: [@w1024] {k_segments = 8 : i64}
+// CHECK: [@w640] {k_segments = 4 : i64}
+// CHECK: [@w96] :
+func.func @columns(%x: tensor<1024xf32>, %y: tensor<640xf32>, %z: tensor<96xf32>) {
+  %0 = step.project %x matrices [@w1024] : (tensor<1024xf32>) -> tensor<128xf32>
+  %1 = step.project %y matrices [@w640] : (tensor<640xf32>) -> tensor<128xf32>
+  %2 = step.project %z matrices [@w96] : (tensor<96xf32>) -> tensor<128xf32>
+  return
+}
+
+// 32 warps a block: with heads of 128 rows, 8 tiles and so at most 4 segments.
+// CHECK-LABEL: @groups
+// CHECK: [@w4096] {k_segments = 16 : i64}
+// CHECK: k_segments = 4 : i64
+func.func @groups(%x: tensor<4096xf32>) {
+  %0 = step.project %x matrices [@w4096] : (tensor<4096xf32>) -> tensor<128xf32>
+  %1 = step.project %x matrices [@w4096] epilogues [#step.rms_norm<segment = 0, weight = @head_norm, eps = 0.5, group_size = 128>]
+    : (tensor<4096xf32>) -> tensor<128xf32>
+  return
+}
+
+// CHECK-LABEL: @splits
+// CHECK: @cache1 {{.*}}splits = 32
+// CHECK: @cache8 {{.*}}splits = 16
+// CHECK: @cache256 heads 256 scale 5.000000e-01 :
+func.func @splits(%q: tensor<16xf32>, %r: tensor<128xf32>, %s: tensor<4096xf32>, %p: tensor<1xi32>) {
+  %0 = step.attend %q at %p, @cache1 heads 1 scale 0.5 : tensor<16xf32> -> tensor<16xf32>
+  %1 = step.attend %r at %p, @cache8 heads 8 scale 0.5 : tensor<128xf32> -> tensor<128xf32>
+  %2 = step.attend %s at %p, @cache256 heads 256 scale 0.5 : tensor<4096xf32> -> tensor<4096xf32>
+  return
+}
