@@ -58,6 +58,15 @@ std::string replaceName(StringRef text, StringRef name) {
   return result;
 }
 
+/// Whether `word` occurs in a configuration as a whole identifier, which the struct itself can then not be named.
+bool usesIdentifier(StringRef text, StringRef word) {
+  const auto isPart = [](char c) { return llvm::isAlnum(c) || c == '_'; };
+  for (size_t at = text.find(word); at != StringRef::npos; at = text.find(word, at + 1))
+    if ((at == 0 || !isPart(text[at - 1])) && !isPart(text.drop_front(at + word.size()).front()))
+      return true;
+  return false;
+}
+
 std::string kernelText(const KernelDraft &draft) {
   const Kernel &record = draft.record;
   std::string heading = "// ==== " + record.name + " ";
@@ -72,9 +81,12 @@ std::string kernelText(const KernelDraft &draft) {
                   10);
   text += "namespace phase {\n" + replaceName(draft.config, record.name) + "\n} // namespace phase\n";
   const std::string instance = replaceName(draft.instance, record.name);
-  text += "static_assert(sizeof(" + instance + "::Args) == 8 * " + std::to_string(draft.arguments.size()) + " && " +
-          instance + "::blocks == " + std::to_string(record.blocks) + " &&\n              " + instance +
-          "::shared_bytes == " + std::to_string(record.sharedBytes) + ");\n";
+  const auto assertEqual = [&](const std::string &member, uint64_t value) {
+    text += "static_assert(" + instance + "::" + member + " == " + std::to_string(value) + ");\n";
+  };
+  assertEqual("words", draft.arguments.size());
+  assertEqual("blocks", record.blocks);
+  assertEqual("shared_bytes", record.sharedBytes);
   text += "CADENZA_KERNEL(" + record.name + ", " + instance + "::Args, " + std::to_string(record.threads) + ", " +
           std::to_string(draft.minBlocks) + ") {\n  " + instance + "::run(args);\n}\n";
   return text;
@@ -97,9 +109,12 @@ FailureOr<PhaseLaunch> Emitter::add(step::PhaseOpInterface phase, StringRef name
   auto [structure, isNew] = byStructure_.try_emplace(draft->config + draft->instance, kernels_.size());
   if (isNew) {
     Kernel &record = draft->record;
-    const std::string symbol = kernelSymbol(name);
+    std::string symbol = kernelSymbol(name);
+    if (usesIdentifier(draft->config, symbol))
+      symbol += "_phase";
     record.name = symbol;
-    for (unsigned n = 2; !byName_.try_emplace(record.name, kernels_.size()).second; ++n)
+    for (unsigned n = 2;
+         usesIdentifier(draft->config, record.name) || !byName_.try_emplace(record.name, kernels_.size()).second; ++n)
       record.name = symbol + "_" + std::to_string(n);
     if (auto passes = phase->getAttrOfType<ArrayAttr>("passes"))
       for (StringAttr pass : passes.getAsRange<StringAttr>())

@@ -43,9 +43,14 @@ TEST(Emitter, KernelsSayWhatTheyAre) {
   EXPECT_EQ(qkv.blocks, 512u / 64);    // whole heads
   EXPECT_EQ(qkv.threads, 4u * 2 * 32); // 4 tiles x 2 k-segments
   EXPECT_EQ(qkv.weightBytes, 2u * 512 * 192 + 4 * (192 + 64 + 64 + 32 + 32));
-  EXPECT_NE(generated.source.model().text.find("Chain<RmsNorm<rms_norm>, RmsNorm<rms_norm_2>, Rope<rope>, "
-                                               "Rope<rope_2>, KvAppend<kv_append>, Store<0, float>>"),
-            std::string::npos);
+  EXPECT_NE(generated.source.model().text.find("Chain<Silu<silu>, Mul<mul>, Store<0, bf16>>"), std::string::npos);
+}
+
+TEST(Emitter, KernelsAreNotNamedLikeTheirMembers) {
+  const auto name = [](llvm::StringRef phase) { return generate(test::unfusedProgram, phase).source.kernels[3].name; };
+  EXPECT_EQ(name("layer.append"), "layer_append_4");
+  EXPECT_EQ(name("kv_append"), "kv_append_phase"); // the kernel whose configuration has a kv_append
+  EXPECT_EQ(generate(test::unfusedProgram, "rms_norm").source.kernels[0].name, "rms_norm_phase");
 }
 
 TEST(Emitter, EqualStructuresShareAKernel) {

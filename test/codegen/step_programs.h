@@ -83,7 +83,8 @@ struct Generated {
   std::string errors;
 };
 
-inline Generated generate(llvm::StringRef program) {
+/// `name`: that all phases are given; "" numbers them.
+inline Generated generate(llvm::StringRef program, llvm::StringRef name = "") {
   mlir::MLIRContext context;
   context.loadDialect<mlir::func::FuncDialect, nn::NNDialect, step::StepDialect>();
   Generated generated;
@@ -97,7 +98,8 @@ inline Generated generate(llvm::StringRef program) {
   Emitter emitter;
   int number = 0;
   module->walk([&](step::PhaseOpInterface phase) {
-    llvm::FailureOr<PhaseLaunch> launch = emitter.add(phase, "phase." + std::to_string(number++));
+    llvm::FailureOr<PhaseLaunch> launch =
+        emitter.add(phase, name.empty() ? "phase." + std::to_string(number++) : name.str());
     if (mlir::succeeded(launch))
       generated.launches.push_back(*launch);
   });
