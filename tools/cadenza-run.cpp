@@ -8,24 +8,26 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
-#include <chrono>
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
 #include <csignal>
 #include <cstdio>
-#include <fstream>
+#include <cstring>
 #include <iostream>
-#include <iterator>
+#include <memory>
 
 using namespace cadenza;
 
 namespace {
 
 struct Arguments {
-  std::string plan, prompt, promptFile, scoreFile, logits, statsJson, dump;
-  std::vector<int32_t> tokens;
+  std::string plan, prompt, promptFile, tokens, scoreFile, logits, statsJson, dump;
   GenerateOptions generate;
   SessionOptions session;
   int64_t window = 512;
   bool compare = false;
+  bool tokensGiven = false;
 };
 
 constexpr const char *description = "Continues a prompt, token by token, always with the most likely next token "
@@ -44,7 +46,8 @@ void declareOptions(CLI::App &app, Arguments &args) {
   auto *input = app.add_option_group("Input", "exactly one of these");
   input->add_option("-p,--prompt", args.prompt, "the text to continue");
   input->add_option("-f,--prompt-file", args.promptFile, "a file with it; '-' for standard input");
-  input->add_option("--tokens", args.tokens, "token ids to continue, such as 1,2,3")->delimiter(',');
+  input->add_option("--tokens", args.tokens, "token ids to continue, such as 1,2,3")
+      ->each([&args](const std::string &) { args.tokensGiven = true; });
   input->add_option(
       "--score", args.scoreFile,
       "print the perplexity of this text file instead of generating: windows of --window tokens, each from an "
@@ -78,24 +81,39 @@ void declareOptions(CLI::App &app, Arguments &args) {
       "tolerance (relative L2 1e-3 for fp32, 2^-7 for 16-bit outputs); generates nothing");
 }
 
+/// The whole of a file; "-" is standard input.
 StatusOr<std::string> readFile(const std::string &path) {
-  if (path == "-")
-    return std::string(std::istreambuf_iterator<char>(std::cin), {});
-  std::ifstream file(path, std::ios::binary);
-  std::string text(std::istreambuf_iterator<char>(file), {});
-  if (!file)
-    return Status(StatusCode::Io, path + ": cannot read it");
+  std::unique_ptr<std::FILE, int (*)(std::FILE *)> file(path == "-" ? stdin : std::fopen(path.c_str(), "rb"),
+                                                        std::fclose);
+  std::string text;
+  char buffer[1 << 14];
+  while (size_t count = file ? std::fread(buffer, 1, sizeof(buffer), file.get()) : 0)
+    text.append(buffer, count);
+  if (!file || std::ferror(file.get()))
+    return Status(StatusCode::Io, path + ": " + std::strerror(errno));
   return text;
 }
 
-StatusOr<std::vector<int32_t>> readPrompt(const Session &session, const Arguments &args) {
-  if (!args.tokens.empty())
-    return args.tokens;
-  std::string text = args.prompt;
-  if (!args.promptFile.empty()) {
-    CADENZA_ASSIGN_OR_RETURN(text, readFile(args.promptFile));
+/// "1,2,3"
+StatusOr<std::vector<int32_t>> parseTokens(std::string_view list) {
+  std::vector<int32_t> tokens;
+  while (!list.empty()) {
+    std::string_view item = list.substr(0, list.find(','));
+    int32_t token = 0;
+    auto [end, problem] = std::from_chars(item.data(), item.data() + item.size(), token);
+    if (problem != std::errc() || end != item.data() + item.size())
+      return Status(StatusCode::InvalidArgument, "--tokens: '" + std::string(item) + "' is not a token id");
+    tokens.push_back(token);
+    list.remove_prefix(std::min(list.size(), item.size() + 1));
   }
-  return session.tokenize(text);
+  return tokens;
+}
+
+/// The text that is continued or scored, if it is not given as tokens.
+StatusOr<std::string> readText(const Arguments &args) {
+  if (!args.scoreFile.empty())
+    return readFile(args.scoreFile);
+  return args.promptFile.empty() ? args.prompt : readFile(args.promptFile);
 }
 
 nlohmann::ordered_json describe(const Session &session, const Arguments &args) {
@@ -114,8 +132,7 @@ Status writeStats(const Arguments &args, const nlohmann::ordered_json &stats) {
                              stats.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 
-Status runScore(Session &session, const Arguments &args) {
-  CADENZA_ASSIGN_OR_RETURN(std::string text, readFile(args.scoreFile));
+Status runScore(Session &session, const Arguments &args, const std::string &text) {
   CADENZA_ASSIGN_OR_RETURN(std::vector<int32_t> tokens, session.tokenize(text, /*addSpecialTokens=*/false));
   CADENZA_ASSIGN_OR_RETURN(Score score, session.score(tokens, args.window));
   double mean = score.nll / static_cast<double>(score.tokens);
@@ -212,14 +229,18 @@ void cancelOnInterrupt(Session &session) {
 }
 
 Status run(Arguments &args) {
+  CADENZA_ASSIGN_OR_RETURN(std::string text, readText(args));
+  CADENZA_ASSIGN_OR_RETURN(std::vector<int32_t> prompt, parseTokens(args.tokens));
   args.session.logits = !args.logits.empty() || !args.scoreFile.empty() || !args.dump.empty() || args.compare;
   CADENZA_ASSIGN_OR_RETURN(Session session, Session::open(args.plan, args.session));
   if (!session.notice().empty())
     std::cerr << "cadenza-run: " << session.notice() << "\n";
   cancelOnInterrupt(session);
   if (!args.scoreFile.empty())
-    return runScore(session, args);
-  CADENZA_ASSIGN_OR_RETURN(std::vector<int32_t> prompt, readPrompt(session, args));
+    return runScore(session, args, text);
+  if (!args.tokensGiven) {
+    CADENZA_ASSIGN_OR_RETURN(prompt, session.tokenize(text));
+  }
   if (!args.dump.empty())
     CADENZA_RETURN_IF_ERROR(dumpActivations(session.executor(), prompt, args.dump));
   if (args.compare)

@@ -26,7 +26,7 @@ double secondsBetween(Clock::time_point from, Clock::time_point to) {
 }
 
 const Status noTokenizer(StatusCode::Unsupported, "the plan carries no tokenizer; give token ids instead of text");
-const Status cancelled(StatusCode::Cancelled, "cancelled");
+const Status cancelled(StatusCode::Cancelled, "interrupted before the end");
 
 /// -ln softmax(logits)[target], in double.
 double negativeLogLikelihood(std::span<const float> logits, int32_t target) {
