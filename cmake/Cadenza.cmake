@@ -3,6 +3,15 @@
 find_package(Threads REQUIRED)
 find_package(nlohmann_json 3.11 REQUIRED)
 
+# LLVM's static archives name compression libraries that nothing here calls; a portable binary must not depend on them.
+if(CADENZA_PORTABLE)
+  foreach(library zstd::libzstd_shared zstd::libzstd_static)
+    if(NOT TARGET ${library})
+      add_library(${library} INTERFACE IMPORTED)
+    endif()
+  endforeach()
+endif()
+
 # MLIR 22, which finds its LLVM; MLIR_DIR overrides the Debian location.
 find_package(MLIR 22.1 REQUIRED CONFIG HINTS /usr/lib/llvm-22/lib/cmake/mlir)
 list(APPEND CMAKE_MODULE_PATH ${MLIR_CMAKE_DIR} ${LLVM_CMAKE_DIR})
@@ -31,7 +40,8 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LES
   target_compile_options(cadenza_options INTERFACE -Wno-restrict) # false alarms on std::string, GCC bug 105329
 endif()
 if(CADENZA_SANITIZE)
-  target_compile_options(cadenza_options INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all
+  target_compile_options(cadenza_options INTERFACE -fsanitize=address,undefined -fno-sanitize=vptr # needs RTTI, which MLIR lacks
+                                                   -fno-sanitize-recover=all
                                                    -fno-omit-frame-pointer)
   target_link_options(cadenza_options INTERFACE -fsanitize=address,undefined)
 endif()
