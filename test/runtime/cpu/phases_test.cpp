@@ -160,14 +160,15 @@ TEST(Argmax, TakesTheLowestOfEqualsAndKeepsTheLogits) {
     Chooser chooser(rows, select);
     auto executor = makeExecutor(chooser.test);
     ASSERT_TRUE(executor->begin(std::vector<int32_t>{1}, {}).isOk());
+    int64_t position = 0;
     for (int32_t expected : {4, 9, 0, 0}) {
-      static int position;
-      position = expected == 4 ? 1 : position + 1;
+      ++position;
       ASSERT_TRUE(executor->enqueueStep(true).isOk());
       EXPECT_EQ(*executor->awaitToken(position), expected) << position;
-      if (expected == 4)
+      if (expected == 4) {
         EXPECT_TRUE(std::equal(rows.values.begin() + vocabulary, rows.values.begin() + 2 * vocabulary,
                                executor->logits()->begin()));
+      }
     }
   }
 }
