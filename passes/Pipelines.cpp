@@ -9,7 +9,8 @@ namespace {
 
 // 1. convert-nn-to-step: from what is computed to how. Everything after it works on phases.
 // 2. roll-layers: before all fusion, so that fusion sees one body and compile time is flat in depth.
-// 3. merge-projections: before the fusions, because some need their operands in one phase: kv_append needs key and value,
+// 3. merge-projections: before the fusions, because some need their operands in one phase: kv_append needs key and
+// value,
 //    mul needs gate and up.
 // 4. fuse-norm-project, then
 // 5. defer-norm-scale, which changes the prologue that 4 made.
@@ -19,18 +20,12 @@ namespace {
 // 11. partition-work: the segments of a product depend on the functions it absorbed.
 // 12. assign-buffers: last, on the vectors that are left.
 const PipelinePass passes[] = {
-    {"convert-nn-to-step", false, createConvertNNToStep},
-    {"roll-layers", true, createRollLayers},
-    {"merge-projections", true, createMergeProjections},
-    {"fuse-norm-project", true, createFuseNormProject},
-    {"defer-norm-scale", true, createDeferNormScale},
-    {"fuse-rope-append", true, createFuseRopeAppend},
-    {"fuse-activation-mul", true, createFuseActivationMul},
-    {"fuse-residual", true, createFuseResidual},
-    {"fuse-head-select", true, createFuseHeadSelect},
-    {"narrow-edges", true, createNarrowEdges},
-    {"partition-work", false, createPartitionWork},
-    {"assign-buffers", false, createAssignBuffers},
+    {"convert-nn-to-step", false, createConvertNNToStep},   {"roll-layers", true, createRollLayers},
+    {"merge-projections", true, createMergeProjections},    {"fuse-norm-project", true, createFuseNormProject},
+    {"defer-norm-scale", true, createDeferNormScale},       {"fuse-rope-append", true, createFuseRopeAppend},
+    {"fuse-activation-mul", true, createFuseActivationMul}, {"fuse-residual", true, createFuseResidual},
+    {"fuse-head-select", true, createFuseHeadSelect},       {"narrow-edges", true, createNarrowEdges},
+    {"partition-work", false, createPartitionWork},         {"assign-buffers", false, createAssignBuffers},
 };
 
 } // namespace

@@ -28,8 +28,8 @@ struct MemoryUse {
   uint64_t total() const { return weights + cache + activations; }
 };
 
-/// Sees the outputs of a phase right after it ran: `iteration` of the enclosing block, one fp32 vector an output. A phase
-/// without outputs (argmax) shows its logits if they are kept.
+/// Sees the outputs of a phase right after it ran: `iteration` of the enclosing block, one fp32 vector an output. A
+/// phase without outputs (argmax) shows its logits if they are kept.
 struct PhaseOutput {
   uint32_t block = 0;
   uint32_t phase = 0;
@@ -48,13 +48,14 @@ public:
   /// "cpu", or "cuda:0 NVIDIA H100 80GB HBM3".
   virtual std::string deviceName() const = 0;
 
-  /// Forgets all state and makes `prompt` the given tokens, to be processed from position 0. Errors: InvalidArgument for
-  /// an empty prompt or an id outside the vocabulary (names index and id), CacheFull if it does not fit.
+  /// Forgets all state and makes `prompt` the given tokens, to be processed from position 0. Errors: InvalidArgument
+  /// for an empty prompt or an id outside the vocabulary (names index and id), CacheFull if it does not fit.
   /// `stopTokens` (at most max_stop_tokens) end the generation, see DecodeState.
   virtual Status begin(std::span<const int32_t> prompt, std::span<const int32_t> stopTokens) = 0;
 
-  /// Queues one step: it processes the token at the next position. Without head it selects nothing (for all prompt tokens
-  /// but the last). May return before the step has run. CacheFull, with the state intact, if position == context.
+  /// Queues one step: it processes the token at the next position. Without head it selects nothing (for all prompt
+  /// tokens but the last). May return before the step has run. CacheFull, with the state intact, if position ==
+  /// context.
   virtual Status enqueueStep(bool withHead) = 0;
 
   /// Waits until the step that selects the token at `position` has run, and returns it. InvalidArgument if no such step

@@ -41,9 +41,11 @@ int main(int argc, char **argv) {
   CLI::App app("Compiles a language model into a plan for batch-1 decoding on one GPU.", "cadenza-compile");
   app.footer(examples);
   app.set_version_flag("--version", compilerVersion());
-  app.add_option("directory", options.import.directory, "Hugging Face directory: config.json, *.safetensors, tokenizer.json");
+  app.add_option("directory", options.import.directory,
+                 "Hugging Face directory: config.json, *.safetensors, tokenizer.json");
   app.add_option("--model", options.import.publishedName,
-                 "instead of a directory, a published configuration (needs --weights=random:SEED): " + publishedNames());
+                 "instead of a directory, a published configuration (needs --weights=random:SEED): " +
+                     publishedNames());
   app.add_option_function<std::string>(
          "--weights",
          [&](const std::string &text) {
@@ -53,13 +55,15 @@ int main(int argc, char **argv) {
          "'checkpoint' (default), or 'random:SEED' to make weights up: for measuring speed")
       ->type_name("SOURCE");
   app.add_option("-o,--output", options.output, "where to write; text stages write to standard output without it");
-  app.add_option("--target", options.targets,
-                 "GPUs to compile for, separated by commas: sm_80 sm_86 sm_89 sm_90 sm_100 sm_120, compute_80 compute_90 "
-                 "(PTX), all, host (the emulation); default: the GPU of this machine");
-  std::map<std::string, Stage> stages = {{"nn", Stage::NN},       {"step", Stage::Step}, {"schedule", Stage::Schedule},
-                                         {"cuda", Stage::Cuda},   {"ptx", Stage::Ptx},   {"cubin", Stage::Cubin},
+  app.add_option(
+      "--target", options.targets,
+      "GPUs to compile for, separated by commas: sm_80 sm_86 sm_89 sm_90 sm_100 sm_120, compute_80 compute_90 "
+      "(PTX), all, host (the emulation); default: the GPU of this machine");
+  std::map<std::string, Stage> stages = {{"nn", Stage::NN},     {"step", Stage::Step}, {"schedule", Stage::Schedule},
+                                         {"cuda", Stage::Cuda}, {"ptx", Stage::Ptx},   {"cubin", Stage::Cubin},
                                          {"plan", Stage::Plan}};
-  app.add_option("--emit", options.emit, "stop at a stage and write what it has: nn, step, schedule, cuda, ptx, cubin, plan")
+  app.add_option("--emit", options.emit,
+                 "stop at a stage and write what it has: nn, step, schedule, cuda, ptx, cubin, plan")
       ->transform(CLI::Transformer(stages))
       ->type_name("STAGE");
   app.add_flag("--check", options.check, "list everything in the model that is wrong or unsupported, and stop");
@@ -67,7 +71,8 @@ int main(int argc, char **argv) {
   app.add_option("--passes", passes, "'default', or 'none' for the unfused program: one op, one kernel")
       ->check(CLI::IsMember({"default", "none"}));
   app.add_option("--disable-pass", options.pipeline.disabled, "leave out a pass by name; may be repeated");
-  app.add_option("--print-ir-after", options.printIrAfter, "print the IR after a pass to standard error; may be repeated");
+  app.add_option("--print-ir-after", options.printIrAfter,
+                 "print the IR after a pass to standard error; may be repeated");
   app.add_option("--crash-reproducer", options.crashReproducer,
                  "on a crash in a pass, write IR and pipeline to this file for cadenza-opt --run-reproducer");
   app.add_flag("--stats", options.stats, "print ops before and after, phases a layer, kernels a token");

@@ -19,14 +19,14 @@ int main(int argc, char **argv) {
   cadenza::registerCadenzaPasses();
   registerCanonicalizerPass();
   registerCSEPass();
-  PassPipelineRegistration<> pipeline("cadenza-pipeline", "all passes from nn to a step program, in order",
-                                      [](OpPassManager &manager) {
-                                        llvm::cantFail(cadenza::buildPipeline(manager, {}));
-                                      });
+  PassPipelineRegistration<> pipeline(
+      "cadenza-pipeline", "all passes from nn to a step program, in order",
+      [](OpPassManager &manager) { llvm::cantFail(cadenza::buildPipeline(manager, {})); });
 
   static llvm::cl::opt<bool> verifyNumerics(
-      "verify-numerics", llvm::cl::desc("run the IR after every pass on made-up weights and tokens; the first pass that "
-                                        "changes values is an error"));
+      "verify-numerics",
+      llvm::cl::desc("run the IR after every pass on made-up weights and tokens; the first pass that "
+                     "changes values is an error"));
   auto [inputName, outputName] = registerAndParseCLIOptions(argc, argv, "Cadenza pass driver\n", registry);
   if (!verifyNumerics)
     return asMainReturnCode(MlirOptMain(argc, argv, inputName, outputName, registry));

@@ -1,6 +1,6 @@
-// The decode state in device memory: written by the host between runs, advanced by the step itself. Shared by kernels and
-// runtime, so it uses nothing but plain types. The token ids lie in a separate array `tokens` of context + 1 entries: the
-// prompt is written there, and select appends.
+// The decode state in device memory: written by the host between runs, advanced by the step itself. Shared by kernels
+// and runtime, so it uses nothing but plain types. The token ids lie in a separate array `tokens` of context + 1
+// entries: the prompt is written there, and select appends.
 //
 // A step: `embed` sets position = next_position and increments next_position unless stopped; every later phase reads
 // position. `argmax` selects the token at position + 1, unless that is still prompt (position + 1 < forced_tokens): it

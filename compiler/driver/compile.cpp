@@ -13,8 +13,8 @@
 
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/Diagnostics.h"
-#include "llvm/Support/SHA256.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/SHA256.h"
 
 #include <iostream>
 
@@ -175,9 +175,9 @@ private:
     CodeKind wanted = options.emit == Stage::Ptx ? CodeKind::Ptx : CodeKind::Cubin;
     auto found = llvm::find_if(code, [&](const CompiledCode &compiled) { return compiled.kind == wanted; });
     if (found == code.end())
-      return {StatusCode::InvalidArgument,
-              std::string("--emit=") + std::string(codeKindName(wanted)) + " needs a --target of that kind, such as " +
-                  (wanted == CodeKind::Ptx ? "compute_90" : "sm_90")};
+      return {StatusCode::InvalidArgument, std::string("--emit=") + std::string(codeKindName(wanted)) +
+                                               " needs a --target of that kind, such as " +
+                                               (wanted == CodeKind::Ptx ? "compute_90" : "sm_90")};
     std::string_view bytes(reinterpret_cast<const char *>(found->image.data()), found->image.size());
     if (wanted == CodeKind::Ptx && !bytes.empty() && bytes.back() == '\0')
       bytes.remove_suffix(1);
@@ -218,7 +218,8 @@ private:
     nlohmann::ordered_json json;
     const ModelInfo &info = model.info;
     json["compiler"] = {{"version", CADENZA_VERSION}, {"commit", CADENZA_COMMIT}};
-    json["model"] = {{"name", info.name}, {"family", info.family}, {"weights", info.weights}, {"source_hash", model.sourceHash}};
+    json["model"] = {
+        {"name", info.name}, {"family", info.family}, {"weights", info.weights}, {"source_hash", model.sourceHash}};
     std::vector<std::string> targets;
     for (const CompiledCode &compiled : code)
       targets.push_back(compiled.target);
@@ -257,8 +258,8 @@ private:
     return llvm::toHex(hash.final(), /*LowerCase=*/true);
   }
 
-  /// Prints the statistics that were asked for and writes `text`. Without code there is no program yet: one is built for
-  /// its counts.
+  /// Prints the statistics that were asked for and writes `text`. Without code there is no program yet: one is built
+  /// for its counts.
   Status reportStatistics(bool hasCode, std::string_view text) {
     if (!hasCode && (options.stats || !options.statsJson.empty())) {
       FailureOr<BuiltProgram> program = buildProgram(function, model.info, nullptr);

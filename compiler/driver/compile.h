@@ -24,18 +24,18 @@ enum class Stage {
 
 struct CompileOptions {
   ImportOptions import;
-  std::string output;            // file; "-" or empty is standard output for text stages. A plan needs a file.
-  std::string targets;           // "sm_90,compute_90", "all", "host"; empty: the GPU that is present
+  std::string output;  // file; "-" or empty is standard output for text stages. A plan needs a file.
+  std::string targets; // "sm_90,compute_90", "all", "host"; empty: the GPU that is present
   Stage emit = Stage::Plan;
   PipelineOptions pipeline;
   std::vector<std::string> printIrAfter; // names of passes
   std::string crashReproducer;           // file
-  std::string overrideSource;            // folder as cadenza-inspect --extract wrote it; its .cu and .cuh files replace ours
-  bool check = false;                    // only list what is wrong or unsupported
+  std::string overrideSource; // folder as cadenza-inspect --extract wrote it; its .cu and .cuh files replace ours
+  bool check = false;         // only list what is wrong or unsupported
   bool stats = false;
-  std::string statsJson;                 // file
-  bool embedIr = false;                  // put the step IR into the plan
-  int threads = 0;                       // 0: as many as there are cores
+  std::string statsJson; // file
+  bool embedIr = false;  // put the step IR into the plan
+  int threads = 0;       // 0: as many as there are cores
 };
 
 /// Compiles a model as `options` says. What a stage emits goes to the output file or to standard output, findings and

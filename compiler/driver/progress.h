@@ -1,5 +1,5 @@
-// Progress of long work: a bar on a terminal, plain lines elsewhere. Goes to standard error, so that what a stage emits on
-// standard output stays clean.
+// Progress of long work: a bar on a terminal, plain lines elsewhere. Goes to standard error, so that what a stage emits
+// on standard output stays clean.
 #pragma once
 
 #include <chrono>

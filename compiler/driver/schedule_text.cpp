@@ -11,7 +11,8 @@ std::string edgeList(const Program &program, const std::vector<uint32_t> &edges)
   std::string text;
   for (uint32_t index : edges) {
     const Edge &edge = program.edges[index];
-    text += llvm::formatv("{0}{1}[{2}]@{3}", text.empty() ? "" : " ", dtypeName(edge.dtype), edge.elements, edge.offset);
+    text +=
+        llvm::formatv("{0}{1}[{2}]@{3}", text.empty() ? "" : " ", dtypeName(edge.dtype), edge.elements, edge.offset);
   }
   return text.empty() ? "-" : text;
 }

@@ -30,12 +30,17 @@ std::string Statistics::toText() const {
     total += count;
     kinds += llvm::formatv("  {0,-12} {1,6}\n", name, count);
   }
-  return llvm::formatv("nn ops a token     {0,6}\n{1}step phases        {2,6}\nphases a layer     {3,6}\nkernels            {4,6}\n"
-                       "launches a token   {5,6}\ncasts, reshapes, views {6}\n",
-                       total, kinds, phases, phasesPerLayer, kernels, launchesPerToken, views);
+  return llvm::formatv(
+      "nn ops a token     {0,6}\n{1}step phases        {2,6}\nphases a layer     {3,6}\nkernels            {4,6}\n"
+      "launches a token   {5,6}\ncasts, reshapes, views {6}\n",
+      total, kinds, phases, phasesPerLayer, kernels, launchesPerToken, views);
 }
 
 nlohmann::ordered_json Statistics::toJson() const {
-  return {{"nn_ops", nnOps},     {"phases", phases}, {"phases_per_layer", phasesPerLayer}, {"kernels", kernels},
-          {"launches_per_token", launchesPerToken}, {"views", views}};
+  return {{"nn_ops", nnOps},
+          {"phases", phases},
+          {"phases_per_layer", phasesPerLayer},
+          {"kernels", kernels},
+          {"launches_per_token", launchesPerToken},
+          {"views", views}};
 }

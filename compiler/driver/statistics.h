@@ -18,7 +18,7 @@ struct Statistics {
   int64_t phasesPerLayer = 0;           // of a rolled body; without rolling, launches / layers
   int64_t kernels = 0;                  // different ones
   int64_t launchesPerToken = 0;
-  int64_t views = 0;                    // casts, reshapes and views that are left: always 0, they have no phase
+  int64_t views = 0; // casts, reshapes and views that are left: always 0, they have no phase
 
   /// Counts the ops of an `nn` function.
   void countBefore(mlir::func::FuncOp function);

@@ -33,9 +33,8 @@ std::string baseName(Operation *op) {
         // The head may share its matrix with the embedding: its name says what it is for.
         if (llvm::any_of(project.getFunctions(), [](auto function) { return function.selectsToken(); }))
           return std::string("head");
-        return llvm::join(llvm::map_range(project.getMatrixSymbols(),
-                                          [](auto symbol) { return roleName(symbol.getValue()); }),
-                          "_");
+        return llvm::join(
+            llvm::map_range(project.getMatrixSymbols(), [](auto symbol) { return roleName(symbol.getValue()); }), "_");
       })
       .Case([](step::MapOp map) {
         if (map.getFunctions().empty())

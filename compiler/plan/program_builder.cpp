@@ -183,7 +183,7 @@ private:
         program.edges.push_back(std::move(record));
       phase.outputs.push_back(edge);
       bool oneNameEach = names.size() == op->getNumResults();
-      phase.outputNames.push_back(oneNameEach                  ? names[index]
+      phase.outputNames.push_back(oneNameEach                ? names[index]
                                   : op->getNumResults() == 1 ? moduleName(op)
                                                              : moduleName(op) + "." + std::to_string(index));
     }
@@ -366,6 +366,7 @@ private:
 
 } // namespace
 
-FailureOr<BuiltProgram> cadenza::buildProgram(func::FuncOp function, const ModelInfo &model, const GeneratedCode *code) {
+FailureOr<BuiltProgram> cadenza::buildProgram(func::FuncOp function, const ModelInfo &model,
+                                              const GeneratedCode *code) {
   return ProgramBuilder(function, code).build(model);
 }

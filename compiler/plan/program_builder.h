@@ -22,8 +22,9 @@ struct BuiltProgram {
   std::vector<PackRecipe> recipes; // one a weight
 };
 
-/// Builds the program of `function` (after assign-buffers). `code` is what codegen made of it, or null for a program that
-/// only the CPU executor runs.
-mlir::FailureOr<BuiltProgram> buildProgram(mlir::func::FuncOp function, const ModelInfo &model, const GeneratedCode *code);
+/// Builds the program of `function` (after assign-buffers). `code` is what codegen made of it, or null for a program
+/// that only the CPU executor runs.
+mlir::FailureOr<BuiltProgram> buildProgram(mlir::func::FuncOp function, const ModelInfo &model,
+                                           const GeneratedCode *code);
 
 } // namespace cadenza

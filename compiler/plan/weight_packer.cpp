@@ -6,7 +6,7 @@ using namespace cadenza;
 
 namespace {
 
-constexpr int64_t unit = 8;         // rows and columns of a unit
+constexpr int64_t unit = 8; // rows and columns of a unit
 constexpr int64_t unitElements = 64;
 constexpr int64_t chunkRows = 2048; // rows that are read at a time: bounded memory for any tensor
 

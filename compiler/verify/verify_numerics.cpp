@@ -56,7 +56,8 @@ FailureOr<LogitSteps> runNN(func::FuncOp function, int64_t vocabulary) {
     StatusOr<std::vector<float>> values = weights->readFloats(weightSpec(cast<nn::WeightOp>(weight)));
     if (!values.isOk())
       status = values.status();
-    return values.isOk() ? *values : nn::Vector(cast<ShapedType>(cast<nn::WeightOp>(weight).getType()).getNumElements());
+    return values.isOk() ? *values
+                         : nn::Vector(cast<ShapedType>(cast<nn::WeightOp>(weight).getType()).getNumElements());
   });
   LogitSteps logits;
   for (int64_t step = 0; step < steps; ++step) {

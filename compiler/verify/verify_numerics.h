@@ -1,7 +1,7 @@
 // --verify-numerics: runs the IR after every pass and names the first pass that changes values.
 //
-// `nn` IR runs on its executable references, `step` IR on the CPU executor, as the program that a plan would carry; both
-// with the same made-up weights and tokens. What is compared are the logits of a few steps.
+// `nn` IR runs on its executable references, `step` IR on the CPU executor, as the program that a plan would carry;
+// both with the same made-up weights and tokens. What is compared are the logits of a few steps.
 #pragma once
 
 #include "compiler/ir/step/Step.h"

@@ -25,17 +25,35 @@ template <int tiles, int block_threads, int in_flight> struct qkv {
   static constexpr bool interleaved = false;
   static constexpr int columns = 192, k_segments = 2;
   static constexpr int tiles_per_block = tiles, threads = block_threads, steps_in_flight = in_flight;
-  struct norm { static constexpr int group_size = 192; static constexpr float eps = 1e-6f; static constexpr bool defer_scale = true; };
+  struct norm {
+    static constexpr int group_size = 192;
+    static constexpr float eps = 1e-6f;
+    static constexpr bool defer_scale = true;
+  };
   using prologue = RmsNormPrologue<qkv, norm>;
-  struct q_norm { static constexpr int segment = 0, group_size = 64; static constexpr float eps = 1e-6f; };
-  struct k_norm { static constexpr int segment = 1, group_size = 64; static constexpr float eps = 1e-6f; };
-  struct q_rope { static constexpr int segment = 0, head_dim = 64, rotary_dim = 48; };
-  struct k_rope { static constexpr int segment = 1, head_dim = 64, rotary_dim = 48; };
-  struct append { static constexpr int key = 1, value = 2, kv_heads = 2, head_dim = 64; using cache_type = bf16; };
-  using epilogue = Chain<RmsNorm<q_norm>, RmsNorm<k_norm>, Rope<q_rope>, Rope<k_rope>, KvAppend<append>, Store<0, float>>;
+  struct q_norm {
+    static constexpr int segment = 0, group_size = 64;
+    static constexpr float eps = 1e-6f;
+  };
+  struct k_norm {
+    static constexpr int segment = 1, group_size = 64;
+    static constexpr float eps = 1e-6f;
+  };
+  struct q_rope {
+    static constexpr int segment = 0, head_dim = 64, rotary_dim = 48;
+  };
+  struct k_rope {
+    static constexpr int segment = 1, head_dim = 64, rotary_dim = 48;
+  };
+  struct append {
+    static constexpr int key = 1, value = 2, kv_heads = 2, head_dim = 64;
+    using cache_type = bf16;
+  };
+  using epilogue =
+      Chain<RmsNorm<q_norm>, RmsNorm<k_norm>, Rope<q_rope>, Rope<k_rope>, KvAppend<append>, Store<0, float>>;
 };
-using qkv_wide = qkv<4, 256, 3>;   // a warp an item
-using qkv_narrow = qkv<8, 96, 2>;  // three warps for sixteen items
+using qkv_wide = qkv<4, 256, 3>;  // a warp an item
+using qkv_narrow = qkv<8, 96, 2>; // three warps for sixteen items
 
 // Gate and up, interleaved; a prologue that is not deferred.
 struct gate_up {
@@ -45,10 +63,18 @@ struct gate_up {
   static constexpr bool interleaved = true;
   static constexpr int columns = 1056, k_segments = 3;
   static constexpr int tiles_per_block = 2, threads = 64, steps_in_flight = 4;
-  struct norm { static constexpr int group_size = 1056; static constexpr float eps = 1e-5f; static constexpr bool defer_scale = false; };
+  struct norm {
+    static constexpr int group_size = 1056;
+    static constexpr float eps = 1e-5f;
+    static constexpr bool defer_scale = false;
+  };
   using prologue = RmsNormPrologue<gate_up, norm>;
-  struct silu { static constexpr int segment = 0; };
-  struct mul { static constexpr int lhs = 0, rhs = 1; };
+  struct silu {
+    static constexpr int segment = 0;
+  };
+  struct mul {
+    static constexpr int lhs = 0, rhs = 1;
+  };
   using epilogue = Chain<Silu<silu>, Mul<mul>, Store<0, bf16>>;
 };
 
@@ -61,8 +87,13 @@ struct down {
   static constexpr int columns = 1000, k_segments = 8;
   static constexpr int tiles_per_block = 1, threads = 32, steps_in_flight = 4;
   using prologue = PlainPrologue<down>;
-  struct bias { static constexpr int segment = 0; };
-  struct add { static constexpr int segment = 0; using operand_type = float; };
+  struct bias {
+    static constexpr int segment = 0;
+  };
+  struct add {
+    static constexpr int segment = 0;
+    using operand_type = float;
+  };
   using epilogue = Chain<Bias<bias>, Add<add>, Store<0, float>>;
 };
 
@@ -75,11 +106,14 @@ struct head {
   static constexpr int columns = 198, k_segments = 7;
   static constexpr int tiles_per_block = 2, threads = 448, steps_in_flight = 1;
   using prologue = PlainPrologue<head>;
-  struct argmax { static constexpr int segment = 0; };
+  struct argmax {
+    static constexpr int segment = 0;
+  };
   using epilogue = Chain<Argmax<argmax>>;
 };
 
-template <int q_heads, int key_heads, int dim, int context_splits, int block_threads, class Output = float> struct attention {
+template <int q_heads, int key_heads, int dim, int context_splits, int block_threads, class Output = float>
+struct attention {
   using query_type = float;
   using output_type = Output;
   using cache_type = bf16;
@@ -96,21 +130,33 @@ using attend_256 = attention<6, 2, 256, 2, 256, bf16>;
 struct norm_all {
   using inputs = Inputs<bf16>;
   static constexpr int rows = 200, block_rows = 200, threads = 64;
-  struct rms_norm { static constexpr int segment = 0, group_size = 200; static constexpr float eps = 1e-5f; };
+  struct rms_norm {
+    static constexpr int segment = 0, group_size = 200;
+    static constexpr float eps = 1e-5f;
+  };
   using epilogue = Chain<RmsNorm<rms_norm>, Store<0, float>>;
 };
 struct gelu_mul_add {
   using inputs = Inputs<float, bf16>;
   static constexpr int rows = 200, block_rows = 64, threads = 32;
-  struct gelu_tanh { static constexpr int segment = 0; };
-  struct mul { static constexpr int lhs = 0, rhs = 1; };
-  struct add { static constexpr int segment = 0; using operand_type = bf16; };
+  struct gelu_tanh {
+    static constexpr int segment = 0;
+  };
+  struct mul {
+    static constexpr int lhs = 0, rhs = 1;
+  };
+  struct add {
+    static constexpr int segment = 0;
+    using operand_type = bf16;
+  };
   using epilogue = Chain<GeluTanh<gelu_tanh>, Mul<mul>, Add<add>, Store<0, float>>;
 };
 struct select_token {
   using inputs = Inputs<float>;
   static constexpr int rows = 1001, block_rows = 256, threads = 64;
-  struct argmax { static constexpr int segment = 0; };
+  struct argmax {
+    static constexpr int segment = 0;
+  };
   using epilogue = Chain<Argmax<argmax>>;
 };
 

@@ -114,8 +114,8 @@ LogicalResult LinearOp::verifySymbolUses(SymbolTableCollection &symbols) {
 LogicalResult RopeOp::verifySymbolUses(SymbolTableCollection &symbols) {
   int64_t headDim = getHeadDim();
   if (headDim <= 0 || headDim % 2 != 0 || size(getInput()) % headDim != 0)
-    return emitOpError() << "needs whole heads of an even head_dim, not " << size(getInput()) << " elements in heads of "
-                         << headDim;
+    return emitOpError() << "needs whole heads of an even head_dim, not " << size(getInput())
+                         << " elements in heads of " << headDim;
   return verifyWeight(*this, symbols, getInverseFrequenciesAttr(), {headDim / 2});
 }
 

@@ -30,7 +30,9 @@ DictionaryAttr parameters(MLIRContext *context, std::initializer_list<std::pair<
   return DictionaryAttr::get(context, attributes);
 }
 
-Attribute integer(MLIRContext *context, int64_t value) { return IntegerAttr::get(IntegerType::get(context, 64), value); }
+Attribute integer(MLIRContext *context, int64_t value) {
+  return IntegerAttr::get(IntegerType::get(context, 64), value);
+}
 
 LogicalResult checkWeight(SymbolLookup lookup, FlatSymbolRefAttr reference, int64_t elements, EmitError emitError) {
   RankedTensorType type = lookup.weightType(reference);
@@ -43,7 +45,8 @@ LogicalResult checkWeight(SymbolLookup lookup, FlatSymbolRefAttr reference, int6
 
 LogicalResult checkGroups(int64_t elements, int64_t group, StringRef what, EmitError emitError) {
   if (group <= 0 || elements % group != 0)
-    return emitError() << "works on runs of " << group << " elements (" << what << "), but the segment has " << elements;
+    return emitError() << "works on runs of " << group << " elements (" << what << "), but the segment has "
+                       << elements;
   return success();
 }
 
@@ -155,7 +158,8 @@ LogicalResult KVAppendAttr::verifyUse(MutableArrayRef<int64_t> sizes, ValueRange
   nn::CacheOp cache = lookup.cache(getCache());
   if (!cache)
     return emitError() << "names " << getCache() << ", which is no cache";
-  if (static_cast<int64_t>(cache.getKvHeads()) != getKvHeads() || static_cast<int64_t>(cache.getHeadDim()) != getHeadDim())
+  if (static_cast<int64_t>(cache.getKvHeads()) != getKvHeads() ||
+      static_cast<int64_t>(cache.getHeadDim()) != getHeadDim())
     return emitError() << "stores " << getKvHeads() << " x " << getHeadDim() << ", but " << getCache() << " holds "
                        << cache.getKvHeads() << " x " << cache.getHeadDim();
   for (int64_t slot : getSlots()) {
@@ -175,20 +179,26 @@ SmallVector<int64_t> SiluAttr::getSlots() const { return {getSegment()}; }
 FunctionAttrInterface SiluAttr::withSlots(ArrayRef<int64_t> slots) const { return get(getContext(), slots[0]); }
 StringRef SiluAttr::getFusion() const { return "fuse-activation-mul"; }
 DictionaryAttr SiluAttr::getParameters() const { return parameters(getContext(), {}); }
-LogicalResult SiluAttr::verifyUse(MutableArrayRef<int64_t>, ValueRange, SymbolLookup, EmitError) const { return success(); }
+LogicalResult SiluAttr::verifyUse(MutableArrayRef<int64_t>, ValueRange, SymbolLookup, EmitError) const {
+  return success();
+}
 
 StringRef GeluTanhAttr::getFunctionName() const { return getMnemonic(); }
 SmallVector<int64_t> GeluTanhAttr::getSlots() const { return {getSegment()}; }
 FunctionAttrInterface GeluTanhAttr::withSlots(ArrayRef<int64_t> slots) const { return get(getContext(), slots[0]); }
 StringRef GeluTanhAttr::getFusion() const { return "fuse-activation-mul"; }
 DictionaryAttr GeluTanhAttr::getParameters() const { return parameters(getContext(), {}); }
-LogicalResult GeluTanhAttr::verifyUse(MutableArrayRef<int64_t>, ValueRange, SymbolLookup, EmitError) const { return success(); }
+LogicalResult GeluTanhAttr::verifyUse(MutableArrayRef<int64_t>, ValueRange, SymbolLookup, EmitError) const {
+  return success();
+}
 
 StringRef MulAttr::getFunctionName() const { return getMnemonic(); }
 SmallVector<int64_t> MulAttr::getSlots() const { return {getLhs(), getRhs()}; }
 SmallVector<StringRef> MulAttr::getSlotNames() const { return {"lhs", "rhs"}; }
 SmallVector<int64_t> MulAttr::getConsumedSlots() const { return {getRhs()}; }
-FunctionAttrInterface MulAttr::withSlots(ArrayRef<int64_t> slots) const { return get(getContext(), slots[0], slots[1]); }
+FunctionAttrInterface MulAttr::withSlots(ArrayRef<int64_t> slots) const {
+  return get(getContext(), slots[0], slots[1]);
+}
 StringRef MulAttr::getFusion() const { return "fuse-activation-mul"; }
 DictionaryAttr MulAttr::getParameters() const { return parameters(getContext(), {}); }
 LogicalResult MulAttr::verifyUse(MutableArrayRef<int64_t> sizes, ValueRange, SymbolLookup, EmitError emitError) const {
@@ -223,4 +233,6 @@ bool ArgmaxAttr::usesPosition() const { return true; }
 bool ArgmaxAttr::selectsToken() const { return true; }
 StringRef ArgmaxAttr::getFusion() const { return "fuse-head-select"; }
 DictionaryAttr ArgmaxAttr::getParameters() const { return parameters(getContext(), {}); }
-LogicalResult ArgmaxAttr::verifyUse(MutableArrayRef<int64_t>, ValueRange, SymbolLookup, EmitError) const { return success(); }
+LogicalResult ArgmaxAttr::verifyUse(MutableArrayRef<int64_t>, ValueRange, SymbolLookup, EmitError) const {
+  return success();
+}

@@ -71,9 +71,8 @@ protected:
 
   /// Runs the pipeline with `breaking` after pass `where` (empty: before all of them).
   NumericsVerdict run(StringRef where = "", std::unique_ptr<Pass> breaking = nullptr) {
-    ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
-      llvm::raw_string_ostream(diagnostics) << diagnostic << "\n";
-    });
+    ScopedDiagnosticHandler handler(
+        &context, [&](Diagnostic &diagnostic) { llvm::raw_string_ostream(diagnostics) << diagnostic << "\n"; });
     PassManager manager(&context);
     NumericsVerdict verdict;
     manager.addInstrumentation(std::make_unique<NumericsVerifier>(verdict));
@@ -101,7 +100,8 @@ TEST_P(VerifyNumerics, EveryPassOfThePipelineKeepsValues) {
 
 TEST_P(VerifyNumerics, NamesAPassThatChangesValuesInNN) {
   EXPECT_EQ(run("", std::make_unique<BreakEpsilon>()).culprit, "break-epsilon");
-  EXPECT_NE(diagnostics.find("pass 'break-epsilon' changes values: relative L2 error "), std::string::npos) << diagnostics;
+  EXPECT_NE(diagnostics.find("pass 'break-epsilon' changes values: relative L2 error "), std::string::npos)
+      << diagnostics;
 }
 
 TEST_P(VerifyNumerics, NamesAPassThatDropsAResidual) {
