@@ -30,7 +30,8 @@ def MergeProjections : Cadenza_Pass<"merge-projections"> {
   let summary = "merges products with one vector into one phase";
   let description = [{
     Query, key and value, or gate and up, read the same activation: one phase reads it once. The matrices are packed one
-    after the other; fuse-activation-mul interleaves them where a later function needs both at once.
+    after the other, in whole tiles of 16 rows, so that a block's rows belong to one of them; fuse-activation-mul interleaves
+    them where a later function needs both at once.
   }];
 }
 
@@ -67,6 +68,9 @@ def FuseActivationMul : Cadenza_Pass<"fuse-activation-mul"> {
 
 def FuseResidual : Cadenza_Pass<"fuse-residual"> {
   let summary = "moves the residual addition into the projection's epilogues";
+  let description = [{
+    The branch may be either addend. The other one must be there before the branch's projection is computed.
+  }];
 }
 
 def FuseHeadSelect : Cadenza_Pass<"fuse-head-select"> {
