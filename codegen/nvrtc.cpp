@@ -16,6 +16,7 @@ namespace {
 
 using NvrtcProgram = struct _nvrtcProgram *; // nvrtcProgram
 constexpr int success = 0;
+constexpr int invalidOption = 5; // NVRTC_ERROR_INVALID_OPTION
 
 /// The files in `folder` that look like the library, the plain name first.
 void addCandidates(const fs::path &folder, std::vector<std::string> &candidates) {
@@ -76,7 +77,27 @@ std::vector<std::string> candidateLibraries(std::string &places) {
   return candidates;
 }
 
-/// "model.cu(12)" or "line 12 of model.cu" in a log: the line, or 0.
+constexpr std::string_view sourceRoot = "/cadenza/";
+
+/// The text of `file` with every #include "name" turned into the absolute path below sourceRoot that it stands for: a
+/// file beside the including one. Lines stay where they are.
+std::string withAbsoluteIncludes(const SourceFile &file) {
+  constexpr std::string_view directive = "#include \"";
+  const std::string folder = std::string(sourceRoot) + file.path.substr(0, file.path.rfind('/') + 1);
+  std::string text;
+  for (size_t begin = 0; begin < file.text.size();) {
+    const size_t end = std::min(file.text.find('\n', begin), file.text.size() - 1) + 1;
+    const std::string_view line = std::string_view(file.text).substr(begin, end - begin);
+    if (line.starts_with(directive) && !line.substr(directive.size()).starts_with('/'))
+      text.append(directive).append(folder).append(line.substr(directive.size()));
+    else
+      text += line;
+    begin = end;
+  }
+  return text;
+}
+
+/// "model.cu(12)" or "line 12 of /cadenza/model.cu" in a log: the line, or 0.
 size_t firstModelLine(std::string_view log) {
   const auto number = [&](size_t position) {
     size_t line = 0;
@@ -85,7 +106,7 @@ size_t firstModelLine(std::string_view log) {
   };
   if (const size_t found = log.find("model.cu("); found != std::string_view::npos)
     return number(found + 9);
-  if (const size_t found = log.find(" of model.cu"); found != std::string_view::npos)
+  if (const size_t found = log.find(" of /cadenza/model.cu"); found != std::string_view::npos)
     if (const size_t line = log.rfind("line ", found); line != std::string_view::npos)
       return number(line + 5);
   return 0;
@@ -170,28 +191,23 @@ std::string Nvrtc::version() const { return std::to_string(library_->major) + ".
 
 StatusOr<CompiledCode> Nvrtc::compileOne(const GeneratedSource &source, const DeviceTarget &target) const {
   const Library &nvrtc = *library_;
-  // NVRTC finds a header in memory by what stands after #include, whoever includes it. model.cu says "kernels/map.cuh"
-  // and that says "tile.cuh": the file itself has the short name, the long one includes it.
-  std::vector<std::string> forwards;
-  for (const SourceFile &file : std::span(source.files).subspan(1))
-    forwards.push_back("#include \"" + fs::path(file.path).filename().string() + "\"\n");
-  std::vector<const char *> names, texts;
+  // NVRTC writes the path of each file into the code's line table, and the current directory before a relative one. So
+  // that the same input gives the same bytes wherever the compiler runs, all files lie under one made-up root.
+  std::vector<std::string> paths, texts;
+  for (const SourceFile &file : source.files) {
+    paths.push_back(std::string(sourceRoot) + file.path);
+    texts.push_back(withAbsoluteIncludes(file));
+  }
+  std::vector<const char *> headerNames, headers;
   for (size_t i = 1; i < source.files.size(); ++i) {
-    const std::string &path = source.files[i].path;
-    if (const size_t slash = path.rfind('/'); slash != std::string::npos) {
-      names.push_back(path.c_str());
-      texts.push_back(forwards[i - 1].c_str());
-      names.push_back(path.c_str() + slash + 1);
-    } else {
-      names.push_back(path.c_str());
-    }
-    texts.push_back(source.files[i].text.c_str());
+    headerNames.push_back(paths[i].c_str());
+    headers.push_back(texts[i].c_str());
   }
   const std::string prefix = "target " + std::string(target.name) + ": ";
   NvrtcProgram program = nullptr;
   const SourceFile &model = source.model();
-  if (int error = nvrtc.createProgram(&program, model.text.c_str(), model.path.c_str(), static_cast<int>(names.size()),
-                                      texts.data(), names.data());
+  if (int error = nvrtc.createProgram(&program, texts[0].c_str(), paths[0].c_str(), static_cast<int>(headers.size()),
+                                      headers.data(), headerNames.data());
       error != success)
     return Status(StatusCode::NoCompiler, prefix + "NVRTC: " + nvrtc.errorString(error));
   struct Destroy {
@@ -204,7 +220,13 @@ StatusOr<CompiledCode> Nvrtc::compileOne(const GeneratedSource &source, const De
   std::vector<const char *> options = {architecture.c_str(), "--std=c++20", "--generate-line-info"};
   if (target.kind == CodeKind::Cubin)
     options.push_back("--ptxas-options=-v");
-  const int error = nvrtc.compileProgram(program, static_cast<int>(options.size()), options.data());
+  // Code from a cache comes without ptxas' report of registers. NVRTC before the option has no cache.
+  options.push_back("--no-cache");
+  int error = nvrtc.compileProgram(program, static_cast<int>(options.size()), options.data());
+  if (error == invalidOption) {
+    options.pop_back();
+    error = nvrtc.compileProgram(program, static_cast<int>(options.size()), options.data());
+  }
   size_t size = 0;
   std::string log;
   if (nvrtc.logSize(program, &size) == success && size > 1) {

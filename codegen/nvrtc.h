@@ -23,7 +23,9 @@ public:
   const std::string &path() const; // of the library
   std::string version() const;     // "13.0"
 
-  /// Compiles `source` for each target (none of them the host), several at once. The result is in the order of
+  /// Compiles `source` for each target (none of them the host), several at once. The bytes do not depend on where or
+  /// when: line tables name the files "/cadenza/model.cu", "/cadenza/kernels/project.cuh" and so on, which a profiler
+  /// finds once /cadenza stands for the folder that `cadenza-inspect --extract` wrote. The result is in the order of
   /// `targets`. An error names target and kernel and holds the compiler's log. `onDone(target)` is called as each is
   /// finished, never twice at once.
   StatusOr<std::vector<CompiledCode>> compile(const GeneratedSource &source,

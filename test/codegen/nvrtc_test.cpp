@@ -4,6 +4,7 @@
 #include "test/codegen/step_programs.h"
 
 #include <cstdlib>
+#include <filesystem>
 
 using namespace cadenza;
 using cadenza::test::generate;
@@ -44,6 +45,34 @@ TEST_P(CompileForAllTargets, AndTheHost) {
   StatusOr<CompiledCode> code = compileForHost(generated.source);
   ASSERT_TRUE(code.isOk()) << code.status().message();
   EXPECT_EQ(static_cast<char>(code->image[1]), 'E');
+}
+
+/// Runs `compile` with another current directory.
+template <typename Compile> StatusOr<CompiledCode> compileIn(const std::filesystem::path &folder, Compile compile) {
+  const std::filesystem::path here = std::filesystem::current_path();
+  std::filesystem::current_path(folder);
+  StatusOr<CompiledCode> code = compile();
+  std::filesystem::current_path(here);
+  return code;
+}
+
+TEST_P(CompileForAllTargets, SameBytesFromEveryDirectory) {
+  LOAD_NVRTC_OR_SKIP(nvrtc);
+  const test::Generated generated = generate(GetParam());
+  const auto host = [&] { return compileForHost(generated.source); };
+  for (std::string_view name : {"sm_90", "compute_90"}) {
+    const std::vector<const DeviceTarget *> targets = {*findTarget(name)};
+    const auto device = [&]() -> StatusOr<CompiledCode> {
+      CADENZA_ASSIGN_OR_RETURN(std::vector<CompiledCode> code, nvrtc.compile(generated.source, targets));
+      return std::move(code[0]);
+    };
+    StatusOr<CompiledCode> here = compileIn("/", device), there = compileIn(testing::TempDir(), device);
+    ASSERT_TRUE(here.isOk() && there.isOk());
+    EXPECT_TRUE(here->image == there->image) << name << ": the code depends on the current directory";
+  }
+  StatusOr<CompiledCode> here = compileIn("/", host), there = compileIn(testing::TempDir(), host);
+  ASSERT_TRUE(here.isOk() && there.isOk());
+  EXPECT_TRUE(here->image == there->image) << "the host's code depends on the current directory";
 }
 
 INSTANTIATE_TEST_SUITE_P(Programs, CompileForAllTargets, testing::Values(test::fusedProgram, test::unfusedProgram));

@@ -1,0 +1,37 @@
+"""Makes a full-size random checkpoint of a published configuration with transformers.
+
+    make_checkpoint.py CONFIG_FOLDER OUTPUT_FOLDER
+
+CONFIG_FOLDER holds config.json (compiler/import/hf/published/<name>). The weights are seeded, bf16, and scaled so that
+activations stay near 1 through the layers and logits spread over several nats: matrices N(0, 1/columns), the embedding
+N(0, 9/columns), norm weights 1 + N(0, 0.01).
+"""
+import shutil
+import sys
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM
+
+SEED = 20
+
+
+def main() -> None:
+    source, folder = sys.argv[1:3]
+    config = AutoConfig.from_pretrained(source)
+    generator = torch.Generator(device="cuda").manual_seed(SEED)
+    with torch.device("cuda"):
+        model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            noise = torch.randn(parameter.shape, generator=generator, device="cuda", dtype=torch.float32)
+            if parameter.dim() == 1:
+                value = 1 + 0.1 * noise
+            else:
+                spread = 3.0 if "embed_tokens" in name or "lm_head" in name else 1.0
+                value = noise * (spread / parameter.shape[1] ** 0.5)
+            parameter.copy_(value)
+    model.save_pretrained(folder, max_shard_size="50GB")
+    shutil.copy(f"{source}/config.json", f"{folder}/config.json")
+
+
+main()
