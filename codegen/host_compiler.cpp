@@ -40,14 +40,16 @@ StatusOr<std::string> readFile(const fs::path &path) {
   return text.str();
 }
 
-/// Runs a program found in PATH with its output in `log`; its exit status, or an errno as a negative number.
-int runProgram(const std::vector<std::string> &arguments, const fs::path &log) {
+/// Runs a program found in PATH, in `folder`, with its output in `log`; its exit status, or an errno as a negative
+/// number.
+int runProgram(const std::vector<std::string> &arguments, const fs::path &folder, const fs::path &log) {
   std::vector<char *> pointers;
   for (const std::string &argument : arguments)
     pointers.push_back(const_cast<char *>(argument.c_str()));
   pointers.push_back(nullptr);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addchdir_np(&actions, folder.c_str());
   posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
   posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
   pid_t pid = 0;
@@ -96,13 +98,15 @@ StatusOr<CompiledCode> compileForHost(const GeneratedSource &source) {
   std::vector<std::string> command;
   std::istringstream words(compiler); // "ccache g++"
   for (std::string word; words >> word;)
-    command.push_back(word);
+    command.push_back(command.empty() && word.find('/') != std::string::npos ? fs::absolute(word).string() : word);
   for (const char *option : {"-std=c++20", "-O1", "-g1", "-shared", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off",
                              "-fno-gnu-unique", "-Wno-unknown-pragmas", "-DCADENZA_HOST", "-x", "c++"})
     command.push_back(option);
-  command.push_back((folder.path / source.model().path).string());
+  // The debug information names the files as the GPU's line tables do: the same bytes from every directory.
+  command.push_back("-ffile-prefix-map=" + folder.path.string() + "=/cadenza");
+  command.push_back(source.model().path);
   command.insert(command.end(), {"-o", library.string()});
-  const int status = runProgram(command, log);
+  const int status = runProgram(command, folder.path, log);
   if (status < 0)
     return failure("cannot run '" + compiler + "': " + std::strerror(-status) + "; install g++ or set CXX");
   if (status != 0) {
