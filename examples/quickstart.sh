@@ -71,7 +71,9 @@ esac
 
 step "4/5 What the plan holds: cadenza-inspect build/tinylm.plan"
 "$bin/cadenza-inspect" "$plan" | sed '/^sections/,$d'
-step "    One of its kernels: cadenza-inspect build/tinylm.plan --source model.cu"
+printf '\n'
+say "and one of its kernels: cadenza-inspect build/tinylm.plan --source model.cu"
+printf '\n'
 "$bin/cadenza-inspect" "$plan" --source model.cu |
   awk '/^\/\/ ====/ { shown = 0; head = $0; next } /^\/\/ computes: .*silu/ { shown = 1; print head } shown'
 
