@@ -58,8 +58,9 @@ public:
   /// context.
   virtual Status enqueueStep(bool withHead) = 0;
 
-  /// Waits until the step that selects the token at `position` has run, and returns it. InvalidArgument if no such step
-  /// was queued. The first asynchronous fault is DeviceLost, here and in every later call.
+  /// Waits until the step that selects the token at `position` has run, and returns it; 0 if a stop token came before
+  /// it. InvalidArgument if no such step was queued. The first asynchronous fault is DeviceLost, here and in every
+  /// later call.
   virtual StatusOr<int32_t> awaitToken(int64_t position) = 0;
 
   /// Waits for everything that was queued.

@@ -111,11 +111,9 @@ Status ExecutorImpl::step(bool withHead, const PhaseEditor &editor) {
                                                   ": the step before it ran without its head");
   begun_ = false; // until the step has run as a whole
   ++queued_;
-  // What embed does on a GPU.
-  DecodeState &state = machine_.state;
-  state.position = state.next_position;
-  if (!state.stopped)
-    ++state.next_position;
+  // What embed does on a GPU: a stopped model repeats its last step.
+  if (DecodeState &state = machine_.state; !state.stopped)
+    state.position = state.next_position++;
 
   size_t blockCount = withHead ? blocks_.size() : std::min<size_t>(machine_.program.headBlock, blocks_.size());
   for (uint32_t block = 0; block < blockCount; ++block) {

@@ -112,7 +112,7 @@ void selectToken(Machine &machine, std::span<const float> logits) {
   DecodeState &state = machine.state;
   if (state.position + 1 < state.forced_tokens)
     return;
-  auto token = static_cast<int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+  int32_t token = argmax(logits);
   machine.tokens[state.position + 1] = token;
   if (std::find(state.stop_tokens, state.stop_tokens + state.stop_token_count, token) !=
       state.stop_tokens + state.stop_token_count)
@@ -189,6 +189,14 @@ void rmsNorm(Segment x, const float *gamma, float eps, int64_t groupSize) {
     for (int64_t i = 0; i < groupSize; ++i)
       group[i] = group[i] * factor * gamma[i];
   }
+}
+
+int32_t argmax(std::span<const float> x) {
+  size_t best = 0;
+  for (size_t i = 1; i < x.size(); ++i)
+    if (x[i] > x[best] || (std::isnan(x[best]) && !std::isnan(x[i])))
+      best = i;
+  return static_cast<int32_t>(best);
 }
 
 } // namespace cadenza::cpu

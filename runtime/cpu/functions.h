@@ -37,4 +37,8 @@ StatusOr<Prologue> bindPrologue(const Binding &binding);
 /// y = x * gamma / sqrt(mean(x^2) + eps), over each `groupSize` elements.
 void rmsNorm(Segment x, const float *gamma, float eps, int64_t groupSize);
 
+/// The index of the largest element, the lowest among equals. NaN is below everything: it is chosen only where there is
+/// nothing else (codegen/kernels/argmax.cuh has the same order).
+int32_t argmax(std::span<const float> x);
+
 } // namespace cadenza::cpu

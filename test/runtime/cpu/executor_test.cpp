@@ -134,12 +134,14 @@ TEST(CpuExecutor, StepsAfterAStopTokenChangeNothing) {
   int32_t stop = run.tokens[3];
   size_t stopped = std::find(run.tokens.begin(), run.tokens.end(), stop) - run.tokens.begin();
   Decoded again = decode(*executor, prompt, 8, {stop});
-  for (size_t i = 0; i <= stopped + 1; ++i) { // one step more processes the stop token itself
+  for (size_t i = 0; i <= stopped; ++i) {
     EXPECT_EQ(again.tokens[i], run.tokens[i]);
     EXPECT_EQ(again.logits[i], run.logits[i]);
   }
-  for (size_t i = stopped + 2; i < 8; ++i)
-    EXPECT_EQ(again.logits[i], run.logits[stopped + 1]);
+  for (size_t i = stopped + 1; i < 8; ++i) {
+    EXPECT_EQ(again.tokens[i], 0);                   // never written
+    EXPECT_EQ(again.logits[i], run.logits[stopped]); // the last step once more
+  }
 }
 
 TEST(CpuExecutor, DecodingAllocatesNothing) {

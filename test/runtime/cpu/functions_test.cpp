@@ -1,7 +1,9 @@
 // Every epilogue and prologue, in a map and in a project phase, against references in double written from program.h.
+#include "runtime/cpu/functions.h"
 #include "test/runtime/cpu/phase_harness.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace cadenza::test {
 namespace {
@@ -177,6 +179,17 @@ INSTANTIATE_TEST_SUITE_P(All, FunctionTest,
                          [](const auto &info) { return parameterName(info); });
 
 /// Prologue norm: in a map phase over groups; in a project phase plain and deferred.
+TEST(Epilogue, ArgmaxOrdersAsTheKernelsDo) {
+  constexpr float nan = std::numeric_limits<float>::quiet_NaN(), inf = std::numeric_limits<float>::infinity();
+  auto argmax = [](std::initializer_list<float> x) { return cpu::argmax(std::vector<float>(x)); };
+  EXPECT_EQ(argmax({1, 3, 2, 3}), 1); // the lowest among equals
+  EXPECT_EQ(argmax({-0.0f, 0.0f}), 0);
+  EXPECT_EQ(argmax({nan, -2, nan, -1}), 3);
+  EXPECT_EQ(argmax({nan, -inf}), 1);
+  EXPECT_EQ(argmax({-1, nan}), 0);
+  EXPECT_EQ(argmax({nan, nan}), 0);
+}
+
 TEST(Prologue, RmsNormInMapAndProject) {
   TestProgram test(vocabulary);
   Matrix rows = test.randomMatrix(DType::bf16, vocabulary, size, 1.0f);
