@@ -8,7 +8,7 @@
 namespace cadenza::host {
 
 /// Changes whenever a structure below does; the loader refuses a module with another number.
-inline constexpr uint32_t abi_version = 1;
+inline constexpr uint32_t abi_version = 2;
 
 /// Runs one thread; params[0] points to the argument structure, as in cuLaunchKernel's kernelParams.
 using KernelEntry = void (*)(const void *const *params);
@@ -26,7 +26,8 @@ struct Thread {
   uint32_t block_index;
   uint32_t block_threads;
   uint32_t block_count;
-  unsigned char *shared; // dynamic shared memory, 128-byte aligned
+  uint32_t cluster_blocks; // 1 without a cluster
+  unsigned char *shared;   // dynamic shared memory, 128-byte aligned
   uint64_t shared_bytes;
 };
 
@@ -52,6 +53,25 @@ struct Services {
   void (*grid_dependency_trigger)();
   void (*check_slow)(const void *address, bool global); // a 16-byte access outside device and shared memory
   void (*fault)(Fault fault, const void *address);      // does not return
+
+  // For persistent kernels (arch_async.cuh, arch_exchange.cuh).
+  uint32_t capability;               // 90 for sm_90
+  void (*poll)(const void *address); // a scheduling point before a read of what another block may write
+  uint64_t (*clock)();               // nanoseconds of emulated time
+  void (*nanosleep)(uint32_t ns);
+  void (*named_barrier)(uint32_t id, uint32_t threads, bool wait);
+  void (*cluster_arrive)();
+  void (*cluster_wait)();
+  void *(*cluster_address)(const void *mine, uint32_t rank);
+  void (*mbarrier_init)(void *barrier, uint32_t arrivals);
+  void (*mbarrier_arrive)(void *barrier);
+  void (*mbarrier_arrive_remote)(void *barrier);
+  void (*mbarrier_arrive_expect)(void *barrier, uint32_t bytes);
+  bool (*mbarrier_try_wait)(void *barrier, uint32_t parity);
+  void (*copy_bulk)(void *to, const void *from, uint32_t bytes, void *barrier);
+  void (*copy_lane)(void *to, const void *from); // 16 bytes
+  void (*copy_lane_arrive)(void *barrier);
+  void (*store_async)(void *to, const void *value, uint32_t bytes, void *barrier);
 };
 
 } // namespace cadenza::host

@@ -59,13 +59,14 @@ template <Collective Type> void multiply(Lane *lanes) {
 void Scheduler::collective(Collective kind) {
   Warp &warp = *current_->warp;
   const uint32_t bit = 1u << (current_ - warp.lanes);
-  if (warp.all != ~0u || warp.exited != 0 || warp.atBarrier != 0 || (warp.atCollective != 0 && warp.collective != kind))
-      [[unlikely]] {
+  if (warp.all != ~0u || warp.exited != 0 || (warp.atBarrier | warp.atNamed) != 0 ||
+      (warp.atCollective != 0 && warp.collective != kind)) [[unlikely]] {
     warp.atCollective |= bit;
-    const char *why = warp.all != ~0u       ? "a warp collective in a warp of fewer than 32 threads"
-                      : warp.exited != 0    ? "a warp collective that exited lanes will never reach"
-                      : warp.atBarrier != 0 ? "divergence: a warp collective while other lanes wait at block_barrier"
-                                            : "divergence: lanes of one warp meet at different collectives";
+    const char *why = warp.all != ~0u    ? "a warp collective in a warp of fewer than 32 threads"
+                      : warp.exited != 0 ? "a warp collective that exited lanes will never reach"
+                      : (warp.atBarrier | warp.atNamed) != 0
+                          ? "divergence: a warp collective while other lanes wait at block_barrier or a named barrier"
+                          : "divergence: lanes of one warp meet at different collectives";
     fault(CUDA_ERROR_LAUNCH_FAILED, why + describeWaiting());
   }
   warp.collective = kind;
@@ -139,7 +140,7 @@ void Scheduler::blockBarrier() {
     return leave();
   }
   block.atBarrier = 0;
-  idlePoints_ = 0;
+  progress();
   for (std::unique_ptr<Warp> &other : block.warps) {
     const uint64_t choice = random_.next();
     other->rotation = choice % 32;

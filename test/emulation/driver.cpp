@@ -104,6 +104,7 @@ void Driver::createContext() {
   services.device_memory = memory->base();
   services.device_bytes = memory->reservedBytes();
   services.granule_map = memory->granuleMap();
+  services.capability = static_cast<uint32_t>(properties.major * 10 + properties.minor);
 }
 
 /// Everything that belongs to the context ends with it, the sticky error included.

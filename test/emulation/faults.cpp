@@ -81,4 +81,10 @@ bool hostAccessible(const void *address, uint64_t bytes) {
   return driver().memory && driver().memory->isRegistered(address, bytes);
 }
 
+bool globalReadable(const void *address, uint64_t bytes) {
+  const DeviceMemory *memory = driver().memory.get();
+  return memory && (memory->contains(address, bytes, DeviceMemory::Kind::device) ||
+                    memory->contains(address, bytes, DeviceMemory::Kind::host) || memory->isRegistered(address, bytes));
+}
+
 } // namespace cadenza::emulation

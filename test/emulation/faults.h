@@ -15,4 +15,7 @@ std::string formatAddress(const void *address);
 /// Whether [address, address + bytes) is pageable host memory registered with cuMemHostRegister.
 bool hostAccessible(const void *address, uint64_t bytes);
 
+/// Whether kernels may read [address, address + bytes): one live allocation of device or pinned memory.
+bool globalReadable(const void *address, uint64_t bytes);
+
 } // namespace cadenza::emulation

@@ -1,5 +1,6 @@
 #include "test/emulation/scheduler.h"
 
+#include "test/emulation/async.h"
 #include "test/emulation/faults.h"
 
 #include <algorithm>
@@ -44,6 +45,8 @@ Scheduler &scheduler() {
   return instance;
 }
 
+Scheduler::~Scheduler() = default;
+
 Scheduler::Scheduler() : services{} {
   services.abi = host::abi_version;
   services.block_barrier = [] { scheduler().blockBarrier(); };
@@ -55,6 +58,26 @@ Scheduler::Scheduler() : services{} {
   services.scheduling_point = [] { scheduler().schedulingPoint(); };
   services.grid_dependency_wait = [] { scheduler().gridDependencyWait(); };
   services.grid_dependency_trigger = [] { scheduler().gridDependencyTrigger(); };
+  services.poll = [](const void *address) { scheduler().poll(address); };
+  services.clock = [] { return scheduler().clock(); };
+  services.nanosleep = [](uint32_t ns) { scheduler().nanosleep(ns); };
+  services.named_barrier = [](uint32_t id, uint32_t n, bool wait) { scheduler().namedBarrier(id, n, wait); };
+  services.cluster_arrive = [] { scheduler().clusterArrive(); };
+  services.cluster_wait = [] { scheduler().clusterWait(); };
+  services.cluster_address = [](const void *mine, uint32_t rank) { return scheduler().clusterAddress(mine, rank); };
+  services.mbarrier_init = [](void *b, uint32_t arrivals) { scheduler().mbarrierInit(b, arrivals); };
+  services.mbarrier_arrive = [](void *b) { scheduler().mbarrierArrive(b, false, 0); };
+  services.mbarrier_arrive_remote = [](void *b) { scheduler().mbarrierArrive(b, true, 0); };
+  services.mbarrier_arrive_expect = [](void *b, uint32_t bytes) { scheduler().mbarrierArrive(b, false, bytes); };
+  services.mbarrier_try_wait = [](void *b, uint32_t parity) { return scheduler().mbarrierTryWait(b, parity); };
+  services.copy_bulk = [](void *to, const void *from, uint32_t bytes, void *b) {
+    scheduler().copyBulk(to, from, bytes, b);
+  };
+  services.copy_lane = [](void *to, const void *from) { scheduler().copyLane(to, from); };
+  services.copy_lane_arrive = [](void *b) { scheduler().copyLaneArrive(b); };
+  services.store_async = [](void *to, const void *value, uint32_t bytes, void *b) {
+    scheduler().storeAsync(to, value, bytes, b);
+  };
   services.check_slow = [](const void *address, bool global) { scheduler().checkSlow(address, global); };
   services.fault = [](host::Fault kind, const void *address) {
     if (kind == host::Fault::misaligned)
@@ -74,14 +97,18 @@ Outcome Scheduler::run(const std::vector<const Launch *> &chain, uint64_t seed) 
   // Each run has its own temper: uniform or priority-driven, eager or lazy to switch and to start blocks. A single
   // temper averages its schedules out and misses the extreme ones.
   static constexpr int quanta[] = {2, 8, 32, 256, 1 << 20};
-  static constexpr uint32_t tournaments[] = {1, 2, 8}, starts[] = {1, 2, 16}, residencies[] = {1, 2, 4, 8, 1u << 20};
+  static constexpr uint32_t tournaments[] = {1, 2, 8}, starts[] = {1, 2, 16}, residencies[] = {1, 2, 4, 8, 1u << 20},
+                            asyncs[] = {1, 8, 64, 512};
   quantumMax_ = quanta[random_.below(std::size(quanta))];
   tournament_ = tournaments[random_.below(std::size(tournaments))];
   startOneIn_ = starts[random_.below(std::size(starts))];
   const uint32_t residency = residencies[random_.below(std::size(residencies))];
 
+  asyncOneIn_ = asyncs[random_.below(std::size(asyncs))];
+
   outcome_ = {};
-  idlePoints_ = 0;
+  progress();
+  points_ = clockOffset_ = 0;
   quantum_ = 0;
   capacity_ = 1;
   deadline_ = std::chrono::steady_clock::now() + std::chrono::seconds(timeLimitSeconds());
@@ -113,9 +140,13 @@ Outcome Scheduler::run(const std::vector<const Launch *> &chain, uint64_t seed) 
       continue;
     }
     if (ready_.empty()) {
-      if (!resident_.empty())
-        outcome_ = {CUDA_ERROR_LAUNCH_FAILED, "deadlock: no thread can go on" + describeWaiting()};
-      break;
+      if (advanceAsync())
+        continue;
+      if (resident_.empty())
+        break;
+      if (!breakDeadlock())
+        outcome_ = {CUDA_ERROR_LAUNCH_FAILED, stuckReport_};
+      continue;
     }
     currentWarp_ = chooseWarp();
     current_ = chooseLane(*currentWarp_);
@@ -133,6 +164,7 @@ void Scheduler::reset() {
   currentWarp_ = nullptr;
   services.thread = nullptr;
   finished_ = nullptr;
+  async_.clear();
   ready_.clear();
   for (std::unique_ptr<Block> &block : resident_) {
     for (std::unique_ptr<Warp> &warp : block->warps)
@@ -164,11 +196,13 @@ Grid *Scheduler::startable() {
 
 void Scheduler::startCluster(Grid &grid) {
   const uint32_t first = grid.order[grid.startedClusters++] * grid.launch->clusterBlocks;
+  auto cluster = std::make_shared<Cluster>();
+  cluster->threads = grid.launch->clusterBlocks * grid.launch->threads;
   for (uint32_t i = 0; i < grid.launch->clusterBlocks; ++i)
-    startBlock(grid, first + i);
+    startBlock(grid, first + i, cluster);
 }
 
-void Scheduler::startBlock(Grid &grid, uint32_t index) {
+void Scheduler::startBlock(Grid &grid, uint32_t index, const std::shared_ptr<Cluster> &cluster) {
   if (spare_.empty())
     spare_.push_back(std::make_unique<Block>());
   resident_.push_back(std::move(spare_.back()));
@@ -179,6 +213,12 @@ void Scheduler::startBlock(Grid &grid, uint32_t index) {
   block.threads = grid.launch->threads;
   block.atBarrier = block.exited = 0;
   block.triggered = false;
+  block.cluster = cluster;
+  cluster->blocks.push_back(&block);
+  block.mbarriers.clear();
+  for (NamedBarrier &barrier : block.named)
+    barrier = {};
+  block.asyncOperations = 0;
 
   const size_t sharedBytes = grid.launch->sharedBytes;
   block.sharedStorage.resize(sharedBytes + 128 + sharedCanaryBytes);
@@ -197,6 +237,7 @@ void Scheduler::startBlock(Grid &grid, uint32_t index) {
     warp.index = w;
     warp.all = lanes == 32 ? ~0u : (1u << lanes) - 1;
     warp.runnable = warp.exited = warp.atBarrier = warp.atCollective = warp.atGridWait = 0;
+    warp.atMbarrier = warp.atNamed = warp.atCluster = warp.polling = 0;
     warp.collective = Collective::none;
     warp.readyIndex = -1;
     const uint64_t choice = random_.next();
@@ -208,11 +249,14 @@ void Scheduler::startBlock(Grid &grid, uint32_t index) {
       lane.warp = &warp;
       lane.stack = stacks_.take();
       lane.stackPointer = prepareFiber(lane.stack, runThread);
-      lane.thread = {w * 32 + i, index, block.threads, grid.launch->blocks, block.shared, sharedBytes};
+      lane.openCopies = nullptr;
+      lane.atClusterBarrier = false;
+      lane.thread = {w * 32 + i,   index,      block.threads, grid.launch->blocks, grid.launch->clusterBlocks,
+                     block.shared, sharedBytes};
     }
     setRunnable(warp, warp.all);
   }
-  idlePoints_ = 0;
+  progress();
 }
 
 void Scheduler::finishBlock(Block &block) {
@@ -225,6 +269,15 @@ void Scheduler::finishBlock(Block &block) {
                                                 " bytes of dynamic shared memory"};
     return;
   }
+  if (block.asyncOperations != 0) {
+    outcome_ = {CUDA_ERROR_LAUNCH_FAILED, "kernel '" + grid.launch->kernel->name + "', block " +
+                                              std::to_string(block.index) + ": exited with " +
+                                              std::to_string(block.asyncOperations) +
+                                              " asynchronous copies or stores to its shared memory in flight"};
+    return;
+  }
+  *std::find(block.cluster->blocks.begin(), block.cluster->blocks.end(), &block) = nullptr;
+  block.cluster = nullptr;
   for (std::unique_ptr<Warp> &warp : block.warps)
     for (uint32_t mask = warp->all; mask; mask &= mask - 1)
       stacks_.give(warp->lanes[std::countr_zero(mask)].stack);
@@ -269,8 +322,11 @@ Warp *Scheduler::chooseWarp() {
       best = candidate;
   }
   quantum_ = 1 + static_cast<int>(random_.below(quantumMax_));
-  if (random_.oneIn(64)) // a favourite does not stay one for ever: spinning threads must see others run
+  if (random_.oneIn(64)) { // no favourite stays one for ever, and no warp is passed over for ever
     best->priority = static_cast<uint32_t>(random_.next());
+    best = ready_[random_.below(static_cast<uint32_t>(ready_.size()))];
+    best->priority = static_cast<uint32_t>(random_.next());
+  }
   return best;
 }
 
@@ -282,7 +338,12 @@ Lane *Scheduler::chooseLane(Warp &warp) {
 }
 
 Lane *Scheduler::choose() {
-  if (finished_)
+  if ((++points_ & ((1 << 20) - 1)) == 0 && std::chrono::steady_clock::now() > deadline_)
+    outcome_ = {CUDA_ERROR_LAUNCH_FAILED,
+                "no end after " + std::to_string(timeLimitSeconds()) + " s" + describeWaiting()};
+  if (!async_.empty() && random_.oneIn(asyncOneIn_))
+    advance(random_.below(static_cast<uint32_t>(async_.size())));
+  if (finished_ || outcome_.code != CUDA_SUCCESS)
     return nullptr;
   if (currentWarp_->runnable != 0 && --quantum_ > 0)
     return chooseLane(*currentWarp_);
@@ -318,7 +379,12 @@ void Scheduler::exitThread() {
     fault(CUDA_ERROR_LAUNCH_FAILED, "this thread exited while others wait for it at block_barrier" + describeWaiting());
   clearRunnable(warp, bit);
   warp.exited |= bit;
-  idlePoints_ = 0;
+  progress();
+  Cluster &cluster = *block.cluster;
+  if (lane->atClusterBarrier && lane->clusterPhase == cluster.phase)
+    --cluster.arrived; // counts as exited from now on
+  ++cluster.exited;
+  finishClusterPhase(cluster);
   if (++block.exited == block.threads)
     finished_ = &block;
   leave();
@@ -370,6 +436,8 @@ void Scheduler::gridDependencyTrigger() {
 
 void Scheduler::fault(CUresult code, const std::string &what) {
   outcome_ = {code, describe(*current_) + what};
+  if (!stuckReport_.empty())
+    outcome_.message += "\nafter a " + stuckReport_;
   void *abandoned;
   cadenza_fiber_switch(&abandoned, mainStackPointer_);
   __builtin_unreachable();
@@ -379,44 +447,6 @@ void Scheduler::checkStack(const Lane &lane) {
   constexpr ptrdiff_t reserve = 4096;
   if (static_cast<unsigned char *>(__builtin_frame_address(0)) - lane.stack.low < reserve) [[unlikely]]
     fault(CUDA_ERROR_LAUNCH_FAILED, "more than " + std::to_string(StackPool::stackBytes) + " bytes of stack");
-}
-
-std::string Scheduler::describe(const Lane &lane) const {
-  const host::Thread &thread = lane.thread;
-  return "kernel '" + lane.warp->block->grid->launch->kernel->name + "', block " + std::to_string(thread.block_index) +
-         ", thread " + std::to_string(thread.thread_index) + " (warp " + std::to_string(thread.thread_index / 32) +
-         ", lane " + std::to_string(thread.thread_index % 32) + "): ";
-}
-
-/// The warps that wait for something, with the lanes that do.
-std::string Scheduler::describeWaiting() const {
-  static constexpr const char *collectives[] = {"nothing", "warp_barrier", "shuffle", "mma_m16n8k16<bf16>",
-                                                "mma_m16n8k16<f16>"};
-  std::string text;
-  int lines = 0;
-  for (const auto &block : resident_) {
-    for (const auto &warp : block->warps) {
-      if ((warp->atBarrier | warp->atGridWait | warp->atCollective) == 0)
-        continue;
-      if (++lines > 8)
-        return text + "\n  ...";
-      text += "\n  '" + block->grid->launch->kernel->name + "', block " + std::to_string(block->index) + ", warp " +
-              std::to_string(warp->index) + ": lanes";
-      auto add = [&](const char *where, uint32_t lanes) {
-        char mask[16];
-        std::snprintf(mask, sizeof mask, "%08x", lanes);
-        if (lanes != 0)
-          text += std::string(" ") + mask + " " + where;
-      };
-      add("wait at block_barrier,", warp->atBarrier);
-      add("in grid_dependency_wait,", warp->atGridWait);
-      add((std::string("in ") + collectives[static_cast<int>(warp->collective)] + ",").c_str(), warp->atCollective);
-      add("run,", warp->runnable);
-      add("exited,", warp->exited);
-      text.pop_back();
-    }
-  }
-  return text;
 }
 
 } // namespace cadenza::emulation

@@ -44,6 +44,7 @@ struct Outcome {
 
 struct Block;
 struct Grid;
+struct AsyncOperation;
 
 /// What a lane waits for.
 enum class Collective : uint32_t { none, warpBarrier, shuffle, mmaBf16, mmaF16 };
@@ -57,6 +58,12 @@ struct Lane {
   uint32_t value, source;
   float *d;
   const uint32_t *a, *b;
+  // What it waits for or polls.
+  const void *address;
+  uint32_t number;            // parity of an mbarrier, id of a named barrier
+  AsyncOperation *openCopies; // cp.async that copy_commit has not closed yet
+  bool atClusterBarrier;      // arrived, has not waited yet
+  uint64_t clusterPhase;      // at its arrival
 };
 
 struct Warp {
@@ -64,6 +71,7 @@ struct Warp {
   uint32_t index;
   uint32_t all, runnable, exited = 0; // lane masks
   uint32_t atBarrier = 0, atCollective = 0, atGridWait = 0;
+  uint32_t atMbarrier = 0, atNamed = 0, atCluster = 0, polling = 0;
   Collective collective = Collective::none;
   uint32_t rotation = 0; // where the search for the next lane begins
   bool descending = false;
@@ -72,8 +80,32 @@ struct Warp {
   Lane lanes[32];
 };
 
+/// An mbarrier: its state lives here, its eight bytes in shared memory hold a pattern that must stay.
+struct MbarrierState {
+  uint32_t offset; // in the block's shared memory
+  uint32_t expected, pending;
+  int64_t bytes = 0; // expected and not yet there; negative when they came first
+  uint64_t phase = 0;
+};
+
+/// Barriers 1 to 15 of a block.
+struct NamedBarrier {
+  uint32_t threads = 0, arrived = 0;
+};
+
+struct Cluster {
+  std::vector<Block *> blocks; // nullptr: exited
+  uint32_t threads, arrived = 0, exited = 0;
+  uint64_t phase = 0;
+};
+
 struct Block {
   Grid *grid;
+  std::shared_ptr<Cluster> cluster;
+  std::vector<MbarrierState> mbarriers;
+  NamedBarrier named[16];
+  uint32_t asyncOperations = 0; // in flight to its shared memory
+
   uint32_t index, threads;
   uint32_t atBarrier = 0, exited = 0;
   bool triggered = false;
@@ -97,6 +129,7 @@ struct Grid {
 class Scheduler {
 public:
   Scheduler();
+  ~Scheduler();
   Scheduler(const Scheduler &) = delete;
   Scheduler &operator=(const Scheduler &) = delete;
 
@@ -116,6 +149,23 @@ public:
   void gridDependencyWait();
   void gridDependencyTrigger();
   void checkSlow(const void *address, bool global);
+
+  // For persistent kernels (mbarrier.cpp and async.cpp).
+  void poll(const void *address);
+  uint64_t clock();
+  void nanosleep(uint32_t ns);
+  void namedBarrier(uint32_t id, uint32_t threads, bool wait);
+  void clusterArrive();
+  void clusterWait();
+  void *clusterAddress(const void *mine, uint32_t rank);
+  void mbarrierInit(void *address, uint32_t arrivals);
+  void mbarrierArrive(void *address, bool remote, uint32_t expectedBytes);
+  bool mbarrierTryWait(void *address, uint32_t parity);
+  void copyBulk(void *to, const void *from, uint32_t bytes, void *barrier);
+  void copyLane(void *to, const void *from);
+  void copyLaneArrive(void *barrier);
+  void storeAsync(void *to, const void *value, uint32_t bytes, void *barrier);
+
   [[noreturn]] void fault(CUresult code, const std::string &what);
   [[noreturn]] void exitThread();
 
@@ -124,6 +174,21 @@ public:
 
 private:
   void collective(Collective kind);
+  void progress() { idlePoints_ = 0, stuckRounds_ = 0, stuckReport_.clear(); }
+  void requireSm90(const char *what);
+  Block *blockOfShared(const void *address, uint64_t bytes) const;
+  std::string nameMbarrier(const Block &block, const MbarrierState &barrier) const;
+  MbarrierState &mbarrier(Block &block, const void *address, const char *what);
+  std::string damage(const Block &block, const void *address, const char *what) const;
+  std::string settle(Block &block, MbarrierState &barrier);
+  void wait(uint32_t Warp::*mask);
+  void finishClusterPhase(Cluster &cluster);
+  AsyncOperation &issue(Block &target, const char *what);
+  void checkCopy(const void *to, const void *from, uint32_t bytes, const char *what);
+  bool advance(size_t index);
+  bool advanceAsync();
+  void completeAsync(AsyncOperation &operation);
+  bool breakDeadlock();
   void complete(Warp &warp);
   void setRunnable(Warp &warp, uint32_t lanes);
   void clearRunnable(Warp &warp, uint32_t lanes);
@@ -133,7 +198,7 @@ private:
   Warp *chooseWarp();
   Grid *startable();
   void startCluster(Grid &grid);
-  void startBlock(Grid &grid, uint32_t index);
+  void startBlock(Grid &grid, uint32_t index, const std::shared_ptr<Cluster> &cluster);
   void finishBlock(Block &block);
   void checkStack(const Lane &lane);
   void checkProgress();
@@ -155,6 +220,12 @@ private:
   int quantum_ = 0, quantumMax_ = 1;
   uint32_t tournament_ = 1; // how strongly priorities decide: 1 is uniform
   uint32_t startOneIn_ = 1; // how eagerly new blocks start
+  std::vector<std::unique_ptr<AsyncOperation>> async_;
+  uint32_t asyncOneIn_ = 1; // how eagerly asynchronous operations make progress
+  uint64_t points_ = 0;     // scheduling points of this run: the emulated clock
+  uint64_t clockOffset_ = 0;
+  uint32_t stuckRounds_ = 0; // how often nothing but time-outs could go on, in a row
+  std::string stuckReport_;
   uint64_t idlePoints_ = 0; // scheduling points since a thread last arrived anywhere
   std::chrono::steady_clock::time_point deadline_;
 };
