@@ -1,7 +1,6 @@
 #include "runtime/cuda/kernels.h"
 
 #include "runtime/cuda/code_choice.h"
-#include "runtime/cuda/elf_extents.h"
 
 namespace cadenza::cuda {
 namespace {
@@ -46,12 +45,8 @@ Status checkLimits(const Kernel &kernel, uint32_t staticSharedBytes, const Devic
 StatusOr<Kernels> Kernels::load(Device &device, const Plan &plan) {
   CADENZA_ASSIGN_OR_RETURN(const CodeSection *code, chooseCode(plan.code(), device.properties(), plan.path()));
   std::string where = plan.path() + ": code section " + code->target;
-  bool isPtx = code->kind == CodeKind::Ptx;
-  if (!isPtx)
-    CADENZA_RETURN_IF_ERROR(checkElfExtents(code->image).withPrefix(where));
-
   Kernels kernels;
-  CADENZA_ASSIGN_OR_RETURN(kernels.module_, Module::load(device, code->image, isPtx, where));
+  CADENZA_ASSIGN_OR_RETURN(kernels.module_, Module::load(device, code->image, code->kind == CodeKind::Ptx, where));
   for (const Kernel &kernel : plan.program().kernels) {
     auto function = prepare(device, kernels.module_, kernel);
     if (!function.isOk())

@@ -86,8 +86,8 @@ private:
 
 class Module : public Owned<CUmodule, &DriverApi::cuModuleUnload> {
 public:
-  /// Loads a cubin, PTX or host image; `what` names it ("code section sm_90"). PTX needs no terminating zero. A cubin's
-  /// or shared object's extents must have been checked: the driver takes no length.
+  /// Loads a cubin, PTX or host image; `what` names it ("code section sm_90"). PTX needs no terminating zero. The
+  /// extents of a cubin or shared object must have been checked, as the plan reader does: the driver takes no length.
   static StatusOr<Module> load(Device &device, std::span<const std::byte> image, bool isText, std::string_view what);
   StatusOr<CUfunction> function(const std::string &name) const;
   Module() = default;
