@@ -2,6 +2,7 @@
 #include "runtime/cpu/cache_fill.h"
 #include "runtime/cpu/machine.h"
 #include "runtime/cpu/phase.h"
+#include "runtime/decode/sequence.h"
 #include "runtime/plan/plan.h"
 #include "runtime/support/checked.h"
 
@@ -11,8 +12,6 @@
 namespace cadenza {
 namespace cpu {
 namespace {
-
-constexpr int64_t defaultContext = 4096;
 
 struct BoundBlock {
   int64_t count = 1;
@@ -24,7 +23,8 @@ Status error(StatusCode code, std::string message) { return {code, std::move(mes
 class ExecutorImpl final : public CpuExecutor {
 public:
   ExecutorImpl(Program program, std::span<const std::byte> weights, int64_t context, bool logits, int threads)
-      : machine_(std::move(program), weights, context, logits, threads), selected_(context + 1) {}
+      : machine_(std::move(program), weights, context, logits, threads),
+        sequence_(context, machine_.program.model.vocabulary) {}
 
   Status bind() {
     for (const Block &block : machine_.program.blocks) {
@@ -62,10 +62,7 @@ private:
 
   Machine machine_;
   std::vector<BoundBlock> blocks_;
-  bool begun_ = false;            // there is a sequence, and no step of it failed half-way
-  bool headRan_ = false;          // a step with head ran since begin
-  int64_t queued_ = 0;            // steps that callers asked for: one a position, even after a stop token
-  std::vector<uint8_t> selected_; // by position: whether a step with head chose (or confirmed) the token there
+  Sequence sequence_; // counts the steps that callers asked for: one a position, even after a stop token
 };
 
 void ExecutorImpl::restart(int64_t position, int64_t forcedTokens) {
@@ -73,26 +70,11 @@ void ExecutorImpl::restart(int64_t position, int64_t forcedTokens) {
   machine_.state.next_position = static_cast<int>(position);
   machine_.state.forced_tokens = static_cast<int>(forcedTokens);
   std::fill(machine_.tokens.begin(), machine_.tokens.end(), 0);
-  std::fill(selected_.begin(), selected_.end(), uint8_t{0});
-  queued_ = position;
-  headRan_ = false;
-  begun_ = true;
+  sequence_.start(position, forcedTokens);
 }
 
 Status ExecutorImpl::begin(std::span<const int32_t> prompt, std::span<const int32_t> stopTokens) {
-  if (prompt.empty())
-    return error(StatusCode::InvalidArgument, "the prompt has no token");
-  for (size_t i = 0; i < prompt.size(); ++i)
-    if (prompt[i] < 0 || prompt[i] >= machine_.program.model.vocabulary)
-      return error(StatusCode::InvalidArgument, "prompt token " + std::to_string(i) + ": id " +
-                                                    std::to_string(prompt[i]) + " is not in the vocabulary of " +
-                                                    std::to_string(machine_.program.model.vocabulary));
-  if (static_cast<int64_t>(prompt.size()) > machine_.context)
-    return error(StatusCode::CacheFull, "the prompt has " + std::to_string(prompt.size()) +
-                                            " tokens, the context holds " + std::to_string(machine_.context));
-  if (stopTokens.size() > max_stop_tokens)
-    return error(StatusCode::InvalidArgument, std::to_string(stopTokens.size()) + " stop tokens; at most " +
-                                                  std::to_string(max_stop_tokens) + " are possible");
+  CADENZA_RETURN_IF_ERROR(sequence_.checkPrompt(prompt, stopTokens));
   restart(0, static_cast<int64_t>(prompt.size()));
   std::copy(prompt.begin(), prompt.end(), machine_.tokens.begin());
   machine_.state.stop_token_count = static_cast<int>(stopTokens.size());
@@ -101,16 +83,7 @@ Status ExecutorImpl::begin(std::span<const int32_t> prompt, std::span<const int3
 }
 
 Status ExecutorImpl::step(bool withHead, const PhaseEditor &editor) {
-  if (!begun_)
-    return error(StatusCode::InvalidArgument, "there is no sequence to continue: begin one (after a failed step, too)");
-  if (queued_ >= machine_.context)
-    return error(StatusCode::CacheFull, "the context of " + std::to_string(machine_.context) +
-                                            " positions is full; load with a larger --context");
-  if (queued_ >= machine_.state.forced_tokens && !selected_[queued_])
-    return error(StatusCode::InvalidArgument, "there is no token at position " + std::to_string(queued_) +
-                                                  ": the step before it ran without its head");
-  begun_ = false; // until the step has run as a whole
-  ++queued_;
+  CADENZA_RETURN_IF_ERROR(sequence_.beginStep());
   // What embed does on a GPU: a stopped model repeats its last step.
   if (DecodeState &state = machine_.state; !state.stopped)
     state.position = state.next_position++;
@@ -126,11 +99,7 @@ Status ExecutorImpl::step(bool withHead, const PhaseEditor &editor) {
       }
     }
   }
-  if (withHead) {
-    selected_[queued_] = 1;
-    headRan_ = true;
-  }
-  begun_ = true;
+  sequence_.finishStep(withHead);
   return Status::ok();
 }
 
@@ -153,23 +122,19 @@ Status ExecutorImpl::show(PhaseOutput where, const BoundPhase &phase, const Phas
 }
 
 StatusOr<int32_t> ExecutorImpl::awaitToken(int64_t position) {
-  if (position < 1 || position > machine_.context || !selected_[position])
-    return error(StatusCode::InvalidArgument, "no step that selects token " + std::to_string(position) + " was queued");
+  CADENZA_RETURN_IF_ERROR(sequence_.checkSelected(position));
   return machine_.tokens[position];
 }
 
 StatusOr<std::span<const float>> ExecutorImpl::logits() {
   if (machine_.logits.empty())
     return error(StatusCode::InvalidArgument, "the executor was made without ExecutorOptions::logits");
-  if (!headRan_)
-    return error(StatusCode::InvalidArgument, "no step with head has run yet");
+  CADENZA_RETURN_IF_ERROR(sequence_.checkHeadRan());
   return std::span<const float>(machine_.logits);
 }
 
 Status ExecutorImpl::fillCache(int64_t length, uint64_t seed) {
-  if (length < 0 || length > machine_.context)
-    return error(StatusCode::InvalidArgument,
-                 "cannot fill " + std::to_string(length) + " of " + std::to_string(machine_.context) + " positions");
+  CADENZA_RETURN_IF_ERROR(sequence_.checkFill(length));
   for (uint32_t index = 0; index < machine_.caches.size(); ++index) {
     const Cache &cache = machine_.program.caches[index];
     uint64_t rowBytes = cache.headDim * dtypeSize(cache.dtype);
@@ -189,15 +154,6 @@ Status ExecutorImpl::fillCache(int64_t length, uint64_t seed) {
   }
   restart(length, length + 1); // the token at `length` is given: id 0
   return Status::ok();
-}
-
-StatusOr<int64_t> chooseContext(const ModelInfo &model, int64_t asked) {
-  if (asked == 0)
-    return model.maxContext > 0 ? std::min(model.maxContext, defaultContext) : defaultContext;
-  if (asked < 0 || asked > INT32_MAX - 1 || (model.maxContext > 0 && asked > model.maxContext))
-    return error(StatusCode::InvalidArgument, "a context of " + std::to_string(asked) + " positions is not possible: " +
-                                                  model.name + " has " + std::to_string(model.maxContext));
-  return asked;
 }
 
 StatusOr<std::unique_ptr<CpuExecutor>> make(Program program, std::span<const std::byte> weights,

@@ -21,17 +21,6 @@ StatusOr<std::unique_ptr<Executor>> makeCudaExecutor(const Plan &plan, const Exe
 }
 
 namespace cuda {
-namespace {
-
-StatusOr<int64_t> chooseContext(const ModelInfo &model, int64_t asked) {
-  if (asked < 0 || asked > model.maxContext)
-    return Status(StatusCode::InvalidArgument, "context " + std::to_string(asked) +
-                                                   ": the model has positions for 1 to " +
-                                                   std::to_string(model.maxContext));
-  return asked > 0 ? asked : std::min<int64_t>(model.maxContext, 4096);
-}
-
-} // namespace
 
 StatusOr<std::unique_ptr<CudaExecutor>> CudaExecutor::make(const Plan &plan, const ExecutorOptions &options,
                                                            int ordinal) {
@@ -67,7 +56,7 @@ Status CudaExecutor::load(const Plan &plan, const ExecutorOptions &options, int 
   for (Event &event : events_) {
     CADENZA_ASSIGN_OR_RETURN(event, Event::make(*device_, CU_EVENT_DISABLE_TIMING | CU_EVENT_BLOCKING_SYNC));
   }
-  selected_.assign(tokenCount, 0);
+  sequence_ = Sequence(context_, program_->model.vocabulary);
 
   CADENZA_ASSIGN_OR_RETURN(step_, bindStep(*program_, storage_.addresses()));
   for (const BoundLaunch &bound : step_.launches) {
@@ -101,20 +90,7 @@ std::string CudaExecutor::deviceName() const {
 Status CudaExecutor::begin(std::span<const int32_t> prompt, std::span<const int32_t> stopTokens) {
   CurrentContext current(*device_);
   CADENZA_RETURN_IF_ERROR(enter(current));
-  if (prompt.empty())
-    return Status(StatusCode::InvalidArgument, "the prompt is empty");
-  for (size_t i = 0; i < prompt.size(); ++i)
-    if (prompt[i] < 0 || prompt[i] >= program_->model.vocabulary)
-      return Status(StatusCode::InvalidArgument, "prompt[" + std::to_string(i) + "]: token " +
-                                                     std::to_string(prompt[i]) + " is outside the vocabulary of " +
-                                                     std::to_string(program_->model.vocabulary));
-  if (prompt.size() > static_cast<uint64_t>(context_))
-    return Status(StatusCode::CacheFull, "a prompt of " + std::to_string(prompt.size()) +
-                                             " tokens does not fit into the context of " + std::to_string(context_) +
-                                             "; load with a larger --context");
-  if (stopTokens.size() > max_stop_tokens)
-    return Status(StatusCode::InvalidArgument, std::to_string(stopTokens.size()) + " stop tokens, at most " +
-                                                   std::to_string(max_stop_tokens) + " are possible");
+  CADENZA_RETURN_IF_ERROR(sequence_.checkPrompt(prompt, stopTokens));
   // What was queued may still read the host buffers that are written now.
   CADENZA_CUDA_TRY(*device_, cuStreamSynchronize, stream_.get());
   int32_t *tokens = hostTokens_.as<int32_t>();
@@ -127,11 +103,9 @@ Status CudaExecutor::begin(std::span<const int32_t> prompt, std::span<const int3
 Status CudaExecutor::fillCache(int64_t length, uint64_t seed) {
   CurrentContext current(*device_);
   CADENZA_RETURN_IF_ERROR(enter(current));
-  if (length < 0 || length > context_)
-    return Status(StatusCode::InvalidArgument,
-                  "cannot fill " + std::to_string(length) + " of " + std::to_string(context_) + " positions");
+  CADENZA_RETURN_IF_ERROR(sequence_.checkFill(length));
   CADENZA_CUDA_TRY(*device_, cuStreamSynchronize, stream_.get());
-  begun_ = false;
+  sequence_.end();
   if (filled_.seed != seed || filled_.length < length) {
     filled_ = {};
     CADENZA_RETURN_IF_ERROR(storage_.fillCaches(*device_, stream_.get(), *program_, length, seed));
@@ -142,7 +116,7 @@ Status CudaExecutor::fillCache(int64_t length, uint64_t seed) {
 }
 
 Status CudaExecutor::writeState(int64_t nextPosition, int64_t forcedTokens, std::span<const int32_t> stopTokens) {
-  begun_ = false;
+  sequence_.end();
   auto *state = hostState_.as<DecodeState>();
   *state = DecodeState{};
   state->position = static_cast<int>(nextPosition);
@@ -154,25 +128,7 @@ Status CudaExecutor::writeState(int64_t nextPosition, int64_t forcedTokens, std:
   CADENZA_CUDA_TRY(*device_, cuMemcpyHtoDAsync, addresses.state, state, sizeof *state, stream_.get());
   CADENZA_CUDA_TRY(*device_, cuMemcpyHtoDAsync, addresses.tokens, hostTokens_.get(), hostTokens_.bytes(),
                    stream_.get());
-  std::fill(selected_.begin(), selected_.end(), 0);
-  position_ = nextPosition;
-  forced_ = forcedTokens;
-  headRan_ = false;
-  begun_ = true;
-  return Status::ok();
-}
-
-Status CudaExecutor::beginStep() {
-  if (!begun_)
-    return Status(StatusCode::InvalidArgument,
-                  "there is no sequence to continue: begin one (after a failed step, too)");
-  if (position_ == context_)
-    return Status(StatusCode::CacheFull,
-                  "the context of " + std::to_string(context_) + " positions is full; load with a larger --context");
-  if (position_ >= forced_ && !selected_[static_cast<size_t>(position_)])
-    return Status(StatusCode::InvalidArgument, "there is no token at position " + std::to_string(position_) +
-                                                   ": the step before it ran without its head");
-  begun_ = false; // until the step is queued as a whole
+  sequence_.start(nextPosition, forcedTokens);
   return Status::ok();
 }
 
@@ -186,22 +142,19 @@ Status CudaExecutor::launch(size_t index) {
 Status CudaExecutor::finishStep(bool withHead) {
   if (withHead) {
     // Each position has its own host slot, so that steps queued ahead overwrite nothing.
-    size_t next = static_cast<size_t>(position_) + 1;
+    size_t next = static_cast<size_t>(sequence_.position()) + 1;
     CADENZA_CUDA_TRY(*device_, cuMemcpyDtoHAsync, hostTokens_.as<int32_t>() + next,
                      storage_.addresses().tokens + next * sizeof(int32_t), sizeof(int32_t), stream_.get());
     CADENZA_CUDA_TRY(*device_, cuEventRecord, events_[next % events_.size()].get(), stream_.get());
-    selected_[next] = 1;
-    headRan_ = true;
   }
-  ++position_;
-  begun_ = true;
+  sequence_.finishStep(withHead);
   return Status::ok();
 }
 
 Status CudaExecutor::enqueueStep(bool withHead) {
   CurrentContext current(*device_);
   CADENZA_RETURN_IF_ERROR(enter(current));
-  CADENZA_RETURN_IF_ERROR(beginStep());
+  CADENZA_RETURN_IF_ERROR(sequence_.beginStep());
   size_t end = withHead ? launches_.size() : step_.headLaunch;
   for (size_t i = 0; i < end; ++i)
     CADENZA_RETURN_IF_ERROR(launch(i));
@@ -225,12 +178,10 @@ Status CudaExecutor::await(CUevent event) {
 StatusOr<int32_t> CudaExecutor::awaitToken(int64_t position) {
   CurrentContext current(*device_);
   CADENZA_RETURN_IF_ERROR(enter(current));
-  if (position < 0 || position > context_ || !selected_[static_cast<size_t>(position)])
-    return Status(StatusCode::InvalidArgument,
-                  "no step was queued that selects the token at position " + std::to_string(position));
+  CADENZA_RETURN_IF_ERROR(sequence_.checkSelected(position));
   size_t index = static_cast<size_t>(position);
-  CADENZA_RETURN_IF_ERROR(
-      await(events_[index % events_.size()].get()).withPrefix("waiting for token " + std::to_string(position)));
+  if (Status waited = await(events_[index % events_.size()].get()); !waited.isOk())
+    return waited.withPrefix("waiting for token " + std::to_string(position));
   return hostTokens_.as<int32_t>()[index];
 }
 
@@ -246,8 +197,7 @@ StatusOr<std::span<const float>> CudaExecutor::logits() {
   CADENZA_RETURN_IF_ERROR(enter(current));
   if (!hostLogits_.get())
     return Status(StatusCode::InvalidArgument, "the executor was loaded without logits");
-  if (!headRan_)
-    return Status(StatusCode::InvalidArgument, "no step with head has run yet");
+  CADENZA_RETURN_IF_ERROR(sequence_.checkHeadRan());
   CADENZA_CUDA_TRY(*device_, cuMemcpyDtoHAsync, hostLogits_.get(), storage_.addresses().logits, hostLogits_.bytes(),
                    stream_.get());
   CADENZA_CUDA_TRY(*device_, cuStreamSynchronize, stream_.get());

@@ -7,6 +7,7 @@
 
 #include "runtime/cuda/kernels.h"
 #include "runtime/cuda/storage.h"
+#include "runtime/decode/sequence.h"
 #include "runtime/executor.h"
 
 #include <array>
@@ -55,8 +56,7 @@ private:
   /// Starts every public call: the context is current, and a latched fault is reported.
   Status enter(const CurrentContext &current) const;
   Status writeState(int64_t nextPosition, int64_t forcedTokens, std::span<const int32_t> stopTokens);
-  /// A step: beginStep, the launches, finishStep. If one of them fails there is no sequence to continue any more.
-  Status beginStep();
+  /// A step: Sequence::beginStep, the launches, finishStep.
   Status launch(size_t index);
   Status finishStep(bool withHead);
   Status await(CUevent event);
@@ -79,11 +79,7 @@ private:
   std::array<Event, 32> events_;
   std::vector<Event> timers_;
 
-  bool begun_ = false;            // there is a sequence, and no step of it failed half-way
-  int64_t position_ = 0;          // of the next step
-  int64_t forced_ = 0;            // tokens [0, forced_) were given
-  bool headRan_ = false;          // a step with head was queued since begin
-  std::vector<uint8_t> selected_; // [context + 1]: 1 if a step was queued that selects the token at this position
+  Sequence sequence_;
   // Positions [0, length) hold the values of fillCache(_, seed): a benchmark need not write them again for each run.
   struct {
     int64_t length = 0;

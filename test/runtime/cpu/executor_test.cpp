@@ -98,7 +98,7 @@ TEST(CpuExecutor, Prompts) {
   EXPECT_EQ(code({}), StatusCode::InvalidArgument);
   EXPECT_EQ(code({1, -1}), StatusCode::InvalidArgument);
   EXPECT_EQ(code({TinyModel::vocabulary}), StatusCode::InvalidArgument);
-  EXPECT_EQ(executor->begin(Tokens{1, 2, 99}, {}).message(), "prompt token 2: id 99 is not in the vocabulary of 67");
+  EXPECT_EQ(executor->begin(Tokens{1, 2, 99}, {}).message(), "prompt[2]: token 99 is outside the vocabulary of 67");
   EXPECT_EQ(code({1, 1, 1, 1, 1}), StatusCode::CacheFull);
   EXPECT_EQ(code({1}, Tokens(17, 0)), StatusCode::InvalidArgument);
   EXPECT_EQ(code({1, 1, 1, 1}), StatusCode::Ok);

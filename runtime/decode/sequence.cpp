@@ -1,0 +1,88 @@
+#include "runtime/decode/sequence.h"
+
+#include "codegen/kernels/state.cuh"
+
+#include <algorithm>
+#include <string>
+
+namespace cadenza {
+namespace {
+
+constexpr int64_t defaultContext = 4096;
+
+Status invalid(std::string message) { return {StatusCode::InvalidArgument, std::move(message)}; }
+
+} // namespace
+
+StatusOr<int64_t> chooseContext(const ModelInfo &model, int64_t asked) {
+  if (asked < 0 || asked > model.maxContext)
+    return invalid("context " + std::to_string(asked) + ": " + model.name + " has positions for 1 to " +
+                   std::to_string(model.maxContext));
+  return asked > 0 ? asked : std::min(model.maxContext, defaultContext);
+}
+
+Sequence::Sequence(int64_t context, int64_t vocabulary)
+    : context_(context), vocabulary_(vocabulary), selected_(static_cast<size_t>(context) + 1) {}
+
+Status Sequence::checkPrompt(std::span<const int32_t> prompt, std::span<const int32_t> stopTokens) const {
+  if (prompt.empty())
+    return invalid("the prompt is empty");
+  for (size_t i = 0; i < prompt.size(); ++i)
+    if (prompt[i] < 0 || prompt[i] >= vocabulary_)
+      return invalid("prompt[" + std::to_string(i) + "]: token " + std::to_string(prompt[i]) +
+                     " is outside the vocabulary of " + std::to_string(vocabulary_));
+  if (prompt.size() > static_cast<uint64_t>(context_))
+    return {StatusCode::CacheFull, "a prompt of " + std::to_string(prompt.size()) +
+                                       " tokens does not fit into the context of " + std::to_string(context_) +
+                                       "; load with a larger --context"};
+  if (stopTokens.size() > max_stop_tokens)
+    return invalid(std::to_string(stopTokens.size()) + " stop tokens; at most " + std::to_string(max_stop_tokens) +
+                   " are possible");
+  return Status::ok();
+}
+
+Status Sequence::checkFill(int64_t length) const {
+  if (length >= 0 && length <= context_)
+    return Status::ok();
+  return invalid("cannot fill " + std::to_string(length) + " of " + std::to_string(context_) + " positions");
+}
+
+void Sequence::start(int64_t position, int64_t given) {
+  std::fill(selected_.begin(), selected_.end(), uint8_t{0});
+  position_ = position;
+  given_ = given;
+  headRan_ = false;
+  begun_ = true;
+}
+
+Status Sequence::beginStep() {
+  if (!begun_)
+    return invalid("there is no sequence to continue: begin one (after a failed step, too)");
+  if (position_ == context_)
+    return {StatusCode::CacheFull,
+            "the context of " + std::to_string(context_) + " positions is full; load with a larger --context"};
+  if (position_ >= given_ && !selected_[static_cast<size_t>(position_)])
+    return invalid("there is no token at position " + std::to_string(position_) +
+                   ": the step before it ran without its head");
+  begun_ = false;
+  return Status::ok();
+}
+
+void Sequence::finishStep(bool withHead) {
+  ++position_;
+  if (withHead) {
+    selected_[static_cast<size_t>(position_)] = 1;
+    headRan_ = true;
+  }
+  begun_ = true;
+}
+
+Status Sequence::checkSelected(int64_t position) const {
+  if (position >= 0 && position <= context_ && selected_[static_cast<size_t>(position)])
+    return Status::ok();
+  return invalid("no step was queued that selects the token at position " + std::to_string(position));
+}
+
+Status Sequence::checkHeadRan() const { return headRan_ ? Status::ok() : invalid("no step with head has run yet"); }
+
+} // namespace cadenza

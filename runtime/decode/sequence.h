@@ -1,0 +1,55 @@
+// Where a generation stands, as the host counts it: which steps were queued and which tokens they select. Every
+// executor keeps one, so that all of them accept and refuse the same calls, with the same words and without asking the
+// device.
+#pragma once
+
+#include "runtime/plan/program.h"
+#include "runtime/support/status.h"
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace cadenza {
+
+/// The positions to allocate if `asked` (0: the default, min(model's maximum, 4096)) are asked for. InvalidArgument for
+/// more than the model has.
+StatusOr<int64_t> chooseContext(const ModelInfo &model, int64_t asked);
+
+class Sequence {
+public:
+  Sequence() = default;
+  Sequence(int64_t context, int64_t vocabulary);
+
+  /// What Executor::begin promises of its arguments, and fillCache of its own.
+  Status checkPrompt(std::span<const int32_t> prompt, std::span<const int32_t> stopTokens) const;
+  Status checkFill(int64_t length) const;
+
+  /// From here on there is nothing to continue.
+  void end() { begun_ = false; }
+  /// The next step processes `position`; tokens [0, given) need not be selected.
+  void start(int64_t position, int64_t given);
+
+  /// Before a step. The sequence has ended unless finishStep follows: the state of half a step is nobody's. Errors
+  /// leave it as it is: CacheFull; InvalidArgument if there is no sequence, or no token at its position.
+  Status beginStep();
+  /// Moves on; with head, the token at position() is now one that a step selects.
+  void finishStep(bool withHead);
+
+  /// That of the next step; between beginStep and finishStep, of the current one.
+  int64_t position() const { return position_; }
+  /// What Executor::awaitToken and Executor::logits can be asked for.
+  Status checkSelected(int64_t position) const;
+  Status checkHeadRan() const;
+
+private:
+  int64_t context_ = 0;
+  int64_t vocabulary_ = 0;
+  bool begun_ = false; // there is a sequence, and no step of it failed half-way
+  int64_t position_ = 0;
+  int64_t given_ = 0;
+  bool headRan_ = false;          // since start
+  std::vector<uint8_t> selected_; // [context + 1]: 1 where a step selects the token (or confirms the given one)
+};
+
+} // namespace cadenza

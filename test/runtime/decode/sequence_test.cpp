@@ -1,0 +1,75 @@
+#include "runtime/decode/sequence.h"
+
+#include <gtest/gtest.h>
+
+namespace cadenza {
+namespace {
+
+using Tokens = std::vector<int32_t>;
+
+TEST(Context, IsTheModels) {
+  ModelInfo model;
+  model.name = "m";
+  model.maxContext = 10000;
+  EXPECT_EQ(*chooseContext(model, 0), 4096);
+  EXPECT_EQ(*chooseContext(model, 10000), 10000);
+  EXPECT_EQ(chooseContext(model, 10001).status().message(), "context 10001: m has positions for 1 to 10000");
+  EXPECT_EQ(chooseContext(model, -1).status().code(), StatusCode::InvalidArgument);
+  model.maxContext = 512;
+  EXPECT_EQ(*chooseContext(model, 0), 512);
+}
+
+TEST(Sequence, ChecksPrompts) {
+  const Sequence sequence(4, 67);
+  auto code = [&](const Tokens &tokens, const Tokens &stop = {}) { return sequence.checkPrompt(tokens, stop).code(); };
+  EXPECT_EQ(code({}), StatusCode::InvalidArgument);
+  EXPECT_EQ(code({1, -1}), StatusCode::InvalidArgument);
+  EXPECT_EQ(code({67}), StatusCode::InvalidArgument);
+  EXPECT_EQ(code({1, 1, 1, 1, 1}), StatusCode::CacheFull);
+  EXPECT_EQ(code({1}, Tokens(17, 0)), StatusCode::InvalidArgument);
+  EXPECT_EQ(code({0, 66, 1, 1}, Tokens(16, 0)), StatusCode::Ok);
+  EXPECT_EQ(sequence.checkFill(-1).code(), StatusCode::InvalidArgument);
+  EXPECT_EQ(sequence.checkFill(5).code(), StatusCode::InvalidArgument);
+  EXPECT_EQ(sequence.checkFill(4).code(), StatusCode::Ok);
+}
+
+TEST(Sequence, EveryStepNeedsItsToken) {
+  Sequence sequence(8, 67);
+  EXPECT_EQ(sequence.beginStep().code(), StatusCode::InvalidArgument); // nothing was begun
+  sequence.start(0, 2);
+  for (bool withHead : {false, true, false}) {
+    EXPECT_TRUE(sequence.beginStep().isOk());
+    sequence.finishStep(withHead);
+  }
+  EXPECT_EQ(sequence.position(), 3);
+  EXPECT_EQ(sequence.checkSelected(1).code(), StatusCode::InvalidArgument);
+  EXPECT_TRUE(sequence.checkSelected(2).isOk());
+  for (int64_t position : {-1, 0, 3, 9})
+    EXPECT_EQ(sequence.checkSelected(position).code(), StatusCode::InvalidArgument);
+  EXPECT_EQ(sequence.beginStep().code(), StatusCode::InvalidArgument); // no head selected token 3
+}
+
+TEST(Sequence, AStepThatIsNotFinishedEndsIt) {
+  Sequence sequence(8, 67);
+  sequence.start(0, 2);
+  EXPECT_TRUE(sequence.beginStep().isOk());
+  EXPECT_EQ(sequence.beginStep().code(), StatusCode::InvalidArgument);
+  sequence.start(0, 2);
+  EXPECT_TRUE(sequence.beginStep().isOk());
+}
+
+TEST(Sequence, AFullContextChangesNothing) {
+  Sequence sequence(2, 67);
+  sequence.start(1, 2);
+  EXPECT_EQ(sequence.checkHeadRan().code(), StatusCode::InvalidArgument);
+  EXPECT_TRUE(sequence.beginStep().isOk());
+  sequence.finishStep(true);
+  EXPECT_TRUE(sequence.checkHeadRan().isOk());
+  for (int i = 0; i < 2; ++i)
+    EXPECT_EQ(sequence.beginStep().code(), StatusCode::CacheFull);
+  EXPECT_TRUE(sequence.checkSelected(2).isOk());
+  EXPECT_EQ(sequence.position(), 2);
+}
+
+} // namespace
+} // namespace cadenza
