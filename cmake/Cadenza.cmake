@@ -5,7 +5,7 @@ find_package(nlohmann_json 3.11 REQUIRED)
 
 # LLVM's static archives name compression libraries that nothing here calls; a portable binary must not depend on them.
 if(CADENZA_PORTABLE)
-  foreach(library zstd::libzstd_shared zstd::libzstd_static)
+  foreach(library ZLIB::ZLIB zstd::libzstd_shared zstd::libzstd_static)
     if(NOT TARGET ${library})
       add_library(${library} INTERFACE IMPORTED)
     endif()

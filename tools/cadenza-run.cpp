@@ -191,6 +191,7 @@ Status runGenerate(Session &session, const Arguments &args, std::vector<int32_t>
   CADENZA_ASSIGN_OR_RETURN(Generation result, session.generate(prompt, options));
   if (options.maxTokens > 0)
     std::puts("");
+  std::fflush(stdout); // before the statistics, also where both go to one file
 
   const Timing &timing = result.timing;
   std::fprintf(
