@@ -56,6 +56,7 @@ std::vector<std::string> candidateLibraries(std::string &places) {
       addCandidates(own, candidates);
     else
       candidates.push_back(own);
+    return candidates; // who names one wants no other
   }
   folder("$CUDA_HOME", environment("CUDA_HOME"));
   folder("the usual place", "/usr/local/cuda");

@@ -54,17 +54,21 @@ void declareOptions(CLI::App &app, Arguments &args) {
       "empty cache; every token of a window but the first is predicted; exp of the mean -ln p");
   input->require_option(1);
 
-  app.add_option("-n,--max-tokens", args.generate.maxTokens, "tokens to generate")->capture_default_str();
+  app.add_option("-n,--max-tokens", args.generate.maxTokens, "tokens to generate")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   app.add_option("--stop", args.generate.stopTexts, "end where this text appears (not printed); may be repeated");
   app.add_flag("--ignore-eos", args.generate.ignoreEos, "go on after the model's end-of-text token");
-  app.add_option("--window", args.window, "tokens a window for --score")->capture_default_str();
+  app.add_option("--window", args.window, "tokens a window for --score")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
 
   app.add_option("--device", args.session.device,
                  "auto (the first GPU that the plan has code for, else the CPU), cpu, cuda:N")
       ->capture_default_str();
-  app.add_option("--context", args.session.context,
-                 "positions to allocate; default: the model's maximum, at most 4096");
-  app.add_option("--threads", args.session.threads, "CPU threads; default: all cores");
+  app.add_option("--context", args.session.context, "positions to allocate; default: the model's maximum, at most 4096")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--threads", args.session.threads, "CPU threads; default: all cores")->check(CLI::PositiveNumber);
 
   app.add_option("--stats-json", args.statsJson, "write speeds, token ids and settings to this file");
   app.add_option(
@@ -218,16 +222,24 @@ Status runGenerate(Session &session, const Arguments &args, std::vector<int32_t>
   return result.status();
 }
 
-Session *interruptible = nullptr;
+/// While it lives, the first SIGINT ends what the session does; the handler then goes away, so that a second one ends the
+/// program.
+class CancelOnInterrupt {
+public:
+  explicit CancelOnInterrupt(Session &interrupted) {
+    session = &interrupted;
+    struct sigaction action = {};
+    action.sa_handler = [](int) { session->requestCancel(); };
+    action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
+    sigaction(SIGINT, &action, nullptr);
+  }
+  CancelOnInterrupt(const CancelOnInterrupt &) = delete;
+  CancelOnInterrupt &operator=(const CancelOnInterrupt &) = delete;
+  ~CancelOnInterrupt() { std::signal(SIGINT, SIG_DFL); } // before the session goes
 
-/// The first SIGINT ends what the session does; the handler then goes away, so that a second one ends the program.
-void cancelOnInterrupt(Session &session) {
-  interruptible = &session;
-  struct sigaction action = {};
-  action.sa_handler = [](int) { interruptible->requestCancel(); };
-  action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
-  sigaction(SIGINT, &action, nullptr);
-}
+private:
+  static inline Session *session = nullptr;
+};
 
 Status run(Arguments &args) {
   CADENZA_ASSIGN_OR_RETURN(std::string text, readText(args));
@@ -236,17 +248,17 @@ Status run(Arguments &args) {
   CADENZA_ASSIGN_OR_RETURN(Session session, Session::open(args.plan, args.session));
   if (!session.notice().empty())
     std::cerr << "cadenza-run: " << session.notice() << "\n";
-  cancelOnInterrupt(session);
-  if (!args.scoreFile.empty())
-    return runScore(session, args, text);
-  if (!args.tokensGiven) {
+  if (args.scoreFile.empty() && !args.tokensGiven) {
     CADENZA_ASSIGN_OR_RETURN(prompt, session.tokenize(text));
   }
   if (!args.dump.empty())
     CADENZA_RETURN_IF_ERROR(dumpActivations(session.executor(), prompt, args.dump));
   if (args.compare)
     return runCompare(session, args, prompt);
-  return args.dump.empty() ? runGenerate(session, args, std::move(prompt)) : Status::ok();
+  if (!args.dump.empty())
+    return Status::ok();
+  CancelOnInterrupt cancelOnInterrupt(session); // only what looks for it: the others end at once
+  return args.scoreFile.empty() ? runGenerate(session, args, std::move(prompt)) : runScore(session, args, text);
 }
 
 } // namespace
@@ -261,7 +273,7 @@ int main(int argc, char **argv) {
     return app.exit(error) == 0 ? 0 : static_cast<int>(StatusCode::InvalidArgument);
   }
   Status status = run(args);
-  if (std::fflush(stdout) != 0 && status.isOk())
+  if ((std::fflush(stdout) != 0 || std::ferror(stdout)) && status.isOk())
     status = Status(StatusCode::Io, "cannot write to standard output");
   if (!status.isOk())
     std::cerr << "cadenza-run: " << statusCodeName(status.code()) << ": " << status.message() << "\n";

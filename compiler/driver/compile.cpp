@@ -56,6 +56,7 @@ public:
   }
 
   Status run() {
+    CADENZA_RETURN_IF_ERROR(checkOptions());
     CADENZA_RETURN_IF_ERROR(import());
     if (options.check)
       return Status::ok();
@@ -70,12 +71,30 @@ public:
     if (options.emit == Stage::Cuda)
       return reportStatistics(true, source.model().text);
     CADENZA_RETURN_IF_ERROR(compileTargets());
-    if (options.emit == Stage::Ptx || options.emit == Stage::Cubin)
+    if (emitsCode())
       return writeCode();
     return writePlan();
   }
 
 private:
+  /// What is wrong on the command line is said before any work.
+  Status checkOptions() {
+    if (!options.targets.empty()) {
+      CADENZA_ASSIGN_OR_RETURN(targets, parseTargets(options.targets));
+    }
+    if (emitsCode() && !targets.empty() &&
+        llvm::none_of(targets, [&](const DeviceTarget *target) { return target->kind == emittedKind(); }))
+      return noCodeToEmit();
+    for (const std::string &name : options.printIrAfter) {
+      if (llvm::none_of(pipelinePasses(), [&](const PipelinePass &pass) { return pass.name == name; }))
+        return {StatusCode::InvalidArgument, "--print-ir-after: there is no pass '" + name + "'"};
+    }
+    PassManager manager(&context);
+    if (llvm::Error error = buildPipeline(manager, options.pipeline))
+      return {StatusCode::InvalidArgument, llvm::toString(std::move(error))};
+    return Status::ok();
+  }
+
   Status import() {
     progress.begin("importing");
     Findings findings;
@@ -105,12 +124,7 @@ private:
   Status runPasses() {
     progress.begin("fusing");
     PassManager manager(&context);
-    if (llvm::Error error = buildPipeline(manager, options.pipeline))
-      return {StatusCode::InvalidArgument, llvm::toString(std::move(error))};
-    for (const std::string &name : options.printIrAfter) {
-      if (llvm::none_of(pipelinePasses(), [&](const PipelinePass &pass) { return pass.name == name; }))
-        return {StatusCode::InvalidArgument, "--print-ir-after: there is no pass '" + name + "'"};
-    }
+    llvm::cantFail(buildPipeline(manager, options.pipeline)); // checkOptions saw the names
     if (!options.printIrAfter.empty()) {
       manager.enableIRPrinting([](Pass *, Operation *) { return false; },
                                [this](Pass *pass, Operation *) {
@@ -144,12 +158,9 @@ private:
   }
 
   Status compileTargets() {
-    std::vector<const DeviceTarget *> targets;
-    if (options.targets.empty()) {
+    if (targets.empty()) {
       CADENZA_ASSIGN_OR_RETURN(const DeviceTarget *present, targetOfPresentGpu());
       targets = {present};
-    } else {
-      CADENZA_ASSIGN_OR_RETURN(targets, parseTargets(options.targets));
     }
     progress.begin("compiling kernels");
     auto isHost = [](const DeviceTarget *target) { return target->kind == CodeKind::Host; };
@@ -171,15 +182,20 @@ private:
     return Status::ok();
   }
 
+  bool emitsCode() const { return options.emit == Stage::Ptx || options.emit == Stage::Cubin; }
+  CodeKind emittedKind() const { return options.emit == Stage::Ptx ? CodeKind::Ptx : CodeKind::Cubin; }
+  Status noCodeToEmit() const {
+    return {StatusCode::InvalidArgument, "--emit=" + std::string(codeKindName(emittedKind())) +
+                                             " needs a --target of that kind, such as " +
+                                             (options.emit == Stage::Ptx ? "compute_90" : "sm_90")};
+  }
+
   Status writeCode() {
-    CodeKind wanted = options.emit == Stage::Ptx ? CodeKind::Ptx : CodeKind::Cubin;
-    auto found = llvm::find_if(code, [&](const CompiledCode &compiled) { return compiled.kind == wanted; });
+    auto found = llvm::find_if(code, [&](const CompiledCode &compiled) { return compiled.kind == emittedKind(); });
     if (found == code.end())
-      return {StatusCode::InvalidArgument, std::string("--emit=") + std::string(codeKindName(wanted)) +
-                                               " needs a --target of that kind, such as " +
-                                               (wanted == CodeKind::Ptx ? "compute_90" : "sm_90")};
+      return noCodeToEmit();
     std::string_view bytes(reinterpret_cast<const char *>(found->image.data()), found->image.size());
-    if (wanted == CodeKind::Ptx && !bytes.empty() && bytes.back() == '\0')
+    if (found->kind == CodeKind::Ptx && !bytes.empty() && bytes.back() == '\0')
       bytes.remove_suffix(1);
     return writeText(bytes);
   }
@@ -198,20 +214,20 @@ private:
     contents.packer = &packer;
     contents.threads = options.threads;
     contents.onProgress = [&](uint64_t done, uint64_t total) { progress.update(done >> 20, total >> 20, "MiB"); };
+    contents.beforeCommit = [&] { return reportNonFinite(); };
     progress.begin("packing weights");
     CADENZA_RETURN_IF_ERROR(cadenza::writePlan(options.output, contents));
-    progress.finish();
-    Findings nonFinite;
-    model.weights->reportNonFinite(nonFinite);
-    if (options.import.strict)
-      nonFinite.promoteWarnings();
-    for (const Finding &finding : nonFinite.all())
-      progress.note(std::string(findingKindName(finding.kind)) + ": " + finding.message);
-    if (nonFinite.hasErrors()) {
-      std::remove(options.output.c_str());
-      return nonFinite.toStatus();
-    }
     return reportStatistics(true, "");
+  }
+
+  /// Infinities and NaNs among the weights, which are known once all have been read: warnings, or errors if --strict.
+  Status reportNonFinite() {
+    Findings findings;
+    model.weights->reportNonFinite(findings);
+    if (options.import.strict)
+      findings.promoteWarnings();
+    reportFindings(findings);
+    return findings.toStatus();
   }
 
   nlohmann::ordered_json metadata() const {
@@ -291,6 +307,7 @@ private:
   func::FuncOp function;
   BuiltProgram built;
   GeneratedSource source;
+  std::vector<const DeviceTarget *> targets; // to compile for
   std::vector<CompiledCode> code;
   std::string nvrtcVersion;
   Statistics statistics;

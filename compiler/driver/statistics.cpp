@@ -30,10 +30,11 @@ std::string Statistics::toText() const {
     total += count;
     kinds += llvm::formatv("  {0,-12} {1,6}\n", name, count);
   }
-  return llvm::formatv(
-      "nn ops a token     {0,6}\n{1}step phases        {2,6}\nphases a layer     {3,6}\nkernels            {4,6}\n"
-      "launches a token   {5,6}\ncasts, reshapes, views {6}\n",
-      total, kinds, phases, phasesPerLayer, kernels, launchesPerToken, views);
+  // Before code generation nobody knows which phases share a kernel.
+  std::string kernelLine = kernels == 0 ? "" : llvm::formatv("kernels            {0,6}\n", kernels).str();
+  return llvm::formatv("nn ops a token     {0,6}\n{1}step phases        {2,6}\nphases a layer     {3,6}\n{4}"
+                       "launches a token   {5,6}\ncasts, reshapes, views {6}\n",
+                       total, kinds, phases, phasesPerLayer, kernelLine, launchesPerToken, views);
 }
 
 nlohmann::ordered_json Statistics::toJson() const {

@@ -94,6 +94,7 @@ struct PlanContents {
   WeightPacker *packer = nullptr;
   int threads = 0;                                    // 0: as many as there are cores
   std::function<void(uint64_t, uint64_t)> onProgress; // weight bytes written, in all; never two calls at once
+  std::function<Status()> beforeCommit;               // after everything was packed; an error leaves no plan
 };
 
 /// Writes `contents` to `path`: to a temporary file in the same folder, fsynced, renamed; on any error nothing is left

@@ -88,6 +88,8 @@ Status write(const std::string &path, const PlanContents &contents) {
   CADENZA_ASSIGN_OR_RETURN(weightEntry.crc, writeWeights(file, weightEntry.offset, contents));
   page.header.headerCrc = crc32c(std::as_bytes(std::span(&page, 1)));
   CADENZA_RETURN_IF_ERROR(file.writeAt(0, std::as_bytes(std::span(&page, 1))));
+  if (contents.beforeCommit)
+    CADENZA_RETURN_IF_ERROR(contents.beforeCommit());
   return file.commit();
 }
 
