@@ -80,7 +80,7 @@ CADENZA_DEVICE void named_barrier_arrive(uint32_t id, uint32_t threads) {
 
 // Clusters (sm_90) ----------------------------------------------------------------------------------------------------
 
-/// %cluster_ctarank, %cluster_nctaid.x, %clusterid.x: without a cluster launch 0, 1 and block_index().
+/// %cluster_ctarank, %cluster_nctaid.x, %clusterid.x; for launches with clusters.
 template <int Arch = compiled_arch> CADENZA_DEVICE uint32_t cluster_rank() {
   CADENZA_NEEDS_SM_90(Arch, "cluster_rank");
   uint32_t r;
@@ -234,7 +234,8 @@ CADENZA_DEVICE void copy_commit(Mbarrier *full) {
 // Stores into another block's shared memory (sm_90) -------------------------------------------------------------------
 
 /// st.async.mbarrier::complete_tx::bytes: 16 or 8 bytes, aligned to their size, to a block of the cluster; `arrived`, a
-/// barrier of the same block, counts the bytes when they are there. No order between stores.
+/// barrier of the same block, counts the bytes when they are there. No order between stores. Only in launches with
+/// clusters: an H100 reported an illegal instruction in one without.
 template <int Arch = compiled_arch>
 CADENZA_DEVICE void store_async(Remote<Vec16> to, Vec16 v, Remote<Mbarrier> arrived) {
   CADENZA_NEEDS_SM_90(Arch, "store_async");

@@ -118,6 +118,8 @@ void Scheduler::copyLaneArrive(void *barrier) {
 void Scheduler::storeAsync(void *to, const void *value, uint32_t bytes, void *barrier) {
   constexpr const char *what = "store_async";
   requireSm90(what);
+  if (current_->warp->block->cluster->blocks.size() == 1) // seen on an H100: an illegal instruction
+    fault(CUDA_ERROR_ILLEGAL_INSTRUCTION, std::string(what) + " in a launch without clusters");
   Block *target = blockOfShared(to, bytes);
   if (!target)
     fault(CUDA_ERROR_ILLEGAL_ADDRESS, std::string(what) + ": " + bytesAt(bytes, to) +

@@ -171,7 +171,7 @@ protected:
   }
 };
 TEST_F(ClusterTest, HopsOfEveryClusterSize) {
-  for (uint32_t ranks : {1, 2, 4, 8})
+  for (uint32_t ranks : {2, 4, 8})
     EXPECT_EQ(wrong(hops("hops", 8, ranks), hopsReference(8, ranks, steps), 15, "9.0", 8), 0) << ranks << message();
 }
 TEST_F(ClusterTest, MissingWaitShows) {
@@ -198,7 +198,7 @@ TEST_F(ClusterTest, RemoteArrivals) {
       << message();
 }
 TEST_F(ClusterTest, PersistentKernelInSmall) {
-  for (const auto &[blocks, ranks] : {std::pair{2u, 1u}, {4u, 2u}, {8u, 4u}, {16u, 8u}}) {
+  for (const auto &[blocks, ranks] : {std::pair{4u, 2u}, {8u, 4u}, {16u, 8u}}) {
     const Words weights = testWeights(uint64_t{layerCount} * (blocks + 1) * stageWords);
     EXPECT_EQ(wrong({.kernel = "persistent",
                      .file = "cluster",
@@ -299,7 +299,9 @@ constexpr CUresult failed = CUDA_ERROR_LAUNCH_FAILED, misaligned = CUDA_ERROR_MI
 INSTANTIATE_TEST_SUITE_P(
     Kernels, AsyncFaultTest,
     testing::Values(FaultCase{"too_many_arrivals", failed, "more arrivals in one phase than 2"},
-                    FaultCase{"more_bytes_than_expected", failed, "and -16 bytes to come"},
+                    FaultCase{"more_bytes_than_expected", failed, "and -16 bytes to come", 0, 2},
+                    FaultCase{"more_bytes_than_expected", CUDA_ERROR_ILLEGAL_INSTRUCTION, "a launch without clusters",
+                              1},
                     FaultCase{"fewer_bytes_than_expected", failed, "0 of 1 arrivals and 32 bytes to come", 32},
                     FaultCase{"overtaken_waiter", failed, "wait for parity 0 of the mbarrier at shared memory + 0x0"},
                     FaultCase{"no_such_barrier", failed, "no mbarrier has been initialised"},

@@ -32,12 +32,14 @@ CADENZA_KERNEL(too_many_arrivals, FaultArgs, 64, 1) {
   if (arch::lane() == 0)
     arch::mbarrier_arrive(b);
 }
+/// In a launch without clusters the first store is already wrong.
 CADENZA_KERNEL(more_bytes_than_expected, FaultArgs, 64, 1) {
   arch::Mbarrier *b = barriers(1);
   auto *to = reinterpret_cast<Vec16 *>(arch::shared_memory() + 64);
   if (arch::thread_index() == 0) {
-    arch::store_async(arch::remote(to, 0), Vec16{}, arch::remote(b, 0));
-    arch::store_async(arch::remote(to + 1, 0), Vec16{}, arch::remote(b, 0));
+    const uint32_t self = arch::cluster_rank();
+    arch::store_async(arch::remote(to, self), Vec16{}, arch::remote(b, self));
+    arch::store_async(arch::remote(to + 1, self), Vec16{}, arch::remote(b, self));
     arch::mbarrier_arrive_expect_tx(b, 16);
   }
   wait(b, 0);
