@@ -81,7 +81,7 @@ int main(int argc, char **argv) {
                  "compile edited kernels from a folder that cadenza-inspect --extract wrote");
   app.add_flag("--embed-ir", options.embedIr, "put the step IR into the plan");
   app.add_option("--threads", options.threads, "threads for packing and compiling; default: one a core")
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(0, 4096));
   app.add_flag("-q,--quiet", quiet, "no progress on standard error");
   try {
     app.parse(argc, argv);

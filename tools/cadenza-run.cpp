@@ -39,6 +39,8 @@ constexpr const char *footer =
     "Ctrl-C ends the generation after the current token; a second one ends the program at once.\n"
     "Exit codes: docs/exit-codes.md (9: the context is full, 13: interrupted; the text so far was printed).";
 
+constexpr int maximum = 1 << 30; // of every count on the command line
+
 void declareOptions(CLI::App &app, Arguments &args) {
   app.footer(footer);
   app.add_option("plan", args.plan, "the .plan file")->required();
@@ -55,20 +57,20 @@ void declareOptions(CLI::App &app, Arguments &args) {
   input->require_option(1);
 
   app.add_option("-n,--max-tokens", args.generate.maxTokens, "tokens to generate")
-      ->check(CLI::NonNegativeNumber)
+      ->check(CLI::Range(0, maximum))
       ->capture_default_str();
   app.add_option("--stop", args.generate.stopTexts, "end where this text appears (not printed); may be repeated");
   app.add_flag("--ignore-eos", args.generate.ignoreEos, "go on after the model's end-of-text token");
   app.add_option("--window", args.window, "tokens a window for --score")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(1, maximum))
       ->capture_default_str();
 
   app.add_option("--device", args.session.device,
                  "auto (the first GPU that the plan has code for, else the CPU), cpu, cuda:N")
       ->capture_default_str();
   app.add_option("--context", args.session.context, "positions to allocate; default: the model's maximum, at most 4096")
-      ->check(CLI::PositiveNumber);
-  app.add_option("--threads", args.session.threads, "CPU threads; default: all cores")->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, maximum));
+  app.add_option("--threads", args.session.threads, "CPU threads; default: all cores")->check(CLI::Range(1, 4096));
 
   app.add_option("--stats-json", args.statsJson, "write speeds, token ids and settings to this file");
   app.add_option(
@@ -222,8 +224,8 @@ Status runGenerate(Session &session, const Arguments &args, std::vector<int32_t>
   return result.status();
 }
 
-/// While it lives, the first SIGINT ends what the session does; the handler then goes away, so that a second one ends the
-/// program.
+/// While it lives, the first SIGINT ends what the session does; the handler then goes away, so that a second one ends
+/// the program.
 class CancelOnInterrupt {
 public:
   explicit CancelOnInterrupt(Session &interrupted) {
