@@ -28,8 +28,8 @@ struct MemoryUse {
   uint64_t total() const { return weights + cache + activations; }
 };
 
-/// Sees the outputs of a phase right after it ran: `iteration` of the enclosing block, one fp32 vector an output. A
-/// phase without outputs (argmax) shows its logits if they are kept.
+/// Sees the outputs of a phase right after it ran: `iteration` of the enclosing block, one fp32 vector an output. The
+/// phase that selects the token has no outputs; it shows the logits, if they are kept.
 struct PhaseOutput {
   uint32_t block = 0;
   uint32_t phase = 0;

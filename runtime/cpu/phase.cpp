@@ -35,7 +35,6 @@ StatusOr<BoundPhase> BoundPhase::bind(const Machine &machine, const Phase &phase
   for (const Function &function : phase.epilogues) {
     CADENZA_ASSIGN_OR_RETURN(Epilogue epilogue, bindEpilogue({machine, function, body.segmentSizes}));
     bound.epilogues_.push_back(std::move(epilogue));
-    bound.selects_ |= function.name == "argmax";
     for (const ParameterSpec &parameter : findFunction(FunctionRole::Epilogue, function.name)->parameters)
       if (parameter.type == ParameterType::ConsumedSlot)
         consumed[function.parameters.at(std::string(parameter.name)).get<size_t>()] = true;
@@ -49,6 +48,7 @@ StatusOr<BoundPhase> BoundPhase::bind(const Machine &machine, const Phase &phase
       bound.outputSlots_.push_back(slot);
   }
   bound.outputEdges_ = phase.outputs;
+  bound.selects_ = selectsToken(phase);
   return bound;
 }
 

@@ -48,7 +48,7 @@ Status CudaExecutor::readOutputs(const BoundLaunch &bound, std::vector<std::vect
     const Edge &edge = program_->edges[index];
     CADENZA_RETURN_IF_ERROR(read(addresses.arena + edge.offset, edge.dtype, edge.elements));
   }
-  if (phase.outputs.empty() && addresses.logits)
+  if (phase.outputs.empty() && selectsToken(phase) && addresses.logits)
     return read(addresses.logits, DType::f32, program_->model.vocabulary);
   return Status::ok();
 }

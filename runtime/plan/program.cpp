@@ -2,6 +2,8 @@
 
 #include "runtime/plan/program_names.h"
 
+#include <algorithm>
+
 namespace cadenza {
 
 uint64_t dtypeSize(DType dtype) { return dtype == DType::f32 || dtype == DType::i32 ? 4 : 2; }
@@ -9,6 +11,11 @@ uint64_t dtypeSize(DType dtype) { return dtype == DType::f32 || dtype == DType::
 std::string_view dtypeName(DType dtype) { return nameOf(dtypeNames, dtype); }
 
 std::string_view phaseKindName(PhaseKind kind) { return nameOf(phaseKindNames, kind); }
+
+bool selectsToken(const Phase &phase) {
+  return std::any_of(phase.epilogues.begin(), phase.epilogues.end(),
+                     [](const Function &epilogue) { return epilogue.name == "argmax"; });
+}
 
 uint64_t storedBytes(const Weight &weight) {
   const uint64_t rows = static_cast<uint64_t>(weight.rows), columns = static_cast<uint64_t>(weight.columns);

@@ -29,18 +29,19 @@
 //   gelu_tanh  {segment}                           y[s] = 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))
 //   mul        {lhs, rhs}                          y[lhs] *= y[rhs]; consumes rhs
 //   add        {segment}; operands: [r]            y[s] = r + y[s]
-//   argmax     {segment}                           tokens[position + 1] = index of the largest element (the lowest
-//   index
-//              among equals), see DecodeState; consumes it. Writes the segment to the logits buffer if there is one.
+//   argmax     {segment}                           tokens[position + 1] = index of the largest element, the lowest
+//              among equals (NaN is below everything), see DecodeState; consumes it. Writes the segment to the logits
+//              buffer if there is one.
 // The table that the reader checks them against is in functions.cpp; to add one, add a line there and the arithmetic in
 // the executors.
 //
 // ## Phases
 //   embed    no input; initial segment: row tokens[position] of `matrix` ([vocabulary][n]) times parameters.scale
 //   project  one input; an initial segment a matrix, see Phase::matrix
-//   attend   one input, the query; initial segment: softmax(scale * q k^T) v over positions [0, position], [heads *
-//   head_dim] select   one input, the logits; initial segment: the input, consumed by its argmax epilogue (the unfused
-//   head) map      any inputs; an initial segment an input
+//   attend   one input, the query; initial segment, [heads * head_dim]: softmax(scale * q k^T) v over positions
+//            [0, position]
+//   select   one input, the logits; initial segment: the input, consumed by its argmax epilogue (the unfused head)
+//   map      any inputs; an initial segment an input
 // A program has exactly one embed phase, in a block of count 1 before headBlock, and exactly one argmax, in a block of
 // count 1 from headBlock on.
 //
@@ -178,6 +179,9 @@ struct Phase {
   std::vector<Ref> caches; // attend
   Launch launch;
 };
+
+/// Whether the phase selects the token, as exactly one of a program does (argmax is among its epilogues).
+bool selectsToken(const Phase &phase);
 
 /// Phases that run `count` times in a row; iteration i sees entry i of every table.
 struct Block {

@@ -189,6 +189,20 @@ TEST_F(CudaExecutorTest, VisitorSeesEveryOutput) {
   EXPECT_EQ(executor->enqueueStep(true).code(), StatusCode::InvalidArgument); // that step ended half-way
 }
 
+TEST_F(CudaExecutorTest, APhaseThatOnlyAppendsShowsNothing) {
+  plan.mutableProgram().blocks[1].phases[0].outputs.clear(); // as a kv_append that was not fused into anything
+  auto executor = make({.context = 8, .logits = true});
+  ASSERT_TRUE(executor->begin(std::vector<int32_t>{3}, {}).isOk());
+  std::vector<size_t> counts;
+  ASSERT_TRUE(executor
+                  ->stepWithVisitor([&](const PhaseOutput &output) {
+                    counts.push_back(output.outputs.size());
+                    return Status::ok();
+                  })
+                  .isOk());
+  EXPECT_EQ(counts, (std::vector<size_t>{1, 1, 0, 0, 0, 1}));
+}
+
 TEST_F(CudaExecutorTest, MemoryIsAccountedFor) {
   auto executor = make({.context = 24});
   MemoryUse use = executor->memory();

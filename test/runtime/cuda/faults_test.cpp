@@ -70,6 +70,30 @@ TEST(Faults, AnyAllocationMayFail) {
   EXPECT_NE(status.message().find("CUDA_ERROR_OUT_OF_MEMORY"), std::string::npos) << status.message();
 }
 
+/// The first allocation after loading fails, so a step that made one would, too.
+TEST(Faults, DecodingAllocatesNothing) {
+  test::ToyPlan plan(test::readImage(CADENZA_TOY_KERNELS));
+  std::vector<int32_t> prompt{1, 2};
+  for (std::string function :
+       {"cuMemAlloc", "cuMemHostAlloc", "cuStreamCreate", "cuEventCreate", "cuModuleLoadDataEx"}) {
+    SCOPED_TRACE(function);
+    StatusOr<std::unique_ptr<Executor>> made = Status(StatusCode::Internal, "not made");
+    for (int n = 1; !made.isOk() && n < 100; ++n) {
+      resetEmulator(function + ":" + std::to_string(n) + "=2");
+      made = makeCudaExecutor(plan, {.context = 8, .logits = true});
+    }
+    ASSERT_TRUE(made.isOk()) << made.status().message();
+    Executor &executor = **made;
+    ASSERT_TRUE(executor.begin(prompt, {}).isOk());
+    ASSERT_TRUE(executor.enqueueStep(false).isOk());
+    for (int64_t position = 2; position <= 8; ++position) {
+      ASSERT_TRUE(executor.enqueueStep(true).isOk());
+      ASSERT_TRUE(executor.awaitToken(position).isOk());
+      ASSERT_TRUE(executor.logits().isOk());
+    }
+  }
+}
+
 TEST(Faults, AnyCallMayFail) {
   failEach("*", 3, 1, [](const Status &status) {
     if (status.code() == StatusCode::NoDevice) { // the driver could not be started

@@ -112,6 +112,7 @@ private:
                  1,
                  {phase("head", PhaseKind::Select, {}, "toy_head",
                         {edge(0), plain(State), plain(Tokens), plain(Logits), plain(ArgumentKind::Scratch)})}}};
+    p.blocks[2].phases[0].epilogues = {{"argmax", {{"segment", 0}}, {}, {}, {}}};
     p.headBlock = 2;
   }
 
