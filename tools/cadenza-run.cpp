@@ -50,7 +50,7 @@ void declareOptions(CLI::App &app, Arguments &args) {
   input->add_option("-f,--prompt-file", args.promptFile, "a file with it; '-' for standard input");
   input->add_option("--tokens", args.tokens, "token ids to continue, such as 1,2,3")
       ->each([&args](const std::string &) { args.tokensGiven = true; });
-  input->add_option(
+  CLI::Option *score = input->add_option(
       "--score", args.scoreFile,
       "print the perplexity of this text file instead of generating: windows of --window tokens, each from an "
       "empty cache; every token of a window but the first is predicted; exp of the mean -ln p");
@@ -73,18 +73,22 @@ void declareOptions(CLI::App &app, Arguments &args) {
   app.add_option("--threads", args.session.threads, "CPU threads; default: all cores")->check(CLI::Range(1, 4096));
 
   app.add_option("--stats-json", args.statsJson, "write speeds, token ids and settings to this file");
-  app.add_option(
+  CLI::Option *logits = app.add_option(
       "--logits", args.logits,
       "write teacher-forced logits to this .npy file: float32 [T, vocabulary]; row t follows token t of prompt and "
       "generated tokens together (a token beyond the context has no row). -n 0: of the prompt alone");
-  app.add_option(
+  CLI::Option *dump = app.add_option(
       "--dump", args.dump,
       "run the prompt phase by phase and write the activations to this folder, one .npy [tokens, n] for each "
       "Hugging Face module (examples/compare_activations.py compares them); generates nothing");
-  app.add_flag(
+  CLI::Option *compare = app.add_flag(
       "--compare", args.compare,
       "run the prompt on the device and on the CPU, phase by phase, and name the first phase whose output leaves "
       "tolerance (relative L2 1e-3 for fp32, 2^-7 for 16-bit outputs); generates nothing");
+  for (CLI::Option *other : {logits, dump, compare})
+    score->excludes(other);
+  for (CLI::Option *other : {dump, compare})
+    logits->excludes(other);
 }
 
 /// The whole of a file; "-" is standard input.
