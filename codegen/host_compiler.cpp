@@ -66,9 +66,12 @@ int runProgram(const std::vector<std::string> &arguments, const fs::path &folder
 
 /// The first "model.cu:12:" in a log, or 0.
 size_t firstModelLine(std::string_view log) {
+  constexpr std::string_view file = "model.cu:";
   size_t line = 0;
-  if (const size_t found = log.find("model.cu:"); found != std::string_view::npos)
-    std::from_chars(log.data() + found + 9, log.data() + log.size(), line);
+  while (line == 0 && log.find(file) != std::string_view::npos) { // "model.cu: In function ..." has none
+    log.remove_prefix(log.find(file) + file.size());
+    std::from_chars(log.data(), log.data() + log.size(), line);
+  }
   return line;
 }
 
