@@ -5,22 +5,25 @@ set -uo pipefail
 
 usage() {
   cat <<'USAGE'
-usage: test/gpu/run.sh [--bin DIR] [--out DIR] [--only LIST]
+usage: test/gpu/run.sh [--bin DIR] [--out DIR] [--only LIST] [--repeats N]
 
   --bin DIR     folder with cadenza-compile, -run, -bench and -inspect (default: build/portable/bin)
   --out DIR     logs and figures (default: build/gpu)
   --only LIST   of: quick,fixtures,numerics,repeat,sanitize,bench,ablation (default: all but ablation)
+  --repeats N   runs that must give the same bits, of tinylm; half as many of Qwen3-0.6B (default: 20)
 
-Prints PASS or FAIL for each check, logs to the out folder, closes with 'N passed, N failed, N skipped'.
-Exit codes: 0, 1 (a check failed), 2 (usage), 7 (no GPU), 77 (no Python with PyTorch and transformers).
+Prints PASS or FAIL for each check, logs to the out folder, closes with 'N passed, N failed, N skipped'. Models and plans go
+to a new folder in $GPU_TEST_TMP (default: /dev/shm), 8 GB at a time.
+Exit codes: 0, 1 (a check failed), 2 (usage), 7 (no GPU), 77 (no Python with PyTorch for CUDA and transformers).
 USAGE
 }
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-here=$root/test/gpu bin=$root/build/portable/bin out=$root/build/gpu only=quick,fixtures,numerics,repeat,sanitize,bench
+here=$root/test/gpu bin=$root/build/portable/bin out=$root/build/gpu
+groups=quick,fixtures,numerics,repeat,sanitize,bench,ablation only=${groups%,ablation} repeats=20
 while (($#)); do
   case $1 in
-    --bin | --out | --only)
+    --bin | --out | --only | --repeats)
       if (($# < 2)); then usage >&2; exit 2; fi
       declare "${1#--}=$2"
       shift
@@ -30,14 +33,26 @@ while (($#)); do
   esac
   shift
 done
-bin=$(cd "$bin" && pwd) || exit 2
-nvidia-smi -L || { echo "no NVIDIA GPU: nvidia-smi does not answer" >&2; exit 7; }
-python3 -c 'import numpy, torch, transformers' || { echo "needs Python with numpy, torch and transformers" >&2; exit 77; }
+stop() { # CODE MESSAGE
+  echo "test/gpu/run.sh: $2" >&2
+  exit "$1"
+}
+for group in ${only//,/ }; do
+  [[ ,$groups, == *,$group,* ]] || stop 2 "--only: there is no '$group'; there are $groups"
+done
+[[ $repeats =~ ^[1-9][0-9]*$ ]] || stop 2 "--repeats: '$repeats' is not a number of runs"
+for tool in compile run bench inspect; do
+  [[ -x $bin/cadenza-$tool ]] || stop 2 "--bin: there is no $bin/cadenza-$tool"
+done
+bin=$(cd "$bin" && pwd)
+timeout 60 nvidia-smi -L || stop 7 "no NVIDIA GPU: nvidia-smi does not answer"
+timeout 180 python3 -c 'import numpy, torch, transformers; assert torch.cuda.is_available(), "PyTorch sees no GPU"' ||
+  stop 77 "needs Python with numpy, PyTorch for CUDA and transformers"
 mkdir -p "$out"
 work=$(mktemp -d "${GPU_TEST_TMP:-/dev/shm}/cadenza-gpu.XXXXXX")
 trap 'rm -r "$work"' EXIT
 
-passed=0 failed=0 skipped=0
+passed=0 failed=0 skipped=0 failures=()
 wants() { [[ ,$only, == *,$1,* ]]; }
 # check SECONDS NAME COMMAND...: in a shell of its own, so that a hang can be killed whole. The last line that the command printed is shown.
 check() {
@@ -48,8 +63,13 @@ check() {
   else
     verdict="FAIL (exit code $?)"
     failed=$((failed + 1))
+    failures+=("$name")
   fi
   printf '%s %-34s %s\n' "$verdict" "$name" "$(tail -n 1 "$log")"
+}
+skip() { # NAME REASON
+  skipped=$((skipped + 1))
+  printf 'SKIP %-34s %s\n' "$1" "$2"
 }
 compile() { "$bin/cadenza-compile" -q "$@"; }
 run() { "$bin/cadenza-run" --device=cuda:0 "$@"; }
@@ -61,9 +81,12 @@ quick() {
 }
 compare() { run "$work/tiny.plan" --prompt "Let us go up to" --compare; }
 score() { # within 0.1 % of what transformers computes (examples/tinylm/README.md)
-  run "$work/tiny.plan" --score "$root/examples/tinylm/heldout.txt" | tee "$work/score" || return
-  python3 -c 'import re, sys
-value = float(re.search(r"perplexity ([0-9.]+)", open(sys.argv[1]).read())[1]); sys.exit(abs(value / 32.29004 - 1) > 1e-3)' "$work/score"
+  run "$work/tiny.plan" --score "$root/examples/tinylm/heldout.txt" --stats-json "$work/score.json" || return
+  python3 -c 'import json, sys
+ours, recorded = (json.load(open(path)) for path in sys.argv[1:])
+ours, recorded = ours["perplexity_per_token"], recorded["float32"]["perplexity_per_token"]
+print(f"perplexity {ours:.5f}, recorded {recorded:.5f}")
+sys.exit(not abs(ours / recorded - 1) <= 1e-3)' "$work/score.json" "$root/examples/tinylm/score.json"
 }
 fixture() { # FOLDER
   local name=${1##*/}
@@ -76,43 +99,57 @@ numerics() { # MODEL
   mkdir -p "$folder"
   python3 "$here/make_checkpoint.py" "$root/compiler/import/hf/published/$1" "$folder/hf" &&
     python3 "$here/compare_logits.py" reference "$folder/hf" 256 "$folder" &&
-    compile "$folder/hf" -o "$folder/model.plan" --target=sm_90 &&
+    compile "$folder/hf" -o "$folder/model.plan" &&
     run "$folder/model.plan" --tokens "$(<"$folder/tokens.txt")" -n 0 --context 512 --logits "$folder/ours.npy" &&
     python3 "$here/compare_logits.py" judge "$folder/ours.npy" "$folder/f32.npy" "$folder/low.npy"
+  local code=$?
+  rm -rf "$folder"
+  return $code
 }
-# The same tokens and the same bits of logits, time after time: repeat PLAN TIMES TOKENS
+# The same tokens and the same bits of logits, time after time: repeat TIMES TOKENS MODEL [options of cadenza-compile]
 repeat() {
-  local i first sum
-  for ((i = 0; i < $2; ++i)); do
-    run "$1" --tokens 5,6,7 -n "$3" --ignore-eos --logits "$work/repeat.npy" --stats-json "$work/repeat.json" >/dev/null || return
-    sum=$(sha256sum <"$work/repeat.npy")
-    [[ ${first:=$sum} == "$sum" ]] || { echo "run $i differs"; return 1; }
+  local times=$1 tokens=$2 plan=$work/repeat.plan i first sum
+  shift 2
+  compile "$@" -o "$plan" || return
+  for ((i = 1; i <= times; ++i)); do
+    run "$plan" --tokens 5,6,7 -n "$tokens" --ignore-eos --context 1024 --logits "$work/repeat.npy" >"$work/repeat.txt" || return
+    sum=$(cat "$work/repeat.npy" "$work/repeat.txt" | sha256sum)
+    [[ ${first:=$sum} == "$sum" ]] || { echo "run $i differs from the first"; return 1; }
   done
-  echo "$2 runs of $3 tokens, bit-equal logits"
+  rm "$plan" "$work/repeat.npy"
+  echo "$times runs of $tokens tokens: the same tokens, bit-equal logits"
 }
 same_plan() {
-  compile "$root/examples/tinylm" -o "$work/again.plan" --threads=2 && cmp "$work/tiny.plan" "$work/again.plan" && echo "byte-identical"
+  compile "$root/examples/tinylm" -o "$work/once.plan" &&
+    compile "$root/examples/tinylm" -o "$work/again.plan" --threads=2 &&
+    cmp "$work/once.plan" "$work/again.plan" && echo "byte-identical"
 }
-full_context() { # exit code 9: the context is full, after what fits
-  run "$work/tiny.plan" --tokens 1,2,3 -n 100 --ignore-eos --context 20
-  (($? == 9)) && echo "typed 'cache full'"
-}
-sanitize() { # TOOL MODEL
-  compute-sanitizer --tool "$1" --error-exitcode 1 "$bin/cadenza-run" "$work/$2.plan" --device=cuda:0 --tokens 5,6,7 -n 3 --ignore-eos
+sanitize() { # TOOL MODEL; a tool that never attached has no summary
+  local summary=$work/sanitizer.txt
+  rm -f "$summary"
+  compile "$root/test/fixtures/models/$2" -o "$work/$2.plan" || return
+  compute-sanitizer --tool "$1" --error-exitcode 1 --log-file "$summary" \
+    "$bin/cadenza-run" "$work/$2.plan" --device=cuda:0 --tokens 5,6,7 -n 3 --ignore-eos
+  local code=$?
+  cat "$summary" || return
+  ((code == 0)) && grep -qE 'SUMMARY: .*\b0 errors' "$summary"
 }
 bench() { # MODEL CONTEXTS
-  compile --model="$1" --weights=random:1 -o "$work/$1.plan" --target=sm_90 &&
+  compile --model="$1" --weights=random:1 -o "$work/$1.plan" &&
     "$bin/cadenza-bench" "$work/$1.plan" --context "$2" --phases --record "$out/h100.json" --quiet
+  local code=$?
+  rm -f "$work/$1.plan"
+  return $code
 }
 
 export root here bin out work
-export -f compile run tokens_of quick compare score fixture numerics repeat same_plan full_context sanitize bench
+export -f compile run tokens_of quick compare score fixture numerics repeat same_plan sanitize bench
 
 if wants quick; then
   check 60 tinylm-text quick
   check 60 tinylm-compare compare
   check 120 tinylm-score score
-  check 60 full-context full_context
+  check 120 tinylm-endings python3 "$here/check_generation.py" "$bin" "$root/examples/tinylm" "$work"
 fi
 if wants fixtures; then
   for folder in "$root"/test/fixtures/models/*/; do check 60 "fixture-$(basename "$folder")" fixture "${folder%/}"; done
@@ -121,20 +158,17 @@ if wants numerics; then
   for model in Qwen3-0.6B Llama-3.2-1B; do check 180 "numerics-$model" numerics "$model"; done
 fi
 if wants repeat; then
-  [[ -e $work/tiny.plan ]] || compile "$root/examples/tinylm" -o "$work/tiny.plan"
-  check 120 repeat-tinylm repeat "$work/tiny.plan" 20 500
-  [[ ! -e $work/Qwen3-0.6B/model.plan ]] || check 120 repeat-Qwen3-0.6B repeat "$work/Qwen3-0.6B/model.plan" 10 64
+  check $((60 + 6 * repeats)) repeat-tinylm repeat "$repeats" 500 "$root/examples/tinylm"
+  check $((60 + 6 * repeats)) repeat-Qwen3-0.6B repeat $(((repeats + 1) / 2)) 64 --model=Qwen3-0.6B --weights=random:1
   check 60 same-plan same_plan
 fi
 if wants sanitize; then
   if command -v compute-sanitizer >/dev/null; then
     for model in qwen3-gqa2-tied llama-gqa4-rope-llama3; do
-      compile "$root/test/fixtures/models/$model" -o "$work/$model.plan"
       for tool in memcheck racecheck synccheck initcheck; do check 120 "$tool-$model" sanitize "$tool" "$model"; done
     done
   else
-    echo "SKIP compute-sanitizer is not on the PATH"
-    skipped=$((skipped + 1))
+    skip sanitize "compute-sanitizer is not on the PATH"
   fi
 fi
 if wants bench; then
@@ -147,5 +181,6 @@ if wants ablation; then
   check 420 ablation python3 "$here/ablation.py" "$bin" "$work" "$out/h100.json"
   cat "$out/ablation.log"
 fi
+((failed == 0)) || echo "failed: ${failures[*]} (logs: $out)"
 echo "$passed passed, $failed failed, $skipped skipped"
 ((failed == 0))
