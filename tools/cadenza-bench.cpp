@@ -1,18 +1,18 @@
 // cadenza-bench: how fast a plan decodes, and how close that is to the speed of the memory. Arguments only; the rest is
 // in runtime/bench.
 #include "runtime/bench/command.h"
-
-#include <CLI/CLI.hpp>
+#include "tools/tool.h"
 
 #include <iostream>
 
-int main(int argc, char **argv) {
-  cadenza::bench::BenchCommand command;
+namespace {
+
+constexpr const char *description =
+    "Measures how fast a plan decodes one token after another, and the share of the memory floor it reaches.\n"
+    "The exit code is the error's, see docs/exit-codes.md.";
+
+void declareOptions(CLI::App &app, cadenza::bench::BenchCommand &command) {
   cadenza::bench::BenchOptions &options = command.options;
-  CLI::App app(
-      "Measures how fast a plan decodes one token after another, and the share of the memory floor it reaches.\n"
-      "The exit code is the error's, see docs/exit-codes.md.",
-      "cadenza-bench");
   app.add_option("plan", command.plan, "the .plan file")->required();
   app.add_option("--context", options.contexts, "positions already in the cache (seeded values), a list: 128,1024")
       ->delimiter(',')
@@ -27,13 +27,13 @@ int main(int argc, char **argv) {
   app.add_option("--json", command.jsonPath, "write everything as JSON to this file; '-': to standard output");
   app.add_option("--record", command.recordPath, "append the figures to this JSON array (docs/benchmarks/README.md)");
   app.add_flag("--quiet", command.quiet, "no progress lines on standard error");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError &error) {
-    return app.exit(error) == 0 ? 0 : static_cast<int>(cadenza::StatusCode::InvalidArgument);
-  }
-  cadenza::Status status = cadenza::bench::runBench(command, std::cout, std::cerr);
-  if (!status.isOk())
-    std::cerr << "cadenza-bench: " << cadenza::statusCodeName(status.code()) << ": " << status.message() << "\n";
-  return static_cast<int>(status.code());
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  cadenza::bench::BenchCommand command;
+  return cadenza::runTool(
+      "cadenza-bench", description, argc, argv, [&](CLI::App &app) { declareOptions(app, command); },
+      [&] { return cadenza::bench::runBench(command, std::cout, std::cerr); });
 }

@@ -1,8 +1,7 @@
 // Shows what a plan holds. Needs neither a GPU nor the compiler.
 #include "runtime/plan/describe.h"
 #include "runtime/plan/extract.h"
-
-#include <CLI/CLI.hpp>
+#include "tools/tool.h"
 
 #include <cstdio>
 
@@ -68,19 +67,11 @@ Status run(const Options &options) {
   return Status::ok();
 }
 
-int fail(const Status &status) {
-  std::fprintf(stderr, "cadenza-inspect: %s: %s\n", std::string(statusCodeName(status.code())).c_str(),
-               status.message().c_str());
-  return static_cast<int>(status.code());
-}
+constexpr const char *description =
+    "Shows what a Cadenza plan holds: header, model, targets, program, memory needs, kernels.\n"
+    "Exit codes: docs/exit-codes.md.";
 
-} // namespace
-
-int main(int argc, char **argv) {
-  Options options;
-  CLI::App app("Shows what a Cadenza plan holds: header, model, targets, program, memory needs, kernels.\n"
-               "Exit codes: docs/exit-codes.md.",
-               "cadenza-inspect");
+void declareOptions(CLI::App &app, Options &options) {
   app.add_option("PLAN", options.plan, "the .plan file");
   app.add_flag("--json", options.json, "JSON instead of text (with --program and --weights too)");
   CLI::Option *source = app.add_option("--source", options.source, "print the generated source, or one FILE of it")
@@ -98,21 +89,20 @@ int main(int argc, char **argv) {
     for (size_t j = i + 1; j < views.size(); ++j)
       views[i]->excludes(views[j]);
   }
-  try {
-    app.parse(argc, argv);
+  app.final_callback([&options, source] {
     options.sourceGiven = source->count() > 0;
     if (options.plan.empty())
       options.plan.swap(options.source); // `--source PLAN`: the name was the plan's
     if (options.plan.empty())
       throw CLI::RequiredError("PLAN");
-  } catch (const CLI::Success &help) {
-    return app.exit(help);
-  } catch (const CLI::Error &error) {
-    return fail(Status(StatusCode::InvalidArgument, std::string(error.what()) + " (see --help)"));
-  }
-  if (const Status status = run(options); !status.isOk())
-    return fail(status);
-  if (std::fflush(stdout) != 0 || std::ferror(stdout))
-    return fail(Status(StatusCode::Io, "writing the output failed"));
-  return 0;
+  });
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  Options options;
+  return runTool(
+      "cadenza-inspect", description, argc, argv, [&](CLI::App &app) { declareOptions(app, options); },
+      [&] { return run(options); });
 }

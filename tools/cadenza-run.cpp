@@ -4,8 +4,8 @@
 #include "runtime/cadenza.h"
 #include "runtime/plan/plan.h"
 #include "runtime/support/atomic_file.h"
+#include "tools/tool.h"
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -271,17 +271,7 @@ Status run(Arguments &args) {
 
 int main(int argc, char **argv) {
   Arguments args;
-  CLI::App app(description, "cadenza-run");
-  declareOptions(app, args);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError &error) {
-    return app.exit(error) == 0 ? 0 : static_cast<int>(StatusCode::InvalidArgument);
-  }
-  Status status = run(args);
-  if ((std::fflush(stdout) != 0 || std::ferror(stdout)) && status.isOk())
-    status = Status(StatusCode::Io, "cannot write to standard output");
-  if (!status.isOk())
-    std::cerr << "cadenza-run: " << statusCodeName(status.code()) << ": " << status.message() << "\n";
-  return static_cast<int>(status.code());
+  return runTool(
+      "cadenza-run", description, argc, argv, [&](CLI::App &app) { declareOptions(app, args); },
+      [&] { return run(args); });
 }
