@@ -16,8 +16,8 @@ namespace cadenza {
 class Nvrtc {
 public:
   /// Loads the first NVRTC found, of version 12.8 or newer: $CADENZA_NVRTC (a library or a folder) and no other if that
-  /// is set, else $CUDA_HOME, /usr/local/cuda, a pip wheel in the virtual environment ($VIRTUAL_ENV, or .venv here or in a folder above), then
-  /// wherever the loader looks. None: NoCompiler, with the places that were tried.
+  /// is set, else $CUDA_HOME, /usr/local/cuda, a pip wheel in the virtual environment ($VIRTUAL_ENV, or .venv here or
+  /// in a folder above), then wherever the loader looks. None: NoCompiler, with the places that were tried.
   static StatusOr<Nvrtc> load();
 
   const std::string &path() const; // of the library
