@@ -43,7 +43,7 @@ public:
     for (Weight &weight : program.weights) {
       weight.offset = offset;
       auto end = checked::add(offset, weight.bytes);
-      auto aligned = end ? checked::alignUp(*end, 256) : std::nullopt;
+      auto aligned = end ? checked::alignUp(*end, weightAlignment) : std::nullopt;
       if (!aligned)
         return function.emitError() << "the weights are larger than a plan can be";
       offset = *aligned;
@@ -339,12 +339,7 @@ private:
         recipe.parts.push_back(weightSpec(part));
       }
     }
-    uint64_t rows = weight.rows, columns = weight.columns;
-    if (layout == WeightLayout::Stripes) {
-      rows = llvm::alignTo(rows, 16);
-      columns = llvm::alignTo(columns, 32);
-    }
-    weight.bytes = rows * columns * dtypeSize(weight.dtype); // both bounded by the importer
+    weight.bytes = storedBytes(weight); // the extents are bounded by the importer
     program.weights.push_back(std::move(weight));
     built.recipes.push_back(std::move(recipe));
     return entry->second;

@@ -27,7 +27,7 @@ Status SourcePacker::pack(uint32_t index, std::span<std::byte> out) {
 
 Status SourcePacker::packStripes(const Weight &weight, const PackRecipe &recipe, std::span<std::byte> out) const {
   const size_t elementBytes = dtypeSize(weight.dtype);
-  const int64_t unitsPerStripe = (weight.columns + 31) / 32 * 32 / unit;
+  const int64_t unitsPerStripe = static_cast<int64_t>(paddedColumns(weight.columns)) / unit;
   std::vector<std::byte> rows;
   int64_t firstStripe = 0; // of the part
   for (size_t part = 0; part < recipe.parts.size(); ++part) {

@@ -1,0 +1,195 @@
+// From a model to a program: blocks, names, tables, weights, for the passes that shape it.
+#include "compiler/plan/program_builder.h"
+
+#include "compiler/import/hf/import_hugging_face.h"
+#include "passes/Passes.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+namespace cadenza {
+namespace {
+
+/// A model among the fixtures, compiled up to its program.
+class Model {
+public:
+  Model(const std::string &name, const PipelineOptions &options = {}, bool withCode = false) {
+    Findings findings;
+    ImportOptions import;
+    import.directory = std::string(CADENZA_SOURCE_DIR "/test/fixtures/") + name;
+    import.randomSeed = 1;
+    StatusOr<ImportedModel> imported = importHuggingFace(context, import, findings);
+    EXPECT_TRUE(imported.isOk()) << imported.status().message();
+    if (!imported.isOk())
+      return;
+    context.loadDialect<step::StepDialect>();
+    mlir::PassManager manager(&context);
+    llvm::cantFail(buildPipeline(manager, options));
+    EXPECT_TRUE(mlir::succeeded(manager.run(*imported->module)));
+    mlir::func::FuncOp function = *imported->module->getOps<mlir::func::FuncOp>().begin();
+    mlir::FailureOr<GeneratedCode> code = mlir::failure();
+    if (withCode) {
+      code = generateCode(function);
+      EXPECT_TRUE(mlir::succeeded(code));
+    }
+    mlir::FailureOr<BuiltProgram> result = buildProgram(function, imported->info, withCode ? &*code : nullptr);
+    EXPECT_TRUE(mlir::succeeded(result));
+    if (mlir::succeeded(result))
+      built = std::move(*result);
+  }
+
+  std::vector<std::string> phaseNames(size_t block) const {
+    std::vector<std::string> names;
+    for (const Phase &phase : built.program.blocks.at(block).phases)
+      names.push_back(phase.name);
+    return names;
+  }
+
+  mlir::MLIRContext context;
+  BuiltProgram built;
+};
+
+using Names = std::vector<std::string>;
+
+bool touchesCache(const Phase &phase) {
+  return !phase.caches.empty() ||
+         llvm::any_of(phase.epilogues, [](const Function &function) { return !function.caches.empty(); });
+}
+
+TEST(ProgramBuilder, FusedQwen3) {
+  Model model("models/qwen3-gqa4-3layers");
+  const Program &program = model.built.program;
+  ASSERT_EQ(program.blocks.size(), 3u);
+  EXPECT_EQ(program.blocks[0].name, "start");
+  EXPECT_EQ(program.blocks[1].name, "layers");
+  EXPECT_EQ(program.blocks[2].name, "head");
+  EXPECT_EQ(program.blocks[1].count, 3);
+  EXPECT_EQ(program.headBlock, 2u);
+  EXPECT_EQ(model.phaseNames(0), Names{"embed"});
+  EXPECT_EQ(model.phaseNames(1),
+            (Names{"layer_query_key_value", "layer_attend", "layer_output", "layer_gate_up", "layer_down"}));
+  EXPECT_EQ(model.phaseNames(2), Names{"head"});
+
+  // One table entry a layer, each the weight of its own layer.
+  const Phase &down = program.blocks[1].phases[4];
+  ASSERT_TRUE(down.matrix.perLayer);
+  const Table &table = program.weightTables[down.matrix.index];
+  ASSERT_EQ(table.size(), 3u);
+  for (size_t layer = 0; layer < 3; ++layer) {
+    EXPECT_EQ(program.weights[table[layer]].name, "layers." + std::to_string(layer) + ".mlp.down.weight");
+    ASSERT_EQ(model.built.recipes[table[layer]].parts.size(), 1u);
+    EXPECT_EQ(model.built.recipes[table[layer]].parts[0].tensor,
+              "model.layers." + std::to_string(layer) + ".mlp.down_proj.weight");
+  }
+  EXPECT_EQ(program.caches.size(), 3u);
+
+  // What is merged: rows one after the other, or in turns.
+  const Phase &qkv = program.blocks[1].phases[0];
+  EXPECT_FALSE(qkv.interleaved);
+  EXPECT_EQ(qkv.segmentRows, (std::vector<int64_t>{256, 64, 64}));
+  const Weight &merged = program.weights[program.weightTables[qkv.matrix.index][1]];
+  EXPECT_EQ(merged.name,
+            "layers.1.attention.query.weight+layers.1.attention.key.weight+layers.1.attention.value.weight");
+  EXPECT_EQ(merged.rows, 384);
+  const Phase &gateUp = program.blocks[1].phases[3];
+  EXPECT_TRUE(gateUp.interleaved);
+  EXPECT_TRUE(model.built.recipes[program.weightTables[gateUp.matrix.index][2]].interleaved);
+
+  // Hugging Face's names of what comes out.
+  EXPECT_EQ(program.blocks[0].phases[0].outputNames, Names{"model.embed_tokens"});
+  EXPECT_EQ(down.outputNames, Names{"model.layers.*"});
+}
+
+TEST(ProgramBuilder, TiedEmbeddingIsStoredOnce) {
+  Model model("models/qwen3-gqa2-tied");
+  const Program &program = model.built.program;
+  const Ref embedding = program.blocks[0].phases[0].matrix, head = program.blocks[2].phases[0].matrix;
+  EXPECT_FALSE(embedding.perLayer);
+  EXPECT_EQ(embedding.index, head.index);
+  Model untied("models/qwen3-mha-d128-untied");
+  EXPECT_NE(untied.built.program.blocks[0].phases[0].matrix.index,
+            untied.built.program.blocks[2].phases[0].matrix.index);
+}
+
+TEST(ProgramBuilder, WeightsLieOneAfterTheOther) {
+  Model model("models/llama-hidden80-d128");
+  uint64_t end = 0;
+  ASSERT_EQ(model.built.recipes.size(), model.built.program.weights.size());
+  for (const Weight &weight : model.built.program.weights) {
+    EXPECT_EQ(weight.offset, (end + 255) / 256 * 256) << weight.name;
+    EXPECT_EQ(weight.bytes, storedBytes(weight)) << weight.name;
+    end = weight.offset + weight.bytes;
+  }
+}
+
+TEST(ProgramBuilder, UnrolledLayersAreOneBlockAndTheHeadIsAnother) {
+  for (PipelineOptions options :
+       {PipelineOptions{.none = false, .disabled = {"roll-layers"}}, PipelineOptions{.none = true, .disabled = {}}}) {
+    Model model("models/qwen3-gqa4-3layers", options);
+    const Program &program = model.built.program;
+    ASSERT_EQ(program.blocks.size(), 2u);
+    EXPECT_EQ(program.headBlock, 1u);
+    EXPECT_EQ(program.blocks[0].name, "start");
+    EXPECT_EQ(program.blocks[1].name, "head");
+    EXPECT_TRUE(program.weightTables.empty());
+    // A step without its head must have written all of the cache; nothing else may be left to the head.
+    EXPECT_TRUE(llvm::none_of(program.blocks[1].phases, touchesCache));
+    EXPECT_TRUE(touchesCache(program.blocks[0].phases.back()));
+    EXPECT_EQ(
+        llvm::count_if(program.blocks[0].phases, [](const Phase &phase) { return phase.kind == PhaseKind::Attend; }),
+        3);
+  }
+}
+
+TEST(ProgramBuilder, NamesAreUniqueIdentifiersWhateverThePasses) {
+  std::vector<PipelineOptions> variants(2);
+  variants[1].none = true;
+  for (const PipelinePass &pass : pipelinePasses()) {
+    if (pass.optional)
+      variants.push_back({.none = false, .disabled = {pass.name}});
+  }
+  for (const PipelineOptions &options : variants) {
+    SCOPED_TRACE(options.disabled.empty() ? "" : options.disabled[0]);
+    Model model("models/llama-gqa4-rope-llama3", options, /*withCode=*/true);
+    EXPECT_TRUE(validateProgram(model.built.program).isOk()) << validateProgram(model.built.program).message();
+    std::set<std::string> taken;
+    for (const Block &block : model.built.program.blocks) {
+      for (const Phase &phase : block.phases) {
+        EXPECT_TRUE(taken.insert(phase.name).second) << phase.name;
+        EXPECT_EQ(phase.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_"), std::string::npos)
+            << phase.name;
+        EXPECT_FALSE(phase.name.empty());
+        EXPECT_EQ(phase.outputNames.size(), std::max<size_t>(phase.outputs.size(), 1)) << phase.name;
+      }
+    }
+  }
+}
+
+TEST(ProgramBuilder, PublishedModelsDoNotGrowWithDepth) {
+  Model model("configs/Qwen3-8B");
+  const Program &program = model.built.program;
+  EXPECT_EQ(program.blocks.size(), 3u);
+  EXPECT_EQ(program.blocks[1].count, 36);
+  EXPECT_EQ(program.blocks[1].phases.size(), 5u);
+}
+
+TEST(ProgramBuilder, LaunchesOfOneKernelShareItsScratch) {
+  PipelineOptions options{.none = false, .disabled = {"roll-layers"}};
+  Model model("configs/Llama-3.2-1B", options, /*withCode=*/true);
+  const Program &program = model.built.program;
+  EXPECT_TRUE(validateProgram(program).isOk()) << validateProgram(program).message();
+  std::set<std::string> kernels;
+  for (const Block &block : program.blocks)
+    for (const Phase &phase : block.phases)
+      kernels.insert(phase.launch.kernel);
+  EXPECT_EQ(kernels.size(), 7u);
+  EXPECT_EQ(program.kernels.size(), 7u);
+  std::set<std::string> owners;
+  for (const Scratch &scratch : program.scratch)
+    EXPECT_TRUE(owners.insert(scratch.name).second && kernels.contains(scratch.name)) << scratch.name;
+  EXPECT_FALSE(owners.empty());
+}
+
+} // namespace
+} // namespace cadenza

@@ -1,0 +1,178 @@
+// Packing against the layout as runtime/plan/program.h defines it, element by element.
+#include "compiler/plan/weight_packer.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <vector>
+
+namespace cadenza {
+namespace {
+
+/// Every element is a pattern of its own: from the role, the row and the column. The values have no meaning as numbers,
+/// but the exponents are small, so that none is an infinity.
+class PatternSource final : public WeightSource {
+public:
+  static uint16_t pattern(const std::string &role, int64_t row, int64_t column) {
+    return static_cast<uint16_t>((std::hash<std::string>{}(role) + 40503 * row + 2654435761u * column) % 0x3bff + 1);
+  }
+  std::string describe() const override { return "pattern"; }
+  mutable int64_t mostRows = 0; // that were asked for at once
+
+private:
+  Status readRows(const WeightSpec &spec, int64_t firstRow, int64_t rows, DType dtype,
+                  std::span<std::byte> out) const override {
+    if (spec.role == "missing")
+      return {StatusCode::InvalidInput, "no such tensor"};
+    mostRows = std::max(mostRows, rows);
+    for (int64_t row = 0; row < rows; ++row) {
+      for (int64_t column = 0; column < spec.columns(); ++column) {
+        const int64_t index = row * spec.columns() + column;
+        const uint16_t value = pattern(spec.role, firstRow + row, column);
+        if (dtypeSize(dtype) == 2) {
+          std::memcpy(out.data() + 2 * index, &value, 2);
+        } else {
+          const float wide = value;
+          std::memcpy(out.data() + 4 * index, &wide, 4);
+        }
+      }
+    }
+    return Status::ok();
+  }
+};
+
+struct Part {
+  std::string role;
+  int64_t rows;
+};
+
+/// A program with one weight, and its packed bytes.
+struct OneMatrix {
+  OneMatrix(std::vector<Part> parts, int64_t columns, bool interleaved, DType dtype = DType::bf16)
+      : parts(std::move(parts)), columns(columns), interleaved(interleaved) {
+    Weight weight;
+    weight.layout = WeightLayout::Stripes;
+    weight.dtype = dtype;
+    weight.columns = columns;
+    PackRecipe recipe;
+    recipe.interleaved = interleaved;
+    for (const Part &part : this->parts) {
+      weight.rows += part.rows;
+      recipe.parts.push_back({part.role, part.role, {part.rows, columns}, dtype});
+    }
+    rows = weight.rows;
+    weight.bytes = storedBytes(weight);
+    built.program.weights = {weight};
+    built.recipes = {recipe};
+  }
+
+  /// The packed elements as the documentation says: which part and row is row n of the packed matrix, then where (n, k)
+  /// lies.
+  std::vector<uint16_t> expected() const {
+    std::vector<std::pair<const Part *, int64_t>> order; // of the rows
+    if (interleaved) {
+      for (int64_t first = 0; first < parts[0].rows; first += 8)
+        for (const Part &part : parts)
+          for (int64_t row = first; row < first + 8; ++row)
+            order.push_back({&part, row});
+    } else {
+      for (const Part &part : parts)
+        for (int64_t row = 0; row < part.rows; ++row)
+          order.push_back({&part, row});
+    }
+    const int64_t paddedK = (columns + 31) / 32 * 32;
+    std::vector<uint16_t> elements((rows + 15) / 16 * 16 * paddedK, 0);
+    for (int64_t n = 0; n < static_cast<int64_t>(order.size()); ++n)
+      for (int64_t k = 0; k < columns; ++k)
+        elements[((n / 8) * (paddedK / 8) + k / 8) * 64 + (n % 8) * 8 + k % 8] =
+            PatternSource::pattern(order[n].first->role, order[n].second, k);
+    return elements;
+  }
+
+  std::vector<uint16_t> packed() {
+    StatusOr<std::vector<std::byte>> bytes = packAll(built, source);
+    EXPECT_TRUE(bytes.isOk()) << bytes.status().message();
+    std::vector<uint16_t> elements(bytes.isOk() ? bytes->size() / 2 : 0);
+    if (bytes.isOk())
+      std::memcpy(elements.data(), bytes->data(), bytes->size());
+    return elements;
+  }
+
+  std::vector<Part> parts;
+  int64_t columns, rows = 0;
+  bool interleaved;
+  BuiltProgram built;
+  PatternSource source;
+};
+
+TEST(WeightPacker, OneMatrix) {
+  OneMatrix matrix({{"a", 32}}, 64, false);
+  EXPECT_EQ(matrix.packed(), matrix.expected());
+}
+
+TEST(WeightPacker, RowsAndColumnsArePaddedWithZeros) {
+  for (auto [rows, columns] : {std::pair<int64_t, int64_t>{131, 80}, {1, 1}, {17, 33}, {16, 31}, {1003, 64}, {5, 7}}) {
+    OneMatrix matrix({{"a", rows}}, columns, false);
+    EXPECT_EQ(matrix.packed(), matrix.expected()) << rows << " x " << columns;
+  }
+}
+
+TEST(WeightPacker, HalfPrecision) {
+  OneMatrix matrix({{"a", 24}}, 40, false, DType::f16);
+  EXPECT_EQ(matrix.packed(), matrix.expected());
+}
+
+TEST(WeightPacker, MergedMatricesFollowEachOther) {
+  OneMatrix matrix({{"query", 64}, {"key", 16}, {"value", 16}}, 96, false);
+  EXPECT_EQ(matrix.packed(), matrix.expected());
+}
+
+TEST(WeightPacker, InterleavedMatricesTakeTurnsOfEightRows) {
+  OneMatrix two({{"gate", 48}, {"up", 48}}, 64, true);
+  EXPECT_EQ(two.packed(), two.expected());
+  OneMatrix three({{"a", 16}, {"b", 16}, {"c", 16}}, 48, true);
+  EXPECT_EQ(three.packed(), three.expected());
+}
+
+TEST(WeightPacker, TallMatricesAreReadInPieces) {
+  OneMatrix matrix({{"a", 4112}, {"b", 2064}}, 32, false);
+  EXPECT_EQ(matrix.packed(), matrix.expected());
+  EXPECT_LT(matrix.source.mostRows, 4112);
+  OneMatrix interleaved({{"a", 4112}, {"b", 4112}}, 16, true);
+  EXPECT_EQ(interleaved.packed(), interleaved.expected());
+}
+
+TEST(WeightPacker, VectorsConstantsAndTheirPlaces) {
+  BuiltProgram built;
+  Weight vector;
+  vector.rows = 5;
+  vector.bytes = 20;
+  Weight constant = vector;
+  constant.layout = WeightLayout::RopeTable;
+  constant.rows = 2;
+  constant.bytes = 8;
+  constant.offset = 256;
+  built.program.weights = {vector, constant};
+  built.recipes = {{{{"norm", "norm", {5}, DType::bf16}}, false, {}}, {{}, false, {1.0f, 0.25f}}};
+  StatusOr<std::vector<std::byte>> bytes = packAll(built, PatternSource());
+  ASSERT_TRUE(bytes.isOk()) << bytes.status().message();
+  ASSERT_EQ(bytes->size(), 264u);
+  float values[5], frequencies[2];
+  std::memcpy(values, bytes->data(), sizeof(values));
+  std::memcpy(frequencies, bytes->data() + 256, sizeof(frequencies));
+  for (int64_t i = 0; i < 5; ++i)
+    EXPECT_EQ(values[i], PatternSource::pattern("norm", i, 0));
+  EXPECT_EQ(frequencies[0], 1.0f);
+  EXPECT_EQ(frequencies[1], 0.25f);
+}
+
+TEST(WeightPacker, AnUnreadableTensorIsAnError) {
+  OneMatrix matrix({{"a", 16}, {"missing", 16}}, 32, false);
+  StatusOr<std::vector<std::byte>> bytes = packAll(matrix.built, matrix.source);
+  ASSERT_FALSE(bytes.isOk());
+  EXPECT_EQ(bytes.status().code(), StatusCode::InvalidInput);
+  EXPECT_NE(bytes.status().message().find("no such tensor"), std::string::npos);
+}
+
+} // namespace
+} // namespace cadenza
