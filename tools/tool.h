@@ -35,7 +35,8 @@ inline int runTool(const char *name, const char *description, int argc, char **a
     status = Status(StatusCode::Internal, error.what());
   }
   if (!status.isOk())
-    std::fprintf(stderr, "%s: %s: %s\n", name, statusCodeName(status.code()).data(), status.message().c_str());
+    std::fprintf(stderr, "%s: %s: %s\n", name, std::string(statusCodeName(status.code())).c_str(),
+                 status.message().c_str());
   return static_cast<int>(status.code());
 }
 

@@ -47,8 +47,6 @@ void keepLargest(std::vector<PhaseDifference> &largest, const PhaseDifference &d
     *found = difference;
 }
 
-const Status mismatch(StatusCode::NumericMismatch, "mismatch"); // ends the reference's step early
-
 } // namespace
 
 StatusOr<Comparison> compareExecutors(Executor &executor, CpuExecutor &reference, std::span<const int32_t> tokens) {
@@ -81,7 +79,7 @@ StatusOr<Comparison> compareExecutors(Executor &executor, CpuExecutor &reference
         keepLargest(comparison.largest, difference);
         if (!difference.within()) {
           comparison.firstMismatch = difference;
-          return mismatch;
+          return {StatusCode::NumericMismatch, "mismatch"}; // ends the reference's step early
         }
         std::copy(theirs.begin(), theirs.end(), values[i].begin());
       }

@@ -6,6 +6,7 @@ namespace cadenza {
 namespace {
 
 constexpr std::string_view gpuPrefix = "cuda";
+constexpr int maximumThreads = 4096; // as the tools'
 
 StatusOr<ChosenDevice> onCpu(const Plan &plan, const ExecutorOptions &options, int threads, std::string notice) {
   CADENZA_ASSIGN_OR_RETURN(std::unique_ptr<Executor> executor, makeCpuExecutor(plan, options, threads));
@@ -34,6 +35,9 @@ StatusOr<int> gpuOrdinal(std::string_view device) {
 
 StatusOr<ChosenDevice> chooseDevice(std::string_view device, const Plan &plan, const ExecutorOptions &options,
                                     int threads) {
+  if (threads < 0 || threads > maximumThreads)
+    return Status(StatusCode::InvalidArgument, std::to_string(threads) + " threads; expected 0 (as many as there are " +
+                                                   "cores) to " + std::to_string(maximumThreads));
   if (device == "cpu")
     return onCpu(plan, options, threads, {});
   if (device.starts_with(gpuPrefix)) {

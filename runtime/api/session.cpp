@@ -25,8 +25,10 @@ double secondsBetween(Clock::time_point from, Clock::time_point to) {
   return std::chrono::duration<double>(to - from).count();
 }
 
-const Status noTokenizer(StatusCode::Unsupported, "the plan carries no tokenizer; give token ids instead of text");
-const Status cancelled(StatusCode::Cancelled, "interrupted before the end");
+Status noTokenizer() {
+  return {StatusCode::Unsupported, "the plan carries no tokenizer; give token ids instead of text"};
+}
+Status cancelled() { return {StatusCode::Cancelled, "interrupted before the end"}; }
 
 /// -ln softmax(logits)[target], in double.
 double negativeLogLikelihood(std::span<const float> logits, int32_t target) {
@@ -100,13 +102,13 @@ void Session::requestCancel() noexcept { state_->cancelRequested = true; }
 
 StatusOr<std::vector<int32_t>> Session::tokenize(std::string_view text, bool addSpecialTokens) const {
   if (!state_->tokenizer)
-    return noTokenizer;
+    return noTokenizer();
   return state_->tokenizer->encode(text, addSpecialTokens);
 }
 
 StatusOr<std::string> Session::detokenize(std::span<const int32_t> tokens) const {
   if (!state_->tokenizer)
-    return noTokenizer;
+    return noTokenizer();
   return state_->tokenizer->decode(tokens);
 }
 
@@ -115,7 +117,7 @@ StatusOr<Generation> Session::generate(std::span<const int32_t> prompt, const Ge
   if (options.maxTokens < 0)
     return Status(StatusCode::InvalidArgument, "maxTokens " + std::to_string(options.maxTokens) + " is negative");
   if (!options.stopTexts.empty() && !state_->tokenizer)
-    return noTokenizer;
+    return noTokenizer();
 
   const std::vector<int32_t> noStopTokens;
   const std::vector<int32_t> &stopTokens = options.ignoreEos ? noStopTokens : state_->plan->program().model.eosTokens;
@@ -194,7 +196,7 @@ Status Session::forEachLogits(std::span<const int32_t> tokens,
   CADENZA_RETURN_IF_ERROR(executor.begin(tokens, {}));
   for (size_t position = 0; position < tokens.size(); ++position) {
     if (state_->takeCancel())
-      return cancelled;
+      return cancelled();
     CADENZA_RETURN_IF_ERROR(executor.enqueueStep(/*withHead=*/true));
     CADENZA_ASSIGN_OR_RETURN(std::span<const float> logits, executor.logits());
     CADENZA_RETURN_IF_ERROR(row(static_cast<int64_t>(position), logits));
@@ -235,7 +237,7 @@ Status Generation::status() const {
     return {StatusCode::CacheFull, "the context is full after " + std::to_string(timing.promptTokens) + " prompt and " +
                                        std::to_string(tokens.size()) +
                                        " generated tokens; a larger --context holds more"};
-  return reason == FinishReason::Cancelled ? cancelled : Status::ok();
+  return reason == FinishReason::Cancelled ? cancelled() : Status::ok();
 }
 
 std::string_view finishReasonName(FinishReason reason) {

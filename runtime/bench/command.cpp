@@ -12,7 +12,7 @@ Status runBench(const BenchCommand &command, std::ostream &out, std::ostream &pr
   CADENZA_ASSIGN_OR_RETURN(std::shared_ptr<const Plan> plan, Plan::open(command.plan));
   auto say = [&](const std::string &what) {
     if (!command.quiet)
-      progress << "cadenza-bench: " << what << std::endl;
+      progress << "cadenza-bench: " << what << "\n" << std::flush;
   };
   CADENZA_ASSIGN_OR_RETURN(BenchResult result, measure(*plan, command.device, command.options, say));
 

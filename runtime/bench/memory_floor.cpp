@@ -118,6 +118,7 @@ StatusOr<MemoryFloor> measureHostFloor() {
     auto start = std::chrono::steady_clock::now();
     {
       std::vector<std::jthread> workers;
+      workers.reserve(threads);
       for (unsigned i = 0; i < threads; ++i)
         workers.emplace_back([&, i] {
           auto begin = buffer.begin() + static_cast<ptrdiff_t>(buffer.size() * i / threads);

@@ -33,7 +33,7 @@ private:
 
 } // namespace
 
-BoundBody bindEmbed(BodyBinding b) {
+BoundBody bindEmbed(BodyBinding b) { // NOLINT(performance-unnecessary-value-param): the others move from it
   auto scale = b.phase.parameters.at("scale").get<float>();
   return {std::make_unique<Embed>(b.phase.matrix, scale), {b.machine.weight(b.phase.matrix).columns}};
 }

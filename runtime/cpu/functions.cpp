@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <unordered_map>
+#include <utility>
 
 namespace cadenza::cpu {
 namespace {
@@ -125,7 +125,7 @@ Epilogue bindArgmax(const Binding &b) {
 }
 
 using BindEpilogue = Epilogue (*)(const Binding &);
-const std::unordered_map<std::string_view, BindEpilogue> epilogues = {
+constexpr std::pair<std::string_view, BindEpilogue> epilogues[] = {
     {"bias", bindBias},
     {"rms_norm", bindRmsNorm},
     {"rope", bindRope},
@@ -157,17 +157,17 @@ Prologue bindNormPrologue(const Binding &b) {
 }
 
 using BindPrologue = Prologue (*)(const Binding &);
-const std::unordered_map<std::string_view, BindPrologue> prologues = {
+constexpr std::pair<std::string_view, BindPrologue> prologues[] = {
     {"rms_norm", bindNormPrologue},
 };
 
 /// The entry of a table; a name that the plan format knows and the table does not is our own omission.
-template <typename Table>
-auto find(const Table &table, const std::string &name) -> StatusOr<typename Table::mapped_type> {
-  auto found = table.find(name);
-  if (found == table.end())
-    return Status(StatusCode::Internal, "the CPU executor has no function '" + name + "'");
-  return found->second;
+template <typename Bind, size_t count>
+StatusOr<Bind> find(const std::pair<std::string_view, Bind> (&table)[count], const std::string &name) {
+  for (const auto &[known, bind] : table)
+    if (known == name)
+      return bind;
+  return Status(StatusCode::Internal, "the CPU executor has no function '" + name + "'");
 }
 
 } // namespace

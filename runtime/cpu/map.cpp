@@ -24,6 +24,7 @@ private:
 
 BoundBody bindMap(BodyBinding b) {
   std::vector<int64_t> sizes;
+  sizes.reserve(b.phase.inputs.size());
   for (uint32_t edge : b.phase.inputs)
     sizes.push_back(b.machine.program.edges[edge].elements);
   return {std::make_unique<Map>(b.phase.inputs, std::move(b.prologue)), std::move(sizes)};

@@ -78,7 +78,7 @@ template <typename From>
 [[gnu::always_inline]] inline void multiplyStripesOf(const PackedProducts &p, int64_t firstStripe, int64_t endStripe,
                                                      float *out) {
   for (int64_t stripe = firstStripe; stripe < endStripe; ++stripe, out += 8) {
-    const auto *units = reinterpret_cast<const typename From::Element *>(p.matrix) + stripe * p.columnGroups * 64;
+    const auto *units = reinterpret_cast<const From::Element *>(p.matrix) + stripe * p.columnGroups * 64;
     for (int row = 0; row < 8; ++row)
       out[row] = 0.0f;
     for (int64_t begin = 0; begin < p.columnGroups; begin += p.groupsPerSegment) {

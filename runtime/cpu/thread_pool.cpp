@@ -12,7 +12,7 @@ ThreadPool::ThreadPool(int threads) {
   try {
     for (int i = 1; i < threads; ++i)
       workers_.emplace_back([this] { work(); });
-  } catch (const std::system_error &) {
+  } catch (const std::system_error &) { // NOLINT(bugprone-empty-catch)
     // The machine grants no more threads: the work is done by those that there are.
   }
 }

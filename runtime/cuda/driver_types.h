@@ -102,7 +102,7 @@ union CUlaunchAttributeValue {
   char pad[64];
   uint64_t alignment; // as cuda.h's members have it
 };
-struct CUlaunchAttribute {
+struct CUlaunchAttribute { // NOLINT(bugprone-tagged-union-member-count): cuda.h's
   CUlaunchAttributeID id;
   char pad[4];
   CUlaunchAttributeValue value;

@@ -66,7 +66,7 @@ StatusOr<Module> Module::load(Device &device, std::span<const std::byte> image, 
   }
   char log[4096] = {};
   CUjit_option options[] = {CU_JIT_ERROR_LOG_BUFFER, CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES};
-  void *values[] = {log, reinterpret_cast<void *>(sizeof log - 1)};
+  void *values[] = {log, reinterpret_cast<void *>(sizeof log - 1)}; // NOLINT(performance-no-int-to-ptr): cuda.h's way
   CUmodule module = nullptr;
   CUresult result = device.api().cuModuleLoadDataEx(&module, data, isText ? 2 : 0, options, values);
   Status status = device.check(result, "cuModuleLoadDataEx");

@@ -60,7 +60,7 @@ private:
   }
 
   std::string argumentText(const Argument &argument) const {
-    const std::string kind(nameOf(argumentKindNames, argument.kind));
+    std::string kind(nameOf(argumentKindNames, argument.kind));
     switch (argument.kind) {
     case ArgumentKind::Edge:
       return edge(argument.index);

@@ -221,6 +221,8 @@ TEST_F(SessionTest, Devices) {
   EXPECT_NE(session->notice(), "");
   StatusCode code = Session::open(plan, {.device = "cuda:0"}).status().code();
   EXPECT_TRUE(code == StatusCode::NoDevice || code == StatusCode::IncompatiblePlan);
+  for (int threads : {-1, 1 << 30})
+    EXPECT_EQ(Session::open(plan, {.device = "cpu", .threads = threads}).status().code(), StatusCode::InvalidArgument);
   EXPECT_EQ(Session::open(plan, {.device = "cpu", .context = 65}).status().code(), StatusCode::InvalidArgument);
   EXPECT_EQ(Session::open(folder.path + "/none.plan", {}).status().code(), StatusCode::Io);
 }
