@@ -13,14 +13,16 @@ void Statistics::countBefore(func::FuncOp function) {
 void Statistics::countAfter(const Program &program) {
   layers = program.model.layers;
   kernels = static_cast<int64_t>(program.kernels.size());
+  int64_t layerLaunches = 0;
   for (const cadenza::Block &block : program.blocks) {
     phases += static_cast<int64_t>(block.phases.size());
     launchesPerToken += block.count * static_cast<int64_t>(block.phases.size());
-    if (block.count > 1)
-      phasesPerLayer = static_cast<int64_t>(block.phases.size());
+    layerLaunches += block.count * llvm::count_if(block.phases, [](const Phase &phase) {
+                       return llvm::StringRef(phase.outputNames[0]).starts_with("model.layers.");
+                     });
   }
-  if (phasesPerLayer == 0 && layers != 0)
-    phasesPerLayer = launchesPerToken / layers;
+  if (layers != 0)
+    phasesPerLayer = layerLaunches / layers;
 }
 
 std::string Statistics::toText() const {

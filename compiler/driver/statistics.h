@@ -15,7 +15,7 @@ struct Statistics {
   std::map<std::string, int64_t> nnOps; // by mnemonic, of the whole model
   int64_t layers = 0;                   // of the model
   int64_t phases = 0;                   // different ones
-  int64_t phasesPerLayer = 0;           // of a rolled body; without rolling, launches / layers
+  int64_t phasesPerLayer = 0;           // those whose output is a module of a layer, rolled or not
   int64_t kernels = 0;                  // different ones
   int64_t launchesPerToken = 0;
   int64_t views = 0; // casts, reshapes and views that are left: always 0, they have no phase
