@@ -11,13 +11,13 @@
 namespace cadenza {
 namespace {
 
-/// A model among the fixtures, compiled up to its program.
+/// A model, by its folder below the repository, compiled up to its program.
 class Model {
 public:
   Model(const std::string &name, const PipelineOptions &options = {}, bool withCode = false) {
     Findings findings;
     ImportOptions import;
-    import.directory = std::string(CADENZA_SOURCE_DIR "/test/fixtures/") + name;
+    import.directory = std::string(CADENZA_SOURCE_DIR "/") + name;
     import.randomSeed = 1;
     StatusOr<ImportedModel> imported = importHuggingFace(context, import, findings);
     EXPECT_TRUE(imported.isOk()) << imported.status().message();
@@ -58,7 +58,7 @@ bool touchesCache(const Phase &phase) {
 }
 
 TEST(ProgramBuilder, FusedQwen3) {
-  Model model("models/qwen3-gqa4-3layers");
+  Model model("test/fixtures/models/qwen3-gqa4-3layers");
   const Program &program = model.built.program;
   ASSERT_EQ(program.blocks.size(), 3u);
   EXPECT_EQ(program.blocks[0].name, "start");
@@ -102,18 +102,18 @@ TEST(ProgramBuilder, FusedQwen3) {
 }
 
 TEST(ProgramBuilder, TiedEmbeddingIsStoredOnce) {
-  Model model("models/qwen3-gqa2-tied");
+  Model model("test/fixtures/models/qwen3-gqa2-tied");
   const Program &program = model.built.program;
   const Ref embedding = program.blocks[0].phases[0].matrix, head = program.blocks[2].phases[0].matrix;
   EXPECT_FALSE(embedding.perLayer);
   EXPECT_EQ(embedding.index, head.index);
-  Model untied("models/qwen3-mha-d128-untied");
+  Model untied("test/fixtures/models/qwen3-mha-d128-untied");
   EXPECT_NE(untied.built.program.blocks[0].phases[0].matrix.index,
             untied.built.program.blocks[2].phases[0].matrix.index);
 }
 
 TEST(ProgramBuilder, WeightsLieOneAfterTheOther) {
-  Model model("models/llama-hidden80-d128");
+  Model model("test/fixtures/models/llama-hidden80-d128");
   uint64_t end = 0;
   ASSERT_EQ(model.built.recipes.size(), model.built.program.weights.size());
   for (const Weight &weight : model.built.program.weights) {
@@ -126,7 +126,7 @@ TEST(ProgramBuilder, WeightsLieOneAfterTheOther) {
 TEST(ProgramBuilder, UnrolledLayersAreOneBlockAndTheHeadIsAnother) {
   for (PipelineOptions options :
        {PipelineOptions{.none = false, .disabled = {"roll-layers"}}, PipelineOptions{.none = true, .disabled = {}}}) {
-    Model model("models/qwen3-gqa4-3layers", options);
+    Model model("test/fixtures/models/qwen3-gqa4-3layers", options);
     const Program &program = model.built.program;
     ASSERT_EQ(program.blocks.size(), 2u);
     EXPECT_EQ(program.headBlock, 1u);
@@ -151,7 +151,7 @@ TEST(ProgramBuilder, NamesAreUniqueIdentifiersWhateverThePasses) {
   }
   for (const PipelineOptions &options : variants) {
     SCOPED_TRACE(options.disabled.empty() ? "" : options.disabled[0]);
-    Model model("models/llama-gqa4-rope-llama3", options, /*withCode=*/true);
+    Model model("test/fixtures/models/llama-gqa4-rope-llama3", options, /*withCode=*/true);
     EXPECT_TRUE(validateProgram(model.built.program).isOk()) << validateProgram(model.built.program).message();
     std::set<std::string> taken;
     for (const Block &block : model.built.program.blocks) {
@@ -167,7 +167,7 @@ TEST(ProgramBuilder, NamesAreUniqueIdentifiersWhateverThePasses) {
 }
 
 TEST(ProgramBuilder, PublishedModelsDoNotGrowWithDepth) {
-  Model model("configs/Qwen3-8B");
+  Model model("compiler/import/hf/published/Qwen3-8B");
   const Program &program = model.built.program;
   EXPECT_EQ(program.blocks.size(), 3u);
   EXPECT_EQ(program.blocks[1].count, 36);
@@ -176,7 +176,7 @@ TEST(ProgramBuilder, PublishedModelsDoNotGrowWithDepth) {
 
 TEST(ProgramBuilder, LaunchesOfOneKernelShareItsScratch) {
   PipelineOptions options{.none = false, .disabled = {"roll-layers"}};
-  Model model("configs/Llama-3.2-1B", options, /*withCode=*/true);
+  Model model("compiler/import/hf/published/Llama-3.2-1B", options, /*withCode=*/true);
   const Program &program = model.built.program;
   EXPECT_TRUE(validateProgram(program).isOk()) << validateProgram(program).message();
   std::set<std::string> kernels;
