@@ -23,8 +23,8 @@ template <class Config> struct KvAppend {
     int position;
   };
 
-  template <class Tile> CADENZA_DEVICE static void load(const Args &args, const Tile &, Loaded<Tile> &loaded) {
-    loaded.position = args.state->position;
+  template <class Tile> CADENZA_DEVICE static void load(const Args &args, const Tile &tile, Loaded<Tile> &loaded) {
+    loaded.position = tile.team.position(args.state);
   }
 
   template <class Tile> CADENZA_DEVICE static void apply(const Args &args, Loaded<Tile> &loaded, Tile &tile) {

@@ -36,7 +36,8 @@ template <class Config> struct Map {
   static constexpr int blocks = ceil_div(Config::rows, Config::block_rows);
 
   struct Shape {
-    static constexpr int rows = Config::block_rows, slots = Vectors::count, threads = Config::threads;
+    static constexpr int rows = Config::block_rows, slots = Vectors::count;
+    using Team = BlockTeam<Config::threads>;
     static constexpr bool holds_all = true;
   };
   using BlockTile = Tile<Shape>;

@@ -59,9 +59,9 @@ template <class Config> struct RmsNorm {
       return;
     float *values = tile.segment(segment);
     float *chunk_sums = tile.scratch; // [groups][chunks]
-    arch::block_barrier();
+    tile.team.barrier();
     const int lane = static_cast<int>(arch::lane());
-    for (int i = static_cast<int>(arch::warp()); i < tile.live_rows / group_size * chunks; i += Tile::warps) {
+    for (int i = tile.team.warp(); i < tile.live_rows / group_size * chunks; i += Tile::warps) {
       const int first = i % chunks * norm_chunk + 4 * lane;
       const float *group = values + i / chunks * group_size;
       float x[4];
@@ -72,7 +72,7 @@ template <class Config> struct RmsNorm {
       if (lane == 0)
         chunk_sums[i] = sum;
     }
-    arch::block_barrier();
+    tile.team.barrier();
     tile.for_owned([&](int j, int row) {
       const float factor = norm_factor<group_size>(chunk_sums + row / group_size * chunks, Config::eps);
       values[row] = values[row] * factor * loaded.gamma[j];

@@ -73,7 +73,7 @@ template <class Config> struct Project {
   struct Shape {
     static constexpr int slots = Config::interleaved ? Segments::segments : 1;
     static constexpr int rows = block_rows / slots;
-    static constexpr int threads = Config::threads;
+    using Team = BlockTeam<Config::threads>;
     static constexpr bool holds_all = Config::interleaved || Segments::segments == 1;
   };
   using BlockTile = Tile<Shape>;

@@ -5,7 +5,7 @@
 //   P::Args, P::words   its kernel arguments
 //   load_weights(args)  before the grid dependency wait: may read weights only
 //   load_input(input)   after it: requests this thread's part of the input, so that other loads can follow at once
-//   apply(activation, sums)    all threads; both are complete after the block_barrier that the caller issues
+//   apply(activation, sums)    all threads of the team; both are complete after the barrier that the caller issues
 //   factor(sums)        what every row is multiplied by after the products
 #pragma once
 
@@ -20,7 +20,7 @@ template <class Config> struct Activation {
   static constexpr int columns = Config::columns;
   static constexpr int padded = round_up(columns, 32);
   static constexpr int chunks = ceil_div(columns, norm_chunk);
-  static constexpr int warps = Config::threads / 32;
+  using Team = typename TeamOf<Config>::type;
 
   /// Rounds four consecutive elements; `first` is a multiple of 4 below `padded`.
   CADENZA_DEVICE static void store4(Type *activation, int first, const float (&x)[4]) {
@@ -43,14 +43,14 @@ template <class Config> struct Activation {
 /// The input itself, rounded to the weight type. No arguments.
 template <class Config> struct PlainPrologue {
   using A = Activation<Config>;
-  static constexpr int quads = ceil_div(A::padded / 4, Config::threads); // of a thread
+  static constexpr int quads = ceil_div(A::padded / 4, A::Team::threads); // of a thread
   static constexpr int early = smaller(quads, 2);                        // that load_input requests
   struct Args {};
   static constexpr int words = 0;
   const typename Config::input_type *rest;
   float x[early][4];
 
-  CADENZA_DEVICE static int first(int q) { return 4 * (static_cast<int>(arch::thread_index()) + q * Config::threads); }
+  CADENZA_DEVICE static int first(int q) { return 4 * (A::Team::thread() + q * A::Team::threads); }
 
   CADENZA_DEVICE void load_weights(const Args &) {}
   CADENZA_DEVICE void load_input(const typename Config::input_type *input) {
@@ -79,7 +79,7 @@ template <class Config> struct PlainPrologue {
 template <class Config, class Norm> struct RmsNormPrologue {
   using A = Activation<Config>;
   static_assert(Norm::group_size == A::columns, "the norm is over the whole vector");
-  static constexpr int chunks_per_warp = ceil_div(A::chunks, A::warps);
+  static constexpr int chunks_per_warp = ceil_div(A::chunks, A::Team::warps);
 
   struct Args {
     const float *gamma;
@@ -88,7 +88,7 @@ template <class Config, class Norm> struct RmsNormPrologue {
   float gamma[chunks_per_warp][4], x[chunks_per_warp][4];
 
   /// The c-th chunk of this warp, and this lane's first element of it.
-  CADENZA_DEVICE static int chunk(int c) { return static_cast<int>(arch::warp()) + c * A::warps; }
+  CADENZA_DEVICE static int chunk(int c) { return A::Team::warp() + c * A::Team::warps; }
   CADENZA_DEVICE static int first(int c) { return chunk(c) * norm_chunk + 4 * static_cast<int>(arch::lane()); }
 
   CADENZA_DEVICE void load_weights(const Args &args) {
@@ -114,7 +114,7 @@ template <class Config, class Norm> struct RmsNormPrologue {
     }
     float factor = 1.0f;
     if (!Norm::defer_scale) {
-      arch::block_barrier(); // all chunk sums are there
+      A::Team::barrier(); // all chunk sums are there
       factor = norm_factor<A::columns>(sums, Norm::eps);
     }
 #pragma unroll

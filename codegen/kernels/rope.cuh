@@ -30,7 +30,7 @@ template <class Config> struct Rope {
       float cosine, sine;
     };
     const Angle *angles =
-        reinterpret_cast<const Angle *>(args.table) + static_cast<uint64_t>(args.state->position) * half; // [half]
+        reinterpret_cast<const Angle *>(args.table) + static_cast<uint64_t>(tile.team.position(args.state)) * half; // [half]
     tile.for_owned([&](int j, int row) {
       const int i = row % head_dim;
       if (i >= rotary_dim)
@@ -47,13 +47,13 @@ template <class Config> struct Rope {
       return;
     float *values = tile.segment(segment);
     float partner[Tile::owned] = {};
-    arch::block_barrier();
+    tile.team.barrier();
     tile.for_owned([&](int j, int row) {
       const int i = row % head_dim;
       if (i < rotary_dim)
         partner[j] = values[i < half ? row + half : row - half];
     });
-    arch::block_barrier();
+    tile.team.barrier();
     tile.for_owned([&](int j, int row) {
       if (row % head_dim < rotary_dim)
         values[row] = arch::fma(partner[j], loaded.sine[j], values[row] * loaded.cosine[j]);

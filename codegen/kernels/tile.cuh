@@ -1,5 +1,5 @@
-// The tile: the fp32 values that one block computes, in shared memory, and the contract of the functions that transform
-// it. A project block's tile holds the rows of its weight tiles, a map block's tile a range of each input.
+// The tile: the fp32 values that one team of threads (team.cuh; mostly a whole block) computes, in shared memory, and
+// the contract of the functions that transform it. A project block's tile holds the rows of its weight tiles, a map block's tile a range of each input.
 //
 // ## Slots
 // Segments (runtime/plan/program.h) are numbered by slot. A tile either holds the same range of rows of every slot
@@ -10,15 +10,16 @@
 //   F::Loaded<Tile>          registers it fills before the products and uses after them
 //   F::load(args, tile, loaded)    runs after the grid dependency wait and before the products, so that the latency of
 //                            operands hides behind them. Must not touch the tile's values or scratch, nor write.
-//   F::apply(args, loaded, tile)   transforms the tile. All threads of the block call it.
+//   F::apply(args, loaded, tile)   transforms the tile. All threads of the team call it.
 // Thread t owns the rows t, t + threads, t + 2 * threads, ... of every slot. A function that reads and writes only its
-// own elements issues no barrier. One that touches other elements, or the scratch, starts with a block_barrier and
+// own elements issues no barrier. One that touches other elements, or the scratch, starts with a team.barrier() and
 // leaves every element written by its owner, or issues another barrier after the last foreign access. Rows at or above
 // live_rows do not exist: their values are undefined and must not be stored. Scratch contents do not survive a
 // function.
 #pragma once
 
 #include "arch.cuh"
+#include "team.cuh"
 
 namespace cadenza {
 
@@ -49,24 +50,26 @@ template <class T> CADENZA_DEVICE void unpack8(Vec16 v, float (&out)[8]) {
 }
 
 /// Shape has: rows (of one slot), slots (that the tile holds at once), holds_all (whether those are all there are),
-/// threads (of the block).
+/// Team.
 template <class Shape> struct Tile {
   static constexpr int rows = Shape::rows;
   static constexpr int slots = Shape::slots;
-  static constexpr int threads = Shape::threads;
-  static constexpr int warps = threads / 32;
+  using Team = typename Shape::Team;
+  static constexpr int threads = Team::threads;
+  static constexpr int warps = Team::warps;
   static constexpr bool holds_all = Shape::holds_all;
   static constexpr int owned = ceil_div(rows, threads); // rows of a slot that a thread owns
   static constexpr int value_floats = slots * rows;
   static constexpr int scratch_floats = round_up(rows / 8, 4) + 72; // 72: two words a warp, a flag
 
+  Team team;
   float *values;  // [slots][rows]
   float *scratch; // [scratch_floats]
   int slot;       // unless holds_all: the slot whose rows these are
   int first_row;  // row of the segment that row 0 of the tile is
   int live_rows;  // rows of the tile that exist
 
-  /// Whether this block holds rows of slot `s`. The same in all threads of the block.
+  /// Whether this tile holds rows of slot `s`. The same in all threads of the team.
   CADENZA_DEVICE bool holds(int s) const { return holds_all || s == slot; }
   CADENZA_DEVICE float *segment(int s) const { return values + (holds_all ? s * rows : 0); } // [rows]
 
@@ -74,7 +77,7 @@ template <class Shape> struct Tile {
   template <class Body> CADENZA_DEVICE void for_owned(Body body) const {
 #pragma unroll
     for (int j = 0; j < owned; ++j) {
-      const int row = static_cast<int>(arch::thread_index()) + j * threads;
+      const int row = team.thread() + j * threads;
       if (row < live_rows)
         body(j, row);
     }
