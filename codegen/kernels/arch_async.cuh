@@ -233,9 +233,9 @@ CADENZA_DEVICE void copy_commit(Mbarrier *full) {
 
 // Stores into another block's shared memory (sm_90) -------------------------------------------------------------------
 
-/// st.async.mbarrier::complete_tx::bytes: 16 or 8 bytes, aligned to their size, to a block of the cluster; `arrived`, a
-/// barrier of the same block, counts the bytes when they are there. No order between stores. Only in launches with
-/// clusters: an H100 reported an illegal instruction in one without.
+/// st.async.mbarrier::complete_tx::bytes: 16, 8 or 4 bytes, aligned to their size, to a block of the cluster;
+/// `arrived`, a barrier of the same block, counts the bytes when they are there. No order between stores. Only in
+/// launches with clusters: an H100 reported an illegal instruction in one without.
 template <int Arch = compiled_arch>
 CADENZA_DEVICE void store_async(Remote<Vec16> to, Vec16 v, Remote<Mbarrier> arrived) {
   CADENZA_NEEDS_SM_90(Arch, "store_async");
@@ -248,6 +248,14 @@ template <int Arch = compiled_arch>
 CADENZA_DEVICE void store_async(Remote<uint64_t> to, uint64_t v, Remote<Mbarrier> arrived) {
   CADENZA_NEEDS_SM_90(Arch, "store_async");
   asm volatile("st.async.shared::cluster.mbarrier::complete_tx::bytes.b64 [%0], %1, [%2];" ::"r"(to.address), "l"(v),
+               "r"(arrived.address)
+               : "memory");
+}
+
+template <int Arch = compiled_arch>
+CADENZA_DEVICE void store_async(Remote<uint32_t> to, uint32_t v, Remote<Mbarrier> arrived) {
+  CADENZA_NEEDS_SM_90(Arch, "store_async");
+  asm volatile("st.async.shared::cluster.mbarrier::complete_tx::bytes.b32 [%0], %1, [%2];" ::"r"(to.address), "r"(v),
                "r"(arrived.address)
                : "memory");
 }

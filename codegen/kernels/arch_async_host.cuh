@@ -71,6 +71,9 @@ CADENZA_DEVICE void store_async(Remote<Vec16> to, Vec16 v, Remote<Mbarrier> arri
 CADENZA_DEVICE void store_async(Remote<uint64_t> to, uint64_t v, Remote<Mbarrier> arrived) {
   cadenza_host_services->store_async(to.address, &v, sizeof(v), arrived.address);
 }
+CADENZA_DEVICE void store_async(Remote<uint32_t> to, uint32_t v, Remote<Mbarrier> arrived) {
+  cadenza_host_services->store_async(to.address, &v, sizeof(v), arrived.address);
+}
 
 CADENZA_DEVICE void fence_proxy_async_shared() { cadenza_host_services->scheduling_point(); }
 CADENZA_DEVICE void fence_proxy_async_global() { cadenza_host_services->scheduling_point(); }

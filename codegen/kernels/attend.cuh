@@ -73,7 +73,9 @@ template <class Config> struct Attend {
       return; // the whole block
     float *partials = reinterpret_cast<float *>(arch::shared_memory());
     const int begin = split * per_split;
-    attend(args, kv_head, begin, smaller(begin + per_split, positions), partials);
+    const uint64_t first = static_cast<uint64_t>(kv_head) * args.context * head_dim;
+    CacheRows rows{args.key + first, args.value + first};
+    attend(args.query + kv_head * group * head_dim, rows, begin, smaller(begin + per_split, positions), partials);
     arch::block_barrier(); // the warps' partials are complete
     Output *output = args.output + kv_head * group * head_dim;
     if constexpr (splits > 1) {
@@ -86,16 +88,31 @@ template <class Config> struct Attend {
     });
   }
 
-private:
   static constexpr float lowest = -3.402823466e+38f; // the maximum of nothing; finite, so that differences are numbers
+  static constexpr int row_positions = set_warps * lane_groups; // that all warps of a set take at once
+
+  /// Keys and values where they lie: what `attend` reads by default. `start` is called by all lanes before the loads of
+  /// the positions [base, base + unroll * row_positions), `finish` after them.
+  struct CacheRows {
+    const Cache *key, *value; // of the KV head, [context][head_dim]
+
+    CADENZA_DEVICE void start(int) {}
+    CADENZA_DEVICE void load(int position, int element, Vec16 &k, Vec16 &v) const {
+      const uint64_t offset = static_cast<uint64_t>(position) * head_dim + static_cast<uint64_t>(element);
+      k = arch::load16(key + offset);
+      v = arch::load16(value + offset);
+    }
+    CADENZA_DEVICE void finish() {}
+  };
 
   template <class Body> CADENZA_DEVICE static void for_each_element(Body body) {
     for (int i = static_cast<int>(arch::thread_index()); i < group * head_dim; i += threads)
       body(i / head_dim, i % head_dim);
   }
 
-  /// This warp's heads over its positions of [begin, end), into its partials.
-  CADENZA_DEVICE static void attend(const Operands &args, int kv_head, int begin, int end, float *partials) {
+  /// This warp's heads over its positions of [begin, end), into its partials. query: [group][head_dim].
+  template <class Q, class Rows>
+  CADENZA_DEVICE static void attend(const Q *query, Rows &rows, int begin, int end, float *partials) {
     const int warp = static_cast<int>(arch::warp()), lane = static_cast<int>(arch::lane());
     const int set = warp % sets, set_warp = warp / sets;
     const int element = lane % lanes * 8; // first of this lane's 8
@@ -105,29 +122,27 @@ private:
     for (int h = 0; h < set_heads; ++h) {
       m[h] = lowest;
       const int head = set * set_heads + h;
-      const Query *query = args.query + (kv_head * group + head) * head_dim + element;
 #pragma unroll
       for (int j = 0; j < 8; ++j) // scores in units of log2, so that exp2 serves
-        q[h][j] = live && head < group ? arch::to_float(query[j]) * (Config::scale * 1.4426950408889634f) : 0.0f;
+        q[h][j] = live && head < group
+                      ? arch::to_float(query[head * head_dim + element + j]) * (Config::scale * 1.4426950408889634f)
+                      : 0.0f;
     }
 
-    const uint64_t first = static_cast<uint64_t>(kv_head) * args.context * head_dim + static_cast<uint64_t>(element);
-    const Cache *key = args.key + first, *value = args.value + first;
-    constexpr int row_positions = set_warps * lane_groups; // of all warps of a set
 #pragma unroll 1
     for (int base = begin; base < end; base += unroll * row_positions) {
       Vec16 k[unroll], v[unroll];
       bool valid[unroll];
+      rows.start(base);
 #pragma unroll
       for (int u = 0; u < unroll; ++u) {
         const int position = base + u * row_positions + set_warp * lane_groups + lane / lanes;
         valid[u] = position < end;
         k[u] = v[u] = {0, 0, 0, 0};
-        if (valid[u] && live) {
-          k[u] = arch::load16(key + static_cast<uint64_t>(position) * head_dim);
-          v[u] = arch::load16(value + static_cast<uint64_t>(position) * head_dim);
-        }
+        if (valid[u] && live)
+          rows.load(position, element, k[u], v[u]);
       }
+      rows.finish();
       float weight[unroll][set_heads];
 #pragma unroll
       for (int u = 0; u < unroll; ++u) {
@@ -223,6 +238,23 @@ private:
     return merged;
   }
 
+  /// The value of an element over splits; part(s) is its Merged in split s, maximum(s) the m of that.
+  template <class Maximum, class Part>
+  CADENZA_DEVICE static float merge_splits(int used_splits, Maximum maximum, Part part) {
+    float m = lowest, l = 0.0f, o = 0.0f;
+    for (int s = 0; s < used_splits; ++s)
+      m = arch::max(m, maximum(s));
+#pragma unroll 8
+    for (int s = 0; s < used_splits; ++s) {
+      const Merged split = part(s);
+      const float weight = arch::exp2(split.m - m);
+      o = arch::fma(weight, split.o, o);
+      l = arch::fma(weight, split.l, l);
+    }
+    return o / l;
+  }
+
+private:
   /// Publishes this split; the last block of a KV head to arrive merges all splits in order and writes the output.
   CADENZA_DEVICE static void combine_splits(const Args &args, int kv_head, int split, int used_splits, float *partials,
                                             Output *output) {
@@ -248,16 +280,14 @@ private:
     }
     arch::block_barrier();
     for_each_element([&](int head, int element) {
-      float m = lowest, l = 0.0f, o = 0.0f;
-      for (int s = 0; s < used_splits; ++s)
-        m = arch::max(m, ml[2 * (s * group + head)]);
-#pragma unroll 8
-      for (int s = 0; s < used_splits; ++s) {
-        const float weight = arch::exp2(ml[2 * (s * group + head)] - m);
-        o = arch::fma(weight, arch::load_relaxed(published + (s * group + head) * partial_floats + element), o);
-        l = arch::fma(weight, ml[2 * (s * group + head) + 1], l);
-      }
-      output[head * head_dim + element] = arch::from_float<Output>(o / l);
+      const float merged = merge_splits(
+          used_splits, [&](int s) { return ml[2 * (s * group + head)]; },
+          [&](int s) {
+            const int partial = s * group + head;
+            return Merged{arch::load_relaxed(published + partial * partial_floats + element), ml[2 * partial],
+                          ml[2 * partial + 1]};
+          });
+      output[head * head_dim + element] = arch::from_float<Output>(merged);
     });
   }
 };

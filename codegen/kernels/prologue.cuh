@@ -44,7 +44,7 @@ template <class Config> struct Activation {
 template <class Config> struct PlainPrologue {
   using A = Activation<Config>;
   static constexpr int quads = ceil_div(A::padded / 4, A::Team::threads); // of a thread
-  static constexpr int early = smaller(quads, 2);                        // that load_input requests
+  static constexpr int early = smaller(quads, 2);                         // that load_input requests
   struct Args {};
   static constexpr int words = 0;
   const typename Config::input_type *rest;

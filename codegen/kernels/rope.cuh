@@ -29,8 +29,8 @@ template <class Config> struct Rope {
     struct alignas(8) Angle {
       float cosine, sine;
     };
-    const Angle *angles =
-        reinterpret_cast<const Angle *>(args.table) + static_cast<uint64_t>(tile.team.position(args.state)) * half; // [half]
+    const Angle *angles = reinterpret_cast<const Angle *>(args.table) +
+                          static_cast<uint64_t>(tile.team.position(args.state)) * half; // [half]
     tile.for_owned([&](int j, int row) {
       const int i = row % head_dim;
       if (i >= rotary_dim)

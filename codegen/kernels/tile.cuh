@@ -1,5 +1,6 @@
 // The tile: the fp32 values that one team of threads (team.cuh; mostly a whole block) computes, in shared memory, and
-// the contract of the functions that transform it. A project block's tile holds the rows of its weight tiles, a map block's tile a range of each input.
+// the contract of the functions that transform it. A project block's tile holds the rows of its weight tiles, a map
+// block's tile a range of each input.
 //
 // ## Slots
 // Segments (runtime/plan/program.h) are numbered by slot. A tile either holds the same range of rows of every slot

@@ -62,7 +62,8 @@ TEST_F(ArchCompileTest, UseBelowSm90NamesTheRequirement) {
         "arch::remote(v, 1);", "arch::mbarrier_arrive(arch::Remote<arch::Mbarrier>{0});",
         "arch::mbarrier_arrive_expect_tx(b, 16);", "arch::mbarrier_try_wait<arch::Scope::cluster>(b, 0);",
         "arch::store_async(arch::Remote<Vec>{0}, *v, arch::Remote<arch::Mbarrier>{0});",
-        "arch::store_async(arch::Remote<uint64_t>{0}, uint64_t{1}, arch::Remote<arch::Mbarrier>{0});"}) {
+        "arch::store_async(arch::Remote<uint64_t>{0}, uint64_t{1}, arch::Remote<arch::Mbarrier>{0});",
+        "arch::store_async(arch::Remote<uint32_t>{0}, uint32_t{1}, arch::Remote<arch::Mbarrier>{0});"}) {
     for (const char *target : {"sm_80", "sm_89"}) {
       StatusOr<std::vector<CompiledCode>> code = compile(statement(text), target);
       ASSERT_FALSE(code.isOk()) << text;
