@@ -35,6 +35,21 @@ std::string listOps(ArrayRef<std::string> names) {
   return text;
 }
 
+/// "4,096 of weights read, 512 of activations read and written": what a launch moves, without what only passes between
+/// its own blocks.
+std::string listBytes(const KernelDraft &draft) {
+  std::string text;
+  const auto item = [&](uint64_t bytes, StringRef what) {
+    if (bytes > 0)
+      text += (text.empty() ? "" : ", ") + withSeparators(bytes) + what.str();
+  };
+  item(draft.record.weightBytes, " of weights read");
+  item(draft.cacheBytesReadAPosition, " of keys and values read for each position up to this one");
+  item(draft.cacheBytesWritten, " of keys and values written");
+  item(draft.record.activationBytes, " of activations read and written");
+  return text;
+}
+
 /// Breaks a comment at spaces into lines of at most 120 columns, each starting with "//", continued under `indent`.
 std::string comment(StringRef text, unsigned indent) {
   std::string result, line = "//";
@@ -76,9 +91,7 @@ std::string kernelText(const KernelDraft &draft) {
   if (!record.passes.empty())
     text += comment("made by:  " + llvm::join(record.passes, ", "), 10);
   text += comment("shapes:   " + draft.shapes, 10);
-  text += comment("reads:    " + withSeparators(record.weightBytes) + " bytes of weights; reads and writes " +
-                      withSeparators(record.activationBytes) + " bytes of activations",
-                  10);
+  text += comment("bytes:    " + listBytes(draft), 10);
   text += "namespace phase {\n" + replaceName(draft.config, record.name) + "\n} // namespace phase\n";
   const std::string instance = replaceName(draft.instance, record.name);
   const auto assertEqual = [&](const std::string &member, uint64_t value) {

@@ -1,5 +1,7 @@
 #include "codegen/function_emitter.h"
 
+#include "runtime/plan/describe.h"
+
 #include "llvm/ADT/StringExtras.h"
 
 #include <cmath>
@@ -21,6 +23,12 @@ StringRef deviceType(Type element) {
 uint64_t vectorBytes(Value vector) {
   auto type = cast<RankedTensorType>(vector.getType());
   return static_cast<uint64_t>(type.getNumElements()) * type.getElementTypeBitWidth() / 8;
+}
+
+uint64_t cachedPositionBytes(nn::CacheOp cache) {
+  return positionBytes(Cache{.dtype = cache.getType().isF16() ? DType::f16 : DType::bf16,
+                             .kvHeads = static_cast<int64_t>(cache.getKvHeads()),
+                             .headDim = static_cast<int64_t>(cache.getHeadDim())});
 }
 
 FailureOr<ConfigWriter> FunctionEmitter::config(step::FunctionAttrInterface function, DictionaryAttr parameters,
@@ -81,11 +89,16 @@ void FunctionEmitter::addArguments(step::FunctionAttrInterface function, ValueRa
       continue;
     }
     arguments.push_back({.kind = ArgumentKind::Weight, .symbol = symbol});
-    weightBytes += 4 * static_cast<uint64_t>(lookup_.weightType(symbol).getNumElements());
+    if (read_.insert(symbol).second) {
+      const Weight values{.rows = lookup_.weightType(symbol).getNumElements()};
+      weightBytes += function.hasRopeTable() ? positionBytes(values) : storedBytes(values);
+    }
   }
   for (FlatSymbolRefAttr symbol : function.getSymbols()) {
-    if (!lookup_.cache(symbol))
+    nn::CacheOp cache = lookup_.cache(symbol);
+    if (!cache)
       continue;
+    cacheBytes += cachedPositionBytes(cache);
     arguments.push_back({.kind = ArgumentKind::CacheKey, .symbol = symbol});
     arguments.push_back({.kind = ArgumentKind::CacheValue, .symbol = symbol});
   }
@@ -145,8 +158,7 @@ void FunctionEmitter::write(ConfigWriter &config) const {
   for (const ConfigWriter &function : configs_)
     config.nested(function);
   const std::string one = llvm::join(chain_, ", ");
-  config.type("epilogue",
-              "Chain<" + (one.size() <= 88 ? one : llvm::join(chain_, ",\n                         ")) + ">");
+  config.type("epilogue", "Chain<" + (one.size() <= 88 ? one : llvm::join(chain_, ",\n" + std::string(23, ' '))) + ">");
 }
 
 } // namespace cadenza

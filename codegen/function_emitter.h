@@ -5,12 +5,16 @@
 #include "codegen/config_writer.h"
 #include "codegen/emitter.h"
 
+#include "llvm/ADT/DenseSet.h"
+
 namespace cadenza {
 
 /// The C++ name of an element type in device code, or "" if kernels cannot store it.
 llvm::StringRef deviceType(mlir::Type element);
 /// Bytes of one element of a vector, or of all of it.
 uint64_t vectorBytes(mlir::Value vector);
+/// Bytes of one position of a cache that kernels can store (16 bits an element), key and value.
+uint64_t cachedPositionBytes(nn::CacheOp cache);
 
 /// Collects the epilogues of a phase: configuration structs, the Chain, arguments, bytes.
 class FunctionEmitter {
@@ -31,7 +35,9 @@ public:
 
   std::vector<PhaseArgument> arguments;
   std::vector<std::string> names; // of the functions, for people
-  uint64_t weightBytes = 0, activationBytes = 0;
+  uint64_t weightBytes = 0;       // a weight counts once, however many functions read it
+  uint64_t activationBytes = 0;   // read and written
+  uint64_t cacheBytes = 0;        // written
 
 private:
   llvm::FailureOr<ConfigWriter> config(step::FunctionAttrInterface function, mlir::DictionaryAttr parameters,
@@ -43,6 +49,7 @@ private:
   std::vector<ConfigWriter> configs_;
   std::vector<std::string> chain_;
   llvm::SmallVector<int64_t> consumed_;
+  llvm::DenseSet<mlir::Attribute> read_; // the weights
 };
 
 } // namespace cadenza

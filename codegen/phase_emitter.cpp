@@ -49,10 +49,6 @@ void setLaunch(KernelDraft &draft, const LaunchGeometry &geometry, PhaseKind kin
   draft.minBlocks = geometry.minBlocks;
 }
 
-uint64_t packedBytes(int64_t rows, int64_t columns) {
-  return 2 * paddedRows(static_cast<uint64_t>(rows)) * paddedColumns(static_cast<uint64_t>(columns));
-}
-
 /// Device code counts rows and columns in 32 bits, and addresses units of packed matrices by a tile's index.
 LogicalResult checkExtents(Operation *op, ArrayRef<int64_t> extents) {
   for (int64_t extent : extents)
@@ -123,8 +119,10 @@ FailureOr<KernelDraft> emitProject(step::ProjectOp op, SymbolTableCollection &sy
   draft.arguments = std::move(functions.arguments);
   draft.record.fusedOps.insert(draft.record.fusedOps.end(), rows.size(), "linear");
   llvm::append_range(draft.record.fusedOps, functions.names);
-  draft.record.weightBytes = packedBytes(total, columns) + functions.weightBytes;
+  const Weight packed{.layout = WeightLayout::Stripes, .dtype = DType::bf16, .rows = total, .columns = columns};
+  draft.record.weightBytes = storedBytes(packed) + functions.weightBytes;
   draft.record.activationBytes = vectorBytes(op.getInput()) + functions.activationBytes;
+  draft.cacheBytesWritten = functions.cacheBytes;
   draft.shapes = shape(op.getInput()) + " -> [" +
                  llvm::join(llvm::map_range(rows, [](int64_t n) { return std::to_string(n); }), " + ") + "] x " +
                  std::to_string(columns) + " " + deviceType(weight).str() + " -> " + shapes(op->getResults());
@@ -174,6 +172,7 @@ FailureOr<KernelDraft> emitMap(step::MapOp op, SymbolTableCollection &symbols) {
   draft.record.fusedOps = functions.names;
   draft.record.weightBytes = functions.weightBytes;
   draft.record.activationBytes = inputBytes + functions.activationBytes;
+  draft.cacheBytesWritten = functions.cacheBytes;
   draft.shapes = shapes(op.getInputs()) + " -> " + (op->getResults().empty() ? "cache" : shapes(op->getResults()));
   setLaunch(draft, *geometry, PhaseKind::Map);
   return draft;
@@ -243,6 +242,7 @@ FailureOr<KernelDraft> emitAttend(step::AttendOp op, SymbolTableCollection &symb
     draft.arguments.push_back({.kind = ArgumentKind::Scratch, .scratchBytes = geometry->scratchBytes});
   draft.record.fusedOps = {"attention"};
   draft.record.activationBytes = vectorBytes(op.getQuery()) + vectorBytes(op.getResult());
+  draft.cacheBytesReadAPosition = cachedPositionBytes(cache);
   draft.shapes = shape(op.getQuery()) + ", " + std::to_string(heads) + " heads on " + std::to_string(kvHeads) +
                  " KV heads of " + std::to_string(headDim) + " -> " + shape(op.getResult());
   setLaunch(draft, *geometry, PhaseKind::Attend);

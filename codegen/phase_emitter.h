@@ -14,7 +14,10 @@ struct KernelDraft {
   std::vector<PhaseArgument> arguments;
   Kernel record; // all but the name
   int minBlocks = 1;
-  std::string shapes; // for the heading: "1024 -> 2048 f32"
+  // For the heading:
+  std::string shapes;                   // "1024 -> 2048 f32"
+  uint64_t cacheBytesWritten = 0;       // a launch
+  uint64_t cacheBytesReadAPosition = 0; // of the positions so far
 };
 
 /// Stands for the kernel's name in a draft; no C++ token.

@@ -1,5 +1,7 @@
 #include "runtime/bench/step_bytes.h"
 
+#include "runtime/plan/describe.h"
+
 #include <map>
 
 namespace cadenza::bench {
@@ -30,8 +32,7 @@ uint64_t weightBytesPerStep(const Program &program) {
   };
   auto whole = [](const Weight &weight) { return static_cast<uint64_t>(weight.rows) * rowBytes(weight); };
   auto ofFunction = [&](const Weight &weight) {
-    return weight.layout == WeightLayout::RopeTable ? static_cast<uint64_t>(weight.rows) * 2 * sizeof(float)
-                                                    : whole(weight);
+    return weight.layout == WeightLayout::RopeTable ? positionBytes(weight) : whole(weight);
   };
   forEachPhase(program, [&](const Phase &phase, int64_t iteration) {
     if (phase.kind == PhaseKind::Project)
@@ -54,10 +55,9 @@ uint64_t cacheBytesPerStep(const Program &program, int64_t positions) {
   forEachPhase(program, [&](const Phase &phase, int64_t iteration) {
     if (phase.kind != PhaseKind::Attend)
       return;
-    for (const Ref &ref : phase.caches) {
-      const Cache &cache = program.caches[resolve(ref, program.cacheTables, iteration)];
-      total += 2 * static_cast<uint64_t>(cache.kvHeads * cache.headDim * positions) * dtypeSize(cache.dtype);
-    }
+    for (const Ref &ref : phase.caches)
+      total += static_cast<uint64_t>(positions) *
+               positionBytes(program.caches[resolve(ref, program.cacheTables, iteration)]);
   });
   return total;
 }

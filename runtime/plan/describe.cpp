@@ -114,6 +114,12 @@ std::string kernelLines(const Plan &plan) {
 
 } // namespace
 
+uint64_t positionBytes(const Cache &cache) {
+  return 2 * static_cast<uint64_t>(cache.kvHeads * cache.headDim) * dtypeSize(cache.dtype);
+}
+
+uint64_t positionBytes(const Weight &ropeTable) { return static_cast<uint64_t>(ropeTable.rows) * 2 * sizeof(float); }
+
 MemoryNeeds memoryNeeds(const Program &program) {
   MemoryNeeds needs;
   needs.activations = program.arenaBytes;
@@ -123,10 +129,10 @@ MemoryNeeds memoryNeeds(const Program &program) {
   for (const Weight &weight : program.weights) {
     needs.weights += weight.bytes;
     if (weight.layout == WeightLayout::RopeTable)
-      needs.tablesPerPosition += static_cast<uint64_t>(weight.rows) * 2 * sizeof(float);
+      needs.tablesPerPosition += positionBytes(weight);
   }
   for (const Cache &cache : program.caches)
-    needs.cachePerPosition += 2 * static_cast<uint64_t>(cache.kvHeads * cache.headDim) * dtypeSize(cache.dtype);
+    needs.cachePerPosition += positionBytes(cache);
   return needs;
 }
 

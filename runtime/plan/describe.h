@@ -1,4 +1,4 @@
-// A plan in words, for cadenza-inspect.
+// A plan in words and numbers, for cadenza-inspect and for everything else that speaks of bytes.
 #pragma once
 
 #include "runtime/plan/plan.h"
@@ -9,6 +9,10 @@
 #include <string>
 
 namespace cadenza {
+
+/// What one position takes: its key and value in a cache, its row of an expanded rope table.
+uint64_t positionBytes(const Cache &cache);
+uint64_t positionBytes(const Weight &ropeTable);
 
 /// Bytes that running a program takes, whatever the executor.
 struct MemoryNeeds {

@@ -3,6 +3,8 @@
 
 #include "compiler/import/hf/import_hugging_face.h"
 #include "passes/Passes.h"
+#include "runtime/bench/step_bytes.h"
+#include "runtime/plan/describe.h"
 
 #include <gtest/gtest.h>
 
@@ -121,6 +123,18 @@ TEST(ProgramBuilder, WeightsLieOneAfterTheOther) {
     EXPECT_EQ(weight.bytes, storedBytes(weight)) << weight.name;
     end = weight.offset + weight.bytes;
   }
+}
+
+TEST(ProgramBuilder, KernelsReadTheBytesOfAStep) {
+  // A published model, so that no matrix is padded; its embedding is no head, so that a row of it counts.
+  Model model("compiler/import/hf/published/Qwen3-8B", {}, /*withCode=*/true);
+  const Program &program = model.built.program;
+  uint64_t ropeRow = 0;
+  for (const Weight &weight : program.weights)
+    ropeRow += weight.layout == WeightLayout::RopeTable ? positionBytes(weight) : 0;
+  EXPECT_EQ(ropeRow, 64u * 8);
+  // Every layer reads the row of the RoPE table; a step as such, what the memory floor is computed from, needs it once.
+  EXPECT_EQ(weightBytesPerToken(program), bench::weightBytesPerStep(program) + 35 * ropeRow);
 }
 
 TEST(ProgramBuilder, UnrolledLayersAreOneBlockAndTheHeadIsAnother) {
