@@ -1,5 +1,5 @@
 #include "compiler/import/convert.h"
-#include "runtime/cpu/float16.h"
+#include "runtime/support/float16.h"
 
 #include <algorithm>
 #include <cstring>

@@ -1,8 +1,8 @@
 // attend: softmax(scale * q k) v over the positions so far. Query head h reads kv head h / (heads / kv_heads). Scores,
 // softmax and the weighted sum are fp32, positions in order; `splits` is for GPUs.
-#include "runtime/cpu/float16.h"
 #include "runtime/cpu/phase.h"
 #include "runtime/cpu/products.h"
+#include "runtime/support/float16.h"
 
 #include <algorithm>
 #include <cmath>

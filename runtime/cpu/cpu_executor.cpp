@@ -1,7 +1,7 @@
 #include "runtime/cpu/cpu_executor.h"
-#include "runtime/cpu/cache_fill.h"
 #include "runtime/cpu/machine.h"
 #include "runtime/cpu/phase.h"
+#include "runtime/decode/cache_fill.h"
 #include "runtime/decode/sequence.h"
 #include "runtime/plan/plan.h"
 #include "runtime/support/checked.h"

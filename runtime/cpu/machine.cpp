@@ -1,7 +1,7 @@
 #include "runtime/cpu/machine.h"
-#include "runtime/cpu/float16.h"
-#include "runtime/cpu/rope_table.h"
+#include "runtime/decode/rope_table.h"
 #include "runtime/support/checked.h"
+#include "runtime/support/float16.h"
 
 #include <algorithm>
 #include <cstring>

@@ -1,5 +1,5 @@
 #include "runtime/cpu/products.h"
-#include "runtime/cpu/float16.h"
+#include "runtime/support/float16.h"
 
 #include <cstring>
 

@@ -1,6 +1,6 @@
 // The slow ways through a step: phase by phase, for people who look at its values or its times.
-#include "runtime/cpu/float16.h"
 #include "runtime/cuda/executor.h"
+#include "runtime/support/float16.h"
 
 #include <cstring>
 

@@ -1,12 +1,12 @@
 #include "runtime/cuda/storage.h"
 
 #include "codegen/kernels/state.cuh"
-#include "runtime/cpu/cache_fill.h"
-#include "runtime/cpu/float16.h"
-#include "runtime/cpu/rope_table.h"
 #include "runtime/cuda/upload.h"
+#include "runtime/decode/cache_fill.h"
+#include "runtime/decode/rope_table.h"
 #include "runtime/plan/plan.h"
 #include "runtime/support/checked.h"
+#include "runtime/support/float16.h"
 
 #include <algorithm>
 #include <cstring>

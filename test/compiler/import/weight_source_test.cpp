@@ -1,7 +1,7 @@
 #include "compiler/import/convert.h"
 #include "compiler/import/hf/checkpoint_weights.h"
 #include "compiler/import/random_weights.h"
-#include "runtime/cpu/float16.h"
+#include "runtime/support/float16.h"
 #include "test/compiler/import/model_files.h"
 
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // The executor as a state machine: prompts, positions, stop tokens, determinism, no allocation.
-#include "runtime/cpu/cache_fill.h"
+#include "runtime/decode/cache_fill.h"
 #include "test/runtime/cpu/phase_harness.h"
 #include "test/runtime/cpu/tiny_model.h"
 

@@ -1,8 +1,8 @@
 // Programs and weight sections built by hand, without the compiler, for tests of what executes them.
 #pragma once
 
-#include "runtime/cpu/float16.h"
 #include "runtime/plan/program.h"
+#include "runtime/support/float16.h"
 
 #include <cmath>
 #include <cstring>

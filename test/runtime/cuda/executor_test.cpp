@@ -1,5 +1,5 @@
-#include "runtime/cpu/rope_table.h"
 #include "runtime/cuda/executor.h"
+#include "runtime/decode/rope_table.h"
 #include "test/runtime/cuda/emulator.h"
 #include "test/runtime/cuda/toy_plan.h"
 

@@ -1,9 +1,9 @@
 // A plan in memory whose step is kernels/toy.cu, and the same step in plain C++.
 #pragma once
 
-#include "runtime/cpu/cache_fill.h"
-#include "runtime/cpu/float16.h"
+#include "runtime/decode/cache_fill.h"
 #include "runtime/plan/plan.h"
+#include "runtime/support/float16.h"
 
 #include <array>
 #include <cstring>

@@ -1,4 +1,4 @@
-#include "runtime/cpu/rope_table.h"
+#include "runtime/decode/rope_table.h"
 
 #include <cmath>
 

@@ -1,7 +1,6 @@
-// The parts that stand on their own: thread pool, rope table, cache fill.
-#include "runtime/cpu/cache_fill.h"
-#include "runtime/cpu/rope_table.h"
-#include "runtime/cpu/thread_pool.h"
+// What both executors compute alike: the RoPE table, the cache fill.
+#include "runtime/decode/cache_fill.h"
+#include "runtime/decode/rope_table.h"
 
 #include <cmath>
 #include <gtest/gtest.h>
@@ -9,23 +8,6 @@
 
 namespace cadenza {
 namespace {
-
-TEST(ThreadPool, CoversEachIndexOnce) {
-  for (int threads : {1, 2, 5}) {
-    cpu::ThreadPool pool(threads);
-    EXPECT_EQ(pool.threads(), threads);
-    for (int64_t count : {0, 1, 7, 64, 1000}) {
-      for (int repeat = 0; repeat < 50; ++repeat) {
-        std::vector<int> visits(count);
-        pool.parallelFor(count, 3, [&](int64_t begin, int64_t end) {
-          for (int64_t i = begin; i < end; ++i)
-            ++visits[i];
-        });
-        EXPECT_EQ(visits, std::vector<int>(count, 1));
-      }
-    }
-  }
-}
 
 TEST(RopeTable, AngleIsAnFp32Product) {
   Weight weight;

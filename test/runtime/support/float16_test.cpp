@@ -1,4 +1,4 @@
-#include "runtime/cpu/float16.h"
+#include "runtime/support/float16.h"
 
 #include <cmath>
 #include <gtest/gtest.h>
