@@ -10,12 +10,14 @@ constexpr int maximumThreads = 4096; // as the tools'
 
 StatusOr<ChosenDevice> onCpu(const Plan &plan, const ExecutorOptions &options, int threads, std::string notice) {
   CADENZA_ASSIGN_OR_RETURN(std::unique_ptr<Executor> executor, makeCpuExecutor(plan, options, threads));
-  return ChosenDevice{std::move(executor), false, std::move(notice)};
+  return ChosenDevice{std::move(executor), nullptr, std::move(notice)};
 }
 
 StatusOr<ChosenDevice> onGpu(const Plan &plan, const ExecutorOptions &options, int ordinal) {
-  CADENZA_ASSIGN_OR_RETURN(std::unique_ptr<Executor> executor, makeCudaExecutor(plan, options, ordinal));
-  return ChosenDevice{std::move(executor), true, {}};
+  CADENZA_ASSIGN_OR_RETURN(std::unique_ptr<cuda::CudaExecutor> executor,
+                           cuda::CudaExecutor::make(plan, options, ordinal));
+  cuda::CudaExecutor *gpu = executor.get();
+  return ChosenDevice{std::move(executor), gpu, {}};
 }
 
 /// The N of "cuda:N"; 0 for "cuda".

@@ -1,7 +1,7 @@
 // From a device name ("auto", "cpu", "cuda:1") to an executor.
 #pragma once
 
-#include "runtime/executor.h"
+#include "runtime/cuda/executor.h"
 #include "runtime/plan/plan.h"
 
 #include <memory>
@@ -12,13 +12,13 @@ namespace cadenza {
 
 struct ChosenDevice {
   std::unique_ptr<Executor> executor;
-  bool isGpu = false;
-  std::string notice; // why "auto" took the CPU; else empty
+  cuda::CudaExecutor *gpu = nullptr; // the executor by its own type, if it runs on a GPU
+  std::string notice;                // why "auto" took the CPU; else empty
 };
 
 /// "auto" takes the first GPU that the plan has code for, else the CPU; a GPU that has the code but fails (no memory,
 /// say) is an error. `threads` is for the CPU.
 StatusOr<ChosenDevice> chooseDevice(std::string_view device, const Plan &plan, const ExecutorOptions &options,
-                                    int threads);
+                                    int threads = 0);
 
 } // namespace cadenza

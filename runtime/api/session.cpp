@@ -142,7 +142,7 @@ StatusOr<Generation> Session::generate(std::span<const int32_t> prompt, const Ge
   // last that fits at position `context`, where it is not processed itself.
   const auto first = static_cast<int64_t>(prompt.size());
   const int64_t last = first - 1 + std::min(options.maxTokens, executor.context() - first + 1);
-  const int64_t stepsAhead = state_->device.isGpu ? gpuStepsAhead : 0;
+  const int64_t stepsAhead = state_->device.gpu ? gpuStepsAhead : 0;
   result.reason = last - first + 1 < options.maxTokens ? FinishReason::ContextFull : FinishReason::Length;
 
   CADENZA_ASSIGN_OR_RETURN(bool promptDone, state_->runPrompt(prompt.size() - (options.maxTokens > 0 ? 1 : 0)));

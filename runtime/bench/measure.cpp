@@ -1,11 +1,11 @@
 #include "runtime/bench/measure.h"
 
+#include "runtime/api/device_choice.h"
 #include "runtime/bench/phase_times.h"
 #include "runtime/bench/step_bytes.h"
 #include "runtime/plan/plan.h"
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <ctime>
 #include <fstream>
@@ -19,29 +19,6 @@ namespace {
 
 constexpr int phaseRepeats = 9;
 constexpr int phasePositions = 2 * phaseRepeats; // CudaExecutor::timeStep takes two
-
-/// The executor, and the same once more by its own type if it runs on a GPU.
-struct Target {
-  std::unique_ptr<Executor> executor;
-  cuda::CudaExecutor *gpu = nullptr;
-};
-
-StatusOr<Target> makeTarget(const Plan &plan, std::string_view device, const ExecutorOptions &options) {
-  Target target;
-  if (device == "cpu") {
-    CADENZA_ASSIGN_OR_RETURN(target.executor, makeCpuExecutor(plan, options));
-    return target;
-  }
-  int ordinal = 0;
-  std::string_view number = device.starts_with("cuda:") ? device.substr(5) : "0";
-  auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), ordinal);
-  bool isNumber = error == std::errc() && end == number.data() + number.size();
-  if (!isNumber || (device != "cuda" && !device.starts_with("cuda:")))
-    return Status(StatusCode::InvalidArgument, "--device=" + std::string(device) + ": cpu, cuda or cuda:N");
-  CADENZA_ASSIGN_OR_RETURN(target.executor, makeCudaExecutor(plan, options, ordinal));
-  target.gpu = static_cast<cuda::CudaExecutor *>(target.executor.get());
-  return target;
-}
 
 /// "580.82.07 (CUDA 13.0)".
 std::string driverText(int apiVersion) {
@@ -68,7 +45,7 @@ std::string textAt(const nlohmann::json &metadata, const char *pointer, const st
   return there ? metadata[where].get<std::string>() : otherwise;
 }
 
-BenchResult describe(const Plan &plan, const Target &target) {
+BenchResult describe(const Plan &plan, const ChosenDevice &target) {
   const ModelInfo &model = plan.program().model;
   const nlohmann::json &metadata = plan.metadata();
   BenchResult result;
@@ -94,7 +71,7 @@ BenchResult describe(const Plan &plan, const Target &target) {
   return result;
 }
 
-StatusOr<ContextResult> measureContext(const Program &program, Target &target, int64_t context,
+StatusOr<ContextResult> measureContext(const Program &program, ChosenDevice &target, int64_t context,
                                        const BenchOptions &options) {
   ContextResult result;
   result.context = context;
@@ -155,7 +132,9 @@ StatusOr<BenchResult> measure(const Plan &plan, const std::string &device, const
                                                    " positions; use a smaller --context or --tokens");
 
   progress("loading");
-  CADENZA_ASSIGN_OR_RETURN(Target target, makeTarget(plan, device, {.context = longest + behind}));
+  CADENZA_ASSIGN_OR_RETURN(ChosenDevice target, chooseDevice(device, plan, {.context = longest + behind}));
+  if (!target.notice.empty())
+    progress(target.notice);
   BenchResult result = describe(plan, target);
   result.tokens = options.tokens;
   result.repeats = options.repeats;

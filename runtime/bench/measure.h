@@ -61,7 +61,7 @@ struct BenchResult {
 /// does; tokens a second.
 StatusOr<double> timeDecode(Executor &executor, int64_t context, int tokens, uint64_t seed);
 
-/// Runs the plan on `device` ("cpu", "cuda", "cuda:1"). `progress` gets a line before each slow part.
+/// Runs the plan on `device` (runtime/api/device_choice.h). `progress` gets a line before each slow part.
 StatusOr<BenchResult> measure(const Plan &plan, const std::string &device, const BenchOptions &options,
                               const std::function<void(const std::string &)> &progress);
 
