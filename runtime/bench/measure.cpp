@@ -3,7 +3,7 @@
 #include "runtime/api/device_choice.h"
 #include "runtime/bench/phase_times.h"
 #include "runtime/bench/step_bytes.h"
-#include "runtime/plan/plan.h"
+#include "runtime/plan/describe.h"
 
 #include <algorithm>
 #include <chrono>
@@ -66,7 +66,7 @@ BenchResult describe(const Plan &plan, const ChosenDevice &target) {
     result.device = device.name;
     result.driver = driverText(device.driverVersion);
     result.emulated = device.emulated;
-    result.launchesPerToken = launchesPerStep(plan.program());
+    result.launchesPerToken = launchesPerToken(plan.program());
   }
   return result;
 }

@@ -62,10 +62,4 @@ uint64_t cacheBytesPerStep(const Program &program, int64_t positions) {
   return total;
 }
 
-uint64_t launchesPerStep(const Program &program) {
-  uint64_t launches = 0;
-  forEachPhase(program, [&](const Phase &, int64_t) { ++launches; });
-  return launches;
-}
-
 } // namespace cadenza::bench

@@ -13,7 +13,4 @@ uint64_t weightBytesPerStep(const Program &program);
 /// Keys and values of `positions` positions, of every layer that attends to them.
 uint64_t cacheBytesPerStep(const Program &program, int64_t positions);
 
-/// Kernels of a step with head.
-uint64_t launchesPerStep(const Program &program);
-
 } // namespace cadenza::bench
