@@ -66,7 +66,8 @@ int main(int argc, char **argv) {
                  "stop at a stage and write what it has: nn, step, schedule, cuda, ptx, cubin, plan")
       ->transform(CLI::Transformer(stages))
       ->type_name("STAGE");
-  app.add_flag("--check", options.check, "list everything in the model that is wrong or unsupported, and stop");
+  app.add_flag("--check", options.check,
+               "list everything in the model that is wrong or unsupported; nothing is written");
   app.add_flag("--strict", options.import.strict, "warnings (non-finite weights, say) are errors");
   app.add_option("--passes", passes, "'default', or 'none' for the unfused program: one op, one kernel")
       ->check(CLI::IsMember({"default", "none"}));
@@ -99,7 +100,6 @@ int main(int argc, char **argv) {
   }
   if (status.isOk())
     return 0;
-  if (!options.check || status.code() == StatusCode::InvalidArgument)
-    std::cerr << "cadenza-compile: " << statusCodeName(status.code()) << ": " << status.message() << "\n";
+  std::cerr << "cadenza-compile: " << statusCodeName(status.code()) << ": " << status.message() << "\n";
   return static_cast<int>(status.code());
 }

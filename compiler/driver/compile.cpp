@@ -6,6 +6,7 @@
 #include "compiler/driver/schedule_text.h"
 #include "compiler/driver/source_override.h"
 #include "compiler/driver/statistics.h"
+#include "compiler/plan/phase_names.h"
 #include "compiler/plan/weight_packer.h"
 #include "runtime/plan/plan.h"
 #include "runtime/support/atomic_file.h"
@@ -23,19 +24,33 @@ using namespace cadenza;
 
 namespace {
 
-/// Collects MLIR's diagnostics, so that an error of any stage comes out as one Status.
+/// Collects MLIR's errors, so that those of any stage come out as one Status.
 class Diagnostics {
 public:
   explicit Diagnostics(MLIRContext &context)
       : handler(&context, [this](Diagnostic &diagnostic) {
-          llvm::raw_string_ostream(text) << (text.empty() ? "" : "\n") << diagnostic;
+          if (diagnostic.getSeverity() != DiagnosticSeverity::Error)
+            return failure();
+          std::string text = describe(diagnostic);
+          for (Diagnostic &note : diagnostic.getNotes())
+            text += "\n  note: " + describe(note);
+          errors.push_back(std::move(text));
+          return success();
         }) {}
-  Status failure(StatusCode code) {
-    return {code, text.empty() ? std::string("compilation failed without a diagnostic: this is a bug") : text};
+  Status internalError() const {
+    return {StatusCode::Internal,
+            errors.empty() ? "compilation failed without a diagnostic: this is a bug" : llvm::join(errors, "\n")};
   }
 
+  std::vector<std::string> errors; // each with its notes on lines of their own
+
 private:
-  std::string text;
+  /// "model.layers.*.self_attn: 'step.attend' op has a head_dim of 20; ...": what the op computes, if it is known.
+  static std::string describe(Diagnostic &diagnostic) {
+    std::string modules = llvm::join(fusedNames(diagnostic.getLocation()), ", ");
+    return modules.empty() ? diagnostic.str() : modules + ": " + diagnostic.str();
+  }
+
   ScopedDiagnosticHandler handler;
 };
 
@@ -57,9 +72,9 @@ public:
 
   Status run() {
     CADENZA_RETURN_IF_ERROR(checkOptions());
-    CADENZA_RETURN_IF_ERROR(import());
     if (options.check)
-      return Status::ok();
+      return check();
+    CADENZA_RETURN_IF_ERROR(import());
     if (options.emit == Stage::NN)
       return writeText(printModule(*model.module));
     CADENZA_RETURN_IF_ERROR(runPasses());
@@ -95,11 +110,26 @@ private:
     return Status::ok();
   }
 
+  /// Everything up to code generation, which is where the last unsupported shapes show. No weight is read.
+  Status check() {
+    Status status = import();
+    if (status.isOk())
+      status = runPasses();
+    if (status.isOk())
+      status = generate();
+    for (const Finding &finding : findings.all())
+      std::cout << findingKindName(finding.kind) << ": " << finding.message << "\n";
+    if (status.isOk())
+      std::cout << "everything in this model is supported\n";
+    if (!findings.hasErrors())
+      return status;
+    return {status.code(), "this model cannot be compiled (errors: " + std::to_string(findings.errors()) + ")"};
+  }
+
   Status import() {
     progress.begin("importing");
-    Findings findings;
     StatusOr<ImportedModel> imported = importHuggingFace(context, options.import, findings);
-    reportFindings(findings);
+    noteFindings(findings);
     if (!imported.isOk())
       return imported.status();
     model = std::move(*imported);
@@ -108,17 +138,19 @@ private:
     return Status::ok();
   }
 
-  /// All findings under --check; otherwise only those that do not fail the compilation, as errors come as the Status.
-  void reportFindings(const Findings &findings) {
+  /// Those that do not fail the compilation: errors come as the Status.
+  void noteFindings(const Findings &findings) {
     for (const Finding &finding : findings.all()) {
-      bool error = finding.kind == Finding::Kind::Invalid || finding.kind == Finding::Kind::Unsupported;
-      if (options.check)
-        std::cout << findingKindName(finding.kind) << ": " << finding.message << "\n";
-      else if (!error)
+      if (finding.kind != Finding::Kind::Invalid && finding.kind != Finding::Kind::Unsupported)
         progress.note(std::string(findingKindName(finding.kind)) + ": " + finding.message);
     }
-    if (options.check && !findings.hasErrors())
-      std::cout << "everything in this model is supported\n";
+  }
+
+  /// What the compiler said of phases that it cannot compile, filed as findings.
+  Status unsupported() {
+    for (const std::string &error : diagnostics.errors)
+      findings.unsupported(error);
+    return findings.hasErrors() ? findings.toStatus() : diagnostics.internalError();
   }
 
   Status runPasses() {
@@ -135,18 +167,19 @@ private:
     if (!options.crashReproducer.empty())
       manager.enableCrashReproducerGeneration(options.crashReproducer);
     if (failed(manager.run(*model.module)))
-      return diagnostics.failure(StatusCode::Internal);
+      return diagnostics.internalError();
     return Status::ok();
   }
 
   Status generate() {
     progress.begin("generating kernels");
+    context.printOpOnDiagnostic(false); // what is wrong with the user's model is said by module, not by op
     FailureOr<GeneratedCode> generated = generateCode(function);
     if (failed(generated))
-      return diagnostics.failure(StatusCode::Unsupported);
+      return unsupported();
     FailureOr<BuiltProgram> program = buildProgram(function, model.info, &*generated);
     if (failed(program))
-      return diagnostics.failure(StatusCode::Unsupported);
+      return unsupported();
     built = std::move(*program);
     source = std::move(generated->source);
     statistics.countAfter(built.program);
@@ -222,12 +255,12 @@ private:
 
   /// Infinities and NaNs among the weights, which are known once all have been read: warnings, or errors if --strict.
   Status reportNonFinite() {
-    Findings findings;
-    model.weights->reportNonFinite(findings);
+    Findings nonFinite;
+    model.weights->reportNonFinite(nonFinite);
     if (options.import.strict)
-      findings.promoteWarnings();
-    reportFindings(findings);
-    return findings.toStatus();
+      nonFinite.promoteWarnings();
+    noteFindings(nonFinite);
+    return nonFinite.toStatus();
   }
 
   nlohmann::ordered_json metadata() const {
@@ -280,7 +313,7 @@ private:
     if (!hasCode && (options.stats || !options.statsJson.empty())) {
       FailureOr<BuiltProgram> program = buildProgram(function, model.info, nullptr);
       if (failed(program))
-        return diagnostics.failure(StatusCode::Unsupported);
+        return unsupported();
       statistics.countAfter(program->program);
     }
     progress.finish();
@@ -303,6 +336,7 @@ private:
   Progress &progress;
   MLIRContext context;
   Diagnostics diagnostics;
+  Findings findings; // of the importer and of code generation
   ImportedModel model;
   func::FuncOp function;
   BuiltProgram built;

@@ -31,7 +31,7 @@ struct CompileOptions {
   std::vector<std::string> printIrAfter; // names of passes
   std::string crashReproducer;           // file
   std::string overrideSource; // folder as cadenza-inspect --extract wrote it; its .cu and .cuh files replace ours
-  bool check = false;         // only list what is wrong or unsupported
+  bool check = false;         // only list what is wrong or unsupported, to standard output
   bool stats = false;
   std::string statsJson; // file
   bool embedIr = false;  // put the step IR into the plan

@@ -9,14 +9,15 @@ FailureOr<GeneratedCode> cadenza::generateCode(func::FuncOp function) {
   GeneratedCode code;
   Emitter emitter;
   llvm::DenseMap<Operation *, std::string> names = namePhases(function);
-  WalkResult result = function.walk<WalkOrder::PreOrder>([&](step::PhaseOpInterface phase) {
+  bool allEmitted = true;
+  function.walk<WalkOrder::PreOrder>([&](step::PhaseOpInterface phase) {
     FailureOr<PhaseLaunch> launch = emitter.add(phase, names.lookup(phase));
     if (failed(launch))
-      return WalkResult::interrupt();
-    code.launches[phase] = std::move(*launch);
-    return WalkResult::advance();
+      allEmitted = false;
+    else
+      code.launches[phase] = std::move(*launch);
   });
-  if (result.wasInterrupted())
+  if (!allEmitted)
     return failure();
   code.source = emitter.source();
   return code;

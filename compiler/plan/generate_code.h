@@ -13,6 +13,7 @@ struct GeneratedCode {
 };
 
 /// Emits a kernel for each phase of `function` (after assign-buffers); phases of one structure share one.
+/// Every phase that cannot be generated has its error, not only the first.
 llvm::FailureOr<GeneratedCode> generateCode(mlir::func::FuncOp function);
 
 } // namespace cadenza

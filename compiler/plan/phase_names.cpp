@@ -47,14 +47,14 @@ std::string baseName(Operation *op) {
 
 } // namespace
 
-std::vector<std::string> cadenza::fusedNames(Operation *op) {
+std::vector<std::string> cadenza::fusedNames(Location location) {
   std::vector<std::string> names;
-  collectNames(op->getLoc(), names);
+  collectNames(location, names);
   return names;
 }
 
 std::string cadenza::moduleName(Operation *op) {
-  std::vector<std::string> names = fusedNames(op);
+  std::vector<std::string> names = fusedNames(op->getLoc());
   return names.empty() ? "" : names.back();
 }
 

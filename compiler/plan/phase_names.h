@@ -15,7 +15,7 @@ llvm::DenseMap<mlir::Operation *, std::string> namePhases(mlir::func::FuncOp fun
 /// The Hugging Face module whose output the last op fused into `op` is (its location's last name), or "".
 std::string moduleName(mlir::Operation *op);
 
-/// All names in the location of `op`, in order: the nn ops that a phase computes.
-std::vector<std::string> fusedNames(mlir::Operation *op);
+/// All names in a location, in order; of a phase's, the Hugging Face modules of the nn ops that it computes.
+std::vector<std::string> fusedNames(mlir::Location location);
 
 } // namespace cadenza

@@ -170,7 +170,7 @@ private:
 
   void addResults(Operation *op, Phase &phase) {
     auto offsets = op->getAttrOfType<DenseI64ArrayAttr>("offsets");
-    std::vector<std::string> names = fusedNames(op);
+    std::vector<std::string> names = fusedNames(op->getLoc());
     for (auto [index, result] : llvm::enumerate(op->getResults())) {
       auto type = cast<RankedTensorType>(result.getType());
       if (!isa<FloatType>(type.getElementType()))

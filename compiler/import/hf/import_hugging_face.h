@@ -32,8 +32,8 @@ struct ImportedModel {
 };
 
 /// Everything that is wrong, unsupported or worth knowing goes to `findings`; the status is that of all errors among
-/// them (Findings::toStatus). For `--check`, call it and print the findings: no weight has been read. Non-finite
-/// weights show when they are read: ask weights->reportNonFinite() after packing.
+/// them (Findings::toStatus). No weight has been read. Non-finite weights show when they are read: ask
+/// weights->reportNonFinite() after packing.
 StatusOr<ImportedModel> importHuggingFace(mlir::MLIRContext &context, const ImportOptions &options, Findings &findings);
 
 /// What a WeightSource needs to know of a weight that has a source.
