@@ -1,11 +1,12 @@
 // Isomorphic layers become one body with per-layer tables. See Passes.td.
 //
-// 1. Every op gets a signature: its name, types and attributes with all symbols blanked (but for the type of what they
-//    name). 2. The longest periodic stretch of signatures is where the layers are. 3. The data flow decides whether
-//    that stretch is a loop: in all iterations, an operand is one value from before the stretch, or comes from the same
-//    iteration, or from the one before (a carried value, whose first value comes from before the stretch). Where the
-//    stretch leaves a choice of the first op, the one with the fewest carried values is. 4. Iteration 0 becomes the
-//    body; symbols that differ between iterations become tables.
+// 1. Every op gets a signature: its name, types and attributes with each symbol replaced by the type of what it names
+// and
+//    by its number among the op's symbols. 2. The longest periodic stretch of signatures is where the layers are. 3.
+//    The data flow decides whether that stretch is a loop: in all iterations, an operand is one value from before the
+//    stretch, or comes from the same iteration, or from the one before (a carried value, whose first value comes from
+//    before the stretch). Where the stretch leaves a choice of the first op, the one with the fewest carried values
+//    is. 4. Iteration 0 becomes the body; symbols that differ between iterations become tables.
 #include "passes/Passes.h"
 
 #include "mlir/IR/AttrTypeSubElements.h"
@@ -22,7 +23,8 @@ using namespace cadenza;
 
 namespace {
 
-/// All symbols in the attributes of `op`, in a fixed order.
+/// The different symbols in the attributes of `op`, in the order in which they first occur. (The walk visits equal
+/// attributes once.) Ops of one signature have as many, and they correspond.
 SmallVector<FlatSymbolRefAttr> symbolsOf(Operation *op) {
   SmallVector<FlatSymbolRefAttr> symbols;
   op->getAttrDictionary().walk([&](FlatSymbolRefAttr symbol) { symbols.push_back(symbol); });
@@ -74,7 +76,7 @@ Stretch findStretch(ArrayRef<unsigned> signatures) {
 
 class Roller {
 public:
-  Roller(func::FuncOp function, ModuleOp module) : function(function), module(module) {
+  Roller(func::FuncOp function, ModuleOp module) : function(function), symbols(module) {
     for (Operation &op : function.getBody().front().without_terminator()) {
       position[&op] = ops.size();
       ops.push_back(&op);
@@ -104,27 +106,34 @@ public:
 
 private:
   SmallVector<unsigned> signatures() {
-    AttrTypeReplacer blank;
-    blank.addReplacement([&](FlatSymbolRefAttr symbol) -> std::optional<std::pair<Attribute, WalkResult>> {
-      // What a table's entries must agree on stays visible.
-      Operation *op = SymbolTable::lookupSymbolIn(module, symbol);
-      std::string kind;
-      llvm::raw_string_ostream(kind) << op->getName();
-      if (auto weight = dyn_cast<nn::WeightOp>(op))
-        llvm::raw_string_ostream(kind) << weight.getType();
-      if (auto cache = dyn_cast<nn::CacheOp>(op))
-        llvm::raw_string_ostream(kind) << cache.getKvHeads() << 'x' << cache.getHeadDim() << 'x' << cache.getType();
-      return std::make_pair(Attribute(FlatSymbolRefAttr::get(op->getContext(), kind)), WalkResult::skip());
-    });
     llvm::StringMap<unsigned> numbers;
     return llvm::map_to_vector(ops, [&](Operation *op) {
       std::string text;
       llvm::raw_string_ostream stream(text);
-      stream << op->getName() << blank.replace(op->getAttrDictionary());
+      stream << op->getName() << withoutNames(op);
       llvm::interleaveComma(op->getOperandTypes(), stream << " ");
       llvm::interleaveComma(op->getResultTypes(), stream << " -> ");
       return numbers.try_emplace(text, numbers.size()).first->second;
     });
+  }
+
+  /// The attributes of `op`, without the names of symbols. What a table's entries must agree on stays visible, and so
+  /// does which symbols are the same one: an op that names one twice is no model for one that names two.
+  DictionaryAttr withoutNames(Operation *op) {
+    SmallVector<FlatSymbolRefAttr> names = symbolsOf(op);
+    AttrTypeReplacer replacer; // keeps what it replaced, so each op, which has its own numbers, needs its own
+    replacer.addReplacement([&](FlatSymbolRefAttr symbol) -> std::optional<std::pair<Attribute, WalkResult>> {
+      Operation *named = symbols.lookup(symbol.getValue());
+      std::string kind;
+      llvm::raw_string_ostream stream(kind);
+      stream << llvm::find(names, symbol) - names.begin() << ' ' << named->getName();
+      if (auto weight = dyn_cast<nn::WeightOp>(named))
+        stream << weight.getType();
+      if (auto cache = dyn_cast<nn::CacheOp>(named))
+        stream << cache.getKvHeads() << 'x' << cache.getHeadDim() << 'x' << cache.getType();
+      return std::make_pair(Attribute(FlatSymbolRefAttr::get(op->getContext(), kind)), WalkResult::skip());
+    });
+    return cast<DictionaryAttr>(replacer.replace(op->getAttrDictionary()));
   }
 
   Operation *opAt(size_t iteration, size_t index) { return ops[stretch.begin + iteration * stretch.period + index]; }
@@ -251,7 +260,6 @@ private:
   /// Makes a step.table for each name that differs between iterations; maps iteration 0's name to the table's.
   DenseMap<Attribute, Attribute> buildTables() {
     DenseMap<Attribute, Attribute> names;
-    SymbolTable symbolTable(module);
     OpBuilder builder(function);
     for (auto &[first, entries] : tables) {
       if (llvm::all_equal(entries))
@@ -260,7 +268,7 @@ private:
           llvm::map_to_vector(entries, [](Attribute entry) { return cast<FlatSymbolRefAttr>(entry).getValue(); });
       auto table =
           step::TableOp::create(builder, function.getLoc(), commonName(entryNames, ""), builder.getArrayAttr(entries));
-      symbolTable.insert(table); // renames it if the name is taken
+      symbols.insert(table); // renames it if the name is taken
       names[first] = FlatSymbolRefAttr::get(table);
     }
     return names;
@@ -275,7 +283,7 @@ private:
   }
 
   func::FuncOp function;
-  ModuleOp module;
+  SymbolTable symbols;
   SmallVector<Operation *> ops;
   DenseMap<Operation *, size_t> position;
   Stretch stretch;

@@ -114,6 +114,35 @@ func.func @names_without_parts(%x: tensor<32xf32>, %z: tensor<32xf32>) -> (tenso
   return %y : tensor<32xf32>
 }
 
+// An op may name a symbol twice, if it does in every layer.
+// CHECK-LABEL: @one_symbol_twice
+// CHECK: step.layers count 2
+// CHECK-NEXT: matrices [@[[T:.*]], @[[T]]]
+func.func @one_symbol_twice(%x: tensor<32xf32>, %z: tensor<32xf32>) -> (tensor<32xf32>) {
+  %a:2 = step.project %x matrices [@layers.0.w, @layers.0.w] : (tensor<32xf32>) -> (tensor<32xf32>, tensor<32xf32>)
+  %b:2 = step.project %a#0 matrices [@layers.1.w, @layers.1.w] : (tensor<32xf32>) -> (tensor<32xf32>, tensor<32xf32>)
+  return %b#0 : tensor<32xf32>
+}
+
+// Two symbols in one layer are one symbol in the other: no table could hold that.
+// CHECK-LABEL: @negative_one_symbol_then_two
+// CHECK-NOT: step.layers
+// CHECK: matrices [@layers.1.w, @layers.2.w]
+func.func @negative_one_symbol_then_two(%x: tensor<32xf32>, %z: tensor<32xf32>) -> (tensor<32xf32>) {
+  %a:2 = step.project %x matrices [@layers.0.w, @layers.0.w] : (tensor<32xf32>) -> (tensor<32xf32>, tensor<32xf32>)
+  %b:2 = step.project %a#0 matrices [@layers.1.w, @layers.2.w] : (tensor<32xf32>) -> (tensor<32xf32>, tensor<32xf32>)
+  return %b#0 : tensor<32xf32>
+}
+
+// CHECK-LABEL: @negative_two_symbols_then_one
+// CHECK-NOT: step.layers
+// CHECK: matrices [@layers.2.w, @layers.2.w]
+func.func @negative_two_symbols_then_one(%x: tensor<32xf32>, %z: tensor<32xf32>) -> (tensor<32xf32>) {
+  %a:2 = step.project %x matrices [@layers.0.w, @layers.1.w] : (tensor<32xf32>) -> (tensor<32xf32>, tensor<32xf32>)
+  %b:2 = step.project %a#0 matrices [@layers.2.w, @layers.2.w] : (tensor<32xf32>) -> (tensor<32xf32>, tensor<32xf32>)
+  return %b#0 : tensor<32xf32>
+}
+
 // CHECK-LABEL: @negative_one_layer
 // CHECK-NOT: step.layers
 // CHECK: return
