@@ -157,9 +157,10 @@ private:
       phase.inputs = {edgeOf(cast<step::SelectOp>(op).getLogits())};
       phase.epilogues.push_back(makeFunction(step::ArgmaxAttr::get(op->getContext(), 0), {}));
     }
-    for (step::FunctionAttrInterface function : interface.getFunctions()) {
-      if (project && function == project.getPrologueAttr())
-        continue;
+    SmallVector<step::FunctionAttrInterface> functions = interface.getFunctions();
+    // By position: an epilogue may be the same attribute as the prologue.
+    bool hasPrologue = project && project.getPrologueAttr();
+    for (step::FunctionAttrInterface function : ArrayRef(functions).drop_front(hasPrologue ? 1 : 0)) {
       phase.epilogues.push_back(makeFunction(function, sideInputs.take_front(function.getNumOperands())));
       sideInputs = sideInputs.drop_front(function.getNumOperands());
     }

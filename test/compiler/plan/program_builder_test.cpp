@@ -6,6 +6,8 @@
 #include "runtime/bench/step_bytes.h"
 #include "runtime/plan/describe.h"
 
+#include "mlir/Parser/Parser.h"
+
 #include <gtest/gtest.h>
 
 #include <set>
@@ -178,6 +180,37 @@ TEST(ProgramBuilder, NamesAreUniqueIdentifiersWhateverThePasses) {
       }
     }
   }
+}
+
+TEST(ProgramBuilder, AnEpilogueMayEqualThePrologue) {
+  mlir::MLIRContext context;
+  context.loadDialect<mlir::func::FuncDialect, nn::NNDialect, step::StepDialect>();
+  auto module = mlir::parseSourceString<mlir::ModuleOp>(R"(
+    nn.weight @embedding.weight : tensor<144x64xbf16> from "e"
+    nn.weight @square : tensor<64x64xbf16> from "s"
+    nn.weight @norm : tensor<64xf32> from "n"
+    func.func @decode(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32>
+        attributes {arena_bytes = 1024 : i64} {
+      %x = step.embed %token, @embedding.weight {offsets = array<i64: 0>} : tensor<64xf32>
+      %y = step.project %x matrices [@square]
+             prologue #step.rms_norm<segment = 0, weight = @norm, eps = 1.0e-5, group_size = 64>
+             epilogues [#step.silu<segment = 0>,
+                        #step.rms_norm<segment = 0, weight = @norm, eps = 1.0e-5, group_size = 64>]
+             {offsets = array<i64: 256>} : (tensor<64xf32>) -> tensor<64xf32>
+      %next = step.select %y : tensor<64xf32>
+      return %next : tensor<1xi32>
+    })",
+                                                        &context);
+  ASSERT_TRUE(module);
+  mlir::func::FuncOp function = *module->getOps<mlir::func::FuncOp>().begin();
+  mlir::FailureOr<BuiltProgram> built = buildProgram(function, {}, nullptr);
+  ASSERT_TRUE(mlir::succeeded(built));
+  const Phase &phase = built->program.blocks.at(0).phases.at(1);
+  ASSERT_EQ(phase.prologue.size(), 1u);
+  EXPECT_EQ(phase.prologue[0].name, "rms_norm");
+  ASSERT_EQ(phase.epilogues.size(), 2u);
+  EXPECT_EQ(phase.epilogues[0].name, "silu");
+  EXPECT_EQ(phase.epilogues[1].name, "rms_norm");
 }
 
 TEST(ProgramBuilder, PublishedModelsDoNotGrowWithDepth) {
