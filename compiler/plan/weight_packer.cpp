@@ -8,7 +8,7 @@ namespace {
 
 constexpr int64_t unit = 8; // rows and columns of a unit
 constexpr int64_t unitElements = 64;
-constexpr int64_t chunkRows = 2048; // rows that are read at a time: bounded memory for any tensor
+constexpr int64_t chunkBytes = int64_t(4) << 20; // of rows that are read at a time: bounded memory for any tensor
 
 } // namespace
 
@@ -28,19 +28,21 @@ Status SourcePacker::pack(uint32_t index, std::span<std::byte> out) {
 Status SourcePacker::packStripes(const Weight &weight, const PackRecipe &recipe, std::span<std::byte> out) const {
   const size_t elementBytes = dtypeSize(weight.dtype);
   const int64_t unitsPerStripe = static_cast<int64_t>(paddedColumns(weight.columns)) / unit;
+  const int64_t rowBytes = weight.columns * static_cast<int64_t>(elementBytes);
+  const int64_t chunkRows = std::max<int64_t>(1, chunkBytes / rowBytes);
   std::vector<std::byte> rows;
   int64_t firstStripe = 0; // of the part
   for (size_t part = 0; part < recipe.parts.size(); ++part) {
     const WeightSpec &spec = recipe.parts[part];
     for (int64_t begin = 0; begin < spec.rows(); begin += chunkRows) {
       int64_t count = std::min(chunkRows, spec.rows() - begin);
-      rows.resize(count * weight.columns * elementBytes);
+      rows.resize(count * rowBytes);
       CADENZA_RETURN_IF_ERROR(source.read(spec, begin, count, weight.dtype, rows));
       for (int64_t row = begin; row < begin + count; ++row) {
         int64_t stripe = row / unit;
         stripe = recipe.interleaved ? stripe * static_cast<int64_t>(recipe.parts.size()) + static_cast<int64_t>(part)
                                     : firstStripe + stripe;
-        const std::byte *from = rows.data() + (row - begin) * weight.columns * elementBytes;
+        const std::byte *from = rows.data() + (row - begin) * rowBytes;
         std::byte *to = out.data() + (stripe * unitsPerStripe * unitElements + row % unit * unit) * elementBytes;
         for (int64_t column = 0; column < weight.columns; column += unit) {
           int64_t width = std::min(unit, weight.columns - column);

@@ -17,14 +17,16 @@ public:
     return static_cast<uint16_t>((std::hash<std::string>{}(role) + 40503 * row + 2654435761u * column) % 0x3bff + 1);
   }
   std::string describe() const override { return "pattern"; }
-  mutable int64_t mostRows = 0; // that were asked for at once
+  mutable int64_t reads = 0;
+  mutable size_t mostBytes = 0; // that were asked for at once
 
 private:
   Status readRows(const WeightSpec &spec, int64_t firstRow, int64_t rows, DType dtype,
                   std::span<std::byte> out) const override {
     if (spec.role == "missing")
       return {StatusCode::InvalidInput, "no such tensor"};
-    mostRows = std::max(mostRows, rows);
+    ++reads;
+    mostBytes = std::max(mostBytes, out.size());
     for (int64_t row = 0; row < rows; ++row) {
       for (int64_t column = 0; column < spec.columns(); ++column) {
         const int64_t index = row * spec.columns() + column;
@@ -134,12 +136,19 @@ TEST(WeightPacker, InterleavedMatricesTakeTurnsOfEightRows) {
   EXPECT_EQ(three.packed(), three.expected());
 }
 
-TEST(WeightPacker, TallMatricesAreReadInPieces) {
-  OneMatrix matrix({{"a", 4112}, {"b", 2064}}, 32, false);
-  EXPECT_EQ(matrix.packed(), matrix.expected());
-  EXPECT_LT(matrix.source.mostRows, 4112);
-  OneMatrix interleaved({{"a", 4112}, {"b", 4112}}, 16, true);
-  EXPECT_EQ(interleaved.packed(), interleaved.expected());
+TEST(WeightPacker, LargeMatricesAreReadInPiecesOfSoManyBytes) {
+  constexpr size_t mostBytes = 4 << 20;
+  OneMatrix tall({{"a", 70000}, {"b", 66000}}, 40, false);
+  EXPECT_EQ(tall.packed(), tall.expected());
+  EXPECT_LE(tall.source.mostBytes, mostBytes);
+  EXPECT_EQ(tall.source.reads, 4);
+  OneMatrix wide({{"a", 24}, {"b", 24}}, 100000, true);
+  EXPECT_EQ(wide.packed(), wide.expected());
+  EXPECT_LE(wide.source.mostBytes, mostBytes);
+  EXPECT_EQ(wide.source.reads, 4);
+  OneMatrix wider({{"a", 2}}, 2200000, false); // a row is the least that is read
+  EXPECT_EQ(wider.packed(), wider.expected());
+  EXPECT_EQ(wider.source.reads, 2);
 }
 
 TEST(WeightPacker, VectorsConstantsAndTheirPlaces) {
