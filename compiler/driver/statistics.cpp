@@ -17,6 +17,9 @@ void Statistics::countAfter(const Program &program) {
   for (const cadenza::Block &block : program.blocks) {
     phases += static_cast<int64_t>(block.phases.size());
     launchesPerToken += block.count * static_cast<int64_t>(block.phases.size());
+    copies += block.count * llvm::count_if(block.phases, [](const Phase &phase) {
+                return phase.kind == PhaseKind::Map && phase.epilogues.empty();
+              });
     layerLaunches += block.count * llvm::count_if(block.phases, [](const Phase &phase) {
                        return llvm::StringRef(phase.outputNames[0]).starts_with("model.layers.");
                      });
@@ -35,8 +38,8 @@ std::string Statistics::toText() const {
   // Before code generation nobody knows which phases share a kernel.
   std::string kernelLine = kernels == 0 ? "" : llvm::formatv("kernels            {0,6}\n", kernels).str();
   return llvm::formatv("nn ops a token     {0,6}\n{1}step phases        {2,6}\nphases a layer     {3,6}\n{4}"
-                       "launches a token   {5,6}\ncasts, reshapes, views {6}\n",
-                       total, kinds, phases, phasesPerLayer, kernelLine, launchesPerToken, views);
+                       "launches a token   {5,6}\ncasts, views, copies{6,5}\n",
+                       total, kinds, phases, phasesPerLayer, kernelLine, launchesPerToken, copies);
 }
 
 nlohmann::ordered_json Statistics::toJson() const {
@@ -45,5 +48,5 @@ nlohmann::ordered_json Statistics::toJson() const {
           {"phases_per_layer", phasesPerLayer},
           {"kernels", kernels},
           {"launches_per_token", launchesPerToken},
-          {"views", views}};
+          {"copies", copies}};
 }

@@ -18,7 +18,7 @@ struct Statistics {
   int64_t phasesPerLayer = 0;           // those whose output is a module of a layer, rolled or not
   int64_t kernels = 0;                  // different ones
   int64_t launchesPerToken = 0;
-  int64_t views = 0; // casts, reshapes and views that are left: always 0, they have no phase
+  int64_t copies = 0; // launches a token of phases without a function: casts, views, copies
 
   /// Counts the ops of an `nn` function.
   void countBefore(mlir::func::FuncOp function);
