@@ -4,11 +4,11 @@
 // the rest is the latency of one prologue, one reduction over k-segments and the chain.
 //
 // Products by tensor cores without ldmatrix. The packed matrix (runtime/plan/program.h) is a sequence of 8-row stripes
-// of 8x8 units. A warp takes a tile of 16 rows (two stripes) and one k-segment (a run of 32-column steps). In a step
-// each lane loads 16 bytes from either stripe, row lane/4, columns 8 * (lane%4) ..+8, so the warp reads 512 consecutive
-// bytes twice; those registers are the A fragments of two m16n8k16 under a permutation of k: the first takes elements
-// 0-3 of every lane, the second 4-7. B, under the same permutation, is the activation: lane reads x[8 * (lane%4) ..+8]
-// of the step. All eight columns of B are equal, so all lanes of a row end with the row's sum and nothing is shuffled.
+// of 8x32 units. A warp takes a tile of 16 rows (two stripes) and one k-segment (a run of 32-column steps). In a step
+// lane l loads the l-th 16 bytes of either stripe's unit, which are row l/4, columns 8 * (l%4) ..+8; those registers
+// are the A fragments of two m16n8k16 under a permutation of k: the first takes elements 0-3 of every lane, the second
+// 4-7. B, under the same permutation, is the activation: lane reads x[8 * (lane%4) ..+8] of the step. All eight columns
+// of B are equal, so all lanes of a row end with the row's sum and nothing is shuffled.
 //
 // Order of the sum of a row, which no geometry changes: in a k-segment the `first` products of all steps in ascending
 // order, and the `second` ones, are two chains; they are added; then the k-segments are added in ascending order.
@@ -100,8 +100,7 @@ template <class Config> struct Project {
 
     CADENZA_DEVICE void start(const Weight *matrix, int tile, int k_segment) {
       const int lane = static_cast<int>(arch::lane());
-      next = matrix + static_cast<uint64_t>(tile) * (16 * A::padded) + k_segment * (steps * 256) + lane % 4 * 64 +
-             lane / 4 * 8;
+      next = matrix + static_cast<uint64_t>(tile) * (16 * A::padded) + k_segment * (steps * 256) + lane * 8;
 #pragma unroll
       for (int i = 0; i < depth; ++i)
         load(i, i);

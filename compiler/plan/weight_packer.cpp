@@ -6,8 +6,9 @@ using namespace cadenza;
 
 namespace {
 
-constexpr int64_t unit = 8; // rows and columns of a unit
-constexpr int64_t unitElements = 64;
+constexpr int64_t unitRows = 8;
+constexpr int64_t unitColumns = 32;
+constexpr int64_t unitElements = unitRows * unitColumns;
 constexpr int64_t chunkBytes = int64_t(4) << 20; // of rows that are read at a time: bounded memory for any tensor
 
 } // namespace
@@ -27,7 +28,7 @@ Status SourcePacker::pack(uint32_t index, std::span<std::byte> out) {
 
 Status SourcePacker::packStripes(const Weight &weight, const PackRecipe &recipe, std::span<std::byte> out) const {
   const size_t elementBytes = dtypeSize(weight.dtype);
-  const int64_t unitsPerStripe = static_cast<int64_t>(paddedColumns(weight.columns)) / unit;
+  const int64_t unitsPerStripe = static_cast<int64_t>(paddedColumns(weight.columns)) / unitColumns;
   const int64_t rowBytes = weight.columns * static_cast<int64_t>(elementBytes);
   const int64_t chunkRows = std::max<int64_t>(1, chunkBytes / rowBytes);
   std::vector<std::byte> rows;
@@ -39,19 +40,20 @@ Status SourcePacker::packStripes(const Weight &weight, const PackRecipe &recipe,
       rows.resize(count * rowBytes);
       CADENZA_RETURN_IF_ERROR(source.read(spec, begin, count, weight.dtype, rows));
       for (int64_t row = begin; row < begin + count; ++row) {
-        int64_t stripe = row / unit;
+        int64_t stripe = row / unitRows;
         stripe = recipe.interleaved ? stripe * static_cast<int64_t>(recipe.parts.size()) + static_cast<int64_t>(part)
                                     : firstStripe + stripe;
         const std::byte *from = rows.data() + (row - begin) * rowBytes;
-        std::byte *to = out.data() + (stripe * unitsPerStripe * unitElements + row % unit * unit) * elementBytes;
-        for (int64_t column = 0; column < weight.columns; column += unit) {
-          int64_t width = std::min(unit, weight.columns - column);
+        std::byte *to =
+            out.data() + (stripe * unitsPerStripe * unitElements + row % unitRows * unitColumns) * elementBytes;
+        for (int64_t column = 0; column < weight.columns; column += unitColumns) {
+          int64_t width = std::min(unitColumns, weight.columns - column);
           std::memcpy(to, from + column * elementBytes, width * elementBytes);
           to += unitElements * elementBytes;
         }
       }
     }
-    firstStripe += spec.rows() / unit; // merged matrices are made of whole stripes
+    firstStripe += spec.rows() / unitRows; // merged matrices are made of whole stripes
   }
   return Status::ok();
 }

@@ -13,14 +13,13 @@ public:
   void run(Machine &machine, std::span<const Segment> segments) override {
     const Weight &weight = machine.weight(matrix_);
     int64_t token = machine.tokens[machine.state.position];
-    int64_t columnGroups = static_cast<int64_t>(paddedColumns(weight.columns) / 8);
+    int64_t columns = static_cast<int64_t>(paddedColumns(weight.columns));
     uint64_t elementBytes = dtypeSize(weight.dtype);
-    const std::byte *row =
-        machine.weightData(matrix_) + ((token / 8) * columnGroups * 64 + (token % 8) * 8) * elementBytes;
+    const std::byte *row = machine.weightData(matrix_) + ((token / 8) * columns * 8 + (token % 8) * 32) * elementBytes;
     Segment out = segments[0];
-    for (size_t k = 0; k < out.size(); k += 8) { // from each unit of the stripe, eight columns of this row
-      size_t count = std::min<size_t>(8, out.size() - k);
-      widen(weight.dtype, row + k / 8 * 64 * elementBytes, out.subspan(k, count));
+    for (size_t k = 0; k < out.size(); k += 32) { // from each unit of the stripe, its columns of this row
+      size_t count = std::min<size_t>(32, out.size() - k);
+      widen(weight.dtype, row + k * 8 * elementBytes, out.subspan(k, count));
     }
     for (float &x : out)
       x *= scale_;

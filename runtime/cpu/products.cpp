@@ -78,18 +78,21 @@ template <typename From>
 [[gnu::always_inline]] inline void multiplyStripesOf(const PackedProducts &p, int64_t firstStripe, int64_t endStripe,
                                                      float *out) {
   for (int64_t stripe = firstStripe; stripe < endStripe; ++stripe, out += 8) {
-    const auto *units = reinterpret_cast<const From::Element *>(p.matrix) + stripe * p.columnGroups * 64;
+    const auto *units = reinterpret_cast<const From::Element *>(p.matrix) + stripe * p.steps * 256;
     for (int row = 0; row < 8; ++row)
       out[row] = 0.0f;
-    for (int64_t begin = 0; begin < p.columnGroups; begin += p.groupsPerSegment) {
-      int64_t end = begin + p.groupsPerSegment < p.columnGroups ? begin + p.groupsPerSegment : p.columnGroups;
+    for (int64_t begin = 0; begin < p.steps; begin += p.stepsPerSegment) {
+      int64_t end = begin + p.stepsPerSegment < p.steps ? begin + p.stepsPerSegment : p.steps;
       Lanes sums[8] = {};
-      for (int64_t group = begin; group < end; ++group) {
-        Lanes input, weights;
-        FromF32::load(p.input + group * 8, input);
+      for (int64_t step = begin; step < end; ++step) {
+        Lanes input[4], weights;
+        for (int part = 0; part < 4; ++part)
+          FromF32::load(p.input + step * 32 + part * 8, input[part]);
         for (int row = 0; row < 8; ++row) {
-          From::load(units + group * 64 + row * 8, weights);
-          sums[row] += weights * input;
+          for (int part = 0; part < 4; ++part) {
+            From::load(units + step * 256 + row * 32 + part * 8, weights);
+            sums[row] += weights * input[part];
+          }
         }
       }
       for (int row = 0; row < 8; ++row)

@@ -38,10 +38,10 @@ public:
   Project(const Phase &phase, Prologue prologue, int64_t columns)
       : input_(phase.inputs[0]), matrix_(phase.matrix), prologue_(std::move(prologue)), columns_(columns),
         runs_(rowRuns(phase.segmentRows, phase.interleaved)) {
-    columnGroups_ = static_cast<int64_t>(paddedColumns(columns)) / 8;
-    groupsPerSegment_ = columnGroups_ / phase.kSegments;
+    steps_ = static_cast<int64_t>(paddedColumns(columns)) / 32;
+    stepsPerSegment_ = steps_ / phase.kSegments;
     stripes_ = (std::accumulate(phase.segmentRows.begin(), phase.segmentRows.end(), int64_t{0}) + 7) / 8;
-    x_.resize(columnGroups_ * 8); // zero beyond the columns, like the matrix
+    x_.resize(steps_ * 32); // zero beyond the columns, like the matrix
     products_.resize(stripes_ * 8);
   }
 
@@ -52,8 +52,8 @@ public:
     float factor = prologue_ ? prologue_(machine, x) : 1.0f;
     roundThrough(weight.dtype, x);
 
-    PackedProducts products{machine.weightData(matrix_), weight.dtype, x_.data(), columnGroups_, groupsPerSegment_};
-    int64_t stripesAChunk = std::max<int64_t>(1, bytesAChunk / (columnGroups_ * 64 * dtypeSize(weight.dtype)));
+    PackedProducts products{machine.weightData(matrix_), weight.dtype, x_.data(), steps_, stepsPerSegment_};
+    int64_t stripesAChunk = std::max<int64_t>(1, bytesAChunk / (steps_ * 256 * dtypeSize(weight.dtype)));
     machine.pool.parallelFor(stripes_, stripesAChunk, [&](int64_t begin, int64_t end) {
       multiplyStripes(products, begin, end, products_.data() + begin * 8);
     });
@@ -69,7 +69,7 @@ private:
   uint32_t input_;
   Ref matrix_;
   Prologue prologue_;
-  int64_t columns_, columnGroups_, groupsPerSegment_, stripes_;
+  int64_t columns_, steps_, stepsPerSegment_, stripes_;
   std::vector<RowRun> runs_;
   std::vector<float> x_;
   std::vector<float> products_;

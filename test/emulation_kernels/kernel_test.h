@@ -46,7 +46,7 @@ template <class T> std::vector<uint16_t> pack(const std::vector<float> &matrix, 
   std::vector<uint16_t> packed(static_cast<size_t>((rows + 15) / 16 * 16 * padded));
   for (int n = 0; n < rows; ++n)
     for (int k = 0; k < columns; ++k)
-      packed[static_cast<size_t>((n / 8 * (padded / 8) + k / 8) * 64 + n % 8 * 8 + k % 8)] =
+      packed[static_cast<size_t>((n / 8 * (padded / 32) + k / 32) * 256 + n % 8 * 32 + k % 32)] =
           bits<T>(matrix[static_cast<size_t>(n * columns + k)]);
   return packed;
 }

@@ -98,7 +98,7 @@ public:
         for (int64_t k = 0; k < weight.columns; ++k) {
           float value = (*order[n].first)(order[n].second, k);
           uint16_t bits = dtype == DType::bf16 ? floatToBf16(value) : floatToF16(value);
-          int64_t index = ((n / 8) * (columnsPadded / 8) + k / 8) * 64 + (n % 8) * 8 + k % 8;
+          int64_t index = ((n / 8) * (columnsPadded / 32) + k / 32) * 256 + (n % 8) * 32 + k % 32;
           std::memcpy(to + index * 2, &bits, 2);
         }
       }
