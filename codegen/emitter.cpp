@@ -18,8 +18,6 @@ constexpr StringRef preamble =
 #include "kernels/map.cuh"
 #include "kernels/project.cuh"
 #include "kernels/select.cuh"
-
-namespace cadenza {
 )";
 
 /// "rms_norm, 3 x linear, rope": runs of equal names are counted.
@@ -140,6 +138,7 @@ FailureOr<PhaseLaunch> Emitter::add(step::PhaseOpInterface phase, StringRef name
 GeneratedSource Emitter::source() const {
   GeneratedSource source;
   std::string text = preamble.str();
+  text += (persistent_ ? "#include \"kernels/persistent.cuh\"\n" : "") + std::string("\nnamespace cadenza {\n");
   for (const Emitted &kernel : kernels_) {
     text += "\n" + kernel.text;
     source.kernels.push_back(kernel.record);

@@ -38,6 +38,11 @@ public:
   /// part of the kernel's name if it is new. Emits an error at `phase` if it cannot be generated.
   llvm::FailureOr<PhaseLaunch> add(step::PhaseOpInterface phase, llvm::StringRef name);
 
+  /// Generates the persistent kernel of `function`, whose phases have all been added: the same configurations, divided
+  /// as its attribute says. `kernelOf` gives the kernel of a phase.
+  llvm::FailureOr<PersistentLaunch> addPersistent(mlir::func::FuncOp function,
+                                                  llvm::function_ref<llvm::StringRef(mlir::Operation *)> kernelOf);
+
   /// The source of all kernels so far. Names of models and tensors do not occur in it.
   GeneratedSource source() const;
 
@@ -50,6 +55,7 @@ private:
   llvm::StringMap<size_t> byStructure_; // configuration and instantiation without the name -> kernel
   llvm::StringMap<size_t> byName_;
   mlir::SymbolTableCollection symbols_;
+  bool persistent_ = false;
 };
 
 } // namespace cadenza

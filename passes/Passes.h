@@ -2,12 +2,14 @@
 #pragma once
 
 #include "compiler/ir/step/Step.h"
+#include "compiler/schedule/persistent.h"
 
 #include "mlir/Pass/Pass.h"
 #include "mlir/Pass/PassManager.h"
 
 #include "llvm/Support/Error.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +25,7 @@ namespace cadenza {
 struct PipelineOptions {
   bool none = false;                 // --passes=none: no optional pass at all
   std::vector<std::string> disabled; // --disable-pass=NAME
+  std::optional<PersistentDevice> persistent; // --schedule=persistent: what it is made for
 };
 
 /// One pass of the pipeline.

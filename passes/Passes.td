@@ -96,6 +96,21 @@ def PartitionWork : Cadenza_Pass<"partition-work"> {
   }];
 }
 
+def SchedulePersistent : Cadenza_Pass<"schedule-persistent"> {
+  let summary = "divides a step over the blocks of one persistent kernel";
+  let description = [{
+    The order of sums follows the division: the output projection's columns are cut at KV heads, down's at the groups'
+    shares of the feed-forward units, and the context into as many splits as a group has ranks. Annotates the function
+    with `persistent`. A program whose layers are not the five phases that all fusions together make is an error.
+  }];
+  let options = [
+    Option<"groups", "groups", "int", /*default=*/"15", "groups of blocks that exchange values quickly: clusters">,
+    Option<"ranks", "ranks", "int", /*default=*/"8", "blocks of a group">,
+    Option<"warps", "warps", "int", /*default=*/"16", "warps of a block that consume">,
+    Option<"sharedBytes", "shared-bytes", "int", /*default=*/"232448", "shared memory of a block">,
+  ];
+}
+
 def AssignBuffers : Cadenza_Pass<"assign-buffers"> {
   let summary = "gives every vector its bytes in the activation arena";
   let description = [{

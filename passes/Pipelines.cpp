@@ -18,6 +18,7 @@ namespace {
 //    order of a layer.
 // 10. narrow-edges: once it is settled which vectors still travel through memory and who reads them.
 // 11. partition-work: the segments of a product depend on the functions it absorbed.
+//     schedule-persistent, if that schedule is asked for, replaces what it chose.
 // 12. assign-buffers: last, on the vectors that are left.
 const PipelinePass passes[] = {
     {"convert-nn-to-step", false, createConvertNNToStep},   {"roll-layers", true, createRollLayers},
@@ -43,6 +44,10 @@ llvm::Error cadenza::buildPipeline(mlir::OpPassManager &manager, const PipelineO
   for (const PipelinePass &pass : passes) {
     if (!pass.optional || (!options.none && !llvm::is_contained(options.disabled, pass.name)))
       manager.addPass(pass.create());
+    if (pass.name == "partition-work" && options.persistent) {
+      const PersistentDevice &device = *options.persistent;
+      manager.addPass(createSchedulePersistent({device.groups, device.ranks, device.warps, device.sharedBytes}));
+    }
   }
   return llvm::Error::success();
 }

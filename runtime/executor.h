@@ -18,6 +18,7 @@ class Plan; // runtime/plan/plan.h: a validated, immutable view of a .plan file
 struct ExecutorOptions {
   int64_t context = 0; // positions to allocate; 0: the default, min(model's maximum, 4096)
   bool logits = false; // keep the full logits of a step with head: [vocabulary] f32
+  bool launchSchedule = false; // a kernel a phase, even if the plan has a persistent kernel (GPU only)
 };
 
 /// Bytes that an executor holds, by purpose; on the device for a GPU.
@@ -62,6 +63,13 @@ public:
   /// it. InvalidArgument if no such step was queued. The first asynchronous fault is DeviceLost, here and in every
   /// later call.
   virtual StatusOr<int32_t> awaitToken(int64_t position) = 0;
+
+  /// How many steps a caller does well to queue beyond the one whose token it waits for, so that a GPU never waits for
+  /// the host. 0: a step runs when it is queued, and more would only delay the first token.
+  virtual int64_t stepsAhead() const { return 0; }
+
+  /// Asks what is queued to end early, at the next token or later; then there is no sequence to continue.
+  virtual void stop() {}
 
   /// Waits for everything that was queued.
   virtual Status synchronize() = 0;

@@ -29,6 +29,21 @@ struct Candidate {
     for (int mask = 16; mask > 0; mask /= 2)
       take_larger({arch::shuffle_xor(key, mask), arch::shuffle_xor(complement, mask)});
   }
+  /// Leaves the largest of the team in its thread 0 (and the rest of its warp). shared: [warps][2]; one barrier.
+  template <class Team> CADENZA_DEVICE static void largest_of_team(Candidate &best, uint32_t *shared) {
+    best.take_largest_of_warp();
+    if (arch::lane() == 0) {
+      shared[2 * Team::warp()] = best.key;
+      shared[2 * Team::warp() + 1] = best.complement;
+    }
+    Team::barrier();
+    if (Team::warp() == 0) {
+      best = {0, 0};
+      if (arch::lane() < Team::warps)
+        best = {shared[2 * arch::lane()], shared[2 * arch::lane() + 1]};
+      best.take_largest_of_warp();
+    }
+  }
 };
 
 /// Arguments: [state, tokens, logits, scratch]. logits: f32 [rows of the segment] or null. scratch: a counter in the
@@ -57,7 +72,7 @@ template <class Config> struct Argmax {
     });
     uint32_t *shared = reinterpret_cast<uint32_t *>(tile.scratch); // [warps][2], flag
     arch::block_barrier();
-    largest_of_block<Tile::warps>(best, shared);
+    Candidate::largest_of_team<typename Tile::Team>(best, shared);
 
     uint32_t *counter = args.scratch, *candidates = args.scratch + 4; // [blocks][2]
     const uint32_t blocks = arch::block_count();
@@ -70,28 +85,12 @@ template <class Config> struct Argmax {
     best = {0, 0};
     for (uint32_t block = arch::thread_index(); block < blocks; block += Tile::threads)
       best.take_larger({arch::load_relaxed(candidates + 2 * block), arch::load_relaxed(candidates + 2 * block + 1)});
-    largest_of_block<Tile::warps>(best, shared); // the barriers of last_block_arrives came after the last use of shared
+    Candidate::largest_of_team<typename Tile::Team>(best, shared); // the barriers of last_block_arrives came after the last use of shared
     if (arch::thread_index() == 0)
       select(*args.state, args.tokens, static_cast<int>(~best.complement));
   }
 
 private:
-  /// Leaves the largest candidate of the block in thread 0 (and the rest of its warp).
-  template <int warps> CADENZA_DEVICE static void largest_of_block(Candidate &best, uint32_t *shared) {
-    best.take_largest_of_warp();
-    if (arch::lane() == 0) {
-      shared[2 * arch::warp()] = best.key;
-      shared[2 * arch::warp() + 1] = best.complement;
-    }
-    arch::block_barrier();
-    if (arch::warp() == 0) {
-      best = {0, 0};
-      if (arch::lane() < warps)
-        best = {shared[2 * arch::lane()], shared[2 * arch::lane() + 1]};
-      best.take_largest_of_warp();
-    }
-  }
-
   CADENZA_DEVICE static void select(DecodeState &state, int32_t *tokens, int token) {
     const int next = state.position + 1;
     if (next < state.forced_tokens)

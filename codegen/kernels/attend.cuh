@@ -33,7 +33,7 @@ template <class Config> struct Attend {
   static constexpr int sets = ceil_div(group, 4);          // of query heads
   static constexpr int set_heads = ceil_div(group, sets);  // of a warp
   static constexpr int set_warps = warps / sets;           // that share the positions of a set
-  static constexpr int unroll = set_heads > 2 ? 2 : 4;
+  static constexpr int unroll = Config::unroll;
   static_assert(warps % sets == 0 && set_warps > 0, "every set of query heads has as many warps");
 
   struct Operands {

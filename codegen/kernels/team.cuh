@@ -21,7 +21,7 @@ template <int count> struct BlockTeam {
 /// `warp_count` warps of a block from `first_warp` on, which meet at named barrier `id` (1 to 15). They know the
 /// position themselves: the state in device memory may be a step behind.
 template <int first_warp, int warp_count, int id> struct WarpTeam {
-  static constexpr int threads = 32 * warp_count, warps = warp_count;
+  static constexpr int threads = 32 * warp_count, warps = warp_count, barrier_id = id;
   int step_position;
 
   CADENZA_DEVICE static int thread() { return static_cast<int>(arch::thread_index()) - 32 * first_warp; }

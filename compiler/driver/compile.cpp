@@ -8,6 +8,7 @@
 #include "compiler/driver/statistics.h"
 #include "compiler/plan/phase_names.h"
 #include "compiler/plan/weight_packer.h"
+#include "compiler/schedule/match.h"
 #include "runtime/plan/plan.h"
 #include "runtime/support/atomic_file.h"
 #include "version.h"
@@ -82,7 +83,7 @@ public:
       return reportStatistics(/*code=*/false, printModule(*model.module));
     CADENZA_RETURN_IF_ERROR(generate());
     if (options.emit == Stage::Schedule)
-      return reportStatistics(true, describeSchedule(built.program));
+      return reportStatistics(true, describeSchedules());
     if (options.emit == Stage::Cuda)
       return reportStatistics(true, source.model().text);
     CADENZA_RETURN_IF_ERROR(compileTargets());
@@ -104,10 +105,46 @@ private:
       if (llvm::none_of(pipelinePasses(), [&](const PipelinePass &pass) { return pass.name == name; }))
         return {StatusCode::InvalidArgument, "--print-ir-after: there is no pass '" + name + "'"};
     }
+    pipeline = options.pipeline;
+    if (options.persistent) {
+      CADENZA_ASSIGN_OR_RETURN(pipeline.persistent, persistentDevice());
+    }
     PassManager manager(&context);
-    if (llvm::Error error = buildPipeline(manager, options.pipeline))
+    if (llvm::Error error = buildPipeline(manager, pipeline))
       return {StatusCode::InvalidArgument, llvm::toString(std::move(error))};
     return Status::ok();
+  }
+
+  /// What the persistent schedule is made for: one plan, one division of work.
+  StatusOr<PersistentDevice> persistentDevice() {
+    if (targets.empty()) {
+      CADENZA_ASSIGN_OR_RETURN(const DeviceTarget *present, targetOfPresentGpu());
+      targets = {present};
+    }
+    PersistentDevice device;
+    for (const DeviceTarget *target : targets) {
+      if (target->persistentGroups == 0)
+        return Status(StatusCode::Unsupported, "there is no persistent schedule for " + std::string(target->name) +
+                                                   " yet: it needs clusters of sm_90 or sm_100; use --schedule=launch");
+      const PersistentDevice next{target->persistentGroups, target->persistentRanks, target->persistentWarps,
+                                  target->sharedPerBlock};
+      if (device.groups != 0 && (next.ranks != device.ranks || next.warps != device.warps))
+        return Status(StatusCode::InvalidArgument, "one plan has one persistent schedule: " +
+                                                       std::string(targets[0]->name) + " and " +
+                                                       std::string(target->name) + " divide the work differently");
+      device.groups = device.groups == 0 ? next.groups : std::min(device.groups, next.groups);
+      device.ranks = next.ranks;
+      device.warps = next.warps;
+      device.sharedBytes = device.sharedBytes == 0 ? next.sharedBytes : std::min(device.sharedBytes, next.sharedBytes);
+    }
+    if (options.multiprocessors > 0) {
+      device.groups = options.multiprocessors / device.ranks;
+      if (device.groups == 0)
+        return Status(StatusCode::InvalidArgument, "--sms=" + std::to_string(options.multiprocessors) +
+                                                       ": a group has " + std::to_string(device.ranks) +
+                                                       " multiprocessors, and one is needed at least");
+    }
+    return device;
   }
 
   /// Everything up to code generation, which is where the last unsupported shapes show. No weight is read.
@@ -156,7 +193,7 @@ private:
   Status runPasses() {
     progress.begin("fusing");
     PassManager manager(&context);
-    llvm::cantFail(buildPipeline(manager, options.pipeline)); // checkOptions saw the names
+    llvm::cantFail(buildPipeline(manager, pipeline)); // checkOptions saw the names
     if (!options.printIrAfter.empty()) {
       manager.enableIRPrinting([](Pass *, Operation *) { return false; },
                                [this](Pass *pass, Operation *) {
@@ -188,6 +225,15 @@ private:
       progress.note("compiling " + std::to_string(replaced) + " source files from " + options.overrideSource);
     }
     return Status::ok();
+  }
+
+  std::string describeSchedules() {
+    std::string text = describeSchedule(built.program);
+    if (std::optional<PersistentDevice> device = persistentDeviceOf(function)) {
+      const PersistentModel shape = modelOf(*matchPersistent(function)); // the pass has matched it
+      text = describe(*planPersistent(shape, *device)) + "\nin the phases of the " + text;
+    }
+    return text;
   }
 
   Status compileTargets() {
@@ -278,7 +324,7 @@ private:
       // Machine code runs on every driver of the compiler's major version, and on later ones.
       json["minimum_driver"] = "CUDA " + nvrtcVersion.substr(0, nvrtcVersion.find('.')) + ".0";
     }
-    json["schedule"] = "launch";
+    json["schedule"] = options.persistent ? "persistent" : "launch";
     json["passes"] = enabledPasses();
     json["source_sha256"] = sourceSha256();
     json["source_overridden"] = !options.overrideSource.empty();
@@ -334,6 +380,7 @@ private:
 
   const CompileOptions &options;
   Progress &progress;
+  PipelineOptions pipeline;
   MLIRContext context;
   Diagnostics diagnostics;
   Findings findings; // of the importer and of code generation

@@ -1,6 +1,7 @@
 #include "compiler/plan/generate_code.h"
 
 #include "compiler/plan/phase_names.h"
+#include "compiler/schedule/match.h"
 
 using namespace mlir;
 using namespace cadenza;
@@ -19,6 +20,13 @@ FailureOr<GeneratedCode> cadenza::generateCode(func::FuncOp function) {
   });
   if (!allEmitted)
     return failure();
+  if (persistentDeviceOf(function)) {
+    const auto kernelOf = [&](Operation *phase) -> StringRef { return code.launches.find(phase)->second.kernel; };
+    FailureOr<PersistentLaunch> launch = emitter.addPersistent(function, kernelOf);
+    if (failed(launch))
+      return failure();
+    code.persistent = std::move(*launch);
+  }
   code.source = emitter.source();
   return code;
 }

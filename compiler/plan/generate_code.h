@@ -10,6 +10,7 @@ namespace cadenza {
 struct GeneratedCode {
   GeneratedSource source;
   llvm::DenseMap<mlir::Operation *, PhaseLaunch> launches; // of every phase
+  std::optional<PersistentLaunch> persistent;              // if the function has that schedule
 };
 
 /// Emits a kernel for each phase of `function` (after assign-buffers); phases of one structure share one.

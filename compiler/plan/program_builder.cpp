@@ -38,6 +38,8 @@ public:
     program.arenaBytes = function->getAttrOfType<IntegerAttr>("arena_bytes").getInt();
     if (code)
       program.kernels = code->source.kernels;
+    if (code && code->persistent)
+      program.persistent = code->persistent;
     splitIntoBlocks();
     uint64_t offset = 0;
     for (Weight &weight : program.weights) {

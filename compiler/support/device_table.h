@@ -24,6 +24,9 @@ struct DeviceTarget {
   int sharedPerBlock;            // bytes of shared memory that one block may have
   int sharedPerMultiprocessor;
   int threadsPerMultiprocessor;
+  // The persistent schedule's default: groups (clusters) of ranks (blocks, one a multiprocessor) that the product with
+  // the most of them runs at once. 0: the schedule does not exist for this target. The driver has the last word.
+  int persistentGroups, persistentRanks, persistentWarps;
   std::string_view examples; // products, for people
 };
 

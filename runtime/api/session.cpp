@@ -14,9 +14,6 @@
 namespace cadenza {
 namespace {
 
-// On a GPU, how many steps are queued beyond the one whose token the host waits for, so that the GPU never waits for
-// the host. The CPU executor runs a step when it is queued, so there it would only delay the text.
-constexpr int64_t gpuStepsAhead = 2;
 // Prompt steps queued between two looks at the cancel flag on a GPU.
 constexpr size_t promptStepsAhead = 8;
 
@@ -142,7 +139,7 @@ StatusOr<Generation> Session::generate(std::span<const int32_t> prompt, const Ge
   // last that fits at position `context`, where it is not processed itself.
   const auto first = static_cast<int64_t>(prompt.size());
   const int64_t last = first - 1 + std::min(options.maxTokens, executor.context() - first + 1);
-  const int64_t stepsAhead = state_->device.gpu ? gpuStepsAhead : 0;
+  const int64_t stepsAhead = executor.stepsAhead();
   result.reason = last - first + 1 < options.maxTokens ? FinishReason::ContextFull : FinishReason::Length;
 
   CADENZA_ASSIGN_OR_RETURN(bool promptDone, state_->runPrompt(prompt.size() - (options.maxTokens > 0 ? 1 : 0)));
@@ -153,6 +150,7 @@ StatusOr<Generation> Session::generate(std::span<const int32_t> prompt, const Ge
   for (int64_t position = first; promptDone && position <= last; ++position) {
     if (state_->takeCancel()) {
       result.reason = FinishReason::Cancelled;
+      executor.stop();
       break;
     }
     for (; queued < std::min(position + stepsAhead, last); ++queued)

@@ -51,6 +51,7 @@ constexpr int minimumDriverVersion = 12000;
   X(cuEventQuery, (CUevent event))                                                                                     \
   X(cuEventSynchronize, (CUevent event))                                                                               \
   X(cuEventElapsedTime, (float *milliseconds, CUevent start, CUevent end))                                             \
+  X(cuOccupancyMaxActiveClusters, (int *clusters, CUfunction function, const CUlaunchConfig *config))                  \
   X(cuLaunchKernelEx, (const CUlaunchConfig *config, CUfunction function, void **parameters, void **extra))
 
 /// The loaded functions, by their names in cuda.h.

@@ -96,10 +96,17 @@ enum CUdriverProcAddressQueryResult : unsigned int {
   CU_GET_PROC_ADDRESS_VERSION_NOT_SUFFICIENT = 2,
 };
 
-/// Launch attributes: none yet (dependent launches and clusters come with the `graph` and `persistent` schedules).
-enum CUlaunchAttributeID : unsigned int { CU_LAUNCH_ATTRIBUTE_IGNORE = 0 };
+enum CUlaunchAttributeID : unsigned int {
+  CU_LAUNCH_ATTRIBUTE_IGNORE = 0,
+  CU_LAUNCH_ATTRIBUTE_COOPERATIVE = 2,
+  CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION = 4,
+};
 union CUlaunchAttributeValue {
   char pad[64];
+  int cooperative;
+  struct {
+    unsigned int x, y, z;
+  } clusterDim;
   uint64_t alignment; // as cuda.h's members have it
 };
 struct CUlaunchAttribute { // NOLINT(bugprone-tagged-union-member-count): cuda.h's

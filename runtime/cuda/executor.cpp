@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <new>
 #include <system_error>
+#include <utility>
 
 namespace cadenza {
 
@@ -21,6 +22,12 @@ StatusOr<std::unique_ptr<Executor>> makeCudaExecutor(const Plan &plan, const Exe
 }
 
 namespace cuda {
+namespace {
+
+/// Steps of one persistent launch: enough that the launch itself does not count, few enough that Ctrl-C does.
+constexpr int64_t maximumCollected = 32;
+
+} // namespace
 
 StatusOr<std::unique_ptr<CudaExecutor>> CudaExecutor::make(const Plan &plan, const ExecutorOptions &options,
                                                            int ordinal) {
@@ -75,6 +82,12 @@ Status CudaExecutor::load(const Plan &plan, const ExecutorOptions &options, int 
                        .attrs = nullptr,
                        .numAttrs = 0};
   }
+  if (program_->persistent && !options.launchSchedule) {
+    CADENZA_ASSIGN_OR_RETURN(launchEnd_, Event::make(*device_, CU_EVENT_DISABLE_TIMING | CU_EVENT_BLOCKING_SYNC));
+    CADENZA_ASSIGN_OR_RETURN(persistent_,
+                             PersistentLaunches::load(*device_, stream_.get(), *program_, kernels_,
+                                                      storage_.addresses(), step_, hostTokens_.as<int32_t>()));
+  }
   return Status::ok();
 }
 
@@ -117,6 +130,10 @@ Status CudaExecutor::fillCache(int64_t length, uint64_t seed) {
 
 Status CudaExecutor::writeState(int64_t nextPosition, int64_t forcedTokens, std::span<const int32_t> stopTokens) {
   sequence_.end();
+  collected_ = collectedHeadless_ = 0;
+  launchedTokens_ = nextPosition;
+  if (persistent_)
+    persistent_->begin();
   auto *state = hostState_.as<DecodeState>();
   *state = DecodeState{};
   state->position = static_cast<int>(nextPosition);
@@ -154,11 +171,63 @@ Status CudaExecutor::finishStep(bool withHead) {
 Status CudaExecutor::enqueueStep(bool withHead) {
   CurrentContext current(*device_);
   CADENZA_RETURN_IF_ERROR(enter(current));
+  if (persistent_) {
+    // A launch begins with its steps without head.
+    if (collected_ == maximumCollected || (!withHead && collected_ > collectedHeadless_))
+      CADENZA_RETURN_IF_ERROR(flush());
+    CADENZA_RETURN_IF_ERROR(sequence_.beginStep());
+    ++collected_;
+    collectedHeadless_ += withHead ? 0 : 1;
+    sequence_.finishStep(withHead);
+    return Status::ok();
+  }
   CADENZA_RETURN_IF_ERROR(sequence_.beginStep());
   size_t end = withHead ? launches_.size() : step_.headLaunch;
   for (size_t i = 0; i < end; ++i)
     CADENZA_RETURN_IF_ERROR(launch(i));
   return finishStep(withHead);
+}
+
+int64_t CudaExecutor::stepsAhead() const { return persistent_ ? 2 * maximumCollected : 2; }
+
+void CudaExecutor::stop() {
+  if (!persistent_)
+    return;
+  persistent_->stop();
+  collected_ = collectedHeadless_ = 0;
+  sequence_.end();
+}
+
+Status CudaExecutor::flush() {
+  if (collected_ == 0)
+    return Status::ok();
+  const int64_t steps = std::exchange(collected_, 0), headless = std::exchange(collectedHeadless_, 0);
+  CADENZA_RETURN_IF_ERROR(persistent_->launch(*device_, stream_.get(), steps, headless));
+  CADENZA_CUDA_TRY(*device_, cuEventRecord, launchEnd_.get(), stream_.get());
+  launchedTokens_ = sequence_.position() + 1;
+  return Status::ok();
+}
+
+StatusOr<int32_t> CudaExecutor::awaitPublished(size_t position) {
+  if (static_cast<int64_t>(position) >= launchedTokens_)
+    CADENZA_RETURN_IF_ERROR(flush());
+  // The token comes through mapped memory while the kernel runs; the event is asked now and then, because a launch may
+  // end without it: at a stop token before, or by a fault.
+  constexpr int looks = 2000;
+  const auto arrived = [&] { return persistent_->published() > static_cast<int64_t>(position); };
+  for (int i = 1; !arrived(); ++i) {
+    if (i % looks != 0)
+      continue;
+    const CUresult result = device_->api().cuEventQuery(launchEnd_.get());
+    if (result == CUDA_ERROR_NOT_READY)
+      continue;
+    if (Status ended = device_->check(result, "cuEventQuery"); !ended.isOk()) {
+      const std::string why = persistent_->expired();
+      return why.empty() ? ended : ended.withPrefix(why);
+    }
+    return arrived() ? hostTokens_.as<int32_t>()[position] : 0;
+  }
+  return hostTokens_.as<int32_t>()[position];
 }
 
 Status CudaExecutor::await(CUevent event) {
@@ -180,6 +249,10 @@ StatusOr<int32_t> CudaExecutor::awaitToken(int64_t position) {
   CADENZA_RETURN_IF_ERROR(enter(current));
   CADENZA_RETURN_IF_ERROR(sequence_.checkSelected(position));
   size_t index = static_cast<size_t>(position);
+  if (persistent_) {
+    StatusOr<int32_t> token = awaitPublished(index);
+    return token.isOk() ? token : token.status().withPrefix("waiting for token " + std::to_string(position));
+  }
   if (Status waited = await(events_[index % events_.size()].get()); !waited.isOk())
     return waited.withPrefix("waiting for token " + std::to_string(position));
   return hostTokens_.as<int32_t>()[index];
@@ -188,6 +261,7 @@ StatusOr<int32_t> CudaExecutor::awaitToken(int64_t position) {
 Status CudaExecutor::synchronize() {
   CurrentContext current(*device_);
   CADENZA_RETURN_IF_ERROR(enter(current));
+  CADENZA_RETURN_IF_ERROR(flush());
   CADENZA_CUDA_TRY(*device_, cuStreamSynchronize, stream_.get());
   return Status::ok();
 }
@@ -195,6 +269,7 @@ Status CudaExecutor::synchronize() {
 StatusOr<std::span<const float>> CudaExecutor::logits() {
   CurrentContext current(*device_);
   CADENZA_RETURN_IF_ERROR(enter(current));
+  CADENZA_RETURN_IF_ERROR(flush());
   if (!hostLogits_.get())
     return Status(StatusCode::InvalidArgument, "the executor was loaded without logits");
   CADENZA_RETURN_IF_ERROR(sequence_.checkHeadRan());

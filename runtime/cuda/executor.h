@@ -6,6 +6,7 @@
 #pragma once
 
 #include "runtime/cuda/kernels.h"
+#include "runtime/cuda/persistent.h"
 #include "runtime/cuda/storage.h"
 #include "runtime/decode/sequence.h"
 #include "runtime/executor.h"
@@ -13,6 +14,7 @@
 #include <array>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace cadenza::cuda {
@@ -30,6 +32,8 @@ public:
   Status begin(std::span<const int32_t> prompt, std::span<const int32_t> stopTokens) override;
   Status enqueueStep(bool withHead) override;
   StatusOr<int32_t> awaitToken(int64_t position) override;
+  int64_t stepsAhead() const override;
+  void stop() override;
   Status synchronize() override;
   StatusOr<std::span<const float>> logits() override;
   Status stepWithVisitor(const PhaseVisitor &visitor) override;
@@ -60,6 +64,9 @@ private:
   Status launch(size_t index);
   Status finishStep(bool withHead);
   Status await(CUevent event);
+  /// The persistent schedule: launches the steps that wait to be one launch with those that follow them.
+  Status flush();
+  StatusOr<int32_t> awaitPublished(size_t position);
   Status readOutputs(const BoundLaunch &launch, std::vector<std::vector<float>> &values);
 
   const Program *program_ = nullptr;
@@ -78,6 +85,12 @@ private:
   // The event of position p is events_[p % size]; once a later step has taken it over, waiting for that one serves too.
   std::array<Event, 32> events_;
   std::vector<Event> timers_;
+
+  // The persistent schedule, if it is the one that runs. Steps are collected, then launched together.
+  std::optional<PersistentLaunches> persistent_;
+  int64_t collected_ = 0, collectedHeadless_ = 0;
+  int64_t launchedTokens_ = 0; // tokens [0, launchedTokens_) are those of launched steps, or given
+  Event launchEnd_;
 
   Sequence sequence_;
   // Positions [0, length) hold the values of fillCache(_, seed): a benchmark need not write them again for each run.

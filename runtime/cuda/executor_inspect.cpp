@@ -56,6 +56,7 @@ Status CudaExecutor::readOutputs(const BoundLaunch &bound, std::vector<std::vect
 Status CudaExecutor::stepWithVisitor(const PhaseVisitor &visitor) {
   CurrentContext current(*device_);
   CADENZA_RETURN_IF_ERROR(enter(current));
+  CADENZA_RETURN_IF_ERROR(flush());
   CADENZA_RETURN_IF_ERROR(sequence_.beginStep());
   std::vector<std::vector<float>> values;
   for (size_t i = 0; i < launches_.size(); ++i) {
@@ -79,6 +80,7 @@ StatusOr<std::vector<float>> CudaExecutor::timeStep() {
     CADENZA_ASSIGN_OR_RETURN(Event event, Event::make(*device_, CU_EVENT_DEFAULT));
     timers_.push_back(std::move(event));
   }
+  CADENZA_RETURN_IF_ERROR(flush());
   CADENZA_RETURN_IF_ERROR(sequence_.beginStep());
   CADENZA_CUDA_TRY(*device_, cuEventRecord, timers_[0].get(), stream_.get());
   for (size_t i = 0; i < launches_.size(); ++i) {

@@ -55,6 +55,7 @@
 #include <nlohmann/json.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -203,6 +204,14 @@ struct Kernel {
   std::vector<std::string> passes;   // fusion passes that made it
 };
 
+/// The `persistent` schedule: whole steps as one cooperative kernel (codegen/kernels/persistent.cuh), next to the
+/// `launch` schedule's kernel a phase, which computes the same bits.
+struct PersistentLaunch {
+  std::string kernel;       // of Program::kernels
+  uint32_t ranks = 1;       // blocks of a cluster
+  uint64_t packetBytes = 0; // of exchange slots, zeroed once at load
+};
+
 struct Scratch {
   std::string name;
   uint64_t bytes = 0;
@@ -235,6 +244,7 @@ struct Program {
   std::vector<Block> blocks;
   /// Blocks from this one on (the head) are needed only where the next token or its logits are.
   uint32_t headBlock = 0;
+  std::optional<PersistentLaunch> persistent; // the schedule that decodes, if there is one
 };
 
 /// The program as the plan stores it.

@@ -165,6 +165,12 @@ Scratch readScratch(const JsonReader &reader) {
   return {reader["name"].string(), reader["bytes"].unsignedInteger()};
 }
 
+PersistentLaunch readPersistent(const JsonReader &reader) {
+  reader.onlyFields({"kernel", "ranks", "packet_bytes"});
+  return {reader["kernel"].string(), static_cast<uint32_t>(readExtent(reader["ranks"])),
+          reader["packet_bytes"].unsignedInteger()};
+}
+
 } // namespace
 
 StatusOr<Program> parseProgram(std::string_view text) {
@@ -175,7 +181,7 @@ StatusOr<Program> parseProgram(std::string_view text) {
   FieldErrors errors(StatusCode::InvalidPlan);
   const JsonReader reader(*json, "program", errors);
   reader.onlyFields({"model", "edges", "arena_bytes", "weights", "caches", "weight_tables", "cache_tables", "scratch",
-                     "kernels", "blocks", "head_block"});
+                     "kernels", "blocks", "head_block", "persistent"});
   Program program;
   program.model = readModel(reader["model"]);
   program.edges = reader["edges"].list<Edge>(readEdge);
@@ -188,6 +194,8 @@ StatusOr<Program> parseProgram(std::string_view text) {
   program.kernels = reader["kernels"].list<Kernel>(readKernel);
   program.blocks = reader["blocks"].list<Block>(readBlock);
   program.headBlock = reader["head_block"].index();
+  if (!reader["persistent"].isNull())
+    program.persistent = readPersistent(reader["persistent"]);
   if (!errors.none())
     return errors.status();
   checkProgram(program, errors);

@@ -110,6 +110,11 @@ Json writeModel(const ModelInfo &model) {
 } // namespace
 
 Json toJson(const Program &program) {
+  Json persistent;
+  if (program.persistent)
+    persistent = {{"kernel", program.persistent->kernel},
+                  {"ranks", program.persistent->ranks},
+                  {"packet_bytes", program.persistent->packetBytes}};
   return {
       {"model", writeModel(program.model)},
       {"edges", list(program.edges, writeEdge)},
@@ -126,7 +131,8 @@ Json toJson(const Program &program) {
                         return Json{
                             {"name", block.name}, {"count", block.count}, {"phases", list(block.phases, writePhase)}};
                       })},
-      {"head_block", program.headBlock}};
+      {"head_block", program.headBlock},
+      {"persistent", persistent}};
 }
 
 } // namespace cadenza

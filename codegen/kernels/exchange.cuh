@@ -1,0 +1,65 @@
+// Exchange of partial sums between groups, through packets in global memory: payload and epoch are one 16-byte access,
+// so a reader that sees the epoch has the payload, and nobody counts arrivals.
+//
+// Rows are published by warps, 32 rows in 11 packets of three (the last has two), so that a row goes from the register
+// of the lane that summed it to its packet by shuffles.
+#pragma once
+
+#include "arch_async.cuh"
+#include "arch_exchange.cuh"
+#include "tile.cuh"
+
+namespace cadenza {
+
+constexpr int packet_rows = 3, warp_packets = 11; // 32 rows
+
+CADENZA_DEVICE constexpr int packets_for(int rows) { return ceil_div(rows, 32) * warp_packets; }
+
+/// Publishes the values of 32 consecutive rows, one a lane; all lanes of a warp. `slots` are those of the 32 rows.
+CADENZA_DEVICE void publish_rows(arch::Packet *slots, float value, uint32_t epoch) {
+  const int first = static_cast<int>(arch::lane()) * packet_rows;
+  arch::Packet packet;
+#pragma unroll
+  for (int i = 0; i < packet_rows; ++i)
+    packet.payload[i] = arch::shuffle(arch::as_bits(value), first + i); // beyond lane 31: somebody's, never read
+  packet.epoch = epoch;
+  if (arch::lane() < warp_packets)
+    arch::store_packet(slots + arch::lane(), packet);
+}
+
+/// Collects `count` packets into shared memory: packet i from address(i) (in global memory), row(i, values) takes its
+/// payload. `at_once` packets a thread are polled together, so that their latencies overlap. spin(poll) waits until
+/// poll() is true.
+template <int at_once, class Team, class Address, class Take, class Spin>
+CADENZA_DEVICE void collect_packets(int count, uint32_t epoch, Address address, Take take, Spin spin) {
+  for (int base = Team::thread(); base < count; base += at_once * Team::threads) {
+    arch::Packet packet[at_once];
+    bool here[at_once];
+#pragma unroll
+    for (int i = 0; i < at_once; ++i) {
+      const int index = base + i * Team::threads;
+      here[i] = index >= count;
+      if (!here[i])
+        packet[i] = arch::load_packet(address(index));
+    }
+    spin([&] {
+      bool all = true;
+#pragma unroll
+      for (int i = 0; i < at_once; ++i) {
+        if (here[i])
+          continue;
+        const int index = base + i * Team::threads;
+        if (packet[i].epoch == epoch) {
+          here[i] = true;
+          take(index, packet[i]);
+        } else {
+          all = false;
+          packet[i] = arch::load_packet(address(index)); // all that are missing are asked for again together
+        }
+      }
+      return all;
+    });
+  }
+}
+
+} // namespace cadenza

@@ -1,0 +1,51 @@
+// What the host and a persistent kernel share: its arguments and a page of mapped host memory. Plain types only.
+#pragma once
+
+#include "state.cuh"
+#include "types.cuh"
+
+namespace cadenza {
+
+/// In host memory that the device sees. `stop` is the host's, everything else the device's.
+struct PersistentControl {
+  uint32_t stop;      // 1: end the launch after the token that is in work
+  uint32_t published; // tokens [0, published) of the host's copy have arrived; written after them, with release
+  // What a wait that took too long was for; `expired` is written last, then the kernel traps.
+  uint32_t expired;
+  uint32_t wait;  // a PersistentWait
+  uint32_t block; // of the grid
+  uint32_t layer;
+  uint32_t position;
+  uint32_t reserved[25]; // to 128 bytes
+};
+static_assert(sizeof(PersistentControl) == 128, "one cache line");
+
+/// What a thread of a persistent kernel can wait for.
+enum class PersistentWait : uint32_t {
+  ring_slot,    // the producer: all warps to be done with a buffer
+  ring_data,    // a copy to arrive
+  hop_rows,     // rows of q, k, v of the other ranks
+  hop_splits,   // their parts of the context
+  hop_residual, // their rows of the residual stream
+  hop_units,    // their activations
+  packets,      // partial sums of other groups
+  candidates,   // the largest logits of all blocks
+  step_start,   // the producer: all ranks to have begun the step
+};
+
+/// 8-byte words only, as every kernel's arguments.
+struct PersistentArgs {
+  const uint64_t *words; // the arguments of all phases' kernels in the order of the step
+  unsigned char *packets;
+  DecodeState *state;
+  int32_t *tokens;      // [context + 1]
+  int32_t *host_tokens; // [context + 1], mapped
+  float *logits;        // f32 [vocabulary] or null
+  PersistentControl *control;
+  uint64_t steps;          // to run at most; ends early at a stop token or when the host asks
+  uint64_t headless_steps; // the first so many select no token
+  uint64_t first_step;     // number of the first step since the packets were zeroed, modulo 2^32
+  uint64_t limit_ns;       // of a wait
+};
+
+} // namespace cadenza

@@ -1,0 +1,93 @@
+// The ring: buffers in shared memory through which one producer warp streams everything that a block reads from device
+// memory, in the order in which its consumer warps use it. Weights do not depend on activations, so the producer runs
+// ahead across phases, layers and tokens; only consumers wait for activations.
+//
+// Pacing: few copies in flight give the whole bandwidth, more of them only lengthen every other access to memory, the
+// exchange of activations above all. So the producer waits for its oldest copy before it issues one too many, even if
+// buffers are free.
+#pragma once
+
+#include "arch_async.cuh"
+
+namespace cadenza {
+
+/// A position in the ring, and which time round it is.
+template <int stages> struct RingCursor {
+  int stage = 0;
+  uint32_t round = 0;
+
+  CADENZA_DEVICE void advance() {
+    if (++stage == stages) {
+      stage = 0;
+      ++round;
+    }
+  }
+};
+
+template <int stage_count, int bytes_per_stage, int consumer_warps> struct Ring {
+  static constexpr int stages = stage_count, stage_bytes = bytes_per_stage;
+  using Cursor = RingCursor<stages>;
+
+  unsigned char *buffers; // [stages][stage_bytes]
+  arch::Mbarrier *full;   // [stages]: a copy has arrived
+  arch::Mbarrier *empty;  // [stages]: all consumer warps are done with it
+
+  CADENZA_DEVICE unsigned char *buffer(const Cursor &at) const { return buffers + at.stage * stage_bytes; }
+
+  /// By one thread, before the barrier that lets the others use it.
+  CADENZA_DEVICE void init() const {
+    for (int i = 0; i < stages; ++i) {
+      arch::mbarrier_init(full + i, arch::copy_arrivals());
+      arch::mbarrier_init(empty + i, consumer_warps);
+    }
+  }
+
+  /// Consumers: wait(mbarrier, parity) until the stage has arrived.
+  template <class Wait> CADENZA_DEVICE void await(const Cursor &at, Wait wait) const {
+    wait(full + at.stage, at.round & 1);
+  }
+  /// Consumers: all lanes have what they need in registers.
+  CADENZA_DEVICE void release(const Cursor &at) const {
+    arch::warp_barrier();
+    if (arch::lane() == 0)
+      arch::mbarrier_arrive(empty + at.stage);
+  }
+};
+
+/// The producer warp's side; all 32 lanes.
+template <class Ring> struct RingProducer {
+  Ring ring;
+  typename Ring::Cursor next = {}, oldest = {}; // to issue; in flight
+  int in_flight = 0;
+
+  /// A free buffer, once fewer than `limit` copies are in flight. slot and data are waits as in Ring::await.
+  template <class Slot, class Data> CADENZA_DEVICE unsigned char *begin(int limit, uint32_t bytes, Slot slot, Data data) {
+    while (in_flight >= limit)
+      land(data);
+    if (next.round > 0)
+      slot(ring.empty + next.stage, (next.round - 1) & 1);
+    arch::copy_expect(ring.full + next.stage, bytes);
+    return ring.buffer(next);
+  }
+  CADENZA_DEVICE void piece(void *to, const void *from, uint32_t bytes) {
+    arch::copy_piece(to, from, bytes, ring.full + next.stage);
+  }
+  CADENZA_DEVICE void end() {
+    arch::copy_commit(ring.full + next.stage);
+    next.advance();
+    ++in_flight;
+  }
+  /// Waits for the oldest copy in flight.
+  template <class Data> CADENZA_DEVICE void land(Data data) {
+    data(ring.full + oldest.stage, oldest.round & 1);
+    oldest.advance();
+    --in_flight;
+  }
+  /// No copy may arrive after the block has exited.
+  template <class Data> CADENZA_DEVICE void drain(Data data) {
+    while (in_flight > 0)
+      land(data);
+  }
+};
+
+} // namespace cadenza

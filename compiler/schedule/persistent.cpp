@@ -1,0 +1,162 @@
+#include "compiler/schedule/persistent.h"
+
+#include <algorithm>
+
+namespace cadenza {
+namespace {
+
+constexpr int64_t tileRows = 16, stepColumns = 32;
+
+int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+/// shares.cuh.
+struct Range {
+  int64_t first, count;
+};
+Range share(int64_t total, int64_t parts, int64_t index) {
+  const int64_t base = total / parts, rest = total % parts;
+  return {index * base + std::min(index, rest), base + (index < rest ? 1 : 0)};
+}
+
+Status unsupported(const std::string &what) {
+  return {StatusCode::Unsupported, "the persistent schedule " + what + "; --schedule=launch has no such limit"};
+}
+
+Status checkShape(const PersistentModel &m, const PersistentDevice &d) {
+  const auto multiple = [](const char *what, int64_t value, int64_t of) {
+    return value % of == 0 ? Status::ok()
+                           : unsupported("needs " + std::string(what) + " that is a multiple of " + std::to_string(of) +
+                                         ", not " + std::to_string(value));
+  };
+  CADENZA_RETURN_IF_ERROR(multiple("a head_dim", m.headDim, 16));
+  CADENZA_RETURN_IF_ERROR(multiple("a hidden size", m.hidden, 16));
+  CADENZA_RETURN_IF_ERROR(multiple("a feed-forward size", m.units, 8));
+  CADENZA_RETURN_IF_ERROR(multiple("query heads of a KV head whose elements are together", m.heads / m.kvHeads * m.headDim, 32));
+  if (m.kvHeads > d.groups)
+    return unsupported("gives each KV head a group of multiprocessors: " + std::to_string(m.kvHeads) +
+                       " KV heads, but only " + std::to_string(d.groups) + " groups of " + std::to_string(d.ranks));
+  if (ceilDiv(m.units, stepColumns) < d.groups)
+    return unsupported("divides the feed-forward units over groups of multiprocessors in steps of 32: " +
+                       std::to_string(m.units) + " units do not reach " + std::to_string(d.groups) + " groups");
+  return Status::ok();
+}
+
+} // namespace
+
+int PersistentSchedule::ways(Product product) const {
+  switch (product) {
+  case Product::QueryKeyValue:
+    return queryKeyValueWays;
+  case Product::Output:
+    return outputWays;
+  case Product::GateUp:
+    return gateUpWays;
+  case Product::Down:
+    return downWays;
+  case Product::Head:
+    return headWays;
+  }
+  return 1;
+}
+
+std::vector<int64_t> PersistentSchedule::columnGroups(Product product) const {
+  if (product == Product::Down)
+    return unitStarts;
+  std::vector<int64_t> starts = {0};
+  if (product == Product::Output)
+    for (int64_t head = 1; head < model.kvHeads; ++head)
+      starts.push_back(head * (model.heads / model.kvHeads * model.headDim / stepColumns));
+  return starts;
+}
+
+BlockWork PersistentSchedule::work(Product product, int group, int rank, int64_t layer) const {
+  const int64_t hiddenSteps = ceilDiv(model.hidden, stepColumns), hiddenTiles = model.hidden / tileRows;
+  const int64_t queryRows = model.heads / model.kvHeads * model.headDim;
+  const int64_t unitSteps = ceilDiv(model.units, stepColumns);
+  const int64_t firstUnitStep = unitStarts[group];
+  const int64_t groupSteps = (group + 1 < device.groups ? unitStarts[group + 1] : unitSteps) - firstUnitStep;
+  const bool attends = group < model.kvHeads;
+  switch (product) {
+  case Product::QueryKeyValue: {
+    const Range rows = share(attends ? (queryRows + 2 * model.headDim) / tileRows : 0, device.ranks, rank);
+    return {rows.first, rows.count, 0, hiddenSteps};
+  }
+  case Product::Output: {
+    const Range rows = share(attends ? hiddenTiles : 0, device.ranks, rank);
+    return {rows.first, rows.count, group * (queryRows / stepColumns), queryRows / stepColumns};
+  }
+  case Product::GateUp: {
+    const int64_t tiles = std::min(4 * groupSteps, model.units / 8 - 4 * firstUnitStep);
+    const Range rows = share(tiles, device.ranks, (rank + layer * (tiles % device.ranks)) % device.ranks);
+    return {rows.first, rows.count, 0, hiddenSteps};
+  }
+  case Product::Down: {
+    const Range rows = share(hiddenTiles, device.ranks, rank);
+    return {rows.first, rows.count, firstUnitStep, groupSteps};
+  }
+  case Product::Head: {
+    const Range rows = share(ceilDiv(model.vocabulary, tileRows), blocks(), group * device.ranks + rank);
+    return {rows.first, rows.count, 0, hiddenSteps};
+  }
+  }
+  return {};
+}
+
+uint64_t PersistentSchedule::packetBytes() const {
+  const int64_t rankRows = tileRows * ceilDiv(model.hidden / tileRows, device.ranks);
+  const int64_t rankPackets = ceilDiv(rankRows, 32) * 11;
+  return static_cast<uint64_t>(16 * (4 * blocks() * rankPackets + 2 * blocks()));
+}
+
+StatusOr<PersistentSchedule> planPersistent(const PersistentModel &model, const PersistentDevice &device) {
+  CADENZA_RETURN_IF_ERROR(checkShape(model, device));
+  PersistentSchedule schedule;
+  schedule.device = device;
+  schedule.model = model;
+
+  // A step of units costs 32 rows of gate, 32 of up and 32 columns of down; a KV head its rows and columns. The group
+  // with the fewest bytes so far gets the next step.
+  const int64_t queryRows = model.heads / model.kvHeads * model.headDim;
+  const int64_t headBytes = (2 * queryRows + 2 * model.headDim) * model.hidden;
+  const int64_t stepBytes = 3 * stepColumns * model.hidden;
+  std::vector<int64_t> steps(device.groups, 1), bytes(device.groups, stepBytes);
+  for (int64_t head = 0; head < model.kvHeads; ++head)
+    bytes[head] += headBytes;
+  for (int64_t left = ceilDiv(model.units, stepColumns) - device.groups; left > 0; --left) {
+    const size_t least = std::min_element(bytes.begin(), bytes.end()) - bytes.begin();
+    ++steps[least];
+    bytes[least] += stepBytes;
+  }
+  int64_t start = 0;
+  for (int64_t count : steps) {
+    schedule.unitStarts.push_back(start);
+    start += count;
+  }
+
+  // As few stages of the ring as possible; among equals more ways, which means longer runs of memory.
+  const auto chooseWays = [&](Product product) {
+    int best = 1;
+    int64_t fewest = INT64_MAX;
+    for (int ways = 1; ways <= device.warps; ways *= 2) {
+      int64_t stages = 0;
+      for (int group = 0; group < device.groups; ++group)
+        for (int rank = 0; rank < device.ranks; ++rank) {
+          const BlockWork work = schedule.work(product, group, rank, 0);
+          stages += ceilDiv(work.tiles, device.warps / ways) * ceilDiv(work.steps, ways);
+        }
+      if (stages <= fewest) {
+        fewest = stages;
+        best = ways;
+      }
+    }
+    return best;
+  };
+  schedule.queryKeyValueWays = chooseWays(Product::QueryKeyValue);
+  schedule.outputWays = chooseWays(Product::Output);
+  schedule.gateUpWays = chooseWays(Product::GateUp);
+  schedule.downWays = chooseWays(Product::Down);
+  schedule.headWays = chooseWays(Product::Head);
+  return schedule;
+}
+
+} // namespace cadenza

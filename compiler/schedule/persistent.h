@@ -1,0 +1,60 @@
+// The persistent schedule (codegen/kernels/persistent.cuh explains it): what is decided at compile time. Everything else
+// follows from it by the formulas of codegen/kernels/shares.cuh.
+#pragma once
+
+#include "runtime/support/status.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace cadenza {
+
+/// What a schedule is made for: groups (clusters) of ranks (blocks, one a multiprocessor).
+struct PersistentDevice {
+  int groups = 0, ranks = 0;
+  int warps = 16;      // that consume, in a block; one more produces
+  int sharedBytes = 0; // of a block
+};
+
+/// The dimensions that matter.
+struct PersistentModel {
+  int64_t layers = 0, hidden = 0, heads = 0, kvHeads = 0, headDim = 0, units = 0, vocabulary = 0;
+};
+
+/// What one rank does of one product: 16-row tiles x 32-column steps of the packed matrix.
+struct BlockWork {
+  int64_t firstTile = 0, tiles = 0, firstStep = 0, steps = 0;
+  int64_t bytes() const { return tiles * steps * 1024; } // of 16-bit weights
+};
+
+/// The products of a layer, and the head.
+enum class Product { QueryKeyValue, Output, GateUp, Down, Head };
+
+struct PersistentSchedule {
+  PersistentDevice device;
+  PersistentModel model;
+  std::vector<int64_t> unitStarts; // of each group's feed-forward units, in steps of 32
+  // Ways of each product (step.project's k_ways): how many warps share a tile's columns.
+  int queryKeyValueWays = 1, outputWays = 1, gateUpWays = 1, downWays = 1, headWays = 1;
+  int copiesInFlight = 3, headCopiesInFlight = 8; // of the producer
+
+  int blocks() const { return device.groups * device.ranks; }
+  int ways(Product product) const;
+  /// Starts of the k_groups of a product, in steps: its columns are divided over groups, or not.
+  std::vector<int64_t> columnGroups(Product product) const;
+  /// What `rank` of `group` does of a product in a layer. Tiles of query, key, value and of gate, up count from the
+  /// group's first.
+  BlockWork work(Product product, int group, int rank, int64_t layer) const;
+  /// Bytes of packets, as the device code lays them out.
+  uint64_t packetBytes() const;
+};
+
+/// Divides the work so that every block reads about as many bytes a layer. Errors (Unsupported) say which dimension does
+/// not fit, and what would.
+StatusOr<PersistentSchedule> planPersistent(const PersistentModel &model, const PersistentDevice &device);
+
+/// The block table for people: --emit=schedule.
+std::string describe(const PersistentSchedule &schedule);
+
+} // namespace cadenza
