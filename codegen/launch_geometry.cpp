@@ -28,13 +28,16 @@ Status checkShared(int64_t bytes) {
 } // namespace
 
 StatusOr<ProjectGeometry> projectGeometry(std::span<const int64_t> segmentRows, bool interleaved, int64_t columns,
-                                          int64_t kSegments, int64_t rowGroup) {
+                                          std::span<const int64_t> kGroups, int64_t kWays, int64_t rowGroup) {
   const int64_t segments = static_cast<int64_t>(segmentRows.size());
   const int64_t total = std::accumulate(segmentRows.begin(), segmentRows.end(), int64_t{0});
   const int64_t steps = ceilDiv(columns, stepColumns);
-  if (kSegments < 1 || steps % kSegments != 0)
-    return unsupported(std::to_string(steps) + " steps of 32 columns do not divide into " + std::to_string(kSegments) +
-                       " k-segments");
+  const int64_t parts = static_cast<int64_t>(kGroups.size()) * kWays;
+  int64_t partSteps = 0; // the most
+  for (size_t group = 0; group < kGroups.size(); ++group) {
+    const int64_t end = group + 1 < kGroups.size() ? kGroups[group + 1] : steps;
+    partSteps = std::max(partSteps, ceilDiv(end - kGroups[group], kWays));
+  }
   if (interleaved && total % tileRows != 0)
     return unsupported("interleaves matrices whose rows are no multiple of 8");
 
@@ -62,8 +65,13 @@ StatusOr<ProjectGeometry> projectGeometry(std::span<const int64_t> segmentRows, 
 
   const int64_t allTiles = ceilDiv(total, tileRows);
   const auto blocks = [&](int64_t tiles) { return ceilDiv(allTiles, tiles); };
-  const auto threads = [&](int64_t tiles) { return std::min(maxThreads, tiles * kSegments * 32); };
-  while (fits(2 * tiles) &&
+  const auto threads = [&](int64_t tiles) { return std::min(maxThreads, tiles * parts * 32); };
+  const auto shared = [&](int64_t tiles) {
+    const int64_t rows = tiles * tileRows;
+    return 2 * steps * stepColumns + 4 * roundUp(ceilDiv(columns, normChunk), 4) + 4 * parts * rows +
+           tileBytes(rows / live, live);
+  };
+  while (fits(2 * tiles) && shared(2 * tiles) <= maxShared &&
          ((threads(tiles) < 128 && blocks(2 * tiles) >= 128) || (threads(2 * tiles) <= 512 && blocks(tiles) > 1024)))
     tiles *= 2;
 
@@ -71,16 +79,13 @@ StatusOr<ProjectGeometry> projectGeometry(std::span<const int64_t> segmentRows, 
   geometry.tilesPerBlock = static_cast<int>(tiles);
   geometry.blocks = static_cast<int>(blocks(tiles));
   geometry.threads = static_cast<int>(threads(tiles));
-  geometry.stepsInFlight = static_cast<int>(std::min<int64_t>(geometry.threads > 512 ? 3 : 4, steps / kSegments));
+  geometry.stepsInFlight = static_cast<int>(std::min<int64_t>(geometry.threads > 512 ? 3 : 4, partSteps));
   // Blocks that fill 1,024 threads of a multiprocessor have 64 registers a thread; a warp that prepares more than two
   // chunks of a long activation needs more.
   const int64_t chunksPerWarp = ceilDiv(ceilDiv(columns, normChunk), geometry.threads / 32);
   geometry.minBlocks = std::clamp(static_cast<int>(maxThreads / geometry.threads / (chunksPerWarp > 2 ? 2 : 1)), 1, 8);
-  const int64_t blockRows = tiles * tileRows;
-  const int64_t shared = 2 * steps * stepColumns + 4 * roundUp(ceilDiv(columns, normChunk), 4) +
-                         4 * kSegments * blockRows + tileBytes(blockRows / live, live);
-  CADENZA_RETURN_IF_ERROR(checkShared(shared));
-  geometry.sharedBytes = static_cast<int>(shared);
+  CADENZA_RETURN_IF_ERROR(checkShared(shared(tiles)));
+  geometry.sharedBytes = static_cast<int>(shared(tiles));
   return geometry;
 }
 
@@ -97,12 +102,13 @@ StatusOr<MapGeometry> mapGeometry(int64_t rows, int64_t slots, int64_t rowGroup,
   return geometry;
 }
 
-StatusOr<AttendGeometry> attendGeometry(int64_t heads, int64_t kvHeads, int64_t headDim, int64_t splits) {
+StatusOr<AttendGeometry> attendGeometry(int64_t heads, int64_t kvHeads, int64_t headDim, int64_t splits,
+                                        int64_t warps) {
   if (headDim % 8 != 0 || headDim > 256)
     return unsupported("has a head_dim of " + std::to_string(headDim) + "; multiples of 8 up to 256 are supported");
   const int64_t group = heads / kvHeads;
   const int64_t sets = ceilDiv(group, 4);
-  const int64_t setWarps = std::max<int64_t>(1, 8 / sets);
+  const int64_t setWarps = std::max<int64_t>(1, warps / sets);
   if (sets * setWarps * 32 > maxThreads)
     return unsupported("has " + std::to_string(group) + " query heads on a KV head; 128 are supported");
   AttendGeometry geometry;

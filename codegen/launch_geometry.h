@@ -1,6 +1,6 @@
 // How a phase becomes a grid: blocks, threads, shared memory. Placement only: nothing here changes the order of a sum
-// (k_segments and splits are attributes of the step program). The formulas for shared memory are those of the device
-// code; the generated source asserts that they agree.
+// (k_groups, k_ways and those of step.attend are attributes of the step program). The formulas for shared memory are
+// those of the device code; the generated source asserts that they agree.
 #pragma once
 
 #include "runtime/support/status.h"
@@ -17,7 +17,7 @@ struct LaunchGeometry {
   int sharedBytes = 0;
 };
 
-/// One warp takes a tile of 16 rows and a k-segment at a time.
+/// One warp takes a tile of 16 rows and a part of K, one way of one group, at a time.
 struct ProjectGeometry : LaunchGeometry {
   int tilesPerBlock = 1;
   int stepsInFlight = 1; // 32-column steps that a warp requests ahead
@@ -25,11 +25,11 @@ struct ProjectGeometry : LaunchGeometry {
 
 /// The smallest block that holds whole groups of `rowGroup` rows (of each segment), grown to 128 threads where there
 /// are blocks to spare, and to 512 for matrices so tall that more than 1,024 blocks remain: fewer prologues. At most
-/// 1,024 threads; with more tiles and k-segments than warps, warps take several. 64 registers a thread: 4 steps of
+/// 1,024 threads; with more tiles and parts than warps, warps take several. 64 registers a thread: 4 steps of
 /// weights in flight (3 in blocks of more than 512 threads, whose chains are the longest). Fails if the rows of a
 /// segment do not begin at a whole block.
 StatusOr<ProjectGeometry> projectGeometry(std::span<const int64_t> segmentRows, bool interleaved, int64_t columns,
-                                          int64_t kSegments, int64_t rowGroup);
+                                          std::span<const int64_t> kGroups, int64_t kWays, int64_t rowGroup);
 
 struct MapGeometry : LaunchGeometry {
   int blockRows = 1;
@@ -44,8 +44,9 @@ struct AttendGeometry : LaunchGeometry {
   uint64_t scratchBytes = 0; // 0: needs none
 };
 
-/// A block a KV head and split, of 8 warps (fewer only if the query heads of a KV head do not divide into them).
-StatusOr<AttendGeometry> attendGeometry(int64_t heads, int64_t kvHeads, int64_t headDim, int64_t splits);
+/// A block a KV head and split, of `warps` warps (fewer, or one for each, if the sets of query heads do not divide into
+/// them).
+StatusOr<AttendGeometry> attendGeometry(int64_t heads, int64_t kvHeads, int64_t headDim, int64_t splits, int64_t warps);
 
 /// One block with a thread for every 8 columns.
 LaunchGeometry embedGeometry(int64_t columns);

@@ -42,7 +42,8 @@ std::string phaseStruct(StringRef role, StringRef launch, int warps, step::Proje
 
 } // namespace
 
-FailureOr<PersistentLaunch> Emitter::addPersistent(func::FuncOp function, llvm::function_ref<StringRef(Operation *)> kernelOf) {
+FailureOr<PersistentLaunch> Emitter::addPersistent(func::FuncOp function,
+                                                   llvm::function_ref<StringRef(Operation *)> kernelOf) {
   FailureOr<PersistentPhases> phases = matchPersistent(function);
   if (failed(phases))
     return failure();
@@ -66,8 +67,6 @@ FailureOr<PersistentLaunch> Emitter::addPersistent(func::FuncOp function, llvm::
   constants({{"groups", device.groups}, {"ranks", device.ranks}, {"warps", device.warps}});
   constants({{"layers", model.layers}, {"hidden", model.hidden}, {"shared_bytes", device.sharedBytes}});
   constants({{"copies_in_flight", schedule.copiesInFlight}, {"head_copies_in_flight", schedule.headCopiesInFlight}});
-  text += "  using units = Starts<" +
-          llvm::join(llvm::map_range(schedule.unitStarts, [](int64_t n) { return std::to_string(n); }), ", ") + ">;\n";
   text += "  using embed = " + kernelOf(phases->embed).str() + ";\n";
   text += "  using attention = " + kernelOf(phases->attend).str() + ";\n";
   text += phaseStruct("query_key_value", kernelOf(phases->queryKeyValue), device.warps, phases->queryKeyValue);
@@ -90,10 +89,9 @@ FailureOr<PersistentLaunch> Emitter::addPersistent(func::FuncOp function, llvm::
   record.threads = static_cast<uint32_t>(threads);
   record.sharedBytes = static_cast<uint32_t>(device.sharedBytes);
   for (const Emitted &emitted : kernels_) {
-    const bool layer = llvm::any_of(
-        std::initializer_list<Operation *>{phases->queryKeyValue, phases->attend, phases->output, phases->gateUp,
-                                           phases->down},
-        [&](Operation *op) { return kernelOf(op) == emitted.record.name; });
+    const bool layer = llvm::any_of(std::initializer_list<Operation *>{phases->queryKeyValue, phases->attend,
+                                                                       phases->output, phases->gateUp, phases->down},
+                                    [&](Operation *op) { return kernelOf(op) == emitted.record.name; });
     record.weightBytes += emitted.record.weightBytes * (layer ? static_cast<uint64_t>(model.layers) : 1);
     record.fusedOps.insert(record.fusedOps.end(), emitted.record.fusedOps.begin(), emitted.record.fusedOps.end());
   }

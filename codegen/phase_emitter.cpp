@@ -33,6 +33,10 @@ template <typename Geometry> FailureOr<Geometry> orError(StatusOr<Geometry> geom
   return op->emitOpError() << geometry.status().message();
 }
 
+std::string integerList(ArrayRef<int64_t> integers) {
+  return llvm::join(llvm::map_range(integers, [](int64_t n) { return std::to_string(n); }), ", ");
+}
+
 /// Rows that a block must hold together for all of the functions.
 int64_t commonRowGroup(ArrayRef<step::FunctionAttrInterface> functions) {
   int64_t group = 1;
@@ -70,25 +74,26 @@ FailureOr<KernelDraft> emitProject(step::ProjectOp op, SymbolTableCollection &sy
     weight = type.getElementType();
   }
   const int64_t total = std::accumulate(rows.begin(), rows.end(), int64_t{0});
-  if (failed(checkExtents(op, {columns, total, static_cast<int64_t>(op.getKSegments())})))
+  if (failed(checkExtents(op, {columns, total, static_cast<int64_t>(op.getKWays())})))
     return failure();
   if (!weight.isBF16() && !weight.isF16())
     return op->emitOpError() << "has matrices of " << weight << "; kernels multiply bf16 and f16";
 
   SmallVector<step::FunctionAttrInterface> epilogues =
       llvm::to_vector(op.getEpilogues().getAsRange<step::FunctionAttrInterface>());
-  FailureOr<ProjectGeometry> geometry =
-      orError(projectGeometry(rows, op.getInterleaved(), columns, op.getKSegments(), commonRowGroup(epilogues)), op);
+  FailureOr<ProjectGeometry> geometry = orError(
+      projectGeometry(rows, op.getInterleaved(), columns, op.getKGroups(), op.getKWays(), commonRowGroup(epilogues)),
+      op);
   if (failed(geometry))
     return failure();
 
   ConfigWriter config(kernelName);
   config.type("weight_type", deviceType(weight));
   config.type("input_type", elementType(op.getInput()));
-  config.type("segment_rows",
-              "Rows<" + llvm::join(llvm::map_range(rows, [](int64_t n) { return std::to_string(n); }), ", ") + ">");
+  config.type("segment_rows", "Rows<" + integerList(rows) + ">");
   config.boolean("interleaved", op.getInterleaved());
-  config.integers({{"columns", columns}, {"k_segments", op.getKSegments()}});
+  config.integers({{"columns", columns}, {"k_ways", op.getKWays()}});
+  config.type("k_groups", "Steps<" + integerList(op.getKGroups()) + ">");
   config.integers({{"tiles_per_block", geometry->tilesPerBlock},
                    {"threads", geometry->threads},
                    {"steps_in_flight", geometry->stepsInFlight}});
@@ -218,7 +223,7 @@ FailureOr<KernelDraft> emitAttend(step::AttendOp op, SymbolTableCollection &symb
     return op->emitOpError() << "reads keys and values as " << cache.getType() << "; kernels need 16 bits";
   if (!std::isfinite(scale))
     return op->emitOpError() << "has a scale that is not finite";
-  FailureOr<AttendGeometry> geometry = orError(attendGeometry(heads, kvHeads, headDim, splits), op);
+  FailureOr<AttendGeometry> geometry = orError(attendGeometry(heads, kvHeads, headDim, splits, op.getWarps()), op);
   if (failed(geometry))
     return failure();
   ConfigWriter config(kernelName);
@@ -227,7 +232,10 @@ FailureOr<KernelDraft> emitAttend(step::AttendOp op, SymbolTableCollection &symb
   config.type("cache_type", deviceType(cache.getType()));
   config.integers({{"heads", heads}, {"kv_heads", kvHeads}, {"head_dim", headDim}});
   config.number("scale", scale);
-  config.integers({{"splits", splits}, {"split_multiple", geometry->splitMultiple}, {"threads", geometry->threads}});
+  config.integers({{"splits", splits},
+                   {"split_multiple", geometry->splitMultiple},
+                   {"threads", geometry->threads},
+                   {"unroll", op.getUnroll()}});
 
   KernelDraft draft;
   draft.config = config.text();

@@ -90,7 +90,7 @@ def NarrowEdges : Cadenza_Pass<"narrow-edges"> {
 }
 
 def PartitionWork : Cadenza_Pass<"partition-work"> {
-  let summary = "fixes the order of sums: K segments of products, context splits of attention";
+  let summary = "fixes the order of sums: groups and ways of products, context splits of attention";
   let description = [{
     A schedule chooses where a sum is computed but never its order: bits must not depend on the schedule.
   }];

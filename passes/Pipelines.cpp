@@ -17,7 +17,7 @@ namespace {
 // 6. fuse-rope-append, 7. fuse-activation-mul, 8. fuse-residual, 9. fuse-head-select: independent of each other; in the
 //    order of a layer.
 // 10. narrow-edges: once it is settled which vectors still travel through memory and who reads them.
-// 11. partition-work: the segments of a product depend on the functions it absorbed.
+// 11. partition-work: the ways of a product depend on the functions it absorbed.
 //     schedule-persistent, if that schedule is asked for, replaces what it chose.
 // 12. assign-buffers: last, on the vectors that are left.
 const PipelinePass passes[] = {

@@ -16,8 +16,8 @@ namespace cadenza {
 class Plan; // runtime/plan/plan.h: a validated, immutable view of a .plan file
 
 struct ExecutorOptions {
-  int64_t context = 0; // positions to allocate; 0: the default, min(model's maximum, 4096)
-  bool logits = false; // keep the full logits of a step with head: [vocabulary] f32
+  int64_t context = 0;         // positions to allocate; 0: the default, min(model's maximum, 4096)
+  bool logits = false;         // keep the full logits of a step with head: [vocabulary] f32
   bool launchSchedule = false; // a kernel a phase, even if the plan has a persistent kernel (GPU only)
 };
 

@@ -70,8 +70,9 @@ int main(int argc, char **argv) {
          "--schedule", [&](const std::string &name) { options.persistent = name == "persistent"; },
          "'launch' (default): a kernel a phase; 'persistent': whole steps in one kernel, for sm_90 and sm_100")
       ->check(CLI::IsMember({"launch", "persistent"}));
-  app.add_option("--sms", options.multiprocessors,
-                 "multiprocessors that the persistent schedule divides the work over; default: those of an H100 or B200")
+  app.add_option(
+         "--sms", options.multiprocessors,
+         "multiprocessors that the persistent schedule divides the work over; default: those of an H100 or B200")
       ->check(CLI::Range(1, 1024));
   app.add_flag("--check", options.check,
                "list everything in the model that is wrong or unsupported; nothing is written");

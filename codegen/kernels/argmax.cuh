@@ -85,7 +85,8 @@ template <class Config> struct Argmax {
     best = {0, 0};
     for (uint32_t block = arch::thread_index(); block < blocks; block += Tile::threads)
       best.take_larger({arch::load_relaxed(candidates + 2 * block), arch::load_relaxed(candidates + 2 * block + 1)});
-    Candidate::largest_of_team<typename Tile::Team>(best, shared); // the barriers of last_block_arrives came after the last use of shared
+    Candidate::largest_of_team<typename Tile::Team>(
+        best, shared); // the barriers of last_block_arrives came after the last use of shared
     if (arch::thread_index() == 0)
       select(*args.state, args.tokens, static_cast<int>(~best.complement));
   }

@@ -16,8 +16,9 @@
 namespace cadenza {
 
 /// Config: query_type, output_type, cache_type, heads, kv_heads, head_dim (a multiple of 8, at most 256), scale,
-/// splits, split_multiple, threads. Arguments: [q, output, cache key, cache value, state, context] and, if splits > 1,
-/// [scratch]: a counter a KV head, padded to 16 bytes, then f32 [kv_heads][splits][group][head_dim + 2]: o, m, l.
+/// splits, split_multiple, threads, unroll. Arguments: [q, output, cache key, cache value, state, context] and, if
+/// splits > 1, [scratch]: a counter a KV head, padded to 16 bytes, then f32 [kv_heads][splits][group][head_dim + 2]: o,
+/// m, l.
 template <class Config> struct Attend {
   using Query = typename Config::query_type;
   using Output = typename Config::output_type;

@@ -2,8 +2,8 @@
 // weights without ever waiting for an activation.
 //
 // ## Division of work
-// Blocks form groups (clusters of a GPU that has them) of `ranks` blocks that exchange values quickly ("hop"). A layer is
-// divided over groups as tensor parallelism divides it over GPUs, in two halves:
+// Blocks form groups (clusters of a GPU that has them) of `ranks` blocks that exchange values quickly ("hop"). A layer
+// is divided over groups as tensor parallelism divides it over GPUs, in two halves:
 //   attention     group g has KV head g and its query heads: its rows of q, k, v; its part of the context a rank; its
 //                 columns of the output projection. Groups without a KV head have no part in it.
 //   feed-forward  a group has some units: their rows of gate and up, their columns of down.
@@ -46,8 +46,7 @@ template <int warps> using Consumers = WarpTeam<0, warps, 1>;
 /// Config: groups, ranks, warps (of consumers), layers, hidden, shared_bytes, copies_in_flight, head_copies_in_flight;
 /// embed, query_key_value, attention, output, gate_up, down, head: the configurations of the phases, each with its
 /// `Launch` (that of its own kernel), and for projects Team, prologue and epilogue (the functions that stay: residual
-/// additions, stores, the KV append and the selection are this kernel's); units: Starts of the groups' shares of the
-/// feed-forward units, in steps of 32.
+/// additions, stores, the KV append and the selection are this kernel's).
 template <class Config> struct Persistent {
   using Embedding = typename Config::embed;
   using Qkv = typename Config::query_key_value;
@@ -56,7 +55,7 @@ template <class Config> struct Persistent {
   using GateUp = typename Config::gate_up;
   using Down = typename Config::down;
   using Head = typename Config::head;
-  using Units = typename Config::units;
+  using Units = typename Down::k_groups; // the groups' shares of the feed-forward units, in steps of 32
   using Weight = typename Qkv::weight_type;
   using Cache = typename Attention::cache_type;
   using Core = Attend<Attention>;
@@ -79,7 +78,7 @@ template <class Config> struct Persistent {
 
   // Feed-forward
   static constexpr int units = Down::columns, unit_steps = ceil_div(units, 32);
-  static constexpr int group_units = 32 * Units::largest(unit_steps); // of a group at most
+  static constexpr int group_units = 32 * largest_group<Units>(unit_steps); // of a group at most
   static constexpr int rank_unit_tiles = ceil_div(group_units / 8, ranks);
   static_assert(units % 8 == 0, "a tile of gate and up has eight units");
 
@@ -113,24 +112,25 @@ template <class Config> struct Persistent {
   // Packets: [parity][half][block][rank_packets], then candidates: [parity][block].
   static constexpr uint64_t packet_bytes = 16 * (uint64_t{4} * blocks * rank_packets + 2 * blocks);
 
-  // Shared memory ------------------------------------------------------------------------------------------------------
+  // Shared memory
+  // ------------------------------------------------------------------------------------------------------
 
   static constexpr int chunks = ceil_div(hidden, norm_chunk);
   static constexpr int scratch_floats = round_up(q_rows / 8, 4) + 72; // as Tile's
   static constexpr int largest_partial =
       larger(larger(larger(QkvProduct::partial_floats, OutputProduct::partial_floats),
                     larger(GateUpProduct::partial_floats, DownProduct::partial_floats)),
-             larger(HeadProduct::partial_floats, Core::set_warps *head_group *Core::partial_floats));
+             larger(HeadProduct::partial_floats, Core::set_warps * head_group * Core::partial_floats));
   static constexpr int gathered_floats = groups * (rank_packets / warp_packets) * 32;
   static constexpr int unit_scratch_floats = round_up(8 * rank_unit_tiles / 8, 4) + 72;
 
-  static constexpr int x_offset = 0;                                                  // float [hidden_padded]
-  static constexpr int activation_offset = x_offset + 4 * hidden_padded;              // Weight [hidden or q_rows]
+  static constexpr int x_offset = 0;                                     // float [hidden_padded]
+  static constexpr int activation_offset = x_offset + 4 * hidden_padded; // Weight [hidden or q_rows]
   static constexpr int units_offset = activation_offset + 2 * larger(hidden_padded, q_rows); // Weight [group_units]
-  static constexpr int sums_offset = units_offset + 2 * group_units;                  // float [chunks]
-  static constexpr int rows_offset = sums_offset + 4 * round_up(chunks, 4);           // float [head_rows]
-  static constexpr int gate_up_offset = rows_offset + 4 * head_rows;                  // float [2][8 * rank_unit_tiles]
-  static constexpr int scratch_offset = gate_up_offset + 4 * 16 * rank_unit_tiles;    // float [3][scratch]
+  static constexpr int sums_offset = units_offset + 2 * group_units;                         // float [chunks]
+  static constexpr int rows_offset = sums_offset + 4 * round_up(chunks, 4);                  // float [head_rows]
+  static constexpr int gate_up_offset = rows_offset + 4 * head_rows;               // float [2][8 * rank_unit_tiles]
+  static constexpr int scratch_offset = gate_up_offset + 4 * 16 * rank_unit_tiles; // float [3][scratch]
   static constexpr int splits_offset =
       scratch_offset + 4 * larger(3 * scratch_floats, unit_scratch_floats); // float [ranks][head_group][partial]
   static constexpr int partial_offset = round_up(splits_offset + 4 * ranks * head_group * Core::partial_floats, 16);
@@ -187,8 +187,7 @@ private:
         rank(static_cast<int>(arch::block_index()) % ranks), group(static_cast<int>(arch::block_index()) / ranks),
         attends(group < attention_groups), first_position(args.state->next_position),
         steps(args.state->stopped ? 0 : static_cast<int>(args.steps)),
-        headless_steps(static_cast<int>(args.headless_steps)),
-        my_units(Units::range(group, unit_steps)) {}
+        headless_steps(static_cast<int>(args.headless_steps)), my_units(group_steps<Units>(group, unit_steps)) {}
 
   template <class T> CADENZA_DEVICE T *at(int offset) const { return reinterpret_cast<T *>(shared + offset); }
   CADENZA_DEVICE float *x() const { return at<float>(x_offset); }
@@ -207,7 +206,8 @@ private:
         arch::store16(shared + 16 * i, Vec16{0, 0, 0, 0});
   }
 
-  // Waits --------------------------------------------------------------------------------------------------------------
+  // Waits
+  // --------------------------------------------------------------------------------------------------------------
 
   CADENZA_DEVICE void expired(PersistentWait what, int layer, int position) const {
     PersistentControl &control = *args.control;
@@ -222,7 +222,8 @@ private:
     arch::mbarrier_wait<S>(b, parity, args.limit_ns, [&] { expired(what, layer, position); });
   }
 
-  // Where things are ----------------------------------------------------------------------------------------------------
+  // Where things are
+  // ----------------------------------------------------------------------------------------------------
 
   CADENZA_DEVICE arch::Packet *slots(uint32_t counter, int half, int from_group) const {
     const uint32_t set = (counter & 1) * 2 + static_cast<uint32_t>(half);
@@ -258,7 +259,8 @@ private:
     return {begin, smaller(begin + each, positions), ceil_div(positions, each)};
   }
 
-  // The producer --------------------------------------------------------------------------------------------------------
+  // The producer
+  // --------------------------------------------------------------------------------------------------------
 
   CADENZA_DEVICE void produce() const {
     RingProducer<WeightRing> producer{ring};
@@ -350,14 +352,15 @@ private:
     }
   }
 
-  // The consumers -------------------------------------------------------------------------------------------------------
+  // The consumers
+  // -------------------------------------------------------------------------------------------------------
 
   /// What a consumer thread carries from phase to phase.
   struct Progress {
     typename WeightRing::Cursor cursor;
     uint32_t parities = 0; // of the next phase of each hop's barrier, a bit each
     int layer = 0, position = 0;
-    uint32_t counter = 0;             // of layers since the packets were zeroed
+    uint32_t counter = 0;            // of layers since the packets were zeroed
     float residual[owned_rows] = {}; // of the rows of this rank that this thread owns
   };
 
@@ -454,7 +457,8 @@ private:
     return reinterpret_cast<const typename Kept::Args &>(all);
   }
 
-  // Attention -----------------------------------------------------------------------------------------------------------
+  // Attention
+  // -----------------------------------------------------------------------------------------------------------
 
   /// The rows of q, k or v, which some of the warps finish.
   template <int slot_index, int count, int first_warp, int team_warps> struct HeadShape {
@@ -479,8 +483,7 @@ private:
     tile.first_row = group * Shape::rows;
     tile.live_rows = Shape::rows;
     using Functions = typename Qkv::epilogue;
-    const auto &functions =
-        arguments<Functions>(static_cast<const typename Qkv::Launch::epilogue::Args &>(l.qkv));
+    const auto &functions = arguments<Functions>(static_cast<const typename Qkv::Launch::epilogue::Args &>(l.qkv));
     typename Functions::template Loaded<RowTile> loaded;
     Functions::load(functions, tile, loaded); // latency that hides behind the hop
     await_hop(hop_rows, p, PersistentWait::hop_rows);
@@ -569,8 +572,8 @@ private:
       const float merged = Core::merge_splits(
           part.used, [&](int s) { return of(s)[head_dim]; },
           [&](int s) { return typename Core::Merged{of(s)[element], of(s)[head_dim], of(s)[head_dim + 1]}; });
-      activation()[head * head_dim + element] = arch::from_float<Weight>(
-          arch::to_float(arch::from_float<typename Attention::output_type>(merged)));
+      activation()[head * head_dim + element] =
+          arch::from_float<Weight>(arch::to_float(arch::from_float<typename Attention::output_type>(merged)));
     });
     Team::barrier();
 
@@ -579,8 +582,7 @@ private:
 
   /// The newest key and value, for later steps; by the rank whose part of the context has them.
   CADENZA_DEVICE void append(const typename Core::Args &l, int position) const {
-    const uint64_t first =
-        (static_cast<uint64_t>(group) * l.context + static_cast<uint64_t>(position)) * head_dim;
+    const uint64_t first = (static_cast<uint64_t>(group) * l.context + static_cast<uint64_t>(position)) * head_dim;
     for (int i = Team::thread(); i < head_dim; i += threads) {
       const_cast<Cache *>(l.key)[first + static_cast<uint64_t>(i)] = arch::from_float<Cache>(rows()[q_rows + i]);
       const_cast<Cache *>(l.value)[first + static_cast<uint64_t>(i)] =
@@ -588,7 +590,8 @@ private:
     }
   }
 
-  // Feed-forward --------------------------------------------------------------------------------------------------------
+  // Feed-forward
+  // --------------------------------------------------------------------------------------------------------
 
   struct UnitShape {
     static constexpr int rows = 8 * rank_unit_tiles, slots = 2;
@@ -619,8 +622,7 @@ private:
 
     expect_hop(hop_units, 2 * smaller(32 * my_units.count, units - 32 * my_units.first));
     GateUpProduct::template consume<Team>(
-        ring, p.cursor, activation(), mine.count, hidden_padded / 32, partial(), ring_wait(p),
-        [&](int row, float sum) {
+        ring, p.cursor, activation(), mine.count, hidden_padded / 32, partial(), ring_wait(p), [&](int row, float sum) {
           if (row < 16 * mine.count) // eight rows of gate, eight of up
             tile.values[row / 8 % 2 * UnitTile::rows + row / 16 * 8 + row % 8] = sum * factor;
         });
@@ -637,7 +639,8 @@ private:
     publish<DownProduct>(p, 1, unit_values(), out.count, my_units.count);
   }
 
-  // The residual stream -------------------------------------------------------------------------------------------------
+  // The residual stream
+  // -------------------------------------------------------------------------------------------------
 
   /// The input of a product from the residual stream x, with its norm, and the barrier after it.
   template <class Phase, class PhaseArgs> CADENZA_DEVICE void prepare(const PhaseArgs &phase) const {
@@ -654,10 +657,9 @@ private:
   template <class Product>
   CADENZA_DEVICE void publish(Progress &p, int half, const Weight *input, int tiles, int steps) const {
     arch::Packet *mine = slots(p.counter, half, group);
-    Product::template consume<Team>(ring, p.cursor, input, tiles, steps, partial(), ring_wait(p),
-                                    [&](int row, float sum) {
-                                      publish_rows(mine + row / 32 * warp_packets, sum, p.counter + 1);
-                                    });
+    Product::template consume<Team>(
+        ring, p.cursor, input, tiles, steps, partial(), ring_wait(p),
+        [&](int row, float sum) { publish_rows(mine + row / 32 * warp_packets, sum, p.counter + 1); });
   }
 
   /// Adds the partial sums of `sources` groups to this rank's rows of the residual stream, and hops them to x.
@@ -669,8 +671,7 @@ private:
     if (needed)
       expect_hop(hop, 4 * hidden);
     collect_packets<3, Team>(
-        sources * packets, p.counter + 1,
-        [&](int i) { return slots(p.counter, half, i / packets) + i % packets; },
+        sources * packets, p.counter + 1, [&](int i) { return slots(p.counter, half, i / packets) + i % packets; },
         [&](int i, const arch::Packet &packet) {
           const int index = i % packets;
           float *to = parts + i / packets * stride + index / warp_packets * 32 + index % warp_packets * packet_rows;
@@ -701,7 +702,8 @@ private:
       Team::barrier(); // the sums are read before the next ones are collected
   }
 
-  // Selection -----------------------------------------------------------------------------------------------------------
+  // Selection
+  // -----------------------------------------------------------------------------------------------------------
 
   /// The next token, in every thread; block 0 tells the host.
   CADENZA_DEVICE int select(Progress &p, uint32_t number, bool &stopped) const {

@@ -1,21 +1,19 @@
 // One or more matrices times one vector, then the epilogue chain: y = chain(W · prologue(x)).
 //
 // Cost: the matrix is read once, with every 16-byte load of a warp's first steps issued before anything is waited for;
-// the rest is the latency of one prologue, one reduction over k-segments and the chain.
+// the rest is the latency of one prologue, one reduction over the parts of K and the chain.
 //
 // Products by tensor cores without ldmatrix. The packed matrix (runtime/plan/program.h) is a sequence of 8-row stripes
-// of 8x32 units. A warp takes a tile of 16 rows (two stripes) and one k-segment (a run of 32-column steps). In a step
-// lane l loads the l-th 16 bytes of either stripe's unit, which are row l/4, columns 8 * (l%4) ..+8; those registers
-// are the A fragments of two m16n8k16 under a permutation of k: the first takes elements 0-3 of every lane, the second
-// 4-7. B, under the same permutation, is the activation: lane reads x[8 * (lane%4) ..+8] of the step. All eight columns
-// of B are equal, so all lanes of a row end with the row's sum and nothing is shuffled.
-//
-// Order of the sum of a row, which no geometry changes: in a k-segment the `first` products of all steps in ascending
-// order, and the `second` ones, are two chains; they are added; then the k-segments are added in ascending order.
+// of 8x32 units. A warp takes a tile of 16 rows (two stripes) and a part of the 32-column steps (sum_order.cuh). In a
+// step lane l loads the l-th 16 bytes of either stripe's unit, which are row l/4, columns 8 * (l%4) ..+8; those
+// registers are the A fragments of two m16n8k16 under a permutation of k: the first takes elements 0-3 of every lane,
+// the second 4-7. B, under the same permutation, is the activation: lane reads x[8 * (lane%4) ..+8] of the step. All
+// eight columns of B are equal, so all lanes of a row end with the row's sum and nothing is shuffled.
 #pragma once
 
 #include "epilogue.cuh"
 #include "prologue.cuh"
+#include "sum_order.cuh"
 
 namespace cadenza {
 
@@ -49,8 +47,8 @@ template <int... counts> struct Rows {
   }
 };
 
-/// Config: weight_type, input_type, columns, segment_rows (Rows<..>), interleaved, k_segments, tiles_per_block,
-/// threads, steps_in_flight, prologue, epilogue. Arguments: [input, matrix, prologue's, epilogue's].
+/// Config: weight_type, input_type, columns, segment_rows (Rows<..>), interleaved, k_groups (Steps<..>), k_ways,
+/// tiles_per_block, threads, steps_in_flight, prologue, epilogue. Arguments: [input, matrix, prologue's, epilogue's].
 template <class Config> struct Project {
   using Weight = typename Config::weight_type;
   using Segments = typename Config::segment_rows;
@@ -59,12 +57,11 @@ template <class Config> struct Project {
   using A = Activation<Config>;
 
   static constexpr int threads = Config::threads, warps = threads / 32;
-  static constexpr int steps = A::padded / 32 / Config::k_segments; // of a k-segment
-  static constexpr int depth = smaller(Config::steps_in_flight, steps);
+  using Order = SumOrder<typename Config::k_groups, Config::k_ways, A::padded / 32>;
+  static constexpr int depth = smaller(Config::steps_in_flight, Order::most_steps);
   static constexpr int block_rows = 16 * Config::tiles_per_block;
   static constexpr int tiles = ceil_div(Segments::total, 16);
   static constexpr int blocks = ceil_div(tiles, Config::tiles_per_block);
-  static_assert(A::padded / 32 % Config::k_segments == 0, "k-segments are equal runs of steps");
   static_assert(Config::interleaved ? Segments::all_equal() && Segments::total % 16 == 0 &&
                                           2 * Config::tiles_per_block % Segments::segments == 0
                                     : Segments::start_at_multiples_of(block_rows),
@@ -86,28 +83,30 @@ template <class Config> struct Project {
   static constexpr int words = 2 + Prologue::words + Epilogue::words;
   static_assert(sizeof(Args) == 8 * words, "arguments are 8-byte words");
 
-  // Shared memory: activation [padded] | sums [chunks] | partial [k_segments][block_rows] | tile values | tile scratch
+  // Shared memory: activation [padded] | sums [chunks] | partial [parts][block_rows] | tile values | tile scratch
   static constexpr int sums_offset = 2 * A::padded;
   static constexpr int partial_offset = sums_offset + 4 * round_up(A::chunks, 4);
-  static constexpr int values_offset = partial_offset + 4 * Config::k_segments * block_rows;
+  static constexpr int values_offset = partial_offset + 4 * Order::parts * block_rows;
   static constexpr int scratch_offset = values_offset + 4 * BlockTile::value_floats;
   static constexpr int shared_bytes = scratch_offset + 4 * BlockTile::scratch_floats;
 
-  /// The weights of one warp's 16 rows and k-segment: `depth` steps are in registers or on their way.
+  /// The weights of one warp's 16 rows and part: `depth` steps are in registers or on their way.
   struct Stream {
     const Weight *next; // of this lane, upper stripe
     Vec16 upper[depth], lower[depth];
 
-    CADENZA_DEVICE void start(const Weight *matrix, int tile, int k_segment) {
+    CADENZA_DEVICE void start(const Weight *matrix, int tile, int part) {
       const int lane = static_cast<int>(arch::lane());
-      next = matrix + static_cast<uint64_t>(tile) * (16 * A::padded) + k_segment * (steps * 256) + lane * 8;
+      next = matrix + static_cast<uint64_t>(tile) * (16 * A::padded) + Order::first_step(part) * 256 + lane * 8;
+      const int steps = Order::step_count(part);
 #pragma unroll
       for (int i = 0; i < depth; ++i)
-        load(i, i);
+        if (i < steps)
+          load(i, i);
     }
     CADENZA_DEVICE void load(int slot, int step) {
-      upper[slot] = arch::load_weights(next + step * 256);
-      lower[slot] = arch::load_weights(next + step * 256 + 8 * A::padded);
+      upper[slot] = arch::load_weights(next + step * (Config::k_ways * 256));
+      lower[slot] = arch::load_weights(next + step * (Config::k_ways * 256) + 8 * A::padded);
     }
   };
 
@@ -117,14 +116,14 @@ template <class Config> struct Project {
     float *sums = reinterpret_cast<float *>(shared + sums_offset);
     float *partial = reinterpret_cast<float *>(shared + partial_offset);
 
-    // An item is a tile and a k-segment; a warp takes every `warps`-th. Weights are requested before anything else.
+    // An item is a tile and a part; a warp takes every `warps`-th. Weights are requested before anything else.
     const int first_tile = static_cast<int>(arch::block_index()) * Config::tiles_per_block;
     const int live_tiles = smaller(Config::tiles_per_block, tiles - first_tile);
-    const int items = live_tiles * Config::k_segments;
+    const int items = live_tiles * Order::parts;
     int item = static_cast<int>(arch::warp());
     Stream stream;
     if (item < items)
-      stream.start(args.matrix, first_tile + item / Config::k_segments, item % Config::k_segments);
+      stream.start(args.matrix, first_tile + item / Order::parts, item % Order::parts);
     Prologue prologue;
     prologue.load_weights(args);
 
@@ -138,10 +137,10 @@ template <class Config> struct Project {
     arch::block_barrier();
 
     while (item < items) {
-      multiply(stream, activation, partial, item / Config::k_segments, item % Config::k_segments);
+      multiply(stream, activation, partial, item / Order::parts, item % Order::parts);
       item += warps;
       if (item < items)
-        stream.start(args.matrix, first_tile + item / Config::k_segments, item % Config::k_segments);
+        stream.start(args.matrix, first_tile + item / Order::parts, item % Order::parts);
     }
     arch::block_barrier();
 
@@ -168,44 +167,40 @@ private:
     return tile;
   }
 
-  /// Sums one item into partial[k_segment][its rows].
-  CADENZA_DEVICE static void multiply(Stream &stream, const Weight *activation, float *partial, int tile,
-                                      int k_segment) {
+  /// Sums one item into partial[part][its rows].
+  CADENZA_DEVICE static void multiply(Stream &stream, const Weight *activation, float *partial, int tile, int part) {
     const int lane = static_cast<int>(arch::lane());
-    const Weight *x = activation + k_segment * (steps * 32) + lane % 4 * 8;
+    const int steps = Order::step_count(part);
+    const Weight *x = activation + Order::first_step(part) * 32 + lane % 4 * 8;
     float first[4] = {}, second[4] = {};
 #pragma unroll 1
     for (int base = 0; base < steps; base += depth) {
 #pragma unroll
       for (int i = 0; i < depth; ++i) {
         const int step = base + i;
-        if (steps % depth != 0 && step >= steps)
+        if ((!Order::uniform || Order::most_steps % depth != 0) && step >= steps)
           break;
-        const Vec16 u = stream.upper[i], l = stream.lower[i], b = arch::load16(x + step * 32);
+        const Vec16 u = stream.upper[i], l = stream.lower[i], b = arch::load16(x + step * (Config::k_ways * 32));
         arch::mma_m16n8k16<Weight>(first, {u.x, l.x, u.y, l.y}, {b.x, b.y});
         arch::mma_m16n8k16<Weight>(second, {u.z, l.z, u.w, l.w}, {b.z, b.w});
-        if (depth < steps && step + depth < steps)
+        if (depth < Order::most_steps && step + depth < steps)
           stream.load(i, step + depth);
       }
     }
     if (lane % 4 == 0) {
-      float *rows = partial + k_segment * block_rows + tile * 16 + lane / 4;
+      float *rows = partial + part * block_rows + tile * 16 + lane / 4;
       rows[0] = first[0] + second[0];
       rows[8] = first[2] + second[2];
     }
   }
 
-  /// Adds the k-segments in order, applies the deferred factor, and puts each row where its slot has it.
+  /// Adds the parts in order, applies the deferred factor, and puts each row where its slot has it.
   CADENZA_DEVICE static void sum(const float *partial, float factor, BlockTile &tile) {
 #pragma unroll
     for (int slot = 0; slot < BlockTile::slots; ++slot)
       tile.for_owned([&](int, int row) {
         const float *packed = partial + (row / 8 * BlockTile::slots + slot) * 8 + row % 8;
-        float total = packed[0];
-#pragma unroll
-        for (int k_segment = 1; k_segment < Config::k_segments; ++k_segment)
-          total += packed[k_segment * block_rows];
-        tile.values[slot * BlockTile::rows + row] = total * factor;
+        tile.values[slot * BlockTile::rows + row] = Order::template add_parts<block_rows>(packed) * factor;
       });
   }
 };

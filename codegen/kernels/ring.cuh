@@ -61,7 +61,8 @@ template <class Ring> struct RingProducer {
   int in_flight = 0;
 
   /// A free buffer, once fewer than `limit` copies are in flight. slot and data are waits as in Ring::await.
-  template <class Slot, class Data> CADENZA_DEVICE unsigned char *begin(int limit, uint32_t bytes, Slot slot, Data data) {
+  template <class Slot, class Data>
+  CADENZA_DEVICE unsigned char *begin(int limit, uint32_t bytes, Slot slot, Data data) {
     while (in_flight >= limit)
       land(data);
     if (next.round > 0)

@@ -2,7 +2,7 @@
 // checks it.
 #pragma once
 
-#include "tile.cuh"
+#include "sum_order.cuh"
 
 namespace cadenza {
 
@@ -21,21 +21,16 @@ CADENZA_DEVICE constexpr Range rotating_share(int total, int parts, int index, i
   return share(total, parts, (index + layer * (total % parts)) % parts);
 }
 
-/// Where contiguous ranges begin; the last one ends at a total that the user knows. May hold empty ranges.
-template <int... begins> struct Starts {
-  static constexpr int count = sizeof...(begins);
-
-  CADENZA_DEVICE static constexpr Range range(int index, int total) {
-    int i = 0, first = 0, end = total;
-    ((first = i == index ? begins : first, end = i == index + 1 ? begins : end, ++i), ...);
-    return {first, end - first};
-  }
-  CADENZA_DEVICE static constexpr int largest(int total) {
-    int result = 0;
-    for (int i = 0; i < count; ++i)
-      result = larger(result, range(i, total).count);
-    return result;
-  }
-};
+/// Group `index` of the groups of steps (sum_order.cuh) that `total` steps are cut into.
+template <class Groups> CADENZA_DEVICE constexpr Range group_steps(int index, int total) {
+  const int first = Groups::start(index, total);
+  return {first, Groups::start(index + 1, total) - first};
+}
+template <class Groups> CADENZA_DEVICE constexpr int largest_group(int total) {
+  int result = 0;
+  for (int i = 0; i < Groups::count; ++i)
+    result = larger(result, group_steps<Groups>(i, total).count);
+  return result;
+}
 
 } // namespace cadenza

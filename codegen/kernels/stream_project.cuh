@@ -2,8 +2,8 @@
 // coming through the ring.
 //
 // A stage of the ring has one 16-row tile x 32-column step for each consumer warp: tiles_at_once = warps / ways tiles,
-// and of each of them `ways` steps. Warp w takes step w % ways of tile w / ways of every stage, so a way's steps come to
-// one warp in ascending order, and its two chains of sums stay in registers until the tiles are done.
+// and of each of them `ways` steps. Warp w takes step w % ways of tile w / ways of every stage, so a way's steps come
+// to one warp in ascending order, and its two chains of sums stay in registers until the tiles are done.
 #pragma once
 
 #include "arch.cuh"

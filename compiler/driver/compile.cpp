@@ -129,9 +129,9 @@ private:
       const PersistentDevice next{target->persistentGroups, target->persistentRanks, target->persistentWarps,
                                   target->sharedPerBlock};
       if (device.groups != 0 && (next.ranks != device.ranks || next.warps != device.warps))
-        return Status(StatusCode::InvalidArgument, "one plan has one persistent schedule: " +
-                                                       std::string(targets[0]->name) + " and " +
-                                                       std::string(target->name) + " divide the work differently");
+        return Status(StatusCode::InvalidArgument,
+                      "one plan has one persistent schedule: " + std::string(targets[0]->name) + " and " +
+                          std::string(target->name) + " divide the work differently");
       device.groups = device.groups == 0 ? next.groups : std::min(device.groups, next.groups);
       device.ranks = next.ranks;
       device.warps = next.warps;

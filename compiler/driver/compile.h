@@ -28,8 +28,8 @@ struct CompileOptions {
   std::string targets; // "sm_90,compute_90", "all", "host"; empty: the GPU that is present
   Stage emit = Stage::Plan;
   PipelineOptions pipeline;
-  bool persistent = false; // the persistent schedule, too
-  int multiprocessors = 0; // that it uses; 0: as many as the target's largest product
+  bool persistent = false;               // the persistent schedule, too
+  int multiprocessors = 0;               // that it uses; 0: as many as the target's largest product
   std::vector<std::string> printIrAfter; // names of passes
   std::string crashReproducer;           // file
   std::string overrideSource; // folder as cadenza-inspect --extract wrote it; its .cu and .cuh files replace ours

@@ -1,4 +1,5 @@
 #include "compiler/driver/schedule_text.h"
+#include "runtime/plan/describe.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -19,7 +20,7 @@ std::string edgeList(const Program &program, const std::vector<uint32_t> &edges)
 
 std::string sums(const Phase &phase) {
   if (phase.kind == PhaseKind::Project)
-    return llvm::formatv("K in {0}{1}", phase.kSegments, phase.interleaved ? ", interleaved" : "");
+    return llvm::formatv("K in {0}{1}", describeSumOrder(phase), phase.interleaved ? ", interleaved" : "");
   if (phase.kind == PhaseKind::Attend)
     return llvm::formatv("context in {0}", phase.parameters["splits"].get<int64_t>());
   return "";

@@ -133,7 +133,8 @@ private:
       phase.kind = PhaseKind::Project;
       phase.inputs = {edgeOf(project.getInput())};
       phase.interleaved = project.getInterleaved();
-      phase.kSegments = project.getKSegments();
+      phase.kGroups.assign(project.getKGroups().begin(), project.getKGroups().end());
+      phase.kWays = project.getKWays();
       for (FlatSymbolRefAttr matrix : matrices)
         phase.segmentRows.push_back(cast<ShapedType>(weightsOf(matrix)[0].getType()).getDimSize(0));
       if (auto prologue = project.getPrologueAttr())
@@ -144,11 +145,10 @@ private:
       phase.inputs = {edgeOf(attend.getQuery())};
       nn::CacheOp cache = cachesOf(attend.getCacheAttr())[0];
       phase.caches.push_back(cacheRef(attend.getCacheAttr()));
-      phase.parameters = {{"heads", attend.getHeads()},
-                          {"kv_heads", cache.getKvHeads()},
-                          {"head_dim", cache.getHeadDim()},
-                          {"scale", attend.getScale().convertToDouble()},
-                          {"splits", attend.getSplits()}};
+      phase.parameters = {{"heads", attend.getHeads()},     {"kv_heads", cache.getKvHeads()},
+                          {"head_dim", cache.getHeadDim()}, {"scale", attend.getScale().convertToDouble()},
+                          {"splits", attend.getSplits()},   {"warps", attend.getWarps()},
+                          {"unroll", attend.getUnroll()}};
     } else if (auto map = dyn_cast<step::MapOp>(op)) {
       phase.kind = PhaseKind::Map;
       for (Value input : map.getInputs())

@@ -34,8 +34,9 @@ std::string describe(const PersistentSchedule &s) {
                             s.device.groups, s.device.ranks, s.device.warps, s.queryKeyValueWays, s.outputWays,
                             s.gateUpWays, s.downWays, s.headWays, s.copiesInFlight, s.headCopiesInFlight,
                             s.device.warps, static_cast<unsigned long long>(s.packetBytes()));
-  text += "\nwork of a block: first tile+tiles (16 rows) x first step+steps (32 columns), in the order of the ring; rows\n"
-          "of query_key_value and gate_up count from the group's first\n";
+  text +=
+      "\nwork of a block: first tile+tiles (16 rows) x first step+steps (32 columns), in the order of the ring; rows\n"
+      "of query_key_value and gate_up count from the group's first\n";
   text += format("%5s %4s  %-18s %-7s %-18s %-18s %-18s %10s  %-18s\n", "group", "rank", "query_key_value", "cache",
                  "output", "gate_up", "down", "bytes", "head");
   int64_t most = 0, all = 0;

@@ -56,9 +56,8 @@ step::ProjectOp PersistentPhases::project(Product product) const {
 
 SmallVector<step::FunctionAttrInterface> keptFunctions(step::ProjectOp project) {
   SmallVector<step::FunctionAttrInterface> functions = epilogues(project);
-  llvm::erase_if(functions, [](auto function) {
-    return isa<step::KVAppendAttr, step::AddAttr, step::ArgmaxAttr>(function);
-  });
+  llvm::erase_if(functions,
+                 [](auto function) { return isa<step::KVAppendAttr, step::AddAttr, step::ArgmaxAttr>(function); });
   return functions;
 }
 
@@ -72,11 +71,10 @@ FailureOr<PersistentPhases> matchPersistent(func::FuncOp function) {
     else if (auto project = dyn_cast<step::ProjectOp>(op); project && p.layers && !p.head)
       p.head = project;
     else
-      return needs(&op, "an embedding, the layers as one loop (pass roll-layers) and the head, and nothing between"),
-             failure();
+      return needs(&op, "an embedding, the layers as one loop (pass roll-layers) and the head, and nothing between");
   }
   if (!p.head)
-    return needs(function, "an embedding, the layers as one loop (pass roll-layers) and the head"), failure();
+    return needs(function, "an embedding, the layers as one loop (pass roll-layers) and the head");
 
   mlir::Block &body = p.layers.getBody().front();
   SmallVector<Operation *> phases;
@@ -92,8 +90,7 @@ FailureOr<PersistentPhases> matchPersistent(func::FuncOp function) {
   if (!p.queryKeyValue || !p.attend || !p.output || !p.gateUp || !p.down || body.getNumArguments() != 1)
     return needs(p.layers, "layers of five phases (query, key and value; attention; output; gate and up; down) that "
                            "carry one vector: all fusion passes must have matched. This one has " +
-                               Twine(phases.size()) + " phases"),
-           failure();
+                               Twine(phases.size()) + " phases");
 
   Value x = body.getArgument(0);
   SmallVector<step::FunctionAttrInterface> functions = epilogues(p.queryKeyValue);
@@ -102,23 +99,20 @@ FailureOr<PersistentPhases> matchPersistent(func::FuncOp function) {
       append.getValue() != 2 || p.queryKeyValue.getNumResults() != 1 || !isF32(p.queryKeyValue.getResult(0)) ||
       p.attend.getQuery() != p.queryKeyValue.getResult(0))
     return needs(p.queryKeyValue, "query, key and value of the residual stream in this order, with the KV append as "
-                                  "the last function (passes merge-projections, fuse-rope-append)"),
-           failure();
+                                  "the last function (passes merge-projections, fuse-rope-append)");
   if (failed(checkKept(p.queryKeyValue)) || failed(checkExit(p.output, p.attend.getResult(), x)))
     return failure();
-  if (p.gateUp.getInput() != p.output.getResult(0) || !p.gateUp.getInterleaved() || p.gateUp.getMatrices().size() != 2 ||
-      p.gateUp.getNumResults() != 1)
-    return needs(p.gateUp, "gate and up, interleaved, with one result (passes merge-projections, fuse-activation-mul)"),
-           failure();
-  if (failed(checkKept(p.gateUp)) ||
-      failed(checkExit(p.down, p.gateUp.getResult(0), p.output.getResult(0))))
+  if (p.gateUp.getInput() != p.output.getResult(0) || !p.gateUp.getInterleaved() ||
+      p.gateUp.getMatrices().size() != 2 || p.gateUp.getNumResults() != 1)
+    return needs(p.gateUp, "gate and up, interleaved, with one result (passes merge-projections, fuse-activation-mul)");
+  if (failed(checkKept(p.gateUp)) || failed(checkExit(p.down, p.gateUp.getResult(0), p.output.getResult(0))))
     return failure();
   if (cast<step::YieldOp>(body.getTerminator()).getValues()[0] != p.down.getResult(0))
-    return needs(p.down, "to be what the next layer begins with"), failure();
+    return needs(p.down, "to be what the next layer begins with");
   functions = epilogues(p.head);
   if (p.head.getInput() != p.layers.getResult(0) || p.head.getMatrices().size() != 1 || functions.size() != 1 ||
       !isa<step::ArgmaxAttr>(functions[0]))
-    return needs(p.head, "the selection as the head's only function (pass fuse-head-select)"), failure();
+    return needs(p.head, "the selection as the head's only function (pass fuse-head-select)");
   return p;
 }
 
@@ -143,19 +137,16 @@ void setPersistentDevice(func::FuncOp function, const PersistentDevice &device) 
   const auto entry = [&](StringRef name, int64_t value) {
     return builder.getNamedAttr(name, builder.getI64IntegerAttr(value));
   };
-  function->setAttr(attributeName,
-                    builder.getDictionaryAttr({entry("groups", device.groups), entry("ranks", device.ranks),
-                                               entry("shared_bytes", device.sharedBytes),
-                                               entry("warps", device.warps)}));
+  function->setAttr(attributeName, builder.getDictionaryAttr(
+                                       {entry("groups", device.groups), entry("ranks", device.ranks),
+                                        entry("shared_bytes", device.sharedBytes), entry("warps", device.warps)}));
 }
 
 std::optional<PersistentDevice> persistentDeviceOf(func::FuncOp function) {
   auto attribute = function->getAttrOfType<DictionaryAttr>(attributeName);
   if (!attribute)
     return std::nullopt;
-  const auto value = [&](StringRef name) {
-    return static_cast<int>(cast<IntegerAttr>(attribute.get(name)).getInt());
-  };
+  const auto value = [&](StringRef name) { return static_cast<int>(cast<IntegerAttr>(attribute.get(name)).getInt()); };
   return PersistentDevice{value("groups"), value("ranks"), value("warps"), value("shared_bytes")};
 }
 

@@ -31,7 +31,8 @@ Status checkShape(const PersistentModel &m, const PersistentDevice &d) {
   CADENZA_RETURN_IF_ERROR(multiple("a head_dim", m.headDim, 16));
   CADENZA_RETURN_IF_ERROR(multiple("a hidden size", m.hidden, 16));
   CADENZA_RETURN_IF_ERROR(multiple("a feed-forward size", m.units, 8));
-  CADENZA_RETURN_IF_ERROR(multiple("query heads of a KV head whose elements are together", m.heads / m.kvHeads * m.headDim, 32));
+  CADENZA_RETURN_IF_ERROR(
+      multiple("query heads of a KV head whose elements are together", m.heads / m.kvHeads * m.headDim, 32));
   if (m.kvHeads > d.groups)
     return unsupported("gives each KV head a group of multiprocessors: " + std::to_string(m.kvHeads) +
                        " KV heads, but only " + std::to_string(d.groups) + " groups of " + std::to_string(d.ranks));

@@ -1,5 +1,5 @@
-// The persistent schedule (codegen/kernels/persistent.cuh explains it): what is decided at compile time. Everything else
-// follows from it by the formulas of codegen/kernels/shares.cuh.
+// The persistent schedule (codegen/kernels/persistent.cuh explains it): what is decided at compile time. Everything
+// else follows from it by the formulas of codegen/kernels/shares.cuh.
 #pragma once
 
 #include "runtime/support/status.h"
@@ -50,8 +50,8 @@ struct PersistentSchedule {
   uint64_t packetBytes() const;
 };
 
-/// Divides the work so that every block reads about as many bytes a layer. Errors (Unsupported) say which dimension does
-/// not fit, and what would.
+/// Divides the work so that every block reads about as many bytes a layer. Errors (Unsupported) say which dimension
+/// does not fit, and what would.
 StatusOr<PersistentSchedule> planPersistent(const PersistentModel &model, const PersistentDevice &device);
 
 /// The block table for people: --emit=schedule.

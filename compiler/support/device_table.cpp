@@ -15,10 +15,14 @@ constexpr DeviceTarget table[] = {
     {"sm_89", CodeKind::Cubin, 89, "sm_89", false, false, 99 * kib, 100 * kib, 1536, 0, 0, 0, "L4, L40S, RTX 4090"},
     {"sm_90", CodeKind::Cubin, 90, "sm_90", true, true, 227 * kib, 228 * kib, 2048, 15, 8, 16, "H100, H200, GH200"},
     {"sm_100", CodeKind::Cubin, 100, "sm_100", true, true, 227 * kib, 228 * kib, 2048, 16, 8, 16, "B200, GB200"},
-    {"sm_120", CodeKind::Cubin, 120, "sm_120", true, true, 99 * kib, 100 * kib, 1536, 0, 0, 0, "RTX 5090, RTX PRO 6000"},
-    {"compute_80", CodeKind::Ptx, 80, "compute_80", false, false, 99 * kib, 100 * kib, 1536, 0, 0, 0, "any GPU from A100 on"},
-    {"compute_90", CodeKind::Ptx, 90, "compute_90", true, true, 99 * kib, 100 * kib, 1536, 0, 0, 0, "any GPU from H100 on"},
-    {"host", CodeKind::Host, 0, "", false, false, 227 * kib, 228 * kib, 2048, 3, 2, 4, "the emulation, compiled by g++"},
+    {"sm_120", CodeKind::Cubin, 120, "sm_120", true, true, 99 * kib, 100 * kib, 1536, 0, 0, 0,
+     "RTX 5090, RTX PRO 6000"},
+    {"compute_80", CodeKind::Ptx, 80, "compute_80", false, false, 99 * kib, 100 * kib, 1536, 0, 0, 0,
+     "any GPU from A100 on"},
+    {"compute_90", CodeKind::Ptx, 90, "compute_90", true, true, 99 * kib, 100 * kib, 1536, 0, 0, 0,
+     "any GPU from H100 on"},
+    {"host", CodeKind::Host, 0, "", false, false, 227 * kib, 228 * kib, 2048, 3, 2, 4,
+     "the emulation, compiled by g++"},
 };
 
 std::string choices() {

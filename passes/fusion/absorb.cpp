@@ -76,9 +76,10 @@ step::ProjectOp cadenza::rebuildProject(step::ProjectOp project, ArrayRef<Attrib
     if (cast<step::FunctionAttrInterface>(epilogue).selectsToken())
       types.push_back(RankedTensorType::get({1}, rewriter.getI32Type()));
   }
-  auto result = step::ProjectOp::create(
-      rewriter, location, types, project.getInput(), sideInputs, position, project.getMatrices(),
-      project.getPrologueAttr(), rewriter.getArrayAttr(epilogues), project.getInterleaved(), project.getKSegments());
+  auto result =
+      step::ProjectOp::create(rewriter, location, types, project.getInput(), sideInputs, position,
+                              project.getMatrices(), project.getPrologueAttr(), rewriter.getArrayAttr(epilogues),
+                              project.getInterleaved(), project.getKGroups(), project.getKWays());
   inheritPasses(result, project);
   return result;
 }

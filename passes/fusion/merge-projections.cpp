@@ -32,7 +32,7 @@ struct MergeProjectionsPattern : OpRewritePattern<step::ProjectOp> {
       return rewriter.notifyMatchFailure(first, "the projections have different prologues");
     if (first.getInterleaved() || second.getInterleaved())
       return rewriter.notifyMatchFailure(first, "interleaved matrices stay as they are");
-    if (first.getKSegments() != second.getKSegments())
+    if (first.getKGroups() != second.getKGroups() || first.getKWays() != second.getKWays())
       return rewriter.notifyMatchFailure(first, "the projections sum in different orders");
     if (llvm::any_of(llvm::concat<Value>(first.getResults(), second.getResults()), [](Value result) {
           return cast<RankedTensorType>(result.getType()).getElementType().isInteger();
@@ -68,7 +68,7 @@ struct MergeProjectionsPattern : OpRewritePattern<step::ProjectOp> {
                                           first.getInput(), first.getSideInputs(), first.getPosition(),
                                           rewriter.getArrayAttr(matrices), first.getPrologueAttr(),
                                           rewriter.getArrayAttr(epilogues),
-                                          /*interleaved=*/false, first.getKSegments());
+                                          /*interleaved=*/false, first.getKGroups(), first.getKWays());
     inheritPasses(merged, first);
     inheritPasses(merged, second);
     recordPass(merged, "merge-projections");

@@ -41,7 +41,7 @@ struct ConvertLinear : OpConversionPattern<nn::LinearOp> {
     auto project = step::ProjectOp::create(
         rewriter, op.getLoc(), TypeRange(op.getType()), adaptor.getInput(), /*side_inputs=*/ValueRange(),
         /*position=*/Value(), rewriter.getArrayAttr(op.getWeightAttr()), /*prologue=*/step::FunctionAttrInterface(),
-        rewriter.getArrayAttr(epilogues), /*interleaved=*/false, /*k_segments=*/1);
+        rewriter.getArrayAttr(epilogues), /*interleaved=*/false, /*k_groups=*/ArrayRef<int64_t>{0}, /*k_ways=*/1);
     rewriter.replaceOp(op, project);
     return success();
   }

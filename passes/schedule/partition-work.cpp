@@ -1,4 +1,4 @@
-// K segments of products and context splits of attention: the order of sums. See Passes.td.
+// Ways of products; splits, warps and rows in flight of attention: the order of sums. See Passes.td.
 #include "passes/Passes.h"
 
 namespace cadenza {
@@ -11,43 +11,51 @@ using namespace cadenza;
 
 namespace {
 
-constexpr int64_t stepColumns = 32;    // columns that a warp takes at a time
-constexpr int64_t tileRows = 16;       // rows of a tile, the work of one warp for one segment
-constexpr int64_t maxWarps = 32;       // of a block: tiles x segments
-constexpr int64_t minSegmentSteps = 4; // shorter segments would not cover the latency of their loads
-constexpr int64_t attendBlocks = 128;  // about the blocks that a GPU runs at once: KV heads x splits
-constexpr int64_t maxSplits = 32;      // more would spend longer on merging than on reading
+constexpr int64_t stepColumns = 32;   // columns that a warp takes at a time
+constexpr int64_t tileRows = 16;      // rows of a tile, the work of one warp for one way
+constexpr int64_t maxWarps = 32;      // of a block: tiles x ways
+constexpr int64_t minWaySteps = 4;    // fewer would not cover the latency of their loads
+constexpr int64_t attendBlocks = 128; // about the blocks that a GPU runs at once: KV heads x splits
+constexpr int64_t maxSplits = 32;     // more would spend longer on merging than on reading
+constexpr int64_t attendWarps = 8;    // of a block
+constexpr int64_t maxSetHeads = 4;    // query heads that a warp works for (codegen/kernels/attend.cuh)
 
-/// The largest power of two of segments that K divides into, of at least minSegmentSteps steps each, with which the
-/// rows that a block must hold together still fit one block.
-int64_t chooseSegments(step::ProjectOp project) {
+/// The largest power of two of ways that K divides into, of at least minWaySteps steps each, with which the rows that a
+/// block must hold together still fit one block.
+int64_t chooseWays(step::ProjectOp project) {
   int64_t columns = cast<RankedTensorType>(project.getInput().getType()).getNumElements();
   int64_t steps = llvm::divideCeil(columns, stepColumns);
   int64_t group = tileRows;
   for (auto function : project.getEpilogues().getAsRange<step::FunctionAttrInterface>())
     group = std::max(group, function.getRowGroup());
   int64_t limit = maxWarps / llvm::divideCeil(group, tileRows);
-  int64_t segments = 1;
-  while (2 * segments <= std::min<int64_t>(limit, 16) && steps % (2 * segments) == 0 &&
-         steps / (2 * segments) >= minSegmentSteps)
-    segments *= 2;
-  return segments;
+  int64_t ways = 1;
+  while (2 * ways <= std::min<int64_t>(limit, 16) && steps % (2 * ways) == 0 && steps / (2 * ways) >= minWaySteps)
+    ways *= 2;
+  return ways;
 }
 
-/// Splits so that all KV heads together occupy the GPU.
-int64_t chooseSplits(step::AttendOp attend, SymbolTableCollection &symbols) {
+/// Splits so that all KV heads together occupy the GPU. Rows in flight so that the registers of a warp suffice: they
+/// grow with the query heads that it works for, a set of at most maxSetHeads.
+void partition(step::AttendOp attend, SymbolTableCollection &symbols) {
   int64_t kvHeads = step::SymbolLookup(attend, symbols).cache(attend.getCacheAttr()).getKvHeads();
-  return std::clamp<int64_t>(attendBlocks / kvHeads, 1, maxSplits);
+  int64_t group = attend.getHeads() / kvHeads;
+  int64_t setHeads = llvm::divideCeil(group, llvm::divideCeil(group, maxSetHeads));
+  attend.setSplits(std::clamp<int64_t>(attendBlocks / kvHeads, 1, maxSplits));
+  attend.setWarps(attendWarps);
+  attend.setUnroll(setHeads > 2 ? 2 : 4);
 }
 
 struct PartitionWorkPass : cadenza::impl::PartitionWorkBase<PartitionWorkPass> {
   void runOnOperation() final {
     SymbolTableCollection symbols;
     getOperation().walk([&](Operation *op) {
-      if (auto project = dyn_cast<step::ProjectOp>(op))
-        project.setKSegments(chooseSegments(project));
+      if (auto project = dyn_cast<step::ProjectOp>(op)) {
+        project.setKGroups({0});
+        project.setKWays(chooseWays(project));
+      }
       if (auto attend = dyn_cast<step::AttendOp>(op))
-        attend.setSplits(chooseSplits(attend, symbols));
+        partition(attend, symbols);
     });
   }
 };

@@ -27,8 +27,7 @@ struct SchedulePersistentPass : cadenza::impl::SchedulePersistentBase<SchedulePe
       return signalPassFailure();
     }
     Builder builder(&getContext());
-    for (Product product :
-         {Product::QueryKeyValue, Product::Output, Product::GateUp, Product::Down, Product::Head}) {
+    for (Product product : {Product::QueryKeyValue, Product::Output, Product::GateUp, Product::Down, Product::Head}) {
       step::ProjectOp project = phases->project(product);
       project->setAttr("k_ways", builder.getI64IntegerAttr(schedule->ways(product)));
       project->setAttr("k_groups", builder.getDenseI64ArrayAttr(schedule->columnGroups(product)));

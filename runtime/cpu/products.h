@@ -6,6 +6,7 @@
 #include "runtime/plan/program.h"
 
 #include <cstdint>
+#include <span>
 
 namespace cadenza::cpu {
 
@@ -17,11 +18,12 @@ float dot(const float *a, DType dtype, const std::byte *b, int64_t size);
 
 /// Products of rows of a packed matrix (WeightLayout::Stripes) with a vector.
 struct PackedProducts {
-  const std::byte *matrix; // [rows_padded / 8][steps] units of 8 x 32
-  DType dtype;             // bf16 or f16
-  const float *input;      // [32 * steps], zero beyond the matrix's columns
-  int64_t steps;           // columns_padded / 32
-  int64_t stepsPerSegment; // K is summed in runs of this many steps, and the runs in order
+  const std::byte *matrix;         // [rows_padded / 8][steps] units of 8 x 32
+  DType dtype;                     // bf16 or f16
+  const float *input;              // [32 * steps], zero beyond the matrix's columns
+  int64_t steps;                   // columns_padded / 32
+  std::span<const int64_t> groups; // Phase::kGroups
+  int64_t ways;                    // Phase::kWays
 };
 
 /// out[0, 8 * (endStripe - firstStripe)) = rows [8 * firstStripe, 8 * endStripe) times the input.

@@ -37,9 +37,8 @@ class Project final : public Body {
 public:
   Project(const Phase &phase, Prologue prologue, int64_t columns)
       : input_(phase.inputs[0]), matrix_(phase.matrix), prologue_(std::move(prologue)), columns_(columns),
-        runs_(rowRuns(phase.segmentRows, phase.interleaved)) {
+        groups_(phase.kGroups), ways_(phase.kWays), runs_(rowRuns(phase.segmentRows, phase.interleaved)) {
     steps_ = static_cast<int64_t>(paddedColumns(columns)) / 32;
-    stepsPerSegment_ = steps_ / phase.kSegments;
     stripes_ = (std::accumulate(phase.segmentRows.begin(), phase.segmentRows.end(), int64_t{0}) + 7) / 8;
     x_.resize(steps_ * 32); // zero beyond the columns, like the matrix
     products_.resize(stripes_ * 8);
@@ -52,7 +51,7 @@ public:
     float factor = prologue_ ? prologue_(machine, x) : 1.0f;
     roundThrough(weight.dtype, x);
 
-    PackedProducts products{machine.weightData(matrix_), weight.dtype, x_.data(), steps_, stepsPerSegment_};
+    PackedProducts products{machine.weightData(matrix_), weight.dtype, x_.data(), steps_, groups_, ways_};
     int64_t stripesAChunk = std::max<int64_t>(1, bytesAChunk / (steps_ * 256 * dtypeSize(weight.dtype)));
     machine.pool.parallelFor(stripes_, stripesAChunk, [&](int64_t begin, int64_t end) {
       multiplyStripes(products, begin, end, products_.data() + begin * 8);
@@ -69,7 +68,9 @@ private:
   uint32_t input_;
   Ref matrix_;
   Prologue prologue_;
-  int64_t columns_, steps_, stepsPerSegment_, stripes_;
+  int64_t columns_, steps_, stripes_;
+  std::vector<int64_t> groups_;
+  int64_t ways_;
   std::vector<RowRun> runs_;
   std::vector<float> x_;
   std::vector<float> products_;

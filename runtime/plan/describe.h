@@ -37,6 +37,8 @@ std::string describePlan(const Plan &plan);
 nlohmann::ordered_json planToJson(const Plan &plan);
 /// Every phase with its functions, references and launch arguments.
 std::string describeProgram(const Program &program);
+/// How a project phase sums K: "8 ways", "3 groups of 8 ways".
+std::string describeSumOrder(const Phase &phase);
 /// One line a weight.
 std::string describeWeights(const Program &program);
 

@@ -89,7 +89,7 @@ private:
       line("matrix", weight(phase.matrix));
     if (phase.kind == PhaseKind::Project)
       line("segments", join(phase.segmentRows, [](int64_t rows) { return decimal(rows); }) +
-                           (phase.interleaved ? ", interleaved" : "") + ", K in " + decimal(phase.kSegments));
+                           (phase.interleaved ? ", interleaved" : "") + ", K in " + describeSumOrder(phase));
     if (!phase.parameters.empty())
       line("with", phase.parameters.dump());
     if (!phase.caches.empty())
@@ -108,6 +108,11 @@ private:
 };
 
 } // namespace
+
+std::string describeSumOrder(const Phase &phase) {
+  const std::string ways = decimal(phase.kWays) + (phase.kWays == 1 ? " way" : " ways");
+  return phase.kGroups.size() == 1 ? ways : decimal(phase.kGroups.size()) + " groups of " + ways;
+}
 
 std::string describeProgram(const Program &program) { return ProgramPrinter(program).text(); }
 

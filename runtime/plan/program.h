@@ -172,15 +172,23 @@ struct Phase {
   Ref matrix;
   std::vector<int64_t> segmentRows;
   bool interleaved = false;
-  int64_t kSegments = 1;          // project: K is cut into this many equal runs of 32-column steps, summed in order
+  // project: the order of a row's sum. The 32-column steps of K are cut into groups, which start at the steps kGroups
+  // and are added in order; a group's steps are dealt in turn to kWays partial sums, a power of two up to 32, which are
+  // added as a balanced tree.
+  std::vector<int64_t> kGroups = {0};
+  int64_t kWays = 1;
   std::vector<Function> prologue; // none or one
   std::vector<Function> epilogues;
-  // attend {heads, kv_heads, head_dim, scale, splits}: q is inputs[0], result [heads * head_dim]
-  // embed {scale}
+  // attend {heads, kv_heads, head_dim, scale, splits, warps, unroll}: q is inputs[0], result [heads * head_dim]; the
+  // last three are the order of its sums embed {scale}
   nlohmann::json parameters = nlohmann::json::object();
   std::vector<Ref> caches; // attend
   Launch launch;
 };
+
+constexpr int64_t maximumWays = 32;
+constexpr int64_t maximumAttendWarps = 32; // of a block
+constexpr int64_t maximumAttendUnroll = 8;
 
 /// Whether the phase selects the token, as exactly one of a program does (argmax is among its epilogues).
 bool selectsToken(const Phase &phase);

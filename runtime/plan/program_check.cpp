@@ -200,8 +200,7 @@ void checkPersistent(const Program &program, FieldErrors &errors) {
     errors.add("program.persistent.ranks", text(launch.ranks) + "; expected at most 16, a divisor of the kernel's " +
                                                text(kernel->blocks) + " blocks");
   if (launch.packetBytes > maximumPacketBytes)
-    errors.add("program.persistent.packet_bytes",
-               text(launch.packetBytes) + "; at most " + text(maximumPacketBytes));
+    errors.add("program.persistent.packet_bytes", text(launch.packetBytes) + "; at most " + text(maximumPacketBytes));
 }
 
 } // namespace

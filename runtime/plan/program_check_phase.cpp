@@ -3,6 +3,7 @@
 #include "runtime/plan/program_check.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <optional>
@@ -47,6 +48,7 @@ private:
   void checkKind();
   void checkEmbed();
   void checkProject();
+  void checkSumOrder(int64_t steps);
   void checkAttend();
   void checkFunction(const Function &function, FunctionRole role, const std::string &field);
   void checkOutputs();
@@ -186,8 +188,10 @@ void PhaseChecker::checkKind() {
     fail("segment_rows", "only a project phase has them");
   if (!project && phase_.interleaved)
     fail("interleaved", "only a project phase can be");
-  if (!project && phase_.kSegments != 1)
-    fail("k_segments", "only a project phase has more than one");
+  if (!project && phase_.kGroups != std::vector<int64_t>{0})
+    fail("k_groups", "only a project phase has more than one, from 0");
+  if (!project && phase_.kWays != 1)
+    fail("k_ways", "only a project phase has more than one");
   if (phase_.caches.size() != (phase_.kind == PhaseKind::Attend ? 1u : 0u))
     fail("caches", text(phase_.caches.size()) + "; an attend phase has one, others none");
 
@@ -248,21 +252,36 @@ void PhaseChecker::checkProject() {
   }
   if (rows != packed->rows)
     fail("segment_rows", "sum " + text(rows) + "; '" + packed->name + "' has " + text(packed->rows) + " rows");
-  if (const uint64_t steps = paddedColumns(packed->columns) / 32; steps % phase_.kSegments != 0)
-    fail("k_segments", text(phase_.kSegments) + " does not divide the " + text(steps) + " steps of 32 columns");
+  checkSumOrder(static_cast<int64_t>(paddedColumns(packed->columns) / 32));
+}
+
+void PhaseChecker::checkSumOrder(int64_t steps) {
+  if (phase_.kWays > maximumWays || !std::has_single_bit(static_cast<uint64_t>(phase_.kWays)))
+    fail("k_ways", text(phase_.kWays) + "; expected a power of two up to " + text(maximumWays));
+  const std::vector<int64_t> &groups = phase_.kGroups;
+  if (groups.empty() || groups[0] != 0)
+    return fail("k_groups", "the first group starts at step 0");
+  for (size_t i = 1; i < groups.size(); ++i)
+    if (groups[i] <= groups[i - 1])
+      fail(at("k_groups", i), text(groups[i]) + "; starts of groups ascend");
+  if (groups.back() >= steps)
+    fail(at("k_groups", groups.size() - 1), text(groups.back()) + " of " + text(steps) + " steps of 32 columns");
 }
 
 void PhaseChecker::checkAttend() {
-  static constexpr ParameterSpec parameters[] = {{"heads", ParameterType::Extent},
-                                                 {"kv_heads", ParameterType::Extent},
-                                                 {"head_dim", ParameterType::Extent},
-                                                 {"scale", ParameterType::Number},
-                                                 {"splits", ParameterType::Extent}};
+  static constexpr ParameterSpec parameters[] = {
+      {"heads", ParameterType::Extent}, {"kv_heads", ParameterType::Extent}, {"head_dim", ParameterType::Extent},
+      {"scale", ParameterType::Number}, {"splits", ParameterType::Extent},   {"warps", ParameterType::Extent},
+      {"unroll", ParameterType::Extent}};
   expectInputs(1);
   if (!checkParameters(phase_.parameters, parameters, "parameters"))
     return;
   const auto parameter = [&](const char *name) { return phase_.parameters.at(name).get<int64_t>(); };
   const int64_t heads = parameter("heads"), kvHeads = parameter("kv_heads"), headDim = parameter("head_dim");
+  if (parameter("warps") > maximumAttendWarps)
+    fail("parameters.warps", text(parameter("warps")) + "; at most " + text(maximumAttendWarps));
+  if (parameter("unroll") > maximumAttendUnroll)
+    fail("parameters.unroll", text(parameter("unroll")) + "; at most " + text(maximumAttendUnroll));
   if (heads % kvHeads != 0)
     fail("parameters.kv_heads", text(kvHeads) + " does not divide " + text(heads) + " heads");
   const Edge &query = program_.edges[phase_.inputs[0]];

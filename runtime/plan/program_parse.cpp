@@ -97,7 +97,7 @@ Argument readArgument(const JsonReader &reader) {
 
 Phase readPhase(const JsonReader &reader) {
   reader.onlyFields({"name", "kind", "inputs", "outputs", "output_names", "matrix", "segment_rows", "interleaved",
-                     "k_segments", "prologue", "epilogues", "parameters", "caches", "launch"});
+                     "k_groups", "k_ways", "prologue", "epilogues", "parameters", "caches", "launch"});
   Phase phase;
   phase.name = reader["name"].string();
   phase.kind = readEnum<PhaseKind>(reader["kind"], phaseKindNames);
@@ -110,7 +110,9 @@ Phase readPhase(const JsonReader &reader) {
     reader["matrix"].error("this kind of phase has none; expected null");
   phase.segmentRows = reader["segment_rows"].list<int64_t>(readExtent);
   phase.interleaved = reader["interleaved"].boolean();
-  phase.kSegments = readExtent(reader["k_segments"]);
+  phase.kGroups =
+      reader["k_groups"].list<int64_t>([](const JsonReader &start) { return start.integer(0, maximumExtent); });
+  phase.kWays = readExtent(reader["k_ways"]);
   phase.prologue = reader["prologue"].list<Function>(readFunction);
   phase.epilogues = reader["epilogues"].list<Function>(readFunction);
   phase.parameters = readParameters(reader["parameters"]);

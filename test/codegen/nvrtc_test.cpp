@@ -82,23 +82,23 @@ TEST(Nvrtc, ErrorsNameTargetAndKernel) {
   test::Generated generated = generate(test::fusedProgram);
   std::string &text = generated.source.files[0].text;
   const size_t kernel = text.find("// ==== phase_3");
-  text.replace(text.find("k_segments = 8", kernel), 14, "k_segments = 7");
+  text.replace(text.find("k_ways = 8", kernel), 10, "k_ways = 7");
   StatusOr<std::vector<const DeviceTarget *>> targets = parseTargets("sm_90");
   StatusOr<std::vector<CompiledCode>> code = nvrtc.compile(generated.source, *targets);
   ASSERT_FALSE(code.isOk());
   EXPECT_EQ(code.status().code(), StatusCode::NoCompiler);
   EXPECT_NE(code.status().message().find("target sm_90: kernel 'phase_3': NVRTC"), std::string::npos)
       << code.status().message();
-  EXPECT_NE(code.status().message().find("k-segments are equal runs of steps"), std::string::npos);
+  EXPECT_NE(code.status().message().find("k_ways is a power of two up to 32"), std::string::npos);
 }
 
 TEST(HostCompiler, ErrorsNameTheKernel) {
   test::Generated generated = generate(test::fusedProgram);
   std::string &text = generated.source.files[0].text;
-  text.replace(text.find("k_segments = 8", text.find("// ==== phase_3")), 14, "k_segments = 7");
+  text.replace(text.find("k_ways = 8", text.find("// ==== phase_3")), 10, "k_ways = 7");
   StatusOr<CompiledCode> code = compileForHost(generated.source);
   ASSERT_FALSE(code.isOk());
-  EXPECT_NE(code.status().message().find("k-segments are equal runs of steps"), std::string::npos);
+  EXPECT_NE(code.status().message().find("k_ways is a power of two up to 32"), std::string::npos);
 }
 
 TEST(HostCompiler, MissingCompiler) {

@@ -23,7 +23,8 @@ template <int tiles, int block_threads, int in_flight> struct qkv {
   using input_type = float;
   using segment_rows = Rows<256, 128, 128>;
   static constexpr bool interleaved = false;
-  static constexpr int columns = 192, k_segments = 2;
+  static constexpr int columns = 192, k_ways = 2;
+  using k_groups = Steps<0>;
   static constexpr int tiles_per_block = tiles, threads = block_threads, steps_in_flight = in_flight;
   struct norm {
     static constexpr int group_size = 192;
@@ -61,7 +62,8 @@ struct gate_up {
   using input_type = bf16;
   using segment_rows = Rows<104, 104>;
   static constexpr bool interleaved = true;
-  static constexpr int columns = 1056, k_segments = 3;
+  static constexpr int columns = 1056, k_ways = 4;
+  using k_groups = Steps<0>;
   static constexpr int tiles_per_block = 2, threads = 64, steps_in_flight = 4;
   struct norm {
     static constexpr int group_size = 1056;
@@ -84,7 +86,8 @@ struct down {
   using input_type = float;
   using segment_rows = Rows<40>;
   static constexpr bool interleaved = false;
-  static constexpr int columns = 1000, k_segments = 8;
+  static constexpr int columns = 1000, k_ways = 8;
+  using k_groups = Steps<0>;
   static constexpr int tiles_per_block = 1, threads = 32, steps_in_flight = 4;
   using prologue = PlainPrologue<down>;
   struct bias {
@@ -97,13 +100,31 @@ struct down {
   using epilogue = Chain<Bias<bias>, Add<add>, Store<0, float>>;
 };
 
+// Nothing but sums, of 37 steps.
+template <class Groups, int ways, int tiles, int block_threads, int in_flight> struct sums {
+  using weight_type = bf16;
+  using input_type = float;
+  using segment_rows = Rows<40>;
+  static constexpr bool interleaved = false;
+  static constexpr int columns = 1174, k_ways = ways;
+  using k_groups = Groups;
+  static constexpr int tiles_per_block = tiles, threads = block_threads, steps_in_flight = in_flight;
+  using prologue = PlainPrologue<sums>;
+  using epilogue = Chain<Store<0, float>>;
+};
+using sum_parts = sums<Steps<0, 3, 20>, 4, 1, 384, 2>;       // of five, four, one and no steps, a warp each
+using sum_parts_by_few = sums<Steps<0, 3, 20>, 4, 2, 96, 4>; // in the same order
+using sum_ways = sums<Steps<0>, 32, 1, 1024, 3>;
+using sum_groups = sums<Steps<0, 1, 2, 36>, 1, 2, 64, 4>;
+
 // The head: an odd vocabulary, odd columns, argmax over several blocks.
 struct head {
   using weight_type = bf16;
   using input_type = float;
   using segment_rows = Rows<501>;
   static constexpr bool interleaved = false;
-  static constexpr int columns = 198, k_segments = 7;
+  static constexpr int columns = 198, k_ways = 2;
+  using k_groups = Steps<0, 1, 6>;
   static constexpr int tiles_per_block = 2, threads = 448, steps_in_flight = 1;
   using prologue = PlainPrologue<head>;
   struct argmax {
@@ -112,20 +133,21 @@ struct head {
   using epilogue = Chain<Argmax<argmax>>;
 };
 
-template <int q_heads, int key_heads, int dim, int context_splits, int block_threads, class Output = float>
+template <int q_heads, int key_heads, int dim, int context_splits, int block_threads, int in_flight,
+          class Output = float>
 struct attention {
   using query_type = float;
   using output_type = Output;
   using cache_type = bf16;
   static constexpr int heads = q_heads, kv_heads = key_heads, head_dim = dim;
   static constexpr float scale = 0.125f;
-  static constexpr int splits = context_splits, split_multiple = 16, threads = block_threads;
+  static constexpr int splits = context_splits, split_multiple = 16, threads = block_threads, unroll = in_flight;
 };
-using attend_64 = attention<4, 2, 64, 4, 256>;
-using attend_128 = attention<4, 2, 128, 1, 256>;
-using attend_group_16 = attention<16, 1, 64, 3, 256>;
-using attend_80 = attention<5, 1, 80, 2, 128>;
-using attend_256 = attention<6, 2, 256, 2, 256, bf16>;
+using attend_64 = attention<4, 2, 64, 4, 256, 4>;
+using attend_128 = attention<4, 2, 128, 1, 256, 4>;
+using attend_group_16 = attention<16, 1, 64, 3, 256, 2>;
+using attend_80 = attention<5, 1, 80, 2, 512, 1>;
+using attend_256 = attention<6, 2, 256, 2, 256, 2, bf16>;
 
 struct norm_all {
   using inputs = Inputs<bf16>;

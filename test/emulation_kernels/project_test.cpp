@@ -101,6 +101,59 @@ TEST_F(ProjectTest, BiasResidualAndPaddedColumns) {
   expectNear(download(stream, 40), expected, 1e-5);
 }
 
+/// Sums in fp32, in the order of codegen/kernels/sum_order.cuh.
+class SumOrderTest : public KernelTest {
+protected:
+  static constexpr size_t rows = 40, columns = 1174, padded = 1184;
+  std::vector<float> x = rounded<bf16>(random(columns)), weights = rounded<bf16>(random(rows * columns));
+
+  template <class Config> std::vector<float> project(const std::string &name) {
+    auto *out = allocate<float>(rows);
+    run<Project<Config>>(name, {word(upload(x)), word(upload(pack<bf16>(weights, rows, columns))), word(out)});
+    return download(out, rows);
+  }
+
+  /// One chain of emulated tensor-core products, which add k by k: elements 0-3 of every lane, or 4-7.
+  float chain(size_t row, size_t first, size_t end, size_t apart, size_t element) {
+    float sum = 0;
+    for (size_t step = first; step < end; step += apart)
+      for (size_t pair : {0, 2})
+        for (size_t lane = 0; lane < 4; ++lane)
+          for (size_t column : {0, 1}) {
+            column += 32 * step + 8 * lane + element + pair;
+            sum += column < columns ? weights[row * columns + column] * x[column] : 0.0f;
+          }
+    return sum;
+  }
+
+  std::vector<float> expected(std::vector<size_t> groups, size_t ways) {
+    groups.push_back(padded / 32);
+    std::vector<float> y(rows);
+    for (size_t row = 0; row < rows; ++row)
+      for (size_t group = 0; group + 1 < groups.size(); ++group) {
+        std::vector<float> way(ways);
+        for (size_t w = 0; w < ways; ++w)
+          way[w] = chain(row, groups[group] + w, groups[group + 1], ways, 0) +
+                   chain(row, groups[group] + w, groups[group + 1], ways, 4);
+        for (size_t apart = 1; apart < ways; apart *= 2)
+          for (size_t w = 0; w < ways; w += 2 * apart)
+            way[w] += way[w + apart];
+        y[row] = group == 0 ? way[0] : y[row] + way[0];
+      }
+    return y;
+  }
+};
+
+TEST_F(SumOrderTest, GroupsAndWays) {
+  const std::vector<float> parts = project<phase::sum_parts>("sum_parts");
+  EXPECT_EQ(parts, expected({0, 3, 20}, 4));
+  EXPECT_EQ(parts, project<phase::sum_parts_by_few>("sum_parts_by_few"));
+  EXPECT_EQ(project<phase::sum_ways>("sum_ways"), expected({0}, 32));
+  EXPECT_EQ(project<phase::sum_groups>("sum_groups"), expected({0, 1, 2, 36}, 1));
+  EXPECT_NE(parts, expected({0}, 4)) << "the order makes no difference here";
+  EXPECT_NE(parts, expected({0, 3, 20}, 2)) << "the order makes no difference here";
+}
+
 class HeadTest : public KernelTest {
 protected:
   using Head = Project<phase::head>;

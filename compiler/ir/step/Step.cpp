@@ -8,6 +8,12 @@ using namespace cadenza::step;
 #include "compiler/ir/step/StepAttrInterfaces.cpp.inc"
 #include "compiler/ir/step/StepDialect.cpp.inc"
 #include "compiler/ir/step/StepOpInterfaces.cpp.inc"
+
+// Of a plan: see runtime/plan/program.h.
+static constexpr uint64_t maxWays = 32;
+static constexpr uint64_t maxWarps = 32;
+static constexpr uint64_t maxUnroll = 8;
+
 //===----------------------------------------------------------------------===//
 // Syntax of step.project: `matrices` [symbols] (`prologue` function)? (`epilogues` [functions])?
 //===----------------------------------------------------------------------===//
@@ -250,8 +256,14 @@ LogicalResult ProjectOp::verifySymbolUses(SymbolTableCollection &symbols) {
   }
   if (rows.empty())
     return emitOpError() << "needs at least one matrix";
-  if (static_cast<int64_t>(getKSegments()) < 1)
-    return emitOpError() << "needs at least one K segment";
+  if (getKWays() > maxWays || !llvm::isPowerOf2_64(getKWays()))
+    return emitOpError() << "deals steps to " << static_cast<int64_t>(getKWays()) << " ways; powers of two up to "
+                         << maxWays << " are possible";
+  const int64_t steps = llvm::divideCeil(elements(getInput()), 32);
+  if (getKGroups().empty() || getKGroups().front() != 0 || getKGroups().back() >= steps ||
+      !llvm::is_sorted(getKGroups(), std::less_equal()))
+    return emitOpError() << "needs K groups that start at step 0, ascend, and stay below the " << steps
+                         << " steps of 32 columns";
   if (auto prologue = getPrologueAttr()) {
     SmallVector<int64_t> sizes = {elements(getInput())};
     auto emitError = [&] { return emitOpError() << "prologue (" << prologue.getFunctionName() << ") "; };
@@ -290,6 +302,12 @@ LogicalResult AttendOp::verifySymbolUses(SymbolTableCollection &symbols) {
     return emitOpError() << "needs query and result of " << expected << " elements";
   if (static_cast<int64_t>(getSplits()) < 1)
     return emitOpError() << "needs at least one split";
+  if (getWarps() < 1 || getWarps() > maxWarps)
+    return emitOpError() << "has " << static_cast<int64_t>(getWarps()) << " warps; 1 to " << maxWarps
+                         << " are possible";
+  if (getUnroll() < 1 || getUnroll() > maxUnroll)
+    return emitOpError() << "has " << static_cast<int64_t>(getUnroll()) << " rows in flight; 1 to " << maxUnroll
+                         << " are possible";
   return success();
 }
 

@@ -85,7 +85,9 @@ def Step_ProjectOp : Step_PhaseOp<"project", [AttrSizedOperandSegments], ["getMa
   let description = [{
     Slot i is the product with matrix i. The matrices are packed into one, their rows one after the other, or, if
     `interleaved`, eight rows of each in turn, so that a block holds the same rows of all of them (gate and up).
-    K is cut into `k_segments` equal runs that are summed in order: a schedule chooses placement, never order.
+    `k_groups` and `k_ways` fix the order of a row's sum; a schedule chooses placement, never order. K is walked in steps
+    of 32 columns. Groups of steps start at the steps `k_groups` and are added in order. The steps of a group are dealt in
+    turn to `k_ways` partial sums, a power of two up to 32, which are added as a balanced tree: ((w0+w1)+(w2+w3))+...
 
     ```mlir
     %q = step.project %x matrices [@layers.query, @layers.key, @layers.value]
@@ -99,7 +101,8 @@ def Step_ProjectOp : Step_PhaseOp<"project", [AttrSizedOperandSegments], ["getMa
                        TypedArrayAttrBase<FlatSymbolRefAttr, "matrices">:$matrices,
                        OptionalAttr<Step_FunctionAttrInterface>:$prologue,
                        DefaultValuedAttr<Step_FunctionArrayAttr, "{}">:$epilogues, UnitAttr:$interleaved,
-                       DefaultValuedAttr<I64Attr, "1">:$k_segments);
+                       DefaultValuedAttr<DenseI64ArrayAttr, "{0}">:$k_groups,
+                       DefaultValuedAttr<I64Attr, "1">:$k_ways);
   let results = (outs Variadic<AnyTypeOf<[Step_Vector, NN_Index]>>:$results);
   let assemblyFormat = [{
     $input (`with` `(` $side_inputs^ `)`)? (`at` $position^)?
@@ -111,13 +114,16 @@ def Step_AttendOp : Step_PhaseOp<"attend"> {
   let summary = "causal attention of one query token over the cache";
   let description = [{
     The context is cut into `splits` equal runs, a function of the position only; partial results are merged in order.
+    In a split, up to `warps` warps take positions in turn (those of up to four query heads together: more heads on a KV
+    head divide the warps), each with `unroll` rows of keys and values in flight. All three are part of the order of sums.
 
     ```mlir
     %o = step.attend %q at %position, @layers.cache heads 16 scale 0.088 : tensor<2048xf32> -> tensor<2048xbf16>
     ```
   }];
   let arguments = (ins Step_Vector:$query, NN_Index:$position, FlatSymbolRefAttr:$cache, I64Attr:$heads, F64Attr:$scale,
-                       DefaultValuedAttr<I64Attr, "1">:$splits);
+                       DefaultValuedAttr<I64Attr, "1">:$splits, DefaultValuedAttr<I64Attr, "8">:$warps,
+                       DefaultValuedAttr<I64Attr, "4">:$unroll);
   let results = (outs Step_Vector:$result);
   let assemblyFormat = [{
     $query `at` $position `,` $cache `heads` $heads `scale` $scale attr-dict `:` type($query) `->` type($result)

@@ -2,6 +2,7 @@
 
 nn.weight @q : tensor<64x32xbf16> from "q"
 nn.weight @k : tensor<32x32xbf16> from "k"
+nn.weight @wide : tensor<32x64xbf16> from "w"
 nn.weight @bias : tensor<32xbf16> from "b"
 nn.weight @norm : tensor<32xbf16> from "n"
 nn.weight @f16 : tensor<32x32xf16> from "f"
@@ -93,11 +94,19 @@ func.func @negative_interleaved(%x: tensor<32xf32>) -> (tensor<32xf32>, tensor<3
   return %0#0, %0#1, %1 : tensor<32xf32>, tensor<32xf32>, tensor<32xf32>
 }
 
-// CHECK-LABEL: @negative_k_segments
+// CHECK-LABEL: @negative_sum_order
 // CHECK-COUNT-2: step.project {{.*}} [@k]
-func.func @negative_k_segments(%x: tensor<32xf32>) -> (tensor<32xf32>, tensor<32xf32>) {
-  %0 = step.project %x matrices [@k] {k_segments = 2} : (tensor<32xf32>) -> tensor<32xf32>
+func.func @negative_sum_order(%x: tensor<32xf32>) -> (tensor<32xf32>, tensor<32xf32>) {
+  %0 = step.project %x matrices [@k] {k_ways = 2} : (tensor<32xf32>) -> tensor<32xf32>
   %1 = step.project %x matrices [@k] : (tensor<32xf32>) -> tensor<32xf32>
+  return %0, %1 : tensor<32xf32>, tensor<32xf32>
+}
+
+// CHECK-LABEL: @negative_groups
+// CHECK-COUNT-2: step.project {{.*}} [@wide]
+func.func @negative_groups(%x: tensor<64xf32>) -> (tensor<32xf32>, tensor<32xf32>) {
+  %0 = step.project %x matrices [@wide] {k_groups = array<i64: 0, 1>} : (tensor<64xf32>) -> tensor<32xf32>
+  %1 = step.project %x matrices [@wide] : (tensor<64xf32>) -> tensor<32xf32>
   return %0, %1 : tensor<32xf32>, tensor<32xf32>
 }
 

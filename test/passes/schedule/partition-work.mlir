@@ -9,10 +9,10 @@ nn.cache @cache1 heads 1 head_dim 16 : bf16
 nn.cache @cache8 heads 8 head_dim 16 : bf16
 nn.cache @cache256 heads 256 head_dim 16 : bf16
 
-// Steps of 32 columns: 32, 20 and 3; at least four a segment, in powers of two.
+// Steps of 32 columns: 32, 20 and 3; at least four a way, in powers of two.
 // CHECK-LABEL: @columns
-// CHECK: [@w1024] {k_segments = 8 : i64}
-// CHECK: [@w640] {k_segments = 4 : i64}
+// CHECK: [@w1024] {k_ways = 8 : i64}
+// CHECK: [@w640] {k_ways = 4 : i64}
 // CHECK: [@w96] :
 func.func @columns(%x: tensor<1024xf32>, %y: tensor<640xf32>, %z: tensor<96xf32>) {
   %0 = step.project %x matrices [@w1024] : (tensor<1024xf32>) -> tensor<128xf32>
@@ -21,10 +21,10 @@ func.func @columns(%x: tensor<1024xf32>, %y: tensor<640xf32>, %z: tensor<96xf32>
   return
 }
 
-// 32 warps a block: with heads of 128 rows, 8 tiles and so at most 4 segments.
+// 32 warps a block: with heads of 128 rows, 8 tiles and so at most 4 ways.
 // CHECK-LABEL: @groups
-// CHECK: [@w4096] {k_segments = 16 : i64}
-// CHECK: k_segments = 4 : i64
+// CHECK: [@w4096] {k_ways = 16 : i64}
+// CHECK: k_ways = 4 : i64
 func.func @groups(%x: tensor<4096xf32>) {
   %0 = step.project %x matrices [@w4096] : (tensor<4096xf32>) -> tensor<128xf32>
   %1 = step.project %x matrices [@w4096] epilogues [#step.rms_norm<segment = 0, weight = @head_norm, eps = 0.5, group_size = 128>]

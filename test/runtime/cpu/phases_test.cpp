@@ -15,18 +15,19 @@ struct Shape {
   int64_t columns;
   std::vector<int64_t> rows;
   bool interleaved;
-  int64_t kSegments;
+  std::vector<int64_t> groups;
+  int64_t ways;
 };
 
 TEST(Project, MatchesDoubleForEveryPacking) {
   for (const Shape &shape : {
-           Shape{DType::bf16, 32, {8}, false, 1},
-           Shape{DType::bf16, 40, {13}, false, 2},
-           Shape{DType::f16, 97, {5, 1, 19}, false, 4},
-           Shape{DType::f16, 64, {16, 16}, true, 2},
-           Shape{DType::bf16, 33, {24, 24, 24}, true, 1},
-           Shape{DType::bf16, 8, {1}, false, 1},
-           Shape{DType::bf16, 320, {700}, false, 5}, // enough rows for several threads
+           Shape{DType::bf16, 32, {8}, false, {0}, 1},
+           Shape{DType::bf16, 40, {13}, false, {0}, 2},
+           Shape{DType::f16, 97, {5, 1, 19}, false, {0, 1}, 4},
+           Shape{DType::f16, 64, {16, 16}, true, {0, 1}, 1},
+           Shape{DType::bf16, 33, {24, 24, 24}, true, {0}, 1},
+           Shape{DType::bf16, 8, {1}, false, {0}, 32},
+           Shape{DType::bf16, 320, {700}, false, {0, 3, 7}, 2}, // enough rows for several threads
        }) {
     TestProgram test(vocabulary);
     Matrix rows = test.randomMatrix(DType::f16, vocabulary, shape.columns, 1.0f);
@@ -43,7 +44,8 @@ TEST(Project, MatchesDoubleForEveryPacking) {
     test.embed(embedding, x, 1.01f); // so that the input needs rounding
     Phase &phase = test.project("tested", x, matrix, shape.rows, outputs);
     phase.interleaved = shape.interleaved;
-    phase.kSegments = shape.kSegments;
+    phase.kGroups = shape.groups;
+    phase.kWays = shape.ways;
     test.head(x, embedding);
     Observations seen = observe(test, prompt);
     for (size_t t = 0; t < prompt.size(); ++t) {
@@ -53,6 +55,37 @@ TEST(Project, MatchesDoubleForEveryPacking) {
       for (size_t i = 0; i < parts.size(); ++i)
         expectNear(seen[{"tested", i}][t], parts[i].times(input), 2e-6 * std::sqrt(shape.columns), "segment");
     }
+  }
+}
+
+/// 2^25, 1, -2^25 and 1, a step each: what is left depends on who meets whom, for 2^25 + 1 is 2^25 in fp32.
+TEST(Project, AddsInTheOrderOfGroupsAndWays) {
+  constexpr int64_t columns = 4 * 32;
+  struct Order {
+    std::vector<int64_t> groups;
+    int64_t ways;
+    float sum;
+  };
+  for (const Order &order : {Order{{0}, 1, 1.0f}, Order{{0}, 2, 2.0f}, Order{{0, 2}, 1, 0.0f}, Order{{0}, 4, 0.0f},
+                             Order{{0, 3}, 2, 2.0f}, Order{{0, 1}, 1, 0.0f}, Order{{0, 1}, 2, 2.0f}}) {
+    TestProgram test(vocabulary);
+    Matrix rows{vocabulary, columns, std::vector<float>(vocabulary * columns)};
+    for (int64_t token = 0; token < vocabulary; ++token) {
+      const float steps[] = {0x1p25f, 1.0f, -0x1p25f, 1.0f};
+      for (int64_t step = 0; step < 4; ++step)
+        rows.values[token * columns + 32 * step] = steps[step];
+    }
+    Ref embedding = test.matrix("embedding", DType::bf16, {rows});
+    Ref ones = test.matrix("ones", DType::bf16, {Matrix{3, columns, std::vector<float>(3 * columns, 1.0f)}});
+    uint32_t x = test.edge("x", DType::f32, columns), y = test.edge("y", DType::f32, 3);
+    test.block("input");
+    test.embed(embedding, x);
+    Phase &phase = test.project("tested", x, ones, {3}, {y});
+    phase.kGroups = order.groups;
+    phase.kWays = order.ways;
+    test.head(x, embedding);
+    for (float sum : observe(test, prompt)[{"tested", 0}][0])
+      EXPECT_EQ(sum, order.sum) << order.groups.size() << " groups, " << order.ways << " ways";
   }
 }
 
@@ -105,7 +138,9 @@ TEST(Attend, MatchesDouble) {
                          {"kv_heads", shape.kvHeads},
                          {"head_dim", shape.headDim},
                          {"scale", 0.3},
-                         {"splits", 4}};
+                         {"splits", 4},
+                         {"warps", 16},
+                         {"unroll", 1}};
     attend.caches = {cache};
     test.head(x, embedding);
 

@@ -31,8 +31,8 @@ TEST(Describe, Text) {
                                     "12 launches and 12.3 kB of weights a token", "rms_norm > project > silu mul",
                                     "keys and values       131 kB  per 1024 positions", "sm_90 80+16 B local",
                                     "\"compiler\"       \"cadenza 0.1.0\""});
-  expectParts(describeProgram(plan->program()), {"layer.gate_up: project x -> act", "48, 48, interleaved, K in 1",
-                                                 "head(x, logits, scratch candidates)"});
+  expectParts(describeProgram(plan->program()), {"layer.gate_up: project x -> act", "48, 48, interleaved, K in 1 way\n",
+                                                 "K in 2 groups of 2 ways", "head(x, logits, scratch candidates)"});
   expectParts(describeWeights(plan->program()), {"layers.1.down.weight", "bf16[32][48]"});
 }
 

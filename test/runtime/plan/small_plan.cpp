@@ -114,7 +114,8 @@ Program smallProgram() {
   attend.inputs = {q};
   attend.outputs = {attended};
   attend.outputNames = {"model.layers.*.self_attn"};
-  attend.parameters = {{"heads", heads}, {"kv_heads", 1}, {"head_dim", headDim}, {"scale", 0.25}, {"splits", 1}};
+  attend.parameters = {{"heads", heads}, {"kv_heads", 1}, {"head_dim", headDim}, {"scale", 0.25},
+                       {"splits", 1},    {"warps", 8},    {"unroll", 4}};
   attend.caches = {{true, 0}};
   attend.launch = launch("attend", {edge(q),
                                     {ArgumentKind::CacheKey, 0, {true, 0}},
@@ -129,7 +130,8 @@ Program smallProgram() {
   third.prologue = {norm({true, norm2})};
   third.epilogues = {{"silu", {{"segment", 0}}, {}, {}, {}}, {"mul", {{"lhs", 0}, {"rhs", 1}}, {}, {}, {}}};
   Phase fourth = project("down", act, {x}, {true, down}, {hidden});
-  fourth.kSegments = 2;
+  fourth.kGroups = {0, 1};
+  fourth.kWays = 2;
   fourth.epilogues = second.epilogues;
 
   Phase head = project("head", x, {}, {false, embedding}, {vocabulary});

@@ -181,9 +181,63 @@ func.func @interleaved_eights(%x: tensor<32xf32>) {
 // -----
 
 nn.weight @w : tensor<32x32xbf16> from "w"
-func.func @no_k_segments(%x: tensor<32xf32>) {
-  // expected-error @+1 {{needs at least one K segment}}
-  %y = step.project %x matrices [@w] {k_segments = 0 : i64} : (tensor<32xf32>) -> tensor<32xf32>
+func.func @no_k_ways(%x: tensor<32xf32>) {
+  // expected-error @+1 {{deals steps to 0 ways; powers of two up to 32 are possible}}
+  %y = step.project %x matrices [@w] {k_ways = 0 : i64} : (tensor<32xf32>) -> tensor<32xf32>
+  return
+}
+
+// -----
+
+nn.weight @w : tensor<32x32xbf16> from "w"
+func.func @odd_k_ways(%x: tensor<32xf32>) {
+  // expected-error @+1 {{deals steps to 6 ways}}
+  %y = step.project %x matrices [@w] {k_ways = 6 : i64} : (tensor<32xf32>) -> tensor<32xf32>
+  return
+}
+
+// -----
+
+nn.weight @w : tensor<32x32xbf16> from "w"
+func.func @many_k_ways(%x: tensor<32xf32>) {
+  // expected-error @+1 {{deals steps to 64 ways}}
+  %y = step.project %x matrices [@w] {k_ways = 64 : i64} : (tensor<32xf32>) -> tensor<32xf32>
+  return
+}
+
+// -----
+
+nn.weight @w : tensor<32x96xbf16> from "w"
+func.func @k_groups_start_later(%x: tensor<96xf32>) {
+  // expected-error @+1 {{needs K groups that start at step 0, ascend, and stay below the 3 steps of 32 columns}}
+  %y = step.project %x matrices [@w] {k_groups = array<i64: 1, 2>} : (tensor<96xf32>) -> tensor<32xf32>
+  return
+}
+
+// -----
+
+nn.weight @w : tensor<32x96xbf16> from "w"
+func.func @no_k_groups(%x: tensor<96xf32>) {
+  // expected-error @+1 {{needs K groups}}
+  %y = step.project %x matrices [@w] {k_groups = array<i64>} : (tensor<96xf32>) -> tensor<32xf32>
+  return
+}
+
+// -----
+
+nn.weight @w : tensor<32x96xbf16> from "w"
+func.func @k_group_twice(%x: tensor<96xf32>) {
+  // expected-error @+1 {{needs K groups}}
+  %y = step.project %x matrices [@w] {k_groups = array<i64: 0, 1, 1>} : (tensor<96xf32>) -> tensor<32xf32>
+  return
+}
+
+// -----
+
+nn.weight @w : tensor<32x96xbf16> from "w"
+func.func @k_group_beyond(%x: tensor<96xf32>) {
+  // expected-error @+1 {{needs K groups}}
+  %y = step.project %x matrices [@w] {k_groups = array<i64: 0, 3>} : (tensor<96xf32>) -> tensor<32xf32>
   return
 }
 
@@ -551,5 +605,23 @@ nn.cache @cache heads 2 head_dim 16 : bf16
 func.func @attend_splits(%x: tensor<32xf32>, %p: tensor<1xi32>) {
   // expected-error @+1 {{needs at least one split}}
   %y = step.attend %x at %p, @cache heads 2 scale 0.5 {splits = 0 : i64} : tensor<32xf32> -> tensor<32xf32>
+  return
+}
+
+// -----
+
+nn.cache @cache heads 2 head_dim 16 : bf16
+func.func @attend_warps(%x: tensor<32xf32>, %p: tensor<1xi32>) {
+  // expected-error @+1 {{has 33 warps; 1 to 32 are possible}}
+  %y = step.attend %x at %p, @cache heads 2 scale 0.5 {warps = 33 : i64} : tensor<32xf32> -> tensor<32xf32>
+  return
+}
+
+// -----
+
+nn.cache @cache heads 2 head_dim 16 : bf16
+func.func @attend_unroll(%x: tensor<32xf32>, %p: tensor<1xi32>) {
+  // expected-error @+1 {{has 0 rows in flight; 1 to 8 are possible}}
+  %y = step.attend %x at %p, @cache heads 2 scale 0.5 {unroll = 0 : i64} : tensor<32xf32> -> tensor<32xf32>
   return
 }

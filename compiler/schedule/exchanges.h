@@ -1,0 +1,36 @@
+// What blocks of a persistent kernel say to each other, as plain lists, and a proof that it works: every wait ends, and
+// nothing is overwritten before all its readers have read it.
+//
+// A buffer has one writer and one or more readers, and is written again and again; the n-th read of a reader is of the
+// n-th contents. Nothing but those contents tells a block what another one has done. So a write is safe if what the
+// writer has read, directly or through others, proves that every reader has finished with the contents before: that is
+// checked for each write, with vector clocks. As blocks choose nothing, one run of the lists stands for all.
+#pragma once
+
+#include "compiler/schedule/persistent.h"
+
+namespace cadenza {
+
+struct ExchangeOp {
+  enum Kind : uint8_t {
+    Write,  // new contents, for all readers
+    Read,   // waits for the next contents
+    Finish, // has no more need of what it read last
+  };
+  Kind kind;
+  uint32_t buffer;
+};
+
+struct Exchanges {
+  std::vector<std::string> buffers;            // names, for errors: "rows of block 3 for block 5"
+  std::vector<std::vector<ExchangeOp>> blocks; // in the order in which a block does them
+};
+
+/// The exchanges of `steps` steps in a row, the first `headless` of which select nothing: those of
+/// codegen/kernels/persistent.cuh, in its order.
+Exchanges exchangesOf(const PersistentSchedule &schedule, int64_t steps, int64_t headless);
+
+/// Ok, or (Internal) the first write that may come too early, or the waits that never end.
+Status verify(const Exchanges &exchanges);
+
+} // namespace cadenza

@@ -1,0 +1,103 @@
+// The verifier accepts what the compiler plans, and rejects every kind of damage.
+#include "compiler/schedule/exchanges.h"
+#include "test/compiler/schedule/models.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace cadenza {
+namespace {
+
+Exchanges tinyExchanges(int64_t steps = 5, int64_t headless = 1, PersistentModel model = tiny) {
+  StatusOr<PersistentSchedule> schedule = planPersistent(model, tinyDevice);
+  EXPECT_TRUE(schedule.isOk()) << schedule.status().message();
+  return exchangesOf(*schedule, steps, headless);
+}
+
+bool isAbout(const Exchanges &exchanges, const ExchangeOp &op, std::string_view what) {
+  return exchanges.buffers[op.buffer].find(what) != std::string::npos;
+}
+
+/// Removes the first operation of `kind` on a buffer whose name has `what`, in the list of `block`.
+void remove(Exchanges &exchanges, size_t block, ExchangeOp::Kind kind, std::string_view what) {
+  auto &ops = exchanges.blocks[block];
+  auto op =
+      std::ranges::find_if(ops, [&](const ExchangeOp &op) { return op.kind == kind && isAbout(exchanges, op, what); });
+  ASSERT_NE(op, ops.end());
+  ops.erase(op);
+}
+
+/// Makes the buffers of set 1 those of set 0: slots that are used again in the next layer.
+Exchanges withOneSet(Exchanges exchanges) {
+  std::vector<uint32_t> first(exchanges.buffers.size());
+  for (uint32_t i = 0; i < first.size(); ++i) {
+    std::string name = exchanges.buffers[i];
+    if (size_t at = name.find("set 1"); at != std::string::npos)
+      name.replace(at, 5, "set 0");
+    first[i] = static_cast<uint32_t>(std::ranges::find(exchanges.buffers, name) - exchanges.buffers.begin());
+  }
+  for (auto &ops : exchanges.blocks)
+    for (ExchangeOp &op : ops)
+      op.buffer = first[op.buffer];
+  return exchanges;
+}
+
+TEST(Exchanges, ThoseOfTheScheduleAreSafe) {
+  for (int64_t layers : {1, 2, 3})
+    for (int64_t headless : {0, 1, 4}) {
+      PersistentModel model = tiny;
+      model.layers = layers;
+      Status status = verify(tinyExchanges(4, headless, model));
+      EXPECT_TRUE(status.isOk()) << layers << " layers, " << headless << " headless: " << status.message();
+    }
+  PersistentModel model = qwen3Small;
+  model.layers = 3; // the pattern repeats
+  StatusOr<PersistentSchedule> schedule = planPersistent(model, h100);
+  ASSERT_TRUE(schedule.isOk());
+  Status status = verify(exchangesOf(*schedule, 2, 1));
+  EXPECT_TRUE(status.isOk()) << status.message();
+}
+
+TEST(Exchanges, OneSetOfSlotsIsNotEnough) {
+  // Groups without a KV head publish nothing for attention: nobody knows that they have read.
+  Status status = verify(withOneSet(tinyExchanges()));
+  EXPECT_EQ(status.code(), StatusCode::Internal);
+  EXPECT_NE(status.message().find("may overwrite partial sums"), std::string::npos) << status.message();
+}
+
+TEST(Exchanges, AMissingWriteIsAWaitForEver) {
+  for (std::string_view what : {"rows of query", "parts of the context", "middle", "units", "end of", "attention, set",
+                                "feed-forward, set", "candidates"}) {
+    Exchanges exchanges = tinyExchanges();
+    remove(exchanges, 1, ExchangeOp::Write, what == "end of" ? "stream, end" : what);
+    Status status = verify(exchanges);
+    EXPECT_EQ(status.code(), StatusCode::Internal) << what;
+    EXPECT_FALSE(status.isOk()) << what;
+  }
+}
+
+TEST(Exchanges, AReaderThatTakesItsTimeIsSeen) {
+  for (std::string_view what : {"rows of query", "parts of the context", "middle", "units", "stream, end",
+                                "attention, set", "feed-forward, set", "candidates"}) {
+    Exchanges exchanges = tinyExchanges();
+    auto &ops = exchanges.blocks[1];
+    auto op = std::ranges::find_if(ops, [&](const ExchangeOp &op) {
+      return op.kind == ExchangeOp::Finish && isAbout(exchanges, op, what) && !isAbout(exchanges, op, "of block 1");
+    });
+    ASSERT_NE(op, ops.end()) << what;
+    std::rotate(op, op + 1, ops.end()); // it still reads when the step is over
+    EXPECT_NE(verify(exchanges).message().find("may overwrite"), std::string::npos) << what;
+  }
+}
+
+TEST(Exchanges, WaitingForEachOtherIsSeen) {
+  Exchanges exchanges;
+  exchanges.buffers = {"a", "b"};
+  exchanges.blocks = {{{ExchangeOp::Read, 1}, {ExchangeOp::Write, 0}}, {{ExchangeOp::Read, 0}, {ExchangeOp::Write, 1}}};
+  Status status = verify(exchanges);
+  EXPECT_EQ(status.message(), "the schedule is wrong: block 0 waits for ever for b");
+}
+
+} // namespace
+} // namespace cadenza

@@ -1,0 +1,101 @@
+#include "test/compiler/schedule/models.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+namespace cadenza {
+namespace {
+
+/// Every tile x step of a product exactly once; `copies` times if groups have copies of the same tiles.
+void expectCovered(const PersistentSchedule &s, Product product, int64_t layer, int64_t tiles, int64_t steps,
+                   bool tilesOfGroup) {
+  std::set<std::tuple<int, int64_t, int64_t>> seen;
+  int64_t all = 0;
+  for (int group = 0; group < s.device.groups; ++group)
+    for (int rank = 0; rank < s.device.ranks; ++rank) {
+      const BlockWork work = s.work(product, group, rank, layer);
+      all += work.tiles * work.steps;
+      for (int64_t tile = work.firstTile; tile < work.firstTile + work.tiles; ++tile)
+        for (int64_t step = work.firstStep; step < work.firstStep + work.steps;
+             step += 4) // rectangles: a sample will do
+          EXPECT_TRUE(seen.insert({tilesOfGroup ? group : 0, tile, step}).second)
+              << "group " << group << ", rank " << rank << ", tile " << tile << ", step " << step << " twice";
+    }
+  EXPECT_EQ(all, tiles * steps);
+}
+
+TEST(PersistentSchedule, EveryWeightIsSomebodysAndNobodyElses) {
+  struct Case {
+    PersistentModel model;
+    PersistentDevice device;
+  };
+  for (const auto &[model, device] : {Case{qwen3Small, h100}, Case{llama1B, h100}, Case{tiny, tinyDevice}}) {
+    StatusOr<PersistentSchedule> s = planPersistent(model, device);
+    ASSERT_TRUE(s.isOk()) << s.status().message();
+    const int64_t hiddenSteps = model.hidden / 32, hiddenTiles = model.hidden / 16;
+    const int64_t unitSteps = (model.units + 31) / 32;
+    for (int64_t layer : {0, 1, 2}) {
+      expectCovered(*s, Product::QueryKeyValue, layer, (model.heads + 2 * model.kvHeads) * model.headDim / 16,
+                    hiddenSteps, true);
+      expectCovered(*s, Product::Output, layer, hiddenTiles, model.heads * model.headDim / 32, false);
+      expectCovered(*s, Product::GateUp, layer, model.units / 8, hiddenSteps, true);
+      expectCovered(*s, Product::Down, layer, hiddenTiles, unitSteps, false);
+    }
+    expectCovered(*s, Product::Head, 0, (model.vocabulary + 15) / 16, hiddenSteps, false);
+  }
+}
+
+TEST(PersistentSchedule, BlocksReadAboutTheSame) {
+  StatusOr<PersistentSchedule> s = planPersistent(qwen3Small, h100);
+  ASSERT_TRUE(s.isOk());
+  int64_t most = 0, all = 0;
+  for (int group = 0; group < h100.groups; ++group)
+    for (int rank = 0; rank < h100.ranks; ++rank) {
+      int64_t bytes = 0;
+      for (int64_t layer = 0; layer < qwen3Small.layers; ++layer)
+        for (Product product : {Product::QueryKeyValue, Product::Output, Product::GateUp, Product::Down})
+          bytes += s->work(product, group, rank, layer).bytes();
+      most = std::max(most, bytes);
+      all += bytes;
+    }
+  EXPECT_LT(static_cast<double>(most) * s->blocks(), 1.04 * static_cast<double>(all));
+}
+
+TEST(PersistentSchedule, ColumnsOfOutputAreCutAtKvHeads) {
+  StatusOr<PersistentSchedule> s = planPersistent(qwen3Small, h100);
+  ASSERT_TRUE(s.isOk());
+  EXPECT_EQ(s->columnGroups(Product::Output), (std::vector<int64_t>{0, 8, 16, 24, 32, 40, 48, 56}));
+  EXPECT_EQ(s->columnGroups(Product::GateUp), std::vector<int64_t>{0});
+  EXPECT_EQ(s->columnGroups(Product::Down).size(), 15u);
+}
+
+TEST(PersistentSchedule, ShapesThatDoNotFitAreNamed) {
+  const auto message = [](PersistentModel model, PersistentDevice device) {
+    StatusOr<PersistentSchedule> s = planPersistent(model, device);
+    EXPECT_FALSE(s.isOk());
+    EXPECT_EQ(s.status().code(), StatusCode::Unsupported);
+    return s.isOk() ? "" : s.status().message();
+  };
+  PersistentModel model = tiny;
+  model.kvHeads = model.heads = 4;
+  model.headDim = 32;
+  EXPECT_NE(message(model, tinyDevice).find("4 KV heads, but only 3 groups of 2"), std::string::npos);
+  model = tiny;
+  model.headDim = 24;
+  EXPECT_NE(message(model, tinyDevice).find("a head_dim that is a multiple of 16, not 24"), std::string::npos);
+  model = tiny;
+  model.units = 64;
+  EXPECT_NE(message(model, tinyDevice).find("64 units do not reach 3 groups"), std::string::npos);
+}
+
+TEST(PersistentSchedule, DescriptionHasALineABlock) {
+  StatusOr<PersistentSchedule> s = planPersistent(tiny, tinyDevice);
+  ASSERT_TRUE(s.isOk());
+  const std::string text = describe(*s);
+  EXPECT_NE(text.find("3 groups of 2 blocks"), std::string::npos) << text;
+  EXPECT_NE(text.find("\n    2    1  -"), std::string::npos) << text;
+}
+
+} // namespace
+} // namespace cadenza
