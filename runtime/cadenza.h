@@ -33,6 +33,8 @@ struct SessionOptions {
   int64_t context = 0; // positions to allocate; 0: the default, min(model's maximum, 4096)
   bool logits = false; // keep logits: needed by forEachLogits and score
   int threads = 0;     // on the CPU; 0: as many as there are cores
+  /// On a GPU: "" is the fastest that the plan has; "launch" is a kernel a phase, "persistent" one for many steps.
+  std::string schedule;
 };
 
 struct GenerateOptions {

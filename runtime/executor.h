@@ -15,10 +15,13 @@ namespace cadenza {
 
 class Plan; // runtime/plan/plan.h: a validated, immutable view of a .plan file
 
+/// How a GPU runs a step. Best: persistent if the plan has it.
+enum class Schedule : uint8_t { Best, Launch, Persistent };
+
 struct ExecutorOptions {
-  int64_t context = 0;         // positions to allocate; 0: the default, min(model's maximum, 4096)
-  bool logits = false;         // keep the full logits of a step with head: [vocabulary] f32
-  bool launchSchedule = false; // a kernel a phase, even if the plan has a persistent kernel (GPU only)
+  int64_t context = 0;                // positions to allocate; 0: the default, min(model's maximum, 4096)
+  bool logits = false;                // keep the full logits of a step with head: [vocabulary] f32
+  Schedule schedule = Schedule::Best; // GPU only
 };
 
 /// Bytes that an executor holds, by purpose; on the device for a GPU.

@@ -22,7 +22,8 @@ void declareOptions(CLI::App &app, cadenza::bench::BenchCommand &command) {
   app.add_option("--warmup", options.warmup, "untimed tokens before the first repeat")->capture_default_str();
   app.add_option("--device", command.device, "cuda (the first GPU), cuda:N, cpu or auto (a GPU if there is one)")
       ->capture_default_str();
-  app.add_option("--schedule", command.schedule, "how the step runs: launch")->capture_default_str();
+  app.add_option("--schedule", command.options.schedule, "launch or persistent; default: the fastest that the plan has")
+      ->check(CLI::IsMember({"launch", "persistent"}));
   app.add_flag("--phases", options.phases, "also time every kernel, in a separate pass");
   app.add_flag("--markdown", command.markdown, "print markdown");
   app.add_option("--json", command.jsonPath, "write everything as JSON to this file; '-': to standard output");

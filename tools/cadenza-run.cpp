@@ -70,6 +70,10 @@ void declareOptions(CLI::App &app, Arguments &args) {
       ->capture_default_str();
   app.add_option("--context", args.session.context, "positions to allocate; default: the model's maximum, at most 4096")
       ->check(CLI::Range(1, maximum));
+  app.add_option("--schedule", args.session.schedule,
+                 "on a GPU: launch (a kernel a phase) or persistent (one kernel for many steps); default: the fastest "
+                 "that the plan has")
+      ->check(CLI::IsMember({"launch", "persistent"}));
   app.add_option("--threads", args.session.threads, "CPU threads; default: all cores")->check(CLI::Range(1, 4096));
 
   app.add_option("--stats-json", args.statsJson, "write speeds, token ids and settings to this file");

@@ -203,8 +203,8 @@ private:
     }
     if (!options.crashReproducer.empty())
       manager.enableCrashReproducerGeneration(options.crashReproducer);
-    if (failed(manager.run(*model.module)))
-      return diagnostics.internalError();
+    if (failed(manager.run(*model.module))) // only the persistent schedule cannot do everything that the dialects can
+      return options.persistent ? unsupported() : diagnostics.internalError();
     return Status::ok();
   }
 

@@ -21,7 +21,7 @@ constexpr DeviceTarget table[] = {
      "any GPU from A100 on"},
     {"compute_90", CodeKind::Ptx, 90, "compute_90", true, true, 99 * kib, 100 * kib, 1536, 0, 0, 0,
      "any GPU from H100 on"},
-    {"host", CodeKind::Host, 0, "", false, false, 227 * kib, 228 * kib, 2048, 3, 2, 4,
+    {"host", CodeKind::Host, 0, "", false, false, 227 * kib, 228 * kib, 2048, 2, 2, 4,
      "the emulation, compiled by g++"},
 };
 

@@ -35,6 +35,16 @@ StatusOr<int> gpuOrdinal(std::string_view device) {
 
 } // namespace
 
+StatusOr<Schedule> parseSchedule(std::string_view name) {
+  if (name.empty())
+    return Schedule::Best;
+  if (name == "launch")
+    return Schedule::Launch;
+  if (name == "persistent")
+    return Schedule::Persistent;
+  return Status(StatusCode::InvalidArgument, "schedule '" + std::string(name) + "' is not launch or persistent");
+}
+
 StatusOr<ChosenDevice> chooseDevice(std::string_view device, const Plan &plan, const ExecutorOptions &options,
                                     int threads) {
   if (threads < 0 || threads > maximumThreads)

@@ -10,6 +10,9 @@
 
 namespace cadenza {
 
+/// "", "launch" or "persistent"; InvalidArgument for others.
+StatusOr<Schedule> parseSchedule(std::string_view name);
+
 struct ChosenDevice {
   std::unique_ptr<Executor> executor;
   cuda::CudaExecutor *gpu = nullptr; // the executor by its own type, if it runs on a GPU

@@ -82,9 +82,11 @@ StatusOr<Session> Session::open(std::shared_ptr<const Plan> plan, const SessionO
       return tokenizer.status().withPrefix(state->plan->path());
     state->tokenizer = std::move(*tokenizer);
   }
+  CADENZA_ASSIGN_OR_RETURN(Schedule schedule, parseSchedule(options.schedule));
   CADENZA_ASSIGN_OR_RETURN(state->device,
                            chooseDevice(options.device, *state->plan,
-                                        {.context = options.context, .logits = options.logits}, options.threads));
+                                        {.context = options.context, .logits = options.logits, .schedule = schedule},
+                                        options.threads));
   return Session(std::move(state));
 }
 

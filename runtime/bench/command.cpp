@@ -7,8 +7,6 @@
 namespace cadenza::bench {
 
 Status runBench(const BenchCommand &command, std::ostream &out, std::ostream &progress) {
-  if (command.schedule != "launch")
-    return Status(StatusCode::Unsupported, "--schedule=" + command.schedule + " is not supported (launch is)");
   CADENZA_ASSIGN_OR_RETURN(std::shared_ptr<const Plan> plan, Plan::open(command.plan));
   auto say = [&](const std::string &what) {
     if (!command.quiet)

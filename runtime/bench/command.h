@@ -11,7 +11,6 @@ namespace cadenza::bench {
 struct BenchCommand {
   std::string plan;
   std::string device = "cuda";
-  std::string schedule = "launch";
   BenchOptions options;
   bool markdown = false;
   std::string jsonPath;   // "-": standard output, instead of the table

@@ -53,7 +53,7 @@ BenchResult describe(const Plan &plan, const ChosenDevice &target) {
   result.family = model.family;
   result.dtype = dtypeName(model.weightDtype);
   result.weights = model.weights;
-  result.schedule = "launch";
+  result.schedule = target.gpu && target.gpu->isPersistent() ? "persistent" : "launch";
   result.device = target.executor->deviceName();
   result.commit = textAt(metadata, "/compiler/commit", CADENZA_COMMIT);
   result.sourceSha256 = textAt(metadata, "/source_sha256", "");
@@ -66,7 +66,7 @@ BenchResult describe(const Plan &plan, const ChosenDevice &target) {
     result.device = device.name;
     result.driver = driverText(device.driverVersion);
     result.emulated = device.emulated;
-    result.launchesPerToken = launchesPerToken(plan.program());
+    result.launchesPerToken = target.gpu->isPersistent() ? 1 : launchesPerToken(plan.program());
   }
   return result;
 }
@@ -89,7 +89,7 @@ StatusOr<ContextResult> measureContext(const Program &program, ChosenDevice &tar
     rates.push_back(rate);
   }
   result.tokensPerSecond = summarize(rates);
-  if (options.phases && target.gpu) {
+  if (options.phases && target.gpu && !target.gpu->isPersistent()) { // whose kernel has no phases to time
     CADENZA_RETURN_IF_ERROR(target.executor->fillCache(context, options.seed));
     CADENZA_ASSIGN_OR_RETURN(result.phases, timePhases(*target.gpu, phaseRepeats));
   }
@@ -102,12 +102,13 @@ StatusOr<double> timeDecode(Executor &executor, int64_t context, int tokens, uin
   CADENZA_RETURN_IF_ERROR(executor.fillCache(context, seed));
   CADENZA_RETURN_IF_ERROR(executor.synchronize());
   auto start = std::chrono::steady_clock::now();
-  for (int i = 0; i < tokens; ++i) {
-    CADENZA_RETURN_IF_ERROR(executor.enqueueStep(true));
-    if (i > 0)
-      CADENZA_RETURN_IF_ERROR(executor.awaitToken(context + i).status());
+  const int64_t ahead = std::max<int64_t>(executor.stepsAhead(), 1);
+  int64_t queued = 0;
+  for (int64_t i = 1; i <= tokens; ++i) {
+    for (; queued < std::min<int64_t>(i + ahead, tokens); ++queued)
+      CADENZA_RETURN_IF_ERROR(executor.enqueueStep(true));
+    CADENZA_RETURN_IF_ERROR(executor.awaitToken(context + i).status());
   }
-  CADENZA_RETURN_IF_ERROR(executor.awaitToken(context + tokens).status());
   std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   return tokens / seconds.count();
 }
@@ -131,8 +132,10 @@ StatusOr<BenchResult> measure(const Plan &plan, const std::string &device, const
                                                    std::to_string(plan.program().model.maxContext) +
                                                    " positions; use a smaller --context or --tokens");
 
+  CADENZA_ASSIGN_OR_RETURN(Schedule schedule, parseSchedule(options.schedule));
   progress("loading");
-  CADENZA_ASSIGN_OR_RETURN(ChosenDevice target, chooseDevice(device, plan, {.context = longest + behind}));
+  CADENZA_ASSIGN_OR_RETURN(ChosenDevice target,
+                           chooseDevice(device, plan, {.context = longest + behind, .schedule = schedule}));
   if (!target.notice.empty())
     progress(target.notice);
   BenchResult result = describe(plan, target);

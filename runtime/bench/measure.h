@@ -20,7 +20,8 @@ struct BenchOptions {
   int repeats = 5;
   int warmup = 32; // tokens before the first repeat of a context
   bool phases = false;
-  uint64_t seed = 1; // of the cache's values
+  std::string schedule; // as SessionOptions
+  uint64_t seed = 1;    // of the cache's values
 };
 
 /// The time between the events around a phase's launches, in all launches of a step.

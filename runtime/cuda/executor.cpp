@@ -82,7 +82,10 @@ Status CudaExecutor::load(const Plan &plan, const ExecutorOptions &options, int 
                        .attrs = nullptr,
                        .numAttrs = 0};
   }
-  if (program_->persistent && !options.launchSchedule) {
+  if (options.schedule == Schedule::Persistent && !program_->persistent)
+    return Status(StatusCode::IncompatiblePlan, plan.path() + ": has no persistent schedule; compile it with "
+                                                              "--schedule=persistent");
+  if (program_->persistent && options.schedule != Schedule::Launch) {
     CADENZA_ASSIGN_OR_RETURN(launchEnd_, Event::make(*device_, CU_EVENT_DISABLE_TIMING | CU_EVENT_BLOCKING_SYNC));
     CADENZA_ASSIGN_OR_RETURN(persistent_,
                              PersistentLaunches::load(*device_, stream_.get(), *program_, kernels_,
