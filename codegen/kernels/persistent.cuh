@@ -680,9 +680,7 @@ private:
             if (index % warp_packets * packet_rows + j < 32)
               to[j] = arch::as_float(packet.payload[j]);
         },
-        [&](auto poll) {
-          arch::spin_until(poll, args.limit_ns, [&] { expired(PersistentWait::packets, p.layer, p.position); });
-        });
+        Spin{*this, PersistentWait::packets, p.layer, p.position});
     Team::barrier();
 #pragma unroll
     for (int j = 0; j < owned_rows; ++j) {
@@ -736,9 +734,7 @@ private:
           best.take_larger({packet.payload[0], packet.payload[1]});
           stop |= packet.payload[2] != 0;
         },
-        [&](auto poll) {
-          arch::spin_until(poll, args.limit_ns, [&] { expired(PersistentWait::candidates, layers, p.position); });
-        });
+        Spin{*this, PersistentWait::candidates, layers, p.position});
     uint32_t *result = shared_words + 2 * warps;
     Team::barrier(); // the words were read by largest_of_team
     if (Team::thread() == 0)
