@@ -112,8 +112,7 @@ template <class Config> struct Persistent {
   // Packets: [parity][half][block][rank_packets], then candidates: [parity][block].
   static constexpr uint64_t packet_bytes = 16 * (uint64_t{4} * blocks * rank_packets + 2 * blocks);
 
-  // Shared memory
-  // ------------------------------------------------------------------------------------------------------
+  // Shared memory -----------------------------------------------------------------------------------------------------
 
   static constexpr int chunks = ceil_div(hidden, norm_chunk);
   static constexpr int scratch_floats = round_up(q_rows / 8, 4) + 72; // as Tile's
@@ -206,8 +205,7 @@ private:
         arch::store16(shared + 16 * i, Vec16{0, 0, 0, 0});
   }
 
-  // Waits
-  // --------------------------------------------------------------------------------------------------------------
+  // Waits -------------------------------------------------------------------------------------------------------------
 
   CADENZA_DEVICE void expired(PersistentWait what, int layer, int position) const {
     PersistentControl &control = *args.control;
@@ -222,8 +220,17 @@ private:
     arch::mbarrier_wait<S>(b, parity, args.limit_ns, [&] { expired(what, layer, position); });
   }
 
-  // Where things are
-  // ----------------------------------------------------------------------------------------------------
+  /// Polls until poll() is true.
+  struct Spin {
+    const Persistent &block;
+    PersistentWait what;
+    int layer, position;
+    template <class Poll> CADENZA_DEVICE void operator()(Poll poll) const {
+      arch::spin_until(poll, block.args.limit_ns, [this] { block.expired(what, layer, position); });
+    }
+  };
+
+  // Where things are --------------------------------------------------------------------------------------------------
 
   CADENZA_DEVICE arch::Packet *slots(uint32_t counter, int half, int from_group) const {
     const uint32_t set = (counter & 1) * 2 + static_cast<uint32_t>(half);
@@ -259,8 +266,7 @@ private:
     return {begin, smaller(begin + each, positions), ceil_div(positions, each)};
   }
 
-  // The producer
-  // --------------------------------------------------------------------------------------------------------
+  // The producer ------------------------------------------------------------------------------------------------------
 
   CADENZA_DEVICE void produce() const {
     RingProducer<WeightRing> producer{ring};
@@ -352,8 +358,7 @@ private:
     }
   }
 
-  // The consumers
-  // -------------------------------------------------------------------------------------------------------
+  // The consumers -----------------------------------------------------------------------------------------------------
 
   /// What a consumer thread carries from phase to phase.
   struct Progress {
@@ -457,8 +462,7 @@ private:
     return reinterpret_cast<const typename Kept::Args &>(all);
   }
 
-  // Attention
-  // -----------------------------------------------------------------------------------------------------------
+  // Attention ---------------------------------------------------------------------------------------------------------
 
   /// The rows of q, k or v, which some of the warps finish.
   template <int slot_index, int count, int first_warp, int team_warps> struct HeadShape {
@@ -590,8 +594,7 @@ private:
     }
   }
 
-  // Feed-forward
-  // --------------------------------------------------------------------------------------------------------
+  // Feed-forward ------------------------------------------------------------------------------------------------------
 
   struct UnitShape {
     static constexpr int rows = 8 * rank_unit_tiles, slots = 2;
@@ -639,8 +642,7 @@ private:
     publish<DownProduct>(p, 1, unit_values(), out.count, my_units.count);
   }
 
-  // The residual stream
-  // -------------------------------------------------------------------------------------------------
+  // The residual stream -----------------------------------------------------------------------------------------------
 
   /// The input of a product from the residual stream x, with its norm, and the barrier after it.
   template <class Phase, class PhaseArgs> CADENZA_DEVICE void prepare(const PhaseArgs &phase) const {
@@ -700,8 +702,7 @@ private:
       Team::barrier(); // the sums are read before the next ones are collected
   }
 
-  // Selection
-  // -----------------------------------------------------------------------------------------------------------
+  // Selection ---------------------------------------------------------------------------------------------------------
 
   /// The next token, in every thread; block 0 tells the host.
   CADENZA_DEVICE int select(Progress &p, uint32_t number, bool &stopped) const {
