@@ -1,0 +1,34 @@
+#!/bin/sh
+# The persistent schedule against the launch schedule of one model, on the emulated GPU:
+#   check-persistent.sh EMULATION_DIR MODEL SMS FOLDER
+# Compiles a folder of test/fixtures/models for the host and SMS multiprocessors, and compares the schedules under two
+# seeds: the logits of 20 tokens, one step a launch, bit by bit; generated ids, many steps a launch.
+set -eu
+emulation=$1 model=$2 sms=$3 folder=$4
+rm -rf "$folder"
+mkdir -p "$folder"
+cadenza-compile "$model" -o "$folder/model.plan" --target=host --schedule=persistent --sms="$sms" --quiet
+
+export LD_LIBRARY_PATH="$emulation" CADENZA_EMULATED_SMS="$sms"
+# run SEED SCHEDULE OPTION...
+run() {
+  seed=$1 schedule=$2
+  shift 2
+  CADENZA_EMULATION_SEED=$seed cadenza-run "$folder/model.plan" --device=cuda:0 --schedule="$schedule" "$@" \
+    2>"$folder/log" || {
+    status=$?
+    cat "$folder/log"
+    exit $status
+  }
+}
+
+tokens=$(tr -d '[] \n' <"$model/tokens.json" | cut -d, -f1-20)
+run 1 launch --tokens "$tokens" -n 0 --logits "$folder/launch.npy"
+run 1 launch --tokens 33,5 -n 12 --ignore-eos >"$folder/launch.txt"
+for seed in 1 20; do
+  run $seed persistent --tokens "$tokens" -n 0 --logits "$folder/persistent.npy"
+  cmp "$folder/persistent.npy" "$folder/launch.npy"
+  run $seed persistent --tokens 33,5 -n 12 --ignore-eos >"$folder/persistent.txt"
+  cmp "$folder/persistent.txt" "$folder/launch.txt"
+done
+[ "$(wc -w <"$folder/launch.txt")" = 12 ]
