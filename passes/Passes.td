@@ -106,7 +106,7 @@ def SchedulePersistent : Cadenza_Pass<"schedule-persistent"> {
   let options = [
     Option<"groups", "groups", "int", /*default=*/"15", "groups of blocks that exchange values quickly: clusters">,
     Option<"ranks", "ranks", "int", /*default=*/"8", "blocks of a group">,
-    Option<"warps", "warps", "int", /*default=*/"16", "warps of a block that consume">,
+    Option<"warps", "warps", "int", /*default=*/"8", "warps of a block that consume">,
     Option<"sharedBytes", "shared-bytes", "int", /*default=*/"232448", "shared memory of a block">,
   ];
 }

@@ -73,7 +73,7 @@ template <class Config> struct Persistent {
   static constexpr int attention_groups = kv_heads;
   static_assert(kv_heads <= groups, "a group has one KV head at most");
   static_assert(head_dim % 16 == 0 && q_rows % 32 == 0 && hidden % 16 == 0, "tiles have 16 rows, steps 32 columns");
-  static_assert(Core::splits == ranks && Core::threads == threads && Core::unroll == 1, "attention's part of the plan");
+  static_assert(Core::splits == ranks && Core::threads == threads, "attention's part of the plan");
   static_assert(warps % 4 == 0, "q takes half of the consumer warps, k and v a quarter each");
 
   // Feed-forward
@@ -138,11 +138,12 @@ template <class Config> struct Persistent {
   static constexpr int max_stages = 32, hop_barriers = 6;
   static constexpr int fixed_bytes = barriers_offset + 8 * (2 * max_stages + hop_barriers) + 16;
   static constexpr int ring_offset = round_up(fixed_bytes, 128);
-  static constexpr int stage_bytes = warps * stage_tile_bytes;
+  static constexpr int stage_bytes = warps * warp_items * item_bytes;
+  static constexpr int stage_positions = Core::unroll * Core::row_positions; // of the context
   static constexpr int stages = smaller(max_stages, (Config::shared_bytes - ring_offset) / stage_bytes);
   static_assert(stages >= 2, "the ring needs room for two stages");
   static constexpr int shared_bytes = Config::shared_bytes;
-  static_assert(2 * Core::row_positions * head_dim * 2 <= stage_bytes, "a stage holds a row of keys and values");
+  static_assert(2 * stage_positions * head_dim * 2 <= stage_bytes, "a stage holds keys and values of its positions");
   using WeightRing = Ring<stages, stage_bytes, warps>;
 
   enum Hop { hop_rows, hop_splits, hop_residual_middle, hop_residual_end, hop_units, step_start };
@@ -150,13 +151,13 @@ template <class Config> struct Persistent {
   CADENZA_DEVICE static void run(const PersistentArgs &args) {
     Persistent block(args);
     if (arch::thread_index() == 0) {
-      block.ring.init();
+      ring().init();
       for (int i = 0; i < step_start; ++i)
-        arch::mbarrier_init(block.hops + i, 1);
-      arch::mbarrier_init(block.hops + step_start, ranks);
+        arch::mbarrier_init(hops() + i, 1);
+      arch::mbarrier_init(hops() + step_start, ranks);
       arch::fence_mbarrier_init();
     }
-    block.clear();
+    clear();
     arch::cluster_barrier(); // no hop before its barrier exists
     if (arch::warp() == warps)
       block.produce();
@@ -167,42 +168,46 @@ template <class Config> struct Persistent {
 
 private:
   const PersistentArgs &args;
-  const Step &table;
-  unsigned char *const shared;
-  WeightRing ring;
-  arch::Mbarrier *const hops;
-  volatile uint32_t *const running; // for the producer: whether the step that begins is one
-  const int rank, group;
-  const bool attends; // this group has a KV head
   const int first_position, steps, headless_steps;
   const Range my_units; // of the group, in steps of 32
 
   CADENZA_DEVICE explicit Persistent(const PersistentArgs &args)
-      : args(args), table(*reinterpret_cast<const Step *>(args.words)), shared(arch::shared_memory()),
-        ring{shared + ring_offset, reinterpret_cast<arch::Mbarrier *>(shared + barriers_offset),
-             reinterpret_cast<arch::Mbarrier *>(shared + barriers_offset) + max_stages},
-        hops(reinterpret_cast<arch::Mbarrier *>(shared + barriers_offset) + 2 * max_stages),
-        running(reinterpret_cast<volatile uint32_t *>(hops + hop_barriers)),
-        rank(static_cast<int>(arch::block_index()) % ranks), group(static_cast<int>(arch::block_index()) / ranks),
-        attends(group < attention_groups), first_position(args.state->next_position),
+      : args(args), first_position(args.state->next_position),
         steps(args.state->stopped ? 0 : static_cast<int>(args.steps)),
-        headless_steps(static_cast<int>(args.headless_steps)), my_units(group_steps<Units>(group, unit_steps)) {}
+        headless_steps(static_cast<int>(args.headless_steps)), my_units(group_steps<Units>(group(), unit_steps)) {}
 
-  template <class T> CADENZA_DEVICE T *at(int offset) const { return reinterpret_cast<T *>(shared + offset); }
-  CADENZA_DEVICE float *x() const { return at<float>(x_offset); }
-  CADENZA_DEVICE Weight *activation() const { return at<Weight>(activation_offset); }
-  CADENZA_DEVICE Weight *unit_values() const { return at<Weight>(units_offset); }
-  CADENZA_DEVICE float *sums() const { return at<float>(sums_offset); }
-  CADENZA_DEVICE float *rows() const { return at<float>(rows_offset); }
-  CADENZA_DEVICE float *partial() const { return at<float>(partial_offset); }
-  CADENZA_DEVICE float *gathered() const { return at<float>(gathered_offset); }
-  CADENZA_DEVICE float *split_parts() const { return at<float>(splits_offset); }
+  // What costs nothing to find again is not kept: registers are few.
+  CADENZA_DEVICE static int rank() { return static_cast<int>(arch::block_index()) % ranks; }
+  CADENZA_DEVICE static int group() { return static_cast<int>(arch::block_index()) / ranks; }
+  CADENZA_DEVICE static bool attends() { return group() < attention_groups; } // this group has a KV head
+  CADENZA_DEVICE const Step &table() const { return *reinterpret_cast<const Step *>(args.words); }
+  CADENZA_DEVICE static WeightRing ring() {
+    return {at<unsigned char>(ring_offset), at<arch::Mbarrier>(barriers_offset),
+            at<arch::Mbarrier>(barriers_offset) + max_stages};
+  }
+  CADENZA_DEVICE static arch::Mbarrier *hops() { return at<arch::Mbarrier>(barriers_offset) + 2 * max_stages; }
+  /// For the producer: whether the step that begins is one.
+  CADENZA_DEVICE static volatile uint32_t *running() {
+    return reinterpret_cast<volatile uint32_t *>(hops() + hop_barriers);
+  }
+
+  template <class T> CADENZA_DEVICE static T *at(int offset) {
+    return reinterpret_cast<T *>(arch::shared_memory() + offset);
+  }
+  CADENZA_DEVICE static float *x() { return at<float>(x_offset); }
+  CADENZA_DEVICE static Weight *activation() { return at<Weight>(activation_offset); }
+  CADENZA_DEVICE static Weight *unit_values() { return at<Weight>(units_offset); }
+  CADENZA_DEVICE static float *sums() { return at<float>(sums_offset); }
+  CADENZA_DEVICE static float *rows() { return at<float>(rows_offset); }
+  CADENZA_DEVICE static float *partial() { return at<float>(partial_offset); }
+  CADENZA_DEVICE static float *gathered() { return at<float>(gathered_offset); }
+  CADENZA_DEVICE static float *split_parts() { return at<float>(splits_offset); }
 
   /// Padding is multiplied by weights that are zero: it must be a number.
-  CADENZA_DEVICE void clear() const {
+  CADENZA_DEVICE static void clear() {
     for (int i = static_cast<int>(arch::thread_index()); i < ring_offset / 16; i += block_threads)
       if (16 * i < barriers_offset)
-        arch::store16(shared + 16 * i, Vec16{0, 0, 0, 0});
+        arch::store16(at<unsigned char>(16 * i), Vec16{0, 0, 0, 0});
   }
 
   // Waits -------------------------------------------------------------------------------------------------------------
@@ -235,7 +240,7 @@ private:
   CADENZA_DEVICE arch::Packet *slots(uint32_t counter, int half, int from_group) const {
     const uint32_t set = (counter & 1) * 2 + static_cast<uint32_t>(half);
     return reinterpret_cast<arch::Packet *>(args.packets) +
-           (set * blocks + static_cast<uint32_t>(from_group * ranks + rank)) * rank_packets;
+           (set * blocks + static_cast<uint32_t>(from_group * ranks + rank())) * rank_packets;
   }
   CADENZA_DEVICE arch::Packet *candidates(uint32_t step) const {
     return reinterpret_cast<arch::Packet *>(args.packets) + 4 * blocks * rank_packets + (step & 1) * blocks;
@@ -245,14 +250,14 @@ private:
   CADENZA_DEVICE int qkv_tile(int i) const {
     constexpr int dim_tiles = head_dim / 16;
     if (i < q_tiles)
-      return group * q_tiles + i;
+      return group() * q_tiles + i;
     const int value = i >= q_tiles + dim_tiles;
-    return kv_heads * (q_tiles + value * dim_tiles) + group * dim_tiles + i - q_tiles - value * dim_tiles;
+    return kv_heads * (q_tiles + value * dim_tiles) + group() * dim_tiles + i - q_tiles - value * dim_tiles;
   }
   /// Tiles of gate and up that this rank has in a layer, counted from the group's first.
   CADENZA_DEVICE Range unit_tiles(int layer) const {
     const int total = smaller(4 * my_units.count, units / 8 - 4 * my_units.first);
-    return rotating_share(total, ranks, rank, layer);
+    return rotating_share(total, ranks, rank(), layer);
   }
 
   /// This rank's part of the context, and how many ranks have one.
@@ -262,14 +267,14 @@ private:
   CADENZA_DEVICE Split split(int position) const {
     const int positions = position + 1;
     const int each = round_up(ceil_div(positions, ranks), Attention::split_multiple);
-    const int begin = smaller(rank * each, positions);
+    const int begin = smaller(rank() * each, positions);
     return {begin, smaller(begin + each, positions), ceil_div(positions, each)};
   }
 
   // The producer ------------------------------------------------------------------------------------------------------
 
   CADENZA_DEVICE void produce() const {
-    RingProducer<WeightRing> producer{ring};
+    RingProducer<WeightRing> producer{ring()};
     int layer = 0, position = first_position, ahead = 0, limit = 1;
     bool begun = false, ended = false;
     const auto slot = [&](arch::Mbarrier *b, uint32_t parity) {
@@ -284,10 +289,10 @@ private:
       if (begun)
         return;
       begun = true;
-      wait<arch::Scope::cluster>(hops + step_start, static_cast<uint32_t>(position - first_position) & 1,
+      wait<arch::Scope::cluster>(hops() + step_start, static_cast<uint32_t>(position - first_position) & 1,
                                  PersistentWait::step_start, layer, position);
       arch::fence_proxy_async_global(); // what ranks wrote into the cache is read by bulk copies from here on
-      ended = *running == 0;
+      ended = *running() == 0;
     };
     const auto begin = [&](uint32_t bytes) -> unsigned char * {
       if (ahead-- == 0)
@@ -306,7 +311,7 @@ private:
         limit = Config::head_copies_in_flight; // nothing waits for memory but this
         const Range mine = share(head_tiles_total, blocks, static_cast<int>(arch::block_index()));
         HeadProduct::produce(
-            producer, table.head.matrix, mine.count, 0, hidden_padded / 32, [&](int i) { return mine.first + i; },
+            producer, table().head.matrix, mine.count, 0, hidden_padded / 32, [&](int i) { return mine.first + i; },
             begin);
       }
       begin_step();
@@ -320,17 +325,17 @@ private:
     // The barrier of a step's start must be seen before the consumers can end the step and arrive there again.
     if (layer == layers - 1)
       begin_step();
-    const Layer &l = table.layer[layer];
-    const Range out = share(hidden_tiles, ranks, rank);
+    const Layer &l = table().layer[layer];
+    const Range out = share(hidden_tiles, ranks, rank());
     const auto residual_tile = [&](int i) { return out.first + i; };
-    if (attends) {
-      const Range mine = share(head_tiles, ranks, rank);
+    if (attends()) {
+      const Range mine = share(head_tiles, ranks, rank());
       QkvProduct::produce(
           producer, l.qkv.matrix, mine.count, 0, hidden_padded / 32, [&](int i) { return qkv_tile(mine.first + i); },
           begin);
       begin_step();
       produce_context(producer, l.attention, position, begin);
-      OutputProduct::produce(producer, l.output.matrix, out.count, group * (q_rows / 32), q_rows / 32, residual_tile,
+      OutputProduct::produce(producer, l.output.matrix, out.count, group() * (q_rows / 32), q_rows / 32, residual_tile,
                              begin);
     }
     const Range tiles = unit_tiles(layer);
@@ -345,15 +350,15 @@ private:
                                       Begin begin) const {
     const Split mine = split(position);
     const int end = smaller(mine.end, position); // the newest position never leaves this block's shared memory
-    const uint64_t first = static_cast<uint64_t>(group) * l.context * head_dim;
-    for (int base = mine.begin; base < end; base += Core::row_positions) {
-      const uint32_t bytes = static_cast<uint32_t>(smaller(Core::row_positions, end - base)) * head_dim * 2;
+    const uint64_t first = static_cast<uint64_t>(group()) * l.context * head_dim;
+    for (int base = mine.begin; base < end; base += stage_positions) {
+      const uint32_t bytes = static_cast<uint32_t>(smaller(stage_positions, end - base)) * head_dim * 2;
       const uint64_t offset = first + static_cast<uint64_t>(base) * head_dim;
       unsigned char *to = begin(2 * bytes);
       if (!to)
         return;
       producer.piece(to, l.key + offset, bytes);
-      producer.piece(to + Core::row_positions * head_dim * 2, l.value + offset, bytes);
+      producer.piece(to + stage_positions * head_dim * 2, l.value + offset, bytes);
       producer.end();
     }
   }
@@ -377,18 +382,18 @@ private:
   /// This use of a hop will bring `bytes`.
   CADENZA_DEVICE void expect_hop(Hop hop, int bytes) const {
     if (Team::thread() == 0)
-      arch::mbarrier_arrive_expect_tx(hops + hop, static_cast<uint32_t>(bytes));
+      arch::mbarrier_arrive_expect_tx(hops() + hop, static_cast<uint32_t>(bytes));
   }
   CADENZA_DEVICE void await_hop(Hop hop, Progress &p, PersistentWait what) const {
-    wait<arch::Scope::cluster>(hops + hop, p.parities >> hop & 1, what, p.layer, p.position);
+    wait<arch::Scope::cluster>(hops() + hop, p.parities >> hop & 1, what, p.layer, p.position);
     p.parities ^= 1u << hop;
   }
   /// Stores 32 bits at the same place in every rank.
   CADENZA_DEVICE void send(Hop hop, uint32_t *mine, uint32_t value) const {
 #pragma unroll
     for (int i = 0; i < ranks; ++i) {
-      const uint32_t to = static_cast<uint32_t>(rank + i) % ranks; // not all to the same one at once
-      arch::store_async(arch::remote(mine, to), value, arch::remote(hops + hop, to));
+      const uint32_t to = static_cast<uint32_t>(rank() + i) % ranks; // not all to the same one at once
+      arch::store_async(arch::remote(mine, to), value, arch::remote(hops() + hop, to));
     }
   }
   CADENZA_DEVICE void send(Hop hop, float *mine, float value) const {
@@ -408,11 +413,11 @@ private:
       for (p.layer = 0; p.layer < layers; ++p.layer) {
         p.counter = number * layers + static_cast<uint32_t>(p.layer);
         const bool last = p.layer == layers - 1;
-        if (attends)
+        if (attends())
           attention_half(p);
         add_partial_sums(p, 0, attention_groups, hop_residual_middle, /*needed=*/true);
         feed_forward_half(p);
-        add_partial_sums(p, 1, groups, hop_residual_end, last ? step >= headless_steps : attends);
+        add_partial_sums(p, 1, groups, hop_residual_end, last ? step >= headless_steps : attends());
       }
       if (step >= headless_steps)
         token = select(p, number, stopped);
@@ -432,24 +437,24 @@ private:
     arch::fence_gpu();
     arch::fence_proxy_async_global();
     if (Team::thread() == 0)
-      *running = runs;
+      *running() = runs;
     Team::barrier();
     if (Team::thread() < ranks)
-      arch::mbarrier_arrive(arch::remote(hops + step_start, static_cast<uint32_t>(Team::thread())));
+      arch::mbarrier_arrive(arch::remote(hops() + step_start, static_cast<uint32_t>(Team::thread())));
   }
 
   /// The token's row: all of it where a norm needs it, and this rank's rows of the residual stream.
   CADENZA_DEVICE void embed(int token, Progress &p) const {
-    const Weight *row = table.embed.matrix + static_cast<uint64_t>(token / 8) * (8 * hidden_padded) + token % 8 * 32;
+    const Weight *row = table().embed.matrix + static_cast<uint64_t>(token / 8) * (8 * hidden_padded) + token % 8 * 32;
     const auto element = [&](int i) {
       const Weight value = row[i / 32 * 256 + i % 32];
       return arch::to_float(
           arch::from_float<typename Embedding::output_type>(arch::to_float(value) * Embedding::scale));
     };
-    if (attends) // elsewhere a faster rank's hop may have begun to fill x
+    if (attends()) // elsewhere a faster rank's hop may have begun to fill x
       for (int i = Team::thread(); i < hidden; i += threads)
         x()[i] = element(i);
-    const Range mine = share(hidden_tiles, ranks, rank);
+    const Range mine = share(hidden_tiles, ranks, rank());
 #pragma unroll
     for (int j = 0; j < owned_rows; ++j)
       if (const int i = Team::thread() + j * threads; i < 16 * mine.count)
@@ -484,7 +489,7 @@ private:
     constexpr int slot = Shape::Team::barrier_id - 2;
     tile.scratch = at<float>(scratch_offset) + slot * scratch_floats;
     tile.slot = slot;
-    tile.first_row = group * Shape::rows;
+    tile.first_row = group() * Shape::rows;
     tile.live_rows = Shape::rows;
     using Functions = typename Qkv::epilogue;
     const auto &functions = arguments<Functions>(static_cast<const typename Qkv::Launch::epilogue::Args &>(l.qkv));
@@ -505,7 +510,7 @@ private:
     CADENZA_DEVICE void start(int first) {
       base = first;
       if (in_ring())
-        block.ring.await(p.cursor, block.ring_wait(p));
+        block.ring().await(p.cursor, block.ring_wait(p));
     }
     CADENZA_DEVICE void load(int position, int element, Vec16 &k, Vec16 &v) const {
       if (position == p.position) {
@@ -513,15 +518,15 @@ private:
         k = rounded(key);
         v = rounded(key + head_dim);
       } else {
-        const unsigned char *from = block.ring.buffer(p.cursor) + ((position - base) * head_dim + element) * 2;
+        const unsigned char *from = block.ring().buffer(p.cursor) + ((position - base) * head_dim + element) * 2;
         k = arch::load16(from);
-        v = arch::load16(from + Core::row_positions * head_dim * 2);
+        v = arch::load16(from + stage_positions * head_dim * 2);
       }
     }
     CADENZA_DEVICE void finish() {
       if (!in_ring())
         return;
-      block.ring.release(p.cursor);
+      block.ring().release(p.cursor);
       p.cursor.advance();
     }
     CADENZA_DEVICE static Vec16 rounded(const float *from) {
@@ -531,14 +536,14 @@ private:
   };
 
   CADENZA_DEVICE void attention_half(Progress &p) const {
-    const Layer &l = table.layer[p.layer];
-    const Range out = share(hidden_tiles, ranks, rank);
+    const Layer &l = table().layer[p.layer];
+    const Range out = share(hidden_tiles, ranks, rank());
     prepare<Qkv>(l.qkv);
     const float factor = Qkv::prologue::factor(sums());
 
-    const Range mine = share(head_tiles, ranks, rank);
+    const Range mine = share(head_tiles, ranks, rank());
     expect_hop(hop_rows, 4 * head_rows);
-    QkvProduct::template consume<Team>(ring, p.cursor, activation(), mine.count, hidden_padded / 32, partial(),
+    QkvProduct::template consume<Team>(ring(), p.cursor, activation(), mine.count, hidden_padded / 32, partial(),
                                        ring_wait(p), [&](int row, float sum) {
                                          if (row < 16 * mine.count)
                                            send(hop_rows, rows() + 16 * mine.first + row, sum * factor);
@@ -562,7 +567,7 @@ private:
       Team::barrier(); // the warps' parts are complete
       Core::for_each_element([&](int head, int element) {
         const typename Core::Merged merged = Core::merge_warps(partial(), head, element);
-        float *to = split_parts() + (rank * head_group + head) * Core::partial_floats;
+        float *to = split_parts() + (rank() * head_group + head) * Core::partial_floats;
         send(hop_splits, to + element, merged.o);
         if (element == 0) {
           send(hop_splits, to + head_dim, merged.m);
@@ -586,7 +591,7 @@ private:
 
   /// The newest key and value, for later steps; by the rank whose part of the context has them.
   CADENZA_DEVICE void append(const typename Core::Args &l, int position) const {
-    const uint64_t first = (static_cast<uint64_t>(group) * l.context + static_cast<uint64_t>(position)) * head_dim;
+    const uint64_t first = (static_cast<uint64_t>(group()) * l.context + static_cast<uint64_t>(position)) * head_dim;
     for (int i = Team::thread(); i < head_dim; i += threads) {
       const_cast<Cache *>(l.key)[first + static_cast<uint64_t>(i)] = arch::from_float<Cache>(rows()[q_rows + i]);
       const_cast<Cache *>(l.value)[first + static_cast<uint64_t>(i)] =
@@ -604,8 +609,8 @@ private:
   using UnitTile = Tile<UnitShape>;
 
   CADENZA_DEVICE void feed_forward_half(Progress &p) const {
-    const Layer &l = table.layer[p.layer];
-    const Range out = share(hidden_tiles, ranks, rank);
+    const Layer &l = table().layer[p.layer];
+    const Range out = share(hidden_tiles, ranks, rank());
     prepare<GateUp>(l.gate_up);
     const float factor = GateUp::prologue::factor(sums());
 
@@ -624,11 +629,12 @@ private:
     Functions::load(functions, tile, loaded);
 
     expect_hop(hop_units, 2 * smaller(32 * my_units.count, units - 32 * my_units.first));
-    GateUpProduct::template consume<Team>(
-        ring, p.cursor, activation(), mine.count, hidden_padded / 32, partial(), ring_wait(p), [&](int row, float sum) {
-          if (row < 16 * mine.count) // eight rows of gate, eight of up
-            tile.values[row / 8 % 2 * UnitTile::rows + row / 16 * 8 + row % 8] = sum * factor;
-        });
+    GateUpProduct::template consume<Team>(ring(), p.cursor, activation(), mine.count, hidden_padded / 32, partial(),
+                                          ring_wait(p), [&](int row, float sum) {
+                                            if (row < 16 * mine.count) // eight rows of gate, eight of up
+                                              tile.values[row / 8 % 2 * UnitTile::rows + row / 16 * 8 + row % 8] =
+                                                  sum * factor;
+                                          });
     Team::barrier();
     Functions::apply(functions, loaded, tile);
     for (int i = Team::thread(); i < round_up(tile.live_rows, 32); i += threads) {
@@ -658,15 +664,15 @@ private:
   /// A product over this group's columns: its sums are parts of the residual stream's next value.
   template <class Product>
   CADENZA_DEVICE void publish(Progress &p, int half, const Weight *input, int tiles, int steps) const {
-    arch::Packet *mine = slots(p.counter, half, group);
+    arch::Packet *mine = slots(p.counter, half, group());
     Product::template consume<Team>(
-        ring, p.cursor, input, tiles, steps, partial(), ring_wait(p),
+        ring(), p.cursor, input, tiles, steps, partial(), ring_wait(p),
         [&](int row, float sum) { publish_rows(mine + row / 32 * warp_packets, sum, p.counter + 1); });
   }
 
   /// Adds the partial sums of `sources` groups to this rank's rows of the residual stream, and hops them to x.
   CADENZA_DEVICE void add_partial_sums(Progress &p, int half, int sources, Hop hop, bool needed) const {
-    const Range mine = share(hidden_tiles, ranks, rank);
+    const Range mine = share(hidden_tiles, ranks, rank());
     const int count = 16 * mine.count, packets = packets_for(count);
     constexpr int stride = rank_packets / warp_packets * 32;
     float *parts = gathered();
@@ -706,12 +712,12 @@ private:
 
   /// The next token, in every thread; block 0 tells the host.
   CADENZA_DEVICE int select(Progress &p, uint32_t number, bool &stopped) const {
-    prepare<Head>(table.head);
+    prepare<Head>(table().head);
     const float factor = Head::prologue::factor(sums());
     const Range mine = share(head_tiles_total, blocks, static_cast<int>(arch::block_index()));
     float *logits = args.logits;
     Candidate best{0, 0};
-    HeadProduct::template consume<Team>(ring, p.cursor, activation(), mine.count, hidden_padded / 32, partial(),
+    HeadProduct::template consume<Team>(ring(), p.cursor, activation(), mine.count, hidden_padded / 32, partial(),
                                         ring_wait(p), [&](int row, float sum) {
                                           const int index = 16 * mine.first + row;
                                           if (row >= 16 * mine.count || index >= vocabulary)

@@ -1,9 +1,11 @@
 // Products of the persistent kernel: the same packed matrices, mma and order of sums as project.cuh, with the weights
 // coming through the ring.
 //
-// A stage of the ring has one 16-row tile x 32-column step for each consumer warp: tiles_at_once = warps / ways tiles,
-// and of each of them `ways` steps. Warp w takes step w % ways of tile w / ways of every stage, so a way's steps come
-// to one warp in ascending order, and its two chains of sums stay in registers until the tiles are done.
+// A stage of the ring has two items, 16-row tile x 32-column step, for each consumer warp: tiles_at_once tiles, and of
+// each of them `ways` steps. Warp w takes the items w and w + warps of every stage; item i is step i % ways of tile
+// i / ways. So a way's steps come to one warp in ascending order, and its chains of sums stay in registers until the
+// tiles are done. Two items a warp, because half of the warps have twice the registers, and one item's latencies hide
+// behind the other's.
 #pragma once
 
 #include "arch.cuh"
@@ -12,13 +14,15 @@
 
 namespace cadenza {
 
-constexpr int stage_tile_bytes = 1024; // a warp's part of a stage: 16 rows x 32 columns of two bytes
+constexpr int item_bytes = 1024; // 16 rows x 32 columns of two bytes
+constexpr int warp_items = 2;    // of a stage
 
 /// Element type, ways and padded columns of a product by `warps` warps.
 template <class Weight, int way_count, int padded_columns, int warps> struct StreamProject {
   static constexpr int ways = way_count, padded = padded_columns;
-  static_assert(ways >= 1 && warps % ways == 0, "ways divide the consumer warps");
-  static constexpr int tiles_at_once = warps / ways;
+  static constexpr int items = warp_items * warps;
+  static_assert(ways >= 1 && items % ways == 0, "ways divide the items of a stage");
+  static constexpr int tiles_at_once = items / ways;
   static constexpr int batch_tiles = larger(8, tiles_at_once); // whose sums are held in shared memory at a time
   static constexpr int batch_rows = 16 * batch_tiles;
   // Rows are a multiple of four floats apart, for wide loads, but not of 32: no bank conflict between rows.
@@ -54,36 +58,52 @@ template <class Weight, int way_count, int padded_columns, int warps> struct Str
   CADENZA_DEVICE static void consume(const Ring &ring, typename Ring::Cursor &cursor, const Weight *activation,
                                      int tiles, int steps, float *partial, Wait wait, Take take) {
     const int lane = static_cast<int>(arch::lane());
-    const int my_tile = Team::warp() / ways, way = Team::warp() % ways;
-    const Weight *x = activation + way * 32 + lane % 4 * 8;
+    int my_tile[warp_items], way[warp_items];
+#pragma unroll
+    for (int i = 0; i < warp_items; ++i) {
+      my_tile[i] = (Team::warp() + i * warps) / ways;
+      way[i] = (Team::warp() + i * warps) % ways;
+    }
+    const Weight *x = activation + lane % 4 * 8;
+#pragma unroll 1
     for (int batch = 0; batch < tiles; batch += batch_tiles) {
       const int batch_end = smaller(batch + batch_tiles, tiles);
+#pragma unroll 1
       for (int tile = batch; tile < batch_end; tile += tiles_at_once) {
-        const bool live_tile = tile + my_tile < tiles;
-        float first[4] = {}, second[4] = {};
+        float first[warp_items][4] = {}, second[warp_items][4] = {};
+#pragma unroll 1
         for (int step = 0; step < steps; step += ways) {
           const int stage_steps = smaller(ways, steps - step);
           ring.await(cursor, wait);
-          Vec16 u{}, l{}, b{};
-          const bool live = live_tile && way < stage_steps;
-          if (live) { // the whole warp
-            const unsigned char *upper = ring.buffer(cursor) + (2 * my_tile * stage_steps + way) * 512 + lane * 16;
-            u = arch::load16(upper);
-            l = arch::load16(upper + stage_steps * 512);
-            b = arch::load16(x + step * 32);
+          Vec16 u[warp_items], l[warp_items], b[warp_items];
+          bool live[warp_items];
+#pragma unroll
+          for (int i = 0; i < warp_items; ++i) {
+            live[i] = tile + my_tile[i] < tiles && way[i] < stage_steps; // the same in the whole warp
+            if (!live[i])
+              continue;
+            const unsigned char *upper =
+                ring.buffer(cursor) + (2 * my_tile[i] * stage_steps + way[i]) * (item_bytes / 2) + lane * 16;
+            u[i] = arch::load16(upper);
+            l[i] = arch::load16(upper + stage_steps * (item_bytes / 2));
+            b[i] = arch::load16(x + (step + way[i]) * 32);
           }
           ring.release(cursor);
           cursor.advance();
-          if (live) {
-            arch::mma_m16n8k16<Weight>(first, {u.x, l.x, u.y, l.y}, {b.x, b.y});
-            arch::mma_m16n8k16<Weight>(second, {u.z, l.z, u.w, l.w}, {b.z, b.w});
+#pragma unroll
+          for (int i = 0; i < warp_items; ++i)
+            if (live[i]) {
+              arch::mma_m16n8k16<Weight>(first[i], {u[i].x, l[i].x, u[i].y, l[i].y}, {b[i].x, b[i].y});
+              arch::mma_m16n8k16<Weight>(second[i], {u[i].z, l[i].z, u[i].w, l[i].w}, {b[i].z, b[i].w});
+            }
+        }
+#pragma unroll
+        for (int i = 0; i < warp_items; ++i)
+          if (tile + my_tile[i] < tiles && lane % 4 == 0) {
+            float *row = partial + ((tile - batch + my_tile[i]) * 16 + lane / 4) * row_floats + way[i];
+            row[0] = first[i][0] + second[i][0];
+            row[8 * row_floats] = first[i][2] + second[i][2];
           }
-        }
-        if (live_tile && lane % 4 == 0) {
-          float *row = partial + ((tile - batch + my_tile) * 16 + lane / 4) * row_floats + way;
-          row[0] = first[0] + second[0];
-          row[8 * row_floats] = first[2] + second[2];
-        }
       }
       Team::barrier();
       const int rows = 16 * (batch_end - batch);

@@ -33,7 +33,7 @@ std::string describe(const PersistentSchedule &s) {
                             "packets: %llu bytes, two exchanges a layer, four sets of slots in turn\n",
                             s.device.groups, s.device.ranks, s.device.warps, s.queryKeyValueWays, s.outputWays,
                             s.gateUpWays, s.downWays, s.headWays, s.copiesInFlight, s.headCopiesInFlight,
-                            s.device.warps, static_cast<unsigned long long>(s.packetBytes()));
+                            s.stageItems(), static_cast<unsigned long long>(s.packetBytes()));
   text +=
       "\nwork of a block: first tile+tiles (16 rows) x first step+steps (32 columns), in the order of the ring; rows\n"
       "of query_key_value and gate_up count from the group's first\n";

@@ -134,19 +134,21 @@ StatusOr<PersistentSchedule> planPersistent(const PersistentModel &model, const 
     start += count;
   }
 
-  // As few stages of the ring as possible; among equals more ways, which means longer runs of memory.
+  // As few stages of the ring as possible, and of those in as few pieces of contiguous memory: a stage costs the
+  // consumers about as much as a dozen pieces cost the producer.
   const auto chooseWays = [&](Product product) {
     int best = 1;
-    int64_t fewest = INT64_MAX;
-    for (int ways = 1; ways <= device.warps; ways *= 2) {
-      int64_t stages = 0;
+    int64_t lowest = INT64_MAX;
+    for (int ways = 1; ways <= std::min(schedule.stageItems(), 32); ways *= 2) {
+      int64_t cost = 0;
       for (int group = 0; group < device.groups; ++group)
         for (int rank = 0; rank < device.ranks; ++rank) {
           const BlockWork work = schedule.work(product, group, rank, 0);
-          stages += ceilDiv(work.tiles, device.warps / ways) * ceilDiv(work.steps, ways);
+          const int64_t waves = ceilDiv(work.tiles, schedule.stageItems() / ways), turns = ceilDiv(work.steps, ways);
+          cost += 12 * waves * turns + 2 * work.tiles * turns;
         }
-      if (stages <= fewest) {
-        fewest = stages;
+      if (cost <= lowest) {
+        lowest = cost;
         best = ways;
       }
     }

@@ -13,7 +13,7 @@ namespace cadenza {
 /// What a schedule is made for: groups (clusters) of ranks (blocks, one a multiprocessor).
 struct PersistentDevice {
   int groups = 0, ranks = 0;
-  int warps = 16;      // that consume, in a block; one more produces
+  int warps = 8;       // that consume, in a block; one more produces
   int sharedBytes = 0; // of a block
 };
 
@@ -38,6 +38,9 @@ struct PersistentSchedule {
   // Ways of each product (step.project's k_ways): how many warps share a tile's columns.
   int queryKeyValueWays = 1, outputWays = 1, gateUpWays = 1, downWays = 1, headWays = 1;
   int copiesInFlight = 3, headCopiesInFlight = 8; // of the producer
+
+  /// Items (a 16-row tile x a 32-column step, 1 KiB) of a stage of the ring: stream_project.cuh.
+  int stageItems() const { return 2 * device.warps; }
 
   int blocks() const { return device.groups * device.ranks; }
   int ways(Product product) const;
