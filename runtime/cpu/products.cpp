@@ -81,30 +81,28 @@ template <typename From>
     const auto *units = reinterpret_cast<const From::Element *>(p.matrix) + stripe * p.steps * 256;
     for (size_t group = 0; group < p.groups.size(); ++group) {
       const int64_t begin = p.groups[group], end = group + 1 < p.groups.size() ? p.groups[group + 1] : p.steps;
-      Lanes sums[maximumWays][8];
-      std::memset(sums, 0, p.ways * sizeof(sums[0]));
-      for (int64_t step = begin; step < end; ++step) {
-        Lanes(&way)[8] = sums[(step - begin) & (p.ways - 1)];
-        Lanes input[4], weights;
-        for (int part = 0; part < 4; ++part)
-          FromF32::load(p.input + step * 32 + part * 8, input[part]);
-        for (int row = 0; row < 8; ++row) {
-          Lanes sum = way[row];
-          for (int part = 0; part < 4; ++part) {
-            From::load(units + step * 256 + row * 32 + part * 8, weights);
-            sum += weights * input[part];
+      float tree[8][maximumWays];
+      for (int64_t way = 0; way < p.ways; ++way) {
+        Lanes sums[8] = {};
+        for (int64_t step = begin + way; step < end; step += p.ways) {
+          Lanes input[4], weights;
+          for (int part = 0; part < 4; ++part)
+            FromF32::load(p.input + step * 32 + part * 8, input[part]);
+          for (int row = 0; row < 8; ++row) {
+            for (int part = 0; part < 4; ++part) {
+              From::load(units + step * 256 + row * 32 + part * 8, weights);
+              sums[row] += weights * input[part];
+            }
           }
-          way[row] = sum;
         }
+        for (int row = 0; row < 8; ++row)
+          tree[row][way] = addLanes(sums[row]);
       }
       for (int row = 0; row < 8; ++row) {
-        float tree[maximumWays];
-        for (int64_t way = 0; way < p.ways; ++way)
-          tree[way] = addLanes(sums[way][row]);
         for (int64_t apart = 1; apart < p.ways; apart *= 2)
           for (int64_t way = 0; way < p.ways; way += 2 * apart)
-            tree[way] += tree[way + apart];
-        out[row] = group == 0 ? tree[0] : out[row] + tree[0];
+            tree[row][way] += tree[row][way + apart];
+        out[row] = group == 0 ? tree[row][0] : out[row] + tree[row][0];
       }
     }
   }

@@ -84,7 +84,8 @@ TEST(Project, AddsInTheOrderOfGroupsAndWays) {
     phase.kGroups = order.groups;
     phase.kWays = order.ways;
     test.head(x, embedding);
-    for (float sum : observe(test, prompt)[{"tested", 0}][0])
+    Observations seen = observe(test, prompt);
+    for (float sum : seen[{"tested", 0}][0])
       EXPECT_EQ(sum, order.sum) << order.groups.size() << " groups, " << order.ways << " ways";
   }
 }
