@@ -31,7 +31,8 @@ def MergeProjections : Cadenza_Pass<"merge-projections"> {
   let description = [{
     Query, key and value, or gate and up, read the same activation: one phase reads it once. The matrices are packed one
     after the other, in whole tiles of 16 rows, so that a block's rows belong to one of them; fuse-activation-mul interleaves
-    them where a later function needs both at once.
+    them where a later function needs both at once. Matrices of other heights stay apart: gate and up of a feed-forward size
+    that is no multiple of 16 are two phases, and their product is a third.
   }];
 }
 
