@@ -18,6 +18,10 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/SHA256.h"
 
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <iostream>
 
 using namespace mlir;
@@ -64,6 +68,19 @@ std::string printModule(ModuleOp module) {
   return text;
 }
 
+/// Writes to a file, which is replaced as a whole, or to a device or a pipe, which cannot be and is written as it is.
+Status writeTextTo(const std::string &path, std::string_view text) {
+  std::error_code error;
+  const std::filesystem::file_status status = std::filesystem::status(path, error);
+  if (!std::filesystem::exists(status) || std::filesystem::is_regular_file(status) ||
+      std::filesystem::is_directory(status))
+    return writeFileAtomically(path, text);
+  errno = 0;
+  std::ofstream stream(path, std::ios::binary);
+  stream << text << std::flush;
+  return stream ? Status::ok() : Status(StatusCode::Io, path + ": cannot be written: " + std::strerror(errno));
+}
+
 class Compilation {
 public:
   Compilation(const CompileOptions &options, Progress &progress)
@@ -80,7 +97,7 @@ public:
       return writeText(printModule(*model.module));
     CADENZA_RETURN_IF_ERROR(runPasses());
     if (options.emit == Stage::Step)
-      return reportStatistics(/*code=*/false, printModule(*model.module));
+      return reportStatistics(/*hasCode=*/false, printModule(*model.module));
     CADENZA_RETURN_IF_ERROR(generate());
     if (options.emit == Stage::Schedule)
       return reportStatistics(true, describeSchedules());
@@ -316,6 +333,7 @@ private:
     json["model"] = {
         {"name", info.name}, {"family", info.family}, {"weights", info.weights}, {"source_hash", model.sourceHash}};
     std::vector<std::string> targets;
+    targets.reserve(code.size());
     for (const CompiledCode &compiled : code)
       targets.push_back(compiled.target);
     json["targets"] = targets;
@@ -366,14 +384,14 @@ private:
     if (options.stats)
       std::cerr << statistics.toText();
     if (!options.statsJson.empty())
-      CADENZA_RETURN_IF_ERROR(writeFileAtomically(options.statsJson, statistics.toJson().dump(2) + "\n"));
+      CADENZA_RETURN_IF_ERROR(writeTextTo(options.statsJson, statistics.toJson().dump(2) + "\n"));
     return options.emit == Stage::Plan ? Status::ok() : writeText(text);
   }
 
   Status writeText(std::string_view text) {
     progress.finish();
     if (!options.output.empty() && options.output != "-")
-      return writeFileAtomically(options.output, text);
+      return writeTextTo(options.output, text);
     std::cout << text << std::flush;
     return std::cout ? Status::ok() : Status(StatusCode::Io, "standard output: write failed");
   }

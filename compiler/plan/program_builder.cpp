@@ -167,7 +167,7 @@ private:
       sideInputs = sideInputs.drop_front(function.getNumOperands());
     }
     if (code)
-      addLaunch(op, matrices, phase);
+      addLaunch(op, phase);
     block.phases.push_back(std::move(phase));
   }
 
@@ -214,7 +214,7 @@ private:
     return result;
   }
 
-  void addLaunch(Operation *op, ArrayRef<FlatSymbolRefAttr> matrices, Phase &phase) {
+  void addLaunch(Operation *op, Phase &phase) {
     const PhaseLaunch &launch = code->launches.find(op)->second;
     phase.launch.kernel = launch.kernel;
     for (const PhaseArgument &argument : launch.arguments) {
