@@ -16,6 +16,8 @@ config.test_exec_root = os.path.join(config.cadenza_binary, "test", "lit")
 config.environment["PATH"] = os.pathsep.join(
     [os.path.join(config.cadenza_binary, "bin"), config.llvm_tools, os.environ["PATH"]]
 )
+if config.sanitizers:
+    config.available_features.add("sanitizers")
 config.environment["FILECHECK_OPTS"] = "--enable-var-scope"
 for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "CADENZA_NVRTC", "CUDA_HOME", "LD_LIBRARY_PATH"):
     if name in os.environ:

@@ -1,5 +1,5 @@
-// What the main functions of the runtime's tools share: an error, whatever way it took, becomes one line on standard
-// error and the exit code of docs/exit-codes.md.
+// What the main functions of the tools share (but for cadenza-opt, whose arguments and errors are MLIR's): an error,
+// whatever way it took, becomes one line on standard error and the exit code of docs/exit-codes.md.
 #pragma once
 
 #include "runtime/support/status.h"
