@@ -18,6 +18,10 @@ bool isPlainName(const std::string &name) {
   return name[0] != '.' && name.size() < 200 && std::all_of(name.begin(), name.end(), plain);
 }
 
+Status noFileName(const Phase &phase, const std::string &name) {
+  return {StatusCode::InvalidPlan, "phase '" + phase.name + "': output name '" + name + "' is no file name"};
+}
+
 /// Where an output was seen first: two phases may name one module.
 using Place = std::tuple<uint32_t, uint32_t, size_t>; // block, phase, output
 
@@ -48,8 +52,8 @@ Status dumpActivations(Executor &executor, std::span<const int32_t> tokens, cons
         if (name.empty() || seen.try_emplace(name, place).first->second != place)
           continue;
         if (!isPlainName(name))
-          return {StatusCode::InvalidPlan, "phase '" + phase.name + "': output name '" + name + "' is no file name"};
-        std::string path = directory + "/" + name + ".npy";
+          return noFileName(phase, name);
+        const std::string path = std::filesystem::path(directory) / name.append(".npy");
         std::ofstream file(path, std::ios::binary | (position == 0 ? std::ios::trunc : std::ios::app));
         if (position == 0)
           file << npyHeader(static_cast<int64_t>(tokens.size()), static_cast<int64_t>(shown.outputs[i].size()));

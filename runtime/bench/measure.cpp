@@ -26,7 +26,7 @@ std::string driverText(int apiVersion) {
   std::ifstream file("/proc/driver/nvidia/version");
   for (std::string word; file >> word;) // "NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.82.07  Thu ..."
     if (std::count(word.begin(), word.end(), '.') >= 1 && word.find_first_not_of("0123456789.") == std::string::npos)
-      return word + " (" + cuda + ")";
+      return word.append(" (").append(cuda).append(")");
   return cuda;
 }
 
