@@ -11,7 +11,7 @@ def Step_FunctionAttrInterface : AttrInterface<"FunctionAttrInterface"> {
   let methods = [
     InterfaceMethod<"The name in plans and of the CPU reference; in CamelCase, of the device functor.",
       "::llvm::StringRef", "getFunctionName", (ins)>,
-    InterfaceMethod<"The slots it reads and writes, in the order of the functor's parameters; empty in a prologue.",
+    InterfaceMethod<"The slots it reads and writes, in the order of the functor's parameters; in a prologue {0}, the input.",
       "::llvm::SmallVector<int64_t>", "getSlots", (ins)>,
     InterfaceMethod<"The same function on other slots (as many as getSlots has).",
       "::cadenza::step::FunctionAttrInterface", "withSlots", (ins "::llvm::ArrayRef<int64_t>":$slots)>,
