@@ -26,7 +26,8 @@ uint64_t vectorBytes(Value vector) {
 }
 
 uint64_t cachedPositionBytes(nn::CacheOp cache) {
-  return positionBytes(Cache{.dtype = cache.getType().isF16() ? DType::f16 : DType::bf16,
+  return positionBytes(Cache{.name = {},
+                             .dtype = cache.getType().isF16() ? DType::f16 : DType::bf16,
                              .kvHeads = static_cast<int64_t>(cache.getKvHeads()),
                              .headDim = static_cast<int64_t>(cache.getHeadDim())});
 }
@@ -90,7 +91,7 @@ void FunctionEmitter::addArguments(step::FunctionAttrInterface function, ValueRa
     }
     arguments.push_back({.kind = ArgumentKind::Weight, .symbol = symbol});
     if (read_.insert(symbol).second) {
-      const Weight values{.rows = lookup_.weightType(symbol).getNumElements()};
+      const Weight values{.name = {}, .rows = lookup_.weightType(symbol).getNumElements()};
       weightBytes += function.hasRopeTable() ? positionBytes(values) : storedBytes(values);
     }
   }

@@ -124,7 +124,8 @@ FailureOr<KernelDraft> emitProject(step::ProjectOp op, SymbolTableCollection &sy
   draft.arguments = std::move(functions.arguments);
   draft.record.fusedOps.insert(draft.record.fusedOps.end(), rows.size(), "linear");
   llvm::append_range(draft.record.fusedOps, functions.names);
-  const Weight packed{.layout = WeightLayout::Stripes, .dtype = DType::bf16, .rows = total, .columns = columns};
+  const Weight packed{
+      .name = {}, .layout = WeightLayout::Stripes, .dtype = DType::bf16, .rows = total, .columns = columns};
   draft.record.weightBytes = storedBytes(packed) + functions.weightBytes;
   draft.record.activationBytes = vectorBytes(op.getInput()) + functions.activationBytes;
   draft.cacheBytesWritten = functions.cacheBytes;
