@@ -41,7 +41,7 @@ TEST(Emitter, KernelsSayWhatTheyAre) {
                                                     "rope", "rope", "kv_append"}));
   EXPECT_EQ(qkv.passes, (std::vector<std::string>{"merge-projections", "fuse-norm-project"}));
   EXPECT_EQ(qkv.blocks, 512u / 64);    // whole heads
-  EXPECT_EQ(qkv.threads, 4u * 2 * 32); // 4 tiles x 2 k-segments
+  EXPECT_EQ(qkv.threads, 4u * 2 * 32); // 4 tiles x 2 k-ways
   // A row of the RoPE table is 32 pairs. Query and key share it and, here, the norm: what is read twice counts once.
   EXPECT_EQ(qkv.weightBytes, 2u * 512 * 192 + 4 * (192 + 64) + 8 * 32);
   EXPECT_NE(generated.source.model().text.find("Chain<Silu<silu>, Mul<mul>, Store<0, bf16>>"), std::string::npos);

@@ -60,10 +60,14 @@ TEST(Measure, RefusesWhatTheModelCannotHold) {
   EXPECT_EQ(measureToy(plan, options).status().code(), StatusCode::InvalidArgument);
   options.contexts = {};
   EXPECT_EQ(measureToy(plan, options).status().code(), StatusCode::InvalidArgument);
-  options = {.contexts = {1}, .tokens = 2, .repeats = 1, .warmup = 0, .phases = false, .seed = 1};
+  options = {.contexts = {1}, .tokens = 2, .repeats = 1, .warmup = 0, .phases = false, .schedule = "", .seed = 1};
   for (const char *device : {"gpu", "cuda:-1", "CUDA"})
     EXPECT_EQ(measureToy(plan, options, device).status().code(), StatusCode::InvalidArgument) << device;
   EXPECT_EQ(measureToy(plan, options, "cuda:3").status().code(), StatusCode::NoDevice);
+  options.schedule = "graph";
+  EXPECT_EQ(measureToy(plan, options).status().message(), "schedule 'graph' is not launch or persistent");
+  options.schedule = "persistent"; // which this plan has not
+  EXPECT_EQ(measureToy(plan, options).status().code(), StatusCode::IncompatiblePlan);
 }
 
 TEST(Measure, CommandErrors) {
@@ -71,8 +75,6 @@ TEST(Measure, CommandErrors) {
   BenchCommand command;
   command.plan = "/nonexistent.plan";
   EXPECT_EQ(runBench(command, out, progress).code(), StatusCode::Io);
-  command.schedule = "persistent";
-  EXPECT_EQ(runBench(command, out, progress).code(), StatusCode::Unsupported);
   EXPECT_EQ(out.str(), "");
 }
 

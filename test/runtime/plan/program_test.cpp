@@ -17,6 +17,15 @@ TEST(Program, RoundTrip) {
   EXPECT_TRUE(validateProgram(smallProgram()).isOk());
 }
 
+TEST(Program, RoundTripWithAPersistentSchedule) {
+  Program program = smallProgram();
+  program.persistent = {.kernel = program.kernels[1].name, .ranks = 2, .packetBytes = 4096};
+  const ordered_json json = toJson(program);
+  const auto parsed = parseProgram(json.dump());
+  ASSERT_TRUE(parsed.isOk()) << parsed.status().message();
+  EXPECT_EQ(toJson(*parsed), json);
+}
+
 TEST(Program, NotEvenJson) {
   for (const std::string text : {"", "{", "[]", "nul", "{\"model\": 1e400}", "{\"a\":1,\"a\":1}", "\"\xff\""}) {
     const Status status = parseProgram(text).status();
@@ -106,6 +115,20 @@ INSTANTIATE_TEST_SUITE_P(
                     "head_block on, in a block of count 1"},
         ProgramCase{"/blocks/2/count", 2147483647, "program.blocks[2].count: makes more than 1048576 launches a step"},
         ProgramCase{"/blocks/0/phases", ordered_json::array(), "program.blocks[0].phases: is empty"}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Persistent, ProgramField,
+    ::testing::Values(ProgramCase{"/persistent", 1, "program.persistent: 1; expected an object"},
+                      ProgramCase{"/persistent",
+                                  {{"kernel", "nobody"}, {"ranks", 2}, {"packet_bytes", 0}},
+                                  "program.persistent.kernel: 'nobody' is not in program.kernels"},
+                      ProgramCase{
+                          "/persistent",
+                          {{"kernel", "project_qkv"}, {"ranks", 3}, {"packet_bytes", 0}},
+                          "program.persistent.ranks: 3; expected at most 16, a divisor of the kernel's 4 blocks"},
+                      ProgramCase{"/persistent",
+                                  {{"kernel", "project_qkv"}, {"ranks", 2}, {"packet_bytes", 1ull << 31}},
+                                  "program.persistent.packet_bytes: 2147483648; at most 1073741824"}));
 
 INSTANTIATE_TEST_SUITE_P(
     Phase, ProgramField,
