@@ -180,7 +180,7 @@ struct Phase {
   std::vector<Function> prologue; // none or one
   std::vector<Function> epilogues;
   // attend {heads, kv_heads, head_dim, scale, splits, warps, unroll}: q is inputs[0], result [heads * head_dim]; the
-  // last three are the order of its sums embed {scale}
+  // last three are the order of its sums. embed {scale}
   nlohmann::json parameters = nlohmann::json::object();
   std::vector<Ref> caches; // attend
   Launch launch;
