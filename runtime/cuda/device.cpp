@@ -74,7 +74,9 @@ Status Device::fail(CUresult result, const char *call) {
   Status status = toStatus(*api_, result, call);
   if (status.code() != StatusCode::DeviceLost)
     return status;
-  fault_ = Status(StatusCode::DeviceLost, "cuda:" + std::to_string(properties_.ordinal) + ": " + status.message() +
+  const std::string why = explain_ ? explain_() : "";
+  fault_ = Status(StatusCode::DeviceLost, "cuda:" + std::to_string(properties_.ordinal) + ": " +
+                                              (why.empty() ? "" : why + ": ") + status.message() +
                                               "; the GPU context of this process is lost, start it again");
   return fault_;
 }

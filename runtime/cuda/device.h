@@ -4,6 +4,7 @@
 
 #include "runtime/cuda/driver_api.h"
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -45,6 +46,8 @@ public:
 
   /// Ok, or the latched fault.
   Status fault() const { return fault_; }
+  /// Who is asked, when a fault is latched, what the device was doing: a text for its message, or "".
+  void explainFaults(std::function<std::string()> explain) { explain_ = std::move(explain); }
 
 private:
   friend class CurrentContext;
@@ -57,6 +60,7 @@ private:
   CUcontext context_ = nullptr;
   DeviceProperties properties_;
   Status fault_;
+  std::function<std::string()> explain_;
 };
 
 /// Makes the device's context current for the calling thread, and what was current before when it ends; so an executor

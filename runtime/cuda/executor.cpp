@@ -39,6 +39,7 @@ StatusOr<std::unique_ptr<CudaExecutor>> CudaExecutor::make(const Plan &plan, con
 CudaExecutor::~CudaExecutor() {
   if (!stream_.get())
     return;
+  device_->explainFaults(nullptr);
   CurrentContext current(*device_); // nothing that the queue still uses may go before it is empty
   (void)device_->api().cuStreamSynchronize(stream_.get());
 }
@@ -90,6 +91,7 @@ Status CudaExecutor::load(const Plan &plan, const ExecutorOptions &options, int 
     CADENZA_ASSIGN_OR_RETURN(persistent_,
                              PersistentLaunches::load(*device_, stream_.get(), *program_, kernels_,
                                                       storage_.addresses(), step_, hostTokens_.as<int32_t>()));
+    device_->explainFaults([this] { return persistent_->expired(); }); // any call may be the one that reports it
   }
   return Status::ok();
 }
@@ -224,10 +226,7 @@ StatusOr<int32_t> CudaExecutor::awaitPublished(size_t position) {
     const CUresult result = device_->api().cuEventQuery(launchEnd_.get());
     if (result == CUDA_ERROR_NOT_READY)
       continue;
-    if (Status ended = device_->check(result, "cuEventQuery"); !ended.isOk()) {
-      const std::string why = persistent_->expired();
-      return why.empty() ? ended : ended.withPrefix(why);
-    }
+    CADENZA_RETURN_IF_ERROR(device_->check(result, "cuEventQuery"));
     return arrived() ? hostTokens_.as<int32_t>()[position] : 0;
   }
   return hostTokens_.as<int32_t>()[position];
