@@ -8,6 +8,7 @@
 #include "compiler/driver/statistics.h"
 #include "compiler/plan/phase_names.h"
 #include "compiler/plan/weight_packer.h"
+#include "compiler/schedule/exchanges.h"
 #include "compiler/schedule/match.h"
 #include "runtime/plan/plan.h"
 #include "runtime/support/atomic_file.h"
@@ -209,6 +210,7 @@ private:
 
   Status runPasses() {
     progress.begin("fusing");
+    context.printOpOnDiagnostic(!options.persistent); // a model that does not fit the schedule is the user's: by module
     PassManager manager(&context);
     llvm::cantFail(buildPipeline(manager, pipeline)); // checkOptions saw the names
     if (!options.printIrAfter.empty()) {
@@ -222,7 +224,24 @@ private:
       manager.enableCrashReproducerGeneration(options.crashReproducer);
     if (failed(manager.run(*model.module))) // only the persistent schedule cannot do everything that the dialects can
       return options.persistent ? unsupported() : diagnostics.internalError();
-    return Status::ok();
+    return proveExchanges();
+  }
+
+  /// The persistent schedule, if there is one.
+  std::optional<PersistentSchedule> persistentSchedule() {
+    std::optional<PersistentDevice> device = persistentDeviceOf(function);
+    if (!device)
+      return std::nullopt;
+    return *planPersistent(modelOf(*matchPersistent(function)), *device); // the pass has matched it
+  }
+
+  /// No plan with a schedule that could wait for ever or read what is not there.
+  Status proveExchanges() {
+    std::optional<PersistentSchedule> schedule = persistentSchedule();
+    if (!schedule)
+      return Status::ok();
+    schedule->model.layers = std::min<int64_t>(schedule->model.layers, 3); // the pattern repeats
+    return verify(exchangesOf(*schedule, /*steps=*/3, /*headless=*/1));
   }
 
   Status generate() {
@@ -246,10 +265,8 @@ private:
 
   std::string describeSchedules() {
     std::string text = describeSchedule(built.program);
-    if (std::optional<PersistentDevice> device = persistentDeviceOf(function)) {
-      const PersistentModel shape = modelOf(*matchPersistent(function)); // the pass has matched it
-      text = describe(*planPersistent(shape, *device)) + "\nin the phases of the " + text;
-    }
+    if (std::optional<PersistentSchedule> schedule = persistentSchedule())
+      text = describe(*schedule) + "\nin the phases of the " + text;
     return text;
   }
 

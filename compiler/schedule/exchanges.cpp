@@ -1,16 +1,45 @@
 #include "compiler/schedule/exchanges.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
-#include <tuple>
 
 namespace cadenza {
 namespace {
 
-/// Builds the lists. A buffer is known by its kind, its writer and its reader (a block, or a rank of every group).
+/// What a buffer holds. Sets follow each other: the second one of X is X + 1.
+enum What {
+  QueryKeyValueRows,
+  ContextParts,
+  ResidualMiddle,
+  ResidualEnd,
+  Units,
+  AttentionSums,
+  FeedForwardSums = AttentionSums + 2,
+  Candidates = FeedForwardSums + 2,
+  whats = Candidates + 2,
+};
+constexpr std::array<const char *, whats> names = {
+    "rows of query, key, value",
+    "parts of the context",
+    "residual stream, middle",
+    "residual stream, end",
+    "units",
+    "partial sums (attention, set 0)",
+    "partial sums (attention, set 1)",
+    "partial sums (feed-forward, set 0)",
+    "partial sums (feed-forward, set 1)",
+    "candidates (set 0)",
+    "candidates (set 1)",
+};
+
+/// Builds the lists. A buffer is known by what it holds, its writer and its reader (a block, or a rank of every group).
 class Builder {
 public:
-  explicit Builder(const PersistentSchedule &schedule) : schedule(schedule) { result.blocks.resize(schedule.blocks()); }
+  explicit Builder(const PersistentSchedule &schedule)
+      : schedule(schedule), ids(static_cast<size_t>(whats) * schedule.blocks() * (schedule.blocks() + 1), none) {
+    result.blocks.resize(schedule.blocks());
+  }
 
   void step(bool head, int64_t number) {
     const int64_t layers = schedule.model.layers;
@@ -21,27 +50,27 @@ public:
         for (int rank = 0; rank < schedule.device.ranks; ++rank) {
           const bool attends = group < schedule.model.kvHeads;
           if (attends) {
-            hop("rows of query, key, value", group, rank);
-            hop("parts of the context", group, rank);
-            finish("rows of query, key, value", group, rank); // the newest key and value are read until here
-            finish("parts of the context", group, rank);
-            publish(set, "attention", group, rank);
+            hop(QueryKeyValueRows, group, rank);
+            hop(ContextParts, group, rank);
+            finish(QueryKeyValueRows, group, rank); // the newest key and value are read until here
+            finish(ContextParts, group, rank);
+            publish(AttentionSums + set, group, rank);
           }
-          collect(set, "attention", static_cast<int>(schedule.model.kvHeads), group, rank);
-          hop("residual stream, middle", group, rank);
-          finish("residual stream, middle", group, rank);
-          hop("units", group, rank);
-          finish("units", group, rank);
-          publish(set, "feed-forward", group, rank);
-          collect(set, "feed-forward", schedule.device.groups, group, rank);
+          collect(AttentionSums + set, static_cast<int>(schedule.model.kvHeads), group, rank);
+          hop(ResidualMiddle, group, rank);
+          finish(ResidualMiddle, group, rank);
+          hop(Units, group, rank);
+          finish(Units, group, rank);
+          publish(FeedForwardSums + set, group, rank);
+          collect(FeedForwardSums + set, schedule.device.groups, group, rank);
           if (last ? head : attends) {
-            hop("residual stream, end", group, rank);
-            finish("residual stream, end", group, rank);
+            hop(ResidualEnd, group, rank);
+            finish(ResidualEnd, group, rank);
           }
         }
     }
     if (head)
-      select(static_cast<int>(number % 2));
+      select(Candidates + static_cast<int>(number % 2));
   }
 
   Exchanges result;
@@ -49,41 +78,40 @@ public:
 private:
   int block(int group, int rank) const { return group * schedule.device.ranks + rank; }
 
-  void add(int block, ExchangeOp::Kind kind, const std::string &what, int writer, int reader) {
-    auto [entry, isNew] = ids.try_emplace({what, writer, reader}, static_cast<uint32_t>(result.buffers.size()));
-    if (isNew)
-      result.buffers.push_back(what + " of block " + std::to_string(writer) +
+  void add(int block, ExchangeOp::Kind kind, int what, int writer, int reader) {
+    const size_t blocks = schedule.blocks();
+    uint32_t &id = ids[(static_cast<size_t>(what) * blocks + writer) * (blocks + 1) + (reader + 1)];
+    if (id == none) {
+      id = static_cast<uint32_t>(result.buffers.size());
+      result.buffers.push_back(std::string(names[what]) + " of block " + std::to_string(writer) +
                                (reader < 0 ? "" : " for block " + std::to_string(reader)));
-    result.blocks[block].push_back({kind, entry->second});
+    }
+    result.blocks[block].push_back({kind, id});
   }
 
   /// All to all in a group; the caller finishes.
-  void hop(const std::string &what, int group, int rank) {
+  void hop(int what, int group, int rank) {
     const int mine = block(group, rank);
     for (int peer = 0; peer < schedule.device.ranks; ++peer)
       add(mine, ExchangeOp::Write, what, mine, block(group, peer));
     for (int peer = 0; peer < schedule.device.ranks; ++peer)
       add(mine, ExchangeOp::Read, what, block(group, peer), mine);
   }
-  void finish(const std::string &what, int group, int rank) {
+  void finish(int what, int group, int rank) {
     for (int peer = 0; peer < schedule.device.ranks; ++peer)
       add(block(group, rank), ExchangeOp::Finish, what, block(group, peer), block(group, rank));
   }
 
-  static std::string slots(int set, const std::string &half) {
-    return "partial sums (" + half + ", set " + std::to_string(set) + ")";
+  void publish(int what, int group, int rank) {
+    add(block(group, rank), ExchangeOp::Write, what, block(group, rank), -1);
   }
-  void publish(int set, const std::string &half, int group, int rank) {
-    add(block(group, rank), ExchangeOp::Write, slots(set, half), block(group, rank), -1);
-  }
-  void collect(int set, const std::string &half, int sources, int group, int rank) {
+  void collect(int what, int sources, int group, int rank) {
     for (ExchangeOp::Kind kind : {ExchangeOp::Read, ExchangeOp::Finish})
       for (int source = 0; source < sources; ++source)
-        add(block(group, rank), kind, slots(set, half), block(source, rank), -1);
+        add(block(group, rank), kind, what, block(source, rank), -1);
   }
 
-  void select(int set) {
-    const std::string what = "candidates (set " + std::to_string(set) + ")";
+  void select(int what) {
     for (int mine = 0; mine < schedule.blocks(); ++mine) {
       add(mine, ExchangeOp::Write, what, mine, -1);
       for (ExchangeOp::Kind kind : {ExchangeOp::Read, ExchangeOp::Finish})
@@ -93,7 +121,8 @@ private:
   }
 
   const PersistentSchedule &schedule;
-  std::map<std::tuple<std::string, int, int>, uint32_t> ids;
+  static constexpr uint32_t none = UINT32_MAX;
+  std::vector<uint32_t> ids; // [whats][writer][reader + 1]
 };
 
 using Clock = std::vector<uint32_t>; // of each block, how many of its operations are known to have happened
