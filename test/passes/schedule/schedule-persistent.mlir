@@ -1,0 +1,241 @@
+// One function a module: `split-file` makes a file of each, with what all of them declare before it.
+// RUN: rm -rf %t && split-file %s %t && cd %t
+// RUN: cat declarations.mlir fits.mlir | cadenza-opt --schedule-persistent="groups=3 ranks=2 warps=4 shared-bytes=232448" | FileCheck fits.mlir
+// DEFINE: %{name} = unrolled
+// DEFINE: %{refused} = cat declarations.mlir %{name}.mlir | not cadenza-opt --schedule-persistent="groups=3 ranks=2 warps=4" 2>&1 | FileCheck %{name}.mlir
+// RUN: %{refused}
+// REDEFINE: %{name} = six_phases
+// RUN: %{refused}
+// REDEFINE: %{name} = key_before_query
+// RUN: %{refused}
+// REDEFINE: %{name} = norm_before_output
+// RUN: %{refused}
+// REDEFINE: %{name} = another_residual
+// RUN: %{refused}
+// REDEFINE: %{name} = not_interleaved
+// RUN: %{refused}
+// REDEFINE: %{name} = yields_something_else
+// RUN: %{refused}
+// REDEFINE: %{name} = separate_selection
+// RUN: %{refused}
+// The dimensions: four groups of units for four groups of blocks, but not for five; nor a group for each of two KV heads.
+// RUN: cat declarations.mlir fits.mlir | cadenza-opt --schedule-persistent="groups=4 ranks=2 warps=4" -o four.mlir
+// RUN: cat declarations.mlir fits.mlir | not cadenza-opt --schedule-persistent="groups=5 ranks=2 warps=4" 2>&1 | FileCheck fits.mlir --check-prefix=UNITS
+// RUN: cat declarations.mlir fits.mlir | not cadenza-opt --schedule-persistent="groups=1 ranks=8 warps=4" 2>&1 | FileCheck fits.mlir --check-prefix=HEADS
+
+//--- declarations.mlir
+nn.weight @embedding : tensor<144x64xbf16> from "e"
+nn.weight @norm : tensor<64xbf16> from "n"
+nn.weight @query : tensor<128x64xbf16> from "q"
+nn.weight @key : tensor<64x64xbf16> from "k"
+nn.weight @value : tensor<64x64xbf16> from "v"
+nn.weight @output : tensor<64x128xbf16> from "o"
+nn.weight @gate : tensor<104x64xbf16> from "g"
+nn.weight @up : tensor<104x64xbf16> from "u"
+nn.weight @down : tensor<64x104xbf16> from "d"
+nn.cache @cache.0 heads 2 head_dim 32 : bf16
+nn.cache @cache.1 heads 2 head_dim 32 : bf16
+step.table @caches [@cache.0, @cache.1]
+nn.weight @wide_norm : tensor<128xbf16> from "w"
+nn.weight @down_square : tensor<64x64xbf16> from "s"
+
+//--- fits.mlir
+// The order of sums: output's columns are cut at KV heads, down's at the groups' units, the context at ranks.
+// CHECK-LABEL: @fits
+// CHECK-SAME: persistent = {groups = 3 : i64, ranks = 2 : i64, shared_bytes = 232448 : i64, warps = 4 : i64}
+// CHECK: step.project {{.*}} matrices [@query, @key, @value] {{.*}} {k_ways = {{[0-9]+}} : i64}
+// CHECK: step.attend {{.*}}splits = 2 : i64{{.*}} warps = 4 : i64
+// CHECK: step.project {{.*}} matrices [@output] {{.*}}k_groups = array<i64: 0, 2>
+// CHECK: step.project {{.*}} matrices [@gate, @up] {{.*}}interleaved
+// CHECK: step.project {{.*}} matrices [@down] {{.*}}k_groups = array<i64: 0, 1, 2>
+// CHECK: step.project {{.*}} matrices [@embedding] {{.*}} {k_ways = {{[0-9]+}} : i64}
+// UNITS: error: the persistent schedule divides the feed-forward units over groups of multiprocessors in steps of 32: 104 units do not reach 5 groups
+// HEADS: error: the persistent schedule gives each KV head a group of multiprocessors: 2 KV heads, but only 1 groups of 8
+func.func @fits(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
+  %e = step.embed %token, @embedding : tensor<64xf32>
+  %l = step.layers count 2 (%x = %e) : tensor<64xf32> {
+    %q = step.project %x at %position matrices [@query, @key, @value] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
+      epilogues [#step.kv_append<key = 1, value = 2, cache = @caches, kv_heads = 2, head_dim = 32>]
+      : (tensor<64xf32>, tensor<1xi32>) -> tensor<128xf32>
+    %a = step.attend %q at %position, @caches heads 4 scale 0.5 : tensor<128xf32> -> tensor<128xbf16>
+    %o = step.project %a with(%x) matrices [@output] epilogues [#step.add<segment = 0>]
+      : (tensor<128xbf16>, tensor<64xf32>) -> tensor<64xf32>
+    %g = step.project %o matrices [@gate, @up] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
+      epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>] {interleaved} : (tensor<64xf32>) -> tensor<104xbf16>
+    %d = step.project %g with(%o) matrices [@down] epilogues [#step.add<segment = 0>]
+      : (tensor<104xbf16>, tensor<64xf32>) -> tensor<64xf32>
+    step.yield %d : tensor<64xf32>
+  }
+  %h = step.project %l matrices [@embedding] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64> epilogues [#step.argmax<segment = 0>] : (tensor<64xf32>) -> tensor<1xi32>
+  return %h : tensor<1xi32>
+}
+
+//--- unrolled.mlir
+// CHECK: error: 'step.project' op does not fit the persistent schedule, which needs an embedding, the layers as one loop (pass roll-layers) and the head, and nothing between
+func.func @negative_unrolled(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
+  %e = step.embed %token, @embedding : tensor<64xf32>
+  %other = step.project %e matrices [@down_square] : (tensor<64xf32>) -> tensor<64xf32>
+  %l = step.layers count 2 (%x = %e) : tensor<64xf32> {
+    %q = step.project %x at %position matrices [@query, @key, @value] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
+      epilogues [#step.kv_append<key = 1, value = 2, cache = @caches, kv_heads = 2, head_dim = 32>]
+      : (tensor<64xf32>, tensor<1xi32>) -> tensor<128xf32>
+    %a = step.attend %q at %position, @caches heads 4 scale 0.5 : tensor<128xf32> -> tensor<128xbf16>
+    %o = step.project %a with(%x) matrices [@output] epilogues [#step.add<segment = 0>]
+      : (tensor<128xbf16>, tensor<64xf32>) -> tensor<64xf32>
+    %g = step.project %o matrices [@gate, @up] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
+      epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>] {interleaved} : (tensor<64xf32>) -> tensor<104xbf16>
+    %d = step.project %g with(%o) matrices [@down] epilogues [#step.add<segment = 0>]
+      : (tensor<104xbf16>, tensor<64xf32>) -> tensor<64xf32>
+    step.yield %d : tensor<64xf32>
+  }
+  %h = step.project %l matrices [@embedding] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64> epilogues [#step.argmax<segment = 0>] : (tensor<64xf32>) -> tensor<1xi32>
+  return %h : tensor<1xi32>
+}
+
+//--- six_phases.mlir
+// CHECK: error: 'step.layers' op does not fit the persistent schedule, which needs layers of five phases (query, key and value; attention; output; gate and up; down) that carry one vector: all fusion passes must have matched. This one has 6 phases
+func.func @negative_six_phases(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
+  %e = step.embed %token, @embedding : tensor<64xf32>
+  %l = step.layers count 2 (%x = %e) : tensor<64xf32> {
+    %q = step.project %x at %position matrices [@query, @key, @value] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
+      epilogues [#step.kv_append<key = 1, value = 2, cache = @caches, kv_heads = 2, head_dim = 32>]
+      : (tensor<64xf32>, tensor<1xi32>) -> tensor<128xf32>
+    %a = step.attend %q at %position, @caches heads 4 scale 0.5 : tensor<128xf32> -> tensor<128xbf16>
+    %o = step.project %a with(%x) matrices [@output] epilogues [#step.add<segment = 0>]
+      : (tensor<128xbf16>, tensor<64xf32>) -> tensor<64xf32>
+    %g = step.project %o matrices [@gate, @up] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
+      epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>] {interleaved} : (tensor<64xf32>) -> tensor<104xbf16>
+    %p = step.project %g matrices [@down] : (tensor<104xbf16>) -> tensor<64xf32>
+    %d = step.map %p with(%o) epilogues [#step.add<segment = 0>] : (tensor<64xf32>, tensor<64xf32>) -> tensor<64xf32>
+    step.yield %d : tensor<64xf32>
+  }
+  %h = step.project %l matrices [@embedding] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64> epilogues [#step.argmax<segment = 0>] : (tensor<64xf32>) -> tensor<1xi32>
+  return %h : tensor<1xi32>
+}
+
+//--- key_before_query.mlir
+// CHECK: error: 'step.project' op does not fit the persistent schedule, which needs query, key and value of the residual stream in this order, with the KV append as the last function
+func.func @negative_key_before_query(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
+  %e = step.embed %token, @embedding : tensor<64xf32>
+  %l = step.layers count 2 (%x = %e) : tensor<64xf32> {
+    %q = step.project %x at %position matrices [@key, @query, @value] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
+      epilogues [#step.kv_append<key = 0, value = 2, cache = @caches, kv_heads = 2, head_dim = 32>]
+      : (tensor<64xf32>, tensor<1xi32>) -> tensor<128xf32>
+    %a = step.attend %q at %position, @caches heads 4 scale 0.5 : tensor<128xf32> -> tensor<128xbf16>
+    %o = step.project %a with(%x) matrices [@output] epilogues [#step.add<segment = 0>]
+      : (tensor<128xbf16>, tensor<64xf32>) -> tensor<64xf32>
+    %g = step.project %o matrices [@gate, @up] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
+      epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>] {interleaved} : (tensor<64xf32>) -> tensor<104xbf16>
+    %d = step.project %g with(%o) matrices [@down] epilogues [#step.add<segment = 0>]
+      : (tensor<104xbf16>, tensor<64xf32>) -> tensor<64xf32>
+    step.yield %d : tensor<64xf32>
+  }
+  %h = step.project %l matrices [@embedding] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64> epilogues [#step.argmax<segment = 0>] : (tensor<64xf32>) -> tensor<1xi32>
+  return %h : tensor<1xi32>
+}
+
+//--- norm_before_output.mlir
+// CHECK: error: 'step.project' op does not fit the persistent schedule, which needs the product of one matrix and the result of the phase before it
+func.func @negative_norm_before_output(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
+  %e = step.embed %token, @embedding : tensor<64xf32>
+  %l = step.layers count 2 (%x = %e) : tensor<64xf32> {
+    %q = step.project %x at %position matrices [@query, @key, @value] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
+      epilogues [#step.kv_append<key = 1, value = 2, cache = @caches, kv_heads = 2, head_dim = 32>]
+      : (tensor<64xf32>, tensor<1xi32>) -> tensor<128xf32>
+    %a = step.attend %q at %position, @caches heads 4 scale 0.5 : tensor<128xf32> -> tensor<128xbf16>
+    %o = step.project %a with(%x) matrices [@output] prologue #step.rms_norm<segment = 0, weight = @wide_norm, eps = 0.5, group_size = 128>
+      epilogues [#step.add<segment = 0>] : (tensor<128xbf16>, tensor<64xf32>) -> tensor<64xf32>
+    %g = step.project %o matrices [@gate, @up] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
+      epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>] {interleaved} : (tensor<64xf32>) -> tensor<104xbf16>
+    %d = step.project %g with(%o) matrices [@down] epilogues [#step.add<segment = 0>]
+      : (tensor<104xbf16>, tensor<64xf32>) -> tensor<64xf32>
+    step.yield %d : tensor<64xf32>
+  }
+  %h = step.project %l matrices [@embedding] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64> epilogues [#step.argmax<segment = 0>] : (tensor<64xf32>) -> tensor<1xi32>
+  return %h : tensor<1xi32>
+}
+
+//--- another_residual.mlir
+// CHECK: error: 'step.project' op does not fit the persistent schedule, which needs the addition to the residual stream, in f32, as its only function (pass fuse-residual)
+func.func @negative_another_residual(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
+  %e = step.embed %token, @embedding : tensor<64xf32>
+  %l = step.layers count 2 (%x = %e) : tensor<64xf32> {
+    %q = step.project %x at %position matrices [@query, @key, @value] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
+      epilogues [#step.kv_append<key = 1, value = 2, cache = @caches, kv_heads = 2, head_dim = 32>]
+      : (tensor<64xf32>, tensor<1xi32>) -> tensor<128xf32>
+    %a = step.attend %q at %position, @caches heads 4 scale 0.5 : tensor<128xf32> -> tensor<128xbf16>
+    %o = step.project %a with(%x) matrices [@output] epilogues [#step.add<segment = 0>]
+      : (tensor<128xbf16>, tensor<64xf32>) -> tensor<64xf32>
+    %g = step.project %o matrices [@gate, @up] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
+      epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>] {interleaved} : (tensor<64xf32>) -> tensor<104xbf16>
+    %d = step.project %g with(%x) matrices [@down] epilogues [#step.add<segment = 0>]
+      : (tensor<104xbf16>, tensor<64xf32>) -> tensor<64xf32>
+    step.yield %d : tensor<64xf32>
+  }
+  %h = step.project %l matrices [@embedding] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64> epilogues [#step.argmax<segment = 0>] : (tensor<64xf32>) -> tensor<1xi32>
+  return %h : tensor<1xi32>
+}
+
+//--- not_interleaved.mlir
+// CHECK: error: 'step.project' op does not fit the persistent schedule, which needs gate and up, interleaved, with one result (passes merge-projections, fuse-activation-mul)
+func.func @negative_not_interleaved(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
+  %e = step.embed %token, @embedding : tensor<64xf32>
+  %l = step.layers count 2 (%x = %e) : tensor<64xf32> {
+    %q = step.project %x at %position matrices [@query, @key, @value] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
+      epilogues [#step.kv_append<key = 1, value = 2, cache = @caches, kv_heads = 2, head_dim = 32>]
+      : (tensor<64xf32>, tensor<1xi32>) -> tensor<128xf32>
+    %a = step.attend %q at %position, @caches heads 4 scale 0.5 : tensor<128xf32> -> tensor<128xbf16>
+    %o = step.project %a with(%x) matrices [@output] epilogues [#step.add<segment = 0>]
+      : (tensor<128xbf16>, tensor<64xf32>) -> tensor<64xf32>
+    %g = step.project %o matrices [@gate] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64> epilogues [#step.silu<segment = 0>] : (tensor<64xf32>) -> tensor<104xbf16>
+    %d = step.project %g with(%o) matrices [@down] epilogues [#step.add<segment = 0>]
+      : (tensor<104xbf16>, tensor<64xf32>) -> tensor<64xf32>
+    step.yield %d : tensor<64xf32>
+  }
+  %h = step.project %l matrices [@embedding] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64> epilogues [#step.argmax<segment = 0>] : (tensor<64xf32>) -> tensor<1xi32>
+  return %h : tensor<1xi32>
+}
+
+//--- yields_something_else.mlir
+// CHECK: error: 'step.project' op does not fit the persistent schedule, which needs to be what the next layer begins with
+func.func @negative_yields_something_else(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
+  %e = step.embed %token, @embedding : tensor<64xf32>
+  %l = step.layers count 2 (%x = %e) : tensor<64xf32> {
+    %q = step.project %x at %position matrices [@query, @key, @value] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
+      epilogues [#step.kv_append<key = 1, value = 2, cache = @caches, kv_heads = 2, head_dim = 32>]
+      : (tensor<64xf32>, tensor<1xi32>) -> tensor<128xf32>
+    %a = step.attend %q at %position, @caches heads 4 scale 0.5 : tensor<128xf32> -> tensor<128xbf16>
+    %o = step.project %a with(%x) matrices [@output] epilogues [#step.add<segment = 0>]
+      : (tensor<128xbf16>, tensor<64xf32>) -> tensor<64xf32>
+    %g = step.project %o matrices [@gate, @up] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
+      epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>] {interleaved} : (tensor<64xf32>) -> tensor<104xbf16>
+    %d = step.project %g with(%o) matrices [@down] epilogues [#step.add<segment = 0>]
+      : (tensor<104xbf16>, tensor<64xf32>) -> tensor<64xf32>
+    step.yield %o : tensor<64xf32>
+  }
+  %h = step.project %l matrices [@embedding] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64> epilogues [#step.argmax<segment = 0>] : (tensor<64xf32>) -> tensor<1xi32>
+  return %h : tensor<1xi32>
+}
+
+//--- separate_selection.mlir
+// CHECK: error: 'step.select' op does not fit the persistent schedule, which needs an embedding, the layers as one loop (pass roll-layers) and the head, and nothing between
+func.func @negative_separate_selection(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
+  %e = step.embed %token, @embedding : tensor<64xf32>
+  %l = step.layers count 2 (%x = %e) : tensor<64xf32> {
+    %q = step.project %x at %position matrices [@query, @key, @value] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
+      epilogues [#step.kv_append<key = 1, value = 2, cache = @caches, kv_heads = 2, head_dim = 32>]
+      : (tensor<64xf32>, tensor<1xi32>) -> tensor<128xf32>
+    %a = step.attend %q at %position, @caches heads 4 scale 0.5 : tensor<128xf32> -> tensor<128xbf16>
+    %o = step.project %a with(%x) matrices [@output] epilogues [#step.add<segment = 0>]
+      : (tensor<128xbf16>, tensor<64xf32>) -> tensor<64xf32>
+    %g = step.project %o matrices [@gate, @up] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
+      epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>] {interleaved} : (tensor<64xf32>) -> tensor<104xbf16>
+    %d = step.project %g with(%o) matrices [@down] epilogues [#step.add<segment = 0>]
+      : (tensor<104xbf16>, tensor<64xf32>) -> tensor<64xf32>
+    step.yield %d : tensor<64xf32>
+  }
+  %logits = step.project %l matrices [@embedding] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64> {k_ways = 1 : i64}
+    : (tensor<64xf32>) -> tensor<144xf32>
+  %h = step.select %logits : tensor<144xf32>
+  return %h : tensor<1xi32>
+}
