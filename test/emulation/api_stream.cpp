@@ -35,6 +35,16 @@ CUresult record(CUevent handle, CUstream streamHandle) {
   return enqueue(stream, {RecordWork{event->state, event->state->recorded}, nullptr, 0});
 }
 
+/// A stream in a capture can be neither waited for nor asked; trying spoils the capture.
+CUresult checkAwaitable(CUstream stream) {
+  if (!stream)
+    return CUDA_ERROR_INVALID_HANDLE;
+  if (!stream->capture)
+    return CUDA_SUCCESS;
+  stream->capture->invalid = true;
+  return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+}
+
 CUresult elapsed(float *milliseconds, CUevent startHandle, CUevent endHandle) {
   const CUevent start = findEvent(startHandle), end = findEvent(endHandle);
   if (!start || !end || !start->state->timing || !end->state->timing || start->state->recorded == 0 ||
@@ -75,24 +85,16 @@ CADENZA_CUDA_API CUresult cuStreamDestroy_v2(CUstream handle) {
 CADENZA_CUDA_API CUresult cuStreamSynchronize(CUstream handle) {
   CADENZA_CALL(cuStreamSynchronize, context)
   CUstream stream = driver().stream(handle);
-  if (!stream)
-    return CUDA_ERROR_INVALID_HANDLE;
-  if (stream->capture) {
-    stream->capture->invalid = true;
-    return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
-  }
+  if (const CUresult error = checkAwaitable(stream); error != CUDA_SUCCESS)
+    return error;
   return drain(stream);
 }
 
 CADENZA_CUDA_API CUresult cuStreamQuery(CUstream handle) {
   CADENZA_CALL(cuStreamQuery, context)
   CUstream stream = driver().stream(handle);
-  if (!stream)
-    return CUDA_ERROR_INVALID_HANDLE;
-  if (stream->capture) {
-    stream->capture->invalid = true;
-    return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
-  }
+  if (const CUresult error = checkAwaitable(stream); error != CUDA_SUCCESS)
+    return error;
   nudge();
   if (driver().sticky != CUDA_SUCCESS)
     return driver().sticky;

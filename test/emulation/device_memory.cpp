@@ -65,14 +65,19 @@ unsigned char *DeviceMemory::allocate(uint64_t bytes, Kind kind) {
   return base_ + start;
 }
 
-bool DeviceMemory::release(const void *address, Kind kind) {
+DeviceMemory::Allocations::const_iterator DeviceMemory::lastBefore(const void *address) const {
   if (!inRange(address))
+    return allocations_.end();
+  const auto next =
+      allocations_.upper_bound(static_cast<uint64_t>(static_cast<const unsigned char *>(address) - base_));
+  return next == allocations_.begin() ? allocations_.end() : std::prev(next);
+}
+
+bool DeviceMemory::release(const void *address, Kind kind) {
+  const auto found = lastBefore(address);
+  if (found == allocations_.end())
     return false;
   const uint64_t offset = static_cast<const unsigned char *>(address) - base_;
-  auto found = allocations_.upper_bound(offset);
-  if (found == allocations_.begin())
-    return false;
-  --found;
   const Allocation &allocation = found->second;
   if (allocation.start != offset || allocation.kind != kind)
     return false;
@@ -91,13 +96,11 @@ bool DeviceMemory::inRange(const void *address) const {
 }
 
 bool DeviceMemory::contains(const void *address, uint64_t bytes, Kind kind) const {
-  if (!inRange(address))
+  const auto found = lastBefore(address);
+  if (found == allocations_.end())
     return false;
   const uint64_t offset = static_cast<const unsigned char *>(address) - base_;
-  auto found = allocations_.upper_bound(offset);
-  if (found == allocations_.begin())
-    return false;
-  const Allocation &allocation = std::prev(found)->second;
+  const Allocation &allocation = found->second;
   return allocation.kind == kind && offset >= allocation.start && bytes <= allocation.bytes &&
          offset - allocation.start <= allocation.bytes - bytes;
 }

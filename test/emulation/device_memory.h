@@ -46,6 +46,9 @@ private:
     uint64_t end; // offset behind the last page
     Kind kind;
   };
+  using Allocations = std::map<uint64_t, Allocation>; // by offset of the first page
+  /// The allocation that `address` lies in, if it lies in one; end() if there is none at or before it.
+  Allocations::const_iterator lastBefore(const void *address) const;
   /// The page offset of a gap of `pages` bytes plus a guard page, or reserved_ when there is none.
   uint64_t findGap(uint64_t pages) const;
 
@@ -53,7 +56,7 @@ private:
   uint64_t reserved_;
   uint8_t *granules_;
   uint64_t deviceBytes_, deviceUsed_ = 0;
-  std::map<uint64_t, Allocation> allocations_;           // by offset of the first page
+  Allocations allocations_;
   std::map<const unsigned char *, uint64_t> registered_; // pageable memory that the host made accessible
 };
 

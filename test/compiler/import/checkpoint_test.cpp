@@ -10,7 +10,7 @@ namespace {
 
 using test::ones;
 using test::safetensors;
-using test::TemporaryDirectory;
+using test::TemporaryFolder;
 
 struct Opened {
   Checkpoint checkpoint;
@@ -18,7 +18,7 @@ struct Opened {
   std::string errors() const { return findings.toStatus().message(); }
 };
 
-Opened open(const TemporaryDirectory &directory) {
+Opened open(const TemporaryFolder &directory) {
   Opened opened;
   auto model = ModelDirectory::open(directory.path().string());
   EXPECT_TRUE(model.isOk()) << model.status().message();
@@ -29,14 +29,14 @@ Opened open(const TemporaryDirectory &directory) {
 std::string indexOf(const nlohmann::json &weightMap) { return nlohmann::json{{"weight_map", weightMap}}.dump(); }
 
 /// a in one shard, b in the other.
-void writeShards(const TemporaryDirectory &directory) {
+void writeShards(const TemporaryFolder &directory) {
   directory.write("one.safetensors", safetensors({ones("a", {2})}));
   directory.write("two.safetensors", safetensors({ones("b", {3, 2})}));
   directory.write("model.safetensors.index.json", indexOf({{"a", "one.safetensors"}, {"b", "two.safetensors"}}));
 }
 
 TEST(Checkpoint, ReadsSingleFile) {
-  TemporaryDirectory directory;
+  TemporaryFolder directory;
   directory.write("model.safetensors", safetensors({ones("a", {2})}));
   Opened opened = open(directory);
   EXPECT_EQ(opened.errors(), "");
@@ -47,7 +47,7 @@ TEST(Checkpoint, ReadsSingleFile) {
 }
 
 TEST(Checkpoint, ReadsShards) {
-  TemporaryDirectory directory;
+  TemporaryFolder directory;
   writeShards(directory);
   Opened opened = open(directory);
   EXPECT_EQ(opened.errors(), "");
@@ -58,7 +58,7 @@ TEST(Checkpoint, ReadsShards) {
 }
 
 TEST(Checkpoint, FollowsLinksIntoTheHubCache) {
-  TemporaryDirectory directory;
+  TemporaryFolder directory;
   directory.write("models--o--m/blobs/0123", safetensors({ones("a", {2})}));
   directory.write("models--o--m/snapshots/rev/config.json", "{}");
   auto snapshot = directory.path() / "models--o--m/snapshots/rev";
@@ -72,26 +72,26 @@ TEST(Checkpoint, FollowsLinksIntoTheHubCache) {
 }
 
 TEST(Checkpoint, RefusesLinksOutOfTheDirectory) {
-  TemporaryDirectory outside, directory;
+  TemporaryFolder outside, directory;
   outside.write("model.safetensors", safetensors({ones("a", {2})}));
   std::filesystem::create_symlink(outside.path() / "model.safetensors", directory.path() / "model.safetensors");
   EXPECT_EQ(open(directory).errors(), "'model.safetensors' is a symbolic link that leaves the model's directory");
 }
 
 TEST(Checkpoint, NamesWhatIsThereInstead) {
-  TemporaryDirectory directory;
+  TemporaryFolder directory;
   directory.write("pytorch_model.bin", "");
   EXPECT_NE(open(directory).errors().find("found only pytorch_model.bin"), std::string::npos);
 }
 
 TEST(Checkpoint, RefusesLfsPointer) {
-  TemporaryDirectory directory;
+  TemporaryFolder directory;
   directory.write("model.safetensors", "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n");
   EXPECT_NE(open(directory).errors().find("model.safetensors: is a Git LFS pointer"), std::string::npos);
 }
 
 TEST(Checkpoint, DoesNotWaitForFifo) {
-  TemporaryDirectory directory;
+  TemporaryFolder directory;
   ASSERT_EQ(mkfifo((directory.path() / "model.safetensors").c_str(), 0600), 0);
   EXPECT_EQ(open(directory).errors(), "model.safetensors: not a regular file");
 }
@@ -101,7 +101,7 @@ TEST(Checkpoint, RefusesShardNamesThatLeaveTheDirectory) {
   for (const std::string &name : {"../a.safetensors"s, "/etc/passwd"s, ".."s, "."s, ""s, "sub/one.safetensors"s,
                                   "one.safetensors\0.txt"s, std::string(300, 'x')}) {
     SCOPED_TRACE(name);
-    TemporaryDirectory directory;
+    TemporaryFolder directory;
     directory.write("model.safetensors.index.json", indexOf({{"a", name}}));
     Opened opened = open(directory);
     EXPECT_EQ(opened.findings.toStatus().code(), StatusCode::InvalidInput);
@@ -112,7 +112,7 @@ TEST(Checkpoint, RefusesShardNamesThatLeaveTheDirectory) {
 }
 
 TEST(Checkpoint, RefusesShardThatIsFifoOrDirectory) {
-  TemporaryDirectory directory;
+  TemporaryFolder directory;
   writeShards(directory);
   std::filesystem::remove(directory.path() / "one.safetensors");
   ASSERT_EQ(mkfifo((directory.path() / "one.safetensors").c_str(), 0600), 0);
@@ -123,7 +123,7 @@ TEST(Checkpoint, RefusesShardThatIsFifoOrDirectory) {
 }
 
 TEST(Checkpoint, ListsEveryBadShardAtOnce) {
-  TemporaryDirectory directory;
+  TemporaryFolder directory;
   writeShards(directory);
   std::filesystem::remove(directory.path() / "one.safetensors");
   std::filesystem::resize_file(directory.path() / "two.safetensors", 90);
@@ -134,7 +134,7 @@ TEST(Checkpoint, ListsEveryBadShardAtOnce) {
 }
 
 TEST(Checkpoint, RefusesContradictingShards) {
-  TemporaryDirectory directory;
+  TemporaryFolder directory;
   writeShards(directory);
   directory.write("two.safetensors", safetensors({ones("a", {2}), ones("b", {3, 2})}));
   EXPECT_NE(open(directory).errors().find("two.safetensors: tensor 'a' is also in one.safetensors"), std::string::npos);
@@ -158,7 +158,7 @@ TEST(Checkpoint, RefusesMalformedIndex) {
   };
   for (const auto &[text, message] : cases) {
     SCOPED_TRACE(text.substr(0, 60));
-    TemporaryDirectory directory;
+    TemporaryFolder directory;
     directory.write("model.safetensors.index.json", text);
     Opened opened = open(directory);
     EXPECT_NE(opened.errors().find(message), std::string::npos) << opened.errors();

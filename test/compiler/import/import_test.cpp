@@ -33,7 +33,7 @@ protected:
     return false;
   }
 
-  test::TemporaryDirectory directory;
+  test::TemporaryFolder directory;
   mlir::MLIRContext context;
   Findings findings;
 };

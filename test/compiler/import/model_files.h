@@ -1,39 +1,15 @@
 // Model directories for the tests: whole and valid by default, one thing broken by the test.
 #pragma once
 
+#include "test/temporary_folder.h"
+
 #include <nlohmann/json.hpp>
 
 #include <cstdint>
-#include <filesystem>
-#include <fstream>
 #include <string>
-#include <unistd.h>
 #include <vector>
 
 namespace cadenza::test {
-
-/// A directory that goes away with the test.
-class TemporaryDirectory {
-public:
-  TemporaryDirectory() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "cadenza-import-XXXXXX").string();
-    path_ = mkdtemp(pattern.data());
-  }
-  TemporaryDirectory(const TemporaryDirectory &) = delete;
-  TemporaryDirectory &operator=(const TemporaryDirectory &) = delete;
-  ~TemporaryDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  const std::filesystem::path &path() const { return path_; }
-  void write(const std::string &name, const std::string &bytes) const {
-    std::filesystem::create_directories((path_ / name).parent_path());
-    std::ofstream(path_ / name, std::ios::binary) << bytes;
-  }
-
-private:
-  std::filesystem::path path_;
-};
 
 /// A file of the safetensors format: the header as given, then the buffer.
 inline std::string safetensors(const std::string &header, const std::string &buffer, uint64_t length) {

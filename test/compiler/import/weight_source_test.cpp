@@ -18,7 +18,7 @@ template <typename T> std::string bytesOf(const std::vector<T> &values) {
   return {reinterpret_cast<const char *>(values.data()), values.size() * sizeof(T)};
 }
 
-std::unique_ptr<WeightSource> sourceOf(const test::TemporaryDirectory &directory, const test::Tensor &tensor) {
+std::unique_ptr<WeightSource> sourceOf(const test::TemporaryFolder &directory, const test::Tensor &tensor) {
   directory.write("model.safetensors", test::safetensors({tensor}));
   Findings findings;
   auto model = ModelDirectory::open(directory.path().string());
@@ -28,7 +28,7 @@ std::unique_ptr<WeightSource> sourceOf(const test::TemporaryDirectory &directory
 }
 
 TEST(CheckpointWeights, ConvertsRows) {
-  test::TemporaryDirectory directory;
+  test::TemporaryFolder directory;
   auto source = sourceOf(directory, {"t", "F32", {3, 2}, bytesOf<float>({0, 1, 2, 1.00390625f, 4, 5})});
   WeightSpec spec{"role", "t", {3, 2}, DType::bf16};
   uint16_t bf16[4];
@@ -45,7 +45,7 @@ TEST(CheckpointWeights, ConvertsRows) {
 }
 
 TEST(CheckpointWeights, ReadsHalfPrecision) {
-  test::TemporaryDirectory directory;
+  test::TemporaryFolder directory;
   auto source = sourceOf(directory, {"t", "F16", {2}, bytesOf<uint16_t>({0x3c00, 0x0001})});
   auto floats = source->readFloats({"role", "t", {2}, DType::f16});
   ASSERT_TRUE(floats.isOk());
@@ -53,7 +53,7 @@ TEST(CheckpointWeights, ReadsHalfPrecision) {
 }
 
 TEST(CheckpointWeights, RefusesWhatIsNotThere) {
-  test::TemporaryDirectory directory;
+  test::TemporaryFolder directory;
   auto source = sourceOf(directory, {"t", "I64", {1}, std::string(8, '\0')});
   EXPECT_EQ(source->readFloats({"role", "u", {1}, DType::f32}).status().message(),
             "tensor 'u' is not in the checkpoint");
@@ -69,7 +69,7 @@ TEST(CheckpointWeights, RefusesWhatIsNotThere) {
 }
 
 TEST(CheckpointWeights, ReportsNonFiniteValues) {
-  test::TemporaryDirectory directory;
+  test::TemporaryFolder directory;
   float inf = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
   // 3.4e38 is finite as f32 and infinite as bf16.
   auto source = sourceOf(directory, {"t", "F32", {4}, bytesOf<float>({1, inf, nan, 3.4e38f})});

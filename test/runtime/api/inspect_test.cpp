@@ -23,12 +23,12 @@ TEST(Npy, Header) {
 TEST(Dump, WritesOneFileAModule) {
   TinyModel model;
   auto executor = makeExecutor(model.test);
-  Folder folder;
-  Status status = dumpActivations(*executor, prompt, folder.path + "/dump");
+  TemporaryFolder folder;
+  Status status = dumpActivations(*executor, prompt, folder.path("dump"));
   ASSERT_TRUE(status.isOk()) << status.message();
   Observations seen = observe(model.test, prompt);
   auto expectFile = [&](const std::string &name, const std::vector<std::vector<float>> &rows) {
-    std::ifstream file(folder.path + "/dump/" + name, std::ios::binary);
+    std::ifstream file(folder.path("dump/" + name), std::ios::binary);
     std::string bytes(std::istreambuf_iterator<char>(file), {});
     std::string expected = npyHeader(static_cast<int64_t>(rows.size()), static_cast<int64_t>(rows[0].size()));
     for (const auto &row : rows)
@@ -48,9 +48,9 @@ TEST(Dump, RefusesNamesThatLeaveTheFolder) {
     TinyModel model;
     model.test.program.blocks[0].phases[0].outputNames = {name};
     auto executor = makeExecutor(model.test);
-    Folder folder;
-    EXPECT_EQ(dumpActivations(*executor, prompt, folder.path).code(), StatusCode::InvalidPlan) << name;
-    EXPECT_TRUE(std::filesystem::is_empty(folder.path));
+    TemporaryFolder folder;
+    EXPECT_EQ(dumpActivations(*executor, prompt, folder.path()).code(), StatusCode::InvalidPlan) << name;
+    EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
   }
 }
 

@@ -12,7 +12,7 @@ using Tokens = std::vector<int32_t>;
 
 class SessionTest : public ::testing::Test {
 protected:
-  SessionTest() : plan(folder.path + "/tiny.plan") { writeTinyPlan(plan, model, characterTokenizer()); }
+  SessionTest() : plan(folder.path("tiny.plan")) { writeTinyPlan(plan, model, characterTokenizer()); }
 
   Session open(SessionOptions options = {}) {
     if (options.device == "auto")
@@ -27,7 +27,7 @@ protected:
     return result.isOk() ? *result : Generation();
   }
 
-  Folder folder;
+  TemporaryFolder folder;
   TinyModel model;
   std::string plan;
   const Tokens prompt = {7, 8, 62, 40};
@@ -224,7 +224,7 @@ TEST_F(SessionTest, Devices) {
   for (int threads : {-1, 1 << 30})
     EXPECT_EQ(Session::open(plan, {.device = "cpu", .threads = threads}).status().code(), StatusCode::InvalidArgument);
   EXPECT_EQ(Session::open(plan, {.device = "cpu", .context = 65}).status().code(), StatusCode::InvalidArgument);
-  EXPECT_EQ(Session::open(folder.path + "/none.plan", {}).status().code(), StatusCode::Io);
+  EXPECT_EQ(Session::open(folder.path("none.plan"), {}).status().code(), StatusCode::Io);
 }
 
 } // namespace

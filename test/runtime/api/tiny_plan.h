@@ -4,9 +4,8 @@
 
 #include "runtime/plan/plan.h"
 #include "test/runtime/cpu/tiny_model.h"
+#include "test/temporary_folder.h"
 
-#include <cstdlib>
-#include <filesystem>
 #include <gtest/gtest.h>
 
 namespace cadenza::test {
@@ -44,13 +43,6 @@ inline std::string characterTokenizer() {
                         {"post_processor", nullptr}, {"decoder", byteLevel},  {"model", model}}
       .dump();
 }
-
-/// A folder that goes with the object.
-struct Folder {
-  std::string path = ::testing::TempDir() + "cadenza_api_XXXXXX";
-  Folder() { EXPECT_NE(mkdtemp(path.data()), nullptr); }
-  ~Folder() { std::filesystem::remove_all(path); }
-};
 
 /// Writes `model` to `path`.
 inline void writeTinyPlan(const std::string &path, const TinyModel &model, const std::string &tokenizer) {

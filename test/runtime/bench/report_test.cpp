@@ -1,10 +1,8 @@
 #include "runtime/bench/report.h"
+#include "test/temporary_folder.h"
 
 #include <gtest/gtest.h>
 
-#include <unistd.h>
-
-#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -87,10 +85,8 @@ TEST(Report, TablesAreAligned) {
 
 class RecordFile : public ::testing::Test {
 protected:
-  void SetUp() override { std::filesystem::create_directories(folder); }
-  void TearDown() override { std::filesystem::remove_all(folder); }
-  std::string folder = ::testing::TempDir() + "cadenza_record_test_" + std::to_string(getpid());
-  std::string path = folder + "/h100.json";
+  test::TemporaryFolder folder;
+  std::string path = folder.path("h100.json");
 };
 
 TEST_F(RecordFile, IsMadeAndGrows) {
@@ -99,7 +95,7 @@ TEST_F(RecordFile, IsMadeAndGrows) {
   auto json = nlohmann::json::parse(readFile(path));
   ASSERT_EQ(json.size(), 2u);
   EXPECT_EQ(json[1]["model"], "Qwen3-0.6B");
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder), {}), 1); // nothing temporary is left
+  EXPECT_EQ(folder.entries().size(), 1u); // nothing temporary is left
 }
 
 TEST_F(RecordFile, WhatIsNoArrayStaysAsItIs) {
@@ -111,7 +107,7 @@ TEST_F(RecordFile, WhatIsNoArrayStaysAsItIs) {
 }
 
 TEST_F(RecordFile, AFolderThatIsNotThereIsAnError) {
-  EXPECT_EQ(appendRecords(folder + "/none/a.json", toRecords(example())).code(), StatusCode::Io);
+  EXPECT_EQ(appendRecords(folder.path("none/a.json"), toRecords(example())).code(), StatusCode::Io);
 }
 
 } // namespace

@@ -1,10 +1,7 @@
 #include "test/runtime/plan/small_plan.h"
 
-#include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <elf.h>
-#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
@@ -192,26 +189,6 @@ SmallPlan::SmallPlan() : cubin(smallElf(190)), ptx(".version 8.0\n.target sm_80\
   contents.ir = "step.program {}\n";
   contents.packer = &packer;
   contents.threads = 2;
-}
-
-TemporaryFolder::TemporaryFolder() {
-  std::string name = std::filesystem::temp_directory_path() / "cadenza-test-XXXXXX";
-  if (!mkdtemp(name.data()))
-    throw std::runtime_error("no temporary folder");
-  folder_ = name;
-}
-
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code error;
-  std::filesystem::remove_all(folder_, error);
-}
-
-std::vector<std::string> TemporaryFolder::entries() const {
-  std::vector<std::string> names;
-  for (const auto &entry : std::filesystem::directory_iterator(folder_))
-    names.push_back(entry.path().filename());
-  std::sort(names.begin(), names.end());
-  return names;
 }
 
 std::vector<std::byte> readFile(const std::string &path) {

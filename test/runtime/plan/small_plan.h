@@ -3,6 +3,7 @@
 #pragma once
 
 #include "runtime/plan/plan.h"
+#include "test/temporary_folder.h"
 
 #include <string>
 #include <vector>
@@ -32,18 +33,7 @@ struct SmallPlan {
   PlanContents contents;
 };
 
-/// A folder of its own for a test, removed at the end.
-class TemporaryFolder {
-public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  std::string path(const std::string &name) const { return folder_ + "/" + name; }
-  /// Names of all entries, hidden ones too, sorted.
-  std::vector<std::string> entries() const;
-
-private:
-  std::string folder_;
-};
+using test::TemporaryFolder;
 
 std::vector<std::byte> readFile(const std::string &path);
 void writeFile(const std::string &path, std::span<const std::byte> bytes);

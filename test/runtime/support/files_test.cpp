@@ -1,9 +1,7 @@
 #include "runtime/support/atomic_file.h"
 #include "runtime/support/mapped_file.h"
+#include "test/temporary_folder.h"
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <gtest/gtest.h>
 #include <iterator>
 #include <sys/stat.h>
@@ -11,27 +9,15 @@
 namespace cadenza {
 namespace {
 
-namespace fs = std::filesystem;
-
 class Files : public ::testing::Test {
 protected:
-  void SetUp() override {
-    std::string name = fs::temp_directory_path() / "cadenza-test-XXXXXX";
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  std::string path(const std::string &name) const { return folder_ + "/" + name; }
+  std::string path(const std::string &name) const { return folder.path(name); }
   std::string text(const std::string &name) const {
     std::ifstream stream(path(name), std::ios::binary);
     return {std::istreambuf_iterator<char>(stream), {}};
   }
-  size_t entries() const {
-    return static_cast<size_t>(std::distance(fs::directory_iterator(folder_), fs::directory_iterator()));
-  }
 
-  std::string folder_;
+  test::TemporaryFolder folder;
 };
 
 TEST_F(Files, WrittenAtomically) {
@@ -39,7 +25,7 @@ TEST_F(Files, WrittenAtomically) {
   EXPECT_EQ(text("a"), "one");
   ASSERT_TRUE(writeFileAtomically(path("a"), "").isOk());
   EXPECT_EQ(text("a"), "");
-  EXPECT_EQ(entries(), 1u);
+  EXPECT_EQ(folder.entries().size(), 1u);
 }
 
 TEST_F(Files, DroppedWithoutCommit) {
@@ -47,10 +33,10 @@ TEST_F(Files, DroppedWithoutCommit) {
     auto file = AtomicFile::create(path("a"));
     ASSERT_TRUE(file.isOk());
     ASSERT_TRUE(file->writeAt(0, std::as_bytes(std::span("half"))).isOk());
-    EXPECT_EQ(entries(), 1u); // under another name
-    EXPECT_FALSE(fs::exists(path("a")));
+    EXPECT_EQ(folder.entries().size(), 1u); // under another name
+    EXPECT_FALSE(std::filesystem::exists(path("a")));
   }
-  EXPECT_EQ(entries(), 0u);
+  EXPECT_EQ(folder.entries().size(), 0u);
 }
 
 TEST_F(Files, WhatIsNotWrittenIsZero) {
@@ -74,7 +60,7 @@ TEST_F(Files, Mapped) {
 
 TEST_F(Files, OnlyRegularOnesAreMapped) {
   EXPECT_EQ(MappedFile::open(path("none")).status().message(), path("none") + ": No such file or directory");
-  EXPECT_EQ(MappedFile::open(folder_).status().message(), folder_ + ": not a regular file");
+  EXPECT_EQ(MappedFile::open(path("")).status().message(), path("") + ": not a regular file");
   ASSERT_EQ(mkfifo(path("fifo").c_str(), 0600), 0);
   EXPECT_EQ(MappedFile::open(path("fifo")).status().message(), path("fifo") + ": not a regular file");
 }
