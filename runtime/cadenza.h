@@ -34,7 +34,7 @@ struct SessionOptions {
   bool logits = false; // keep logits: needed by forEachLogits and score
   int threads = 0;     // on the CPU; 0: as many as there are cores
   /// On a GPU: "" is the fastest that the plan has; "launch" is a kernel a phase, "persistent" one for many steps.
-  std::string schedule;
+  std::string schedule = {};
 };
 
 struct GenerateOptions {
