@@ -80,7 +80,8 @@ public:
   /// The logits of the last step with head, after waiting for it. InvalidArgument unless ExecutorOptions::logits.
   virtual StatusOr<std::span<const float>> logits() = 0;
 
-  /// One step, with head, phase by phase; `visitor` sees every output. Slow; for --dump and --compare.
+  /// One step, with head, phase by phase; `visitor` sees every output. Slow; for --dump and --compare. InvalidArgument
+  /// in the persistent schedule, which has no phases.
   virtual Status stepWithVisitor(const PhaseVisitor &visitor) = 0;
 
   /// Fills keys and values of positions [0, length) from a seed and makes `length` the next position, as if a prompt of

@@ -255,6 +255,8 @@ Status run(Arguments &args) {
   CADENZA_ASSIGN_OR_RETURN(std::string text, readText(args));
   CADENZA_ASSIGN_OR_RETURN(std::vector<int32_t> prompt, parseTokens(args.tokens));
   args.session.logits = !args.logits.empty() || !args.scoreFile.empty() || !args.dump.empty() || args.compare;
+  if ((!args.dump.empty() || args.compare) && args.session.schedule.empty())
+    args.session.schedule = "launch"; // they look at phases, which are that schedule's
   CADENZA_ASSIGN_OR_RETURN(Session session, Session::open(args.plan, args.session));
   if (!session.notice().empty())
     std::cerr << "cadenza-run: " << session.notice() << "\n";

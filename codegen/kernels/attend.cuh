@@ -67,16 +67,14 @@ template <class Config> struct Attend {
     arch::grid_dependency_trigger();
     const int kv_head = static_cast<int>(arch::block_index()) / splits;
     const int split = static_cast<int>(arch::block_index()) % splits;
-    const int positions = args.state->position + 1;
-    const int per_split = round_up(ceil_div(positions, splits), Config::split_multiple);
-    const int used_splits = ceil_div(positions, per_split);
+    const Split part = split_of(args.state->position, split);
+    const int used_splits = part.used;
     if (split >= used_splits)
       return; // the whole block
     float *partials = reinterpret_cast<float *>(arch::shared_memory());
-    const int begin = split * per_split;
     const uint64_t first = static_cast<uint64_t>(kv_head) * args.context * head_dim;
     CacheRows rows{args.key + first, args.value + first};
-    attend(args.query + kv_head * group * head_dim, rows, begin, smaller(begin + per_split, positions), partials);
+    attend(args.query + kv_head * group * head_dim, rows, part.begin, part.end, partials);
     arch::block_barrier(); // the warps' partials are complete
     Output *output = args.output + kv_head * group * head_dim;
     if constexpr (splits > 1) {
@@ -87,6 +85,17 @@ template <class Config> struct Attend {
       const Merged merged = merge_warps(partials, head, element);
       output[head * head_dim + element] = arch::from_float<Output>(merged.o / merged.l);
     });
+  }
+
+  /// A split's positions at a step, [begin, end), and how many splits have any.
+  struct Split {
+    int begin, end, used;
+  };
+  CADENZA_DEVICE static Split split_of(int position, int split) {
+    const int positions = position + 1;
+    const int each = round_up(ceil_div(positions, splits), Config::split_multiple);
+    const int begin = smaller(split * each, positions);
+    return {begin, smaller(begin + each, positions), ceil_div(positions, each)};
   }
 
   static constexpr float lowest = -3.402823466e+38f; // the maximum of nothing; finite, so that differences are numbers

@@ -40,7 +40,7 @@
 
 namespace cadenza {
 
-/// The consumer warps, as a team; and the part of them that has the rows of q, of k, of v.
+/// The consumer warps, as a team.
 template <int warps> using Consumers = WarpTeam<0, warps, 1>;
 
 /// Config: groups, ranks, warps (of consumers), layers, hidden, shared_bytes, copies_in_flight, head_copies_in_flight;
@@ -94,6 +94,25 @@ template <class Config> struct Persistent {
   using DownProduct = StreamProject<Weight, Down::k_ways, round_up(units, 32), warps>;
   using HeadProduct = StreamProject<Weight, Head::k_ways, hidden_padded, warps>;
 
+  /// The rows of q, k or v, which some of the warps finish.
+  template <int slot_index, int count, int first_warp, int team_warps> struct HeadShape {
+    static constexpr int slot = slot_index, rows = count, slots = 1;
+    static constexpr bool holds_all = false;
+    using Team = WarpTeam<first_warp, team_warps, 2 + slot_index>;
+    static constexpr int first_head_row = slot_index == 0 ? 0 : slot_index == 1 ? q_rows : q_rows + head_dim;
+  };
+  using QueryShape = HeadShape<0, q_rows, 0, warps / 2>;
+  using KeyShape = HeadShape<1, head_dim, warps / 2, warps / 4>;
+  using ValueShape = HeadShape<2, head_dim, warps / 2 + warps / 4, warps / 4>;
+
+  /// Units of the feed-forward half: slot 0 gate, slot 1 up.
+  struct UnitShape {
+    static constexpr int rows = 8 * rank_unit_tiles, slots = 2;
+    static constexpr bool holds_all = true;
+    using Team = Consumers<warps>;
+  };
+  using UnitTile = Tile<UnitShape>;
+
   // The words of all phases' kernels, as the host resolves them.
   struct Layer {
     typename Project<typename Qkv::Launch>::Args qkv;
@@ -107,7 +126,6 @@ template <class Config> struct Persistent {
     Layer layer[layers];
     typename Project<typename Head::Launch>::Args head;
   };
-  static constexpr int words = sizeof(PersistentArgs) / 8, step_words = sizeof(Step) / 8;
 
   // Packets: [parity][half][block][rank_packets], then candidates: [parity][block].
   static constexpr uint64_t packet_bytes = 16 * (uint64_t{4} * blocks * rank_packets + 2 * blocks);
@@ -115,13 +133,12 @@ template <class Config> struct Persistent {
   // Shared memory -----------------------------------------------------------------------------------------------------
 
   static constexpr int chunks = ceil_div(hidden, norm_chunk);
-  static constexpr int scratch_floats = round_up(q_rows / 8, 4) + 72; // as Tile's
+  static constexpr int scratch_floats = Tile<QueryShape>::scratch_floats; // the largest of the three teams
   static constexpr int largest_partial =
       larger(larger(larger(QkvProduct::partial_floats, OutputProduct::partial_floats),
                     larger(GateUpProduct::partial_floats, DownProduct::partial_floats)),
              larger(HeadProduct::partial_floats, Core::set_warps * head_group * Core::partial_floats));
   static constexpr int gathered_floats = groups * (rank_packets / warp_packets) * 32;
-  static constexpr int unit_scratch_floats = round_up(8 * rank_unit_tiles / 8, 4) + 72;
 
   static constexpr int x_offset = 0;                                     // float [hidden_padded]
   static constexpr int activation_offset = x_offset + 4 * hidden_padded; // Weight [hidden or q_rows]
@@ -131,7 +148,7 @@ template <class Config> struct Persistent {
   static constexpr int gate_up_offset = rows_offset + 4 * head_rows;               // float [2][8 * rank_unit_tiles]
   static constexpr int scratch_offset = gate_up_offset + 4 * 16 * rank_unit_tiles; // float [3][scratch]
   static constexpr int splits_offset =
-      scratch_offset + 4 * larger(3 * scratch_floats, unit_scratch_floats); // float [ranks][head_group][partial]
+      scratch_offset + 4 * larger(3 * scratch_floats, UnitTile::scratch_floats); // float [ranks][head_group][partial]
   static constexpr int partial_offset = round_up(splits_offset + 4 * ranks * head_group * Core::partial_floats, 16);
   static constexpr int gathered_offset = partial_offset + 4 * round_up(largest_partial, 4); // float [groups][rows]
   static constexpr int barriers_offset = round_up(gathered_offset + 4 * gathered_floats, 16);
@@ -142,7 +159,6 @@ template <class Config> struct Persistent {
   static constexpr int stage_positions = Core::unroll * Core::row_positions; // of the context
   static constexpr int stages = smaller(max_stages, (Config::shared_bytes - ring_offset) / stage_bytes);
   static_assert(stages >= 2, "the ring needs room for two stages");
-  static constexpr int shared_bytes = Config::shared_bytes;
   static_assert(2 * stage_positions * head_dim * 2 <= stage_bytes, "a stage holds keys and values of its positions");
   using WeightRing = Ring<stages, stage_bytes, warps>;
 
@@ -260,16 +276,8 @@ private:
     return rotating_share(total, ranks, rank(), layer);
   }
 
-  /// This rank's part of the context, and how many ranks have one.
-  struct Split {
-    int begin, end, used;
-  };
-  CADENZA_DEVICE Split split(int position) const {
-    const int positions = position + 1;
-    const int each = round_up(ceil_div(positions, ranks), Attention::split_multiple);
-    const int begin = smaller(rank() * each, positions);
-    return {begin, smaller(begin + each, positions), ceil_div(positions, each)};
-  }
+  /// This rank's part of the context.
+  CADENZA_DEVICE static typename Core::Split split(int position) { return Core::split_of(position, rank()); }
 
   // The producer ------------------------------------------------------------------------------------------------------
 
@@ -348,7 +356,7 @@ private:
   template <class Producer, class Begin>
   CADENZA_DEVICE void produce_context(Producer &producer, const typename Core::Args &l, int position,
                                       Begin begin) const {
-    const Split mine = split(position);
+    const typename Core::Split mine = split(position);
     const int end = smaller(mine.end, position); // the newest position never leaves this block's shared memory
     const uint64_t first = static_cast<uint64_t>(group()) * l.context * head_dim;
     for (int base = mine.begin; base < end; base += stage_positions) {
@@ -469,26 +477,14 @@ private:
 
   // Attention ---------------------------------------------------------------------------------------------------------
 
-  /// The rows of q, k or v, which some of the warps finish.
-  template <int slot_index, int count, int first_warp, int team_warps> struct HeadShape {
-    static constexpr int rows = count, slots = 1;
-    static constexpr bool holds_all = false;
-    using Team = WarpTeam<first_warp, team_warps, 2 + slot_index>;
-    static constexpr int first_head_row = slot_index == 0 ? 0 : slot_index == 1 ? q_rows : q_rows + head_dim;
-  };
-  using QueryShape = HeadShape<0, q_rows, 0, warps / 2>;
-  using KeyShape = HeadShape<1, head_dim, warps / 2, warps / 4>;
-  using ValueShape = HeadShape<2, head_dim, warps / 2 + warps / 4, warps / 4>;
-
   /// Norms, rotations, biases: on all rows of the KV head, by every rank.
   template <class Shape> CADENZA_DEVICE void finish_rows(const Layer &l, Progress &p) const {
     using RowTile = Tile<Shape>;
     RowTile tile;
     tile.team = {p.position};
     tile.values = rows() + Shape::first_head_row;
-    constexpr int slot = Shape::Team::barrier_id - 2;
-    tile.scratch = at<float>(scratch_offset) + slot * scratch_floats;
-    tile.slot = slot;
+    tile.scratch = at<float>(scratch_offset) + Shape::slot * scratch_floats;
+    tile.slot = Shape::slot;
     tile.first_row = group() * Shape::rows;
     tile.live_rows = Shape::rows;
     using Functions = typename Qkv::epilogue;
@@ -503,7 +499,7 @@ private:
   struct ContextRows {
     const Persistent &block;
     Progress &p;
-    const Split mine;
+    const typename Core::Split mine;
     int base = 0;
 
     CADENZA_DEVICE bool in_ring() const { return base < smaller(mine.end, p.position); }
@@ -557,7 +553,7 @@ private:
       finish_rows<ValueShape>(l, p);
     Team::barrier();
 
-    const Split part = split(p.position);
+    const typename Core::Split part = split(p.position);
     expect_hop(hop_splits, 4 * part.used * head_group * Core::partial_floats);
     if (part.begin < part.end) {
       ContextRows context{*this, p, part};
@@ -600,13 +596,6 @@ private:
   }
 
   // Feed-forward ------------------------------------------------------------------------------------------------------
-
-  struct UnitShape {
-    static constexpr int rows = 8 * rank_unit_tiles, slots = 2;
-    static constexpr bool holds_all = true;
-    using Team = Consumers<warps>;
-  };
-  using UnitTile = Tile<UnitShape>;
 
   CADENZA_DEVICE void feed_forward_half(Progress &p) const {
     const Layer &l = table().layer[p.layer];

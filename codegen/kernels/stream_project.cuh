@@ -10,7 +10,7 @@
 
 #include "arch.cuh"
 #include "ring.cuh"
-#include "tile.cuh"
+#include "sum_order.cuh"
 
 namespace cadenza {
 
@@ -116,7 +116,7 @@ template <class Weight, int way_count, int padded_columns, int warps> struct Str
   }
 
 private:
-  /// A balanced binary tree, neighbours first.
+  /// The sum of a row from its ways, by wide loads.
   CADENZA_DEVICE static float add_ways(const float *row) {
     float sum[ways];
     if constexpr (ways < 4) {
@@ -133,12 +133,7 @@ private:
         sum[i + 3] = arch::as_float(four.w);
       }
     }
-#pragma unroll
-    for (int width = 1; width < ways; width *= 2)
-#pragma unroll
-      for (int i = 0; i < ways; i += 2 * width)
-        sum[i] += sum[i + width];
-    return sum[0];
+    return SumOrder<Steps<0>, ways, padded / 32>::template add_ways<1>(sum);
   }
 };
 

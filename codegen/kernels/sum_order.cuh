@@ -8,6 +8,7 @@
 // neighbours first, and the groups in ascending order, from the first one's sum on.
 #pragma once
 
+#include "shares.cuh"
 #include "tile.cuh"
 
 namespace cadenza {
@@ -31,6 +32,18 @@ template <int... starts> struct Steps {
   }
 };
 
+/// The steps of group `index`, and the most that a group has, of groups that `total` steps are cut into.
+template <class Groups> CADENZA_DEVICE constexpr Range group_steps(int index, int total) {
+  const int first = Groups::start(index, total);
+  return {first, Groups::start(index + 1, total) - first};
+}
+template <class Groups> CADENZA_DEVICE constexpr int largest_group(int total) {
+  int result = 0;
+  for (int i = 0; i < Groups::count; ++i)
+    result = larger(result, group_steps<Groups>(i, total).count);
+  return result;
+}
+
 template <class Groups, int ways, int steps> struct SumOrder {
   static constexpr int parts = Groups::count * ways;
   static_assert(ways > 0 && ways <= 32 && (ways & (ways - 1)) == 0, "k_ways is a power of two up to 32");
@@ -48,14 +61,9 @@ template <class Groups, int ways, int steps> struct SumOrder {
     return left > 0 ? ceil_div(left, ways) : 0;
   }
 
-  CADENZA_DEVICE static constexpr int longest() {
-    int longest = 0;
-    for (int group = 0; group < Groups::count; ++group)
-      longest = larger(longest, Groups::start(group + 1, steps) - Groups::start(group, steps));
-    return longest;
-  }
-  static constexpr int most_steps = ceil_div(longest(), ways);                                 // of a part
-  static constexpr bool uniform = longest() * Groups::count == steps && longest() % ways == 0; // all parts have as many
+  static constexpr int longest = largest_group<Groups>(steps);
+  static constexpr int most_steps = ceil_div(longest, ways);                               // of a part
+  static constexpr bool uniform = longest * Groups::count == steps && longest % ways == 0; // all parts have as many
 
   /// The sum of a group from its parts, `stride` floats apart.
   template <int stride, int first = 0, int count = ways> CADENZA_DEVICE static float add_ways(const float *parts) {

@@ -1,5 +1,7 @@
 #include "compiler/schedule/persistent.h"
 
+#include "codegen/kernels/shares.cuh"
+
 #include <algorithm>
 
 namespace cadenza {
@@ -8,15 +10,6 @@ namespace {
 constexpr int64_t tileRows = 16, stepColumns = 32;
 
 int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
-/// shares.cuh.
-struct Range {
-  int64_t first, count;
-};
-Range share(int64_t total, int64_t parts, int64_t index) {
-  const int64_t base = total / parts, rest = total % parts;
-  return {index * base + std::min(index, rest), base + (index < rest ? 1 : 0)};
-}
 
 Status unsupported(const std::string &what) {
   return {StatusCode::Unsupported, "the persistent schedule " + what + "; --schedule=launch has no such limit"};
@@ -77,26 +70,28 @@ BlockWork PersistentSchedule::work(Product product, int group, int rank, int64_t
   const int64_t firstUnitStep = unitStarts[group];
   const int64_t groupSteps = (group + 1 < device.groups ? unitStarts[group + 1] : unitSteps) - firstUnitStep;
   const bool attends = group < model.kvHeads;
+  const auto ofRank = [&](int64_t tiles) { return share(static_cast<int>(tiles), device.ranks, rank); };
   switch (product) {
   case Product::QueryKeyValue: {
-    const Range rows = share(attends ? (queryRows + 2 * model.headDim) / tileRows : 0, device.ranks, rank);
+    const Range rows = ofRank(attends ? (queryRows + 2 * model.headDim) / tileRows : 0);
     return {rows.first, rows.count, 0, hiddenSteps};
   }
   case Product::Output: {
-    const Range rows = share(attends ? hiddenTiles : 0, device.ranks, rank);
+    const Range rows = ofRank(attends ? hiddenTiles : 0);
     return {rows.first, rows.count, group * (queryRows / stepColumns), queryRows / stepColumns};
   }
   case Product::GateUp: {
     const int64_t tiles = std::min(4 * groupSteps, model.units / 8 - 4 * firstUnitStep);
-    const Range rows = share(tiles, device.ranks, (rank + layer * (tiles % device.ranks)) % device.ranks);
+    const Range rows = rotating_share(static_cast<int>(tiles), device.ranks, rank, static_cast<int>(layer));
     return {rows.first, rows.count, 0, hiddenSteps};
   }
   case Product::Down: {
-    const Range rows = share(hiddenTiles, device.ranks, rank);
+    const Range rows = ofRank(hiddenTiles);
     return {rows.first, rows.count, firstUnitStep, groupSteps};
   }
   case Product::Head: {
-    const Range rows = share(ceilDiv(model.vocabulary, tileRows), blocks(), group * device.ranks + rank);
+    const Range rows =
+        share(static_cast<int>(ceilDiv(model.vocabulary, tileRows)), blocks(), group * device.ranks + rank);
     return {rows.first, rows.count, 0, hiddenSteps};
   }
   }

@@ -68,20 +68,10 @@ Status CudaExecutor::load(const Plan &plan, const ExecutorOptions &options, int 
 
   CADENZA_ASSIGN_OR_RETURN(step_, bindStep(*program_, storage_.addresses()));
   for (const BoundLaunch &bound : step_.launches) {
-    const Kernel &kernel = program_->kernels[bound.kernel];
     PreparedLaunch &prepared = launches_.emplace_back();
     prepared.function = kernels_.function(bound.kernel);
     prepared.words = step_.words.data() + bound.firstWord;
-    prepared.config = {.gridDimX = kernel.blocks,
-                       .gridDimY = 1,
-                       .gridDimZ = 1,
-                       .blockDimX = kernel.threads,
-                       .blockDimY = 1,
-                       .blockDimZ = 1,
-                       .sharedMemBytes = kernel.sharedBytes,
-                       .hStream = stream_.get(),
-                       .attrs = nullptr,
-                       .numAttrs = 0};
+    prepared.config = launchConfig(program_->kernels[bound.kernel], stream_.get());
   }
   if (options.schedule == Schedule::Persistent && !program_->persistent)
     return Status(StatusCode::IncompatiblePlan, plan.path() + ": has no persistent schedule; compile it with "
@@ -207,7 +197,7 @@ Status CudaExecutor::flush() {
   if (collected_ == 0)
     return Status::ok();
   const int64_t steps = std::exchange(collected_, 0), headless = std::exchange(collectedHeadless_, 0);
-  CADENZA_RETURN_IF_ERROR(persistent_->launch(*device_, stream_.get(), steps, headless));
+  CADENZA_RETURN_IF_ERROR(persistent_->launch(*device_, steps, headless));
   CADENZA_CUDA_TRY(*device_, cuEventRecord, launchEnd_.get(), stream_.get());
   launchedTokens_ = sequence_.position() + 1;
   return Status::ok();

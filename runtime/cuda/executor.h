@@ -68,6 +68,8 @@ private:
   /// The persistent schedule: launches the steps that wait to be one launch with those that follow them.
   Status flush();
   StatusOr<int32_t> awaitPublished(size_t position);
+  /// InvalidArgument if steps have no phases to run one by one.
+  Status checkPhases() const;
   Status readOutputs(const BoundLaunch &launch, std::vector<std::vector<float>> &values);
 
   const Program *program_ = nullptr;

@@ -53,10 +53,16 @@ Status CudaExecutor::readOutputs(const BoundLaunch &bound, std::vector<std::vect
   return Status::ok();
 }
 
+Status CudaExecutor::checkPhases() const {
+  return persistent_ ? Status(StatusCode::InvalidArgument,
+                              "the persistent schedule has no phases to look into; use the launch schedule")
+                     : Status::ok();
+}
+
 Status CudaExecutor::stepWithVisitor(const PhaseVisitor &visitor) {
+  CADENZA_RETURN_IF_ERROR(checkPhases());
   CurrentContext current(*device_);
   CADENZA_RETURN_IF_ERROR(enter(current));
-  CADENZA_RETURN_IF_ERROR(flush());
   CADENZA_RETURN_IF_ERROR(sequence_.beginStep());
   std::vector<std::vector<float>> values;
   for (size_t i = 0; i < launches_.size(); ++i) {
@@ -73,6 +79,7 @@ Status CudaExecutor::stepWithVisitor(const PhaseVisitor &visitor) {
 }
 
 StatusOr<std::vector<float>> CudaExecutor::timeStep() {
+  CADENZA_RETURN_IF_ERROR(checkPhases());
   CADENZA_RETURN_IF_ERROR(enqueueStep(true));
   CurrentContext current(*device_);
   CADENZA_RETURN_IF_ERROR(enter(current));
@@ -80,7 +87,6 @@ StatusOr<std::vector<float>> CudaExecutor::timeStep() {
     CADENZA_ASSIGN_OR_RETURN(Event event, Event::make(*device_, CU_EVENT_DEFAULT));
     timers_.push_back(std::move(event));
   }
-  CADENZA_RETURN_IF_ERROR(flush());
   CADENZA_RETURN_IF_ERROR(sequence_.beginStep());
   CADENZA_CUDA_TRY(*device_, cuEventRecord, timers_[0].get(), stream_.get());
   for (size_t i = 0; i < launches_.size(); ++i) {

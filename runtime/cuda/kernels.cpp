@@ -31,6 +31,19 @@ StatusOr<CUfunction> prepare(Device &device, const Module &module, const Kernel 
 
 } // namespace
 
+CUlaunchConfig launchConfig(const Kernel &kernel, CUstream stream) {
+  return {.gridDimX = kernel.blocks,
+          .gridDimY = 1,
+          .gridDimZ = 1,
+          .blockDimX = kernel.threads,
+          .blockDimY = 1,
+          .blockDimZ = 1,
+          .sharedMemBytes = kernel.sharedBytes,
+          .hStream = stream,
+          .attrs = nullptr,
+          .numAttrs = 0};
+}
+
 Status checkLimits(const Kernel &kernel, uint32_t staticSharedBytes, const DeviceProperties &device) {
   if (kernel.blocks == 0 || kernel.blocks > device.maxBlocks)
     return incompatible(kernel, device, limit("blocks", kernel.blocks, device.maxBlocks));

@@ -21,6 +21,9 @@ private:
   std::vector<CUfunction> functions_; // one an entry of Program::kernels
 };
 
+/// A launch of `kernel` into `stream`, without attributes.
+CUlaunchConfig launchConfig(const Kernel &kernel, CUstream stream);
+
 /// Whether a launch of `kernel` with `staticSharedBytes` on top of its dynamic shared memory is one that `device`
 /// allows.
 Status checkLimits(const Kernel &kernel, uint32_t staticSharedBytes, const DeviceProperties &device);

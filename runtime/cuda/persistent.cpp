@@ -52,16 +52,9 @@ StatusOr<PersistentLaunches> PersistentLaunches::load(Device &device, CUstream s
   cooperative.value.cooperative = 1;
   cluster.id = CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION;
   cluster.value.clusterDim = {plan.ranks, 1, 1};
-  launches.config_ = {.gridDimX = kernel.blocks,
-                      .gridDimY = 1,
-                      .gridDimZ = 1,
-                      .blockDimX = kernel.threads,
-                      .blockDimY = 1,
-                      .blockDimZ = 1,
-                      .sharedMemBytes = kernel.sharedBytes,
-                      .hStream = stream,
-                      .attrs = launches.attributes_.data(),
-                      .numAttrs = static_cast<unsigned int>(launches.attributes_.size())};
+  launches.config_ = launchConfig(kernel, stream);
+  launches.config_.attrs = launches.attributes_.data();
+  launches.config_.numAttrs = static_cast<unsigned int>(launches.attributes_.size());
 
   // All blocks wait for each other: they must run at the same time.
   int clusters = 0;
@@ -97,11 +90,10 @@ StatusOr<PersistentLaunches> PersistentLaunches::load(Device &device, CUstream s
   return launches;
 }
 
-Status PersistentLaunches::launch(Device &device, CUstream stream, int64_t steps, int64_t headless) {
+Status PersistentLaunches::launch(Device &device, int64_t steps, int64_t headless) {
   args_.steps = static_cast<uint64_t>(steps);
   args_.headless_steps = static_cast<uint64_t>(headless);
   config_.attrs = attributes_.data(); // this object may have moved
-  config_.hStream = stream;
   void *parameters[] = {&args_};
   CADENZA_CUDA_TRY(device, cuLaunchKernelEx, &config_, function_, parameters, nullptr);
   args_.first_step = (args_.first_step + static_cast<uint64_t>(steps)) & 0xffffffffu;

@@ -17,8 +17,8 @@ public:
                                            const Kernels &kernels, const Addresses &addresses, const BoundStep &step,
                                            int32_t *hostTokens);
 
-  /// Queues `steps` steps, the first `headless` of which select nothing.
-  Status launch(Device &device, CUstream stream, int64_t steps, int64_t headless);
+  /// Queues `steps` steps into the stream of `load`, the first `headless` of which select nothing.
+  Status launch(Device &device, int64_t steps, int64_t headless);
 
   /// Forgets what was published; nothing may be queued.
   void begin();
