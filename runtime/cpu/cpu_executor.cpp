@@ -172,6 +172,7 @@ StatusOr<std::unique_ptr<CpuExecutor>> make(Program program, std::span<const std
 /// The same program as a plan could hold it: launches, which we do not need, are replaced by one that does nothing.
 Program withoutLaunches(Program program) {
   program.scratch.clear();
+  program.persistent.reset();
   program.kernels.assign(1, Kernel{});
   program.kernels[0].name = "none";
   program.kernels[0].threads = 32;
