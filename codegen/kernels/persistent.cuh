@@ -447,9 +447,7 @@ private:
     if (Team::thread() == 0)
       *running() = runs;
     Team::barrier();
-    if (Team::thread() == rank()) // what tools can follow, too: the producer reads `running` after this arrival
-      arch::mbarrier_arrive(hops() + step_start);
-    else if (Team::thread() < ranks)
+    if (Team::thread() < ranks)
       arch::mbarrier_arrive(arch::remote(hops() + step_start, static_cast<uint32_t>(Team::thread())));
   }
 
