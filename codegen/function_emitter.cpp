@@ -146,7 +146,7 @@ LogicalResult FunctionEmitter::addStores(int64_t slots, ResultRange results) {
 }
 
 FailureOr<std::string> FunctionEmitter::prologue(step::FunctionAttrInterface function, ConfigWriter &config) {
-  const std::string base = function.getFunctionName().str(), name = "prologue_" + base;
+  std::string name = "prologue_" + function.getFunctionName().str();
   FailureOr<ConfigWriter> own = this->config(function, function.getPrologueParameters(), name, {});
   if (failed(own))
     return failure();

@@ -15,8 +15,6 @@
 
 namespace fs = std::filesystem;
 
-extern char **environ;
-
 namespace cadenza {
 namespace {
 
@@ -44,6 +42,7 @@ StatusOr<std::string> readFile(const fs::path &path) {
 /// number.
 int runProgram(const std::vector<std::string> &arguments, const fs::path &folder, const fs::path &log) {
   std::vector<char *> pointers;
+  pointers.reserve(arguments.size() + 1);
   for (const std::string &argument : arguments)
     pointers.push_back(const_cast<char *>(argument.c_str()));
   pointers.push_back(nullptr);

@@ -179,7 +179,7 @@ StatusOr<Nvrtc> Nvrtc::load() {
     if (why.empty())
       return Nvrtc(std::move(library));
     if (candidate.find('/') != std::string::npos) // a file that is there but of no use
-      refused += "\n  " + candidate + ": " + why;
+      refused.append("\n  ").append(candidate).append(": ").append(why);
   }
   return Status(StatusCode::NoCompiler,
                 "no NVRTC (CUDA 12.8 or newer), which compiles kernels; looked for it in" + places +

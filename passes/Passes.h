@@ -23,14 +23,14 @@ namespace cadenza {
 /// Which passes of the pipeline run. Passes that a plan cannot do without (the conversion, partition-work,
 /// assign-buffers) always do.
 struct PipelineOptions {
-  bool none = false;                          // --passes=none: no optional pass at all
-  std::vector<std::string> disabled;          // --disable-pass=NAME
-  std::optional<PersistentDevice> persistent; // --schedule=persistent: what it is made for
+  bool none = false;                            // --passes=none: no optional pass at all
+  std::vector<std::string> disabled;            // --disable-pass=NAME
+  std::optional<PersistentDevice> persistent{}; // --schedule=persistent: what it is made for
 };
 
 /// One pass of the pipeline.
 struct PipelinePass {
-  std::string name;
+  llvm::StringLiteral name;
   bool optional = true;
   std::unique_ptr<mlir::Pass> (*create)();
 };

@@ -20,7 +20,7 @@ namespace {
 // 11. partition-work: the ways of a product depend on the functions it absorbed.
 //     schedule-persistent, if that schedule is asked for, replaces what it chose.
 // 12. assign-buffers: last, on the vectors that are left.
-const PipelinePass passes[] = {
+constexpr PipelinePass passes[] = {
     {"convert-nn-to-step", false, createConvertNNToStep},   {"roll-layers", true, createRollLayers},
     {"merge-projections", true, createMergeProjections},    {"fuse-norm-project", true, createFuseNormProject},
     {"defer-norm-scale", true, createDeferNormScale},       {"fuse-rope-append", true, createFuseRopeAppend},

@@ -371,7 +371,7 @@ private:
     std::vector<std::string> names;
     for (const PipelinePass &pass : pipelinePasses()) {
       if (!pass.optional || (!options.pipeline.none && !llvm::is_contained(options.pipeline.disabled, pass.name)))
-        names.push_back(pass.name);
+        names.push_back(pass.name.str());
     }
     return names;
   }

@@ -102,6 +102,7 @@ FailureOr<LogitSteps> runStep(ModuleOp module, int64_t vocabulary) {
     CADENZA_ASSIGN_OR_RETURN(std::unique_ptr<CpuExecutor> executor,
                              makeCpuExecutor(built->program, weights, {.context = 16, .logits = true}));
     std::vector<int32_t> tokens;
+    tokens.reserve(steps);
     for (int64_t step = 0; step < steps; ++step)
       tokens.push_back(static_cast<int32_t>(tokenAt(step, vocabulary)));
     CADENZA_RETURN_IF_ERROR(executor->begin(tokens, {}));

@@ -91,8 +91,7 @@ struct ConvertAttention : OpConversionPattern<nn::AttentionOp> {
 /// An elementwise op of one input.
 template <typename OpT, typename FunctionT> struct ConvertActivation : OpConversionPattern<OpT> {
   using OpConversionPattern<OpT>::OpConversionPattern;
-  LogicalResult matchAndRewrite(OpT op, typename OpT::Adaptor adaptor,
-                                ConversionPatternRewriter &rewriter) const final {
+  LogicalResult matchAndRewrite(OpT op, OpT::Adaptor adaptor, ConversionPatternRewriter &rewriter) const final {
     replaceByMap(rewriter, op, adaptor.getInput(), {}, {}, FunctionT::get(op.getContext(), 0));
     return success();
   }

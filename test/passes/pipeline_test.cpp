@@ -33,7 +33,7 @@ protected:
     std::vector<std::string> names;
     for (const PipelinePass &pass : pipelinePasses()) {
       if (pass.optional)
-        names.push_back(pass.name);
+        names.push_back(pass.name.str());
     }
     return names;
   }

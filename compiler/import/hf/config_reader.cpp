@@ -9,8 +9,7 @@ namespace {
 
 using nlohmann::json;
 
-const json nullValue;
-const json emptyObject = json::object();
+const json nullValue; // also read as an object without members
 
 std::string describe(const json &value) {
   if (value.is_string())
@@ -124,7 +123,7 @@ ConfigReader ConfigReader::object(std::string_view name) {
   const json &value = raw(name);
   if (!value.is_object() && !value.is_null())
     wrong(name, value, "an object");
-  return {value.is_object() ? value : emptyObject, file_, parent_ + std::string(name) + ".", findings_};
+  return {value.is_object() ? value : nullValue, file_, parent_ + std::string(name) + ".", findings_};
 }
 
 void ConfigReader::noteUnread() {

@@ -80,8 +80,7 @@ LogicalResult RopeOp::evaluate(EvaluationState &state, ArrayRef<Vector> operands
   return success();
 }
 
-LogicalResult KVAppendOp::evaluate(EvaluationState &state, ArrayRef<Vector> operands,
-                                   SmallVectorImpl<Vector> &results) {
+LogicalResult KVAppendOp::evaluate(EvaluationState &state, ArrayRef<Vector> operands, SmallVectorImpl<Vector> &) {
   EvaluationState::Cache &cache = state.cache(getCacheAttr());
   size_t position = static_cast<size_t>(operands[2][0]);
   cache.keys.resize(std::max(cache.keys.size(), position + 1));

@@ -163,7 +163,7 @@ TEST(ProgramBuilder, NamesAreUniqueIdentifiersWhateverThePasses) {
   variants[1].none = true;
   for (const PipelinePass &pass : pipelinePasses()) {
     if (pass.optional)
-      variants.push_back({.none = false, .disabled = {pass.name}});
+      variants.push_back({.none = false, .disabled = {pass.name.str()}});
   }
   for (const PipelineOptions &options : variants) {
     SCOPED_TRACE(options.disabled.empty() ? "" : options.disabled[0]);
