@@ -139,7 +139,8 @@ struct Nvrtc::Library {
 
   /// Empty if it can be used, otherwise why not.
   std::string open(const std::string &file) {
-    handle = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
+    // NODELETE: what NVRTC keeps for the life of the process (the memory for its exceptions) would leak when unloaded.
+    handle = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (!handle)
       return dlerror();
     std::string missing;
