@@ -119,10 +119,6 @@ private:
     if (emitsCode() && !targets.empty() &&
         llvm::none_of(targets, [&](const DeviceTarget *target) { return target->kind == emittedKind(); }))
       return noCodeToEmit();
-    for (const std::string &name : options.printIrAfter) {
-      if (llvm::none_of(pipelinePasses(), [&](const PipelinePass &pass) { return pass.name == name; }))
-        return {StatusCode::InvalidArgument, "--print-ir-after: there is no pass '" + name + "'"};
-    }
     pipeline = options.pipeline;
     if (options.persistent) {
       CADENZA_ASSIGN_OR_RETURN(pipeline.persistent, persistentDevice());
@@ -130,6 +126,10 @@ private:
     PassManager manager(&context);
     if (llvm::Error error = buildPipeline(manager, pipeline))
       return {StatusCode::InvalidArgument, llvm::toString(std::move(error))};
+    for (const std::string &name : options.printIrAfter) {
+      if (llvm::none_of(manager.getPasses(), [&](Pass &pass) { return pass.getArgument() == name; }))
+        return {StatusCode::InvalidArgument, "--print-ir-after: there is no pass '" + name + "' in this pipeline"};
+    }
     return Status::ok();
   }
 
