@@ -168,12 +168,19 @@ void Scheduler::mbarrierArrive(void *address, bool remote, uint32_t expectedByte
   schedulingPoint();
 }
 
-bool Scheduler::mbarrierTryWait(void *address, uint32_t parity) {
-  constexpr const char *what = "mbarrier_try_wait";
-  Block &block = *current_->warp->block;
+bool Scheduler::mbarrierTest(void *address, uint32_t parity) {
+  schedulingPoint();
+  return mbarrierDone(address, parity, "mbarrier_test");
+}
+
+bool Scheduler::mbarrierDone(const void *address, uint32_t parity, const char *what) {
   if (parity > 1)
     fault(CUDA_ERROR_LAUNCH_FAILED, std::string(what) + ": parity " + std::to_string(parity) + " is not 0 or 1");
-  auto done = [&] { return (mbarrier(block, address, what).phase & 1) != parity; };
+  return (mbarrier(*current_->warp->block, address, what).phase & 1) != parity;
+}
+
+bool Scheduler::mbarrierTryWait(void *address, uint32_t parity) {
+  auto done = [&] { return mbarrierDone(address, parity, "mbarrier_try_wait"); };
   const bool before = done();
   current_->number = parity;
   if (before || random_.oneIn(4)) {
