@@ -9,7 +9,7 @@ usage: test/gpu/run.sh [--bin DIR] [--out DIR] [--only LIST] [--repeats N]
 
   --bin DIR     folder with cadenza-compile, -run, -bench and -inspect (default: build/portable/bin)
   --out DIR     logs and figures (default: build/gpu)
-  --only LIST   of: quick,fixtures,numerics,repeat,sanitize,bench,ablation (default: all but ablation)
+  --only LIST   of: quick,fixtures,activations,numerics,repeat,sanitize,bench,ablation (default: all but ablation)
   --repeats N   runs that must give the same bits, of tinylm; half as many of Qwen3-0.6B (default: 20)
 
 Prints PASS or FAIL for each check, logs to the out folder, closes with 'N passed, N failed, N skipped'. Models and plans go
@@ -20,7 +20,7 @@ USAGE
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 here=$root/test/gpu bin=$root/build/portable/bin out=$root/build/gpu
-groups=quick,fixtures,numerics,repeat,sanitize,bench,ablation only=${groups%,ablation} repeats=20
+groups=quick,fixtures,activations,numerics,repeat,sanitize,bench,ablation only=${groups%,ablation} repeats=20
 while (($#)); do
   case $1 in
     --bin | --out | --only | --repeats)
@@ -94,6 +94,16 @@ fixture() { # FOLDER
     run "$work/$name.plan" --tokens "$(tokens_of "$1/tokens.json")" -n 0 --logits "$work/$name.npy" &&
     python3 "$here/compare_logits.py" judge "$work/$name.npy" "$1/logits_f32.npy" "$1/logits_bf16.npy"
 }
+# Every activation against transformers: activations [options of cadenza-compile]
+activations() {
+  local plan=$work/activations.plan dump=$work/activations tokens=1,2,3,40,100,7
+  rm -rf "$dump"
+  compile "$root/examples/tinylm" -o "$plan" "$@" && run "$plan" --tokens "$tokens" --dump "$dump" || return
+  local compare=(python3 "$root/examples/compare_activations.py" "$root/examples/tinylm" "$dump" --tokens "$tokens")
+  "${compare[@]}" --tolerance 1e-6 # 16-bit weights cannot be that close: the comparison must see it
+  [[ $? == 14 ]] || { echo "a tolerance of 1e-6 was kept"; return 1; }
+  "${compare[@]}" --tolerance 0.01
+}
 numerics() { # MODEL
   local folder=$work/$1
   mkdir -p "$folder"
@@ -143,7 +153,7 @@ bench() { # MODEL CONTEXTS
 }
 
 export root here bin out work
-export -f compile run tokens_of quick compare score fixture numerics repeat same_plan sanitize bench
+export -f compile run tokens_of quick compare score fixture activations numerics repeat same_plan sanitize bench
 
 if wants quick; then
   check 60 tinylm-text quick
@@ -153,6 +163,10 @@ if wants quick; then
 fi
 if wants fixtures; then
   for folder in "$root"/test/fixtures/models/*/; do check 60 "fixture-$(basename "$folder")" fixture "${folder%/}"; done
+fi
+if wants activations; then
+  check 120 activations activations
+  check 120 activations-unfused activations --passes=none
 fi
 if wants numerics; then
   for model in Qwen3-0.6B Llama-3.2-1B; do check 180 "numerics-$model" numerics "$model"; done

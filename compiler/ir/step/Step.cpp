@@ -16,15 +16,20 @@ static constexpr uint64_t maxUnroll = 8;
 
 //===----------------------------------------------------------------------===//
 // Syntax of step.project: `matrices` [symbols] (`prologue` function)? (`epilogues` [functions])?
+// After a prologue the list is always there, if empty: MLIR would take the op's types, were they next, for the
+// prologue's.
 //===----------------------------------------------------------------------===//
 
 static ParseResult parseProducts(OpAsmParser &parser, ArrayAttr &matrices, FunctionAttrInterface &prologue,
                                  ArrayAttr &epilogues) {
   if (parser.parseKeyword("matrices") || parser.parseAttribute(matrices))
     return failure();
-  if (succeeded(parser.parseOptionalKeyword("prologue")) && parser.parseAttribute(prologue))
-    return failure();
   epilogues = parser.getBuilder().getArrayAttr({});
+  if (succeeded(parser.parseOptionalKeyword("prologue"))) {
+    if (parser.parseAttribute(prologue) || parser.parseKeyword("epilogues", " ([] for none) after a prologue"))
+      return failure();
+    return parser.parseAttribute(epilogues);
+  }
   return succeeded(parser.parseOptionalKeyword("epilogues")) ? parser.parseAttribute(epilogues) : success();
 }
 
@@ -33,8 +38,6 @@ static void printProducts(OpAsmPrinter &printer, Operation *, ArrayAttr matrices
   printer << "matrices " << matrices;
   if (prologue)
     printer << " prologue " << prologue;
-  // Also an empty list after a prologue: the op's types must not follow an attribute, whose type they would be taken
-  // for.
   if (prologue || !epilogues.empty())
     printer << " epilogues " << epilogues;
 }

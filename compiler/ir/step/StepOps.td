@@ -96,6 +96,8 @@ def Step_ProjectOp : Step_PhaseOp<"project", [AttrSizedOperandSegments], ["getMa
                       #step.kv_append<key = 1, value = 2, cache = @layers.cache, kv_heads = 8, head_dim = 128>]
            : (tensor<1024xf32>) -> tensor<2048xf32>
     ```
+
+    After a prologue `epilogues` is written also if there are none: `epilogues []`.
   }];
   let arguments = (ins Step_Vector:$input, Variadic<Step_Vector>:$side_inputs, Optional<NN_Index>:$position,
                        TypedArrayAttrBase<FlatSymbolRefAttr, "matrices">:$matrices,

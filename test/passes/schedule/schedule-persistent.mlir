@@ -234,7 +234,7 @@ func.func @negative_separate_selection(%token: tensor<1xi32>, %position: tensor<
       : (tensor<104xbf16>, tensor<64xf32>) -> tensor<64xf32>
     step.yield %d : tensor<64xf32>
   }
-  %logits = step.project %l matrices [@embedding] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64> {k_ways = 1 : i64}
+  %logits = step.project %l matrices [@embedding] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64> epilogues [] {k_ways = 1 : i64}
     : (tensor<64xf32>) -> tensor<144xf32>
   %h = step.select %logits : tensor<144xf32>
   return %h : tensor<1xi32>

@@ -245,6 +245,16 @@ func.func @k_group_beyond(%x: tensor<96xf32>) {
 
 nn.weight @w : tensor<32x32xbf16> from "w"
 nn.weight @v : tensor<32xbf16> from "v"
+func.func @prologue_without_epilogues(%x: tensor<32xf32>) {
+  %y = step.project %x matrices [@w] prologue #step.rms_norm<segment = 0, weight = @v, eps = 0.5, group_size = 32> : (tensor<32xf32>) -> tensor<32xf32>
+  // expected-error @+1 {{expected 'epilogues' ([] for none) after a prologue}}
+  return
+}
+
+// -----
+
+nn.weight @w : tensor<32x32xbf16> from "w"
+nn.weight @v : tensor<32xbf16> from "v"
 func.func @prologue_segment(%x: tensor<32xf32>) {
   // expected-error @+1 {{prologue (rms_norm) works on segment 0, the input}}
   %y = step.project %x matrices [@w] prologue #step.rms_norm<segment = 1, weight = @v, eps = 0.5, group_size = 32> epilogues [] : (tensor<32xf32>) -> tensor<32xf32>
