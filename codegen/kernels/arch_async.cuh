@@ -191,16 +191,6 @@ template <Scope S = Scope::block> CADENZA_DEVICE bool mbarrier_try_wait(Mbarrier
   return done != 0;
 }
 
-/// mbarrier.test_wait.parity.acquire.cta: the same question, answered at once.
-CADENZA_DEVICE bool mbarrier_test(Mbarrier *b, uint32_t parity) {
-  uint32_t done;
-  asm volatile("{ .reg .pred p; mbarrier.test_wait.parity.shared.b64 p, [%1], %2; selp.u32 %0, 1, 0, p; }"
-               : "=r"(done)
-               : "r"(shared_address(b)), "r"(parity)
-               : "memory");
-  return done != 0;
-}
-
 // Copies from global to shared memory, by one warp --------------------------------------------------------------------
 //
 // A producer warp, all 32 lanes, fills a buffer like this (or with copy_to_shared, which is the three for one piece):

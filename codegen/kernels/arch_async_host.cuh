@@ -44,9 +44,6 @@ CADENZA_DEVICE void mbarrier_arrive_expect_tx(Mbarrier *b, uint32_t bytes) {
 template <Scope S = Scope::block> CADENZA_DEVICE bool mbarrier_try_wait(Mbarrier *b, uint32_t parity) {
   return cadenza_host_services->mbarrier_try_wait(b, parity);
 }
-CADENZA_DEVICE bool mbarrier_test(Mbarrier *b, uint32_t parity) {
-  return cadenza_host_services->mbarrier_test(b, parity);
-}
 
 // Both forms of the copy, by the emulated device's capability.
 CADENZA_DEVICE bool has_bulk_copies() { return cadenza_host_services->capability >= 90; }

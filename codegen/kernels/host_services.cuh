@@ -68,7 +68,6 @@ struct Services {
   void (*mbarrier_arrive_remote)(void *barrier);
   void (*mbarrier_arrive_expect)(void *barrier, uint32_t bytes);
   bool (*mbarrier_try_wait)(void *barrier, uint32_t parity);
-  bool (*mbarrier_test)(void *barrier, uint32_t parity);
   void (*copy_bulk)(void *to, const void *from, uint32_t bytes, void *barrier);
   void (*copy_lane)(void *to, const void *from); // 16 bytes
   void (*copy_lane_arrive)(void *barrier);

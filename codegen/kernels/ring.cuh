@@ -46,11 +46,6 @@ template <int stage_count, int bytes_per_stage, int consumer_warps> struct Ring 
   template <class Wait> CADENZA_DEVICE void await(const Cursor &at, Wait wait) const {
     wait(full + at.stage, at.round & 1);
   }
-  /// Consumers: whether it has, without waiting; the same for the whole warp. Whoever then reads it awaits it all the
-  /// same: one lane has looked.
-  CADENZA_DEVICE bool has_arrived(const Cursor &at) const {
-    return arch::shuffle(static_cast<uint32_t>(arch::mbarrier_test(full + at.stage, at.round & 1)), 0) != 0;
-  }
   /// Consumers: all lanes have what they need in registers.
   CADENZA_DEVICE void release(const Cursor &at) const {
     arch::warp_barrier();

@@ -168,19 +168,12 @@ void Scheduler::mbarrierArrive(void *address, bool remote, uint32_t expectedByte
   schedulingPoint();
 }
 
-bool Scheduler::mbarrierTest(void *address, uint32_t parity) {
-  schedulingPoint();
-  return mbarrierDone(address, parity, "mbarrier_test");
-}
-
-bool Scheduler::mbarrierDone(const void *address, uint32_t parity, const char *what) {
+bool Scheduler::mbarrierTryWait(void *address, uint32_t parity) {
+  constexpr const char *what = "mbarrier_try_wait";
+  Block &block = *current_->warp->block;
   if (parity > 1)
     fault(CUDA_ERROR_LAUNCH_FAILED, std::string(what) + ": parity " + std::to_string(parity) + " is not 0 or 1");
-  return (mbarrier(*current_->warp->block, address, what).phase & 1) != parity;
-}
-
-bool Scheduler::mbarrierTryWait(void *address, uint32_t parity) {
-  auto done = [&] { return mbarrierDone(address, parity, "mbarrier_try_wait"); };
+  auto done = [&] { return (mbarrier(block, address, what).phase & 1) != parity; };
   const bool before = done();
   current_->number = parity;
   if (before || random_.oneIn(4)) {

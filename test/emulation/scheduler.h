@@ -161,7 +161,6 @@ public:
   void mbarrierInit(void *address, uint32_t arrivals);
   void mbarrierArrive(void *address, bool remote, uint32_t expectedBytes);
   bool mbarrierTryWait(void *address, uint32_t parity);
-  bool mbarrierTest(void *address, uint32_t parity);
   void copyBulk(void *to, const void *from, uint32_t bytes, void *barrier);
   void copyLane(void *to, const void *from);
   void copyLaneArrive(void *barrier);
@@ -180,7 +179,6 @@ private:
   Block *blockOfShared(const void *address, uint64_t bytes) const;
   std::string nameMbarrier(const Block &block, const MbarrierState &barrier) const;
   MbarrierState &mbarrier(Block &block, const void *address, const char *what);
-  bool mbarrierDone(const void *address, uint32_t parity, const char *what);
   std::string damage(const Block &block, const void *address, const char *what) const;
   std::string settle(Block &block, MbarrierState &barrier);
   void wait(uint32_t Warp::*mask);
