@@ -48,7 +48,7 @@ struct StreamProject {
 
   static constexpr bool two_ways = ways > warps; // a warp's items are of one tile; otherwise they share their columns
   static constexpr int vectors = wave_stages * (two_ways ? 2 : 1);
-  static constexpr bool keeps_vectors = vectors <= 16; // of the activation, in registers
+  static constexpr bool keeps_vectors = vectors <= 4; // of the activation, in registers: more would be spilled
 
   /// The producer's side: tile i is tile tile_of(i) of the matrix. begin(bytes) gives a buffer, or null to end here.
   template <class Producer, class TileOf, class Begin>
