@@ -7,7 +7,7 @@
 namespace cadenza {
 namespace {
 
-constexpr int64_t tileRows = 16, stepColumns = 32, normChunk = 128, maxThreads = 1024;
+constexpr int64_t tileRows = 16, stepColumns = 32, normChunk = 128, smallestNormChunk = 16, maxThreads = 1024;
 constexpr int64_t maxShared = 99 * 1024; // what a block may have on the smallest target
 
 int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -68,7 +68,7 @@ StatusOr<ProjectGeometry> projectGeometry(std::span<const int64_t> segmentRows, 
   const auto threads = [&](int64_t tiles) { return std::min(maxThreads, tiles * parts * 32); };
   const auto shared = [&](int64_t tiles) {
     const int64_t rows = tiles * tileRows;
-    return 2 * steps * stepColumns + 4 * roundUp(ceilDiv(columns, normChunk), 4) + 4 * parts * rows +
+    return 2 * steps * stepColumns + 4 * roundUp(ceilDiv(columns, smallestNormChunk), 4) + 4 * parts * rows +
            tileBytes(rows / live, live);
   };
   while (fits(2 * tiles) && shared(2 * tiles) <= maxShared &&

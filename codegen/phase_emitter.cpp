@@ -1,6 +1,7 @@
 #include "codegen/phase_emitter.h"
 
 #include "codegen/function_emitter.h"
+#include "compiler/schedule/match.h"
 
 #include "llvm/ADT/StringExtras.h"
 
@@ -93,6 +94,8 @@ FailureOr<KernelDraft> emitProject(step::ProjectOp op, SymbolTableCollection &sy
   config.type("segment_rows", "Rows<" + integerList(rows) + ">");
   config.boolean("interleaved", op.getInterleaved());
   config.integers({{"columns", columns}, {"k_ways", op.getKWays()}});
+  if (const auto device = persistentDeviceOf(op->getParentOfType<func::FuncOp>()); device && op.getPrologueAttr())
+    config.integers({{"norm_chunk", normChunk(columns, device->ranks)}});
   config.type("k_groups", "Steps<" + integerList(op.getKGroups()) + ">");
   config.integers({{"tiles_per_block", geometry->tilesPerBlock},
                    {"threads", geometry->threads},

@@ -56,6 +56,13 @@ CADENZA_DEVICE uint64_t global_timer() {
   return t;
 }
 
+/// %globaltimer_lo: its lower half, which comes round every 4.3 seconds.
+CADENZA_DEVICE uint32_t global_timer_low() {
+  uint32_t t;
+  asm volatile("mov.u32 %0, %%globaltimer_lo;" : "=r"(t)::"memory");
+  return t;
+}
+
 /// %clock64: cycles of this multiprocessor.
 CADENZA_DEVICE uint64_t clock() {
   uint64_t t;
@@ -298,19 +305,15 @@ CADENZA_DEVICE void cluster_barrier() {
 
 // Bounded waits -------------------------------------------------------------------------------------------------------
 
-/// Calls poll() until it returns true. After `limit_ns` nanoseconds, and some polls, it calls expired(), which records
-/// what was waited for (host memory survives), and traps: no wait is for ever.
+/// Calls poll() until it returns true. After `limit_ns` nanoseconds, less than 2^32, it calls expired(), which records
+/// what was waited for (host memory survives), and traps: no wait is for ever. There are many waits in a kernel, and
+/// what is here is in each of them: few instructions.
 template <typename Poll, typename Expired>
 CADENZA_DEVICE void spin_until(Poll &&poll, uint64_t limit_ns, Expired &&expired) {
-  constexpr uint32_t polls = 32; // between two looks at the clock: a try_wait itself may take a while
-  uint64_t start = 0;
-  for (uint32_t i = 1; !poll(); ++i) {
-    if (i % polls != 0)
-      continue;
-    const uint64_t now = global_timer();
-    if (start == 0)
-      start = now;
-    else if (now - start > limit_ns) {
+  const uint32_t start = global_timer_low();
+  while (!poll()) {
+    const uint32_t now = global_timer_low();
+    if (now - start > static_cast<uint32_t>(limit_ns)) {
       expired();
       trap();
     }
@@ -320,7 +323,8 @@ CADENZA_DEVICE void spin_until(Poll &&poll, uint64_t limit_ns, Expired &&expired
 /// Waits until the phase of parity `parity` is complete, at most `limit_ns`.
 template <Scope S = Scope::block, typename Expired>
 CADENZA_DEVICE void mbarrier_wait(Mbarrier *b, uint32_t parity, uint64_t limit_ns, Expired &&expired) {
-  spin_until([&] { return mbarrier_try_wait<S>(b, parity); }, limit_ns, expired);
+  if (!mbarrier_try_wait<S>(b, parity))
+    spin_until([&] { return mbarrier_try_wait<S>(b, parity); }, limit_ns, expired);
 }
 
 } // namespace cadenza::arch

@@ -9,6 +9,7 @@ namespace cadenza::arch {
 inline constexpr bool has_clusters = true;
 
 CADENZA_DEVICE uint64_t global_timer() { return cadenza_host_services->clock(); }
+CADENZA_DEVICE uint32_t global_timer_low() { return static_cast<uint32_t>(global_timer()); }
 CADENZA_DEVICE uint64_t clock() { return cadenza_host_services->clock(); }
 CADENZA_DEVICE void nanosleep(uint32_t ns) { cadenza_host_services->nanosleep(ns); }
 

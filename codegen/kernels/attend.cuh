@@ -248,14 +248,19 @@ template <class Config> struct Attend {
     return merged;
   }
 
-  /// The value of an element over splits; part(s) is its Merged in split s, maximum(s) the m of that.
-  template <class Maximum, class Part>
+  /// The value of an element over splits, of which there are `most` at most; part(s) is its Merged in split s,
+  /// maximum(s) the m of that.
+  template <int most, class Maximum, class Part>
   CADENZA_DEVICE static float merge_splits(int used_splits, Maximum maximum, Part part) {
     float m = lowest, l = 0.0f, o = 0.0f;
-    for (int s = 0; s < used_splits; ++s)
-      m = arch::max(m, maximum(s));
 #pragma unroll 8
-    for (int s = 0; s < used_splits; ++s) {
+    for (int s = 0; s < most; ++s)
+      if (s < used_splits)
+        m = arch::max(m, maximum(s));
+#pragma unroll 8
+    for (int s = 0; s < most; ++s) {
+      if (s >= used_splits)
+        break;
       const Merged split = part(s);
       const float weight = arch::exp2(split.m - m);
       o = arch::fma(weight, split.o, o);
@@ -290,7 +295,7 @@ private:
     }
     arch::block_barrier();
     for_each_element([&](int head, int element) {
-      const float merged = merge_splits(
+      const float merged = merge_splits<splits>(
           used_splits, [&](int s) { return ml[2 * (s * group + head)]; },
           [&](int s) {
             const int partial = s * group + head;

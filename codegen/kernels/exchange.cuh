@@ -27,20 +27,21 @@ CADENZA_DEVICE void publish_rows(arch::Packet *slots, float value, uint32_t epoc
     arch::store_packet(slots + arch::lane(), packet);
 }
 
-/// Collects `count` packets into shared memory: packet i from address(i) (in global memory), row(i, values) takes its
-/// payload. `at_once` packets a thread are polled together, so that their latencies overlap. spin(poll) waits until
+/// Collects those of `count` packets for which exists(i): packet i from address(i) (in global memory), take(i, packet)
+/// gets it. `at_once` packets a thread are polled together, so that their latencies overlap. spin(poll) waits until
 /// poll() is true.
-template <int at_once, class Team, class Address, class Take, class Spin>
-CADENZA_DEVICE void collect_packets(int count, uint32_t epoch, Address address, Take take, Spin spin) {
+template <int at_once, class Team, class Exists, class Address, class Take, class Spin>
+CADENZA_DEVICE void collect_packets(int count, uint32_t epoch, Exists exists, Address address, Take take, Spin spin) {
   for (int base = Team::thread(); base < count; base += at_once * Team::threads) {
+    const arch::Packet *from[at_once];
     arch::Packet packet[at_once];
     bool here[at_once];
 #pragma unroll
     for (int i = 0; i < at_once; ++i) {
       const int index = base + i * Team::threads;
-      here[i] = index >= count;
-      if (!here[i])
-        packet[i] = arch::load_packet(address(index));
+      here[i] = index >= count || !exists(index);
+      from[i] = address(here[i] ? 0 : index);
+      packet[i] = arch::load_packet(from[i]);
     }
     spin([&] {
       bool all = true;
@@ -48,13 +49,12 @@ CADENZA_DEVICE void collect_packets(int count, uint32_t epoch, Address address, 
       for (int i = 0; i < at_once; ++i) {
         if (here[i])
           continue;
-        const int index = base + i * Team::threads;
         if (packet[i].epoch == epoch) {
           here[i] = true;
-          take(index, packet[i]);
+          take(base + i * Team::threads, packet[i]);
         } else {
           all = false;
-          packet[i] = arch::load_packet(address(index)); // all that are missing are asked for again together
+          packet[i] = arch::load_packet(from[i]); // all that are missing are asked for again together
         }
       }
       return all;

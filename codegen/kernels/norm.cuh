@@ -1,35 +1,34 @@
 // RMS norm: the one order of its sum, wherever it is computed, and the epilogue function.
 //
-// The sum of squares of a vector: chunks of 128 elements; lane l of a warp adds the squares of elements 4l .. 4l+3 of a
-// chunk in ascending order (absent ones are zero), the lanes are added by an xor butterfly (16, 8, 4, 2, 1), and the
-// chunk sums in ascending order. Which warp takes which chunk, and so the number of threads, does not change the bits.
+// The sum of squares of a vector: chunks of 128 elements, or of a smaller power of two from 16 on; lane l adds the
+// squares of elements 4l .. 4l+3 of a chunk in ascending order (absent ones are zero), the lanes of a chunk are added
+// by an xor butterfly (16, 8, 4, 2, 1 for 128 elements), and the chunk sums in ascending order. Which warp takes which
+// chunk, and so the number of threads, does not change the bits.
 #pragma once
 
 #include "tile.cuh"
 
 namespace cadenza {
 
-constexpr int norm_chunk = 128;
+constexpr int norm_chunk = 128;         // of a warp; the usual chunk
+constexpr int smallest_norm_chunk = 16; // shared memory has room for the sums of chunks of this size
 
-/// Sum over the warp, the same bits in every lane.
-CADENZA_DEVICE float warp_sum(float x) {
+/// The sum of squares of the chunk of which this lane has four elements, the same bits in every lane of the chunk.
+template <int chunk = norm_chunk> CADENZA_DEVICE float chunk_sum_of_squares(const float (&x)[4]) {
+  static_assert(chunk >= smallest_norm_chunk && chunk <= norm_chunk && (chunk & (chunk - 1)) == 0);
+  float sum = arch::fma(x[3], x[3], arch::fma(x[2], x[2], arch::fma(x[1], x[1], x[0] * x[0])));
 #pragma unroll
-  for (int mask = 16; mask > 0; mask /= 2)
-    x += arch::shuffle_xor(x, mask);
-  return x;
-}
-
-/// The sum of squares of the chunk of which this lane has four elements.
-CADENZA_DEVICE float chunk_sum_of_squares(const float (&x)[4]) {
-  return warp_sum(arch::fma(x[3], x[3], arch::fma(x[2], x[2], arch::fma(x[1], x[1], x[0] * x[0]))));
+  for (int mask = chunk / 8; mask > 0; mask /= 2)
+    sum += arch::shuffle_xor(sum, mask);
+  return sum;
 }
 
 /// 1 / sqrt(mean of squares + eps) from the chunk sums of a vector of `size` elements.
-template <int size> CADENZA_DEVICE float norm_factor(const float *chunk_sums, float eps) {
+template <int size, int chunk = norm_chunk> CADENZA_DEVICE float norm_factor(const float *chunk_sums, float eps) {
   float sum = chunk_sums[0];
 #pragma unroll
-  for (int chunk = 1; chunk < ceil_div(size, norm_chunk); ++chunk)
-    sum += chunk_sums[chunk];
+  for (int i = 1; i < ceil_div(size, chunk); ++i)
+    sum += chunk_sums[i];
   return arch::rsqrt(sum / static_cast<float>(size) + eps);
 }
 

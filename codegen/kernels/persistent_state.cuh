@@ -25,7 +25,7 @@ enum class PersistentWait : uint32_t {
   ring_slot,    // the producer: all warps to be done with a buffer
   ring_data,    // a copy to arrive
   hop_rows,     // rows of q, k, v of the other ranks
-  hop_splits,   // their parts of the context
+  hop_parts,    // their parts of the context
   hop_residual, // their rows of the residual stream
   hop_units,    // their activations
   packets,      // partial sums of other groups

@@ -3,17 +3,15 @@
 // Cost: the matrix is read once, with every 16-byte load of a warp's first steps issued before anything is waited for;
 // the rest is the latency of one prologue, one reduction over the parts of K and the chain.
 //
-// Products by tensor cores without ldmatrix. The packed matrix (runtime/plan/program.h) is a sequence of 8-row stripes
-// of 8x32 units. A warp takes a tile of 16 rows (two stripes) and a part of the 32-column steps (sum_order.cuh). In a
-// step lane l loads the l-th 16 bytes of either stripe's unit, which are row l/4, columns 8 * (l%4) ..+8; those
-// registers are the A fragments of two m16n8k16 under a permutation of k: the first takes elements 0-3 of every lane,
-// the second 4-7. B, under the same permutation, is the activation: lane reads x[8 * (lane%4) ..+8] of the step. All
-// eight columns of B are equal, so all lanes of a row end with the row's sum and nothing is shuffled.
+// The packed matrix (runtime/plan/program.h) is a sequence of 8-row stripes of 8x32 units, each of which is the operand
+// of one tensor-core product (unit_product.cuh). A warp takes a tile of 16 rows (two stripes) and a part of the
+// 32-column steps (sum_order.cuh).
 #pragma once
 
 #include "epilogue.cuh"
 #include "prologue.cuh"
 #include "sum_order.cuh"
+#include "unit_product.cuh"
 
 namespace cadenza {
 
@@ -85,7 +83,7 @@ template <class Config> struct Project {
 
   // Shared memory: activation [padded] | sums [chunks] | partial [parts][block_rows] | tile values | tile scratch
   static constexpr int sums_offset = 2 * A::padded;
-  static constexpr int partial_offset = sums_offset + 4 * round_up(A::chunks, 4);
+  static constexpr int partial_offset = sums_offset + 4 * A::sums_floats;
   static constexpr int values_offset = partial_offset + 4 * Order::parts * block_rows;
   static constexpr int scratch_offset = values_offset + 4 * BlockTile::value_floats;
   static constexpr int shared_bytes = scratch_offset + 4 * BlockTile::scratch_floats;
@@ -171,8 +169,8 @@ private:
   CADENZA_DEVICE static void multiply(Stream &stream, const Weight *activation, float *partial, int tile, int part) {
     const int lane = static_cast<int>(arch::lane());
     const int steps = Order::step_count(part);
-    const Weight *x = activation + Order::first_step(part) * 32 + lane % 4 * 8;
-    float first[4] = {}, second[4] = {};
+    const Weight *x = activation + Order::first_step(part) * 32;
+    UnitProduct<Weight> upper, lower;
 #pragma unroll 1
     for (int base = 0; base < steps; base += depth) {
 #pragma unroll
@@ -180,17 +178,17 @@ private:
         const int step = base + i;
         if ((!Order::uniform || Order::most_steps % depth != 0) && step >= steps)
           break;
-        const Vec16 u = stream.upper[i], l = stream.lower[i], b = arch::load16(x + step * (Config::k_ways * 32));
-        arch::mma_m16n8k16<Weight>(first, {u.x, l.x, u.y, l.y}, {b.x, b.y});
-        arch::mma_m16n8k16<Weight>(second, {u.z, l.z, u.w, l.w}, {b.z, b.w});
+        const UnitVector vector = unit_vector(x + step * (Config::k_ways * 32));
+        upper.add(stream.upper[i], vector);
+        lower.add(stream.lower[i], vector);
         if (depth < Order::most_steps && step + depth < steps)
           stream.load(i, step + depth);
       }
     }
     if (lane % 4 == 0) {
       float *rows = partial + part * block_rows + tile * 16 + lane / 4;
-      rows[0] = first[0] + second[0];
-      rows[8] = first[2] + second[2];
+      rows[0] = upper.row();
+      rows[8] = lower.row();
     }
   }
 

@@ -7,6 +7,11 @@
 //   load_input(input)   after it: requests this thread's part of the input, so that other loads can follow at once
 //   apply(activation, sums)    all threads of the team; both are complete after the barrier that the caller issues
 //   factor(sums)        what every row is multiplied by after the products
+// and, for the persistent kernel, in which one lane has four consecutive elements of the residual stream:
+//   P::chunk            elements a sum, 0: no sums
+//   load_quad(args, first, weights)    requests what transforms elements first .. first+3
+//   quad(x, weights, factor, y)   those elements as the products see them
+//   P::defers           whether they are so without the factor, which is then not looked at
 #pragma once
 
 #include "norm.cuh"
@@ -19,7 +24,8 @@ template <class Config> struct Activation {
   using Type = typename Config::weight_type;
   static constexpr int columns = Config::columns;
   static constexpr int padded = round_up(columns, 32);
-  static constexpr int chunks = ceil_div(columns, norm_chunk);
+  static constexpr int chunks = ceil_div(columns, norm_chunk);                            // that warps take
+  static constexpr int sums_floats = round_up(ceil_div(columns, smallest_norm_chunk), 4); // room for chunk sums
   using Team = typename TeamOf<Config>::type;
 
   /// Rounds four consecutive elements; `first` is a multiple of 4 below `padded`.
@@ -38,6 +44,16 @@ template <class Config> struct Activation {
     if (columns % 4 == 0 && first < columns)
       load4(vector + first, x);
   }
+};
+
+/// Elements a chunk of the sum of squares: the phase's `norm_chunk`, if it names one.
+template <class Config> struct NormChunkOf {
+  static constexpr int value = norm_chunk;
+};
+template <class Config>
+  requires requires { Config::norm_chunk; }
+struct NormChunkOf<Config> {
+  static constexpr int value = Config::norm_chunk;
 };
 
 /// The input itself, rounded to the weight type. No arguments.
@@ -72,13 +88,24 @@ template <class Config> struct PlainPrologue {
     }
   }
   CADENZA_DEVICE static float factor(const float *) { return 1.0f; }
+
+  static constexpr int chunk = 0;
+  CADENZA_DEVICE static void load_quad(const Args &, int, float (&)[4]) {}
+  static constexpr bool defers = true;
+  CADENZA_DEVICE static void quad(const float (&x)[4], const float (&)[4], float, float (&y)[4]) {
+#pragma unroll
+    for (int j = 0; j < 4; ++j)
+      y[j] = x[j];
+  }
 };
 
 /// x * gamma / sqrt(mean(x^2) + eps). With defer_scale the products see x * gamma, so that no barrier stands between
-/// reading x and using it, and the factor is applied to the sums. Arguments: [gamma], f32 [columns].
+/// reading x and using it, and the factor is applied to the sums. Arguments: [gamma], f32 [columns]. Norm: group_size,
+/// defer_scale, eps.
 template <class Config, class Norm> struct RmsNormPrologue {
   using A = Activation<Config>;
   static_assert(Norm::group_size == A::columns, "the norm is over the whole vector");
+  static constexpr int chunk = NormChunkOf<Config>::value;
   static constexpr int chunks_per_warp = ceil_div(A::chunks, A::Team::warps);
 
   struct Args {
@@ -87,9 +114,9 @@ template <class Config, class Norm> struct RmsNormPrologue {
   static constexpr int words = 1;
   float gamma[chunks_per_warp][4], x[chunks_per_warp][4];
 
-  /// The c-th chunk of this warp, and this lane's first element of it.
-  CADENZA_DEVICE static int chunk(int c) { return A::Team::warp() + c * A::Team::warps; }
-  CADENZA_DEVICE static int first(int c) { return chunk(c) * norm_chunk + 4 * static_cast<int>(arch::lane()); }
+  /// The c-th 128 elements of this warp, and this lane's first one of them.
+  CADENZA_DEVICE static int index(int c) { return A::Team::warp() + c * A::Team::warps; }
+  CADENZA_DEVICE static int first(int c) { return index(c) * norm_chunk + 4 * static_cast<int>(arch::lane()); }
 
   CADENZA_DEVICE void load_weights(const Args &args) {
 #pragma unroll
@@ -106,16 +133,16 @@ template <class Config, class Norm> struct RmsNormPrologue {
   CADENZA_DEVICE void apply(typename A::Type *activation, float *sums) {
 #pragma unroll
     for (int c = 0; c < chunks_per_warp; ++c) {
-      if (chunk(c) >= A::chunks)
+      if (index(c) >= A::chunks)
         break;
-      const float sum = chunk_sum_of_squares(x[c]);
-      if (arch::lane() == 0)
-        sums[chunk(c)] = sum;
+      const float sum = chunk_sum_of_squares<chunk>(x[c]);
+      if (first(c) % chunk == 0 && first(c) < A::columns)
+        sums[first(c) / chunk] = sum;
     }
     float factor = 1.0f;
     if (!Norm::defer_scale) {
       A::Team::barrier(); // all chunk sums are there
-      factor = norm_factor<A::columns>(sums, Norm::eps);
+      factor = norm_factor<A::columns, chunk>(sums, Norm::eps);
     }
 #pragma unroll
     for (int c = 0; c < chunks_per_warp; ++c) {
@@ -128,8 +155,17 @@ template <class Config, class Norm> struct RmsNormPrologue {
     }
   }
 
-  CADENZA_DEVICE static float factor(const float *sums) {
-    return Norm::defer_scale ? norm_factor<A::columns>(sums, Norm::eps) : 1.0f;
+  CADENZA_DEVICE static float norm_of(const float *sums) { return norm_factor<A::columns, chunk>(sums, Norm::eps); }
+  CADENZA_DEVICE static float factor(const float *sums) { return Norm::defer_scale ? norm_of(sums) : 1.0f; }
+
+  CADENZA_DEVICE static void load_quad(const Args &args, int first, float (&weights)[4]) {
+    A::load_padded(args.gamma, first, weights);
+  }
+  static constexpr bool defers = Norm::defer_scale;
+  CADENZA_DEVICE static void quad(const float (&x)[4], const float (&weights)[4], float factor, float (&y)[4]) {
+#pragma unroll
+    for (int j = 0; j < 4; ++j)
+      y[j] = defers ? x[j] * weights[j] : x[j] * factor * weights[j];
   }
 };
 

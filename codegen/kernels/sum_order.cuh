@@ -2,9 +2,8 @@
 // runtime/plan/program.h).
 //
 // The 32-column steps of a matrix are cut into groups, contiguous runs of any lengths, and the steps of a group are
-// dealt to the ways in turn. One way of one group is a part. In a part the `first` products (elements 0-3 of every
-// lane) of all steps in ascending order are one chain of tensor-core products, and the `second` ones (elements 4-7)
-// another; they are added. A part without steps is 0. The parts of a group are added as a balanced binary tree,
+// dealt to the ways in turn. One way of one group is a part: a UnitProduct (unit_product.cuh) of all its steps in
+// ascending order. A part without steps is 0. The parts of a group are added as a balanced binary tree,
 // neighbours first, and the groups in ascending order, from the first one's sum on.
 #pragma once
 

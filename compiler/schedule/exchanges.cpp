@@ -11,8 +11,7 @@ namespace {
 enum What {
   QueryKeyValueRows,
   ContextParts,
-  ResidualMiddle,
-  ResidualEnd,
+  ResidualStream,
   Units,
   AttentionSums,
   FeedForwardSums = AttentionSums + 2,
@@ -22,8 +21,7 @@ enum What {
 constexpr std::array<const char *, whats> names = {
     "rows of query, key, value",
     "parts of the context",
-    "residual stream, middle",
-    "residual stream, end",
+    "residual stream",
     "units",
     "partial sums (attention, set 0)",
     "partial sums (attention, set 1)",
@@ -43,13 +41,17 @@ public:
 
   void step(bool head, int64_t number) {
     const int64_t layers = schedule.model.layers;
+    int set = 0;
     for (int64_t layer = 0; layer < layers; ++layer) {
-      const int set = static_cast<int>((number * layers + layer) % 2);
-      const bool last = layer == layers - 1;
+      const int before = set;
+      set = static_cast<int>((number * layers + layer) % 2);
       for (int group = 0; group < schedule.device.groups; ++group)
         for (int rank = 0; rank < schedule.device.ranks; ++rank) {
-          const bool attends = group < schedule.model.kvHeads;
-          if (attends) {
+          if (layer > 0)
+            collect(FeedForwardSums + before, schedule.device.groups, group, rank);
+          if (group < schedule.model.kvHeads) {
+            hop(ResidualStream, group, rank);
+            finish(ResidualStream, group, rank);
             hop(QueryKeyValueRows, group, rank);
             hop(ContextParts, group, rank);
             finish(QueryKeyValueRows, group, rank); // the newest key and value are read until here
@@ -57,18 +59,21 @@ public:
             publish(AttentionSums + set, group, rank);
           }
           collect(AttentionSums + set, static_cast<int>(schedule.model.kvHeads), group, rank);
-          hop(ResidualMiddle, group, rank);
-          finish(ResidualMiddle, group, rank);
+          hop(ResidualStream, group, rank);
+          finish(ResidualStream, group, rank);
           hop(Units, group, rank);
           finish(Units, group, rank);
           publish(FeedForwardSums + set, group, rank);
-          collect(FeedForwardSums + set, schedule.device.groups, group, rank);
-          if (last ? head : attends) {
-            hop(ResidualEnd, group, rank);
-            finish(ResidualEnd, group, rank);
-          }
         }
     }
+    for (int group = 0; group < schedule.device.groups; ++group)
+      for (int rank = 0; rank < schedule.device.ranks; ++rank) {
+        collect(FeedForwardSums + set, schedule.device.groups, group, rank);
+        if (head) {
+          hop(ResidualStream, group, rank);
+          finish(ResidualStream, group, rank);
+        }
+      }
     if (head)
       select(Candidates + static_cast<int>(number % 2));
   }

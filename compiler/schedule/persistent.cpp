@@ -104,6 +104,13 @@ uint64_t PersistentSchedule::packetBytes() const {
   return static_cast<uint64_t>(16 * (4 * blocks() * rankPackets + 2 * blocks()));
 }
 
+int64_t normChunk(int64_t hidden, int64_t ranks) {
+  int64_t chunk = 128;
+  while (chunk > tileRows && (hidden % ranks != 0 || hidden / ranks % chunk != 0))
+    chunk /= 2;
+  return chunk;
+}
+
 StatusOr<PersistentSchedule> planPersistent(const PersistentModel &model, const PersistentDevice &device) {
   CADENZA_RETURN_IF_ERROR(checkShape(model, device));
   PersistentSchedule schedule;

@@ -57,6 +57,10 @@ struct PersistentSchedule {
 /// does not fit, and what would.
 StatusOr<PersistentSchedule> planPersistent(const PersistentModel &model, const PersistentDevice &device);
 
+/// Elements of a chunk of a norm's sum of squares over `hidden` elements: each rank adds those of its own rows, so a
+/// chunk lies in the rows of one rank. A power of two from 16 to 128.
+int64_t normChunk(int64_t hidden, int64_t ranks);
+
 /// The block table for people: --emit=schedule.
 std::string describe(const PersistentSchedule &schedule);
 

@@ -18,7 +18,7 @@ const char *waitName(uint32_t wait) {
     return "weights or cache entries from memory";
   case PersistentWait::hop_rows:
     return "rows of query, key and value of its group";
-  case PersistentWait::hop_splits:
+  case PersistentWait::hop_parts:
     return "attention over the other parts of the context";
   case PersistentWait::hop_residual:
     return "rows of the residual stream of its group";

@@ -248,12 +248,8 @@ TEST_F(AsyncTest, WatchdogOfAPoll) {
 }
 TEST_F(AsyncTest, PollWithoutEndIsALivelock) {
   device(1);
-  execute({.kernel = "poll_with_watchdog",
-           .blocks = 1,
-           .threads = 32,
-           .steps = 1,
-           .outWords = 1,
-           .limitNs = uint64_t{1} << 60});
+  execute(
+      {.kernel = "poll_with_watchdog", .blocks = 1, .threads = 32, .steps = 1, .outWords = 1, .limitNs = 0xffffffff});
   EXPECT_EQ(error_, CUDA_ERROR_LAUNCH_FAILED);
   EXPECT_NE(message().find("livelock"), std::string::npos) << message();
   EXPECT_NE(message().find("poll 0x"), std::string::npos) << message();

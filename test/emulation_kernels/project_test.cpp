@@ -113,11 +113,11 @@ protected:
     return download(out, rows);
   }
 
-  /// One chain of emulated tensor-core products, which add k by k: elements 0-3 of every lane, or 4-7.
+  /// One chain of emulated tensor-core products, which add k by k: the even pairs of every lane, or the odd ones.
   float chain(size_t row, size_t first, size_t end, size_t apart, size_t element) {
     float sum = 0;
     for (size_t step = first; step < end; step += apart)
-      for (size_t pair : {0, 2})
+      for (size_t pair : {0, 4})
         for (size_t lane = 0; lane < 4; ++lane)
           for (size_t column : {0, 1}) {
             column += 32 * step + 8 * lane + element + pair;
@@ -134,7 +134,7 @@ protected:
         std::vector<float> way(ways);
         for (size_t w = 0; w < ways; ++w)
           way[w] = chain(row, groups[group] + w, groups[group + 1], ways, 0) +
-                   chain(row, groups[group] + w, groups[group + 1], ways, 4);
+                   chain(row, groups[group] + w, groups[group + 1], ways, 2);
         for (size_t apart = 1; apart < ways; apart *= 2)
           for (size_t w = 0; w < ways; w += 2 * apart)
             way[w] += way[w + apart];

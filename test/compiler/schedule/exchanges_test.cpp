@@ -67,10 +67,10 @@ TEST(Exchanges, OneSetOfSlotsIsNotEnough) {
 }
 
 TEST(Exchanges, AMissingWriteIsAWaitForEver) {
-  for (std::string_view what : {"rows of query", "parts of the context", "middle", "units", "end of", "attention, set",
+  for (std::string_view what : {"rows of query", "parts of the context", "residual stream", "units", "attention, set",
                                 "feed-forward, set", "candidates"}) {
     Exchanges exchanges = tinyExchanges();
-    remove(exchanges, 1, ExchangeOp::Write, what == "end of" ? "stream, end" : what);
+    remove(exchanges, 1, ExchangeOp::Write, what);
     Status status = verify(exchanges);
     EXPECT_EQ(status.code(), StatusCode::Internal) << what;
     EXPECT_FALSE(status.isOk()) << what;
@@ -78,8 +78,8 @@ TEST(Exchanges, AMissingWriteIsAWaitForEver) {
 }
 
 TEST(Exchanges, AReaderThatTakesItsTimeIsSeen) {
-  for (std::string_view what : {"rows of query", "parts of the context", "middle", "units", "stream, end",
-                                "attention, set", "feed-forward, set", "candidates"}) {
+  for (std::string_view what : {"rows of query", "parts of the context", "residual stream", "units", "attention, set",
+                                "feed-forward, set", "candidates"}) {
     Exchanges exchanges = tinyExchanges();
     auto &ops = exchanges.blocks[1];
     auto op = std::ranges::find_if(ops, [&](const ExchangeOp &op) {

@@ -97,5 +97,14 @@ TEST(PersistentSchedule, DescriptionHasALineABlock) {
   EXPECT_NE(text.find("\n    2    1  -"), std::string::npos) << text;
 }
 
+// A chunk of a norm's sum of squares lies in the rows of one rank.
+TEST(PersistentSchedule, NormChunksFollowTheRowsOfARank) {
+  EXPECT_EQ(normChunk(1024, 8), 128);
+  EXPECT_EQ(normChunk(4096, 8), 128);
+  EXPECT_EQ(normChunk(2560, 8), 64);
+  EXPECT_EQ(normChunk(896, 8), 16);
+  EXPECT_EQ(normChunk(576, 8), 16) << "72 rows a rank, but tiles of 16 rows are divided: 80 or 64";
+}
+
 } // namespace
 } // namespace cadenza

@@ -1,0 +1,163 @@
+// The attention half of a layer in the persistent kernel, by the groups that have a KV head: query, key and value;
+// norms and rotations; attention over each rank's part of the context; the output projection over this head's columns.
+#pragma once
+
+#include "persistent_residual.cuh"
+
+namespace cadenza {
+
+template <class Config> struct PersistentAttention {
+  using Block = PersistentBlock<Config>;
+  using Residual = PersistentResidual<Config>;
+  using Core = typename Block::Core;
+  using Cache = typename Block::Cache;
+  using Weight = typename Block::Weight;
+  using Team = typename Block::Team;
+  using Qkv = typename Block::Qkv;
+  using Layer = typename Block::Layer;
+  using Progress = typename Block::Progress;
+  static constexpr int head_dim = Block::head_dim, head_group = Block::head_group, ranks = Block::ranks;
+
+  const Block &block;
+
+  /// residual() brings the residual stream to this layer's beginning.
+  template <class Receive> CADENZA_DEVICE void run(Progress &p, Receive receive) const {
+    const Residual residual{block};
+    const Layer &l = Block::table().layer[p.layer];
+    const Range mine = share(Block::head_tiles, ranks, Block::rank());
+    auto qkv = block.template consumer<typename Block::QkvProduct>(p, mine.count, Block::hidden_steps);
+    qkv.start();
+    const typename Residual::template NormWeights<Qkv> norm(l.qkv);
+    receive();
+    residual.template spread<Qkv>(norm, p);
+
+    const float factor = Qkv::prologue::factor(Block::sums());
+    Block::expect_hop(Block::hop_rows, 4 * Block::head_rows);
+    qkv.run(Block::activation(), Block::partial(), [&](int row, float sum) {
+      Block::send_each(Block::hop_rows, Block::rows() + 16 * mine.first + row, sum * factor, row < 16 * mine.count);
+    });
+    // Each of these waits for the rows; which one a warp runs is the same for the whole warp.
+    constexpr int warps = Block::warps;
+    if (Team::warp() < warps / 2)
+      finish_rows<typename Block::QueryShape>(l, p);
+    else if (Team::warp() < warps / 2 + warps / 4)
+      finish_rows<typename Block::KeyShape>(l, p);
+    else
+      finish_rows<typename Block::ValueShape>(l, p);
+    Team::barrier();
+
+    const typename Core::Split part = Core::split_of(p.position, Block::rank());
+    Block::expect_hop(Block::hop_parts, 4 * part.used * head_group * Core::partial_floats);
+    if (part.begin < part.end)
+      attend(l, part, p);
+    const Range out = Block::my_rows();
+    auto output = block.template consumer<typename Block::OutputProduct>(p, out.count, Block::q_rows / 32);
+    output.start();
+    block.await_hop(Block::hop_parts, p, PersistentWait::hop_parts);
+    merge_parts(part.used);
+    Team::barrier();
+    residual.publish(output, 0, Block::heads(), p);
+  }
+
+private:
+  /// Norms, rotations, biases: on all rows of the KV head, by every rank.
+  template <class Shape> CADENZA_DEVICE void finish_rows(const Layer &l, Progress &p) const {
+    using RowTile = Tile<Shape>;
+    RowTile tile;
+    tile.team = {p.position};
+    tile.values = Block::rows() + Shape::first_head_row;
+    tile.scratch = Block::template at<float>(Block::scratch_offset) + Shape::slot * Block::scratch_floats;
+    tile.slot = Shape::slot;
+    tile.first_row = Block::group() * Shape::rows;
+    tile.live_rows = Shape::rows;
+    using Functions = typename Qkv::epilogue;
+    const auto &functions =
+        Block::template arguments<Functions>(static_cast<const typename Qkv::Launch::epilogue::Args &>(l.qkv));
+    typename Functions::template Loaded<RowTile> loaded;
+    Functions::load(functions, tile, loaded); // latency that hides behind the hop
+    block.await_hop(Block::hop_rows, p, PersistentWait::hop_rows);
+    Functions::apply(functions, loaded, tile);
+  }
+
+  /// Keys and values as `Attend` reads them: old positions from the ring, the newest one from this step's rows.
+  struct ContextRows {
+    const Block &block;
+    Progress &p;
+    const typename Core::Split mine;
+    int base = 0;
+
+    CADENZA_DEVICE bool in_ring() const { return base < smaller(mine.end, p.position); }
+    CADENZA_DEVICE void start(int first) {
+      base = first;
+      if (in_ring())
+        Block::ring().await(p.cursor, typename Block::RingWait{block, p});
+    }
+    CADENZA_DEVICE void load(int position, int element, Vec16 &k, Vec16 &v) const {
+      if (position == p.position) {
+        const float *key = Block::rows() + Block::q_rows + element;
+        k = rounded(key);
+        v = rounded(key + head_dim);
+      } else {
+        const unsigned char *from = Block::ring().buffer(p.cursor) + ((position - base) * head_dim + element) * 2;
+        k = arch::load16(from);
+        v = arch::load16(from + Block::stage_positions * head_dim * 2);
+      }
+    }
+    CADENZA_DEVICE void finish() {
+      if (!in_ring())
+        return;
+      Block::ring().release(p.cursor);
+      p.cursor.advance();
+    }
+    CADENZA_DEVICE static Vec16 rounded(const float *from) {
+      return {arch::pack2<Cache>(from[0], from[1]), arch::pack2<Cache>(from[2], from[3]),
+              arch::pack2<Cache>(from[4], from[5]), arch::pack2<Cache>(from[6], from[7])};
+    }
+  };
+
+  /// This rank's part of the context, to all ranks.
+  CADENZA_DEVICE void attend(const Layer &l, typename Core::Split part, Progress &p) const {
+    float *warps_parts = Block::partial();
+    ContextRows context{block, p, part};
+    Core::attend(Block::rows(), context, part.begin, part.end, warps_parts);
+    if (part.end == p.position + 1)
+      append(l.attention, p.position);
+    Team::barrier(); // the warps' parts are complete
+    Core::for_each_element([&](int head, int element) {
+      const typename Core::Merged merged = Core::merge_warps(warps_parts, head, element);
+      float *to = Block::part(Block::rank(), head);
+      Block::send_each(Block::hop_parts, to + element, merged.o, true);
+      if (element < 8) {
+        const uint64_t m = arch::as_bits(merged.m), sum = arch::as_bits(merged.l);
+        Block::template send<8>(Block::hop_parts, reinterpret_cast<uint64_t *>(to + head_dim), m | sum << 32);
+      }
+    });
+  }
+
+  /// Attention's result from the parts, as the output projection reads it.
+  CADENZA_DEVICE static void merge_parts(int used) {
+    Core::for_each_element([&](int head, int element) {
+      const float merged = Core::template merge_splits<ranks>(
+          used, [&](int s) { return Block::part(s, head)[head_dim]; },
+          [&](int s) {
+            const float *part = Block::part(s, head);
+            return typename Core::Merged{part[element], part[head_dim], part[head_dim + 1]};
+          });
+      Block::heads()[head * head_dim + element] =
+          arch::from_float<Weight>(arch::to_float(arch::from_float<typename Block::Attention::output_type>(merged)));
+    });
+  }
+
+  /// The newest key and value, for later steps; by the rank whose part of the context has them.
+  CADENZA_DEVICE static void append(const typename Core::Args &l, int position) {
+    const uint64_t first =
+        (static_cast<uint64_t>(Block::group()) * l.context + static_cast<uint64_t>(position)) * head_dim;
+    const float *key = Block::rows() + Block::q_rows;
+    for (int i = Team::thread(); i < head_dim; i += Team::threads) {
+      const_cast<Cache *>(l.key)[first + static_cast<uint64_t>(i)] = arch::from_float<Cache>(key[i]);
+      const_cast<Cache *>(l.value)[first + static_cast<uint64_t>(i)] = arch::from_float<Cache>(key[head_dim + i]);
+    }
+  }
+};
+
+} // namespace cadenza

@@ -1,0 +1,315 @@
+// What all parts of the persistent kernel share: dimensions, who has which work, shared memory, waits and hops.
+// persistent.cuh explains the schedule.
+#pragma once
+
+#include "attend.cuh"
+#include "embed.cuh"
+#include "epilogue.cuh"
+#include "exchange.cuh"
+#include "persistent_state.cuh"
+#include "project.cuh"
+#include "shares.cuh"
+#include "stream_project.cuh"
+
+namespace cadenza {
+
+/// The consumer warps, as a team.
+template <int warps> using Consumers = WarpTeam<0, warps, 1>;
+
+/// Config: see Persistent. One object in each thread; it holds nothing but the arguments and what follows from them.
+template <class Config> struct PersistentBlock {
+  using Embedding = typename Config::embed;
+  using Qkv = typename Config::query_key_value;
+  using Attention = typename Config::attention;
+  using Output = typename Config::output;
+  using GateUp = typename Config::gate_up;
+  using Down = typename Config::down;
+  using Head = typename Config::head;
+  using Units = typename Down::k_groups; // the groups' shares of the feed-forward units, in steps of 32
+  using Weight = typename Qkv::weight_type;
+  using Cache = typename Attention::cache_type;
+  using Core = Attend<Attention>;
+
+  static constexpr int groups = Config::groups, ranks = Config::ranks, blocks = groups * ranks;
+  static constexpr int warps = Config::warps, threads = 32 * warps, block_threads = threads + 32;
+  using Team = Consumers<warps>;
+  static constexpr int layers = Config::layers, hidden = Config::hidden, hidden_tiles = hidden / 16;
+  static constexpr int hidden_padded = round_up(hidden, 32), hidden_steps = hidden_padded / 32;
+
+  // Attention: the rows of a KV head in the order q, k, v.
+  static constexpr int kv_heads = Core::kv_heads, head_group = Core::group, head_dim = Core::head_dim;
+  static constexpr int q_rows = head_group * head_dim, head_rows = q_rows + 2 * head_dim;
+  static constexpr int q_tiles = q_rows / 16, head_tiles = head_rows / 16;
+  static constexpr int attention_groups = kv_heads;
+  static_assert(kv_heads <= groups, "a group has one KV head at most");
+  static_assert(head_dim % 16 == 0 && q_rows % 32 == 0 && hidden % 16 == 0, "tiles have 16 rows, steps 32 columns");
+  static_assert(Core::splits == ranks && Core::threads == threads, "attention's part of the plan");
+  static_assert(warps % 4 == 0, "q takes half of the consumer warps, k and v a quarter each");
+
+  // Feed-forward
+  static constexpr int units = Down::columns, unit_steps = ceil_div(units, 32);
+  static constexpr int group_steps = largest_group<Units>(unit_steps); // of a group at most
+  static constexpr int group_units = 32 * group_steps;
+  static constexpr int rank_unit_tiles = ceil_div(group_units / 8, ranks);
+  static_assert(units % 8 == 0, "a tile of gate and up has eight units");
+
+  static constexpr int vocabulary = Head::segment_rows::total, vocabulary_tiles = ceil_div(vocabulary, 16);
+
+  // The residual stream: a rank has some rows of it, four in a row a thread.
+  static constexpr int rank_rows = 16 * ceil_div(hidden_tiles, ranks); // at most
+  static constexpr int owned_quads = ceil_div(rank_rows / 4, threads); // of a thread
+  static constexpr int rank_packets = packets_for(rank_rows);
+
+  using QkvProduct = StreamProject<Weight, Qkv::k_ways, hidden_padded, hidden_steps, true, warps>;
+  using OutputProduct = StreamProject<Weight, Output::k_ways, round_up(Output::columns, 32), q_rows / 32, true, warps>;
+  using GateUpProduct = StreamProject<Weight, GateUp::k_ways, hidden_padded, hidden_steps, true, warps>;
+  using DownProduct = StreamProject<Weight, Down::k_ways, round_up(units, 32), group_steps, false, warps>;
+  using HeadProduct = StreamProject<Weight, Head::k_ways, hidden_padded, hidden_steps, true, warps>;
+
+  // The words of all phases' kernels, as the host resolves them.
+  struct Layer {
+    typename Project<typename Qkv::Launch>::Args qkv;
+    typename Core::Args attention;
+    typename Project<typename Output::Launch>::Args output;
+    typename Project<typename GateUp::Launch>::Args gate_up;
+    typename Project<typename Down::Launch>::Args down;
+  };
+  struct Step {
+    typename Embed<Embedding>::Args embed;
+    Layer layer[layers];
+    typename Project<typename Head::Launch>::Args head;
+  };
+
+  // Packets: [parity][half][block][rank_packets], then candidates: [parity][block].
+  static constexpr uint64_t packet_bytes = 16 * (uint64_t{4} * blocks * rank_packets + 2 * blocks);
+
+  // Shared memory -----------------------------------------------------------------------------------------------------
+
+  /// The rows of q, k or v, which some of the warps finish.
+  template <int slot_index, int count, int first_warp, int team_warps> struct HeadShape {
+    static constexpr int slot = slot_index, rows = count, slots = 1;
+    static constexpr bool holds_all = false;
+    using Team = WarpTeam<first_warp, team_warps, 2 + slot_index>;
+    static constexpr int first_head_row = slot_index == 0 ? 0 : slot_index == 1 ? q_rows : q_rows + head_dim;
+  };
+  using QueryShape = HeadShape<0, q_rows, 0, warps / 2>;
+  using KeyShape = HeadShape<1, head_dim, warps / 2, warps / 4>;
+  using ValueShape = HeadShape<2, head_dim, warps / 2 + warps / 4, warps / 4>;
+  /// Units of the feed-forward half: slot 0 gate, slot 1 up.
+  struct UnitShape {
+    static constexpr int rows = 8 * rank_unit_tiles, slots = 2;
+    static constexpr bool holds_all = true;
+    using Team = Consumers<warps>;
+  };
+  using UnitTile = Tile<UnitShape>;
+
+  static constexpr int scratch_floats = Tile<QueryShape>::scratch_floats; // the largest of the three teams
+  static constexpr int largest_partial =
+      larger(larger(larger(QkvProduct::partial_floats, OutputProduct::partial_floats),
+                    larger(GateUpProduct::partial_floats, DownProduct::partial_floats)),
+             larger(HeadProduct::partial_floats, Core::set_warps * head_group * Core::partial_floats));
+  static constexpr int part_floats = round_up(Core::partial_floats, 4);  // of one head and a part of the context
+  static constexpr int source_floats = rank_packets / warp_packets * 32; // of the partial sums of one group
+
+  static constexpr int activation_offset = 0;                                         // Weight [hidden_padded]
+  static constexpr int sums_offset = activation_offset + 2 * hidden_padded;           // float [chunks]
+  static constexpr int heads_offset = sums_offset + 4 * Activation<Qkv>::sums_floats; // Weight [q_rows]
+  static constexpr int units_offset = heads_offset + 2 * q_rows;                      // Weight [group_units]
+  static constexpr int rows_offset = units_offset + 2 * group_units;                  // float [head_rows]
+  static constexpr int gate_up_offset = rows_offset + 4 * head_rows;                  // float [2][8 * rank_unit_tiles]
+  static constexpr int scratch_offset = gate_up_offset + 4 * 16 * rank_unit_tiles;    // float [3][scratch]
+  static constexpr int parts_offset = round_up(
+      scratch_offset + 4 * larger(3 * scratch_floats, UnitTile::scratch_floats), 16); // float [ranks][head_group][part]
+  static constexpr int partial_offset = parts_offset + 4 * ranks * head_group * part_floats;
+  static constexpr int gathered_offset = partial_offset + 4 * round_up(largest_partial, 4); // float [groups][source]
+  static constexpr int table_offset = gathered_offset + 4 * groups * source_floats;         // Step
+  static constexpr int barriers_offset = round_up(table_offset + static_cast<int>(sizeof(Step)), 16);
+  static constexpr int max_stages = 32, hop_barriers = 6;
+  static constexpr int fixed_bytes = barriers_offset + 8 * (2 * max_stages + hop_barriers) + 16;
+  static constexpr int ring_offset = round_up(fixed_bytes, 128);
+  static constexpr int stage_bytes = warps * warp_items * item_bytes;
+  static constexpr int stage_positions = Core::unroll * Core::row_positions; // of the context
+  static constexpr int stages = smaller(max_stages, (Config::shared_bytes - ring_offset) / stage_bytes);
+  static_assert(stages >= 2, "the ring needs room for two stages");
+  static_assert(2 * stage_positions * head_dim * 2 <= stage_bytes, "a stage holds keys and values of its positions");
+  using WeightRing = Ring<stages, stage_bytes, warps>;
+
+  enum Hop { hop_rows, hop_parts, hop_sums, hop_residual, hop_units, step_start };
+
+  const PersistentArgs &args;
+  const int first_position, steps, headless_steps;
+  const Range my_units; // of the group, in steps of 32
+
+  CADENZA_DEVICE explicit PersistentBlock(const PersistentArgs &args)
+      : args(args), first_position(args.state->next_position),
+        steps(args.state->stopped ? 0 : static_cast<int>(args.steps)),
+        headless_steps(static_cast<int>(args.headless_steps)),
+        my_units(cadenza::group_steps<Units>(group(), unit_steps)) {}
+
+  /// By all threads; a cluster barrier follows.
+  CADENZA_DEVICE void init() const {
+    if (arch::thread_index() == 0) {
+      ring().init();
+      for (int i = 0; i < step_start; ++i)
+        arch::mbarrier_init(hops() + i, 1);
+      arch::mbarrier_init(hops() + step_start, ranks);
+      arch::fence_mbarrier_init();
+    }
+    // Padding is multiplied by weights that are zero: it must be a number.
+    const int thread = static_cast<int>(arch::thread_index());
+    for (int i = thread; 16 * i < table_offset; i += block_threads)
+      arch::store16(at<unsigned char>(16 * i), Vec16{0, 0, 0, 0});
+    for (int i = thread; i < static_cast<int>(sizeof(Step) / 8); i += block_threads)
+      at<uint64_t>(table_offset)[i] = args.words[i];
+  }
+
+  // What costs nothing to find again is not kept: registers are few.
+  CADENZA_DEVICE static int rank() { return static_cast<int>(arch::block_index()) % ranks; }
+  CADENZA_DEVICE static int group() { return static_cast<int>(arch::block_index()) / ranks; }
+  CADENZA_DEVICE static bool attends() { return group() < attention_groups; }          // this group has a KV head
+  CADENZA_DEVICE static Range my_rows() { return share(hidden_tiles, ranks, rank()); } // of the residual stream: tiles
+  CADENZA_DEVICE static Range my_vocabulary() {
+    return share(vocabulary_tiles, blocks, static_cast<int>(arch::block_index()));
+  }
+
+  template <class T> CADENZA_DEVICE static T *at(int offset) {
+    return reinterpret_cast<T *>(arch::shared_memory() + offset);
+  }
+  /// The words, copied: weights and everything else are found without another access to memory.
+  CADENZA_DEVICE static const Step &table() { return *at<Step>(table_offset); }
+  CADENZA_DEVICE static WeightRing ring() {
+    return {at<unsigned char>(ring_offset), at<arch::Mbarrier>(barriers_offset),
+            at<arch::Mbarrier>(barriers_offset) + max_stages};
+  }
+  CADENZA_DEVICE static arch::Mbarrier *hops() { return at<arch::Mbarrier>(barriers_offset) + 2 * max_stages; }
+  /// For the producer: whether the step that begins is one.
+  CADENZA_DEVICE static volatile uint32_t *running() {
+    return reinterpret_cast<volatile uint32_t *>(hops() + hop_barriers);
+  }
+  CADENZA_DEVICE static Weight *activation() { return at<Weight>(activation_offset); } // of q, k, v; gate, up; the head
+  CADENZA_DEVICE static float *sums() { return at<float>(sums_offset); }               // of its squares
+  CADENZA_DEVICE static Weight *heads() { return at<Weight>(heads_offset); }
+  CADENZA_DEVICE static Weight *unit_values() { return at<Weight>(units_offset); }
+  CADENZA_DEVICE static float *rows() { return at<float>(rows_offset); }
+  CADENZA_DEVICE static float *partial() { return at<float>(partial_offset); }
+  CADENZA_DEVICE static float *gathered() { return at<float>(gathered_offset); }
+  CADENZA_DEVICE static float *part(int of_rank, int head) {
+    return at<float>(parts_offset) + (of_rank * head_group + head) * part_floats;
+  }
+
+  CADENZA_DEVICE arch::Packet *slots(uint32_t counter, int half, int from_group) const {
+    const uint32_t set = (counter & 1) * 2 + static_cast<uint32_t>(half);
+    return reinterpret_cast<arch::Packet *>(args.packets) +
+           (set * blocks + static_cast<uint32_t>(from_group * ranks + rank())) * rank_packets;
+  }
+  CADENZA_DEVICE arch::Packet *candidates(uint32_t step) const {
+    return reinterpret_cast<arch::Packet *>(args.packets) + 4 * blocks * rank_packets + (step & 1) * blocks;
+  }
+  /// Tile i of this group's rows of q, k, v in the packed matrix.
+  CADENZA_DEVICE static int qkv_tile(int i) {
+    constexpr int dim_tiles = head_dim / 16;
+    if (i < q_tiles)
+      return group() * q_tiles + i;
+    const int value = i >= q_tiles + dim_tiles;
+    return kv_heads * (q_tiles + value * dim_tiles) + group() * dim_tiles + i - q_tiles - value * dim_tiles;
+  }
+  /// Tiles of gate and up that this rank has in a layer, counted from the group's first.
+  CADENZA_DEVICE Range unit_tiles(int layer) const {
+    const int total = smaller(4 * my_units.count, units / 8 - 4 * my_units.first);
+    return rotating_share(total, ranks, rank(), layer);
+  }
+
+  /// Some functions of a launch's kernel come first in its arguments.
+  template <class Kept, class All> CADENZA_DEVICE static const typename Kept::Args &arguments(const All &all) {
+    return reinterpret_cast<const typename Kept::Args &>(all);
+  }
+  template <class Phase, class PhaseArgs>
+  CADENZA_DEVICE static const typename Phase::prologue::Args &prologue_arguments(const PhaseArgs &phase) {
+    return reinterpret_cast<const typename Phase::prologue::Args &>(
+        static_cast<const typename Phase::Launch::prologue::Args &>(phase));
+  }
+
+  // Waits -------------------------------------------------------------------------------------------------------------
+
+  CADENZA_DEVICE void expired(PersistentWait what, int layer, int position) const {
+    PersistentControl &control = *args.control;
+    control.wait = static_cast<uint32_t>(what);
+    control.block = arch::block_index();
+    control.layer = static_cast<uint32_t>(layer);
+    control.position = static_cast<uint32_t>(position);
+    arch::store_release_system(&control.expired, 1);
+  }
+  template <arch::Scope S = arch::Scope::block>
+  CADENZA_DEVICE void wait(arch::Mbarrier *b, uint32_t parity, PersistentWait what, int layer, int position) const {
+    arch::mbarrier_wait<S>(b, parity, args.limit_ns, [&] { expired(what, layer, position); });
+  }
+
+  /// What a consumer thread carries from phase to phase.
+  struct Progress {
+    typename WeightRing::Cursor cursor;
+    uint32_t parities = 0; // of the next phase of each hop's barrier, a bit each
+    int layer = 0, position = 0;
+    uint32_t counter = 0;                // of layers since the packets were zeroed
+    float residual[owned_quads][4] = {}; // the rows of this rank that this thread owns
+  };
+
+  /// Polls until poll() is true.
+  struct Spin {
+    const PersistentBlock &block;
+    PersistentWait what;
+    int layer, position;
+    template <class Poll> CADENZA_DEVICE void operator()(Poll poll) const {
+      arch::spin_until(poll, block.args.limit_ns, [this] { block.expired(what, layer, position); });
+    }
+  };
+  struct RingWait {
+    const PersistentBlock &block;
+    const Progress &p;
+    CADENZA_DEVICE void operator()(arch::Mbarrier *b, uint32_t parity) const {
+      block.wait(b, parity, PersistentWait::ring_data, p.layer, p.position);
+    }
+  };
+  template <class Product> CADENZA_DEVICE auto consumer(Progress &p, int tiles, int product_steps) const {
+    return typename Product::template Consumer<Team, WeightRing, RingWait>(ring(), p.cursor, tiles, product_steps,
+                                                                           RingWait{*this, p});
+  }
+
+  // Hops --------------------------------------------------------------------------------------------------------------
+
+  /// This use of a hop will bring `bytes`.
+  CADENZA_DEVICE static void expect_hop(Hop hop, int bytes) {
+    if (Team::thread() == 0)
+      arch::mbarrier_arrive_expect_tx(hops() + hop, static_cast<uint32_t>(bytes));
+  }
+  CADENZA_DEVICE void await_hop(Hop hop, Progress &p, PersistentWait what) const {
+    wait<arch::Scope::cluster>(hops() + hop, p.parities >> hop & 1, what, p.layer, p.position);
+    p.parities ^= 1u << hop;
+  }
+  /// Stores `value` at the place of `mine` in every rank. `lanes` neighbours (aligned) hold the same value and share
+  /// the work.
+  template <int lanes, class T> CADENZA_DEVICE static void send(Hop hop, T *mine, T value) {
+    const int lane = static_cast<int>(arch::lane()) % lanes;
+#pragma unroll
+    for (int i = 0; i < ceil_div(ranks, lanes); ++i) {
+      if (ranks % lanes != 0 && lane + i * lanes >= ranks)
+        break;
+      const uint32_t to = static_cast<uint32_t>(rank() + lane + i * lanes) % ranks; // not all to the same one at once
+      arch::store_async(arch::remote(mine, to), value, arch::remote(hops() + hop, to));
+    }
+  }
+  /// The values of four neighbouring lanes, in each of them; the whole warp calls.
+  CADENZA_DEVICE static Vec16 quad_of(uint32_t value) {
+    const int first = static_cast<int>(arch::lane()) & ~3;
+    return {arch::shuffle(value, first), arch::shuffle(value, first + 1), arch::shuffle(value, first + 2),
+            arch::shuffle(value, first + 3)};
+  }
+  /// Sends a value a lane, of consecutive places from a multiple of four on; the whole warp calls, `live` is the same
+  /// for four neighbours. mine: this lane's place.
+  CADENZA_DEVICE static void send_each(Hop hop, float *mine, float value, bool live) {
+    const Vec16 quad = quad_of(arch::as_bits(value));
+    if (live)
+      send<4>(hop, reinterpret_cast<Vec16 *>(mine - arch::lane() % 4), quad);
+  }
+};
+
+} // namespace cadenza

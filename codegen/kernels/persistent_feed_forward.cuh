@@ -1,0 +1,75 @@
+// The feed-forward half of a layer in the persistent kernel, by all groups: gate and up of some units, their
+// activation, and the down projection over these units' columns.
+#pragma once
+
+#include "persistent_residual.cuh"
+
+namespace cadenza {
+
+template <class Config> struct PersistentFeedForward {
+  using Block = PersistentBlock<Config>;
+  using Residual = PersistentResidual<Config>;
+  using Weight = typename Block::Weight;
+  using Team = typename Block::Team;
+  using GateUp = typename Block::GateUp;
+  using UnitTile = typename Block::UnitTile;
+  using Progress = typename Block::Progress;
+
+  const Block &block;
+
+  CADENZA_DEVICE void run(Progress &p) const {
+    const Residual residual{block};
+    const typename Block::Layer &l = Block::table().layer[p.layer];
+    const Range mine = block.unit_tiles(p.layer);
+    auto gate_up = block.template consumer<typename Block::GateUpProduct>(p, mine.count, Block::hidden_steps);
+    gate_up.start();
+    const typename Residual::template NormWeights<GateUp> norm(l.gate_up);
+
+    UnitTile tile;
+    tile.team = {p.position};
+    tile.values = Block::template at<float>(Block::gate_up_offset);
+    tile.scratch = Block::template at<float>(Block::scratch_offset);
+    tile.slot = 0;
+    tile.first_row = 32 * block.my_units.first + 8 * mine.first;
+    tile.live_rows = 8 * mine.count;
+    using Functions = typename GateUp::epilogue;
+    const auto &functions =
+        Block::template arguments<Functions>(static_cast<const typename GateUp::Launch::epilogue::Args &>(l.gate_up));
+    typename Functions::template Loaded<UnitTile> loaded;
+    Functions::load(functions, tile, loaded);
+
+    residual.template receive<Block::attention_groups>(p.counter, 0, p);
+    residual.template spread<GateUp>(norm, p);
+    const float factor = GateUp::prologue::factor(Block::sums());
+    Block::expect_hop(Block::hop_units,
+                      2 * smaller(32 * block.my_units.count, Block::units - 32 * block.my_units.first));
+    gate_up.run(Block::activation(), Block::partial(), [&](int row, float sum) {
+      if (row < 16 * mine.count) // eight rows of gate, eight of up
+        tile.values[row / 8 % 2 * UnitTile::rows + row / 16 * 8 + row % 8] = sum * factor;
+    });
+    auto down = block.template consumer<typename Block::DownProduct>(p, Block::my_rows().count, block.my_units.count);
+    down.start();
+    Team::barrier();
+    Functions::apply(functions, loaded, tile);
+    send_units(tile, 8 * mine.first);
+    block.await_hop(Block::hop_units, p, PersistentWait::hop_units);
+    residual.publish(down, 1, Block::unit_values(), p);
+  }
+
+private:
+  /// This rank's units, rounded; `first` counts from the group's first.
+  CADENZA_DEVICE static void send_units(const UnitTile &tile, int first) {
+    for (int i = Team::thread(); i < round_up(tile.live_rows, 32); i += Team::threads) {
+      const float value = i < tile.live_rows ? tile.values[i] : 0.0f; // written by this thread
+      const int lane = static_cast<int>(arch::lane()), eight = lane & ~7;
+      const uint32_t pair = arch::pack2<Weight>(value, arch::shuffle(value, lane + 1)); // in even lanes
+      const Vec16 all = {arch::shuffle(pair, eight), arch::shuffle(pair, eight + 2), arch::shuffle(pair, eight + 4),
+                         arch::shuffle(pair, eight + 6)};
+      if (i < tile.live_rows) // a multiple of eight
+        Block::template send<8>(Block::hop_units, reinterpret_cast<Vec16 *>(Block::unit_values() + first + i / 8 * 8),
+                                all);
+    }
+  }
+};
+
+} // namespace cadenza

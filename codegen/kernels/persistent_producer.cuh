@@ -1,0 +1,111 @@
+// The producer warp of a persistent kernel's block: all copies into the ring, in the order in which the consumers use
+// them (persistent.cuh).
+#pragma once
+
+#include "persistent_block.cuh"
+
+namespace cadenza {
+
+template <class Config> struct PersistentProducer {
+  using Block = PersistentBlock<Config>;
+  using Core = typename Block::Core;
+
+  const Block &block;
+
+  CADENZA_DEVICE void run() const {
+    RingProducer<typename Block::WeightRing> producer{Block::ring()};
+    int layer = 0, position = block.first_position, ahead = 0, limit = 1;
+    bool begun = false, ended = false;
+    const auto slot = [&](arch::Mbarrier *b, uint32_t parity) {
+      block.wait(b, parity, PersistentWait::ring_slot, layer, position);
+    };
+    const auto data = [&](arch::Mbarrier *b, uint32_t parity) {
+      block.wait(b, parity, PersistentWait::ring_data, layer, position);
+    };
+    // Weights may be fetched before the step begins, as many as there are buffers; keys and values only afterwards. A
+    // step that never begins (the text has ended) leaves those buffers as they are.
+    const auto begin_step = [&] {
+      if (begun)
+        return;
+      begun = true;
+      block.template wait<arch::Scope::cluster>(Block::hops() + Block::step_start,
+                                                static_cast<uint32_t>(position - block.first_position) & 1,
+                                                PersistentWait::step_start, layer, position);
+      arch::fence_proxy_async_global(); // what ranks wrote into the cache is read by bulk copies from here on
+      ended = *Block::running() == 0;
+    };
+    const auto begin = [&](uint32_t bytes) -> unsigned char * {
+      if (ahead-- == 0)
+        begin_step();
+      return ended ? nullptr : producer.begin(limit, bytes, slot, data);
+    };
+
+    for (int step = 0; step < block.steps && !ended; ++step) {
+      position = block.first_position + step;
+      ahead = Block::stages;
+      limit = Config::copies_in_flight;
+      begun = false;
+      for (layer = 0; layer < Block::layers && !ended; ++layer)
+        produce_layer(producer, layer, position, begin_step, begin);
+      if (!ended && step >= block.headless_steps) {
+        limit = Config::head_copies_in_flight; // nothing waits for memory but this
+        const Range mine = Block::my_vocabulary();
+        Block::HeadProduct::produce(
+            producer, Block::table().head.matrix, mine.count, 0, Block::hidden_steps,
+            [&](int i) { return mine.first + i; }, begin);
+      }
+      begin_step();
+    }
+    producer.drain(data);
+  }
+
+private:
+  template <class Producer, class BeginStep, class Begin>
+  CADENZA_DEVICE void produce_layer(Producer &producer, int layer, int position, BeginStep begin_step,
+                                    Begin begin) const {
+    // The barrier of a step's start must be seen before the consumers can end the step and arrive there again.
+    if (layer == Block::layers - 1)
+      begin_step();
+    const typename Block::Layer &l = Block::table().layer[layer];
+    const Range out = Block::my_rows();
+    const auto residual_tile = [&](int i) { return out.first + i; };
+    if (Block::attends()) {
+      const Range mine = share(Block::head_tiles, Block::ranks, Block::rank());
+      Block::QkvProduct::produce(
+          producer, l.qkv.matrix, mine.count, 0, Block::hidden_steps,
+          [&](int i) { return Block::qkv_tile(mine.first + i); }, begin);
+      begin_step();
+      produce_context(producer, l.attention, position, begin);
+      constexpr int steps = Block::q_rows / 32;
+      Block::OutputProduct::produce(producer, l.output.matrix, out.count, Block::group() * steps, steps, residual_tile,
+                                    begin);
+    }
+    const Range tiles = block.unit_tiles(layer);
+    Block::GateUpProduct::produce(
+        producer, l.gate_up.matrix, tiles.count, 0, Block::hidden_steps,
+        [&](int i) { return 4 * block.my_units.first + tiles.first + i; }, begin);
+    Block::DownProduct::produce(producer, l.down.matrix, out.count, block.my_units.first, block.my_units.count,
+                                residual_tile, begin);
+  }
+
+  template <class Producer, class Begin>
+  CADENZA_DEVICE void produce_context(Producer &producer, const typename Core::Args &l, int position,
+                                      Begin begin) const {
+    constexpr int head_dim = Block::head_dim, stage_positions = Block::stage_positions;
+    const typename Core::Split mine = Core::split_of(position, Block::rank());
+    const int end = smaller(mine.end, position); // the newest position never leaves this block's shared memory
+    const uint64_t first = static_cast<uint64_t>(Block::group()) * l.context * head_dim;
+    for (int base = mine.begin; base < end; base += stage_positions) {
+      const uint32_t bytes = static_cast<uint32_t>(smaller(stage_positions, end - base)) * head_dim * 2;
+      const uint64_t offset = first + static_cast<uint64_t>(base) * head_dim;
+      unsigned char *to = begin(2 * bytes);
+      if (!to)
+        return;
+      producer.piece(to, l.key + offset, bytes);
+      producer.piece(to + stage_positions * head_dim * 2, l.value + offset, bytes);
+      producer.end();
+    }
+  }
+};
+
+} // namespace cadenza

@@ -1,0 +1,150 @@
+// The residual stream of the persistent kernel. A rank has some rows of it, in fp32 in registers, four consecutive ones
+// a thread. Each half of a layer begins with `receive`, the partial sums of the half before it, and `spread`: the rows,
+// as the products of the half see them (scaled by the norm's weights, rounded), hop to all ranks of the group, with the
+// sums of their squares.
+#pragma once
+
+#include "persistent_block.cuh"
+
+namespace cadenza {
+
+template <class Config> struct PersistentResidual {
+  using Block = PersistentBlock<Config>;
+  using Team = typename Block::Team;
+  using Weight = typename Block::Weight;
+  using Progress = typename Block::Progress;
+
+  const Block &block;
+
+  /// The first row of the j-th quad of this thread, in those of the rank.
+  CADENZA_DEVICE static int row(int j) { return 4 * (Team::thread() + j * Team::threads); }
+
+  /// The weights of a phase's norm for this thread's rows: asked for before they are needed.
+  template <class Phase> struct NormWeights {
+    float quad[Block::owned_quads][4] = {};
+
+    template <class PhaseArgs> CADENZA_DEVICE explicit NormWeights(const PhaseArgs &phase) {
+      const Range mine = Block::my_rows();
+#pragma unroll
+      for (int j = 0; j < Block::owned_quads; ++j)
+        if (row(j) < 16 * mine.count)
+          Phase::prologue::load_quad(Block::template prologue_arguments<Phase>(phase), 16 * mine.first + row(j),
+                                     quad[j]);
+    }
+  };
+
+  /// The token's row.
+  CADENZA_DEVICE void embed(int token, Progress &p) const {
+    using Embedding = typename Block::Embedding;
+    const Weight *from =
+        Block::table().embed.matrix + static_cast<uint64_t>(token / 8) * (8 * Block::hidden_padded) + token % 8 * 32;
+    const Range mine = Block::my_rows();
+#pragma unroll
+    for (int j = 0; j < Block::owned_quads; ++j) {
+      if (row(j) >= 16 * mine.count)
+        break;
+      const int i = 16 * mine.first + row(j);
+      float x[4];
+      load4(from + i / 32 * 256 + i % 32, x);
+#pragma unroll
+      for (int e = 0; e < 4; ++e)
+        p.residual[j][e] = arch::to_float(arch::from_float<typename Embedding::output_type>(x[e] * Embedding::scale));
+    }
+  }
+
+  /// Adds the partial sums that `sources` groups published in `half` of the layer `counter`, in their order.
+  template <int sources> CADENZA_DEVICE void receive(uint32_t counter, int half, Progress &p) const {
+    const Range mine = Block::my_rows();
+    // Divisions by constants only: a rank with fewer rows skips the last packets.
+    constexpr int packets = Block::rank_packets;
+    const int live = packets_for(16 * mine.count);
+    float *parts = Block::gathered(); // [sources][source_floats]
+    const arch::Packet *first_slot = block.slots(counter, half, 0);
+    collect_packets<smaller(3, ceil_div(sources * packets, Team::threads)), Team>(
+        sources * packets, counter + 1, [&](int i) { return i % packets < live; },
+        [&](int i) { return first_slot + i / packets * (Block::ranks * packets) + i % packets; },
+        [&](int i, const arch::Packet &packet) {
+          const int index = i % packets, first = index % warp_packets * packet_rows;
+          float *to = parts + i / packets * Block::source_floats + index / warp_packets * 32 + first;
+#pragma unroll
+          for (int e = 0; e < packet_rows; ++e)
+            if (first + e < 32)
+              to[e] = arch::as_float(packet.payload[e]);
+        },
+        typename Block::Spin{block, PersistentWait::packets, p.layer, p.position});
+    Team::barrier();
+#pragma unroll
+    for (int j = 0; j < Block::owned_quads; ++j) {
+      if (row(j) >= 16 * mine.count)
+        break;
+      float sum[4];
+#pragma unroll
+      for (int s = 0; s < sources; ++s) {
+        const Vec16 part = arch::load16(parts + s * Block::source_floats + row(j));
+        const float value[4] = {arch::as_float(part.x), arch::as_float(part.y), arch::as_float(part.z),
+                                arch::as_float(part.w)};
+#pragma unroll
+        for (int e = 0; e < 4; ++e)
+          sum[e] = s == 0 ? value[e] : sum[e] + value[e];
+      }
+#pragma unroll
+      for (int e = 0; e < 4; ++e)
+        p.residual[j][e] += sum[e];
+    }
+  }
+
+  /// Fills activation() and sums() in all ranks with the residual stream as `Phase` sees it, and waits for the others'
+  /// rows. A norm whose factor is applied before rounding has to know all sums first: one more hop.
+  template <class Phase> CADENZA_DEVICE void spread(const NormWeights<Phase> &weights, Progress &p) const {
+    using Prologue = typename Phase::prologue;
+    constexpr int chunk = Prologue::chunk, chunks = chunk > 0 ? Block::hidden / larger(chunk, 1) : 0;
+    constexpr auto sums_hop = Prologue::defers ? Block::hop_residual : Block::hop_sums;
+    const Range mine = Block::my_rows();
+    Block::expect_hop(Block::hop_residual, 2 * Block::hidden + (Prologue::defers ? 4 * chunks : 0));
+    float factor = 1.0f;
+    if constexpr (!Prologue::defers) {
+      Block::expect_hop(sums_hop, 4 * chunks);
+      for_owned_warps(mine, [&](int j, int i, bool live) { send_sum<chunk>(sums_hop, p.residual[j], i, live); });
+      block.await_hop(sums_hop, p, PersistentWait::hop_residual);
+      factor = Prologue::norm_of(Block::sums());
+    }
+    for_owned_warps(mine, [&](int j, int i, bool live) {
+      if (live) {
+        float y[4];
+        Prologue::quad(p.residual[j], weights.quad[j], factor, y);
+        const uint64_t low = arch::pack2<Weight>(y[0], y[1]), high = arch::pack2<Weight>(y[2], y[3]);
+        Block::template send<1>(Block::hop_residual, reinterpret_cast<uint64_t *>(Block::activation() + i),
+                                low | high << 32);
+      }
+      if constexpr (Prologue::defers && chunk > 0)
+        send_sum<chunk>(sums_hop, p.residual[j], i, live);
+    });
+    block.await_hop(Block::hop_residual, p, PersistentWait::hop_residual);
+  }
+
+  /// The second part of a half: a product over this group's columns gives parts of the residual stream's next value.
+  template <class Consumer>
+  CADENZA_DEVICE void publish(Consumer &product, int half, const Weight *input, Progress &p) const {
+    arch::Packet *mine = block.slots(p.counter, half, Block::group());
+    product.run(input, Block::partial(),
+                [&](int row, float sum) { publish_rows(mine + row / 32 * warp_packets, sum, p.counter + 1); });
+  }
+
+private:
+  /// body(j, i, live) for the j-th quad of each thread, whose first row is i, in whole warps; live: it exists.
+  template <class Body> CADENZA_DEVICE static void for_owned_warps(Range mine, Body body) {
+#pragma unroll
+    for (int j = 0; j < Block::owned_quads; ++j)
+      if (row(j) - 4 * static_cast<int>(arch::lane()) < 16 * mine.count)
+        body(j, 16 * mine.first + row(j), row(j) < 16 * mine.count);
+  }
+  /// The sum of squares of the chunk of which this lane has rows i .. i+3; those that do not exist are zero.
+  template <int chunk>
+  CADENZA_DEVICE static void send_sum(typename Block::Hop hop, const float (&x)[4], int i, bool live) {
+    const float sum = chunk_sum_of_squares<chunk>(x);
+    if (live)
+      Block::template send<chunk / 4>(hop, reinterpret_cast<uint32_t *>(Block::sums() + i / chunk), arch::as_bits(sum));
+  }
+};
+
+} // namespace cadenza

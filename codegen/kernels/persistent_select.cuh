@@ -1,0 +1,101 @@
+// The end of a step in the persistent kernel: the head, whose rows are divided over all blocks, and the next token.
+#pragma once
+
+#include "persistent_residual.cuh"
+
+namespace cadenza {
+
+template <class Config> struct PersistentSelect {
+  using Block = PersistentBlock<Config>;
+  using Residual = PersistentResidual<Config>;
+  using Team = typename Block::Team;
+  using Head = typename Block::Head;
+  using Progress = typename Block::Progress;
+
+  const Block &block;
+
+  /// The next token, in every thread; block 0 tells the host. `number`: of the step.
+  CADENZA_DEVICE int run(Progress &p, uint32_t number, bool &stopped) const {
+    const Residual residual{block};
+    const Range mine = Block::my_vocabulary();
+    auto product = block.template consumer<typename Block::HeadProduct>(p, mine.count, Block::hidden_steps);
+    product.start();
+    const typename Residual::template NormWeights<Head> norm(Block::table().head);
+    residual.template receive<Block::groups>(p.counter, 1, p);
+    residual.template spread<Head>(norm, p);
+
+    const float factor = Head::prologue::factor(Block::sums());
+    float *logits = block.args.logits;
+    Candidate best{0, 0};
+    product.run(Block::activation(), Block::partial(), [&](int row, float sum) {
+      const int index = 16 * mine.first + row;
+      if (row >= 16 * mine.count || index >= Block::vocabulary)
+        return;
+      best.take_larger(Candidate::of(sum * factor, static_cast<uint32_t>(index)));
+      if (logits)
+        logits[index] = sum * factor;
+    });
+    return accept(largest(best, number, p, stopped), p.position + 1, stopped);
+  }
+
+private:
+  /// The index of the largest candidate of all blocks. Adds to `stopped` whether the host asked to stop.
+  CADENZA_DEVICE int largest(Candidate best, uint32_t number, const Progress &p, bool &stopped) const {
+    uint32_t *shared_words =
+        reinterpret_cast<uint32_t *>(Block::template at<float>(Block::scratch_offset)); // [warps][2], then all's [3]
+    uint32_t *result = shared_words + 2 * Block::warps;
+    Candidate::largest_of_team<Team>(best, shared_words);
+    if (Team::thread() == 0) {
+      const bool stop = arch::block_index() == 0 && arch::load_acquire_system(&block.args.control->stop) != 0;
+      arch::store_packet(block.candidates(number) + arch::block_index(),
+                         arch::Packet{{best.key, best.complement, stop}, number + 1});
+    }
+    best = {0, 0};
+    bool stop = false;
+    collect_packets<1, Team>(
+        Block::blocks, number + 1, [](int) { return true; }, [&](int i) { return block.candidates(number) + i; },
+        [&](int, const arch::Packet &packet) {
+          best.take_larger({packet.payload[0], packet.payload[1]});
+          stop |= packet.payload[2] != 0;
+        },
+        typename Block::Spin{block, PersistentWait::candidates, Block::layers, p.position});
+    Team::barrier(); // the words were read by largest_of_team
+    if (Team::thread() == 0)
+      result[2] = 0;
+    Candidate::largest_of_team<Team>(best, shared_words); // a barrier after result[2] was cleared
+    if (stop)
+      result[2] = 1;
+    if (Team::thread() == 0) {
+      result[0] = best.key;
+      result[1] = best.complement;
+    }
+    Team::barrier();
+    const int selected = static_cast<int>(~result[1]);
+    stopped = result[2] != 0;
+    Team::barrier(); // read before the scratch is used again
+    return selected;
+  }
+
+  /// The rules of state.cuh: a token of the prompt is kept; a stop token ends the text.
+  CADENZA_DEVICE int accept(int selected, int next, bool &stopped) const {
+    const PersistentArgs &args = block.args;
+    const DecodeState &state = *args.state;
+    const bool given = next < state.forced_tokens;
+    const int token = given ? args.tokens[next] : selected;
+    bool ends = false;
+    for (int i = 0; i < state.stop_token_count; ++i)
+      ends |= !given && token == state.stop_tokens[i];
+    stopped |= ends;
+    if (arch::block_index() == 0 && Team::thread() == 0) {
+      if (!given)
+        args.tokens[next] = token;
+      if (ends)
+        args.state->stopped = 1;
+      args.host_tokens[next] = token;
+      arch::store_release_system(&args.control->published, static_cast<uint32_t>(next + 1));
+    }
+    return token;
+  }
+};
+
+} // namespace cadenza
