@@ -99,5 +99,5 @@ function(cadenza_add_gtests name)
   target_compile_definitions(${name} PRIVATE CADENZA_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
                                              CADENZA_BINARY_DIR="${CMAKE_BINARY_DIR}")
   target_link_libraries(${name} PRIVATE ${arg_LINK} GTest::gtest GTest::gtest_main cadenza_options)
-  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST)
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST NO_PRETTY_VALUES)
 endfunction()

@@ -258,7 +258,8 @@ private:
     statistics.countAfter(built.program);
     if (!options.overrideSource.empty()) {
       CADENZA_ASSIGN_OR_RETURN(size_t replaced, overrideSource(options.overrideSource, source));
-      progress.note("compiling " + std::to_string(replaced) + " source files from " + options.overrideSource);
+      progress.note("compiling " + std::to_string(replaced) + (replaced == 1 ? " source file" : " source files") +
+                    " from " + options.overrideSource);
     }
     return Status::ok();
   }

@@ -17,11 +17,16 @@ namespace {
     GTEST_SKIP() << name##OrError.status().message();                                                                  \
   const Nvrtc &name = *name##OrError
 
-class CompileForAllTargets : public testing::TestWithParam<llvm::StringLiteral> {};
+struct Program {
+  const char *name;
+  llvm::StringLiteral text;
+};
+
+class CompileForAllTargets : public testing::TestWithParam<Program> {};
 
 TEST_P(CompileForAllTargets, WithoutSpills) {
   LOAD_NVRTC_OR_SKIP(nvrtc);
-  const test::Generated generated = generate(GetParam());
+  const test::Generated generated = generate(GetParam().text);
   ASSERT_EQ(generated.errors, "");
   StatusOr<std::vector<const DeviceTarget *>> targets = parseTargets("all");
   ASSERT_TRUE(targets.isOk());
@@ -41,7 +46,7 @@ TEST_P(CompileForAllTargets, WithoutSpills) {
 }
 
 TEST_P(CompileForAllTargets, AndTheHost) {
-  const test::Generated generated = generate(GetParam());
+  const test::Generated generated = generate(GetParam().text);
   StatusOr<CompiledCode> code = compileForHost(generated.source);
   ASSERT_TRUE(code.isOk()) << code.status().message();
   EXPECT_EQ(static_cast<char>(code->image[1]), 'E');
@@ -58,7 +63,7 @@ template <typename Compile> StatusOr<CompiledCode> compileIn(const std::filesyst
 
 TEST_P(CompileForAllTargets, SameBytesFromEveryDirectory) {
   LOAD_NVRTC_OR_SKIP(nvrtc);
-  const test::Generated generated = generate(GetParam());
+  const test::Generated generated = generate(GetParam().text);
   const auto host = [&] { return compileForHost(generated.source); };
   for (std::string_view name : {"sm_90", "compute_90"}) {
     const std::vector<const DeviceTarget *> targets = {*findTarget(name)};
@@ -75,7 +80,10 @@ TEST_P(CompileForAllTargets, SameBytesFromEveryDirectory) {
   EXPECT_TRUE(here->image == there->image) << "the host's code depends on the current directory";
 }
 
-INSTANTIATE_TEST_SUITE_P(Programs, CompileForAllTargets, testing::Values(test::fusedProgram, test::unfusedProgram));
+INSTANTIATE_TEST_SUITE_P(Programs, CompileForAllTargets,
+                         testing::Values(Program{"fused", test::fusedProgram},
+                                         Program{"unfused", test::unfusedProgram}),
+                         [](const auto &info) { return std::string(info.param.name); });
 
 TEST(Nvrtc, ErrorsNameTargetAndKernel) {
   LOAD_NVRTC_OR_SKIP(nvrtc);
