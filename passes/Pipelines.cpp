@@ -10,8 +10,7 @@ namespace {
 // 1. convert-nn-to-step: from what is computed to how. Everything after it works on phases.
 // 2. roll-layers: before all fusion, so that fusion sees one body and compile time is flat in depth.
 // 3. merge-projections: before the fusions, because some need their operands in one phase: kv_append needs key and
-// value,
-//    mul needs gate and up.
+//    value, mul needs gate and up.
 // 4. fuse-norm-project, then
 // 5. defer-norm-scale, which changes the prologue that 4 made.
 // 6. fuse-rope-append, 7. fuse-activation-mul, 8. fuse-residual, 9. fuse-head-select: independent of each other; in the

@@ -260,8 +260,11 @@ TEST_F(Import, RefusesUnknownArchitecture) {
   writeModel("llama", config, test::smallTensors());
   Status status = import().status();
   EXPECT_EQ(status.code(), StatusCode::Unsupported);
-  EXPECT_EQ(status.message(), "config.json: architectures 'GemmaForCausalLM' is not supported (LlamaForCausalLM, "
-                              "Qwen3ForCausalLM are): docs/add-a-family.md");
+  const std::string message = status.message();
+  EXPECT_TRUE(message.starts_with("config.json: architectures 'GemmaForCausalLM' is not supported (")) << message;
+  EXPECT_TRUE(message.ends_with(" are): docs/add-a-family.md")) << message;
+  for (const char *architecture : {"LlamaForCausalLM", "Qwen3ForCausalLM"})
+    EXPECT_NE(message.find(architecture), std::string::npos) << message;
 }
 
 TEST_F(Import, RefusesBrokenConfigFiles) {

@@ -1,4 +1,4 @@
-// One layer: nothing to roll.
+// One layer: nothing to roll, and something to do for every other pass that can be left out.
 nn.weight @embedding.weight : tensor<67x32xbf16> from "model.embed_tokens.weight"
 nn.weight @rope.inverse_frequencies : tensor<8xf32> = dense<0.5> : tensor<8xf32>
 nn.weight @layers.0.attention_norm.weight : tensor<32xbf16> from "model.layers.0.input_layernorm.weight"
