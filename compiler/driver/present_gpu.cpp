@@ -7,7 +7,9 @@ using namespace cadenza::cuda;
 
 namespace {
 
-Status noDevice(const std::string &why) {
+/// `why` without the runtime's advice, which follows a semicolon: to run on the CPU is none for a compiler.
+Status noDevice(std::string why) {
+  why = why.substr(0, why.find(';'));
   std::string choices;
   for (const DeviceTarget &target : deviceTargets()) {
     choices += choices.empty() ? "" : ", ";

@@ -41,3 +41,14 @@ func.func @decode(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi
   // CHECK-NEXT: return %[[T]]
   return %t : tensor<1xi32>
 }
+
+// What is a phase already stays as it is.
+// CHECK-LABEL: @negative_phases
+// CHECK-NEXT: %[[X:.*]] = step.embed %{{.*}}, @embedding.weight : tensor<8xf32>
+// CHECK-NEXT: %[[Y:.*]] = step.map %[[X]] epilogues [#step.silu<segment = 0>] {passes = ["by-hand"]} : (tensor<8xf32>) -> tensor<8xf32>
+// CHECK-NEXT: return %[[Y]]
+func.func @negative_phases(%token: tensor<1xi32>) -> tensor<8xf32> {
+  %x = step.embed %token, @embedding.weight : tensor<8xf32>
+  %y = step.map %x epilogues [#step.silu<segment = 0>] {passes = ["by-hand"]} : (tensor<8xf32>) -> tensor<8xf32>
+  return %y : tensor<8xf32>
+}

@@ -15,12 +15,13 @@ func.func @reuse(%token: tensor<1xi32>) {
   return
 }
 
-// CHECK-LABEL: @needed_later
+// Two vectors needed at once do not share bytes.
+// CHECK-LABEL: @negative_needed_later
 // CHECK-SAME: arena_bytes = 768
 // CHECK: offsets = array<i64: 0>
 // CHECK: offsets = array<i64: 256>
 // CHECK: offsets = array<i64: 512>
-func.func @needed_later(%token: tensor<1xi32>) {
+func.func @negative_needed_later(%token: tensor<1xi32>) {
   %0 = step.embed %token, @w : tensor<64xf32>
   %1 = step.project %0 matrices [@w] : (tensor<64xf32>) -> tensor<64xf32>
   %2 = step.project %1 with (%0) matrices [@w] epilogues [#step.add<segment = 0>] : (tensor<64xf32>, tensor<64xf32>) -> tensor<64xf32>
@@ -85,12 +86,13 @@ func.func @outside(%token: tensor<1xi32>) {
   return
 }
 
-// The start value is needed after the layers, which overwrite what they start with.
-// CHECK-LABEL: @start_value_needed_later
+// Where a value of the layers cannot stay in place (negative_), a copy is made. The start value is needed after the layers,
+// which overwrite what they start with.
+// CHECK-LABEL: @negative_start_value_needed_later
 // CHECK: %[[X:.*]] = step.embed
 // CHECK: %[[COPY:.*]] = step.map %[[X]] epilogues []
 // CHECK: step.layers count 2 (%{{.*}} = %[[COPY]])
-func.func @start_value_needed_later(%token: tensor<1xi32>) -> tensor<64xf32> {
+func.func @negative_start_value_needed_later(%token: tensor<1xi32>) -> tensor<64xf32> {
   %0 = step.embed %token, @w : tensor<64xf32>
   %l = step.layers count 2 (%h = %0) : tensor<64xf32> {
     %1 = step.project %h matrices [@w] : (tensor<64xf32>) -> tensor<64xf32>
@@ -100,10 +102,10 @@ func.func @start_value_needed_later(%token: tensor<1xi32>) -> tensor<64xf32> {
   return %0 : tensor<64xf32>
 }
 
-// CHECK-LABEL: @start_value_read_in_the_body
+// CHECK-LABEL: @negative_start_value_read_in_the_body
 // CHECK: step.map %{{.*}} epilogues []
 // CHECK: step.layers
-func.func @start_value_read_in_the_body(%token: tensor<1xi32>) {
+func.func @negative_start_value_read_in_the_body(%token: tensor<1xi32>) {
   %0 = step.embed %token, @w : tensor<64xf32>
   %l = step.layers count 2 (%h = %0) : tensor<64xf32> {
     %1 = step.project %h matrices [@w] : (tensor<64xf32>) -> tensor<64xf32>
@@ -113,12 +115,12 @@ func.func @start_value_read_in_the_body(%token: tensor<1xi32>) {
   return
 }
 
-// CHECK-LABEL: @start_value_read_in_later_layers
+// CHECK-LABEL: @negative_start_value_read_in_later_layers
 // CHECK: step.map %{{.*}} epilogues []
 // CHECK: step.layers
 // CHECK-NOT: epilogues []
 // CHECK: step.layers
-func.func @start_value_read_in_later_layers(%token: tensor<1xi32>) {
+func.func @negative_start_value_read_in_later_layers(%token: tensor<1xi32>) {
   %0 = step.embed %token, @w : tensor<64xf32>
   %l = step.layers count 2 (%h = %0) : tensor<64xf32> {
     %1 = step.project %h matrices [@w] : (tensor<64xf32>) -> tensor<64xf32>
@@ -133,11 +135,11 @@ func.func @start_value_read_in_later_layers(%token: tensor<1xi32>) {
   return
 }
 
-// CHECK-LABEL: @one_value_starts_two
+// CHECK-LABEL: @negative_one_value_starts_two
 // CHECK: %[[X:.*]] = step.embed
 // CHECK: %[[COPY:.*]] = step.map %[[X]] epilogues []
 // CHECK: step.layers count 2 (%{{.*}} = %[[X]], %{{.*}} = %[[COPY]])
-func.func @one_value_starts_two(%token: tensor<1xi32>) {
+func.func @negative_one_value_starts_two(%token: tensor<1xi32>) {
   %0 = step.embed %token, @w : tensor<64xf32>
   %l:2 = step.layers count 2 (%h = %0, %g = %0) : tensor<64xf32>, tensor<64xf32> {
     %1 = step.project %h with (%g) matrices [@w] epilogues [#step.add<segment = 0>] : (tensor<64xf32>, tensor<64xf32>) -> tensor<64xf32>
@@ -148,11 +150,11 @@ func.func @one_value_starts_two(%token: tensor<1xi32>) {
 }
 
 // The phase that makes the new value reads the old one, every block of it all of it.
-// CHECK-LABEL: @old_value_read_by_its_successor
+// CHECK-LABEL: @negative_old_value_read_by_its_successor
 // CHECK: %[[NEW:.*]] = step.project
 // CHECK: %[[COPY:.*]] = step.map %[[NEW]] epilogues []
 // CHECK: step.yield %[[COPY]]
-func.func @old_value_read_by_its_successor(%token: tensor<1xi32>) {
+func.func @negative_old_value_read_by_its_successor(%token: tensor<1xi32>) {
   %0 = step.embed %token, @w : tensor<64xf32>
   %l = step.layers count 2 (%h = %0) : tensor<64xf32> {
     %1 = step.project %h matrices [@w] : (tensor<64xf32>) -> tensor<64xf32>
@@ -161,13 +163,13 @@ func.func @old_value_read_by_its_successor(%token: tensor<1xi32>) {
   return
 }
 
-// CHECK-LABEL: @old_value_read_later
+// CHECK-LABEL: @negative_old_value_read_later
 // CHECK: %[[NEW:.*]] = step.embed
 // CHECK: %[[NEW:.*]] = step.embed
 // CHECK: step.project
 // CHECK: %[[COPY:.*]] = step.map %[[NEW]] epilogues []
 // CHECK: step.yield %[[COPY]]
-func.func @old_value_read_later(%token: tensor<1xi32>) {
+func.func @negative_old_value_read_later(%token: tensor<1xi32>) {
   %0 = step.embed %token, @w : tensor<64xf32>
   %l = step.layers count 2 (%h = %0) : tensor<64xf32> {
     %1 = step.embed %token, @w : tensor<64xf32>
@@ -224,13 +226,13 @@ func.func @unchanged(%token: tensor<1xi32>) {
   return
 }
 
-// CHECK-LABEL: @new_value_from_outside
+// CHECK-LABEL: @negative_new_value_from_outside
 // CHECK: %[[Y:.*]] = step.embed
 // CHECK: %[[Y:.*]] = step.embed
 // CHECK: step.layers
 // CHECK: %[[COPY:.*]] = step.map %[[Y]] epilogues []
 // CHECK: step.yield %[[COPY]]
-func.func @new_value_from_outside(%token: tensor<1xi32>) {
+func.func @negative_new_value_from_outside(%token: tensor<1xi32>) {
   %0 = step.embed %token, @w : tensor<64xf32>
   %1 = step.embed %token, @w : tensor<64xf32>
   %l = step.layers count 3 (%a = %0) : tensor<64xf32> {

@@ -42,3 +42,14 @@ func.func @splits(%q: tensor<16xf32>, %r: tensor<128xf32>, %s: tensor<4096xf32>,
   %2 = step.attend %s at %p, @cache256 heads 256 scale 0.5 : tensor<4096xf32> -> tensor<4096xf32>
   return
 }
+
+// Only products and attention have sums whose order is to be fixed.
+// CHECK-LABEL: @negative_no_sums
+// CHECK-NOT: {{k_ways|k_groups|splits}}
+// CHECK: return
+func.func @negative_no_sums(%token: tensor<1xi32>) -> tensor<1xi32> {
+  %0 = step.embed %token, @w96 : tensor<96xf32>
+  %1 = step.map %0 epilogues [#step.silu<segment = 0>] : (tensor<96xf32>) -> tensor<96xf32>
+  %2 = step.select %1 : tensor<96xf32>
+  return %2 : tensor<1xi32>
+}
