@@ -67,6 +67,7 @@ FailureOr<PersistentLaunch> Emitter::addPersistent(func::FuncOp function,
   constants({{"groups", device.groups}, {"ranks", device.ranks}, {"warps", device.warps}});
   constants({{"layers", model.layers}, {"hidden", model.hidden}, {"shared_bytes", device.sharedBytes}});
   constants({{"copies_in_flight", schedule.copiesInFlight}, {"head_copies_in_flight", schedule.headCopiesInFlight}});
+  text += "  static constexpr bool traced = " + std::string(device.traced ? "true" : "false") + ";\n";
   text += "  using embed = " + kernelOf(phases->embed).str() + ";\n";
   text += "  using attention = " + kernelOf(phases->attend).str() + ";\n";
   text += phaseStruct("query_key_value", kernelOf(phases->queryKeyValue), device.warps, phases->queryKeyValue);
@@ -98,7 +99,7 @@ FailureOr<PersistentLaunch> Emitter::addPersistent(func::FuncOp function,
   record.passes = {"schedule-persistent"};
   kernels_.push_back({record, text});
   persistent_ = true;
-  return PersistentLaunch{record.name, static_cast<uint32_t>(device.ranks), schedule.packetBytes()};
+  return PersistentLaunch{record.name, static_cast<uint32_t>(device.ranks), schedule.packetBytes(), device.traced};
 }
 
 } // namespace cadenza

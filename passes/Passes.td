@@ -109,6 +109,7 @@ def SchedulePersistent : Cadenza_Pass<"schedule-persistent"> {
     Option<"ranks", "ranks", "int", /*default=*/"8", "blocks of a group">,
     Option<"warps", "warps", "int", /*default=*/"8", "warps of a block that consume">,
     Option<"sharedBytes", "shared-bytes", "int", /*default=*/"232448", "shared memory of a block">,
+    Option<"traced", "traced", "bool", /*default=*/"false", "the kernel records when its blocks do what">,
   ];
 }
 

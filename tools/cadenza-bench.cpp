@@ -25,6 +25,14 @@ void declareOptions(CLI::App &app, cadenza::bench::BenchCommand &command) {
   app.add_option("--schedule", command.options.schedule, "launch or persistent; default: the fastest that the plan has")
       ->check(CLI::IsMember({"launch", "persistent"}));
   app.add_flag("--phases", options.phases, "also time every kernel, in a separate pass");
+  app.add_option_function<std::string>(
+      "--trace",
+      [&command](const std::string &path) {
+        command.tracePath = path;
+        command.options.trace = true;
+      },
+      "write what each multiprocessor does in a few tokens to this file, for Perfetto or chrome://tracing, and print "
+      "where the time goes; for plans of cadenza-compile --traced");
   app.add_flag("--markdown", command.markdown, "print markdown");
   app.add_option("--json", command.jsonPath, "write everything as JSON to this file; '-': to standard output");
   app.add_option("--record", command.recordPath, "append the figures to this JSON array (docs/benchmarks/README.md)");

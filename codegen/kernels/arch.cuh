@@ -57,7 +57,7 @@ CADENZA_DEVICE void fence_gpu() { asm volatile("fence.acq_rel.gpu;" ::: "memory"
 /// Ends the launch with an error that every later driver call reports. For violated invariants only.
 CADENZA_DEVICE void trap() { asm volatile("trap;"); }
 
-// Warp shuffles (32-bit types, all 32 lanes) --------------------------------------------------------------------------
+// Warp shuffles (32-bit types) and votes, of all 32 lanes -------------------------------------------------------------
 
 /// shfl.sync.bfly.b32: the value of lane `lane() ^ mask`.
 template <typename T> CADENZA_DEVICE T shuffle_xor(T value, int mask) {
@@ -70,6 +70,12 @@ template <typename T> CADENZA_DEVICE T shuffle(T value, int source) {
   static_assert(sizeof(T) == 4, "shuffles move 32 bits");
   return __shfl_sync(0xffffffffu, value, source);
 }
+
+/// vote.sync.ballot.b32: bit i is lane i's `value`.
+CADENZA_DEVICE uint32_t ballot(bool value) { return __ballot_sync(0xffffffffu, value); }
+
+/// How many of the lowest bits are one: 0 to 32.
+CADENZA_DEVICE int trailing_ones(uint32_t mask) { return ~mask == 0 ? 32 : __ffs(static_cast<int>(~mask)) - 1; }
 
 // Memory accesses -----------------------------------------------------------------------------------------------------
 
@@ -88,6 +94,15 @@ CADENZA_DEVICE Vec16 load_weights(const void *address) {
 CADENZA_DEVICE Vec16 load16(const void *address) {
   const uint4 v = *static_cast<const uint4 *>(address);
   return {v.x, v.y, v.z, v.w};
+}
+
+/// load16 from shared memory into `v` if `wanted`, without a branch around it: values that are loaded on some paths only
+/// cost the compiler copies of all of them.
+CADENZA_DEVICE void load16_if(bool wanted, const void *address, Vec16 &v) {
+  asm volatile("{ .reg .pred p; setp.ne.u32 p, %5, 0; @p ld.shared.v4.u32 {%0, %1, %2, %3}, [%4]; }"
+               : "+r"(v.x), "+r"(v.y), "+r"(v.z), "+r"(v.w)
+               : "r"(static_cast<uint32_t>(__cvta_generic_to_shared(address))), "r"(static_cast<uint32_t>(wanted))
+               : "memory");
 }
 
 /// A plain 16-byte store (st.v4) to global or shared memory, 16-byte aligned.

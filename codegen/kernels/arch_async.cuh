@@ -63,6 +63,13 @@ CADENZA_DEVICE uint32_t global_timer_low() {
   return t;
 }
 
+/// %clock: the lower half of %clock64.
+CADENZA_DEVICE uint32_t clock_low() {
+  uint32_t t;
+  asm volatile("mov.u32 %0, %%clock;" : "=r"(t)::"memory");
+  return t;
+}
+
 /// %clock64: cycles of this multiprocessor.
 CADENZA_DEVICE uint64_t clock() {
   uint64_t t;
@@ -191,6 +198,16 @@ template <Scope S = Scope::block> CADENZA_DEVICE bool mbarrier_try_wait(Mbarrier
   return done != 0;
 }
 
+/// mbarrier.test_wait.parity.acquire: the same, without waiting.
+CADENZA_DEVICE bool mbarrier_test_wait(Mbarrier *b, uint32_t parity) {
+  uint32_t done;
+  asm volatile("{ .reg .pred p; mbarrier.test_wait.parity.shared.b64 p, [%1], %2; selp.u32 %0, 1, 0, p; }"
+               : "=r"(done)
+               : "r"(shared_address(b)), "r"(parity)
+               : "memory");
+  return done != 0;
+}
+
 // Copies from global to shared memory, by one warp --------------------------------------------------------------------
 //
 // A producer warp, all 32 lanes, fills a buffer like this (or with copy_to_shared, which is the three for one piece):
@@ -214,15 +231,23 @@ CADENZA_DEVICE void copy_expect(Mbarrier *full, uint32_t total_bytes) {
 #endif
 }
 
-/// sm_90: cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes by lane 0. Below: cp.async.cg, lane by
-/// lane.
+CADENZA_DEVICE constexpr bool has_bulk_copies() { return has_clusters; }
+
+/// sm_90: cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes, by this lane.
+CADENZA_DEVICE void copy_bulk(void *to, const void *from, uint32_t bytes, Mbarrier *full) {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(
+                   shared_address(to)),
+               "l"(__cvta_generic_to_global(from)), "r"(bytes), "r"(shared_address(full))
+               : "memory");
+#endif
+}
+
+/// sm_90: copy_bulk by lane 0. Below: cp.async.cg, lane by lane.
 CADENZA_DEVICE void copy_piece(void *to, const void *from, uint32_t bytes, Mbarrier *full) {
 #if __CUDA_ARCH__ >= 900
   if (lane() == 0)
-    asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(
-                     shared_address(to)),
-                 "l"(__cvta_generic_to_global(from)), "r"(bytes), "r"(shared_address(full))
-                 : "memory");
+    copy_bulk(to, from, bytes, full);
 #else
   const uint32_t target = shared_address(to);
   const uint64_t source = __cvta_generic_to_global(from);
@@ -285,6 +310,23 @@ CADENZA_DEVICE void fence_proxy_async_global() {
 #endif // CADENZA_HOST
 
 namespace cadenza::arch {
+
+/// copy_piece for each of the first `count` lanes: lane i has the addresses of piece i. On sm_90 each issues its own.
+CADENZA_DEVICE void copy_pieces(int count, void *to, const void *from, uint32_t bytes, Mbarrier *full) {
+  if (has_bulk_copies()) {
+    if (static_cast<int>(lane()) < count)
+      copy_bulk(to, from, bytes, full);
+    return;
+  }
+  for (int i = 0; i < count; ++i) {
+    const auto of_lane = [i](uint64_t address) {
+      return shuffle(static_cast<uint32_t>(address), i) |
+             static_cast<uint64_t>(shuffle(static_cast<uint32_t>(address >> 32), i)) << 32;
+    };
+    copy_piece(reinterpret_cast<void *>(of_lane(reinterpret_cast<uint64_t>(to))),
+               reinterpret_cast<const void *>(of_lane(reinterpret_cast<uint64_t>(from))), bytes, full);
+  }
+}
 
 /// A whole fill of one piece, by all lanes of a warp.
 CADENZA_DEVICE void copy_to_shared(void *to, const void *from, uint32_t bytes, Mbarrier *full) {

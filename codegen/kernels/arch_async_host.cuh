@@ -10,6 +10,7 @@ inline constexpr bool has_clusters = true;
 
 CADENZA_DEVICE uint64_t global_timer() { return cadenza_host_services->clock(); }
 CADENZA_DEVICE uint32_t global_timer_low() { return static_cast<uint32_t>(global_timer()); }
+CADENZA_DEVICE uint32_t clock_low() { return static_cast<uint32_t>(cadenza_host_services->clock()); }
 CADENZA_DEVICE uint64_t clock() { return cadenza_host_services->clock(); }
 CADENZA_DEVICE void nanosleep(uint32_t ns) { cadenza_host_services->nanosleep(ns); }
 
@@ -44,6 +45,9 @@ CADENZA_DEVICE void mbarrier_arrive_expect_tx(Mbarrier *b, uint32_t bytes) {
 template <Scope S = Scope::block> CADENZA_DEVICE bool mbarrier_try_wait(Mbarrier *b, uint32_t parity) {
   return cadenza_host_services->mbarrier_try_wait(b, parity);
 }
+CADENZA_DEVICE bool mbarrier_test_wait(Mbarrier *b, uint32_t parity) {
+  return cadenza_host_services->mbarrier_test_wait(b, parity);
+}
 
 // Both forms of the copy, by the emulated device's capability.
 CADENZA_DEVICE bool has_bulk_copies() { return cadenza_host_services->capability >= 90; }
@@ -52,13 +56,16 @@ CADENZA_DEVICE void copy_expect(Mbarrier *full, uint32_t total_bytes) {
   if (has_bulk_copies() && lane() == 0)
     mbarrier_arrive_expect_tx(full, total_bytes);
 }
+CADENZA_DEVICE void copy_bulk(void *to, const void *from, uint32_t bytes, Mbarrier *full) {
+  cadenza_host_services->copy_bulk(to, from, bytes, full);
+}
 CADENZA_DEVICE void copy_piece(void *to, const void *from, uint32_t bytes, Mbarrier *full) {
   if (!has_bulk_copies()) {
     for (uint32_t i = lane() * 16; i < bytes; i += 32 * 16)
       cadenza_host_services->copy_lane(static_cast<unsigned char *>(to) + i,
                                        static_cast<const unsigned char *>(from) + i);
   } else if (lane() == 0) {
-    cadenza_host_services->copy_bulk(to, from, bytes, full);
+    copy_bulk(to, from, bytes, full);
   }
 }
 CADENZA_DEVICE void copy_commit(Mbarrier *full) {

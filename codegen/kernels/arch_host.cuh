@@ -52,6 +52,14 @@ template <typename T> CADENZA_DEVICE T shuffle_xor(T value, int mask) {
   return shuffle(value, static_cast<int>(lane() ^ static_cast<uint32_t>(mask)));
 }
 
+CADENZA_DEVICE uint32_t ballot(bool value) {
+  uint32_t mask = static_cast<uint32_t>(value) << lane();
+  for (int distance = 1; distance < 32; distance *= 2)
+    mask |= shuffle_xor(mask, distance);
+  return mask;
+}
+CADENZA_DEVICE int trailing_ones(uint32_t mask) { return __builtin_ctzll(~static_cast<uint64_t>(mask)); }
+
 /// Alignment and bounds of a 16-byte access; what the hardware would report is reported here.
 CADENZA_DEVICE void check16(const void *address, bool global) {
   const host::Services *services = cadenza_host_services;
@@ -81,6 +89,10 @@ CADENZA_DEVICE Vec16 load_weights(const void *address) {
 CADENZA_DEVICE Vec16 load16(const void *address) {
   check16(address, false);
   return load_unchecked(address);
+}
+CADENZA_DEVICE void load16_if(bool wanted, const void *address, Vec16 &v) {
+  if (wanted)
+    v = load16(address);
 }
 CADENZA_DEVICE void store16(void *address, Vec16 v) {
   check16(address, false);

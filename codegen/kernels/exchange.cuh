@@ -1,8 +1,8 @@
 // Exchange of partial sums between groups, through packets in global memory: payload and epoch are one 16-byte access,
 // so a reader that sees the epoch has the payload, and nobody counts arrivals.
 //
-// Rows are published by warps, 32 rows in 11 packets of three (the last has two), so that a row goes from the register
-// of the lane that summed it to its packet by shuffles.
+// A warp publishes the 8 rows of a stripe (stream_project.cuh) in three packets of three (the last has two), so that a
+// row goes from the register of the lane that summed it to its packet by shuffles.
 #pragma once
 
 #include "arch_async.cuh"
@@ -11,19 +11,20 @@
 
 namespace cadenza {
 
-constexpr int packet_rows = 3, warp_packets = 11; // 32 rows
+constexpr int packet_rows = 3, stripe_packets = 3;
 
-CADENZA_DEVICE constexpr int packets_for(int rows) { return ceil_div(rows, 32) * warp_packets; }
+/// `rows` is a multiple of 8.
+CADENZA_DEVICE constexpr int packets_for(int rows) { return rows / 8 * stripe_packets; }
 
-/// Publishes the values of 32 consecutive rows, one a lane; all lanes of a warp. `slots` are those of the 32 rows.
-CADENZA_DEVICE void publish_rows(arch::Packet *slots, float value, uint32_t epoch) {
+/// Publishes the values of 8 rows, row g in lanes 4g .. 4g+3; all lanes of a warp. `slots` are those of the stripe.
+CADENZA_DEVICE void publish_stripe(arch::Packet *slots, uint32_t value, uint32_t epoch) {
   const int first = static_cast<int>(arch::lane()) * packet_rows;
   arch::Packet packet;
 #pragma unroll
   for (int i = 0; i < packet_rows; ++i)
-    packet.payload[i] = arch::shuffle(arch::as_bits(value), first + i); // beyond lane 31: somebody's, never read
+    packet.payload[i] = arch::shuffle(value, 4 * (first + i)); // beyond row 7: some other one, never read
   packet.epoch = epoch;
-  if (arch::lane() < warp_packets)
+  if (arch::lane() < stripe_packets)
     arch::store_packet(slots + arch::lane(), packet);
 }
 

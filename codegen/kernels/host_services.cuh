@@ -8,7 +8,7 @@
 namespace cadenza::host {
 
 /// Changes whenever a structure below does; the loader refuses a module with another number.
-inline constexpr uint32_t abi_version = 2;
+inline constexpr uint32_t abi_version = 3;
 
 /// Runs one thread; params[0] points to the argument structure, as in cuLaunchKernel's kernelParams.
 using KernelEntry = void (*)(const void *const *params);
@@ -68,6 +68,7 @@ struct Services {
   void (*mbarrier_arrive_remote)(void *barrier);
   void (*mbarrier_arrive_expect)(void *barrier, uint32_t bytes);
   bool (*mbarrier_try_wait)(void *barrier, uint32_t parity);
+  bool (*mbarrier_test_wait)(void *barrier, uint32_t parity);
   void (*copy_bulk)(void *to, const void *from, uint32_t bytes, void *barrier);
   void (*copy_lane)(void *to, const void *from); // 16 bytes
   void (*copy_lane_arrive)(void *barrier);

@@ -75,14 +75,15 @@ private:
     int step = 0;
     for (; step < block.steps && !stopped; ++step, ++p.position) {
       const uint32_t number = static_cast<uint32_t>(args.first_step) + static_cast<uint32_t>(step);
+      block.mark(PersistentWork::begin_step, 0);
       begin_step(/*runs=*/true);
       for (p.layer = 0; p.layer < Block::layers; ++p.layer) {
         p.counter = number * Block::layers + static_cast<uint32_t>(p.layer);
         const auto receive = [&] {
-          if (p.layer == 0)
-            residual.embed(token, p);
-          else
-            residual.template receive<Block::groups>(p.counter - 1, 1, p);
+          if (p.layer > 0)
+            return residual.template receive<Block::groups>(p.counter - 1, 1, p);
+          block.mark(PersistentWork::embed, p.layer);
+          residual.embed(token, p);
         };
         if (Block::attends()) {
           PersistentAttention<Config>{block}.run(p, receive);

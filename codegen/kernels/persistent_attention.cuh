@@ -25,7 +25,8 @@ template <class Config> struct PersistentAttention {
     const Residual residual{block};
     const Layer &l = Block::table().layer[p.layer];
     const Range mine = share(Block::head_tiles, ranks, Block::rank());
-    auto qkv = block.template consumer<typename Block::QkvProduct>(p, mine.count, Block::hidden_steps);
+    auto qkv = block.template consumer<typename Block::HiddenProduct>(p, mine.count, Block::hidden_steps);
+    block.mark(PersistentWork::first_weights, p.layer);
     qkv.start();
     const typename Residual::template NormWeights<Qkv> norm(l.qkv);
     receive();
@@ -33,9 +34,11 @@ template <class Config> struct PersistentAttention {
 
     const float factor = Qkv::prologue::factor(Block::sums());
     Block::expect_hop(Block::hop_rows, 4 * Block::head_rows);
-    qkv.run(Block::activation(), Block::partial(), [&](int row, float sum) {
-      Block::send_each(Block::hop_rows, Block::rows() + 16 * mine.first + row, sum * factor, row < 16 * mine.count);
+    block.mark(PersistentWork::query_key_value, p.layer);
+    qkv.run(Block::activation(), [&](int stripe, float sum) {
+      Block::send_stripe(Block::hop_rows, Block::rows() + 16 * mine.first + 8 * stripe, sum * factor);
     });
+    block.mark(PersistentWork::rows, p.layer);
     // Each of these waits for the rows; which one a warp runs is the same for the whole warp.
     constexpr int warps = Block::warps;
     if (Team::warp() < warps / 2)
@@ -46,16 +49,20 @@ template <class Config> struct PersistentAttention {
       finish_rows<typename Block::ValueShape>(l, p);
     Team::barrier();
 
+    block.mark(PersistentWork::attend, p.layer);
     const typename Core::Split part = Core::split_of(p.position, Block::rank());
     Block::expect_hop(Block::hop_parts, 4 * part.used * head_group * Core::partial_floats);
     if (part.begin < part.end)
       attend(l, part, p);
     const Range out = Block::my_rows();
     auto output = block.template consumer<typename Block::OutputProduct>(p, out.count, Block::q_rows / 32);
+    block.mark(PersistentWork::first_weights, p.layer);
     output.start();
     block.await_hop(Block::hop_parts, p, PersistentWait::hop_parts);
+    block.mark(PersistentWork::merge, p.layer);
     merge_parts(part.used);
     Team::barrier();
+    block.mark(PersistentWork::output, p.layer);
     residual.publish(output, 0, Block::heads(), p);
   }
 
@@ -143,7 +150,7 @@ private:
             const float *part = Block::part(s, head);
             return typename Core::Merged{part[element], part[head_dim], part[head_dim + 1]};
           });
-      Block::heads()[head * head_dim + element] =
+      Block::heads()[turn_place(head * head_dim + element)] =
           arch::from_float<Weight>(arch::to_float(arch::from_float<typename Block::Attention::output_type>(merged)));
     });
   }

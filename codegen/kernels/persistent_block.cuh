@@ -39,7 +39,7 @@ template <class Config> struct PersistentBlock {
   // Attention: the rows of a KV head in the order q, k, v.
   static constexpr int kv_heads = Core::kv_heads, head_group = Core::group, head_dim = Core::head_dim;
   static constexpr int q_rows = head_group * head_dim, head_rows = q_rows + 2 * head_dim;
-  static constexpr int q_tiles = q_rows / 16, head_tiles = head_rows / 16;
+  static constexpr int head_tiles = head_rows / 16;
   static constexpr int attention_groups = kv_heads;
   static_assert(kv_heads <= groups, "a group has one KV head at most");
   static_assert(head_dim % 16 == 0 && q_rows % 32 == 0 && hidden % 16 == 0, "tiles have 16 rows, steps 32 columns");
@@ -60,11 +60,12 @@ template <class Config> struct PersistentBlock {
   static constexpr int owned_quads = ceil_div(rank_rows / 4, threads); // of a thread
   static constexpr int rank_packets = packets_for(rank_rows);
 
-  using QkvProduct = StreamProject<Weight, Qkv::k_ways, hidden_padded, hidden_steps, true, warps>;
-  using OutputProduct = StreamProject<Weight, Output::k_ways, round_up(Output::columns, 32), q_rows / 32, true, warps>;
-  using GateUpProduct = StreamProject<Weight, GateUp::k_ways, hidden_padded, hidden_steps, true, warps>;
-  using DownProduct = StreamProject<Weight, Down::k_ways, round_up(units, 32), group_steps, false, warps>;
-  using HeadProduct = StreamProject<Weight, Head::k_ways, hidden_padded, hidden_steps, true, warps>;
+  using HiddenProduct = StreamProject<Weight, hidden_padded, hidden_steps, true, warps>; // q, k, v; gate, up; the head
+  using OutputProduct = StreamProject<Weight, round_up(Output::columns, 32), q_rows / 32, true, warps>;
+  using DownProduct = StreamProject<Weight, round_up(units, 32), group_steps, false, warps>;
+  static_assert(Qkv::k_ways == turn_steps && Output::k_ways == turn_steps && GateUp::k_ways == turn_steps &&
+                    Down::k_ways == turn_steps && Head::k_ways == turn_steps,
+                "the ways of a turn");
 
   // The words of all phases' kernels, as the host resolves them.
   struct Layer {
@@ -104,30 +105,29 @@ template <class Config> struct PersistentBlock {
   using UnitTile = Tile<UnitShape>;
 
   static constexpr int scratch_floats = Tile<QueryShape>::scratch_floats; // the largest of the three teams
-  static constexpr int largest_partial =
-      larger(larger(larger(QkvProduct::partial_floats, OutputProduct::partial_floats),
-                    larger(GateUpProduct::partial_floats, DownProduct::partial_floats)),
-             larger(HeadProduct::partial_floats, Core::set_warps * head_group * Core::partial_floats));
+  static constexpr int warp_part_floats = Core::set_warps * head_group * Core::partial_floats; // of the context
   static constexpr int part_floats = round_up(Core::partial_floats, 4);  // of one head and a part of the context
-  static constexpr int source_floats = rank_packets / warp_packets * 32; // of the partial sums of one group
+  static constexpr int source_floats = rank_rows;                        // of the partial sums of one group
+  static constexpr int turn_columns = 32 * turn_steps; // products read whole turns of their input
 
   static constexpr int activation_offset = 0;                                         // Weight [hidden_padded]
-  static constexpr int sums_offset = activation_offset + 2 * hidden_padded;           // float [chunks]
+  static constexpr int sums_offset = activation_offset + 2 * round_up(hidden, turn_columns); // float [chunks]
   static constexpr int heads_offset = sums_offset + 4 * Activation<Qkv>::sums_floats; // Weight [q_rows]
-  static constexpr int units_offset = heads_offset + 2 * q_rows;                      // Weight [group_units]
-  static constexpr int rows_offset = units_offset + 2 * group_units;                  // float [head_rows]
+  static constexpr int units_offset = heads_offset + 2 * round_up(q_rows, turn_columns); // Weight [group_units]
+  static constexpr int rows_offset = units_offset + 2 * round_up(group_units, turn_columns); // float [head_rows]
   static constexpr int gate_up_offset = rows_offset + 4 * head_rows;                  // float [2][8 * rank_unit_tiles]
   static constexpr int scratch_offset = gate_up_offset + 4 * 16 * rank_unit_tiles;    // float [3][scratch]
   static constexpr int parts_offset = round_up(
       scratch_offset + 4 * larger(3 * scratch_floats, UnitTile::scratch_floats), 16); // float [ranks][head_group][part]
   static constexpr int partial_offset = parts_offset + 4 * ranks * head_group * part_floats;
-  static constexpr int gathered_offset = partial_offset + 4 * round_up(largest_partial, 4); // float [groups][source]
+  static constexpr int gathered_offset = partial_offset + 4 * round_up(warp_part_floats, 4); // float [groups][source]
   static constexpr int table_offset = gathered_offset + 4 * groups * source_floats;         // Step
   static constexpr int barriers_offset = round_up(table_offset + static_cast<int>(sizeof(Step)), 16);
   static constexpr int max_stages = 32, hop_barriers = 6;
-  static constexpr int fixed_bytes = barriers_offset + 8 * (2 * max_stages + hop_barriers) + 16;
+  static constexpr int trace_offset = barriers_offset + 8 * (2 * max_stages + hop_barriers) + 16; // TraceCursor [2]
+  static constexpr int fixed_bytes = trace_offset + (Config::traced ? 16 : 0);
   static constexpr int ring_offset = round_up(fixed_bytes, 128);
-  static constexpr int stage_bytes = warps * warp_items * item_bytes;
+  static constexpr int stage_bytes = warps * turn_bytes;
   static constexpr int stage_positions = Core::unroll * Core::row_positions; // of the context
   static constexpr int stages = smaller(max_stages, (Config::shared_bytes - ring_offset) / stage_bytes);
   static_assert(stages >= 2, "the ring needs room for two stages");
@@ -154,6 +154,10 @@ template <class Config> struct PersistentBlock {
         arch::mbarrier_init(hops() + i, 1);
       arch::mbarrier_init(hops() + step_start, ranks);
       arch::fence_mbarrier_init();
+    }
+    if constexpr (Config::traced) {
+      if (arch::lane() == 0)
+        *trace_cursor() = {0, 0};
     }
     // Padding is multiplied by weights that are zero: it must be a number.
     const int thread = static_cast<int>(arch::thread_index());
@@ -205,13 +209,13 @@ template <class Config> struct PersistentBlock {
   CADENZA_DEVICE arch::Packet *candidates(uint32_t step) const {
     return reinterpret_cast<arch::Packet *>(args.packets) + 4 * blocks * rank_packets + (step & 1) * blocks;
   }
-  /// Tile i of this group's rows of q, k, v in the packed matrix.
-  CADENZA_DEVICE static int qkv_tile(int i) {
-    constexpr int dim_tiles = head_dim / 16;
-    if (i < q_tiles)
-      return group() * q_tiles + i;
-    const int value = i >= q_tiles + dim_tiles;
-    return kv_heads * (q_tiles + value * dim_tiles) + group() * dim_tiles + i - q_tiles - value * dim_tiles;
+  /// Stripe i of this group's rows of q, k, v in the packed matrix.
+  CADENZA_DEVICE static int qkv_stripe(int i) {
+    constexpr int q = q_rows / 8, head = head_dim / 8;
+    if (i < q)
+      return group() * q + i;
+    const int value = i >= q + head;
+    return kv_heads * (q + value * head) + group() * head + i - q - value * head;
   }
   /// Tiles of gate and up that this rank has in a layer, counted from the group's first.
   CADENZA_DEVICE Range unit_tiles(int layer) const {
@@ -241,6 +245,14 @@ template <class Config> struct PersistentBlock {
   }
   template <arch::Scope S = arch::Scope::block>
   CADENZA_DEVICE void wait(arch::Mbarrier *b, uint32_t parity, PersistentWait what, int layer, int position) const {
+    if constexpr (Config::traced) {
+      if (!arch::mbarrier_test_wait(b, parity)) {
+        const uint32_t before = trace_cursor()->state;
+        trace(1 + static_cast<uint32_t>(what), layer);
+        arch::mbarrier_wait<S>(b, parity, args.limit_ns, [&] { expired(what, layer, position); });
+        return trace(before, layer);
+      }
+    }
     arch::mbarrier_wait<S>(b, parity, args.limit_ns, [&] { expired(what, layer, position); });
   }
 
@@ -259,6 +271,8 @@ template <class Config> struct PersistentBlock {
     PersistentWait what;
     int layer, position;
     template <class Poll> CADENZA_DEVICE void operator()(Poll poll) const {
+      if constexpr (Config::traced)
+        block.trace(1 + static_cast<uint32_t>(what), layer);
       arch::spin_until(poll, block.args.limit_ns, [this] { block.expired(what, layer, position); });
     }
   };
@@ -270,8 +284,32 @@ template <class Config> struct PersistentBlock {
     }
   };
   template <class Product> CADENZA_DEVICE auto consumer(Progress &p, int tiles, int product_steps) const {
-    return typename Product::template Consumer<Team, WeightRing, RingWait>(ring(), p.cursor, tiles, product_steps,
+    return typename Product::template Consumer<Team, WeightRing, RingWait>(ring(), p.cursor, 2 * tiles, product_steps,
                                                                            RingWait{*this, p});
+  }
+
+  // Trace -------------------------------------------------------------------------------------------------------------
+
+  struct TraceCursor {
+    uint32_t count, state;
+  };
+  CADENZA_DEVICE static TraceCursor *trace_cursor() {
+    return at<TraceCursor>(trace_offset) + (static_cast<int>(arch::warp()) == warps);
+  }
+  CADENZA_DEVICE void trace(uint32_t state, int layer) const {
+    const int warp = static_cast<int>(arch::warp());
+    if (arch::lane() != 0 || (warp != 0 && warp != warps))
+      return;
+    TraceCursor &at = *trace_cursor();
+    at.state = state;
+    if (at.count + 1 < trace_capacity) // the last one stays zero
+      args.trace[(arch::block_index() * trace_rows + (warp == warps)) * trace_capacity + at.count++] = {
+          arch::global_timer_low(), arch::clock_low(), state, static_cast<uint32_t>(layer)};
+  }
+  /// From now on this block does `work`; for the trace, if there is one.
+  CADENZA_DEVICE void mark(PersistentWork work, int layer) const {
+    if constexpr (Config::traced)
+      trace(1 + trace_waits + static_cast<uint32_t>(work), layer);
   }
 
   // Hops --------------------------------------------------------------------------------------------------------------
@@ -295,6 +333,19 @@ template <class Config> struct PersistentBlock {
         break;
       const uint32_t to = static_cast<uint32_t>(rank() + lane + i * lanes) % ranks; // not all to the same one at once
       arch::store_async(arch::remote(mine, to), value, arch::remote(hops() + hop, to));
+    }
+  }
+  /// Sends the values of 8 rows, of which row g is in lanes 4g .. 4g+3, to consecutive places, from a multiple of four
+  /// on; the whole warp calls.
+  CADENZA_DEVICE static void send_stripe(Hop hop, float *first, float value) {
+    const int lane = static_cast<int>(arch::lane()), half = lane % 2;
+    const uint32_t bits = arch::as_bits(value);
+    const Vec16 four = {arch::shuffle(bits, 16 * half), arch::shuffle(bits, 16 * half + 4),
+                        arch::shuffle(bits, 16 * half + 8), arch::shuffle(bits, 16 * half + 12)};
+#pragma unroll
+    for (int i = lane / 2; i < ranks; i += 16) {
+      const uint32_t to = static_cast<uint32_t>(rank() + i) % ranks; // not all to the same one at once
+      arch::store_async(arch::remote(reinterpret_cast<Vec16 *>(first) + half, to), four, arch::remote(hops() + hop, to));
     }
   }
   /// The values of four neighbouring lanes, in each of them; the whole warp calls.

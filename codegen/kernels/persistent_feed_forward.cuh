@@ -21,7 +21,8 @@ template <class Config> struct PersistentFeedForward {
     const Residual residual{block};
     const typename Block::Layer &l = Block::table().layer[p.layer];
     const Range mine = block.unit_tiles(p.layer);
-    auto gate_up = block.template consumer<typename Block::GateUpProduct>(p, mine.count, Block::hidden_steps);
+    auto gate_up = block.template consumer<typename Block::HiddenProduct>(p, mine.count, Block::hidden_steps);
+    block.mark(PersistentWork::first_weights, p.layer);
     gate_up.start();
     const typename Residual::template NormWeights<GateUp> norm(l.gate_up);
 
@@ -43,16 +44,19 @@ template <class Config> struct PersistentFeedForward {
     const float factor = GateUp::prologue::factor(Block::sums());
     Block::expect_hop(Block::hop_units,
                       2 * smaller(32 * block.my_units.count, Block::units - 32 * block.my_units.first));
-    gate_up.run(Block::activation(), Block::partial(), [&](int row, float sum) {
-      if (row < 16 * mine.count) // eight rows of gate, eight of up
-        tile.values[row / 8 % 2 * UnitTile::rows + row / 16 * 8 + row % 8] = sum * factor;
+    block.mark(PersistentWork::gate_up, p.layer);
+    gate_up.run(Block::activation(), [&](int stripe, float sum) {
+      if (const int lane = static_cast<int>(arch::lane()); lane % 4 == 0) // stripes of gate and of up in turn
+        tile.values[stripe % 2 * UnitTile::rows + stripe / 2 * 8 + lane / 4] = sum * factor;
     });
     auto down = block.template consumer<typename Block::DownProduct>(p, Block::my_rows().count, block.my_units.count);
+    block.mark(PersistentWork::activate, p.layer);
     down.start();
     Team::barrier();
     Functions::apply(functions, loaded, tile);
     send_units(tile, 8 * mine.first);
     block.await_hop(Block::hop_units, p, PersistentWait::hop_units);
+    block.mark(PersistentWork::down, p.layer);
     residual.publish(down, 1, Block::unit_values(), p);
   }
 
@@ -63,8 +67,8 @@ private:
       const float value = i < tile.live_rows ? tile.values[i] : 0.0f; // written by this thread
       const int lane = static_cast<int>(arch::lane()), eight = lane & ~7;
       const uint32_t pair = arch::pack2<Weight>(value, arch::shuffle(value, lane + 1)); // in even lanes
-      const Vec16 all = {arch::shuffle(pair, eight), arch::shuffle(pair, eight + 2), arch::shuffle(pair, eight + 4),
-                         arch::shuffle(pair, eight + 6)};
+      const Vec16 all = {arch::shuffle(pair, eight), arch::shuffle(pair, eight + 4), arch::shuffle(pair, eight + 2),
+                         arch::shuffle(pair, eight + 6)}; // by turn_place
       if (i < tile.live_rows) // a multiple of eight
         Block::template send<8>(Block::hop_units, reinterpret_cast<Vec16 *>(Block::unit_values() + first + i / 8 * 8),
                                 all);

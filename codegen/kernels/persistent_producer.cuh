@@ -34,6 +34,7 @@ template <class Config> struct PersistentProducer {
       arch::fence_proxy_async_global(); // what ranks wrote into the cache is read by bulk copies from here on
       ended = *Block::running() == 0;
     };
+    block.mark(PersistentWork::copy, 0);
     const auto begin = [&](uint32_t bytes) -> unsigned char * {
       if (ahead-- == 0)
         begin_step();
@@ -50,9 +51,9 @@ template <class Config> struct PersistentProducer {
       if (!ended && step >= block.headless_steps) {
         limit = Config::head_copies_in_flight; // nothing waits for memory but this
         const Range mine = Block::my_vocabulary();
-        Block::HeadProduct::produce(
-            producer, Block::table().head.matrix, mine.count, 0, Block::hidden_steps,
-            [&](int i) { return mine.first + i; }, begin);
+        Block::HiddenProduct::produce(
+            producer, Block::table().head.matrix, 2 * mine.count, 0, Block::hidden_steps,
+            [&](int i) { return 2 * mine.first + i; }, begin);
       }
       begin_step();
     }
@@ -68,24 +69,24 @@ private:
       begin_step();
     const typename Block::Layer &l = Block::table().layer[layer];
     const Range out = Block::my_rows();
-    const auto residual_tile = [&](int i) { return out.first + i; };
+    const auto residual_stripe = [&](int i) { return 2 * out.first + i; };
     if (Block::attends()) {
       const Range mine = share(Block::head_tiles, Block::ranks, Block::rank());
-      Block::QkvProduct::produce(
-          producer, l.qkv.matrix, mine.count, 0, Block::hidden_steps,
-          [&](int i) { return Block::qkv_tile(mine.first + i); }, begin);
+      Block::HiddenProduct::produce(
+          producer, l.qkv.matrix, 2 * mine.count, 0, Block::hidden_steps,
+          [&](int i) { return Block::qkv_stripe(2 * mine.first + i); }, begin);
       begin_step();
       produce_context(producer, l.attention, position, begin);
       constexpr int steps = Block::q_rows / 32;
-      Block::OutputProduct::produce(producer, l.output.matrix, out.count, Block::group() * steps, steps, residual_tile,
+      Block::OutputProduct::produce(producer, l.output.matrix, 2 * out.count, Block::group() * steps, steps, residual_stripe,
                                     begin);
     }
     const Range tiles = block.unit_tiles(layer);
-    Block::GateUpProduct::produce(
-        producer, l.gate_up.matrix, tiles.count, 0, Block::hidden_steps,
-        [&](int i) { return 4 * block.my_units.first + tiles.first + i; }, begin);
-    Block::DownProduct::produce(producer, l.down.matrix, out.count, block.my_units.first, block.my_units.count,
-                                residual_tile, begin);
+    Block::HiddenProduct::produce(
+        producer, l.gate_up.matrix, 2 * tiles.count, 0, Block::hidden_steps,
+        [&](int i) { return 2 * (4 * block.my_units.first + tiles.first) + i; }, begin);
+    Block::DownProduct::produce(producer, l.down.matrix, 2 * out.count, block.my_units.first, block.my_units.count,
+                                residual_stripe, begin);
   }
 
   template <class Producer, class Begin>
@@ -101,8 +102,8 @@ private:
       unsigned char *to = begin(2 * bytes);
       if (!to)
         return;
-      producer.piece(to, l.key + offset, bytes);
-      producer.piece(to + stage_positions * head_dim * 2, l.value + offset, bytes);
+      const bool value = arch::lane() == 1;
+      producer.pieces(2, to + (value ? stage_positions * head_dim * 2 : 0), (value ? l.value : l.key) + offset, bytes);
       producer.end();
     }
   }

@@ -64,14 +64,15 @@ template <class Config> struct PersistentResidual {
         sources * packets, counter + 1, [&](int i) { return i % packets < live; },
         [&](int i) { return first_slot + i / packets * (Block::ranks * packets) + i % packets; },
         [&](int i, const arch::Packet &packet) {
-          const int index = i % packets, first = index % warp_packets * packet_rows;
-          float *to = parts + i / packets * Block::source_floats + index / warp_packets * 32 + first;
+          const int index = i % packets, first = index % stripe_packets * packet_rows;
+          float *to = parts + i / packets * Block::source_floats + index / stripe_packets * 8 + first;
 #pragma unroll
           for (int e = 0; e < packet_rows; ++e)
-            if (first + e < 32)
+            if (first + e < 8)
               to[e] = arch::as_float(packet.payload[e]);
         },
         typename Block::Spin{block, PersistentWait::packets, p.layer, p.position});
+    block.mark(PersistentWork::sums, p.layer);
     Team::barrier();
 #pragma unroll
     for (int j = 0; j < Block::owned_quads; ++j) {
@@ -96,6 +97,7 @@ template <class Config> struct PersistentResidual {
   /// Fills activation() and sums() in all ranks with the residual stream as `Phase` sees it, and waits for the others'
   /// rows. A norm whose factor is applied before rounding has to know all sums first: one more hop.
   template <class Phase> CADENZA_DEVICE void spread(const NormWeights<Phase> &weights, Progress &p) const {
+    block.mark(PersistentWork::spread, p.layer);
     using Prologue = typename Phase::prologue;
     constexpr int chunk = Prologue::chunk, chunks = chunk > 0 ? Block::hidden / larger(chunk, 1) : 0;
     constexpr auto sums_hop = Prologue::defers ? Block::hop_residual : Block::hop_sums;
@@ -109,13 +111,15 @@ template <class Config> struct PersistentResidual {
       factor = Prologue::norm_of(Block::sums());
     }
     for_owned_warps(mine, [&](int j, int i, bool live) {
-      if (live) {
-        float y[4];
-        Prologue::quad(p.residual[j], weights.quad[j], factor, y);
-        const uint64_t low = arch::pack2<Weight>(y[0], y[1]), high = arch::pack2<Weight>(y[2], y[3]);
+      float y[4];
+      Prologue::quad(p.residual[j], weights.quad[j], factor, y);
+      // The pairs of two neighbours, in the order of turn_place.
+      const uint32_t low = arch::pack2<Weight>(y[0], y[1]), high = arch::pack2<Weight>(y[2], y[3]);
+      const bool even = arch::lane() % 2 == 0;
+      const uint64_t other = arch::shuffle_xor(even ? high : low, 1);
+      if (live)
         Block::template send<1>(Block::hop_residual, reinterpret_cast<uint64_t *>(Block::activation() + i),
-                                low | high << 32);
-      }
+                                even ? low | other << 32 : other | static_cast<uint64_t>(high) << 32);
       if constexpr (Prologue::defers && chunk > 0)
         send_sum<chunk>(sums_hop, p.residual[j], i, live);
     });
@@ -126,8 +130,9 @@ template <class Config> struct PersistentResidual {
   template <class Consumer>
   CADENZA_DEVICE void publish(Consumer &product, int half, const Weight *input, Progress &p) const {
     arch::Packet *mine = block.slots(p.counter, half, Block::group());
-    product.run(input, Block::partial(),
-                [&](int row, float sum) { publish_rows(mine + row / 32 * warp_packets, sum, p.counter + 1); });
+    product.run(input, [&](int stripe, float sum) {
+      publish_stripe(mine + stripe * stripe_packets, arch::as_bits(sum), p.counter + 1);
+    });
   }
 
 private:

@@ -18,7 +18,8 @@ template <class Config> struct PersistentSelect {
   CADENZA_DEVICE int run(Progress &p, uint32_t number, bool &stopped) const {
     const Residual residual{block};
     const Range mine = Block::my_vocabulary();
-    auto product = block.template consumer<typename Block::HeadProduct>(p, mine.count, Block::hidden_steps);
+    auto product = block.template consumer<typename Block::HiddenProduct>(p, mine.count, Block::hidden_steps);
+    block.mark(PersistentWork::first_weights, p.layer);
     product.start();
     const typename Residual::template NormWeights<Head> norm(Block::table().head);
     residual.template receive<Block::groups>(p.counter, 1, p);
@@ -27,14 +28,16 @@ template <class Config> struct PersistentSelect {
     const float factor = Head::prologue::factor(Block::sums());
     float *logits = block.args.logits;
     Candidate best{0, 0};
-    product.run(Block::activation(), Block::partial(), [&](int row, float sum) {
-      const int index = 16 * mine.first + row;
-      if (row >= 16 * mine.count || index >= Block::vocabulary)
+    block.mark(PersistentWork::head, p.layer);
+    product.run(Block::activation(), [&](int stripe, float sum) {
+      const int index = 16 * mine.first + 8 * stripe + static_cast<int>(arch::lane()) / 4;
+      if (arch::lane() % 4 != 0 || index >= Block::vocabulary)
         return;
       best.take_larger(Candidate::of(sum * factor, static_cast<uint32_t>(index)));
       if (logits)
         logits[index] = sum * factor;
     });
+    block.mark(PersistentWork::select, p.layer);
     return accept(largest(best, number, p, stopped), p.position + 1, stopped);
   }
 
@@ -59,6 +62,7 @@ private:
           stop |= packet.payload[2] != 0;
         },
         typename Block::Spin{block, PersistentWait::candidates, Block::layers, p.position});
+    block.mark(PersistentWork::select, p.layer);
     Team::barrier(); // the words were read by largest_of_team
     if (Team::thread() == 0)
       result[2] = 0;

@@ -33,6 +33,38 @@ enum class PersistentWait : uint32_t {
   step_start,   // the producer: all ranks to have begun the step
 };
 
+/// What it does otherwise: the states of a trace.
+enum class PersistentWork : uint32_t {
+  begin_step,
+  embed,
+  first_weights,   // taking weights out of the ring before the activation is there
+  sums,            // adding the partial sums of all groups
+  spread,          // sending its rows of the residual stream
+  query_key_value, // product
+  rows,            // norms and rotations
+  attend,
+  merge,    // of the parts of the context
+  output,   // product
+  gate_up,  // product
+  activate, // and sending units
+  down,     // product
+  head,     // product
+  select,
+  copy, // the producer: looking for the next weights and asking for them
+};
+
+/// A record of an instrumented kernel (Config::traced): from then on a block's consumers, of which warp 0 speaks for
+/// all, or its producer were in a state. After the last one comes a record of zeros.
+struct alignas(16) TraceRecord {
+  uint32_t timer; // %globaltimer_lo, nanoseconds
+  uint32_t clock; // %clock, cycles of the multiprocessor
+  uint32_t state; // 1 + a PersistentWait, or 1 + trace_waits + a PersistentWork
+  uint32_t layer;
+};
+constexpr uint32_t trace_waits = 9;      // values of PersistentWait
+constexpr int trace_capacity = 8192;     // records of the consumers or the producer of a block
+constexpr int trace_rows = 2;            // of a block: its consumers, its producer
+
 /// 8-byte words only, as every kernel's arguments.
 struct PersistentArgs {
   const uint64_t *words; // the arguments of all phases' kernels in the order of the step
@@ -46,6 +78,7 @@ struct PersistentArgs {
   uint64_t headless_steps; // the first so many select no token
   uint64_t first_step;     // number of the first step since the packets were zeroed, modulo 2^32
   uint64_t limit_ns;       // of a wait
+  TraceRecord *trace;      // [blocks][trace_rows][trace_capacity], zeros; of a traced kernel
 };
 
 } // namespace cadenza

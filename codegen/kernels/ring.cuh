@@ -15,8 +15,10 @@ namespace cadenza {
 template <int stages> struct RingCursor {
   int stage = 0;
   uint32_t round = 0;
+  int arrived = 0; // stages from this one on that a consumer knows to be full
 
   CADENZA_DEVICE void advance() {
+    --arrived;
     if (++stage == stages) {
       stage = 0;
       ++round;
@@ -42,9 +44,16 @@ template <int stage_count, int bytes_per_stage, int consumer_warps> struct Ring 
     }
   }
 
-  /// Consumers: wait(mbarrier, parity) until the stage has arrived.
-  template <class Wait> CADENZA_DEVICE void await(const Cursor &at, Wait wait) const {
+  /// Consumers, a whole warp: wait(mbarrier, parity) until the stage has arrived. Then each lane looks at one of those
+  /// behind it, as what has arrived already need not be asked for again.
+  template <class Wait> CADENZA_DEVICE void await(Cursor &at, Wait wait) const {
+    if (at.arrived > 0)
+      return;
     wait(full + at.stage, at.round & 1);
+    const int lane = static_cast<int>(arch::lane()), stage = at.stage + lane;
+    const bool wraps = stage >= stages;
+    at.arrived = arch::trailing_ones(arch::ballot(
+        lane < stages && arch::mbarrier_test_wait(full + (wraps ? stage - stages : stage), (at.round + wraps) & 1)));
   }
   /// Consumers: all lanes have what they need in registers.
   CADENZA_DEVICE void release(const Cursor &at) const {
@@ -70,8 +79,9 @@ template <class Ring> struct RingProducer {
     arch::copy_expect(ring.full + next.stage, bytes);
     return ring.buffer(next);
   }
-  CADENZA_DEVICE void piece(void *to, const void *from, uint32_t bytes) {
-    arch::copy_piece(to, from, bytes, ring.full + next.stage);
+  /// `count` pieces of as many bytes, up to 32: lane i has the addresses of piece i.
+  CADENZA_DEVICE void pieces(int count, void *to, const void *from, uint32_t bytes) {
+    arch::copy_pieces(count, to, from, bytes, ring.full + next.stage);
   }
   CADENZA_DEVICE void end() {
     arch::copy_commit(ring.full + next.stage);

@@ -1,14 +1,16 @@
 // Products of the persistent kernel: the same packed matrices, mma and order of sums as project.cuh, with the weights
 // coming through the ring.
 //
-// A stage of the ring has two items, 16-row tile x 32-column step, for each consumer warp: `wave_tiles` tiles, and of
-// each of them `ways` steps. Warp w takes the items w and w + warps of every stage; item i is step i % ways of tile
-// i / ways. So a way's steps come to one warp in ascending order, and its sums stay in registers until the tiles are
-// done.
+// A stripe is 8 rows, a turn four steps of 32 columns: 2 KiB of a stripe, contiguous in memory. One warp multiplies a
+// whole stripe, turn by turn; the four steps of a turn go to the four ways of the sum. So no warp needs another one's
+// sums, and between the arrival of an activation and that of the result there is no barrier.
 //
-// Weights are loaded `depth` stages before they are multiplied, from the ring into registers. The first ones are loaded
-// (`start`) while the activation is still on its way: when it has come, there is only arithmetic left to wait for, and
-// the buffers that they came from are already being filled again.
+// A wave is a stripe for each consumer warp. A stage of the ring has a turn of each stripe of a wave, or, if the last
+// wave has fewer stripes, as many turns as there is room for. Where a warp finds its weights in a stage depends on
+// nothing but the number of turns.
+//
+// Weights are loaded two turns before they are multiplied, from the ring into registers. The first ones are loaded
+// (`start`) while the activation is still on its way.
 #pragma once
 
 #include "arch.cuh"
@@ -18,213 +20,119 @@
 
 namespace cadenza {
 
-constexpr int item_bytes = 1024; // 16 rows x 32 columns of two bytes
-constexpr int warp_items = 2;    // of a stage
+constexpr int unit_bytes = 512; // 8 rows x 32 columns of two bytes
+constexpr int turn_bytes = turn_steps * unit_bytes;
 
-/// Element type, ways and padded columns of a product by `warps` warps. A block has `most_steps` of the steps, all
-/// blocks as many (same_steps), or as its consumer is told.
-template <class Weight, int way_count, int padded_columns, int most_steps, bool same_steps, int warps>
-struct StreamProject {
-  static constexpr int ways = way_count, padded = padded_columns;
-  static constexpr int items = warp_items * warps;
-  static_assert(ways >= 1 && items % ways == 0, "ways divide the items of a stage");
-  static constexpr int wave_tiles = items / ways; // whose sums a block has in registers at a time
-  static constexpr int wave_stages = ceil_div(most_steps, ways);
+/// Of a matrix of 16-bit Weight with `padded_columns`. `most_steps` is how many of the steps a block has, or, unless
+/// same_steps, how many at most.
+template <class Weight, int padded_columns, int most_steps, bool same_steps, int warps> struct StreamProject {
+  static constexpr int padded = padded_columns;
 
-  // Stages in registers: `slots` of them, which are those of some waves, or some of a wave's.
-  static constexpr int depth = 2;
-  static constexpr int slot_stages = smaller(depth, wave_stages); // of a wave
-  static constexpr int slot_waves = depth / slot_stages;
-  static constexpr int slots = slot_waves * slot_stages;
-  static constexpr int wave_turns = ceil_div(wave_stages, depth); // of the slots, until a wave is done
-  static_assert(wave_turns == 1 || slot_waves == 1);
-
-  static constexpr int batch_tiles = larger(8, slot_waves *wave_tiles); // whose sums are in shared memory at a time
-  static constexpr int batch_rows = 16 * batch_tiles;
-  static_assert(batch_tiles % (slot_waves * wave_tiles) == 0, "a batch ends with a wave");
-  // Rows are a multiple of four floats apart, for wide loads, but not of 32: no bank conflict between rows.
-  static constexpr int row_floats = ways < 4 ? ways : ways + 4;
-  static constexpr int partial_floats = batch_rows * row_floats;
-
-  static constexpr bool two_ways = ways > warps; // a warp's items are of one tile; otherwise they share their columns
-  static constexpr int vectors = wave_stages * (two_ways ? 2 : 1);
-  static constexpr bool keeps_vectors = vectors <= 4; // of the activation, in registers: more would be spilled
-
-  /// The producer's side: tile i is tile tile_of(i) of the matrix. begin(bytes) gives a buffer, or null to end here.
-  template <class Producer, class TileOf, class Begin>
-  CADENZA_DEVICE static void produce(Producer &producer, const Weight *matrix, int tiles, int first_step, int steps,
-                                     TileOf tile_of, Begin begin) {
-    for (int tile = 0; tile < tiles; tile += wave_tiles)
-      for (int step = 0; step < steps; step += ways) {
-        const int tile_count = smaller(wave_tiles, tiles - tile);
-        const uint32_t piece = static_cast<uint32_t>(smaller(ways, steps - step)) * 512;
-        unsigned char *to = begin(2 * static_cast<uint32_t>(tile_count) * piece);
-        if (!to)
-          return;
-        for (int i = 0; i < tile_count; ++i) {
-          const Weight *upper =
-              matrix + static_cast<uint64_t>(tile_of(tile + i)) * (16 * padded) + (first_step + step) * 256;
-          producer.piece(to, upper, piece);
-          producer.piece(to + piece, upper + 8 * padded, piece);
-          to += 2 * piece;
-        }
-        producer.end();
-      }
+  /// The binary logarithm of the turns in a stage of a wave of `stripes`, 8 turns at most.
+  CADENZA_DEVICE static int stage_turns_log2(int stripes) {
+    return (stripes <= warps / 2) + (stripes <= warps / 4) + (stripes <= warps / 8);
   }
 
-  /// The consumers' side of one product of `tiles` tiles, in each thread of Team. wait: as in Ring::await.
+  /// The producer's side: stripe i is stripe stripe_of(i) of the matrix. begin(bytes) gives a buffer, or null to end
+  /// here.
+  template <class Producer, class StripeOf, class Begin>
+  CADENZA_DEVICE static void produce(Producer &producer, const Weight *matrix, int stripes, int first_step, int steps,
+                                     StripeOf stripe_of, Begin begin) {
+    for (int first = 0; first < stripes; first += warps) {
+      const int count = smaller(warps, stripes - first);
+      const int stage_steps = turn_steps << stage_turns_log2(count), lane = static_cast<int>(arch::lane());
+      const Weight *from =
+          matrix + static_cast<uint64_t>(stripe_of(first + lane)) * (8 * padded) + first_step * (unit_bytes / 2);
+      for (int step = 0; step < steps; step += stage_steps) {
+        const uint32_t piece = static_cast<uint32_t>(smaller(stage_steps, steps - step)) * unit_bytes;
+        unsigned char *to = begin(static_cast<uint32_t>(count) * piece);
+        if (!to)
+          return;
+        producer.pieces(count, to + lane * (stage_steps * unit_bytes), from + step * (unit_bytes / 2), piece);
+        producer.end();
+      }
+    }
+  }
+
+  /// The consumers' side of one product of `stripes` stripes, in each thread of Team. wait: as in Ring::await.
   template <class Team, class Ring, class Wait> class Consumer {
   public:
-    CADENZA_DEVICE Consumer(const Ring &ring, typename Ring::Cursor &cursor, int tiles, int steps, Wait wait)
-        : ring(ring), cursor(cursor), wait(wait), tiles(tiles), block_steps(steps) {}
+    CADENZA_DEVICE Consumer(const Ring &ring, typename Ring::Cursor &cursor, int stripes, int steps, Wait wait)
+        : ring(ring), cursor(cursor), wait(wait), stripes(stripes), block_steps(steps) {}
 
     /// Takes the first weights out of the ring; what comes before them there has been consumed.
     CADENZA_DEVICE void start() {
-#pragma unroll
-      for (int slot = 0; slot < slots; ++slot)
-        load(slot, slot / slot_stages, slot % slot_stages);
+      begin_wave(stripes);
+      load(0, 0);
+      load(1, 1);
     }
 
-    /// activation: [steps * 32]. take(row, sum) gets every row once, from the thread row % batch_rows % Team::threads;
-    /// whole warps call it, also for up to 31 rows that do not exist. partial: [partial_floats]; nobody may still read
-    /// it. After the last take no barrier has been issued.
-    template <class Take> CADENZA_DEVICE void run(const Weight *activation, float *partial, Take take) {
-      UnitVector x[keeps_vectors ? wave_stages : 1][two_ways ? 2 : 1];
-      if constexpr (keeps_vectors) {
-#pragma unroll
-        for (int stage = 0; stage < wave_stages; ++stage)
-          if (stage * ways < steps())
-            load_vectors(x[stage], activation, stage);
-      }
-
-      UnitProduct<Weight> products[warp_items][2];
+    /// activation: [steps * 32] by turn_place, of which the last turn is read whole. take(stripe, sum) is called for
+    /// every stripe, by one warp: lanes 4g .. 4g+3 have the sum of row g. No barrier is issued.
+    template <class Take> CADENZA_DEVICE void run(const Weight *activation, Take take) {
+      UnitVector x[2] = {turn_vector(activation), turn_vector(activation + (turns() > 1 ? turn_columns : 0))};
 #pragma unroll 1
-      for (int wave = 0; wave * wave_tiles < tiles; wave += slot_waves) {
-#pragma unroll
-        for (int turn = 0; turn < wave_turns; ++turn) {
-#pragma unroll
-          for (int slot = 0; slot < slots; ++slot) {
-            const int now = wave + slot / slot_stages, stage = turn * depth + slot % slot_stages;
-            if (stage < wave_stages && exists(now, stage)) {
-              if constexpr (!keeps_vectors)
-                load_vectors(x[0], activation, stage);
-              multiply(products, slot, now, stage, x[keeps_vectors ? stage : 0]);
-              if ((stage + 1) * ways >= steps())
-                store(products, now, partial);
-            }
-            const bool same_wave = turn + 1 < wave_turns;
-            const int next = same_wave ? now : now + slot_waves;
-            const int next_stage = same_wave ? stage + depth : slot % slot_stages;
-            if (next_stage < wave_stages)
-              load(slot, next, next_stage);
-          }
+      for (int stripe = Team::warp(); stripe < round_up(stripes, warps); stripe += warps) {
+        UnitProduct<Weight> sums[turn_steps];
+#pragma unroll 1
+        for (int turn = 0; turn < turns(); turn += 2) {
+          const bool last = turn + 2 >= turns();
+          const int next = last ? 0 : turn + 2;
+          multiply(sums, 0, turn, x[0]);
+          if (last)
+            begin_wave(left - warps);
+          load(0, next);
+          x[0] = turn_vector(activation + next * turn_columns);
+          multiply(sums, 1, turn + 1, x[1]);
+          load(1, next + 1);
+          if (turns() % 2 == 0 || next + 1 < turns())
+            x[1] = turn_vector(activation + (next + 1) * turn_columns);
         }
-        const int end = smaller((wave + slot_waves) * wave_tiles, tiles);
-        if (end % batch_tiles == 0 || end == tiles)
-          finish_batch(end, partial, take);
+        if (stripe < stripes)
+          take(stripe, turn_sum(sums));
       }
     }
 
   private:
+    static constexpr int turn_columns = 32 * turn_steps;
     const Ring ring;
     typename Ring::Cursor &cursor;
     const Wait wait;
-    const int tiles, block_steps;
-    Vec16 units[slots][warp_items][2];
+    const int stripes, block_steps;
+    Vec16 units[2][turn_steps] = {};
+    // Of the wave that is being loaded: its stripes and those of later waves, the turns of a stage less one, and where
+    // this lane's weights begin in a stage.
+    int left, stage_mask, offset;
 
     CADENZA_DEVICE int steps() const { return same_steps ? most_steps : block_steps; }
-    CADENZA_DEVICE static int item_tile(int i) { return (Team::warp() + i * warps) / ways; }
-    CADENZA_DEVICE static int item_way(int i) {
-      return two_ways ? Team::warp() + i * warps : Team::warp() % ways; // the latter is the same for both
-    }
-    // These are the same in a whole warp.
-    CADENZA_DEVICE bool exists(int wave, int stage) const {
-      return wave * wave_tiles < tiles && stage * ways < steps();
-    }
-    CADENZA_DEVICE bool exists(int wave, int stage, int item) const {
-      return (wave_tiles == 1 || wave * wave_tiles + item_tile(item) < tiles) &&
-             ((same_steps && most_steps % ways == 0) || stage * ways + item_way(item) < steps());
-    }
+    CADENZA_DEVICE int turns() const { return ceil_div(steps(), turn_steps); }
 
-    /// Registers are loaded whether the stage exists or not: values that are there on some paths only cost copies of
-    /// all of them, and so spills. What nobody awaited nobody multiplies.
-    CADENZA_DEVICE void load(int slot, int wave, int stage) {
-      const bool there = exists(wave, stage);
-      if (there)
+    CADENZA_DEVICE void begin_wave(int stripes_left) {
+      const int log2 = stage_turns_log2(stripes_left);
+      left = stripes_left;
+      stage_mask = (1 << log2) - 1;
+      offset = (Team::warp() << log2) * turn_bytes + static_cast<int>(arch::lane()) * 16;
+    }
+    CADENZA_DEVICE void load(int slot, int turn) {
+      const bool there = left > 0 && turn < turns();
+      const int part = turn & stage_mask;
+      if (there && part == 0)
         ring.await(cursor, wait);
-      const int stage_steps = smaller(ways, steps() - stage * ways);
-      const unsigned char *buffer = ring.buffer(cursor) + arch::lane() * 16;
+      const unsigned char *from = ring.buffer(cursor) + offset + part * turn_bytes;
 #pragma unroll
-      for (int i = 0; i < warp_items; ++i) {
-        const unsigned char *upper =
-            buffer + (there ? (2 * item_tile(i) * stage_steps + item_way(i)) * (item_bytes / 2) : 0);
-        units[slot][i][0] = arch::load16(upper);
-        units[slot][i][1] = arch::load16(upper + (there ? stage_steps * (item_bytes / 2) : 0));
-      }
-      if (there) {
+      for (int i = 0; i < turn_steps; ++i)
+        arch::load16_if(there && Team::warp() < left, from + i * unit_bytes, units[slot][i]);
+      if (there && (part == stage_mask || turn + 1 == turns())) {
         ring.release(cursor);
         cursor.advance();
       }
     }
-    CADENZA_DEVICE void load_vectors(UnitVector (&x)[two_ways ? 2 : 1], const Weight *activation, int stage) const {
+    CADENZA_DEVICE void multiply(UnitProduct<Weight> (&sums)[turn_steps], int slot, int turn, UnitVector x) const {
+      constexpr bool whole_turns = same_steps && most_steps % turn_steps == 0;
 #pragma unroll
-      for (int i = 0; i < (two_ways ? 2 : 1); ++i)
-        if (const int step = stage * ways + item_way(i); step < steps())
-          x[i] = unit_vector(activation + step * 32);
-    }
-    CADENZA_DEVICE void multiply(UnitProduct<Weight> (&products)[warp_items][2], int slot, int wave, int stage,
-                                 const UnitVector (&x)[two_ways ? 2 : 1]) const {
-#pragma unroll
-      for (int i = 0; i < warp_items; ++i) {
-        if (stage == 0)
-          products[i][0] = products[i][1] = {};
-        if (exists(wave, stage, i)) {
-          products[i][0].add(units[slot][i][0], x[two_ways ? i : 0]);
-          products[i][1].add(units[slot][i][1], x[two_ways ? i : 0]);
-        }
-      }
-    }
-    /// The sums of a wave, a row's ways side by side.
-    CADENZA_DEVICE void store(const UnitProduct<Weight> (&products)[warp_items][2], int wave, float *partial) const {
-      const int lane = static_cast<int>(arch::lane());
-      if (lane % 4 != 0)
-        return;
-#pragma unroll
-      for (int i = 0; i < warp_items; ++i) {
-        const int tile = wave * wave_tiles + item_tile(i);
-        if (wave_tiles > 1 && tile >= tiles)
-          continue;
-        float *row = partial + (tile % batch_tiles * 16 + lane / 4) * row_floats + item_way(i);
-        row[0] = products[i][0].row();
-        row[8 * row_floats] = products[i][1].row();
-      }
-    }
-    template <class Take> CADENZA_DEVICE void finish_batch(int end_tile, const float *partial, Take take) const {
-      Team::barrier();
-      const int first_tile = (end_tile - 1) / batch_tiles * batch_tiles, rows = 16 * (end_tile - first_tile);
-      for (int row = Team::thread(); row < round_up(rows, 32); row += Team::threads)
-        take(16 * first_tile + row, row < rows ? add_ways(partial + row * row_floats) : 0.0f);
-      if (end_tile < tiles)
-        Team::barrier(); // all sums are read before they are overwritten
-    }
-    /// The sum of a row from its ways, by wide loads.
-    CADENZA_DEVICE static float add_ways(const float *row) {
-      float sum[ways];
-      if constexpr (ways < 4) {
-#pragma unroll
-        for (int i = 0; i < ways; ++i)
-          sum[i] = row[i];
-      } else {
-#pragma unroll
-        for (int i = 0; i < ways; i += 4) {
-          const Vec16 four = arch::load16(row + i);
-          sum[i] = arch::as_float(four.x);
-          sum[i + 1] = arch::as_float(four.y);
-          sum[i + 2] = arch::as_float(four.z);
-          sum[i + 3] = arch::as_float(four.w);
-        }
-      }
-      return SumOrder<Steps<0>, ways, padded / 32>::template add_ways<1>(sum);
+      for (int i = 0; i < turn_steps; ++i)
+        if (whole_turns || turn * turn_steps + i < steps())
+          sums[i].add(units[slot][i], x);
     }
   };
 };

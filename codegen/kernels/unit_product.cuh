@@ -6,14 +6,17 @@
 // for are the same in both rows. They are not the same here, but B has eight columns: its even ones hold the vector at
 // pairs 0 and 2 of every lane, its odd ones at pairs 1 and 3. So D[g][0] is the sum of the even pairs of the unit's row
 // g and D[g+8][1] that of the odd pairs, and lane 4g has both. The rest of D is not used.
+//
+// B has room for four such pairs of columns. So one register pair a lane holds the vector of four steps (a turn), of
+// which step i is in columns 2i and 2i+1 and has its sums in lane 4g+i, and a warp reads each element only once.
 #pragma once
 
 #include "arch.cuh"
 
 namespace cadenza {
 
-/// A lane's part of operand B: of 32 elements of the vector.
-struct UnitVector {
+/// A lane's part of operand B: of the 32 elements of a step, or of the four steps of a turn.
+struct alignas(8) UnitVector {
   uint32_t low, high;
 };
 
@@ -21,6 +24,15 @@ struct UnitVector {
 template <class Weight> CADENZA_DEVICE UnitVector unit_vector(const Weight *vector) {
   const uint32_t *pairs = reinterpret_cast<const uint32_t *>(vector) + arch::lane() % 4 * 4 + arch::lane() / 4 % 2;
   return {pairs[0], pairs[2]};
+}
+
+/// Where turn_vector expects element i of a vector: the middle two pairs of every eight elements change places, and what
+/// a lane wants lies together.
+CADENZA_DEVICE constexpr int turn_place(int i) { return (i & ~6) | (i & 2) << 1 | (i & 4) >> 1; }
+/// `vector`: 4 * 32 elements by turn_place, 8-byte aligned.
+template <class Weight> CADENZA_DEVICE UnitVector turn_vector(const Weight *vector) {
+  const uint32_t lane = arch::lane(); // of step lane / 8, eight elements lane % 4, even or odd pairs
+  return reinterpret_cast<const UnitVector *>(vector)[lane / 8 * 8 + lane % 4 * 2 + lane / 4 % 2];
 }
 
 /// The running sums of 8 rows in a warp.
@@ -31,8 +43,17 @@ template <class Weight> struct UnitProduct {
   CADENZA_DEVICE void add(Vec16 unit, UnitVector vector) {
     arch::mma_m16n8k16<Weight>(sums, {unit.x, unit.y, unit.z, unit.w}, {vector.low, vector.high});
   }
-  /// In lane 4g: the sum of row g.
+  /// In lane 4g: the sum of row g. With turn vectors, of which this is step i, in lane 4g+i.
   CADENZA_DEVICE float row() const { return sums[0] + sums[3]; }
 };
+
+/// The sum of row g, in lanes 4g .. 4g+3, of the products of the four steps of turns.
+template <class Weight> CADENZA_DEVICE float turn_sum(const UnitProduct<Weight> (&steps)[4]) {
+  const uint32_t step = arch::lane() % 4;
+  const float low = step % 2 ? steps[1].row() : steps[0].row(), high = step % 2 ? steps[3].row() : steps[2].row();
+  float sum = step / 2 ? high : low;
+  sum += arch::shuffle_xor(sum, 1);
+  return sum + arch::shuffle_xor(sum, 2);
+}
 
 } // namespace cadenza

@@ -140,6 +140,7 @@ private:
       targets = {present};
     }
     PersistentDevice device;
+    device.traced = options.traced;
     for (const DeviceTarget *target : targets) {
       if (target->persistentGroups == 0)
         return Status(StatusCode::Unsupported, "there is no persistent schedule for " + std::string(target->name) +

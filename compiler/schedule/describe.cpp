@@ -28,12 +28,10 @@ std::string cell(const BlockWork &work) {
 
 std::string describe(const PersistentSchedule &s) {
   std::string text = format("persistent schedule: %d groups of %d blocks, %d consumer warps and a producer a block\n"
-                            "ways of products: query_key_value %d, output %d, gate_up %d, down %d, head %d\n"
                             "copies in flight: %d in layers, %d in the head; stages of %d KiB\n"
                             "packets: %llu bytes, two exchanges a layer, four sets of slots in turn\n",
-                            s.device.groups, s.device.ranks, s.device.warps, s.queryKeyValueWays, s.outputWays,
-                            s.gateUpWays, s.downWays, s.headWays, s.copiesInFlight, s.headCopiesInFlight,
-                            s.stageItems(), static_cast<unsigned long long>(s.packetBytes()));
+                            s.device.groups, s.device.ranks, s.device.warps, s.copiesInFlight, s.headCopiesInFlight,
+                            s.stageBytes() / 1024, static_cast<unsigned long long>(s.packetBytes()));
   text +=
       "\nwork of a block: first tile+tiles (16 rows) x first step+steps (32 columns), in the order of the ring; rows\n"
       "of query_key_value and gate_up count from the group's first\n";

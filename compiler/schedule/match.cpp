@@ -139,7 +139,8 @@ void setPersistentDevice(func::FuncOp function, const PersistentDevice &device) 
   };
   function->setAttr(attributeName, builder.getDictionaryAttr(
                                        {entry("groups", device.groups), entry("ranks", device.ranks),
-                                        entry("shared_bytes", device.sharedBytes), entry("warps", device.warps)}));
+                                        entry("shared_bytes", device.sharedBytes), entry("traced", device.traced),
+                                        entry("warps", device.warps)}));
 }
 
 std::optional<PersistentDevice> persistentDeviceOf(func::FuncOp function) {
@@ -147,7 +148,8 @@ std::optional<PersistentDevice> persistentDeviceOf(func::FuncOp function) {
   if (!attribute)
     return std::nullopt;
   const auto value = [&](StringRef name) { return static_cast<int>(cast<IntegerAttr>(attribute.get(name)).getInt()); };
-  return PersistentDevice{value("groups"), value("ranks"), value("warps"), value("shared_bytes")};
+  return PersistentDevice{value("groups"), value("ranks"), value("warps"), value("shared_bytes"),
+                          value("traced") != 0};
 }
 
 } // namespace cadenza

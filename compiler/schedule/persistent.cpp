@@ -37,22 +37,6 @@ Status checkShape(const PersistentModel &m, const PersistentDevice &d) {
 
 } // namespace
 
-int PersistentSchedule::ways(Product product) const {
-  switch (product) {
-  case Product::QueryKeyValue:
-    return queryKeyValueWays;
-  case Product::Output:
-    return outputWays;
-  case Product::GateUp:
-    return gateUpWays;
-  case Product::Down:
-    return downWays;
-  case Product::Head:
-    return headWays;
-  }
-  return 1;
-}
-
 std::vector<int64_t> PersistentSchedule::columnGroups(Product product) const {
   if (product == Product::Down)
     return unitStarts;
@@ -100,7 +84,7 @@ BlockWork PersistentSchedule::work(Product product, int group, int rank, int64_t
 
 uint64_t PersistentSchedule::packetBytes() const {
   const int64_t rankRows = tileRows * ceilDiv(model.hidden / tileRows, device.ranks);
-  const int64_t rankPackets = ceilDiv(rankRows, 32) * 11;
+  const int64_t rankPackets = rankRows / 8 * 3;
   return static_cast<uint64_t>(16 * (4 * blocks() * rankPackets + 2 * blocks()));
 }
 
@@ -135,32 +119,6 @@ StatusOr<PersistentSchedule> planPersistent(const PersistentModel &model, const 
     schedule.unitStarts.push_back(start);
     start += count;
   }
-
-  // As few stages of the ring as possible, and of those in as few pieces of contiguous memory: a stage costs the
-  // consumers about as much as a dozen pieces cost the producer.
-  const auto chooseWays = [&](Product product) {
-    int best = 1;
-    int64_t lowest = INT64_MAX;
-    for (int ways = 1; ways <= std::min(schedule.stageItems(), 32); ways *= 2) {
-      int64_t cost = 0;
-      for (int group = 0; group < device.groups; ++group)
-        for (int rank = 0; rank < device.ranks; ++rank) {
-          const BlockWork work = schedule.work(product, group, rank, 0);
-          const int64_t waves = ceilDiv(work.tiles, schedule.stageItems() / ways), turns = ceilDiv(work.steps, ways);
-          cost += 12 * waves * turns + 2 * work.tiles * turns;
-        }
-      if (cost <= lowest) {
-        lowest = cost;
-        best = ways;
-      }
-    }
-    return best;
-  };
-  schedule.queryKeyValueWays = chooseWays(Product::QueryKeyValue);
-  schedule.outputWays = chooseWays(Product::Output);
-  schedule.gateUpWays = chooseWays(Product::GateUp);
-  schedule.downWays = chooseWays(Product::Down);
-  schedule.headWays = chooseWays(Product::Head);
   return schedule;
 }
 

@@ -15,6 +15,7 @@ struct PersistentDevice {
   int groups = 0, ranks = 0;
   int warps = 8;       // that consume, in a block; one more produces
   int sharedBytes = 0; // of a block
+  bool traced = false; // the kernel is instrumented
 };
 
 /// The dimensions that matter.
@@ -35,15 +36,12 @@ struct PersistentSchedule {
   PersistentDevice device;
   PersistentModel model;
   std::vector<int64_t> unitStarts; // of each group's feed-forward units, in steps of 32
-  // Ways of each product (step.project's k_ways): how many warps share a tile's columns.
-  int queryKeyValueWays = 1, outputWays = 1, gateUpWays = 1, downWays = 1, headWays = 1;
   int copiesInFlight = 3, headCopiesInFlight = 8; // of the producer
 
-  /// Items (a 16-row tile x a 32-column step, 1 KiB) of a stage of the ring: stream_project.cuh.
-  int stageItems() const { return 2 * device.warps; }
+  /// Of a stage of the ring: stream_project.cuh.
+  int stageBytes() const { return 2048 * device.warps; }
 
   int blocks() const { return device.groups * device.ranks; }
-  int ways(Product product) const;
   /// Starts of the k_groups of a product, in steps: its columns are divided over groups, or not.
   std::vector<int64_t> columnGroups(Product product) const;
   /// What `rank` of `group` does of a product in a layer. Tiles of query, key, value and of gate, up count from the

@@ -1,4 +1,5 @@
 // Divides a step over the blocks of one persistent kernel: the order of sums follows the division. See Passes.td.
+#include "codegen/kernels/shares.cuh"
 #include "compiler/schedule/match.h"
 #include "passes/Passes.h"
 
@@ -20,7 +21,7 @@ struct SchedulePersistentPass : cadenza::impl::SchedulePersistentBase<SchedulePe
     FailureOr<PersistentPhases> phases = matchPersistent(function);
     if (failed(phases))
       return signalPassFailure();
-    PersistentDevice device{groups, ranks, warps, sharedBytes};
+    PersistentDevice device{groups, ranks, warps, sharedBytes, traced};
     StatusOr<PersistentSchedule> schedule = planPersistent(modelOf(*phases), device);
     if (!schedule.isOk()) {
       function.emitError() << schedule.status().message();
@@ -29,7 +30,7 @@ struct SchedulePersistentPass : cadenza::impl::SchedulePersistentBase<SchedulePe
     Builder builder(&getContext());
     for (Product product : {Product::QueryKeyValue, Product::Output, Product::GateUp, Product::Down, Product::Head}) {
       step::ProjectOp project = phases->project(product);
-      project->setAttr("k_ways", builder.getI64IntegerAttr(schedule->ways(product)));
+      project->setAttr("k_ways", builder.getI64IntegerAttr(turn_steps));
       project->setAttr("k_groups", builder.getDenseI64ArrayAttr(schedule->columnGroups(product)));
     }
     phases->attend->setAttr("splits", builder.getI64IntegerAttr(device.ranks));

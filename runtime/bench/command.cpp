@@ -23,6 +23,12 @@ Status runBench(const BenchCommand &command, std::ostream &out, std::ostream &pr
     out << formatReport(result, command.markdown ? ReportStyle::Markdown : ReportStyle::Text) << std::flush;
   if (!json.empty() && command.jsonPath != "-")
     CADENZA_RETURN_IF_ERROR(writeFileAtomically(command.jsonPath, json));
+  if (!command.tracePath.empty()) {
+    const std::string trace = chromeTrace(result.trace, result.traceRanks).dump() + "\n";
+    CADENZA_RETURN_IF_ERROR(writeFileAtomically(command.tracePath, trace));
+    if (command.jsonPath != "-")
+      out << "\n" << formatTraceTable(result.trace, traceTokens) << std::flush;
+  }
   if (!command.recordPath.empty()) {
     if (result.emulated)
       return Status(StatusCode::InvalidArgument, "--record: times on the emulated device mean nothing");

@@ -15,6 +15,7 @@ struct BenchCommand {
   bool markdown = false;
   std::string jsonPath;   // "-": standard output, instead of the table
   std::string recordPath; // docs/benchmarks/h100.json
+  std::string tracePath;  // for Chrome or Perfetto
   bool quiet = false;     // no progress lines
 };
 

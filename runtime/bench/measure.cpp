@@ -138,6 +138,10 @@ StatusOr<BenchResult> measure(const Plan &plan, const std::string &device, const
                            chooseDevice(device, plan, {.context = longest + behind, .schedule = schedule}));
   if (!target.notice.empty())
     progress(target.notice);
+  if (options.trace && !(target.gpu && target.gpu->isTraced()))
+    return Status(StatusCode::InvalidArgument,
+                  "--trace: " + plan.path() + " records nothing on this device with this schedule; it takes a GPU and a "
+                  "plan of cadenza-compile --schedule=persistent --traced");
   BenchResult result = describe(plan, target);
   result.tokens = options.tokens;
   result.repeats = options.repeats;
@@ -155,6 +159,14 @@ StatusOr<BenchResult> measure(const Plan &plan, const std::string &device, const
     progress("context " + std::to_string(context));
     CADENZA_ASSIGN_OR_RETURN(ContextResult measured, measureContext(plan.program(), target, context, options));
     result.contexts.push_back(std::move(measured));
+  }
+  if (options.trace) {
+    progress("tracing " + std::to_string(traceTokens) + " tokens");
+    CADENZA_RETURN_IF_ERROR(timeDecode(*target.executor, options.contexts.back(), traceTokens, options.seed).status());
+    CADENZA_ASSIGN_OR_RETURN(const std::vector<TraceRecord> records, target.gpu->trace());
+    const int blocks = static_cast<int>(records.size() / (trace_rows * trace_capacity));
+    CADENZA_ASSIGN_OR_RETURN(result.trace, traceSpans(records, blocks));
+    result.traceRanks = static_cast<int>(plan.program().persistent->ranks);
   }
   return result;
 }

@@ -3,6 +3,7 @@
 
 #include "runtime/bench/memory_floor.h"
 #include "runtime/bench/statistics.h"
+#include "runtime/bench/trace.h"
 #include "runtime/executor.h"
 
 #include <nlohmann/json.hpp>
@@ -20,6 +21,7 @@ struct BenchOptions {
   int repeats = 5;
   int warmup = 32; // tokens before the first repeat of a context
   bool phases = false;
+  bool trace = false;   // of a few tokens at the last context; the plan's kernel has to be traced
   std::string schedule; // as SessionOptions
   uint64_t seed = 1;    // of the cache's values
 };
@@ -52,11 +54,16 @@ struct BenchResult {
   std::optional<MemoryFloor> floor;
   std::string noFloor; // why there is none
   std::vector<ContextResult> contexts;
+  std::vector<TraceSpan> trace;
+  int traceRanks = 1; // blocks of a group
 
   /// What share of the floor the rate is; 0 without a floor.
   double floorShare(const ContextResult &result) const { return floor ? result.gbPerSecond() / floor->gbPerSecond : 0; }
   bool randomWeights() const { return weights.starts_with("random"); }
 };
+
+/// Tokens of a trace, in one launch.
+constexpr int traceTokens = 3;
 
 /// Decodes `tokens` tokens after `context` seeded positions, with one step queued ahead as a program that streams text
 /// does; tokens a second.

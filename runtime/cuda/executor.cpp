@@ -203,6 +203,12 @@ Status CudaExecutor::flush() {
   return Status::ok();
 }
 
+StatusOr<std::vector<TraceRecord>> CudaExecutor::trace() {
+  CurrentContext current(*device_);
+  CADENZA_RETURN_IF_ERROR(enter(current));
+  return persistent_->trace(*device_);
+}
+
 StatusOr<int32_t> CudaExecutor::awaitPublished(size_t position) {
   if (static_cast<int64_t>(position) >= launchedTokens_)
     CADENZA_RETURN_IF_ERROR(flush());

@@ -45,6 +45,9 @@ public:
   const DeviceBuffer &weights() const { return storage_.weights(); }
   const BoundStep &step() const { return step_; }
   bool isPersistent() const { return persistent_.has_value(); }
+  bool isTraced() const { return persistent_ && persistent_->isTraced(); }
+  /// Of a traced kernel: what its last launch recorded.
+  StatusOr<std::vector<TraceRecord>> trace();
   /// One step with head and an event after every launch: the microseconds between them, one a launch. An untimed step
   /// goes first, so that the launches are queued before the GPU gets to them. Both are ordinary steps (two positions).
   StatusOr<std::vector<float>> timeStep();

@@ -75,6 +75,12 @@ StatusOr<PersistentLaunches> PersistentLaunches::load(Device &device, CUstream s
   CADENZA_CUDA_TRY(device, cuMemsetD8Async, launches.packets_.get(), 0, plan.packetBytes, stream);
   CADENZA_CUDA_TRY(device, cuStreamSynchronize, stream);
 
+  if (plan.traced) {
+    launches.blocks_ = kernel.blocks;
+    CADENZA_ASSIGN_OR_RETURN(launches.trace_,
+                             DeviceBuffer::make(device, sizeof(TraceRecord) * launches.traceRecords(), "trace"));
+  }
+
   // Page-locked memory has the same address on the device.
   launches.args_ = {.words = reinterpret_cast<const uint64_t *>(launches.words_.get()),
                     .packets = reinterpret_cast<unsigned char *>(launches.packets_.get()),
@@ -86,7 +92,8 @@ StatusOr<PersistentLaunches> PersistentLaunches::load(Device &device, CUstream s
                     .steps = 0,
                     .headless_steps = 0,
                     .first_step = 0,
-                    .limit_ns = waitLimitNs};
+                    .limit_ns = waitLimitNs,
+                    .trace = reinterpret_cast<TraceRecord *>(launches.trace_.get())};
   return launches;
 }
 
@@ -94,10 +101,19 @@ Status PersistentLaunches::launch(Device &device, int64_t steps, int64_t headles
   args_.steps = static_cast<uint64_t>(steps);
   args_.headless_steps = static_cast<uint64_t>(headless);
   config_.attrs = attributes_.data(); // this object may have moved
+  if (isTraced())
+    CADENZA_CUDA_TRY(device, cuMemsetD8Async, trace_.get(), 0, trace_.bytes(), config_.hStream);
   void *parameters[] = {&args_};
   CADENZA_CUDA_TRY(device, cuLaunchKernelEx, &config_, function_, parameters, nullptr);
   args_.first_step = (args_.first_step + static_cast<uint64_t>(steps)) & 0xffffffffu;
   return Status::ok();
+}
+
+StatusOr<std::vector<TraceRecord>> PersistentLaunches::trace(Device &device) const {
+  std::vector<TraceRecord> records(traceRecords());
+  CADENZA_CUDA_TRY(device, cuMemcpyDtoHAsync, records.data(), trace_.get(), trace_.bytes(), config_.hStream);
+  CADENZA_CUDA_TRY(device, cuStreamSynchronize, config_.hStream);
+  return records;
 }
 
 void PersistentLaunches::begin() { control() = {}; }

@@ -6,6 +6,7 @@
 #include "runtime/cuda/storage.h"
 
 #include <array>
+#include <vector>
 
 namespace cadenza::cuda {
 
@@ -29,13 +30,19 @@ public:
   /// What a wait that took too long was for, or "".
   std::string expired() const;
 
+  bool isTraced() const { return blocks_ != 0; }
+  /// What the last launch of a traced kernel recorded, in the layout of PersistentArgs::trace; waits for its end.
+  StatusOr<std::vector<TraceRecord>> trace(Device &device) const;
+
 private:
+  uint64_t traceRecords() const { return uint64_t{blocks_} * trace_rows * trace_capacity; }
   PersistentControl &control() const { return *control_.as<PersistentControl>(); }
 
   CUfunction function_ = nullptr;
   CUlaunchConfig config_{};
   std::array<CUlaunchAttribute, 2> attributes_{};
-  DeviceBuffer words_, packets_;
+  DeviceBuffer words_, packets_, trace_;
+  uint32_t blocks_ = 0; // of a traced kernel
   PinnedBuffer control_;
   PersistentArgs args_{};
 };

@@ -219,6 +219,7 @@ struct PersistentLaunch {
   std::string kernel;       // of Program::kernels
   uint32_t ranks = 1;       // blocks of a cluster
   uint64_t packetBytes = 0; // of exchange slots, zeroed once at load
+  bool traced = false;      // the kernel records what its blocks do, for cadenza-bench --trace
 };
 
 struct Scratch {

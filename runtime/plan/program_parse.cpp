@@ -168,9 +168,9 @@ Scratch readScratch(const JsonReader &reader) {
 }
 
 PersistentLaunch readPersistent(const JsonReader &reader) {
-  reader.onlyFields({"kernel", "ranks", "packet_bytes"});
+  reader.onlyFields({"kernel", "ranks", "packet_bytes", "traced"});
   return {reader["kernel"].string(), static_cast<uint32_t>(readExtent(reader["ranks"])),
-          reader["packet_bytes"].unsignedInteger()};
+          reader["packet_bytes"].unsignedInteger(), reader["traced"].boolean()};
 }
 
 } // namespace

@@ -115,7 +115,8 @@ Json toJson(const Program &program) {
   if (program.persistent)
     persistent = {{"kernel", program.persistent->kernel},
                   {"ranks", program.persistent->ranks},
-                  {"packet_bytes", program.persistent->packetBytes}};
+                  {"packet_bytes", program.persistent->packetBytes},
+                  {"traced", program.persistent->traced}};
   return {
       {"model", writeModel(program.model)},
       {"edges", list(program.edges, writeEdge)},

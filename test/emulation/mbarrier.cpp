@@ -185,6 +185,16 @@ bool Scheduler::mbarrierTryWait(void *address, uint32_t parity) {
   return done(); // a later phase may have begun and ended meanwhile
 }
 
+bool Scheduler::mbarrierTestWait(void *address, uint32_t parity) {
+  constexpr const char *what = "mbarrier_test_wait";
+  if (parity > 1)
+    fault(CUDA_ERROR_LAUNCH_FAILED, std::string(what) + ": parity " + std::to_string(parity) + " is not 0 or 1");
+  Block &block = *current_->warp->block;
+  const bool done = (mbarrier(block, address, what).phase & 1) != parity;
+  poll(address);
+  return done;
+}
+
 // Named barriers ------------------------------------------------------------------------------------------------------
 
 void Scheduler::namedBarrier(uint32_t id, uint32_t threads, bool wait) {

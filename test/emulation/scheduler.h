@@ -161,6 +161,7 @@ public:
   void mbarrierInit(void *address, uint32_t arrivals);
   void mbarrierArrive(void *address, bool remote, uint32_t expectedBytes);
   bool mbarrierTryWait(void *address, uint32_t parity);
+  bool mbarrierTestWait(void *address, uint32_t parity);
   void copyBulk(void *to, const void *from, uint32_t bytes, void *barrier);
   void copyLane(void *to, const void *from);
   void copyLaneArrive(void *barrier);

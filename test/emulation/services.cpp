@@ -28,6 +28,7 @@ Scheduler::Scheduler() : services{} {
   services.mbarrier_arrive_remote = [](void *b) { scheduler().mbarrierArrive(b, true, 0); };
   services.mbarrier_arrive_expect = [](void *b, uint32_t bytes) { scheduler().mbarrierArrive(b, false, bytes); };
   services.mbarrier_try_wait = [](void *b, uint32_t parity) { return scheduler().mbarrierTryWait(b, parity); };
+  services.mbarrier_test_wait = [](void *b, uint32_t parity) { return scheduler().mbarrierTestWait(b, parity); };
   services.copy_bulk = [](void *to, const void *from, uint32_t bytes, void *b) {
     scheduler().copyBulk(to, from, bytes, b);
   };
