@@ -96,12 +96,21 @@ CADENZA_DEVICE Vec16 load16(const void *address) {
   return {v.x, v.y, v.z, v.w};
 }
 
-/// load16 from shared memory into `v` if `wanted`, without a branch around it: values that are loaded on some paths only
-/// cost the compiler copies of all of them.
-CADENZA_DEVICE void load16_if(bool wanted, const void *address, Vec16 &v) {
-  asm volatile("{ .reg .pred p; setp.ne.u32 p, %5, 0; @p ld.shared.v4.u32 {%0, %1, %2, %3}, [%4]; }"
+/// Shared memory of this block by its 32-bit address.
+struct SharedPointer {
+  uint32_t address;
+  CADENZA_DEVICE SharedPointer operator+(int bytes) const { return {address + static_cast<uint32_t>(bytes)}; }
+};
+CADENZA_DEVICE SharedPointer shared_pointer(const void *address) {
+  return {static_cast<uint32_t>(__cvta_generic_to_shared(address))};
+}
+
+/// ld.shared.v4, 16 bytes from address + offset, into `v` if `wanted`, without a branch around it: values that are
+/// loaded on some paths only cost the compiler copies of all of them.
+template <int offset> CADENZA_DEVICE void load16_if(bool wanted, SharedPointer from, Vec16 &v) {
+  asm volatile("{ .reg .pred p; setp.ne.u32 p, %5, 0; @p ld.shared.v4.u32 {%0, %1, %2, %3}, [%4+%6]; }"
                : "+r"(v.x), "+r"(v.y), "+r"(v.z), "+r"(v.w)
-               : "r"(static_cast<uint32_t>(__cvta_generic_to_shared(address))), "r"(static_cast<uint32_t>(wanted))
+               : "r"(from.address), "r"(static_cast<uint32_t>(wanted)), "n"(offset)
                : "memory");
 }
 

@@ -90,9 +90,16 @@ CADENZA_DEVICE Vec16 load16(const void *address) {
   check16(address, false);
   return load_unchecked(address);
 }
-CADENZA_DEVICE void load16_if(bool wanted, const void *address, Vec16 &v) {
+struct SharedPointer {
+  const unsigned char *address;
+  CADENZA_DEVICE SharedPointer operator+(int bytes) const { return {address + bytes}; }
+};
+CADENZA_DEVICE SharedPointer shared_pointer(const void *address) {
+  return {static_cast<const unsigned char *>(address)};
+}
+template <int offset> CADENZA_DEVICE void load16_if(bool wanted, SharedPointer from, Vec16 &v) {
   if (wanted)
-    v = load16(address);
+    v = load16(from.address + offset);
 }
 CADENZA_DEVICE void store16(void *address, Vec16 v) {
   check16(address, false);

@@ -30,7 +30,7 @@ template <class Config> struct PersistentAttention {
     qkv.start();
     const typename Residual::template NormWeights<Qkv> norm(l.qkv);
     receive();
-    residual.template spread<Qkv>(norm, p);
+    residual.template spread<Qkv>(norm, p, [&] { qkv.look(); });
 
     const float factor = Qkv::prologue::factor(Block::sums());
     Block::expect_hop(Block::hop_rows, 4 * Block::head_rows);
@@ -91,13 +91,15 @@ private:
     const Block &block;
     Progress &p;
     const typename Core::Split mine;
-    int base = 0;
+    int base = 0, stage_base = 0; // of what is taken now, and of its stage
 
-    CADENZA_DEVICE bool in_ring() const { return base < smaller(mine.end, p.position); }
+    CADENZA_DEVICE int end() const { return smaller(mine.end, p.position); } // of what comes from the ring
     CADENZA_DEVICE void start(int first) {
       base = first;
-      if (in_ring())
+      if ((base - mine.begin) % Block::stage_positions == 0 && base < end()) {
+        stage_base = base;
         Block::ring().await(p.cursor, typename Block::RingWait{block, p});
+      }
     }
     CADENZA_DEVICE void load(int position, int element, Vec16 &k, Vec16 &v) const {
       if (position == p.position) {
@@ -105,16 +107,16 @@ private:
         k = rounded(key);
         v = rounded(key + head_dim);
       } else {
-        const unsigned char *from = Block::ring().buffer(p.cursor) + ((position - base) * head_dim + element) * 2;
+        const unsigned char *from = Block::ring().buffer(p.cursor) + ((position - stage_base) * head_dim + element) * 2;
         k = arch::load16(from);
         v = arch::load16(from + Block::stage_positions * head_dim * 2);
       }
     }
     CADENZA_DEVICE void finish() {
-      if (!in_ring())
+      const int next = base + Block::turn_positions;
+      if (base >= end() || ((next - mine.begin) % Block::stage_positions != 0 && next < end()))
         return;
       Block::ring().release(p.cursor);
-      p.cursor.advance();
     }
     CADENZA_DEVICE static Vec16 rounded(const float *from) {
       return {arch::pack2<Cache>(from[0], from[1]), arch::pack2<Cache>(from[2], from[3]),

@@ -40,7 +40,7 @@ template <class Config> struct PersistentFeedForward {
     Functions::load(functions, tile, loaded);
 
     residual.template receive<Block::attention_groups>(p.counter, 0, p);
-    residual.template spread<GateUp>(norm, p);
+    residual.template spread<GateUp>(norm, p, [&] { gate_up.look(); });
     const float factor = GateUp::prologue::factor(Block::sums());
     Block::expect_hop(Block::hop_units,
                       2 * smaller(32 * block.my_units.count, Block::units - 32 * block.my_units.first));
@@ -55,6 +55,7 @@ template <class Config> struct PersistentFeedForward {
     Team::barrier();
     Functions::apply(functions, loaded, tile);
     send_units(tile, 8 * mine.first);
+    down.look();
     block.await_hop(Block::hop_units, p, PersistentWait::hop_units);
     block.mark(PersistentWork::down, p.layer);
     residual.publish(down, 1, Block::unit_values(), p);

@@ -95,8 +95,9 @@ template <class Config> struct PersistentResidual {
   }
 
   /// Fills activation() and sums() in all ranks with the residual stream as `Phase` sees it, and waits for the others'
-  /// rows. A norm whose factor is applied before rounding has to know all sums first: one more hop.
-  template <class Phase> CADENZA_DEVICE void spread(const NormWeights<Phase> &weights, Progress &p) const {
+  /// rows; look() is called before that. A norm whose factor is applied before rounding has to know all sums first: one more hop.
+  template <class Phase, class Look>
+  CADENZA_DEVICE void spread(const NormWeights<Phase> &weights, Progress &p, Look look) const {
     block.mark(PersistentWork::spread, p.layer);
     using Prologue = typename Phase::prologue;
     constexpr int chunk = Prologue::chunk, chunks = chunk > 0 ? Block::hidden / larger(chunk, 1) : 0;
@@ -123,6 +124,7 @@ template <class Config> struct PersistentResidual {
       if constexpr (Prologue::defers && chunk > 0)
         send_sum<chunk>(sums_hop, p.residual[j], i, live);
     });
+    look();
     block.await_hop(Block::hop_residual, p, PersistentWait::hop_residual);
   }
 

@@ -17,12 +17,13 @@ template <int stages> struct RingCursor {
   uint32_t round = 0;
   int arrived = 0; // stages from this one on that a consumer knows to be full
 
-  CADENZA_DEVICE void advance() {
-    --arrived;
-    if (++stage == stages) {
-      stage = 0;
-      ++round;
-    }
+  /// By a stage, or not at all.
+  CADENZA_DEVICE void advance(bool really = true) {
+    arrived -= really;
+    stage += really;
+    const bool wraps = stage == stages;
+    stage = wraps ? 0 : stage;
+    round += wraps;
   }
 };
 
@@ -44,22 +45,26 @@ template <int stage_count, int bytes_per_stage, int consumer_warps> struct Ring 
     }
   }
 
-  /// Consumers, a whole warp: wait(mbarrier, parity) until the stage has arrived. Then each lane looks at one of those
-  /// behind it, as what has arrived already need not be asked for again.
+  /// Consumers, a whole warp: wait(mbarrier, parity) until the stage has arrived.
   template <class Wait> CADENZA_DEVICE void await(Cursor &at, Wait wait) const {
     if (at.arrived > 0)
       return;
     wait(full + at.stage, at.round & 1);
+    look(at);
+  }
+  /// Each lane looks at one of the next stages: what has arrived already need not be asked for again.
+  CADENZA_DEVICE void look(Cursor &at) const {
     const int lane = static_cast<int>(arch::lane()), stage = at.stage + lane;
     const bool wraps = stage >= stages;
     at.arrived = arch::trailing_ones(arch::ballot(
         lane < stages && arch::mbarrier_test_wait(full + (wraps ? stage - stages : stage), (at.round + wraps) & 1)));
   }
-  /// Consumers: all lanes have what they need in registers.
-  CADENZA_DEVICE void release(const Cursor &at) const {
+  /// Consumers: all lanes have what they need in registers, and go on to the next stage. Nothing, unless `really`.
+  CADENZA_DEVICE void release(Cursor &at, bool really = true) const {
     arch::warp_barrier();
-    if (arch::lane() == 0)
+    if (really && arch::lane() == 0)
       arch::mbarrier_arrive(empty + at.stage);
+    at.advance(really);
   }
 };
 

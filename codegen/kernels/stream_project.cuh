@@ -5,12 +5,15 @@
 // whole stripe, turn by turn; the four steps of a turn go to the four ways of the sum. So no warp needs another one's
 // sums, and between the arrival of an activation and that of the result there is no barrier.
 //
-// A wave is a stripe for each consumer warp. A stage of the ring has a turn of each stripe of a wave, or, if the last
-// wave has fewer stripes, as many turns as there is room for. Where a warp finds its weights in a stage depends on
-// nothing but the number of turns.
+// A wave is a stripe for each consumer warp. A stage of the ring has two turns of each stripe of a wave, or, if the last
+// wave has fewer stripes, as many pairs of turns as there is room for. Where a warp finds its weights in a stage depends
+// on nothing but the number of pairs.
 //
 // Weights are loaded two turns before they are multiplied, from the ring into registers. The first ones are loaded
 // (`start`) while the activation is still on its way.
+//
+// The loop is what the whole schedule waits for: a warp has 16 loads and mma a stage, and every other instruction costs
+// about as much as one of these. So waits are asked for once a stage, and addresses are kept, not computed.
 #pragma once
 
 #include "arch.cuh"
@@ -21,15 +24,16 @@
 namespace cadenza {
 
 constexpr int unit_bytes = 512; // 8 rows x 32 columns of two bytes
-constexpr int turn_bytes = turn_steps * unit_bytes;
+constexpr int turn_bytes = turn_steps * unit_bytes; // of a stripe
+constexpr int pair_columns = 2 * turn_steps * 32;
 
 /// Of a matrix of 16-bit Weight with `padded_columns`. `most_steps` is how many of the steps a block has, or, unless
 /// same_steps, how many at most.
 template <class Weight, int padded_columns, int most_steps, bool same_steps, int warps> struct StreamProject {
   static constexpr int padded = padded_columns;
 
-  /// The binary logarithm of the turns in a stage of a wave of `stripes`, 8 turns at most.
-  CADENZA_DEVICE static int stage_turns_log2(int stripes) {
+  /// The binary logarithm of the pairs of turns in a stage of a wave of `stripes`, 8 pairs at most.
+  CADENZA_DEVICE static int stage_pairs_log2(int stripes) {
     return (stripes <= warps / 2) + (stripes <= warps / 4) + (stripes <= warps / 8);
   }
 
@@ -40,7 +44,7 @@ template <class Weight, int padded_columns, int most_steps, bool same_steps, int
                                      StripeOf stripe_of, Begin begin) {
     for (int first = 0; first < stripes; first += warps) {
       const int count = smaller(warps, stripes - first);
-      const int stage_steps = turn_steps << stage_turns_log2(count), lane = static_cast<int>(arch::lane());
+      const int stage_steps = 2 * turn_steps << stage_pairs_log2(count), lane = static_cast<int>(arch::lane());
       const Weight *from =
           matrix + static_cast<uint64_t>(stripe_of(first + lane)) * (8 * padded) + first_step * (unit_bytes / 2);
       for (int step = 0; step < steps; step += stage_steps) {
@@ -63,30 +67,40 @@ template <class Weight, int padded_columns, int most_steps, bool same_steps, int
     /// Takes the first weights out of the ring; what comes before them there has been consumed.
     CADENZA_DEVICE void start() {
       begin_wave(stripes);
-      load(0, 0);
-      load(1, 1);
+      load_pair(/*ends_wave=*/turns() <= 2, [] {}, [] {});
     }
+    /// Sees what else has arrived; for times when this warp waits for the activation.
+    CADENZA_DEVICE void look() { ring.look(cursor); }
 
-    /// activation: [steps * 32] by turn_place, of which the last turn is read whole. take(stripe, sum) is called for
-    /// every stripe, by one warp: lanes 4g .. 4g+3 have the sum of row g. No barrier is issued.
+    /// activation: [steps * 32] by turn_place, of which the last two turns are read whole. take(stripe, sum) is called
+    /// for every stripe, by one warp: lanes 4g .. 4g+3 have the sum of row g. No barrier is issued.
     template <class Take> CADENZA_DEVICE void run(const Weight *activation, Take take) {
-      UnitVector x[2] = {turn_vector(activation), turn_vector(activation + (turns() > 1 ? turn_columns : 0))};
+      constexpr int pairs = ceil_div(most_steps, 2 * turn_steps);
+      constexpr int unroll = !same_steps ? 1 : pairs % 4 == 0 ? 4 : pairs % 2 == 0 ? 2 : 1;
+      UnitVector x[2] = {turn_vector(activation), turn_vector(activation + turn_columns)};
 #pragma unroll 1
       for (int stripe = Team::warp(); stripe < round_up(stripes, warps); stripe += warps) {
         UnitProduct<Weight> sums[turn_steps];
 #pragma unroll 1
-        for (int turn = 0; turn < turns(); turn += 2) {
-          const bool last = turn + 2 >= turns();
-          const int next = last ? 0 : turn + 2;
-          multiply(sums, 0, turn, x[0]);
-          if (last)
-            begin_wave(left - warps);
-          load(0, next);
-          x[0] = turn_vector(activation + next * turn_columns);
-          multiply(sums, 1, turn + 1, x[1]);
-          load(1, next + 1);
-          if (turns() % 2 == 0 || next + 1 < turns())
-            x[1] = turn_vector(activation + (next + 1) * turn_columns);
+        for (int first = 0; first < turns(); first += 2 * unroll) {
+#pragma unroll
+          for (int turn = first; turn < first + 2 * unroll; turn += 2) {
+            // What is loaded is the pair after this one.
+            const bool last = turn == first + 2 * unroll - 2 && turn + 2 >= turns();
+            if (last)
+              begin_wave(left - warps);
+            const Weight *next = activation + (last ? 0 : (turn + 2) * turn_columns);
+            load_pair(
+                last ? turns() <= 2 : turn + 4 >= turns(),
+                [&] {
+                  multiply(sums, 0, turn, x[0]);
+                  x[0] = turn_vector(next);
+                },
+                [&] {
+                  multiply(sums, 1, turn + 1, x[1]);
+                  x[1] = turn_vector(next + turn_columns);
+                });
+          }
         }
         if (stripe < stripes)
           take(stripe, turn_sum(sums));
@@ -100,38 +114,49 @@ template <class Weight, int padded_columns, int most_steps, bool same_steps, int
     const Wait wait;
     const int stripes, block_steps;
     Vec16 units[2][turn_steps] = {};
-    // Of the wave that is being loaded: its stripes and those of later waves, the turns of a stage less one, and where
-    // this lane's weights begin in a stage.
-    int left, stage_mask, offset;
+    // Of the wave that is being loaded: its stripes and those of later waves; the pairs of turns that a stage has, and
+    // those of them that come before the next one.
+    int left, stage_pairs, part;
 
     CADENZA_DEVICE int steps() const { return same_steps ? most_steps : block_steps; }
     CADENZA_DEVICE int turns() const { return ceil_div(steps(), turn_steps); }
 
     CADENZA_DEVICE void begin_wave(int stripes_left) {
-      const int log2 = stage_turns_log2(stripes_left);
       left = stripes_left;
-      stage_mask = (1 << log2) - 1;
-      offset = (Team::warp() << log2) * turn_bytes + static_cast<int>(arch::lane()) * 16;
+      stage_pairs = 1 << stage_pairs_log2(left);
+      part = 0;
     }
-    CADENZA_DEVICE void load(int slot, int turn) {
-      const bool there = left > 0 && turn < turns();
-      const int part = turn & stage_mask;
-      if (there && part == 0)
+    /// Loads the next two turns, if there are any, each after its registers were used for the last time: use0(), use1().
+    /// No branches but for a stage that is not known to have arrived.
+    template <class Use0, class Use1> CADENZA_DEVICE void load_pair(bool ends_wave, Use0 use0, Use1 use1) {
+      const bool there = left > 0, wanted = Team::warp() < left;
+      use0();
+      if (there)
         ring.await(cursor, wait);
-      const unsigned char *from = ring.buffer(cursor) + offset + part * turn_bytes;
-#pragma unroll
-      for (int i = 0; i < turn_steps; ++i)
-        arch::load16_if(there && Team::warp() < left, from + i * unit_bytes, units[slot][i]);
-      if (there && (part == stage_mask || turn + 1 == turns())) {
-        ring.release(cursor);
-        cursor.advance();
-      }
+      const arch::SharedPointer from = arch::shared_pointer(ring.buffer(cursor)) +
+                                       (Team::warp() * stage_pairs + part) * (2 * turn_bytes) +
+                                       static_cast<int>(arch::lane()) * 16;
+      load<0>(wanted, from);
+      use1();
+      load<1>(wanted, from);
+      const bool done = there && (++part == stage_pairs || ends_wave);
+      ring.release(cursor, done);
+      part = done ? 0 : part;
+    }
+    /// What a stage does not have is loaded, too, if a warp has other weights there, but never multiplied.
+    template <int slot> CADENZA_DEVICE void load(bool wanted, arch::SharedPointer from) {
+      constexpr int offset = slot * turn_bytes;
+      static_assert(turn_steps == 4);
+      arch::load16_if<offset>(wanted, from, units[slot][0]);
+      arch::load16_if<offset + unit_bytes>(wanted, from, units[slot][1]);
+      arch::load16_if<offset + 2 * unit_bytes>(wanted, from, units[slot][2]);
+      arch::load16_if<offset + 3 * unit_bytes>(wanted, from, units[slot][3]);
     }
     CADENZA_DEVICE void multiply(UnitProduct<Weight> (&sums)[turn_steps], int slot, int turn, UnitVector x) const {
-      constexpr bool whole_turns = same_steps && most_steps % turn_steps == 0;
+      constexpr bool whole_pairs = same_steps && most_steps % (2 * turn_steps) == 0;
 #pragma unroll
       for (int i = 0; i < turn_steps; ++i)
-        if (whole_turns || turn * turn_steps + i < steps())
+        if (whole_pairs || turn * turn_steps + i < steps())
           sums[i].add(units[slot][i], x);
     }
   };

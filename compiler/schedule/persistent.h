@@ -36,7 +36,7 @@ struct PersistentSchedule {
   PersistentDevice device;
   PersistentModel model;
   std::vector<int64_t> unitStarts; // of each group's feed-forward units, in steps of 32
-  int copiesInFlight = 3, headCopiesInFlight = 8; // of the producer
+  int copiesInFlight = 2, headCopiesInFlight = 5; // of the producer
 
   /// Of a stage of the ring: stream_project.cuh.
   int stageBytes() const { return 2048 * device.warps; }
