@@ -67,6 +67,8 @@ std::string formatReport(const BenchResult &result, ReportStyle style) {
     note("EMULATED DEVICE: the times below are meaningless.");
   if (result.randomWeights())
     note("Random weights (" + result.weights + "): speed only, the tokens mean nothing.");
+  if (result.traced)
+    note("INSTRUMENTED KERNEL: slower than that of the plan without --traced.");
   if (result.floor)
     note("Memory floor: " + fixed(result.floor->gbPerSecond, 0) + " GB/s (" + result.floor->method + ").");
   else
