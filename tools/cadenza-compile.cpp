@@ -95,7 +95,7 @@ void declareOptions(CLI::App &app, Arguments &args) {
          "multiprocessors that the persistent schedule divides the work over; default: those of an H100 or B200")
       ->check(CLI::Range(1, 1024));
   app.add_flag("--traced", args.options.traced,
-               "an instrumented persistent kernel, for cadenza-bench --trace; a few percent slower");
+               "an instrumented persistent kernel, for cadenza-bench --trace; slower (docs/persistent.md)");
   app.add_flag("--check", args.options.check,
                "list everything in the model that is wrong or unsupported; nothing is written");
   app.add_flag("--strict", args.options.import.strict, "warnings (non-finite weights, say) are errors");

@@ -119,6 +119,9 @@ private:
     if (emitsCode() && !targets.empty() &&
         llvm::none_of(targets, [&](const DeviceTarget *target) { return target->kind == emittedKind(); }))
       return noCodeToEmit();
+    if (options.traced && !options.persistent)
+      return {StatusCode::InvalidArgument, "--traced: only a persistent kernel can be instrumented; add "
+                                           "--schedule=persistent"};
     pipeline = options.pipeline;
     if (options.persistent) {
       CADENZA_ASSIGN_OR_RETURN(pipeline.persistent, persistentDevice());

@@ -14,26 +14,32 @@ Status runBench(const BenchCommand &command, std::ostream &out, std::ostream &pr
   };
   CADENZA_ASSIGN_OR_RETURN(BenchResult result, measure(*plan, command.device, command.options, say));
 
+  // Before anything is written: a file is there only if all went well.
+  if (!command.recordPath.empty() && result.emulated)
+    return Status(StatusCode::InvalidArgument, "--record: times on the emulated device mean nothing");
+  if (!command.recordPath.empty() && result.traced)
+    return Status(StatusCode::InvalidArgument, "--record: the kernel of a plan of cadenza-compile --traced is slower "
+                                               "than that of the plan without it");
+
   std::string json;
   if (!command.jsonPath.empty())
     json = toJson(result).dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+  const ReportStyle style = command.markdown ? ReportStyle::Markdown : ReportStyle::Text;
   if (command.jsonPath == "-")
     out << json << std::flush;
   else
-    out << formatReport(result, command.markdown ? ReportStyle::Markdown : ReportStyle::Text) << std::flush;
+    out << formatReport(result, style) << std::flush;
   if (!json.empty() && command.jsonPath != "-")
     CADENZA_RETURN_IF_ERROR(writeFileAtomically(command.jsonPath, json));
+  if (!command.recordPath.empty()) {
+    CADENZA_RETURN_IF_ERROR(appendRecords(command.recordPath, toRecords(result)));
+    say("recorded in " + command.recordPath);
+  }
   if (!command.tracePath.empty()) {
     const std::string trace = chromeTrace(result.trace, result.traceRanks).dump() + "\n";
     CADENZA_RETURN_IF_ERROR(writeFileAtomically(command.tracePath, trace));
     if (command.jsonPath != "-")
-      out << "\n" << formatTraceTable(result.trace, traceTokens) << std::flush;
-  }
-  if (!command.recordPath.empty()) {
-    if (result.emulated)
-      return Status(StatusCode::InvalidArgument, "--record: times on the emulated device mean nothing");
-    CADENZA_RETURN_IF_ERROR(appendRecords(command.recordPath, toRecords(result)));
-    say("recorded in " + command.recordPath);
+      out << "\n" << formatTraceTable(result.trace, traceTokens, style) << std::flush;
   }
   return Status::ok();
 }

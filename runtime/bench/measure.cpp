@@ -66,6 +66,7 @@ BenchResult describe(const Plan &plan, const ChosenDevice &target) {
     result.device = device.name;
     result.driver = driverText(device.driverVersion);
     result.emulated = device.emulated;
+    result.traced = target.gpu->isTraced();
     result.launchesPerToken = target.gpu->isPersistent() ? 1 : launchesPerToken(plan.program());
   }
   return result;
@@ -125,13 +126,17 @@ StatusOr<BenchResult> measure(const Plan &plan, const std::string &device, const
                                                      std::to_string(plan.program().model.maxContext) + " positions");
     longest = std::max(longest, context);
   }
-  int64_t behind = std::max({options.tokens, options.warmup, options.phases ? phasePositions : 0});
+  int64_t behind = std::max<int64_t>(
+      {options.tokens, options.warmup, options.phases ? phasePositions : 0, options.trace ? traceTokens : 0});
   if (longest + behind > plan.program().model.maxContext)
     return Status(StatusCode::InvalidArgument, "context " + std::to_string(longest) + " and " + std::to_string(behind) +
                                                    " tokens after it are more than the model's " +
                                                    std::to_string(plan.program().model.maxContext) +
                                                    " positions; use a smaller --context or --tokens");
 
+  if (options.trace && !(plan.program().persistent && plan.program().persistent->traced))
+    return Status(StatusCode::InvalidArgument,
+                  "--trace: " + plan.path() + " records nothing; compile it with --schedule=persistent --traced");
   CADENZA_ASSIGN_OR_RETURN(Schedule schedule, parseSchedule(options.schedule));
   progress("loading");
   CADENZA_ASSIGN_OR_RETURN(ChosenDevice target,
@@ -140,8 +145,7 @@ StatusOr<BenchResult> measure(const Plan &plan, const std::string &device, const
     progress(target.notice);
   if (options.trace && !(target.gpu && target.gpu->isTraced()))
     return Status(StatusCode::InvalidArgument,
-                  "--trace: " + plan.path() + " records nothing on this device with this schedule; it takes a GPU and a "
-                  "plan of cadenza-compile --schedule=persistent --traced");
+                  "--trace: only the persistent schedule records what it does, and only on a GPU");
   BenchResult result = describe(plan, target);
   result.tokens = options.tokens;
   result.repeats = options.repeats;
@@ -164,6 +168,8 @@ StatusOr<BenchResult> measure(const Plan &plan, const std::string &device, const
     progress("tracing " + std::to_string(traceTokens) + " tokens");
     CADENZA_RETURN_IF_ERROR(timeDecode(*target.executor, options.contexts.back(), traceTokens, options.seed).status());
     CADENZA_ASSIGN_OR_RETURN(const std::vector<TraceRecord> records, target.gpu->trace());
+    if (traceIsCut(records))
+      progress("the trace is cut: a block has more than " + std::to_string(trace_capacity - 1) + " records");
     const int blocks = static_cast<int>(records.size() / (trace_rows * trace_capacity));
     CADENZA_ASSIGN_OR_RETURN(result.trace, traceSpans(records, blocks));
     result.traceRanks = static_cast<int>(plan.program().persistent->ranks);

@@ -47,6 +47,7 @@ struct BenchResult {
   std::string model, family, dtype, weights, schedule, device, driver, commit, sourceSha256, date;
   nlohmann::json passes;
   bool emulated = false;
+  bool traced = false; // the kernel is instrumented
   int tokens = 0, repeats = 0;
   uint64_t launchesPerToken = 0; // 0: no kernels (CPU)
   MemoryUse memory;

@@ -2,52 +2,14 @@
 
 #include "runtime/bench/phase_times.h"
 
-#include <algorithm>
 #include <cmath>
-#include <cstdio>
 
 namespace cadenza::bench {
 namespace {
 
 using Row = std::vector<std::string>;
 
-std::string fixed(double value, int digits) {
-  char text[64];
-  std::snprintf(text, sizeof text, "%.*f", digits, value);
-  return text;
-}
-
 std::string mebibytes(uint64_t bytes) { return fixed(static_cast<double>(bytes) / (1 << 20), 1) + " MiB"; }
-
-/// The first row is the header, the first column is left-aligned, the others right-aligned.
-std::string formatTable(const std::vector<Row> &rows, ReportStyle style) {
-  std::vector<size_t> widths(rows[0].size(), 3);
-  for (const Row &row : rows)
-    for (size_t i = 0; i < row.size(); ++i)
-      widths[i] = std::max(widths[i], row[i].size());
-  bool markdown = style == ReportStyle::Markdown;
-  std::string text;
-  auto line = [&](const Row &row) {
-    text += markdown ? "|" : "";
-    for (size_t i = 0; i < row.size(); ++i) {
-      std::string padding(widths[i] - row[i].size(), ' ');
-      text += (markdown ? " "
-               : i      ? "  "
-                        : "") +
-              (i == 0 ? row[i] + padding : padding + row[i]) + (markdown ? " |" : "");
-    }
-    text += "\n";
-  };
-  line(rows[0]);
-  text += markdown ? "|" : "";
-  for (size_t i = 0; i < widths.size(); ++i)
-    text += markdown ? (i == 0 ? " :" : " ") + std::string(widths[i] - 1, '-') + (i == 0 ? " |" : ": |")
-                     : (i ? "  " : "") + std::string(widths[i], '-');
-  text += "\n";
-  for (size_t i = 1; i < rows.size(); ++i)
-    line(rows[i]);
-  return text;
-}
 
 std::string decodeTable(const BenchResult &result, ReportStyle style) {
   std::vector<Row> rows = {
@@ -105,6 +67,8 @@ std::string formatReport(const BenchResult &result, ReportStyle style) {
     note("EMULATED DEVICE: the times below are meaningless.");
   if (result.randomWeights())
     note("Random weights (" + result.weights + "): speed only, the tokens mean nothing.");
+  if (result.traced)
+    note("INSTRUMENTED KERNEL: slower than that of the plan without --traced.");
   if (result.floor)
     note("Memory floor: " + fixed(result.floor->gbPerSecond, 0) + " GB/s (" + result.floor->method + ").");
   else

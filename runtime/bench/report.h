@@ -2,14 +2,13 @@
 #pragma once
 
 #include "runtime/bench/measure.h"
+#include "runtime/bench/table.h"
 
 #include <nlohmann/json.hpp>
 
 #include <string>
 
 namespace cadenza::bench {
-
-enum class ReportStyle { Text, Markdown };
 
 std::string formatReport(const BenchResult &result, ReportStyle style);
 

@@ -68,6 +68,9 @@ TEST(Measure, RefusesWhatTheModelCannotHold) {
   EXPECT_EQ(measureToy(plan, options).status().message(), "schedule 'graph' is not launch or persistent");
   options.schedule = "persistent"; // which this plan has not
   EXPECT_EQ(measureToy(plan, options).status().code(), StatusCode::IncompatiblePlan);
+  options.trace = true; // nor an instrumented kernel: said before a device is opened
+  for (const char *device : {"cuda:0", "cuda:3", "cpu"})
+    EXPECT_EQ(measureToy(plan, options, device).status().code(), StatusCode::InvalidArgument) << device;
 }
 
 TEST(Measure, CommandErrors) {

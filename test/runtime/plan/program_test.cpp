@@ -118,17 +118,17 @@ INSTANTIATE_TEST_SUITE_P(
 
 INSTANTIATE_TEST_SUITE_P(
     Persistent, ProgramField,
-    ::testing::Values(ProgramCase{"/persistent", 1, "program.persistent: 1; expected an object"},
-                      ProgramCase{"/persistent",
-                                  {{"kernel", "nobody"}, {"ranks", 2}, {"packet_bytes", 0}, {"traced", false}},
-                                  "program.persistent.kernel: 'nobody' is not in program.kernels"},
-                      ProgramCase{
-                          "/persistent",
-                          {{"kernel", "project_qkv"}, {"ranks", 3}, {"packet_bytes", 0}, {"traced", false}},
-                          "program.persistent.ranks: 3; expected at most 16, a divisor of the kernel's 4 blocks"},
-                      ProgramCase{"/persistent",
-                                  {{"kernel", "project_qkv"}, {"ranks", 2}, {"packet_bytes", 1ull << 31}, {"traced", false}},
-                                  "program.persistent.packet_bytes: 2147483648; at most 1073741824"}));
+    ::testing::Values(
+        ProgramCase{"/persistent", 1, "program.persistent: 1; expected an object"},
+        ProgramCase{"/persistent",
+                    {{"kernel", "nobody"}, {"ranks", 2}, {"packet_bytes", 0}, {"traced", false}},
+                    "program.persistent.kernel: 'nobody' is not in program.kernels"},
+        ProgramCase{"/persistent",
+                    {{"kernel", "project_qkv"}, {"ranks", 3}, {"packet_bytes", 0}, {"traced", false}},
+                    "program.persistent.ranks: 3; expected at most 16, a divisor of the kernel's 4 blocks"},
+        ProgramCase{"/persistent",
+                    {{"kernel", "project_qkv"}, {"ranks", 2}, {"packet_bytes", 1ull << 31}, {"traced", false}},
+                    "program.persistent.packet_bytes: 2147483648; at most 1073741824"}));
 
 INSTANTIATE_TEST_SUITE_P(
     Phase, ProgramField,
