@@ -106,31 +106,32 @@ template <class Config> struct PersistentBlock {
 
   static constexpr int scratch_floats = Tile<QueryShape>::scratch_floats; // the largest of the three teams
   static constexpr int warp_part_floats = Core::set_warps * head_group * Core::partial_floats; // of the context
-  static constexpr int part_floats = round_up(Core::partial_floats, 4);  // of one head and a part of the context
-  static constexpr int source_floats = rank_rows;                        // of the partial sums of one group
+  static constexpr int part_floats = round_up(Core::partial_floats, 4); // of one head and a part of the context
+  static constexpr int source_floats = rank_rows;                       // of the partial sums of one group
 
-  static constexpr int activation_offset = 0;                                         // Weight [hidden_padded]
+  static constexpr int activation_offset = 0;                                                // Weight [hidden_padded]
   static constexpr int sums_offset = activation_offset + 2 * round_up(hidden, pair_columns); // float [chunks]
-  static constexpr int heads_offset = sums_offset + 4 * Activation<Qkv>::sums_floats; // Weight [q_rows]
-  static constexpr int units_offset = heads_offset + 2 * round_up(q_rows, pair_columns); // Weight [group_units]
+  static constexpr int heads_offset = sums_offset + 4 * Activation<Qkv>::sums_floats;        // Weight [q_rows]
+  static constexpr int units_offset = heads_offset + 2 * round_up(q_rows, pair_columns);     // Weight [group_units]
   static constexpr int rows_offset = units_offset + 2 * round_up(group_units, pair_columns); // float [head_rows]
-  static constexpr int gate_up_offset = rows_offset + 4 * head_rows;                  // float [2][8 * rank_unit_tiles]
-  static constexpr int scratch_offset = gate_up_offset + 4 * 16 * rank_unit_tiles;    // float [3][scratch]
+  static constexpr int gate_up_offset = rows_offset + 4 * head_rows;               // float [2][8 * rank_unit_tiles]
+  static constexpr int scratch_offset = gate_up_offset + 4 * 16 * rank_unit_tiles; // float [3][scratch]
   static constexpr int parts_offset = round_up(
       scratch_offset + 4 * larger(3 * scratch_floats, UnitTile::scratch_floats), 16); // float [ranks][head_group][part]
   // The partial sums of the groups lie in the same place: whoever sends parts has all rows of the residual stream, and
   // those are sent after the sums were read.
   static constexpr int gathered_offset = parts_offset; // float [groups][source]
   static constexpr int partial_offset =
-      parts_offset + 4 * larger(ranks * head_group * part_floats, groups * source_floats); // float [warp_parts]
-  static constexpr int table_offset = partial_offset + 4 * round_up(warp_part_floats, 4);  // Step
+      parts_offset + 4 * larger(ranks * head_group * part_floats, groups *source_floats); // float [warp_parts]
+  static constexpr int table_offset = partial_offset + 4 * round_up(warp_part_floats, 4); // Step
   static constexpr int barriers_offset = round_up(table_offset + static_cast<int>(sizeof(Step)), 16);
   static constexpr int max_stages = 32, hop_barriers = 6;
   static constexpr int trace_offset = barriers_offset + 8 * (2 * max_stages + hop_barriers) + 16; // TraceCursor [2]
   static constexpr int fixed_bytes = trace_offset + (Config::traced ? 16 : 0);
   static constexpr int ring_offset = round_up(fixed_bytes, 128);
   static constexpr int stage_bytes = warps * 2 * turn_bytes;
-  static constexpr int turn_positions = Core::unroll * Core::row_positions; // of the context, that all warps take at once
+  static constexpr int turn_positions =
+      Core::unroll * Core::row_positions; // of the context, that all warps take at once
   static constexpr int stage_positions = stage_bytes / (turn_positions * head_dim * 4) * turn_positions;
   static constexpr int stages = smaller(max_stages, (Config::shared_bytes - ring_offset) / stage_bytes);
   static_assert(stages >= 2, "the ring needs room for two stages");
@@ -348,7 +349,8 @@ template <class Config> struct PersistentBlock {
 #pragma unroll
     for (int i = lane / 2; i < ranks; i += 16) {
       const uint32_t to = static_cast<uint32_t>(rank() + i) % ranks; // not all to the same one at once
-      arch::store_async(arch::remote(reinterpret_cast<Vec16 *>(first) + half, to), four, arch::remote(hops() + hop, to));
+      arch::store_async(arch::remote(reinterpret_cast<Vec16 *>(first) + half, to), four,
+                        arch::remote(hops() + hop, to));
     }
   }
   /// The values of four neighbouring lanes, in each of them; the whole warp calls.

@@ -70,7 +70,7 @@ private:
       const uint32_t pair = arch::pack2<Weight>(value, arch::shuffle(value, lane + 1)); // in even lanes
       const Vec16 all = {arch::shuffle(pair, eight), arch::shuffle(pair, eight + 4), arch::shuffle(pair, eight + 2),
                          arch::shuffle(pair, eight + 6)}; // by turn_place
-      if (i < tile.live_rows) // a multiple of eight
+      if (i < tile.live_rows)                             // a multiple of eight
         Block::template send<8>(Block::hop_units, reinterpret_cast<Vec16 *>(Block::unit_values() + first + i / 8 * 8),
                                 all);
     }

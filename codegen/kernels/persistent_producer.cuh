@@ -78,8 +78,8 @@ private:
       begin_step();
       produce_context(producer, l.attention, position, begin);
       constexpr int steps = Block::q_rows / 32;
-      Block::OutputProduct::produce(producer, l.output.matrix, 2 * out.count, Block::group() * steps, steps, residual_stripe,
-                                    begin);
+      Block::OutputProduct::produce(producer, l.output.matrix, 2 * out.count, Block::group() * steps, steps,
+                                    residual_stripe, begin);
     }
     const Range tiles = block.unit_tiles(layer);
     Block::HiddenProduct::produce(

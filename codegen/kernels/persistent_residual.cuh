@@ -95,7 +95,8 @@ template <class Config> struct PersistentResidual {
   }
 
   /// Fills activation() and sums() in all ranks with the residual stream as `Phase` sees it, and waits for the others'
-  /// rows; look() is called before that. A norm whose factor is applied before rounding has to know all sums first: one more hop.
+  /// rows; look() is called before that. A norm whose factor is applied before rounding has to know all sums first: one
+  /// more hop.
   template <class Phase, class Look>
   CADENZA_DEVICE void spread(const NormWeights<Phase> &weights, Progress &p, Look look) const {
     block.mark(PersistentWork::spread, p.layer);

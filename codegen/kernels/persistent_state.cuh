@@ -61,9 +61,9 @@ struct alignas(16) TraceRecord {
   uint32_t state; // 1 + a PersistentWait, or 1 + trace_waits + a PersistentWork
   uint32_t layer;
 };
-constexpr uint32_t trace_waits = 9;      // values of PersistentWait
-constexpr int trace_capacity = 8192;     // records of the consumers or the producer of a block
-constexpr int trace_rows = 2;            // of a block: its consumers, its producer
+constexpr uint32_t trace_waits = 9;  // values of PersistentWait
+constexpr int trace_capacity = 8192; // records of the consumers or the producer of a block
+constexpr int trace_rows = 2;        // of a block: its consumers, its producer
 
 /// 8-byte words only, as every kernel's arguments.
 struct PersistentArgs {

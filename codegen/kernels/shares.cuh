@@ -10,8 +10,8 @@
 
 namespace cadenza {
 
-/// Steps (32 columns) that a warp of the persistent kernel multiplies at a time, each into a sum of its own: the ways of
-/// all products.
+/// Steps (32 columns) that a warp of the persistent kernel multiplies at a time, each into a sum of its own: the ways
+/// of all products.
 constexpr int turn_steps = 4;
 
 struct Range {

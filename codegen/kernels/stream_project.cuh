@@ -5,9 +5,9 @@
 // whole stripe, turn by turn; the four steps of a turn go to the four ways of the sum. So no warp needs another one's
 // sums, and between the arrival of an activation and that of the result there is no barrier.
 //
-// A wave is a stripe for each consumer warp. A stage of the ring has two turns of each stripe of a wave, or, if the last
-// wave has fewer stripes, as many pairs of turns as there is room for. Where a warp finds its weights in a stage depends
-// on nothing but the number of pairs.
+// A wave is a stripe for each consumer warp. A stage of the ring has two turns of each stripe of a wave, or, if the
+// last wave has fewer stripes, as many pairs of turns as there is room for. Where a warp finds its weights in a stage
+// depends on nothing but the number of pairs.
 //
 // Weights are loaded two turns before they are multiplied, from the ring into registers. The first ones are loaded
 // (`start`) while the activation is still on its way.
@@ -23,7 +23,7 @@
 
 namespace cadenza {
 
-constexpr int unit_bytes = 512; // 8 rows x 32 columns of two bytes
+constexpr int unit_bytes = 512;                     // 8 rows x 32 columns of two bytes
 constexpr int turn_bytes = turn_steps * unit_bytes; // of a stripe
 constexpr int pair_columns = 2 * turn_steps * 32;
 
@@ -126,8 +126,8 @@ template <class Weight, int padded_columns, int most_steps, bool same_steps, int
       stage_pairs = 1 << stage_pairs_log2(left);
       part = 0;
     }
-    /// Loads the next two turns, if there are any, each after its registers were used for the last time: use0(), use1().
-    /// No branches but for a stage that is not known to have arrived.
+    /// Loads the next two turns, if there are any, each after its registers were used for the last time: use0(),
+    /// use1(). No branches but for a stage that is not known to have arrived.
     template <class Use0, class Use1> CADENZA_DEVICE void load_pair(bool ends_wave, Use0 use0, Use1 use1) {
       const bool there = left > 0, wanted = Team::warp() < left;
       use0();

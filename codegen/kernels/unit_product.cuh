@@ -26,8 +26,8 @@ template <class Weight> CADENZA_DEVICE UnitVector unit_vector(const Weight *vect
   return {pairs[0], pairs[2]};
 }
 
-/// Where turn_vector expects element i of a vector: the middle two pairs of every eight elements change places, and what
-/// a lane wants lies together.
+/// Where turn_vector expects element i of a vector: the middle two pairs of every eight elements change places, and
+/// what a lane wants lies together.
 CADENZA_DEVICE constexpr int turn_place(int i) { return (i & ~6) | (i & 2) << 1 | (i & 4) >> 1; }
 /// `vector`: 4 * 32 elements by turn_place, 8-byte aligned.
 template <class Weight> CADENZA_DEVICE UnitVector turn_vector(const Weight *vector) {

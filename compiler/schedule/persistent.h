@@ -35,7 +35,7 @@ enum class Product { QueryKeyValue, Output, GateUp, Down, Head };
 struct PersistentSchedule {
   PersistentDevice device;
   PersistentModel model;
-  std::vector<int64_t> unitStarts; // of each group's feed-forward units, in steps of 32
+  std::vector<int64_t> unitStarts;                // of each group's feed-forward units, in steps of 32
   int copiesInFlight = 2, headCopiesInFlight = 5; // of the producer
 
   /// Of a stage of the ring: stream_project.cuh.
