@@ -60,9 +60,9 @@ template <class Config> struct PersistentBlock {
   static constexpr int owned_quads = ceil_div(rank_rows / 4, threads); // of a thread
   static constexpr int rank_packets = packets_for(rank_rows);
 
-  using HiddenProduct = StreamProject<Weight, hidden_padded, hidden_steps, true, warps>; // q, k, v; gate, up; the head
-  using OutputProduct = StreamProject<Weight, round_up(Output::columns, 32), q_rows / 32, true, warps>;
-  using DownProduct = StreamProject<Weight, round_up(units, 32), group_steps, false, warps>;
+  using HiddenProduct = StreamProject<Weight, hidden_padded, hidden_steps, hidden_steps, warps>; // q, k, v; gate, up; the head
+  using OutputProduct = StreamProject<Weight, round_up(Output::columns, 32), q_rows / 32, q_rows / 32, warps>;
+  using DownProduct = StreamProject<Weight, round_up(units, 32), smallest_group<Units>(unit_steps), group_steps, warps>;
   static_assert(Qkv::k_ways == turn_steps && Output::k_ways == turn_steps && GateUp::k_ways == turn_steps &&
                     Down::k_ways == turn_steps && Head::k_ways == turn_steps,
                 "the ways of a turn");
@@ -163,10 +163,14 @@ template <class Config> struct PersistentBlock {
       if (arch::lane() == 0)
         *trace_cursor() = {0, 0};
     }
-    // Padding is multiplied by weights that are zero: it must be a number.
+    // What is multiplied but does not exist must be numbers: vectors behind their end and the ring, which may hold fewer
+    // steps than are multiplied.
     const int thread = static_cast<int>(arch::thread_index());
     for (int i = thread; 16 * i < table_offset; i += block_threads)
       arch::store16(at<unsigned char>(16 * i), Vec16{0, 0, 0, 0});
+    for (int i = thread; 16 * i < stages * stage_bytes; i += block_threads)
+      arch::store16(at<unsigned char>(ring_offset + 16 * i), Vec16{0, 0, 0, 0});
+    arch::fence_proxy_async_shared(); // before the first copies into the ring
     for (int i = thread; i < static_cast<int>(sizeof(Step) / 8); i += block_threads)
       at<uint64_t>(table_offset)[i] = args.words[i];
   }

@@ -27,10 +27,11 @@ constexpr int unit_bytes = 512;                     // 8 rows x 32 columns of tw
 constexpr int turn_bytes = turn_steps * unit_bytes; // of a stripe
 constexpr int pair_columns = 2 * turn_steps * 32;
 
-/// Of a matrix of 16-bit Weight with `padded_columns`. `most_steps` is how many of the steps a block has, or, unless
-/// same_steps, how many at most.
-template <class Weight, int padded_columns, int most_steps, bool same_steps, int warps> struct StreamProject {
+/// Of a matrix of 16-bit Weight with `padded_columns`, of whose steps a block has from `least_steps` to `most_steps`.
+template <class Weight, int padded_columns, int least_steps, int most_steps, int warps> struct StreamProject {
   static constexpr int padded = padded_columns;
+  static constexpr int most_pairs = ceil_div(most_steps, 2 * turn_steps);
+  static constexpr bool same_pairs = ceil_div(least_steps, 2 * turn_steps) == most_pairs;
 
   /// The binary logarithm of the pairs of turns in a stage of a wave of `stripes`, 8 pairs at most.
   CADENZA_DEVICE static int stage_pairs_log2(int stripes) {
@@ -62,43 +63,42 @@ template <class Weight, int padded_columns, int most_steps, bool same_steps, int
   template <class Team, class Ring, class Wait> class Consumer {
   public:
     CADENZA_DEVICE Consumer(const Ring &ring, typename Ring::Cursor &cursor, int stripes, int steps, Wait wait)
-        : ring(ring), cursor(cursor), wait(wait), stripes(stripes), block_steps(steps) {}
+        : ring(ring), cursor(cursor), wait(wait), stripes(stripes), block_pairs(ceil_div(steps, 2 * turn_steps)) {}
 
     /// Takes the first weights out of the ring; what comes before them there has been consumed.
     CADENZA_DEVICE void start() {
       begin_wave(stripes);
-      load_pair(/*ends_wave=*/turns() <= 2, [] {}, [] {});
+      load_pair(/*ends_wave=*/pairs() == 1, [] {}, [] {});
     }
     /// Sees what else has arrived; for times when this warp waits for the activation.
     CADENZA_DEVICE void look() { ring.look(cursor); }
 
-    /// activation: [steps * 32] by turn_place, of which the last two turns are read whole. take(stripe, sum) is called
+    /// activation: [steps * 32] by turn_place, then zeros up to a multiple of pair_columns. take(stripe, sum) is called
     /// for every stripe, by one warp: lanes 4g .. 4g+3 have the sum of row g. No barrier is issued.
     template <class Take> CADENZA_DEVICE void run(const Weight *activation, Take take) {
-      constexpr int pairs = ceil_div(most_steps, 2 * turn_steps);
-      constexpr int unroll = !same_steps ? 1 : pairs % 4 == 0 ? 4 : pairs % 2 == 0 ? 2 : 1;
+      constexpr int unroll = !same_pairs ? 1 : most_pairs % 4 == 0 ? 4 : most_pairs % 2 == 0 ? 2 : 1;
       UnitVector x[2] = {turn_vector(activation), turn_vector(activation + turn_columns)};
 #pragma unroll 1
       for (int stripe = Team::warp(); stripe < round_up(stripes, warps); stripe += warps) {
         UnitProduct<Weight> sums[turn_steps];
 #pragma unroll 1
-        for (int first = 0; first < turns(); first += 2 * unroll) {
+        for (int first = 0; first < pairs(); first += unroll) {
 #pragma unroll
-          for (int turn = first; turn < first + 2 * unroll; turn += 2) {
+          for (int i = 0; i < unroll; ++i) {
             // What is loaded is the pair after this one.
-            const bool last = turn == first + 2 * unroll - 2 && turn + 2 >= turns();
+            const bool last = i == unroll - 1 && first + unroll >= pairs();
+            const int next = last ? 0 : first + i + 1;
             if (last)
               begin_wave(left - warps);
-            const Weight *next = activation + (last ? 0 : (turn + 2) * turn_columns);
             load_pair(
-                last ? turns() <= 2 : turn + 4 >= turns(),
+                next + 1 == pairs(),
                 [&] {
-                  multiply(sums, 0, turn, x[0]);
-                  x[0] = turn_vector(next);
+                  multiply(sums, 0, x[0]);
+                  x[0] = turn_vector(activation + next * pair_columns);
                 },
                 [&] {
-                  multiply(sums, 1, turn + 1, x[1]);
-                  x[1] = turn_vector(next + turn_columns);
+                  multiply(sums, 1, x[1]);
+                  x[1] = turn_vector(activation + next * pair_columns + turn_columns);
                 });
           }
         }
@@ -112,14 +112,13 @@ template <class Weight, int padded_columns, int most_steps, bool same_steps, int
     const Ring ring;
     typename Ring::Cursor &cursor;
     const Wait wait;
-    const int stripes, block_steps;
+    const int stripes, block_pairs;
     Vec16 units[2][turn_steps] = {};
     // Of the wave that is being loaded: its stripes and those of later waves; the pairs of turns that a stage has, and
     // those of them that come before the next one.
     int left, stage_pairs, part;
 
-    CADENZA_DEVICE int steps() const { return same_steps ? most_steps : block_steps; }
-    CADENZA_DEVICE int turns() const { return ceil_div(steps(), turn_steps); }
+    CADENZA_DEVICE int pairs() const { return same_pairs ? most_pairs : block_pairs; }
 
     CADENZA_DEVICE void begin_wave(int stripes_left) {
       left = stripes_left;
@@ -152,12 +151,12 @@ template <class Weight, int padded_columns, int most_steps, bool same_steps, int
       arch::load16_if<offset + 2 * unit_bytes>(wanted, from, units[slot][2]);
       arch::load16_if<offset + 3 * unit_bytes>(wanted, from, units[slot][3]);
     }
-    CADENZA_DEVICE void multiply(UnitProduct<Weight> (&sums)[turn_steps], int slot, int turn, UnitVector x) const {
-      constexpr bool whole_pairs = same_steps && most_steps % (2 * turn_steps) == 0;
+    /// Steps that a block does not have are multiplied like others: the vector is zero there, and what the ring holds in
+    /// their place is zero or older weights.
+    CADENZA_DEVICE void multiply(UnitProduct<Weight> (&sums)[turn_steps], int slot, UnitVector x) const {
 #pragma unroll
       for (int i = 0; i < turn_steps; ++i)
-        if (whole_pairs || turn * turn_steps + i < steps())
-          sums[i].add(units[slot][i], x);
+        sums[i].add(units[slot][i], x);
     }
   };
 };

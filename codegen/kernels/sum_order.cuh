@@ -31,7 +31,7 @@ template <int... starts> struct Steps {
   }
 };
 
-/// The steps of group `index`, and the most that a group has, of groups that `total` steps are cut into.
+/// The steps of group `index`, and the most and the fewest that a group has, of groups that `total` steps are cut into.
 template <class Groups> CADENZA_DEVICE constexpr Range group_steps(int index, int total) {
   const int first = Groups::start(index, total);
   return {first, Groups::start(index + 1, total) - first};
@@ -40,6 +40,13 @@ template <class Groups> CADENZA_DEVICE constexpr int largest_group(int total) {
   int result = 0;
   for (int i = 0; i < Groups::count; ++i)
     result = larger(result, group_steps<Groups>(i, total).count);
+  return result;
+}
+
+template <class Groups> CADENZA_DEVICE constexpr int smallest_group(int total) {
+  int result = total;
+  for (int i = 0; i < Groups::count; ++i)
+    result = smaller(result, group_steps<Groups>(i, total).count);
   return result;
 }
 
