@@ -66,7 +66,9 @@ FailureOr<PersistentLaunch> Emitter::addPersistent(func::FuncOp function,
   };
   constants({{"groups", device.groups}, {"ranks", device.ranks}, {"warps", device.warps}});
   constants({{"layers", model.layers}, {"hidden", model.hidden}, {"shared_bytes", device.sharedBytes}});
-  constants({{"copies_in_flight", schedule.copiesInFlight}, {"head_copies_in_flight", schedule.headCopiesInFlight}});
+  constants({{"attention_copies", schedule.attentionCopies},
+             {"other_copies", schedule.otherCopies},
+             {"open_copies", schedule.openCopies}});
   text += "  static constexpr bool traced = " + std::string(device.traced ? "true" : "false") + ";\n";
   text += "  using embed = " + kernelOf(phases->embed).str() + ";\n";
   text += "  using attention = " + kernelOf(phases->attend).str() + ";\n";

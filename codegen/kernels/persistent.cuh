@@ -41,10 +41,11 @@
 
 namespace cadenza {
 
-/// Config: groups, ranks, warps (of consumers), layers, hidden, shared_bytes, copies_in_flight, head_copies_in_flight;
-/// embed, query_key_value, attention, output, gate_up, down, head: the configurations of the phases, each with its
-/// `Launch` (that of its own kernel), and for projects Team, prologue and epilogue (the functions that stay: residual
-/// additions, stores, the KV append and the selection are this kernel's).
+/// Config: groups, ranks, warps (of consumers), layers, hidden, shared_bytes, attention_copies, other_copies,
+/// open_copies (in flight, of a producer: in the layers, in a group that has a KV head and in others; where nothing
+/// else waits for memory), traced; embed, query_key_value, attention, output, gate_up, down, head: the configurations
+/// of the phases, each with its `Launch` (that of its own kernel), and for projects Team, prologue and epilogue (the
+/// functions that stay: residual additions, stores, the KV append and the selection are this kernel's).
 template <class Config> struct Persistent {
   using Block = PersistentBlock<Config>;
   using Residual = PersistentResidual<Config>;

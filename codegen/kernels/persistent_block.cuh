@@ -60,7 +60,8 @@ template <class Config> struct PersistentBlock {
   static constexpr int owned_quads = ceil_div(rank_rows / 4, threads); // of a thread
   static constexpr int rank_packets = packets_for(rank_rows);
 
-  using HiddenProduct = StreamProject<Weight, hidden_padded, hidden_steps, hidden_steps, warps>; // q, k, v; gate, up; the head
+  using HiddenProduct =
+      StreamProject<Weight, hidden_padded, hidden_steps, hidden_steps, warps>; // q, k, v; gate, up; the head
   using OutputProduct = StreamProject<Weight, round_up(Output::columns, 32), q_rows / 32, q_rows / 32, warps>;
   using DownProduct = StreamProject<Weight, round_up(units, 32), smallest_group<Units>(unit_steps), group_steps, warps>;
   static_assert(Qkv::k_ways == turn_steps && Output::k_ways == turn_steps && GateUp::k_ways == turn_steps &&
@@ -163,8 +164,8 @@ template <class Config> struct PersistentBlock {
       if (arch::lane() == 0)
         *trace_cursor() = {0, 0};
     }
-    // What is multiplied but does not exist must be numbers: vectors behind their end and the ring, which may hold fewer
-    // steps than are multiplied.
+    // What is multiplied but does not exist must be numbers: vectors behind their end and the ring, which may hold
+    // fewer steps than are multiplied.
     const int thread = static_cast<int>(arch::thread_index());
     for (int i = thread; 16 * i < table_offset; i += block_threads)
       arch::store16(at<unsigned char>(16 * i), Vec16{0, 0, 0, 0});

@@ -44,12 +44,12 @@ template <class Config> struct PersistentProducer {
     for (int step = 0; step < block.steps && !ended; ++step) {
       position = block.first_position + step;
       ahead = Block::stages;
-      limit = Config::copies_in_flight;
+      limit = layer_limit();
       begun = false;
       for (layer = 0; layer < Block::layers && !ended; ++layer)
-        produce_layer(producer, layer, position, begin_step, begin);
+        produce_layer(producer, layer, position, begin_step, begin, limit);
       if (!ended && step >= block.headless_steps) {
-        limit = Config::head_copies_in_flight; // nothing waits for memory but this
+        limit = Config::open_copies; // nothing waits for memory but this
         const Range mine = Block::my_vocabulary();
         Block::HiddenProduct::produce(
             producer, Block::table().head.matrix, 2 * mine.count, 0, Block::hidden_steps,
@@ -61,9 +61,12 @@ template <class Config> struct PersistentProducer {
   }
 
 private:
+  /// Exchanges wait behind copies, but groups that have a KV head read more than others.
+  CADENZA_DEVICE static int layer_limit() { return Block::attends() ? Config::attention_copies : Config::other_copies; }
+
   template <class Producer, class BeginStep, class Begin>
-  CADENZA_DEVICE void produce_layer(Producer &producer, int layer, int position, BeginStep begin_step,
-                                    Begin begin) const {
+  CADENZA_DEVICE void produce_layer(Producer &producer, int layer, int position, BeginStep begin_step, Begin begin,
+                                    int &limit) const {
     // The barrier of a step's start must be seen before the consumers can end the step and arrive there again.
     if (layer == Block::layers - 1)
       begin_step();
@@ -76,7 +79,7 @@ private:
           producer, l.qkv.matrix, 2 * mine.count, 0, Block::hidden_steps,
           [&](int i) { return Block::qkv_stripe(2 * mine.first + i); }, begin);
       begin_step();
-      produce_context(producer, l.attention, position, begin);
+      produce_context(producer, l.attention, position, begin, limit);
       constexpr int steps = Block::q_rows / 32;
       Block::OutputProduct::produce(producer, l.output.matrix, 2 * out.count, Block::group() * steps, steps,
                                     residual_stripe, begin);
@@ -90,12 +93,14 @@ private:
   }
 
   template <class Producer, class Begin>
-  CADENZA_DEVICE void produce_context(Producer &producer, const typename Core::Args &l, int position,
-                                      Begin begin) const {
+  CADENZA_DEVICE void produce_context(Producer &producer, const typename Core::Args &l, int position, Begin begin,
+                                      int &limit) const {
     constexpr int head_dim = Block::head_dim, stage_positions = Block::stage_positions;
     const typename Core::Split mine = Core::split_of(position, Block::rank());
     const int end = smaller(mine.end, position); // the newest position never leaves this block's shared memory
     const uint64_t first = static_cast<uint64_t>(Block::group()) * l.context * head_dim;
+    if (end - mine.begin > Block::stages * stage_positions) // all others wait for this
+      limit = Config::open_copies;
     for (int base = mine.begin; base < end; base += stage_positions) {
       const uint32_t bytes = static_cast<uint32_t>(smaller(stage_positions, end - base)) * head_dim * 2;
       const uint64_t offset = first + static_cast<uint64_t>(base) * head_dim;
@@ -106,6 +111,7 @@ private:
       producer.pieces(2, to + (value ? stage_positions * head_dim * 2 : 0), (value ? l.value : l.key) + offset, bytes);
       producer.end();
     }
+    limit = layer_limit();
   }
 };
 

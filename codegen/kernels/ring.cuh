@@ -8,6 +8,7 @@
 #pragma once
 
 #include "arch_async.cuh"
+#include "tile.cuh"
 
 namespace cadenza {
 
@@ -74,10 +75,11 @@ template <class Ring> struct RingProducer {
   typename Ring::Cursor next = {}, oldest = {}; // to issue; in flight
   int in_flight = 0;
 
-  /// A free buffer, once fewer than `limit` copies are in flight. slot and data are waits as in Ring::await.
+  /// A free buffer, once fewer than `limit` copies are in flight. slot and data are waits as in Ring::await. No more
+  /// copies than stages: a second one into the stage of the oldest would end a phase that `land` still has to see.
   template <class Slot, class Data>
   CADENZA_DEVICE unsigned char *begin(int limit, uint32_t bytes, Slot slot, Data data) {
-    while (in_flight >= limit)
+    while (in_flight >= smaller(limit, Ring::stages))
       land(data);
     if (next.round > 0)
       slot(ring.empty + next.stage, (next.round - 1) & 1);

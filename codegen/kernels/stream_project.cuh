@@ -151,8 +151,8 @@ template <class Weight, int padded_columns, int least_steps, int most_steps, int
       arch::load16_if<offset + 2 * unit_bytes>(wanted, from, units[slot][2]);
       arch::load16_if<offset + 3 * unit_bytes>(wanted, from, units[slot][3]);
     }
-    /// Steps that a block does not have are multiplied like others: the vector is zero there, and what the ring holds in
-    /// their place is zero or older weights.
+    /// Steps that a block does not have are multiplied like others: the vector is zero there, and what the ring holds
+    /// in their place is zero or older weights.
     CADENZA_DEVICE void multiply(UnitProduct<Weight> (&sums)[turn_steps], int slot, UnitVector x) const {
 #pragma unroll
       for (int i = 0; i < turn_steps; ++i)

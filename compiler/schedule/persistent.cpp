@@ -9,6 +9,11 @@ namespace {
 
 constexpr int64_t tileRows = 16, stepColumns = 32;
 
+/// What a block can read of a layer's weights while the layer's chain of exchanges, hops and products takes its time:
+/// on an H100 about 12 microseconds at 28 GB/s (docs/benchmarks/notes.md). Blocks that read less wait for the chain,
+/// not for memory.
+constexpr int64_t chainBytes = 336 << 10;
+
 int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 Status unsupported(const std::string &what) {
@@ -101,18 +106,32 @@ StatusOr<PersistentSchedule> planPersistent(const PersistentModel &model, const 
   schedule.device = device;
   schedule.model = model;
 
-  // A step of units costs 32 rows of gate, 32 of up and 32 columns of down; a KV head its rows and columns. The group
-  // with the fewest bytes so far gets the next step.
+  // A step of units costs 32 rows of gate, 32 of up and 32 columns of down; a KV head its rows and columns.
   const int64_t queryRows = model.heads / model.kvHeads * model.headDim;
-  const int64_t headBytes = (2 * queryRows + 2 * model.headDim) * model.hidden;
-  const int64_t stepBytes = 3 * stepColumns * model.hidden;
+  const int64_t headBytes = 2 * (2 * queryRows + 2 * model.headDim) * model.hidden;
+  const int64_t stepBytes = 2 * 3 * stepColumns * model.hidden;
+  const int64_t unitSteps = ceilDiv(model.units, stepColumns);
+  const int64_t mean = (model.kvHeads * headBytes + unitSteps * stepBytes) / device.groups;
+  const bool streamBound = mean >= chainBytes * device.ranks;
+  const int64_t most = std::max(mean, chainBytes * device.ranks);
+  if (!streamBound) {
+    schedule.attentionCopies = 2;
+    schedule.otherCopies = 1;
+    schedule.openCopies = 3;
+  }
+  // The next step goes to the group with the fewest among those that it does not make too heavy, else to the lightest.
   std::vector<int64_t> steps(device.groups, 1), bytes(device.groups, stepBytes);
   for (int64_t head = 0; head < model.kvHeads; ++head)
     bytes[head] += headBytes;
-  for (int64_t left = ceilDiv(model.units, stepColumns) - device.groups; left > 0; --left) {
-    const size_t least = std::min_element(bytes.begin(), bytes.end()) - bytes.begin();
-    ++steps[least];
-    bytes[least] += stepBytes;
+  for (int64_t left = unitSteps - device.groups; left > 0; --left) {
+    size_t next = device.groups;
+    for (size_t group = 0; group < steps.size(); ++group)
+      if (bytes[group] + stepBytes <= most && (next == steps.size() || steps[group] < steps[next]))
+        next = group;
+    if (next == steps.size())
+      next = std::min_element(bytes.begin(), bytes.end()) - bytes.begin();
+    ++steps[next];
+    bytes[next] += stepBytes;
   }
   int64_t start = 0;
   for (int64_t count : steps) {

@@ -35,11 +35,13 @@ enum class Product { QueryKeyValue, Output, GateUp, Down, Head };
 struct PersistentSchedule {
   PersistentDevice device;
   PersistentModel model;
-  std::vector<int64_t> unitStarts;                // of each group's feed-forward units, in steps of 32
-  int copiesInFlight = 2, headCopiesInFlight = 5; // of the producer
+  std::vector<int64_t> unitStarts; // of each group's feed-forward units, in steps of 32
+  // Of the producers, stages of the ring: in the layers, in groups that have a KV head and in the others; where nothing
+  // waits for memory but the stream, in the head and in a long context.
+  int attentionCopies = 5, otherCopies = 5, openCopies = 5;
 
-  /// Of a stage of the ring: stream_project.cuh.
-  int stageBytes() const { return 2048 * device.warps; }
+  /// Of a stage of the ring: two turns of a stripe for each warp (stream_project.cuh).
+  int stageBytes() const { return 4096 * device.warps; }
 
   int blocks() const { return device.groups * device.ranks; }
   /// Starts of the k_groups of a product, in steps: its columns are divided over groups, or not.
@@ -51,8 +53,10 @@ struct PersistentSchedule {
   uint64_t packetBytes() const;
 };
 
-/// Divides the work so that every block reads about as many bytes a layer. Errors (Unsupported) say which dimension
-/// does not fit, and what would.
+/// Divides the work: if a layer takes as long as the memory needs for it, so that every block reads about as many
+/// bytes; if it takes as long as its chain of exchanges and products, so that the last half of the chain, the
+/// feed-forward units, is spread as evenly as the stream allows. Errors (Unsupported) say which dimension does not fit,
+/// and what would.
 StatusOr<PersistentSchedule> planPersistent(const PersistentModel &model, const PersistentDevice &device);
 
 /// Elements of a chunk of a norm's sum of squares over `hidden` elements: each rank adds those of its own rows, so a

@@ -47,7 +47,7 @@ nn.weight @down_square : tensor<64x64xbf16> from "s"
 // CHECK: step.attend {{.*}}splits = 2 : i64{{.*}} warps = 4 : i64
 // CHECK: step.project {{.*}} matrices [@output] {{.*}}k_groups = array<i64: 0, 2>
 // CHECK: step.project {{.*}} matrices [@gate, @up] {{.*}}interleaved
-// CHECK: step.project {{.*}} matrices [@down] {{.*}}k_groups = array<i64: 0, 1, 2>
+// CHECK: step.project {{.*}} matrices [@down] {{.*}}k_groups = array<i64: 0, 2, 3>
 // CHECK: step.project {{.*}} matrices [@embedding] {{.*}} {k_ways = {{[0-9]+}} : i64}
 // UNITS: error: the persistent schedule divides the feed-forward units over groups of multiprocessors in steps of 32: 104 units do not reach 5 groups
 // HEADS: error: the persistent schedule gives each KV head a group of multiprocessors: 2 KV heads, but only 1 groups of 8
