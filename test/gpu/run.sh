@@ -9,7 +9,7 @@ usage: test/gpu/run.sh [--bin DIR] [--out DIR] [--only LIST] [--repeats N]
 
   --bin DIR     folder with cadenza-compile, -run, -bench and -inspect (default: build/portable/bin)
   --out DIR     logs and figures (default: build/gpu)
-  --only LIST   of: quick,fixtures,activations,numerics,repeat,sanitize,bench,ablation (default: all but ablation)
+  --only LIST   of: quick,fixtures,activations,numerics,repeat,persistent,sanitize,bench,ablation (default: all but ablation)
   --repeats N   runs that must give the same bits, of tinylm; half as many of Qwen3-0.6B (default: 20)
 
 Prints PASS or FAIL for each check, logs to the out folder, closes with 'N passed, N failed, N skipped'. Models and plans go
@@ -20,7 +20,7 @@ USAGE
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 here=$root/test/gpu bin=$root/build/portable/bin out=$root/build/gpu
-groups=quick,fixtures,activations,numerics,repeat,sanitize,bench,ablation only=${groups%,ablation} repeats=20
+groups=quick,fixtures,activations,numerics,repeat,persistent,sanitize,bench,ablation only=${groups%,ablation} repeats=20
 while (($#)); do
   case $1 in
     --bin | --out | --only | --repeats)
@@ -144,6 +144,58 @@ sanitize() { # TOOL MODEL; a tool that never attached has no summary
   cat "$summary" || return
   ((code == 0)) && grep -qE 'SUMMARY: .*\b0 errors' "$summary"
 }
+# The persistent schedule computes the bits of the launch schedule: persistent_bits MODEL [options of cadenza-compile]
+persistent_bits() {
+  compile "$@" --schedule=persistent -o "$work/persistent.plan" || return
+  for schedule in launch persistent; do
+    run "$work/persistent.plan" --schedule=$schedule --tokens "$(seq -s, 5 60)" -n 0 --logits "$work/$schedule.npy" || return
+  done
+  cmp "$work/launch.npy" "$work/persistent.npy" && echo "bit-equal logits"
+}
+# A plan of tinylm with one line of the persistent kernel edited: edited OUTPUT FILE SED-COMMAND
+edited() {
+  rm -rf "$work/source"
+  compile "$root/examples/tinylm" --schedule=persistent -o "$work/plain.plan" &&
+    "$bin/cadenza-inspect" "$work/plain.plan" --extract "$work/source" >/dev/null || return
+  cp "$work/source/kernels/$2" "$work/before"
+  sed -i "$3" "$work/source/kernels/$2"
+  if cmp "$work/before" "$work/source/kernels/$2"; then echo "nothing edited"; return 1; fi
+  compile "$root/examples/tinylm" --schedule=persistent --override-source "$work/source" -o "$1"
+}
+# Every block sleeps a random time, up to 4 microseconds, before each part of a layer.
+persistent_delays() {
+  local delay='arch::nanosleep((arch::clock_low() ^ (arch::block_index() * 7919u)) * 2654435761u >> 21);'
+  edited "$work/delayed.plan" persistent_block.cuh "s/void mark(PersistentWork work, int layer) const {/& $delay/" || return
+  for plan in plain delayed; do
+    run "$work/$plan.plan" --tokens 5,6,7 -n 200 --ignore-eos --logits "$work/$plan.npy" >"$work/$plan.txt" || return
+  done
+  cmp "$work/plain.npy" "$work/delayed.npy" && cmp "$work/plain.txt" "$work/delayed.txt" && echo "200 tokens: bit-equal logits"
+}
+# One block keeps its partial sums to itself, once: the kernel gives up, within 3 seconds, and says what was waited for.
+persistent_withheld() {
+  local withhold='if (arch::block_index() == 3 \&\& p.counter == 40) return;'
+  edited "$work/withheld.plan" persistent_residual.cuh "s/product.run(input, \[&\](int stripe, float sum) {/& $withhold/" || return
+  local start=$EPOCHREALTIME code
+  run "$work/withheld.plan" --tokens 5,6,7 -n 60 --ignore-eos >/dev/null 2>"$work/withheld.txt"
+  code=$?
+  local seconds=$(python3 -c "print($EPOCHREALTIME - $start)")
+  cat "$work/withheld.txt"
+  grep -q 'gave up: block [0-9]* waited too long for partial sums of other groups' "$work/withheld.txt" || return
+  echo "exit code $code after $seconds seconds, loading and all"
+  ((code == 10)) && python3 -c "raise SystemExit($seconds > 5)" # 3, and 2 to load
+}
+# 10,000 tokens one after another: the rate of the last ones is that of the first ones, but for the longer context.
+persistent_long() {
+  compile --model=Qwen3-0.6B --weights=random:1 --schedule=persistent -o "$work/long.plan" &&
+    "$bin/cadenza-bench" "$work/long.plan" --quiet --tokens 10000 --repeat 1 | tail -n 1
+  local code=$?
+  rm -f "$work/long.plan"
+  return $code
+}
+persistent_sanitize() { # TOOL
+  compile "$root/examples/tinylm" --schedule=persistent -o "$work/sanitized.plan" || return
+  compute-sanitizer --tool "$1" --error-exitcode 1 "$bin/cadenza-run" "$work/sanitized.plan" --device=cuda:0 --tokens 5,6,7 -n 3 --ignore-eos 2>&1 | tail -n 40
+}
 bench() { # MODEL CONTEXTS
   compile --model="$1" --weights=random:1 -o "$work/$1.plan" &&
     "$bin/cadenza-bench" "$work/$1.plan" --context "$2" --phases --record "$out/h100.json" --quiet
@@ -154,6 +206,7 @@ bench() { # MODEL CONTEXTS
 
 export root here bin out work
 export -f compile run tokens_of quick compare score fixture activations numerics repeat same_plan sanitize bench
+export -f persistent_bits edited persistent_delays persistent_withheld persistent_long persistent_sanitize
 
 if wants quick; then
   check 60 tinylm-text quick
@@ -175,6 +228,20 @@ if wants repeat; then
   check $((60 + 6 * repeats)) repeat-tinylm repeat "$repeats" 500 "$root/examples/tinylm"
   check $((60 + 6 * repeats)) repeat-Qwen3-0.6B repeat $(((repeats + 1) / 2)) 64 --model=Qwen3-0.6B --weights=random:1
   check 60 same-plan same_plan
+fi
+if wants persistent; then
+  check 60 persistent-bits-tinylm persistent_bits "$root/examples/tinylm"
+  for model in Qwen3-0.6B Llama-3.2-1B; do check 120 "persistent-bits-$model" persistent_bits --model="$model" --weights=random:1; done
+  rm -f "$work/persistent.plan"
+  check $((60 + 6 * repeats)) persistent-repeat repeat "$repeats" 500 "$root/examples/tinylm" --schedule=persistent
+  check 60 persistent-delays persistent_delays
+  check 60 persistent-withheld persistent_withheld
+  check 120 persistent-long persistent_long
+  if command -v compute-sanitizer >/dev/null; then
+    for tool in memcheck synccheck; do check 120 "persistent-$tool" persistent_sanitize "$tool"; done
+  else
+    skip persistent-sanitize "compute-sanitizer is not on the PATH"
+  fi
 fi
 if wants sanitize; then
   if command -v compute-sanitizer >/dev/null; then
