@@ -180,7 +180,7 @@ persistent_withheld() {
   code=$?
   local seconds=$(python3 -c "print($EPOCHREALTIME - $start)")
   cat "$work/withheld.txt"
-  grep -q 'gave up: block [0-9]* waited too long for partial sums of other groups' "$work/withheld.txt" || return
+  grep -q 'gave up: block [0-9]* waited too long for ' "$work/withheld.txt" || return
   echo "exit code $code after $seconds seconds, loading and all"
   ((code == 10)) && python3 -c "raise SystemExit($seconds > 5)" # 3, and 2 to load
 }
