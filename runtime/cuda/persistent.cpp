@@ -81,7 +81,7 @@ StatusOr<PersistentLaunches> PersistentLaunches::load(Device &device, CUstream s
                              DeviceBuffer::make(device, sizeof(TraceRecord) * launches.traceRecords(), "trace"));
   }
 
-  // Page-locked memory has the same address on the device.
+  // Page-locked memory has the same address on the device. NOLINTBEGIN(performance-no-int-to-ptr): CUdeviceptr
   launches.args_ = {.words = reinterpret_cast<const uint64_t *>(launches.words_.get()),
                     .packets = reinterpret_cast<unsigned char *>(launches.packets_.get()),
                     .state = reinterpret_cast<DecodeState *>(addresses.state),
@@ -94,6 +94,7 @@ StatusOr<PersistentLaunches> PersistentLaunches::load(Device &device, CUstream s
                     .first_step = 0,
                     .limit_ns = waitLimitNs,
                     .trace = reinterpret_cast<TraceRecord *>(launches.trace_.get())};
+  // NOLINTEND(performance-no-int-to-ptr)
   return launches;
 }
 

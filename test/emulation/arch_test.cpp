@@ -157,11 +157,16 @@ TEST_F(ArchTest, MatrixProduct) {
 TEST_F(ArchTest, Shuffles) {
   struct {
     uint32_t *out;
-  } args{allocate<uint32_t>(3 * 128)};
+  } args{allocate<uint32_t>(5 * 128)};
   ASSERT_EQ(launch(kernel("shuffles", "arch"), 1, 128, args), CUDA_SUCCESS);
   ASSERT_EQ(finish(), CUDA_SUCCESS);
-  const auto out = download(args.out, 3 * 128);
+  const auto out = download(args.out, 5 * 128);
   for (uint32_t i = 0; i < 128; ++i) {
+    uint32_t votes = 0;
+    for (uint32_t lane = 0; lane < 32; ++lane)
+      votes |= ((i / 32 * 32 + lane) % 3 != 0 ? 1u : 0u) << lane;
+    EXPECT_EQ(out[384 + i], votes);
+    EXPECT_EQ(out[512 + i], i % 32 + 1);
     EXPECT_EQ(out[i], i / 32 * 32 + (i % 32 ^ 5));
     EXPECT_EQ(out[128 + i], i / 32 * 32 + (i % 32 * 7 + 3) % 32);
     EXPECT_EQ(out[256 + i], std::bit_cast<uint32_t>(static_cast<float>(i / 32 * 32 + 31)));

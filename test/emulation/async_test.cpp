@@ -88,6 +88,20 @@ TEST_P(RingTest, StreamsUnderEverySeed) { EXPECT_EQ(wrongRuns("ring"), 0) << mes
 TEST_P(RingTest, MissingWaitForFullShows) { EXPECT_GT(wrongRuns("ring_without_full_wait"), 35); }
 TEST_P(RingTest, MissingWaitForEmptyShows) { EXPECT_GT(wrongRuns("ring_without_empty_wait"), 35); }
 TEST_P(RingTest, EarlyReleaseShows) { EXPECT_GT(wrongRuns("ring_released_early"), 25); }
+TEST_P(RingTest, Pieces) {
+  Words expected(32 * 4, 7);
+  for (int lane = 0; lane < 24; ++lane) // words 4 to 7 of piece 23 - lane
+    for (int i = 0; i < 4; ++i)
+      expected[4 * lane + i] = weights[(23 - lane) * 16 + 4 + i];
+  const Run run{.kernel = "pieces",
+                .blocks = 1,
+                .threads = 64,
+                .shared = 16 + 24 * 64,
+                .steps = 1,
+                .outWords = expected.size(),
+                .weights = weights};
+  EXPECT_EQ(wrong(run, expected, 20, GetParam()), 0) << message();
+}
 INSTANTIATE_TEST_SUITE_P(BulkCopiesAndCpAsync, RingTest, testing::Values("9.0", "8.0"),
                          [](const auto &info) { return info.param[0] == '9' ? "sm_90" : "sm_80"; });
 

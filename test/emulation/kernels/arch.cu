@@ -57,13 +57,16 @@ CADENZA_KERNEL(mma_bf16, MmaArgs, 32, 1) { mma_body<bf16>(args); }
 CADENZA_KERNEL(mma_f16, MmaArgs, 32, 1) { mma_body<f16>(args); }
 
 struct ShuffleArgs {
-  uint32_t *out; // [3][threads]
+  uint32_t *out; // [5][threads]
 };
 CADENZA_KERNEL(shuffles, ShuffleArgs, 128, 1) {
   const uint32_t i = arch::thread_index(), n = arch::block_threads();
   args.out[i] = arch::shuffle_xor(i, 5);
   args.out[n + i] = arch::shuffle(i, static_cast<int>((arch::lane() * 7 + 3) % 32));
   args.out[2 * n + i] = arch::as_bits(arch::shuffle(static_cast<float>(i), 31));
+  args.out[3 * n + i] = arch::ballot(i % 3 != 0);
+  args.out[4 * n + i] =
+      static_cast<uint32_t>(arch::trailing_ones((arch::lane() == 31 ? 0 : ~0u << (arch::lane() + 1)) ^ ~0u));
 }
 
 struct MathArgs {

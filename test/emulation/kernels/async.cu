@@ -38,6 +38,35 @@ CADENZA_KERNEL(ring_without_full_wait, AsyncArgs, 288, 1) { ring_body<Mistake::n
 CADENZA_KERNEL(ring_without_empty_wait, AsyncArgs, 288, 1) { ring_body<Mistake::no_empty_wait>(args); }
 CADENZA_KERNEL(ring_released_early, AsyncArgs, 288, 1) { ring_body<Mistake::early_release>(args); }
 
+// Copies of many pieces, and looking without waiting ------------------------------------------------------------------
+
+/// A warp copies 24 pieces of 64 bytes into one buffer, in reverse order; another one looks until they are there, then
+/// loads what it wants of them. out: [32][4]. 64 threads; shared: 16 + 24 * 64 bytes.
+CADENZA_KERNEL(pieces, AsyncArgs, 64, 1) {
+  constexpr int count = 24, bytes = 64;
+  auto *full = reinterpret_cast<arch::Mbarrier *>(arch::shared_memory());
+  unsigned char *buffer = arch::shared_memory() + 16;
+  if (arch::thread_index() == 0) {
+    arch::mbarrier_init(full, arch::copy_arrivals());
+    arch::fence_mbarrier_init();
+    if (!arch::mbarrier_test_wait(full, 1) ||
+        arch::mbarrier_test_wait(full, 0)) // the phase before the first is complete
+      arch::trap();
+  }
+  arch::block_barrier();
+  const int lane = static_cast<int>(arch::lane());
+  if (arch::warp() == 1) {
+    arch::copy_expect(full, count * bytes);
+    arch::copy_pieces(count, buffer + (count - 1 - lane) * bytes, args.weights + lane * (bytes / 4), bytes, full);
+    arch::copy_commit(full);
+    return;
+  }
+  arch::spin_until([&] { return arch::mbarrier_test_wait(full, 0); }, args.limit_ns, report(args, 6));
+  Vec16 v{7, 7, 7, 7};
+  arch::load16_if<16>(lane < count, arch::shared_pointer(buffer) + lane * bytes, v);
+  arch::store16(args.out + 4 * lane, v);
+}
+
 // Exchange of packets -------------------------------------------------------------------------------------------------
 
 constexpr uint32_t packets = 4; // a block and step
