@@ -238,8 +238,7 @@ FailureOr<KernelDraft> emitAttend(step::AttendOp op, SymbolTableCollection &symb
   config.number("scale", scale);
   config.integers({{"splits", splits},
                    {"split_multiple", geometry->splitMultiple},
-                   {"threads", geometry->threads},
-                   {"unroll", op.getUnroll()}});
+                   {"threads", geometry->threads}});
 
   KernelDraft draft;
   draft.config = config.text();

@@ -4,10 +4,21 @@
 // keys and values are read once. Split borders depend on the position alone: a split is ceil((position + 1) / splits)
 // positions rounded up to split_multiple; splits beyond the position do nothing.
 //
-// In a block, `lanes` lanes share a position (8 elements each) and a warp works on 32 / lanes positions at once, with
-// `unroll` such rows of keys and values in flight. Warps are divided into head sets of at most 4 query heads; the warps
-// of a set take positions in turn. Each group of lanes keeps an online softmax (maximum m, sum l, weighted values o, in
-// units of log2); these are merged in a fixed order: groups of a warp, warps, splits.
+// In a block, a warp works on 16 positions (a chunk) at a time, for a set of at most 4 query heads, by tensor cores; the
+// warps of a set take chunks in turn. Each warp keeps an online softmax (maximum m, sum l, weighted values o, in units
+// of log2); these are merged in a fixed order: warps, splits.
+//
+// ## The two products of a chunk
+// Both take keys and values as they lie, 16 bytes a lane, and leave it to the other operand to fit: which element of a
+// row an index of the mma stands for may be chosen, as long as both operands agree. Queries and weights are not
+// rounded to the cache's type: each is the sum of two such numbers (high, low), for which an mma has rows and columns to
+// spare. With g = lane / 4, t = lane % 4:
+//   scores  A = queries: rows g the high, rows g + 8 the low parts of head g / 2; B = keys: column g is a position. So
+//           the sum of D[g] and D[g + 8], in one lane, is the score of head g / 2 at the positions 2t, 2t + 1: as B of
+//           the next product wants it.
+//   values  A = values: a row is an element, a column a position (pairs of 16-bit halves change places for that);
+//           B = weights: columns 2h the high, 2h + 1 the low parts of head h. So D[..][2t] + D[..][2t + 1] is o of
+//           head t.
 #pragma once
 
 #include "state.cuh"
@@ -16,7 +27,7 @@
 namespace cadenza {
 
 /// Config: query_type, output_type, cache_type, heads, kv_heads, head_dim (a multiple of 8, at most 256), scale,
-/// splits, split_multiple, threads, unroll. Arguments: [q, output, cache key, cache value, state, context] and, if
+/// splits, split_multiple, threads. Arguments: [q, output, cache key, cache value, state, context] and, if
 /// splits > 1, [scratch]: a counter a KV head, padded to 16 bytes, then f32 [kv_heads][splits][group][head_dim + 2]: o,
 /// m, l.
 template <class Config> struct Attend {
@@ -28,13 +39,11 @@ template <class Config> struct Attend {
   static constexpr int blocks = kv_heads * splits;
   static_assert(Config::heads % kv_heads == 0 && head_dim % 8 == 0 && head_dim <= 256);
 
-  CADENZA_DEVICE static constexpr int power_of_two(int n) { return n <= 1 ? 1 : 2 * power_of_two((n + 1) / 2); }
-  static constexpr int lanes = power_of_two(head_dim / 8); // that share a position; those beyond head_dim / 8 idle
-  static constexpr int lane_groups = 32 / lanes;           // positions of a warp at once
-  static constexpr int sets = ceil_div(group, 4);          // of query heads
-  static constexpr int set_heads = ceil_div(group, sets);  // of a warp
-  static constexpr int set_warps = warps / sets;           // that share the positions of a set
-  static constexpr int unroll = Config::unroll;
+  static constexpr int chunk = 16;                        // positions of a warp at once
+  static constexpr int sets = ceil_div(group, 4);         // of query heads
+  static constexpr int set_heads = ceil_div(group, sets); // of a warp
+  static constexpr int set_warps = warps / sets;          // that share the positions of a set
+  static constexpr int key_blocks = ceil_div(head_dim, 32), value_blocks = ceil_div(head_dim, 64);
   static_assert(warps % sets == 0 && set_warps > 0, "every set of query heads has as many warps");
 
   struct Operands {
@@ -79,10 +88,10 @@ template <class Config> struct Attend {
     Output *output = args.output + kv_head * group * head_dim;
     if constexpr (splits > 1) {
       if (used_splits > 1)
-        return combine_splits(args, kv_head, split, used_splits, partials, output);
+        return combine_splits(args, kv_head, split, part, partials, output);
     }
     for_each_element([&](int head, int element) {
-      const Merged merged = merge_warps(partials, head, element);
+      const Merged merged = merge_warps(partials, used_warps(part), head, element);
       output[head * head_dim + element] = arch::from_float<Output>(merged.o / merged.l);
     });
   }
@@ -98,21 +107,24 @@ template <class Config> struct Attend {
     return {begin, smaller(begin + each, positions), ceil_div(positions, each)};
   }
 
-  static constexpr float lowest = -3.402823466e+38f; // the maximum of nothing; finite, so that differences are numbers
-  static constexpr int row_positions = set_warps * lane_groups; // that all warps of a set take at once
+  /// Of a set, those that have any positions of a split.
+  CADENZA_DEVICE static int used_warps(Split part) { return smaller(set_warps, ceil_div(part.end - part.begin, chunk)); }
 
-  /// Keys and values where they lie: what `attend` reads by default. `start` is called by all lanes before the loads of
-  /// the positions [base, base + unroll * row_positions), `finish` after them.
+  static constexpr float lowest = -3.402823466e+38f; // the maximum of nothing; finite, so that differences are numbers
+
+  /// Keys and values where they lie: what `attend` reads by default. All lanes of a warp call `start` before the loads
+  /// of a chunk, whose first position is `base`, `finish` after them, with the next one of this warp, and `complete` at
+  /// the end.
   struct CacheRows {
-    const Cache *key, *value; // of the KV head, [context][head_dim]
+    const Cache *keys, *values; // of the KV head, [context][head_dim]
 
     CADENZA_DEVICE void start(int) {}
-    CADENZA_DEVICE void load(int position, int element, Vec16 &k, Vec16 &v) const {
-      const uint64_t offset = static_cast<uint64_t>(position) * head_dim + static_cast<uint64_t>(element);
-      k = arch::load16(key + offset);
-      v = arch::load16(value + offset);
+    CADENZA_DEVICE const Cache *key(int position) const { return keys + static_cast<uint64_t>(position) * head_dim; }
+    CADENZA_DEVICE const Cache *value(int position) const {
+      return values + static_cast<uint64_t>(position) * head_dim;
     }
-    CADENZA_DEVICE void finish() {}
+    CADENZA_DEVICE void finish(int) {}
+    CADENZA_DEVICE void complete() {}
   };
 
   template <class Body> CADENZA_DEVICE static void for_each_element(Body body) {
@@ -120,127 +132,78 @@ template <class Config> struct Attend {
       body(i / head_dim, i % head_dim);
   }
 
-  /// This warp's heads over its positions of [begin, end), into its partials. query: [group][head_dim].
+  /// This warp's heads over its positions of [begin, end), into its partials, if it has any. query: [group][head_dim].
   template <class Q, class Rows>
   CADENZA_DEVICE static void attend(const Q *query, Rows &rows, int begin, int end, float *partials) {
     const int warp = static_cast<int>(arch::warp()), lane = static_cast<int>(arch::lane());
     const int set = warp % sets, set_warp = warp / sets;
-    const int element = lane % lanes * 8; // first of this lane's 8
-    const bool live = element < head_dim;
-    float q[set_heads][8], o[set_heads][8] = {}, m[set_heads], l[set_heads] = {};
-#pragma unroll
-    for (int h = 0; h < set_heads; ++h) {
-      m[h] = lowest;
-      const int head = set * set_heads + h;
-#pragma unroll
-      for (int j = 0; j < 8; ++j) // scores in units of log2, so that exp2 serves
-        q[h][j] = live && head < group
-                      ? arch::to_float(query[head * head_dim + element + j]) * (Config::scale * 1.4426950408889634f)
-                      : 0.0f;
-    }
-
+    const int g = lane / 4, t = lane % 4;
+    const int first = begin + set_warp * chunk;
+    if (first < end) {
+      Queries queries;
+      queries.load(query, set * set_heads + g / 2, g / 2 < set_heads && set * set_heads + g / 2 < group, 8 * t);
+      float o[value_blocks][4][4] = {}; // of head t
+      float m = lowest, l = 0.0f;       // of head g / 2, l of this lane's positions only
 #pragma unroll 1
-    for (int base = begin; base < end; base += unroll * row_positions) {
-      Vec16 k[unroll], v[unroll];
-      bool valid[unroll];
-      rows.start(base);
+      for (int base = first; base < end; base += set_warps * chunk) {
+        rows.start(base);
+        // Positions that do not exist have weight 0; their keys and values are some that do.
+        Vec16 k[2][key_blocks], v[4][value_blocks];
 #pragma unroll
-      for (int u = 0; u < unroll; ++u) {
-        const int position = base + u * row_positions + set_warp * lane_groups + lane / lanes;
-        valid[u] = position < end;
-        k[u] = v[u] = {0, 0, 0, 0};
-        if (valid[u] && live)
-          rows.load(position, element, k[u], v[u]);
-      }
-      rows.finish();
-      float weight[unroll][set_heads];
+        for (int i = 0; i < 2; ++i)
+          load_row<32>(k[i], rows.key(smaller(base + 8 * i + g, end - 1)), 8 * t);
+        float weight[4];
+        queries.scores(k, weight);
 #pragma unroll
-      for (int u = 0; u < unroll; ++u) {
-        float x[8];
-        unpack8<Cache>(k[u], x);
-#pragma unroll
-        for (int h = 0; h < set_heads; ++h) {
-          float score = 0.0f;
-#pragma unroll
-          for (int j = 0; j < 8; ++j)
-            score = arch::fma(q[h][j], x[j], score);
-#pragma unroll
-          for (int mask = lanes / 2; mask > 0; mask /= 2)
-            score += arch::shuffle_xor(score, mask);
-          weight[u][h] = score;
-        }
-      }
-#pragma unroll
-      for (int h = 0; h < set_heads; ++h) {
-        float maximum = m[h];
-#pragma unroll
-        for (int u = 0; u < unroll; ++u)
-          if (valid[u])
-            maximum = arch::max(maximum, weight[u][h]);
-        const float correction = arch::exp2(m[h] - maximum);
-        m[h] = maximum;
-        l[h] *= correction;
-#pragma unroll
-        for (int j = 0; j < 8; ++j)
-          o[h][j] *= correction;
-#pragma unroll
-        for (int u = 0; u < unroll; ++u) {
-          weight[u][h] = valid[u] ? arch::exp2(weight[u][h] - maximum) : 0.0f;
-          l[h] += weight[u][h];
-        }
-      }
-#pragma unroll
-      for (int u = 0; u < unroll; ++u) {
-        float x[8];
-        unpack8<Cache>(v[u], x);
-#pragma unroll
-        for (int h = 0; h < set_heads; ++h)
-#pragma unroll
-          for (int j = 0; j < 8; ++j)
-            o[h][j] = arch::fma(weight[u][h], x[j], o[h][j]);
-      }
-    }
+        for (int i = 0; i < 4; ++i)
+          load_row<64>(v[i], rows.value(smaller(base + position_of(i), end - 1)), 8 * g);
+        rows.finish(base + set_warps * chunk);
 
+        float maximum = m;
 #pragma unroll
-    for (int h = 0; h < set_heads; ++h) {
+        for (int i = 0; i < 4; ++i) {
+          weight[i] = base + position_of(i) < end ? weight[i] : lowest;
+          maximum = arch::max(maximum, weight[i]);
+        }
+        maximum = arch::max(maximum, arch::shuffle_xor(maximum, 1));
+        maximum = arch::max(maximum, arch::shuffle_xor(maximum, 2));
+        if (arch::ballot(maximum != m) != 0) {
+          const float correction = arch::exp2(m - maximum), of_head = arch::shuffle(correction, 8 * t);
+          m = maximum;
+          l *= correction;
 #pragma unroll
-      for (int mask = lanes; mask < 32; mask *= 2) { // the lane groups; lanes of the first one keep the result
-        const float other_m = arch::shuffle_xor(m[h], mask), other_l = arch::shuffle_xor(l[h], mask);
-        const float maximum = arch::max(m[h], other_m);
-        const float mine = arch::exp2(m[h] - maximum), theirs = arch::exp2(other_m - maximum);
-        m[h] = maximum;
-        l[h] = l[h] * mine + other_l * theirs;
+          for (int i = 0; i < 16 * value_blocks; ++i)
+            o[i / 16][i / 4 % 4][i % 4] *= of_head;
+        }
 #pragma unroll
-        for (int j = 0; j < 8; ++j)
-          o[h][j] = o[h][j] * mine + arch::shuffle_xor(o[h][j], mask) * theirs;
+        for (int i = 0; i < 4; ++i) {
+          weight[i] = arch::exp2(weight[i] - maximum);
+          l += weight[i];
+        }
+        const Halves low = {weight[0], weight[1]}, high = {weight[2], weight[3]};
+        add_values(o, v, {low.part(g % 2), high.part(g % 2)});
       }
-      const int head = set * set_heads + h;
-      if (lane >= lanes || !live || head >= group)
-        continue;
-      float *partial = partials + (set_warp * group + head) * partial_floats;
-#pragma unroll
-      for (int j = 0; j < 8; ++j)
-        partial[element + j] = o[h][j];
-      if (lane == 0) {
-        partial[head_dim] = m[h];
-        partial[head_dim + 1] = l[h];
-      }
+      l += arch::shuffle_xor(l, 1);
+      l += arch::shuffle_xor(l, 2);
+      store(partials + (set_warp * group + set * set_heads) * partial_floats, set, o, arch::shuffle(m, 8 * t),
+            arch::shuffle(l, 8 * t));
     }
+    rows.complete();
   }
 
   struct Merged {
     float o, m, l;
   };
-  /// One element over the warps of its set, in order.
-  CADENZA_DEVICE static Merged merge_warps(const float *partials, int head, int element) {
+  /// One element over the warps of its set that have positions, in order.
+  CADENZA_DEVICE static Merged merge_warps(const float *partials, int used, int head, int element) {
     const float *partial = partials + head * partial_floats;
     constexpr int stride = group * partial_floats;
     Merged merged{0.0f, lowest, 0.0f};
-#pragma unroll
-    for (int warp = 0; warp < set_warps; ++warp)
+#pragma unroll 2
+    for (int warp = 0; warp < used; ++warp)
       merged.m = arch::max(merged.m, partial[warp * stride + head_dim]);
-#pragma unroll
-    for (int warp = 0; warp < set_warps; ++warp) {
+#pragma unroll 2
+    for (int warp = 0; warp < used; ++warp) {
       const float weight = arch::exp2(partial[warp * stride + head_dim] - merged.m);
       merged.o = arch::fma(weight, partial[warp * stride + element], merged.o);
       merged.l = arch::fma(weight, partial[warp * stride + head_dim + 1], merged.l);
@@ -270,14 +233,128 @@ template <class Config> struct Attend {
   }
 
 private:
+  /// Two floats as two pairs of numbers of the cache's type, whose sum they are but for 2^-16 of them.
+  struct Halves {
+    float a, b;
+    CADENZA_DEVICE uint32_t part(bool low) const {
+      const uint32_t high_part = arch::pack2<Cache>(a, b);
+      return low ? arch::pack2<Cache>(a - arch::low_float<Cache>(high_part), b - arch::high_float<Cache>(high_part))
+                 : high_part;
+    }
+  };
+
+  /// Of a chunk, the i-th position of which this lane has weights and values.
+  CADENZA_DEVICE static int position_of(int i) {
+    return 2 * static_cast<int>(arch::lane() % 4) + i % 2 + i / 2 * 8;
+  }
+
+  /// A lane's eight elements of each block of `block_elements` of a row, from `first` on; zeros beyond its end.
+  template <int block_elements, int count>
+  CADENZA_DEVICE static void load_row(Vec16 (&to)[count], const Cache *row, int first) {
+#pragma unroll
+    for (int i = 0; i < count; ++i) {
+      const int element = i * block_elements + first;
+      if ((i + 1) * block_elements <= head_dim || element < head_dim)
+        to[i] = arch::load16(row + element);
+      else
+        to[i] = {0, 0, 0, 0};
+    }
+  }
+
+  /// Operand A of the scores: of one head, this lane's elements of each block of 32.
+  struct Queries {
+    uint32_t high[key_blocks][4], low[key_blocks][4];
+
+    template <class Q> CADENZA_DEVICE void load(const Q *query, int head, bool exists, int first) {
+      const Q *from = query + head * head_dim + first;
+#pragma unroll
+      for (int i = 0; i < 2 * key_blocks; ++i) {
+        float x[4] = {};
+        if (exists && i / 2 * 32 + first < head_dim)
+          load4(from + i / 2 * 32 + i % 2 * 4, x);
+        constexpr float to_log2 = Config::scale * 1.4426950408889634f; // exp2 serves
+#pragma unroll
+        for (int j = 0; j < 2; ++j) {
+          const Halves pair = {x[2 * j] * to_log2, x[2 * j + 1] * to_log2};
+          high[i / 2][i % 2 * 2 + j] = pair.part(false);
+          low[i / 2][i % 2 * 2 + j] = pair.part(true);
+        }
+      }
+    }
+    /// k: keys of the positions g and 8 + g. out: scores of this lane's head at its four positions.
+    CADENZA_DEVICE void scores(const Vec16 (&k)[2][key_blocks], float (&out)[4]) const {
+#pragma unroll
+      for (int i = 0; i < 2; ++i) {
+        float sums[2][4] = {}; // in two chains
+#pragma unroll
+        for (int block = 0; block < key_blocks; ++block) {
+          const uint32_t(&h)[4] = high[block], (&l)[4] = low[block];
+          arch::mma_m16n8k16<Cache>(sums[0], {h[0], l[0], h[1], l[1]}, {k[i][block].x, k[i][block].y});
+          arch::mma_m16n8k16<Cache>(sums[1], {h[2], l[2], h[3], l[3]}, {k[i][block].z, k[i][block].w});
+        }
+#pragma unroll
+        for (int j = 0; j < 2; ++j)
+          out[2 * i + j] = (sums[0][j] + sums[0][j + 2]) + (sums[1][j] + sums[1][j + 2]);
+      }
+    }
+  };
+
+  /// v: values of this lane's positions; weights: of those of one head, high or low parts.
+  CADENZA_DEVICE static void add_values(float (&o)[value_blocks][4][4], const Vec16 (&v)[4][value_blocks],
+                                        const uint32_t (&weights)[2]) {
+#pragma unroll
+    for (int block = 0; block < value_blocks; ++block) {
+      uint32_t words[4][4]; // [position][pair of elements]
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        const Vec16 &x = v[i][block];
+        words[i][0] = x.x, words[i][1] = x.y, words[i][2] = x.z, words[i][3] = x.w;
+      }
+      // Two words hold two elements of two positions each; an operand wants two positions of an element.
+      const auto lower = [](uint32_t a, uint32_t b) { return (a & 0xffffu) | b << 16; };
+      const auto upper = [](uint32_t a, uint32_t b) { return a >> 16 | (b & 0xffff0000u); };
+#pragma unroll
+      for (int pair = 0; pair < 4; ++pair)
+        arch::mma_m16n8k16<Cache>(
+            o[block][pair],
+            {lower(words[0][pair], words[1][pair]), upper(words[0][pair], words[1][pair]),
+             lower(words[2][pair], words[3][pair]), upper(words[2][pair], words[3][pair])},
+            weights);
+    }
+  }
+
+  /// This lane's elements of its head, t, to `partials`, those of the set's first head.
+  CADENZA_DEVICE static void store(float *partials, int set, const float (&o)[value_blocks][4][4], float m, float l) {
+    const int g = static_cast<int>(arch::lane() / 4), t = static_cast<int>(arch::lane() % 4);
+    if (t >= set_heads || set * set_heads + t >= group)
+      return;
+    float *partial = partials + t * partial_floats;
+#pragma unroll
+    for (int block = 0; block < value_blocks; ++block) {
+      if (block * 64 + 8 * g >= head_dim)
+        continue;
+#pragma unroll
+      for (int pair = 0; pair < 4; ++pair) {
+        const float(&d)[4] = o[block][pair];
+        partial[block * 64 + 8 * g + 2 * pair] = d[0] + d[1];
+        partial[block * 64 + 8 * g + 2 * pair + 1] = d[2] + d[3];
+      }
+    }
+    if (g == 0) {
+      partial[head_dim] = m;
+      partial[head_dim + 1] = l;
+    }
+  }
+
   /// Publishes this split; the last block of a KV head to arrive merges all splits in order and writes the output.
-  CADENZA_DEVICE static void combine_splits(const Args &args, int kv_head, int split, int used_splits, float *partials,
+  CADENZA_DEVICE static void combine_splits(const Args &args, int kv_head, int split, Split part, float *partials,
                                             Output *output) {
+    const int used_splits = part.used;
     uint32_t *counter = reinterpret_cast<uint32_t *>(args.scratch) + kv_head;
     float *published = reinterpret_cast<float *>(args.scratch + counter_bytes) +
                        static_cast<uint64_t>(kv_head) * splits * group * partial_floats; // [splits][group][..]
     for_each_element([&](int head, int element) {
-      const Merged merged = merge_warps(partials, head, element);
+      const Merged merged = merge_warps(partials, used_warps(part), head, element);
       float *partial = published + (split * group + head) * partial_floats;
       arch::store_relaxed(partial + element, merged.o);
       if (element == 0) {

@@ -84,56 +84,63 @@ private:
     Functions::load(functions, tile, loaded); // latency that hides behind the hop
     block.await_hop(Block::hop_rows, p, PersistentWait::hop_rows);
     Functions::apply(functions, loaded, tile);
+    if constexpr (Shape::slot > 0)
+      tile.for_owned([&](int, int row) {
+        Block::newest()[(Shape::slot - 1) * head_dim + row] = arch::from_float<Cache>(tile.values[row]);
+      });
   }
 
-  /// Keys and values as `Attend` reads them: old positions from the ring, the newest one from this step's rows.
+  /// Keys and values as `Attend` reads them: old positions from the ring, the newest one from this step's rows. Every
+  /// warp passes all stages of the context, also those of which it uses nothing.
   struct ContextRows {
     const Block &block;
     Progress &p;
-    const typename Core::Split mine;
-    int base = 0, stage_base = 0; // of what is taken now, and of its stage
+    const int end;  // of what comes through the ring
+    int stage_base; // the first position of the stage at the cursor
 
-    CADENZA_DEVICE int end() const { return smaller(mine.end, p.position); } // of what comes from the ring
-    CADENZA_DEVICE void start(int first) {
-      base = first;
-      if ((base - mine.begin) % Block::stage_positions == 0 && base < end()) {
-        stage_base = base;
-        Block::ring().await(p.cursor, typename Block::RingWait{block, p});
-      }
-    }
-    CADENZA_DEVICE void load(int position, int element, Vec16 &k, Vec16 &v) const {
-      if (position == p.position) {
-        const float *key = Block::rows() + Block::q_rows + element;
-        k = rounded(key);
-        v = rounded(key + head_dim);
-      } else {
-        const unsigned char *from = Block::ring().buffer(p.cursor) + ((position - stage_base) * head_dim + element) * 2;
-        k = arch::load16(from);
-        v = arch::load16(from + Block::stage_positions * head_dim * 2);
-      }
-    }
-    CADENZA_DEVICE void finish() {
-      const int next = base + Block::turn_positions;
-      if (base >= end() || ((next - mine.begin) % Block::stage_positions != 0 && next < end()))
-        return;
+    CADENZA_DEVICE bool in_ring() const { return stage_base < end; }
+    CADENZA_DEVICE void await() { Block::ring().await(p.cursor, typename Block::RingWait{block, p}); }
+    CADENZA_DEVICE void next_stage() {
       Block::ring().release(p.cursor);
+      stage_base += Block::stage_positions;
     }
-    CADENZA_DEVICE static Vec16 rounded(const float *from) {
-      return {arch::pack2<Cache>(from[0], from[1]), arch::pack2<Cache>(from[2], from[3]),
-              arch::pack2<Cache>(from[4], from[5]), arch::pack2<Cache>(from[6], from[7])};
+    CADENZA_DEVICE void pass(int position) {
+      while (in_ring() && stage_base + Block::stage_positions <= position) {
+        await();
+        next_stage();
+      }
+    }
+    CADENZA_DEVICE void start(int base) {
+      pass(base);
+      if (in_ring())
+        await();
+    }
+    CADENZA_DEVICE const Cache *key(int position) const { return row(position, 0); }
+    CADENZA_DEVICE const Cache *value(int position) const { return row(position, 1); }
+    CADENZA_DEVICE void finish(int next) {
+      if (in_ring() && next >= stage_base + Block::stage_positions)
+        next_stage();
+    }
+    CADENZA_DEVICE void complete() { pass(end + Block::stage_positions); }
+
+  private:
+    CADENZA_DEVICE const Cache *row(int position, int which) const {
+      const Cache *stage = reinterpret_cast<const Cache *>(Block::ring().buffer(p.cursor));
+      return position == p.position ? Block::newest() + which * head_dim
+                                    : stage + (which * Block::stage_positions + position - stage_base) * head_dim;
     }
   };
 
   /// This rank's part of the context, to all ranks.
   CADENZA_DEVICE void attend(const Layer &l, typename Core::Split part, Progress &p) const {
     float *warps_parts = Block::partial();
-    ContextRows context{block, p, part};
+    ContextRows context{block, p, smaller(part.end, p.position), part.begin};
     Core::attend(Block::rows(), context, part.begin, part.end, warps_parts);
     if (part.end == p.position + 1)
       append(l.attention, p.position);
     Team::barrier(); // the warps' parts are complete
     Core::for_each_element([&](int head, int element) {
-      const typename Core::Merged merged = Core::merge_warps(warps_parts, head, element);
+      const typename Core::Merged merged = Core::merge_warps(warps_parts, Core::used_warps(part), head, element);
       float *to = Block::part(Block::rank(), head);
       Block::send_each(Block::hop_parts, to + element, merged.o, true);
       if (element < 8) {
@@ -161,11 +168,10 @@ private:
   CADENZA_DEVICE static void append(const typename Core::Args &l, int position) {
     const uint64_t first =
         (static_cast<uint64_t>(Block::group()) * l.context + static_cast<uint64_t>(position)) * head_dim;
-    const float *key = Block::rows() + Block::q_rows;
-    for (int i = Team::thread(); i < head_dim; i += Team::threads) {
-      const_cast<Cache *>(l.key)[first + static_cast<uint64_t>(i)] = arch::from_float<Cache>(key[i]);
-      const_cast<Cache *>(l.value)[first + static_cast<uint64_t>(i)] = arch::from_float<Cache>(key[head_dim + i]);
-    }
+    constexpr int words = head_dim / 8; // of 16 bytes, of the key; as many of the value
+    for (int i = Team::thread(); i < 2 * words; i += Team::threads)
+      arch::store16(const_cast<Cache *>(i < words ? l.key : l.value) + first + i % words * 8,
+                    arch::load16(Block::newest() + 8 * i));
   }
 };
 

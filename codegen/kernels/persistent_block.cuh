@@ -115,7 +115,8 @@ template <class Config> struct PersistentBlock {
   static constexpr int heads_offset = sums_offset + 4 * Activation<Qkv>::sums_floats;        // Weight [q_rows]
   static constexpr int units_offset = heads_offset + 2 * round_up(q_rows, pair_columns);     // Weight [group_units]
   static constexpr int rows_offset = units_offset + 2 * round_up(group_units, pair_columns); // float [head_rows]
-  static constexpr int gate_up_offset = rows_offset + 4 * head_rows;               // float [2][8 * rank_unit_tiles]
+  static constexpr int newest_offset = rows_offset + 4 * head_rows;                // Cache [2][head_dim]
+  static constexpr int gate_up_offset = newest_offset + 4 * head_dim;              // float [2][8 * rank_unit_tiles]
   static constexpr int scratch_offset = gate_up_offset + 4 * 16 * rank_unit_tiles; // float [3][scratch]
   static constexpr int parts_offset = round_up(
       scratch_offset + 4 * larger(3 * scratch_floats, UnitTile::scratch_floats), 16); // float [ranks][head_group][part]
@@ -131,12 +132,10 @@ template <class Config> struct PersistentBlock {
   static constexpr int fixed_bytes = trace_offset + (Config::traced ? 16 : 0);
   static constexpr int ring_offset = round_up(fixed_bytes, 128);
   static constexpr int stage_bytes = warps * 2 * turn_bytes;
-  static constexpr int turn_positions =
-      Core::unroll * Core::row_positions; // of the context, that all warps take at once
-  static constexpr int stage_positions = stage_bytes / (turn_positions * head_dim * 4) * turn_positions;
+  static constexpr int stage_positions = stage_bytes / (Core::chunk * head_dim * 4) * Core::chunk; // of the context
   static constexpr int stages = smaller(max_stages, (Config::shared_bytes - ring_offset) / stage_bytes);
   static_assert(stages >= 2, "the ring needs room for two stages");
-  static_assert(stage_positions > 0, "a stage holds keys and values of as many positions as are taken at once");
+  static_assert(stage_positions > 0, "a stage holds keys and values of as many positions as a warp takes at once");
   using WeightRing = Ring<stages, stage_bytes, warps>;
 
   enum Hop { hop_rows, hop_parts, hop_sums, hop_residual, hop_units, step_start };
@@ -204,6 +203,8 @@ template <class Config> struct PersistentBlock {
   CADENZA_DEVICE static Weight *heads() { return at<Weight>(heads_offset); }
   CADENZA_DEVICE static Weight *unit_values() { return at<Weight>(units_offset); }
   CADENZA_DEVICE static float *rows() { return at<float>(rows_offset); }
+  /// The key and the value of the step's position, as the cache holds them.
+  CADENZA_DEVICE static Cache *newest() { return at<Cache>(newest_offset); }
   CADENZA_DEVICE static float *partial() { return at<float>(partial_offset); }
   CADENZA_DEVICE static float *gathered() { return at<float>(gathered_offset); }
   CADENZA_DEVICE static float *part(int of_rank, int head) {

@@ -147,8 +147,7 @@ private:
       phase.caches.push_back(cacheRef(attend.getCacheAttr()));
       phase.parameters = {{"heads", attend.getHeads()},     {"kv_heads", cache.getKvHeads()},
                           {"head_dim", cache.getHeadDim()}, {"scale", attend.getScale().convertToDouble()},
-                          {"splits", attend.getSplits()},   {"warps", attend.getWarps()},
-                          {"unroll", attend.getUnroll()}};
+                          {"splits", attend.getSplits()},   {"warps", attend.getWarps()}};
     } else if (auto map = dyn_cast<step::MapOp>(op)) {
       phase.kind = PhaseKind::Map;
       for (Value input : map.getInputs())

@@ -1,4 +1,4 @@
-// Ways of products; splits, warps and rows in flight of attention: the order of sums. See Passes.td.
+// Ways of products; splits and warps of attention: the order of sums. See Passes.td.
 #include "passes/Passes.h"
 
 namespace cadenza {
@@ -18,7 +18,6 @@ constexpr int64_t minWaySteps = 4;    // fewer would not cover the latency of th
 constexpr int64_t attendBlocks = 128; // about the blocks that a GPU runs at once: KV heads x splits
 constexpr int64_t maxSplits = 32;     // more would spend longer on merging than on reading
 constexpr int64_t attendWarps = 8;    // of a block
-constexpr int64_t maxSetHeads = 4;    // query heads that a warp works for (codegen/kernels/attend.cuh)
 
 /// The largest power of two of ways that K divides into, of at least minWaySteps steps each, with which the rows that a
 /// block must hold together still fit one block.
@@ -35,15 +34,11 @@ int64_t chooseWays(step::ProjectOp project) {
   return ways;
 }
 
-/// Splits so that all KV heads together occupy the GPU. Rows in flight so that the registers of a warp suffice: they
-/// grow with the query heads that it works for, a set of at most maxSetHeads.
+/// Splits so that all KV heads together occupy the GPU.
 void partition(step::AttendOp attend, SymbolTableCollection &symbols) {
   int64_t kvHeads = step::SymbolLookup(attend, symbols).cache(attend.getCacheAttr()).getKvHeads();
-  int64_t group = attend.getHeads() / kvHeads;
-  int64_t setHeads = llvm::divideCeil(group, llvm::divideCeil(group, maxSetHeads));
   attend.setSplits(std::clamp<int64_t>(attendBlocks / kvHeads, 1, maxSplits));
   attend.setWarps(attendWarps);
-  attend.setUnroll(setHeads > 2 ? 2 : 4);
 }
 
 struct PartitionWorkPass : cadenza::impl::PartitionWorkBase<PartitionWorkPass> {

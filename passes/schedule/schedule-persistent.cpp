@@ -35,7 +35,6 @@ struct SchedulePersistentPass : cadenza::impl::SchedulePersistentBase<SchedulePe
     }
     phases->attend->setAttr("splits", builder.getI64IntegerAttr(device.ranks));
     phases->attend->setAttr("warps", builder.getI64IntegerAttr(device.warps));
-    phases->attend->setAttr("unroll", builder.getI64IntegerAttr(2));
     setPersistentDevice(function, device);
   }
 };

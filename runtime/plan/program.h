@@ -179,8 +179,8 @@ struct Phase {
   int64_t kWays = 1;
   std::vector<Function> prologue; // none or one
   std::vector<Function> epilogues;
-  // attend {heads, kv_heads, head_dim, scale, splits, warps, unroll}: q is inputs[0], result [heads * head_dim]; the
-  // last three are the order of its sums. embed {scale}
+  // attend {heads, kv_heads, head_dim, scale, splits, warps}: q is inputs[0], result [heads * head_dim]; the last
+  // two are the order of its sums. embed {scale}
   nlohmann::json parameters = nlohmann::json::object();
   std::vector<Ref> caches; // attend
   Launch launch;
@@ -188,7 +188,6 @@ struct Phase {
 
 constexpr int64_t maximumWays = 32;
 constexpr int64_t maximumAttendWarps = 32; // of a block
-constexpr int64_t maximumAttendUnroll = 8;
 
 /// Whether the phase selects the token, as exactly one of a program does (argmax is among its epilogues).
 bool selectsToken(const Phase &phase);

@@ -271,8 +271,7 @@ void PhaseChecker::checkSumOrder(int64_t steps) {
 void PhaseChecker::checkAttend() {
   static constexpr ParameterSpec parameters[] = {
       {"heads", ParameterType::Extent}, {"kv_heads", ParameterType::Extent}, {"head_dim", ParameterType::Extent},
-      {"scale", ParameterType::Number}, {"splits", ParameterType::Extent},   {"warps", ParameterType::Extent},
-      {"unroll", ParameterType::Extent}};
+      {"scale", ParameterType::Number}, {"splits", ParameterType::Extent},   {"warps", ParameterType::Extent}};
   expectInputs(1);
   if (!checkParameters(phase_.parameters, parameters, "parameters"))
     return;
@@ -280,8 +279,6 @@ void PhaseChecker::checkAttend() {
   const int64_t heads = parameter("heads"), kvHeads = parameter("kv_heads"), headDim = parameter("head_dim");
   if (parameter("warps") > maximumAttendWarps)
     fail("parameters.warps", text(parameter("warps")) + "; at most " + text(maximumAttendWarps));
-  if (parameter("unroll") > maximumAttendUnroll)
-    fail("parameters.unroll", text(parameter("unroll")) + "; at most " + text(maximumAttendUnroll));
   if (heads % kvHeads != 0)
     fail("parameters.kv_heads", text(kvHeads) + " does not divide " + text(heads) + " heads");
   const Edge &query = program_.edges[phase_.inputs[0]];

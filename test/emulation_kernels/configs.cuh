@@ -133,21 +133,20 @@ struct head {
   using epilogue = Chain<Argmax<argmax>>;
 };
 
-template <int q_heads, int key_heads, int dim, int context_splits, int block_threads, int in_flight,
-          class Output = float>
+template <int q_heads, int key_heads, int dim, int context_splits, int block_threads, class Output = float>
 struct attention {
   using query_type = float;
   using output_type = Output;
   using cache_type = bf16;
   static constexpr int heads = q_heads, kv_heads = key_heads, head_dim = dim;
   static constexpr float scale = 0.125f;
-  static constexpr int splits = context_splits, split_multiple = 16, threads = block_threads, unroll = in_flight;
+  static constexpr int splits = context_splits, split_multiple = 16, threads = block_threads;
 };
-using attend_64 = attention<4, 2, 64, 4, 256, 4>;
-using attend_128 = attention<4, 2, 128, 1, 256, 4>;
-using attend_group_16 = attention<16, 1, 64, 3, 256, 2>;
-using attend_80 = attention<5, 1, 80, 2, 512, 1>;
-using attend_256 = attention<6, 2, 256, 2, 256, 2, bf16>;
+using attend_64 = attention<4, 2, 64, 4, 256>;
+using attend_128 = attention<4, 2, 128, 1, 256>;
+using attend_group_16 = attention<16, 1, 64, 3, 256>;
+using attend_80 = attention<5, 1, 80, 2, 512>;
+using attend_256 = attention<6, 2, 256, 2, 256, bf16>;
 
 struct norm_all {
   using inputs = Inputs<bf16>;

@@ -12,7 +12,6 @@ using namespace cadenza::step;
 // Of a plan: see runtime/plan/program.h.
 static constexpr uint64_t maxWays = 32;
 static constexpr uint64_t maxWarps = 32;
-static constexpr uint64_t maxUnroll = 8;
 
 //===----------------------------------------------------------------------===//
 // Syntax of step.project: `matrices` [symbols] (`prologue` function)? (`epilogues` [functions])?
@@ -307,9 +306,6 @@ LogicalResult AttendOp::verifySymbolUses(SymbolTableCollection &symbols) {
     return emitOpError() << "needs at least one split";
   if (getWarps() < 1 || getWarps() > maxWarps)
     return emitOpError() << "has " << static_cast<int64_t>(getWarps()) << " warps; 1 to " << maxWarps
-                         << " are possible";
-  if (getUnroll() < 1 || getUnroll() > maxUnroll)
-    return emitOpError() << "has " << static_cast<int64_t>(getUnroll()) << " rows in flight; 1 to " << maxUnroll
                          << " are possible";
   return success();
 }

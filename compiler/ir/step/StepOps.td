@@ -116,16 +116,15 @@ def Step_AttendOp : Step_PhaseOp<"attend"> {
   let summary = "causal attention of one query token over the cache";
   let description = [{
     The context is cut into `splits` equal runs, a function of the position only; partial results are merged in order.
-    In a split, up to `warps` warps take positions in turn (those of up to four query heads together: more heads on a KV
-    head divide the warps), each with `unroll` rows of keys and values in flight. All three are part of the order of sums.
+    In a split, up to `warps` warps take 16 positions in turn (for up to four query heads together: more heads on a KV
+    head divide the warps). Both are part of the order of sums.
 
     ```mlir
     %o = step.attend %q at %position, @layers.cache heads 16 scale 0.088 : tensor<2048xf32> -> tensor<2048xbf16>
     ```
   }];
   let arguments = (ins Step_Vector:$query, NN_Index:$position, FlatSymbolRefAttr:$cache, I64Attr:$heads, F64Attr:$scale,
-                       DefaultValuedAttr<I64Attr, "1">:$splits, DefaultValuedAttr<I64Attr, "8">:$warps,
-                       DefaultValuedAttr<I64Attr, "4">:$unroll);
+                       DefaultValuedAttr<I64Attr, "1">:$splits, DefaultValuedAttr<I64Attr, "8">:$warps);
   let results = (outs Step_Vector:$result);
   let assemblyFormat = [{
     $query `at` $position `,` $cache `heads` $heads `scale` $scale attr-dict `:` type($query) `->` type($result)

@@ -140,8 +140,7 @@ TEST(Attend, MatchesDouble) {
                          {"head_dim", shape.headDim},
                          {"scale", 0.3},
                          {"splits", 4},
-                         {"warps", 16},
-                         {"unroll", 1}};
+                         {"warps", 16}};
     attend.caches = {cache};
     test.head(x, embedding);
 

@@ -71,7 +71,7 @@ struct TinyModel {
                               {}, {cache})};
     phase = &test.phase("attend", PhaseKind::Attend, {q}, {attended});
     phase->parameters = {{"heads", heads}, {"kv_heads", kvHeads}, {"head_dim", headDim}, {"scale", 0.25},
-                         {"splits", 1},    {"warps", 8},          {"unroll", 4}};
+                         {"splits", 1},    {"warps", 8}};
     phase->caches = {cache};
     phase = &test.project("o", attended, test.weightTable(o), {hidden}, {x});
     phase->epilogues = {residual()};

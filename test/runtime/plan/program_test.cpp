@@ -178,8 +178,6 @@ INSTANTIATE_TEST_SUITE_P(
                     "program.blocks[1].phases[1].k_groups: only a project phase has more than one, from 0"},
         ProgramCase{"/blocks/1/phases/1/parameters/warps", 33,
                     "program.blocks[1].phases[1].parameters.warps: 33; at most 32"},
-        ProgramCase{"/blocks/1/phases/1/parameters/unroll", 9,
-                    "program.blocks[1].phases[1].parameters.unroll: 9; at most 8"},
         ProgramCase{"/blocks/1/phases/0/launch/kernel", "nobody",
                     "program.blocks[1].phases[0].launch.kernel: 'nobody' is not in program.kernels"},
         ProgramCase{"/blocks/1/phases/0/launch/arguments/0/index", 9,

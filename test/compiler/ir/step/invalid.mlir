@@ -626,12 +626,3 @@ func.func @attend_warps(%x: tensor<32xf32>, %p: tensor<1xi32>) {
   %y = step.attend %x at %p, @cache heads 2 scale 0.5 {warps = 33 : i64} : tensor<32xf32> -> tensor<32xf32>
   return
 }
-
-// -----
-
-nn.cache @cache heads 2 head_dim 16 : bf16
-func.func @attend_unroll(%x: tensor<32xf32>, %p: tensor<1xi32>) {
-  // expected-error @+1 {{has 0 rows in flight; 1 to 8 are possible}}
-  %y = step.attend %x at %p, @cache heads 2 scale 0.5 {unroll = 0 : i64} : tensor<32xf32> -> tensor<32xf32>
-  return
-}

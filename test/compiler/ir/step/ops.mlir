@@ -31,8 +31,8 @@ func.func @decode(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi
                  #step.rope<segment = 1, table = @frequencies, head_dim = 16, rotary_dim = 16>,
                  #step.kv_append<key = 1, value = 2, cache = @cache, kv_heads = 2, head_dim = 16>]
       {k_ways = 2 : i64} : (tensor<32xf32>, tensor<1xi32>) -> tensor<32xf32>
-    // CHECK: %[[A:.*]] = step.attend %[[Q]] at %[[POSITION]], @cache heads 2 scale 5.000000e-01 {splits = 4 : i64, unroll = 1 : i64, warps = 16 : i64} : tensor<32xf32> -> tensor<32xbf16>
-    %a = step.attend %q at %position, @cache heads 2 scale 0.5 {splits = 4 : i64, unroll = 1 : i64, warps = 16 : i64} : tensor<32xf32> -> tensor<32xbf16>
+    // CHECK: %[[A:.*]] = step.attend %[[Q]] at %[[POSITION]], @cache heads 2 scale 5.000000e-01 {splits = 4 : i64, warps = 16 : i64} : tensor<32xf32> -> tensor<32xbf16>
+    %a = step.attend %q at %position, @cache heads 2 scale 0.5 {splits = 4 : i64, warps = 16 : i64} : tensor<32xf32> -> tensor<32xbf16>
     // CHECK: %[[Y:.*]] = step.project %[[A]] with(%[[G]]) matrices [@w, @w]
     // CHECK-SAME: epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>, #step.add<segment = 0>] {interleaved}
     %y = step.project %a with (%g) matrices [@w, @w]
