@@ -83,7 +83,7 @@ template <class Config> struct Attend {
     float *partials = reinterpret_cast<float *>(arch::shared_memory());
     const uint64_t first = static_cast<uint64_t>(kv_head) * args.context * head_dim;
     CacheRows rows{args.key + first, args.value + first};
-    attend(args.query + kv_head * group * head_dim, rows, part.begin, part.end, partials);
+    attend(QueryRows{args.query + kv_head * group * head_dim}, rows, part.begin, part.end, partials);
     arch::block_barrier(); // the warps' partials are complete
     Output *output = args.output + kv_head * group * head_dim;
     if constexpr (splits > 1) {
@@ -132,16 +132,53 @@ template <class Config> struct Attend {
       body(i / head_dim, i % head_dim);
   }
 
-  /// This warp's heads over its positions of [begin, end), into its partials, if it has any. query: [group][head_dim].
-  template <class Q, class Rows>
-  CADENZA_DEVICE static void attend(const Q *query, Rows &rows, int begin, int end, float *partials) {
+  /// An element of a query in units of log2, so that exp2 serves, as two numbers of the cache's type.
+  struct Halves {
+    Cache high, low;
+    CADENZA_DEVICE static Halves of(float x) {
+      x *= Config::scale * 1.4426950408889634f;
+      const Cache high = arch::from_float<Cache>(x);
+      return {high, arch::from_float<Cache>(x - arch::to_float(high))};
+    }
+  };
+  /// Queries where they lie: what `attend` reads by default. `load` gives eight elements.
+  struct QueryRows {
+    const Query *query; // [group][head_dim]
+
+    CADENZA_DEVICE void load(int head, int element, Vec16 &high, Vec16 &low) const {
+      const Query *from = query + head * head_dim + element;
+      uint32_t words[2][4];
+#pragma unroll
+      for (int i = 0; i < 2; ++i) {
+        float x[4];
+        load4(from + 4 * i, x);
+#pragma unroll
+        for (int j = 0; j < 2; ++j) {
+          const Halves a = Halves::of(x[2 * j]), b = Halves::of(x[2 * j + 1]);
+          words[0][2 * i + j] = pair(a.high, b.high);
+          words[1][2 * i + j] = pair(a.low, b.low);
+        }
+      }
+      high = {words[0][0], words[0][1], words[0][2], words[0][3]};
+      low = {words[1][0], words[1][1], words[1][2], words[1][3]};
+    }
+  };
+
+  /// This warp's heads over its positions of [begin, end), into its partials, if it has any.
+  template <class Queries, class Rows>
+  CADENZA_DEVICE static void attend(const Queries &queries, Rows &rows, int begin, int end, float *partials) {
     const int warp = static_cast<int>(arch::warp()), lane = static_cast<int>(arch::lane());
     const int set = warp % sets, set_warp = warp / sets;
     const int g = lane / 4, t = lane % 4;
     const int first = begin + set_warp * chunk;
     if (first < end) {
-      Queries queries;
-      queries.load(query, set * set_heads + g / 2, g / 2 < set_heads && set * set_heads + g / 2 < group, 8 * t);
+      Vec16 query[2][key_blocks]; // high, low parts; of a head that does not exist, some other's
+#pragma unroll
+      for (int i = 0; i < key_blocks; ++i)
+        if (const int element = 32 * i + 8 * t; element < head_dim)
+          queries.load(smaller(set * set_heads + g / 2, group - 1), element, query[0][i], query[1][i]);
+        else
+          query[0][i] = query[1][i] = {0, 0, 0, 0};
       float o[value_blocks][4][4] = {}; // of head t
       float m = lowest, l = 0.0f;       // of head g / 2, l of this lane's positions only
 #pragma unroll 1
@@ -153,7 +190,7 @@ template <class Config> struct Attend {
         for (int i = 0; i < 2; ++i)
           load_row<32>(k[i], rows.key(smaller(base + 8 * i + g, end - 1)), 8 * t);
         float weight[4];
-        queries.scores(k, weight);
+        scores(query, k, weight);
 #pragma unroll
         for (int i = 0; i < 4; ++i)
           load_row<64>(v[i], rows.value(smaller(base + position_of(i), end - 1)), 8 * g);
@@ -180,8 +217,7 @@ template <class Config> struct Attend {
           weight[i] = arch::exp2(weight[i] - maximum);
           l += weight[i];
         }
-        const Halves low = {weight[0], weight[1]}, high = {weight[2], weight[3]};
-        add_values(o, v, {low.part(g % 2), high.part(g % 2)});
+        add_values(o, v, {part_of(weight[0], weight[1], g % 2), part_of(weight[2], weight[3], g % 2)});
       }
       l += arch::shuffle_xor(l, 1);
       l += arch::shuffle_xor(l, 2);
@@ -233,15 +269,12 @@ template <class Config> struct Attend {
   }
 
 private:
-  /// Two floats as two pairs of numbers of the cache's type, whose sum they are but for 2^-16 of them.
-  struct Halves {
-    float a, b;
-    CADENZA_DEVICE uint32_t part(bool low) const {
-      const uint32_t high_part = arch::pack2<Cache>(a, b);
-      return low ? arch::pack2<Cache>(a - arch::low_float<Cache>(high_part), b - arch::high_float<Cache>(high_part))
-                 : high_part;
-    }
-  };
+  CADENZA_DEVICE static uint32_t pair(Cache a, Cache b) { return a.bits | static_cast<uint32_t>(b.bits) << 16; }
+  /// Of two weights the high parts, or the low ones.
+  CADENZA_DEVICE static uint32_t part_of(float a, float b, bool low) {
+    const uint32_t high = arch::pack2<Cache>(a, b);
+    return low ? arch::pack2<Cache>(a - arch::low_float<Cache>(high), b - arch::high_float<Cache>(high)) : high;
+  }
 
   /// Of a chunk, the i-th position of which this lane has weights and values.
   CADENZA_DEVICE static int position_of(int i) {
@@ -261,43 +294,24 @@ private:
     }
   }
 
-  /// Operand A of the scores: of one head, this lane's elements of each block of 32.
-  struct Queries {
-    uint32_t high[key_blocks][4], low[key_blocks][4];
-
-    template <class Q> CADENZA_DEVICE void load(const Q *query, int head, bool exists, int first) {
-      const Q *from = query + head * head_dim + first;
+  /// query, k: elements of each block of 32, of one head and of the keys at the positions g and 8 + g. out: scores of
+  /// this lane's head at its four positions.
+  CADENZA_DEVICE static void scores(const Vec16 (&query)[2][key_blocks], const Vec16 (&k)[2][key_blocks],
+                                    float (&out)[4]) {
 #pragma unroll
-      for (int i = 0; i < 2 * key_blocks; ++i) {
-        float x[4] = {};
-        if (exists && i / 2 * 32 + first < head_dim)
-          load4(from + i / 2 * 32 + i % 2 * 4, x);
-        constexpr float to_log2 = Config::scale * 1.4426950408889634f; // exp2 serves
+    for (int i = 0; i < 2; ++i) {
+      float sums[2][4] = {}; // in two chains
 #pragma unroll
-        for (int j = 0; j < 2; ++j) {
-          const Halves pair = {x[2 * j] * to_log2, x[2 * j + 1] * to_log2};
-          high[i / 2][i % 2 * 2 + j] = pair.part(false);
-          low[i / 2][i % 2 * 2 + j] = pair.part(true);
-        }
+      for (int block = 0; block < key_blocks; ++block) {
+        const Vec16 &high = query[0][block], &low = query[1][block];
+        arch::mma_m16n8k16<Cache>(sums[0], {high.x, low.x, high.y, low.y}, {k[i][block].x, k[i][block].y});
+        arch::mma_m16n8k16<Cache>(sums[1], {high.z, low.z, high.w, low.w}, {k[i][block].z, k[i][block].w});
       }
+#pragma unroll
+      for (int j = 0; j < 2; ++j)
+        out[2 * i + j] = (sums[0][j] + sums[0][j + 2]) + (sums[1][j] + sums[1][j + 2]);
     }
-    /// k: keys of the positions g and 8 + g. out: scores of this lane's head at its four positions.
-    CADENZA_DEVICE void scores(const Vec16 (&k)[2][key_blocks], float (&out)[4]) const {
-#pragma unroll
-      for (int i = 0; i < 2; ++i) {
-        float sums[2][4] = {}; // in two chains
-#pragma unroll
-        for (int block = 0; block < key_blocks; ++block) {
-          const uint32_t(&h)[4] = high[block], (&l)[4] = low[block];
-          arch::mma_m16n8k16<Cache>(sums[0], {h[0], l[0], h[1], l[1]}, {k[i][block].x, k[i][block].y});
-          arch::mma_m16n8k16<Cache>(sums[1], {h[2], l[2], h[3], l[3]}, {k[i][block].z, k[i][block].w});
-        }
-#pragma unroll
-        for (int j = 0; j < 2; ++j)
-          out[2 * i + j] = (sums[0][j] + sums[0][j + 2]) + (sums[1][j] + sums[1][j + 2]);
-      }
-    }
-  };
+  }
 
   /// v: values of this lane's positions; weights: of those of one head, high or low parts.
   CADENZA_DEVICE static void add_values(float (&o)[value_blocks][4][4], const Vec16 (&v)[4][value_blocks],

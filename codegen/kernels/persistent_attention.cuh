@@ -84,12 +84,25 @@ private:
     Functions::load(functions, tile, loaded); // latency that hides behind the hop
     block.await_hop(Block::hop_rows, p, PersistentWait::hop_rows);
     Functions::apply(functions, loaded, tile);
-    if constexpr (Shape::slot > 0)
-      tile.for_owned([&](int, int row) {
+    // As attention reads them. Nobody needs the rows as they were.
+    tile.for_owned([&](int, int row) {
+      if constexpr (Shape::slot > 0) {
         Block::newest()[(Shape::slot - 1) * head_dim + row] = arch::from_float<Cache>(tile.values[row]);
-      });
+      } else {
+        const typename Core::Halves halves = Core::Halves::of(tile.values[row]);
+        Block::queries()[row] = halves.high;
+        Block::queries()[Block::q_rows + row] = halves.low;
+      }
+    });
   }
 
+  struct HeadQueries {
+    CADENZA_DEVICE void load(int head, int element, Vec16 &high, Vec16 &low) const {
+      const Cache *from = Block::queries() + head * head_dim + element;
+      high = arch::load16(from);
+      low = arch::load16(from + Block::q_rows);
+    }
+  };
   /// Keys and values as `Attend` reads them: old positions from the ring, the newest one from this step's rows. Every
   /// warp passes all stages of the context, also those of which it uses nothing.
   struct ContextRows {
@@ -135,7 +148,7 @@ private:
   CADENZA_DEVICE void attend(const Layer &l, typename Core::Split part, Progress &p) const {
     float *warps_parts = Block::partial();
     ContextRows context{block, p, smaller(part.end, p.position), part.begin};
-    Core::attend(Block::rows(), context, part.begin, part.end, warps_parts);
+    Core::attend(HeadQueries{}, context, part.begin, part.end, warps_parts);
     if (part.end == p.position + 1)
       append(l.attention, p.position);
     Team::barrier(); // the warps' parts are complete

@@ -116,16 +116,17 @@ template <class Config> struct PersistentBlock {
   static constexpr int units_offset = heads_offset + 2 * round_up(q_rows, pair_columns);     // Weight [group_units]
   static constexpr int rows_offset = units_offset + 2 * round_up(group_units, pair_columns); // float [head_rows]
   static constexpr int newest_offset = rows_offset + 4 * head_rows;                // Cache [2][head_dim]
-  static constexpr int gate_up_offset = newest_offset + 4 * head_dim;              // float [2][8 * rank_unit_tiles]
+  static constexpr int queries_offset = newest_offset + 4 * head_dim;              // Cache [2][q_rows]
+  static constexpr int gate_up_offset = queries_offset + 4 * q_rows;               // float [2][8 * rank_unit_tiles]
   static constexpr int scratch_offset = gate_up_offset + 4 * 16 * rank_unit_tiles; // float [3][scratch]
   static constexpr int parts_offset = round_up(
       scratch_offset + 4 * larger(3 * scratch_floats, UnitTile::scratch_floats), 16); // float [ranks][head_group][part]
-  // The partial sums of the groups lie in the same place: whoever sends parts has all rows of the residual stream, and
-  // those are sent after the sums were read.
+  static constexpr int partial_offset = parts_offset + 4 * ranks * head_group * part_floats; // float [warp_parts]
+  // The partial sums of the groups lie in the same place as both: whoever sends parts has all rows of the residual
+  // stream, and those are sent after the sums were read.
   static constexpr int gathered_offset = parts_offset; // float [groups][source]
-  static constexpr int partial_offset =
-      parts_offset + 4 * larger(ranks * head_group * part_floats, groups *source_floats); // float [warp_parts]
-  static constexpr int table_offset = partial_offset + 4 * round_up(warp_part_floats, 4); // Step
+  static constexpr int table_offset =
+      larger(partial_offset + 4 * round_up(warp_part_floats, 4), gathered_offset + 4 * groups * source_floats); // Step
   static constexpr int barriers_offset = round_up(table_offset + static_cast<int>(sizeof(Step)), 16);
   static constexpr int max_stages = 32, hop_barriers = 6;
   static constexpr int trace_offset = barriers_offset + 8 * (2 * max_stages + hop_barriers) + 16; // TraceCursor [2]
@@ -205,6 +206,7 @@ template <class Config> struct PersistentBlock {
   CADENZA_DEVICE static float *rows() { return at<float>(rows_offset); }
   /// The key and the value of the step's position, as the cache holds them.
   CADENZA_DEVICE static Cache *newest() { return at<Cache>(newest_offset); }
+  CADENZA_DEVICE static Cache *queries() { return at<Cache>(queries_offset); } // high parts, low parts
   CADENZA_DEVICE static float *partial() { return at<float>(partial_offset); }
   CADENZA_DEVICE static float *gathered() { return at<float>(gathered_offset); }
   CADENZA_DEVICE static float *part(int of_rank, int head) {

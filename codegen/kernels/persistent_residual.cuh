@@ -60,7 +60,7 @@ template <class Config> struct PersistentResidual {
     const int live = packets_for(16 * mine.count);
     float *parts = Block::gathered(); // [sources][source_floats]
     const arch::Packet *first_slot = block.slots(counter, half, 0);
-    collect_packets<smaller(3, ceil_div(sources * packets, Team::threads)), Team>(
+    collect_packets<smaller(6, ceil_div(sources * packets, Team::threads)), Team>(
         sources * packets, counter + 1, [&](int i) { return i % packets < live; },
         [&](int i) { return first_slot + i / packets * (Block::ranks * packets) + i % packets; },
         [&](int i, const arch::Packet &packet) {
