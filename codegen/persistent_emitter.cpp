@@ -69,7 +69,8 @@ FailureOr<PersistentLaunch> Emitter::addPersistent(func::FuncOp function,
   constants({{"attention_copies", schedule.attentionCopies},
              {"other_copies", schedule.otherCopies},
              {"open_copies", schedule.openCopies}});
-  text += "  static constexpr bool traced = " + std::string(device.traced ? "true" : "false") + ";\n";
+  text += "  static constexpr bool clusters = " + std::string(device.clusters ? "true" : "false") +
+          ", traced = " + (device.traced ? "true" : "false") + ";\n";
   text += "  using embed = " + kernelOf(phases->embed).str() + ";\n";
   text += "  using attention = " + kernelOf(phases->attend).str() + ";\n";
   text += phaseStruct("query_key_value", kernelOf(phases->queryKeyValue), device.warps, phases->queryKeyValue);
@@ -101,7 +102,8 @@ FailureOr<PersistentLaunch> Emitter::addPersistent(func::FuncOp function,
   record.passes = {"schedule-persistent"};
   kernels_.push_back({record, text});
   persistent_ = true;
-  return PersistentLaunch{record.name, static_cast<uint32_t>(device.ranks), schedule.packetBytes(), device.traced};
+  return PersistentLaunch{record.name, static_cast<uint32_t>(device.ranks), schedule.packetBytes(), device.clusters,
+                          device.traced};
 }
 
 } // namespace cadenza

@@ -236,9 +236,7 @@ FailureOr<KernelDraft> emitAttend(step::AttendOp op, SymbolTableCollection &symb
   config.type("cache_type", deviceType(cache.getType()));
   config.integers({{"heads", heads}, {"kv_heads", kvHeads}, {"head_dim", headDim}});
   config.number("scale", scale);
-  config.integers({{"splits", splits},
-                   {"split_multiple", geometry->splitMultiple},
-                   {"threads", geometry->threads}});
+  config.integers({{"splits", splits}, {"split_multiple", geometry->splitMultiple}, {"threads", geometry->threads}});
 
   KernelDraft draft;
   draft.config = config.text();

@@ -105,10 +105,12 @@ def SchedulePersistent : Cadenza_Pass<"schedule-persistent"> {
     with `persistent`. A program whose layers are not the five phases that all fusions together make is an error.
   }];
   let options = [
-    Option<"groups", "groups", "int", /*default=*/"15", "groups of blocks that exchange values quickly: clusters">,
+    Option<"groups", "groups", "int", /*default=*/"15", "groups of blocks that exchange values quickly">,
     Option<"ranks", "ranks", "int", /*default=*/"8", "blocks of a group">,
     Option<"warps", "warps", "int", /*default=*/"8", "warps of a block that consume">,
     Option<"sharedBytes", "shared-bytes", "int", /*default=*/"232448", "shared memory of a block">,
+    Option<"clusters", "clusters", "bool", /*default=*/"true",
+           "groups are clusters of the GPU, else they exchange values through global memory">,
     Option<"traced", "traced", "bool", /*default=*/"false", "the kernel records when its blocks do what">,
   ];
 }

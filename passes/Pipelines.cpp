@@ -45,8 +45,8 @@ llvm::Error cadenza::buildPipeline(mlir::OpPassManager &manager, const PipelineO
       manager.addPass(pass.create());
     if (pass.name == "partition-work" && options.persistent) {
       const PersistentDevice &device = *options.persistent;
-      manager.addPass(
-          createSchedulePersistent({device.groups, device.ranks, device.warps, device.sharedBytes, device.traced}));
+      manager.addPass(createSchedulePersistent(
+          {device.groups, device.ranks, device.warps, device.sharedBytes, device.clusters, device.traced}));
     }
   }
   return llvm::Error::success();

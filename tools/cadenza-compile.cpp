@@ -88,12 +88,15 @@ void declareOptions(CLI::App &app, Arguments &args) {
       ->type_name("STAGE");
   app.add_option_function<std::string>(
          "--schedule", [&args](const std::string &name) { args.options.persistent = name == "persistent"; },
-         "'launch' (default): a kernel a phase; 'persistent': whole steps in one kernel, for sm_90 and sm_100")
+         "'launch' (default): a kernel a phase; 'persistent': whole steps in one kernel")
       ->check(CLI::IsMember({"launch", "persistent"}));
   app.add_option(
          "--sms", args.options.multiprocessors,
-         "multiprocessors that the persistent schedule divides the work over; default: those of an H100 or B200")
+         "multiprocessors that the persistent schedule divides the work over; default: by target (docs/gpus.md)")
       ->check(CLI::Range(1, 1024));
+  app.add_flag("!--no-clusters", args.options.clusters,
+               "blocks of a group of the persistent schedule exchange values through global memory, as they do where a "
+               "GPU has no clusters (before sm_90); slower");
   app.add_flag("--traced", args.options.traced,
                "an instrumented persistent kernel, for cadenza-bench --trace; slower (docs/persistent.md)");
   app.add_flag("--check", args.options.check,

@@ -4,15 +4,15 @@
 // keys and values are read once. Split borders depend on the position alone: a split is ceil((position + 1) / splits)
 // positions rounded up to split_multiple; splits beyond the position do nothing.
 //
-// In a block, a warp works on 16 positions (a chunk) at a time, for a set of at most 4 query heads, by tensor cores; the
-// warps of a set take chunks in turn. Each warp keeps an online softmax (maximum m, sum l, weighted values o, in units
-// of log2); these are merged in a fixed order: warps, splits.
+// In a block, a warp works on 16 positions (a chunk) at a time, for a set of at most 4 query heads, by tensor cores;
+// the warps of a set take chunks in turn. Each warp keeps an online softmax (maximum m, sum l, weighted values o, in
+// units of log2); these are merged in a fixed order: warps, splits.
 //
 // ## The two products of a chunk
 // Both take keys and values as they lie, 16 bytes a lane, and leave it to the other operand to fit: which element of a
 // row an index of the mma stands for may be chosen, as long as both operands agree. Queries and weights are not
-// rounded to the cache's type: each is the sum of two such numbers (high, low), for which an mma has rows and columns to
-// spare. With g = lane / 4, t = lane % 4:
+// rounded to the cache's type: each is the sum of two such numbers (high, low), for which an mma has rows and columns
+// to spare. With g = lane / 4, t = lane % 4:
 //   scores  A = queries: rows g the high, rows g + 8 the low parts of head g / 2; B = keys: column g is a position. So
 //           the sum of D[g] and D[g + 8], in one lane, is the score of head g / 2 at the positions 2t, 2t + 1: as B of
 //           the next product wants it.
@@ -108,7 +108,9 @@ template <class Config> struct Attend {
   }
 
   /// Of a set, those that have any positions of a split.
-  CADENZA_DEVICE static int used_warps(Split part) { return smaller(set_warps, ceil_div(part.end - part.begin, chunk)); }
+  CADENZA_DEVICE static int used_warps(Split part) {
+    return smaller(set_warps, ceil_div(part.end - part.begin, chunk));
+  }
 
   static constexpr float lowest = -3.402823466e+38f; // the maximum of nothing; finite, so that differences are numbers
 
@@ -277,9 +279,7 @@ private:
   }
 
   /// Of a chunk, the i-th position of which this lane has weights and values.
-  CADENZA_DEVICE static int position_of(int i) {
-    return 2 * static_cast<int>(arch::lane() % 4) + i % 2 + i / 2 * 8;
-  }
+  CADENZA_DEVICE static int position_of(int i) { return 2 * static_cast<int>(arch::lane() % 4) + i % 2 + i / 2 * 8; }
 
   /// A lane's eight elements of each block of `block_elements` of a row, from `first` on; zeros beyond its end.
   template <int block_elements, int count>
@@ -329,11 +329,10 @@ private:
       const auto upper = [](uint32_t a, uint32_t b) { return a >> 16 | (b & 0xffff0000u); };
 #pragma unroll
       for (int pair = 0; pair < 4; ++pair)
-        arch::mma_m16n8k16<Cache>(
-            o[block][pair],
-            {lower(words[0][pair], words[1][pair]), upper(words[0][pair], words[1][pair]),
-             lower(words[2][pair], words[3][pair]), upper(words[2][pair], words[3][pair])},
-            weights);
+        arch::mma_m16n8k16<Cache>(o[block][pair],
+                                  {lower(words[0][pair], words[1][pair]), upper(words[0][pair], words[1][pair]),
+                                   lower(words[2][pair], words[3][pair]), upper(words[2][pair], words[3][pair])},
+                                  weights);
     }
   }
 
@@ -349,7 +348,7 @@ private:
         continue;
 #pragma unroll
       for (int pair = 0; pair < 4; ++pair) {
-        const float(&d)[4] = o[block][pair];
+        const float (&d)[4] = o[block][pair];
         partial[block * 64 + 8 * g + 2 * pair] = d[0] + d[1];
         partial[block * 64 + 8 * g + 2 * pair + 1] = d[2] + d[3];
       }

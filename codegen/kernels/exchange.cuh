@@ -7,11 +7,10 @@
 
 #include "arch_async.cuh"
 #include "arch_exchange.cuh"
+#include "shares.cuh"
 #include "tile.cuh"
 
 namespace cadenza {
-
-constexpr int packet_rows = 3, stripe_packets = 3;
 
 /// `rows` is a multiple of 8.
 CADENZA_DEVICE constexpr int packets_for(int rows) { return rows / 8 * stripe_packets; }

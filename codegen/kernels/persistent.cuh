@@ -29,9 +29,9 @@
 // compiler checks both properties for each schedule (compiler/schedule). A wait that takes too long traps.
 //
 // ## Where things are
-// persistent_block.cuh: dimensions, shared memory, waits, hops. One file a part of the step: persistent_residual.cuh,
-// _attention, _feed_forward, _select; and persistent_producer.cuh. Below them: ring.cuh, stream_project.cuh,
-// exchange.cuh, shares.cuh.
+// persistent_block.cuh: dimensions, shared memory, waits; persistent_hop.cuh: hops. One file a part of the step:
+// persistent_residual.cuh, _attention, _feed_forward, _select; and persistent_producer.cuh. Below them: ring.cuh,
+// stream_project.cuh, exchange.cuh, shares.cuh.
 #pragma once
 
 #include "persistent_attention.cuh"
@@ -43,9 +43,10 @@ namespace cadenza {
 
 /// Config: groups, ranks, warps (of consumers), layers, hidden, shared_bytes, attention_copies, other_copies,
 /// open_copies (in flight, of a producer: in the layers, in a group that has a KV head and in others; where nothing
-/// else waits for memory), traced; embed, query_key_value, attention, output, gate_up, down, head: the configurations
-/// of the phases, each with its `Launch` (that of its own kernel), and for projects Team, prologue and epilogue (the
-/// functions that stay: residual additions, stores, the KV append and the selection are this kernel's).
+/// else waits for memory), clusters (whether groups are clusters of the GPU), traced; embed, query_key_value,
+/// attention, output, gate_up, down, head: the configurations of the phases, each with its `Launch` (that of its own
+/// kernel), and for projects Team, prologue and epilogue (the functions that stay: residual additions, stores, the KV
+/// append and the selection are this kernel's).
 template <class Config> struct Persistent {
   using Block = PersistentBlock<Config>;
   using Residual = PersistentResidual<Config>;
@@ -57,12 +58,12 @@ template <class Config> struct Persistent {
   CADENZA_DEVICE static void run(const PersistentArgs &args) {
     const Block block(args);
     block.init();
-    arch::cluster_barrier(); // no hop before its barrier exists
+    Hops<Config>::meet(); // no hop before its barrier exists
     if (arch::warp() == Block::warps)
       PersistentProducer<Config>{block}.run();
     else
       consume(block);
-    arch::cluster_barrier(); // nor after its block has gone
+    Hops<Config>::meet(); // nor after its block has gone
   }
 
 private:
@@ -77,7 +78,7 @@ private:
     for (; step < block.steps && !stopped; ++step, ++p.position) {
       const uint32_t number = static_cast<uint32_t>(args.first_step) + static_cast<uint32_t>(step);
       block.mark(PersistentWork::begin_step, 0);
-      begin_step(/*runs=*/true);
+      begin_step(block, number, /*runs=*/true);
       for (p.layer = 0; p.layer < Block::layers; ++p.layer) {
         p.counter = number * Block::layers + static_cast<uint32_t>(p.layer);
         const auto receive = [&] {
@@ -104,7 +105,7 @@ private:
       }
     }
     if (step < block.steps)
-      begin_step(/*runs=*/false);
+      begin_step(block, static_cast<uint32_t>(args.first_step) + static_cast<uint32_t>(step), /*runs=*/false);
     if (arch::block_index() == 0 && Team::thread() == 0 && step > 0) {
       args.state->position = p.position - 1;
       args.state->next_position = p.position;
@@ -112,14 +113,11 @@ private:
   }
 
   /// Everything that this block wrote into the cache is there for the copies of all ranks, which may begin.
-  CADENZA_DEVICE static void begin_step(bool runs) {
-    arch::fence_gpu();
+  CADENZA_DEVICE static void begin_step(const Block &block, uint32_t number, bool runs) {
     arch::fence_proxy_async_global();
     if (Team::thread() == 0)
       *Block::running() = runs;
-    Team::barrier();
-    if (Team::thread() < Block::ranks)
-      arch::mbarrier_arrive(arch::remote(Block::hops() + Block::step_start, static_cast<uint32_t>(Team::thread())));
+    Hops<Config>::begin_step(block, number);
   }
 };
 

@@ -16,6 +16,7 @@ template <class Config> struct PersistentAttention {
   using Qkv = typename Block::Qkv;
   using Layer = typename Block::Layer;
   using Progress = typename Block::Progress;
+  using Hop = Hops<Config>;
   static constexpr int head_dim = Block::head_dim, head_group = Block::head_group, ranks = Block::ranks;
 
   const Block &block;
@@ -23,6 +24,7 @@ template <class Config> struct PersistentAttention {
   /// residual() brings the residual stream to this layer's beginning.
   template <class Receive> CADENZA_DEVICE void run(Progress &p, Receive receive) const {
     const Residual residual{block};
+    Hop::begin(StepPart::attention, p);
     const Layer &l = Block::table().layer[p.layer];
     const Range mine = share(Block::head_tiles, ranks, Block::rank());
     auto qkv = block.template consumer<typename Block::HiddenProduct>(p, mine.count, Block::hidden_steps);
@@ -33,10 +35,10 @@ template <class Config> struct PersistentAttention {
     residual.template spread<Qkv>(norm, p, [&] { qkv.look(); });
 
     const float factor = Qkv::prologue::factor(Block::sums());
-    Block::expect_hop(Block::hop_rows, 4 * Block::head_rows);
+    Hop::expect(Block::hop_rows, 4 * Block::head_rows);
     block.mark(PersistentWork::query_key_value, p.layer);
     qkv.run(Block::activation(), [&](int stripe, float sum) {
-      Block::send_stripe(Block::hop_rows, Block::rows() + 16 * mine.first + 8 * stripe, sum * factor);
+      Hop::send_stripe(block, Block::hop_rows, p, Block::rows() + 16 * mine.first + 8 * stripe, sum * factor);
     });
     block.mark(PersistentWork::rows, p.layer);
     // Each of these waits for the rows; which one a warp runs is the same for the whole warp.
@@ -51,14 +53,15 @@ template <class Config> struct PersistentAttention {
 
     block.mark(PersistentWork::attend, p.layer);
     const typename Core::Split part = Core::split_of(p.position, Block::rank());
-    Block::expect_hop(Block::hop_parts, 4 * part.used * head_group * Core::partial_floats);
+    const int part_bytes = 4 * part.used * head_group * Core::partial_floats;
+    Hop::expect(Block::hop_parts, part_bytes);
     if (part.begin < part.end)
       attend(l, part, p);
     const Range out = Block::my_rows();
     auto output = block.template consumer<typename Block::OutputProduct>(p, out.count, Block::q_rows / 32);
     block.mark(PersistentWork::first_weights, p.layer);
     output.start();
-    block.await_hop(Block::hop_parts, p, PersistentWait::hop_parts);
+    Hop::await(block, Block::hop_parts, part_bytes, p, PersistentWait::hop_parts);
     block.mark(PersistentWork::merge, p.layer);
     merge_parts(part.used);
     Team::barrier();
@@ -82,7 +85,7 @@ private:
         Block::template arguments<Functions>(static_cast<const typename Qkv::Launch::epilogue::Args &>(l.qkv));
     typename Functions::template Loaded<RowTile> loaded;
     Functions::load(functions, tile, loaded); // latency that hides behind the hop
-    block.await_hop(Block::hop_rows, p, PersistentWait::hop_rows);
+    Hop::await(block, Block::hop_rows, 4 * Block::head_rows, p, PersistentWait::hop_rows);
     Functions::apply(functions, loaded, tile);
     // As attention reads them. Nobody needs the rows as they were.
     tile.for_owned([&](int, int row) {
@@ -144,6 +147,13 @@ private:
     }
   };
 
+  /// The values of four neighbouring lanes, in each of them; the whole warp calls.
+  CADENZA_DEVICE static Vec16 quad_of(uint32_t value) {
+    const int first = static_cast<int>(arch::lane()) & ~3;
+    return {arch::shuffle(value, first), arch::shuffle(value, first + 1), arch::shuffle(value, first + 2),
+            arch::shuffle(value, first + 3)};
+  }
+
   /// This rank's part of the context, to all ranks.
   CADENZA_DEVICE void attend(const Layer &l, typename Core::Split part, Progress &p) const {
     float *warps_parts = Block::partial();
@@ -155,10 +165,11 @@ private:
     Core::for_each_element([&](int head, int element) {
       const typename Core::Merged merged = Core::merge_warps(warps_parts, Core::used_warps(part), head, element);
       float *to = Block::part(Block::rank(), head);
-      Block::send_each(Block::hop_parts, to + element, merged.o, true);
+      Hop::template send<4>(block, Block::hop_parts, p, reinterpret_cast<Vec16 *>(to + element - element % 4),
+                            quad_of(arch::as_bits(merged.o)));
       if (element < 8) {
         const uint64_t m = arch::as_bits(merged.m), sum = arch::as_bits(merged.l);
-        Block::template send<8>(Block::hop_parts, reinterpret_cast<uint64_t *>(to + head_dim), m | sum << 32);
+        Hop::template send<8>(block, Block::hop_parts, p, reinterpret_cast<uint64_t *>(to + head_dim), m | sum << 32);
       }
     });
   }

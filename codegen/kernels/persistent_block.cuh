@@ -1,4 +1,4 @@
-// What all parts of the persistent kernel share: dimensions, who has which work, shared memory, waits and hops.
+// What all parts of the persistent kernel share: dimensions, who has which work, shared memory, waits.
 // persistent.cuh explains the schedule.
 #pragma once
 
@@ -82,8 +82,13 @@ template <class Config> struct PersistentBlock {
     typename Project<typename Head::Launch>::Args head;
   };
 
-  // Packets: [parity][half][block][rank_packets], then candidates: [parity][block].
-  static constexpr uint64_t packet_bytes = 16 * (uint64_t{4} * blocks * rank_packets + 2 * blocks);
+  // Packets: [parity][half][block][rank_packets], then candidates: [parity][block]. Without clusters, those of hops
+  // (persistent_hop.cuh): [group][hop_packets], then u32 [group][rank].
+  static constexpr uint64_t exchange_bytes = 16 * (uint64_t{4} * blocks * rank_packets + 2 * blocks);
+  static constexpr int part_floats = round_up(Core::partial_floats, 4); // of one head and a part of the context
+  static constexpr int hop_packets = hop_packets_for(hidden, head_rows, ranks * head_group * part_floats, group_units);
+  static constexpr uint64_t packet_bytes =
+      exchange_bytes + (Config::clusters ? 0 : 16 * uint64_t{groups} * hop_packets + 4 * uint64_t{blocks});
 
   // Shared memory -----------------------------------------------------------------------------------------------------
 
@@ -107,16 +112,15 @@ template <class Config> struct PersistentBlock {
 
   static constexpr int scratch_floats = Tile<QueryShape>::scratch_floats; // the largest of the three teams
   static constexpr int warp_part_floats = Core::set_warps * head_group * Core::partial_floats; // of the context
-  static constexpr int part_floats = round_up(Core::partial_floats, 4); // of one head and a part of the context
-  static constexpr int source_floats = rank_rows;                       // of the partial sums of one group
+  static constexpr int source_floats = rank_rows; // of the partial sums of one group
 
   static constexpr int activation_offset = 0;                                                // Weight [hidden_padded]
   static constexpr int sums_offset = activation_offset + 2 * round_up(hidden, pair_columns); // float [chunks]
   static constexpr int heads_offset = sums_offset + 4 * Activation<Qkv>::sums_floats;        // Weight [q_rows]
   static constexpr int units_offset = heads_offset + 2 * round_up(q_rows, pair_columns);     // Weight [group_units]
   static constexpr int rows_offset = units_offset + 2 * round_up(group_units, pair_columns); // float [head_rows]
-  static constexpr int newest_offset = rows_offset + 4 * head_rows;                // Cache [2][head_dim]
-  static constexpr int queries_offset = newest_offset + 4 * head_dim;              // Cache [2][q_rows]
+  static constexpr int newest_offset = rows_offset + 4 * head_rows;                          // Cache [2][head_dim]
+  static constexpr int queries_offset = newest_offset + 4 * head_dim;                        // Cache [2][q_rows]
   static constexpr int gate_up_offset = queries_offset + 4 * q_rows;               // float [2][8 * rank_unit_tiles]
   static constexpr int scratch_offset = gate_up_offset + 4 * 16 * rank_unit_tiles; // float [3][scratch]
   static constexpr int parts_offset = round_up(
@@ -139,6 +143,7 @@ template <class Config> struct PersistentBlock {
   static_assert(stage_positions > 0, "a stage holds keys and values of as many positions as a warp takes at once");
   using WeightRing = Ring<stages, stage_bytes, warps>;
 
+  /// What hops, and the barrier of a step's start; persistent_hop.cuh.
   enum Hop { hop_rows, hop_parts, hop_sums, hop_residual, hop_units, step_start };
 
   const PersistentArgs &args;
@@ -151,7 +156,7 @@ template <class Config> struct PersistentBlock {
         headless_steps(static_cast<int>(args.headless_steps)),
         my_units(cadenza::group_steps<Units>(group(), unit_steps)) {}
 
-  /// By all threads; a cluster barrier follows.
+  /// By all threads; Hops::meet follows.
   CADENZA_DEVICE void init() const {
     if (arch::thread_index() == 0) {
       ring().init();
@@ -257,35 +262,46 @@ template <class Config> struct PersistentBlock {
   }
   template <arch::Scope S = arch::Scope::block>
   CADENZA_DEVICE void wait(arch::Mbarrier *b, uint32_t parity, PersistentWait what, int layer, int position) const {
-    if constexpr (Config::traced) {
-      if (!arch::mbarrier_test_wait(b, parity)) {
-        const uint32_t before = trace_cursor()->state;
-        trace(1 + static_cast<uint32_t>(what), layer);
-        arch::mbarrier_wait<S>(b, parity, args.limit_ns, [&] { expired(what, layer, position); });
-        return trace(before, layer);
-      }
+    if constexpr (Config::traced) { // not even try_wait's own waiting goes unseen
+      if (!arch::mbarrier_test_wait(b, parity))
+        poll([&] { return arch::mbarrier_try_wait<S>(b, parity); }, what, layer, position);
+      else if constexpr (S == arch::Scope::cluster)
+        arch::mbarrier_wait<S>(b, parity, args.limit_ns, [] {});
+    } else {
+      arch::mbarrier_wait<S>(b, parity, args.limit_ns, [&] { expired(what, layer, position); });
     }
-    arch::mbarrier_wait<S>(b, parity, args.limit_ns, [&] { expired(what, layer, position); });
+  }
+  /// Waits until ready() is true.
+  template <class Ready> CADENZA_DEVICE void poll(Ready ready, PersistentWait what, int layer, int position) const {
+    uint32_t before = 0;
+    if constexpr (Config::traced) {
+      before = trace_cursor()->state;
+      trace(1 + static_cast<uint32_t>(what), layer);
+    }
+    arch::spin_until(ready, args.limit_ns, [&] { expired(what, layer, position); });
+    if constexpr (Config::traced)
+      trace(before, layer);
   }
 
   /// What a consumer thread carries from phase to phase.
   struct Progress {
     typename WeightRing::Cursor cursor;
-    uint32_t parities = 0; // of the next phase of each hop's barrier, a bit each
+    uint32_t parities = 0;  // of the next phase of each hop's barrier, a bit each
+    uint32_t hop_epoch = 0; // of what hops in this part of the step, without clusters
     int layer = 0, position = 0;
     uint32_t counter = 0;                // of layers since the packets were zeroed
     float residual[owned_quads][4] = {}; // the rows of this rank that this thread owns
   };
 
-  /// Polls until poll() is true.
+  /// The same for collect_packets, but that the trace shows it until the next mark.
   struct Spin {
     const PersistentBlock &block;
     PersistentWait what;
     int layer, position;
-    template <class Poll> CADENZA_DEVICE void operator()(Poll poll) const {
+    template <class Ready> CADENZA_DEVICE void operator()(Ready ready) const {
       if constexpr (Config::traced)
         block.trace(1 + static_cast<uint32_t>(what), layer);
-      arch::spin_until(poll, block.args.limit_ns, [this] { block.expired(what, layer, position); });
+      arch::spin_until(ready, block.args.limit_ns, [this] { block.expired(what, layer, position); });
     }
   };
   struct RingWait {
@@ -322,57 +338,6 @@ template <class Config> struct PersistentBlock {
   CADENZA_DEVICE void mark(PersistentWork work, int layer) const {
     if constexpr (Config::traced)
       trace(1 + trace_waits + static_cast<uint32_t>(work), layer);
-  }
-
-  // Hops --------------------------------------------------------------------------------------------------------------
-
-  /// This use of a hop will bring `bytes`.
-  CADENZA_DEVICE static void expect_hop(Hop hop, int bytes) {
-    if (Team::thread() == 0)
-      arch::mbarrier_arrive_expect_tx(hops() + hop, static_cast<uint32_t>(bytes));
-  }
-  CADENZA_DEVICE void await_hop(Hop hop, Progress &p, PersistentWait what) const {
-    wait<arch::Scope::cluster>(hops() + hop, p.parities >> hop & 1, what, p.layer, p.position);
-    p.parities ^= 1u << hop;
-  }
-  /// Stores `value` at the place of `mine` in every rank. `lanes` neighbours (aligned) hold the same value and share
-  /// the work.
-  template <int lanes, class T> CADENZA_DEVICE static void send(Hop hop, T *mine, T value) {
-    const int lane = static_cast<int>(arch::lane()) % lanes;
-#pragma unroll
-    for (int i = 0; i < ceil_div(ranks, lanes); ++i) {
-      if (ranks % lanes != 0 && lane + i * lanes >= ranks)
-        break;
-      const uint32_t to = static_cast<uint32_t>(rank() + lane + i * lanes) % ranks; // not all to the same one at once
-      arch::store_async(arch::remote(mine, to), value, arch::remote(hops() + hop, to));
-    }
-  }
-  /// Sends the values of 8 rows, of which row g is in lanes 4g .. 4g+3, to consecutive places, from a multiple of four
-  /// on; the whole warp calls.
-  CADENZA_DEVICE static void send_stripe(Hop hop, float *first, float value) {
-    const int lane = static_cast<int>(arch::lane()), half = lane % 2;
-    const uint32_t bits = arch::as_bits(value);
-    const Vec16 four = {arch::shuffle(bits, 16 * half), arch::shuffle(bits, 16 * half + 4),
-                        arch::shuffle(bits, 16 * half + 8), arch::shuffle(bits, 16 * half + 12)};
-#pragma unroll
-    for (int i = lane / 2; i < ranks; i += 16) {
-      const uint32_t to = static_cast<uint32_t>(rank() + i) % ranks; // not all to the same one at once
-      arch::store_async(arch::remote(reinterpret_cast<Vec16 *>(first) + half, to), four,
-                        arch::remote(hops() + hop, to));
-    }
-  }
-  /// The values of four neighbouring lanes, in each of them; the whole warp calls.
-  CADENZA_DEVICE static Vec16 quad_of(uint32_t value) {
-    const int first = static_cast<int>(arch::lane()) & ~3;
-    return {arch::shuffle(value, first), arch::shuffle(value, first + 1), arch::shuffle(value, first + 2),
-            arch::shuffle(value, first + 3)};
-  }
-  /// Sends a value a lane, of consecutive places from a multiple of four on; the whole warp calls, `live` is the same
-  /// for four neighbours. mine: this lane's place.
-  CADENZA_DEVICE static void send_each(Hop hop, float *mine, float value, bool live) {
-    const Vec16 quad = quad_of(arch::as_bits(value));
-    if (live)
-      send<4>(hop, reinterpret_cast<Vec16 *>(mine - arch::lane() % 4), quad);
   }
 };
 

@@ -14,11 +14,13 @@ template <class Config> struct PersistentFeedForward {
   using GateUp = typename Block::GateUp;
   using UnitTile = typename Block::UnitTile;
   using Progress = typename Block::Progress;
+  using Hop = Hops<Config>;
 
   const Block &block;
 
   CADENZA_DEVICE void run(Progress &p) const {
     const Residual residual{block};
+    Hop::begin(StepPart::feed_forward, p);
     const typename Block::Layer &l = Block::table().layer[p.layer];
     const Range mine = block.unit_tiles(p.layer);
     auto gate_up = block.template consumer<typename Block::HiddenProduct>(p, mine.count, Block::hidden_steps);
@@ -42,8 +44,8 @@ template <class Config> struct PersistentFeedForward {
     residual.template receive<Block::attention_groups>(p.counter, 0, p);
     residual.template spread<GateUp>(norm, p, [&] { gate_up.look(); });
     const float factor = GateUp::prologue::factor(Block::sums());
-    Block::expect_hop(Block::hop_units,
-                      2 * smaller(32 * block.my_units.count, Block::units - 32 * block.my_units.first));
+    const int unit_bytes = 2 * smaller(32 * block.my_units.count, Block::units - 32 * block.my_units.first);
+    Hop::expect(Block::hop_units, unit_bytes);
     block.mark(PersistentWork::gate_up, p.layer);
     gate_up.run(Block::activation(), [&](int stripe, float sum) {
       if (const int lane = static_cast<int>(arch::lane()); lane % 4 == 0) // stripes of gate and of up in turn
@@ -54,16 +56,16 @@ template <class Config> struct PersistentFeedForward {
     down.start();
     Team::barrier();
     Functions::apply(functions, loaded, tile);
-    send_units(tile, 8 * mine.first);
+    send_units(tile, 8 * mine.first, p);
     down.look();
-    block.await_hop(Block::hop_units, p, PersistentWait::hop_units);
+    Hop::await(block, Block::hop_units, unit_bytes, p, PersistentWait::hop_units);
     block.mark(PersistentWork::down, p.layer);
     residual.publish(down, 1, Block::unit_values(), p);
   }
 
 private:
   /// This rank's units, rounded; `first` counts from the group's first.
-  CADENZA_DEVICE static void send_units(const UnitTile &tile, int first) {
+  CADENZA_DEVICE void send_units(const UnitTile &tile, int first, const Progress &p) const {
     for (int i = Team::thread(); i < round_up(tile.live_rows, 32); i += Team::threads) {
       const float value = i < tile.live_rows ? tile.values[i] : 0.0f; // written by this thread
       const int lane = static_cast<int>(arch::lane()), eight = lane & ~7;
@@ -71,8 +73,8 @@ private:
       const Vec16 all = {arch::shuffle(pair, eight), arch::shuffle(pair, eight + 4), arch::shuffle(pair, eight + 2),
                          arch::shuffle(pair, eight + 6)}; // by turn_place
       if (i < tile.live_rows)                             // a multiple of eight
-        Block::template send<8>(Block::hop_units, reinterpret_cast<Vec16 *>(Block::unit_values() + first + i / 8 * 8),
-                                all);
+        Hop::template send<8>(block, Block::hop_units, p,
+                              reinterpret_cast<Vec16 *>(Block::unit_values() + first + i / 8 * 8), all);
     }
   }
 };

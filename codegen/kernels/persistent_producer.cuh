@@ -2,7 +2,7 @@
 // them (persistent.cuh).
 #pragma once
 
-#include "persistent_block.cuh"
+#include "persistent_hop.cuh"
 
 namespace cadenza {
 
@@ -28,9 +28,9 @@ template <class Config> struct PersistentProducer {
       if (begun)
         return;
       begun = true;
-      block.template wait<arch::Scope::cluster>(Block::hops() + Block::step_start,
-                                                static_cast<uint32_t>(position - block.first_position) & 1,
-                                                PersistentWait::step_start, layer, position);
+      const int step = position - block.first_position;
+      Hops<Config>::await_step(block, static_cast<uint32_t>(block.args.first_step) + static_cast<uint32_t>(step), step,
+                               layer, position);
       arch::fence_proxy_async_global(); // what ranks wrote into the cache is read by bulk copies from here on
       ended = *Block::running() == 0;
     };

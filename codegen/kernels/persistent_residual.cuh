@@ -4,7 +4,7 @@
 // sums of their squares.
 #pragma once
 
-#include "persistent_block.cuh"
+#include "persistent_hop.cuh"
 
 namespace cadenza {
 
@@ -13,6 +13,7 @@ template <class Config> struct PersistentResidual {
   using Team = typename Block::Team;
   using Weight = typename Block::Weight;
   using Progress = typename Block::Progress;
+  using Hop = Hops<Config>;
 
   const Block &block;
 
@@ -104,12 +105,13 @@ template <class Config> struct PersistentResidual {
     constexpr int chunk = Prologue::chunk, chunks = chunk > 0 ? Block::hidden / larger(chunk, 1) : 0;
     constexpr auto sums_hop = Prologue::defers ? Block::hop_residual : Block::hop_sums;
     const Range mine = Block::my_rows();
-    Block::expect_hop(Block::hop_residual, 2 * Block::hidden + (Prologue::defers ? 4 * chunks : 0));
+    constexpr int bytes = 2 * Block::hidden + (Prologue::defers ? 4 * chunks : 0);
+    Hop::expect(Block::hop_residual, bytes);
     float factor = 1.0f;
     if constexpr (!Prologue::defers) {
-      Block::expect_hop(sums_hop, 4 * chunks);
-      for_owned_warps(mine, [&](int j, int i, bool live) { send_sum<chunk>(sums_hop, p.residual[j], i, live); });
-      block.await_hop(sums_hop, p, PersistentWait::hop_residual);
+      Hop::expect(sums_hop, 4 * chunks);
+      for_owned_warps(mine, [&](int j, int i, bool live) { send_sum<chunk>(sums_hop, p, p.residual[j], i, live); });
+      Hop::await(block, sums_hop, 4 * chunks, p, PersistentWait::hop_residual);
       factor = Prologue::norm_of(Block::sums());
     }
     for_owned_warps(mine, [&](int j, int i, bool live) {
@@ -120,13 +122,13 @@ template <class Config> struct PersistentResidual {
       const bool even = arch::lane() % 2 == 0;
       const uint64_t other = arch::shuffle_xor(even ? high : low, 1);
       if (live)
-        Block::template send<1>(Block::hop_residual, reinterpret_cast<uint64_t *>(Block::activation() + i),
-                                even ? low | other << 32 : other | static_cast<uint64_t>(high) << 32);
+        Hop::template send<1>(block, Block::hop_residual, p, reinterpret_cast<uint64_t *>(Block::activation() + i),
+                              even ? low | other << 32 : other | static_cast<uint64_t>(high) << 32);
       if constexpr (Prologue::defers && chunk > 0)
-        send_sum<chunk>(sums_hop, p.residual[j], i, live);
+        send_sum<chunk>(sums_hop, p, p.residual[j], i, live);
     });
     look();
-    block.await_hop(Block::hop_residual, p, PersistentWait::hop_residual);
+    Hop::await(block, Block::hop_residual, bytes, p, PersistentWait::hop_residual);
   }
 
   /// The second part of a half: a product over this group's columns gives parts of the residual stream's next value.
@@ -148,10 +150,12 @@ private:
   }
   /// The sum of squares of the chunk of which this lane has rows i .. i+3; those that do not exist are zero.
   template <int chunk>
-  CADENZA_DEVICE static void send_sum(typename Block::Hop hop, const float (&x)[4], int i, bool live) {
+  CADENZA_DEVICE void send_sum(typename Block::Hop hop, const Progress &p, const float (&x)[4], int i,
+                               bool live) const {
     const float sum = chunk_sum_of_squares<chunk>(x);
     if (live)
-      Block::template send<chunk / 4>(hop, reinterpret_cast<uint32_t *>(Block::sums() + i / chunk), arch::as_bits(sum));
+      Hop::template send<chunk / 4>(block, hop, p, reinterpret_cast<uint32_t *>(Block::sums() + i / chunk),
+                                    arch::as_bits(sum));
   }
 };
 

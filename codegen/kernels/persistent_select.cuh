@@ -17,6 +17,7 @@ template <class Config> struct PersistentSelect {
   /// The next token, in every thread; block 0 tells the host. `number`: of the step.
   CADENZA_DEVICE int run(Progress &p, uint32_t number, bool &stopped) const {
     const Residual residual{block};
+    Hops<Config>::begin(StepPart::head, p);
     const Range mine = Block::my_vocabulary();
     auto product = block.template consumer<typename Block::HiddenProduct>(p, mine.count, Block::hidden_steps);
     block.mark(PersistentWork::first_weights, p.layer);

@@ -14,6 +14,12 @@ namespace cadenza {
 /// of all products.
 constexpr int turn_steps = 4;
 
+/// Of a packed matrix, in 16-bit weights: a unit is 8 rows x 32 columns, a turn four of them, of one stripe of 8 rows.
+constexpr int unit_bytes = 512, turn_bytes = turn_steps * unit_bytes;
+
+/// Partial sums in a packet, and packets of a stripe (exchange.cuh).
+constexpr int packet_rows = 3, stripe_packets = 3;
+
 struct Range {
   int first, count;
 };
@@ -27,6 +33,13 @@ CADENZA_EVERYWHERE constexpr Range share(int total, int parts, int index) {
 /// The same, with the larger parts going to other indices in every layer, so that they average out over the layers.
 CADENZA_EVERYWHERE constexpr Range rotating_share(int total, int parts, int index, int layer) {
   return share(total, parts, (index + layer * (total % parts)) % parts);
+}
+
+/// Packets of all vectors that hop in a group without clusters (persistent_hop.cuh): two 32-bit words each, of 16-bit
+/// elements of the residual stream and of units, of f32 rows of q, k, v and of parts of the context; and a packet a sum
+/// of squares, of 16 elements at least.
+CADENZA_EVERYWHERE constexpr int hop_packets_for(int hidden, int head_rows, int part_floats, int group_units) {
+  return hidden / 4 + (hidden + 15) / 16 + head_rows / 2 + part_floats / 2 + group_units / 4;
 }
 
 } // namespace cadenza

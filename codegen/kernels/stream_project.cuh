@@ -23,8 +23,6 @@
 
 namespace cadenza {
 
-constexpr int unit_bytes = 512;                     // 8 rows x 32 columns of two bytes
-constexpr int turn_bytes = turn_steps * unit_bytes; // of a stripe
 constexpr int pair_columns = 2 * turn_steps * 32;
 
 /// Of a matrix of 16-bit Weight with `padded_columns`, of whose steps a block has from `least_steps` to `most_steps`.
@@ -142,7 +140,7 @@ template <class Weight, int padded_columns, int least_steps, int most_steps, int
       ring.release(cursor, done);
       part = done ? 0 : part;
     }
-    /// What a stage does not have is loaded, too, if a warp has other weights there, but never multiplied.
+    /// What a stage does not have is loaded and multiplied, too (by zeros), if a warp has other weights there.
     template <int slot> CADENZA_DEVICE void load(bool wanted, arch::SharedPointer from) {
       constexpr int offset = slot * turn_bytes;
       static_assert(turn_steps == 4);

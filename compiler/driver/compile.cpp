@@ -119,6 +119,9 @@ private:
     if (emitsCode() && !targets.empty() &&
         llvm::none_of(targets, [&](const DeviceTarget *target) { return target->kind == emittedKind(); }))
       return noCodeToEmit();
+    if (!options.clusters && !options.persistent)
+      return {StatusCode::InvalidArgument, "--no-clusters: only the persistent schedule has groups; add "
+                                           "--schedule=persistent"};
     if (options.traced && !options.persistent)
       return {StatusCode::InvalidArgument, "--traced: only a persistent kernel can be instrumented; add "
                                            "--schedule=persistent"};
@@ -145,17 +148,18 @@ private:
     PersistentDevice device;
     device.traced = options.traced;
     for (const DeviceTarget *target : targets) {
-      if (target->persistentGroups == 0)
-        return Status(StatusCode::Unsupported, "there is no persistent schedule for " + std::string(target->name) +
-                                                   " yet: it needs clusters of sm_90 or sm_100; use --schedule=launch");
+      // The emulation has what it is told to have.
+      const bool clusters = options.clusters && (target->clusters || target->kind == CodeKind::Host);
       const PersistentDevice next{target->persistentGroups, target->persistentRanks, target->persistentWarps,
-                                  target->sharedPerBlock};
-      if (device.groups != 0 && (next.ranks != device.ranks || next.warps != device.warps))
+                                  target->sharedPerBlock, clusters};
+      if (device.groups != 0 &&
+          (next.ranks != device.ranks || next.warps != device.warps || next.clusters != device.clusters))
         return Status(StatusCode::InvalidArgument,
                       "one plan has one persistent schedule: " + std::string(targets[0]->name) + " and " +
                           std::string(target->name) + " divide the work differently");
       device.groups = device.groups == 0 ? next.groups : std::min(device.groups, next.groups);
       device.ranks = next.ranks;
+      device.clusters = next.clusters;
       device.warps = next.warps;
       device.sharedBytes = device.sharedBytes == 0 ? next.sharedBytes : std::min(device.sharedBytes, next.sharedBytes);
     }

@@ -29,6 +29,7 @@ struct CompileOptions {
   Stage emit = Stage::Plan;
   PipelineOptions pipeline;
   bool persistent = false;               // the persistent schedule, too
+  bool clusters = true;                  // where the GPU has them: groups of the persistent schedule are clusters
   bool traced = false;                   // the persistent kernel records what its blocks do
   int multiprocessors = 0;               // that it uses; 0: as many as the target's largest product
   std::vector<std::string> printIrAfter; // names of passes

@@ -89,8 +89,18 @@ BlockWork PersistentSchedule::work(Product product, int group, int rank, int64_t
 
 uint64_t PersistentSchedule::packetBytes() const {
   const int64_t rankRows = tileRows * ceilDiv(model.hidden / tileRows, device.ranks);
-  const int64_t rankPackets = rankRows / 8 * 3;
-  return static_cast<uint64_t>(16 * (4 * blocks() * rankPackets + 2 * blocks()));
+  const int64_t rankPackets = rankRows / 8 * stripe_packets;
+  const int64_t exchange = 16 * (4 * blocks() * rankPackets + 2 * blocks());
+  if (device.clusters)
+    return static_cast<uint64_t>(exchange);
+  const int64_t headGroup = model.heads / model.kvHeads, partFloats = (model.headDim + 2 + 3) / 4 * 4;
+  int64_t groupSteps = 0; // the most
+  for (int group = 0; group < device.groups; ++group)
+    groupSteps = std::max(groupSteps, work(Product::Down, group, 0, 0).steps);
+  const int hops = hop_packets_for(static_cast<int>(model.hidden), static_cast<int>((headGroup + 2) * model.headDim),
+                                   static_cast<int>(device.ranks * headGroup * partFloats),
+                                   static_cast<int>(stepColumns * groupSteps));
+  return static_cast<uint64_t>(exchange + 16 * int64_t{device.groups} * hops + 4 * int64_t{blocks()});
 }
 
 int64_t normChunk(int64_t hidden, int64_t ranks) {

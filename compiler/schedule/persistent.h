@@ -2,6 +2,7 @@
 // else follows from it by the formulas of codegen/kernels/shares.cuh.
 #pragma once
 
+#include "codegen/kernels/shares.cuh"
 #include "runtime/support/status.h"
 
 #include <cstdint>
@@ -13,9 +14,10 @@ namespace cadenza {
 /// What a schedule is made for: groups (clusters) of ranks (blocks, one a multiprocessor).
 struct PersistentDevice {
   int groups = 0, ranks = 0;
-  int warps = 8;       // that consume, in a block; one more produces
-  int sharedBytes = 0; // of a block
-  bool traced = false; // the kernel is instrumented
+  int warps = 8;        // that consume, in a block; one more produces
+  int sharedBytes = 0;  // of a block
+  bool clusters = true; // groups are clusters of the GPU; without them, they exchange values through global memory
+  bool traced = false;  // the kernel is instrumented
 };
 
 /// The dimensions that matter.
@@ -41,7 +43,7 @@ struct PersistentSchedule {
   int attentionCopies = 5, otherCopies = 5, openCopies = 5;
 
   /// Of a stage of the ring: two turns of a stripe for each warp (stream_project.cuh).
-  int stageBytes() const { return 4096 * device.warps; }
+  int stageBytes() const { return 2 * turn_bytes * device.warps; }
 
   int blocks() const { return device.groups * device.ranks; }
   /// Starts of the k_groups of a product, in steps: its columns are divided over groups, or not.

@@ -25,7 +25,8 @@ struct DeviceTarget {
   int sharedPerMultiprocessor;
   int threadsPerMultiprocessor;
   // The persistent schedule's default: groups (clusters) of ranks (blocks, one a multiprocessor) that the product with
-  // the most of them runs at once. 0: the schedule does not exist for this target. The driver has the last word.
+  // the most of them runs at once, or fewer. The driver has the last word. Warps that consume: half as many where
+  // shared memory is small, since a buffer of the ring has 4 KiB for each.
   int persistentGroups, persistentRanks, persistentWarps;
   std::string_view examples; // products, for people
 };

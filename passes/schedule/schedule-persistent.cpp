@@ -21,7 +21,7 @@ struct SchedulePersistentPass : cadenza::impl::SchedulePersistentBase<SchedulePe
     FailureOr<PersistentPhases> phases = matchPersistent(function);
     if (failed(phases))
       return signalPassFailure();
-    PersistentDevice device{groups, ranks, warps, sharedBytes, traced};
+    PersistentDevice device{groups, ranks, warps, sharedBytes, clusters, traced};
     StatusOr<PersistentSchedule> schedule = planPersistent(modelOf(*phases), device);
     if (!schedule.isOk()) {
       function.emitError() << schedule.status().message();

@@ -54,17 +54,28 @@ StatusOr<PersistentLaunches> PersistentLaunches::load(Device &device, CUstream s
   cluster.value.clusterDim = {plan.ranks, 1, 1};
   launches.config_ = launchConfig(kernel, stream);
   launches.config_.attrs = launches.attributes_.data();
-  launches.config_.numAttrs = static_cast<unsigned int>(launches.attributes_.size());
+  launches.config_.numAttrs = plan.clusters ? 2 : 1;
 
   // All blocks wait for each other: they must run at the same time.
-  int clusters = 0;
-  CADENZA_CUDA_TRY(device, cuOccupancyMaxActiveClusters, &clusters, launches.function_, &launches.config_);
-  const auto groups = static_cast<int>(kernel.blocks / plan.ranks);
-  if (clusters < groups)
+  const auto groups = static_cast<int>(kernel.blocks / plan.ranks), ranks = static_cast<int>(plan.ranks);
+  const DeviceProperties &gpu = device.properties();
+  int held = 0; // groups
+  if (!plan.clusters) {
+    int blocks = 0; // of a multiprocessor
+    CADENZA_CUDA_TRY(device, cuOccupancyMaxActiveBlocksPerMultiprocessor, &blocks, launches.function_,
+                     static_cast<int>(kernel.threads), kernel.sharedBytes);
+    held = blocks * gpu.multiprocessors / ranks;
+  } else if (gpu.major < 9) {
+    return Status(StatusCode::IncompatiblePlan, "the persistent kernel needs thread block clusters, which the GPU " +
+                                                    gpu.name + " does not have: compile with --no-clusters");
+  } else {
+    CADENZA_CUDA_TRY(device, cuOccupancyMaxActiveClusters, &held, launches.function_, &launches.config_);
+  }
+  if (held < groups)
     return Status(StatusCode::IncompatiblePlan,
-                  "the persistent kernel needs " + std::to_string(groups) + " clusters of " +
-                      std::to_string(plan.ranks) + " blocks at once; the GPU " + device.properties().name + " holds " +
-                      std::to_string(clusters) + ": compile with --sms=" + std::to_string(clusters * plan.ranks));
+                  "the persistent kernel needs " + std::to_string(groups) + " groups of " + std::to_string(ranks) +
+                      " blocks at once; the GPU " + gpu.name + " holds " + std::to_string(held) +
+                      ": compile with --sms=" + std::to_string(held * ranks));
 
   const uint64_t bytes = step.words.size() * sizeof(uint64_t);
   CADENZA_ASSIGN_OR_RETURN(launches.words_, DeviceBuffer::make(device, bytes, "kernel arguments"));

@@ -216,8 +216,9 @@ struct Kernel {
 /// `launch` schedule's kernel a phase, which computes the same bits.
 struct PersistentLaunch {
   std::string kernel;       // of Program::kernels
-  uint32_t ranks = 1;       // blocks of a cluster
+  uint32_t ranks = 1;       // blocks of a group
   uint64_t packetBytes = 0; // of exchange slots, zeroed once at load
+  bool clusters = true;     // groups are clusters of the GPU
   bool traced = false;      // the kernel records what its blocks do, for cadenza-bench --trace
 };
 

@@ -168,9 +168,9 @@ Scratch readScratch(const JsonReader &reader) {
 }
 
 PersistentLaunch readPersistent(const JsonReader &reader) {
-  reader.onlyFields({"kernel", "ranks", "packet_bytes", "traced"});
+  reader.onlyFields({"kernel", "ranks", "packet_bytes", "clusters", "traced"});
   return {reader["kernel"].string(), static_cast<uint32_t>(readExtent(reader["ranks"])),
-          reader["packet_bytes"].unsignedInteger(), reader["traced"].boolean()};
+          reader["packet_bytes"].unsignedInteger(), reader["clusters"].boolean(), reader["traced"].boolean()};
 }
 
 } // namespace

@@ -116,6 +116,7 @@ Json toJson(const Program &program) {
     persistent = {{"kernel", program.persistent->kernel},
                   {"ranks", program.persistent->ranks},
                   {"packet_bytes", program.persistent->packetBytes},
+                  {"clusters", program.persistent->clusters},
                   {"traced", program.persistent->traced}};
   return {
       {"model", writeModel(program.model)},

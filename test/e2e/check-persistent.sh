@@ -1,13 +1,15 @@
 #!/bin/sh
 # The persistent schedule against the launch schedule of one model, on the emulated GPU:
-#   check-persistent.sh EMULATION_DIR MODEL SMS FOLDER
+#   check-persistent.sh EMULATION_DIR MODEL SMS FOLDER [--no-clusters]
 # Compiles a folder of test/fixtures/models for the host and SMS multiprocessors, and compares the schedules under two
-# seeds: the logits of 20 tokens, one step a launch, bit by bit; generated ids, many steps a launch.
+# seeds: the logits of 20 tokens, one step a launch, bit by bit; generated ids, many steps a launch. Without clusters, on
+# an emulated GPU that has none, nor bulk copies.
 set -eu
-emulation=$1 model=$2 sms=$3 folder=$4
+emulation=$1 model=$2 sms=$3 folder=$4 clusters=${5-}
 rm -rf "$folder"
 mkdir -p "$folder"
-cadenza-compile "$model" -o "$folder/model.plan" --target=host --schedule=persistent --sms="$sms" --quiet
+cadenza-compile "$model" -o "$folder/model.plan" --target=host --schedule=persistent --sms="$sms" $clusters --quiet
+[ -z "$clusters" ] || export CADENZA_EMULATED_CAPABILITY=8.6
 
 export LD_LIBRARY_PATH="$emulation" CADENZA_EMULATED_SMS="$sms"
 # run SEED SCHEDULE OPTION...

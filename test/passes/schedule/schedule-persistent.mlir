@@ -42,7 +42,7 @@ nn.weight @down_square : tensor<64x64xbf16> from "s"
 //--- fits.mlir
 // The order of sums: output's columns are cut at KV heads, down's at the groups' units, the context at ranks.
 // CHECK-LABEL: @fits
-// CHECK-SAME: persistent = {groups = 3 : i64, ranks = 2 : i64, shared_bytes = 232448 : i64, traced = 0 : i64, warps = 4 : i64}
+// CHECK-SAME: persistent = {clusters = 1 : i64, groups = 3 : i64, ranks = 2 : i64, shared_bytes = 232448 : i64, traced = 0 : i64, warps = 4 : i64}
 // CHECK: step.project {{.*}} matrices [@query, @key, @value] {{.*}} {k_ways = {{[0-9]+}} : i64}
 // CHECK: step.attend {{.*}}splits = 2 : i64{{.*}} warps = 4 : i64
 // CHECK: step.project {{.*}} matrices [@output] {{.*}}k_groups = array<i64: 0, 2>

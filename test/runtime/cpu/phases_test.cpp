@@ -135,12 +135,9 @@ TEST(Attend, MatchesDouble) {
         "kv_append", {{"key", 1}, {"value", 0}, {"kv_heads", shape.kvHeads}, {"head_dim", shape.headDim}}, {}, {},
         {cache})};
     Phase &attend = test.phase("attend", PhaseKind::Attend, {q}, {out});
-    attend.parameters = {{"heads", shape.heads},
-                         {"kv_heads", shape.kvHeads},
-                         {"head_dim", shape.headDim},
-                         {"scale", 0.3},
-                         {"splits", 4},
-                         {"warps", 16}};
+    attend.parameters = {
+        {"heads", shape.heads}, {"kv_heads", shape.kvHeads}, {"head_dim", shape.headDim}, {"scale", 0.3}, {"splits", 4},
+        {"warps", 16}};
     attend.caches = {cache};
     test.head(x, embedding);
 

@@ -70,8 +70,8 @@ struct TinyModel {
         TestProgram::function("kv_append", {{"key", 1}, {"value", 2}, {"kv_heads", kvHeads}, {"head_dim", headDim}}, {},
                               {}, {cache})};
     phase = &test.phase("attend", PhaseKind::Attend, {q}, {attended});
-    phase->parameters = {{"heads", heads}, {"kv_heads", kvHeads}, {"head_dim", headDim}, {"scale", 0.25},
-                         {"splits", 1},    {"warps", 8}};
+    phase->parameters = {{"heads", heads}, {"kv_heads", kvHeads}, {"head_dim", headDim},
+                         {"scale", 0.25},  {"splits", 1},         {"warps", 8}};
     phase->caches = {cache};
     phase = &test.project("o", attended, test.weightTable(o), {hidden}, {x});
     phase->epilogues = {residual()};

@@ -19,7 +19,8 @@ TEST(Program, RoundTrip) {
 
 TEST(Program, RoundTripWithAPersistentSchedule) {
   Program program = smallProgram();
-  program.persistent = {.kernel = program.kernels[1].name, .ranks = 2, .packetBytes = 4096, .traced = true};
+  program.persistent = {
+      .kernel = program.kernels[1].name, .ranks = 2, .packetBytes = 4096, .clusters = false, .traced = true};
   const ordered_json json = toJson(program);
   const auto parsed = parseProgram(json.dump());
   ASSERT_TRUE(parsed.isOk()) << parsed.status().message();
@@ -121,13 +122,18 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         ProgramCase{"/persistent", 1, "program.persistent: 1; expected an object"},
         ProgramCase{"/persistent",
-                    {{"kernel", "nobody"}, {"ranks", 2}, {"packet_bytes", 0}, {"traced", false}},
+                    {{"kernel", "nobody"}, {"ranks", 2}, {"packet_bytes", 0}, {"clusters", true}, {"traced", false}},
                     "program.persistent.kernel: 'nobody' is not in program.kernels"},
+        ProgramCase{
+            "/persistent",
+            {{"kernel", "project_qkv"}, {"ranks", 3}, {"packet_bytes", 0}, {"clusters", true}, {"traced", false}},
+            "program.persistent.ranks: 3; expected at most 16, a divisor of the kernel's 4 blocks"},
         ProgramCase{"/persistent",
-                    {{"kernel", "project_qkv"}, {"ranks", 3}, {"packet_bytes", 0}, {"traced", false}},
-                    "program.persistent.ranks: 3; expected at most 16, a divisor of the kernel's 4 blocks"},
-        ProgramCase{"/persistent",
-                    {{"kernel", "project_qkv"}, {"ranks", 2}, {"packet_bytes", 1ull << 31}, {"traced", false}},
+                    {{"kernel", "project_qkv"},
+                     {"ranks", 2},
+                     {"packet_bytes", 1ull << 31},
+                     {"clusters", true},
+                     {"traced", false}},
                     "program.persistent.packet_bytes: 2147483648; at most 1073741824"}));
 
 INSTANTIATE_TEST_SUITE_P(

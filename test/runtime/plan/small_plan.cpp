@@ -111,8 +111,8 @@ Program smallProgram() {
   attend.inputs = {q};
   attend.outputs = {attended};
   attend.outputNames = {"model.layers.*.self_attn"};
-  attend.parameters = {{"heads", heads}, {"kv_heads", 1}, {"head_dim", headDim}, {"scale", 0.25},
-                       {"splits", 1},    {"warps", 8}};
+  attend.parameters = {{"heads", heads}, {"kv_heads", 1}, {"head_dim", headDim},
+                       {"scale", 0.25},  {"splits", 1},   {"warps", 8}};
   attend.caches = {{true, 0}};
   attend.launch = launch("attend", {edge(q),
                                     {ArgumentKind::CacheKey, 0, {true, 0}},
