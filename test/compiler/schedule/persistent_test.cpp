@@ -105,11 +105,26 @@ TEST(PersistentSchedule, ShapesThatDoNotFitAreNamed) {
   EXPECT_NE(message(model, tinyDevice).find("64 units do not reach 3 groups"), std::string::npos);
 }
 
+// The kernel asserts the same number: here are the terms, for a model whose groups have six or seven steps of units.
+TEST(PersistentSchedule, WithoutClustersHopsHavePacketsToo) {
+  PersistentDevice device = h100;
+  StatusOr<PersistentSchedule> with = planPersistent(qwen3Small, device);
+  device.clusters = false;
+  StatusOr<PersistentSchedule> without = planPersistent(qwen3Small, device);
+  ASSERT_TRUE(with.isOk() && without.isOk());
+  EXPECT_EQ(with->unitStarts, without->unitStarts);
+  const uint64_t residual = 1024 / 4, sums = 1024 / 16, rows = (2 + 2) * 128 / 2, parts = 8 * 2 * 132 / 2,
+                 units = 7 * 32 / 4, stepFlags = 4 * 15 * 8;
+  EXPECT_EQ(without->packetBytes(),
+            with->packetBytes() + 15 * 16 * (residual + sums + rows + parts + units) + stepFlags);
+}
+
 TEST(PersistentSchedule, DescriptionHasALineABlock) {
   StatusOr<PersistentSchedule> s = planPersistent(tiny, tinyDevice);
   ASSERT_TRUE(s.isOk());
   const std::string text = describe(*s);
   EXPECT_NE(text.find("3 groups of 2 blocks"), std::string::npos) << text;
+  EXPECT_NE(text.find("the shared memory of its cluster"), std::string::npos) << text;
   EXPECT_NE(text.find("\n    2    1  -"), std::string::npos) << text;
 }
 
