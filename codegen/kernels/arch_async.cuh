@@ -3,7 +3,7 @@
 // emulation.
 //
 // Functions that need sm_90 are templates over the compiled architecture only so that a call below sm_90, and nothing
-// else, is a compile-time error. Generic code asks `if constexpr (arch::has_clusters)`.
+// else, is a compile-time error. Whether the persistent kernel calls them is its configuration's `clusters`.
 //
 // The hazards that a GPU does not report:
 //  - A parity names the phases of one parity only. Whoever waits must be at most one phase behind.

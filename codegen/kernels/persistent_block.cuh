@@ -139,7 +139,8 @@ template <class Config> struct PersistentBlock {
   static constexpr int stage_bytes = warps * 2 * turn_bytes;
   static constexpr int stage_positions = stage_bytes / (Core::chunk * head_dim * 4) * Core::chunk; // of the context
   static constexpr int stages = smaller(max_stages, (Config::shared_bytes - ring_offset) / stage_bytes);
-  static_assert(stages >= 2, "the ring needs room for two stages");
+  static_assert(stages >= 2, "unsupported: the persistent schedule of this model needs more shared memory than a block "
+                             "has: less than two buffers of the ring are left; use --schedule=launch");
   static_assert(stage_positions > 0, "a stage holds keys and values of as many positions as a warp takes at once");
   using WeightRing = Ring<stages, stage_bytes, warps>;
 
@@ -286,7 +287,7 @@ template <class Config> struct PersistentBlock {
   /// What a consumer thread carries from phase to phase.
   struct Progress {
     typename WeightRing::Cursor cursor;
-    uint32_t parities = 0;  // of the next phase of each hop's barrier, a bit each
+    uint32_t parities = 0;  // of the next phase of each hop's barrier, a bit each; without clusters, persistent_hop.cuh
     uint32_t hop_epoch = 0; // of what hops in this part of the step, without clusters
     int layer = 0, position = 0;
     uint32_t counter = 0;                // of layers since the packets were zeroed

@@ -35,11 +35,14 @@ CADENZA_EVERYWHERE constexpr Range rotating_share(int total, int parts, int inde
   return share(total, parts, (index + layer * (total % parts)) % parts);
 }
 
-/// Packets of all vectors that hop in a group without clusters (persistent_hop.cuh): two 32-bit words each, of 16-bit
-/// elements of the residual stream and of units, of f32 rows of q, k, v and of parts of the context; and a packet a sum
-/// of squares, of 16 elements at least.
+/// Without clusters (persistent_hop.cuh): packets of the residual stream when it hops, two 32-bit words of 16-bit
+/// elements each, and a packet for each sum of squares, of 16 elements at least.
+CADENZA_EVERYWHERE constexpr int residual_packets_for(int hidden) { return hidden / 4 + (hidden + 15) / 16; }
+
+/// Of all vectors that hop in a group: two sets of the residual stream's, then f32 rows of q, k, v, f32 parts of the
+/// context and 16-bit units, two words a packet.
 CADENZA_EVERYWHERE constexpr int hop_packets_for(int hidden, int head_rows, int part_floats, int group_units) {
-  return hidden / 4 + (hidden + 15) / 16 + head_rows / 2 + part_floats / 2 + group_units / 4;
+  return 2 * residual_packets_for(hidden) + head_rows / 2 + part_floats / 2 + group_units / 4;
 }
 
 } // namespace cadenza

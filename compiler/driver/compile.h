@@ -31,7 +31,7 @@ struct CompileOptions {
   bool persistent = false;               // the persistent schedule, too
   bool clusters = true;                  // where the GPU has them: groups of the persistent schedule are clusters
   bool traced = false;                   // the persistent kernel records what its blocks do
-  int multiprocessors = 0;               // that it uses; 0: as many as the target's largest product
+  int multiprocessors = 0;               // that it uses; 0: by target
   std::vector<std::string> printIrAfter; // names of passes
   std::string crashReproducer;           // file
   std::string overrideSource; // folder as cadenza-inspect --extract wrote it; its .cu and .cuh files replace ours

@@ -34,6 +34,10 @@ Status checkShape(const PersistentModel &m, const PersistentDevice &d) {
   if (m.kvHeads > d.groups)
     return unsupported("gives each KV head a group of multiprocessors: " + std::to_string(m.kvHeads) +
                        " KV heads, but only " + std::to_string(d.groups) + " groups of " + std::to_string(d.ranks));
+  if (!d.clusters && m.hidden < tileRows * d.ranks) // what proves that packets may be written again
+    return unsupported("without clusters gives each of " + std::to_string(d.ranks) +
+                       " ranks rows of the residual stream, 16 at least: a hidden size of " + std::to_string(m.hidden) +
+                       " is too small");
   if (ceilDiv(m.units, stepColumns) < d.groups)
     return unsupported("divides the feed-forward units over groups of multiprocessors in steps of 32: " +
                        std::to_string(m.units) + " units do not reach " + std::to_string(d.groups) + " groups");

@@ -11,7 +11,7 @@
 
 namespace cadenza {
 
-/// What a schedule is made for: groups (clusters) of ranks (blocks, one a multiprocessor).
+/// What a schedule is made for: groups of ranks (blocks, one a multiprocessor).
 struct PersistentDevice {
   int groups = 0, ranks = 0;
   int warps = 8;        // that consume, in a block; one more produces

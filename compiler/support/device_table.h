@@ -24,7 +24,7 @@ struct DeviceTarget {
   int sharedPerBlock;            // bytes of shared memory that one block may have
   int sharedPerMultiprocessor;
   int threadsPerMultiprocessor;
-  // The persistent schedule's default: groups (clusters) of ranks (blocks, one a multiprocessor) that the product with
+  // The persistent schedule's default: groups of ranks (blocks, one a multiprocessor) that the product with
   // the most of them runs at once, or fewer. The driver has the last word. Warps that consume: half as many where
   // shared memory is small, since a buffer of the ring has 4 KiB for each.
   int persistentGroups, persistentRanks, persistentWarps;

@@ -1,9 +1,9 @@
 #!/bin/sh
 # The persistent schedule against the launch schedule of one model, on the emulated GPU:
-#   check-persistent.sh EMULATION_DIR MODEL SMS FOLDER [--no-clusters]
+#   check-persistent.sh EMULATION_DIR MODEL SMS FOLDER [--no-clusters|"" [LONG]]
 # Compiles a folder of test/fixtures/models for the host and SMS multiprocessors, and compares the schedules under two
 # seeds: the logits of 20 tokens, one step a launch, bit by bit; generated ids, many steps a launch. Without clusters, on
-# an emulated GPU that has none, nor bulk copies.
+# an emulated GPU that has none, nor bulk copies. LONG: a number of tokens that are compared, too.
 set -eu
 emulation=$1 model=$2 sms=$3 folder=$4 clusters=${5-}
 rm -rf "$folder"
@@ -34,3 +34,14 @@ for seed in 1 20; do
   cmp "$folder/persistent.txt" "$folder/launch.txt"
 done
 [ "$(wc -w <"$folder/launch.txt")" = 12 ]
+
+# Several stages of keys and values, several chunks a warp; the last position alone in a chunk, or not.
+if [ -n "${6-}" ]; then
+  tokens=$(seq -s, 1 "$6")
+  for last in 1 2; do
+    run 1 launch --tokens "$tokens,$last" -n "$last" --ignore-eos --logits "$folder/launch.npy" >"$folder/launch.txt"
+    run 3 persistent --tokens "$tokens,$last" -n "$last" --ignore-eos --logits "$folder/persistent.npy" >"$folder/persistent.txt"
+    cmp "$folder/persistent.npy" "$folder/launch.npy"
+    cmp "$folder/persistent.txt" "$folder/launch.txt"
+  done
+fi

@@ -70,6 +70,7 @@ protected:
   }
 };
 
+TEST_F(AttendTest, HeadDim16) { check<phase::attend_16>("attend_16", 1e-5); }
 TEST_F(AttendTest, HeadDim64) { check<phase::attend_64>("attend_64", 1e-5); }
 TEST_F(AttendTest, HeadDim128OneSplit) { check<phase::attend_128>("attend_128", 1e-5); }
 TEST_F(AttendTest, SixteenHeadsOnAKvHead) { check<phase::attend_group_16>("attend_group_16", 1e-5); }

@@ -142,6 +142,7 @@ struct attention {
   static constexpr float scale = 0.125f;
   static constexpr int splits = context_splits, split_multiple = 16, threads = block_threads;
 };
+using attend_16 = attention<4, 2, 16, 3, 256>;
 using attend_64 = attention<4, 2, 64, 4, 256>;
 using attend_128 = attention<4, 2, 128, 1, 256>;
 using attend_group_16 = attention<16, 1, 64, 3, 256>;

@@ -103,6 +103,11 @@ TEST(PersistentSchedule, ShapesThatDoNotFitAreNamed) {
   model = tiny;
   model.units = 64;
   EXPECT_NE(message(model, tinyDevice).find("64 units do not reach 3 groups"), std::string::npos);
+  PersistentDevice device = tinyDevice;
+  device.ranks = 8;
+  EXPECT_TRUE(planPersistent(tiny, device).isOk());
+  device.clusters = false;
+  EXPECT_NE(message(tiny, device).find("a hidden size of 64 is too small"), std::string::npos);
 }
 
 // The kernel asserts the same number: here are the terms, for a model whose groups have six or seven steps of units.
@@ -116,7 +121,7 @@ TEST(PersistentSchedule, WithoutClustersHopsHavePacketsToo) {
   const uint64_t residual = 1024 / 4, sums = 1024 / 16, rows = (2 + 2) * 128 / 2, parts = 8 * 2 * 132 / 2,
                  units = 7 * 32 / 4, stepFlags = 4 * 15 * 8;
   EXPECT_EQ(without->packetBytes(),
-            with->packetBytes() + 15 * 16 * (residual + sums + rows + parts + units) + stepFlags);
+            with->packetBytes() + 15 * 16 * (2 * (residual + sums) + rows + parts + units) + stepFlags);
 }
 
 TEST(PersistentSchedule, DescriptionHasALineABlock) {
