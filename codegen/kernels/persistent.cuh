@@ -76,7 +76,7 @@ private:
     bool stopped = false;
     int step = 0;
     for (; step < block.steps && !stopped; ++step, ++p.position) {
-      const uint32_t number = static_cast<uint32_t>(args.first_step) + static_cast<uint32_t>(step);
+      const uint32_t number = block.step_number(step);
       block.mark(PersistentWork::begin_step, 0);
       begin_step(block, number, /*runs=*/true);
       for (p.layer = 0; p.layer < Block::layers; ++p.layer) {
@@ -105,7 +105,7 @@ private:
       }
     }
     if (step < block.steps)
-      begin_step(block, static_cast<uint32_t>(args.first_step) + static_cast<uint32_t>(step), /*runs=*/false);
+      begin_step(block, block.step_number(step), /*runs=*/false);
     if (arch::block_index() == 0 && Team::thread() == 0 && step > 0) {
       args.state->position = p.position - 1;
       args.state->next_position = p.position;

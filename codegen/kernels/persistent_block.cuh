@@ -157,6 +157,11 @@ template <class Config> struct PersistentBlock {
         headless_steps(static_cast<int>(args.headless_steps)),
         my_units(cadenza::group_steps<Units>(group(), unit_steps)) {}
 
+  /// Of a step of this launch: its number since the packets were zeroed.
+  CADENZA_DEVICE uint32_t step_number(int step) const {
+    return static_cast<uint32_t>(args.first_step) + static_cast<uint32_t>(step);
+  }
+
   /// By all threads; Hops::meet follows.
   CADENZA_DEVICE void init() const {
     if (arch::thread_index() == 0) {

@@ -77,9 +77,9 @@ template <class Config> struct Hops<Config, true> {
     if (Team::thread() < Block::ranks)
       arch::mbarrier_arrive(arch::remote(Block::hops() + Block::step_start, static_cast<uint32_t>(Team::thread())));
   }
-  /// By the producer: waits until all ranks have begun step `number`, the step_index-th of this launch.
-  CADENZA_DEVICE static void await_step(const Block &block, uint32_t, int step_index, int layer, int position) {
-    block.template wait<arch::Scope::cluster>(Block::hops() + Block::step_start, static_cast<uint32_t>(step_index) & 1,
+  /// By the producer: waits until all ranks have begun `step` of this launch.
+  CADENZA_DEVICE static void await_step(const Block &block, int step, int layer, int position) {
+    block.template wait<arch::Scope::cluster>(Block::hops() + Block::step_start, static_cast<uint32_t>(step) & 1,
                                               PersistentWait::step_start, layer, position);
   }
 
@@ -162,14 +162,15 @@ template <class Config> struct Hops<Config, false> {
     if (Team::thread() == 0)
       arch::store_release(begun(block) + Block::rank(), number + 1);
   }
-  CADENZA_DEVICE static void await_step(const Block &block, uint32_t number, int, int layer, int position) {
+  CADENZA_DEVICE static void await_step(const Block &block, int step, int layer, int position) {
     const int lane = static_cast<int>(arch::lane());
+    const uint32_t begins = block.step_number(step) + 1;
     block.poll(
         [&] {
           // A rank may have gone on to the next step already.
           const bool has_begun =
               lane >= Block::ranks ||
-              static_cast<int32_t>(arch::load_acquire(begun(block) + lane % Block::ranks) - (number + 1)) >= 0;
+              static_cast<int32_t>(arch::load_acquire(begun(block) + lane % Block::ranks) - begins) >= 0;
           return arch::ballot(has_begun) == 0xffffffffu;
         },
         PersistentWait::step_start, layer, position);

@@ -28,9 +28,7 @@ template <class Config> struct PersistentProducer {
       if (begun)
         return;
       begun = true;
-      const int step = position - block.first_position;
-      Hops<Config>::await_step(block, static_cast<uint32_t>(block.args.first_step) + static_cast<uint32_t>(step), step,
-                               layer, position);
+      Hops<Config>::await_step(block, position - block.first_position, layer, position);
       arch::fence_proxy_async_global(); // what ranks wrote into the cache is read by bulk copies from here on
       ended = *Block::running() == 0;
     };

@@ -148,10 +148,8 @@ private:
     PersistentDevice device;
     device.traced = options.traced;
     for (const DeviceTarget *target : targets) {
-      // The emulation has what it is told to have.
-      const bool clusters = options.clusters && (target->clusters || target->kind == CodeKind::Host);
       const PersistentDevice next{target->persistentGroups, target->persistentRanks, target->persistentWarps,
-                                  target->sharedPerBlock, clusters};
+                                  target->sharedPerBlock, options.clusters && target->clusters};
       if (device.groups != 0 &&
           (next.ranks != device.ranks || next.warps != device.warps || next.clusters != device.clusters))
         return Status(StatusCode::InvalidArgument,

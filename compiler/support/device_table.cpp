@@ -21,7 +21,7 @@ constexpr DeviceTarget table[] = {
      "any GPU from A100 on"},
     {"compute_90", CodeKind::Ptx, 90, "compute_90", true, true, 99 * kib, 100 * kib, 1536, 15, 8, 4,
      "any GPU from H100 on"},
-    {"host", CodeKind::Host, 0, "", false, false, 99 * kib, 100 * kib, 1536, 2, 2, 4, "the emulation, compiled by g++"},
+    {"host", CodeKind::Host, 0, "", true, false, 99 * kib, 100 * kib, 1536, 2, 2, 4, "the emulation, compiled by g++"},
 };
 
 std::string choices() {
