@@ -67,8 +67,10 @@ FailureOr<PersistentLaunch> Emitter::addPersistent(func::FuncOp function,
   constants({{"groups", device.groups}, {"ranks", device.ranks}, {"warps", device.warps}});
   constants({{"layers", model.layers}, {"hidden", model.hidden}, {"shared_bytes", device.sharedBytes}});
   constants({{"attention_copies", schedule.attentionCopies},
+             {"kv_group_copies", schedule.kvGroupCopies},
              {"other_copies", schedule.otherCopies},
-             {"open_copies", schedule.openCopies}});
+             {"context_copies", schedule.contextCopies},
+             {"head_copies", schedule.headCopies}});
   text += "  static constexpr bool clusters = " + std::string(device.clusters ? "true" : "false") +
           ", traced = " + (device.traced ? "true" : "false") + ";\n";
   text += "  using embed = " + kernelOf(phases->embed).str() + ";\n";

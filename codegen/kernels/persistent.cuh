@@ -41,12 +41,13 @@
 
 namespace cadenza {
 
-/// Config: groups, ranks, warps (of consumers), layers, hidden, shared_bytes, attention_copies, other_copies,
-/// open_copies (in flight, of a producer: in the layers, in a group that has a KV head and in others; where nothing
-/// else waits for memory), clusters (whether groups are clusters of the GPU), traced; embed, query_key_value,
-/// attention, output, gate_up, down, head: the configurations of the phases, each with its `Launch` (that of its own
-/// kernel), and for projects Team, prologue and epilogue (the functions that stay: residual additions, stores, the KV
-/// append and the selection are this kernel's).
+/// Config: groups, ranks, warps (of consumers), layers, hidden, shared_bytes; copies that a producer has in flight, in
+/// stages of the ring: attention_copies in the attention half, kv_group_copies and other_copies in the feed-forward
+/// half (of groups that have a KV head, of the others), context_copies in a long context, head_copies; clusters
+/// (whether groups are clusters of the GPU), traced; embed, query_key_value, attention, output, gate_up, down, head:
+/// the configurations of the phases, each with its `Launch` (that of its own kernel), and for projects Team, prologue
+/// and epilogue (the functions that stay: residual additions, stores, the KV append and the selection are this
+/// kernel's).
 template <class Config> struct Persistent {
   using Block = PersistentBlock<Config>;
   using Residual = PersistentResidual<Config>;

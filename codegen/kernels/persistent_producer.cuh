@@ -42,16 +42,17 @@ template <class Config> struct PersistentProducer {
     for (int step = 0; step < block.steps && !ended; ++step) {
       position = block.first_position + step;
       ahead = Block::stages;
-      limit = layer_limit();
       begun = false;
       for (layer = 0; layer < Block::layers && !ended; ++layer)
         produce_layer(producer, layer, position, begin_step, begin, limit);
       if (!ended && step >= block.headless_steps) {
-        limit = Config::open_copies; // nothing waits for memory but this
+        limit = Config::head_copies; // nothing waits for memory but this
         const Range mine = Block::my_vocabulary();
+        producer.policy = arch::evict_first /*HEAD*/ ();
         Block::HiddenProduct::produce(
             producer, Block::table().head.matrix, 2 * mine.count, 0, Block::hidden_steps,
             [&](int i) { return 2 * mine.first + i; }, begin);
+        producer.policy = arch::evict_first();
       }
       begin_step();
     }
@@ -59,9 +60,6 @@ template <class Config> struct PersistentProducer {
   }
 
 private:
-  /// Exchanges wait behind copies, but groups that have a KV head read more than others.
-  CADENZA_DEVICE static int layer_limit() { return Block::attends() ? Config::attention_copies : Config::other_copies; }
-
   template <class Producer, class BeginStep, class Begin>
   CADENZA_DEVICE void produce_layer(Producer &producer, int layer, int position, BeginStep begin_step, Begin begin,
                                     int &limit) const {
@@ -72,6 +70,7 @@ private:
     const Range out = Block::my_rows();
     const auto residual_stripe = [&](int i) { return 2 * out.first + i; };
     if (Block::attends()) {
+      limit = Config::attention_copies;
       const Range mine = share(Block::head_tiles, Block::ranks, Block::rank());
       Block::HiddenProduct::produce(
           producer, l.qkv.matrix, 2 * mine.count, 0, Block::hidden_steps,
@@ -82,6 +81,7 @@ private:
       Block::OutputProduct::produce(producer, l.output.matrix, 2 * out.count, Block::group() * steps, steps,
                                     residual_stripe, begin);
     }
+    limit = Block::attends() ? Config::kv_group_copies : Config::other_copies;
     const Range tiles = block.unit_tiles(layer);
     Block::HiddenProduct::produce(
         producer, l.gate_up.matrix, 2 * tiles.count, 0, Block::hidden_steps,
@@ -98,7 +98,8 @@ private:
     const int end = smaller(mine.end, position); // the newest position never leaves this block's shared memory
     const uint64_t first = static_cast<uint64_t>(Block::group()) * l.context * head_dim;
     if (end - mine.begin > Block::stages * stage_positions) // all others wait for this
-      limit = Config::open_copies;
+      limit = Config::context_copies;
+    producer.policy = arch::evict_normal /*KV*/ ();
     for (int base = mine.begin; base < end; base += stage_positions) {
       const uint32_t bytes = static_cast<uint32_t>(smaller(stage_positions, end - base)) * head_dim * 2;
       const uint64_t offset = first + static_cast<uint64_t>(base) * head_dim;
@@ -109,7 +110,8 @@ private:
       producer.pieces(2, to + (value ? stage_positions * head_dim * 2 : 0), (value ? l.value : l.key) + offset, bytes);
       producer.end();
     }
-    limit = layer_limit();
+    limit = Config::attention_copies;
+    producer.policy = arch::evict_first();
   }
 };
 

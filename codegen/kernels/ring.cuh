@@ -74,6 +74,7 @@ template <class Ring> struct RingProducer {
   Ring ring;
   typename Ring::Cursor next = {}, oldest = {}; // to issue; in flight
   int in_flight = 0;
+  arch::CachePolicy policy = arch::evict_first(); // of copies: by default, what is read once
 
   /// A free buffer, once fewer than `limit` copies are in flight. slot and data are waits as in Ring::await. No more
   /// copies than stages: a second one into the stage of the oldest would end a phase that `land` still has to see.
@@ -88,7 +89,7 @@ template <class Ring> struct RingProducer {
   }
   /// `count` pieces of as many bytes, up to 32: lane i has the addresses of piece i.
   CADENZA_DEVICE void pieces(int count, void *to, const void *from, uint32_t bytes) {
-    arch::copy_pieces(count, to, from, bytes, ring.full + next.stage);
+    arch::copy_pieces(count, to, from, bytes, ring.full + next.stage, policy);
   }
   CADENZA_DEVICE void end() {
     arch::copy_commit(ring.full + next.stage);

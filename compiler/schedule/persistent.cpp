@@ -107,8 +107,9 @@ uint64_t PersistentSchedule::packetBytes() const {
   return static_cast<uint64_t>(exchange + 16 * int64_t{device.groups} * hops + 4 * int64_t{blocks()});
 }
 
-int64_t normChunk(int64_t hidden, int64_t ranks) {
-  int64_t chunk = 128;
+int64_t normChunk(int64_t hidden, const PersistentDevice &device) {
+  const int64_t ranks = device.ranks, rankRows = tileRows * ceilDiv(hidden / tileRows, ranks);
+  int64_t chunk = 128 / residual_copies(static_cast<int>(rankRows), 32 * device.warps);
   while (chunk > tileRows && (hidden % ranks != 0 || hidden / ranks % chunk != 0))
     chunk /= 2;
   return chunk;
@@ -126,17 +127,23 @@ StatusOr<PersistentSchedule> planPersistent(const PersistentModel &model, const 
   const int64_t stepBytes = 2 * 3 * stepColumns * model.hidden;
   const int64_t unitSteps = ceilDiv(model.units, stepColumns);
   const int64_t mean = (model.kvHeads * headBytes + unitSteps * stepBytes) / device.groups;
-  const bool streamBound = mean >= chainBytes * device.ranks;
-  const int64_t most = std::max(mean, chainBytes * device.ranks);
+  const int64_t chain = chainBytes * device.ranks;
+  const bool streamBound = mean >= chain;
   if (!streamBound) {
     schedule.attentionCopies = 2;
+    schedule.kvGroupCopies = 2;
     schedule.otherCopies = 1;
-    schedule.openCopies = 3;
+    schedule.contextCopies = 3;
+    schedule.headCopies = 2;
   }
+  // What a group with a KV head has to read more than others: if the memory is what all wait for, until the
+  // feed-forward half ends, that is what the others have in their rings when it begins.
+  const int64_t more = streamBound ? device.sharedBytes * 3 / 4 * device.ranks : headBytes;
+  const int64_t most = streamBound ? 0 : chain;
   // The next step goes to the group with the fewest among those that it does not make too heavy, else to the lightest.
   std::vector<int64_t> steps(device.groups, 1), bytes(device.groups, stepBytes);
   for (int64_t head = 0; head < model.kvHeads; ++head)
-    bytes[head] += headBytes;
+    bytes[head] += more;
   for (int64_t left = unitSteps - device.groups; left > 0; --left) {
     size_t next = device.groups;
     for (size_t group = 0; group < steps.size(); ++group)

@@ -38,9 +38,10 @@ struct PersistentSchedule {
   PersistentDevice device;
   PersistentModel model;
   std::vector<int64_t> unitStarts; // of each group's feed-forward units, in steps of 32
-  // Of the producers, stages of the ring: in the layers, in groups that have a KV head and in the others; where nothing
-  // waits for memory but the stream, in the head and in a long context.
-  int attentionCopies = 5, otherCopies = 5, openCopies = 5;
+  // Stages of the ring that producers have in flight. The memory serves blocks in proportion to what they ask for, and
+  // with more than two or three each, some multiprocessors far better than others. In the attention half of a layer; in
+  // the feed-forward half, in groups that have a KV head and in the others; in a long context; in the head.
+  int attentionCopies = 5, kvGroupCopies = 3, otherCopies = 3, contextCopies = 5, headCopies = 3;
 
   /// Of a stage of the ring: two turns of a stripe for each warp (stream_project.cuh).
   int stageBytes() const { return 2 * turn_bytes * device.warps; }
@@ -55,15 +56,15 @@ struct PersistentSchedule {
   uint64_t packetBytes() const;
 };
 
-/// Divides the work: if a layer takes as long as the memory needs for it, so that every block reads about as many
-/// bytes; if it takes as long as its chain of exchanges and products, so that the last half of the chain, the
-/// feed-forward units, is spread as evenly as the stream allows. Errors (Unsupported) say which dimension does not fit,
-/// and what would.
+/// Divides the work: if a layer takes as long as the memory needs for it, so that all groups need as long for the
+/// feed-forward half, of which those without a KV head have filled their rings before; if it takes as long as its chain
+/// of exchanges and products, so that the last half of the chain, the feed-forward units, is spread as evenly as the
+/// stream allows. Errors (Unsupported) say which dimension does not fit, and what would.
 StatusOr<PersistentSchedule> planPersistent(const PersistentModel &model, const PersistentDevice &device);
 
-/// Elements of a chunk of a norm's sum of squares over `hidden` elements: each rank adds those of its own rows, so a
-/// chunk lies in the rows of one rank. A power of two from 16 to 128.
-int64_t normChunk(int64_t hidden, int64_t ranks);
+/// Elements of a chunk of a norm's sum of squares over `hidden` elements: one warp has them, and each rank adds those
+/// of its own rows, so a chunk lies in the rows of one rank. A power of two from 16 to 128.
+int64_t normChunk(int64_t hidden, const PersistentDevice &device);
 
 /// The block table for people: --emit=schedule.
 std::string describe(const PersistentSchedule &schedule);
