@@ -95,7 +95,7 @@ FailureOr<KernelDraft> emitProject(step::ProjectOp op, SymbolTableCollection &sy
   config.boolean("interleaved", op.getInterleaved());
   config.integers({{"columns", columns}, {"k_ways", op.getKWays()}});
   if (const auto device = persistentDeviceOf(op->getParentOfType<func::FuncOp>()); device && op.getPrologueAttr())
-    config.integers({{"norm_chunk", normChunk(columns, *device)}});
+    config.integers({{"norm_chunk", normChunk(columns, device->ranks)}});
   config.type("k_groups", "Steps<" + integerList(op.getKGroups()) + ">");
   config.integers({{"tiles_per_block", geometry->tilesPerBlock},
                    {"threads", geometry->threads},

@@ -212,41 +212,14 @@ CADENZA_DEVICE bool mbarrier_test_wait(Mbarrier *b, uint32_t parity) {
 //
 // A producer warp, all 32 lanes, fills a buffer like this (or with copy_to_shared, which is the three for one piece):
 //   copy_expect(full, total_bytes);
-//   copy_piece(buffer, weights, bytes, full, policy);   // as many as there are
+//   copy_piece(buffer, weights, bytes, full);   // as many as there are
 //   copy_commit(full);
 // and readers wait for `full`, an mbarrier that mbarrier_init gave copy_arrivals() arrivals. On sm_90 these are bulk
 // copies, issued by lane 0, that count bytes; below, each lane's cp.async and its arrival: every lane, not just lane 0,
 // must have waited until the buffer was free.
 // Source, destination and size are multiples of 16; a piece is smaller than 1 MiB. The source is weights or other
 // memory that nobody writes meanwhile; what this launch's threads wrote needs fence_proxy_async_global on both sides.
-
-/// How long the L2 cache keeps what a copy brings, against other contents.
-struct CachePolicy {
-  uint64_t bits;
-};
-/// createpolicy.fractional: gives way to everything else; for what is read once.
-CADENZA_DEVICE CachePolicy evict_first() {
-  CachePolicy policy;
-  asm("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;" : "=l"(policy.bits));
-  return policy;
-}
-/// As other accesses do.
-CADENZA_DEVICE CachePolicy evict_normal() {
-  CachePolicy policy;
-  asm("createpolicy.fractional.L2::evict_normal.b64 %0, 1.0;" : "=l"(policy.bits));
-  return policy;
-}
-CADENZA_DEVICE CachePolicy evict_fraction() {
-  CachePolicy policy;
-  asm("createpolicy.fractional.L2::evict_last.L2::evict_first.b64 %0, 0.1;" : "=l"(policy.bits));
-  return policy;
-}
-/// Everything else gives way.
-CADENZA_DEVICE CachePolicy evict_last() {
-  CachePolicy policy;
-  asm("createpolicy.fractional.L2::evict_last.b64 %0, 1.0;" : "=l"(policy.bits));
-  return policy;
-}
+// What is copied is read once in a long while: in the L2 cache it gives way to everything else.
 
 /// How many arrivals at `full` one fill makes.
 CADENZA_DEVICE constexpr uint32_t copy_arrivals() { return has_clusters ? 1 : 32; }
@@ -261,27 +234,34 @@ CADENZA_DEVICE void copy_expect(Mbarrier *full, uint32_t total_bytes) {
 
 CADENZA_DEVICE constexpr bool has_bulk_copies() { return has_clusters; }
 
-/// sm_90: cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes, by this lane.
-CADENZA_DEVICE void copy_bulk(void *to, const void *from, uint32_t bytes, Mbarrier *full, CachePolicy policy) {
+/// createpolicy.fractional.L2::evict_first: for the cache hint of a copy.
+CADENZA_DEVICE uint64_t evict_first() {
+  uint64_t policy;
+  asm("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;" : "=l"(policy));
+  return policy;
+}
+
+/// sm_90: cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes.L2::cache_hint, by this lane.
+CADENZA_DEVICE void copy_bulk(void *to, const void *from, uint32_t bytes, Mbarrier *full) {
 #if __CUDA_ARCH__ >= 900
   asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes.L2::cache_hint [%0], [%1], %2, "
                "[%3], %4;" ::"r"(shared_address(to)),
-               "l"(__cvta_generic_to_global(from)), "r"(bytes), "r"(shared_address(full)), "l"(policy.bits)
+               "l"(__cvta_generic_to_global(from)), "r"(bytes), "r"(shared_address(full)), "l"(evict_first())
                : "memory");
 #endif
 }
 
 /// sm_90: copy_bulk by lane 0. Below: cp.async.cg, lane by lane.
-CADENZA_DEVICE void copy_piece(void *to, const void *from, uint32_t bytes, Mbarrier *full, CachePolicy policy) {
+CADENZA_DEVICE void copy_piece(void *to, const void *from, uint32_t bytes, Mbarrier *full) {
 #if __CUDA_ARCH__ >= 900
   if (lane() == 0)
-    copy_bulk(to, from, bytes, full, policy);
+    copy_bulk(to, from, bytes, full);
 #else
   const uint32_t target = shared_address(to);
   const uint64_t source = __cvta_generic_to_global(from);
   for (uint32_t i = lane() * 16; i < bytes; i += 32 * 16)
     asm volatile("cp.async.cg.shared.global.L2::cache_hint.L2::256B [%0], [%1], 16, %2;" ::"r"(target + i),
-                 "l"(source + i), "l"(policy.bits)
+                 "l"(source + i), "l"(evict_first())
                  : "memory");
 #endif
 }
@@ -342,11 +322,10 @@ CADENZA_DEVICE void fence_proxy_async_global() {
 namespace cadenza::arch {
 
 /// copy_piece for each of the first `count` lanes: lane i has the addresses of piece i. On sm_90 each issues its own.
-CADENZA_DEVICE void copy_pieces(int count, void *to, const void *from, uint32_t bytes, Mbarrier *full,
-                                CachePolicy policy) {
+CADENZA_DEVICE void copy_pieces(int count, void *to, const void *from, uint32_t bytes, Mbarrier *full) {
   if (has_bulk_copies()) {
     if (static_cast<int>(lane()) < count)
-      copy_bulk(to, from, bytes, full, policy);
+      copy_bulk(to, from, bytes, full);
     return;
   }
   for (int i = 0; i < count; ++i) {
@@ -355,14 +334,14 @@ CADENZA_DEVICE void copy_pieces(int count, void *to, const void *from, uint32_t 
              static_cast<uint64_t>(shuffle(static_cast<uint32_t>(address >> 32), i)) << 32;
     };
     copy_piece(reinterpret_cast<void *>(of_lane(reinterpret_cast<uint64_t>(to))),
-               reinterpret_cast<const void *>(of_lane(reinterpret_cast<uint64_t>(from))), bytes, full, policy);
+               reinterpret_cast<const void *>(of_lane(reinterpret_cast<uint64_t>(from))), bytes, full);
   }
 }
 
 /// A whole fill of one piece, by all lanes of a warp.
 CADENZA_DEVICE void copy_to_shared(void *to, const void *from, uint32_t bytes, Mbarrier *full) {
   copy_expect(full, bytes);
-  copy_piece(to, from, bytes, full, evict_first());
+  copy_piece(to, from, bytes, full);
   copy_commit(full);
 }
 

@@ -50,26 +50,22 @@ CADENZA_DEVICE bool mbarrier_test_wait(Mbarrier *b, uint32_t parity) {
 }
 
 // Both forms of the copy, by the emulated device's capability.
-struct CachePolicy {};
-CADENZA_DEVICE CachePolicy evict_first() { return {}; }
-CADENZA_DEVICE CachePolicy evict_normal() { return {}; }
-CADENZA_DEVICE CachePolicy evict_last() { return {}; }
 CADENZA_DEVICE bool has_bulk_copies() { return cadenza_host_services->capability >= 90; }
 CADENZA_DEVICE uint32_t copy_arrivals() { return has_bulk_copies() ? 1 : 32; }
 CADENZA_DEVICE void copy_expect(Mbarrier *full, uint32_t total_bytes) {
   if (has_bulk_copies() && lane() == 0)
     mbarrier_arrive_expect_tx(full, total_bytes);
 }
-CADENZA_DEVICE void copy_bulk(void *to, const void *from, uint32_t bytes, Mbarrier *full, CachePolicy) {
+CADENZA_DEVICE void copy_bulk(void *to, const void *from, uint32_t bytes, Mbarrier *full) {
   cadenza_host_services->copy_bulk(to, from, bytes, full);
 }
-CADENZA_DEVICE void copy_piece(void *to, const void *from, uint32_t bytes, Mbarrier *full, CachePolicy policy) {
+CADENZA_DEVICE void copy_piece(void *to, const void *from, uint32_t bytes, Mbarrier *full) {
   if (!has_bulk_copies()) {
     for (uint32_t i = lane() * 16; i < bytes; i += 32 * 16)
       cadenza_host_services->copy_lane(static_cast<unsigned char *>(to) + i,
                                        static_cast<const unsigned char *>(from) + i);
   } else if (lane() == 0) {
-    copy_bulk(to, from, bytes, full, policy);
+    copy_bulk(to, from, bytes, full);
   }
 }
 CADENZA_DEVICE void copy_commit(Mbarrier *full) {

@@ -2,9 +2,8 @@
 //
 // The sum of squares of a vector: chunks of 128 elements, or of a smaller power of two from 16 on; lane l adds the
 // squares of elements 4l .. 4l+3 of a chunk in ascending order (absent ones are zero), the lanes of a chunk are added
-// by an xor butterfly (16, 8, 4, 2, 1 for 128 elements), and the chunk sums in four ways (chunk i in way i % 4, in
-// ascending order; a way without chunks is zero), of which the first two, the last two and both sums are added. Which
-// warp takes which chunk, and so the number of threads, does not change the bits.
+// by an xor butterfly (16, 8, 4, 2, 1 for 128 elements), and the chunk sums in ascending order. Which warp takes which
+// chunk, and so the number of threads, does not change the bits.
 #pragma once
 
 #include "tile.cuh"
@@ -15,24 +14,21 @@ constexpr int norm_chunk = 128;         // of a warp; the usual chunk
 constexpr int smallest_norm_chunk = 16; // shared memory has room for the sums of chunks of this size
 
 /// The sum of squares of the chunk of which this lane has four elements, the same bits in every lane of the chunk.
-/// `copies` neighbouring lanes have the same elements.
-template <int chunk = norm_chunk, int copies = 1> CADENZA_DEVICE float chunk_sum_of_squares(const float (&x)[4]) {
-  static_assert(chunk >= smallest_norm_chunk && chunk * copies <= norm_chunk && (chunk & (chunk - 1)) == 0);
+template <int chunk = norm_chunk> CADENZA_DEVICE float chunk_sum_of_squares(const float (&x)[4]) {
+  static_assert(chunk >= smallest_norm_chunk && chunk <= norm_chunk && (chunk & (chunk - 1)) == 0);
   float sum = arch::fma(x[3], x[3], arch::fma(x[2], x[2], arch::fma(x[1], x[1], x[0] * x[0])));
 #pragma unroll
   for (int mask = chunk / 8; mask > 0; mask /= 2)
-    sum += arch::shuffle_xor(sum, mask * copies);
+    sum += arch::shuffle_xor(sum, mask);
   return sum;
 }
 
 /// 1 / sqrt(mean of squares + eps) from the chunk sums of a vector of `size` elements.
 template <int size, int chunk = norm_chunk> CADENZA_DEVICE float norm_factor(const float *chunk_sums, float eps) {
-  constexpr int chunks = ceil_div(size, chunk), ways = smaller(4, chunks);
-  float sums[4] = {};
+  float sum = chunk_sums[0];
 #pragma unroll
-  for (int i = 0; i < chunks; ++i)
-    sums[i % 4] = i < ways ? chunk_sums[i] : sums[i % 4] + chunk_sums[i];
-  const float sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+  for (int i = 1; i < ceil_div(size, chunk); ++i)
+    sum += chunk_sums[i];
   return arch::rsqrt(sum / static_cast<float>(size) + eps);
 }
 

@@ -55,10 +55,9 @@ template <class Config> struct PersistentBlock {
 
   static constexpr int vocabulary = Head::segment_rows::total, vocabulary_tiles = ceil_div(vocabulary, 16);
 
-  // The residual stream: a rank has some rows of it, four in a row a thread, or some neighbouring threads.
+  // The residual stream: a rank has some rows of it, four in a row a thread.
   static constexpr int rank_rows = 16 * ceil_div(hidden_tiles, ranks); // at most
-  static constexpr int residual_lanes = residual_copies(rank_rows, threads);
-  static constexpr int owned_quads = ceil_div(rank_rows / 4 * residual_lanes, threads); // of a thread
+  static constexpr int owned_quads = ceil_div(rank_rows / 4, threads); // of a thread
   static constexpr int rank_packets = packets_for(rank_rows);
 
   using HiddenProduct =

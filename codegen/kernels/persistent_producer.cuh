@@ -48,11 +48,9 @@ template <class Config> struct PersistentProducer {
       if (!ended && step >= block.headless_steps) {
         limit = Config::head_copies; // nothing waits for memory but this
         const Range mine = Block::my_vocabulary();
-        producer.policy = arch::evict_first /*HEAD*/ ();
         Block::HiddenProduct::produce(
             producer, Block::table().head.matrix, 2 * mine.count, 0, Block::hidden_steps,
             [&](int i) { return 2 * mine.first + i; }, begin);
-        producer.policy = arch::evict_first();
       }
       begin_step();
     }
@@ -99,7 +97,6 @@ private:
     const uint64_t first = static_cast<uint64_t>(Block::group()) * l.context * head_dim;
     if (end - mine.begin > Block::stages * stage_positions) // all others wait for this
       limit = Config::context_copies;
-    producer.policy = arch::evict_normal /*KV*/ ();
     for (int base = mine.begin; base < end; base += stage_positions) {
       const uint32_t bytes = static_cast<uint32_t>(smaller(stage_positions, end - base)) * head_dim * 2;
       const uint64_t offset = first + static_cast<uint64_t>(base) * head_dim;
@@ -111,7 +108,6 @@ private:
       producer.end();
     }
     limit = Config::attention_copies;
-    producer.policy = arch::evict_first();
   }
 };
 

@@ -1,7 +1,7 @@
 // The residual stream of the persistent kernel. A rank has some rows of it, in fp32 in registers, four consecutive ones
-// a thread, or a few threads, which then share the work of sending them. Each half of a layer begins with `receive`,
-// the partial sums of the half before it, and `spread`: the rows, as the products of the half see them (scaled by the
-// norm's weights, rounded), hop to all ranks of the group, with the sums of their squares.
+// a thread. Each half of a layer begins with `receive`, the partial sums of the half before it, and `spread`: the rows,
+// as the products of the half see them (scaled by the norm's weights, rounded), hop to all ranks of the group, with the
+// sums of their squares.
 #pragma once
 
 #include "persistent_hop.cuh"
@@ -17,10 +17,8 @@ template <class Config> struct PersistentResidual {
 
   const Block &block;
 
-  /// Lanes that hold the same rows, side by side.
-  static constexpr int copies = Block::residual_lanes;
   /// The first row of the j-th quad of this thread, in those of the rank.
-  CADENZA_DEVICE static int row(int j) { return 4 * ((Team::thread() + j * Team::threads) / copies); }
+  CADENZA_DEVICE static int row(int j) { return 4 * (Team::thread() + j * Team::threads); }
 
   /// The weights of a phase's norm for this thread's rows: asked for before they are needed.
   template <class Phase> struct NormWeights {
@@ -121,11 +119,11 @@ template <class Config> struct PersistentResidual {
       Prologue::quad(p.residual[j], weights.quad[j], factor, y);
       // The pairs of two neighbours, in the order of turn_place.
       const uint32_t low = arch::pack2<Weight>(y[0], y[1]), high = arch::pack2<Weight>(y[2], y[3]);
-      const bool even = arch::lane() / copies % 2 == 0;
-      const uint64_t other = arch::shuffle_xor(even ? high : low, copies);
+      const bool even = arch::lane() % 2 == 0;
+      const uint64_t other = arch::shuffle_xor(even ? high : low, 1);
       if (live)
-        Hop::template send<copies>(block, Block::hop_residual, p, reinterpret_cast<uint64_t *>(Block::activation() + i),
-                                   even ? low | other << 32 : other | static_cast<uint64_t>(high) << 32);
+        Hop::template send<1>(block, Block::hop_residual, p, reinterpret_cast<uint64_t *>(Block::activation() + i),
+                              even ? low | other << 32 : other | static_cast<uint64_t>(high) << 32);
       if constexpr (Prologue::defers && chunk > 0)
         send_sum<chunk>(sums_hop, p, p.residual[j], i, live);
     });
@@ -147,17 +145,17 @@ private:
   template <class Body> CADENZA_DEVICE static void for_owned_warps(Range mine, Body body) {
 #pragma unroll
     for (int j = 0; j < Block::owned_quads; ++j)
-      if (row(j) - 4 * static_cast<int>(arch::lane() / copies) < 16 * mine.count)
+      if (row(j) - 4 * static_cast<int>(arch::lane()) < 16 * mine.count)
         body(j, 16 * mine.first + row(j), row(j) < 16 * mine.count);
   }
   /// The sum of squares of the chunk of which this lane has rows i .. i+3; those that do not exist are zero.
   template <int chunk>
   CADENZA_DEVICE void send_sum(typename Block::Hop hop, const Progress &p, const float (&x)[4], int i,
                                bool live) const {
-    const float sum = chunk_sum_of_squares<chunk, copies>(x);
+    const float sum = chunk_sum_of_squares<chunk>(x);
     if (live)
-      Hop::template send<chunk / 4 * copies>(block, hop, p, reinterpret_cast<uint32_t *>(Block::sums() + i / chunk),
-                                             arch::as_bits(sum));
+      Hop::template send<chunk / 4>(block, hop, p, reinterpret_cast<uint32_t *>(Block::sums() + i / chunk),
+                                    arch::as_bits(sum));
   }
 };
 

@@ -155,10 +155,7 @@ template <class Config, class Norm> struct RmsNormPrologue {
     }
   }
 
-  /// `sums`: 16-byte aligned.
-  CADENZA_DEVICE static float norm_of(const float *sums) {
-    return norm_factor<A::columns, chunk>(static_cast<const float *>(__builtin_assume_aligned(sums, 16)), Norm::eps);
-  }
+  CADENZA_DEVICE static float norm_of(const float *sums) { return norm_factor<A::columns, chunk>(sums, Norm::eps); }
   CADENZA_DEVICE static float factor(const float *sums) { return Norm::defer_scale ? norm_of(sums) : 1.0f; }
 
   CADENZA_DEVICE static void load_quad(const Args &args, int first, float (&weights)[4]) {

@@ -3,8 +3,8 @@
 // ahead across phases, layers and tokens; only consumers wait for activations.
 //
 // Pacing: few copies in flight give the whole bandwidth, more of them only lengthen every other access to memory, the
-// exchange of activations above all. So the producer waits for its oldest copy before it issues one too many, even if
-// buffers are free.
+// exchange of activations above all, and let some multiprocessors have twice the bandwidth of others. So the producer
+// waits for its oldest copy before it issues one too many, even if buffers are free.
 #pragma once
 
 #include "arch_async.cuh"
@@ -74,7 +74,6 @@ template <class Ring> struct RingProducer {
   Ring ring;
   typename Ring::Cursor next = {}, oldest = {}; // to issue; in flight
   int in_flight = 0;
-  arch::CachePolicy policy = arch::evict_first(); // of copies: by default, what is read once
 
   /// A free buffer, once fewer than `limit` copies are in flight. slot and data are waits as in Ring::await. No more
   /// copies than stages: a second one into the stage of the oldest would end a phase that `land` still has to see.
@@ -89,7 +88,7 @@ template <class Ring> struct RingProducer {
   }
   /// `count` pieces of as many bytes, up to 32: lane i has the addresses of piece i.
   CADENZA_DEVICE void pieces(int count, void *to, const void *from, uint32_t bytes) {
-    arch::copy_pieces(count, to, from, bytes, ring.full + next.stage, policy);
+    arch::copy_pieces(count, to, from, bytes, ring.full + next.stage);
   }
   CADENZA_DEVICE void end() {
     arch::copy_commit(ring.full + next.stage);

@@ -20,15 +20,6 @@ constexpr int unit_bytes = 512, turn_bytes = turn_steps * unit_bytes;
 /// Partial sums in a packet, and packets of a stripe (exchange.cuh).
 constexpr int packet_rows = 3, stripe_packets = 3;
 
-/// Of `rows` of the residual stream that a rank has at most: neighbouring lanes that hold the same four of them and
-/// share the work of sending them. As many as there are threads for, up to 8.
-CADENZA_EVERYWHERE constexpr int residual_copies(int rows, int threads) {
-  int copies = 8;
-  while (copies > 1 && rows / 4 * copies > threads)
-    copies /= 2;
-  return copies;
-}
-
 struct Range {
   int first, count;
 };

@@ -107,9 +107,8 @@ uint64_t PersistentSchedule::packetBytes() const {
   return static_cast<uint64_t>(exchange + 16 * int64_t{device.groups} * hops + 4 * int64_t{blocks()});
 }
 
-int64_t normChunk(int64_t hidden, const PersistentDevice &device) {
-  const int64_t ranks = device.ranks, rankRows = tileRows * ceilDiv(hidden / tileRows, ranks);
-  int64_t chunk = 128 / residual_copies(static_cast<int>(rankRows), 32 * device.warps);
+int64_t normChunk(int64_t hidden, int64_t ranks) {
+  int64_t chunk = 128;
   while (chunk > tileRows && (hidden % ranks != 0 || hidden / ranks % chunk != 0))
     chunk /= 2;
   return chunk;
@@ -134,7 +133,6 @@ StatusOr<PersistentSchedule> planPersistent(const PersistentModel &model, const 
     schedule.kvGroupCopies = 2;
     schedule.otherCopies = 1;
     schedule.contextCopies = 3;
-    schedule.headCopies = 2;
   }
   // What a group with a KV head has to read more than others: if the memory is what all wait for, until the
   // feed-forward half ends, that is what the others have in their rings when it begins.

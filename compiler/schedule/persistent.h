@@ -39,9 +39,9 @@ struct PersistentSchedule {
   PersistentModel model;
   std::vector<int64_t> unitStarts; // of each group's feed-forward units, in steps of 32
   // Stages of the ring that producers have in flight. The memory serves blocks in proportion to what they ask for, and
-  // with more than two or three each, some multiprocessors far better than others. In the attention half of a layer; in
+  // with more than two each, some multiprocessors far better than others. In the attention half of a layer; in
   // the feed-forward half, in groups that have a KV head and in the others; in a long context; in the head.
-  int attentionCopies = 5, kvGroupCopies = 3, otherCopies = 3, contextCopies = 5, headCopies = 3;
+  int attentionCopies = 5, kvGroupCopies = 2, otherCopies = 2, contextCopies = 5, headCopies = 2;
 
   /// Of a stage of the ring: two turns of a stripe for each warp (stream_project.cuh).
   int stageBytes() const { return 2 * turn_bytes * device.warps; }
@@ -62,9 +62,9 @@ struct PersistentSchedule {
 /// stream allows. Errors (Unsupported) say which dimension does not fit, and what would.
 StatusOr<PersistentSchedule> planPersistent(const PersistentModel &model, const PersistentDevice &device);
 
-/// Elements of a chunk of a norm's sum of squares over `hidden` elements: one warp has them, and each rank adds those
-/// of its own rows, so a chunk lies in the rows of one rank. A power of two from 16 to 128.
-int64_t normChunk(int64_t hidden, const PersistentDevice &device);
+/// Elements of a chunk of a norm's sum of squares over `hidden` elements: each rank adds those of its own rows, so a
+/// chunk lies in the rows of one rank. A power of two from 16 to 128.
+int64_t normChunk(int64_t hidden, int64_t ranks);
 
 /// The block table for people: --emit=schedule.
 std::string describe(const PersistentSchedule &schedule);

@@ -7,7 +7,7 @@ usage() {
   cat <<'USAGE'
 usage: test/gpu/run.sh [--bin DIR] [--out DIR] [--only LIST] [--repeats N]
 
-  --bin DIR     folder with cadenza-compile, -run, -bench and -inspect (default: build/portable/bin)
+  --bin DIR     folder with cadenza-compile, -run, -bench and -inspect, and gpu_repeat (default: build/portable/bin)
   --out DIR     logs and figures (default: build/gpu)
   --only LIST   of: quick,fixtures,activations,numerics,repeat,persistent,sanitize,bench,ablation (default: all but ablation)
   --repeats N   runs that must give the same bits, of tinylm; half as many of Qwen3-0.6B (default: 20)
@@ -41,8 +41,8 @@ for group in ${only//,/ }; do
   [[ ,$groups, == *,$group,* ]] || stop 2 "--only: there is no '$group'; there are $groups"
 done
 [[ $repeats =~ ^[1-9][0-9]*$ ]] || stop 2 "--repeats: '$repeats' is not a number of runs"
-for tool in compile run bench inspect; do
-  [[ -x $bin/cadenza-$tool ]] || stop 2 "--bin: there is no $bin/cadenza-$tool"
+for tool in cadenza-{compile,run,bench,inspect} gpu_repeat; do
+  [[ -x $bin/$tool ]] || stop 2 "--bin: there is no $bin/$tool"
 done
 bin=$(cd "$bin" && pwd)
 timeout 60 nvidia-smi -L || stop 7 "no NVIDIA GPU: nvidia-smi does not answer"
@@ -149,13 +149,26 @@ sanitize() { # TOOL MODEL; a tool that never attached has no summary
   cat "$summary" || return
   ((code == 0)) && grep -qE 'SUMMARY: .*\b0 errors' "$summary"
 }
-# The persistent schedule computes the bits of the launch schedule: persistent_bits MODEL [options of cadenza-compile]
+# The persistent schedule computes the bits of the launch schedule, at POSITIONS positions:
+# persistent_bits POSITIONS MODEL [options of cadenza-compile]
 persistent_bits() {
-  compile "$@" --schedule=persistent -o "$work/persistent.plan" || return
+  local tokens
+  tokens=$(seq -s, 5 $((4 + $1)))
+  compile "${@:2}" --schedule=persistent -o "$work/persistent.plan" || return
   for schedule in launch persistent; do
-    run "$work/persistent.plan" --schedule=$schedule --tokens "$(seq -s, 5 60)" -n 0 --logits "$work/$schedule.npy" || return
+    run "$work/persistent.plan" --schedule=$schedule --tokens "$tokens" -n 0 --logits "$work/$schedule.npy" || return
   done
-  cmp "$work/launch.npy" "$work/persistent.npy" && echo "bit-equal logits"
+  cmp "$work/launch.npy" "$work/persistent.npy" && echo "$1 positions: bit-equal logits"
+  local code=$?
+  rm "$work/launch.npy" "$work/persistent.npy"
+  return $code
+}
+# The same in one process: repeat_here TIMES TOKENS MODEL [options of cadenza-compile]
+repeat_here() {
+  compile "${@:3}" -o "$work/repeat.plan" && "$bin/gpu_repeat" "$work/repeat.plan" "$1" "$2"
+  local code=$?
+  rm -f "$work/repeat.plan"
+  return $code
 }
 # A plan of tinylm with one line of the persistent kernel edited: edited OUTPUT FILE SED-COMMAND
 edited() {
@@ -189,10 +202,10 @@ persistent_withheld() {
   echo "exit code $code after $seconds seconds, loading and all"
   ((code == 10)) && python3 -c "raise SystemExit($seconds > 5)" # 3, and 2 to load
 }
-# 10,000 tokens one after another: the rate of the last ones is that of the first ones, but for the longer context.
+# 10,000 tokens one after another, without drift in time or memory.
 persistent_long() {
   compile --model=Qwen3-0.6B --weights=random:1 --schedule=persistent -o "$work/long.plan" &&
-    "$bin/cadenza-bench" "$work/long.plan" --quiet --tokens 10000 --repeat 1 | tail -n 1
+    python3 "$here/check_drift.py" "$bin/cadenza-run" "$work/long.plan"
   local code=$?
   rm -f "$work/long.plan"
   return $code
@@ -211,7 +224,7 @@ bench() { # MODEL CONTEXTS
 
 export root here bin out work
 export -f compile run tokens_of quick compare score fixture activations numerics repeat repeat_once same_plan sanitize bench
-export -f persistent_bits edited persistent_delays persistent_withheld persistent_long persistent_sanitize
+export -f repeat_here persistent_bits edited persistent_delays persistent_withheld persistent_long persistent_sanitize
 
 if wants quick; then
   check 60 tinylm-text quick
@@ -235,14 +248,15 @@ if wants repeat; then
   check 60 same-plan same_plan
 fi
 if wants persistent; then
-  check 60 persistent-bits-tinylm persistent_bits "$root/examples/tinylm"
-  for model in Qwen3-0.6B Llama-3.2-1B; do check 120 "persistent-bits-$model" persistent_bits --model="$model" --weights=random:1; done
+  check 60 persistent-bits-tinylm persistent_bits 600 "$root/examples/tinylm"
+  for model in Qwen3-0.6B Llama-3.2-1B; do check 120 "persistent-bits-$model" persistent_bits 600 --model="$model" --weights=random:1; done
   # Without clusters, and as on a GPU that has none: the driver compiles this PTX for the GPU at hand.
   for options in --no-clusters --target=compute_80; do
-    check 120 "persistent-bits$options" persistent_bits --model=Qwen3-0.6B --weights=random:1 $options
+    check 120 "persistent-bits$options" persistent_bits 200 --model=Qwen3-0.6B --weights=random:1 $options
   done
   rm -f "$work/persistent.plan"
   check $((60 + 6 * repeats)) persistent-repeat repeat "$repeats" 500 "$root/examples/tinylm" --schedule=persistent
+  check 180 persistent-repeat-Qwen3-0.6B repeat_here 1000 16 --model=Qwen3-0.6B --weights=random:1 --schedule=persistent
   check 60 persistent-delays persistent_delays
   check 60 persistent-withheld persistent_withheld
   check 120 persistent-long persistent_long

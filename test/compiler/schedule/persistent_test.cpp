@@ -125,18 +125,12 @@ TEST(PersistentSchedule, DescriptionHasALineABlock) {
 }
 
 // A chunk of a norm's sum of squares lies in the rows of one rank.
-// A chunk of a norm's sum of squares lies in the rows of one rank, and in one warp, of which 8, 4 or 2 lanes have the
-// same rows.
 TEST(PersistentSchedule, NormChunksFollowTheRowsOfARank) {
-  EXPECT_EQ(normChunk(1024, h100), 16);
-  EXPECT_EQ(normChunk(2048, h100), 32);
-  EXPECT_EQ(normChunk(4096, h100), 64);
-  EXPECT_EQ(normChunk(16384, h100), 128);
-  PersistentDevice device = h100;
-  device.warps = 1;
-  EXPECT_EQ(normChunk(1024, device), 128);
-  EXPECT_EQ(normChunk(2560, device), 64) << "320 rows a rank";
-  EXPECT_EQ(normChunk(576, device), 16) << "72 rows a rank, but tiles of 16 rows are divided: 80 or 64";
+  EXPECT_EQ(normChunk(1024, 8), 128);
+  EXPECT_EQ(normChunk(4096, 8), 128);
+  EXPECT_EQ(normChunk(2560, 8), 64);
+  EXPECT_EQ(normChunk(896, 8), 16);
+  EXPECT_EQ(normChunk(576, 8), 16) << "72 rows a rank, but tiles of 16 rows are divided: 80 or 64";
 }
 
 } // namespace

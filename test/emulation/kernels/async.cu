@@ -57,8 +57,7 @@ CADENZA_KERNEL(pieces, AsyncArgs, 64, 1) {
   const int lane = static_cast<int>(arch::lane());
   if (arch::warp() == 1) {
     arch::copy_expect(full, count * bytes);
-    arch::copy_pieces(count, buffer + (count - 1 - lane) * bytes, args.weights + lane * (bytes / 4), bytes, full,
-                      arch::evict_first());
+    arch::copy_pieces(count, buffer + (count - 1 - lane) * bytes, args.weights + lane * (bytes / 4), bytes, full);
     arch::copy_commit(full);
     return;
   }

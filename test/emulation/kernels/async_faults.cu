@@ -50,7 +50,7 @@ CADENZA_KERNEL(fewer_bytes_than_expected, FaultArgs, 64, 1) {
   arch::Mbarrier *b = barriers(1);
   if (arch::warp() == 0) {
     arch::copy_expect(b, 256 + static_cast<uint32_t>(args.value));
-    arch::copy_piece(arch::shared_memory() + 128, args.source, 256, b, arch::evict_first());
+    arch::copy_piece(arch::shared_memory() + 128, args.source, 256, b);
     arch::copy_commit(b);
   }
   wait(b, 0);
