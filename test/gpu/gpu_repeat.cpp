@@ -29,7 +29,8 @@ StatusOr<Text> generate(Session &session, int64_t count) {
 }
 
 Status run(const char *plan, long times, long tokens, const char *device) {
-  CADENZA_ASSIGN_OR_RETURN(Session session, Session::open(plan, {.device = device, .context = tokens + 4, .logits = true}));
+  CADENZA_ASSIGN_OR_RETURN(Session session,
+                           Session::open(plan, {.device = device, .context = tokens + 4, .logits = true}));
   CADENZA_ASSIGN_OR_RETURN(const Text first, generate(session, tokens));
   for (long i = 1; i < times; ++i) {
     CADENZA_ASSIGN_OR_RETURN(const Text again, generate(session, tokens));
