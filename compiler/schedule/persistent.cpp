@@ -130,7 +130,6 @@ StatusOr<PersistentSchedule> planPersistent(const PersistentModel &model, const 
   const bool streamBound = mean >= chain;
   if (!streamBound) {
     schedule.attentionCopies = 2;
-    schedule.kvGroupCopies = 2;
     schedule.otherCopies = 1;
     schedule.contextCopies = 3;
   }

@@ -38,9 +38,9 @@ struct PersistentSchedule {
   PersistentDevice device;
   PersistentModel model;
   std::vector<int64_t> unitStarts; // of each group's feed-forward units, in steps of 32
-  // Stages of the ring that producers have in flight. The memory serves blocks in proportion to what they ask for, and
-  // with more than two each, some multiprocessors far better than others. In the attention half of a layer; in
-  // the feed-forward half, in groups that have a KV head and in the others; in a long context; in the head.
+  // Stages of the ring that producers have in flight: in the attention half of a layer; in the feed-forward half, in
+  // groups that have a KV head and in the others; in a long context; in the head. The memory serves blocks in
+  // proportion to what they ask for, but with more than two each, some multiprocessors far better than others.
   int attentionCopies = 5, kvGroupCopies = 2, otherCopies = 2, contextCopies = 5, headCopies = 2;
 
   /// Of a stage of the ring: two turns of a stripe for each warp (stream_project.cuh).

@@ -1,4 +1,5 @@
-// Generates the same text time after time in one process, and compares tokens and logits bit by bit:
+// Generates the same text time after time in one process, and compares tokens and logits bit by bit; says how long each
+// generation took:
 //   gpu_repeat PLAN TIMES TOKENS [DEVICE]
 #include "runtime/cadenza.h"
 
@@ -13,13 +14,14 @@ namespace {
 struct Text {
   std::vector<int32_t> tokens;
   std::vector<float> logits; // [tokens][vocabulary]
+  double seconds = 0;        // of decoding
 };
 
 StatusOr<Text> generate(Session &session, int64_t count) {
   const std::vector<int32_t> prompt = {5, 6, 7};
   CADENZA_ASSIGN_OR_RETURN(Generation made, session.generate(prompt, {.maxTokens = count, .ignoreEos = true}));
   CADENZA_RETURN_IF_ERROR(made.status());
-  Text text{prompt, {}};
+  Text text{prompt, {}, made.timing.decodeSeconds};
   text.tokens.insert(text.tokens.end(), made.tokens.begin(), made.tokens.end());
   CADENZA_RETURN_IF_ERROR(session.forEachLogits(text.tokens, [&](int64_t, std::span<const float> row) {
     text.logits.insert(text.logits.end(), row.begin(), row.end());
@@ -38,6 +40,8 @@ Status run(const char *plan, long times, long tokens, const char *device) {
     if (again.tokens != first.tokens || again.logits.size() != first.logits.size() ||
         std::memcmp(again.logits.data(), first.logits.data(), bytes) != 0)
       return {StatusCode::NumericMismatch, "repeat " + std::to_string(i) + " differs from the first one"};
+    std::printf("%.6f s\n", again.seconds);
+    std::fflush(stdout);
   }
   std::printf("%ld times %ld tokens on %s: the same tokens, bit-equal logits\n", times, tokens,
               session.deviceName().c_str());

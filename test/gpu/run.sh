@@ -202,10 +202,10 @@ persistent_withheld() {
   echo "exit code $code after $seconds seconds, loading and all"
   ((code == 10)) && python3 -c "raise SystemExit($seconds > 5)" # 3, and 2 to load
 }
-# 10,000 tokens one after another, without drift in time or memory.
+# 10,000 tokens in one process, without drift in time or memory.
 persistent_long() {
   compile --model=Qwen3-0.6B --weights=random:1 --schedule=persistent -o "$work/long.plan" &&
-    python3 "$here/check_drift.py" "$bin/cadenza-run" "$work/long.plan"
+    python3 "$here/check_drift.py" "$bin/gpu_repeat" "$work/long.plan"
   local code=$?
   rm -f "$work/long.plan"
   return $code
