@@ -14,14 +14,14 @@ namespace {
 struct Text {
   std::vector<int32_t> tokens;
   std::vector<float> logits; // [tokens][vocabulary]
-  double seconds = 0;        // of decoding
+  double seconds = 0;        // of generating
 };
 
 StatusOr<Text> generate(Session &session, int64_t count) {
   const std::vector<int32_t> prompt = {5, 6, 7};
   CADENZA_ASSIGN_OR_RETURN(Generation made, session.generate(prompt, {.maxTokens = count, .ignoreEos = true}));
   CADENZA_RETURN_IF_ERROR(made.status());
-  Text text{prompt, {}, made.timing.decodeSeconds};
+  Text text{prompt, {}, made.timing.promptSeconds + made.timing.decodeSeconds};
   text.tokens.insert(text.tokens.end(), made.tokens.begin(), made.tokens.end());
   CADENZA_RETURN_IF_ERROR(session.forEachLogits(text.tokens, [&](int64_t, std::span<const float> row) {
     text.logits.insert(text.logits.end(), row.begin(), row.end());
