@@ -66,11 +66,13 @@ FailureOr<PersistentLaunch> Emitter::addPersistent(func::FuncOp function,
   };
   constants({{"groups", device.groups}, {"ranks", device.ranks}, {"warps", device.warps}});
   constants({{"layers", model.layers}, {"hidden", model.hidden}, {"shared_bytes", device.sharedBytes}});
-  constants({{"attention_copies", schedule.attentionCopies},
-             {"kv_group_copies", schedule.kvGroupCopies},
-             {"other_copies", schedule.otherCopies},
-             {"context_copies", schedule.contextCopies},
-             {"head_copies", schedule.headCopies}});
+  const InFlight &inFlight = schedule.inFlight;
+  constants({{"attention_in_flight", inFlight.attention},
+             {"kv_group_in_flight", inFlight.kvGroup},
+             {"others_in_flight", inFlight.others},
+             {"context_in_flight", inFlight.context},
+             {"head_in_flight", inFlight.head},
+             {"ahead_in_flight", inFlight.ahead}});
   text += "  static constexpr bool clusters = " + std::string(device.clusters ? "true" : "false") +
           ", traced = " + (device.traced ? "true" : "false") + ";\n";
   text += "  using embed = " + kernelOf(phases->embed).str() + ";\n";

@@ -27,6 +27,32 @@ CADENZA_DEVICE void publish_stripe(arch::Packet *slots, uint32_t value, uint32_t
     arch::store_packet(slots + arch::lane(), packet);
 }
 
+/// The sums of the payloads of `sources` packets, which lie `stride` packets apart, in their order: packet_rows floats.
+/// All that are missing are polled together, so that their latencies overlap. spin(poll) waits until poll() is true.
+template <int sources, class Spin>
+CADENZA_DEVICE void sum_packets(const arch::Packet *from, int stride, uint32_t epoch, Spin spin,
+                                float (&sum)[packet_rows]) {
+  arch::Packet packet[sources];
+#pragma unroll
+  for (int s = 0; s < sources; ++s)
+    packet[s] = arch::load_packet(from + s * stride);
+  spin([&] {
+    bool all = true;
+#pragma unroll
+    for (int s = 0; s < sources; ++s)
+      if (packet[s].epoch != epoch) {
+        packet[s] = arch::load_packet(from + s * stride);
+        all = false;
+      }
+    return all;
+  });
+#pragma unroll
+  for (int s = 0; s < sources; ++s)
+#pragma unroll
+    for (int e = 0; e < packet_rows; ++e)
+      sum[e] = s == 0 ? arch::as_float(packet[s].payload[e]) : sum[e] + arch::as_float(packet[s].payload[e]);
+}
+
 /// Collects those of `count` packets for which exists(i): packet i from address(i) (in global memory), take(i, packet)
 /// gets it. `at_once` packets a thread are polled together, so that their latencies overlap. spin(poll) waits until
 /// poll() is true.

@@ -112,7 +112,6 @@ template <class Config> struct PersistentBlock {
 
   static constexpr int scratch_floats = Tile<QueryShape>::scratch_floats; // the largest of the three teams
   static constexpr int warp_part_floats = Core::set_warps * head_group * Core::partial_floats; // of the context
-  static constexpr int source_floats = rank_rows; // of the partial sums of one group
 
   static constexpr int activation_offset = 0;                                                // Weight [hidden_padded]
   static constexpr int sums_offset = activation_offset + 2 * round_up(hidden, pair_columns); // float [chunks]
@@ -126,11 +125,11 @@ template <class Config> struct PersistentBlock {
   static constexpr int parts_offset = round_up(
       scratch_offset + 4 * larger(3 * scratch_floats, UnitTile::scratch_floats), 16); // float [ranks][head_group][part]
   static constexpr int partial_offset = parts_offset + 4 * ranks * head_group * part_floats; // float [warp_parts]
-  // The partial sums of the groups lie in the same place as both: whoever sends parts has all rows of the residual
-  // stream, and those are sent after the sums were read.
-  static constexpr int gathered_offset = parts_offset; // float [groups][source]
+  // The groups' partial sums, added, lie in the same place: whoever sends parts has all rows of the residual stream, and
+  // those are sent after the sums were read.
+  static constexpr int group_sums_offset = parts_offset; // float [rank_rows]
   static constexpr int table_offset =
-      larger(partial_offset + 4 * round_up(warp_part_floats, 4), gathered_offset + 4 * groups * source_floats); // Step
+      larger(partial_offset + 4 * round_up(warp_part_floats, 4), group_sums_offset + 4 * rank_rows); // Step
   static constexpr int barriers_offset = round_up(table_offset + static_cast<int>(sizeof(Step)), 16);
   static constexpr int max_stages = 32, hop_barriers = 6;
   static constexpr int trace_offset = barriers_offset + 8 * (2 * max_stages + hop_barriers) + 16; // TraceCursor [2]
@@ -219,7 +218,7 @@ template <class Config> struct PersistentBlock {
   CADENZA_DEVICE static Cache *newest() { return at<Cache>(newest_offset); }
   CADENZA_DEVICE static Cache *queries() { return at<Cache>(queries_offset); } // high parts, low parts
   CADENZA_DEVICE static float *partial() { return at<float>(partial_offset); }
-  CADENZA_DEVICE static float *gathered() { return at<float>(gathered_offset); }
+  CADENZA_DEVICE static float *group_sums() { return at<float>(group_sums_offset); }
   CADENZA_DEVICE static float *part(int of_rank, int head) {
     return at<float>(parts_offset) + (of_rank * head_group + head) * part_floats;
   }

@@ -14,7 +14,7 @@ template <class Config> struct PersistentProducer {
 
   CADENZA_DEVICE void run() const {
     RingProducer<typename Block::WeightRing> producer{Block::ring()};
-    int layer = 0, position = block.first_position, ahead = 0, limit = 1;
+    int layer = 0, position = block.first_position, ahead = 0, filling = 0, limit = 1;
     bool begun = false, ended = false;
     const auto slot = [&](arch::Mbarrier *b, uint32_t parity) {
       block.wait(b, parity, PersistentWait::ring_slot, layer, position);
@@ -36,17 +36,22 @@ template <class Config> struct PersistentProducer {
     const auto begin = [&](uint32_t bytes) -> unsigned char * {
       if (ahead-- == 0)
         begin_step();
-      return ended ? nullptr : producer.begin(limit, bytes, slot, data);
+      if (ended)
+        return nullptr;
+      return producer.begin(filling-- > 0 ? smaller(limit, Config::ahead_in_flight) : limit, bytes, slot, data);
     };
 
     for (int step = 0; step < block.steps && !ended; ++step) {
       position = block.first_position + step;
       ahead = Block::stages;
       begun = false;
-      for (layer = 0; layer < Block::layers && !ended; ++layer)
+      for (layer = 0; layer < Block::layers && !ended; ++layer) {
+        filling = Block::stages;
         produce_layer(producer, layer, position, begin_step, begin, limit);
+      }
       if (!ended && step >= block.headless_steps) {
-        limit = Config::head_copies; // nothing waits for memory but this
+        filling = Block::stages;
+        limit = Config::head_in_flight; // nothing waits for memory but this
         const Range mine = Block::my_vocabulary();
         Block::HiddenProduct::produce(
             producer, Block::table().head.matrix, 2 * mine.count, 0, Block::hidden_steps,
@@ -68,7 +73,7 @@ private:
     const Range out = Block::my_rows();
     const auto residual_stripe = [&](int i) { return 2 * out.first + i; };
     if (Block::attends()) {
-      limit = Config::attention_copies;
+      limit = Config::attention_in_flight;
       const Range mine = share(Block::head_tiles, Block::ranks, Block::rank());
       Block::HiddenProduct::produce(
           producer, l.qkv.matrix, 2 * mine.count, 0, Block::hidden_steps,
@@ -79,7 +84,7 @@ private:
       Block::OutputProduct::produce(producer, l.output.matrix, 2 * out.count, Block::group() * steps, steps,
                                     residual_stripe, begin);
     }
-    limit = Block::attends() ? Config::kv_group_copies : Config::other_copies;
+    limit = Block::attends() ? Config::kv_group_in_flight : Config::others_in_flight;
     const Range tiles = block.unit_tiles(layer);
     Block::HiddenProduct::produce(
         producer, l.gate_up.matrix, 2 * tiles.count, 0, Block::hidden_steps,
@@ -96,7 +101,7 @@ private:
     const int end = smaller(mine.end, position); // the newest position never leaves this block's shared memory
     const uint64_t first = static_cast<uint64_t>(Block::group()) * l.context * head_dim;
     if (end - mine.begin > Block::stages * stage_positions) // all others wait for this
-      limit = Config::context_copies;
+      limit = Config::context_in_flight;
     for (int base = mine.begin; base < end; base += stage_positions) {
       const uint32_t bytes = static_cast<uint32_t>(smaller(stage_positions, end - base)) * head_dim * 2;
       const uint64_t offset = first + static_cast<uint64_t>(base) * head_dim;
@@ -107,7 +112,7 @@ private:
       producer.pieces(2, to + (value ? stage_positions * head_dim * 2 : 0), (value ? l.value : l.key) + offset, bytes);
       producer.end();
     }
-    limit = Config::attention_copies;
+    limit = Config::attention_in_flight;
   }
 };
 

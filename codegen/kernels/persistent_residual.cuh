@@ -56,39 +56,31 @@ template <class Config> struct PersistentResidual {
   /// Adds the partial sums that `sources` groups published in `half` of the layer `counter`, in their order.
   template <int sources> CADENZA_DEVICE void receive(uint32_t counter, int half, Progress &p) const {
     const Range mine = Block::my_rows();
-    // Divisions by constants only: a rank with fewer rows skips the last packets.
-    constexpr int packets = Block::rank_packets;
-    const int live = packets_for(16 * mine.count);
-    float *parts = Block::gathered(); // [sources][source_floats]
+    float *sums = Block::group_sums();
     const arch::Packet *first_slot = block.slots(counter, half, 0);
-    collect_packets<smaller(6, ceil_div(sources * packets, Team::threads)), Team>(
-        sources * packets, counter + 1, [&](int i) { return i % packets < live; },
-        [&](int i) { return first_slot + i / packets * (Block::ranks * packets) + i % packets; },
-        [&](int i, const arch::Packet &packet) {
-          const int index = i % packets, first = index % stripe_packets * packet_rows;
-          float *to = parts + i / packets * Block::source_floats + index / stripe_packets * 8 + first;
 #pragma unroll
-          for (int e = 0; e < packet_rows; ++e)
-            if (first + e < 8)
-              to[e] = arch::as_float(packet.payload[e]);
-        },
-        typename Block::Spin{block, PersistentWait::packets, p.layer, p.position});
+    for (int j = 0; j < ceil_div(Block::rank_packets, Team::threads); ++j) {
+      const int i = Team::thread() + j * Team::threads;
+      if (i >= packets_for(16 * mine.count))
+        break;
+      float sum[packet_rows];
+      sum_packets<sources>(first_slot + i, Block::ranks * Block::rank_packets, counter + 1,
+                           typename Block::Spin{block, PersistentWait::packets, p.layer, p.position}, sum);
+      const int first = i % stripe_packets * packet_rows;
+#pragma unroll
+      for (int e = 0; e < packet_rows; ++e)
+        if (first + e < 8)
+          sums[i / stripe_packets * 8 + first + e] = sum[e];
+    }
     block.mark(PersistentWork::sums, p.layer);
     Team::barrier();
 #pragma unroll
     for (int j = 0; j < Block::owned_quads; ++j) {
       if (row(j) >= 16 * mine.count)
         break;
-      float sum[4];
-#pragma unroll
-      for (int s = 0; s < sources; ++s) {
-        const Vec16 part = arch::load16(parts + s * Block::source_floats + row(j));
-        const float value[4] = {arch::as_float(part.x), arch::as_float(part.y), arch::as_float(part.z),
-                                arch::as_float(part.w)};
-#pragma unroll
-        for (int e = 0; e < 4; ++e)
-          sum[e] = s == 0 ? value[e] : sum[e] + value[e];
-      }
+      const Vec16 quad = arch::load16(sums + row(j));
+      const float sum[4] = {arch::as_float(quad.x), arch::as_float(quad.y), arch::as_float(quad.z),
+                            arch::as_float(quad.w)};
 #pragma unroll
       for (int e = 0; e < 4; ++e)
         p.residual[j][e] += sum[e];

@@ -4,7 +4,8 @@
 //
 // Pacing: few copies in flight give the whole bandwidth, more of them only lengthen every other access to memory, the
 // exchange of activations above all, and let some multiprocessors have twice the bandwidth of others. So the producer
-// waits for its oldest copy before it issues one too many, even if buffers are free.
+// waits for its oldest copy before it issues one too many, even if buffers are free. What counts is bytes: if blocks
+// with smaller copies had as many of them in flight as others, they would get less.
 #pragma once
 
 #include "arch_async.cuh"
@@ -75,11 +76,12 @@ template <class Ring> struct RingProducer {
   typename Ring::Cursor next = {}, oldest = {}; // to issue; in flight
   int in_flight = 0;
 
-  /// A free buffer, once fewer than `limit` copies are in flight. slot and data are waits as in Ring::await. No more
-  /// copies than stages: a second one into the stage of the oldest would end a phase that `land` still has to see.
+  /// A free buffer for a copy of `bytes`, once those in flight, were they of as many bytes, are less than `limit` bytes.
+  /// slot and data are waits as in Ring::await. No more copies than stages: a second one into the stage of the oldest
+  /// would end a phase that `land` still has to see.
   template <class Slot, class Data>
   CADENZA_DEVICE unsigned char *begin(int limit, uint32_t bytes, Slot slot, Data data) {
-    while (in_flight >= smaller(limit, Ring::stages))
+    while (in_flight >= Ring::stages || in_flight * static_cast<int>(bytes) >= limit)
       land(data);
     if (next.round > 0)
       slot(ring.empty + next.stage, (next.round - 1) & 1);

@@ -128,11 +128,15 @@ StatusOr<PersistentSchedule> planPersistent(const PersistentModel &model, const 
   const int64_t mean = (model.kvHeads * headBytes + unitSteps * stepBytes) / device.groups;
   const int64_t chain = chainBytes * device.ranks;
   const bool streamBound = mean >= chain;
-  if (!streamBound) {
-    schedule.attentionCopies = 2;
-    schedule.otherCopies = 1;
-    schedule.contextCopies = 3;
-  }
+  // If the memory bounds a layer, blocks that are late in it are to have the memory before others fill their rings for
+  // the next one. If the chain does, fewer bytes in flight make it shorter.
+  const int stage = schedule.stageBytes();
+  schedule.inFlight =
+      streamBound
+          ? InFlight{.attention = 5 * stage, .kvGroup = 2 * stage, .others = 2 * stage, .context = 5 * stage,
+                     .head = 2 * stage, .ahead = stage}
+          : InFlight{.attention = 3 * stage / 2, .kvGroup = 3 * stage / 2, .others = stage / 2, .context = 3 * stage,
+                     .head = 2 * stage, .ahead = 3 * stage};
   // What a group with a KV head has to read more than others: if the memory is what all wait for, until the
   // feed-forward half ends, that is what the others have in their rings when it begins.
   const int64_t more = streamBound ? device.sharedBytes * 3 / 4 * device.ranks : headBytes;

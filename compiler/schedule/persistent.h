@@ -34,14 +34,21 @@ struct BlockWork {
 /// The products of a layer, and the head.
 enum class Product { QueryKeyValue, Output, GateUp, Down, Head };
 
+/// Bytes that a producer has in flight, one copy at least; a copy is begun as long as all in flight are less. The memory
+/// serves blocks in proportion to that, but with more than two stages each, some multiprocessors far better than others.
+struct InFlight {
+  int attention = 0;            // in the attention half of a layer
+  int kvGroup = 0, others = 0;  // in the feed-forward half: groups that have a KV head, the others
+  int context = 0;              // in a long context
+  int head = 0;
+  int ahead = 0; // while the ring fills ahead of a layer or of the head: at most
+};
+
 struct PersistentSchedule {
   PersistentDevice device;
   PersistentModel model;
   std::vector<int64_t> unitStarts; // of each group's feed-forward units, in steps of 32
-  // Stages of the ring that producers have in flight: in the attention half of a layer; in the feed-forward half, in
-  // groups that have a KV head and in the others; in a long context; in the head. The memory serves blocks in
-  // proportion to what they ask for, but with more than two each, some multiprocessors far better than others.
-  int attentionCopies = 5, kvGroupCopies = 2, otherCopies = 2, contextCopies = 5, headCopies = 2;
+  InFlight inFlight;
 
   /// Of a stage of the ring: two turns of a stripe for each warp (stream_project.cuh).
   int stageBytes() const { return 2 * turn_bytes * device.warps; }
