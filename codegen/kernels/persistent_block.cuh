@@ -125,8 +125,8 @@ template <class Config> struct PersistentBlock {
   static constexpr int parts_offset = round_up(
       scratch_offset + 4 * larger(3 * scratch_floats, UnitTile::scratch_floats), 16); // float [ranks][head_group][part]
   static constexpr int partial_offset = parts_offset + 4 * ranks * head_group * part_floats; // float [warp_parts]
-  // The groups' partial sums, added, lie in the same place: whoever sends parts has all rows of the residual stream, and
-  // those are sent after the sums were read.
+  // The groups' partial sums, added, lie in the same place: whoever sends parts has all rows of the residual stream,
+  // and those are sent after the sums were read.
   static constexpr int group_sums_offset = parts_offset; // float [rank_rows]
   static constexpr int table_offset =
       larger(partial_offset + 4 * round_up(warp_part_floats, 4), group_sums_offset + 4 * rank_rows); // Step
@@ -291,7 +291,7 @@ template <class Config> struct PersistentBlock {
   /// What a consumer thread carries from phase to phase.
   struct Progress {
     typename WeightRing::Cursor cursor;
-    uint32_t parities = 0;  // of the next phase of each hop's barrier, a bit each; without clusters, persistent_hop.cuh
+    uint32_t parities = 0;  // of the next phase of each hop's barrier, a bit each
     uint32_t hop_epoch = 0; // of what hops in this part of the step, without clusters
     int layer = 0, position = 0;
     uint32_t counter = 0;                // of layers since the packets were zeroed

@@ -8,8 +8,7 @@
 //
 // Either way a rank sends the next vector of a kind only when the others are done with the last one (persistent.cuh);
 // with packets, they are as soon as they have collected it. What proves it is something that each of them has sent
-// since. Of rows, parts and units, that is the residual stream, of which every rank has rows (the compiler sees to
-// that); the residual stream itself has two sets of packets in turn, since a rank may have nothing else to send.
+// since: every rank has rows of the residual stream and of q, k and v, and units (the compiler sees to that).
 #pragma once
 
 #include "persistent_block.cuh"
@@ -101,7 +100,7 @@ template <class Config> struct Hops<Config, false> {
 
   CADENZA_DEVICE static void expect(Hop, int) {}
   CADENZA_DEVICE static void await(const Block &block, Hop hop, int bytes, Progress &p, PersistentWait what) {
-    const Region region = region_of(hop, p);
+    const Region region = region_of(hop);
     const int sums = hop == Block::hop_residual ? (bytes - 2 * Block::hidden) / 4 : 0; // behind the residual stream
     const int count = hop == Block::hop_sums    ? bytes / 4
                       : hop == Block::hop_parts ? bytes / (4 * Block::Core::partial_floats) * (Block::part_floats / 2)
@@ -117,7 +116,7 @@ template <class Config> struct Hops<Config, false> {
         },
         [&](int i) { return from + i; },
         [&](int i, const arch::Packet &packet) {
-          const int sum = region.slot + i - region_of(Block::hop_sums, p).slot;
+          const int sum = region.slot + i - region_of(Block::hop_sums).slot;
           if (hop == Block::hop_sums || (hop == Block::hop_residual && sum >= 0))
             Block::sums()[sum] = arch::as_float(packet.payload[0]);
           else
@@ -128,8 +127,6 @@ template <class Config> struct Hops<Config, false> {
     if constexpr (Config::traced)
       block.trace(before, p.layer);
     Team::barrier();
-    if (hop == Block::hop_residual)
-      p.parities ^= 1; // the set of packets
   }
 
   template <int lanes, class T>
@@ -137,7 +134,7 @@ template <class Config> struct Hops<Config, false> {
     if (static_cast<int>(arch::lane()) % lanes != 0)
       return;
     const int offset = static_cast<int>(reinterpret_cast<unsigned char *>(mine) - Block::template at<unsigned char>(0));
-    const Region region = region_of(sizeof(T) == 4 ? Block::hop_sums : hop, p);
+    const Region region = region_of(sizeof(T) == 4 ? Block::hop_sums : hop);
     arch::Packet *to = slots(block) + region.slot + (offset - region.offset) / (sizeof(T) == 4 ? 4 : 8);
     if constexpr (sizeof(T) == 4) {
       arch::store_packet(to, {{value, 0, 0}, p.hop_epoch});
@@ -182,17 +179,16 @@ private:
   struct Region {
     int offset, slot;
   };
-  CADENZA_DEVICE static Region region_of(Hop hop, const Progress &p) {
-    constexpr int sums = Block::hidden / 4, rows = 2 * residual_packets_for(Block::hidden),
+  CADENZA_DEVICE static Region region_of(Hop hop) {
+    constexpr int sums = Block::hidden / 4, rows = residual_packets_for(Block::hidden),
                   parts = rows + Block::head_rows / 2,
                   units = parts + Block::ranks * Block::head_group * Block::part_floats / 2;
     static_assert(units + Block::group_units / 4 == Block::hop_packets);
-    const int set = static_cast<int>(p.parities & 1) * residual_packets_for(Block::hidden);
     switch (hop) {
     case Block::hop_residual:
-      return {Block::activation_offset, set};
+      return {Block::activation_offset, 0};
     case Block::hop_sums:
-      return {Block::sums_offset, set + sums};
+      return {Block::sums_offset, sums};
     case Block::hop_rows:
       return {Block::rows_offset, rows};
     case Block::hop_parts:

@@ -76,9 +76,9 @@ template <class Ring> struct RingProducer {
   typename Ring::Cursor next = {}, oldest = {}; // to issue; in flight
   int in_flight = 0;
 
-  /// A free buffer for a copy of `bytes`, once those in flight, were they of as many bytes, are less than `limit` bytes.
-  /// slot and data are waits as in Ring::await. No more copies than stages: a second one into the stage of the oldest
-  /// would end a phase that `land` still has to see.
+  /// A free buffer for a copy of `bytes`, once those in flight, were they of as many bytes, are less than `limit`
+  /// bytes. slot and data are waits as in Ring::await. No more copies than stages: a second one into the stage of the
+  /// oldest would end a phase that `land` still has to see.
   template <class Slot, class Data>
   CADENZA_DEVICE unsigned char *begin(int limit, uint32_t bytes, Slot slot, Data data) {
     while (in_flight >= Ring::stages || in_flight * static_cast<int>(bytes) >= limit)

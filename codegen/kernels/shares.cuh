@@ -39,10 +39,10 @@ CADENZA_EVERYWHERE constexpr Range rotating_share(int total, int parts, int inde
 /// elements each, and a packet for each sum of squares, of 16 elements at least.
 CADENZA_EVERYWHERE constexpr int residual_packets_for(int hidden) { return hidden / 4 + (hidden + 15) / 16; }
 
-/// Of all vectors that hop in a group: two sets of the residual stream's, then f32 rows of q, k, v, f32 parts of the
+/// Of all vectors that hop in a group: those of the residual stream, then f32 rows of q, k, v, f32 parts of the
 /// context and 16-bit units, two words a packet.
 CADENZA_EVERYWHERE constexpr int hop_packets_for(int hidden, int head_rows, int part_floats, int group_units) {
-  return 2 * residual_packets_for(hidden) + head_rows / 2 + part_floats / 2 + group_units / 4;
+  return residual_packets_for(hidden) + head_rows / 2 + part_floats / 2 + group_units / 4;
 }
 
 } // namespace cadenza

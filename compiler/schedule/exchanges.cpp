@@ -11,6 +11,7 @@ namespace {
 enum What {
   QueryKeyValueRows,
   ContextParts,
+  SumsOfSquares,
   ResidualStream,
   Units,
   AttentionSums,
@@ -21,6 +22,7 @@ enum What {
 constexpr std::array<const char *, whats> names = {
     "rows of query, key, value",
     "parts of the context",
+    "sums of squares",
     "residual stream",
     "units",
     "partial sums (attention, set 0)",
@@ -34,8 +36,9 @@ constexpr std::array<const char *, whats> names = {
 /// Builds the lists. A buffer is known by what it holds, its writer and its reader (a block, or a rank of every group).
 class Builder {
 public:
-  explicit Builder(const PersistentSchedule &schedule)
-      : schedule(schedule), ids(static_cast<size_t>(whats) * schedule.blocks() * (schedule.blocks() + 1), none) {
+  Builder(const PersistentSchedule &schedule, int64_t parts)
+      : schedule(schedule), parts(parts),
+        ids(static_cast<size_t>(whats) * schedule.blocks() * (schedule.blocks() + 1), none) {
     result.blocks.resize(schedule.blocks());
   }
 
@@ -50,29 +53,25 @@ public:
           if (layer > 0)
             collect(FeedForwardSums + before, schedule.device.groups, group, rank);
           if (group < schedule.model.kvHeads) {
-            hop(ResidualStream, group, rank);
-            finish(ResidualStream, group, rank);
-            hop(QueryKeyValueRows, group, rank);
-            hop(ContextParts, group, rank);
-            finish(QueryKeyValueRows, group, rank); // the newest key and value are read until here
-            finish(ContextParts, group, rank);
+            spread(group, rank, layer);
+            hop(QueryKeyValueRows, group, rank, layer);
+            hop(ContextParts, group, rank, layer);
+            finish(QueryKeyValueRows, group, rank, layer); // the newest key and value are read until here
+            finish(ContextParts, group, rank, layer);
             publish(AttentionSums + set, group, rank);
           }
           collect(AttentionSums + set, static_cast<int>(schedule.model.kvHeads), group, rank);
-          hop(ResidualStream, group, rank);
-          finish(ResidualStream, group, rank);
-          hop(Units, group, rank);
-          finish(Units, group, rank);
+          spread(group, rank, layer);
+          hop(Units, group, rank, layer);
+          finish(Units, group, rank, layer);
           publish(FeedForwardSums + set, group, rank);
         }
     }
     for (int group = 0; group < schedule.device.groups; ++group)
       for (int rank = 0; rank < schedule.device.ranks; ++rank) {
         collect(FeedForwardSums + set, schedule.device.groups, group, rank);
-        if (head) {
-          hop(ResidualStream, group, rank);
-          finish(ResidualStream, group, rank);
-        }
+        if (head)
+          spread(group, rank, layers - 1);
       }
     if (head)
       select(Candidates + static_cast<int>(number % 2));
@@ -94,23 +93,53 @@ private:
     result.blocks[block].push_back({kind, id});
   }
 
-  /// All to all in a group; the caller finishes.
-  void hop(int what, int group, int rank) {
-    const int mine = block(group, rank);
-    for (int peer = 0; peer < schedule.device.ranks; ++peer)
-      add(mine, ExchangeOp::Write, what, mine, block(group, peer));
-    for (int peer = 0; peer < schedule.device.ranks; ++peer)
-      add(mine, ExchangeOp::Read, what, block(group, peer), mine);
+  /// Whether a rank has something to send. One that has not is not known to have read anything, either.
+  bool sends(int what, int group, int rank, int64_t layer) const {
+    switch (what) {
+    case QueryKeyValueRows:
+      return schedule.work(Product::QueryKeyValue, group, rank, layer).tiles > 0;
+    case ContextParts:
+      return rank < parts;
+    case Units:
+      return schedule.work(Product::GateUp, group, rank, layer).tiles > 0;
+    default: // what comes with rows of the residual stream
+      return schedule.work(Product::Down, group, rank, layer).tiles > 0;
+    }
   }
-  void finish(int what, int group, int rank) {
+
+  /// From the ranks that have something to all in a group; the caller finishes.
+  void hop(int what, int group, int rank, int64_t layer) {
+    const int mine = block(group, rank);
+    if (sends(what, group, rank, layer))
+      for (int peer = 0; peer < schedule.device.ranks; ++peer)
+        add(mine, ExchangeOp::Write, what, mine, block(group, peer));
+    receive(ExchangeOp::Read, what, group, rank, layer);
+  }
+  void finish(int what, int group, int rank, int64_t layer) { receive(ExchangeOp::Finish, what, group, rank, layer); }
+  void receive(ExchangeOp::Kind kind, int what, int group, int rank, int64_t layer) {
     for (int peer = 0; peer < schedule.device.ranks; ++peer)
-      add(block(group, rank), ExchangeOp::Finish, what, block(group, peer), block(group, rank));
+      if (sends(what, group, peer, layer))
+        add(block(group, rank), kind, what, block(group, peer), block(group, rank));
+  }
+
+  /// Rows of the residual stream, with or after the sums of their squares.
+  void spread(int group, int rank, int64_t layer) {
+    if (schedule.model.sumsFirst)
+      hop(SumsOfSquares, group, rank, layer);
+    hop(ResidualStream, group, rank, layer);
+    if (schedule.model.sumsFirst)
+      finish(SumsOfSquares, group, rank, layer);
+    finish(ResidualStream, group, rank, layer);
   }
 
   void publish(int what, int group, int rank) {
-    add(block(group, rank), ExchangeOp::Write, what, block(group, rank), -1);
+    if (sends(what, group, rank, 0))
+      add(block(group, rank), ExchangeOp::Write, what, block(group, rank), -1);
   }
+  /// Of the same rank of the groups: the same rows.
   void collect(int what, int sources, int group, int rank) {
+    if (!sends(what, group, rank, 0))
+      return;
     for (ExchangeOp::Kind kind : {ExchangeOp::Read, ExchangeOp::Finish})
       for (int source = 0; source < sources; ++source)
         add(block(group, rank), kind, what, block(source, rank), -1);
@@ -126,6 +155,7 @@ private:
   }
 
   const PersistentSchedule &schedule;
+  const int64_t parts; // of the context: so many ranks have one
   static constexpr uint32_t none = UINT32_MAX;
   std::vector<uint32_t> ids; // [whats][writer][reader + 1]
 };
@@ -210,13 +240,19 @@ private:
 
 } // namespace
 
-Exchanges exchangesOf(const PersistentSchedule &schedule, int64_t steps, int64_t headless) {
-  Builder builder(schedule);
+Exchanges exchangesOf(const PersistentSchedule &schedule, int64_t steps, int64_t headless, int64_t parts) {
+  Builder builder(schedule, parts);
   for (int64_t step = 0; step < steps; ++step)
     builder.step(step >= headless, step);
   return std::move(builder.result);
 }
 
 Status verify(const Exchanges &exchanges) { return Verifier(exchanges).run(); }
+
+Status verifyExchanges(PersistentSchedule schedule) {
+  schedule.model.layers = std::min<int64_t>(schedule.model.layers, 3); // the pattern repeats
+  CADENZA_RETURN_IF_ERROR(verify(exchangesOf(schedule, /*steps=*/3, /*headless=*/1, /*parts=*/1)));
+  return verify(exchangesOf(schedule, /*steps=*/3, /*headless=*/1, /*parts=*/schedule.device.ranks));
+}
 
 } // namespace cadenza

@@ -27,10 +27,14 @@ struct Exchanges {
 };
 
 /// The exchanges of `steps` steps in a row, the first `headless` of which select nothing: those of
-/// codegen/kernels/persistent.cuh, in its order.
-Exchanges exchangesOf(const PersistentSchedule &schedule, int64_t steps, int64_t headless);
+/// codegen/kernels/persistent.cuh, in its order. The context is so short, or long, that the first `parts` ranks of a
+/// group have a part of it.
+Exchanges exchangesOf(const PersistentSchedule &schedule, int64_t steps, int64_t headless, int64_t parts);
 
 /// Ok, or (Internal) the first write that may come too early, or the waits that never end.
 Status verify(const Exchanges &exchanges);
+
+/// The same for some steps of a schedule, with the shortest and the longest context.
+Status verifyExchanges(PersistentSchedule schedule);
 
 } // namespace cadenza

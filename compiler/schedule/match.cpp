@@ -128,6 +128,9 @@ PersistentModel modelOf(PersistentPhases p) {
   model.kvHeads = static_cast<int64_t>(cache.getKvHeads());
   model.headDim = static_cast<int64_t>(cache.getHeadDim());
   model.units = elements(p.gateUp.getResult(0));
+  for (step::ProjectOp project : {p.queryKeyValue, p.gateUp, p.head})
+    if (auto norm = dyn_cast_if_present<step::RMSNormAttr>(project.getPrologueAttr()); norm && !norm.getDeferScale())
+      model.sumsFirst = true;
   model.vocabulary = lookup.weightType(p.head.getMatrixSymbols()[0]).getDimSize(0);
   return model;
 }

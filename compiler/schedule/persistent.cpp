@@ -20,6 +20,17 @@ Status unsupported(const std::string &what) {
   return {StatusCode::Unsupported, "the persistent schedule " + what + "; --schedule=launch has no such limit"};
 }
 
+/// Of a KV head: rows of its queries, its key and its value.
+int64_t headRows(const PersistentModel &m) { return (m.heads / m.kvHeads + 2) * m.headDim; }
+
+/// Steps of units that a group has at least: eight units, a tile of gate and up, a rank.
+int64_t leastSteps(const PersistentDevice &d) { return ceilDiv(8 * d.ranks, stepColumns); }
+
+/// Those for which there are units. (What is left after whole steps comes on top of those of the last group.)
+int64_t usableGroups(const PersistentModel &m, const PersistentDevice &d) {
+  return std::min<int64_t>(d.groups, m.units / stepColumns / leastSteps(d));
+}
+
 Status checkShape(const PersistentModel &m, const PersistentDevice &d) {
   const auto multiple = [](const char *what, int64_t value, int64_t of) {
     return value % of == 0 ? Status::ok()
@@ -31,16 +42,19 @@ Status checkShape(const PersistentModel &m, const PersistentDevice &d) {
   CADENZA_RETURN_IF_ERROR(multiple("a feed-forward size", m.units, 8));
   CADENZA_RETURN_IF_ERROR(
       multiple("query heads of a KV head whose elements are together", m.heads / m.kvHeads * m.headDim, 32));
-  if (m.kvHeads > d.groups)
-    return unsupported("gives each KV head a group of multiprocessors: " + std::to_string(m.kvHeads) +
-                       " KV heads, but only " + std::to_string(d.groups) + " groups of " + std::to_string(d.ranks));
-  if (!d.clusters && m.hidden < tileRows * d.ranks) // what proves that packets may be written again
-    return unsupported("without clusters gives each of " + std::to_string(d.ranks) +
-                       " ranks rows of the residual stream, 16 at least: a hidden size of " + std::to_string(m.hidden) +
-                       " is too small");
-  if (ceilDiv(m.units, stepColumns) < d.groups)
-    return unsupported("divides the feed-forward units over groups of multiprocessors in steps of 32: " +
-                       std::to_string(m.units) + " units do not reach " + std::to_string(d.groups) + " groups");
+  const auto rows = [&](const char *what, int64_t value) {
+    return value >= tileRows * d.ranks
+               ? Status::ok()
+               : unsupported("gives each of the " + std::to_string(d.ranks) + " blocks of a group 16 " + what +
+                             " at least: " + std::to_string(value) + " are not enough");
+  };
+  CADENZA_RETURN_IF_ERROR(rows("rows of the residual stream", m.hidden));
+  CADENZA_RETURN_IF_ERROR(rows("rows of the query, key and value of a KV head", headRows(m)));
+  if (const int64_t groups = usableGroups(m, d); m.kvHeads > groups)
+    return unsupported(
+        "gives each KV head a group of multiprocessors: " + std::to_string(m.kvHeads) + " KV heads, but only " +
+        std::to_string(groups) + " groups of " + std::to_string(d.ranks) +
+        (groups < d.groups ? " have 8 of the " + std::to_string(m.units) + " feed-forward units a block" : ""));
   return Status::ok();
 }
 
@@ -118,6 +132,7 @@ StatusOr<PersistentSchedule> planPersistent(const PersistentModel &model, const 
   CADENZA_RETURN_IF_ERROR(checkShape(model, device));
   PersistentSchedule schedule;
   schedule.device = device;
+  schedule.device.groups = static_cast<int>(usableGroups(model, device));
   schedule.model = model;
 
   // A step of units costs 32 rows of gate, 32 of up and 32 columns of down; a KV head its rows and columns.
@@ -125,28 +140,38 @@ StatusOr<PersistentSchedule> planPersistent(const PersistentModel &model, const 
   const int64_t headBytes = 2 * (2 * queryRows + 2 * model.headDim) * model.hidden;
   const int64_t stepBytes = 2 * 3 * stepColumns * model.hidden;
   const int64_t unitSteps = ceilDiv(model.units, stepColumns);
-  const int64_t mean = (model.kvHeads * headBytes + unitSteps * stepBytes) / device.groups;
+  const int64_t mean = (model.kvHeads * headBytes + unitSteps * stepBytes) / schedule.device.groups;
   const int64_t chain = chainBytes * device.ranks;
   const bool streamBound = mean >= chain;
   // If the memory bounds a layer, blocks that are late in it are to have the memory before others fill their rings for
   // the next one. If the chain does, fewer bytes in flight make it shorter.
   const int stage = schedule.stageBytes();
-  schedule.inFlight =
-      streamBound
-          ? InFlight{.attention = 5 * stage, .kvGroup = 2 * stage, .others = 2 * stage, .context = 5 * stage,
-                     .head = 2 * stage, .ahead = stage}
-          : InFlight{.attention = 3 * stage / 2, .kvGroup = 3 * stage / 2, .others = stage / 2, .context = 3 * stage,
-                     .head = 2 * stage, .ahead = 3 * stage};
+  schedule.inFlight = streamBound ? InFlight{.attention = 5 * stage,
+                                             .kvGroup = 2 * stage,
+                                             .others = 2 * stage,
+                                             .context = 5 * stage,
+                                             .head = 2 * stage,
+                                             .ahead = stage}
+                                  : InFlight{.attention = 3 * stage / 2,
+                                             .kvGroup = 3 * stage / 2,
+                                             .others = stage / 2,
+                                             .context = 3 * stage,
+                                             .head = 2 * stage,
+                                             .ahead = 3 * stage};
   // What a group with a KV head has to read more than others: if the memory is what all wait for, until the
   // feed-forward half ends, that is what the others have in their rings when it begins.
   const int64_t more = streamBound ? device.sharedBytes * 3 / 4 * device.ranks : headBytes;
   const int64_t most = streamBound ? 0 : chain;
   // The next step goes to the group with the fewest among those that it does not make too heavy, else to the lightest.
-  std::vector<int64_t> steps(device.groups, 1), bytes(device.groups, stepBytes);
-  for (int64_t head = 0; head < model.kvHeads; ++head)
-    bytes[head] += more;
-  for (int64_t left = unitSteps - device.groups; left > 0; --left) {
-    size_t next = device.groups;
+  std::vector<int64_t> steps(schedule.device.groups, leastSteps(device)), bytes;
+  steps.back() += unitSteps - model.units / stepColumns;
+  int64_t left = unitSteps;
+  for (size_t group = 0; group < steps.size(); ++group) {
+    left -= steps[group];
+    bytes.push_back(steps[group] * stepBytes + (group < static_cast<size_t>(model.kvHeads) ? more : 0));
+  }
+  for (; left > 0; --left) {
+    size_t next = steps.size();
     for (size_t group = 0; group < steps.size(); ++group)
       if (bytes[group] + stepBytes <= most && (next == steps.size() || steps[group] < steps[next]))
         next = group;

@@ -20,9 +20,10 @@ struct PersistentDevice {
   bool traced = false;  // the kernel is instrumented
 };
 
-/// The dimensions that matter.
+/// What matters of a model: its dimensions.
 struct PersistentModel {
   int64_t layers = 0, hidden = 0, heads = 0, kvHeads = 0, headDim = 0, units = 0, vocabulary = 0;
+  bool sumsFirst = false; // a norm's factor is applied before rounding: sums of squares hop before the rows do
 };
 
 /// What one rank does of one product: 16-row tiles x 32-column steps of the packed matrix.
@@ -34,18 +35,19 @@ struct BlockWork {
 /// The products of a layer, and the head.
 enum class Product { QueryKeyValue, Output, GateUp, Down, Head };
 
-/// Bytes that a producer has in flight, one copy at least; a copy is begun as long as all in flight are less. The memory
-/// serves blocks in proportion to that, but with more than two stages each, some multiprocessors far better than others.
+/// Bytes that a producer has in flight, one copy at least; a copy is begun as long as all in flight are less. The
+/// memory serves blocks in proportion to that, but with more than two stages each, some multiprocessors far better than
+/// others.
 struct InFlight {
-  int attention = 0;            // in the attention half of a layer
-  int kvGroup = 0, others = 0;  // in the feed-forward half: groups that have a KV head, the others
-  int context = 0;              // in a long context
+  int attention = 0;           // in the attention half of a layer
+  int kvGroup = 0, others = 0; // in the feed-forward half: groups that have a KV head, the others
+  int context = 0;             // in a long context
   int head = 0;
   int ahead = 0; // while the ring fills ahead of a layer or of the head: at most
 };
 
 struct PersistentSchedule {
-  PersistentDevice device;
+  PersistentDevice device; // with fewer groups, if there are not units enough for all
   PersistentModel model;
   std::vector<int64_t> unitStarts; // of each group's feed-forward units, in steps of 32
   InFlight inFlight;
@@ -66,7 +68,8 @@ struct PersistentSchedule {
 /// Divides the work: if a layer takes as long as the memory needs for it, so that all groups need as long for the
 /// feed-forward half, of which those without a KV head have filled their rings before; if it takes as long as its chain
 /// of exchanges and products, so that the last half of the chain, the feed-forward units, is spread as evenly as the
-/// stream allows. Errors (Unsupported) say which dimension does not fit, and what would.
+/// stream allows. Each rank has something of each product that its group has a part in: what it sends proves that it
+/// has read what it was sent (exchanges.h). Errors (Unsupported) say which dimension does not fit, and what would.
 StatusOr<PersistentSchedule> planPersistent(const PersistentModel &model, const PersistentDevice &device);
 
 /// Elements of a chunk of a norm's sum of squares over `hidden` elements: each rank adds those of its own rows, so a

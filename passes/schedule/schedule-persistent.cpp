@@ -35,7 +35,7 @@ struct SchedulePersistentPass : cadenza::impl::SchedulePersistentBase<SchedulePe
     }
     phases->attend->setAttr("splits", builder.getI64IntegerAttr(device.ranks));
     phases->attend->setAttr("warps", builder.getI64IntegerAttr(device.warps));
-    setPersistentDevice(function, device);
+    setPersistentDevice(function, schedule->device);
   }
 };
 

@@ -12,7 +12,7 @@ namespace {
 Exchanges tinyExchanges(int64_t steps = 5, int64_t headless = 1, PersistentModel model = tiny) {
   StatusOr<PersistentSchedule> schedule = planPersistent(model, tinyDevice);
   EXPECT_TRUE(schedule.isOk()) << schedule.status().message();
-  return exchangesOf(*schedule, steps, headless);
+  return exchangesOf(*schedule, steps, headless, /*parts=*/tinyDevice.ranks);
 }
 
 bool isAbout(const Exchanges &exchanges, const ExchangeOp &op, std::string_view what) {
@@ -51,12 +51,45 @@ TEST(Exchanges, ThoseOfTheScheduleAreSafe) {
       Status status = verify(tinyExchanges(4, headless, model));
       EXPECT_TRUE(status.isOk()) << layers << " layers, " << headless << " headless: " << status.message();
     }
-  PersistentModel model = qwen3Small;
-  model.layers = 3; // the pattern repeats
-  StatusOr<PersistentSchedule> schedule = planPersistent(model, h100);
-  ASSERT_TRUE(schedule.isOk());
-  Status status = verify(exchangesOf(*schedule, 2, 1));
+  for (bool sumsFirst : {false, true}) {
+    PersistentModel model = qwen3Small;
+    model.sumsFirst = sumsFirst;
+    StatusOr<PersistentSchedule> schedule = planPersistent(model, h100);
+    ASSERT_TRUE(schedule.isOk());
+    Status status = verifyExchanges(*schedule);
+    EXPECT_TRUE(status.isOk()) << status.message();
+  }
+}
+
+/// A group of eight ranks for each of two KV heads and one more, with just as much work as they need.
+StatusOr<PersistentSchedule> leastWork() {
+  PersistentModel model = tiny;
+  model.hidden = 128;
+  model.headDim = 32;
+  model.units = 192;
+  PersistentDevice device = tinyDevice;
+  device.ranks = 8;
+  return planPersistent(model, device);
+}
+
+TEST(Exchanges, RanksThatSendNothingMayBeOvertaken) {
+  StatusOr<PersistentSchedule> schedule = leastWork();
+  ASSERT_TRUE(schedule.isOk()) << schedule.status().message();
+  EXPECT_EQ(schedule->device.groups, 3);
+  Status status = verifyExchanges(*schedule);
   EXPECT_TRUE(status.isOk()) << status.message();
+  using Damage = void (*)(PersistentSchedule &);
+  const std::pair<const char *, Damage> damages[] = {
+      {"rows of the residual stream", [](PersistentSchedule &s) { s.model.hidden = 112; }},
+      {"rows of query, key and value", [](PersistentSchedule &s) { s.model.headDim = 16; }},
+      {"units", [](PersistentSchedule &s) { s.unitStarts[1] = 1; }}};
+  for (const auto &[what, damage] : damages) {
+    PersistentSchedule damaged = *schedule;
+    damage(damaged);
+    status = verifyExchanges(damaged);
+    EXPECT_EQ(status.code(), StatusCode::Internal) << what;
+    EXPECT_NE(status.message().find("may overwrite"), std::string::npos) << what << ": " << status.message();
+  }
 }
 
 TEST(Exchanges, OneSetOfSlotsIsNotEnough) {
@@ -78,9 +111,11 @@ TEST(Exchanges, AMissingWriteIsAWaitForEver) {
 }
 
 TEST(Exchanges, AReaderThatTakesItsTimeIsSeen) {
-  for (std::string_view what : {"rows of query", "parts of the context", "residual stream", "units", "attention, set",
-                                "feed-forward, set", "candidates"}) {
-    Exchanges exchanges = tinyExchanges();
+  for (std::string_view what : {"rows of query", "parts of the context", "sums of squares", "residual stream", "units",
+                                "attention, set", "feed-forward, set", "candidates"}) {
+    PersistentModel model = tiny;
+    model.sumsFirst = what == "sums of squares";
+    Exchanges exchanges = tinyExchanges(5, 1, model);
     auto &ops = exchanges.blocks[1];
     auto op = std::ranges::find_if(ops, [&](const ExchangeOp &op) {
       return op.kind == ExchangeOp::Finish && isAbout(exchanges, op, what) && !isAbout(exchanges, op, "of block 1");

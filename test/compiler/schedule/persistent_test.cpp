@@ -92,13 +92,35 @@ TEST(PersistentSchedule, ShapesThatDoNotFitAreNamed) {
   model.headDim = 24;
   EXPECT_NE(message(model, tinyDevice).find("a head_dim that is a multiple of 16, not 24"), std::string::npos);
   model = tiny;
-  model.units = 64;
-  EXPECT_NE(message(model, tinyDevice).find("64 units do not reach 3 groups"), std::string::npos);
+  model.units = 56;
+  EXPECT_NE(message(model, tinyDevice).find("2 KV heads, but only 1 groups of 2 have 8 of the 56 feed-forward units"),
+            std::string::npos);
   PersistentDevice device = tinyDevice;
   device.ranks = 8;
-  EXPECT_TRUE(planPersistent(tiny, device).isOk());
-  device.clusters = false;
-  EXPECT_NE(message(tiny, device).find("a hidden size of 64 is too small"), std::string::npos);
+  EXPECT_NE(message(tiny, device).find("8 blocks of a group 16 rows of the residual stream at least: 64 are not"),
+            std::string::npos);
+  model.hidden = 128;
+  EXPECT_NE(message(model, device).find("16 rows of the query, key and value of a KV head at least: 64 are not"),
+            std::string::npos);
+}
+
+TEST(PersistentSchedule, AsManyGroupsAsThereAreUnitsFor) {
+  PersistentModel model = tiny;
+  const auto steps = [&](PersistentDevice device) {
+    StatusOr<PersistentSchedule> s = planPersistent(model, device);
+    EXPECT_TRUE(s.isOk()) << s.status().message();
+    return s.isOk() ? groupSteps(*s) : std::vector<int64_t>();
+  };
+  model.units = 64;
+  EXPECT_EQ(steps(tinyDevice), (std::vector<int64_t>{1, 1}));
+  model.units = 72; // eight units would not do for two ranks
+  EXPECT_EQ(steps(tinyDevice), (std::vector<int64_t>{1, 2}));
+  model.hidden = model.units = 256; // two steps for eight ranks
+  model.headDim = 32;
+  PersistentDevice device = tinyDevice;
+  device.groups = 15;
+  device.ranks = 8;
+  EXPECT_EQ(steps(device), (std::vector<int64_t>{2, 2, 2, 2}));
 }
 
 // The kernel asserts the same number: here are the terms, for a model whose groups have six or seven steps of units.
@@ -112,7 +134,7 @@ TEST(PersistentSchedule, WithoutClustersHopsHavePacketsToo) {
   const uint64_t residual = 1024 / 4, sums = 1024 / 16, rows = (2 + 2) * 128 / 2, parts = 8 * 2 * 132 / 2,
                  units = 7 * 32 / 4, stepFlags = 4 * 15 * 8;
   EXPECT_EQ(without->packetBytes(),
-            with->packetBytes() + 15 * 16 * (2 * (residual + sums) + rows + parts + units) + stepFlags);
+            with->packetBytes() + 15 * 16 * (residual + sums + rows + parts + units) + stepFlags);
 }
 
 TEST(PersistentSchedule, DescriptionHasALineABlock) {

@@ -18,10 +18,10 @@
 // RUN: %{refused}
 // REDEFINE: %{name} = separate_selection
 // RUN: %{refused}
-// The dimensions: four groups of units for four groups of blocks, but not for five; nor a group for each of two KV heads.
-// RUN: cat declarations.mlir fits.mlir | cadenza-opt --schedule-persistent="groups=4 ranks=2 warps=4" -o four.mlir
-// RUN: cat declarations.mlir fits.mlir | not cadenza-opt --schedule-persistent="groups=5 ranks=2 warps=4" 2>&1 | FileCheck fits.mlir --check-prefix=UNITS
-// RUN: cat declarations.mlir fits.mlir | not cadenza-opt --schedule-persistent="groups=1 ranks=8 warps=4" 2>&1 | FileCheck fits.mlir --check-prefix=HEADS
+// The dimensions: there are units for three groups; not a group for each of two KV heads; not rows for eight ranks.
+// RUN: cat declarations.mlir fits.mlir | cadenza-opt --schedule-persistent="groups=5 ranks=2 warps=4 shared-bytes=232448" | FileCheck fits.mlir
+// RUN: cat declarations.mlir fits.mlir | not cadenza-opt --schedule-persistent="groups=1 ranks=2 warps=4" 2>&1 | FileCheck fits.mlir --check-prefix=HEADS
+// RUN: cat declarations.mlir fits.mlir | not cadenza-opt --schedule-persistent="groups=2 ranks=8 warps=4" 2>&1 | FileCheck fits.mlir --check-prefix=ROWS
 
 //--- declarations.mlir
 nn.weight @embedding : tensor<144x64xbf16> from "e"
@@ -47,10 +47,10 @@ nn.weight @down_square : tensor<64x64xbf16> from "s"
 // CHECK: step.attend {{.*}}splits = 2 : i64{{.*}} warps = 4 : i64
 // CHECK: step.project {{.*}} matrices [@output] {{.*}}k_groups = array<i64: 0, 2>
 // CHECK: step.project {{.*}} matrices [@gate, @up] {{.*}}interleaved
-// CHECK: step.project {{.*}} matrices [@down] {{.*}}k_groups = array<i64: 0, 2, 3>
+// CHECK: step.project {{.*}} matrices [@down] {{.*}}k_groups = array<i64: 0, 1, 2>
 // CHECK: step.project {{.*}} matrices [@embedding] {{.*}} {k_ways = {{[0-9]+}} : i64}
-// UNITS: error: the persistent schedule divides the feed-forward units over groups of multiprocessors in steps of 32: 104 units do not reach 5 groups
-// HEADS: error: the persistent schedule gives each KV head a group of multiprocessors: 2 KV heads, but only 1 groups of 8
+// HEADS: error: the persistent schedule gives each KV head a group of multiprocessors: 2 KV heads, but only 1 groups of 2;
+// ROWS: error: the persistent schedule gives each of the 8 blocks of a group 16 rows of the residual stream at least: 64 are not enough
 func.func @fits(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
   %e = step.embed %token, @embedding : tensor<64xf32>
   %l = step.layers count 2 (%x = %e) : tensor<64xf32> {
