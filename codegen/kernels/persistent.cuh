@@ -4,8 +4,9 @@
 // ## Division of work
 // Blocks form groups (clusters of a GPU that has them) of `ranks` blocks that exchange values quickly ("hop"). A layer
 // is divided over groups as tensor parallelism divides it over GPUs, in two halves:
-//   attention     group g has KV head g and its query heads: its rows of q, k, v; its part of the context a rank; its
-//                 columns of the output projection. Groups without a KV head have no part in it.
+//   attention     a group has a KV head and its query heads: their rows of q, k, v; a part of the context a rank; their
+//                 columns of the output projection. If there are more KV heads than groups, a group has several; if
+//                 there are fewer, some groups have no part in it.
 //   feed-forward  a group has some units: their rows of gate and up, their columns of down.
 // Each half ends in partial sums of the residual stream, which are exchanged over the grid: rank r of every group
 // publishes its share of the rows, and rank r of every group collects the same rows from all groups, adds them in order

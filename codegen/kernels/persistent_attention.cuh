@@ -1,5 +1,5 @@
-// The attention half of a layer in the persistent kernel, by the groups that have a KV head: query, key and value;
-// norms and rotations; attention over each rank's part of the context; the output projection over this head's columns.
+// The attention half of a layer in the persistent kernel, by the groups that have KV heads: query, key and value; norms
+// and rotations; attention over each rank's part of the context; the output projection over these heads' columns.
 #pragma once
 
 #include "persistent_residual.cuh"
@@ -26,7 +26,7 @@ template <class Config> struct PersistentAttention {
     const Residual residual{block};
     Hop::begin(StepPart::attention, p);
     const Layer &l = Block::table().layer[p.layer];
-    const Range mine = share(Block::head_tiles, ranks, Block::rank());
+    const Range heads = Block::my_heads(), mine = share(heads.count * Block::head_tiles, ranks, Block::rank());
     auto qkv = block.template consumer<typename Block::HiddenProduct>(p, mine.count, Block::hidden_steps);
     block.mark(PersistentWork::first_weights, p.layer);
     qkv.start();
@@ -35,7 +35,7 @@ template <class Config> struct PersistentAttention {
     residual.template spread<Qkv>(norm, p, [&] { qkv.look(); });
 
     const float factor = Qkv::prologue::factor(Block::sums());
-    Hop::expect(Block::hop_rows, 4 * Block::head_rows);
+    Hop::expect(Block::hop_rows, 4 * heads.count * Block::head_rows);
     block.mark(PersistentWork::query_key_value, p.layer);
     qkv.run(Block::activation(), [&](int stripe, float sum) {
       Hop::send_stripe(block, Block::hop_rows, p, Block::rows() + 16 * mine.first + 8 * stripe, sum * factor);
@@ -53,12 +53,14 @@ template <class Config> struct PersistentAttention {
 
     block.mark(PersistentWork::attend, p.layer);
     const typename Core::Split part = Core::split_of(p.position, Block::rank());
-    const int part_bytes = 4 * part.used * head_group * Core::partial_floats;
+    const int part_bytes = 4 * part.used * heads.count * head_group * Core::partial_floats;
     Hop::expect(Block::hop_parts, part_bytes);
     if (part.begin < part.end)
-      attend(l, part, p);
+      for (int i = 0; i < heads.count; ++i)
+        attend(l, part, heads.first + i, i, p);
     const Range out = Block::my_rows();
-    auto output = block.template consumer<typename Block::OutputProduct>(p, out.count, Block::q_rows / 32);
+    auto output =
+        block.template consumer<typename Block::OutputProduct>(p, out.count, heads.count * (Block::q_rows / 32));
     block.mark(PersistentWork::first_weights, p.layer);
     output.start();
     Hop::await(block, Block::hop_parts, part_bytes, p, PersistentWait::hop_parts);
@@ -70,40 +72,44 @@ template <class Config> struct PersistentAttention {
   }
 
 private:
-  /// Norms, rotations, biases: on all rows of the KV head, by every rank.
+  /// Norms, rotations, biases: on all rows of the KV heads, by every rank.
   template <class Shape> CADENZA_DEVICE void finish_rows(const Layer &l, Progress &p) const {
     using RowTile = Tile<Shape>;
     RowTile tile;
     tile.team = {p.position};
-    tile.values = Block::rows() + Shape::first_head_row;
+    const Range heads = Block::my_heads();
+    tile.values = Block::rows() + heads.count * Shape::first_head_row;
     tile.scratch = Block::template at<float>(Block::scratch_offset) + Shape::slot * Block::scratch_floats;
     tile.slot = Shape::slot;
-    tile.first_row = Block::group() * Shape::rows;
-    tile.live_rows = Shape::rows;
+    tile.first_row = heads.first * Shape::head_rows;
+    tile.live_rows = heads.count * Shape::head_rows;
     using Functions = typename Qkv::epilogue;
     const auto &functions =
         Block::template arguments<Functions>(static_cast<const typename Qkv::Launch::epilogue::Args &>(l.qkv));
     typename Functions::template Loaded<RowTile> loaded;
     Functions::load(functions, tile, loaded); // latency that hides behind the hop
-    Hop::await(block, Block::hop_rows, 4 * Block::head_rows, p, PersistentWait::hop_rows);
+    Hop::await(block, Block::hop_rows, 4 * heads.count * Block::head_rows, p, PersistentWait::hop_rows);
     Functions::apply(functions, loaded, tile);
     // As attention reads them. Nobody needs the rows as they were.
     tile.for_owned([&](int, int row) {
       if constexpr (Shape::slot > 0) {
-        Block::newest()[(Shape::slot - 1) * head_dim + row] = arch::from_float<Cache>(tile.values[row]);
+        const int local = Block::group_heads == 1 ? 0 : row / head_dim;
+        Block::newest(local)[(Shape::slot - 1) * head_dim + row - local * head_dim] =
+            arch::from_float<Cache>(tile.values[row]);
       } else {
         const typename Core::Halves halves = Core::Halves::of(tile.values[row]);
         Block::queries()[row] = halves.high;
-        Block::queries()[Block::q_rows + row] = halves.low;
+        Block::queries()[Block::group_q_rows + row] = halves.low;
       }
     });
   }
 
-  struct HeadQueries {
+  struct HeadQueries { // of a KV head
+    const Cache *first;
     CADENZA_DEVICE void load(int head, int element, Vec16 &high, Vec16 &low) const {
-      const Cache *from = Block::queries() + head * head_dim + element;
+      const Cache *from = first + head * head_dim + element;
       high = arch::load16(from);
-      low = arch::load16(from + Block::q_rows);
+      low = arch::load16(from + Block::group_q_rows);
     }
   };
   /// Keys and values as `Attend` reads them: old positions from the ring, the newest one from this step's rows. Every
@@ -113,6 +119,7 @@ private:
     Progress &p;
     const int end;  // of what comes through the ring
     int stage_base; // the first position of the stage at the cursor
+    const int head; // of the group's KV heads
 
     CADENZA_DEVICE bool in_ring() const { return stage_base < end; }
     CADENZA_DEVICE void await() { Block::ring().await(p.cursor, typename Block::RingWait{block, p}); }
@@ -142,7 +149,7 @@ private:
   private:
     CADENZA_DEVICE const Cache *row(int position, int which) const {
       const Cache *stage = reinterpret_cast<const Cache *>(Block::ring().buffer(p.cursor));
-      return position == p.position ? Block::newest() + which * head_dim
+      return position == p.position ? Block::newest(head) + which * head_dim
                                     : stage + (which * Block::stage_positions + position - stage_base) * head_dim;
     }
   };
@@ -154,17 +161,19 @@ private:
             arch::shuffle(value, first + 3)};
   }
 
-  /// This rank's part of the context, to all ranks.
-  CADENZA_DEVICE void attend(const Layer &l, typename Core::Split part, Progress &p) const {
+  /// A KV head, the group's `local`-th one: this rank's part of the context, to all ranks.
+  CADENZA_DEVICE void attend(const Layer &l, typename Core::Split part, int kv_head, int local, Progress &p) const {
     float *warps_parts = Block::partial();
-    ContextRows context{block, p, smaller(part.end, p.position), part.begin};
-    Core::attend(HeadQueries{}, context, part.begin, part.end, warps_parts);
+    if (Block::group_heads > 1 && local > 0)
+      Team::barrier(); // those of the last head were read
+    ContextRows context{block, p, smaller(part.end, p.position), part.begin, local};
+    Core::attend(HeadQueries{Block::queries() + local * Block::q_rows}, context, part.begin, part.end, warps_parts);
     if (part.end == p.position + 1)
-      append(l.attention, p.position);
+      append(l.attention, kv_head, local, p.position);
     Team::barrier(); // the warps' parts are complete
     Core::for_each_element([&](int head, int element) {
       const typename Core::Merged merged = Core::merge_warps(warps_parts, Core::used_warps(part), head, element);
-      float *to = Block::part(Block::rank(), head);
+      float *to = Block::part(Block::rank(), local * head_group + head);
       Hop::template send<4>(block, Block::hop_parts, p, reinterpret_cast<Vec16 *>(to + element - element % 4),
                             quad_of(arch::as_bits(merged.o)));
       if (element < 8) {
@@ -176,26 +185,27 @@ private:
 
   /// Attention's result from the parts, as the output projection reads it.
   CADENZA_DEVICE static void merge_parts(int used) {
-    Core::for_each_element([&](int head, int element) {
-      const float merged = Core::template merge_splits<ranks>(
-          used, [&](int s) { return Block::part(s, head)[head_dim]; },
-          [&](int s) {
-            const float *part = Block::part(s, head);
-            return typename Core::Merged{part[element], part[head_dim], part[head_dim + 1]};
-          });
-      Block::heads()[turn_place(head * head_dim + element)] =
-          arch::from_float<Weight>(arch::to_float(arch::from_float<typename Block::Attention::output_type>(merged)));
-    });
+    for (int local = 0; local < Block::my_heads().count; ++local)
+      Core::for_each_element([&](int head, int element) {
+        const int query_head = local * head_group + head; // of the group
+        const float merged = Core::template merge_splits<ranks>(
+            used, [&](int s) { return Block::part(s, query_head)[head_dim]; },
+            [&](int s) {
+              const float *part = Block::part(s, query_head);
+              return typename Core::Merged{part[element], part[head_dim], part[head_dim + 1]};
+            });
+        Block::heads()[turn_place(query_head * head_dim + element)] =
+            arch::from_float<Weight>(arch::to_float(arch::from_float<typename Block::Attention::output_type>(merged)));
+      });
   }
 
-  /// The newest key and value, for later steps; by the rank whose part of the context has them.
-  CADENZA_DEVICE static void append(const typename Core::Args &l, int position) {
-    const uint64_t first =
-        (static_cast<uint64_t>(Block::group()) * l.context + static_cast<uint64_t>(position)) * head_dim;
+  /// The newest key and value of a KV head, for later steps; by the rank whose part of the context has them.
+  CADENZA_DEVICE static void append(const typename Core::Args &l, int kv_head, int local, int position) {
+    const uint64_t first = (static_cast<uint64_t>(kv_head) * l.context + static_cast<uint64_t>(position)) * head_dim;
     constexpr int words = head_dim / 8; // of 16 bytes, of the key; as many of the value
     for (int i = Team::thread(); i < 2 * words; i += Team::threads)
       arch::store16(const_cast<Cache *>(i < words ? l.key : l.value) + first + i % words * 8,
-                    arch::load16(Block::newest() + 8 * i));
+                    arch::load16(Block::newest(local) + 8 * i));
   }
 };
 

@@ -36,12 +36,13 @@ template <class Config> struct PersistentBlock {
   static constexpr int layers = Config::layers, hidden = Config::hidden, hidden_tiles = hidden / 16;
   static constexpr int hidden_padded = round_up(hidden, 32), hidden_steps = hidden_padded / 32;
 
-  // Attention: the rows of a KV head in the order q, k, v.
+  // Attention: a group has one KV head or more, or none. Their rows are in the order q of all, k of all, v of all.
   static constexpr int kv_heads = Core::kv_heads, head_group = Core::group, head_dim = Core::head_dim;
-  static constexpr int q_rows = head_group * head_dim, head_rows = q_rows + 2 * head_dim;
+  static constexpr int q_rows = head_group * head_dim, head_rows = q_rows + 2 * head_dim; // of a KV head
   static constexpr int head_tiles = head_rows / 16;
-  static constexpr int attention_groups = kv_heads;
-  static_assert(kv_heads <= groups, "a group has one KV head at most");
+  static constexpr int attention_groups = smaller(kv_heads, groups);
+  static constexpr int group_heads = ceil_div(kv_heads, attention_groups); // KV heads of a group, at most
+  static constexpr int group_q_rows = group_heads * q_rows;
   static_assert(head_dim % 16 == 0 && q_rows % 32 == 0 && hidden % 16 == 0, "tiles have 16 rows, steps 32 columns");
   static_assert(Core::splits == ranks && Core::threads == threads, "attention's part of the plan");
   static_assert(warps % 4 == 0, "q takes half of the consumer warps, k and v a quarter each");
@@ -62,7 +63,8 @@ template <class Config> struct PersistentBlock {
 
   using HiddenProduct =
       StreamProject<Weight, hidden_padded, hidden_steps, hidden_steps, warps>; // q, k, v; gate, up; the head
-  using OutputProduct = StreamProject<Weight, round_up(Output::columns, 32), q_rows / 32, q_rows / 32, warps>;
+  using OutputProduct = StreamProject<Weight, round_up(Output::columns, 32), kv_heads / attention_groups *(q_rows / 32),
+                                      group_q_rows / 32, warps>;
   using DownProduct = StreamProject<Weight, round_up(units, 32), smallest_group<Units>(unit_steps), group_steps, warps>;
   static_assert(Qkv::k_ways == turn_steps && Output::k_ways == turn_steps && GateUp::k_ways == turn_steps &&
                     Down::k_ways == turn_steps && Head::k_ways == turn_steps,
@@ -86,18 +88,19 @@ template <class Config> struct PersistentBlock {
   // (persistent_hop.cuh): [group][hop_packets], then u32 [group][rank].
   static constexpr uint64_t exchange_bytes = 16 * (uint64_t{4} * blocks * rank_packets + 2 * blocks);
   static constexpr int part_floats = round_up(Core::partial_floats, 4); // of one head and a part of the context
-  static constexpr int hop_packets = hop_packets_for(hidden, head_rows, ranks * head_group * part_floats, group_units);
+  static constexpr int hop_packets =
+      hop_packets_for(hidden, group_heads *head_rows, ranks * group_heads * head_group * part_floats, group_units);
   static constexpr uint64_t packet_bytes =
       exchange_bytes + (Config::clusters ? 0 : 16 * uint64_t{groups} * hop_packets + 4 * uint64_t{blocks});
 
   // Shared memory -----------------------------------------------------------------------------------------------------
 
   /// The rows of q, k or v, which some of the warps finish.
-  template <int slot_index, int count, int first_warp, int team_warps> struct HeadShape {
-    static constexpr int slot = slot_index, rows = count, slots = 1;
+  template <int slot_index, int of_head, int first_warp, int team_warps> struct HeadShape {
+    static constexpr int slot = slot_index, head_rows = of_head, rows = group_heads * of_head, slots = 1;
     static constexpr bool holds_all = false;
     using Team = WarpTeam<first_warp, team_warps, 2 + slot_index>;
-    static constexpr int first_head_row = slot_index == 0 ? 0 : slot_index == 1 ? q_rows : q_rows + head_dim;
+    static constexpr int first_head_row = slot_index == 0 ? 0 : slot_index == 1 ? q_rows : q_rows + head_dim; // of one
   };
   using QueryShape = HeadShape<0, q_rows, 0, warps / 2>;
   using KeyShape = HeadShape<1, head_dim, warps / 2, warps / 4>;
@@ -113,18 +116,20 @@ template <class Config> struct PersistentBlock {
   static constexpr int scratch_floats = Tile<QueryShape>::scratch_floats; // the largest of the three teams
   static constexpr int warp_part_floats = Core::set_warps * head_group * Core::partial_floats; // of the context
 
-  static constexpr int activation_offset = 0;                                                // Weight [hidden_padded]
-  static constexpr int sums_offset = activation_offset + 2 * round_up(hidden, pair_columns); // float [chunks]
-  static constexpr int heads_offset = sums_offset + 4 * Activation<Qkv>::sums_floats;        // Weight [q_rows]
-  static constexpr int units_offset = heads_offset + 2 * round_up(q_rows, pair_columns);     // Weight [group_units]
-  static constexpr int rows_offset = units_offset + 2 * round_up(group_units, pair_columns); // float [head_rows]
-  static constexpr int newest_offset = rows_offset + 4 * head_rows;                          // Cache [2][head_dim]
-  static constexpr int queries_offset = newest_offset + 4 * head_dim;                        // Cache [2][q_rows]
-  static constexpr int gate_up_offset = queries_offset + 4 * q_rows;               // float [2][8 * rank_unit_tiles]
-  static constexpr int scratch_offset = gate_up_offset + 4 * 16 * rank_unit_tiles; // float [3][scratch]
+  static constexpr int activation_offset = 0;                                                  // Weight [hidden_padded]
+  static constexpr int sums_offset = activation_offset + 2 * round_up(hidden, pair_columns);   // float [chunks]
+  static constexpr int heads_offset = sums_offset + 4 * Activation<Qkv>::sums_floats;          // Weight [group_q_rows]
+  static constexpr int units_offset = heads_offset + 2 * round_up(group_q_rows, pair_columns); // Weight [group_units]
+  static constexpr int rows_offset =
+      units_offset + 2 * round_up(group_units, pair_columns);                       // float [group_heads * head_rows]
+  static constexpr int newest_offset = rows_offset + 4 * group_heads * head_rows;   // Cache [group_heads][2][head_dim]
+  static constexpr int queries_offset = newest_offset + 4 * group_heads * head_dim; // Cache [2][group_q_rows]
+  static constexpr int gate_up_offset = queries_offset + 4 * group_q_rows;          // float [2][8 * rank_unit_tiles]
+  static constexpr int scratch_offset = gate_up_offset + 4 * 16 * rank_unit_tiles;  // float [3][scratch]
   static constexpr int parts_offset = round_up(
-      scratch_offset + 4 * larger(3 * scratch_floats, UnitTile::scratch_floats), 16); // float [ranks][head_group][part]
-  static constexpr int partial_offset = parts_offset + 4 * ranks * head_group * part_floats; // float [warp_parts]
+      scratch_offset + 4 * larger(3 * scratch_floats, UnitTile::scratch_floats), 16); // float [ranks][heads][part]
+  static constexpr int partial_offset =
+      parts_offset + 4 * ranks * group_heads * head_group * part_floats; // float [warp_parts]
   // The groups' partial sums, added, lie in the same place: whoever sends parts has all rows of the residual stream,
   // and those are sent after the sums were read.
   static constexpr int group_sums_offset = parts_offset; // float [rank_rows]
@@ -189,7 +194,12 @@ template <class Config> struct PersistentBlock {
   // What costs nothing to find again is not kept: registers are few.
   CADENZA_DEVICE static int rank() { return static_cast<int>(arch::block_index()) % ranks; }
   CADENZA_DEVICE static int group() { return static_cast<int>(arch::block_index()) / ranks; }
-  CADENZA_DEVICE static bool attends() { return group() < attention_groups; }          // this group has a KV head
+  CADENZA_DEVICE static bool attends() { return group() < attention_groups; } // this group has a KV head
+  CADENZA_DEVICE static Range my_heads() {                                    // KV heads of this group, if it attends
+    if constexpr (group_heads == 1)
+      return {group(), 1};
+    return share(kv_heads, attention_groups, group());
+  }
   CADENZA_DEVICE static Range my_rows() { return share(hidden_tiles, ranks, rank()); } // of the residual stream: tiles
   CADENZA_DEVICE static Range my_vocabulary() {
     return share(vocabulary_tiles, blocks, static_cast<int>(arch::block_index()));
@@ -214,13 +224,14 @@ template <class Config> struct PersistentBlock {
   CADENZA_DEVICE static Weight *heads() { return at<Weight>(heads_offset); }
   CADENZA_DEVICE static Weight *unit_values() { return at<Weight>(units_offset); }
   CADENZA_DEVICE static float *rows() { return at<float>(rows_offset); }
-  /// The key and the value of the step's position, as the cache holds them.
-  CADENZA_DEVICE static Cache *newest() { return at<Cache>(newest_offset); }
+  /// The key and the value of the step's position of the group's `local`-th KV head, as the cache holds them.
+  CADENZA_DEVICE static Cache *newest(int local) { return at<Cache>(newest_offset) + local * (2 * head_dim); }
   CADENZA_DEVICE static Cache *queries() { return at<Cache>(queries_offset); } // high parts, low parts
   CADENZA_DEVICE static float *partial() { return at<float>(partial_offset); }
   CADENZA_DEVICE static float *group_sums() { return at<float>(group_sums_offset); }
+  /// Of a rank and a query head of this group.
   CADENZA_DEVICE static float *part(int of_rank, int head) {
-    return at<float>(parts_offset) + (of_rank * head_group + head) * part_floats;
+    return at<float>(parts_offset) + (of_rank * (my_heads().count * head_group) + head) * part_floats;
   }
 
   CADENZA_DEVICE arch::Packet *slots(uint32_t counter, int half, int from_group) const {
@@ -233,11 +244,12 @@ template <class Config> struct PersistentBlock {
   }
   /// Stripe i of this group's rows of q, k, v in the packed matrix.
   CADENZA_DEVICE static int qkv_stripe(int i) {
+    const Range heads = my_heads();
     constexpr int q = q_rows / 8, head = head_dim / 8;
-    if (i < q)
-      return group() * q + i;
-    const int value = i >= q + head;
-    return kv_heads * (q + value * head) + group() * head + i - q - value * head;
+    if (i < heads.count * q)
+      return heads.first * q + i;
+    const int value = i >= heads.count * (q + head);
+    return kv_heads * (q + value * head) + heads.first * head + i - heads.count * (q + value * head);
   }
   /// Tiles of gate and up that this rank has in a layer, counted from the group's first.
   CADENZA_DEVICE Range unit_tiles(int layer) const {

@@ -181,8 +181,8 @@ private:
   };
   CADENZA_DEVICE static Region region_of(Hop hop) {
     constexpr int sums = Block::hidden / 4, rows = residual_packets_for(Block::hidden),
-                  parts = rows + Block::head_rows / 2,
-                  units = parts + Block::ranks * Block::head_group * Block::part_floats / 2;
+                  parts = rows + Block::group_heads * Block::head_rows / 2,
+                  units = parts + Block::ranks * Block::group_heads * Block::head_group * Block::part_floats / 2;
     static_assert(units + Block::group_units / 4 == Block::hop_packets);
     switch (hop) {
     case Block::hop_residual:

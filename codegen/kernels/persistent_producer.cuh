@@ -74,14 +74,16 @@ private:
     const auto residual_stripe = [&](int i) { return 2 * out.first + i; };
     if (Block::attends()) {
       limit = Config::attention_in_flight;
-      const Range mine = share(Block::head_tiles, Block::ranks, Block::rank());
+      const Range heads = Block::my_heads();
+      const Range mine = share(heads.count * Block::head_tiles, Block::ranks, Block::rank());
       Block::HiddenProduct::produce(
           producer, l.qkv.matrix, 2 * mine.count, 0, Block::hidden_steps,
           [&](int i) { return Block::qkv_stripe(2 * mine.first + i); }, begin);
       begin_step();
-      produce_context(producer, l.attention, position, begin, limit);
+      for (int i = 0; i < heads.count; ++i)
+        produce_context(producer, l.attention, heads.first + i, position, begin, limit);
       constexpr int steps = Block::q_rows / 32;
-      Block::OutputProduct::produce(producer, l.output.matrix, 2 * out.count, Block::group() * steps, steps,
+      Block::OutputProduct::produce(producer, l.output.matrix, 2 * out.count, heads.first * steps, heads.count * steps,
                                     residual_stripe, begin);
     }
     limit = Block::attends() ? Config::kv_group_in_flight : Config::others_in_flight;
@@ -94,12 +96,12 @@ private:
   }
 
   template <class Producer, class Begin>
-  CADENZA_DEVICE void produce_context(Producer &producer, const typename Core::Args &l, int position, Begin begin,
-                                      int &limit) const {
+  CADENZA_DEVICE void produce_context(Producer &producer, const typename Core::Args &l, int kv_head, int position,
+                                      Begin begin, int &limit) const {
     constexpr int head_dim = Block::head_dim, stage_positions = Block::stage_positions;
     const typename Core::Split mine = Core::split_of(position, Block::rank());
     const int end = smaller(mine.end, position); // the newest position never leaves this block's shared memory
-    const uint64_t first = static_cast<uint64_t>(Block::group()) * l.context * head_dim;
+    const uint64_t first = static_cast<uint64_t>(kv_head) * l.context * head_dim;
     if (end - mine.begin > Block::stages * stage_positions) // all others wait for this
       limit = Config::context_in_flight;
     for (int base = mine.begin; base < end; base += stage_positions) {

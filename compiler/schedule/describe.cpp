@@ -54,7 +54,7 @@ std::string describe(const PersistentSchedule &s) {
       most = std::max(most, bytes);
       all += bytes;
       const auto work = [&](Product product) { return cell(s.work(product, group, rank, 0)); };
-      const std::string cache = group < s.model.kvHeads ? format("%d/%d", rank, s.device.ranks) : "-";
+      const std::string cache = group < s.attentionGroups() ? format("%d/%d", rank, s.device.ranks) : "-";
       text += format("%5d %4d  %-18s %-7s %-18s %-18s %-18s %10lld  %-18s\n", group, rank,
                      work(Product::QueryKeyValue).c_str(), cache.c_str(), work(Product::Output).c_str(),
                      work(Product::GateUp).c_str(), work(Product::Down).c_str(), static_cast<long long>(bytes),

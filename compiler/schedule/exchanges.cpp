@@ -52,7 +52,7 @@ public:
         for (int rank = 0; rank < schedule.device.ranks; ++rank) {
           if (layer > 0)
             collect(FeedForwardSums + before, schedule.device.groups, group, rank);
-          if (group < schedule.model.kvHeads) {
+          if (group < schedule.attentionGroups()) {
             spread(group, rank, layer);
             hop(QueryKeyValueRows, group, rank, layer);
             hop(ContextParts, group, rank, layer);
@@ -60,7 +60,7 @@ public:
             finish(ContextParts, group, rank, layer);
             publish(AttentionSums + set, group, rank);
           }
-          collect(AttentionSums + set, static_cast<int>(schedule.model.kvHeads), group, rank);
+          collect(AttentionSums + set, schedule.attentionGroups(), group, rank);
           spread(group, rank, layer);
           hop(Units, group, rank, layer);
           finish(Units, group, rank, layer);

@@ -50,11 +50,10 @@ Status checkShape(const PersistentModel &m, const PersistentDevice &d) {
   };
   CADENZA_RETURN_IF_ERROR(rows("rows of the residual stream", m.hidden));
   CADENZA_RETURN_IF_ERROR(rows("rows of the query, key and value of a KV head", headRows(m)));
-  if (const int64_t groups = usableGroups(m, d); m.kvHeads > groups)
-    return unsupported(
-        "gives each KV head a group of multiprocessors: " + std::to_string(m.kvHeads) + " KV heads, but only " +
-        std::to_string(groups) + " groups of " + std::to_string(d.ranks) +
-        (groups < d.groups ? " have 8 of the " + std::to_string(m.units) + " feed-forward units a block" : ""));
+  if (usableGroups(m, d) == 0)
+    return unsupported("gives each of the " + std::to_string(d.ranks) +
+                       " blocks of a group 8 feed-forward units at least: " + std::to_string(m.units) +
+                       " are not enough");
   return Status::ok();
 }
 
@@ -65,8 +64,8 @@ std::vector<int64_t> PersistentSchedule::columnGroups(Product product) const {
     return unitStarts;
   std::vector<int64_t> starts = {0};
   if (product == Product::Output)
-    for (int64_t head = 1; head < model.kvHeads; ++head)
-      starts.push_back(head * (model.heads / model.kvHeads * model.headDim / stepColumns));
+    for (int group = 1; group < attentionGroups(); ++group)
+      starts.push_back(headsOf(group).first * (model.heads / model.kvHeads * model.headDim / stepColumns));
   return starts;
 }
 
@@ -76,16 +75,16 @@ BlockWork PersistentSchedule::work(Product product, int group, int rank, int64_t
   const int64_t unitSteps = ceilDiv(model.units, stepColumns);
   const int64_t firstUnitStep = unitStarts[group];
   const int64_t groupSteps = (group + 1 < device.groups ? unitStarts[group + 1] : unitSteps) - firstUnitStep;
-  const bool attends = group < model.kvHeads;
+  const Range heads = headsOf(group);
   const auto ofRank = [&](int64_t tiles) { return share(static_cast<int>(tiles), device.ranks, rank); };
   switch (product) {
   case Product::QueryKeyValue: {
-    const Range rows = ofRank(attends ? (queryRows + 2 * model.headDim) / tileRows : 0);
+    const Range rows = ofRank(heads.count * (queryRows + 2 * model.headDim) / tileRows);
     return {rows.first, rows.count, 0, hiddenSteps};
   }
   case Product::Output: {
-    const Range rows = ofRank(attends ? hiddenTiles : 0);
-    return {rows.first, rows.count, group * (queryRows / stepColumns), queryRows / stepColumns};
+    const Range rows = ofRank(heads.count > 0 ? hiddenTiles : 0);
+    return {rows.first, rows.count, heads.first * (queryRows / stepColumns), heads.count * (queryRows / stepColumns)};
   }
   case Product::GateUp: {
     const int64_t tiles = std::min(4 * groupSteps, model.units / 8 - 4 * firstUnitStep);
@@ -111,13 +110,14 @@ uint64_t PersistentSchedule::packetBytes() const {
   const int64_t exchange = 16 * (4 * blocks() * rankPackets + 2 * blocks());
   if (device.clusters)
     return static_cast<uint64_t>(exchange);
-  const int64_t headGroup = model.heads / model.kvHeads, partFloats = (model.headDim + 2 + 3) / 4 * 4;
+  const int64_t groupHeads = headsOf(0).count, headGroup = model.heads / model.kvHeads,
+                partFloats = (model.headDim + 2 + 3) / 4 * 4;
   int64_t groupSteps = 0; // the most
   for (int group = 0; group < device.groups; ++group)
     groupSteps = std::max(groupSteps, work(Product::Down, group, 0, 0).steps);
-  const int hops = hop_packets_for(static_cast<int>(model.hidden), static_cast<int>((headGroup + 2) * model.headDim),
-                                   static_cast<int>(device.ranks * headGroup * partFloats),
-                                   static_cast<int>(stepColumns * groupSteps));
+  const int hops = hop_packets_for(
+      static_cast<int>(model.hidden), static_cast<int>(groupHeads * (headGroup + 2) * model.headDim),
+      static_cast<int>(device.ranks * groupHeads * headGroup * partFloats), static_cast<int>(stepColumns * groupSteps));
   return static_cast<uint64_t>(exchange + 16 * int64_t{device.groups} * hops + 4 * int64_t{blocks()});
 }
 
@@ -160,7 +160,10 @@ StatusOr<PersistentSchedule> planPersistent(const PersistentModel &model, const 
                                              .ahead = 3 * stage};
   // What a group with a KV head has to read more than others: if the memory is what all wait for, until the
   // feed-forward half ends, that is what the others have in their rings when it begins.
-  const int64_t more = streamBound ? device.sharedBytes * 3 / 4 * device.ranks : headBytes;
+  const auto more = [&](size_t group) -> int64_t {
+    const int heads = schedule.headsOf(static_cast<int>(group)).count;
+    return streamBound ? (heads > 0 ? device.sharedBytes * 3 / 4 * device.ranks : 0) : heads * headBytes;
+  };
   const int64_t most = streamBound ? 0 : chain;
   // The next step goes to the group with the fewest among those that it does not make too heavy, else to the lightest.
   std::vector<int64_t> steps(schedule.device.groups, leastSteps(device)), bytes;
@@ -168,7 +171,7 @@ StatusOr<PersistentSchedule> planPersistent(const PersistentModel &model, const 
   int64_t left = unitSteps;
   for (size_t group = 0; group < steps.size(); ++group) {
     left -= steps[group];
-    bytes.push_back(steps[group] * stepBytes + (group < static_cast<size_t>(model.kvHeads) ? more : 0));
+    bytes.push_back(steps[group] * stepBytes + more(group));
   }
   for (; left > 0; --left) {
     size_t next = steps.size();

@@ -5,6 +5,7 @@
 #include "codegen/kernels/shares.cuh"
 #include "runtime/support/status.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -56,6 +57,11 @@ struct PersistentSchedule {
   int stageBytes() const { return 2 * turn_bytes * device.warps; }
 
   int blocks() const { return device.groups * device.ranks; }
+  /// Those that have KV heads, one or more each.
+  int attentionGroups() const { return static_cast<int>(std::min<int64_t>(model.kvHeads, device.groups)); }
+  Range headsOf(int group) const {
+    return group < attentionGroups() ? share(static_cast<int>(model.kvHeads), attentionGroups(), group) : Range{0, 0};
+  }
   /// Starts of the k_groups of a product, in steps: its columns are divided over groups, or not.
   std::vector<int64_t> columnGroups(Product product) const;
   /// What `rank` of `group` does of a product in a layer. Tiles of query, key, value and of gate, up count from the
