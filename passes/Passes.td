@@ -100,7 +100,7 @@ def PartitionWork : Cadenza_Pass<"partition-work"> {
 def SchedulePersistent : Cadenza_Pass<"schedule-persistent"> {
   let summary = "divides a step over the blocks of one persistent kernel";
   let description = [{
-    The order of sums follows the division: the output projection's columns are cut at KV heads, down's at the groups'
+    The order of sums follows the division: the output projection's columns are cut at the groups' KV heads, down's at the groups'
     shares of the feed-forward units, and the context into as many splits as a group has ranks. Annotates the function
     with `persistent`. A program whose layers are not the five phases that all fusions together make is an error.
   }];

@@ -57,6 +57,48 @@ Status checkShape(const PersistentModel &m, const PersistentDevice &d) {
   return Status::ok();
 }
 
+/// Of a layer's weights: a KV head costs its rows of q, k, v and its columns of the output projection, a step of units
+/// 32 rows of gate, 32 of up and 32 columns of down.
+struct LayerBytes {
+  int64_t head, unitStep;
+  explicit LayerBytes(const PersistentModel &m)
+      : head(2 * (headRows(m) + m.heads / m.kvHeads * m.headDim) * m.hidden), unitStep(2 * 3 * stepColumns * m.hidden) {
+  }
+};
+
+/// Steps of units of each group.
+std::vector<int64_t> divideUnits(const PersistentSchedule &schedule, bool streamBound) {
+  const PersistentDevice &device = schedule.device;
+  const LayerBytes layer(schedule.model);
+  // What a group with a KV head has to read more than others: if the memory is what all wait for, until the
+  // feed-forward half ends, that is what the others have in their rings when it begins.
+  const auto more = [&](int group) -> int64_t {
+    const int heads = schedule.headsOf(group).count;
+    return streamBound ? (heads > 0 ? device.sharedBytes * 3 / 4 * device.ranks : 0) : heads * layer.head;
+  };
+  const int64_t most = streamBound ? 0 : chainBytes * device.ranks;
+  const int64_t all = ceilDiv(schedule.model.units, stepColumns);
+  std::vector<int64_t> steps(device.groups, leastSteps(device)), bytes;
+  steps.back() += all - schedule.model.units / stepColumns;
+  int64_t left = all;
+  for (int group = 0; group < device.groups; ++group) {
+    left -= steps[group];
+    bytes.push_back(steps[group] * layer.unitStep + more(group));
+  }
+  // The next step goes to the group with the fewest among those that it does not make too heavy, else to the lightest.
+  for (; left > 0; --left) {
+    size_t next = steps.size();
+    for (size_t group = 0; group < steps.size(); ++group)
+      if (bytes[group] + layer.unitStep <= most && (next == steps.size() || steps[group] < steps[next]))
+        next = group;
+    if (next == steps.size())
+      next = std::min_element(bytes.begin(), bytes.end()) - bytes.begin();
+    ++steps[next];
+    bytes[next] += layer.unitStep;
+  }
+  return steps;
+}
+
 } // namespace
 
 std::vector<int64_t> PersistentSchedule::columnGroups(Product product) const {
@@ -134,15 +176,9 @@ StatusOr<PersistentSchedule> planPersistent(const PersistentModel &model, const 
   schedule.device = device;
   schedule.device.groups = static_cast<int>(usableGroups(model, device));
   schedule.model = model;
-
-  // A step of units costs 32 rows of gate, 32 of up and 32 columns of down; a KV head its rows and columns.
-  const int64_t queryRows = model.heads / model.kvHeads * model.headDim;
-  const int64_t headBytes = 2 * (2 * queryRows + 2 * model.headDim) * model.hidden;
-  const int64_t stepBytes = 2 * 3 * stepColumns * model.hidden;
-  const int64_t unitSteps = ceilDiv(model.units, stepColumns);
-  const int64_t mean = (model.kvHeads * headBytes + unitSteps * stepBytes) / schedule.device.groups;
-  const int64_t chain = chainBytes * device.ranks;
-  const bool streamBound = mean >= chain;
+  const LayerBytes bytes(model);
+  const bool streamBound = (model.kvHeads * bytes.head + ceilDiv(model.units, stepColumns) * bytes.unitStep) >=
+                           chainBytes * schedule.blocks();
   // If the memory bounds a layer, blocks that are late in it are to have the memory before others fill their rings for
   // the next one. If the chain does, fewer bytes in flight make it shorter.
   const int stage = schedule.stageBytes();
@@ -158,33 +194,8 @@ StatusOr<PersistentSchedule> planPersistent(const PersistentModel &model, const 
                                              .context = 3 * stage,
                                              .head = 2 * stage,
                                              .ahead = 3 * stage};
-  // What a group with a KV head has to read more than others: if the memory is what all wait for, until the
-  // feed-forward half ends, that is what the others have in their rings when it begins.
-  const auto more = [&](size_t group) -> int64_t {
-    const int heads = schedule.headsOf(static_cast<int>(group)).count;
-    return streamBound ? (heads > 0 ? device.sharedBytes * 3 / 4 * device.ranks : 0) : heads * headBytes;
-  };
-  const int64_t most = streamBound ? 0 : chain;
-  // The next step goes to the group with the fewest among those that it does not make too heavy, else to the lightest.
-  std::vector<int64_t> steps(schedule.device.groups, leastSteps(device)), bytes;
-  steps.back() += unitSteps - model.units / stepColumns;
-  int64_t left = unitSteps;
-  for (size_t group = 0; group < steps.size(); ++group) {
-    left -= steps[group];
-    bytes.push_back(steps[group] * stepBytes + more(group));
-  }
-  for (; left > 0; --left) {
-    size_t next = steps.size();
-    for (size_t group = 0; group < steps.size(); ++group)
-      if (bytes[group] + stepBytes <= most && (next == steps.size() || steps[group] < steps[next]))
-        next = group;
-    if (next == steps.size())
-      next = std::min_element(bytes.begin(), bytes.end()) - bytes.begin();
-    ++steps[next];
-    bytes[next] += stepBytes;
-  }
   int64_t start = 0;
-  for (int64_t count : steps) {
+  for (int64_t count : divideUnits(schedule, streamBound)) {
     schedule.unitStarts.push_back(start);
     start += count;
   }
