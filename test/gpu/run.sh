@@ -254,6 +254,8 @@ if wants persistent; then
   for options in --no-clusters --target=compute_80; do
     check 120 "persistent-bits$options" persistent_bits 200 --model=Qwen3-0.6B --weights=random:1 $options
   done
+  # Two KV heads in one group.
+  check 60 persistent-bits-heads persistent_bits 600 "$root/examples/tinylm" --sms=8
   rm -f "$work/persistent.plan"
   check $((60 + 6 * repeats)) persistent-repeat repeat "$repeats" 500 "$root/examples/tinylm" --schedule=persistent
   check 180 persistent-repeat-Qwen3-0.6B repeat_here 1000 16 --model=Qwen3-0.6B --weights=random:1 --schedule=persistent
