@@ -164,7 +164,7 @@ private:
   /// A KV head, the group's `local`-th one: this rank's part of the context, to all ranks.
   CADENZA_DEVICE void attend(const Layer &l, typename Core::Split part, int kv_head, int local, Progress &p) const {
     float *warps_parts = Block::partial();
-    if (Block::group_heads > 1 && local > 0)
+    if (local > 0)
       Team::barrier(); // those of the last head were read
     ContextRows context{block, p, smaller(part.end, p.position), part.begin, local};
     Core::attend(HeadQueries{Block::queries() + local * Block::q_rows}, context, part.begin, part.end, warps_parts);

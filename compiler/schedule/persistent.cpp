@@ -20,15 +20,23 @@ Status unsupported(const std::string &what) {
   return {StatusCode::Unsupported, "the persistent schedule " + what + "; --schedule=launch has no such limit"};
 }
 
-/// Of a KV head: rows of its queries, its key and its value.
-int64_t headRows(const PersistentModel &m) { return (m.heads / m.kvHeads + 2) * m.headDim; }
+/// Of a KV head: rows of its queries; of these, its key and its value.
+int64_t queryRowsOf(const PersistentModel &m) { return m.heads / m.kvHeads * m.headDim; }
+int64_t headRowsOf(const PersistentModel &m) { return queryRowsOf(m) + 2 * m.headDim; }
 
-/// Steps of units that a group has at least: eight units, a tile of gate and up, a rank.
-int64_t leastSteps(const PersistentDevice &d) { return ceilDiv(8 * d.ranks, stepColumns); }
+/// Steps of units that a group has at least: eight units, a tile of gate and up, a rank. The last step of the last
+/// group may be a part of one.
+struct LeastSteps {
+  int64_t all, group, last;
+  LeastSteps(const PersistentModel &m, const PersistentDevice &d)
+      : all(ceilDiv(m.units, stepColumns)), group(ceilDiv(8 * d.ranks, stepColumns)),
+        last(ceilDiv(8 * d.ranks + all * stepColumns - m.units, stepColumns)) {}
+};
 
-/// Those for which there are units. (What is left after whole steps comes on top of those of the last group.)
+/// Those for which there are units.
 int64_t usableGroups(const PersistentModel &m, const PersistentDevice &d) {
-  return std::min<int64_t>(d.groups, m.units / stepColumns / leastSteps(d));
+  const LeastSteps least(m, d);
+  return least.all < least.last ? 0 : std::min<int64_t>(d.groups, 1 + (least.all - least.last) / least.group);
 }
 
 Status checkShape(const PersistentModel &m, const PersistentDevice &d) {
@@ -40,8 +48,7 @@ Status checkShape(const PersistentModel &m, const PersistentDevice &d) {
   CADENZA_RETURN_IF_ERROR(multiple("a head_dim", m.headDim, 16));
   CADENZA_RETURN_IF_ERROR(multiple("a hidden size", m.hidden, 16));
   CADENZA_RETURN_IF_ERROR(multiple("a feed-forward size", m.units, 8));
-  CADENZA_RETURN_IF_ERROR(
-      multiple("query heads of a KV head whose elements are together", m.heads / m.kvHeads * m.headDim, 32));
+  CADENZA_RETURN_IF_ERROR(multiple("query heads of a KV head whose elements are together", queryRowsOf(m), 32));
   const auto rows = [&](const char *what, int64_t value) {
     return value >= tileRows * d.ranks
                ? Status::ok()
@@ -49,7 +56,7 @@ Status checkShape(const PersistentModel &m, const PersistentDevice &d) {
                              " at least: " + std::to_string(value) + " are not enough");
   };
   CADENZA_RETURN_IF_ERROR(rows("rows of the residual stream", m.hidden));
-  CADENZA_RETURN_IF_ERROR(rows("rows of the query, key and value of a KV head", headRows(m)));
+  CADENZA_RETURN_IF_ERROR(rows("rows of the query, key and value of a KV head", headRowsOf(m)));
   if (usableGroups(m, d) == 0)
     return unsupported("gives each of the " + std::to_string(d.ranks) +
                        " blocks of a group 8 feed-forward units at least: " + std::to_string(m.units) +
@@ -62,8 +69,7 @@ Status checkShape(const PersistentModel &m, const PersistentDevice &d) {
 struct LayerBytes {
   int64_t head, unitStep;
   explicit LayerBytes(const PersistentModel &m)
-      : head(2 * (headRows(m) + m.heads / m.kvHeads * m.headDim) * m.hidden), unitStep(2 * 3 * stepColumns * m.hidden) {
-  }
+      : head(2 * (headRowsOf(m) + queryRowsOf(m)) * m.hidden), unitStep(2 * 3 * stepColumns * m.hidden) {}
 };
 
 /// Steps of units of each group.
@@ -77,10 +83,10 @@ std::vector<int64_t> divideUnits(const PersistentSchedule &schedule, bool stream
     return streamBound ? (heads > 0 ? device.sharedBytes * 3 / 4 * device.ranks : 0) : heads * layer.head;
   };
   const int64_t most = streamBound ? 0 : chainBytes * device.ranks;
-  const int64_t all = ceilDiv(schedule.model.units, stepColumns);
-  std::vector<int64_t> steps(device.groups, leastSteps(device)), bytes;
-  steps.back() += all - schedule.model.units / stepColumns;
-  int64_t left = all;
+  const LeastSteps least(schedule.model, device);
+  std::vector<int64_t> steps(device.groups, least.group), bytes;
+  steps.back() = least.last;
+  int64_t left = least.all;
   for (int group = 0; group < device.groups; ++group) {
     left -= steps[group];
     bytes.push_back(steps[group] * layer.unitStep + more(group));
@@ -107,13 +113,13 @@ std::vector<int64_t> PersistentSchedule::columnGroups(Product product) const {
   std::vector<int64_t> starts = {0};
   if (product == Product::Output)
     for (int group = 1; group < attentionGroups(); ++group)
-      starts.push_back(headsOf(group).first * (model.heads / model.kvHeads * model.headDim / stepColumns));
+      starts.push_back(headsOf(group).first * (queryRowsOf(model) / stepColumns));
   return starts;
 }
 
 BlockWork PersistentSchedule::work(Product product, int group, int rank, int64_t layer) const {
   const int64_t hiddenSteps = ceilDiv(model.hidden, stepColumns), hiddenTiles = model.hidden / tileRows;
-  const int64_t queryRows = model.heads / model.kvHeads * model.headDim;
+  const int64_t querySteps = queryRowsOf(model) / stepColumns;
   const int64_t unitSteps = ceilDiv(model.units, stepColumns);
   const int64_t firstUnitStep = unitStarts[group];
   const int64_t groupSteps = (group + 1 < device.groups ? unitStarts[group + 1] : unitSteps) - firstUnitStep;
@@ -121,12 +127,12 @@ BlockWork PersistentSchedule::work(Product product, int group, int rank, int64_t
   const auto ofRank = [&](int64_t tiles) { return share(static_cast<int>(tiles), device.ranks, rank); };
   switch (product) {
   case Product::QueryKeyValue: {
-    const Range rows = ofRank(heads.count * (queryRows + 2 * model.headDim) / tileRows);
+    const Range rows = ofRank(heads.count * headRowsOf(model) / tileRows);
     return {rows.first, rows.count, 0, hiddenSteps};
   }
   case Product::Output: {
     const Range rows = ofRank(heads.count > 0 ? hiddenTiles : 0);
-    return {rows.first, rows.count, heads.first * (queryRows / stepColumns), heads.count * (queryRows / stepColumns)};
+    return {rows.first, rows.count, heads.first * querySteps, heads.count * querySteps};
   }
   case Product::GateUp: {
     const int64_t tiles = std::min(4 * groupSteps, model.units / 8 - 4 * firstUnitStep);
@@ -157,9 +163,9 @@ uint64_t PersistentSchedule::packetBytes() const {
   int64_t groupSteps = 0; // the most
   for (int group = 0; group < device.groups; ++group)
     groupSteps = std::max(groupSteps, work(Product::Down, group, 0, 0).steps);
-  const int hops = hop_packets_for(
-      static_cast<int>(model.hidden), static_cast<int>(groupHeads * (headGroup + 2) * model.headDim),
-      static_cast<int>(device.ranks * groupHeads * headGroup * partFloats), static_cast<int>(stepColumns * groupSteps));
+  const int hops = hop_packets_for(static_cast<int>(model.hidden), static_cast<int>(groupHeads * headRowsOf(model)),
+                                   static_cast<int>(device.ranks * groupHeads * headGroup * partFloats),
+                                   static_cast<int>(stepColumns * groupSteps));
   return static_cast<uint64_t>(exchange + 16 * int64_t{device.groups} * hops + 4 * int64_t{blocks()});
 }
 

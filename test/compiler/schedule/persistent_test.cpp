@@ -104,8 +104,8 @@ TEST(PersistentSchedule, ShapesThatDoNotFitAreNamed) {
   model.headDim = 24;
   EXPECT_NE(message(model, tinyDevice).find("a head_dim that is a multiple of 16, not 24"), std::string::npos);
   model = tiny;
-  model.units = 24;
-  EXPECT_NE(message(model, tinyDevice).find("2 blocks of a group 8 feed-forward units at least: 24 are not enough"),
+  model.units = 8;
+  EXPECT_NE(message(model, tinyDevice).find("2 blocks of a group 8 feed-forward units at least: 8 are not enough"),
             std::string::npos);
   PersistentDevice device = tinyDevice;
   device.ranks = 8;
@@ -124,6 +124,10 @@ TEST(PersistentSchedule, AsManyGroupsAsThereAreUnitsFor) {
     return s.isOk() ? groupSteps(*s) : std::vector<int64_t>();
   };
   model.units = 64;
+  EXPECT_EQ(steps(tinyDevice), (std::vector<int64_t>{1, 1}));
+  model.units = 24; // a part of a step, but enough for two ranks
+  EXPECT_EQ(steps(tinyDevice), (std::vector<int64_t>{1}));
+  model.units = 48;
   EXPECT_EQ(steps(tinyDevice), (std::vector<int64_t>{1, 1}));
   model.units = 72; // eight units would not do for two ranks
   EXPECT_EQ(steps(tinyDevice), (std::vector<int64_t>{1, 2}));
