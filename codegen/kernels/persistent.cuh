@@ -81,7 +81,7 @@ private:
     for (; step < block.steps && !stopped; ++step, ++p.position) {
       const uint32_t number = block.step_number(step);
       block.mark(PersistentWork::begin_step, 0);
-      begin_step(block, number, /*runs=*/true);
+      begin_step(block, number);
       for (p.layer = 0; p.layer < Block::layers; ++p.layer) {
         p.counter = number * Block::layers + static_cast<uint32_t>(p.layer);
         const auto receive = [&] {
@@ -107,8 +107,11 @@ private:
         token = args.tokens[p.position + 1];
       }
     }
-    if (step < block.steps)
-      begin_step(block, block.step_number(step), /*runs=*/false);
+    if (step < block.steps) { // the text has ended: the producer waits for a step that is none
+      if (Team::thread() == 0)
+        arch::mbarrier_arrive(Block::hops() + Block::text_end);
+      begin_step(block, block.step_number(step));
+    }
     if (arch::block_index() == 0 && Team::thread() == 0 && step > 0) {
       args.state->position = p.position - 1;
       args.state->next_position = p.position;
@@ -116,10 +119,8 @@ private:
   }
 
   /// Everything that this block wrote into the cache is there for the copies of all ranks, which may begin.
-  CADENZA_DEVICE static void begin_step(const Block &block, uint32_t number, bool runs) {
+  CADENZA_DEVICE static void begin_step(const Block &block, uint32_t number) {
     arch::fence_proxy_async_global();
-    if (Team::thread() == 0)
-      *Block::running() = runs;
     Hops<Config>::begin_step(block, number);
   }
 };

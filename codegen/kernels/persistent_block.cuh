@@ -136,8 +136,8 @@ template <class Config> struct PersistentBlock {
   static constexpr int table_offset =
       larger(partial_offset + 4 * round_up(warp_part_floats, 4), group_sums_offset + 4 * rank_rows); // Step
   static constexpr int barriers_offset = round_up(table_offset + static_cast<int>(sizeof(Step)), 16);
-  static constexpr int max_stages = 32, hop_barriers = 6;
-  static constexpr int trace_offset = barriers_offset + 8 * (2 * max_stages + hop_barriers) + 16; // TraceCursor [2]
+  static constexpr int max_stages = 32, hop_barriers = 7;
+  static constexpr int trace_offset = barriers_offset + 8 * (2 * max_stages + hop_barriers); // TraceCursor [2]
   static constexpr int fixed_bytes = trace_offset + (Config::traced ? 16 : 0);
   static constexpr int ring_offset = round_up(fixed_bytes, 128);
   static constexpr int stage_bytes = warps * 2 * turn_bytes;
@@ -148,8 +148,8 @@ template <class Config> struct PersistentBlock {
   static_assert(stage_positions > 0, "a stage holds keys and values of as many positions as a warp takes at once");
   using WeightRing = Ring<stages, stage_bytes, warps>;
 
-  /// What hops, and the barrier of a step's start; persistent_hop.cuh.
-  enum Hop { hop_rows, hop_parts, hop_sums, hop_residual, hop_units, step_start };
+  /// What hops, and the barriers of a step's start and of the text's end; persistent_hop.cuh.
+  enum Hop { hop_rows, hop_parts, hop_sums, hop_residual, hop_units, step_start, text_end };
 
   const PersistentArgs &args;
   const int first_position, steps, headless_steps;
@@ -170,9 +170,8 @@ template <class Config> struct PersistentBlock {
   CADENZA_DEVICE void init() const {
     if (arch::thread_index() == 0) {
       ring().init();
-      for (int i = 0; i < step_start; ++i)
-        arch::mbarrier_init(hops() + i, 1);
-      arch::mbarrier_init(hops() + step_start, ranks);
+      for (int i = 0; i < hop_barriers; ++i)
+        arch::mbarrier_init(hops() + i, i == step_start ? ranks : 1);
       arch::fence_mbarrier_init();
     }
     if constexpr (Config::traced) {
@@ -215,10 +214,6 @@ template <class Config> struct PersistentBlock {
             at<arch::Mbarrier>(barriers_offset) + max_stages};
   }
   CADENZA_DEVICE static arch::Mbarrier *hops() { return at<arch::Mbarrier>(barriers_offset) + 2 * max_stages; }
-  /// For the producer: whether the step that begins is one.
-  CADENZA_DEVICE static volatile uint32_t *running() {
-    return reinterpret_cast<volatile uint32_t *>(hops() + hop_barriers);
-  }
   CADENZA_DEVICE static Weight *activation() { return at<Weight>(activation_offset); } // of q, k, v; gate, up; the head
   CADENZA_DEVICE static float *sums() { return at<float>(sums_offset); }               // of its squares
   CADENZA_DEVICE static Weight *heads() { return at<Weight>(heads_offset); }

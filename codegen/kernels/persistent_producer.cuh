@@ -30,7 +30,7 @@ template <class Config> struct PersistentProducer {
       begun = true;
       Hops<Config>::await_step(block, position - block.first_position, layer, position);
       arch::fence_proxy_async_global(); // what ranks wrote into the cache is read by bulk copies from here on
-      ended = *Block::running() == 0;
+      ended = arch::mbarrier_test_wait(Block::hops() + Block::text_end, 0);
     };
     block.mark(PersistentWork::copy, 0);
     const auto begin = [&](uint32_t bytes) -> unsigned char * {

@@ -69,7 +69,10 @@ template <class Weight, int padded_columns, int least_steps, int most_steps, int
       load_pair(/*ends_wave=*/pairs() == 1, [] {}, [] {});
     }
     /// Sees what else has arrived; for times when this warp waits for the activation.
-    CADENZA_DEVICE void look() { ring.look(cursor); }
+    CADENZA_DEVICE void look() {
+      ring.look(cursor);
+      arch::warp_barrier();
+    }
 
     /// activation: [steps * 32] by turn_place, then zeros up to a multiple of pair_columns. take(stripe, sum) is called
     /// for every stripe, by one warp: lanes 4g .. 4g+3 have the sum of row g. No barrier is issued.
