@@ -73,8 +73,9 @@ FailureOr<PersistentLaunch> Emitter::addPersistent(func::FuncOp function,
              {"context_in_flight", inFlight.context},
              {"head_in_flight", inFlight.head},
              {"ahead_in_flight", inFlight.ahead}});
-  text += "  static constexpr bool clusters = " + std::string(device.clusters ? "true" : "false") +
-          ", traced = " + (device.traced ? "true" : "false") + ";\n";
+  const auto word = [](bool value) { return value ? "true" : "false"; };
+  text += std::string("  static constexpr bool memory_bound = ") + word(schedule.memoryBound) +
+          ", clusters = " + word(device.clusters) + ", traced = " + word(device.traced) + ";\n";
   text += "  using embed = " + kernelOf(phases->embed).str() + ";\n";
   text += "  using attention = " + kernelOf(phases->attend).str() + ";\n";
   text += phaseStruct("query_key_value", kernelOf(phases->queryKeyValue), device.warps, phases->queryKeyValue);

@@ -28,8 +28,9 @@ CADENZA_DEVICE void publish_stripe(arch::Packet *slots, uint32_t value, uint32_t
 }
 
 /// The sums of the payloads of `sources` packets, which lie `stride` packets apart, in their order: packet_rows floats.
-/// All that are missing are polled together, so that their latencies overlap. spin(poll) waits until poll() is true.
-template <int sources, class Spin>
+/// All that are missing are polled together, so that their latencies overlap; or all, if polls_all: more traffic, no
+/// branches. spin(poll) waits until poll() is true.
+template <int sources, bool polls_all, class Spin>
 CADENZA_DEVICE void sum_packets(const arch::Packet *from, int stride, uint32_t epoch, Spin spin,
                                 float (&sum)[packet_rows]) {
   arch::Packet packet[sources];
@@ -41,9 +42,17 @@ CADENZA_DEVICE void sum_packets(const arch::Packet *from, int stride, uint32_t e
 #pragma unroll
     for (int s = 0; s < sources; ++s)
       if (packet[s].epoch != epoch) {
-        packet[s] = arch::load_packet(from + s * stride);
+        if constexpr (!polls_all)
+          packet[s] = arch::load_packet(from + s * stride);
         all = false;
       }
+    if constexpr (polls_all) {
+      if (all)
+        return true;
+#pragma unroll
+      for (int s = 0; s < sources; ++s)
+        packet[s] = arch::load_packet(from + s * stride);
+    }
     return all;
   });
 #pragma unroll

@@ -64,8 +64,9 @@ template <class Config> struct PersistentResidual {
       if (i >= packets_for(16 * mine.count))
         break;
       float sum[packet_rows];
-      sum_packets<sources>(first_slot + i, Block::ranks * Block::rank_packets, counter + 1,
-                           typename Block::Spin{block, PersistentWait::packets, p.layer, p.position}, sum);
+      sum_packets<sources, Config::memory_bound>(
+          first_slot + i, Block::ranks * Block::rank_packets, counter + 1,
+          typename Block::Spin{block, PersistentWait::packets, p.layer, p.position}, sum);
       const int first = i % stripe_packets * packet_rows;
 #pragma unroll
       for (int e = 0; e < packet_rows; ++e)

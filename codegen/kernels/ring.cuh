@@ -54,8 +54,8 @@ template <int stage_count, int bytes_per_stage, int consumer_warps> struct Ring 
     wait(full + at.stage, at.round & 1);
     look(at);
   }
-  /// Each lane looks at one of the next stages: what has arrived already need not be asked for again. A ballot orders no
-  /// memory: until the next warp barrier (release has one) only a lane that has waited for a stage may read it.
+  /// Each lane looks at one of the next stages: what has arrived already need not be asked for again. A ballot orders
+  /// no memory: until the next warp barrier (release has one) only a lane that has waited for a stage may read it.
   CADENZA_DEVICE void look(Cursor &at) const {
     const int lane = static_cast<int>(arch::lane()), stage = at.stage + lane;
     const bool wraps = stage >= stages;

@@ -51,6 +51,8 @@ struct PersistentSchedule {
   PersistentDevice device; // with fewer groups, if there are not units enough for all
   PersistentModel model;
   std::vector<int64_t> unitStarts; // of each group's feed-forward units, in steps of 32
+  bool memoryBound =
+      false; // a layer takes as long as the memory needs for it; else as its chain of exchanges and products
   InFlight inFlight;
 
   /// Of a stage of the ring: two turns of a stripe for each warp (stream_project.cuh).
