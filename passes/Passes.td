@@ -102,7 +102,8 @@ def SchedulePersistent : Cadenza_Pass<"schedule-persistent"> {
   let description = [{
     The order of sums follows the division: the output projection's columns are cut at the groups' KV heads, down's at the groups'
     shares of the feed-forward units, and the context into as many splits as a group has ranks. Annotates the function
-    with `persistent`. A program whose layers are not the five phases that all fusions together make is an error.
+    with `persistent`. A program whose layers are not the five phases that all fusions together make is an error; one layer,
+    which roll-layers leaves as it is, becomes a loop of one.
   }];
   let options = [
     Option<"groups", "groups", "int", /*default=*/"15", "groups of blocks that exchange values quickly">,

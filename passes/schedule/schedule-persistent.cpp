@@ -13,11 +13,37 @@ using namespace cadenza;
 
 namespace {
 
+/// A model of one layer has nothing to roll: the five phases between its embedding and its head become a loop that runs
+/// once.
+void wrapSingleLayer(func::FuncOp function) {
+  SmallVector<Operation *> phases;
+  for (Operation &op : function.getBody().front().without_terminator())
+    phases.push_back(&op);
+  if (phases.size() != 7 || !isa<step::EmbedOp>(phases.front()) || !isa<step::ProjectOp>(phases.back()))
+    return;
+  Operation *embed = phases.front(), *head = phases.back();
+  phases = llvm::to_vector(ArrayRef(phases).drop_front().drop_back());
+  Value before = embed->getResult(0), after = head->getOperand(0);
+  if (after.getDefiningOp() != phases.back() || before.getType() != after.getType())
+    return;
+  OpBuilder builder(head);
+  auto layers =
+      step::LayersOp::create(builder, function.getLoc(), before.getType(), before, builder.getI64IntegerAttr(1));
+  mlir::Block *body = builder.createBlock(&layers.getBody());
+  const Value argument = body->addArgument(before.getType(), before.getLoc());
+  for (Operation *phase : phases)
+    phase->moveBefore(body, body->end());
+  before.replaceUsesWithIf(argument, [&](OpOperand &use) { return use.getOwner()->getBlock() == body; });
+  after.replaceUsesWithIf(layers.getResult(0), [&](OpOperand &use) { return use.getOwner()->getBlock() != body; });
+  step::YieldOp::create(builder, function.getLoc(), after);
+}
+
 struct SchedulePersistentPass : cadenza::impl::SchedulePersistentBase<SchedulePersistentPass> {
   using SchedulePersistentBase::SchedulePersistentBase;
 
   void runOnOperation() final {
     auto function = *getOperation().getOps<func::FuncOp>().begin();
+    wrapSingleLayer(function);
     FailureOr<PersistentPhases> phases = matchPersistent(function);
     if (failed(phases))
       return signalPassFailure();

@@ -1,6 +1,7 @@
 // One function a module: `split-file` makes a file of each, with what all of them declare before it.
 // RUN: rm -rf %t && split-file %s %t && cd %t
 // RUN: cat declarations.mlir fits.mlir | cadenza-opt --schedule-persistent="groups=3 ranks=2 warps=4 shared-bytes=232448" | FileCheck fits.mlir
+// RUN: cat declarations.mlir one_layer.mlir | cadenza-opt --schedule-persistent="groups=3 ranks=2 warps=4 shared-bytes=232448" | FileCheck one_layer.mlir
 // DEFINE: %{name} = unrolled
 // DEFINE: %{refused} = cat declarations.mlir %{name}.mlir | not cadenza-opt --schedule-persistent="groups=3 ranks=2 warps=4" 2>&1 | FileCheck %{name}.mlir
 // RUN: %{refused}
@@ -67,6 +68,32 @@ func.func @fits(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32
     step.yield %d : tensor<64xf32>
   }
   %h = step.project %l matrices [@embedding] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64> epilogues [#step.argmax<segment = 0>] : (tensor<64xf32>) -> tensor<1xi32>
+  return %h : tensor<1xi32>
+}
+
+//--- one_layer.mlir
+// There is nothing to roll in one layer: it becomes a loop of one.
+// CHECK-LABEL: @one_layer
+// CHECK: %[[E:.*]] = step.embed
+// CHECK: %[[L:.*]] = step.layers count 1 (%[[X:.*]] = %[[E]])
+// CHECK: step.project %[[X]] at {{.*}} matrices [@query, @key, @value]
+// CHECK: step.project {{.*}} with(%[[X]]) matrices [@output]
+// CHECK: %[[D:.*]] = step.project {{.*}} matrices [@down]
+// CHECK: step.yield %[[D]]
+// CHECK: step.project %[[L]] matrices [@embedding]
+func.func @one_layer(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
+  %e = step.embed %token, @embedding : tensor<64xf32>
+  %q = step.project %e at %position matrices [@query, @key, @value] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
+    epilogues [#step.kv_append<key = 1, value = 2, cache = @cache.0, kv_heads = 2, head_dim = 32>]
+    : (tensor<64xf32>, tensor<1xi32>) -> tensor<128xf32>
+  %a = step.attend %q at %position, @cache.0 heads 4 scale 0.5 : tensor<128xf32> -> tensor<128xbf16>
+  %o = step.project %a with(%e) matrices [@output] epilogues [#step.add<segment = 0>]
+    : (tensor<128xbf16>, tensor<64xf32>) -> tensor<64xf32>
+  %g = step.project %o matrices [@gate, @up] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
+    epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>] {interleaved} : (tensor<64xf32>) -> tensor<104xbf16>
+  %d = step.project %g with(%o) matrices [@down] epilogues [#step.add<segment = 0>]
+    : (tensor<104xbf16>, tensor<64xf32>) -> tensor<64xf32>
+  %h = step.project %d matrices [@embedding] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64> epilogues [#step.argmax<segment = 0>] : (tensor<64xf32>) -> tensor<1xi32>
   return %h : tensor<1xi32>
 }
 
