@@ -2,7 +2,7 @@
 
     figures.py RECORDS.json FOLDER
 
-Writes FOLDER/context.svg and FOLDER/layers.svg: a panel a model, a line a schedule, and the memory floor. A line is of one
+Writes FOLDER/context.svg and FOLDER/layers.svg (and makes FOLDER): a panel a model, a line a schedule, and the memory floor. A line is of one
 commit, the last one with two points at least; a figure without lines is not written. The number of layers is in the name of
 the model: README.md says how such records are made. Of records that differ only in their passes, those with most passes count.
 """
@@ -145,6 +145,7 @@ def main() -> None:
     if len(devices) != 1:
         sys.exit(f"{sys.argv[1]}: records of {len(devices)} devices, where there should be one")
     device = devices.pop()
+    folder.mkdir(parents=True, exist_ok=True)
 
     def at_context(record: dict):
         return None if FEWER_LAYERS.fullmatch(record["model"]) else (record["model"], record["context"])
