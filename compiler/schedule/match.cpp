@@ -90,7 +90,7 @@ FailureOr<PersistentPhases> matchPersistent(func::FuncOp function) {
   if (!p.queryKeyValue || !p.attend || !p.output || !p.gateUp || !p.down || body.getNumArguments() != 1)
     return needs(p.layers, "layers of five phases (query, key and value; attention; output; gate and up; down) that "
                            "carry one vector: all fusion passes must have matched. This one has " +
-                               Twine(phases.size()) + " phases");
+                               Twine(phases.size()) + " phases (merged matrices have multiples of 16 rows)");
 
   Value x = body.getArgument(0);
   SmallVector<step::FunctionAttrInterface> functions = epilogues(p.queryKeyValue);

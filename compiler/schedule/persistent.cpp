@@ -49,6 +49,12 @@ Status checkShape(const PersistentModel &m, const PersistentDevice &d) {
   CADENZA_RETURN_IF_ERROR(multiple("a hidden size", m.hidden, 16));
   CADENZA_RETURN_IF_ERROR(multiple("a feed-forward size", m.units, 8));
   CADENZA_RETURN_IF_ERROR(multiple("query heads of a KV head whose elements are together", queryRowsOf(m), 32));
+  const int64_t group = m.heads / m.kvHeads, warpSets = ceilDiv(group, 4); // launch_geometry.h: four heads a warp
+  if (d.warps % warpSets != 0)
+    return unsupported("divides the " + std::to_string(d.warps) +
+                       " consumer warps of a block over sets of four query heads " +
+                       "of a KV head: " + std::to_string(group) + " heads are " + std::to_string(warpSets) +
+                       " sets, which do not divide them");
   const auto rows = [&](const char *what, int64_t value) {
     return value >= tileRows * d.ranks
                ? Status::ok()

@@ -13,13 +13,14 @@ using namespace cadenza;
 
 namespace {
 
-/// A model of one layer has nothing to roll: the five phases between its embedding and its head become a loop that runs
-/// once.
+/// A model of one layer (one attention) has nothing to roll: what lies between its embedding and its head becomes a
+/// loop that runs once.
 void wrapSingleLayer(func::FuncOp function) {
   SmallVector<Operation *> phases;
   for (Operation &op : function.getBody().front().without_terminator())
     phases.push_back(&op);
-  if (phases.size() != 7 || !isa<step::EmbedOp>(phases.front()) || !isa<step::ProjectOp>(phases.back()))
+  const auto attentions = llvm::count_if(phases, [](Operation *op) { return isa<step::AttendOp>(op); });
+  if (attentions != 1 || !isa<step::EmbedOp>(phases.front()) || !isa<step::ProjectOp>(phases.back()))
     return;
   Operation *embed = phases.front(), *head = phases.back();
   phases = llvm::to_vector(ArrayRef(phases).drop_front().drop_back());

@@ -74,8 +74,8 @@ StatusOr<PersistentLaunches> PersistentLaunches::load(Device &device, CUstream s
   if (held < groups)
     return Status(StatusCode::IncompatiblePlan,
                   "the persistent kernel needs " + std::to_string(groups) + " groups of " + std::to_string(ranks) +
-                      " blocks at once; the GPU " + gpu.name + " holds " + std::to_string(held) +
-                      ": compile with --sms=" + std::to_string(held * ranks));
+                      " blocks at once; the GPU " + gpu.name + " holds " + std::to_string(held) + ": compile with " +
+                      (held > 0 ? "--sms=" + std::to_string(held * ranks) : "--schedule=launch"));
 
   const uint64_t bytes = step.words.size() * sizeof(uint64_t);
   CADENZA_ASSIGN_OR_RETURN(launches.words_, DeviceBuffer::make(device, bytes, "kernel arguments"));
@@ -139,7 +139,9 @@ std::string PersistentLaunches::expired() const {
   if (acquire(c.expired) == 0)
     return "";
   return "the persistent kernel gave up: block " + std::to_string(c.block) + " waited too long for " +
-         waitName(c.wait) + ", at position " + std::to_string(c.position) + ", layer " + std::to_string(c.layer);
+         waitName(c.wait) + ", at position " + std::to_string(c.position) +
+         // the candidates come after all layers
+         (c.wait == static_cast<uint32_t>(PersistentWait::candidates) ? "" : ", layer " + std::to_string(c.layer));
 }
 
 } // namespace cadenza::cuda

@@ -139,15 +139,9 @@ same_plan() {
     compile "$root/examples/tinylm" -o "$work/again.plan" --threads=2 &&
     cmp "$work/once.plan" "$work/again.plan" && echo "byte-identical"
 }
-sanitize() { # TOOL MODEL; a tool that never attached has no summary
-  local summary=$work/sanitizer.txt
-  rm -f "$summary"
+sanitize() { # TOOL MODEL
   compile "$root/test/fixtures/models/$2" -o "$work/$2.plan" || return
-  compute-sanitizer --tool "$1" --error-exitcode 1 --log-file "$summary" \
-    "$bin/cadenza-run" "$work/$2.plan" --device=cuda:0 --tokens 5,6,7 -n 3 --ignore-eos
-  local code=$?
-  cat "$summary" || return
-  ((code == 0)) && grep -qE 'SUMMARY: .*\b0 errors' "$summary"
+  sanitized --tool "$1" "$bin/cadenza-run" "$work/$2.plan"
 }
 # The persistent schedule computes the bits of the launch schedule, at POSITIONS positions:
 # persistent_bits POSITIONS MODEL [options of cadenza-compile]
@@ -212,29 +206,33 @@ persistent_long() {
 }
 persistent_sanitize() { # TOOL
   compile "$here/two_layers" --weights=random:1 --schedule=persistent -o "$work/sanitized.plan" || return
-  compute-sanitizer --tool "$1" --error-exitcode 1 "$bin/cadenza-run" "$work/sanitized.plan" --device=cuda:0 --tokens 5,6,7 -n 3 --ignore-eos 2>&1 | tail -n 40
+  sanitized --tool "$1" "$bin/cadenza-run" "$work/sanitized.plan"
+}
+# cadenza-run by compute-sanitizer, which must say at its end that there are no errors: sanitized [options] COMMAND PLAN
+sanitized() {
+  rm -f "$work/sanitizer.txt"
+  compute-sanitizer --error-exitcode 1 --log-file "$work/sanitizer.txt" "$@" --device=cuda:0 --tokens 5,6,7 -n 3 --ignore-eos
+  local code=$?
+  cat "$work/sanitizer.txt" || return # a tool that never attached has no summary
+  ((code == 0)) && grep -qE 'SUMMARY: .*\b0 errors' "$work/sanitizer.txt"
 }
 # Racecheck on a model of two layers, whose kernels are rewritten in forms that the tool follows (racecheck.patch); its other
 # report, by analysis, overflows the stack of this kernel. persistent_racecheck SED-COMMAND-FOR-ATTENTION [options of cadenza-compile]
 persistent_racecheck() {
   local source=$work/source compiled=("$here/two_layers" --weights=random:1 --schedule=persistent "${@:2}" -o "$work/race.plan")
-  rm -rf "$source" "$work/race.txt"
+  rm -rf "$source" "$work/sanitizer.txt"
   compile "${compiled[@]}" && "$bin/cadenza-inspect" "$work/race.plan" --extract "$source" >/dev/null &&
     GIT_CEILING_DIRECTORIES=$work git -C "$source/kernels" apply "$here/racecheck.patch" || return
   cp "$source/kernels/persistent_attention.cuh" "$work/before"
   sed -i "$1" "$source/kernels/persistent_attention.cuh"
   if [[ -n $1 ]] && cmp "$work/before" "$source/kernels/persistent_attention.cuh"; then echo "nothing edited"; return 1; fi
   compile "${compiled[@]}" --override-source "$source" &&
-    compute-sanitizer --tool racecheck --racecheck-report hazard --show-backtrace no --print-limit 20 --log-file "$work/race.txt" \
-      --error-exitcode 1 "$bin/cadenza-run" "$work/race.plan" --device=cuda:0 --tokens 5,6,7 -n 3 --ignore-eos
-  local code=$?
-  cat "$work/race.txt"
-  return $code
+    sanitized --tool racecheck --racecheck-report hazard --show-backtrace no --print-limit 20 "$bin/cadenza-run" "$work/race.plan"
 }
 # It sees that a barrier was taken out.
 racecheck_sees() {
   persistent_racecheck '/merge_parts(part.used);/{n;d}'
-  (($? == 1)) && tail -n 1 "$work/race.txt" | grep '[1-9][0-9]* hazards displayed'
+  (($? == 1)) && tail -n 1 "$work/sanitizer.txt" | grep '[1-9][0-9]* hazards displayed'
 }
 bench() { # MODEL CONTEXTS
   compile --model="$1" --weights=random:1 -o "$work/$1.plan" &&
@@ -247,7 +245,7 @@ bench() { # MODEL CONTEXTS
 export root here bin out work
 export -f compile run tokens_of quick compare score fixture activations numerics repeat repeat_once same_plan sanitize bench
 export -f repeat_here persistent_bits edited persistent_delays persistent_withheld persistent_long persistent_sanitize
-export -f persistent_racecheck racecheck_sees
+export -f sanitized persistent_racecheck racecheck_sees
 
 if wants quick; then
   check 60 tinylm-text quick
