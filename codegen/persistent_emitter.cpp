@@ -74,7 +74,7 @@ FailureOr<PersistentLaunch> Emitter::addPersistent(func::FuncOp function,
              {"head_in_flight", inFlight.head},
              {"ahead_in_flight", inFlight.ahead}});
   const auto word = [](bool value) { return value ? "true" : "false"; };
-  text += std::string("  static constexpr bool memory_bound = ") + word(schedule.memoryBound) +
+  text += std::string("  static constexpr bool memory_bound = ") + word(schedule.memoryBound()) +
           ", clusters = " + word(device.clusters) + ", traced = " + word(device.traced) + ";\n";
   text += "  using embed = " + kernelOf(phases->embed).str() + ";\n";
   text += "  using attention = " + kernelOf(phases->attend).str() + ";\n";

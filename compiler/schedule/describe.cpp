@@ -37,7 +37,7 @@ std::string describe(const PersistentSchedule &s) {
       s.device.groups, s.device.ranks, s.device.warps, s.inFlight.attention / 1024, s.inFlight.kvGroup / 1024,
       s.inFlight.others / 1024, s.inFlight.context / 1024, s.inFlight.head / 1024, s.inFlight.ahead / 1024,
       s.stageBytes() / 1024,
-      s.memoryBound ? "the memory bounds a layer" : "the chain of exchanges and products bounds a layer",
+      s.memoryBound() ? "the memory bounds a layer" : "the chain of exchanges and products bounds a layer",
       static_cast<unsigned long long>(s.packetBytes()),
       s.device.clusters ? "the shared memory of its cluster" : "packets, too: no clusters");
   text +=

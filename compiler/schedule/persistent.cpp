@@ -86,9 +86,9 @@ std::vector<int64_t> divideUnits(const PersistentSchedule &schedule) {
   // feed-forward half ends, that is what the others have in their rings when it begins.
   const auto more = [&](int group) -> int64_t {
     const int heads = schedule.headsOf(group).count;
-    return schedule.memoryBound ? (heads > 0 ? device.sharedBytes * 3 / 4 * device.ranks : 0) : heads * layer.head;
+    return schedule.memoryBound() ? (heads > 0 ? device.sharedBytes * 3 / 4 * device.ranks : 0) : heads * layer.head;
   };
-  const int64_t most = schedule.memoryBound ? 0 : chainBytes * device.ranks;
+  const int64_t most = schedule.memoryBound() ? 0 : chainBytes * device.ranks;
   const LeastSteps least(schedule.model, device);
   std::vector<int64_t> steps(device.groups, least.group), bytes;
   steps.back() = least.last;
@@ -112,6 +112,11 @@ std::vector<int64_t> divideUnits(const PersistentSchedule &schedule) {
 }
 
 } // namespace
+
+bool PersistentSchedule::memoryBound() const {
+  const LayerBytes bytes(model);
+  return model.kvHeads * bytes.head + ceilDiv(model.units, stepColumns) * bytes.unitStep >= chainBytes * blocks();
+}
 
 std::vector<int64_t> PersistentSchedule::columnGroups(Product product) const {
   if (product == Product::Down)
@@ -188,24 +193,21 @@ StatusOr<PersistentSchedule> planPersistent(const PersistentModel &model, const 
   schedule.device = device;
   schedule.device.groups = static_cast<int>(usableGroups(model, device));
   schedule.model = model;
-  const LayerBytes bytes(model);
-  schedule.memoryBound = (model.kvHeads * bytes.head + ceilDiv(model.units, stepColumns) * bytes.unitStep) >=
-                         chainBytes * schedule.blocks();
   // If the memory bounds a layer, blocks that are late in it are to have the memory before others fill their rings for
   // the next one. If the chain does, fewer bytes in flight make it shorter.
   const int stage = schedule.stageBytes();
-  schedule.inFlight = schedule.memoryBound ? InFlight{.attention = 5 * stage,
-                                                      .kvGroup = 2 * stage,
-                                                      .others = 2 * stage,
-                                                      .context = 5 * stage,
-                                                      .head = 2 * stage,
-                                                      .ahead = stage}
-                                           : InFlight{.attention = 3 * stage / 2,
-                                                      .kvGroup = 3 * stage / 2,
-                                                      .others = stage / 2,
-                                                      .context = 3 * stage,
-                                                      .head = 2 * stage,
-                                                      .ahead = 3 * stage};
+  schedule.inFlight = schedule.memoryBound() ? InFlight{.attention = 5 * stage,
+                                                        .kvGroup = 2 * stage,
+                                                        .others = 2 * stage,
+                                                        .context = 5 * stage,
+                                                        .head = 2 * stage,
+                                                        .ahead = stage}
+                                             : InFlight{.attention = 3 * stage / 2,
+                                                        .kvGroup = 3 * stage / 2,
+                                                        .others = stage / 2,
+                                                        .context = 3 * stage,
+                                                        .head = 2 * stage,
+                                                        .ahead = 3 * stage};
   int64_t start = 0;
   for (int64_t count : divideUnits(schedule)) {
     schedule.unitStarts.push_back(start);

@@ -51,13 +51,14 @@ struct PersistentSchedule {
   PersistentDevice device; // with fewer groups, if there are not units enough for all
   PersistentModel model;
   std::vector<int64_t> unitStarts; // of each group's feed-forward units, in steps of 32
-  bool memoryBound =
-      false; // a layer takes as long as the memory needs for it; else as its chain of exchanges and products
   InFlight inFlight;
 
   /// Of a stage of the ring: two turns of a stripe for each warp (stream_project.cuh).
   int stageBytes() const { return 2 * turn_bytes * device.warps; }
 
+  /// Whether a layer takes as long as the memory needs for it; else it takes as long as its chain of exchanges and
+  /// products.
+  bool memoryBound() const;
   int blocks() const { return device.groups * device.ranks; }
   /// Those that have KV heads, one or more each.
   int attentionGroups() const { return static_cast<int>(std::min<int64_t>(model.kvHeads, device.groups)); }

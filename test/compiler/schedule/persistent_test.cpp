@@ -60,7 +60,7 @@ TEST(PersistentSchedule, FeedForwardHalvesOfALargeLayerTakeAsLong) {
   StatusOr<PersistentSchedule> s = planPersistent(llama1B, h100);
   ASSERT_TRUE(s.isOk());
   EXPECT_EQ(groupSteps(*s), (std::vector<int64_t>{16, 16, 16, 15, 15, 15, 15, 15, 19, 19, 19, 19, 19, 19, 19}));
-  EXPECT_TRUE(s->memoryBound);
+  EXPECT_TRUE(s->memoryBound());
   EXPECT_EQ(s->inFlight.kvGroup, s->inFlight.others); // the memory serves all alike
 }
 
@@ -68,7 +68,7 @@ TEST(PersistentSchedule, UnitsOfASmallLayerAreSpreadAsTheStreamAllows) {
   StatusOr<PersistentSchedule> s = planPersistent(qwen3Small, h100);
   ASSERT_TRUE(s.isOk());
   EXPECT_EQ(groupSteps(*s), (std::vector<int64_t>{6, 6, 6, 6, 6, 6, 6, 6, 7, 7, 7, 7, 7, 7, 6}));
-  EXPECT_FALSE(s->memoryBound);
+  EXPECT_FALSE(s->memoryBound());
   EXPECT_GT(s->inFlight.kvGroup, s->inFlight.others); // who reads more than others keeps more in flight
 }
 
