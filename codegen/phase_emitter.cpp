@@ -128,7 +128,7 @@ FailureOr<KernelDraft> emitProject(step::ProjectOp op, SymbolTableCollection &sy
   draft.record.fusedOps.insert(draft.record.fusedOps.end(), rows.size(), "linear");
   llvm::append_range(draft.record.fusedOps, functions.names);
   const Weight packed{
-      .name = {}, .layout = WeightLayout::Stripes, .dtype = DType::bf16, .rows = total, .columns = columns};
+      .name = {}, .layout = WeightLayout::Tiles, .dtype = DType::bf16, .rows = total, .columns = columns};
   draft.record.weightBytes = storedBytes(packed) + functions.weightBytes;
   draft.record.activationBytes = vectorBytes(op.getInput()) + functions.activationBytes;
   draft.cacheBytesWritten = functions.cacheBytes;

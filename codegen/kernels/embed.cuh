@@ -35,10 +35,10 @@ template <class Config> struct Embed {
       state.next_position = position + 1;
     }
     const uint64_t token = static_cast<uint64_t>(args.tokens[position]);
-    const Weight *row = args.matrix + token / 8 * (8 * padded) + token % 8 * 32; // 32 columns every 256 elements
+    const Weight *row = args.matrix + token / 16 * (16 * padded) + token % 16 * 32; // 32 columns every 512 elements
     for (int part = static_cast<int>(arch::thread_index()); 8 * part < columns; part += threads) {
       float x[8];
-      unpack8<Weight>(arch::load_weights(row + part / 4 * 256 + part % 4 * 8), x);
+      unpack8<Weight>(arch::load_weights(row + part / 4 * 512 + part % 4 * 8), x);
 #pragma unroll
       for (int j = 0; j < 8; ++j)
         if (8 * part + j < columns)

@@ -44,6 +44,7 @@ template <class Config> struct PersistentBlock {
   static constexpr int group_heads = ceil_div(kv_heads, attention_groups); // KV heads of a group, at most
   static constexpr int group_q_rows = group_heads * q_rows;
   static_assert(head_dim % 16 == 0 && q_rows % 32 == 0 && hidden % 16 == 0, "tiles have 16 rows, steps 32 columns");
+  static_assert(warps % 2 == 0, "a tile is two stripes, each of one warp");
   static_assert(Core::splits == ranks && Core::threads == threads, "attention's part of the plan");
   static_assert(warps % 4 == 0, "q takes half of the consumer warps, k and v a quarter each");
 
@@ -237,10 +238,10 @@ template <class Config> struct PersistentBlock {
   CADENZA_DEVICE arch::Packet *candidates(uint32_t step) const {
     return reinterpret_cast<arch::Packet *>(args.packets) + 4 * blocks * rank_packets + (step & 1) * blocks;
   }
-  /// Stripe i of this group's rows of q, k, v in the packed matrix.
-  CADENZA_DEVICE static int qkv_stripe(int i) {
+  /// Tile i of this group's rows of q, k, v in the packed matrix.
+  CADENZA_DEVICE static int qkv_tile(int i) {
     const Range heads = my_heads();
-    constexpr int q = q_rows / 8, head = head_dim / 8;
+    constexpr int q = q_rows / 16, head = head_dim / 16;
     if (i < heads.count * q)
       return heads.first * q + i;
     const int value = i >= heads.count * (q + head);

@@ -54,8 +54,8 @@ template <class Config> struct PersistentProducer {
         limit = Config::head_in_flight; // nothing waits for memory but this
         const Range mine = Block::my_vocabulary();
         Block::HiddenProduct::produce(
-            producer, Block::table().head.matrix, 2 * mine.count, 0, Block::hidden_steps,
-            [&](int i) { return 2 * mine.first + i; }, begin);
+            producer, Block::table().head.matrix, mine.count, 0, Block::hidden_steps,
+            [&](int i) { return mine.first + i; }, begin);
       }
       begin_step();
     }
@@ -71,28 +71,28 @@ private:
       begin_step();
     const typename Block::Layer &l = Block::table().layer[layer];
     const Range out = Block::my_rows();
-    const auto residual_stripe = [&](int i) { return 2 * out.first + i; };
+    const auto residual_tile = [&](int i) { return out.first + i; };
     if (Block::attends()) {
       limit = Config::attention_in_flight;
       const Range heads = Block::my_heads();
       const Range mine = share(heads.count * Block::head_tiles, Block::ranks, Block::rank());
       Block::HiddenProduct::produce(
-          producer, l.qkv.matrix, 2 * mine.count, 0, Block::hidden_steps,
-          [&](int i) { return Block::qkv_stripe(2 * mine.first + i); }, begin);
+          producer, l.qkv.matrix, mine.count, 0, Block::hidden_steps,
+          [&](int i) { return Block::qkv_tile(mine.first + i); }, begin);
       begin_step();
       for (int i = 0; i < heads.count; ++i)
         produce_context(producer, l.attention, heads.first + i, position, begin, limit);
       constexpr int steps = Block::q_rows / 32;
-      Block::OutputProduct::produce(producer, l.output.matrix, 2 * out.count, heads.first * steps, heads.count * steps,
-                                    residual_stripe, begin);
+      Block::OutputProduct::produce(producer, l.output.matrix, out.count, heads.first * steps, heads.count * steps,
+                                    residual_tile, begin);
     }
     limit = Block::attends() ? Config::kv_group_in_flight : Config::others_in_flight;
     const Range tiles = block.unit_tiles(layer);
     Block::HiddenProduct::produce(
-        producer, l.gate_up.matrix, 2 * tiles.count, 0, Block::hidden_steps,
-        [&](int i) { return 2 * (4 * block.my_units.first + tiles.first) + i; }, begin);
-    Block::DownProduct::produce(producer, l.down.matrix, 2 * out.count, block.my_units.first, block.my_units.count,
-                                residual_stripe, begin);
+        producer, l.gate_up.matrix, tiles.count, 0, Block::hidden_steps,
+        [&](int i) { return 4 * block.my_units.first + tiles.first + i; }, begin);
+    Block::DownProduct::produce(producer, l.down.matrix, out.count, block.my_units.first, block.my_units.count,
+                                residual_tile, begin);
   }
 
   template <class Producer, class Begin>

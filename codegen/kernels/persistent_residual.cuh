@@ -38,7 +38,7 @@ template <class Config> struct PersistentResidual {
   CADENZA_DEVICE void embed(int token, Progress &p) const {
     using Embedding = typename Block::Embedding;
     const Weight *from =
-        Block::table().embed.matrix + static_cast<uint64_t>(token / 8) * (8 * Block::hidden_padded) + token % 8 * 32;
+        Block::table().embed.matrix + static_cast<uint64_t>(token / 16) * (16 * Block::hidden_padded) + token % 16 * 32;
     const Range mine = Block::my_rows();
 #pragma unroll
     for (int j = 0; j < Block::owned_quads; ++j) {
@@ -46,7 +46,7 @@ template <class Config> struct PersistentResidual {
         break;
       const int i = 16 * mine.first + row(j);
       float x[4];
-      load4(from + i / 32 * 256 + i % 32, x);
+      load4(from + i / 32 * 512 + i % 32, x);
 #pragma unroll
       for (int e = 0; e < 4; ++e)
         p.residual[j][e] = arch::to_float(arch::from_float<typename Embedding::output_type>(x[e] * Embedding::scale));

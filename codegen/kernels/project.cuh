@@ -3,9 +3,9 @@
 // Cost: the matrix is read once, with every 16-byte load of a warp's first steps issued before anything is waited for;
 // the rest is the latency of one prologue, one reduction over the parts of K and the chain.
 //
-// The packed matrix (runtime/plan/program.h) is a sequence of 8-row stripes of 8x32 units, each of which is the operand
-// of one tensor-core product (unit_product.cuh). A warp takes a tile of 16 rows (two stripes) and a part of the
-// 32-column steps (sum_order.cuh).
+// The packed matrix (runtime/plan/program.h) is a sequence of tiles of 16 rows, of 16x32 elements a step: two units of
+// 8x32, each of which is the operand of one tensor-core product (unit_product.cuh). A warp takes a tile and a part of
+// the steps (sum_order.cuh).
 #pragma once
 
 #include "epilogue.cuh"
@@ -90,12 +90,12 @@ template <class Config> struct Project {
 
   /// The weights of one warp's 16 rows and part: `depth` steps are in registers or on their way.
   struct Stream {
-    const Weight *next; // of this lane, upper stripe
+    const Weight *next; // of this lane, upper unit
     Vec16 upper[depth], lower[depth];
 
     CADENZA_DEVICE void start(const Weight *matrix, int tile, int part) {
       const int lane = static_cast<int>(arch::lane());
-      next = matrix + static_cast<uint64_t>(tile) * (16 * A::padded) + Order::first_step(part) * 256 + lane * 8;
+      next = matrix + static_cast<uint64_t>(tile) * (16 * A::padded) + Order::first_step(part) * 512 + lane * 8;
       const int steps = Order::step_count(part);
 #pragma unroll
       for (int i = 0; i < depth; ++i)
@@ -103,8 +103,8 @@ template <class Config> struct Project {
           load(i, i);
     }
     CADENZA_DEVICE void load(int slot, int step) {
-      upper[slot] = arch::load_weights(next + step * (Config::k_ways * 256));
-      lower[slot] = arch::load_weights(next + step * (Config::k_ways * 256) + 8 * A::padded);
+      upper[slot] = arch::load_weights(next + step * (Config::k_ways * 512));
+      lower[slot] = arch::load_weights(next + step * (Config::k_ways * 512) + 256);
     }
   };
 

@@ -14,8 +14,9 @@ namespace cadenza {
 /// of all products.
 constexpr int turn_steps = 4;
 
-/// Of a packed matrix, in 16-bit weights: a unit is 8 rows x 32 columns, a turn four of them, of one stripe of 8 rows.
-constexpr int unit_bytes = 512, turn_bytes = turn_steps * unit_bytes;
+/// Of a packed matrix, in 16-bit weights: a unit is 8 rows x 32 columns; a step of a tile of 16 rows is two of them,
+/// one of each stripe of 8 rows; a turn is four steps of one stripe.
+constexpr int unit_bytes = 512, tile_step_bytes = 2 * unit_bytes, turn_bytes = turn_steps * unit_bytes;
 
 /// Partial sums in a packet, and packets of a stripe (exchange.cuh).
 constexpr int packet_rows = 3, stripe_packets = 3;

@@ -1,13 +1,15 @@
 // Products of the persistent kernel: the same packed matrices, mma and order of sums as project.cuh, with the weights
 // coming through the ring.
 //
-// A stripe is 8 rows, a turn four steps of 32 columns: 2 KiB of a stripe, contiguous in memory. One warp multiplies a
-// whole stripe, turn by turn; the four steps of a turn go to the four ways of the sum. So no warp needs another one's
-// sums, and between the arrival of an activation and that of the result there is no barrier.
+// A stripe is 8 rows, a turn four steps of 32 columns. One warp multiplies a whole stripe, turn by turn; the four steps
+// of a turn go to the four ways of the sum. So no warp needs another one's sums, and between the arrival of an
+// activation and that of the result there is no barrier.
 //
 // A wave is a stripe for each consumer warp. A stage of the ring has two turns of each stripe of a wave, or, if the
 // last wave has fewer stripes, as many pairs of turns as there is room for. Where a warp finds its weights in a stage
-// depends on nothing but the number of pairs.
+// depends on nothing but the number of pairs. What a stage has of a tile of 16 rows, two stripes, is contiguous in
+// memory and one copy: 8 KiB of two turns. Copies of 4 KiB, of a stripe, are slower by 1.4 % where the memory is the
+// limit.
 //
 // Weights are loaded two turns before they are multiplied, from the ring into registers. The first ones are loaded
 // (`start`) while the activation is still on its way.
@@ -36,22 +38,22 @@ template <class Weight, int padded_columns, int least_steps, int most_steps, int
     return (stripes <= warps / 2) + (stripes <= warps / 4) + (stripes <= warps / 8);
   }
 
-  /// The producer's side: stripe i is stripe stripe_of(i) of the matrix. begin(bytes) gives a buffer, or null to end
-  /// here.
-  template <class Producer, class StripeOf, class Begin>
-  CADENZA_DEVICE static void produce(Producer &producer, const Weight *matrix, int stripes, int first_step, int steps,
-                                     StripeOf stripe_of, Begin begin) {
-    for (int first = 0; first < stripes; first += warps) {
-      const int count = smaller(warps, stripes - first);
-      const int stage_steps = 2 * turn_steps << stage_pairs_log2(count), lane = static_cast<int>(arch::lane());
+  /// The producer's side: tile i, of 16 rows, is tile tile_of(i) of the matrix. begin(bytes) gives a buffer, or null to
+  /// end here.
+  template <class Producer, class TileOf, class Begin>
+  CADENZA_DEVICE static void produce(Producer &producer, const Weight *matrix, int tiles, int first_step, int steps,
+                                     TileOf tile_of, Begin begin) {
+    for (int first = 0; first < tiles; first += warps / 2) {
+      const int count = smaller(warps / 2, tiles - first);
+      const int stage_steps = 2 * turn_steps << stage_pairs_log2(2 * count), lane = static_cast<int>(arch::lane());
       const Weight *from =
-          matrix + static_cast<uint64_t>(stripe_of(first + lane)) * (8 * padded) + first_step * (unit_bytes / 2);
+          matrix + static_cast<uint64_t>(tile_of(first + lane)) * (16 * padded) + first_step * (tile_step_bytes / 2);
       for (int step = 0; step < steps; step += stage_steps) {
-        const uint32_t piece = static_cast<uint32_t>(smaller(stage_steps, steps - step)) * unit_bytes;
+        const uint32_t piece = static_cast<uint32_t>(smaller(stage_steps, steps - step)) * tile_step_bytes;
         unsigned char *to = begin(static_cast<uint32_t>(count) * piece);
         if (!to)
           return;
-        producer.pieces(count, to + lane * (stage_steps * unit_bytes), from + step * (unit_bytes / 2), piece);
+        producer.pieces(count, to + lane * (stage_steps * tile_step_bytes), from + step * (tile_step_bytes / 2), piece);
         producer.end();
       }
     }
@@ -134,8 +136,8 @@ template <class Weight, int padded_columns, int least_steps, int most_steps, int
       if (there)
         ring.await(cursor, wait);
       const arch::SharedPointer from = arch::shared_pointer(ring.buffer(cursor)) +
-                                       (Team::warp() * stage_pairs + part) * (2 * turn_bytes) +
-                                       static_cast<int>(arch::lane()) * 16;
+                                       (Team::warp() / 2 * stage_pairs + part) * (4 * turn_bytes) +
+                                       Team::warp() % 2 * unit_bytes + static_cast<int>(arch::lane()) * 16;
       load<0>(wanted, from);
       use1();
       load<1>(wanted, from);
@@ -145,12 +147,12 @@ template <class Weight, int padded_columns, int least_steps, int most_steps, int
     }
     /// What a stage does not have is loaded and multiplied, too (by zeros), if a warp has other weights there.
     template <int slot> CADENZA_DEVICE void load(bool wanted, arch::SharedPointer from) {
-      constexpr int offset = slot * turn_bytes;
+      constexpr int offset = slot * turn_steps * tile_step_bytes;
       static_assert(turn_steps == 4);
       arch::load16_if<offset>(wanted, from, units[slot][0]);
-      arch::load16_if<offset + unit_bytes>(wanted, from, units[slot][1]);
-      arch::load16_if<offset + 2 * unit_bytes>(wanted, from, units[slot][2]);
-      arch::load16_if<offset + 3 * unit_bytes>(wanted, from, units[slot][3]);
+      arch::load16_if<offset + tile_step_bytes>(wanted, from, units[slot][1]);
+      arch::load16_if<offset + 2 * tile_step_bytes>(wanted, from, units[slot][2]);
+      arch::load16_if<offset + 3 * tile_step_bytes>(wanted, from, units[slot][3]);
     }
     /// Steps that a block does not have are multiplied like others: the vector is zero there, and what the ring holds
     /// in their place is zero or older weights.

@@ -288,7 +288,7 @@ private:
       SmallVector<nn::WeightOp> parts;
       for (FlatSymbolRefAttr matrix : matrices)
         parts.push_back(weightsOf(matrix)[isTable(matrix) ? i : 0]);
-      table.push_back(weightIndex(parts, WeightLayout::Stripes, interleaved));
+      table.push_back(weightIndex(parts, WeightLayout::Tiles, interleaved));
     }
     return makeRef(perLayer, table, program.weightTables);
   }
@@ -333,7 +333,7 @@ private:
       weight.name += (weight.name.empty() ? "" : "+") + part.getSymName().str();
       weight.rows += type.getDimSize(0);
       weight.columns = type.getRank() == 2 ? type.getDimSize(1) : 1;
-      weight.dtype = layout == WeightLayout::Stripes ? dtypeOf(type.getElementType()) : DType::f32;
+      weight.dtype = layout == WeightLayout::Tiles ? dtypeOf(type.getElementType()) : DType::f32;
       if (auto value = part.getValue()) {
         for (const APFloat &element : cast<DenseElementsAttr>(*value).getValues<APFloat>())
           recipe.values.push_back(element.convertToFloat());

@@ -6,9 +6,8 @@ using namespace cadenza;
 
 namespace {
 
-constexpr int64_t unitRows = 8;
-constexpr int64_t unitColumns = 32;
-constexpr int64_t unitElements = unitRows * unitColumns;
+constexpr int64_t tileRows = 16, stepColumns = 32, stepElements = tileRows * stepColumns;
+constexpr int64_t interleavedRows = 8;           // of each part in turn
 constexpr int64_t chunkBytes = int64_t(4) << 20; // of rows that are read at a time: bounded memory for any tensor
 
 } // namespace
@@ -16,8 +15,8 @@ constexpr int64_t chunkBytes = int64_t(4) << 20; // of rows that are read at a t
 Status SourcePacker::pack(uint32_t index, std::span<std::byte> out) {
   const Weight &weight = built.program.weights[index];
   const PackRecipe &recipe = built.recipes[index];
-  if (weight.layout == WeightLayout::Stripes)
-    return packStripes(weight, recipe, out);
+  if (weight.layout == WeightLayout::Tiles)
+    return packTiles(weight, recipe, out);
   std::vector<float> values = recipe.values;
   if (values.empty()) {
     CADENZA_ASSIGN_OR_RETURN(values, source.readFloats(recipe.parts[0]));
@@ -26,13 +25,13 @@ Status SourcePacker::pack(uint32_t index, std::span<std::byte> out) {
   return Status::ok();
 }
 
-Status SourcePacker::packStripes(const Weight &weight, const PackRecipe &recipe, std::span<std::byte> out) const {
+Status SourcePacker::packTiles(const Weight &weight, const PackRecipe &recipe, std::span<std::byte> out) const {
   const size_t elementBytes = dtypeSize(weight.dtype);
-  const int64_t unitsPerStripe = static_cast<int64_t>(paddedColumns(weight.columns)) / unitColumns;
+  const int64_t stepsPerTile = static_cast<int64_t>(paddedColumns(weight.columns)) / stepColumns;
   const int64_t rowBytes = weight.columns * static_cast<int64_t>(elementBytes);
   const int64_t chunkRows = std::max<int64_t>(1, chunkBytes / rowBytes);
   std::vector<std::byte> rows;
-  int64_t firstStripe = 0; // of the part
+  int64_t firstRow = 0; // of the part
   for (size_t part = 0; part < recipe.parts.size(); ++part) {
     const WeightSpec &spec = recipe.parts[part];
     for (int64_t begin = 0; begin < spec.rows(); begin += chunkRows) {
@@ -40,20 +39,22 @@ Status SourcePacker::packStripes(const Weight &weight, const PackRecipe &recipe,
       rows.resize(count * rowBytes);
       CADENZA_RETURN_IF_ERROR(source.read(spec, begin, count, weight.dtype, rows));
       for (int64_t row = begin; row < begin + count; ++row) {
-        int64_t stripe = row / unitRows;
-        stripe = recipe.interleaved ? stripe * static_cast<int64_t>(recipe.parts.size()) + static_cast<int64_t>(part)
-                                    : firstStripe + stripe;
+        const int64_t turn = row / interleavedRows * static_cast<int64_t>(recipe.parts.size());
+        const int64_t packedRow = recipe.interleaved
+                                      ? (turn + static_cast<int64_t>(part)) * interleavedRows + row % interleavedRows
+                                      : firstRow + row;
         const std::byte *from = rows.data() + (row - begin) * rowBytes;
         std::byte *to =
-            out.data() + (stripe * unitsPerStripe * unitElements + row % unitRows * unitColumns) * elementBytes;
-        for (int64_t column = 0; column < weight.columns; column += unitColumns) {
-          int64_t width = std::min(unitColumns, weight.columns - column);
+            out.data() +
+            (packedRow / tileRows * stepsPerTile * stepElements + packedRow % tileRows * stepColumns) * elementBytes;
+        for (int64_t column = 0; column < weight.columns; column += stepColumns) {
+          int64_t width = std::min(stepColumns, weight.columns - column);
           std::memcpy(to, from + column * elementBytes, width * elementBytes);
-          to += unitElements * elementBytes;
+          to += stepElements * elementBytes;
         }
       }
     }
-    firstStripe += spec.rows() / unitRows; // merged matrices are made of whole stripes
+    firstRow += spec.rows();
   }
   return Status::ok();
 }

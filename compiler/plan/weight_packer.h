@@ -14,7 +14,7 @@ public:
   Status pack(uint32_t index, std::span<std::byte> out) override;
 
 private:
-  Status packStripes(const Weight &weight, const PackRecipe &recipe, std::span<std::byte> out) const;
+  Status packTiles(const Weight &weight, const PackRecipe &recipe, std::span<std::byte> out) const;
 
   const BuiltProgram &built;
   const WeightSource &source;

@@ -15,11 +15,12 @@ public:
     int64_t token = machine.tokens[machine.state.position];
     int64_t columns = static_cast<int64_t>(paddedColumns(weight.columns));
     uint64_t elementBytes = dtypeSize(weight.dtype);
-    const std::byte *row = machine.weightData(matrix_) + ((token / 8) * columns * 8 + (token % 8) * 32) * elementBytes;
+    const std::byte *row =
+        machine.weightData(matrix_) + ((token / 16) * columns * 16 + (token % 16) * 32) * elementBytes;
     Segment out = segments[0];
-    for (size_t k = 0; k < out.size(); k += 32) { // from each unit of the stripe, its columns of this row
+    for (size_t k = 0; k < out.size(); k += 32) { // from each step of the tile, its columns of this row
       size_t count = std::min<size_t>(32, out.size() - k);
-      widen(weight.dtype, row + k * 8 * elementBytes, out.subspan(k, count));
+      widen(weight.dtype, row + k * 16 * elementBytes, out.subspan(k, count));
     }
     for (float &x : out)
       x *= scale_;

@@ -78,7 +78,8 @@ template <typename From>
 [[gnu::always_inline]] inline void multiplyStripesOf(const PackedProducts &p, int64_t firstStripe, int64_t endStripe,
                                                      float *out) {
   for (int64_t stripe = firstStripe; stripe < endStripe; ++stripe, out += 8) {
-    const auto *units = reinterpret_cast<const From::Element *>(p.matrix) + stripe * p.steps * 256;
+    const auto *units =
+        reinterpret_cast<const From::Element *>(p.matrix) + stripe / 2 * p.steps * 512 + stripe % 2 * 256;
     for (size_t group = 0; group < p.groups.size(); ++group) {
       const int64_t begin = p.groups[group], end = group + 1 < p.groups.size() ? p.groups[group + 1] : p.steps;
       float tree[8][maximumWays];
@@ -90,7 +91,7 @@ template <typename From>
             FromF32::load(p.input + step * 32 + part * 8, input[part]);
           for (int row = 0; row < 8; ++row) {
             for (int part = 0; part < 4; ++part) {
-              From::load(units + step * 256 + row * 32 + part * 8, weights);
+              From::load(units + step * 512 + row * 32 + part * 8, weights);
               sums[row] += weights * input[part];
             }
           }

@@ -16,9 +16,9 @@ float dot(const float *a, const float *b, int64_t size);
 /// The same with `b` in memory of type `dtype` (a row of a KV cache).
 float dot(const float *a, DType dtype, const std::byte *b, int64_t size);
 
-/// Products of rows of a packed matrix (WeightLayout::Stripes) with a vector.
+/// Products of rows of a packed matrix (WeightLayout::Tiles) with a vector.
 struct PackedProducts {
-  const std::byte *matrix;         // [rows_padded / 8][steps] units of 8 x 32
+  const std::byte *matrix;         // [rows_padded / 16][steps][16][32]
   DType dtype;                     // bf16 or f16
   const float *input;              // [32 * steps], zero beyond the matrix's columns
   int64_t steps;                   // columns_padded / 32
@@ -26,7 +26,8 @@ struct PackedProducts {
   int64_t ways;                    // Phase::kWays
 };
 
-/// out[0, 8 * (endStripe - firstStripe)) = rows [8 * firstStripe, 8 * endStripe) times the input.
+/// A stripe is 8 rows, half a tile: out[0, 8 * (endStripe - firstStripe)) = rows [8 * firstStripe, 8 * endStripe) times
+/// the input.
 void multiplyStripes(const PackedProducts &products, int64_t firstStripe, int64_t endStripe, float *out);
 
 } // namespace cadenza::cpu

@@ -121,7 +121,7 @@ std::string describeWeights(const Program &program) {
   table.row({"", "name", "layout", "shape", "offset", "bytes"});
   for (size_t i = 0; i < program.weights.size(); ++i) {
     const Weight &weight = program.weights[i];
-    const std::string columns = weight.layout == WeightLayout::Stripes ? "[" + decimal(weight.columns) + "]" : "";
+    const std::string columns = weight.layout == WeightLayout::Tiles ? "[" + decimal(weight.columns) + "]" : "";
     table.row({decimal(i), weight.name, std::string(nameOf(layoutNames, weight.layout)),
                std::string(dtypeName(weight.dtype)) + "[" + decimal(weight.rows) + "]" + columns,
                decimal(weight.offset), decimal(weight.bytes)});

@@ -19,7 +19,7 @@ bool selectsToken(const Phase &phase) {
 
 uint64_t storedBytes(const Weight &weight) {
   const uint64_t rows = static_cast<uint64_t>(weight.rows), columns = static_cast<uint64_t>(weight.columns);
-  if (weight.layout == WeightLayout::Stripes)
+  if (weight.layout == WeightLayout::Tiles)
     return paddedRows(rows) * paddedColumns(columns) * dtypeSize(weight.dtype);
   return rows * dtypeSize(weight.dtype);
 }

@@ -78,17 +78,18 @@ struct Edge {
 
 enum class WeightLayout : uint8_t {
   Vector,    // `rows` f32 values (norm weights, biases: widened by the compiler)
-  Stripes,   // a [rows][columns] matrix in packed 8x32 units, see Weight below
+  Tiles,     // a [rows][columns] matrix in tiles of 16 rows, see Weight below
   RopeTable, // `rows` f32 inverse frequencies; the executor expands them at load to [context][rows][2] f32 (cos, sin),
              // each multiplied by `scale`
 };
 
-/// One entry of the weight section. Layout Stripes ("packed matrix"): rows are padded with zeros to a multiple of 16,
+/// One entry of the weight section. Layout Tiles ("packed matrix"): rows are padded with zeros to a multiple of 16,
 /// columns to a multiple of 32; element (n, k) lies at index
-///     ((n/8) * (columns_padded/32) + k/32) * 256 + (n%8) * 32 + k%32.
-/// So a stripe of 8 rows is contiguous, and a unit of 8 rows x 32 k, row-major, is 512 consecutive bytes: the l-th
-/// 16 bytes are row l/4, k 8*(l%4) ..+8, for lane l of a warp. The packed matrix of a project with several matrices
-/// holds their rows one after the other, or, if interleaved, 8 rows of the first, 8 rows of the second, and so on.
+///     ((n/16) * (columns_padded/32) + k/32) * 512 + (n%16) * 32 + k%32.
+/// So a tile of 16 rows is contiguous, any run of its steps of 32 k is, too, and a unit of 8 rows x 32 k, row-major, is
+/// 512 consecutive bytes: the l-th 16 bytes are row l/4, k 8*(l%4) ..+8, for lane l of a warp. The packed matrix of a
+/// project with several matrices holds their rows one after the other, or, if interleaved, 8 rows of the first, 8 rows
+/// of the second, and so on.
 struct Weight {
   std::string name; // canonical role(s), for people: "layers.3.attention.query.weight+..."
   WeightLayout layout = WeightLayout::Vector;

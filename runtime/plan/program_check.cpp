@@ -59,7 +59,7 @@ void checkWeights(const Program &program, FieldErrors &errors) {
   for (size_t i = 0; i < program.weights.size(); ++i) {
     const Weight &weight = program.weights[i];
     const std::string path = at("program.weights", i);
-    const bool matrix = weight.layout == WeightLayout::Stripes;
+    const bool matrix = weight.layout == WeightLayout::Tiles;
     if (matrix ? weight.dtype != DType::bf16 && weight.dtype != DType::f16 : weight.dtype != DType::f32)
       errors.add(path + ".dtype", std::string(dtypeName(weight.dtype)) + " in layout " +
                                       std::string(nameOf(layoutNames, weight.layout)) +

@@ -118,7 +118,7 @@ const Entry *PhaseChecker::resolve(const Ref &ref, const std::vector<Entry> &ent
 
 const Weight *PhaseChecker::matrix() {
   const Weight *matrix = weight(phase_.matrix, "matrix");
-  if (matrix && matrix->layout != WeightLayout::Stripes) {
+  if (matrix && matrix->layout != WeightLayout::Tiles) {
     fail("matrix", "'" + matrix->name + "' is not a packed matrix");
     return nullptr;
   }

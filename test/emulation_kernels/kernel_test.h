@@ -40,13 +40,13 @@ template <class T> std::vector<float> floats(const std::vector<uint16_t> &values
   return result;
 }
 
-/// A matrix [rows][columns] in packed units; see runtime/plan/program.h.
+/// A matrix [rows][columns] in packed tiles; see runtime/plan/program.h.
 template <class T> std::vector<uint16_t> pack(const std::vector<float> &matrix, int rows, int columns) {
   const int padded = (columns + 31) / 32 * 32;
   std::vector<uint16_t> packed(static_cast<size_t>((rows + 15) / 16 * 16 * padded));
   for (int n = 0; n < rows; ++n)
     for (int k = 0; k < columns; ++k)
-      packed[static_cast<size_t>((n / 8 * (padded / 32) + k / 32) * 256 + n % 8 * 32 + k % 32)] =
+      packed[static_cast<size_t>((n / 16 * (padded / 32) + k / 32) * 512 + n % 16 * 32 + k % 32)] =
           bits<T>(matrix[static_cast<size_t>(n * columns + k)]);
   return packed;
 }

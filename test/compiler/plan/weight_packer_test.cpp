@@ -53,7 +53,7 @@ struct OneMatrix {
   OneMatrix(std::vector<Part> parts, int64_t columns, bool interleaved, DType dtype = DType::bf16)
       : parts(std::move(parts)), columns(columns), interleaved(interleaved) {
     Weight weight;
-    weight.layout = WeightLayout::Stripes;
+    weight.layout = WeightLayout::Tiles;
     weight.dtype = dtype;
     weight.columns = columns;
     PackRecipe recipe;
@@ -86,7 +86,7 @@ struct OneMatrix {
     std::vector<uint16_t> elements((rows + 15) / 16 * 16 * paddedK, 0);
     for (int64_t n = 0; n < static_cast<int64_t>(order.size()); ++n)
       for (int64_t k = 0; k < columns; ++k)
-        elements[((n / 8) * (paddedK / 32) + k / 32) * 256 + (n % 8) * 32 + k % 32] =
+        elements[((n / 16) * (paddedK / 32) + k / 32) * 512 + (n % 16) * 32 + k % 32] =
             PatternSource::pattern(order[n].first->role, order[n].second, k);
     return elements;
   }

@@ -91,14 +91,14 @@ public:
       for (const Matrix &part : parts)
         for (int64_t row = first; row < part.rows && row - first < step; ++row)
           order.emplace_back(&part, row);
-    Weight weight{name, WeightLayout::Stripes, dtype, static_cast<int64_t>(order.size()), parts[0].columns};
+    Weight weight{name, WeightLayout::Tiles, dtype, static_cast<int64_t>(order.size()), parts[0].columns};
     int64_t columnsPadded = (weight.columns + 31) / 32 * 32;
     return add(weight, [&](std::byte *to) {
       for (int64_t n = 0; n < weight.rows; ++n) {
         for (int64_t k = 0; k < weight.columns; ++k) {
           float value = (*order[n].first)(order[n].second, k);
           uint16_t bits = dtype == DType::bf16 ? floatToBf16(value) : floatToF16(value);
-          int64_t index = ((n / 8) * (columnsPadded / 32) + k / 32) * 256 + (n % 8) * 32 + k % 32;
+          int64_t index = ((n / 16) * (columnsPadded / 32) + k / 32) * 512 + (n % 16) * 32 + k % 32;
           std::memcpy(to + index * 2, &bits, 2);
         }
       }

@@ -48,7 +48,7 @@ TEST(Describe, Numbers) {
 
 TEST(Describe, Json) {
   const nlohmann::ordered_json json = planToJson(*smallPlan());
-  EXPECT_EQ(json["format_version"], 3);
+  EXPECT_EQ(json["format_version"], 4);
   EXPECT_EQ(json["code"][0]["resources"][1]["registers"], 80);
   EXPECT_EQ(json["sections"].size(), 8u);
   EXPECT_EQ(json["blocks"][1]["phases"][3]["computes"], "rms_norm > project > silu mul");

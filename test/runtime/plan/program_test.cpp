@@ -82,7 +82,7 @@ INSTANTIATE_TEST_SUITE_P(
         ProgramCase{"/weights/1/bytes", 33, "program.weights[1].bytes: 33; its shape takes 32"},
         ProgramCase{"/weights/1/offset", 0, "program.weights[1].offset: 0; expected 3072"},
         ProgramCase{"/weights/2/offset", 3584, "program.weights[2].offset: 3584; expected 3328"},
-        ProgramCase{"/weights/0/dtype", "f32", "program.weights[0].dtype: f32 in layout stripes; expected bf16 or f16"},
+        ProgramCase{"/weights/0/dtype", "f32", "program.weights[0].dtype: f32 in layout tiles; expected bf16 or f16"},
         ProgramCase{"/weights/1/columns", 2, "program.weights[1].columns: 2; expected 1 in this layout"},
         ProgramCase{"/weights/2/scale", 2.0, "program.weights[2].scale: only a rope table has one; expected 1"},
         ProgramCase{"/weights/1/scale", 1e300, "program.weights[1].scale: does not fit a 32-bit float"},

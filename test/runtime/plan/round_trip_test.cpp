@@ -112,9 +112,9 @@ TEST(Plan, OtherFiles) {
 
 TEST(Plan, IncompatibleSaysHowToRebuild) {
   const std::string rebuild = "; rebuild it: cadenza-compile MODEL -o q.plan";
-  const auto future = withHeader(smallPlanBytes(), [](auto &page) { page.header.version = 4; });
+  const auto future = withHeader(smallPlanBytes(), [](auto &page) { page.header.version = 5; });
   expectError(openBytes(future), StatusCode::IncompatiblePlan,
-              "q.plan: header.version: 4; this build reads 3" + rebuild);
+              "q.plan: header.version: 5; this build reads 4" + rebuild);
   const auto feature = withHeader(smallPlanBytes(), [](auto &page) { page.header.requiredFeatures = 5; });
   expectError(openBytes(feature), StatusCode::IncompatiblePlan,
               "q.plan: header.required_features: bits 0x5 are unknown to this build" + rebuild);

@@ -20,7 +20,7 @@ uint32_t addWeight(Program &program, Weight weight) {
 }
 
 uint32_t addMatrix(Program &program, std::string name, int64_t rows, int64_t columns) {
-  return addWeight(program, {std::move(name), WeightLayout::Stripes, DType::bf16, rows, columns});
+  return addWeight(program, {std::move(name), WeightLayout::Tiles, DType::bf16, rows, columns});
 }
 
 uint32_t addVector(Program &program, std::string name, int64_t rows) {
