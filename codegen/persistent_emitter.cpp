@@ -72,7 +72,8 @@ FailureOr<PersistentLaunch> Emitter::addPersistent(func::FuncOp function,
              {"others_in_flight", inFlight.others},
              {"context_in_flight", inFlight.context},
              {"head_in_flight", inFlight.head},
-             {"ahead_in_flight", inFlight.ahead}});
+             {"kv_group_ahead", inFlight.kvGroupAhead},
+             {"others_ahead", inFlight.othersAhead}});
   const auto word = [](bool value) { return value ? "true" : "false"; };
   text += std::string("  static constexpr bool memory_bound = ") + word(schedule.memoryBound()) +
           ", clusters = " + word(device.clusters) + ", traced = " + word(device.traced) + ";\n";

@@ -45,11 +45,11 @@ namespace cadenza {
 /// Config: groups, ranks, warps (of consumers), layers, hidden, shared_bytes; bytes that a producer has in flight:
 /// attention_in_flight in the attention half, kv_group_in_flight and others_in_flight in the feed-forward half (of
 /// groups that have a KV head, of the others), context_in_flight in a long context, head_in_flight, and at most
-/// ahead_in_flight while the ring fills ahead of a layer or of the head; memory_bound (whether a layer takes as long as
-/// the memory needs), clusters (whether groups are clusters of the GPU), traced; embed, query_key_value, attention,
-/// output, gate_up, down, head: the configurations of the phases, each with its `Launch` (that of its own kernel), and
-/// for projects Team, prologue and epilogue (the functions that stay: residual additions, stores, the KV append and the
-/// selection are this kernel's).
+/// kv_group_ahead and others_ahead while the ring fills ahead of a layer or of the head; memory_bound (whether a layer
+/// takes as long as the memory needs), clusters (whether groups are clusters of the GPU), traced; embed,
+/// query_key_value, attention, output, gate_up, down, head: the configurations of the phases, each with its `Launch`
+/// (that of its own kernel), and for projects Team, prologue and epilogue (the functions that stay: residual additions,
+/// stores, the KV append and the selection are this kernel's).
 template <class Config> struct Persistent {
   using Block = PersistentBlock<Config>;
   using Residual = PersistentResidual<Config>;

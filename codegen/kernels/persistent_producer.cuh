@@ -38,7 +38,8 @@ template <class Config> struct PersistentProducer {
         begin_step();
       if (ended)
         return nullptr;
-      return producer.begin(filling-- > 0 ? smaller(limit, Config::ahead_in_flight) : limit, bytes, slot, data);
+      const int most = Block::attends() ? Config::kv_group_ahead : Config::others_ahead;
+      return producer.begin(filling-- > 0 ? smaller(limit, most) : limit, bytes, slot, data);
     };
 
     for (int step = 0; step < block.steps && !ended; ++step) {

@@ -30,13 +30,13 @@ std::string describe(const PersistentSchedule &s) {
   std::string text = format(
       "persistent schedule: %d groups of %d blocks, %d consumer warps and a producer a block\n"
       "KiB in flight: %d in the attention half, %d in the other half (%d without a KV head), %d in a long context, "
-      "%d in the head, %d ahead; stages of %d KiB\n"
+      "%d in the head, %d ahead (%d without a KV head); stages of %d KiB\n"
       "%s\n"
       "packets: %llu bytes, two exchanges a layer, four sets of slots in turn\n"
       "within a group, values go through %s\n",
       s.device.groups, s.device.ranks, s.device.warps, s.inFlight.attention / 1024, s.inFlight.kvGroup / 1024,
-      s.inFlight.others / 1024, s.inFlight.context / 1024, s.inFlight.head / 1024, s.inFlight.ahead / 1024,
-      s.stageBytes() / 1024,
+      s.inFlight.others / 1024, s.inFlight.context / 1024, s.inFlight.head / 1024, s.inFlight.kvGroupAhead / 1024,
+      s.inFlight.othersAhead / 1024, s.stageBytes() / 1024,
       s.memoryBound() ? "the memory bounds a layer" : "the chain of exchanges and products bounds a layer",
       static_cast<unsigned long long>(s.packetBytes()),
       s.device.clusters ? "the shared memory of its cluster" : "packets, too: no clusters");

@@ -201,13 +201,15 @@ StatusOr<PersistentSchedule> planPersistent(const PersistentModel &model, const 
                                                         .others = 2 * stage,
                                                         .context = 5 * stage,
                                                         .head = 2 * stage,
-                                                        .ahead = stage}
+                                                        .kvGroupAhead = stage,
+                                                        .othersAhead = 2 * stage}
                                              : InFlight{.attention = 3 * stage / 2,
                                                         .kvGroup = 3 * stage / 2,
                                                         .others = stage / 2,
                                                         .context = 3 * stage,
                                                         .head = 2 * stage,
-                                                        .ahead = 3 * stage};
+                                                        .kvGroupAhead = 3 * stage,
+                                                        .othersAhead = 3 * stage};
   int64_t start = 0;
   for (int64_t count : divideUnits(schedule)) {
     schedule.unitStarts.push_back(start);

@@ -44,7 +44,8 @@ struct InFlight {
   int kvGroup = 0, others = 0; // in the feed-forward half: groups that have a KV head, the others
   int context = 0;             // in a long context
   int head = 0;
-  int ahead = 0; // while the ring fills ahead of a layer or of the head: at most
+  // While the ring fills ahead of a layer or of the head, at most: groups that have a KV head, the others.
+  int kvGroupAhead = 0, othersAhead = 0;
 };
 
 struct PersistentSchedule {

@@ -62,6 +62,8 @@ TEST(PersistentSchedule, FeedForwardHalvesOfALargeLayerTakeAsLong) {
   EXPECT_EQ(groupSteps(*s), (std::vector<int64_t>{16, 16, 16, 15, 15, 15, 15, 15, 19, 19, 19, 19, 19, 19, 19}));
   EXPECT_TRUE(s->memoryBound());
   EXPECT_EQ(s->inFlight.kvGroup, s->inFlight.others); // the memory serves all alike
+  EXPECT_LT(s->inFlight.kvGroupAhead, s->inFlight.kvGroup);
+  EXPECT_EQ(s->inFlight.othersAhead, s->inFlight.others);
 }
 
 TEST(PersistentSchedule, UnitsOfASmallLayerAreSpreadAsTheStreamAllows) {
