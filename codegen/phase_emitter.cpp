@@ -54,10 +54,12 @@ void setLaunch(KernelDraft &draft, const LaunchGeometry &geometry, PhaseKind kin
   draft.minBlocks = geometry.minBlocks;
 }
 
-/// Device code counts rows and columns in 32 bits, and addresses units of packed matrices by a tile's index.
-LogicalResult checkExtents(Operation *op, ArrayRef<int64_t> extents) {
+/// Device code counts rows, and the elements of a tile of 16 rows, in 32 bits.
+constexpr int64_t mostRows = int64_t{1} << 30, mostColumns = mostRows / 16;
+
+LogicalResult checkExtents(Operation *op, ArrayRef<int64_t> extents, int64_t most = mostRows) {
   for (int64_t extent : extents)
-    if (extent <= 0 || extent > (int64_t{1} << 30))
+    if (extent <= 0 || extent > most)
       return op->emitOpError() << "has an extent of " << extent << ", which device code cannot count";
   return success();
 }
@@ -75,7 +77,8 @@ FailureOr<KernelDraft> emitProject(step::ProjectOp op, SymbolTableCollection &sy
     weight = type.getElementType();
   }
   const int64_t total = std::accumulate(rows.begin(), rows.end(), int64_t{0});
-  if (failed(checkExtents(op, {columns, total, static_cast<int64_t>(op.getKWays())})))
+  if (failed(checkExtents(op, {total, static_cast<int64_t>(op.getKWays())})) ||
+      failed(checkExtents(op, columns, mostColumns)))
     return failure();
   if (!weight.isBF16() && !weight.isF16())
     return op->emitOpError() << "has matrices of " << weight << "; kernels multiply bf16 and f16";
@@ -262,7 +265,7 @@ FailureOr<KernelDraft> emitEmbed(step::EmbedOp op, SymbolTableCollection &symbol
   RankedTensorType matrix = step::SymbolLookup(op, symbols).weightType(op.getMatrixAttr());
   const int64_t columns = matrix.getDimSize(1);
   const float scale = static_cast<float>(op.getScale().convertToDouble());
-  if (failed(checkExtents(op, {matrix.getDimSize(0), columns})))
+  if (failed(checkExtents(op, matrix.getDimSize(0))) || failed(checkExtents(op, columns, mostColumns)))
     return failure();
   if (!matrix.getElementType().isBF16() && !matrix.getElementType().isF16())
     return op->emitOpError() << "has a table of " << matrix.getElementType() << "; kernels read bf16 and f16";

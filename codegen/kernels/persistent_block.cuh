@@ -44,9 +44,8 @@ template <class Config> struct PersistentBlock {
   static constexpr int group_heads = ceil_div(kv_heads, attention_groups); // KV heads of a group, at most
   static constexpr int group_q_rows = group_heads * q_rows;
   static_assert(head_dim % 16 == 0 && q_rows % 32 == 0 && hidden % 16 == 0, "tiles have 16 rows, steps 32 columns");
-  static_assert(warps % 2 == 0, "a tile is two stripes, each of one warp");
   static_assert(Core::splits == ranks && Core::threads == threads, "attention's part of the plan");
-  static_assert(warps % 4 == 0, "q takes half of the consumer warps, k and v a quarter each");
+  static_assert(warps % 4 == 0, "q takes half of the consumer warps, k and v a quarter each; a tile two");
 
   // Feed-forward
   static constexpr int units = Down::columns, unit_steps = ceil_div(units, 32);

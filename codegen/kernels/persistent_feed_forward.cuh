@@ -44,8 +44,8 @@ template <class Config> struct PersistentFeedForward {
     residual.template receive<Block::attention_groups>(p.counter, 0, p);
     residual.template spread<GateUp>(norm, p, [&] { gate_up.look(); });
     const float factor = GateUp::prologue::factor(Block::sums());
-    const int unit_bytes = 2 * smaller(32 * block.my_units.count, Block::units - 32 * block.my_units.first);
-    Hop::expect(Block::hop_units, unit_bytes);
+    const int hop_bytes = 2 * smaller(32 * block.my_units.count, Block::units - 32 * block.my_units.first);
+    Hop::expect(Block::hop_units, hop_bytes);
     block.mark(PersistentWork::gate_up, p.layer);
     gate_up.run(Block::activation(), [&](int stripe, float sum) {
       if (const int lane = static_cast<int>(arch::lane()); lane % 4 == 0) // stripes of gate and of up in turn
@@ -58,7 +58,7 @@ template <class Config> struct PersistentFeedForward {
     Functions::apply(functions, loaded, tile);
     send_units(tile, 8 * mine.first, p);
     down.look();
-    Hop::await(block, Block::hop_units, unit_bytes, p, PersistentWait::hop_units);
+    Hop::await(block, Block::hop_units, hop_bytes, p, PersistentWait::hop_units);
     block.mark(PersistentWork::down, p.layer);
     residual.publish(down, 1, Block::unit_values(), p);
   }

@@ -193,8 +193,9 @@ StatusOr<PersistentSchedule> planPersistent(const PersistentModel &model, const 
   schedule.device = device;
   schedule.device.groups = static_cast<int>(usableGroups(model, device));
   schedule.model = model;
-  // If the memory bounds a layer, blocks that are late in it are to have the memory before others fill their rings for
-  // the next one. If the chain does, fewer bytes in flight make it shorter.
+  // If the memory bounds a layer, blocks with a KV head that are through with it leave the memory to those that are
+  // not; the others, if they do the same, gain nothing (docs/benchmarks/notes.md). If the chain does, fewer bytes in
+  // flight make it shorter.
   const int stage = schedule.stageBytes();
   schedule.inFlight = schedule.memoryBound() ? InFlight{.attention = 5 * stage,
                                                         .kvGroup = 2 * stage,

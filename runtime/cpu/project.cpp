@@ -52,7 +52,8 @@ public:
     roundThrough(weight.dtype, x);
 
     PackedProducts products{machine.weightData(matrix_), weight.dtype, x_.data(), steps_, groups_, ways_};
-    int64_t stripesAChunk = std::max<int64_t>(1, bytesAChunk / (steps_ * 256 * dtypeSize(weight.dtype)));
+    const int64_t tileBytes = steps_ * 512 * static_cast<int64_t>(dtypeSize(weight.dtype));
+    const int64_t stripesAChunk = 2 * std::max<int64_t>(1, bytesAChunk / tileBytes); // whole tiles
     machine.pool.parallelFor(stripes_, stripesAChunk, [&](int64_t begin, int64_t end) {
       multiplyStripes(products, begin, end, products_.data() + begin * 8);
     });

@@ -127,6 +127,18 @@ TEST(WeightPacker, HalfPrecision) {
 TEST(WeightPacker, MergedMatricesFollowEachOther) {
   OneMatrix matrix({{"query", 64}, {"key", 16}, {"value", 16}}, 96, false);
   EXPECT_EQ(matrix.packed(), matrix.expected());
+  OneMatrix withinTiles({{"a", 24}, {"b", 8}, {"c", 5}, {"d", 1}, {"e", 19}}, 40, false);
+  EXPECT_EQ(withinTiles.packed(), withinTiles.expected());
+}
+
+// Of 80 columns, padded to 96: three steps of 512 elements a tile.
+TEST(WeightPacker, ATileIsSteps) {
+  OneMatrix matrix({{"a", 17}}, 80, false);
+  const std::vector<uint16_t> packed = matrix.packed();
+  ASSERT_EQ(packed.size(), size_t{2 * 3 * 512});
+  EXPECT_EQ(packed[256], PatternSource::pattern("a", 8, 0));
+  EXPECT_EQ(packed[512], PatternSource::pattern("a", 0, 32));
+  EXPECT_EQ(packed[3 * 512 + 1], PatternSource::pattern("a", 16, 1));
 }
 
 TEST(WeightPacker, InterleavedMatricesTakeTurnsOfEightRows) {
@@ -134,6 +146,8 @@ TEST(WeightPacker, InterleavedMatricesTakeTurnsOfEightRows) {
   EXPECT_EQ(two.packed(), two.expected());
   OneMatrix three({{"a", 16}, {"b", 16}, {"c", 16}}, 48, true);
   EXPECT_EQ(three.packed(), three.expected());
+  OneMatrix withinTiles({{"a", 8}, {"b", 8}, {"c", 8}}, 48, true);
+  EXPECT_EQ(withinTiles.packed(), withinTiles.expected());
 }
 
 TEST(WeightPacker, LargeMatricesAreReadInPiecesOfSoManyBytes) {
