@@ -50,6 +50,7 @@ TEST(PersistentSchedule, EveryWeightIsSomebodysAndNobodyElses) {
 /// The steps of units of each group.
 std::vector<int64_t> groupSteps(const PersistentSchedule &s) {
   std::vector<int64_t> steps;
+  steps.reserve(s.device.groups);
   for (int group = 0; group < s.device.groups; ++group)
     steps.push_back(s.work(Product::Down, group, 0, 0).steps);
   return steps;

@@ -35,7 +35,8 @@ Launch launch(const std::string &kernel, std::vector<Argument> arguments) { retu
 Argument edge(uint32_t index) { return {ArgumentKind::Edge, index, {}}; }
 Argument weight(Ref ref) { return {ArgumentKind::Weight, 0, ref}; }
 
-Phase project(std::string name, uint32_t input, std::vector<uint32_t> outputs, Ref matrix, std::vector<int64_t> rows) {
+Phase project(const std::string &name, uint32_t input, std::vector<uint32_t> outputs, Ref matrix,
+              std::vector<int64_t> rows) {
   Phase phase;
   phase.name = "layer." + name;
   phase.kind = PhaseKind::Project;
