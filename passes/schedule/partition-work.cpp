@@ -27,9 +27,9 @@ int64_t chooseWays(step::ProjectOp project) {
   int64_t group = tileRows;
   for (auto function : project.getEpilogues().getAsRange<step::FunctionAttrInterface>())
     group = std::max(group, function.getRowGroup());
-  int64_t limit = maxWarps / llvm::divideCeil(group, tileRows);
+  int64_t tiles = llvm::divideCeil(group, tileRows);
   int64_t ways = 1;
-  while (2 * ways <= std::min<int64_t>(limit, 16) && steps % (2 * ways) == 0 && steps / (2 * ways) >= minWaySteps)
+  while (2 * ways <= 16 && 2 * ways * tiles <= maxWarps && steps % (2 * ways) == 0 && steps / (2 * ways) >= minWaySteps)
     ways *= 2;
   return ways;
 }

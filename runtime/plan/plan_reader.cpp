@@ -138,7 +138,7 @@ Status MappedPlan::readTable(const format::HeaderPage &page) {
     if (kind == SectionKind::Code)
       name += "[" + std::to_string(codes++) + "]";
     const uint64_t dataEnd = entry.offset + entry.bytes;
-    end = *checked::alignUp(dataEnd, format::pageBytes); // dataEnd is at most the file's size
+    end = checked::alignUp(dataEnd, format::pageBytes).value(); // dataEnd is at most the file's size
     if (end > bytes_.size())
       return invalid(place, "the file ends inside the padding of section " + name);
     if (!isZero(bytes_.subspan(dataEnd, end - dataEnd)))

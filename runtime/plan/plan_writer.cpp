@@ -74,7 +74,7 @@ Status write(const std::string &path, const PlanContents &contents) {
     page.sections[i].kind = static_cast<uint32_t>(sections[i].kind);
     page.sections[i].offset = end;
     page.sections[i].bytes = sections[i].length;
-    end = *checked::alignUp(end + sections[i].length, format::pageBytes); // lengths are far below 2^63
+    end = checked::alignUp(end + sections[i].length, format::pageBytes).value(); // lengths are far below 2^63
   }
   page.header.fileBytes = end;
 

@@ -94,7 +94,7 @@ std::string encodeCode(const CodeSection &code) {
   std::string bytes;
   append(bytes, static_cast<uint64_t>(header.size()));
   bytes += header;
-  bytes.resize(*checked::alignUp(bytes.size(), format::imageAlignment), '\0');
+  bytes.resize(checked::alignUp(bytes.size(), format::imageAlignment).value(), '\0');
   bytes += asText(code.image);
   if (code.kind == CodeKind::Ptx && !bytes.ends_with('\0'))
     bytes += '\0';
@@ -107,7 +107,7 @@ StatusOr<CodeSection> decodeCode(std::span<const std::byte> bytes, const Program
   std::span<const std::byte> header, padding;
   if (!cursor.read(headerBytes) || !cursor.read(headerBytes, header))
     return invalid("header: " + std::to_string(headerBytes) + " bytes do not fit the section");
-  if (!cursor.read(*checked::alignUp(cursor.offset(), format::imageAlignment) - cursor.offset(), padding))
+  if (!cursor.read(checked::alignUp(cursor.offset(), format::imageAlignment).value() - cursor.offset(), padding))
     return invalid("image: is missing");
   if (std::any_of(padding.begin(), padding.end(), [](std::byte b) { return b != std::byte(0); }))
     return invalid("padding: is not zero");
