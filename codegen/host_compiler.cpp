@@ -102,7 +102,7 @@ StatusOr<CompiledCode> compileForHost(const GeneratedSource &source) {
   for (std::string word; words >> word;)
     command.push_back(command.empty() && word.find('/') != std::string::npos ? fs::absolute(word).string() : word);
   for (const char *option : {"-std=c++20", "-O1", "-g1", "-shared", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off",
-                             "-fno-gnu-unique", "-Wno-unknown-pragmas", "-DCADENZA_HOST", "-x", "c++"})
+                             "-fno-gnu-unique", "-Wno-unknown-pragmas", "-DCADENZA_HOST", "-I.", "-x", "c++"})
     command.push_back(option);
   // The debug information names the files as the GPU's line tables do: the same bytes from every directory.
   command.push_back("-ffile-prefix-map=" + folder.path.string() + "=/cadenza");

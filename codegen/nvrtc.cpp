@@ -81,7 +81,7 @@ std::vector<std::string> candidateLibraries(std::string &places) {
 constexpr std::string_view sourceRoot = "/cadenza/";
 
 /// The text of `file` with every #include "name" turned into the absolute path below sourceRoot that it stands for: a
-/// file beside the including one. Lines stay where they are.
+/// file beside the including one or, "folder/name", a path from the root. Lines stay where they are.
 std::string withAbsoluteIncludes(const SourceFile &file) {
   constexpr std::string_view directive = "#include \"";
   const std::string folder = std::string(sourceRoot) + file.path.substr(0, file.path.rfind('/') + 1);
@@ -89,8 +89,9 @@ std::string withAbsoluteIncludes(const SourceFile &file) {
   for (size_t begin = 0; begin < file.text.size();) {
     const size_t end = std::min(file.text.find('\n', begin), file.text.size() - 1) + 1;
     const std::string_view line = std::string_view(file.text).substr(begin, end - begin);
-    if (line.starts_with(directive) && !line.substr(directive.size()).starts_with('/'))
-      text.append(directive).append(folder).append(line.substr(directive.size()));
+    const std::string_view name = line.starts_with(directive) ? line.substr(directive.size()) : "";
+    if (!name.empty() && !name.starts_with('/'))
+      text.append(directive).append(name.find('/') == name.npos ? folder : sourceRoot).append(name);
     else
       text += line;
     begin = end;

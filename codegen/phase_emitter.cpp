@@ -13,7 +13,7 @@ using namespace mlir;
 namespace cadenza {
 namespace {
 
-int64_t elements(Value vector) { return cast<RankedTensorType>(vector.getType()).getNumElements(); }
+int64_t elements(Value vector) { return nn::rowElements(vector); }
 StringRef elementType(Value vector) { return deviceType(cast<RankedTensorType>(vector.getType()).getElementType()); }
 
 /// "1024 f32", for headings.

@@ -11,7 +11,7 @@
 namespace cadenza {
 
 /// Everything that is needed to compile a model's kernels. files[0] is "model.cu"; the others are the device code that
-/// it includes, "kernels/project.cuh" and so on, embedded in this library when it was built.
+/// it includes, "kernels/project.cuh", "shared/state.h" and so on, embedded in this library when it was built.
 struct GeneratedSource {
   std::vector<SourceFile> files;
   std::vector<Kernel> kernels;
@@ -19,7 +19,8 @@ struct GeneratedSource {
   const SourceFile &model() const { return files.front(); }
 };
 
-/// The device code in codegen/kernels, as it was when the library was built; paths begin with "kernels/".
+/// The device code of codegen/kernels and what it includes of runtime/shared, as they were when the library was built;
+/// paths begin with "kernels/" or "shared/".
 const std::vector<SourceFile> &deviceCode();
 
 /// Code for one target. `section()` is valid as long as this object is where it is.

@@ -20,7 +20,7 @@ namespace cadenza {
 #define GEN_PASS_REGISTRATION
 #include "passes/Passes.h.inc"
 
-/// Which passes of the pipeline run. Passes that a plan cannot do without (the conversion, partition-work,
+/// Which passes of the pipeline run. Passes that a plan cannot do without (the conversion, order-sums,
 /// assign-buffers) always do.
 struct PipelineOptions {
   bool none = false;                            // --passes=none: no optional pass at all

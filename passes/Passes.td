@@ -53,7 +53,7 @@ def DeferNormScale : Cadenza_Pass<"defer-norm-scale"> {
   }];
 }
 
-def FuseRopeAppend : Cadenza_Pass<"fuse-rope-append"> {
+def FuseQueryKeyValue : Cadenza_Pass<"fuse-query-key-value"> {
   let summary = "moves query and key norms, RoPE and the KV append into the projection's epilogues";
   let description = [{
     A block that holds whole heads can normalise and rotate them and write them to the cache in place.
@@ -90,7 +90,7 @@ def NarrowEdges : Cadenza_Pass<"narrow-edges"> {
   }];
 }
 
-def PartitionWork : Cadenza_Pass<"partition-work"> {
+def OrderSums : Cadenza_Pass<"order-sums"> {
   let summary = "fixes the order of sums: groups and ways of products, context splits of attention";
   let description = [{
     A schedule chooses where a sum is computed but never its order: bits must not depend on the schedule.

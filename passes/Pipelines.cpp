@@ -13,19 +13,26 @@ namespace {
 //    value, mul needs gate and up.
 // 4. fuse-norm-project, then
 // 5. defer-norm-scale, which changes the prologue that 4 made.
-// 6. fuse-rope-append, 7. fuse-activation-mul, 8. fuse-residual, 9. fuse-head-select: independent of each other; in the
+// 6. fuse-query-key-value, 7. fuse-activation-mul, 8. fuse-residual, 9. fuse-head-select: independent of each other; in
+// the
 //    order of a layer.
 // 10. narrow-edges: once it is settled which vectors still travel through memory and who reads them.
-// 11. partition-work: the ways of a product depend on the functions it absorbed.
+// 11. order-sums: the ways of a product depend on the functions it absorbed.
 //     schedule-persistent, if that schedule is asked for, replaces what it chose.
 // 12. assign-buffers: last, on the vectors that are left.
 constexpr PipelinePass passes[] = {
-    {"convert-nn-to-step", false, createConvertNNToStep},   {"roll-layers", true, createRollLayers},
-    {"merge-projections", true, createMergeProjections},    {"fuse-norm-project", true, createFuseNormProject},
-    {"defer-norm-scale", true, createDeferNormScale},       {"fuse-rope-append", true, createFuseRopeAppend},
-    {"fuse-activation-mul", true, createFuseActivationMul}, {"fuse-residual", true, createFuseResidual},
-    {"fuse-head-select", true, createFuseHeadSelect},       {"narrow-edges", true, createNarrowEdges},
-    {"partition-work", false, createPartitionWork},         {"assign-buffers", false, createAssignBuffers},
+    {"convert-nn-to-step", false, createConvertNNToStep},
+    {"roll-layers", true, createRollLayers},
+    {"merge-projections", true, createMergeProjections},
+    {"fuse-norm-project", true, createFuseNormProject},
+    {"defer-norm-scale", true, createDeferNormScale},
+    {"fuse-query-key-value", true, createFuseQueryKeyValue},
+    {"fuse-activation-mul", true, createFuseActivationMul},
+    {"fuse-residual", true, createFuseResidual},
+    {"fuse-head-select", true, createFuseHeadSelect},
+    {"narrow-edges", true, createNarrowEdges},
+    {"order-sums", false, createOrderSums},
+    {"assign-buffers", false, createAssignBuffers},
 };
 
 } // namespace
@@ -43,7 +50,7 @@ llvm::Error cadenza::buildPipeline(mlir::OpPassManager &manager, const PipelineO
   for (const PipelinePass &pass : passes) {
     if (!pass.optional || (!options.none && !llvm::is_contained(options.disabled, pass.name)))
       manager.addPass(pass.create());
-    if (pass.name == "partition-work" && options.persistent) {
+    if (pass.name == "order-sums" && options.persistent) {
       const PersistentDevice &device = *options.persistent;
       manager.addPass(createSchedulePersistent(
           {device.groups, device.ranks, device.warps, device.sharedBytes, device.clusters, device.traced}));

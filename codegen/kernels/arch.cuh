@@ -12,7 +12,7 @@
 // block_barrier.
 #pragma once
 
-#include "types.cuh"
+#include "shared/types.h"
 
 #if defined(CADENZA_HOST)
 #include "arch_host.cuh"

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "host_services.cuh"
-#include "types.cuh"
+#include "shared/types.h"
 
 #define __device__
 #define __forceinline__ inline __attribute__((always_inline))

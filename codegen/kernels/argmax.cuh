@@ -4,7 +4,7 @@
 // only if there is nothing else (then index 0). The order is total: how candidates are combined does not matter.
 #pragma once
 
-#include "state.cuh"
+#include "shared/state.h"
 #include "tile.cuh"
 
 namespace cadenza {
@@ -47,7 +47,7 @@ struct Candidate {
 };
 
 /// Arguments: [state, tokens, logits, scratch]. logits: f32 [rows of the segment] or null. scratch: a counter in the
-/// first 16 bytes, then a candidate (8 bytes) a block. Consumes the segment. See state.cuh for what it writes.
+/// first 16 bytes, then a candidate (8 bytes) a block. Consumes the segment. See shared/state.h for what it writes.
 /// Barriers: one before the scratch of the tile is written, three more.
 template <class Config> struct Argmax {
   struct Args {

@@ -21,7 +21,7 @@
 //           head t.
 #pragma once
 
-#include "state.cuh"
+#include "shared/state.h"
 #include "tile.cuh"
 
 namespace cadenza {

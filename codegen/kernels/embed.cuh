@@ -1,8 +1,8 @@
-// The first phase of a step: advances the decode state (state.cuh) and looks up the token's row. One block; it reads
-// one row of the table.
+// The first phase of a step: advances the decode state (shared/state.h) and looks up the token's row. One block; it
+// reads one row of the table.
 #pragma once
 
-#include "state.cuh"
+#include "shared/state.h"
 #include "tile.cuh"
 
 namespace cadenza {

@@ -7,7 +7,7 @@
 
 #include "arch_async.cuh"
 #include "arch_exchange.cuh"
-#include "shares.cuh"
+#include "shared/shares.h"
 #include "tile.cuh"
 
 namespace cadenza {

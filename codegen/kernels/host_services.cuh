@@ -3,7 +3,7 @@
 // for every kernel `name` it exports the entry `name` and the descriptor `name__cadenza`.
 #pragma once
 
-#include "types.cuh"
+#include "shared/types.h"
 
 namespace cadenza::host {
 

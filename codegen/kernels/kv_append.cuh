@@ -1,7 +1,7 @@
 // Stores the key and the value of this position into the cache.
 #pragma once
 
-#include "state.cuh"
+#include "shared/state.h"
 #include "tile.cuh"
 
 namespace cadenza {

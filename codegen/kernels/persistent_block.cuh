@@ -6,9 +6,9 @@
 #include "embed.cuh"
 #include "epilogue.cuh"
 #include "exchange.cuh"
-#include "persistent_state.cuh"
 #include "project.cuh"
-#include "shares.cuh"
+#include "shared/persistent_state.h"
+#include "shared/shares.h"
 #include "stream_project.cuh"
 
 namespace cadenza {

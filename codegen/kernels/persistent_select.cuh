@@ -81,7 +81,7 @@ private:
     return selected;
   }
 
-  /// The rules of state.cuh: a token of the prompt is kept; a stop token ends the text.
+  /// The rules of shared/state.h: a token of the prompt is kept; a stop token ends the text.
   CADENZA_DEVICE int accept(int selected, int next, bool &stopped) const {
     const PersistentArgs &args = block.args;
     const DecodeState &state = *args.state;

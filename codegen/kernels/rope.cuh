@@ -1,7 +1,7 @@
 // Rotary position embedding, half-split: element i < rotary_dim/2 of a head is rotated with element i + rotary_dim/2.
 #pragma once
 
-#include "state.cuh"
+#include "shared/state.h"
 #include "tile.cuh"
 
 namespace cadenza {

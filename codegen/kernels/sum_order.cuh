@@ -7,7 +7,7 @@
 // neighbours first, and the groups in ascending order, from the first one's sum on.
 #pragma once
 
-#include "shares.cuh"
+#include "shared/shares.h"
 #include "tile.cuh"
 
 namespace cadenza {

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "arch_async.cuh"
-#include "state.cuh"
+#include "shared/state.h"
 
 namespace cadenza {
 

@@ -2,7 +2,7 @@
 // large becomes an infinity, which countNonFinite finds.
 #pragma once
 
-#include "runtime/plan/program.h"
+#include "runtime/shared/dtype.h"
 
 #include <cstddef>
 #include <cstdint>

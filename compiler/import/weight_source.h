@@ -3,7 +3,7 @@
 #pragma once
 
 #include "compiler/import/findings.h"
-#include "runtime/plan/program.h"
+#include "runtime/shared/dtype.h"
 #include "runtime/support/status.h"
 
 #include <cstddef>

@@ -179,7 +179,7 @@ private:
         continue; // the token lives in the decode state
       auto [entry, isNew] = edges.insert({result, static_cast<uint32_t>(program.edges.size())});
       uint32_t edge = entry->second;
-      Edge record{phase.name + "." + std::to_string(index), dtypeOf(type.getElementType()), type.getNumElements(),
+      Edge record{phase.name + "." + std::to_string(index), dtypeOf(type.getElementType()), nn::rowElements(type),
                   static_cast<uint64_t>(offsets[index])};
       if (isNew)
         program.edges.push_back(std::move(record));

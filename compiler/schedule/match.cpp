@@ -99,7 +99,7 @@ FailureOr<PersistentPhases> matchPersistent(func::FuncOp function) {
       append.getValue() != 2 || p.queryKeyValue.getNumResults() != 1 || !isF32(p.queryKeyValue.getResult(0)) ||
       p.attend.getQuery() != p.queryKeyValue.getResult(0))
     return needs(p.queryKeyValue, "query, key and value of the residual stream in this order, with the KV append as "
-                                  "the last function (passes merge-projections, fuse-rope-append)");
+                                  "the last function (passes merge-projections, fuse-query-key-value)");
   if (failed(checkKept(p.queryKeyValue)) || failed(checkExit(p.output, p.attend.getResult(), x)))
     return failure();
   if (p.gateUp.getInput() != p.output.getResult(0) || !p.gateUp.getInterleaved() ||
@@ -120,14 +120,13 @@ PersistentModel modelOf(PersistentPhases p) {
   SymbolTableCollection symbols;
   step::SymbolLookup lookup(p.attend, symbols);
   nn::CacheOp cache = lookup.cache(p.attend.getCacheAttr());
-  const auto elements = [](Value value) { return cast<RankedTensorType>(value.getType()).getNumElements(); };
   PersistentModel model;
   model.layers = p.layers.getCount();
-  model.hidden = elements(p.output.getResult(0));
+  model.hidden = nn::rowElements(p.output.getResult(0));
   model.heads = static_cast<int64_t>(p.attend.getHeads());
   model.kvHeads = static_cast<int64_t>(cache.getKvHeads());
   model.headDim = static_cast<int64_t>(cache.getHeadDim());
-  model.units = elements(p.gateUp.getResult(0));
+  model.units = nn::rowElements(p.gateUp.getResult(0));
   for (step::ProjectOp project : {p.queryKeyValue, p.gateUp, p.head})
     if (auto norm = dyn_cast_if_present<step::RMSNormAttr>(project.getPrologueAttr()); norm && !norm.getDeferScale())
       model.sumsFirst = true;

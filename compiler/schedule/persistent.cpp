@@ -1,6 +1,6 @@
 #include "compiler/schedule/persistent.h"
 
-#include "codegen/kernels/shares.cuh"
+#include "runtime/shared/shares.h"
 
 #include <algorithm>
 

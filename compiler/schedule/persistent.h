@@ -1,8 +1,8 @@
 // The persistent schedule (codegen/kernels/persistent.cuh explains it): what is decided at compile time. Everything
-// else follows from it by the formulas of codegen/kernels/shares.cuh.
+// else follows from it by the formulas of runtime/shared/shares.h.
 #pragma once
 
-#include "codegen/kernels/shares.cuh"
+#include "runtime/shared/shares.h"
 #include "runtime/support/status.h"
 
 #include <algorithm>

@@ -93,7 +93,7 @@ FailureOr<LogitSteps> runStep(ModuleOp module, int64_t vocabulary) {
   info.vocabulary = vocabulary;
   info.layers = 1;
   info.maxContext = 64;
-  function.walk([&](step::EmbedOp embed) { info.hiddenSize = embed.getType().getNumElements(); });
+  function.walk([&](step::EmbedOp embed) { info.hiddenSize = nn::rowElements(embed.getType()); });
   FailureOr<BuiltProgram> built = buildProgram(function, info, nullptr);
   if (failed(built))
     return failure();

@@ -65,16 +65,17 @@ step::ProjectOp cadenza::producingProject(step::MapOp map, PatternRewriter &rewr
 
 step::ProjectOp cadenza::rebuildProject(step::ProjectOp project, ArrayRef<Attribute> epilogues, ValueRange sideInputs,
                                         Value position, Location location, PatternRewriter &rewriter) {
+  const int64_t tokens = project.getInput().getType().getDimSize(0);
   SmallVector<Type> types;
   SymbolTableCollection symbols;
   step::SymbolLookup lookup(project, symbols);
   for (int64_t slot : ::remainingSlots(project.getMatrices().size(), epilogues)) {
     RankedTensorType matrix = lookup.weightType(project.getMatrixSymbols()[slot]);
-    types.push_back(RankedTensorType::get({matrix.getDimSize(0)}, rewriter.getF32Type()));
+    types.push_back(RankedTensorType::get({tokens, matrix.getDimSize(0)}, rewriter.getF32Type()));
   }
   for (Attribute epilogue : epilogues) {
     if (cast<step::FunctionAttrInterface>(epilogue).selectsToken())
-      types.push_back(RankedTensorType::get({1}, rewriter.getI32Type()));
+      types.push_back(RankedTensorType::get({tokens}, rewriter.getI32Type()));
   }
   auto result =
       step::ProjectOp::create(rewriter, location, types, project.getInput(), sideInputs, position,

@@ -19,7 +19,7 @@ struct FuseNormProjectPattern : OpRewritePattern<step::MapOp> {
       return rewriter.notifyMatchFailure(map, "it is not one norm");
     auto norm = cast<step::RMSNormAttr>(map.getEpilogues()[0]);
     Value input = map.getInputs()[0];
-    if (norm.getGroupSize() != cast<RankedTensorType>(input.getType()).getNumElements())
+    if (norm.getGroupSize() != nn::rowElements(input))
       return rewriter.notifyMatchFailure(map, "it normalises heads, not the whole vector");
     SmallVector<Operation *> users = llvm::to_vector(map.getResult(0).getUsers());
     for (Operation *user : users) {

@@ -1,7 +1,7 @@
 // Divides a step over the blocks of one persistent kernel: the order of sums follows the division. See Passes.td.
-#include "codegen/kernels/shares.cuh"
 #include "compiler/schedule/match.h"
 #include "passes/Passes.h"
+#include "runtime/shared/shares.h"
 
 namespace cadenza {
 #define GEN_PASS_DEF_SCHEDULEPERSISTENT

@@ -1,8 +1,8 @@
 // What an instrumented persistent kernel recorded, for people: a Chrome trace and a table of where the time goes.
 #pragma once
 
-#include "codegen/kernels/persistent_state.cuh"
 #include "runtime/bench/table.h"
+#include "runtime/shared/persistent_state.h"
 #include "runtime/support/status.h"
 
 #include <nlohmann/json.hpp>

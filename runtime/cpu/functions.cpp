@@ -105,7 +105,7 @@ Epilogue bindAdd(const Binding &b) {
 }
 
 /// Copies the logits if they are kept, chooses tokens[position + 1] unless the prompt gives it, and notices stop tokens
-/// (codegen/kernels/state.cuh).
+/// (runtime/shared/state.h).
 void selectToken(Machine &machine, std::span<const float> logits) {
   if (!machine.logits.empty())
     std::copy(logits.begin(), logits.end(), machine.logits.begin());

@@ -1,11 +1,11 @@
 // The memory that a program runs in: everything a phase may read or write. Made once; nothing here grows afterwards.
 #pragma once
 
-#include "codegen/kernels/state.cuh"
 #include "runtime/cpu/buffer.h"
 #include "runtime/cpu/thread_pool.h"
 #include "runtime/executor.h"
 #include "runtime/plan/program.h"
+#include "runtime/shared/state.h"
 #include "runtime/support/status.h"
 
 #include <span>

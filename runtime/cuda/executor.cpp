@@ -1,7 +1,7 @@
 #include "runtime/cuda/executor.h"
 
-#include "codegen/kernels/state.cuh"
 #include "runtime/plan/plan.h"
+#include "runtime/shared/state.h"
 
 #include <algorithm>
 #include <new>

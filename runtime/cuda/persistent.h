@@ -1,9 +1,9 @@
 // The persistent schedule on a GPU: launches that each run several decode steps (codegen/kernels/persistent.cuh).
 #pragma once
 
-#include "codegen/kernels/persistent_state.cuh"
 #include "runtime/cuda/kernels.h"
 #include "runtime/cuda/storage.h"
+#include "runtime/shared/persistent_state.h"
 
 #include <array>
 #include <vector>

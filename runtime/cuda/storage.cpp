@@ -1,10 +1,10 @@
 #include "runtime/cuda/storage.h"
 
-#include "codegen/kernels/state.cuh"
 #include "runtime/cuda/upload.h"
 #include "runtime/decode/cache_fill.h"
 #include "runtime/decode/rope_table.h"
 #include "runtime/plan/plan.h"
+#include "runtime/shared/state.h"
 #include "runtime/support/checked.h"
 #include "runtime/support/float16.h"
 

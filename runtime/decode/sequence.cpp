@@ -1,6 +1,6 @@
 #include "runtime/decode/sequence.h"
 
-#include "codegen/kernels/state.cuh"
+#include "runtime/shared/state.h"
 
 #include <algorithm>
 #include <string>

@@ -6,10 +6,6 @@
 
 namespace cadenza {
 
-uint64_t dtypeSize(DType dtype) { return dtype == DType::f32 || dtype == DType::i32 ? 4 : 2; }
-
-std::string_view dtypeName(DType dtype) { return nameOf(dtypeNames, dtype); }
-
 std::string_view phaseKindName(PhaseKind kind) { return nameOf(phaseKindNames, kind); }
 
 bool selectsToken(const Phase &phase) {

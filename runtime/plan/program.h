@@ -50,6 +50,7 @@
 // stored in their own type (round to nearest even). KV is stored in the cache's type.
 #pragma once
 
+#include "runtime/shared/dtype.h"
 #include "runtime/support/status.h"
 
 #include <nlohmann/json.hpp>
@@ -60,12 +61,6 @@
 #include <vector>
 
 namespace cadenza {
-
-enum class DType : uint8_t { f32, bf16, f16, i32 };
-/// Bytes of one element.
-uint64_t dtypeSize(DType dtype);
-/// "f32", "bf16", ...
-std::string_view dtypeName(DType dtype);
 
 /// A value that travels between phases through memory: a vector of `elements` at `offset` bytes in the activation
 /// arena. Edges whose lifetimes do not overlap may share bytes.
@@ -143,7 +138,7 @@ enum class ArgumentKind : uint8_t {
   Weight,     // address of `ref` (a rope table: of its expanded form)
   CacheKey,   // address of the key tensor of cache `ref`
   CacheValue, // ... of the value tensor
-  State,      // address of the DecodeState (codegen/kernels/state.cuh)
+  State,      // address of the DecodeState (runtime/shared/state.h)
   Tokens,     // address of the token ids, int32 [context + 1]
   Context,    // the number of positions that caches and rope tables hold, as a 64-bit integer
   Logits,     // address of f32 [vocabulary], or 0 if nobody asked for logits

@@ -1,7 +1,7 @@
 #include "runtime/plan/program_check.h"
 
-#include "codegen/kernels/state.cuh"
 #include "runtime/plan/program_names.h"
+#include "runtime/shared/state.h"
 #include "runtime/support/checked.h"
 
 #include <algorithm>

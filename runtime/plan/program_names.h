@@ -8,7 +8,6 @@
 
 namespace cadenza {
 
-inline constexpr std::string_view dtypeNames[] = {"f32", "bf16", "f16", "i32"};
 inline constexpr std::string_view layoutNames[] = {"vector", "tiles", "rope_table"};
 inline constexpr std::string_view phaseKindNames[] = {"embed", "project", "attend", "select", "map"};
 inline constexpr std::string_view argumentKindNames[] = {"edge",   "weight",  "cache_key", "cache_value", "state",

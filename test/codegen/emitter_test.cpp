@@ -65,9 +65,9 @@ TEST(Emitter, EqualStructuresShareAKernel) {
 TEST(Emitter, NamesOfTheModelDoNotReachTheSource) {
   const test::Generated generated = generate(R"(
     nn.weight @"*/ #include </etc/passwd> evil" : tensor<32x32xbf16> from "w"
-    func.func @step(%x: tensor<32xf32>) -> tensor<32xf32> {
-      %y = step.project %x matrices [@"*/ #include </etc/passwd> evil"] : (tensor<32xf32>) -> tensor<32xf32>
-      return %y : tensor<32xf32>
+    func.func @step(%x: tensor<1x32xf32>) -> tensor<1x32xf32> {
+      %y = step.project %x matrices [@"*/ #include </etc/passwd> evil"] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+      return %y : tensor<1x32xf32>
     })");
   EXPECT_EQ(generated.errors, "");
   EXPECT_EQ(generated.source.kernels.size(), 1u);
@@ -77,20 +77,20 @@ TEST(Emitter, NamesOfTheModelDoNotReachTheSource) {
 TEST(Emitter, ErrorsNameWhatIsWrong) {
   const auto errors = [](llvm::StringRef matrices, llvm::StringRef phase) {
     return generate(
-               (matrices + "\nfunc.func @step(%x: tensor<96xf32>, %p: tensor<1xi32>) {" + phase + " return }").str())
+               (matrices + "\nfunc.func @step(%x: tensor<1x96xf32>, %p: tensor<1xi32>) {" + phase + " return }").str())
         .errors;
   };
   EXPECT_NE(errors("nn.weight @w : tensor<32x96xf32> from \"w\"",
-                   "%y = step.project %x matrices [@w] : (tensor<96xf32>) -> tensor<32xf32>")
+                   "%y = step.project %x matrices [@w] : (tensor<1x96xf32>) -> tensor<1x32xf32>")
                 .find("matrices of 'f32'"),
             std::string::npos);
   EXPECT_NE(errors("nn.weight @w : tensor<24x96xbf16> from \"w\"",
                    "%y, %z = step.project %x matrices [@w, @w] : "
-                   "(tensor<96xf32>) -> (tensor<24xf32>, tensor<24xf32>)")
+                   "(tensor<1x96xf32>) -> (tensor<1x24xf32>, tensor<1x24xf32>)")
                 .find("segments that do not begin at a multiple of the 16 rows"),
             std::string::npos);
   EXPECT_NE(errors("nn.cache @c heads 4 head_dim 12 : bf16",
-                   "%y = step.attend %x at %p, @c heads 8 scale 1.0 : tensor<96xf32> -> tensor<96xf32>")
+                   "%y = step.attend %x at %p, @c heads 8 scale 1.0 : tensor<1x96xf32> -> tensor<1x96xf32>")
                 .find("head_dim of 12"),
             std::string::npos);
 }

@@ -22,7 +22,7 @@ nn.weight @gate : tensor<384x192xbf16> from "w"
 nn.weight @down : tensor<192x384xbf16> from "w"
 nn.cache @cache heads 2 head_dim 64 : bf16
 func.func @step(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
-  %x = step.embed %token, @embedding : tensor<192xf32>
+  %x = step.embed %token, @embedding : tensor<1x192xf32>
   %q = step.project %x at %position matrices [@q, @k, @k]
          prologue #step.rms_norm<segment = 0, weight = @norm, eps = 1.0e-6 : f32, group_size = 192, defer_scale = true>
          epilogues [#step.rms_norm<segment = 0, weight = @q_norm, eps = 1.0e-6 : f32, group_size = 64>,
@@ -31,20 +31,20 @@ func.func @step(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32
                     #step.rope<segment = 1, table = @rope, head_dim = 64, rotary_dim = 64>,
                     #step.kv_append<key = 1, value = 2, cache = @cache, kv_heads = 2, head_dim = 64>]
          {k_ways = 2 : i64, passes = ["merge-projections", "fuse-norm-project"]}
-         : (tensor<192xf32>, tensor<1xi32>) -> tensor<256xf32>
-  %a = step.attend %q at %position, @cache heads 4 scale 0.125 {splits = 4 : i64} : tensor<256xf32> -> tensor<256xbf16>
+         : (tensor<1x192xf32>, tensor<1xi32>) -> tensor<1x256xf32>
+  %a = step.attend %q at %position, @cache heads 4 scale 0.125 {splits = 4 : i64} : tensor<1x256xf32> -> tensor<1x256xbf16>
   %y = step.project %a with (%x) matrices [@o] epilogues [#step.add<segment = 0>] {k_ways = 8 : i64}
-         : (tensor<256xbf16>, tensor<192xf32>) -> tensor<192xf32>
+         : (tensor<1x256xbf16>, tensor<1x192xf32>) -> tensor<1x192xf32>
   %m = step.project %y matrices [@gate, @gate]
          prologue #step.rms_norm<segment = 0, weight = @norm, eps = 1.0e-6 : f32, group_size = 192>
          epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>] {interleaved, k_ways = 1 : i64}
-         : (tensor<192xf32>) -> tensor<384xbf16>
+         : (tensor<1x192xf32>) -> tensor<1x384xbf16>
   %z = step.project %m with (%y) matrices [@down] epilogues [#step.add<segment = 0>] {k_ways = 4 : i64}
-         : (tensor<384xbf16>, tensor<192xf32>) -> tensor<192xf32>
+         : (tensor<1x384xbf16>, tensor<1x192xf32>) -> tensor<1x192xf32>
   %next = step.project %z at %position matrices [@embedding]
          prologue #step.rms_norm<segment = 0, weight = @norm, eps = 1.0e-6 : f32, group_size = 192, defer_scale = true>
          epilogues [#step.argmax<segment = 0>] {k_ways = 1 : i64}
-         : (tensor<192xf32>, tensor<1xi32>) -> tensor<1xi32>
+         : (tensor<1x192xf32>, tensor<1xi32>) -> tensor<1xi32>
   return %next : tensor<1xi32>
 })";
 
@@ -56,23 +56,23 @@ nn.weight @rope : tensor<16xf32> from "w"
 nn.weight @head : tensor<501x192xf16> from "w"
 nn.weight @bias : tensor<501xf32> from "w"
 nn.cache @cache heads 3 head_dim 64 : f16
-func.func @step(%x: tensor<192xf32>, %y: tensor<192xbf16>, %position: tensor<1xi32>) -> tensor<1xi32> {
+func.func @step(%x: tensor<1x192xf32>, %y: tensor<1x192xbf16>, %position: tensor<1xi32>) -> tensor<1xi32> {
   %a = step.map %x epilogues [#step.rms_norm<segment = 0, weight = @norm, eps = 1.0e-5 : f32, group_size = 192>]
-         : (tensor<192xf32>) -> tensor<192xf32>
+         : (tensor<1x192xf32>) -> tensor<1x192xf32>
   %b = step.map %y epilogues [#step.rms_norm<segment = 0, weight = @q_norm, eps = 1.0e-5 : f32, group_size = 64>]
-         : (tensor<192xbf16>) -> tensor<192xf32>
+         : (tensor<1x192xbf16>) -> tensor<1x192xf32>
   %c = step.map %b at %position epilogues [#step.rope<segment = 0, table = @rope, head_dim = 64, rotary_dim = 32>]
-         : (tensor<192xf32>, tensor<1xi32>) -> tensor<192xf32>
+         : (tensor<1x192xf32>, tensor<1xi32>) -> tensor<1x192xf32>
   step.map %c, %b at %position epilogues [#step.kv_append<key = 0, value = 1, cache = @cache, kv_heads = 3, head_dim = 64>]
-         : (tensor<192xf32>, tensor<192xf32>, tensor<1xi32>) -> ()
-  %d = step.attend %c at %position, @cache heads 3 scale 0.125 : tensor<192xf32> -> tensor<192xf32>
-  %e = step.map %d epilogues [#step.gelu_tanh<segment = 0>] : (tensor<192xf32>) -> tensor<192xf32>
-  %f = step.map %e, %a epilogues [#step.mul<lhs = 0, rhs = 1>] : (tensor<192xf32>, tensor<192xf32>) -> tensor<192xf32>
-  %g = step.map %f with (%x) epilogues [#step.add<segment = 0>] : (tensor<192xf32>, tensor<192xf32>) -> tensor<192xf32>
-  %h = step.map %g with (%f) epilogues [#step.add<segment = 0>] : (tensor<192xf32>, tensor<192xf32>) -> tensor<192xf32>
+         : (tensor<1x192xf32>, tensor<1x192xf32>, tensor<1xi32>) -> ()
+  %d = step.attend %c at %position, @cache heads 3 scale 0.125 : tensor<1x192xf32> -> tensor<1x192xf32>
+  %e = step.map %d epilogues [#step.gelu_tanh<segment = 0>] : (tensor<1x192xf32>) -> tensor<1x192xf32>
+  %f = step.map %e, %a epilogues [#step.mul<lhs = 0, rhs = 1>] : (tensor<1x192xf32>, tensor<1x192xf32>) -> tensor<1x192xf32>
+  %g = step.map %f with (%x) epilogues [#step.add<segment = 0>] : (tensor<1x192xf32>, tensor<1x192xf32>) -> tensor<1x192xf32>
+  %h = step.map %g with (%f) epilogues [#step.add<segment = 0>] : (tensor<1x192xf32>, tensor<1x192xf32>) -> tensor<1x192xf32>
   %logits = step.project %h matrices [@head] epilogues [#step.bias<segment = 0, weight = @bias>] {k_groups = array<i64: 0, 1>, k_ways = 2 : i64}
-         : (tensor<192xf32>) -> tensor<501xf32>
-  %next = step.select %logits : tensor<501xf32>
+         : (tensor<1x192xf32>) -> tensor<1x501xf32>
+  %next = step.select %logits : tensor<1x501xf32>
   return %next : tensor<1xi32>
 })";
 

@@ -16,9 +16,9 @@ mkdir -p "$folder"
   -static-libgcc -ldl -o "$folder/compare_with_gpu"
 for name in async cluster; do
   "${CXX:-g++}" -std=c++20 -O2 -shared -fPIC -fvisibility=hidden -fno-gnu-unique -ffp-contract=off -Wno-unknown-pragmas \
-    -DCADENZA_HOST -I"$root/codegen/kernels" -x c++ "$kernels/$name.cu" -o "$folder/$name.so"
+    -DCADENZA_HOST -I"$root/codegen/kernels" -I"$root/runtime" -x c++ "$kernels/$name.cu" -o "$folder/$name.so"
   case $name:$architecture in cluster:sm_8*) continue ;; esac
-  "${NVCC:-nvcc}" -std=c++20 -arch="$architecture" -I"$root/codegen/kernels" -cubin "$kernels/$name.cu" \
+  "${NVCC:-nvcc}" -std=c++20 -arch="$architecture" -I"$root/codegen/kernels" -I"$root/runtime" -cubin "$kernels/$name.cu" \
     -o "$folder/$name.$architecture"
 done
 if command -v nvidia-smi >/dev/null && nvidia-smi -L >/dev/null 2>&1; then

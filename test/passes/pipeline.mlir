@@ -1,6 +1,6 @@
 // DEFINE: %{passes} = --convert-nn-to-step --roll-layers --merge-projections --fuse-norm-project \
-// DEFINE:   --defer-norm-scale --fuse-rope-append --fuse-activation-mul --fuse-residual --fuse-head-select \
-// DEFINE:   --narrow-edges --partition-work --assign-buffers
+// DEFINE:   --defer-norm-scale --fuse-query-key-value --fuse-activation-mul --fuse-residual --fuse-head-select \
+// DEFINE:   --narrow-edges --order-sums --assign-buffers
 // RUN: cadenza-opt %S/Inputs/qwen3.mlir %{passes} | FileCheck %s --check-prefixes=CHECK,QWEN3
 // RUN: cadenza-opt %S/Inputs/llama.mlir %{passes} | FileCheck %s --check-prefixes=CHECK,LLAMA
 // RUN: cadenza-opt %S/Inputs/qwen3.mlir %{passes} -o %t.once
@@ -19,10 +19,10 @@
 // CHECK-SAME: #step.rope<segment = 0
 // CHECK-SAME: #step.rope<segment = 1
 // CHECK-SAME: #step.kv_append<key = 1, value = 2
-// CHECK-SAME: passes = ["merge-projections", "fuse-norm-project", "defer-norm-scale", "fuse-rope-append"]
-// CHECK-NEXT: %[[A:.*]] = step.attend %[[Q]] {{.*}} -> tensor<32xbf16>
+// CHECK-SAME: passes = ["merge-projections", "fuse-norm-project", "defer-norm-scale", "fuse-query-key-value"]
+// CHECK-NEXT: %[[A:.*]] = step.attend %[[Q]] {{.*}} -> tensor<1x32xbf16>
 // CHECK-NEXT: %[[R:.*]] = step.project %[[A]] with(%[[H]]) {{.*}} epilogues [#step.add<segment = 0>]
-// CHECK-NEXT: %[[M:.*]] = step.project %[[R]] {{.*}} epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>] {interleaved, {{.*}} -> tensor<64xbf16>
+// CHECK-NEXT: %[[M:.*]] = step.project %[[R]] {{.*}} epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>] {interleaved, {{.*}} -> tensor<1x64xbf16>
 // CHECK-NEXT: %[[Y:.*]] = step.project %[[M]] with(%[[R]]) {{.*}} epilogues [#step.add<segment = 0>]
 // CHECK-NEXT: step.yield %[[Y]]
 // CHECK-NEXT: }

@@ -26,7 +26,7 @@ nn.cache @c.2 heads 1 head_dim 128 : bf16
 nn.cache @c.3 heads 1 head_dim 128 : bf16
 nn.cache @c.4 heads 1 head_dim 128 : bf16
 )";
-const std::string vec = "tensor<128xf32>";
+const std::string vec = "tensor<1x128xf32>";
 
 class RandomProgram {
 public:

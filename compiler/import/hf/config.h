@@ -4,7 +4,7 @@
 #pragma once
 
 #include "compiler/import/hf/config_reader.h"
-#include "runtime/plan/program.h"
+#include "runtime/shared/dtype.h"
 
 #include <cstdint>
 #include <optional>

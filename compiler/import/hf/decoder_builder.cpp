@@ -21,8 +21,6 @@ mlir::Type elementType(mlir::Builder &builder, DType dtype) {
   return builder.getI32Type();
 }
 
-int64_t elementsOf(mlir::Value vector) { return llvm::cast<mlir::RankedTensorType>(vector.getType()).getNumElements(); }
-
 } // namespace
 
 DecoderBuilder::DecoderBuilder(mlir::MLIRContext &context, const DecoderConfig &config, DType cacheType,
@@ -48,7 +46,7 @@ mlir::Location DecoderBuilder::location(const std::string &name) {
 }
 
 mlir::RankedTensorType DecoderBuilder::vectorType(int64_t elements) {
-  return mlir::RankedTensorType::get({elements}, ops_.getF32Type());
+  return mlir::RankedTensorType::get({1, elements}, ops_.getF32Type());
 }
 
 mlir::FlatSymbolRefAttr DecoderBuilder::weight(const ModuleName &name, const std::string &kind,
@@ -70,7 +68,7 @@ mlir::FlatSymbolRefAttr DecoderBuilder::inverseFrequencies() {
   if (declared_.insert(symbol).second) {
     std::vector<double> exact = ropeInverseFrequencies(config_.rope, config_.headDim);
     std::vector<float> rounded(exact.begin(), exact.end());
-    auto type = vectorType(static_cast<int64_t>(rounded.size()));
+    auto type = mlir::RankedTensorType::get({static_cast<int64_t>(rounded.size())}, symbols_.getF32Type());
     nn::WeightOp::create(symbols_, location("model.rotary_emb"), symbol, type, /*source=*/mlir::StringAttr(),
                          mlir::DenseElementsAttr::get(type, llvm::ArrayRef<float>(rounded)));
   }
@@ -83,14 +81,14 @@ mlir::Value DecoderBuilder::embedding(const ModuleName &name) {
 }
 
 mlir::Value DecoderBuilder::rmsNorm(mlir::Value input, const ModuleName &name, std::optional<int64_t> group) {
-  auto gamma = weight(name, "weight", {group.value_or(elementsOf(input))});
+  auto gamma = weight(name, "weight", {group.value_or(nn::rowElements(input))});
   auto groupSize = group ? ops_.getI64IntegerAttr(*group) : mlir::IntegerAttr();
   return nn::RMSNormOp::create(ops_, location(name.huggingFace), input.getType(), input, gamma,
                                ops_.getF64FloatAttr(config_.rmsNormEps), groupSize);
 }
 
 mlir::Value DecoderBuilder::linear(mlir::Value input, const ModuleName &name, int64_t outputs, bool bias) {
-  auto matrix = weight(name, "weight", {outputs, elementsOf(input)});
+  auto matrix = weight(name, "weight", {outputs, nn::rowElements(input)});
   auto addend = bias ? weight(name, "bias", {outputs}) : mlir::FlatSymbolRefAttr();
   return nn::LinearOp::create(ops_, location(name.huggingFace), vectorType(outputs), input, matrix, addend);
 }

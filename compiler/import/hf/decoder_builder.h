@@ -55,7 +55,7 @@ public:
 
 private:
   mlir::Location location(const std::string &name);
-  mlir::RankedTensorType vectorType(int64_t elements);
+  mlir::RankedTensorType vectorType(int64_t elements); // [1 token][elements]
   /// Declares @ROLE.KIND from MODULE.KIND, unless that has been done, and refers to it.
   mlir::FlatSymbolRefAttr weight(const ModuleName &name, const std::string &kind, std::vector<int64_t> shape);
   mlir::FlatSymbolRefAttr inverseFrequencies();

@@ -66,8 +66,6 @@ LogicalResult verifyCache(Operation *user, SymbolTableCollection &symbols, FlatS
   return success();
 }
 
-int64_t size(Value value) { return cast<RankedTensorType>(value.getType()).getNumElements(); }
-
 } // namespace
 
 LogicalResult WeightOp::verify() {
@@ -95,38 +93,38 @@ LogicalResult EmbeddingOp::verifySymbolUses(SymbolTableCollection &symbols) {
   auto type = cast<ShapedType>(weight->getType());
   if (type.getRank() != 2)
     return emitOpError() << "needs a matrix, but " << getWeightAttr() << " is " << type;
-  return verifyWeight(*this, symbols, getWeightAttr(), {type.getDimSize(0), size(getResult())});
+  return verifyWeight(*this, symbols, getWeightAttr(), {type.getDimSize(0), rowElements(getResult())});
 }
 
 LogicalResult RMSNormOp::verifySymbolUses(SymbolTableCollection &symbols) {
   int64_t group = getGroup();
-  if (group <= 0 || size(getInput()) % group != 0)
-    return emitOpError() << "has " << size(getInput()) << " elements, no multiple of group_size " << group;
+  if (group <= 0 || rowElements(getInput()) % group != 0)
+    return emitOpError() << "has " << rowElements(getInput()) << " elements, no multiple of group_size " << group;
   return verifyWeight(*this, symbols, getWeightAttr(), {group});
 }
 
 LogicalResult LinearOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  if (getBias() && failed(verifyWeight(*this, symbols, getBiasAttr(), {size(getResult())})))
+  if (getBias() && failed(verifyWeight(*this, symbols, getBiasAttr(), {rowElements(getResult())})))
     return failure();
-  return verifyWeight(*this, symbols, getWeightAttr(), {size(getResult()), size(getInput())});
+  return verifyWeight(*this, symbols, getWeightAttr(), {rowElements(getResult()), rowElements(getInput())});
 }
 
 LogicalResult RopeOp::verifySymbolUses(SymbolTableCollection &symbols) {
   int64_t headDim = getHeadDim();
-  if (headDim <= 0 || headDim % 2 != 0 || size(getInput()) % headDim != 0)
-    return emitOpError() << "needs whole heads of an even head_dim, not " << size(getInput())
+  if (headDim <= 0 || headDim % 2 != 0 || rowElements(getInput()) % headDim != 0)
+    return emitOpError() << "needs whole heads of an even head_dim, not " << rowElements(getInput())
                          << " elements in heads of " << headDim;
   return verifyWeight(*this, symbols, getInverseFrequenciesAttr(), {headDim / 2});
 }
 
 LogicalResult KVAppendOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  if (failed(verifyCache(*this, symbols, getCacheAttr(), 0, size(getKey()), "key")))
+  if (failed(verifyCache(*this, symbols, getCacheAttr(), 0, rowElements(getKey()), "key")))
     return failure();
-  return verifyCache(*this, symbols, getCacheAttr(), 0, size(getValue()), "value");
+  return verifyCache(*this, symbols, getCacheAttr(), 0, rowElements(getValue()), "value");
 }
 
 LogicalResult AttentionOp::verifySymbolUses(SymbolTableCollection &symbols) {
   if (static_cast<int64_t>(getHeads()) <= 0)
     return emitOpError() << "needs at least one head";
-  return verifyCache(*this, symbols, getCacheAttr(), getHeads(), size(getQuery()), "query");
+  return verifyCache(*this, symbols, getCacheAttr(), getHeads(), rowElements(getQuery()), "query");
 }

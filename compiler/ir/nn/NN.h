@@ -16,8 +16,12 @@
 
 namespace cadenza::nn {
 
-/// The value of an activation (or of a token id or position, as one element).
+/// The value of an activation, row-major (or of a token id or position, as one element).
 using Vector = std::vector<float>;
+
+/// Elements of one row of an activation: its last dimension.
+inline int64_t rowElements(mlir::Type type) { return llvm::cast<mlir::RankedTensorType>(type).getShape().back(); }
+inline int64_t rowElements(mlir::Value value) { return rowElements(value.getType()); }
 
 /// What the reference of an op reads and writes besides its operands.
 class EvaluationState {

@@ -10,8 +10,8 @@ def NN_Dialect : Dialect {
   let summary = "What one token step computes, batch 1, in the field's own terms";
   let description = [{
     A module holds the model's weights and KV caches as symbols and one function, `@decode(%token, %position)`, that computes
-    the next token. Activations are fp32 vectors (`tensor<Nxf32>`): they carry no rounding promise, which is what makes
-    fusing legal. There are no views: heads are consecutive runs of `head_dim` elements, and the ops that work on heads
+    the next token. Activations are fp32 vectors, one a token (`tensor<1xNxf32>`): they carry no rounding promise, which is
+    what makes fusing legal. There are no views: heads are consecutive runs of `head_dim` elements, and the ops that work on heads
     say so. The cache is explicit state: `nn.kv_append` writes it, `nn.attention` reads it, program order counts.
 
     Every op has an executable reference (`evaluate`), so a pass can be checked by running the IR before and after it.

@@ -24,7 +24,7 @@ const Vector &EvaluationState::weight(FlatSymbolRefAttr reference) {
 LogicalResult EmbeddingOp::evaluate(EvaluationState &state, ArrayRef<Vector> operands,
                                     SmallVectorImpl<Vector> &results) {
   const Vector &weight = state.weight(getWeightAttr());
-  size_t columns = getResult().getType().getNumElements();
+  size_t columns = rowElements(getResult());
   float row = operands[0][0]; // a token id, exact in fp32 below 2^24
   size_t rows = weight.size() / columns;
   if (row < 0 || row >= static_cast<float>(rows))
@@ -54,11 +54,13 @@ LogicalResult LinearOp::evaluate(EvaluationState &state, ArrayRef<Vector> operan
   const Vector &weight = state.weight(getWeightAttr());
   const Vector &x = operands[0];
   Vector y(getResult().getType().getNumElements());
-  for (size_t n = 0; n < y.size(); ++n) {
+  const size_t outputs = rowElements(getResult()), inputs = rowElements(getInput());
+  for (size_t i = 0; i < y.size(); ++i) {
+    const size_t row = i / outputs, n = i % outputs;
     double sum = getBias() ? state.weight(getBiasAttr())[n] : 0;
-    for (size_t k = 0; k < x.size(); ++k)
-      sum += static_cast<double>(weight[n * x.size() + k]) * x[k];
-    y[n] = static_cast<float>(sum);
+    for (size_t k = 0; k < inputs; ++k)
+      sum += static_cast<double>(weight[n * inputs + k]) * x[row * inputs + k];
+    y[i] = static_cast<float>(sum);
   }
   results.push_back(std::move(y));
   return success();

@@ -58,7 +58,7 @@ def NN_EmbeddingOp : NN_ComputeOp<"embedding", [Pure]> {
   let summary = "row `token` of the embedding matrix";
   let description = [{
     ```mlir
-    %x = nn.embedding %token, @embedding.weight : tensor<1024xf32>
+    %x = nn.embedding %token, @embedding.weight : tensor<1x1024xf32>
     ```
   }];
   let arguments = (ins NN_Index:$token, FlatSymbolRefAttr:$weight);
@@ -73,8 +73,8 @@ def NN_RMSNormOp : NN_ComputeOp<"rms_norm", [Pure, SameOperandsAndResultType]> {
     elements is normalised on its own with the same weight: Qwen3's per-head query and key norms.
 
     ```mlir
-    %1 = nn.rms_norm %0, @layers.0.attention_norm.weight eps 1.0e-6 : tensor<1024xf32>
-    %3 = nn.rms_norm %2, @layers.0.attention.query_norm.weight eps 1.0e-6 group_size 128 : tensor<2048xf32>
+    %1 = nn.rms_norm %0, @layers.0.attention_norm.weight eps 1.0e-6 : tensor<1x1024xf32>
+    %3 = nn.rms_norm %2, @layers.0.attention.query_norm.weight eps 1.0e-6 group_size 128 : tensor<1x2048xf32>
     ```
   }];
   let arguments = (ins NN_Activation:$input, FlatSymbolRefAttr:$weight, F64Attr:$eps, OptionalAttr<I64Attr>:$group_size);
@@ -82,7 +82,7 @@ def NN_RMSNormOp : NN_ComputeOp<"rms_norm", [Pure, SameOperandsAndResultType]> {
   let assemblyFormat = "$input `,` $weight `eps` $eps (`group_size` $group_size^)? attr-dict `:` type($result)";
   let extraClassDeclaration = [{
     /// Elements that are normalised together: group_size, or the whole vector.
-    int64_t getGroup() { return getGroupSize().value_or(getResult().getType().getNumElements()); }
+    int64_t getGroup() { return getGroupSize().value_or(getResult().getType().getShape().back()); }
   }];
 }
 
@@ -92,8 +92,8 @@ def NN_LinearOp : NN_ComputeOp<"linear", [Pure]> {
     y[n] = sum over k of weight[n][k] * x[k] (+ bias[n]). The weight is [outputs][inputs], as in torch.nn.Linear.
 
     ```mlir
-    %q = nn.linear %x, @layers.0.attention.query.weight : (tensor<1024xf32>) -> tensor<2048xf32>
-    %k = nn.linear %x, @layers.0.attention.key.weight bias @layers.0.attention.key.bias : (tensor<1024xf32>) -> tensor<512xf32>
+    %q = nn.linear %x, @layers.0.attention.query.weight : (tensor<1x1024xf32>) -> tensor<1x2048xf32>
+    %k = nn.linear %x, @layers.0.attention.key.weight bias @layers.0.attention.key.bias : (tensor<1x1024xf32>) -> tensor<1x512xf32>
     ```
   }];
   let arguments = (ins NN_Activation:$input, FlatSymbolRefAttr:$weight, OptionalAttr<FlatSymbolRefAttr>:$bias);
@@ -108,7 +108,7 @@ def NN_RopeOp : NN_ComputeOp<"rope", [Pure, AllTypesMatch<["input", "result"]>]>
     position * inverse_frequencies[i] (Su et al. 2021, arXiv:2104.09864, in the half-split form of the published checkpoints).
 
     ```mlir
-    %r = nn.rope %q, %position, @rope.inverse_frequencies head_dim 128 : tensor<2048xf32>
+    %r = nn.rope %q, %position, @rope.inverse_frequencies head_dim 128 : tensor<1x2048xf32>
     ```
   }];
   let arguments = (ins NN_Activation:$input, NN_Index:$position, FlatSymbolRefAttr:$inverse_frequencies, I64Attr:$head_dim);
@@ -120,7 +120,7 @@ def NN_KVAppendOp : NN_ComputeOp<"kv_append", [AllTypesMatch<["key", "value"]>]>
   let summary = "stores this token's key and value in a cache";
   let description = [{
     ```mlir
-    nn.kv_append %k, %v, %position, @layers.0.cache : tensor<1024xf32>
+    nn.kv_append %k, %v, %position, @layers.0.cache : tensor<1x1024xf32>
     ```
   }];
   let arguments = (ins NN_Activation:$key, NN_Activation:$value, NN_Index:$position, FlatSymbolRefAttr:$cache);
@@ -135,7 +135,7 @@ def NN_AttentionOp : NN_ComputeOp<"attention", [AllTypesMatch<["query", "result"
     Ainslie et al. 2023, arXiv:2305.13245). The cache already holds this token's key and value.
 
     ```mlir
-    %o = nn.attention %q, %position, @layers.0.cache heads 16 scale 0.08838834764831845 : tensor<2048xf32>
+    %o = nn.attention %q, %position, @layers.0.cache heads 16 scale 0.08838834764831845 : tensor<1x2048xf32>
     ```
   }];
   let arguments = (ins NN_Activation:$query, NN_Index:$position, FlatSymbolRefAttr:$cache, I64Attr:$heads, F64Attr:$scale);

@@ -162,7 +162,7 @@ LogicalResult LayersOp::verifyRegions() {
 
 namespace {
 
-int64_t elements(Value value) { return cast<RankedTensorType>(value.getType()).getNumElements(); }
+int64_t elements(Value value) { return nn::rowElements(value); }
 
 /// Checks the functions of a phase in order, then that its results are what they leave of `sizes`.
 LogicalResult verifyFunctions(Operation *op, SmallVector<int64_t> sizes, ArrayAttr epilogues, ValueRange operands,

@@ -66,7 +66,7 @@ FunctionAttrInterface RMSNormAttr::withSymbols(ArrayRef<FlatSymbolRefAttr> symbo
   return get(getContext(), getSegment(), symbols[0], getEps(), getGroupSize(), getDeferScale());
 }
 int64_t RMSNormAttr::getRowGroup() const { return getGroupSize(); }
-StringRef RMSNormAttr::getFusion() const { return "fuse-rope-append"; }
+StringRef RMSNormAttr::getFusion() const { return "fuse-query-key-value"; }
 DictionaryAttr RMSNormAttr::getParameters() const {
   return parameters(getContext(), {{"eps", getEps()}, {"group_size", integer(getContext(), getGroupSize())}});
 }
@@ -117,7 +117,7 @@ FunctionAttrInterface RopeAttr::withSymbols(ArrayRef<FlatSymbolRefAttr> symbols)
 bool RopeAttr::hasRopeTable() const { return true; }
 int64_t RopeAttr::getRowGroup() const { return getHeadDim(); }
 bool RopeAttr::usesPosition() const { return true; }
-StringRef RopeAttr::getFusion() const { return "fuse-rope-append"; }
+StringRef RopeAttr::getFusion() const { return "fuse-query-key-value"; }
 DictionaryAttr RopeAttr::getParameters() const {
   return parameters(getContext(), {{"head_dim", integer(getContext(), getHeadDim())},
                                    {"rotary_dim", integer(getContext(), getRotaryDim())}});
@@ -148,7 +148,7 @@ FunctionAttrInterface KVAppendAttr::withSymbols(ArrayRef<FlatSymbolRefAttr> symb
 }
 int64_t KVAppendAttr::getRowGroup() const { return getHeadDim(); }
 bool KVAppendAttr::usesPosition() const { return true; }
-StringRef KVAppendAttr::getFusion() const { return "fuse-rope-append"; }
+StringRef KVAppendAttr::getFusion() const { return "fuse-query-key-value"; }
 DictionaryAttr KVAppendAttr::getParameters() const {
   return parameters(getContext(), {{"head_dim", integer(getContext(), getHeadDim())},
                                    {"kv_heads", integer(getContext(), getKvHeads())}});
@@ -215,7 +215,7 @@ StringRef AddAttr::getFusion() const { return "fuse-residual"; }
 DictionaryAttr AddAttr::getParameters() const { return parameters(getContext(), {}); }
 LogicalResult AddAttr::verifyUse(MutableArrayRef<int64_t> sizes, ValueRange operands, SymbolLookup,
                                  EmitError emitError) const {
-  int64_t elements = cast<RankedTensorType>(operands[0].getType()).getNumElements();
+  int64_t elements = nn::rowElements(operands[0]);
   if (elements != sizes[getSegment()])
     return emitError() << "adds an operand of " << elements << " elements to a segment of " << sizes[getSegment()];
   return success();

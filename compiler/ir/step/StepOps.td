@@ -9,11 +9,11 @@ include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/ControlFlowInterfaces.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
-/// A vector on its way between phases; its element type is how it is stored.
+/// A vector a token (decode: one token) on its way between phases; its element type is how it is stored.
 def Step_Vector : Type<
     And<[TensorOf<[F32, BF16, F16]>.predicate, CPred<"::llvm::cast<::mlir::ShapedType>($_self).hasStaticShape()">,
-         CPred<"::llvm::cast<::mlir::ShapedType>($_self).getRank() == 1">]>,
-    "vector of f32, bf16 or f16", "::mlir::RankedTensorType">;
+         CPred<"::llvm::cast<::mlir::ShapedType>($_self).getRank() == 2">]>,
+    "tokens x elements of f32, bf16 or f16", "::mlir::RankedTensorType">;
 
 def Step_FunctionArrayAttr : TypedArrayAttrBase<Step_FunctionAttrInterface, "functions in order">;
 
@@ -43,9 +43,9 @@ def Step_LayersOp : Step_Op<"layers", [SingleBlockImplicitTerminator<"YieldOp">,
   let summary = "runs its body `count` times, carrying the residual stream";
   let description = [{
     ```mlir
-    %y = step.layers count 28 (%h = %x) : tensor<1024xf32> {
+    %y = step.layers count 28 (%h = %x) : tensor<1x1024xf32> {
       ...
-      step.yield %next : tensor<1024xf32>
+      step.yield %next : tensor<1x1024xf32>
     }
     ```
   }];
@@ -72,7 +72,7 @@ def Step_EmbedOp : Step_PhaseOp<"embed", [Pure], ["getMatrixSymbols"]> {
   let summary = "the embedding of the current token; advances the position";
   let description = [{
     ```mlir
-    %x = step.embed %token, @embedding.weight : tensor<1024xf32>
+    %x = step.embed %token, @embedding.weight : tensor<1x1024xf32>
     ```
   }];
   let arguments = (ins NN_Index:$token, FlatSymbolRefAttr:$matrix, DefaultValuedAttr<F64Attr, "1.0">:$scale);
@@ -94,7 +94,7 @@ def Step_ProjectOp : Step_PhaseOp<"project", [AttrSizedOperandSegments], ["getMa
            prologue #step.rms_norm<segment = 0, weight = @layers.attention_norm, eps = 1.0e-6, group_size = 1024>
            epilogues [#step.rope<segment = 0, table = @rope, head_dim = 128, rotary_dim = 128>,
                       #step.kv_append<key = 1, value = 2, cache = @layers.cache, kv_heads = 8, head_dim = 128>]
-           : (tensor<1024xf32>) -> tensor<2048xf32>
+           : (tensor<1x1024xf32>) -> tensor<1x2048xf32>
     ```
 
     After a prologue `epilogues` is written also if there are none: `epilogues []`.
@@ -120,7 +120,7 @@ def Step_AttendOp : Step_PhaseOp<"attend"> {
     head divide the warps). Both are part of the order of sums.
 
     ```mlir
-    %o = step.attend %q at %position, @layers.cache heads 16 scale 0.088 : tensor<2048xf32> -> tensor<2048xbf16>
+    %o = step.attend %q at %position, @layers.cache heads 16 scale 0.088 : tensor<1x2048xf32> -> tensor<1x2048xbf16>
     ```
   }];
   let arguments = (ins Step_Vector:$query, NN_Index:$position, FlatSymbolRefAttr:$cache, I64Attr:$heads, F64Attr:$scale,
@@ -136,7 +136,7 @@ def Step_MapOp : Step_PhaseOp<"map", [AttrSizedOperandSegments], ["getFunctions"
   let description = [{
     ```mlir
     %a = step.map %g, %u epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>]
-           : (tensor<3072xf32>, tensor<3072xf32>) -> tensor<3072xf32>
+           : (tensor<1x3072xf32>, tensor<1x3072xf32>) -> tensor<1x3072xf32>
     ```
   }];
   let arguments = (ins Variadic<Step_Vector>:$inputs, Variadic<Step_Vector>:$side_inputs, Optional<NN_Index>:$position,

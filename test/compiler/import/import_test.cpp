@@ -81,15 +81,15 @@ TEST_F(Import, Llama) {
        R"(nn.weight @final_norm.weight : tensor<8xbf16> from "model.norm.weight")",
        R"(nn.weight @head.weight : tensor<10x8xbf16> from "lm_head.weight")",
        "func.func @decode(%arg0: tensor<1xi32>, %arg1: tensor<1xi32>) -> tensor<1xi32>",
-       "%0 = nn.embedding %arg0, @embedding.weight : tensor<8xf32>",
-       "%1 = nn.rms_norm %0, @layers.0.attention_norm.weight eps 1.000000e-05 : tensor<8xf32>",
-       "%2 = nn.linear %1, @layers.0.attention.query.weight : (tensor<8xf32>) -> tensor<16xf32>",
+       "%0 = nn.embedding %arg0, @embedding.weight : tensor<1x8xf32>",
+       "%1 = nn.rms_norm %0, @layers.0.attention_norm.weight eps 1.000000e-05 : tensor<1x8xf32>",
+       "%2 = nn.linear %1, @layers.0.attention.query.weight : (tensor<1x8xf32>) -> tensor<1x16xf32>",
        "%3 = nn.linear %1, @layers.0.attention.key.weight",
        "%4 = nn.linear %1, @layers.0.attention.value.weight",
-       "%5 = nn.rope %2, %arg1, @rope.inverse_frequencies head_dim 4 : tensor<16xf32>",
-       "%6 = nn.rope %3, %arg1, @rope.inverse_frequencies head_dim 4 : tensor<8xf32>",
-       "nn.kv_append %6, %4, %arg1, @layers.0.cache : tensor<8xf32>",
-       "%7 = nn.attention %5, %arg1, @layers.0.cache heads 4 scale 5.000000e-01 : tensor<16xf32>",
+       "%5 = nn.rope %2, %arg1, @rope.inverse_frequencies head_dim 4 : tensor<1x16xf32>",
+       "%6 = nn.rope %3, %arg1, @rope.inverse_frequencies head_dim 4 : tensor<1x8xf32>",
+       "nn.kv_append %6, %4, %arg1, @layers.0.cache : tensor<1x8xf32>",
+       "%7 = nn.attention %5, %arg1, @layers.0.cache heads 4 scale 5.000000e-01 : tensor<1x16xf32>",
        "%8 = nn.linear %7, @layers.0.attention.output.weight",
        "%9 = nn.add %0, %8",
        "%10 = nn.rms_norm %9, @layers.0.mlp_norm.weight",
@@ -100,8 +100,8 @@ TEST_F(Import, Llama) {
        "%15 = nn.linear %14, @layers.0.mlp.down.weight",
        "%16 = nn.add %9, %15",
        "%17 = nn.rms_norm %16, @final_norm.weight",
-       "%18 = nn.linear %17, @head.weight : (tensor<8xf32>) -> tensor<10xf32>",
-       "%19 = nn.argmax %18 : tensor<10xf32>",
+       "%18 = nn.linear %17, @head.weight : (tensor<1x8xf32>) -> tensor<1x10xf32>",
+       "%19 = nn.argmax %18 : tensor<1x10xf32>",
        "return %19"});
   EXPECT_EQ(model->info.family, "llama");
   EXPECT_EQ(model->info.vocabulary, 10);
@@ -120,8 +120,8 @@ TEST_F(Import, Qwen3NormalisesHeadsBeforeRope) {
   expectLines(
       linesOf(*model->module, false),
       {R"(nn.weight @layers.0.attention.query_norm.weight : tensor<4xbf16> from "model.layers.0.self_attn.q_norm.weight")",
-       "%5 = nn.rms_norm %2, @layers.0.attention.query_norm.weight eps 1.000000e-05 group_size 4 : tensor<16xf32>",
-       "%6 = nn.rms_norm %3, @layers.0.attention.key_norm.weight eps 1.000000e-05 group_size 4 : tensor<8xf32>",
+       "%5 = nn.rms_norm %2, @layers.0.attention.query_norm.weight eps 1.000000e-05 group_size 4 : tensor<1x16xf32>",
+       "%6 = nn.rms_norm %3, @layers.0.attention.key_norm.weight eps 1.000000e-05 group_size 4 : tensor<1x8xf32>",
        "%7 = nn.rope %5", "%8 = nn.rope %6"});
   EXPECT_EQ(model->info.family, "qwen3");
 }

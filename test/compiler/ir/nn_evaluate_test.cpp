@@ -26,7 +26,7 @@ protected:
       if (name.rfind("in.", 0) == 0) {
         std::string size = std::to_string(values.size());
         inputs += "nn.weight @" + name + " : tensor<1x" + size + "xf32> from \"" + name + "\"\n";
-        prefix += "%" + name.substr(3) + " = nn.embedding %token, @" + name + " : tensor<" + size + "xf32>\n";
+        prefix += "%" + name.substr(3) + " = nn.embedding %token, @" + name + " : tensor<1x" + size + "xf32>\n";
       }
     }
     module = parseSourceString<ModuleOp>(declarations + "\n" + inputs +
@@ -73,9 +73,9 @@ protected:
 TEST_F(EvaluateTest, EmbeddingIsTheRow) {
   weights["e"] = {1, 2, 3, 4, 5, 6};
   parse(R"(nn.weight @e : tensor<3x2xbf16> from "e")", R"(
-    %y = nn.embedding %token, @e : tensor<2xf32>
-    return %y : tensor<2xf32>)",
-        "tensor<2xf32>");
+    %y = nn.embedding %token, @e : tensor<1x2xf32>
+    return %y : tensor<1x2xf32>)",
+        "tensor<1x2xf32>");
   expectNear(one(0), {1, 2});
   expectNear(one(2), {5, 6});
   EXPECT_EQ(reads, 1) << "weights are read once";
@@ -84,9 +84,9 @@ TEST_F(EvaluateTest, EmbeddingIsTheRow) {
 TEST_F(EvaluateTest, EmbeddingOutOfRange) {
   weights["e"] = {1, 2, 3, 4, 5, 6};
   parse(R"(nn.weight @e : tensor<3x2xbf16> from "e")", R"(
-    %y = nn.embedding %token, @e : tensor<2xf32>
-    return %y : tensor<2xf32>)",
-        "tensor<2xf32>");
+    %y = nn.embedding %token, @e : tensor<1x2xf32>
+    return %y : tensor<1x2xf32>)",
+        "tensor<1x2xf32>");
   EXPECT_EQ(error(3, 0), "'nn.embedding' op token 3 is outside the vocabulary of 3");
   EXPECT_EQ(error(-1, 0), "'nn.embedding' op token -1 is outside the vocabulary of 3");
 }
@@ -95,9 +95,9 @@ TEST_F(EvaluateTest, RMSNormOfTheWholeVector) {
   weights["in.x"] = {3, 4};
   weights["g"] = {1, 2};
   parse(R"(nn.weight @g : tensor<2xbf16> from "g")", R"(
-    %y = nn.rms_norm %x, @g eps 0.5 : tensor<2xf32>
-    return %y : tensor<2xf32>)",
-        "tensor<2xf32>");
+    %y = nn.rms_norm %x, @g eps 0.5 : tensor<1x2xf32>
+    return %y : tensor<1x2xf32>)",
+        "tensor<1x2xf32>");
   const double rms = std::sqrt((9 + 16) / 2.0 + 0.5);
   expectNear(one(), {3 / rms, 4 / rms * 2});
 }
@@ -106,9 +106,9 @@ TEST_F(EvaluateTest, RMSNormOfHeads) {
   weights["in.x"] = {3, 4, 0, 2};
   weights["g"] = {1, 10};
   parse(R"(nn.weight @g : tensor<2xbf16> from "g")", R"(
-    %y = nn.rms_norm %x, @g eps 0.0 group_size 2 : tensor<4xf32>
-    return %y : tensor<4xf32>)",
-        "tensor<4xf32>");
+    %y = nn.rms_norm %x, @g eps 0.0 group_size 2 : tensor<1x4xf32>
+    return %y : tensor<1x4xf32>)",
+        "tensor<1x4xf32>");
   expectNear(one(), {3 / std::sqrt(12.5), 40 / std::sqrt(12.5), 0, 20 / std::sqrt(2.0)});
 }
 
@@ -120,10 +120,10 @@ TEST_F(EvaluateTest, LinearWithAndWithoutBias) {
     nn.weight @w : tensor<2x3xbf16> from "w"
     nn.weight @b : tensor<2xbf16> from "b")",
         R"(
-    %y = nn.linear %x, @w : (tensor<3xf32>) -> tensor<2xf32>
-    %z = nn.linear %x, @w bias @b : (tensor<3xf32>) -> tensor<2xf32>
-    return %y, %z : tensor<2xf32>, tensor<2xf32>)",
-        "(tensor<2xf32>, tensor<2xf32>)");
+    %y = nn.linear %x, @w : (tensor<1x3xf32>) -> tensor<1x2xf32>
+    %z = nn.linear %x, @w bias @b : (tensor<1x3xf32>) -> tensor<1x2xf32>
+    return %y, %z : tensor<1x2xf32>, tensor<1x2xf32>)",
+        "(tensor<1x2xf32>, tensor<1x2xf32>)");
   auto results = run();
   ASSERT_TRUE(succeeded(results));
   expectNear((*results)[0], {321, 654});
@@ -134,9 +134,9 @@ TEST_F(EvaluateTest, RopeAtSeveralPositions) {
   // Two heads of four: pairs (0, 2) and (1, 3) of each.
   weights["in.x"] = {1, 2, 3, 4, 5, 6, 7, 8};
   parse(R"(nn.weight @f : tensor<2xf32> = dense<[1.0, 0.25]> : tensor<2xf32>)", R"(
-    %y = nn.rope %x, %position, @f head_dim 4 : tensor<8xf32>
-    return %y : tensor<8xf32>)",
-        "tensor<8xf32>");
+    %y = nn.rope %x, %position, @f head_dim 4 : tensor<1x8xf32>
+    return %y : tensor<1x8xf32>)",
+        "tensor<1x8xf32>");
   expectNear(one(0, 0), {1, 2, 3, 4, 5, 6, 7, 8});
   for (int position : {1, 2, 7}) {
     const double a = position, b = 0.25 * position;
@@ -164,13 +164,13 @@ protected:
       nn.weight @v : tensor<3x4xbf16> from "v"
       nn.cache @cache heads 2 head_dim 2 : bf16)",
           R"(
-      %q = nn.embedding %token, @q : tensor<8xf32>
-      %k = nn.embedding %token, @k : tensor<4xf32>
-      %v = nn.embedding %token, @v : tensor<4xf32>
-      nn.kv_append %k, %v, %position, @cache : tensor<4xf32>
-      %a = nn.attention %q, %position, @cache heads 4 scale 0.75 : tensor<8xf32>
-      return %a : tensor<8xf32>)",
-          "tensor<8xf32>");
+      %q = nn.embedding %token, @q : tensor<1x8xf32>
+      %k = nn.embedding %token, @k : tensor<1x4xf32>
+      %v = nn.embedding %token, @v : tensor<1x4xf32>
+      nn.kv_append %k, %v, %position, @cache : tensor<1x4xf32>
+      %a = nn.attention %q, %position, @cache heads 4 scale 0.75 : tensor<1x8xf32>
+      return %a : tensor<1x8xf32>)",
+          "tensor<1x8xf32>");
   }
 
   static Vector random(size_t size) {
@@ -225,9 +225,9 @@ TEST_F(AttentionTest, PositionsThatWereNeverWritten) {
 TEST_F(EvaluateTest, AttentionOfAnEmptyCache) {
   weights["in.q"] = {1, 2};
   parse("nn.cache @cache heads 1 head_dim 2 : bf16", R"(
-    %a = nn.attention %q, %position, @cache heads 1 scale 1.0 : tensor<2xf32>
-    return %a : tensor<2xf32>)",
-        "tensor<2xf32>");
+    %a = nn.attention %q, %position, @cache heads 1 scale 1.0 : tensor<1x2xf32>
+    return %a : tensor<1x2xf32>)",
+        "tensor<1x2xf32>");
   EXPECT_EQ(error(0, 0), "'nn.attention' op position 0 is not in the cache");
 }
 
@@ -236,17 +236,17 @@ TEST_F(EvaluateTest, LargeScoresDoNotOverflow) {
   weights["in.k"] = {1000, 1000};
   weights["in.v"] = {3, 4};
   parse("nn.cache @cache heads 1 head_dim 2 : bf16", R"(
-    nn.kv_append %k, %v, %position, @cache : tensor<2xf32>
-    %a = nn.attention %q, %position, @cache heads 1 scale 1.0 : tensor<2xf32>
-    return %a : tensor<2xf32>)",
-        "tensor<2xf32>");
+    nn.kv_append %k, %v, %position, @cache : tensor<1x2xf32>
+    %a = nn.attention %q, %position, @cache heads 1 scale 1.0 : tensor<1x2xf32>
+    return %a : tensor<1x2xf32>)",
+        "tensor<1x2xf32>");
   expectNear(one(), {3, 4});
 }
 
 TEST_F(EvaluateTest, Elementwise) {
   weights["in.x"] = {-100, -1, 0, 2, 100};
   weights["in.y"] = {1, 2, 3, 4, 5};
-  const std::string t = "tensor<5xf32>";
+  const std::string t = "tensor<1x5xf32>";
   parse("",
         "%s = nn.silu %x : " + t + "\n%g = nn.gelu_tanh %x : " + t + "\n%m = nn.mul %x, %y : " + t +
             "\n%a = nn.add %x, %y : " + t + "\nreturn %s, %g, %m, %a : " + t + ", " + t + ", " + t + ", " + t,
@@ -264,8 +264,8 @@ TEST_F(EvaluateTest, ArgmaxTakesTheLowestOfEquals) {
   weights["in.x"] = {-3, 7, 7, 1, 7};
   weights["in.y"] = {-3, -3};
   parse("", R"(
-    %s = nn.argmax %x : tensor<5xf32>
-    %t = nn.argmax %y : tensor<2xf32>
+    %s = nn.argmax %x : tensor<1x5xf32>
+    %t = nn.argmax %y : tensor<1x2xf32>
     return %s, %t : tensor<1xi32>, tensor<1xi32>)",
         "(tensor<1xi32>, tensor<1xi32>)");
   auto results = run();
@@ -282,11 +282,11 @@ TEST_F(EvaluateTest, WholeFunction) {
     nn.weight @e : tensor<3x2xbf16> from "e"
     nn.weight @w : tensor<2x2xbf16> from "w")",
         R"(
-    %x = nn.embedding %token, @e : tensor<2xf32>
-    %b = nn.linear %x, @w : (tensor<2xf32>) -> tensor<2xf32>
-    %y = nn.add %x, %b : tensor<2xf32>
-    %l = nn.linear %y, @e : (tensor<2xf32>) -> tensor<3xf32>
-    %t = nn.argmax %l : tensor<3xf32>
+    %x = nn.embedding %token, @e : tensor<1x2xf32>
+    %b = nn.linear %x, @w : (tensor<1x2xf32>) -> tensor<1x2xf32>
+    %y = nn.add %x, %b : tensor<1x2xf32>
+    %l = nn.linear %y, @e : (tensor<1x2xf32>) -> tensor<1x3xf32>
+    %t = nn.argmax %l : tensor<1x3xf32>
     return %t : tensor<1xi32>)",
         "tensor<1xi32>");
   std::map<std::string, Vector> seen;

@@ -191,13 +191,13 @@ TEST(ProgramBuilder, AnEpilogueMayEqualThePrologue) {
     nn.weight @norm : tensor<64xf32> from "n"
     func.func @decode(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32>
         attributes {arena_bytes = 1024 : i64} {
-      %x = step.embed %token, @embedding.weight {offsets = array<i64: 0>} : tensor<64xf32>
+      %x = step.embed %token, @embedding.weight {offsets = array<i64: 0>} : tensor<1x64xf32>
       %y = step.project %x matrices [@square]
              prologue #step.rms_norm<segment = 0, weight = @norm, eps = 1.0e-5, group_size = 64>
              epilogues [#step.silu<segment = 0>,
                         #step.rms_norm<segment = 0, weight = @norm, eps = 1.0e-5, group_size = 64>]
-             {offsets = array<i64: 256>} : (tensor<64xf32>) -> tensor<64xf32>
-      %next = step.select %y : tensor<64xf32>
+             {offsets = array<i64: 256>} : (tensor<1x64xf32>) -> tensor<1x64xf32>
+      %next = step.select %y : tensor<1x64xf32>
       return %next : tensor<1xi32>
     })",
                                                         &context);

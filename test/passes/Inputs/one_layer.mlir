@@ -16,28 +16,28 @@ nn.cache @layers.0.cache heads 1 head_dim 16 : bf16
 nn.weight @final_norm.weight : tensor<32xbf16> from "model.norm.weight"
 
 func.func @decode(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
-  %x0 = nn.embedding %token, @embedding.weight : tensor<32xf32>
-  %n0 = nn.rms_norm %x0, @layers.0.attention_norm.weight eps 1.0e-6 : tensor<32xf32> loc("model.layers.0.input_layernorm")
-  %q0 = nn.linear %n0, @layers.0.attention.query.weight : (tensor<32xf32>) -> tensor<32xf32> loc("model.layers.0.self_attn.q_proj")
-  %k0 = nn.linear %n0, @layers.0.attention.key.weight : (tensor<32xf32>) -> tensor<16xf32> loc("model.layers.0.self_attn.k_proj")
-  %v0 = nn.linear %n0, @layers.0.attention.value.weight : (tensor<32xf32>) -> tensor<16xf32> loc("model.layers.0.self_attn.v_proj")
-  %qn0 = nn.rms_norm %q0, @layers.0.attention.query_norm.weight eps 1.0e-6 group_size 16 : tensor<32xf32>
-  %kn0 = nn.rms_norm %k0, @layers.0.attention.key_norm.weight eps 1.0e-6 group_size 16 : tensor<16xf32>
-  %qr0 = nn.rope %qn0, %position, @rope.inverse_frequencies head_dim 16 : tensor<32xf32>
-  %kr0 = nn.rope %kn0, %position, @rope.inverse_frequencies head_dim 16 : tensor<16xf32>
-  nn.kv_append %kr0, %v0, %position, @layers.0.cache : tensor<16xf32>
-  %a0 = nn.attention %qr0, %position, @layers.0.cache heads 2 scale 0.25 : tensor<32xf32>
-  %o0 = nn.linear %a0, @layers.0.attention.output.weight : (tensor<32xf32>) -> tensor<32xf32>
-  %r0 = nn.add %x0, %o0 : tensor<32xf32>
-  %m0 = nn.rms_norm %r0, @layers.0.mlp_norm.weight eps 1.0e-6 : tensor<32xf32>
-  %g0 = nn.linear %m0, @layers.0.mlp.gate.weight : (tensor<32xf32>) -> tensor<64xf32>
-  %u0 = nn.linear %m0, @layers.0.mlp.up.weight : (tensor<32xf32>) -> tensor<64xf32>
-  %s0 = nn.silu %g0 : tensor<64xf32>
-  %gu0 = nn.mul %s0, %u0 : tensor<64xf32>
-  %d0 = nn.linear %gu0, @layers.0.mlp.down.weight : (tensor<64xf32>) -> tensor<32xf32>
-  %x1 = nn.add %r0, %d0 : tensor<32xf32>
-  %final = nn.rms_norm %x1, @final_norm.weight eps 1.0e-6 : tensor<32xf32>
-  %logits = nn.linear %final, @embedding.weight : (tensor<32xf32>) -> tensor<67xf32>
-  %next = nn.argmax %logits : tensor<67xf32>
+  %x0 = nn.embedding %token, @embedding.weight : tensor<1x32xf32>
+  %n0 = nn.rms_norm %x0, @layers.0.attention_norm.weight eps 1.0e-6 : tensor<1x32xf32> loc("model.layers.0.input_layernorm")
+  %q0 = nn.linear %n0, @layers.0.attention.query.weight : (tensor<1x32xf32>) -> tensor<1x32xf32> loc("model.layers.0.self_attn.q_proj")
+  %k0 = nn.linear %n0, @layers.0.attention.key.weight : (tensor<1x32xf32>) -> tensor<1x16xf32> loc("model.layers.0.self_attn.k_proj")
+  %v0 = nn.linear %n0, @layers.0.attention.value.weight : (tensor<1x32xf32>) -> tensor<1x16xf32> loc("model.layers.0.self_attn.v_proj")
+  %qn0 = nn.rms_norm %q0, @layers.0.attention.query_norm.weight eps 1.0e-6 group_size 16 : tensor<1x32xf32>
+  %kn0 = nn.rms_norm %k0, @layers.0.attention.key_norm.weight eps 1.0e-6 group_size 16 : tensor<1x16xf32>
+  %qr0 = nn.rope %qn0, %position, @rope.inverse_frequencies head_dim 16 : tensor<1x32xf32>
+  %kr0 = nn.rope %kn0, %position, @rope.inverse_frequencies head_dim 16 : tensor<1x16xf32>
+  nn.kv_append %kr0, %v0, %position, @layers.0.cache : tensor<1x16xf32>
+  %a0 = nn.attention %qr0, %position, @layers.0.cache heads 2 scale 0.25 : tensor<1x32xf32>
+  %o0 = nn.linear %a0, @layers.0.attention.output.weight : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  %r0 = nn.add %x0, %o0 : tensor<1x32xf32>
+  %m0 = nn.rms_norm %r0, @layers.0.mlp_norm.weight eps 1.0e-6 : tensor<1x32xf32>
+  %g0 = nn.linear %m0, @layers.0.mlp.gate.weight : (tensor<1x32xf32>) -> tensor<1x64xf32>
+  %u0 = nn.linear %m0, @layers.0.mlp.up.weight : (tensor<1x32xf32>) -> tensor<1x64xf32>
+  %s0 = nn.silu %g0 : tensor<1x64xf32>
+  %gu0 = nn.mul %s0, %u0 : tensor<1x64xf32>
+  %d0 = nn.linear %gu0, @layers.0.mlp.down.weight : (tensor<1x64xf32>) -> tensor<1x32xf32>
+  %x1 = nn.add %r0, %d0 : tensor<1x32xf32>
+  %final = nn.rms_norm %x1, @final_norm.weight eps 1.0e-6 : tensor<1x32xf32>
+  %logits = nn.linear %final, @embedding.weight : (tensor<1x32xf32>) -> tensor<1x67xf32>
+  %next = nn.argmax %logits : tensor<1x67xf32>
   return %next : tensor<1xi32>
 }

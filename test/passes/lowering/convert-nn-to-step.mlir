@@ -11,44 +11,44 @@ nn.cache @cache heads 1 head_dim 4 : bf16
 // CHECK-LABEL: @decode(
 // CHECK-SAME: %[[TOKEN:.*]]: tensor<1xi32>, %[[P:.*]]: tensor<1xi32>
 func.func @decode(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
-  // CHECK-NEXT: %[[X:.*]] = step.embed %[[TOKEN]], @embedding.weight : tensor<8xf32>
-  %x = nn.embedding %token, @embedding.weight : tensor<8xf32>
+  // CHECK-NEXT: %[[X:.*]] = step.embed %[[TOKEN]], @embedding.weight : tensor<1x8xf32>
+  %x = nn.embedding %token, @embedding.weight : tensor<1x8xf32>
   // CHECK-NEXT: %[[N:.*]] = step.map %[[X]] epilogues [#step.rms_norm<segment = 0, weight = @norm.weight, eps = 5.000000e-01 : f64, group_size = 8>]
-  %n = nn.rms_norm %x, @norm.weight eps 0.5 : tensor<8xf32>
+  %n = nn.rms_norm %x, @norm.weight eps 0.5 : tensor<1x8xf32>
   // CHECK-NEXT: %[[Q:.*]] = step.map %[[N]] epilogues [#step.rms_norm<segment = 0, weight = @head_norm.weight, eps = 5.000000e-01 : f64, group_size = 4>]
-  %q = nn.rms_norm %n, @head_norm.weight eps 0.5 group_size 4 : tensor<8xf32>
+  %q = nn.rms_norm %n, @head_norm.weight eps 0.5 group_size 4 : tensor<1x8xf32>
   // CHECK-NEXT: %[[K:.*]] = step.project %[[N]] matrices [@key.weight] epilogues [#step.bias<segment = 0, weight = @key.bias>]
-  %k = nn.linear %n, @key.weight bias @key.bias : (tensor<8xf32>) -> tensor<4xf32>
+  %k = nn.linear %n, @key.weight bias @key.bias : (tensor<1x8xf32>) -> tensor<1x4xf32>
   // CHECK-NEXT: %[[V:.*]] = step.project %[[N]] matrices [@key.weight] :
-  %v = nn.linear %n, @key.weight : (tensor<8xf32>) -> tensor<4xf32>
+  %v = nn.linear %n, @key.weight : (tensor<1x8xf32>) -> tensor<1x4xf32>
   // CHECK-NEXT: %[[R:.*]] = step.map %[[K]] at %[[P]] epilogues [#step.rope<segment = 0, table = @rope.inverse_frequencies, head_dim = 4, rotary_dim = 4>]
-  %r = nn.rope %k, %position, @rope.inverse_frequencies head_dim 4 : tensor<4xf32>
+  %r = nn.rope %k, %position, @rope.inverse_frequencies head_dim 4 : tensor<1x4xf32>
   // CHECK-NEXT: step.map %[[R]], %[[V]] at %[[P]] epilogues [#step.kv_append<key = 0, value = 1, cache = @cache, kv_heads = 1, head_dim = 4>]
-  nn.kv_append %r, %v, %position, @cache : tensor<4xf32>
-  // CHECK-NEXT: %[[A:.*]] = step.attend %[[Q]] at %[[P]], @cache heads 2 scale 5.000000e-01 : tensor<8xf32> -> tensor<8xf32>
-  %a = nn.attention %q, %position, @cache heads 2 scale 0.5 : tensor<8xf32>
+  nn.kv_append %r, %v, %position, @cache : tensor<1x4xf32>
+  // CHECK-NEXT: %[[A:.*]] = step.attend %[[Q]] at %[[P]], @cache heads 2 scale 5.000000e-01 : tensor<1x8xf32> -> tensor<1x8xf32>
+  %a = nn.attention %q, %position, @cache heads 2 scale 0.5 : tensor<1x8xf32>
   // CHECK-NEXT: %[[S:.*]] = step.map %[[A]] epilogues [#step.silu<segment = 0>]
-  %s = nn.silu %a : tensor<8xf32>
+  %s = nn.silu %a : tensor<1x8xf32>
   // CHECK-NEXT: %[[G:.*]] = step.map %[[S]] epilogues [#step.gelu_tanh<segment = 0>]
-  %g = nn.gelu_tanh %s : tensor<8xf32>
+  %g = nn.gelu_tanh %s : tensor<1x8xf32>
   // CHECK-NEXT: %[[M:.*]] = step.map %[[G]], %[[A]] epilogues [#step.mul<lhs = 0, rhs = 1>]
-  %m = nn.mul %g, %a : tensor<8xf32>
+  %m = nn.mul %g, %a : tensor<1x8xf32>
   // The residual stream, lhs, is the side input.
   // CHECK-NEXT: %[[Y:.*]] = step.map %[[M]] with(%[[X]]) epilogues [#step.add<segment = 0>]
-  %y = nn.add %x, %m : tensor<8xf32>
+  %y = nn.add %x, %m : tensor<1x8xf32>
   // CHECK-NEXT: %[[T:.*]] = step.select %[[Y]]
-  %t = nn.argmax %y : tensor<8xf32>
+  %t = nn.argmax %y : tensor<1x8xf32>
   // CHECK-NEXT: return %[[T]]
   return %t : tensor<1xi32>
 }
 
 // What is a phase already stays as it is.
 // CHECK-LABEL: @negative_phases
-// CHECK-NEXT: %[[X:.*]] = step.embed %{{.*}}, @embedding.weight : tensor<8xf32>
-// CHECK-NEXT: %[[Y:.*]] = step.map %[[X]] epilogues [#step.silu<segment = 0>] {passes = ["by-hand"]} : (tensor<8xf32>) -> tensor<8xf32>
+// CHECK-NEXT: %[[X:.*]] = step.embed %{{.*}}, @embedding.weight : tensor<1x8xf32>
+// CHECK-NEXT: %[[Y:.*]] = step.map %[[X]] epilogues [#step.silu<segment = 0>] {passes = ["by-hand"]} : (tensor<1x8xf32>) -> tensor<1x8xf32>
 // CHECK-NEXT: return %[[Y]]
-func.func @negative_phases(%token: tensor<1xi32>) -> tensor<8xf32> {
-  %x = step.embed %token, @embedding.weight : tensor<8xf32>
-  %y = step.map %x epilogues [#step.silu<segment = 0>] {passes = ["by-hand"]} : (tensor<8xf32>) -> tensor<8xf32>
-  return %y : tensor<8xf32>
+func.func @negative_phases(%token: tensor<1xi32>) -> tensor<1x8xf32> {
+  %x = step.embed %token, @embedding.weight : tensor<1x8xf32>
+  %y = step.map %x epilogues [#step.silu<segment = 0>] {passes = ["by-hand"]} : (tensor<1x8xf32>) -> tensor<1x8xf32>
+  return %y : tensor<1x8xf32>
 }

@@ -37,22 +37,22 @@ nn.weight @b : tensor<32x32xbf16> from "b"
 // CHECK-NEXT: %[[Y:.*]] = step.project %[[H]] with(%arg1) matrices [@layers.w]
 // CHECK-NEXT: step.yield %[[Y]]
 // CHECK: return %[[L]]
-func.func @carried(%x: tensor<32xf32>, %z: tensor<32xf32>) -> (tensor<32xf32>) {
-  %0 = step.project %x with (%z) matrices [@layers.0.w] epilogues [#step.add<segment = 0>] : (tensor<32xf32>, tensor<32xf32>) -> tensor<32xf32>
-  %1 = step.project %0 with (%z) matrices [@layers.1.w] epilogues [#step.add<segment = 0>] : (tensor<32xf32>, tensor<32xf32>) -> tensor<32xf32>
-  %y = step.project %1 with (%z) matrices [@layers.2.w] epilogues [#step.add<segment = 0>] : (tensor<32xf32>, tensor<32xf32>) -> tensor<32xf32>
-  return %y : tensor<32xf32>
+func.func @carried(%x: tensor<1x32xf32>, %z: tensor<1x32xf32>) -> (tensor<1x32xf32>) {
+  %0 = step.project %x with (%z) matrices [@layers.0.w] epilogues [#step.add<segment = 0>] : (tensor<1x32xf32>, tensor<1x32xf32>) -> tensor<1x32xf32>
+  %1 = step.project %0 with (%z) matrices [@layers.1.w] epilogues [#step.add<segment = 0>] : (tensor<1x32xf32>, tensor<1x32xf32>) -> tensor<1x32xf32>
+  %y = step.project %1 with (%z) matrices [@layers.2.w] epilogues [#step.add<segment = 0>] : (tensor<1x32xf32>, tensor<1x32xf32>) -> tensor<1x32xf32>
+  return %y : tensor<1x32xf32>
 }
 
 // The start value is carried on one way and stays itself on the other.
 // CHECK-LABEL: @start_value_read_as_itself
 // CHECK: step.layers count 3 (%[[H:.*]] = %arg0)
 // CHECK-NEXT: step.project %[[H]] with(%arg0)
-func.func @start_value_read_as_itself(%x: tensor<32xf32>, %z: tensor<32xf32>) -> (tensor<32xf32>) {
-  %0 = step.project %x with (%x) matrices [@layers.0.w] epilogues [#step.add<segment = 0>] : (tensor<32xf32>, tensor<32xf32>) -> tensor<32xf32>
-  %1 = step.project %0 with (%x) matrices [@layers.1.w] epilogues [#step.add<segment = 0>] : (tensor<32xf32>, tensor<32xf32>) -> tensor<32xf32>
-  %y = step.project %1 with (%x) matrices [@layers.2.w] epilogues [#step.add<segment = 0>] : (tensor<32xf32>, tensor<32xf32>) -> tensor<32xf32>
-  return %y : tensor<32xf32>
+func.func @start_value_read_as_itself(%x: tensor<1x32xf32>, %z: tensor<1x32xf32>) -> (tensor<1x32xf32>) {
+  %0 = step.project %x with (%x) matrices [@layers.0.w] epilogues [#step.add<segment = 0>] : (tensor<1x32xf32>, tensor<1x32xf32>) -> tensor<1x32xf32>
+  %1 = step.project %0 with (%x) matrices [@layers.1.w] epilogues [#step.add<segment = 0>] : (tensor<1x32xf32>, tensor<1x32xf32>) -> tensor<1x32xf32>
+  %y = step.project %1 with (%x) matrices [@layers.2.w] epilogues [#step.add<segment = 0>] : (tensor<1x32xf32>, tensor<1x32xf32>) -> tensor<1x32xf32>
+  return %y : tensor<1x32xf32>
 }
 
 // CHECK-LABEL: @one_value_starts_two
@@ -61,14 +61,14 @@ func.func @start_value_read_as_itself(%x: tensor<32xf32>, %z: tensor<32xf32>) ->
 // CHECK-NEXT: %[[NB:.*]] = step.map %[[NA]]
 // CHECK-NEXT: step.yield %[[NA]], %[[NB]]
 // CHECK: return %[[L]]#0, %[[L]]#1
-func.func @one_value_starts_two(%x: tensor<32xf32>, %z: tensor<32xf32>) -> (tensor<32xf32>, tensor<32xf32>) {
-  %a0 = step.project %x with (%x) matrices [@layers.0.w] epilogues [#step.add<segment = 0>] : (tensor<32xf32>, tensor<32xf32>) -> tensor<32xf32>
-  %b0 = step.map %a0 epilogues [#step.silu<segment = 0>] : (tensor<32xf32>) -> tensor<32xf32>
-  %a1 = step.project %a0 with (%b0) matrices [@layers.1.w] epilogues [#step.add<segment = 0>] : (tensor<32xf32>, tensor<32xf32>) -> tensor<32xf32>
-  %b1 = step.map %a1 epilogues [#step.silu<segment = 0>] : (tensor<32xf32>) -> tensor<32xf32>
-  %a2 = step.project %a1 with (%b1) matrices [@layers.2.w] epilogues [#step.add<segment = 0>] : (tensor<32xf32>, tensor<32xf32>) -> tensor<32xf32>
-  %b2 = step.map %a2 epilogues [#step.silu<segment = 0>] : (tensor<32xf32>) -> tensor<32xf32>
-  return %a2, %b2 : tensor<32xf32>, tensor<32xf32>
+func.func @one_value_starts_two(%x: tensor<1x32xf32>, %z: tensor<1x32xf32>) -> (tensor<1x32xf32>, tensor<1x32xf32>) {
+  %a0 = step.project %x with (%x) matrices [@layers.0.w] epilogues [#step.add<segment = 0>] : (tensor<1x32xf32>, tensor<1x32xf32>) -> tensor<1x32xf32>
+  %b0 = step.map %a0 epilogues [#step.silu<segment = 0>] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  %a1 = step.project %a0 with (%b0) matrices [@layers.1.w] epilogues [#step.add<segment = 0>] : (tensor<1x32xf32>, tensor<1x32xf32>) -> tensor<1x32xf32>
+  %b1 = step.map %a1 epilogues [#step.silu<segment = 0>] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  %a2 = step.project %a1 with (%b1) matrices [@layers.2.w] epilogues [#step.add<segment = 0>] : (tensor<1x32xf32>, tensor<1x32xf32>) -> tensor<1x32xf32>
+  %b2 = step.map %a2 epilogues [#step.silu<segment = 0>] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  return %a2, %b2 : tensor<1x32xf32>, tensor<1x32xf32>
 }
 
 // Seven ops of period two: three iterations, one op outside, before or after; one carried value either way, so before
@@ -77,15 +77,15 @@ func.func @one_value_starts_two(%x: tensor<32xf32>, %z: tensor<32xf32>) -> (tens
 // CHECK: step.layers count 3
 // CHECK-NEXT: step.map
 // CHECK-NEXT: step.project {{.*}} matrices [@layers.w
-func.func @first_op(%x: tensor<32xf32>, %z: tensor<32xf32>) -> (tensor<32xf32>) {
-  %s = step.map %x epilogues [#step.silu<segment = 0>] : (tensor<32xf32>) -> tensor<32xf32>
-  %p0 = step.project %s matrices [@layers.0.w] : (tensor<32xf32>) -> tensor<32xf32>
-  %s0 = step.map %p0 epilogues [#step.silu<segment = 0>] : (tensor<32xf32>) -> tensor<32xf32>
-  %p1 = step.project %s0 matrices [@layers.1.w] : (tensor<32xf32>) -> tensor<32xf32>
-  %s1 = step.map %p1 epilogues [#step.silu<segment = 0>] : (tensor<32xf32>) -> tensor<32xf32>
-  %p2 = step.project %s1 matrices [@layers.2.w] : (tensor<32xf32>) -> tensor<32xf32>
-  %y = step.map %p2 epilogues [#step.silu<segment = 0>] : (tensor<32xf32>) -> tensor<32xf32>
-  return %y : tensor<32xf32>
+func.func @first_op(%x: tensor<1x32xf32>, %z: tensor<1x32xf32>) -> (tensor<1x32xf32>) {
+  %s = step.map %x epilogues [#step.silu<segment = 0>] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  %p0 = step.project %s matrices [@layers.0.w] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  %s0 = step.map %p0 epilogues [#step.silu<segment = 0>] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  %p1 = step.project %s0 matrices [@layers.1.w] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  %s1 = step.map %p1 epilogues [#step.silu<segment = 0>] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  %p2 = step.project %s1 matrices [@layers.2.w] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  %y = step.map %p2 epilogues [#step.silu<segment = 0>] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  return %y : tensor<1x32xf32>
 }
 
 // A projection with a residual before the layers looks like the end of one more layer. Beginning with it would carry two
@@ -95,189 +95,189 @@ func.func @first_op(%x: tensor<32xf32>, %z: tensor<32xf32>) -> (tensor<32xf32>) 
 // CHECK-NEXT: step.layers count 3 (%[[H:.*]] = %[[X]])
 // CHECK-NEXT: %[[N:.*]] = step.map %[[H]]
 // CHECK-NEXT: step.project %[[N]] with(%[[H]])
-func.func @fewest_carried(%x: tensor<32xf32>, %z: tensor<32xf32>) -> (tensor<32xf32>) {
-  %pre = step.project %z with (%x) matrices [@e] epilogues [#step.add<segment = 0>] : (tensor<32xf32>, tensor<32xf32>) -> tensor<32xf32>
-  %n0 = step.map %pre epilogues [#step.silu<segment = 0>] : (tensor<32xf32>) -> tensor<32xf32>
-  %y0 = step.project %n0 with (%pre) matrices [@layers.0.w] epilogues [#step.add<segment = 0>] : (tensor<32xf32>, tensor<32xf32>) -> tensor<32xf32>
-  %n1 = step.map %y0 epilogues [#step.silu<segment = 0>] : (tensor<32xf32>) -> tensor<32xf32>
-  %y1 = step.project %n1 with (%y0) matrices [@layers.1.w] epilogues [#step.add<segment = 0>] : (tensor<32xf32>, tensor<32xf32>) -> tensor<32xf32>
-  %n2 = step.map %y1 epilogues [#step.silu<segment = 0>] : (tensor<32xf32>) -> tensor<32xf32>
-  %y = step.project %n2 with (%y1) matrices [@layers.2.w] epilogues [#step.add<segment = 0>] : (tensor<32xf32>, tensor<32xf32>) -> tensor<32xf32>
-  return %y : tensor<32xf32>
+func.func @fewest_carried(%x: tensor<1x32xf32>, %z: tensor<1x32xf32>) -> (tensor<1x32xf32>) {
+  %pre = step.project %z with (%x) matrices [@e] epilogues [#step.add<segment = 0>] : (tensor<1x32xf32>, tensor<1x32xf32>) -> tensor<1x32xf32>
+  %n0 = step.map %pre epilogues [#step.silu<segment = 0>] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  %y0 = step.project %n0 with (%pre) matrices [@layers.0.w] epilogues [#step.add<segment = 0>] : (tensor<1x32xf32>, tensor<1x32xf32>) -> tensor<1x32xf32>
+  %n1 = step.map %y0 epilogues [#step.silu<segment = 0>] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  %y1 = step.project %n1 with (%y0) matrices [@layers.1.w] epilogues [#step.add<segment = 0>] : (tensor<1x32xf32>, tensor<1x32xf32>) -> tensor<1x32xf32>
+  %n2 = step.map %y1 epilogues [#step.silu<segment = 0>] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  %y = step.project %n2 with (%y1) matrices [@layers.2.w] epilogues [#step.add<segment = 0>] : (tensor<1x32xf32>, tensor<1x32xf32>) -> tensor<1x32xf32>
+  return %y : tensor<1x32xf32>
 }
 
 // CHECK-LABEL: @names_without_parts
 // CHECK: matrices [@a_0]
-func.func @names_without_parts(%x: tensor<32xf32>, %z: tensor<32xf32>) -> (tensor<32xf32>) {
-  %0 = step.project %x matrices [@a] : (tensor<32xf32>) -> tensor<32xf32>
-  %y = step.project %0 matrices [@b] : (tensor<32xf32>) -> tensor<32xf32>
-  return %y : tensor<32xf32>
+func.func @names_without_parts(%x: tensor<1x32xf32>, %z: tensor<1x32xf32>) -> (tensor<1x32xf32>) {
+  %0 = step.project %x matrices [@a] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  %y = step.project %0 matrices [@b] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  return %y : tensor<1x32xf32>
 }
 
 // An op may name a symbol twice, if it does in every layer.
 // CHECK-LABEL: @one_symbol_twice
 // CHECK: step.layers count 2
 // CHECK-NEXT: matrices [@[[T:.*]], @[[T]]]
-func.func @one_symbol_twice(%x: tensor<32xf32>, %z: tensor<32xf32>) -> (tensor<32xf32>) {
-  %a:2 = step.project %x matrices [@layers.0.w, @layers.0.w] : (tensor<32xf32>) -> (tensor<32xf32>, tensor<32xf32>)
-  %b:2 = step.project %a#0 matrices [@layers.1.w, @layers.1.w] : (tensor<32xf32>) -> (tensor<32xf32>, tensor<32xf32>)
-  return %b#0 : tensor<32xf32>
+func.func @one_symbol_twice(%x: tensor<1x32xf32>, %z: tensor<1x32xf32>) -> (tensor<1x32xf32>) {
+  %a:2 = step.project %x matrices [@layers.0.w, @layers.0.w] : (tensor<1x32xf32>) -> (tensor<1x32xf32>, tensor<1x32xf32>)
+  %b:2 = step.project %a#0 matrices [@layers.1.w, @layers.1.w] : (tensor<1x32xf32>) -> (tensor<1x32xf32>, tensor<1x32xf32>)
+  return %b#0 : tensor<1x32xf32>
 }
 
 // Two symbols in one layer are one symbol in the other: no table could hold that.
 // CHECK-LABEL: @negative_one_symbol_then_two
 // CHECK-NOT: step.layers
 // CHECK: matrices [@layers.1.w, @layers.2.w]
-func.func @negative_one_symbol_then_two(%x: tensor<32xf32>, %z: tensor<32xf32>) -> (tensor<32xf32>) {
-  %a:2 = step.project %x matrices [@layers.0.w, @layers.0.w] : (tensor<32xf32>) -> (tensor<32xf32>, tensor<32xf32>)
-  %b:2 = step.project %a#0 matrices [@layers.1.w, @layers.2.w] : (tensor<32xf32>) -> (tensor<32xf32>, tensor<32xf32>)
-  return %b#0 : tensor<32xf32>
+func.func @negative_one_symbol_then_two(%x: tensor<1x32xf32>, %z: tensor<1x32xf32>) -> (tensor<1x32xf32>) {
+  %a:2 = step.project %x matrices [@layers.0.w, @layers.0.w] : (tensor<1x32xf32>) -> (tensor<1x32xf32>, tensor<1x32xf32>)
+  %b:2 = step.project %a#0 matrices [@layers.1.w, @layers.2.w] : (tensor<1x32xf32>) -> (tensor<1x32xf32>, tensor<1x32xf32>)
+  return %b#0 : tensor<1x32xf32>
 }
 
 // CHECK-LABEL: @negative_two_symbols_then_one
 // CHECK-NOT: step.layers
 // CHECK: matrices [@layers.2.w, @layers.2.w]
-func.func @negative_two_symbols_then_one(%x: tensor<32xf32>, %z: tensor<32xf32>) -> (tensor<32xf32>) {
-  %a:2 = step.project %x matrices [@layers.0.w, @layers.1.w] : (tensor<32xf32>) -> (tensor<32xf32>, tensor<32xf32>)
-  %b:2 = step.project %a#0 matrices [@layers.2.w, @layers.2.w] : (tensor<32xf32>) -> (tensor<32xf32>, tensor<32xf32>)
-  return %b#0 : tensor<32xf32>
+func.func @negative_two_symbols_then_one(%x: tensor<1x32xf32>, %z: tensor<1x32xf32>) -> (tensor<1x32xf32>) {
+  %a:2 = step.project %x matrices [@layers.0.w, @layers.1.w] : (tensor<1x32xf32>) -> (tensor<1x32xf32>, tensor<1x32xf32>)
+  %b:2 = step.project %a#0 matrices [@layers.2.w, @layers.2.w] : (tensor<1x32xf32>) -> (tensor<1x32xf32>, tensor<1x32xf32>)
+  return %b#0 : tensor<1x32xf32>
 }
 
 // CHECK-LABEL: @negative_one_layer
 // CHECK-NOT: step.layers
 // CHECK: return
-func.func @negative_one_layer(%x: tensor<32xf32>, %z: tensor<32xf32>) -> (tensor<32xf32>) {
-  %y = step.project %x matrices [@layers.0.w] : (tensor<32xf32>) -> tensor<32xf32>
-  return %y : tensor<32xf32>
+func.func @negative_one_layer(%x: tensor<1x32xf32>, %z: tensor<1x32xf32>) -> (tensor<1x32xf32>) {
+  %y = step.project %x matrices [@layers.0.w] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  return %y : tensor<1x32xf32>
 }
 
 // CHECK-LABEL: @negative_shapes
 // CHECK-NOT: step.layers
 // CHECK: return
-func.func @negative_shapes(%x: tensor<32xf32>, %z: tensor<32xf32>) -> (tensor<32xf32>) {
-  %0 = step.project %x matrices [@layers.0.w] : (tensor<32xf32>) -> tensor<32xf32>
-  %y = step.project %0 matrices [@f16] : (tensor<32xf32>) -> tensor<32xf32>
-  return %y : tensor<32xf32>
+func.func @negative_shapes(%x: tensor<1x32xf32>, %z: tensor<1x32xf32>) -> (tensor<1x32xf32>) {
+  %0 = step.project %x matrices [@layers.0.w] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  %y = step.project %0 matrices [@f16] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  return %y : tensor<1x32xf32>
 }
 
 // CHECK-LABEL: @negative_other_op
 // CHECK-NOT: step.layers
 // CHECK: return
-func.func @negative_other_op(%x: tensor<32xf32>, %z: tensor<32xf32>) -> (tensor<32xf32>) {
-  %0 = step.project %x matrices [@layers.0.w] : (tensor<32xf32>) -> tensor<32xf32>
-  %1 = step.map %0 epilogues [#step.silu<segment = 0>] : (tensor<32xf32>) -> tensor<32xf32>
-  %2 = step.project %1 matrices [@layers.1.w] : (tensor<32xf32>) -> tensor<32xf32>
-  %y = step.map %2 epilogues [#step.gelu_tanh<segment = 0>] : (tensor<32xf32>) -> tensor<32xf32>
-  return %y : tensor<32xf32>
+func.func @negative_other_op(%x: tensor<1x32xf32>, %z: tensor<1x32xf32>) -> (tensor<1x32xf32>) {
+  %0 = step.project %x matrices [@layers.0.w] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  %1 = step.map %0 epilogues [#step.silu<segment = 0>] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  %2 = step.project %1 matrices [@layers.1.w] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  %y = step.map %2 epilogues [#step.gelu_tanh<segment = 0>] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  return %y : tensor<1x32xf32>
 }
 
 // CHECK-LABEL: @negative_caches_of_two_types
 // CHECK-NOT: step.layers
 // CHECK: return
-func.func @negative_caches_of_two_types(%x: tensor<32xf32>, %p: tensor<1xi32>) -> tensor<32xf32> {
-  %0 = step.attend %x at %p, @wide heads 1 scale 0.5 : tensor<32xf32> -> tensor<32xf32>
-  %1 = step.attend %0 at %p, @half heads 1 scale 0.5 : tensor<32xf32> -> tensor<32xf32>
-  return %1 : tensor<32xf32>
+func.func @negative_caches_of_two_types(%x: tensor<1x32xf32>, %p: tensor<1xi32>) -> tensor<1x32xf32> {
+  %0 = step.attend %x at %p, @wide heads 1 scale 0.5 : tensor<1x32xf32> -> tensor<1x32xf32>
+  %1 = step.attend %0 at %p, @half heads 1 scale 0.5 : tensor<1x32xf32> -> tensor<1x32xf32>
+  return %1 : tensor<1x32xf32>
 }
 
 // CHECK-LABEL: @caches_of_one_type
 // CHECK: step.layers count 2
-func.func @caches_of_one_type(%x: tensor<32xf32>, %p: tensor<1xi32>) -> tensor<32xf32> {
-  %0 = step.attend %x at %p, @wide heads 1 scale 0.5 : tensor<32xf32> -> tensor<32xf32>
-  %1 = step.attend %0 at %p, @wide_too heads 1 scale 0.5 : tensor<32xf32> -> tensor<32xf32>
-  return %1 : tensor<32xf32>
+func.func @caches_of_one_type(%x: tensor<1x32xf32>, %p: tensor<1xi32>) -> tensor<1x32xf32> {
+  %0 = step.attend %x at %p, @wide heads 1 scale 0.5 : tensor<1x32xf32> -> tensor<1x32xf32>
+  %1 = step.attend %0 at %p, @wide_too heads 1 scale 0.5 : tensor<1x32xf32> -> tensor<1x32xf32>
+  return %1 : tensor<1x32xf32>
 }
 
 // One name in the first iteration would have to stand for two in the second.
 // CHECK-LABEL: @negative_names_mixed_up
 // CHECK-NOT: step.layers
 // CHECK: return
-func.func @negative_names_mixed_up(%x: tensor<32xf32>, %z: tensor<32xf32>) -> (tensor<32xf32>) {
-  %0 = step.project %x matrices [@layers.0.w] : (tensor<32xf32>) -> tensor<32xf32>
-  %1 = step.project %0 with (%z) matrices [@layers.0.w] epilogues [#step.add<segment = 0>] : (tensor<32xf32>, tensor<32xf32>) -> tensor<32xf32>
-  %2 = step.project %1 matrices [@layers.1.w] : (tensor<32xf32>) -> tensor<32xf32>
-  %y = step.project %2 with (%z) matrices [@layers.2.w] epilogues [#step.add<segment = 0>] : (tensor<32xf32>, tensor<32xf32>) -> tensor<32xf32>
-  return %y : tensor<32xf32>
+func.func @negative_names_mixed_up(%x: tensor<1x32xf32>, %z: tensor<1x32xf32>) -> (tensor<1x32xf32>) {
+  %0 = step.project %x matrices [@layers.0.w] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  %1 = step.project %0 with (%z) matrices [@layers.0.w] epilogues [#step.add<segment = 0>] : (tensor<1x32xf32>, tensor<1x32xf32>) -> tensor<1x32xf32>
+  %2 = step.project %1 matrices [@layers.1.w] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  %y = step.project %2 with (%z) matrices [@layers.2.w] epilogues [#step.add<segment = 0>] : (tensor<1x32xf32>, tensor<1x32xf32>) -> tensor<1x32xf32>
+  return %y : tensor<1x32xf32>
 }
 
 // The first iteration's value is returned.
 // CHECK-LABEL: @negative_seen_outside
 // CHECK-NOT: step.layers
 // CHECK: return
-func.func @negative_seen_outside(%x: tensor<32xf32>, %z: tensor<32xf32>) -> (tensor<32xf32>, tensor<32xf32>) {
-  %0 = step.project %x matrices [@layers.0.w] : (tensor<32xf32>) -> tensor<32xf32>
-  %1 = step.project %0 matrices [@layers.1.w] : (tensor<32xf32>) -> tensor<32xf32>
-  %y = step.project %1 matrices [@layers.2.w] : (tensor<32xf32>) -> tensor<32xf32>
-  return %0, %y : tensor<32xf32>, tensor<32xf32>
+func.func @negative_seen_outside(%x: tensor<1x32xf32>, %z: tensor<1x32xf32>) -> (tensor<1x32xf32>, tensor<1x32xf32>) {
+  %0 = step.project %x matrices [@layers.0.w] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  %1 = step.project %0 matrices [@layers.1.w] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  %y = step.project %1 matrices [@layers.2.w] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  return %0, %y : tensor<1x32xf32>, tensor<1x32xf32>
 }
 
 // The last iteration's value is returned, but nothing carries it.
 // CHECK-LABEL: @negative_local_seen_outside
 // CHECK-NOT: step.layers
 // CHECK: return
-func.func @negative_local_seen_outside(%x: tensor<32xf32>, %z: tensor<32xf32>) -> (tensor<32xf32>, tensor<32xf32>) {
-  %a0 = step.map %x epilogues [#step.silu<segment = 0>] : (tensor<32xf32>) -> tensor<32xf32>
-  %y0 = step.project %a0 matrices [@layers.0.w] : (tensor<32xf32>) -> tensor<32xf32>
-  %a1 = step.map %y0 epilogues [#step.silu<segment = 0>] : (tensor<32xf32>) -> tensor<32xf32>
-  %y1 = step.project %a1 matrices [@layers.1.w] : (tensor<32xf32>) -> tensor<32xf32>
-  return %a1, %y1 : tensor<32xf32>, tensor<32xf32>
+func.func @negative_local_seen_outside(%x: tensor<1x32xf32>, %z: tensor<1x32xf32>) -> (tensor<1x32xf32>, tensor<1x32xf32>) {
+  %a0 = step.map %x epilogues [#step.silu<segment = 0>] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  %y0 = step.project %a0 matrices [@layers.0.w] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  %a1 = step.map %y0 epilogues [#step.silu<segment = 0>] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  %y1 = step.project %a1 matrices [@layers.1.w] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  return %a1, %y1 : tensor<1x32xf32>, tensor<1x32xf32>
 }
 
 // Each adds what was there two iterations before.
 // CHECK-LABEL: @negative_skips_an_iteration
 // CHECK-NOT: step.layers
 // CHECK: return
-func.func @negative_skips_an_iteration(%x: tensor<32xf32>, %z: tensor<32xf32>) -> (tensor<32xf32>) {
-  %0 = step.project %x with (%z) matrices [@layers.0.w] epilogues [#step.add<segment = 0>] : (tensor<32xf32>, tensor<32xf32>) -> tensor<32xf32>
-  %1 = step.project %0 with (%x) matrices [@layers.1.w] epilogues [#step.add<segment = 0>] : (tensor<32xf32>, tensor<32xf32>) -> tensor<32xf32>
-  %y = step.project %1 with (%0) matrices [@layers.2.w] epilogues [#step.add<segment = 0>] : (tensor<32xf32>, tensor<32xf32>) -> tensor<32xf32>
-  return %y : tensor<32xf32>
+func.func @negative_skips_an_iteration(%x: tensor<1x32xf32>, %z: tensor<1x32xf32>) -> (tensor<1x32xf32>) {
+  %0 = step.project %x with (%z) matrices [@layers.0.w] epilogues [#step.add<segment = 0>] : (tensor<1x32xf32>, tensor<1x32xf32>) -> tensor<1x32xf32>
+  %1 = step.project %0 with (%x) matrices [@layers.1.w] epilogues [#step.add<segment = 0>] : (tensor<1x32xf32>, tensor<1x32xf32>) -> tensor<1x32xf32>
+  %y = step.project %1 with (%0) matrices [@layers.2.w] epilogues [#step.add<segment = 0>] : (tensor<1x32xf32>, tensor<1x32xf32>) -> tensor<1x32xf32>
+  return %y : tensor<1x32xf32>
 }
 
 // The second iteration adds the start value itself, the third what the second made.
 // CHECK-LABEL: @negative_carried_then_not
 // CHECK-NOT: step.layers
 // CHECK: return
-func.func @negative_carried_then_not(%x: tensor<32xf32>, %z: tensor<32xf32>) -> (tensor<32xf32>) {
-  %0 = step.project %x with (%x) matrices [@layers.0.w] epilogues [#step.add<segment = 0>] : (tensor<32xf32>, tensor<32xf32>) -> tensor<32xf32>
-  %1 = step.project %0 with (%x) matrices [@layers.1.w] epilogues [#step.add<segment = 0>] : (tensor<32xf32>, tensor<32xf32>) -> tensor<32xf32>
-  %y = step.project %1 with (%1) matrices [@layers.2.w] epilogues [#step.add<segment = 0>] : (tensor<32xf32>, tensor<32xf32>) -> tensor<32xf32>
-  return %y : tensor<32xf32>
+func.func @negative_carried_then_not(%x: tensor<1x32xf32>, %z: tensor<1x32xf32>) -> (tensor<1x32xf32>) {
+  %0 = step.project %x with (%x) matrices [@layers.0.w] epilogues [#step.add<segment = 0>] : (tensor<1x32xf32>, tensor<1x32xf32>) -> tensor<1x32xf32>
+  %1 = step.project %0 with (%x) matrices [@layers.1.w] epilogues [#step.add<segment = 0>] : (tensor<1x32xf32>, tensor<1x32xf32>) -> tensor<1x32xf32>
+  %y = step.project %1 with (%1) matrices [@layers.2.w] epilogues [#step.add<segment = 0>] : (tensor<1x32xf32>, tensor<1x32xf32>) -> tensor<1x32xf32>
+  return %y : tensor<1x32xf32>
 }
 
 // The second iteration starts from one result of the one before, the third from another.
 // CHECK-LABEL: @negative_not_one_value
 // CHECK-NOT: step.layers
 // CHECK: return
-func.func @negative_not_one_value(%x: tensor<32xf32>, %z: tensor<32xf32>) -> (tensor<32xf32>) {
-  %s0 = step.map %x epilogues [#step.silu<segment = 0>] : (tensor<32xf32>) -> tensor<32xf32>
-  %a0 = step.project %s0 with (%x) matrices [@layers.0.w] epilogues [#step.add<segment = 0>] : (tensor<32xf32>, tensor<32xf32>) -> tensor<32xf32>
-  %s1 = step.map %a0 epilogues [#step.silu<segment = 0>] : (tensor<32xf32>) -> tensor<32xf32>
-  %a1 = step.project %s1 with (%a0) matrices [@layers.1.w] epilogues [#step.add<segment = 0>] : (tensor<32xf32>, tensor<32xf32>) -> tensor<32xf32>
-  %s2 = step.map %s1 epilogues [#step.silu<segment = 0>] : (tensor<32xf32>) -> tensor<32xf32>
-  %y = step.project %s2 with (%a1) matrices [@layers.2.w] epilogues [#step.add<segment = 0>] : (tensor<32xf32>, tensor<32xf32>) -> tensor<32xf32>
-  return %y : tensor<32xf32>
+func.func @negative_not_one_value(%x: tensor<1x32xf32>, %z: tensor<1x32xf32>) -> (tensor<1x32xf32>) {
+  %s0 = step.map %x epilogues [#step.silu<segment = 0>] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  %a0 = step.project %s0 with (%x) matrices [@layers.0.w] epilogues [#step.add<segment = 0>] : (tensor<1x32xf32>, tensor<1x32xf32>) -> tensor<1x32xf32>
+  %s1 = step.map %a0 epilogues [#step.silu<segment = 0>] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  %a1 = step.project %s1 with (%a0) matrices [@layers.1.w] epilogues [#step.add<segment = 0>] : (tensor<1x32xf32>, tensor<1x32xf32>) -> tensor<1x32xf32>
+  %s2 = step.map %s1 epilogues [#step.silu<segment = 0>] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  %y = step.project %s2 with (%a1) matrices [@layers.2.w] epilogues [#step.add<segment = 0>] : (tensor<1x32xf32>, tensor<1x32xf32>) -> tensor<1x32xf32>
+  return %y : tensor<1x32xf32>
 }
 
 // What is one value later starts as two.
 // CHECK-LABEL: @negative_two_starts
 // CHECK-NOT: step.layers
 // CHECK: return
-func.func @negative_two_starts(%x: tensor<32xf32>, %z: tensor<32xf32>) -> (tensor<32xf32>) {
-  %0 = step.project %x with (%z) matrices [@layers.0.w] epilogues [#step.add<segment = 0>] : (tensor<32xf32>, tensor<32xf32>) -> tensor<32xf32>
-  %y = step.project %0 with (%0) matrices [@layers.1.w] epilogues [#step.add<segment = 0>] : (tensor<32xf32>, tensor<32xf32>) -> tensor<32xf32>
-  return %y : tensor<32xf32>
+func.func @negative_two_starts(%x: tensor<1x32xf32>, %z: tensor<1x32xf32>) -> (tensor<1x32xf32>) {
+  %0 = step.project %x with (%z) matrices [@layers.0.w] epilogues [#step.add<segment = 0>] : (tensor<1x32xf32>, tensor<1x32xf32>) -> tensor<1x32xf32>
+  %y = step.project %0 with (%0) matrices [@layers.1.w] epilogues [#step.add<segment = 0>] : (tensor<1x32xf32>, tensor<1x32xf32>) -> tensor<1x32xf32>
+  return %y : tensor<1x32xf32>
 }
 
 // Nothing leads from one to the next.
 // CHECK-LABEL: @negative_parallel
 // CHECK-NOT: step.layers
 // CHECK: return
-func.func @negative_parallel(%x: tensor<32xf32>, %z: tensor<32xf32>) -> (tensor<32xf32>, tensor<32xf32>, tensor<32xf32>) {
-  %0 = step.project %x matrices [@layers.0.w] : (tensor<32xf32>) -> tensor<32xf32>
-  %1 = step.project %x matrices [@layers.1.w] : (tensor<32xf32>) -> tensor<32xf32>
-  %y = step.project %x matrices [@layers.2.w] : (tensor<32xf32>) -> tensor<32xf32>
-  return %0, %1, %y : tensor<32xf32>, tensor<32xf32>, tensor<32xf32>
+func.func @negative_parallel(%x: tensor<1x32xf32>, %z: tensor<1x32xf32>) -> (tensor<1x32xf32>, tensor<1x32xf32>, tensor<1x32xf32>) {
+  %0 = step.project %x matrices [@layers.0.w] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  %1 = step.project %x matrices [@layers.1.w] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  %y = step.project %x matrices [@layers.2.w] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  return %0, %1, %y : tensor<1x32xf32>, tensor<1x32xf32>, tensor<1x32xf32>
 }
 
 // Tokens are not carried.
@@ -285,10 +285,10 @@ func.func @negative_parallel(%x: tensor<32xf32>, %z: tensor<32xf32>) -> (tensor<
 // CHECK-NOT: step.layers
 // CHECK: return
 func.func @negative_token_loop(%token: tensor<1xi32>) -> tensor<1xi32> {
-  %0 = step.embed %token, @e : tensor<32xf32>
-  %1 = step.select %0 : tensor<32xf32>
-  %2 = step.embed %1, @e : tensor<32xf32>
-  %3 = step.select %2 : tensor<32xf32>
+  %0 = step.embed %token, @e : tensor<1x32xf32>
+  %1 = step.select %0 : tensor<1x32xf32>
+  %2 = step.embed %1, @e : tensor<1x32xf32>
+  %3 = step.select %2 : tensor<1x32xf32>
   return %3 : tensor<1xi32>
 }
 
@@ -296,8 +296,8 @@ func.func @negative_token_loop(%token: tensor<1xi32>) -> tensor<1xi32> {
 // CHECK-NOT: step.layers
 // CHECK: return
 func.func @negative_no_layers(%token: tensor<1xi32>) -> tensor<1xi32> {
-  %0 = step.embed %token, @e : tensor<32xf32>
-  %1 = step.select %0 : tensor<32xf32>
+  %0 = step.embed %token, @e : tensor<1x32xf32>
+  %1 = step.select %0 : tensor<1x32xf32>
   return %1 : tensor<1xi32>
 }
 

@@ -53,21 +53,21 @@ nn.weight @down_square : tensor<64x64xbf16> from "s"
 // HEADS: step.project {{.*}} matrices [@output] {{.*}} {k_ways = {{[0-9]+}} : i64}
 // ROWS: error: the persistent schedule gives each of the 8 blocks of a group 16 rows of the residual stream at least: 64 are not enough
 func.func @fits(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
-  %e = step.embed %token, @embedding : tensor<64xf32>
-  %l = step.layers count 2 (%x = %e) : tensor<64xf32> {
+  %e = step.embed %token, @embedding : tensor<1x64xf32>
+  %l = step.layers count 2 (%x = %e) : tensor<1x64xf32> {
     %q = step.project %x at %position matrices [@query, @key, @value] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
       epilogues [#step.kv_append<key = 1, value = 2, cache = @caches, kv_heads = 2, head_dim = 32>]
-      : (tensor<64xf32>, tensor<1xi32>) -> tensor<128xf32>
-    %a = step.attend %q at %position, @caches heads 4 scale 0.5 : tensor<128xf32> -> tensor<128xbf16>
+      : (tensor<1x64xf32>, tensor<1xi32>) -> tensor<1x128xf32>
+    %a = step.attend %q at %position, @caches heads 4 scale 0.5 : tensor<1x128xf32> -> tensor<1x128xbf16>
     %o = step.project %a with(%x) matrices [@output] epilogues [#step.add<segment = 0>]
-      : (tensor<128xbf16>, tensor<64xf32>) -> tensor<64xf32>
+      : (tensor<1x128xbf16>, tensor<1x64xf32>) -> tensor<1x64xf32>
     %g = step.project %o matrices [@gate, @up] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
-      epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>] {interleaved} : (tensor<64xf32>) -> tensor<104xbf16>
+      epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>] {interleaved} : (tensor<1x64xf32>) -> tensor<1x104xbf16>
     %d = step.project %g with(%o) matrices [@down] epilogues [#step.add<segment = 0>]
-      : (tensor<104xbf16>, tensor<64xf32>) -> tensor<64xf32>
-    step.yield %d : tensor<64xf32>
+      : (tensor<1x104xbf16>, tensor<1x64xf32>) -> tensor<1x64xf32>
+    step.yield %d : tensor<1x64xf32>
   }
-  %h = step.project %l matrices [@embedding] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64> epilogues [#step.argmax<segment = 0>] : (tensor<64xf32>) -> tensor<1xi32>
+  %h = step.project %l matrices [@embedding] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64> epilogues [#step.argmax<segment = 0>] : (tensor<1x64xf32>) -> tensor<1xi32>
   return %h : tensor<1xi32>
 }
 
@@ -82,187 +82,187 @@ func.func @fits(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32
 // CHECK: step.yield %[[D]]
 // CHECK: step.project %[[L]] matrices [@embedding]
 func.func @one_layer(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
-  %e = step.embed %token, @embedding : tensor<64xf32>
+  %e = step.embed %token, @embedding : tensor<1x64xf32>
   %q = step.project %e at %position matrices [@query, @key, @value] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
     epilogues [#step.kv_append<key = 1, value = 2, cache = @cache.0, kv_heads = 2, head_dim = 32>]
-    : (tensor<64xf32>, tensor<1xi32>) -> tensor<128xf32>
-  %a = step.attend %q at %position, @cache.0 heads 4 scale 0.5 : tensor<128xf32> -> tensor<128xbf16>
+    : (tensor<1x64xf32>, tensor<1xi32>) -> tensor<1x128xf32>
+  %a = step.attend %q at %position, @cache.0 heads 4 scale 0.5 : tensor<1x128xf32> -> tensor<1x128xbf16>
   %o = step.project %a with(%e) matrices [@output] epilogues [#step.add<segment = 0>]
-    : (tensor<128xbf16>, tensor<64xf32>) -> tensor<64xf32>
+    : (tensor<1x128xbf16>, tensor<1x64xf32>) -> tensor<1x64xf32>
   %g = step.project %o matrices [@gate, @up] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
-    epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>] {interleaved} : (tensor<64xf32>) -> tensor<104xbf16>
+    epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>] {interleaved} : (tensor<1x64xf32>) -> tensor<1x104xbf16>
   %d = step.project %g with(%o) matrices [@down] epilogues [#step.add<segment = 0>]
-    : (tensor<104xbf16>, tensor<64xf32>) -> tensor<64xf32>
-  %h = step.project %d matrices [@embedding] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64> epilogues [#step.argmax<segment = 0>] : (tensor<64xf32>) -> tensor<1xi32>
+    : (tensor<1x104xbf16>, tensor<1x64xf32>) -> tensor<1x64xf32>
+  %h = step.project %d matrices [@embedding] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64> epilogues [#step.argmax<segment = 0>] : (tensor<1x64xf32>) -> tensor<1xi32>
   return %h : tensor<1xi32>
 }
 
 //--- unrolled.mlir
 // CHECK: error: 'step.project' op does not fit the persistent schedule, which needs an embedding, the layers as one loop (pass roll-layers) and the head, and nothing between
 func.func @negative_unrolled(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
-  %e = step.embed %token, @embedding : tensor<64xf32>
-  %other = step.project %e matrices [@down_square] : (tensor<64xf32>) -> tensor<64xf32>
-  %l = step.layers count 2 (%x = %e) : tensor<64xf32> {
+  %e = step.embed %token, @embedding : tensor<1x64xf32>
+  %other = step.project %e matrices [@down_square] : (tensor<1x64xf32>) -> tensor<1x64xf32>
+  %l = step.layers count 2 (%x = %e) : tensor<1x64xf32> {
     %q = step.project %x at %position matrices [@query, @key, @value] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
       epilogues [#step.kv_append<key = 1, value = 2, cache = @caches, kv_heads = 2, head_dim = 32>]
-      : (tensor<64xf32>, tensor<1xi32>) -> tensor<128xf32>
-    %a = step.attend %q at %position, @caches heads 4 scale 0.5 : tensor<128xf32> -> tensor<128xbf16>
+      : (tensor<1x64xf32>, tensor<1xi32>) -> tensor<1x128xf32>
+    %a = step.attend %q at %position, @caches heads 4 scale 0.5 : tensor<1x128xf32> -> tensor<1x128xbf16>
     %o = step.project %a with(%x) matrices [@output] epilogues [#step.add<segment = 0>]
-      : (tensor<128xbf16>, tensor<64xf32>) -> tensor<64xf32>
+      : (tensor<1x128xbf16>, tensor<1x64xf32>) -> tensor<1x64xf32>
     %g = step.project %o matrices [@gate, @up] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
-      epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>] {interleaved} : (tensor<64xf32>) -> tensor<104xbf16>
+      epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>] {interleaved} : (tensor<1x64xf32>) -> tensor<1x104xbf16>
     %d = step.project %g with(%o) matrices [@down] epilogues [#step.add<segment = 0>]
-      : (tensor<104xbf16>, tensor<64xf32>) -> tensor<64xf32>
-    step.yield %d : tensor<64xf32>
+      : (tensor<1x104xbf16>, tensor<1x64xf32>) -> tensor<1x64xf32>
+    step.yield %d : tensor<1x64xf32>
   }
-  %h = step.project %l matrices [@embedding] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64> epilogues [#step.argmax<segment = 0>] : (tensor<64xf32>) -> tensor<1xi32>
+  %h = step.project %l matrices [@embedding] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64> epilogues [#step.argmax<segment = 0>] : (tensor<1x64xf32>) -> tensor<1xi32>
   return %h : tensor<1xi32>
 }
 
 //--- six_phases.mlir
 // CHECK: error: 'step.layers' op does not fit the persistent schedule, which needs layers of five phases (query, key and value; attention; output; gate and up; down) that carry one vector: all fusion passes must have matched. This one has 6 phases
 func.func @negative_six_phases(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
-  %e = step.embed %token, @embedding : tensor<64xf32>
-  %l = step.layers count 2 (%x = %e) : tensor<64xf32> {
+  %e = step.embed %token, @embedding : tensor<1x64xf32>
+  %l = step.layers count 2 (%x = %e) : tensor<1x64xf32> {
     %q = step.project %x at %position matrices [@query, @key, @value] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
       epilogues [#step.kv_append<key = 1, value = 2, cache = @caches, kv_heads = 2, head_dim = 32>]
-      : (tensor<64xf32>, tensor<1xi32>) -> tensor<128xf32>
-    %a = step.attend %q at %position, @caches heads 4 scale 0.5 : tensor<128xf32> -> tensor<128xbf16>
+      : (tensor<1x64xf32>, tensor<1xi32>) -> tensor<1x128xf32>
+    %a = step.attend %q at %position, @caches heads 4 scale 0.5 : tensor<1x128xf32> -> tensor<1x128xbf16>
     %o = step.project %a with(%x) matrices [@output] epilogues [#step.add<segment = 0>]
-      : (tensor<128xbf16>, tensor<64xf32>) -> tensor<64xf32>
+      : (tensor<1x128xbf16>, tensor<1x64xf32>) -> tensor<1x64xf32>
     %g = step.project %o matrices [@gate, @up] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
-      epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>] {interleaved} : (tensor<64xf32>) -> tensor<104xbf16>
-    %p = step.project %g matrices [@down] : (tensor<104xbf16>) -> tensor<64xf32>
-    %d = step.map %p with(%o) epilogues [#step.add<segment = 0>] : (tensor<64xf32>, tensor<64xf32>) -> tensor<64xf32>
-    step.yield %d : tensor<64xf32>
+      epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>] {interleaved} : (tensor<1x64xf32>) -> tensor<1x104xbf16>
+    %p = step.project %g matrices [@down] : (tensor<1x104xbf16>) -> tensor<1x64xf32>
+    %d = step.map %p with(%o) epilogues [#step.add<segment = 0>] : (tensor<1x64xf32>, tensor<1x64xf32>) -> tensor<1x64xf32>
+    step.yield %d : tensor<1x64xf32>
   }
-  %h = step.project %l matrices [@embedding] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64> epilogues [#step.argmax<segment = 0>] : (tensor<64xf32>) -> tensor<1xi32>
+  %h = step.project %l matrices [@embedding] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64> epilogues [#step.argmax<segment = 0>] : (tensor<1x64xf32>) -> tensor<1xi32>
   return %h : tensor<1xi32>
 }
 
 //--- key_before_query.mlir
 // CHECK: error: 'step.project' op does not fit the persistent schedule, which needs query, key and value of the residual stream in this order, with the KV append as the last function
 func.func @negative_key_before_query(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
-  %e = step.embed %token, @embedding : tensor<64xf32>
-  %l = step.layers count 2 (%x = %e) : tensor<64xf32> {
+  %e = step.embed %token, @embedding : tensor<1x64xf32>
+  %l = step.layers count 2 (%x = %e) : tensor<1x64xf32> {
     %q = step.project %x at %position matrices [@key, @query, @value] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
       epilogues [#step.kv_append<key = 0, value = 2, cache = @caches, kv_heads = 2, head_dim = 32>]
-      : (tensor<64xf32>, tensor<1xi32>) -> tensor<128xf32>
-    %a = step.attend %q at %position, @caches heads 4 scale 0.5 : tensor<128xf32> -> tensor<128xbf16>
+      : (tensor<1x64xf32>, tensor<1xi32>) -> tensor<1x128xf32>
+    %a = step.attend %q at %position, @caches heads 4 scale 0.5 : tensor<1x128xf32> -> tensor<1x128xbf16>
     %o = step.project %a with(%x) matrices [@output] epilogues [#step.add<segment = 0>]
-      : (tensor<128xbf16>, tensor<64xf32>) -> tensor<64xf32>
+      : (tensor<1x128xbf16>, tensor<1x64xf32>) -> tensor<1x64xf32>
     %g = step.project %o matrices [@gate, @up] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
-      epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>] {interleaved} : (tensor<64xf32>) -> tensor<104xbf16>
+      epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>] {interleaved} : (tensor<1x64xf32>) -> tensor<1x104xbf16>
     %d = step.project %g with(%o) matrices [@down] epilogues [#step.add<segment = 0>]
-      : (tensor<104xbf16>, tensor<64xf32>) -> tensor<64xf32>
-    step.yield %d : tensor<64xf32>
+      : (tensor<1x104xbf16>, tensor<1x64xf32>) -> tensor<1x64xf32>
+    step.yield %d : tensor<1x64xf32>
   }
-  %h = step.project %l matrices [@embedding] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64> epilogues [#step.argmax<segment = 0>] : (tensor<64xf32>) -> tensor<1xi32>
+  %h = step.project %l matrices [@embedding] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64> epilogues [#step.argmax<segment = 0>] : (tensor<1x64xf32>) -> tensor<1xi32>
   return %h : tensor<1xi32>
 }
 
 //--- norm_before_output.mlir
 // CHECK: error: 'step.project' op does not fit the persistent schedule, which needs the product of one matrix and the result of the phase before it
 func.func @negative_norm_before_output(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
-  %e = step.embed %token, @embedding : tensor<64xf32>
-  %l = step.layers count 2 (%x = %e) : tensor<64xf32> {
+  %e = step.embed %token, @embedding : tensor<1x64xf32>
+  %l = step.layers count 2 (%x = %e) : tensor<1x64xf32> {
     %q = step.project %x at %position matrices [@query, @key, @value] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
       epilogues [#step.kv_append<key = 1, value = 2, cache = @caches, kv_heads = 2, head_dim = 32>]
-      : (tensor<64xf32>, tensor<1xi32>) -> tensor<128xf32>
-    %a = step.attend %q at %position, @caches heads 4 scale 0.5 : tensor<128xf32> -> tensor<128xbf16>
+      : (tensor<1x64xf32>, tensor<1xi32>) -> tensor<1x128xf32>
+    %a = step.attend %q at %position, @caches heads 4 scale 0.5 : tensor<1x128xf32> -> tensor<1x128xbf16>
     %o = step.project %a with(%x) matrices [@output] prologue #step.rms_norm<segment = 0, weight = @wide_norm, eps = 0.5, group_size = 128>
-      epilogues [#step.add<segment = 0>] : (tensor<128xbf16>, tensor<64xf32>) -> tensor<64xf32>
+      epilogues [#step.add<segment = 0>] : (tensor<1x128xbf16>, tensor<1x64xf32>) -> tensor<1x64xf32>
     %g = step.project %o matrices [@gate, @up] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
-      epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>] {interleaved} : (tensor<64xf32>) -> tensor<104xbf16>
+      epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>] {interleaved} : (tensor<1x64xf32>) -> tensor<1x104xbf16>
     %d = step.project %g with(%o) matrices [@down] epilogues [#step.add<segment = 0>]
-      : (tensor<104xbf16>, tensor<64xf32>) -> tensor<64xf32>
-    step.yield %d : tensor<64xf32>
+      : (tensor<1x104xbf16>, tensor<1x64xf32>) -> tensor<1x64xf32>
+    step.yield %d : tensor<1x64xf32>
   }
-  %h = step.project %l matrices [@embedding] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64> epilogues [#step.argmax<segment = 0>] : (tensor<64xf32>) -> tensor<1xi32>
+  %h = step.project %l matrices [@embedding] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64> epilogues [#step.argmax<segment = 0>] : (tensor<1x64xf32>) -> tensor<1xi32>
   return %h : tensor<1xi32>
 }
 
 //--- another_residual.mlir
 // CHECK: error: 'step.project' op does not fit the persistent schedule, which needs the addition to the residual stream, in f32, as its only function (pass fuse-residual)
 func.func @negative_another_residual(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
-  %e = step.embed %token, @embedding : tensor<64xf32>
-  %l = step.layers count 2 (%x = %e) : tensor<64xf32> {
+  %e = step.embed %token, @embedding : tensor<1x64xf32>
+  %l = step.layers count 2 (%x = %e) : tensor<1x64xf32> {
     %q = step.project %x at %position matrices [@query, @key, @value] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
       epilogues [#step.kv_append<key = 1, value = 2, cache = @caches, kv_heads = 2, head_dim = 32>]
-      : (tensor<64xf32>, tensor<1xi32>) -> tensor<128xf32>
-    %a = step.attend %q at %position, @caches heads 4 scale 0.5 : tensor<128xf32> -> tensor<128xbf16>
+      : (tensor<1x64xf32>, tensor<1xi32>) -> tensor<1x128xf32>
+    %a = step.attend %q at %position, @caches heads 4 scale 0.5 : tensor<1x128xf32> -> tensor<1x128xbf16>
     %o = step.project %a with(%x) matrices [@output] epilogues [#step.add<segment = 0>]
-      : (tensor<128xbf16>, tensor<64xf32>) -> tensor<64xf32>
+      : (tensor<1x128xbf16>, tensor<1x64xf32>) -> tensor<1x64xf32>
     %g = step.project %o matrices [@gate, @up] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
-      epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>] {interleaved} : (tensor<64xf32>) -> tensor<104xbf16>
+      epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>] {interleaved} : (tensor<1x64xf32>) -> tensor<1x104xbf16>
     %d = step.project %g with(%x) matrices [@down] epilogues [#step.add<segment = 0>]
-      : (tensor<104xbf16>, tensor<64xf32>) -> tensor<64xf32>
-    step.yield %d : tensor<64xf32>
+      : (tensor<1x104xbf16>, tensor<1x64xf32>) -> tensor<1x64xf32>
+    step.yield %d : tensor<1x64xf32>
   }
-  %h = step.project %l matrices [@embedding] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64> epilogues [#step.argmax<segment = 0>] : (tensor<64xf32>) -> tensor<1xi32>
+  %h = step.project %l matrices [@embedding] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64> epilogues [#step.argmax<segment = 0>] : (tensor<1x64xf32>) -> tensor<1xi32>
   return %h : tensor<1xi32>
 }
 
 //--- not_interleaved.mlir
 // CHECK: error: 'step.project' op does not fit the persistent schedule, which needs gate and up, interleaved, with one result (passes merge-projections, fuse-activation-mul)
 func.func @negative_not_interleaved(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
-  %e = step.embed %token, @embedding : tensor<64xf32>
-  %l = step.layers count 2 (%x = %e) : tensor<64xf32> {
+  %e = step.embed %token, @embedding : tensor<1x64xf32>
+  %l = step.layers count 2 (%x = %e) : tensor<1x64xf32> {
     %q = step.project %x at %position matrices [@query, @key, @value] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
       epilogues [#step.kv_append<key = 1, value = 2, cache = @caches, kv_heads = 2, head_dim = 32>]
-      : (tensor<64xf32>, tensor<1xi32>) -> tensor<128xf32>
-    %a = step.attend %q at %position, @caches heads 4 scale 0.5 : tensor<128xf32> -> tensor<128xbf16>
+      : (tensor<1x64xf32>, tensor<1xi32>) -> tensor<1x128xf32>
+    %a = step.attend %q at %position, @caches heads 4 scale 0.5 : tensor<1x128xf32> -> tensor<1x128xbf16>
     %o = step.project %a with(%x) matrices [@output] epilogues [#step.add<segment = 0>]
-      : (tensor<128xbf16>, tensor<64xf32>) -> tensor<64xf32>
-    %g = step.project %o matrices [@gate] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64> epilogues [#step.silu<segment = 0>] : (tensor<64xf32>) -> tensor<104xbf16>
+      : (tensor<1x128xbf16>, tensor<1x64xf32>) -> tensor<1x64xf32>
+    %g = step.project %o matrices [@gate] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64> epilogues [#step.silu<segment = 0>] : (tensor<1x64xf32>) -> tensor<1x104xbf16>
     %d = step.project %g with(%o) matrices [@down] epilogues [#step.add<segment = 0>]
-      : (tensor<104xbf16>, tensor<64xf32>) -> tensor<64xf32>
-    step.yield %d : tensor<64xf32>
+      : (tensor<1x104xbf16>, tensor<1x64xf32>) -> tensor<1x64xf32>
+    step.yield %d : tensor<1x64xf32>
   }
-  %h = step.project %l matrices [@embedding] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64> epilogues [#step.argmax<segment = 0>] : (tensor<64xf32>) -> tensor<1xi32>
+  %h = step.project %l matrices [@embedding] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64> epilogues [#step.argmax<segment = 0>] : (tensor<1x64xf32>) -> tensor<1xi32>
   return %h : tensor<1xi32>
 }
 
 //--- yields_something_else.mlir
 // CHECK: error: 'step.project' op does not fit the persistent schedule, which needs to be what the next layer begins with
 func.func @negative_yields_something_else(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
-  %e = step.embed %token, @embedding : tensor<64xf32>
-  %l = step.layers count 2 (%x = %e) : tensor<64xf32> {
+  %e = step.embed %token, @embedding : tensor<1x64xf32>
+  %l = step.layers count 2 (%x = %e) : tensor<1x64xf32> {
     %q = step.project %x at %position matrices [@query, @key, @value] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
       epilogues [#step.kv_append<key = 1, value = 2, cache = @caches, kv_heads = 2, head_dim = 32>]
-      : (tensor<64xf32>, tensor<1xi32>) -> tensor<128xf32>
-    %a = step.attend %q at %position, @caches heads 4 scale 0.5 : tensor<128xf32> -> tensor<128xbf16>
+      : (tensor<1x64xf32>, tensor<1xi32>) -> tensor<1x128xf32>
+    %a = step.attend %q at %position, @caches heads 4 scale 0.5 : tensor<1x128xf32> -> tensor<1x128xbf16>
     %o = step.project %a with(%x) matrices [@output] epilogues [#step.add<segment = 0>]
-      : (tensor<128xbf16>, tensor<64xf32>) -> tensor<64xf32>
+      : (tensor<1x128xbf16>, tensor<1x64xf32>) -> tensor<1x64xf32>
     %g = step.project %o matrices [@gate, @up] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
-      epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>] {interleaved} : (tensor<64xf32>) -> tensor<104xbf16>
+      epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>] {interleaved} : (tensor<1x64xf32>) -> tensor<1x104xbf16>
     %d = step.project %g with(%o) matrices [@down] epilogues [#step.add<segment = 0>]
-      : (tensor<104xbf16>, tensor<64xf32>) -> tensor<64xf32>
-    step.yield %o : tensor<64xf32>
+      : (tensor<1x104xbf16>, tensor<1x64xf32>) -> tensor<1x64xf32>
+    step.yield %o : tensor<1x64xf32>
   }
-  %h = step.project %l matrices [@embedding] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64> epilogues [#step.argmax<segment = 0>] : (tensor<64xf32>) -> tensor<1xi32>
+  %h = step.project %l matrices [@embedding] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64> epilogues [#step.argmax<segment = 0>] : (tensor<1x64xf32>) -> tensor<1xi32>
   return %h : tensor<1xi32>
 }
 
 //--- separate_selection.mlir
 // CHECK: error: 'step.select' op does not fit the persistent schedule, which needs an embedding, the layers as one loop (pass roll-layers) and the head, and nothing between
 func.func @negative_separate_selection(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
-  %e = step.embed %token, @embedding : tensor<64xf32>
-  %l = step.layers count 2 (%x = %e) : tensor<64xf32> {
+  %e = step.embed %token, @embedding : tensor<1x64xf32>
+  %l = step.layers count 2 (%x = %e) : tensor<1x64xf32> {
     %q = step.project %x at %position matrices [@query, @key, @value] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
       epilogues [#step.kv_append<key = 1, value = 2, cache = @caches, kv_heads = 2, head_dim = 32>]
-      : (tensor<64xf32>, tensor<1xi32>) -> tensor<128xf32>
-    %a = step.attend %q at %position, @caches heads 4 scale 0.5 : tensor<128xf32> -> tensor<128xbf16>
+      : (tensor<1x64xf32>, tensor<1xi32>) -> tensor<1x128xf32>
+    %a = step.attend %q at %position, @caches heads 4 scale 0.5 : tensor<1x128xf32> -> tensor<1x128xbf16>
     %o = step.project %a with(%x) matrices [@output] epilogues [#step.add<segment = 0>]
-      : (tensor<128xbf16>, tensor<64xf32>) -> tensor<64xf32>
+      : (tensor<1x128xbf16>, tensor<1x64xf32>) -> tensor<1x64xf32>
     %g = step.project %o matrices [@gate, @up] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
-      epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>] {interleaved} : (tensor<64xf32>) -> tensor<104xbf16>
+      epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>] {interleaved} : (tensor<1x64xf32>) -> tensor<1x104xbf16>
     %d = step.project %g with(%o) matrices [@down] epilogues [#step.add<segment = 0>]
-      : (tensor<104xbf16>, tensor<64xf32>) -> tensor<64xf32>
-    step.yield %d : tensor<64xf32>
+      : (tensor<1x104xbf16>, tensor<1x64xf32>) -> tensor<1x64xf32>
+    step.yield %d : tensor<1x64xf32>
   }
   %logits = step.project %l matrices [@embedding] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64> epilogues [] {k_ways = 1 : i64}
-    : (tensor<64xf32>) -> tensor<144xf32>
-  %h = step.select %logits : tensor<144xf32>
+    : (tensor<1x64xf32>) -> tensor<1x144xf32>
+  %h = step.select %logits : tensor<1x144xf32>
   return %h : tensor<1xi32>
 }

@@ -37,16 +37,16 @@ nn.cache @element_type heads 1 head_dim 4 : f32
 
 func.func @unknown_weight(%token: tensor<1xi32>) {
   // expected-error @+1 {{names @missing, which is no nn.weight}}
-  %x = nn.embedding %token, @missing : tensor<4xf32>
+  %x = nn.embedding %token, @missing : tensor<1x4xf32>
   return
 }
 
 // -----
 
 nn.cache @cache heads 1 head_dim 4 : bf16
-func.func @cache_as_weight(%x: tensor<4xf32>) {
+func.func @cache_as_weight(%x: tensor<1x4xf32>) {
   // expected-error @+1 {{names @cache, which is no nn.weight}}
-  %y = nn.rms_norm %x, @cache eps 0.5 : tensor<4xf32>
+  %y = nn.rms_norm %x, @cache eps 0.5 : tensor<1x4xf32>
   return
 }
 
@@ -55,7 +55,7 @@ func.func @cache_as_weight(%x: tensor<4xf32>) {
 nn.weight @vector : tensor<4xbf16> from "w"
 func.func @embedding_rank(%token: tensor<1xi32>) {
   // expected-error @+1 {{needs a matrix, but @vector is 'tensor<4xbf16>'}}
-  %x = nn.embedding %token, @vector : tensor<4xf32>
+  %x = nn.embedding %token, @vector : tensor<1x4xf32>
   return
 }
 
@@ -65,25 +65,25 @@ func.func @embedding_rank(%token: tensor<1xi32>) {
 nn.weight @w : tensor<10x8xbf16> from "w"
 func.func @embedding_size(%token: tensor<1xi32>) {
   // expected-error @+1 {{needs a weight of shape [10, 4], but @w is 'tensor<10x8xbf16>'}}
-  %x = nn.embedding %token, @w : tensor<4xf32>
+  %x = nn.embedding %token, @w : tensor<1x4xf32>
   return
 }
 
 // -----
 
 nn.weight @w : tensor<4xbf16> from "w"
-func.func @norm_groups(%x: tensor<6xf32>) {
+func.func @norm_groups(%x: tensor<1x6xf32>) {
   // expected-error @+1 {{has 6 elements, no multiple of group_size 4}}
-  %y = nn.rms_norm %x, @w eps 0.5 group_size 4 : tensor<6xf32>
+  %y = nn.rms_norm %x, @w eps 0.5 group_size 4 : tensor<1x6xf32>
   return
 }
 
 // -----
 
 nn.weight @w : tensor<4xbf16> from "w"
-func.func @norm_group_of_nothing(%x: tensor<4xf32>) {
+func.func @norm_group_of_nothing(%x: tensor<1x4xf32>) {
   // expected-error @+1 {{has 4 elements, no multiple of group_size 0}}
-  %y = nn.rms_norm %x, @w eps 0.5 group_size 0 : tensor<4xf32>
+  %y = nn.rms_norm %x, @w eps 0.5 group_size 0 : tensor<1x4xf32>
   return
 }
 
@@ -91,9 +91,9 @@ func.func @norm_group_of_nothing(%x: tensor<4xf32>) {
 
 // expected-note @+1 {{the weight is declared here}}
 nn.weight @w : tensor<8xbf16> from "w"
-func.func @norm_weight(%x: tensor<8xf32>) {
+func.func @norm_weight(%x: tensor<1x8xf32>) {
   // expected-error @+1 {{needs a weight of shape [4], but @w is 'tensor<8xbf16>'}}
-  %y = nn.rms_norm %x, @w eps 0.5 group_size 4 : tensor<8xf32>
+  %y = nn.rms_norm %x, @w eps 0.5 group_size 4 : tensor<1x8xf32>
   return
 }
 
@@ -101,9 +101,9 @@ func.func @norm_weight(%x: tensor<8xf32>) {
 
 // expected-note @+1 {{the weight is declared here}}
 nn.weight @w : tensor<8x4xbf16> from "w"
-func.func @linear_transposed(%x: tensor<8xf32>) {
+func.func @linear_transposed(%x: tensor<1x8xf32>) {
   // expected-error @+1 {{needs a weight of shape [4, 8], but @w is 'tensor<8x4xbf16>'}}
-  %y = nn.linear %x, @w : (tensor<8xf32>) -> tensor<4xf32>
+  %y = nn.linear %x, @w : (tensor<1x8xf32>) -> tensor<1x4xf32>
   return
 }
 
@@ -112,27 +112,27 @@ func.func @linear_transposed(%x: tensor<8xf32>) {
 nn.weight @w : tensor<4x8xbf16> from "w"
 // expected-note @+1 {{the weight is declared here}}
 nn.weight @b : tensor<8xbf16> from "b"
-func.func @linear_bias(%x: tensor<8xf32>) {
+func.func @linear_bias(%x: tensor<1x8xf32>) {
   // expected-error @+1 {{needs a weight of shape [4], but @b is 'tensor<8xbf16>'}}
-  %y = nn.linear %x, @w bias @b : (tensor<8xf32>) -> tensor<4xf32>
+  %y = nn.linear %x, @w bias @b : (tensor<1x8xf32>) -> tensor<1x4xf32>
   return
 }
 
 // -----
 
 nn.weight @f : tensor<2xf32> = dense<1.0> : tensor<2xf32>
-func.func @rope_heads(%x: tensor<6xf32>, %p: tensor<1xi32>) {
+func.func @rope_heads(%x: tensor<1x6xf32>, %p: tensor<1xi32>) {
   // expected-error @+1 {{needs whole heads of an even head_dim, not 6 elements in heads of 4}}
-  %y = nn.rope %x, %p, @f head_dim 4 : tensor<6xf32>
+  %y = nn.rope %x, %p, @f head_dim 4 : tensor<1x6xf32>
   return
 }
 
 // -----
 
 nn.weight @f : tensor<2xf32> = dense<1.0> : tensor<2xf32>
-func.func @rope_odd(%x: tensor<9xf32>, %p: tensor<1xi32>) {
+func.func @rope_odd(%x: tensor<1x9xf32>, %p: tensor<1xi32>) {
   // expected-error @+1 {{needs whole heads of an even head_dim, not 9 elements in heads of 3}}
-  %y = nn.rope %x, %p, @f head_dim 3 : tensor<9xf32>
+  %y = nn.rope %x, %p, @f head_dim 3 : tensor<1x9xf32>
   return
 }
 
@@ -140,18 +140,18 @@ func.func @rope_odd(%x: tensor<9xf32>, %p: tensor<1xi32>) {
 
 // expected-note @+1 {{the weight is declared here}}
 nn.weight @f : tensor<4xf32> = dense<1.0> : tensor<4xf32>
-func.func @rope_frequencies(%x: tensor<8xf32>, %p: tensor<1xi32>) {
+func.func @rope_frequencies(%x: tensor<1x8xf32>, %p: tensor<1xi32>) {
   // expected-error @+1 {{needs a weight of shape [2], but @f is 'tensor<4xf32>'}}
-  %y = nn.rope %x, %p, @f head_dim 4 : tensor<8xf32>
+  %y = nn.rope %x, %p, @f head_dim 4 : tensor<1x8xf32>
   return
 }
 
 // -----
 
 nn.weight @w : tensor<4xbf16> from "w"
-func.func @append_no_cache(%k: tensor<4xf32>, %p: tensor<1xi32>) {
+func.func @append_no_cache(%k: tensor<1x4xf32>, %p: tensor<1xi32>) {
   // expected-error @+1 {{names @w, which is no nn.cache}}
-  nn.kv_append %k, %k, %p, @w : tensor<4xf32>
+  nn.kv_append %k, %k, %p, @w : tensor<1x4xf32>
   return
 }
 
@@ -159,27 +159,27 @@ func.func @append_no_cache(%k: tensor<4xf32>, %p: tensor<1xi32>) {
 
 // expected-note @+1 {{the cache is declared here}}
 nn.cache @cache heads 2 head_dim 4 : bf16
-func.func @append_size(%k: tensor<4xf32>, %p: tensor<1xi32>) {
+func.func @append_size(%k: tensor<1x4xf32>, %p: tensor<1xi32>) {
   // expected-error @+1 {{needs a key of 2 x 4 elements, but it has 4}}
-  nn.kv_append %k, %k, %p, @cache : tensor<4xf32>
+  nn.kv_append %k, %k, %p, @cache : tensor<1x4xf32>
   return
 }
 
 // -----
 
 nn.cache @cache heads 2 head_dim 4 : bf16
-func.func @attention_no_heads(%q: tensor<8xf32>, %p: tensor<1xi32>) {
+func.func @attention_no_heads(%q: tensor<1x8xf32>, %p: tensor<1xi32>) {
   // expected-error @+1 {{needs at least one head}}
-  %a = nn.attention %q, %p, @cache heads 0 scale 0.5 : tensor<8xf32>
+  %a = nn.attention %q, %p, @cache heads 0 scale 0.5 : tensor<1x8xf32>
   return
 }
 
 // -----
 
 nn.cache @cache heads 2 head_dim 4 : bf16
-func.func @attention_groups(%q: tensor<12xf32>, %p: tensor<1xi32>) {
+func.func @attention_groups(%q: tensor<1x12xf32>, %p: tensor<1xi32>) {
   // expected-error @+1 {{has 3 heads, no multiple of the 2 KV heads of @cache}}
-  %a = nn.attention %q, %p, @cache heads 3 scale 0.5 : tensor<12xf32>
+  %a = nn.attention %q, %p, @cache heads 3 scale 0.5 : tensor<1x12xf32>
   return
 }
 
@@ -187,25 +187,25 @@ func.func @attention_groups(%q: tensor<12xf32>, %p: tensor<1xi32>) {
 
 // expected-note @+1 {{the cache is declared here}}
 nn.cache @cache heads 2 head_dim 4 : bf16
-func.func @attention_size(%q: tensor<8xf32>, %p: tensor<1xi32>) {
+func.func @attention_size(%q: tensor<1x8xf32>, %p: tensor<1xi32>) {
   // expected-error @+1 {{needs a query of 4 x 4 elements, but it has 8}}
-  %a = nn.attention %q, %p, @cache heads 4 scale 0.5 : tensor<8xf32>
+  %a = nn.attention %q, %p, @cache heads 4 scale 0.5 : tensor<1x8xf32>
   return
 }
 
 // -----
 
-func.func @activations_are_f32(%x: tensor<4xbf16>) {
-  // expected-error @+1 {{must be fp32 vector (tensor<Nxf32>)}}
-  %y = nn.silu %x : tensor<4xbf16>
+func.func @activations_are_f32(%x: tensor<1x4xbf16>) {
+  // expected-error @+1 {{must be fp32 tensor of static shape (tensor<1xNxf32>)}}
+  %y = nn.silu %x : tensor<1x4xbf16>
   return
 }
 
 // -----
 
-func.func @sums_of_one_size(%x: tensor<4xf32>, %y: tensor<8xf32>) {
+func.func @sums_of_one_size(%x: tensor<1x4xf32>, %y: tensor<1x8xf32>) {
   // expected-error @+1 {{'nn.add' op requires the same type for all operands and results}}
-  %z = "nn.add"(%x, %y) : (tensor<4xf32>, tensor<8xf32>) -> tensor<4xf32>
+  %z = "nn.add"(%x, %y) : (tensor<1x4xf32>, tensor<1x8xf32>) -> tensor<1x4xf32>
   return
 }
 
@@ -213,6 +213,6 @@ func.func @sums_of_one_size(%x: tensor<4xf32>, %y: tensor<8xf32>) {
 
 func.func @tokens_are_i32(%token: tensor<1xi64>) {
   // expected-error @+1 {{must be token id or position (tensor<1xi32>)}}
-  %x = "nn.embedding"(%token) {weight = @w} : (tensor<1xi64>) -> tensor<4xf32>
+  %x = "nn.embedding"(%token) {weight = @w} : (tensor<1xi64>) -> tensor<1x4xf32>
   return
 }

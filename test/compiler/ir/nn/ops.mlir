@@ -14,31 +14,31 @@ nn.cache @cache heads 1 head_dim 4 : f16
 // CHECK-LABEL: func.func @decode(
 // CHECK-SAME: %[[TOKEN:.*]]: tensor<1xi32>, %[[POSITION:.*]]: tensor<1xi32>
 func.func @decode(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
-  // CHECK: %[[X:.*]] = nn.embedding %[[TOKEN]], @embedding.weight : tensor<8xf32>
-  %x = nn.embedding %token, @embedding.weight : tensor<8xf32>
-  // CHECK: nn.rms_norm %[[X]], @norm.weight eps 5.000000e-01 : tensor<8xf32>
-  %n = nn.rms_norm %x, @norm.weight eps 0.5 : tensor<8xf32>
-  // CHECK: %[[Q:.*]] = nn.rms_norm %{{.*}}, @head_norm.weight eps 5.000000e-01 group_size 4 : tensor<8xf32>
-  %q = nn.rms_norm %n, @head_norm.weight eps 0.5 group_size 4 : tensor<8xf32>
-  // CHECK: %[[K:.*]] = nn.linear %{{.*}}, @key.weight bias @key.bias : (tensor<8xf32>) -> tensor<4xf32>
-  %k = nn.linear %n, @key.weight bias @key.bias : (tensor<8xf32>) -> tensor<4xf32>
-  // CHECK: %[[V:.*]] = nn.linear %{{.*}}, @key.weight : (tensor<8xf32>) -> tensor<4xf32>
-  %v = nn.linear %n, @key.weight : (tensor<8xf32>) -> tensor<4xf32>
-  // CHECK: nn.rope %[[K]], %[[POSITION]], @rope.inverse_frequencies head_dim 4 : tensor<4xf32>
-  %r = nn.rope %k, %position, @rope.inverse_frequencies head_dim 4 : tensor<4xf32>
-  // CHECK: nn.kv_append %{{.*}}, %[[V]], %[[POSITION]], @cache : tensor<4xf32>
-  nn.kv_append %r, %v, %position, @cache : tensor<4xf32>
-  // CHECK: %[[A:.*]] = nn.attention %[[Q]], %[[POSITION]], @cache heads 2 scale 5.000000e-01 : tensor<8xf32>
-  %a = nn.attention %q, %position, @cache heads 2 scale 0.5 : tensor<8xf32>
-  // CHECK: nn.silu %[[A]] : tensor<8xf32>
-  %s = nn.silu %a : tensor<8xf32>
-  // CHECK: nn.gelu_tanh %{{.*}} : tensor<8xf32>
-  %g = nn.gelu_tanh %s : tensor<8xf32>
-  // CHECK: nn.mul %{{.*}}, %[[A]] : tensor<8xf32>
-  %m = nn.mul %g, %a : tensor<8xf32>
-  // CHECK: nn.add %[[X]], %{{.*}} : tensor<8xf32>
-  %y = nn.add %x, %m : tensor<8xf32>
-  // CHECK: nn.argmax %{{.*}} : tensor<8xf32>
-  %t = nn.argmax %y : tensor<8xf32>
+  // CHECK: %[[X:.*]] = nn.embedding %[[TOKEN]], @embedding.weight : tensor<1x8xf32>
+  %x = nn.embedding %token, @embedding.weight : tensor<1x8xf32>
+  // CHECK: nn.rms_norm %[[X]], @norm.weight eps 5.000000e-01 : tensor<1x8xf32>
+  %n = nn.rms_norm %x, @norm.weight eps 0.5 : tensor<1x8xf32>
+  // CHECK: %[[Q:.*]] = nn.rms_norm %{{.*}}, @head_norm.weight eps 5.000000e-01 group_size 4 : tensor<1x8xf32>
+  %q = nn.rms_norm %n, @head_norm.weight eps 0.5 group_size 4 : tensor<1x8xf32>
+  // CHECK: %[[K:.*]] = nn.linear %{{.*}}, @key.weight bias @key.bias : (tensor<1x8xf32>) -> tensor<1x4xf32>
+  %k = nn.linear %n, @key.weight bias @key.bias : (tensor<1x8xf32>) -> tensor<1x4xf32>
+  // CHECK: %[[V:.*]] = nn.linear %{{.*}}, @key.weight : (tensor<1x8xf32>) -> tensor<1x4xf32>
+  %v = nn.linear %n, @key.weight : (tensor<1x8xf32>) -> tensor<1x4xf32>
+  // CHECK: nn.rope %[[K]], %[[POSITION]], @rope.inverse_frequencies head_dim 4 : tensor<1x4xf32>
+  %r = nn.rope %k, %position, @rope.inverse_frequencies head_dim 4 : tensor<1x4xf32>
+  // CHECK: nn.kv_append %{{.*}}, %[[V]], %[[POSITION]], @cache : tensor<1x4xf32>
+  nn.kv_append %r, %v, %position, @cache : tensor<1x4xf32>
+  // CHECK: %[[A:.*]] = nn.attention %[[Q]], %[[POSITION]], @cache heads 2 scale 5.000000e-01 : tensor<1x8xf32>
+  %a = nn.attention %q, %position, @cache heads 2 scale 0.5 : tensor<1x8xf32>
+  // CHECK: nn.silu %[[A]] : tensor<1x8xf32>
+  %s = nn.silu %a : tensor<1x8xf32>
+  // CHECK: nn.gelu_tanh %{{.*}} : tensor<1x8xf32>
+  %g = nn.gelu_tanh %s : tensor<1x8xf32>
+  // CHECK: nn.mul %{{.*}}, %[[A]] : tensor<1x8xf32>
+  %m = nn.mul %g, %a : tensor<1x8xf32>
+  // CHECK: nn.add %[[X]], %{{.*}} : tensor<1x8xf32>
+  %y = nn.add %x, %m : tensor<1x8xf32>
+  // CHECK: nn.argmax %{{.*}} : tensor<1x8xf32>
+  %t = nn.argmax %y : tensor<1x8xf32>
   return %t : tensor<1xi32>
 }

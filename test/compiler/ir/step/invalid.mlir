@@ -45,36 +45,36 @@ step.table @kinds [@a, @b]
 // step.layers
 //===----------------------------------------------------------------------===//
 
-func.func @no_iterations(%x: tensor<4xf32>) {
+func.func @no_iterations(%x: tensor<1x4xf32>) {
   // expected-error @+1 {{needs a positive count}}
-  %y = step.layers count 0 (%h = %x) : tensor<4xf32> {
-    step.yield %h : tensor<4xf32>
+  %y = step.layers count 0 (%h = %x) : tensor<1x4xf32> {
+    step.yield %h : tensor<1x4xf32>
   }
   return
 }
 
 // -----
 
-func.func @yield_types(%x: tensor<4xf32>, %z: tensor<8xf32>) {
+func.func @yield_types(%x: tensor<1x4xf32>, %z: tensor<1x8xf32>) {
   // expected-error @+1 {{carries values whose types differ between start, body, yield and results}}
-  %y = step.layers count 2 (%h = %x) : tensor<4xf32> {
-    step.yield %z : tensor<8xf32>
+  %y = step.layers count 2 (%h = %x) : tensor<1x4xf32> {
+    step.yield %z : tensor<1x8xf32>
   }
   return
 }
 
 // -----
 
-func.func @yields_nothing(%x: tensor<4xf32>) {
+func.func @yields_nothing(%x: tensor<1x4xf32>) {
   // expected-error @+1 {{carries values whose types differ between start, body, yield and results}}
-  %y = step.layers count 2 (%h = %x) : tensor<4xf32> {
+  %y = step.layers count 2 (%h = %x) : tensor<1x4xf32> {
   }
   return
 }
 
 // -----
 
-func.func @missing_types(%x: tensor<4xf32>) {
+func.func @missing_types(%x: tensor<1x4xf32>) {
   // expected-error @+1 {{needs one type for each carried value}}
   %y = step.layers count 2 (%h = %x) {
   }
@@ -90,7 +90,7 @@ func.func @missing_types(%x: tensor<4xf32>) {
 nn.weight @v : tensor<32xbf16> from "v"
 func.func @embed_vector(%token: tensor<1xi32>) {
   // expected-error @+1 {{names @v, which is no matrix}}
-  %x = step.embed %token, @v : tensor<32xf32>
+  %x = step.embed %token, @v : tensor<1x32xf32>
   return
 }
 
@@ -98,7 +98,7 @@ func.func @embed_vector(%token: tensor<1xi32>) {
 
 func.func @embed_unknown(%token: tensor<1xi32>) {
   // expected-error @+1 {{names @missing, which is no matrix}}
-  %x = step.embed %token, @missing : tensor<32xf32>
+  %x = step.embed %token, @missing : tensor<1x32xf32>
   return
 }
 
@@ -107,7 +107,7 @@ func.func @embed_unknown(%token: tensor<1xi32>) {
 nn.weight @w : tensor<64x32xbf16> from "w"
 func.func @embed_size(%token: tensor<1xi32>) {
   // expected-error @+1 {{has 64 elements, but @w is 'tensor<64x32xbf16>'}}
-  %x = step.embed %token, @w : tensor<64xf32>
+  %x = step.embed %token, @w : tensor<1x64xf32>
   return
 }
 
@@ -117,35 +117,35 @@ func.func @embed_size(%token: tensor<1xi32>) {
 // step.project
 //===----------------------------------------------------------------------===//
 
-func.func @no_matrix(%x: tensor<32xf32>) {
+func.func @no_matrix(%x: tensor<1x32xf32>) {
   // expected-error @+1 {{needs at least one matrix}}
-  step.project %x matrices [] : (tensor<32xf32>) -> ()
+  step.project %x matrices [] : (tensor<1x32xf32>) -> ()
   return
 }
 
 // -----
 
 nn.weight @v : tensor<32xbf16> from "v"
-func.func @matrix_is_vector(%x: tensor<32xf32>) {
+func.func @matrix_is_vector(%x: tensor<1x32xf32>) {
   // expected-error @+1 {{names @v, which is no matrix}}
-  %y = step.project %x matrices [@v] : (tensor<32xf32>) -> tensor<32xf32>
+  %y = step.project %x matrices [@v] : (tensor<1x32xf32>) -> tensor<1x32xf32>
   return
 }
 
 // -----
 
-func.func @matrix_unknown(%x: tensor<32xf32>) {
+func.func @matrix_unknown(%x: tensor<1x32xf32>) {
   // expected-error @+1 {{names @missing, which is no matrix}}
-  %y = step.project %x matrices [@missing] : (tensor<32xf32>) -> tensor<32xf32>
+  %y = step.project %x matrices [@missing] : (tensor<1x32xf32>) -> tensor<1x32xf32>
   return
 }
 
 // -----
 
 nn.weight @w : tensor<32x32xbf16> from "w"
-func.func @input_size(%x: tensor<16xf32>) {
+func.func @input_size(%x: tensor<1x16xf32>) {
   // expected-error @+1 {{has an input of 16 elements, but @w is 'tensor<32x32xbf16>'}}
-  %y = step.project %x matrices [@w] : (tensor<16xf32>) -> tensor<32xf32>
+  %y = step.project %x matrices [@w] : (tensor<1x16xf32>) -> tensor<1x32xf32>
   return
 }
 
@@ -153,9 +153,9 @@ func.func @input_size(%x: tensor<16xf32>) {
 
 nn.weight @w : tensor<32x32xbf16> from "w"
 nn.weight @f16 : tensor<32x32xf16> from "f"
-func.func @element_types(%x: tensor<32xf32>) {
+func.func @element_types(%x: tensor<1x32xf32>) {
   // expected-error @+1 {{has matrices of different element types}}
-  %y:2 = step.project %x matrices [@w, @f16] : (tensor<32xf32>) -> (tensor<32xf32>, tensor<32xf32>)
+  %y:2 = step.project %x matrices [@w, @f16] : (tensor<1x32xf32>) -> (tensor<1x32xf32>, tensor<1x32xf32>)
   return
 }
 
@@ -163,81 +163,81 @@ func.func @element_types(%x: tensor<32xf32>) {
 
 nn.weight @w : tensor<32x32xbf16> from "w"
 nn.weight @half : tensor<16x32xbf16> from "h"
-func.func @interleaved_heights(%x: tensor<32xf32>) {
+func.func @interleaved_heights(%x: tensor<1x32xf32>) {
   // expected-error @+1 {{interleaves matrices of different heights}}
-  %y:2 = step.project %x matrices [@w, @half] {interleaved} : (tensor<32xf32>) -> (tensor<32xf32>, tensor<16xf32>)
+  %y:2 = step.project %x matrices [@w, @half] {interleaved} : (tensor<1x32xf32>) -> (tensor<1x32xf32>, tensor<1x16xf32>)
   return
 }
 
 // -----
 
 nn.weight @twelve : tensor<12x32xbf16> from "t"
-func.func @interleaved_eights(%x: tensor<32xf32>) {
+func.func @interleaved_eights(%x: tensor<1x32xf32>) {
   // expected-error @+1 {{interleaves eights of rows, but @twelve is 'tensor<12x32xbf16>'}}
-  %y:2 = step.project %x matrices [@twelve, @twelve] {interleaved} : (tensor<32xf32>) -> (tensor<12xf32>, tensor<12xf32>)
+  %y:2 = step.project %x matrices [@twelve, @twelve] {interleaved} : (tensor<1x32xf32>) -> (tensor<1x12xf32>, tensor<1x12xf32>)
   return
 }
 
 // -----
 
 nn.weight @w : tensor<32x32xbf16> from "w"
-func.func @no_k_ways(%x: tensor<32xf32>) {
+func.func @no_k_ways(%x: tensor<1x32xf32>) {
   // expected-error @+1 {{deals steps to 0 ways; powers of two up to 32 are possible}}
-  %y = step.project %x matrices [@w] {k_ways = 0 : i64} : (tensor<32xf32>) -> tensor<32xf32>
+  %y = step.project %x matrices [@w] {k_ways = 0 : i64} : (tensor<1x32xf32>) -> tensor<1x32xf32>
   return
 }
 
 // -----
 
 nn.weight @w : tensor<32x32xbf16> from "w"
-func.func @odd_k_ways(%x: tensor<32xf32>) {
+func.func @odd_k_ways(%x: tensor<1x32xf32>) {
   // expected-error @+1 {{deals steps to 6 ways}}
-  %y = step.project %x matrices [@w] {k_ways = 6 : i64} : (tensor<32xf32>) -> tensor<32xf32>
+  %y = step.project %x matrices [@w] {k_ways = 6 : i64} : (tensor<1x32xf32>) -> tensor<1x32xf32>
   return
 }
 
 // -----
 
 nn.weight @w : tensor<32x32xbf16> from "w"
-func.func @many_k_ways(%x: tensor<32xf32>) {
+func.func @many_k_ways(%x: tensor<1x32xf32>) {
   // expected-error @+1 {{deals steps to 64 ways}}
-  %y = step.project %x matrices [@w] {k_ways = 64 : i64} : (tensor<32xf32>) -> tensor<32xf32>
+  %y = step.project %x matrices [@w] {k_ways = 64 : i64} : (tensor<1x32xf32>) -> tensor<1x32xf32>
   return
 }
 
 // -----
 
 nn.weight @w : tensor<32x96xbf16> from "w"
-func.func @k_groups_start_later(%x: tensor<96xf32>) {
+func.func @k_groups_start_later(%x: tensor<1x96xf32>) {
   // expected-error @+1 {{needs K groups that start at step 0, ascend, and stay below the 3 steps of 32 columns}}
-  %y = step.project %x matrices [@w] {k_groups = array<i64: 1, 2>} : (tensor<96xf32>) -> tensor<32xf32>
+  %y = step.project %x matrices [@w] {k_groups = array<i64: 1, 2>} : (tensor<1x96xf32>) -> tensor<1x32xf32>
   return
 }
 
 // -----
 
 nn.weight @w : tensor<32x96xbf16> from "w"
-func.func @no_k_groups(%x: tensor<96xf32>) {
+func.func @no_k_groups(%x: tensor<1x96xf32>) {
   // expected-error @+1 {{needs K groups}}
-  %y = step.project %x matrices [@w] {k_groups = array<i64>} : (tensor<96xf32>) -> tensor<32xf32>
+  %y = step.project %x matrices [@w] {k_groups = array<i64>} : (tensor<1x96xf32>) -> tensor<1x32xf32>
   return
 }
 
 // -----
 
 nn.weight @w : tensor<32x96xbf16> from "w"
-func.func @k_group_twice(%x: tensor<96xf32>) {
+func.func @k_group_twice(%x: tensor<1x96xf32>) {
   // expected-error @+1 {{needs K groups}}
-  %y = step.project %x matrices [@w] {k_groups = array<i64: 0, 1, 1>} : (tensor<96xf32>) -> tensor<32xf32>
+  %y = step.project %x matrices [@w] {k_groups = array<i64: 0, 1, 1>} : (tensor<1x96xf32>) -> tensor<1x32xf32>
   return
 }
 
 // -----
 
 nn.weight @w : tensor<32x96xbf16> from "w"
-func.func @k_group_beyond(%x: tensor<96xf32>) {
+func.func @k_group_beyond(%x: tensor<1x96xf32>) {
   // expected-error @+1 {{needs K groups}}
-  %y = step.project %x matrices [@w] {k_groups = array<i64: 0, 3>} : (tensor<96xf32>) -> tensor<32xf32>
+  %y = step.project %x matrices [@w] {k_groups = array<i64: 0, 3>} : (tensor<1x96xf32>) -> tensor<1x32xf32>
   return
 }
 
@@ -245,8 +245,8 @@ func.func @k_group_beyond(%x: tensor<96xf32>) {
 
 nn.weight @w : tensor<32x32xbf16> from "w"
 nn.weight @v : tensor<32xbf16> from "v"
-func.func @prologue_without_epilogues(%x: tensor<32xf32>) {
-  %y = step.project %x matrices [@w] prologue #step.rms_norm<segment = 0, weight = @v, eps = 0.5, group_size = 32> : (tensor<32xf32>) -> tensor<32xf32>
+func.func @prologue_without_epilogues(%x: tensor<1x32xf32>) {
+  %y = step.project %x matrices [@w] prologue #step.rms_norm<segment = 0, weight = @v, eps = 0.5, group_size = 32> : (tensor<1x32xf32>) -> tensor<1x32xf32>
   // expected-error @+1 {{expected 'epilogues' ([] for none) after a prologue}}
   return
 }
@@ -255,27 +255,27 @@ func.func @prologue_without_epilogues(%x: tensor<32xf32>) {
 
 nn.weight @w : tensor<32x32xbf16> from "w"
 nn.weight @v : tensor<32xbf16> from "v"
-func.func @prologue_segment(%x: tensor<32xf32>) {
+func.func @prologue_segment(%x: tensor<1x32xf32>) {
   // expected-error @+1 {{prologue (rms_norm) works on segment 0, the input}}
-  %y = step.project %x matrices [@w] prologue #step.rms_norm<segment = 1, weight = @v, eps = 0.5, group_size = 32> epilogues [] : (tensor<32xf32>) -> tensor<32xf32>
+  %y = step.project %x matrices [@w] prologue #step.rms_norm<segment = 1, weight = @v, eps = 0.5, group_size = 32> epilogues [] : (tensor<1x32xf32>) -> tensor<1x32xf32>
   return
 }
 
 // -----
 
 nn.weight @w : tensor<32x32xbf16> from "w"
-func.func @prologue_operand(%x: tensor<32xf32>) {
+func.func @prologue_operand(%x: tensor<1x32xf32>) {
   // expected-error @+1 {{prologue (add) is no function of the input alone}}
-  %y = step.project %x matrices [@w] prologue #step.add<segment = 0> epilogues [] : (tensor<32xf32>) -> tensor<32xf32>
+  %y = step.project %x matrices [@w] prologue #step.add<segment = 0> epilogues [] : (tensor<1x32xf32>) -> tensor<1x32xf32>
   return
 }
 
 // -----
 
 nn.weight @w : tensor<32x32xbf16> from "w"
-func.func @prologue_consumes(%x: tensor<32xf32>) {
+func.func @prologue_consumes(%x: tensor<1x32xf32>) {
   // expected-error @+1 {{prologue (argmax) is no function of the input alone}}
-  %y = step.project %x matrices [@w] prologue #step.argmax<segment = 0> epilogues [] : (tensor<32xf32>) -> tensor<32xf32>
+  %y = step.project %x matrices [@w] prologue #step.argmax<segment = 0> epilogues [] : (tensor<1x32xf32>) -> tensor<1x32xf32>
   return
 }
 
@@ -283,9 +283,9 @@ func.func @prologue_consumes(%x: tensor<32xf32>) {
 
 nn.weight @w : tensor<32x32xbf16> from "w"
 nn.weight @frequencies : tensor<8xf32> = dense<1.0> : tensor<8xf32>
-func.func @prologue_position(%x: tensor<32xf32>) {
+func.func @prologue_position(%x: tensor<1x32xf32>) {
   // expected-error @+1 {{prologue (rope) is no function of the input alone}}
-  %y = step.project %x matrices [@w] prologue #step.rope<segment = 0, table = @frequencies, head_dim = 16, rotary_dim = 16> epilogues [] : (tensor<32xf32>) -> tensor<32xf32>
+  %y = step.project %x matrices [@w] prologue #step.rope<segment = 0, table = @frequencies, head_dim = 16, rotary_dim = 16> epilogues [] : (tensor<1x32xf32>) -> tensor<1x32xf32>
   return
 }
 
@@ -293,9 +293,9 @@ func.func @prologue_position(%x: tensor<32xf32>) {
 
 nn.weight @w : tensor<32x32xbf16> from "w"
 nn.weight @head : tensor<16xbf16> from "n"
-func.func @prologue_weight(%x: tensor<32xf32>) {
+func.func @prologue_weight(%x: tensor<1x32xf32>) {
   // expected-error @+1 {{prologue (rms_norm) needs a vector of 32 elements, but @head is 'tensor<16xbf16>'}}
-  %y = step.project %x matrices [@w] prologue #step.rms_norm<segment = 0, weight = @head, eps = 0.5, group_size = 32> epilogues [] : (tensor<32xf32>) -> tensor<32xf32>
+  %y = step.project %x matrices [@w] prologue #step.rms_norm<segment = 0, weight = @head, eps = 0.5, group_size = 32> epilogues [] : (tensor<1x32xf32>) -> tensor<1x32xf32>
   return
 }
 
@@ -303,9 +303,9 @@ func.func @prologue_weight(%x: tensor<32xf32>) {
 
 nn.weight @w : tensor<32x32xbf16> from "w"
 nn.weight @head : tensor<16xbf16> from "n"
-func.func @prologue_heads(%x: tensor<32xf32>) {
+func.func @prologue_heads(%x: tensor<1x32xf32>) {
   // expected-error @+1 {{prologue (rms_norm) works on runs of 16 elements, not on the whole input of 32}}
-  %y = step.project %x matrices [@w] prologue #step.rms_norm<segment = 0, weight = @head, eps = 0.5, group_size = 16> epilogues [] : (tensor<32xf32>) -> tensor<32xf32>
+  %y = step.project %x matrices [@w] prologue #step.rms_norm<segment = 0, weight = @head, eps = 0.5, group_size = 16> epilogues [] : (tensor<1x32xf32>) -> tensor<1x32xf32>
   return
 }
 
@@ -316,36 +316,36 @@ func.func @prologue_heads(%x: tensor<32xf32>) {
 //===----------------------------------------------------------------------===//
 
 nn.weight @w : tensor<32x32xbf16> from "w"
-func.func @segment_unknown(%x: tensor<32xf32>) {
+func.func @segment_unknown(%x: tensor<1x32xf32>) {
   // expected-error @+1 {{epilogue 1 (silu) names segment 1 of 1}}
-  %y = step.project %x matrices [@w] epilogues [#step.silu<segment = 0>, #step.silu<segment = 1>] : (tensor<32xf32>) -> tensor<32xf32>
+  %y = step.project %x matrices [@w] epilogues [#step.silu<segment = 0>, #step.silu<segment = 1>] : (tensor<1x32xf32>) -> tensor<1x32xf32>
   return
 }
 
 // -----
 
 nn.weight @w : tensor<32x32xbf16> from "w"
-func.func @segment_negative(%x: tensor<32xf32>) {
+func.func @segment_negative(%x: tensor<1x32xf32>) {
   // expected-error @+1 {{epilogue 0 (silu) names segment -1 of 1}}
-  %y = step.project %x matrices [@w] epilogues [#step.silu<segment = -1>] : (tensor<32xf32>) -> tensor<32xf32>
+  %y = step.project %x matrices [@w] epilogues [#step.silu<segment = -1>] : (tensor<1x32xf32>) -> tensor<1x32xf32>
   return
 }
 
 // -----
 
 nn.weight @w : tensor<32x32xbf16> from "w"
-func.func @segment_consumed(%x: tensor<32xf32>) {
+func.func @segment_consumed(%x: tensor<1x32xf32>) {
   // expected-error @+1 {{epilogue 1 (silu) names segment 1, which an earlier epilogue consumed}}
-  %y = step.project %x matrices [@w, @w] epilogues [#step.mul<lhs = 0, rhs = 1>, #step.silu<segment = 1>] : (tensor<32xf32>) -> tensor<32xf32>
+  %y = step.project %x matrices [@w, @w] epilogues [#step.mul<lhs = 0, rhs = 1>, #step.silu<segment = 1>] : (tensor<1x32xf32>) -> tensor<1x32xf32>
   return
 }
 
 // -----
 
 nn.weight @w : tensor<32x32xbf16> from "w"
-func.func @segment_twice(%x: tensor<32xf32>) {
+func.func @segment_twice(%x: tensor<1x32xf32>) {
   // expected-error @+1 {{epilogue 0 (mul) names segment 0 twice}}
-  %y = step.project %x matrices [@w] epilogues [#step.mul<lhs = 0, rhs = 0>] : (tensor<32xf32>) -> tensor<32xf32>
+  %y = step.project %x matrices [@w] epilogues [#step.mul<lhs = 0, rhs = 0>] : (tensor<1x32xf32>) -> tensor<1x32xf32>
   return
 }
 
@@ -353,27 +353,27 @@ func.func @segment_twice(%x: tensor<32xf32>) {
 
 nn.weight @w : tensor<32x32xbf16> from "w"
 nn.weight @v : tensor<32xbf16> from "v"
-func.func @deferred_epilogue(%x: tensor<32xf32>) {
+func.func @deferred_epilogue(%x: tensor<1x32xf32>) {
   // expected-error @+1 {{epilogue 0 (rms_norm) defers its scale, which only a prologue can}}
-  %y = step.project %x matrices [@w] epilogues [#step.rms_norm<segment = 0, weight = @v, eps = 0.5, group_size = 32, defer_scale = true>] : (tensor<32xf32>) -> tensor<32xf32>
+  %y = step.project %x matrices [@w] epilogues [#step.rms_norm<segment = 0, weight = @v, eps = 0.5, group_size = 32, defer_scale = true>] : (tensor<1x32xf32>) -> tensor<1x32xf32>
   return
 }
 
 // -----
 
 nn.weight @w : tensor<32x32xbf16> from "w"
-func.func @operand_missing(%x: tensor<32xf32>) {
+func.func @operand_missing(%x: tensor<1x32xf32>) {
   // expected-error @+1 {{epilogue 0 (add) has no operand left}}
-  %y = step.project %x matrices [@w] epilogues [#step.add<segment = 0>] : (tensor<32xf32>) -> tensor<32xf32>
+  %y = step.project %x matrices [@w] epilogues [#step.add<segment = 0>] : (tensor<1x32xf32>) -> tensor<1x32xf32>
   return
 }
 
 // -----
 
 nn.weight @w : tensor<32x32xbf16> from "w"
-func.func @operand_left(%x: tensor<32xf32>) {
+func.func @operand_left(%x: tensor<1x32xf32>) {
   // expected-error @+1 {{has 1 more operands than its epilogues take}}
-  %y = step.project %x with(%x) matrices [@w] : (tensor<32xf32>, tensor<32xf32>) -> tensor<32xf32>
+  %y = step.project %x with(%x) matrices [@w] : (tensor<1x32xf32>, tensor<1x32xf32>) -> tensor<1x32xf32>
   return
 }
 
@@ -381,9 +381,9 @@ func.func @operand_left(%x: tensor<32xf32>) {
 
 nn.weight @w : tensor<32x32xbf16> from "w"
 nn.weight @frequencies : tensor<8xf32> = dense<1.0> : tensor<8xf32>
-func.func @position_missing(%x: tensor<32xf32>) {
+func.func @position_missing(%x: tensor<1x32xf32>) {
   // expected-error @+1 {{has an epilogue that reads the position, but no position ('at')}}
-  %y = step.project %x matrices [@w] epilogues [#step.rope<segment = 0, table = @frequencies, head_dim = 16, rotary_dim = 16>] : (tensor<32xf32>) -> tensor<32xf32>
+  %y = step.project %x matrices [@w] epilogues [#step.rope<segment = 0, table = @frequencies, head_dim = 16, rotary_dim = 16>] : (tensor<1x32xf32>) -> tensor<1x32xf32>
   return
 }
 
@@ -391,44 +391,44 @@ func.func @position_missing(%x: tensor<32xf32>) {
 
 nn.weight @w : tensor<32x32xbf16> from "w"
 nn.weight @frequencies : tensor<8xf32> = dense<1.0> : tensor<8xf32>
-func.func @position_missing_beside_token(%x: tensor<32xf32>) {
+func.func @position_missing_beside_token(%x: tensor<1x32xf32>) {
   // expected-error @+1 {{has an epilogue that reads the position, but no position ('at')}}
-  %y = step.project %x matrices [@w, @w] epilogues [#step.rope<segment = 0, table = @frequencies, head_dim = 16, rotary_dim = 16>, #step.mul<lhs = 0, rhs = 1>, #step.argmax<segment = 0>] : (tensor<32xf32>) -> tensor<1xi32>
+  %y = step.project %x matrices [@w, @w] epilogues [#step.rope<segment = 0, table = @frequencies, head_dim = 16, rotary_dim = 16>, #step.mul<lhs = 0, rhs = 1>, #step.argmax<segment = 0>] : (tensor<1x32xf32>) -> tensor<1xi32>
   return
 }
 
 // -----
 
 nn.weight @w : tensor<32x32xbf16> from "w"
-func.func @result_count(%x: tensor<32xf32>) {
+func.func @result_count(%x: tensor<1x32xf32>) {
   // expected-error @+1 {{has 1 results, but its functions leave 2 vectors and 0 tokens}}
-  %y = step.project %x matrices [@w, @w] : (tensor<32xf32>) -> tensor<32xf32>
+  %y = step.project %x matrices [@w, @w] : (tensor<1x32xf32>) -> tensor<1x32xf32>
   return
 }
 
 // -----
 
 nn.weight @w : tensor<32x32xbf16> from "w"
-func.func @token_missing(%x: tensor<32xf32>) {
+func.func @token_missing(%x: tensor<1x32xf32>) {
   // expected-error @+1 {{has 1 results, but its functions leave 1 vectors and 1 tokens}}
-  %y = step.project %x matrices [@w, @w] epilogues [#step.argmax<segment = 1>] : (tensor<32xf32>) -> tensor<32xf32>
+  %y = step.project %x matrices [@w, @w] epilogues [#step.argmax<segment = 1>] : (tensor<1x32xf32>) -> tensor<1x32xf32>
   return
 }
 
 // -----
 
 nn.weight @w : tensor<32x32xbf16> from "w"
-func.func @result_size(%x: tensor<32xf32>) {
+func.func @result_size(%x: tensor<1x32xf32>) {
   // expected-error @+1 {{result 0 has 16 elements, but its functions leave 32}}
-  %y = step.project %x matrices [@w] : (tensor<32xf32>) -> tensor<16xf32>
+  %y = step.project %x matrices [@w] : (tensor<1x32xf32>) -> tensor<1x16xf32>
   return
 }
 
 // -----
 
-func.func @map_result_size(%x: tensor<32xf32>) {
+func.func @map_result_size(%x: tensor<1x32xf32>) {
   // expected-error @+1 {{result 0 has 16 elements, but its functions leave 32}}
-  %y = step.map %x epilogues [] : (tensor<32xf32>) -> tensor<16xf32>
+  %y = step.map %x epilogues [] : (tensor<1x32xf32>) -> tensor<1x16xf32>
   return
 }
 
@@ -439,124 +439,124 @@ func.func @map_result_size(%x: tensor<32xf32>) {
 //===----------------------------------------------------------------------===//
 
 nn.weight @v : tensor<32xbf16> from "v"
-func.func @norm_groups(%x: tensor<32xf32>) {
+func.func @norm_groups(%x: tensor<1x32xf32>) {
   // expected-error @+1 {{epilogue 0 (rms_norm) works on runs of 24 elements (group_size), but the segment has 32}}
-  %y = step.map %x epilogues [#step.rms_norm<segment = 0, weight = @v, eps = 0.5, group_size = 24>] : (tensor<32xf32>) -> tensor<32xf32>
+  %y = step.map %x epilogues [#step.rms_norm<segment = 0, weight = @v, eps = 0.5, group_size = 24>] : (tensor<1x32xf32>) -> tensor<1x32xf32>
   return
 }
 
 // -----
 
 nn.weight @v : tensor<32xbf16> from "v"
-func.func @norm_group_of_nothing(%x: tensor<32xf32>) {
+func.func @norm_group_of_nothing(%x: tensor<1x32xf32>) {
   // expected-error @+1 {{epilogue 0 (rms_norm) works on runs of 0 elements (group_size), but the segment has 32}}
-  %y = step.map %x epilogues [#step.rms_norm<segment = 0, weight = @v, eps = 0.5, group_size = 0>] : (tensor<32xf32>) -> tensor<32xf32>
+  %y = step.map %x epilogues [#step.rms_norm<segment = 0, weight = @v, eps = 0.5, group_size = 0>] : (tensor<1x32xf32>) -> tensor<1x32xf32>
   return
 }
 
 // -----
 
 nn.weight @v : tensor<32xbf16> from "v"
-func.func @norm_weight(%x: tensor<32xf32>) {
+func.func @norm_weight(%x: tensor<1x32xf32>) {
   // expected-error @+1 {{epilogue 0 (rms_norm) needs a vector of 16 elements, but @v is 'tensor<32xbf16>'}}
-  %y = step.map %x epilogues [#step.rms_norm<segment = 0, weight = @v, eps = 0.5, group_size = 16>] : (tensor<32xf32>) -> tensor<32xf32>
+  %y = step.map %x epilogues [#step.rms_norm<segment = 0, weight = @v, eps = 0.5, group_size = 16>] : (tensor<1x32xf32>) -> tensor<1x32xf32>
   return
 }
 
 // -----
 
 nn.cache @cache heads 2 head_dim 16 : bf16
-func.func @norm_no_weight(%x: tensor<32xf32>) {
+func.func @norm_no_weight(%x: tensor<1x32xf32>) {
   // expected-error @+1 {{epilogue 0 (rms_norm) names @cache, which is no weight}}
-  %y = step.map %x epilogues [#step.rms_norm<segment = 0, weight = @cache, eps = 0.5, group_size = 16>] : (tensor<32xf32>) -> tensor<32xf32>
+  %y = step.map %x epilogues [#step.rms_norm<segment = 0, weight = @cache, eps = 0.5, group_size = 16>] : (tensor<1x32xf32>) -> tensor<1x32xf32>
   return
 }
 
 // -----
 
 nn.weight @head : tensor<16xbf16> from "n"
-func.func @bias_size(%x: tensor<32xf32>) {
+func.func @bias_size(%x: tensor<1x32xf32>) {
   // expected-error @+1 {{epilogue 0 (bias) needs a vector of 32 elements, but @head is 'tensor<16xbf16>'}}
-  %y = step.map %x epilogues [#step.bias<segment = 0, weight = @head>] : (tensor<32xf32>) -> tensor<32xf32>
+  %y = step.map %x epilogues [#step.bias<segment = 0, weight = @head>] : (tensor<1x32xf32>) -> tensor<1x32xf32>
   return
 }
 
 // -----
 
 nn.weight @frequencies : tensor<8xf32> = dense<1.0> : tensor<8xf32>
-func.func @rope_heads(%x: tensor<32xf32>, %p: tensor<1xi32>) {
+func.func @rope_heads(%x: tensor<1x32xf32>, %p: tensor<1xi32>) {
   // expected-error @+1 {{epilogue 0 (rope) works on runs of 24 elements (head_dim), but the segment has 32}}
-  %y = step.map %x at %p epilogues [#step.rope<segment = 0, table = @frequencies, head_dim = 24, rotary_dim = 16>] : (tensor<32xf32>, tensor<1xi32>) -> tensor<32xf32>
+  %y = step.map %x at %p epilogues [#step.rope<segment = 0, table = @frequencies, head_dim = 24, rotary_dim = 16>] : (tensor<1x32xf32>, tensor<1xi32>) -> tensor<1x32xf32>
   return
 }
 
 // -----
 
 nn.weight @frequencies : tensor<8xf32> = dense<1.0> : tensor<8xf32>
-func.func @rope_rotary_odd(%x: tensor<32xf32>, %p: tensor<1xi32>) {
+func.func @rope_rotary_odd(%x: tensor<1x32xf32>, %p: tensor<1xi32>) {
   // expected-error @+1 {{epilogue 0 (rope) needs an even rotary_dim of at most head_dim, not 15}}
-  %y = step.map %x at %p epilogues [#step.rope<segment = 0, table = @frequencies, head_dim = 16, rotary_dim = 15>] : (tensor<32xf32>, tensor<1xi32>) -> tensor<32xf32>
+  %y = step.map %x at %p epilogues [#step.rope<segment = 0, table = @frequencies, head_dim = 16, rotary_dim = 15>] : (tensor<1x32xf32>, tensor<1xi32>) -> tensor<1x32xf32>
   return
 }
 
 // -----
 
 nn.weight @frequencies : tensor<8xf32> = dense<1.0> : tensor<8xf32>
-func.func @rope_rotary_large(%x: tensor<32xf32>, %p: tensor<1xi32>) {
+func.func @rope_rotary_large(%x: tensor<1x32xf32>, %p: tensor<1xi32>) {
   // expected-error @+1 {{epilogue 0 (rope) needs an even rotary_dim of at most head_dim, not 32}}
-  %y = step.map %x at %p epilogues [#step.rope<segment = 0, table = @frequencies, head_dim = 16, rotary_dim = 32>] : (tensor<32xf32>, tensor<1xi32>) -> tensor<32xf32>
+  %y = step.map %x at %p epilogues [#step.rope<segment = 0, table = @frequencies, head_dim = 16, rotary_dim = 32>] : (tensor<1x32xf32>, tensor<1xi32>) -> tensor<1x32xf32>
   return
 }
 
 // -----
 
 nn.weight @frequencies : tensor<8xf32> = dense<1.0> : tensor<8xf32>
-func.func @rope_table(%x: tensor<32xf32>, %p: tensor<1xi32>) {
+func.func @rope_table(%x: tensor<1x32xf32>, %p: tensor<1xi32>) {
   // expected-error @+1 {{epilogue 0 (rope) needs a vector of 4 elements, but @frequencies is 'tensor<8xf32>'}}
-  %y = step.map %x at %p epilogues [#step.rope<segment = 0, table = @frequencies, head_dim = 16, rotary_dim = 8>] : (tensor<32xf32>, tensor<1xi32>) -> tensor<32xf32>
+  %y = step.map %x at %p epilogues [#step.rope<segment = 0, table = @frequencies, head_dim = 16, rotary_dim = 8>] : (tensor<1x32xf32>, tensor<1xi32>) -> tensor<1x32xf32>
   return
 }
 
 // -----
 
 nn.weight @v : tensor<32xbf16> from "v"
-func.func @append_no_cache(%x: tensor<32xf32>, %p: tensor<1xi32>) {
+func.func @append_no_cache(%x: tensor<1x32xf32>, %p: tensor<1xi32>) {
   // expected-error @+1 {{epilogue 0 (kv_append) names @v, which is no cache}}
-  step.map %x, %x at %p epilogues [#step.kv_append<key = 0, value = 1, cache = @v, kv_heads = 2, head_dim = 16>] : (tensor<32xf32>, tensor<32xf32>, tensor<1xi32>) -> ()
+  step.map %x, %x at %p epilogues [#step.kv_append<key = 0, value = 1, cache = @v, kv_heads = 2, head_dim = 16>] : (tensor<1x32xf32>, tensor<1x32xf32>, tensor<1xi32>) -> ()
   return
 }
 
 // -----
 
 nn.cache @cache heads 2 head_dim 16 : bf16
-func.func @append_heads(%x: tensor<32xf32>, %p: tensor<1xi32>) {
+func.func @append_heads(%x: tensor<1x32xf32>, %p: tensor<1xi32>) {
   // expected-error @+1 {{epilogue 0 (kv_append) stores 1 x 32, but @cache holds 2 x 16}}
-  step.map %x, %x at %p epilogues [#step.kv_append<key = 0, value = 1, cache = @cache, kv_heads = 1, head_dim = 32>] : (tensor<32xf32>, tensor<32xf32>, tensor<1xi32>) -> ()
+  step.map %x, %x at %p epilogues [#step.kv_append<key = 0, value = 1, cache = @cache, kv_heads = 1, head_dim = 32>] : (tensor<1x32xf32>, tensor<1x32xf32>, tensor<1xi32>) -> ()
   return
 }
 
 // -----
 
 nn.cache @cache heads 2 head_dim 16 : bf16
-func.func @append_size(%x: tensor<16xf32>, %p: tensor<1xi32>) {
+func.func @append_size(%x: tensor<1x16xf32>, %p: tensor<1xi32>) {
   // expected-error @+1 {{epilogue 0 (kv_append) needs 2 x 16 elements, but segment 0 has 16}}
-  step.map %x, %x at %p epilogues [#step.kv_append<key = 0, value = 1, cache = @cache, kv_heads = 2, head_dim = 16>] : (tensor<16xf32>, tensor<16xf32>, tensor<1xi32>) -> ()
+  step.map %x, %x at %p epilogues [#step.kv_append<key = 0, value = 1, cache = @cache, kv_heads = 2, head_dim = 16>] : (tensor<1x16xf32>, tensor<1x16xf32>, tensor<1xi32>) -> ()
   return
 }
 
 // -----
 
-func.func @mul_sizes(%x: tensor<32xf32>, %z: tensor<16xf32>) {
+func.func @mul_sizes(%x: tensor<1x32xf32>, %z: tensor<1x16xf32>) {
   // expected-error @+1 {{epilogue 0 (mul) multiplies segments of 32 and 16 elements}}
-  %y = step.map %x, %z epilogues [#step.mul<lhs = 0, rhs = 1>] : (tensor<32xf32>, tensor<16xf32>) -> tensor<32xf32>
+  %y = step.map %x, %z epilogues [#step.mul<lhs = 0, rhs = 1>] : (tensor<1x32xf32>, tensor<1x16xf32>) -> tensor<1x32xf32>
   return
 }
 
 // -----
 
-func.func @add_size(%x: tensor<32xf32>, %z: tensor<16xf32>) {
+func.func @add_size(%x: tensor<1x32xf32>, %z: tensor<1x16xf32>) {
   // expected-error @+1 {{epilogue 0 (add) adds an operand of 16 elements to a segment of 32}}
-  %y = step.map %x with(%z) epilogues [#step.add<segment = 0>] : (tensor<32xf32>, tensor<16xf32>) -> tensor<32xf32>
+  %y = step.map %x with(%z) epilogues [#step.add<segment = 0>] : (tensor<1x32xf32>, tensor<1x16xf32>) -> tensor<1x32xf32>
   return
 }
 
@@ -567,62 +567,62 @@ func.func @add_size(%x: tensor<32xf32>, %z: tensor<16xf32>) {
 //===----------------------------------------------------------------------===//
 
 nn.weight @v : tensor<32xbf16> from "v"
-func.func @attend_no_cache(%x: tensor<32xf32>, %p: tensor<1xi32>) {
+func.func @attend_no_cache(%x: tensor<1x32xf32>, %p: tensor<1xi32>) {
   // expected-error @+1 {{names @v, which is no cache}}
-  %y = step.attend %x at %p, @v heads 2 scale 0.5 : tensor<32xf32> -> tensor<32xf32>
+  %y = step.attend %x at %p, @v heads 2 scale 0.5 : tensor<1x32xf32> -> tensor<1x32xf32>
   return
 }
 
 // -----
 
 nn.cache @cache heads 2 head_dim 16 : bf16
-func.func @attend_groups(%x: tensor<32xf32>, %p: tensor<1xi32>) {
+func.func @attend_groups(%x: tensor<1x32xf32>, %p: tensor<1xi32>) {
   // expected-error @+1 {{has 3 heads, no multiple of the 2 KV heads of @cache}}
-  %y = step.attend %x at %p, @cache heads 3 scale 0.5 : tensor<32xf32> -> tensor<32xf32>
+  %y = step.attend %x at %p, @cache heads 3 scale 0.5 : tensor<1x32xf32> -> tensor<1x32xf32>
   return
 }
 
 // -----
 
 nn.cache @cache heads 2 head_dim 16 : bf16
-func.func @attend_no_heads(%x: tensor<32xf32>, %p: tensor<1xi32>) {
+func.func @attend_no_heads(%x: tensor<1x32xf32>, %p: tensor<1xi32>) {
   // expected-error @+1 {{has 0 heads, no multiple of the 2 KV heads of @cache}}
-  %y = step.attend %x at %p, @cache heads 0 scale 0.5 : tensor<32xf32> -> tensor<32xf32>
+  %y = step.attend %x at %p, @cache heads 0 scale 0.5 : tensor<1x32xf32> -> tensor<1x32xf32>
   return
 }
 
 // -----
 
 nn.cache @cache heads 2 head_dim 16 : bf16
-func.func @attend_query(%x: tensor<32xf32>, %p: tensor<1xi32>) {
+func.func @attend_query(%x: tensor<1x32xf32>, %p: tensor<1xi32>) {
   // expected-error @+1 {{needs query and result of 64 elements}}
-  %y = step.attend %x at %p, @cache heads 4 scale 0.5 : tensor<32xf32> -> tensor<32xf32>
+  %y = step.attend %x at %p, @cache heads 4 scale 0.5 : tensor<1x32xf32> -> tensor<1x32xf32>
   return
 }
 
 // -----
 
 nn.cache @cache heads 2 head_dim 16 : bf16
-func.func @attend_result(%x: tensor<32xf32>, %p: tensor<1xi32>) {
+func.func @attend_result(%x: tensor<1x32xf32>, %p: tensor<1xi32>) {
   // expected-error @+1 {{needs query and result of 32 elements}}
-  %y = step.attend %x at %p, @cache heads 2 scale 0.5 : tensor<32xf32> -> tensor<16xf32>
+  %y = step.attend %x at %p, @cache heads 2 scale 0.5 : tensor<1x32xf32> -> tensor<1x16xf32>
   return
 }
 
 // -----
 
 nn.cache @cache heads 2 head_dim 16 : bf16
-func.func @attend_splits(%x: tensor<32xf32>, %p: tensor<1xi32>) {
+func.func @attend_splits(%x: tensor<1x32xf32>, %p: tensor<1xi32>) {
   // expected-error @+1 {{needs at least one split}}
-  %y = step.attend %x at %p, @cache heads 2 scale 0.5 {splits = 0 : i64} : tensor<32xf32> -> tensor<32xf32>
+  %y = step.attend %x at %p, @cache heads 2 scale 0.5 {splits = 0 : i64} : tensor<1x32xf32> -> tensor<1x32xf32>
   return
 }
 
 // -----
 
 nn.cache @cache heads 2 head_dim 16 : bf16
-func.func @attend_warps(%x: tensor<32xf32>, %p: tensor<1xi32>) {
+func.func @attend_warps(%x: tensor<1x32xf32>, %p: tensor<1xi32>) {
   // expected-error @+1 {{has 33 warps; 1 to 32 are possible}}
-  %y = step.attend %x at %p, @cache heads 2 scale 0.5 {warps = 33 : i64} : tensor<32xf32> -> tensor<32xf32>
+  %y = step.attend %x at %p, @cache heads 2 scale 0.5 {warps = 33 : i64} : tensor<1x32xf32> -> tensor<1x32xf32>
   return
 }

@@ -15,49 +15,49 @@ step.table @cache [@cache.0, @cache.1]
 // CHECK-LABEL: func.func @decode(
 // CHECK-SAME: %[[TOKEN:.*]]: tensor<1xi32>, %[[POSITION:.*]]: tensor<1xi32>
 func.func @decode(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
-  // CHECK: %[[X:.*]] = step.embed %[[TOKEN]], @embedding : tensor<32xf32>
-  %x = step.embed %token, @embedding : tensor<32xf32>
-  // CHECK: step.embed %[[TOKEN]], @embedding {scale = 2.000000e+00 : f64} : tensor<32xf32>
-  %scaled = step.embed %token, @embedding {scale = 2.0} : tensor<32xf32>
-  // CHECK: %[[L:.*]]:2 = step.layers count 2 (%[[H:.*]] = %[[X]], %[[G:.*]] = %{{.*}}) : tensor<32xf32>, tensor<32xf32> {
-  %l:2 = step.layers count 2 (%h = %x, %g = %scaled) : tensor<32xf32>, tensor<32xf32> {
+  // CHECK: %[[X:.*]] = step.embed %[[TOKEN]], @embedding : tensor<1x32xf32>
+  %x = step.embed %token, @embedding : tensor<1x32xf32>
+  // CHECK: step.embed %[[TOKEN]], @embedding {scale = 2.000000e+00 : f64} : tensor<1x32xf32>
+  %scaled = step.embed %token, @embedding {scale = 2.0} : tensor<1x32xf32>
+  // CHECK: %[[L:.*]]:2 = step.layers count 2 (%[[H:.*]] = %[[X]], %[[G:.*]] = %{{.*}}) : tensor<1x32xf32>, tensor<1x32xf32> {
+  %l:2 = step.layers count 2 (%h = %x, %g = %scaled) : tensor<1x32xf32>, tensor<1x32xf32> {
     // CHECK: %[[Q:.*]] = step.project %[[H]] at %[[POSITION]] matrices [@w, @w, @w]
     // CHECK-SAME: prologue #step.rms_norm<segment = 0, weight = @norm, eps = 5.000000e-01 : f64, group_size = 32, defer_scale = true>
     // CHECK-SAME: epilogues [#step.bias<segment = 1, weight = @bias>, #step.rope<segment = 1, table = @frequencies, head_dim = 16, rotary_dim = 16>, #step.kv_append<key = 1, value = 2, cache = @cache, kv_heads = 2, head_dim = 16>]
-    // CHECK-SAME: {k_ways = 2 : i64} : (tensor<32xf32>, tensor<1xi32>) -> tensor<32xf32>
+    // CHECK-SAME: {k_ways = 2 : i64} : (tensor<1x32xf32>, tensor<1xi32>) -> tensor<1x32xf32>
     %q = step.project %h at %position matrices [@w, @w, @w]
       prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 32, defer_scale = true>
       epilogues [#step.bias<segment = 1, weight = @bias>,
                  #step.rope<segment = 1, table = @frequencies, head_dim = 16, rotary_dim = 16>,
                  #step.kv_append<key = 1, value = 2, cache = @cache, kv_heads = 2, head_dim = 16>]
-      {k_ways = 2 : i64} : (tensor<32xf32>, tensor<1xi32>) -> tensor<32xf32>
-    // CHECK: %[[A:.*]] = step.attend %[[Q]] at %[[POSITION]], @cache heads 2 scale 5.000000e-01 {splits = 4 : i64, warps = 16 : i64} : tensor<32xf32> -> tensor<32xbf16>
-    %a = step.attend %q at %position, @cache heads 2 scale 0.5 {splits = 4 : i64, warps = 16 : i64} : tensor<32xf32> -> tensor<32xbf16>
+      {k_ways = 2 : i64} : (tensor<1x32xf32>, tensor<1xi32>) -> tensor<1x32xf32>
+    // CHECK: %[[A:.*]] = step.attend %[[Q]] at %[[POSITION]], @cache heads 2 scale 5.000000e-01 {splits = 4 : i64, warps = 16 : i64} : tensor<1x32xf32> -> tensor<1x32xbf16>
+    %a = step.attend %q at %position, @cache heads 2 scale 0.5 {splits = 4 : i64, warps = 16 : i64} : tensor<1x32xf32> -> tensor<1x32xbf16>
     // CHECK: %[[Y:.*]] = step.project %[[A]] with(%[[G]]) matrices [@w, @w]
     // CHECK-SAME: epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>, #step.add<segment = 0>] {interleaved}
     %y = step.project %a with (%g) matrices [@w, @w]
       epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>, #step.add<segment = 0>] {interleaved}
-      : (tensor<32xbf16>, tensor<32xf32>) -> tensor<32xf32>
-    // CHECK: step.yield %[[Y]], %[[H]] : tensor<32xf32>, tensor<32xf32>
-    step.yield %y, %h : tensor<32xf32>, tensor<32xf32>
+      : (tensor<1x32xbf16>, tensor<1x32xf32>) -> tensor<1x32xf32>
+    // CHECK: step.yield %[[Y]], %[[H]] : tensor<1x32xf32>, tensor<1x32xf32>
+    step.yield %y, %h : tensor<1x32xf32>, tensor<1x32xf32>
   }
   // CHECK: step.map %[[L]]#0, %[[L]]#1 with(%[[X]]) at %[[POSITION]] epilogues [#step.gelu_tanh<segment = 1>,
-  // CHECK-SAME: (tensor<32xf32>, tensor<32xf32>, tensor<32xf32>, tensor<1xi32>) -> (tensor<32xf32>, tensor<32xf32>)
+  // CHECK-SAME: (tensor<1x32xf32>, tensor<1x32xf32>, tensor<1x32xf32>, tensor<1xi32>) -> (tensor<1x32xf32>, tensor<1x32xf32>)
   %m:2 = step.map %l#0, %l#1 with (%x) at %position
     epilogues [#step.gelu_tanh<segment = 1>, #step.add<segment = 0>,
                #step.rope<segment = 0, table = @frequencies, head_dim = 16, rotary_dim = 16>]
-    : (tensor<32xf32>, tensor<32xf32>, tensor<32xf32>, tensor<1xi32>) -> (tensor<32xf32>, tensor<32xf32>)
-  // CHECK: step.project %{{.*}}#1 matrices [@embedding] : (tensor<32xf32>) -> tensor<64xf32>
-  %logits = step.project %m#1 matrices [@embedding] : (tensor<32xf32>) -> tensor<64xf32>
+    : (tensor<1x32xf32>, tensor<1x32xf32>, tensor<1x32xf32>, tensor<1xi32>) -> (tensor<1x32xf32>, tensor<1x32xf32>)
+  // CHECK: step.project %{{.*}}#1 matrices [@embedding] : (tensor<1x32xf32>) -> tensor<1x64xf32>
+  %logits = step.project %m#1 matrices [@embedding] : (tensor<1x32xf32>) -> tensor<1x64xf32>
   // The types must not be taken for the prologue's:
   // CHECK: step.project %{{.*}}#1 matrices [@embedding] prologue #step.rms_norm<{{.*}}> epilogues [] : (
   %normed = step.project %m#1 matrices [@embedding]
     prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 32> epilogues []
-    : (tensor<32xf32>) -> tensor<64xf32>
-  // CHECK: step.select %{{.*}} : tensor<64xf32>
-  %unfused = step.select %logits : tensor<64xf32>
-  // CHECK: step.project %{{.*}} matrices [@embedding] epilogues [#step.argmax<segment = 0>] : (tensor<32xf32>) -> tensor<1xi32>
-  %t = step.project %m#0 matrices [@embedding] epilogues [#step.argmax<segment = 0>] : (tensor<32xf32>) -> tensor<1xi32>
+    : (tensor<1x32xf32>) -> tensor<1x64xf32>
+  // CHECK: step.select %{{.*}} : tensor<1x64xf32>
+  %unfused = step.select %logits : tensor<1x64xf32>
+  // CHECK: step.project %{{.*}} matrices [@embedding] epilogues [#step.argmax<segment = 0>] : (tensor<1x32xf32>) -> tensor<1xi32>
+  %t = step.project %m#0 matrices [@embedding] epilogues [#step.argmax<segment = 0>] : (tensor<1x32xf32>) -> tensor<1xi32>
   return %t : tensor<1xi32>
 }
 

@@ -1,6 +1,6 @@
 // A step small enough to compute by hand (toy_plan.h does), which still uses every kind of kernel argument.
 #include "arch.cuh"
-#include "state.cuh"
+#include "shared/state.h"
 
 using namespace cadenza;
 

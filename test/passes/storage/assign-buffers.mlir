@@ -9,9 +9,9 @@ nn.weight @w : tensor<64x64xbf16> from "w"
 // CHECK: offsets = array<i64: 256>
 // CHECK: offsets = array<i64: 0>
 func.func @reuse(%token: tensor<1xi32>) {
-  %0 = step.embed %token, @w : tensor<64xf32>
-  %1 = step.project %0 matrices [@w] : (tensor<64xf32>) -> tensor<64xf32>
-  %2 = step.project %1 matrices [@w] : (tensor<64xf32>) -> tensor<64xf32>
+  %0 = step.embed %token, @w : tensor<1x64xf32>
+  %1 = step.project %0 matrices [@w] : (tensor<1x64xf32>) -> tensor<1x64xf32>
+  %2 = step.project %1 matrices [@w] : (tensor<1x64xf32>) -> tensor<1x64xf32>
   return
 }
 
@@ -22,9 +22,9 @@ func.func @reuse(%token: tensor<1xi32>) {
 // CHECK: offsets = array<i64: 256>
 // CHECK: offsets = array<i64: 512>
 func.func @negative_needed_later(%token: tensor<1xi32>) {
-  %0 = step.embed %token, @w : tensor<64xf32>
-  %1 = step.project %0 matrices [@w] : (tensor<64xf32>) -> tensor<64xf32>
-  %2 = step.project %1 with (%0) matrices [@w] epilogues [#step.add<segment = 0>] : (tensor<64xf32>, tensor<64xf32>) -> tensor<64xf32>
+  %0 = step.embed %token, @w : tensor<1x64xf32>
+  %1 = step.project %0 matrices [@w] : (tensor<1x64xf32>) -> tensor<1x64xf32>
+  %2 = step.project %1 with (%0) matrices [@w] epilogues [#step.add<segment = 0>] : (tensor<1x64xf32>, tensor<1x64xf32>) -> tensor<1x64xf32>
   return
 }
 
@@ -33,8 +33,8 @@ func.func @negative_needed_later(%token: tensor<1xi32>) {
 // CHECK-SAME: arena_bytes = 768
 // CHECK: offsets = array<i64: 256, 512>
 func.func @results(%token: tensor<1xi32>) {
-  %0 = step.embed %token, @w : tensor<64xf32>
-  %1:2 = step.project %0 matrices [@w, @w] : (tensor<64xf32>) -> (tensor<64xbf16>, tensor<64xf32>)
+  %0 = step.embed %token, @w : tensor<1x64xf32>
+  %1:2 = step.project %0 matrices [@w, @w] : (tensor<1x64xf32>) -> (tensor<1x64xbf16>, tensor<1x64xf32>)
   return
 }
 
@@ -42,8 +42,8 @@ func.func @results(%token: tensor<1xi32>) {
 // CHECK-LABEL: @token
 // CHECK: offsets = array<i64>
 func.func @token(%token: tensor<1xi32>) -> tensor<1xi32> {
-  %0 = step.embed %token, @w : tensor<64xf32>
-  %1 = step.project %0 matrices [@w] epilogues [#step.argmax<segment = 0>] : (tensor<64xf32>) -> tensor<1xi32>
+  %0 = step.embed %token, @w : tensor<1x64xf32>
+  %1 = step.project %0 matrices [@w] epilogues [#step.argmax<segment = 0>] : (tensor<1x64xf32>) -> tensor<1xi32>
   return %1 : tensor<1xi32>
 }
 
@@ -57,13 +57,13 @@ func.func @token(%token: tensor<1xi32>) -> tensor<1xi32> {
 // CHECK-NOT: step.map
 // CHECK: return
 func.func @in_place(%token: tensor<1xi32>) {
-  %0 = step.embed %token, @w : tensor<64xf32>
-  %l = step.layers count 2 (%h = %0) : tensor<64xf32> {
-    %1 = step.project %h with (%h) matrices [@w] epilogues [#step.add<segment = 0>] : (tensor<64xf32>, tensor<64xf32>) -> tensor<64xf32>
-    %2 = step.project %1 matrices [@w] : (tensor<64xf32>) -> tensor<64xf32>
-    step.yield %2 : tensor<64xf32>
+  %0 = step.embed %token, @w : tensor<1x64xf32>
+  %l = step.layers count 2 (%h = %0) : tensor<1x64xf32> {
+    %1 = step.project %h with (%h) matrices [@w] epilogues [#step.add<segment = 0>] : (tensor<1x64xf32>, tensor<1x64xf32>) -> tensor<1x64xf32>
+    %2 = step.project %1 matrices [@w] : (tensor<1x64xf32>) -> tensor<1x64xf32>
+    step.yield %2 : tensor<1x64xf32>
   }
-  %3 = step.project %l matrices [@w] : (tensor<64xf32>) -> tensor<64xf32>
+  %3 = step.project %l matrices [@w] : (tensor<1x64xf32>) -> tensor<1x64xf32>
   return
 }
 
@@ -75,14 +75,14 @@ func.func @in_place(%token: tensor<1xi32>) {
 // CHECK: step.project {{.*}} array<i64: 0>
 // CHECK: step.project {{.*}} array<i64: 256>
 func.func @outside(%token: tensor<1xi32>) {
-  %0 = step.embed %token, @w : tensor<64xf32>
-  %c = step.embed %token, @w : tensor<64xf32>
-  %l = step.layers count 2 (%h = %0) : tensor<64xf32> {
-    %1 = step.project %h with (%c) matrices [@w] epilogues [#step.add<segment = 0>] : (tensor<64xf32>, tensor<64xf32>) -> tensor<64xf32>
-    %2 = step.project %1 matrices [@w] : (tensor<64xf32>) -> tensor<64xf32>
-    step.yield %2 : tensor<64xf32>
+  %0 = step.embed %token, @w : tensor<1x64xf32>
+  %c = step.embed %token, @w : tensor<1x64xf32>
+  %l = step.layers count 2 (%h = %0) : tensor<1x64xf32> {
+    %1 = step.project %h with (%c) matrices [@w] epilogues [#step.add<segment = 0>] : (tensor<1x64xf32>, tensor<1x64xf32>) -> tensor<1x64xf32>
+    %2 = step.project %1 matrices [@w] : (tensor<1x64xf32>) -> tensor<1x64xf32>
+    step.yield %2 : tensor<1x64xf32>
   }
-  %3 = step.project %l matrices [@w] : (tensor<64xf32>) -> tensor<64xf32>
+  %3 = step.project %l matrices [@w] : (tensor<1x64xf32>) -> tensor<1x64xf32>
   return
 }
 
@@ -92,25 +92,25 @@ func.func @outside(%token: tensor<1xi32>) {
 // CHECK: %[[X:.*]] = step.embed
 // CHECK: %[[COPY:.*]] = step.map %[[X]] epilogues []
 // CHECK: step.layers count 2 (%{{.*}} = %[[COPY]])
-func.func @negative_start_value_needed_later(%token: tensor<1xi32>) -> tensor<64xf32> {
-  %0 = step.embed %token, @w : tensor<64xf32>
-  %l = step.layers count 2 (%h = %0) : tensor<64xf32> {
-    %1 = step.project %h matrices [@w] : (tensor<64xf32>) -> tensor<64xf32>
-    %2 = step.project %1 matrices [@w] : (tensor<64xf32>) -> tensor<64xf32>
-    step.yield %2 : tensor<64xf32>
+func.func @negative_start_value_needed_later(%token: tensor<1xi32>) -> tensor<1x64xf32> {
+  %0 = step.embed %token, @w : tensor<1x64xf32>
+  %l = step.layers count 2 (%h = %0) : tensor<1x64xf32> {
+    %1 = step.project %h matrices [@w] : (tensor<1x64xf32>) -> tensor<1x64xf32>
+    %2 = step.project %1 matrices [@w] : (tensor<1x64xf32>) -> tensor<1x64xf32>
+    step.yield %2 : tensor<1x64xf32>
   }
-  return %0 : tensor<64xf32>
+  return %0 : tensor<1x64xf32>
 }
 
 // CHECK-LABEL: @negative_start_value_read_in_the_body
 // CHECK: step.map %{{.*}} epilogues []
 // CHECK: step.layers
 func.func @negative_start_value_read_in_the_body(%token: tensor<1xi32>) {
-  %0 = step.embed %token, @w : tensor<64xf32>
-  %l = step.layers count 2 (%h = %0) : tensor<64xf32> {
-    %1 = step.project %h matrices [@w] : (tensor<64xf32>) -> tensor<64xf32>
-    %2 = step.project %1 with (%0) matrices [@w] epilogues [#step.add<segment = 0>] : (tensor<64xf32>, tensor<64xf32>) -> tensor<64xf32>
-    step.yield %2 : tensor<64xf32>
+  %0 = step.embed %token, @w : tensor<1x64xf32>
+  %l = step.layers count 2 (%h = %0) : tensor<1x64xf32> {
+    %1 = step.project %h matrices [@w] : (tensor<1x64xf32>) -> tensor<1x64xf32>
+    %2 = step.project %1 with (%0) matrices [@w] epilogues [#step.add<segment = 0>] : (tensor<1x64xf32>, tensor<1x64xf32>) -> tensor<1x64xf32>
+    step.yield %2 : tensor<1x64xf32>
   }
   return
 }
@@ -121,16 +121,16 @@ func.func @negative_start_value_read_in_the_body(%token: tensor<1xi32>) {
 // CHECK-NOT: epilogues []
 // CHECK: step.layers
 func.func @negative_start_value_read_in_later_layers(%token: tensor<1xi32>) {
-  %0 = step.embed %token, @w : tensor<64xf32>
-  %l = step.layers count 2 (%h = %0) : tensor<64xf32> {
-    %1 = step.project %h matrices [@w] : (tensor<64xf32>) -> tensor<64xf32>
-    %2 = step.project %1 matrices [@w] : (tensor<64xf32>) -> tensor<64xf32>
-    step.yield %2 : tensor<64xf32>
+  %0 = step.embed %token, @w : tensor<1x64xf32>
+  %l = step.layers count 2 (%h = %0) : tensor<1x64xf32> {
+    %1 = step.project %h matrices [@w] : (tensor<1x64xf32>) -> tensor<1x64xf32>
+    %2 = step.project %1 matrices [@w] : (tensor<1x64xf32>) -> tensor<1x64xf32>
+    step.yield %2 : tensor<1x64xf32>
   }
-  %m = step.layers count 2 (%h = %l) : tensor<64xf32> {
-    %1 = step.project %h matrices [@w] : (tensor<64xf32>) -> tensor<64xf32>
-    %2 = step.project %1 with (%0) matrices [@w] epilogues [#step.add<segment = 0>] : (tensor<64xf32>, tensor<64xf32>) -> tensor<64xf32>
-    step.yield %2 : tensor<64xf32>
+  %m = step.layers count 2 (%h = %l) : tensor<1x64xf32> {
+    %1 = step.project %h matrices [@w] : (tensor<1x64xf32>) -> tensor<1x64xf32>
+    %2 = step.project %1 with (%0) matrices [@w] epilogues [#step.add<segment = 0>] : (tensor<1x64xf32>, tensor<1x64xf32>) -> tensor<1x64xf32>
+    step.yield %2 : tensor<1x64xf32>
   }
   return
 }
@@ -140,11 +140,11 @@ func.func @negative_start_value_read_in_later_layers(%token: tensor<1xi32>) {
 // CHECK: %[[COPY:.*]] = step.map %[[X]] epilogues []
 // CHECK: step.layers count 2 (%{{.*}} = %[[X]], %{{.*}} = %[[COPY]])
 func.func @negative_one_value_starts_two(%token: tensor<1xi32>) {
-  %0 = step.embed %token, @w : tensor<64xf32>
-  %l:2 = step.layers count 2 (%h = %0, %g = %0) : tensor<64xf32>, tensor<64xf32> {
-    %1 = step.project %h with (%g) matrices [@w] epilogues [#step.add<segment = 0>] : (tensor<64xf32>, tensor<64xf32>) -> tensor<64xf32>
-    %2 = step.project %1 matrices [@w] : (tensor<64xf32>) -> tensor<64xf32>
-    step.yield %2, %g : tensor<64xf32>, tensor<64xf32>
+  %0 = step.embed %token, @w : tensor<1x64xf32>
+  %l:2 = step.layers count 2 (%h = %0, %g = %0) : tensor<1x64xf32>, tensor<1x64xf32> {
+    %1 = step.project %h with (%g) matrices [@w] epilogues [#step.add<segment = 0>] : (tensor<1x64xf32>, tensor<1x64xf32>) -> tensor<1x64xf32>
+    %2 = step.project %1 matrices [@w] : (tensor<1x64xf32>) -> tensor<1x64xf32>
+    step.yield %2, %g : tensor<1x64xf32>, tensor<1x64xf32>
   }
   return
 }
@@ -155,10 +155,10 @@ func.func @negative_one_value_starts_two(%token: tensor<1xi32>) {
 // CHECK: %[[COPY:.*]] = step.map %[[NEW]] epilogues []
 // CHECK: step.yield %[[COPY]]
 func.func @negative_old_value_read_by_its_successor(%token: tensor<1xi32>) {
-  %0 = step.embed %token, @w : tensor<64xf32>
-  %l = step.layers count 2 (%h = %0) : tensor<64xf32> {
-    %1 = step.project %h matrices [@w] : (tensor<64xf32>) -> tensor<64xf32>
-    step.yield %1 : tensor<64xf32>
+  %0 = step.embed %token, @w : tensor<1x64xf32>
+  %l = step.layers count 2 (%h = %0) : tensor<1x64xf32> {
+    %1 = step.project %h matrices [@w] : (tensor<1x64xf32>) -> tensor<1x64xf32>
+    step.yield %1 : tensor<1x64xf32>
   }
   return
 }
@@ -170,11 +170,11 @@ func.func @negative_old_value_read_by_its_successor(%token: tensor<1xi32>) {
 // CHECK: %[[COPY:.*]] = step.map %[[NEW]] epilogues []
 // CHECK: step.yield %[[COPY]]
 func.func @negative_old_value_read_later(%token: tensor<1xi32>) {
-  %0 = step.embed %token, @w : tensor<64xf32>
-  %l = step.layers count 2 (%h = %0) : tensor<64xf32> {
-    %1 = step.embed %token, @w : tensor<64xf32>
-    %2 = step.project %h matrices [@w] : (tensor<64xf32>) -> tensor<64xf32>
-    step.yield %1 : tensor<64xf32>
+  %0 = step.embed %token, @w : tensor<1x64xf32>
+  %l = step.layers count 2 (%h = %0) : tensor<1x64xf32> {
+    %1 = step.embed %token, @w : tensor<1x64xf32>
+    %2 = step.project %h matrices [@w] : (tensor<1x64xf32>) -> tensor<1x64xf32>
+    step.yield %1 : tensor<1x64xf32>
   }
   return
 }
@@ -188,10 +188,10 @@ func.func @negative_old_value_read_later(%token: tensor<1xi32>) {
 // CHECK: %[[NB:.*]] = step.map %[[SA]] epilogues []
 // CHECK: step.yield %[[NA]], %[[NB]]
 func.func @swap(%token: tensor<1xi32>) {
-  %0 = step.embed %token, @w : tensor<64xf32>
-  %1 = step.embed %token, @w : tensor<64xf32>
-  %l:2 = step.layers count 3 (%a = %0, %b = %1) : tensor<64xf32>, tensor<64xf32> {
-    step.yield %b, %a : tensor<64xf32>, tensor<64xf32>
+  %0 = step.embed %token, @w : tensor<1x64xf32>
+  %1 = step.embed %token, @w : tensor<1x64xf32>
+  %l:2 = step.layers count 3 (%a = %0, %b = %1) : tensor<1x64xf32>, tensor<1x64xf32> {
+    step.yield %b, %a : tensor<1x64xf32>, tensor<1x64xf32>
   }
   return
 }
@@ -205,11 +205,11 @@ func.func @swap(%token: tensor<1xi32>) {
 // CHECK: %[[NB:.*]] = step.map %[[OLD]] epilogues []
 // CHECK: step.yield %[[NA]], %[[NB]]
 func.func @history(%token: tensor<1xi32>) {
-  %0 = step.embed %token, @w : tensor<64xf32>
-  %1 = step.embed %token, @w : tensor<64xf32>
-  %l:2 = step.layers count 3 (%a = %0, %b = %1) : tensor<64xf32>, tensor<64xf32> {
-    %2 = step.embed %token, @w : tensor<64xf32>
-    step.yield %2, %a : tensor<64xf32>, tensor<64xf32>
+  %0 = step.embed %token, @w : tensor<1x64xf32>
+  %1 = step.embed %token, @w : tensor<1x64xf32>
+  %l:2 = step.layers count 3 (%a = %0, %b = %1) : tensor<1x64xf32>, tensor<1x64xf32> {
+    %2 = step.embed %token, @w : tensor<1x64xf32>
+    step.yield %2, %a : tensor<1x64xf32>, tensor<1x64xf32>
   }
   return
 }
@@ -219,9 +219,9 @@ func.func @history(%token: tensor<1xi32>) {
 // CHECK-NOT: step.map
 // CHECK: return
 func.func @unchanged(%token: tensor<1xi32>) {
-  %0 = step.embed %token, @w : tensor<64xf32>
-  %l = step.layers count 3 (%a = %0) : tensor<64xf32> {
-    step.yield %a : tensor<64xf32>
+  %0 = step.embed %token, @w : tensor<1x64xf32>
+  %l = step.layers count 3 (%a = %0) : tensor<1x64xf32> {
+    step.yield %a : tensor<1x64xf32>
   }
   return
 }
@@ -233,10 +233,10 @@ func.func @unchanged(%token: tensor<1xi32>) {
 // CHECK: %[[COPY:.*]] = step.map %[[Y]] epilogues []
 // CHECK: step.yield %[[COPY]]
 func.func @negative_new_value_from_outside(%token: tensor<1xi32>) {
-  %0 = step.embed %token, @w : tensor<64xf32>
-  %1 = step.embed %token, @w : tensor<64xf32>
-  %l = step.layers count 3 (%a = %0) : tensor<64xf32> {
-    step.yield %1 : tensor<64xf32>
+  %0 = step.embed %token, @w : tensor<1x64xf32>
+  %1 = step.embed %token, @w : tensor<1x64xf32>
+  %l = step.layers count 3 (%a = %0) : tensor<1x64xf32> {
+    step.yield %1 : tensor<1x64xf32>
   }
   return
 }
@@ -246,12 +246,12 @@ func.func @negative_new_value_from_outside(%token: tensor<1xi32>) {
 // CHECK: %[[COPY:.*]] = step.map %[[NEW]] epilogues []
 // CHECK: step.yield %[[NEW]], %[[COPY]]
 func.func @becomes_two(%token: tensor<1xi32>) {
-  %0 = step.embed %token, @w : tensor<64xf32>
-  %1 = step.embed %token, @w : tensor<64xf32>
-  %l:2 = step.layers count 3 (%a = %0, %b = %1) : tensor<64xf32>, tensor<64xf32> {
-    %2 = step.map %a with (%b) epilogues [#step.add<segment = 0>] : (tensor<64xf32>, tensor<64xf32>) -> tensor<64xf32>
-    %3 = step.project %2 matrices [@w] : (tensor<64xf32>) -> tensor<64xf32>
-    step.yield %3, %3 : tensor<64xf32>, tensor<64xf32>
+  %0 = step.embed %token, @w : tensor<1x64xf32>
+  %1 = step.embed %token, @w : tensor<1x64xf32>
+  %l:2 = step.layers count 3 (%a = %0, %b = %1) : tensor<1x64xf32>, tensor<1x64xf32> {
+    %2 = step.map %a with (%b) epilogues [#step.add<segment = 0>] : (tensor<1x64xf32>, tensor<1x64xf32>) -> tensor<1x64xf32>
+    %3 = step.project %2 matrices [@w] : (tensor<1x64xf32>) -> tensor<1x64xf32>
+    step.yield %3, %3 : tensor<1x64xf32>, tensor<1x64xf32>
   }
   return
 }

@@ -2,7 +2,7 @@
 #include "passes/Passes.h"
 
 namespace cadenza {
-#define GEN_PASS_DEF_PARTITIONWORK
+#define GEN_PASS_DEF_ORDERSUMS
 #include "passes/Passes.h.inc"
 } // namespace cadenza
 
@@ -22,7 +22,7 @@ constexpr int64_t attendWarps = 8;    // of a block
 /// The largest power of two of ways that K divides into, of at least minWaySteps steps each, with which the rows that a
 /// block must hold together still fit one block.
 int64_t chooseWays(step::ProjectOp project) {
-  int64_t columns = cast<RankedTensorType>(project.getInput().getType()).getNumElements();
+  int64_t columns = nn::rowElements(project.getInput());
   int64_t steps = llvm::divideCeil(columns, stepColumns);
   int64_t group = tileRows;
   for (auto function : project.getEpilogues().getAsRange<step::FunctionAttrInterface>())
@@ -41,7 +41,7 @@ void partition(step::AttendOp attend, SymbolTableCollection &symbols) {
   attend.setWarps(attendWarps);
 }
 
-struct PartitionWorkPass : cadenza::impl::PartitionWorkBase<PartitionWorkPass> {
+struct OrderSumsPass : cadenza::impl::OrderSumsBase<OrderSumsPass> {
   void runOnOperation() final {
     SymbolTableCollection symbols;
     getOperation().walk([&](Operation *op) {

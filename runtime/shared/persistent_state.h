@@ -1,8 +1,8 @@
 // What the host and a persistent kernel share: its arguments and a page of mapped host memory. Plain types only.
 #pragma once
 
-#include "state.cuh"
-#include "types.cuh"
+#include "state.h"
+#include "types.h"
 
 namespace cadenza {
 

@@ -2,7 +2,7 @@
 #include "passes/fusion/absorb.h"
 
 namespace cadenza {
-#define GEN_PASS_DEF_FUSEROPEAPPEND
+#define GEN_PASS_DEF_FUSEQUERYKEYVALUE
 #include "passes/Passes.h.inc"
 } // namespace cadenza
 
@@ -39,7 +39,7 @@ LogicalResult acceptHeads(step::MapOp map, step::ProjectOp project, PatternRewri
   return success();
 }
 
-struct FuseRopeAppendPass : cadenza::impl::FuseRopeAppendBase<FuseRopeAppendPass> {
+struct FuseQueryKeyValuePass : cadenza::impl::FuseQueryKeyValueBase<FuseQueryKeyValuePass> {
   void runOnOperation() final {
     if (failed(runAbsorb(getOperation(), getArgument(), acceptHeads)))
       signalPassFailure();
