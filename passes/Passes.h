@@ -2,7 +2,7 @@
 #pragma once
 
 #include "compiler/ir/step/Step.h"
-#include "compiler/schedule/persistent.h"
+#include "compiler/schedule/division.h"
 
 #include "mlir/Pass/Pass.h"
 #include "mlir/Pass/PassManager.h"
@@ -37,6 +37,9 @@ struct PipelinePass {
 
 /// The pipeline from `nn` to a step program that is ready for code generation, in order.
 llvm::ArrayRef<PipelinePass> pipelinePasses();
+
+/// Appends the passes that make schedules of the step program: its `sched` ops.
+void buildSchedules(mlir::OpPassManager &manager, const PipelineOptions &options);
 
 /// Appends the pipeline to `manager`. Fails with the name of a disabled pass that does not exist or is not optional.
 llvm::Error buildPipeline(mlir::OpPassManager &manager, const PipelineOptions &options);

@@ -18,7 +18,7 @@ namespace {
 //    order of a layer.
 // 10. narrow-edges: once it is settled which vectors still travel through memory and who reads them.
 // 11. order-sums: the ways of a product depend on the functions it absorbed.
-//     schedule-persistent, if that schedule is asked for, replaces what it chose.
+//     roll-single-layer, if the persistent schedule is asked for: it needs a loop, and buffers need to know.
 // 12. assign-buffers: last, on the vectors that are left.
 constexpr PipelinePass passes[] = {
     {"convert-nn-to-step", false, createConvertNNToStep},
@@ -50,11 +50,22 @@ llvm::Error cadenza::buildPipeline(mlir::OpPassManager &manager, const PipelineO
   for (const PipelinePass &pass : passes) {
     if (!pass.optional || (!options.none && !llvm::is_contained(options.disabled, pass.name)))
       manager.addPass(pass.create());
-    if (pass.name == "order-sums" && options.persistent) {
-      const PersistentDevice &device = *options.persistent;
-      manager.addPass(createSchedulePersistent(
-          {device.groups, device.ranks, device.warps, device.sharedBytes, device.clusters, device.traced}));
-    }
+    if (pass.name == "order-sums" && options.persistent)
+      manager.addPass(createRollSingleLayer());
   }
   return llvm::Error::success();
+}
+
+// 1. name-phases: schedules name what they place.
+// 2. lower-to-persistent: before lower-to-launch, because the order of sums follows the division, and how many threads
+//    a product has follows from its order.
+// 3. lower-to-launch.
+void cadenza::buildSchedules(mlir::OpPassManager &manager, const PipelineOptions &options) {
+  manager.addPass(createNamePhases());
+  if (options.persistent) {
+    const PersistentDevice &device = *options.persistent;
+    manager.addPass(createLowerToPersistent(
+        {device.groups, device.ranks, device.warps, device.sharedBytes, device.clusters, device.traced}));
+  }
+  manager.addPass(createLowerToLaunch());
 }

@@ -53,18 +53,20 @@ template <class Config> struct PersistentResidual {
     }
   }
 
-  /// Adds the partial sums that `sources` groups published in `half` of the layer `counter`, in their order.
-  template <int sources> CADENZA_DEVICE void receive(uint32_t counter, int half, Progress &p) const {
+  /// Adds the partial sums that the groups of `part` published in `layer`, the `counter`-th one since the packets were
+  /// zeroed, in the order of the groups.
+  template <int part> CADENZA_DEVICE void receive(uint32_t counter, int layer, Progress &p) const {
+    using Part = typename Block::Parts::template At<part>;
     const Range mine = Block::my_rows();
     float *sums = Block::group_sums();
-    const arch::Packet *first_slot = block.slots(counter, half, 0);
+    const arch::Packet *first_slot = block.slots(counter, part, 0);
 #pragma unroll
     for (int j = 0; j < ceil_div(Block::rank_packets, Team::threads); ++j) {
       const int i = Team::thread() + j * Team::threads;
       if (i >= packets_for(16 * mine.count))
         break;
       float sum[packet_rows];
-      sum_packets<sources, Config::memory_bound>(
+      sum_packets<Part::groups, Config::memory_bound>(
           first_slot + i, Block::ranks * Block::rank_packets, counter + 1,
           typename Block::Spin{block, PersistentWait::packets, p.layer, p.position}, sum);
       const int first = i % stripe_packets * packet_rows;
@@ -75,6 +77,8 @@ template <class Config> struct PersistentResidual {
     }
     block.mark(PersistentWork::sums, p.layer);
     Team::barrier();
+    if constexpr (!Part::column_product::epilogue::is_empty)
+      apply_functions<Part>(layer, p, mine, sums);
 #pragma unroll
     for (int j = 0; j < Block::owned_quads; ++j) {
       if (row(j) >= 16 * mine.count)
@@ -124,16 +128,37 @@ template <class Config> struct PersistentResidual {
     Hop::await(block, Block::hop_residual, bytes, p, PersistentWait::hop_residual);
   }
 
-  /// The second part of a half: a product over this group's columns gives parts of the residual stream's next value.
+  /// The end of a part: a product over this group's columns gives parts of the residual stream's next value.
   template <class Consumer>
-  CADENZA_DEVICE void publish(Consumer &product, int half, const Weight *input, Progress &p) const {
-    arch::Packet *mine = block.slots(p.counter, half, Block::group());
+  CADENZA_DEVICE void publish(Consumer &product, int part, const Weight *input, Progress &p) const {
+    arch::Packet *mine = block.slots(p.counter, part, Block::group());
     product.run(input, [&](int stripe, float sum) {
       publish_stripe(mine + stripe * stripe_packets, arch::as_bits(sum), p.counter + 1);
     });
   }
 
 private:
+  /// The functions of a part's product over columns (a bias), on the sums of all groups for this rank's rows. They come
+  /// before the addition to the residual stream, as they do in the product's own kernel.
+  template <class Part> CADENZA_DEVICE void apply_functions(int layer, const Progress &p, Range mine, float *sums) const {
+    using Columns = typename Part::column_product;
+    using Functions = typename Columns::epilogue;
+    using RankTile = typename Block::RankTile;
+    RankTile tile;
+    tile.team = {p.position};
+    tile.values = sums;
+    tile.scratch = nullptr; // element by element: the compiler sees to it
+    tile.slot = 0;
+    tile.first_row = 16 * mine.first;
+    tile.live_rows = 16 * mine.count;
+    const typename Part::Args &l = Block::table().layer[layer];
+    const auto &functions = Block::template arguments<Functions>(
+        static_cast<const typename Columns::Launch::epilogue::Args &>(l.column_product));
+    typename Functions::template Loaded<RankTile> loaded;
+    Functions::load(functions, tile, loaded);
+    Functions::apply(functions, loaded, tile);
+    Team::barrier(); // who adds a row to the residual stream is not who owns it here
+  }
   /// body(j, i, live) for the j-th quad of each thread, whose first row is i, in whole warps; live: it exists.
   template <class Body> CADENZA_DEVICE static void for_owned_warps(Range mine, Body body) {
 #pragma unroll

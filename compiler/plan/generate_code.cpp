@@ -1,7 +1,5 @@
 #include "compiler/plan/generate_code.h"
 
-#include "compiler/plan/phase_names.h"
-#include "compiler/schedule/match.h"
 
 using namespace mlir;
 using namespace cadenza;
@@ -9,10 +7,12 @@ using namespace cadenza;
 FailureOr<GeneratedCode> cadenza::generateCode(func::FuncOp function) {
   GeneratedCode code;
   Emitter emitter;
-  llvm::DenseMap<Operation *, std::string> names = namePhases(function);
+  SmallVector<sched::LaunchOp> launches;
+  sched::sequenceOf(function).walk([&](sched::LaunchOp launch) { launches.push_back(launch); });
+  auto next = launches.begin(); // the sequence's verifier has seen that they are the phases in their order
   bool allEmitted = true;
   function.walk<WalkOrder::PreOrder>([&](step::PhaseOpInterface phase) {
-    FailureOr<PhaseLaunch> launch = emitter.add(phase, names.lookup(phase));
+    FailureOr<PhaseLaunch> launch = emitter.add(phase, *next++);
     if (failed(launch))
       allEmitted = false;
     else
@@ -20,13 +20,9 @@ FailureOr<GeneratedCode> cadenza::generateCode(func::FuncOp function) {
   });
   if (!allEmitted)
     return failure();
-  if (persistentDeviceOf(function)) {
-    const auto kernelOf = [&](Operation *phase) -> StringRef { return code.launches.find(phase)->second.kernel; };
-    FailureOr<PersistentLaunch> launch = emitter.addPersistent(function, kernelOf);
-    if (failed(launch))
-      return failure();
-    code.persistent = std::move(*launch);
-  }
+  const auto kernelOf = [&](Operation *phase) -> StringRef { return code.launches.find(phase)->second.kernel; };
+  for (sched::GridOp grid : sched::gridsOf(function))
+    code.persistent = emitter.addPersistent(grid, function, kernelOf);
   code.source = emitter.source();
   return code;
 }

@@ -13,7 +13,8 @@ struct GeneratedCode {
   std::optional<PersistentLaunch> persistent;              // if the function has that schedule
 };
 
-/// Emits a kernel for each phase of `function` (after assign-buffers); phases of one structure share one.
+/// Emits a kernel for each phase of `function`, as its `sched.sequence` launches it, and one for its `sched.grid`, if it
+/// has one; phases of one structure share a kernel.
 /// Every phase that cannot be generated has its error, not only the first.
 llvm::FailureOr<GeneratedCode> generateCode(mlir::func::FuncOp function);
 

@@ -1,7 +1,8 @@
 #include "compiler/plan/program_builder.h"
 
 #include "compiler/import/hf/import_hugging_face.h"
-#include "compiler/plan/phase_names.h"
+#include "compiler/ir/sched/Sched.h"
+#include "compiler/schedule/phase_names.h"
 #include "runtime/support/checked.h"
 
 #include <map>
@@ -30,8 +31,7 @@ nlohmann::json toJsonValue(Attribute attribute) {
 class ProgramBuilder {
 public:
   ProgramBuilder(func::FuncOp function, const GeneratedCode *code)
-      : function(function), module(function->getParentOfType<ModuleOp>()), symbols(module), code(code),
-        phaseNames(namePhases(function)) {}
+      : function(function), module(function->getParentOfType<ModuleOp>()), symbols(module), code(code) {}
 
   FailureOr<BuiltProgram> build(const ModelInfo &model) {
     program.model = model;
@@ -117,7 +117,7 @@ private:
 
   void addPhase(Operation *op, cadenza::Block &block) {
     Phase phase;
-    phase.name = phaseNames.lookup(op);
+    phase.name = sched::phaseName(op).str();
     auto interface = cast<step::PhaseOpInterface>(op);
     addResults(op, phase);
 
@@ -135,6 +135,8 @@ private:
       phase.interleaved = project.getInterleaved();
       phase.kGroups.assign(project.getKGroups().begin(), project.getKGroups().end());
       phase.kWays = project.getKWays();
+      if (project.getPrologueAttr())
+        phase.normChunk = project.getNormChunk();
       for (FlatSymbolRefAttr matrix : matrices)
         phase.segmentRows.push_back(cast<ShapedType>(weightsOf(matrix)[0].getType()).getDimSize(0));
       if (auto prologue = project.getPrologueAttr())
@@ -351,7 +353,6 @@ private:
   ModuleOp module;
   SymbolTable symbols;
   const GeneratedCode *code;
-  llvm::DenseMap<Operation *, std::string> phaseNames;
   BuiltProgram built;
   Program &program = built.program;
   llvm::DenseMap<Value, uint32_t> edges;

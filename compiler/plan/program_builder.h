@@ -22,7 +22,7 @@ struct BuiltProgram {
   std::vector<PackRecipe> recipes; // one a weight
 };
 
-/// Builds the program of `function` (after assign-buffers). `code` is what codegen made of it, or null for a program
+/// Builds the program of `function` (after assign-buffers and name-phases). `code` is what codegen made of it, or null for a program
 /// that only the CPU executor runs.
 mlir::FailureOr<BuiltProgram> buildProgram(mlir::func::FuncOp function, const ModelInfo &model,
                                            const GeneratedCode *code);

@@ -7,7 +7,12 @@
 // checked for each write, with vector clocks. As blocks choose nothing, one run of the lists stands for all.
 #pragma once
 
-#include "compiler/schedule/persistent.h"
+#include "compiler/ir/sched/Sched.h"
+#include "runtime/support/status.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
 
 namespace cadenza {
 
@@ -26,15 +31,15 @@ struct Exchanges {
   std::vector<std::vector<ExchangeOp>> blocks; // in the order in which a block does them
 };
 
-/// The exchanges of `steps` steps in a row, the first `headless` of which select nothing: those of
-/// codegen/kernels/persistent.cuh, in its order. The context is so short, or long, that the first `parts` ranks of a
-/// group have a part of it.
-Exchanges exchangesOf(const PersistentSchedule &schedule, int64_t steps, int64_t headless, int64_t parts);
+/// The exchanges of `steps` steps of a schedule in a row, of `layers` layers each, the first `headless` of which select
+/// nothing: the ops in their order, by every block. A vector's contents are finished with when the last op that has it
+/// as an operand has ended. The context is so short, or long, that the first `parts` ranks of a group have a part of it.
+Exchanges exchangesOf(sched::GridOp grid, int64_t layers, int64_t steps, int64_t headless, int64_t parts);
 
 /// Ok, or (Internal) the first write that may come too early, or the waits that never end.
 Status verify(const Exchanges &exchanges);
 
 /// The same for some steps of a schedule, with the shortest and the longest context.
-Status verifyExchanges(PersistentSchedule schedule);
+Status verifyExchanges(sched::GridOp grid);
 
 } // namespace cadenza

@@ -192,6 +192,11 @@ void PhaseChecker::checkKind() {
     fail("k_groups", "only a project phase has more than one, from 0");
   if (!project && phase_.kWays != 1)
     fail("k_ways", "only a project phase has more than one");
+  if ((phase_.normChunk != 0) != !phase_.prologue.empty() ||
+      (phase_.normChunk != 0 && (phase_.normChunk < minimumNormChunk ||
+                                 !std::has_single_bit(static_cast<uint64_t>(phase_.normChunk)))))
+    fail("norm_chunk", text(phase_.normChunk) + "; expected a power of two from " + text(minimumNormChunk) + " to " +
+                           text(maximumNormChunk) + " if there is a prologue, else 0");
   if (phase_.caches.size() != (phase_.kind == PhaseKind::Attend ? 1u : 0u))
     fail("caches", text(phase_.caches.size()) + "; an attend phase has one, others none");
 

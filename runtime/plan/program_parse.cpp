@@ -97,7 +97,7 @@ Argument readArgument(const JsonReader &reader) {
 
 Phase readPhase(const JsonReader &reader) {
   reader.onlyFields({"name", "kind", "inputs", "outputs", "output_names", "matrix", "segment_rows", "interleaved",
-                     "k_groups", "k_ways", "prologue", "epilogues", "parameters", "caches", "launch"});
+                     "k_groups", "k_ways", "norm_chunk", "prologue", "epilogues", "parameters", "caches", "launch"});
   Phase phase;
   phase.name = reader["name"].string();
   phase.kind = readEnum<PhaseKind>(reader["kind"], phaseKindNames);
@@ -113,6 +113,7 @@ Phase readPhase(const JsonReader &reader) {
   phase.kGroups =
       reader["k_groups"].list<int64_t>([](const JsonReader &start) { return start.integer(0, maximumExtent); });
   phase.kWays = readExtent(reader["k_ways"]);
+  phase.normChunk = reader["norm_chunk"].integer(0, maximumNormChunk);
   phase.prologue = reader["prologue"].list<Function>(readFunction);
   phase.epilogues = reader["epilogues"].list<Function>(readFunction);
   phase.parameters = readParameters(reader["parameters"]);

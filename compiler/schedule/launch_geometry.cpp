@@ -1,4 +1,4 @@
-#include "codegen/launch_geometry.h"
+#include "compiler/schedule/launch_geometry.h"
 
 #include <algorithm>
 #include <numeric>
