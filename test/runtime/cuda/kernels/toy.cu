@@ -1,8 +1,14 @@
-// A step small enough to compute by hand (toy_plan.h does), which still uses every kind of kernel argument.
-#include "arch.cuh"
+// A step small enough to compute by hand (toy_plan.h does), which still uses every kind of kernel argument. As real
+// kernels, these wait for the launch before them, and let the next one start as early as it may.
+#include "arch_exchange.cuh"
 #include "shared/state.h"
 
 using namespace cadenza;
+
+CADENZA_DEVICE void depend() {
+  arch::grid_dependency_trigger();
+  arch::grid_dependency_wait();
+}
 
 constexpr uint32_t width = 64, head_dim = 32;
 
@@ -12,6 +18,7 @@ struct EmbedArgs {
   const int32_t *tokens;
 };
 CADENZA_KERNEL(toy_embed, EmbedArgs, 64, 1) {
+  depend();
   const bool advance = !args.state->stopped;
   const int position = advance ? args.state->next_position : args.state->position;
   arch::block_barrier();
@@ -28,6 +35,7 @@ struct RopeArgs {
   const DecodeState *state;
 };
 CADENZA_KERNEL(toy_rope, RopeArgs, 32, 1) {
+  depend();
   if (arch::thread_index() < 8)
     args.row[arch::thread_index()] = args.table[args.state->position * 8 + arch::thread_index()];
 }
@@ -41,6 +49,7 @@ struct LayerArgs {
   uint64_t context;
 };
 CADENZA_KERNEL(toy_layer, LayerArgs, 64, 1) {
+  depend();
   const uint64_t i = arch::thread_index();
   const uint64_t column = i / head_dim * args.context * head_dim + i % head_dim;
   const uint64_t position = static_cast<uint64_t>(args.state->position);
@@ -61,6 +70,7 @@ struct HeadArgs {
   const uint32_t *scratch; // zero
 };
 CADENZA_KERNEL(toy_head, HeadArgs, 32, 1) {
+  depend();
   if (arch::thread_index() != 0)
     return;
   float sum = 0;
@@ -69,12 +79,17 @@ CADENZA_KERNEL(toy_head, HeadArgs, 32, 1) {
   if (args.logits)
     for (uint32_t i = 0; i < 97; ++i)
       args.logits[i] = args.x[i % width];
-  const int next = args.state->position + 1;
-  if (next < args.state->forced_tokens)
-    return;
-  const int token = static_cast<int>((static_cast<int64_t>(sum) % 97 + 97 + args.scratch[0]) % 97);
-  args.tokens[next] = token;
-  for (int i = 0; i < args.state->stop_token_count; ++i)
-    if (token == args.state->stop_tokens[i])
-      args.state->stopped = 1;
+  DecodeState &state = *args.state;
+  const int next = state.position + 1;
+  if (next >= state.forced_tokens) {
+    const int token = static_cast<int>((static_cast<int64_t>(sum) % 97 + 97 + args.scratch[0]) % 97);
+    args.tokens[next] = token;
+    state.host_tokens[next] = token;
+    for (int i = 0; i < state.stop_token_count; ++i)
+      if (token == state.stop_tokens[i])
+        state.stopped = 1;
+  }
+  if (arch::load_relaxed(&state.stop_requested) != 0)
+    state.stopped = 1;
+  arch::store_release_system(state.published, static_cast<uint32_t>(next + 1));
 }
