@@ -51,7 +51,7 @@ Status CudaExecutor::load(const Plan &plan, const ExecutorOptions &options, int 
   CADENZA_ASSIGN_OR_RETURN(storage_, Storage::load(*device_, stream_.get(), plan, context_, options.logits));
 
   uint64_t tokenCount = static_cast<uint64_t>(context_) + 1;
-  CADENZA_ASSIGN_OR_RETURN(hostState_, PinnedBuffer::make(*device_, sizeof(DecodeState), "the decode state"));
+  CADENZA_ASSIGN_OR_RETURN(hostState_, PinnedBuffer::make(*device_, sizeof(SequenceState), "the decode state"));
   CADENZA_ASSIGN_OR_RETURN(hostTokens_, PinnedBuffer::make(*device_, tokenCount * sizeof(int32_t), "tokens"));
   if (options.logits) {
     uint64_t bytes = static_cast<uint64_t>(program_->model.vocabulary) * sizeof(float);
@@ -157,15 +157,19 @@ Status CudaExecutor::writeState(int64_t nextPosition, int64_t forcedTokens, std:
   *hostControl_.as<HostControl>() = {};
   arrivals_.begin(nextPosition);
   runner_->begin();
-  auto *state = hostState_.as<DecodeState>();
-  *state = DecodeState{};
-  state->position = static_cast<int>(nextPosition);
-  state->next_position = static_cast<int>(nextPosition);
-  state->forced_tokens = static_cast<int>(forcedTokens);
-  state->stop_token_count = static_cast<int>(stopTokens.size());
-  std::copy(stopTokens.begin(), stopTokens.end(), state->stop_tokens);
-  state->host_tokens = hostTokens_.as<int32_t>(); // page-locked memory has the same address on the device
-  state->published = &hostControl_.as<HostControl>()->published;
+  auto *state = hostState_.as<SequenceState>();
+  *state = SequenceState{};
+  DecodeState &decode = state->decode;
+  decode.position = static_cast<int>(nextPosition);
+  decode.next_position = static_cast<int>(nextPosition);
+  decode.forced_tokens = static_cast<int>(forcedTokens);
+  decode.stop_token_count = static_cast<int>(stopTokens.size());
+  std::copy(stopTokens.begin(), stopTokens.end(), decode.stop_tokens);
+  // Page-locked memory has the same address on the device.
+  state->host = {.tokens = hostTokens_.as<int32_t>(),
+                 .published = &hostControl_.as<HostControl>()->published,
+                 .stop_requested = 0,
+                 .reserved = 0};
   const Addresses &addresses = storage_.addresses();
   CADENZA_CUDA_TRY(*device_, cuMemcpyHtoDAsync, addresses.state, state, sizeof *state, stream_.get());
   CADENZA_CUDA_TRY(*device_, cuMemcpyHtoDAsync, addresses.tokens, hostTokens_.get(), hostTokens_.bytes(),

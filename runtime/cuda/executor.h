@@ -75,7 +75,7 @@ private:
   Storage storage_;
   BoundStep step_;
   StepLaunches launches_;
-  PinnedBuffer hostState_;   // DecodeState
+  PinnedBuffer hostState_;   // SequenceState
   PinnedBuffer hostTokens_;  // int32 [context + 1]: the prompt, then what was selected, 0 where nothing was
   PinnedBuffer hostControl_; // HostControl
   Arrivals arrivals_;

@@ -7,9 +7,8 @@
 // writes tokens[position + 1] and, if that is one of stop_tokens, sets stopped. A step after that repeats the last one
 // with the same result, so it changes no state. A step without its head (prompt tokens) advances just the same.
 //
-// `argmax` also tells the host: it writes the selected token to host_tokens[position + 1], then position + 2 to
-// *published. And it does what the host asks for while steps are queued: stop_requested sets stopped. Only argmax looks
-// at it, so that no step sees it come in its middle. (A persistent kernel uses HostControl for both.)
+// `argmax` also tells the host, by HostLink, and does what the host asks for while steps are queued. Only argmax looks
+// at that, so that no step sees it come in its middle. (A persistent kernel uses HostControl for both.)
 #pragma once
 
 #include "types.h"
@@ -25,12 +24,23 @@ struct DecodeState {
   int stopped;       // 1 once a stop token was selected
   int stop_token_count;
   int stop_tokens[max_stop_tokens];
-  uint32_t stop_requested; // 1: ends the sequence at the next selected token; the host writes it at any time
-  int32_t *host_tokens;    // [context + 1], mapped host memory
-  uint32_t *published;     // HostControl::published
-  int reserved[6];         // to 128 bytes
+  int reserved[11]; // to 128 bytes
 };
-static_assert(sizeof(DecodeState) == 128, "one cache line, and what the host copies");
+static_assert(sizeof(DecodeState) == 128, "one cache line");
+
+/// What argmax needs besides.
+struct HostLink {
+  int32_t *tokens;         // [context + 1], mapped host memory: selected tokens go there, too
+  uint32_t *published;     // HostControl::published: position + 2 goes there, after the token
+  uint32_t stop_requested; // 1: argmax sets stopped; the host writes it at any time
+  uint32_t reserved;
+};
+
+/// What lies in device memory, at the address that is every kernel's `state`.
+struct SequenceState {
+  DecodeState decode;
+  HostLink host;
+};
 
 /// In host memory that the device sees. `stop` is the host's, everything else the device's.
 struct HostControl {

@@ -108,7 +108,7 @@ Status GraphRunner::flush() {
 Status GraphRunner::stop() {
   kept_ = 0;
   // A copy of four bytes beside the queued steps. It is there when this returns, so it cannot meet the next sequence.
-  const CUdeviceptr flag = context_.addresses.state + offsetof(DecodeState, stop_requested);
+  const CUdeviceptr flag = context_.addresses.state + offsetof(SequenceState, host.stop_requested);
   CADENZA_CUDA_TRY(context_.device, cuMemcpyHtoDAsync, flag, one_.get(), sizeof(uint32_t), aside_.get());
   CADENZA_CUDA_TRY(context_.device, cuStreamSynchronize, aside_.get());
   return Status::ok();

@@ -208,7 +208,7 @@ TEST_F(CudaExecutorTest, MemoryIsAccountedFor) {
   MemoryUse use = executor->memory();
   EXPECT_EQ(use.weights, 1024u);
   EXPECT_EQ(use.cache, 3u * 2 * 2 * 24 * 32 * 4);
-  EXPECT_EQ(use.activations, 1024u + 128 + 25 * 4 + 64 + 24 * 4 * 2 * 4);
+  EXPECT_EQ(use.activations, 1024u + 152 + 25 * 4 + 64 + 24 * 4 * 2 * 4);
 }
 
 TEST_F(CudaExecutorTest, DamagedOrUnfitPlansAreRefused) {

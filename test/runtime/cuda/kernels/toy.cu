@@ -64,7 +64,7 @@ CADENZA_KERNEL(toy_layer, LayerArgs, 64, 1) {
 
 struct HeadArgs {
   const float *x; // [64]
-  DecodeState *state;
+  SequenceState *state;
   int32_t *tokens;
   float *logits;           // [97] or null
   const uint32_t *scratch; // zero
@@ -79,17 +79,18 @@ CADENZA_KERNEL(toy_head, HeadArgs, 32, 1) {
   if (args.logits)
     for (uint32_t i = 0; i < 97; ++i)
       args.logits[i] = args.x[i % width];
-  DecodeState &state = *args.state;
+  DecodeState &state = args.state->decode;
+  const HostLink &host = args.state->host;
   const int next = state.position + 1;
   if (next >= state.forced_tokens) {
     const int token = static_cast<int>((static_cast<int64_t>(sum) % 97 + 97 + args.scratch[0]) % 97);
     args.tokens[next] = token;
-    state.host_tokens[next] = token;
+    host.tokens[next] = token;
     for (int i = 0; i < state.stop_token_count; ++i)
       if (token == state.stop_tokens[i])
         state.stopped = 1;
   }
-  if (arch::load_relaxed(&state.stop_requested) != 0)
+  if (arch::load_relaxed(&host.stop_requested) != 0)
     state.stopped = 1;
-  arch::store_release_system(state.published, static_cast<uint32_t>(next + 1));
+  arch::store_release_system(host.published, static_cast<uint32_t>(next + 1));
 }
