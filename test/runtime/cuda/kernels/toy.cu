@@ -9,6 +9,18 @@ CADENZA_DEVICE void depend() {
   arch::grid_dependency_trigger();
   arch::grid_dependency_wait();
 }
+#if defined(READS_EARLY) // the mistake that a test looks for: a layer reads its input before it waits
+CADENZA_DEVICE float read(const float *x) {
+  const float value = *x;
+  depend();
+  return value;
+}
+#else
+CADENZA_DEVICE float read(const float *x) {
+  depend();
+  return *x;
+}
+#endif
 
 constexpr uint32_t width = 64, head_dim = 32;
 
@@ -49,12 +61,12 @@ struct LayerArgs {
   uint64_t context;
 };
 CADENZA_KERNEL(toy_layer, LayerArgs, 64, 1) {
-  depend();
   const uint64_t i = arch::thread_index();
+  const float x = read(args.x + i);
   const uint64_t column = i / head_dim * args.context * head_dim + i % head_dim;
   const uint64_t position = static_cast<uint64_t>(args.state->position);
-  args.keys[column + position * head_dim] = args.x[i];
-  args.values[column + position * head_dim] = 2 * args.x[i];
+  args.keys[column + position * head_dim] = x;
+  args.values[column + position * head_dim] = 2 * x;
   float sum = 0;
   for (uint64_t p = 0; p <= position; ++p)
     sum += args.keys[column + p * head_dim] + args.values[column + p * head_dim];
