@@ -159,11 +159,16 @@ protected:
   using Head = Project<phase::head>;
   std::vector<float> x = rounded<bf16>(random(198)), weights = rounded<bf16>(random(501 * 198));
   std::vector<int32_t> tokens = std::vector<int32_t>(16, -1);
+  std::vector<int32_t> arrived; // at the host
+  uint32_t published = 0;
 
   /// Runs the head at position 4; the state afterwards.
-  DecodeState head(DecodeState state, float *logits) {
-    auto *deviceState = uploadState(state);
+  DecodeState head(DecodeState state, float *logits, bool stopRequested = false) {
+    auto *hostTokens = upload(std::vector<int32_t>(tokens.size(), -1));
     auto *deviceTokens = upload(tokens);
+    auto *deviceState = upload(std::vector<SequenceState>{
+        {state,
+         {.tokens = hostTokens, .published = upload(std::vector<uint32_t>{0}), .stop_requested = stopRequested}}});
     auto *scratch = upload(std::vector<uint32_t>(4 + 2 * Head::blocks));
     const Words words = {word(upload(x)),   word(upload(pack<bf16>(weights, 501, 198))),
                          word(deviceState), word(deviceTokens),
@@ -171,7 +176,10 @@ protected:
     run<Head>("head", words);
     EXPECT_EQ(download(scratch, 1)[0], 0u) << "the counter is reset for the next launch";
     tokens = download(deviceTokens, tokens.size());
-    return download(deviceState, 1)[0];
+    arrived = download(hostTokens, tokens.size());
+    const SequenceState after = download(deviceState, 1)[0];
+    published = download(after.host.published, 1)[0];
+    return after.decode;
   }
 };
 
@@ -182,6 +190,8 @@ TEST_F(HeadTest, SelectsTheLargestLogit) {
   expectNear(download(logits, 501), expected, 1e-5);
   EXPECT_EQ(tokens[5], std::max_element(expected.begin(), expected.end()) - expected.begin());
   EXPECT_EQ(std::count(tokens.begin(), tokens.end(), -1), 15);
+  EXPECT_EQ(arrived, tokens);
+  EXPECT_EQ(published, 6u);
   EXPECT_EQ(after.stopped, 0);
   EXPECT_EQ(after.position, 4);
 }
@@ -194,12 +204,20 @@ TEST_F(HeadTest, StopTokens) {
   EXPECT_EQ(head(state, nullptr).stopped, 1);
 }
 
+TEST_F(HeadTest, TheHostCanStopASequence) {
+  EXPECT_EQ(head(at(4), nullptr).stopped, 0);
+  EXPECT_EQ(head(at(4), nullptr, /*stopRequested=*/true).stopped, 1);
+  EXPECT_EQ(published, 6u) << "the token in work arrives";
+}
+
 TEST_F(HeadTest, PromptTokensAreKept) {
   DecodeState state = at(4);
   state.forced_tokens = 6;
   tokens[5] = 77;
   head(state, nullptr);
   EXPECT_EQ(tokens[5], 77);
+  EXPECT_EQ(arrived[5], -1) << "the host has it";
+  EXPECT_EQ(published, 6u) << "but not that the step has run";
   state.forced_tokens = 5;
   head(state, nullptr);
   EXPECT_NE(tokens[5], 77);
