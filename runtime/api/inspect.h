@@ -36,11 +36,17 @@ struct PhaseDifference {
 struct Comparison {
   std::optional<PhaseDifference> firstMismatch; // in execution order; the comparison ends there
   std::vector<PhaseDifference> largest;         // of each phase output, over all iterations and positions
+
+  void add(const PhaseDifference &difference);
 };
 
 // Tolerances for edges of 32 and of 16 bits.
 constexpr double tolerance32 = 1e-3;
 constexpr double tolerance16 = 1.0 / 128;
+
+/// The difference of one output of the phase at `where`, with the tolerance of its type.
+PhaseDifference differenceOf(const Program &program, const PhaseOutput &where, size_t output, int64_t position,
+                             std::span<const float> values, std::span<const float> reference);
 
 /// Runs `tokens` on `executor` and on `reference`, phase by phase. After each phase of the reference its outputs are
 /// replaced by those of `executor`, so that every phase is judged on the very inputs that `executor` had and small
