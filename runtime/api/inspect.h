@@ -42,7 +42,7 @@ struct Comparison {
 
 // Tolerances for edges of 32 and of 16 bits.
 constexpr double tolerance32 = 1e-3;
-constexpr double tolerance16 = 1.0 / 128;
+constexpr double tolerance16 = 1.0 / 256;
 
 /// The difference of one output of the phase at `where`, with the tolerance of its type.
 PhaseDifference differenceOf(const Program &program, const PhaseOutput &where, size_t output, int64_t position,
