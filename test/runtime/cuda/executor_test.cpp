@@ -213,21 +213,26 @@ TEST_F(CudaExecutorTest, MemoryIsAccountedFor) {
 
 TEST_F(CudaExecutorTest, DamagedOrUnfitPlansAreRefused) {
   auto codeOf = [&] { return makeCudaExecutor(plan, {.context = 8}).status(); };
+  auto expectRefused = [&](StatusCode code, std::string_view why) {
+    const Status status = codeOf();
+    EXPECT_EQ(status.code(), code);
+    EXPECT_NE(status.message().find(why), std::string::npos) << status.message();
+  };
   plan.verified = Status(StatusCode::InvalidPlan, "toy.plan: weights: checksum");
-  EXPECT_EQ(codeOf().code(), StatusCode::InvalidPlan);
+  EXPECT_EQ(codeOf().message(), "toy.plan: weights: checksum");
   plan.verified = Status();
   plan.mutableProgram().kernels[2].threads = 2048;
-  EXPECT_EQ(codeOf().code(), StatusCode::IncompatiblePlan);
+  expectRefused(StatusCode::IncompatiblePlan, "2048 threads");
   plan.mutableProgram().kernels[2].threads = 128; // the kernel was built for at most 64
   Status threads = codeOf();
   EXPECT_EQ(threads.code(), StatusCode::IncompatiblePlan);
   EXPECT_NE(threads.message().find("toy_layer"), std::string::npos) << threads.message();
   plan.mutableProgram().kernels[2].threads = 64;
   plan.mutableProgram().kernels[2].sharedBytes = 1 << 20;
-  EXPECT_EQ(codeOf().code(), StatusCode::IncompatiblePlan);
+  expectRefused(StatusCode::IncompatiblePlan, "shared memory");
   plan.mutableProgram().kernels[2].sharedBytes = 0;
   plan.mutableProgram().kernels[0].name = "missing";
-  EXPECT_EQ(codeOf().code(), StatusCode::InvalidPlan);
+  expectRefused(StatusCode::InvalidPlan, "missing");
   plan.mutableProgram().kernels[0].name = "toy_embed";
   plan.mutableCode()[0] = {.target = "sm_90", .kind = CodeKind::Cubin, .resources = {}, .image = {}};
   Status target = codeOf();
