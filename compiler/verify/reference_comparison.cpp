@@ -45,8 +45,8 @@ public:
                                : nn::Vector(cast<ShapedType>(cast<nn::WeightOp>(op).getType()).getNumElements());
         }) {
     step.walk([&](step::ProjectOp project) {
-      auto norm = dyn_cast_if_present<step::RMSNormAttr>(project.getPrologueAttr());
-      if (!norm || !norm.getDeferScale())
+      step::FunctionAttrInterface prologue = project.getPrologueAttr();
+      if (!prologue || !prologue.defersScale())
         return;
       auto layers = project->getParentOfType<step::LayersOp>();
       for (const std::string &name : fusedNames(project.getLoc()))

@@ -40,7 +40,11 @@ struct Comparison {
   void add(const PhaseDifference &difference);
 };
 
-// Tolerances for edges of 32 and of 16 bits.
+// Tolerances for edges of 32 and of 16 bits. Both sides compute in fp32 from the same inputs; they differ by the order
+// of sums and by the last bits of functions, some 1e-7. What is larger comes from values next to a tie, which one side
+// rounds up and the other down. A product's input has few of them: one of 64 elements of average size moves the result
+// by 2^-8 / sqrt(64) = 5e-4. Of a 16-bit output, some elements may be neighbours: if half of all were, the difference
+// would be 2^-8.
 constexpr double tolerance32 = 1e-3;
 constexpr double tolerance16 = 1.0 / 256;
 
