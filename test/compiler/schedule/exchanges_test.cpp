@@ -19,14 +19,13 @@ bool isAbout(const Exchanges &exchanges, const ExchangeOp &op, std::string_view 
   return exchanges.buffers[op.buffer].find(what) != std::string::npos;
 }
 
-/// Removes the last operation of `kind` on a buffer whose name has `what`, in the list of `block`. (Without an earlier
-/// one, the next would take its place.)
-void removeLast(Exchanges &exchanges, size_t block, ExchangeOp::Kind kind, std::string_view what) {
+/// Removes the first operation of `kind` on a buffer whose name has `what`, in the list of `block`.
+void remove(Exchanges &exchanges, size_t block, ExchangeOp::Kind kind, std::string_view what) {
   auto &ops = exchanges.blocks[block];
-  auto op = std::find_if(ops.rbegin(), ops.rend(),
-                         [&](const ExchangeOp &op) { return op.kind == kind && isAbout(exchanges, op, what); });
-  ASSERT_NE(op, ops.rend()) << what;
-  ops.erase(std::next(op).base());
+  auto op =
+      std::ranges::find_if(ops, [&](const ExchangeOp &op) { return op.kind == kind && isAbout(exchanges, op, what); });
+  ASSERT_NE(op, ops.end());
+  ops.erase(op);
 }
 
 /// Makes the buffers of set 1 those of set 0: slots that are used again in the next layer.
@@ -104,7 +103,7 @@ TEST(Exchanges, AMissingWriteIsAWaitForEver) {
   for (std::string_view what : {"rows of query", "parts of the context", "residual stream", "units", "attention, set",
                                 "feed-forward, set", "candidates"}) {
     Exchanges exchanges = tinyExchanges();
-    removeLast(exchanges, 1, ExchangeOp::Write, what);
+    remove(exchanges, 1, ExchangeOp::Write, what);
     Status status = verify(exchanges);
     EXPECT_EQ(status.code(), StatusCode::Internal) << what;
     EXPECT_NE(status.message().find("waits for ever for "), std::string::npos) << what << ": " << status.message();
