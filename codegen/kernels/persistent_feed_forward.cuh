@@ -41,7 +41,7 @@ template <class Config> struct PersistentFeedForward {
     typename Functions::template Loaded<UnitTile> loaded;
     Functions::load(functions, tile, loaded);
 
-    residual.template receive<Block::attention_groups>(p.counter, 0, p);
+    residual.template receive<typename Block::Output, Block::attention_groups>(l.output, p.counter, 0, p);
     residual.template spread<GateUp>(norm, p, [&] { gate_up.look(); });
     const float factor = GateUp::prologue::factor(Block::sums());
     const int hop_bytes = 2 * smaller(32 * block.my_units.count, Block::units - 32 * block.my_units.first);

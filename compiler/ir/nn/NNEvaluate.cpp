@@ -1,5 +1,5 @@
 // The executable reference of each `nn` op.
-#include "compiler/ir/nn/NN.h"
+#include "compiler/ir/nn/Evaluate.h"
 
 #include <algorithm>
 #include <cmath>
@@ -171,6 +171,15 @@ LogicalResult ArgmaxOp::evaluate(EvaluationState &, ArrayRef<Vector> operands, S
 FailureOr<SmallVector<Vector>>
 cadenza::nn::evaluateFunction(func::FuncOp function, EvaluationState &state, int64_t token, int64_t position,
                               llvm::function_ref<void(Operation *, ArrayRef<Vector>)> onValue) {
+  return evaluateAndEdit(function, state, token, position, nullptr, [&](Operation *op, ArrayRef<Vector> results) {
+    if (onValue)
+      onValue(op, results);
+  });
+}
+
+FailureOr<SmallVector<Vector>> cadenza::nn::evaluateAndEdit(func::FuncOp function, EvaluationState &state,
+                                                            int64_t token, int64_t position, ValueEditor onOperands,
+                                                            ValueEditor onResults) {
   llvm::DenseMap<Value, Vector> values;
   values[function.getArgument(0)] = {static_cast<float>(token)};
   values[function.getArgument(1)] = {static_cast<float>(position)};
@@ -185,10 +194,12 @@ cadenza::nn::evaluateFunction(func::FuncOp function, EvaluationState &state, int
     auto evaluable = dyn_cast<EvaluateOpInterface>(op);
     if (!evaluable)
       return op.emitOpError() << "has no executable reference";
+    if (onOperands)
+      onOperands(&op, operands);
     if (failed(evaluable.evaluate(state, operands, results)))
       return failure();
-    if (onValue)
-      onValue(&op, results);
+    if (onResults)
+      onResults(&op, results);
     for (auto [value, result] : llvm::zip_equal(op.getResults(), results))
       values[value] = std::move(result);
   }
