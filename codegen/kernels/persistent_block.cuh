@@ -27,6 +27,7 @@ template <class Config> struct PersistentBlock {
   using Head = typename Config::head;
   using Units = typename Down::k_groups; // the groups' shares of the feed-forward units, in steps of 32
   using Weight = typename Qkv::weight_type;
+  using Encoded = typename Qkv::encoding; // of all matrices but the embedding
   using Cache = typename Attention::cache_type;
   using Core = Attend<Attention>;
 
@@ -62,10 +63,10 @@ template <class Config> struct PersistentBlock {
   static constexpr int rank_packets = packets_for(rank_rows);
 
   using HiddenProduct =
-      StreamProject<Weight, hidden_padded, hidden_steps, hidden_steps, warps>; // q, k, v; gate, up; the head
-  using OutputProduct = StreamProject<Weight, round_up(Output::columns, 32), kv_heads / attention_groups *(q_rows / 32),
+      StreamProject<Encoded, hidden_steps, hidden_steps, hidden_steps, warps>; // q, k, v; gate, up; the head
+  using OutputProduct = StreamProject<Encoded, steps_of(Output::columns), kv_heads / attention_groups *(q_rows / 32),
                                       group_q_rows / 32, warps>;
-  using DownProduct = StreamProject<Weight, round_up(units, 32), smallest_group<Units>(unit_steps), group_steps, warps>;
+  using DownProduct = StreamProject<Encoded, unit_steps, smallest_group<Units>(unit_steps), group_steps, warps>;
   static_assert(Qkv::k_ways == turn_steps && Output::k_ways == turn_steps && GateUp::k_ways == turn_steps &&
                     Down::k_ways == turn_steps && Head::k_ways == turn_steps,
                 "the ways of a turn");
@@ -140,12 +141,12 @@ template <class Config> struct PersistentBlock {
   static constexpr int trace_offset = barriers_offset + 8 * (2 * max_stages + hop_barriers); // TraceCursor [2]
   static constexpr int fixed_bytes = trace_offset + (Config::traced ? 16 : 0);
   static constexpr int ring_offset = round_up(fixed_bytes, 128);
-  static constexpr int stage_bytes = warps * 2 * turn_bytes;
-  static constexpr int stage_positions = stage_bytes / (Core::chunk * head_dim * 4) * Core::chunk; // of the context
+  static constexpr int chunk_bytes = 4 * Core::chunk * head_dim; // keys and values that a warp takes at once
+  static constexpr int stage_bytes = larger(weight_stage_bytes<Encoded, warps>, chunk_bytes);
+  static constexpr int stage_positions = stage_bytes / chunk_bytes * Core::chunk; // of the context
   static constexpr int stages = smaller(max_stages, (Config::shared_bytes - ring_offset) / stage_bytes);
   static_assert(stages >= 2, "unsupported: the persistent schedule of this model needs more shared memory than a block "
                              "has: less than two buffers of the ring are left; use --schedule=launch");
-  static_assert(stage_positions > 0, "a stage holds keys and values of as many positions as a warp takes at once");
   using WeightRing = Ring<stages, stage_bytes, warps>;
 
   /// What hops, and the barriers of a step's start and of the text's end; persistent_hop.cuh.
@@ -323,6 +324,9 @@ template <class Config> struct PersistentBlock {
       block.wait(b, parity, PersistentWait::ring_data, p.layer, p.position);
     }
   };
+  /// The scales of the rows of a phase's matrix (encodings.cuh).
+  template <class Phase> using Scales = RowScales<typename Phase::encoding, Phase::segment_rows::total, Phase::columns>;
+
   template <class Product> CADENZA_DEVICE auto consumer(Progress &p, int tiles, int product_steps) const {
     return typename Product::template Consumer<Team, WeightRing, RingWait>(ring(), p.cursor, 2 * tiles, product_steps,
                                                                            RingWait{*this, p});

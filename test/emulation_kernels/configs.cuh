@@ -20,6 +20,7 @@ struct embed_scaled {
 // Query, key and value of a Qwen3 layer: 4 heads on 2 KV heads of 64.
 template <int tiles, int block_threads, int in_flight> struct qkv {
   using weight_type = bf16;
+  using encoding = Tiles16<bf16>;
   using input_type = float;
   using segment_rows = Rows<256, 128, 128>;
   static constexpr bool interleaved = false;
@@ -59,6 +60,7 @@ using qkv_narrow = qkv<8, 96, 2>; // three warps for sixteen items
 // Gate and up, interleaved; a prologue that is not deferred.
 struct gate_up {
   using weight_type = bf16;
+  using encoding = Tiles16<bf16>;
   using input_type = bf16;
   using segment_rows = Rows<104, 104>;
   static constexpr bool interleaved = true;
@@ -83,6 +85,7 @@ struct gate_up {
 // Down: bias and residual; columns that are no multiple of 32.
 struct down {
   using weight_type = f16;
+  using encoding = Tiles16<f16>;
   using input_type = float;
   using segment_rows = Rows<40>;
   static constexpr bool interleaved = false;
@@ -103,6 +106,7 @@ struct down {
 // Nothing but sums, of 37 steps.
 template <class Groups, int ways, int tiles, int block_threads, int in_flight> struct sums {
   using weight_type = bf16;
+  using encoding = Tiles16<bf16>;
   using input_type = float;
   using segment_rows = Rows<40>;
   static constexpr bool interleaved = false;
@@ -120,6 +124,7 @@ using sum_groups = sums<Steps<0, 1, 2, 36>, 1, 2, 64, 4>;
 // The head: an odd vocabulary, odd columns, argmax over several blocks.
 struct head {
   using weight_type = bf16;
+  using encoding = Tiles16<bf16>;
   using input_type = float;
   using segment_rows = Rows<501>;
   static constexpr bool interleaved = false;

@@ -1,4 +1,4 @@
-// The functions that phases are made of. Formulas and numerics: runtime/plan/program.h.
+// The functions that phases are made of (formulas and numerics: runtime/plan/program.h), and the encodings of weights.
 #ifndef CADENZA_STEP_ATTRS
 #define CADENZA_STEP_ATTRS
 
@@ -67,6 +67,24 @@ def Step_AddAttr : Step_Function<"Add", "add", ["getNumOperands", "getFusion"]> 
 def Step_ArgmaxAttr : Step_Function<"Argmax", "argmax", ["getConsumedSlots", "usesPosition", "selectsToken", "getFusion"]> {
   let summary = "selects the next token; consumes the logits";
   let parameters = (ins "int64_t":$segment);
+}
+
+//===----------------------------------------------------------------------===//
+// Weight encodings: entries of the table in runtime/shared/encoding.h, by their names
+//===----------------------------------------------------------------------===//
+
+class Step_Encoding<string name, string attrMnemonic>
+    : AttrDef<Step_Dialect, name, [DeclareAttrInterfaceMethods<Step_WeightEncodingAttrInterface>]> {
+  let mnemonic = attrMnemonic;
+}
+
+def Step_Tiles16Attr : Step_Encoding<"Tiles16", "tiles16"> {
+  let summary = "16-bit weights in tiles of 16 rows; what a matrix without the attribute is";
+  let description = [{
+    ```mlir
+    nn.weight @embedding.weight : tensor<1000x64xbf16> from "model.embed_tokens.weight" {step.encoding = #step.tiles16}
+    ```
+  }];
 }
 
 #endif

@@ -1,4 +1,4 @@
-// Packing against the layout as runtime/plan/program.h defines it, element by element.
+// Packing against the formulas of runtime/shared/encoding.h, element by element.
 #include "compiler/plan/weight_packer.h"
 
 #include <gtest/gtest.h>
@@ -53,7 +53,7 @@ struct OneMatrix {
   OneMatrix(std::vector<Part> parts, int64_t columns, bool interleaved, DType dtype = DType::bf16)
       : parts(std::move(parts)), columns(columns), interleaved(interleaved) {
     Weight weight;
-    weight.layout = WeightLayout::Tiles;
+    weight.encoding = Encoding::tiles16;
     weight.dtype = dtype;
     weight.columns = columns;
     PackRecipe recipe;
@@ -171,7 +171,7 @@ TEST(WeightPacker, VectorsConstantsAndTheirPlaces) {
   vector.rows = 5;
   vector.bytes = 20;
   Weight constant = vector;
-  constant.layout = WeightLayout::RopeTable;
+  constant.encoding = Encoding::rope_table;
   constant.rows = 2;
   constant.bytes = 8;
   constant.offset = 256;

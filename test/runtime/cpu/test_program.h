@@ -74,12 +74,11 @@ public:
   }
 
   Ref vector(const std::string &name, std::span<const float> values) {
-    Weight weight{name, WeightLayout::Vector, DType::f32, static_cast<int64_t>(values.size())};
+    Weight weight{name, Encoding::vector, DType::f32, static_cast<int64_t>(values.size())};
     return add(weight, [&](std::byte *to) { std::memcpy(to, values.data(), values.size_bytes()); });
   }
   Ref ropeTable(std::span<const float> inverseFrequencies, float scale) {
-    Weight weight{"rope", WeightLayout::RopeTable, DType::f32, static_cast<int64_t>(inverseFrequencies.size()), 1,
-                  scale};
+    Weight weight{"rope", Encoding::rope_table, DType::f32, static_cast<int64_t>(inverseFrequencies.size()), 1, scale};
     return add(weight,
                [&](std::byte *to) { std::memcpy(to, inverseFrequencies.data(), inverseFrequencies.size_bytes()); });
   }
@@ -91,7 +90,7 @@ public:
       for (const Matrix &part : parts)
         for (int64_t row = first; row < part.rows && row - first < step; ++row)
           order.emplace_back(&part, row);
-    Weight weight{name, WeightLayout::Tiles, dtype, static_cast<int64_t>(order.size()), parts[0].columns};
+    Weight weight{name, Encoding::tiles16, dtype, static_cast<int64_t>(order.size()), parts[0].columns};
     int64_t columnsPadded = (weight.columns + 31) / 32 * 32;
     return add(weight, [&](std::byte *to) {
       for (int64_t n = 0; n < weight.rows; ++n) {
