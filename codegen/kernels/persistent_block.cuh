@@ -34,38 +34,40 @@ template <class Config> struct PersistentBlock {
   static constexpr int groups = Config::groups, ranks = Config::ranks, blocks = groups * ranks;
   static constexpr int warps = Config::warps, threads = 32 * warps, block_threads = threads + 32;
   using Team = Consumers<warps>;
-  static constexpr int layers = Config::layers, hidden = Config::hidden, hidden_tiles = hidden / 16;
-  static constexpr int hidden_padded = round_up(hidden, 32), hidden_steps = hidden_padded / 32;
+  static constexpr int layers = Config::layers, hidden = Config::hidden, hidden_tiles = hidden / tile_rows;
+  static constexpr int hidden_steps = steps_of(hidden);
 
   // Attention: a group has one KV head or more, or none. Their rows are in the order q of all, k of all, v of all.
   static constexpr int kv_heads = Core::kv_heads, head_group = Core::group, head_dim = Core::head_dim;
   static constexpr int q_rows = head_group * head_dim, head_rows = q_rows + 2 * head_dim; // of a KV head
-  static constexpr int head_tiles = head_rows / 16;
+  static constexpr int head_tiles = head_rows / tile_rows;
   static constexpr int attention_groups = smaller(kv_heads, groups);
   static constexpr int group_heads = ceil_div(kv_heads, attention_groups); // KV heads of a group, at most
   static constexpr int group_q_rows = group_heads * q_rows;
-  static_assert(head_dim % 16 == 0 && q_rows % 32 == 0 && hidden % 16 == 0, "tiles have 16 rows, steps 32 columns");
+  static_assert(head_dim % tile_rows == 0 && q_rows % step_columns == 0 && hidden % tile_rows == 0,
+                "whole tiles and steps");
   static_assert(Core::splits == ranks && Core::threads == threads, "attention's part of the plan");
   static_assert(warps % 4 == 0, "q takes half of the consumer warps, k and v a quarter each; a tile two");
 
   // Feed-forward
-  static constexpr int units = Down::columns, unit_steps = ceil_div(units, 32);
+  static constexpr int units = Down::columns, unit_steps = steps_of(units);
   static constexpr int group_steps = largest_group<Units>(unit_steps); // of a group at most
-  static constexpr int group_units = 32 * group_steps;
-  static constexpr int rank_unit_tiles = ceil_div(group_units / 8, ranks);
+  static constexpr int group_units = step_columns * group_steps;
+  static constexpr int rank_unit_tiles = ceil_div(group_units / stripe_rows, ranks);
   static_assert(units % 8 == 0, "a tile of gate and up has eight units");
 
-  static constexpr int vocabulary = Head::segment_rows::total, vocabulary_tiles = ceil_div(vocabulary, 16);
+  static constexpr int vocabulary = Head::segment_rows::total, vocabulary_tiles = tiles_of(vocabulary);
 
   // The residual stream: a rank has some rows of it, four in a row a thread.
-  static constexpr int rank_rows = 16 * ceil_div(hidden_tiles, ranks); // at most
-  static constexpr int owned_quads = ceil_div(rank_rows / 4, threads); // of a thread
+  static constexpr int rank_rows = tile_rows * ceil_div(hidden_tiles, ranks); // at most
+  static constexpr int owned_quads = ceil_div(rank_rows / 4, threads);        // of a thread
   static constexpr int rank_packets = packets_for(rank_rows);
 
   using HiddenProduct =
       StreamProject<Encoded, hidden_steps, hidden_steps, hidden_steps, warps>; // q, k, v; gate, up; the head
-  using OutputProduct = StreamProject<Encoded, steps_of(Output::columns), kv_heads / attention_groups *(q_rows / 32),
-                                      group_q_rows / 32, warps>;
+  using OutputProduct =
+      StreamProject<Encoded, steps_of(Output::columns), kv_heads / attention_groups *(q_rows / step_columns),
+                    group_q_rows / step_columns, warps>;
   using DownProduct = StreamProject<Encoded, unit_steps, smallest_group<Units>(unit_steps), group_steps, warps>;
   static_assert(Qkv::k_ways == turn_steps && Output::k_ways == turn_steps && GateUp::k_ways == turn_steps &&
                     Down::k_ways == turn_steps && Head::k_ways == turn_steps,
@@ -108,7 +110,7 @@ template <class Config> struct PersistentBlock {
   using ValueShape = HeadShape<2, head_dim, warps / 2 + warps / 4, warps / 4>;
   /// Units of the feed-forward half: slot 0 gate, slot 1 up.
   struct UnitShape {
-    static constexpr int rows = 8 * rank_unit_tiles, slots = 2;
+    static constexpr int rows = stripe_rows * rank_unit_tiles, slots = 2;
     static constexpr bool holds_all = true;
     using Team = Consumers<warps>;
   };
@@ -126,7 +128,7 @@ template <class Config> struct PersistentBlock {
   static constexpr int newest_offset = rows_offset + 4 * group_heads * head_rows;   // Cache [group_heads][2][head_dim]
   static constexpr int queries_offset = newest_offset + 4 * group_heads * head_dim; // Cache [2][group_q_rows]
   static constexpr int gate_up_offset = queries_offset + 4 * group_q_rows;          // float [2][8 * rank_unit_tiles]
-  static constexpr int scratch_offset = gate_up_offset + 4 * 16 * rank_unit_tiles;  // float [3][scratch]
+  static constexpr int scratch_offset = gate_up_offset + 4 * 2 * stripe_rows * rank_unit_tiles; // float [3][scratch]
   static constexpr int parts_offset = round_up(
       scratch_offset + 4 * larger(3 * scratch_floats, UnitTile::scratch_floats), 16); // float [ranks][heads][part]
   static constexpr int partial_offset =
@@ -241,7 +243,7 @@ template <class Config> struct PersistentBlock {
   /// Tile i of this group's rows of q, k, v in the packed matrix.
   CADENZA_DEVICE static int qkv_tile(int i) {
     const Range heads = my_heads();
-    constexpr int q = q_rows / 16, head = head_dim / 16;
+    constexpr int q = q_rows / tile_rows, head = head_dim / tile_rows;
     if (i < heads.count * q)
       return heads.first * q + i;
     const int value = i >= heads.count * (q + head);
