@@ -22,6 +22,25 @@ template <class T> struct Tiles16 {
   CADENZA_DEVICE static Vec16 operand(Unit unit) { return unit; }
 };
 
+/// 8-bit integers, which are exact as bf16 and as f16.
+template <class T> struct Int8 {
+  static constexpr Encoding encoding = Encoding::int8;
+  using Operand = T;
+  using Element = int8_t;
+  using Unit = Vec8;
+  CADENZA_DEVICE static Vec16 operand(Unit unit) {
+    return {pair(unit.x, 0), pair(unit.x, 16), pair(unit.y, 0), pair(unit.y, 16)};
+  }
+
+private:
+  CADENZA_DEVICE static float at(uint32_t bytes, int shift) {
+    return static_cast<float>(static_cast<int8_t>(bytes >> shift));
+  }
+  CADENZA_DEVICE static uint32_t pair(uint32_t bytes, int shift) {
+    return arch::pack2<T>(at(bytes, shift), at(bytes, shift + 8));
+  }
+};
+
 /// What follows from the table for an encoding E.
 template <class E> struct FormatOf {
   static constexpr EncodingFormat format = format_of(E::encoding);

@@ -17,6 +17,7 @@ namespace {
 // Eight lanes, as GCC and Clang vectors: operators work lane by lane.
 using Lanes = float __attribute__((vector_size(32)));
 using Bits32 = uint32_t __attribute__((vector_size(32)));
+using Bytes8 = int8_t __attribute__((vector_size(8)));
 using Bits16 = uint16_t __attribute__((vector_size(16)));
 
 // How eight consecutive elements in memory become fp32 lanes, one struct a type.
@@ -39,6 +40,15 @@ struct FromF16 { // see f16ToFloat
     Bits32 finite = reinterpret_cast<Bits32>(reinterpret_cast<Lanes>(magnitude) * 0x1p112f);
     Bits32 special = reinterpret_cast<Bits32>(magnitude >= (0x7c00u << 13)) & 0x7f800000u;
     lanes = reinterpret_cast<Lanes>(finite | special | (wide & 0x8000u) << 16);
+  }
+};
+
+struct FromInt8 {
+  using Element = int8_t;
+  [[gnu::always_inline]] static void load(const Element *from, Lanes &lanes) {
+    Bytes8 bytes;
+    std::memcpy(&bytes, from, sizeof(bytes));
+    lanes = __builtin_convertvector(bytes, Lanes);
   }
 };
 
@@ -125,6 +135,9 @@ CADENZA_MULTIVERSION void multiplyStripesBf16(const PackedProducts &p, int64_t f
 CADENZA_MULTIVERSION void multiplyStripesF16(const PackedProducts &p, int64_t first, int64_t end, float *out) {
   multiplyStripesOf<FromF16>(p, first, end, out);
 }
+CADENZA_MULTIVERSION void multiplyStripesInt8(const PackedProducts &p, int64_t first, int64_t end, float *out) {
+  multiplyStripesOf<FromInt8>(p, first, end, out);
+}
 
 } // namespace
 
@@ -143,6 +156,8 @@ void multiplyStripes(const PackedProducts &products, int64_t firstStripe, int64_
   case Encoding::tiles16:
     return (products.dtype == DType::bf16 ? multiplyStripesBf16 : multiplyStripesF16)(products, firstStripe, endStripe,
                                                                                       out);
+  case Encoding::int8:
+    return multiplyStripesInt8(products, firstStripe, endStripe, out);
   case Encoding::vector:
   case Encoding::rope_table:
     break; // no matrices: the plan's checks have seen that

@@ -32,8 +32,9 @@ enum class Encoding : unsigned char {
   vector,     // `rows` f32 values (norm weights, biases: widened by the compiler); no matrix
   rope_table, // `rows` f32 inverse frequencies, expanded at load; no matrix
   tiles16,    // the 16-bit weights themselves
+  int8,       // -127 .. 127, times a scale a row: the row's largest magnitude / 127, rounded to nearest even
 };
-constexpr int encoding_count = 3;
+constexpr int encoding_count = 4;
 
 struct EncodingFormat {
   const char *name;    // in plans, IR and on command lines; in CamelCase, of the device functor
@@ -50,6 +51,7 @@ CADENZA_EVERYWHERE constexpr EncodingFormat format_of(Encoding encoding) {
       {"vector", 0, 0, 0},
       {"rope_table", 0, 0, 0},
       {"tiles16", 512, 0, 0},
+      {"int8", 256, 4, 0.5 / 127},
   };
   return formats[static_cast<int>(encoding)];
 }

@@ -87,4 +87,12 @@ def Step_Tiles16Attr : Step_Encoding<"Tiles16", "tiles16"> {
   }];
 }
 
+def Step_Int8Attr : Step_Encoding<"Int8", "int8"> {
+  let summary = "8-bit integers in tiles of 16 rows, symmetric, with one f32 scale a row";
+  let description = [{
+    The scale is the largest magnitude of the row, divided by 127 in fp32. A weight is the integer nearest to its value
+    divided by that, ties to even. A row of zeros has scale 0.
+  }];
+}
+
 #endif
