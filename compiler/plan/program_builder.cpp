@@ -4,6 +4,8 @@
 #include "compiler/plan/phase_names.h"
 #include "runtime/support/checked.h"
 
+#include "llvm/ADT/TypeSwitch.h"
+
 #include <map>
 
 using namespace mlir;
@@ -20,11 +22,10 @@ DType dtypeOf(Type type) {
 }
 
 nlohmann::json toJsonValue(Attribute attribute) {
-  if (auto boolean = dyn_cast<BoolAttr>(attribute))
-    return boolean.getValue();
-  if (auto integer = dyn_cast<IntegerAttr>(attribute))
-    return integer.getInt();
-  return cast<FloatAttr>(attribute).getValueAsDouble();
+  return llvm::TypeSwitch<Attribute, nlohmann::json>(attribute)
+      .Case([](BoolAttr boolean) { return boolean.getValue(); })
+      .Case([](IntegerAttr integer) { return integer.getInt(); })
+      .Default([](Attribute number) { return cast<FloatAttr>(number).getValueAsDouble(); });
 }
 
 class ProgramBuilder {
@@ -62,7 +63,7 @@ private:
     bool touches = isa<step::LayersOp, step::AttendOp>(op);
     if (auto phase = dyn_cast<step::PhaseOpInterface>(op)) {
       for (step::FunctionAttrInterface function : phase.getFunctions())
-        touches |= isa<step::KVAppendAttr>(function);
+        touches |= function.writesCache();
     }
     return touches;
   }
@@ -156,7 +157,6 @@ private:
     } else {
       phase.kind = PhaseKind::Select;
       phase.inputs = {edgeOf(cast<step::SelectOp>(op).getLogits())};
-      phase.epilogues.push_back(makeFunction(step::ArgmaxAttr::get(op->getContext(), 0), {}));
     }
     SmallVector<step::FunctionAttrInterface> functions = interface.getFunctions();
     // By position: an epilogue may be the same attribute as the prologue.
