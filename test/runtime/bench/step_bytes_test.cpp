@@ -43,6 +43,14 @@ TEST(StepBytes, EveryWeightOnceWithoutPadding) {
   EXPECT_EQ(weightBytesPerStep(makeProgram(false)), layers + rope + head + row);
 }
 
+TEST(StepBytes, AnEncodingsWeightsAndScales) {
+  Program program = makeProgram(false);
+  for (uint32_t matrix : {1u, 2u, 3u})
+    program.weights[matrix].encoding = Encoding::int8;
+  uint64_t layers = 2 * (48 * 40 + 48 * 4 + 40 * 4), rope = 8 * 2 * 4, head = 100 * 40 + 100 * 4, row = 40 * 2;
+  EXPECT_EQ(weightBytesPerStep(program), layers + rope + head + row);
+}
+
 TEST(StepBytes, Cache) { EXPECT_EQ(cacheBytesPerStep(makeProgram(true), 10), 2u * 2 * 2 * 16 * 2 * 10); }
 
 } // namespace
