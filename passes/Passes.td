@@ -90,6 +90,15 @@ def NarrowEdges : Cadenza_Pass<"narrow-edges"> {
   }];
 }
 
+def EncodeWeights : Cadenza_Pass<"encode-weights"> {
+  let summary = "chooses how the matrices of products are stored";
+  let description = [{
+    Gives every weight that a product names the attribute `step.encoding`. The embedding, of which a step reads one row,
+    stays as it is; if the head shares its matrix, the head gets a copy of its own (`step.copy_of`).
+  }];
+  let options = [Option<"encoding", "encoding", "std::string", /*default=*/"\"tiles16\"", "the name of an encoding">];
+}
+
 def OrderSums : Cadenza_Pass<"order-sums"> {
   let summary = "fixes the order of sums: groups and ways of products, context splits of attention";
   let description = [{

@@ -8,6 +8,7 @@ using namespace cadenza;
 namespace {
 
 // 1. convert-nn-to-step: from what is computed to how. Everything after it works on phases.
+//    encode-weights, if another encoding than tiles16 is asked for: while every product still names its own weights.
 // 2. roll-layers: before all fusion, so that fusion sees one body and compile time is flat in depth.
 // 3. merge-projections: before the fusions, because some need their operands in one phase: kv_append needs key and
 //    value, mul needs gate and up.
@@ -50,6 +51,8 @@ llvm::Error cadenza::buildPipeline(mlir::OpPassManager &manager, const PipelineO
   for (const PipelinePass &pass : passes) {
     if (!pass.optional || (!options.none && !llvm::is_contained(options.disabled, pass.name)))
       manager.addPass(pass.create());
+    if (pass.name == "convert-nn-to-step" && options.encoding != "tiles16")
+      manager.addPass(createEncodeWeights({options.encoding}));
     if (pass.name == "order-sums" && options.persistent) {
       const PersistentDevice &device = *options.persistent;
       manager.addPass(createSchedulePersistent(

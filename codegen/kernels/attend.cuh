@@ -21,6 +21,7 @@
 //           head t.
 #pragma once
 
+#include "shared/shares.h"
 #include "shared/state.h"
 #include "tile.cuh"
 
@@ -39,7 +40,7 @@ template <class Config> struct Attend {
   static constexpr int blocks = kv_heads * splits;
   static_assert(Config::heads % kv_heads == 0 && head_dim % 8 == 0 && head_dim <= 256);
 
-  static constexpr int chunk = 16;                        // positions of a warp at once
+  static constexpr int chunk = attend_positions;          // of a warp at once
   static constexpr int sets = ceil_div(group, 4);         // of query heads
   static constexpr int set_heads = ceil_div(group, sets); // of a warp
   static constexpr int set_warps = warps / sets;          // that share the positions of a set

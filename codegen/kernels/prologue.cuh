@@ -1,5 +1,5 @@
 // What happens to the input vector of a project phase before the products: it becomes the weight type's activation in
-// shared memory, padded with zeros to a multiple of 32 columns.
+// shared memory, padded with zeros to whole steps (shared/encoding.h).
 //
 // Contract of a prologue P<Config>:
 //   P::Args, P::words   its kernel arguments
@@ -15,6 +15,7 @@
 #pragma once
 
 #include "norm.cuh"
+#include "shared/encoding.h"
 #include "tile.cuh"
 
 namespace cadenza {
@@ -23,7 +24,7 @@ namespace cadenza {
 template <class Config> struct Activation {
   using Type = typename Config::weight_type;
   static constexpr int columns = Config::columns;
-  static constexpr int padded = round_up(columns, 32);
+  static constexpr int padded = padded_columns(columns);
   static constexpr int chunks = ceil_div(columns, norm_chunk);                            // that warps take
   static constexpr int sums_floats = round_up(ceil_div(columns, smallest_norm_chunk), 4); // room for chunk sums
   using Team = typename TeamOf<Config>::type;

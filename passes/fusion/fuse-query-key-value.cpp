@@ -11,13 +11,12 @@ using namespace cadenza;
 
 namespace {
 
-/// A block holds whole tiles of 16 rows, at most this many rows together.
-constexpr int64_t tileRows = 16;
+/// A block holds whole tiles, at most this many rows together.
 constexpr int64_t maxBlockRows = 256;
 
 LogicalResult acceptHeads(step::MapOp map, step::ProjectOp project, PatternRewriter &rewriter) {
   for (step::FunctionAttrInterface function : map.getFunctions()) {
-    if (function.getRowGroup() % tileRows != 0 || function.getRowGroup() > maxBlockRows)
+    if (function.getRowGroup() % tile_rows != 0 || function.getRowGroup() > maxBlockRows)
       return rewriter.notifyMatchFailure(map,
                                          "it works on more rows together than a block can hold, or not on whole tiles");
   }

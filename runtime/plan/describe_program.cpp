@@ -118,11 +118,11 @@ std::string describeProgram(const Program &program) { return ProgramPrinter(prog
 
 std::string describeWeights(const Program &program) {
   TextTable table("rlllrr");
-  table.row({"", "name", "layout", "shape", "offset", "bytes"});
+  table.row({"", "name", "encoding", "shape", "offset", "bytes"});
   for (size_t i = 0; i < program.weights.size(); ++i) {
     const Weight &weight = program.weights[i];
-    const std::string columns = weight.layout == WeightLayout::Tiles ? "[" + decimal(weight.columns) + "]" : "";
-    table.row({decimal(i), weight.name, std::string(nameOf(layoutNames, weight.layout)),
+    const std::string columns = format_of(weight.encoding).matrix() ? "[" + decimal(weight.columns) + "]" : "";
+    table.row({decimal(i), weight.name, std::string(nameOf(encodingNames, weight.encoding)),
                std::string(dtypeName(weight.dtype)) + "[" + decimal(weight.rows) + "]" + columns,
                decimal(weight.offset), decimal(weight.bytes)});
   }

@@ -12,7 +12,7 @@ std::string number(int64_t value) { return std::to_string(value); }
 void checkVector(FunctionCall &call, size_t index, int64_t rows) {
   const Weight &weight = call.weight(index);
   const std::string field = "weights[" + std::to_string(index) + "]";
-  if (weight.layout != WeightLayout::Vector)
+  if (weight.encoding != Encoding::vector)
     call.fail(field, "'" + weight.name + "' is not a vector");
   else if (weight.rows != rows)
     call.fail(field, "'" + weight.name + "' has " + number(weight.rows) + " values; expected " + number(rows));
@@ -47,7 +47,7 @@ void checkRope(FunctionCall &call) {
     return call.fail("parameters.head_dim", number(head) + " does not divide " + number(size));
   if (rotary > head || rotary % 2 != 0)
     return call.fail("parameters.rotary_dim", number(rotary) + "; expected an even number up to " + number(head));
-  if (table.layout != WeightLayout::RopeTable)
+  if (table.encoding != Encoding::rope_table)
     return call.fail("weights[0]", "'" + table.name + "' is not a rope table");
   if (table.rows != rotary / 2)
     return call.fail("weights[0]",

@@ -51,6 +51,7 @@
 #pragma once
 
 #include "runtime/shared/dtype.h"
+#include "runtime/shared/encoding.h"
 #include "runtime/support/status.h"
 
 #include <nlohmann/json.hpp>
@@ -71,24 +72,14 @@ struct Edge {
   uint64_t offset = 0; // multiple of 256
 };
 
-enum class WeightLayout : uint8_t {
-  Vector,    // `rows` f32 values (norm weights, biases: widened by the compiler)
-  Tiles,     // a [rows][columns] matrix in tiles of 16 rows, see Weight below
-  RopeTable, // `rows` f32 inverse frequencies; the executor expands them at load to [context][rows][2] f32 (cos, sin),
-             // each multiplied by `scale`
-};
-
-/// One entry of the weight section. Layout Tiles ("packed matrix"): rows are padded with zeros to a multiple of 16,
-/// columns to a multiple of 32; element (n, k) lies at index
-///     ((n/16) * (columns_padded/32) + k/32) * 512 + (n%16) * 32 + k%32.
-/// So a tile of 16 rows is contiguous, any run of its steps of 32 k is, too, and a unit of 8 rows x 32 k, row-major, is
-/// 512 consecutive bytes: the l-th 16 bytes are row l/4, k 8*(l%4) ..+8, for lane l of a warp. The packed matrix of a
-/// project with several matrices holds their rows one after the other, or, if interleaved, 8 rows of the first, 8 rows
-/// of the second, and so on.
+/// One entry of the weight section, stored as its encoding says (runtime/shared/encoding.h). A rope table is expanded
+/// by the executor at load to [context][rows][2] f32 (cos, sin), each multiplied by `scale`. The matrix ("packed") of a
+/// project with several holds their rows one after the other, or, if interleaved, 8 rows of the first, 8 rows of the
+/// second, and so on.
 struct Weight {
   std::string name; // canonical role(s), for people: "layers.3.attention.query.weight+..."
-  WeightLayout layout = WeightLayout::Vector;
-  DType dtype = DType::f32;
+  Encoding encoding = Encoding::vector;
+  DType dtype = DType::f32; // of a matrix, the type that its products take: bf16 or f16
   int64_t rows = 0;
   int64_t columns = 1;
   float scale = 1.0f;  // RopeTable only
@@ -96,11 +87,13 @@ struct Weight {
   uint64_t bytes = 0;
 };
 
-/// The extents of a packed matrix, padding included.
-inline uint64_t paddedRows(uint64_t rows) { return (rows + 15) / 16 * 16; }
-inline uint64_t paddedColumns(uint64_t columns) { return (columns + 31) / 32 * 32; }
-/// What Weight::bytes must be for its layout, type and shape (each extent below 2^31).
+/// Names of the encodings that a matrix can have.
+std::vector<std::string_view> matrixEncodingNames();
+/// What Weight::bytes must be for its encoding and shape (each extent below 2^31).
 uint64_t storedBytes(const Weight &weight);
+/// The same without padding: what a step reads at least, of a vector or a matrix or of one row of a matrix.
+uint64_t denseBytes(const Weight &weight);
+uint64_t denseRowBytes(const Weight &weight);
 
 /// Weights start at multiples of this many bytes in the weight section, in order, each at the first one that is free.
 constexpr uint64_t weightAlignment = 256;

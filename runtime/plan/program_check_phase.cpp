@@ -118,7 +118,7 @@ const Entry *PhaseChecker::resolve(const Ref &ref, const std::vector<Entry> &ent
 
 const Weight *PhaseChecker::matrix() {
   const Weight *matrix = weight(phase_.matrix, "matrix");
-  if (matrix && matrix->layout != WeightLayout::Tiles) {
+  if (matrix && !format_of(matrix->encoding).matrix()) {
     fail("matrix", "'" + matrix->name + "' is not a packed matrix");
     return nullptr;
   }
@@ -228,6 +228,9 @@ void PhaseChecker::checkEmbed() {
   const Weight *table = matrix();
   if (!table)
     return;
+  if (table->encoding != Encoding::tiles16)
+    fail("matrix", "'" + table->name + "' is stored as " + format_of(table->encoding).name +
+                       "; rows of an embedding are read as tiles16");
   if (table->rows != program_.model.vocabulary)
     fail("matrix", "'" + table->name + "' has " + text(table->rows) + " rows; the vocabulary has " +
                        text(program_.model.vocabulary));
@@ -247,12 +250,13 @@ void PhaseChecker::checkProject() {
   for (size_t i = 0; i < phase_.segmentRows.size() && rows <= packed->rows; ++i) {
     rows += phase_.segmentRows[i];
     segments_.emplace_back(phase_.segmentRows[i]);
-    if (phase_.interleaved && (phase_.segmentRows[i] != phase_.segmentRows[0] || phase_.segmentRows[i] % 8 != 0))
+    if (phase_.interleaved &&
+        (phase_.segmentRows[i] != phase_.segmentRows[0] || phase_.segmentRows[i] % stripe_rows != 0))
       fail(at("segment_rows", i), text(phase_.segmentRows[i]) + "; interleaved ones are equal multiples of 8");
   }
   if (rows != packed->rows)
     fail("segment_rows", "sum " + text(rows) + "; '" + packed->name + "' has " + text(packed->rows) + " rows");
-  checkSumOrder(static_cast<int64_t>(paddedColumns(packed->columns) / 32));
+  checkSumOrder(steps_of(packed->columns));
 }
 
 void PhaseChecker::checkSumOrder(int64_t steps) {

@@ -35,10 +35,10 @@ Edge readEdge(const JsonReader &reader) {
 }
 
 Weight readWeight(const JsonReader &reader) {
-  reader.onlyFields({"name", "layout", "dtype", "rows", "columns", "scale", "offset", "bytes"});
+  reader.onlyFields({"name", "encoding", "dtype", "rows", "columns", "scale", "offset", "bytes"});
   Weight weight;
   weight.name = reader["name"].string();
-  weight.layout = readEnum<WeightLayout>(reader["layout"], layoutNames);
+  weight.encoding = readEnum<Encoding>(reader["encoding"], encodingNames);
   weight.dtype = readDType(reader["dtype"]);
   weight.rows = readExtent(reader["rows"]);
   weight.columns = readExtent(reader["columns"]);

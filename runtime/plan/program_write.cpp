@@ -22,7 +22,7 @@ Json writeEdge(const Edge &edge) {
 
 Json writeWeight(const Weight &weight) {
   return {{"name", weight.name},
-          {"layout", nameOf(layoutNames, weight.layout)},
+          {"encoding", nameOf(encodingNames, weight.encoding)},
           {"dtype", dtypeName(weight.dtype)},
           {"rows", weight.rows},
           {"columns", weight.columns},

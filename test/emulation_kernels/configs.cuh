@@ -20,6 +20,7 @@ struct embed_scaled {
 // Query, key and value of a Qwen3 layer: 4 heads on 2 KV heads of 64.
 template <int tiles, int block_threads, int in_flight> struct qkv {
   using weight_type = bf16;
+  using encoding = Tiles16<bf16>;
   using input_type = float;
   using segment_rows = Rows<256, 128, 128>;
   static constexpr bool interleaved = false;
@@ -59,6 +60,7 @@ using qkv_narrow = qkv<8, 96, 2>; // three warps for sixteen items
 // Gate and up, interleaved; a prologue that is not deferred.
 struct gate_up {
   using weight_type = bf16;
+  using encoding = Tiles16<bf16>;
   using input_type = bf16;
   using segment_rows = Rows<104, 104>;
   static constexpr bool interleaved = true;
@@ -83,6 +85,7 @@ struct gate_up {
 // Down: bias and residual; columns that are no multiple of 32.
 struct down {
   using weight_type = f16;
+  using encoding = Tiles16<f16>;
   using input_type = float;
   using segment_rows = Rows<40>;
   static constexpr bool interleaved = false;
@@ -100,9 +103,41 @@ struct down {
   using epilogue = Chain<Bias<bias>, Add<add>, Store<0, float>>;
 };
 
+// int8: of a norm that is deferred, interleaved, several tiles a warp; and of K groups, an odd number of rows, f16.
+struct int8_gate_up {
+  using weight_type = bf16;
+  using encoding = Int8<bf16>;
+  using input_type = float;
+  using segment_rows = Rows<104, 104>;
+  static constexpr bool interleaved = true;
+  static constexpr int columns = 200, k_ways = 2;
+  using k_groups = Steps<0>;
+  static constexpr int tiles_per_block = 2, threads = 64, steps_in_flight = 4;
+  struct norm {
+    static constexpr int group_size = 200;
+    static constexpr float eps = 1e-5f;
+    static constexpr bool defer_scale = true;
+  };
+  using prologue = RmsNormPrologue<int8_gate_up, norm>;
+  using epilogue = Chain<Store<0, float>, Store<1, float>>;
+};
+struct int8_rows {
+  using weight_type = f16;
+  using encoding = Int8<f16>;
+  using input_type = float;
+  using segment_rows = Rows<37>;
+  static constexpr bool interleaved = false;
+  static constexpr int columns = 1000, k_ways = 4;
+  using k_groups = Steps<0, 3, 20>;
+  static constexpr int tiles_per_block = 1, threads = 128, steps_in_flight = 2;
+  using prologue = PlainPrologue<int8_rows>;
+  using epilogue = Chain<Store<0, float>>;
+};
+
 // Nothing but sums, of 37 steps.
 template <class Groups, int ways, int tiles, int block_threads, int in_flight> struct sums {
   using weight_type = bf16;
+  using encoding = Tiles16<bf16>;
   using input_type = float;
   using segment_rows = Rows<40>;
   static constexpr bool interleaved = false;
@@ -120,6 +155,7 @@ using sum_groups = sums<Steps<0, 1, 2, 36>, 1, 2, 64, 4>;
 // The head: an odd vocabulary, odd columns, argmax over several blocks.
 struct head {
   using weight_type = bf16;
+  using encoding = Tiles16<bf16>;
   using input_type = float;
   using segment_rows = Rows<501>;
   static constexpr bool interleaved = false;

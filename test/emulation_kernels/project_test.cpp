@@ -101,6 +101,35 @@ TEST_F(ProjectTest, BiasResidualAndPaddedColumns) {
   expectNear(download(stream, 40), expected, 1e-5);
 }
 
+TEST_F(ProjectTest, Int8OfAnOddNumberOfRows) {
+  const std::vector<float> x = random(1000);
+  std::vector<float> weights = random(37 * 1000);
+  const std::vector<uint8_t> packed = packInt8(weights, 37, 1000);
+  auto *out = allocate<float>(37);
+  run<Project<phase::int8_rows>>("int8_rows", {word(upload(x)), word(upload(packed)), word(out)});
+  expectNear(download(out, 37), multiply(weights, rounded<f16>(x)), 1e-5);
+}
+
+TEST_F(ProjectTest, Int8ScalesGoWithInterleavedRowsAndADeferredNorm) {
+  const std::vector<float> x = random(200), gamma = random(200);
+  std::vector<float> interleaved = random(208 * 200);
+  for (size_t row = 0; row < 208; ++row) // rows of very different scales
+    for (size_t k = 0; k < 200; ++k)
+      interleaved[row * 200 + k] *= static_cast<float>(row + 1);
+  const std::vector<uint8_t> packed = packInt8(interleaved, 208, 200);
+  auto *gate = allocate<float>(104), *up = allocate<float>(104);
+  run<Project<phase::int8_gate_up>>("int8_gate_up", {word(upload(x)), word(upload(packed)), word(upload(gamma)),
+                                                     word(gate), word(up)});
+  std::vector<float> activation(200);
+  for (size_t i = 0; i < 200; ++i)
+    activation[i] = rounded<bf16>(x[i] * gamma[i]);
+  std::vector<double> y = multiply(interleaved, activation), expected[2];
+  for (size_t row = 0; row < 208; ++row)
+    expected[row / 8 % 2].push_back(y[row] * rmsFactor(x.data(), x.size(), 1e-5));
+  expectNear(download(gate, 104), expected[0], 1e-5);
+  expectNear(download(up, 104), expected[1], 1e-5);
+}
+
 /// Sums in fp32, in the order of codegen/kernels/sum_order.cuh.
 class SumOrderTest : public KernelTest {
 protected:

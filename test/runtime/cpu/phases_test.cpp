@@ -58,6 +58,58 @@ TEST(Project, MatchesDoubleForEveryPacking) {
   }
 }
 
+/// The products of what is stored, and those of the matrices that it was rounded from, within the encoding's error bound.
+TEST(Project, Int8MatchesDoubleForEveryPacking) {
+  for (const Shape &shape : {
+           Shape{DType::bf16, 32, {8}, false, {0}, 1},
+           Shape{DType::bf16, 40, {13}, false, {0}, 2},
+           Shape{DType::f16, 97, {5, 1, 19}, false, {0, 1}, 4},
+           Shape{DType::f16, 64, {16, 16}, true, {0, 1}, 1},
+           Shape{DType::bf16, 320, {700}, false, {0, 3, 7}, 2},
+       }) {
+    TestProgram test(vocabulary);
+    Matrix rows = test.randomMatrix(DType::f16, vocabulary, shape.columns, 1.0f);
+    Ref embedding = test.matrix("embedding", DType::f16, {rows});
+    std::vector<Matrix> parts;
+    std::vector<uint32_t> outputs;
+    uint32_t x = test.edge("x", DType::f32, shape.columns);
+    for (int64_t count : shape.rows) {
+      parts.push_back(test.randomMatrix(shape.dtype, count, shape.columns, 0.5f));
+      outputs.push_back(test.edge("y", DType::f32, count));
+    }
+    const std::vector<Matrix> before = parts;
+    Ref matrix = test.int8Matrix("matrix", shape.dtype, parts, shape.interleaved);
+    test.block("input");
+    test.embed(embedding, x, 1.01f);
+    Phase &phase = test.project("tested", x, matrix, shape.rows, outputs);
+    phase.interleaved = shape.interleaved;
+    phase.kGroups = shape.groups;
+    phase.kWays = shape.ways;
+    test.head(x, embedding);
+    Observations seen = observe(test, prompt);
+    for (size_t t = 0; t < prompt.size(); ++t) {
+      std::vector<float> input = seen[{"embed", 0}][t];
+      double magnitude = 0;
+      for (float &value : input) {
+        value = stored(shape.dtype, value);
+        magnitude += std::fabs(value);
+      }
+      for (size_t i = 0; i < parts.size(); ++i) {
+        const std::vector<float> &y = seen[{"tested", i}][t];
+        expectNear(y, parts[i].times(input), 2e-6 * std::sqrt(shape.columns), "segment");
+        const std::vector<double> exact = before[i].times(input);
+        for (int64_t row = 0; row < before[i].rows; ++row) {
+          float largest = 0;
+          for (int64_t k = 0; k < shape.columns; ++k)
+            largest = std::max(largest, std::fabs(before[i](row, k)));
+          const double bound = format_of(Encoding::int8).error_bound * largest * magnitude;
+          ASSERT_NEAR(y[row], exact[row], 1.0001 * bound);
+        }
+      }
+    }
+  }
+}
+
 /// 2^25, 1, -2^25 and 1, a step each: what is left depends on who meets whom, for 2^25 + 1 is 2^25 in fp32.
 TEST(Project, AddsInTheOrderOfGroupsAndWays) {
   constexpr int64_t columns = 4 * 32;

@@ -20,11 +20,11 @@ uint32_t addWeight(Program &program, Weight weight) {
 }
 
 uint32_t addMatrix(Program &program, std::string name, int64_t rows, int64_t columns) {
-  return addWeight(program, {std::move(name), WeightLayout::Tiles, DType::bf16, rows, columns});
+  return addWeight(program, {std::move(name), Encoding::tiles16, DType::bf16, rows, columns});
 }
 
 uint32_t addVector(Program &program, std::string name, int64_t rows) {
-  return addWeight(program, {std::move(name), WeightLayout::Vector, DType::f32, rows});
+  return addWeight(program, {std::move(name), Encoding::vector, DType::f32, rows});
 }
 
 Function norm(Ref gamma) {
@@ -67,7 +67,7 @@ Program smallProgram() {
                    {"act", DType::bf16, ffn, 768}};
   program.arenaBytes = 1024;
   const uint32_t embedding = addMatrix(program, "embedding.weight", vocabulary, hidden);
-  const uint32_t rope = addWeight(program, {"rope", WeightLayout::RopeTable, DType::f32, headDim / 2});
+  const uint32_t rope = addWeight(program, {"rope", Encoding::rope_table, DType::f32, headDim / 2});
   const uint32_t finalNorm = addVector(program, "final_norm.weight", hidden);
   enum : uint32_t { norm1, qkv, o, norm2, gateUp, down };
   program.weightTables.resize(6);
