@@ -89,6 +89,41 @@ TEST_F(ProjectTest, InterleavedGateAndUp) {
   expectNear(floats<bf16>(download(out, 104)), expected, 0.004);
 }
 
+TEST_F(ProjectTest, LayerNormBiasGelu) {
+  std::vector<float> x = random(1000), gamma = random(1000), beta = random(1000), bias = random(48);
+  for (float &value : x)
+    value += 50.0f;
+  const std::vector<float> weights = rounded<bf16>(random(48 * 1000, 0.1f));
+  const auto check = [&](const std::vector<float> &actual, const std::vector<float> &added) {
+    const std::vector<double> normal = layerNorm({x.begin(), x.end()}, gamma, added, 1e-5);
+    std::vector<double> expected = multiply(weights, rounded<bf16>({normal.begin(), normal.end()}));
+    for (size_t i = 0; i < 48; ++i) {
+      const double y = expected[i] + bias[i];
+      expected[i] = 0.5 * y * (1 + std::tanh(std::sqrt(2 / M_PI) * (y + 0.044715 * y * y * y)));
+    }
+    expectNear(actual, expected, 2e-4); // an element between two bf16 numbers may be rounded either way
+  };
+  const auto run = [&](bool biased) {
+    Words words = {word(upload(x)), word(upload(pack<bf16>(weights, 48, 1000))), word(upload(gamma))};
+    if (biased)
+      words.push_back(word(upload(beta)));
+    auto *out = allocate<float>(48);
+    words.insert(words.end(), {word(upload(bias)), word(out)});
+    if (biased)
+      KernelTest::run<Project<phase::layer_norm_biased>>("layer_norm_biased", words);
+    else
+      KernelTest::run<Project<phase::layer_norm_plain>>("layer_norm_plain", words);
+    return download(out, 48);
+  };
+  const std::vector<float> result = run(true);
+  check(result, beta);
+  check(run(false), {});
+  for (int seed = 2; seed < 6; ++seed) {
+    restartWithSeed(seed);
+    EXPECT_EQ(result, run(true));
+  }
+}
+
 TEST_F(ProjectTest, BiasResidualAndPaddedColumns) {
   const std::vector<float> x = random(1000), bias = random(40), residual = random(40);
   const std::vector<float> weights = rounded<f16>(random(40 * 1000));
