@@ -9,11 +9,6 @@ step.table @empty []
 
 // -----
 
-// expected-error @+1 {{names @missing, which is neither a weight nor a cache}}
-step.table @unknown [@missing]
-
-// -----
-
 // expected-note @+1 {{the first entry}}
 nn.weight @a : tensor<2xbf16> from "a"
 // expected-note @+1 {{another entry}}
