@@ -112,7 +112,7 @@ FailureOr<PhaseLaunch> Emitter::add(step::PhaseOpInterface phase, sched::LaunchO
           .Case([&](step::MapOp op) { return emitMap(op, launch, symbols_); })
           .Case([&](step::AttendOp op) { return emitAttend(op, launch, symbols_); })
           .Case([&](step::EmbedOp op) { return emitEmbed(op, launch, symbols_); })
-          .Case([&](step::SelectOp op) { return emitSelect(op, launch); })
+          .Case([&](step::SelectOp op) { return emitSelect(op, launch, symbols_); })
           .Default([](Operation *op) { return op->emitOpError() << "has no code generator"; });
   if (failed(draft))
     return failure();

@@ -47,16 +47,19 @@ FailureOr<KernelDraft> emitProject(step::ProjectOp op, sched::LaunchOp launch, S
   const int64_t columns = elements(op.getInput());
   SmallVector<int64_t> rows;
   Type weight;
+  step::WeightEncodingAttrInterface encoding; // the verifier has seen that all have the same
   for (FlatSymbolRefAttr matrix : op.getMatrixSymbols()) {
     RankedTensorType type = lookup.weightType(matrix);
     rows.push_back(type.getDimSize(0));
     weight = type.getElementType();
+    encoding = lookup.encoding(matrix);
   }
   const int64_t total = std::accumulate(rows.begin(), rows.end(), int64_t{0});
   SmallVector<step::FunctionAttrInterface> epilogues =
       llvm::to_vector(op.getEpilogues().getAsRange<step::FunctionAttrInterface>());
   ConfigWriter config(kernelName);
   config.type("weight_type", deviceType(weight));
+  config.type("encoding", encoding.getDeviceType(deviceType(weight)));
   config.type("input_type", elementType(op.getInput()));
   config.type("segment_rows", "Rows<" + integerList(rows) + ">");
   config.boolean("interleaved", op.getInterleaved());
@@ -94,14 +97,14 @@ FailureOr<KernelDraft> emitProject(step::ProjectOp op, sched::LaunchOp launch, S
   draft.arguments = std::move(functions.arguments);
   draft.record.fusedOps.insert(draft.record.fusedOps.end(), rows.size(), "linear");
   llvm::append_range(draft.record.fusedOps, functions.names);
-  const Weight packed{
-      .name = {}, .layout = WeightLayout::Tiles, .dtype = DType::bf16, .rows = total, .columns = columns};
-  draft.record.weightBytes = storedBytes(packed) + functions.weightBytes;
+  draft.record.weightBytes =
+      encoding.getStoredBytes(RankedTensorType::get({total, columns}, weight)) + functions.weightBytes;
   draft.record.activationBytes = vectorBytes(op.getInput()) + functions.activationBytes;
   draft.cacheBytesWritten = functions.cacheBytes;
   draft.shapes = shape(op.getInput()) + " -> [" +
                  llvm::join(llvm::map_range(rows, [](int64_t n) { return std::to_string(n); }), " + ") + "] x " +
-                 std::to_string(columns) + " " + deviceType(weight).str() + " -> " + shapes(op->getResults());
+                 std::to_string(columns) + " " + deviceType(weight).str() + " as " +
+                 encoding.getFormat().name + " -> " + shapes(op->getResults());
   setLaunch(draft, launch, PhaseKind::Project);
   return draft;
 }
@@ -144,14 +147,18 @@ FailureOr<KernelDraft> emitMap(step::MapOp op, sched::LaunchOp launch, SymbolTab
   return draft;
 }
 
-FailureOr<KernelDraft> emitSelect(step::SelectOp op, sched::LaunchOp launch) {
+FailureOr<KernelDraft> emitSelect(step::SelectOp op, sched::LaunchOp launch, SymbolTableCollection &symbols) {
   const int64_t rows = elements(op.getLogits());
-  ConfigWriter config(kernelName), argmax("argmax");
+  ConfigWriter config(kernelName);
   config.type("inputs", "Inputs<" + elementType(op.getLogits()).str() + ">");
   config.integers({{"rows", rows}, {"block_rows", *launch.getBlockRows()}, {"threads", threads(launch)}});
-  argmax.integers({{"segment", 0}});
-  config.nested(argmax);
-  config.type("epilogue", "Chain<Argmax<argmax>>");
+  FunctionEmitter functions(op, symbols);
+  functions.arguments = {{.kind = ArgumentKind::Edge, .edge = op.getLogits()}};
+  ValueRange operands;
+  for (step::FunctionAttrInterface function : op.getFunctions())
+    if (failed(functions.add(function, operands, launch.getScratch())))
+      return failure();
+  functions.write(config);
 
   KernelDraft draft;
   draft.config = config.text();
@@ -223,7 +230,7 @@ FailureOr<KernelDraft> emitEmbed(step::EmbedOp op, sched::LaunchOp launch, Symbo
                      {.kind = ArgumentKind::State},
                      {.kind = ArgumentKind::Tokens}};
   draft.record.fusedOps = {"embedding"};
-  draft.record.weightBytes = 2 * static_cast<uint64_t>(columns); // one row
+  draft.record.weightBytes = dense_bytes(format_of(Encoding::tiles16), int64_t{1}, columns); // one row
   draft.record.activationBytes = vectorBytes(op.getResult());
   draft.shapes = "token -> " + shape(op.getResult());
   setLaunch(draft, launch, PhaseKind::Embed);

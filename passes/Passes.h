@@ -21,10 +21,11 @@ namespace cadenza {
 #include "passes/Passes.h.inc"
 
 /// Which passes of the pipeline run. Passes that a plan cannot do without (the conversion, order-sums,
-/// assign-buffers) always do.
+/// assign-buffers, name-phases) always do.
 struct PipelineOptions {
   bool none = false;                            // --passes=none: no optional pass at all
   std::vector<std::string> disabled;            // --disable-pass=NAME
+  std::string encoding = "tiles16";             // --encode=NAME: how the matrices of products are stored
   std::optional<PersistentDevice> persistent{}; // --schedule=persistent: what it is made for
 };
 
@@ -38,7 +39,7 @@ struct PipelinePass {
 /// The pipeline from `nn` to a step program that is ready for code generation, in order.
 llvm::ArrayRef<PipelinePass> pipelinePasses();
 
-/// Appends the passes that make schedules of the step program: its `sched` ops.
+/// Appends the passes that make schedules of a step program that the pipeline has made: its `sched` ops.
 void buildSchedules(mlir::OpPassManager &manager, const PipelineOptions &options);
 
 /// Appends the pipeline to `manager`. Fails with the name of a disabled pass that does not exist or is not optional.

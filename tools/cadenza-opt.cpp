@@ -1,4 +1,5 @@
 // cadenza-opt: runs passes on IR, one at a time, for lit tests and for looking. mlir-opt's options apply.
+#include "compiler/ir/sched/Sched.h"
 #include "compiler/verify/verify_numerics.h"
 #include "passes/Passes.h"
 #include "runtime/support/status.h"

@@ -88,7 +88,7 @@ private:
       if (step >= block.headless_steps) {
         token = PersistentSelect<Config>{block}.run(p, number, stopped);
       } else {
-        residual.template receive<Block::parts - 1>(p.counter, p.layer, p); // nobody needs it, but the packets must be read
+        residual.template receive<Block::parts - 1>(p.counter, p.layer, p); // nobody needs them, but they must be read
         Team::barrier();
         token = args.tokens[p.position + 1];
       }

@@ -85,9 +85,9 @@ private:
         begin_step();
         for (int i = 0; i < heads.count; ++i)
           produce_context<Part>(producer, l.attention, heads.first + i, position, begin, limit);
-        constexpr int steps = Block::q_rows / 32;
-        Block::OutputProduct::produce(producer, l.column_product.matrix, out.count, heads.first * steps, heads.count * steps,
-                                      residual_tile, begin);
+        constexpr int steps = Block::q_rows / step_columns;
+        Block::OutputProduct::produce(producer, l.column_product.matrix, out.count, heads.first * steps,
+                                      heads.count * steps, residual_tile, begin);
       }
     } else {
       limit = Block::attends() ? Part::in_flight : Part::others_in_flight;
@@ -95,16 +95,16 @@ private:
       Block::HiddenProduct::produce(
           producer, l.row_product.matrix, tiles.count, 0, Block::hidden_steps,
           [&](int i) { return 4 * block.my_units.first + tiles.first + i; }, begin);
-      Block::DownProduct::produce(producer, l.column_product.matrix, out.count, block.my_units.first, block.my_units.count,
-                                  residual_tile, begin);
+      Block::DownProduct::produce(producer, l.column_product.matrix, out.count, block.my_units.first,
+                                  block.my_units.count, residual_tile, begin);
     }
     if constexpr (part + 1 < Block::parts)
       produce_parts<part + 1>(producer, layer, position, begin_step, begin, limit);
   }
 
   template <class Part, class Producer, class Begin>
-  CADENZA_DEVICE void produce_context(Producer &producer, const typename Attend<typename Part::attention>::Args &l, int kv_head, int position,
-                                      Begin begin, int &limit) const {
+  CADENZA_DEVICE void produce_context(Producer &producer, const typename Attend<typename Part::attention>::Args &l,
+                                      int kv_head, int position, Begin begin, int &limit) const {
     constexpr int head_dim = Block::head_dim, stage_positions = Block::stage_positions;
     const typename Core::Split mine = Core::split_of(position, Block::rank());
     const int end = smaller(mine.end, position); // the newest position never leaves this block's shared memory

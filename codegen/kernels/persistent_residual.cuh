@@ -28,8 +28,8 @@ template <class Config> struct PersistentResidual {
       const Range mine = Block::my_rows();
 #pragma unroll
       for (int j = 0; j < Block::owned_quads; ++j)
-        if (row(j) < 16 * mine.count)
-          Phase::prologue::load_quad(Block::template prologue_arguments<Phase>(phase), 16 * mine.first + row(j),
+        if (row(j) < tile_rows * mine.count)
+          Phase::prologue::load_quad(Block::template prologue_arguments<Phase>(phase), tile_rows * mine.first + row(j),
                                      quad[j]);
     }
   };
@@ -37,33 +37,68 @@ template <class Config> struct PersistentResidual {
   /// The token's row.
   CADENZA_DEVICE void embed(int token, Progress &p) const {
     using Embedding = typename Block::Embedding;
-    const Weight *from =
-        Block::table().embed.matrix + static_cast<uint64_t>(token / 16) * (16 * Block::hidden_padded) + token % 16 * 32;
+    const Weight *from = Block::table().embed.matrix +
+                         static_cast<uint64_t>(token / tile_rows) * (Block::hidden_steps * tile_step_weights) +
+                         token % tile_rows * step_columns; // weight_index(token, 0)
     const Range mine = Block::my_rows();
 #pragma unroll
     for (int j = 0; j < Block::owned_quads; ++j) {
-      if (row(j) >= 16 * mine.count)
+      if (row(j) >= tile_rows * mine.count)
         break;
-      const int i = 16 * mine.first + row(j);
+      const int i = tile_rows * mine.first + row(j);
       float x[4];
-      load4(from + i / 32 * 512 + i % 32, x);
+      load4(from + i / step_columns * tile_step_weights + i % step_columns, x);
 #pragma unroll
       for (int e = 0; e < 4; ++e)
         p.residual[j][e] = arch::to_float(arch::from_float<typename Embedding::output_type>(x[e] * Embedding::scale));
     }
   }
 
+  /// What is added to the sums of a product, once they are complete, before they go into the residual stream: its bias,
+  /// if it has one (the compiler lets no other function stay). For this thread's rows; asked for before it is needed.
+  template <class Phase> struct Bias {
+    static constexpr bool exists = Phase::epilogue::words > 0;
+    float quad[exists ? Block::owned_quads : 1][4];
+
+    template <class PhaseArgs> CADENZA_DEVICE explicit Bias(const PhaseArgs &phase) {
+      if constexpr (exists) {
+        using Functions = typename Phase::epilogue;
+        const float *vector =
+            Block::template arguments<Functions>(static_cast<const typename Phase::Launch::epilogue::Args &>(phase))
+                .vector;
+        const Range mine = Block::my_rows();
+#pragma unroll
+        for (int j = 0; j < Block::owned_quads; ++j)
+          if (row(j) < tile_rows * mine.count)
+            load4(vector + tile_rows * mine.first + row(j), quad[j]);
+      }
+    }
+    /// In the order of the epilogues: first the bias, then the residual stream.
+    CADENZA_DEVICE float add(int j, int e, float sum) const {
+      if constexpr (exists)
+        return quad[j][e] + sum;
+      else
+        return sum;
+    }
+  };
+
   /// Adds the partial sums that the groups of `part` published in `layer`, the `counter`-th one since the packets were
-  /// zeroed, in the order of the groups.
+  /// zeroed, in the order of the groups: complete sums of rows of the part's product over columns, which get their
+  /// scales and its bias here.
   template <int part> CADENZA_DEVICE void receive(uint32_t counter, int layer, Progress &p) const {
     using Part = typename Block::Parts::template At<part>;
+    using Phase = typename Part::column_product;
+    const typename Part::Args &arguments = Block::table().layer[layer];
+    const auto &phase = arguments.column_product;
+    const typename Block::template Scales<Phase> scales(phase.matrix);
     const Range mine = Block::my_rows();
+    const Bias<Phase> bias(phase);
     float *sums = Block::group_sums();
     const arch::Packet *first_slot = block.slots(counter, part, 0);
 #pragma unroll
     for (int j = 0; j < ceil_div(Block::rank_packets, Team::threads); ++j) {
       const int i = Team::thread() + j * Team::threads;
-      if (i >= packets_for(16 * mine.count))
+      if (i >= packets_for(tile_rows * mine.count))
         break;
       float sum[packet_rows];
       sum_packets<Part::groups, Config::memory_bound>(
@@ -77,18 +112,16 @@ template <class Config> struct PersistentResidual {
     }
     block.mark(PersistentWork::sums, p.layer);
     Team::barrier();
-    if constexpr (!Part::column_product::epilogue::is_empty)
-      apply_functions<Part>(layer, p, mine, sums);
 #pragma unroll
     for (int j = 0; j < Block::owned_quads; ++j) {
-      if (row(j) >= 16 * mine.count)
+      if (row(j) >= tile_rows * mine.count)
         break;
       const Vec16 quad = arch::load16(sums + row(j));
       const float sum[4] = {arch::as_float(quad.x), arch::as_float(quad.y), arch::as_float(quad.z),
                             arch::as_float(quad.w)};
 #pragma unroll
       for (int e = 0; e < 4; ++e)
-        p.residual[j][e] += sum[e];
+        p.residual[j][e] += bias.add(j, e, scales.product(sum[e], tile_rows * mine.first + row(j) + e));
     }
   }
 
@@ -138,33 +171,12 @@ template <class Config> struct PersistentResidual {
   }
 
 private:
-  /// The functions of a part's product over columns (a bias), on the sums of all groups for this rank's rows. They come
-  /// before the addition to the residual stream, as they do in the product's own kernel.
-  template <class Part> CADENZA_DEVICE void apply_functions(int layer, const Progress &p, Range mine, float *sums) const {
-    using Columns = typename Part::column_product;
-    using Functions = typename Columns::epilogue;
-    using RankTile = typename Block::RankTile;
-    RankTile tile;
-    tile.team = {p.position};
-    tile.values = sums;
-    tile.scratch = nullptr; // element by element: the compiler sees to it
-    tile.slot = 0;
-    tile.first_row = 16 * mine.first;
-    tile.live_rows = 16 * mine.count;
-    const typename Part::Args &l = Block::table().layer[layer];
-    const auto &functions = Block::template arguments<Functions>(
-        static_cast<const typename Columns::Launch::epilogue::Args &>(l.column_product));
-    typename Functions::template Loaded<RankTile> loaded;
-    Functions::load(functions, tile, loaded);
-    Functions::apply(functions, loaded, tile);
-    Team::barrier(); // who adds a row to the residual stream is not who owns it here
-  }
   /// body(j, i, live) for the j-th quad of each thread, whose first row is i, in whole warps; live: it exists.
   template <class Body> CADENZA_DEVICE static void for_owned_warps(Range mine, Body body) {
 #pragma unroll
     for (int j = 0; j < Block::owned_quads; ++j)
-      if (row(j) - 4 * static_cast<int>(arch::lane()) < 16 * mine.count)
-        body(j, 16 * mine.first + row(j), row(j) < 16 * mine.count);
+      if (row(j) - 4 * static_cast<int>(arch::lane()) < tile_rows * mine.count)
+        body(j, tile_rows * mine.first + row(j), row(j) < tile_rows * mine.count);
   }
   /// The sum of squares of the chunk of which this lane has rows i .. i+3; those that do not exist are zero.
   template <int chunk>

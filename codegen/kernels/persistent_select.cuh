@@ -27,18 +27,19 @@ template <class Config> struct PersistentSelect {
     residual.template spread<Head>(norm, p, [&] { product.look(); });
 
     const float factor = Head::prologue::factor(Block::sums());
+    const typename Block::template Scales<Head> scales(Block::table().head.matrix);
     float *logits = block.args.logits;
     Candidate best{0, 0};
     block.mark(PersistentWork::head, p.layer);
     product.run(Block::activation(), [&](int stripe, float sum) {
-      const int index = 16 * mine.first + 8 * stripe + static_cast<int>(arch::lane()) / 4;
+      const int index = tile_rows * mine.first + stripe_rows * stripe + static_cast<int>(arch::lane()) / 4;
       float logit = 0.0f;
       if constexpr (!Head::epilogue::is_empty) // all lanes call
-        logit = with_functions(sum * factor, 16 * mine.first + 8 * stripe, p);
+        logit = with_functions(scales.product(sum, index, factor), index - static_cast<int>(arch::lane()) / 4);
       if (arch::lane() % 4 != 0 || index >= Block::vocabulary)
         return;
       if constexpr (Head::epilogue::is_empty)
-        logit = sum * factor;
+        logit = scales.product(sum, index, factor);
       best.take_larger(Candidate::of(logit, static_cast<uint32_t>(index)));
       if (logits)
         logits[index] = logit;
@@ -50,11 +51,10 @@ template <class Config> struct PersistentSelect {
 private:
   /// The rows of a stripe as a tile: row g is thread g's, which is lane 4g.
   struct StripeShape {
-    static constexpr int rows = 8, slots = 1;
+    static constexpr int rows = stripe_rows, slots = 1;
     static constexpr bool holds_all = true;
     struct Team {
-      static constexpr int threads = 8, warps = 1;
-      int position;
+      static constexpr int threads = stripe_rows, warps = 1;
       CADENZA_DEVICE static int thread() {
         const int lane = static_cast<int>(arch::lane());
         return lane % 4 == 0 ? lane / 4 : rows; // no row
@@ -62,20 +62,20 @@ private:
     };
   };
 
-  /// The head's functions (a bias) on the values of 8 rows, row g in lanes 4g .. 4g+3; the whole warp calls. In lanes 4g.
-  CADENZA_DEVICE static float with_functions(float value, int first, const Progress &p) {
+  /// The head's functions (a bias) on the values of 8 rows from `first` on, row g in lanes 4g .. 4g+3; the whole warp
+  /// calls. The result is in lanes 4g.
+  CADENZA_DEVICE static float with_functions(float value, int first) {
     using Functions = typename Head::epilogue;
     using StripeTile = Tile<StripeShape>;
-    // Behind the words of `largest`, which other warps may be at already.
-    float *values = Block::template at<float>(Block::scratch_offset) + 2 * Block::warps + 4 + 8 * Team::warp();
-    static_assert(2 * Block::warps + 4 + 8 * Block::warps <= 3 * Block::scratch_floats, "room for the stripes");
+    // Behind the words of `largest`, where other warps may be already.
+    float *values = Block::template at<float>(Block::scratch_offset) + 2 * Block::warps + 4 + stripe_rows * Team::warp();
+    static_assert(2 * Block::warps + 4 + stripe_rows * Block::warps <= 3 * Block::scratch_floats, "room for stripes");
     StripeTile tile;
-    tile.team = {p.position};
     tile.values = values;
     tile.scratch = nullptr; // element by element: the compiler sees to it
     tile.slot = 0;
     tile.first_row = first;
-    tile.live_rows = smaller(8, Block::vocabulary - first);
+    tile.live_rows = smaller(stripe_rows, Block::vocabulary - first);
     const auto &functions = Block::template arguments<Functions>(
         static_cast<const typename Head::Launch::epilogue::Args &>(Block::table().head));
     typename Functions::template Loaded<StripeTile> loaded;

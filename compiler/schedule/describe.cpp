@@ -1,7 +1,6 @@
 #include "compiler/schedule/describe.h"
 
 #include "compiler/schedule/work.h"
-#include "runtime/shared/shares.h"
 
 #include "llvm/Support/FormatVariadic.h"
 
@@ -60,13 +59,14 @@ std::string describe(sched::GridOp grid) {
       "{7}\npackets: {8} bytes, {9} exchanges a layer, {10} sets of slots in turn\n"
       "within a group, values go through {11}\n",
       groups, ranks, grid.getWarps(), grid.getAhead()[0] / 1024, grid.getAhead()[1] / 1024,
-      2 * turn_bytes * grid.getWarps() / 1024, pacing(grid),
+      grid.getStage() / 1024, pacing(grid),
       grid.getMemoryBound() ? "the memory bounds a layer" : "the chain of exchanges and products bounds a layer",
       grid.getPackets(), parts, 2 * parts,
       grid.getClusters() ? "the shared memory of its cluster" : "packets, too: no clusters");
   text +=
       "\nwork of a block: first tile+tiles (16 rows) x first step+steps (32 columns), in the order of the ring; rows that\n"
       "KV heads or units divide count from the group's first\n";
+  const EncodingFormat format = format_of(*step::findEncoding(grid.getEncoding()));
   std::string titles = "group rank  ";
   for (sched::ComputeOp compute : inLayer)
     titles += pad(heading(compute).str(), widthOf(compute));
@@ -77,7 +77,7 @@ std::string describe(sched::GridOp grid) {
       int64_t bytes = 0;
       for (int64_t layer = 0; layer < layers; ++layer)
         for (sched::ComputeOp compute : inLayer)
-          bytes += workOf(compute, group, rank, layer).bytes();
+          bytes += workOf(compute, group, rank, layer).bytes(format);
       bytes /= layers;
       most = std::max(most, bytes);
       all += bytes;

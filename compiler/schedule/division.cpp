@@ -8,7 +8,7 @@
 namespace cadenza {
 namespace {
 
-constexpr int64_t tileRows = 16, stepColumns = 32;
+constexpr int64_t tileRows = tile_rows, stepColumns = step_columns; // in 64 bits
 
 /// What a block can read of a layer's weights while the layer's chain of exchanges, hops and products takes its time:
 /// on an H100 about 12 microseconds at 28 GB/s (docs/benchmarks/notes.md). Blocks that read less wait for the chain,
@@ -26,8 +26,8 @@ Status unsupported(const std::string &what) {
 struct LeastSteps {
   int64_t all, group, last;
   LeastSteps(const LayerShape &m, const PersistentDevice &d)
-      : all(ceilDiv(m.units, stepColumns)), group(ceilDiv(8 * d.ranks, stepColumns)),
-        last(ceilDiv(8 * d.ranks + all * stepColumns - m.units, stepColumns)) {}
+      : all(ceilDiv(m.units, stepColumns)), group(ceilDiv(stripe_rows * d.ranks, stepColumns)),
+        last(ceilDiv(stripe_rows * d.ranks + all * stepColumns - m.units, stepColumns)) {}
 };
 
 /// Those for which there are units.
@@ -42,10 +42,11 @@ Status checkShape(const LayerShape &m, const PersistentDevice &d) {
                            : unsupported("needs " + std::string(what) + " that is a multiple of " + std::to_string(of) +
                                          ", not " + std::to_string(value));
   };
-  CADENZA_RETURN_IF_ERROR(multiple("a head_dim", m.headDim, 16));
-  CADENZA_RETURN_IF_ERROR(multiple("a hidden size", m.hidden, 16));
-  CADENZA_RETURN_IF_ERROR(multiple("a feed-forward size", m.units, 8));
-  CADENZA_RETURN_IF_ERROR(multiple("query heads of a KV head whose elements are together", m.queryRows(), 32));
+  CADENZA_RETURN_IF_ERROR(multiple("a head_dim", m.headDim, tileRows));
+  CADENZA_RETURN_IF_ERROR(multiple("a hidden size", m.hidden, tileRows));
+  CADENZA_RETURN_IF_ERROR(multiple("a feed-forward size", m.units, stripe_rows));
+  CADENZA_RETURN_IF_ERROR(
+      multiple("query heads of a KV head whose elements are together", m.queryRows(), stepColumns));
   const int64_t group = m.heads / m.kvHeads, warpSets = ceilDiv(group, 4); // launch_geometry.h: four heads a warp
   if (d.warps % warpSets != 0)
     return unsupported("divides the " + std::to_string(d.warps) +
@@ -68,11 +69,12 @@ Status checkShape(const LayerShape &m, const PersistentDevice &d) {
 }
 
 /// Of a layer's weights: a KV head costs its rows of q, k, v and its columns of the output projection, a step of units
-/// 32 rows of gate, 32 of up and 32 columns of down.
+/// 32 rows of gate, 32 of up and 32 columns of down. (The scales of an encoding are few and left out.)
 struct LayerBytes {
   int64_t head, unitStep;
   explicit LayerBytes(const LayerShape &m)
-      : head(2 * (m.headRows() + m.queryRows()) * m.hidden), unitStep(2 * 3 * stepColumns * m.hidden) {}
+      : head(weight_bytes(format_of(m.encoding), (m.headRows() + m.queryRows()) * m.hidden)),
+        unitStep(weight_bytes(format_of(m.encoding), 3 * stepColumns * m.hidden)) {}
 };
 
 /// KV heads of a group.
@@ -125,7 +127,7 @@ std::vector<int64_t> startsOf(const std::vector<int64_t> &counts) {
 uint64_t packetBytes(const LayerShape &m, const Division &division, const PersistentDevice &device, int64_t parts) {
   const int64_t blocks = int64_t{division.groups} * device.ranks;
   const int64_t rankRows = tileRows * ceilDiv(m.hidden / tileRows, device.ranks);
-  const int64_t rankPackets = rankRows / 8 * stripe_packets;
+  const int64_t rankPackets = rankRows / stripe_rows * stripe_packets;
   const int64_t exchange = 16 * (2 * parts * blocks * rankPackets + 2 * blocks);
   if (device.clusters)
     return static_cast<uint64_t>(exchange);
@@ -160,7 +162,8 @@ StatusOr<Division> divide(const LayerShape &shape, const PersistentDevice &devic
   // If the memory bounds a layer, blocks with a KV head that are through with it leave the memory to those that are
   // not; the others, if they do the same, gain nothing (docs/benchmarks/notes.md). If the chain does, fewer bytes in
   // flight make it shorter.
-  const int stage = 2 * turn_bytes * device.warps; // of the ring: two turns of a stripe a warp (stream_project.cuh)
+  const int stage = division.stageBytes = std::max(2 * turn_steps * format_of(shape.encoding).unit_bytes * device.warps,
+                                                   static_cast<int>(4 * attend_positions * shape.headDim));
   division.inFlight = division.memoryBound ? InFlight{.attention = 5 * stage,
                                                       .kvGroup = 2 * stage,
                                                       .others = 2 * stage,

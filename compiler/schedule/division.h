@@ -3,6 +3,7 @@
 // ops (compiler/ir/sched).
 #pragma once
 
+#include "runtime/shared/encoding.h"
 #include "runtime/support/status.h"
 
 #include <cstdint>
@@ -23,6 +24,7 @@ struct PersistentDevice {
 /// The dimensions of a layer: those of its attention, and those of its feed-forward.
 struct LayerShape {
   int64_t hidden = 0, heads = 0, kvHeads = 0, headDim = 0, units = 0;
+  Encoding encoding = Encoding::tiles16; // of all matrices but the embedding
 
   /// Of a KV head: rows of its queries; of these, its key and its value.
   int64_t queryRows() const { return heads / kvHeads * headDim; }
@@ -48,6 +50,9 @@ struct Division {
   /// Whether a layer takes as long as the memory needs for it; else it takes as long as its chain of exchanges and
   /// products.
   bool memoryBound = false;
+  /// Of a stage of the ring: two turns of a stripe for each warp (stream_project.cuh), and room for the keys and values
+  /// that a warp takes at once.
+  int stageBytes = 0;
   InFlight inFlight;
 };
 

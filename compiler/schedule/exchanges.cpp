@@ -153,8 +153,7 @@ private:
     uint32_t &id = ofWhat[static_cast<size_t>(writer) * (blocks + 1) + static_cast<size_t>(reader + 1)];
     if (id == none) {
       id = static_cast<uint32_t>(result.buffers.size());
-      result.buffers.push_back(what.str() + " of block " + std::to_string(writer) +
-                               (reader == everyone ? "" : " for block " + std::to_string(reader)));
+      result.buffers.push_back({what.str(), writer, reader});
     }
     result.blocks[mine()].push_back({kind, id});
   }
@@ -204,7 +203,7 @@ public:
     for (size_t block = 0; block < next.size(); ++block)
       if (next[block] < exchanges.blocks[block].size())
         return failure("block " + std::to_string(block) + " waits for ever for " +
-                       exchanges.buffers[exchanges.blocks[block][next[block]].buffer]);
+                       exchanges.buffers[exchanges.blocks[block][next[block]].buffer].name());
     return Status::ok();
   }
 
@@ -232,7 +231,7 @@ private:
         for (int reader : buffer.readers) {
           const std::vector<uint32_t> &finished = buffer.finished[reader];
           if (finished.size() < earlier || finished[earlier - 1] > clock[reader])
-            return failure("block " + std::to_string(block) + " may overwrite " + exchanges.buffers[op.buffer] +
+            return failure("block " + std::to_string(block) + " may overwrite " + exchanges.buffers[op.buffer].name() +
                            " before block " + std::to_string(reader) + " has read it");
         }
       buffer.writes.push_back(clock);
@@ -247,6 +246,10 @@ private:
 };
 
 } // namespace
+
+std::string ExchangeBuffer::name() const {
+  return what + " of block " + std::to_string(writer) + (reader < 0 ? "" : " for block " + std::to_string(reader));
+}
 
 Exchanges exchangesOf(sched::GridOp grid, int64_t layers, int64_t steps, int64_t headless, int64_t parts) {
   Walker walker(grid, layers, parts);

@@ -26,8 +26,16 @@ struct ExchangeOp {
   uint32_t buffer;
 };
 
+struct ExchangeBuffer {
+  std::string what;    // "rows of query, key, value", "partial sums (part 0, set 1)"
+  int64_t writer = 0;  // a block
+  int64_t reader = -1; // a block, or everyone: the blocks that read it are those that have it in their lists
+
+  std::string name() const; // "rows of query, key, value of block 3 for block 5"
+};
+
 struct Exchanges {
-  std::vector<std::string> buffers;            // names, for errors: "rows of block 3 for block 5"
+  std::vector<ExchangeBuffer> buffers;
   std::vector<std::vector<ExchangeOp>> blocks; // in the order in which a block does them
 };
 

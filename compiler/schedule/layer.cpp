@@ -9,6 +9,11 @@ SmallVector<step::FunctionAttrInterface> epilogues(step::ProjectOp project) {
   return llvm::to_vector(project.getEpilogues().getAsRange<step::FunctionAttrInterface>());
 }
 
+step::WeightEncodingAttrInterface encodingOf(step::ProjectOp project) {
+  SymbolTableCollection symbols;
+  return step::SymbolLookup(project, symbols).encoding(project.getMatrixSymbols()[0]);
+}
+
 bool isF32(Value value) { return cast<RankedTensorType>(value.getType()).getElementType().isF32(); }
 
 /// Emits what the schedule would need instead of `op`.
@@ -21,9 +26,11 @@ LogicalResult checkKept(step::ProjectOp project, bool heads) {
   for (step::FunctionAttrInterface function : keptFunctions(project)) {
     if (function.getNumOperands() > 0)
       return needs(project, "no function that reads another vector here, but has " + function.getFunctionName());
-    if (!heads && function.getRowGroup() > 1)
+    if (!heads && !function.isElementwise())
       return needs(project, "functions of single elements here, but has " + function.getFunctionName());
   }
+  if (step::FunctionAttrInterface prologue = project.getPrologueAttr(); prologue && !prologue.canDeferScale())
+    return needs(project, "a norm of one sum, which is what blocks exchange, but has " + prologue.getFunctionName());
   return success();
 }
 
@@ -37,9 +44,8 @@ LogicalResult checkRows(LayerPart part, Value x) {
     return checkKept(rows, /*heads=*/false);
   }
   SmallVector<step::FunctionAttrInterface> functions = epilogues(rows);
-  auto append = functions.empty() ? nullptr : dyn_cast<step::KVAppendAttr>(functions.back());
-  if (rows.getInput() != x || rows.getMatrices().size() != 3 || !append || append.getKey() != 1 ||
-      append.getValue() != 2 || rows.getNumResults() != 1 || !isF32(rows.getResult(0)))
+  if (rows.getInput() != x || rows.getMatrices().size() != 3 || functions.empty() || !functions.back().writesCache() ||
+      functions.back().getSlots() != ArrayRef<int64_t>{1, 2} || rows.getNumResults() != 1 || !isF32(rows.getResult(0)))
     return needs(rows, "query, key and value of the residual stream in this order, with the KV append as the last "
                        "function (passes merge-projections, fuse-query-key-value)");
   return checkKept(rows, /*heads=*/true);
@@ -50,10 +56,12 @@ LogicalResult checkColumns(step::ProjectOp columns, Value input, Value x) {
   if (columns.getInput() != input || columns.getPrologueAttr() || columns.getMatrices().size() != 1)
     return needs(columns, "the product of one matrix and the result of the phase before it");
   SmallVector<step::FunctionAttrInterface> functions = epilogues(columns);
-  if (functions.empty() || !isa<step::AddAttr>(functions.back()) || columns.getSideInputs()[0] != x || !isF32(x) ||
-      columns.getNumResults() != 1 || !isF32(columns.getResult(0)))
-    return needs(columns, "the addition to the residual stream, in f32, as its last function (pass fuse-residual)");
-  return checkKept(columns, /*heads=*/false);
+  const size_t biases = !functions.empty() && isa<step::BiasAttr>(functions[0]) ? 1 : 0;
+  if (functions.size() != biases + 1 || !functions.back().addsOperand() || columns.getSideInputs()[0] != x ||
+      !isF32(x) || columns.getNumResults() != 1 || !isF32(columns.getResult(0)))
+    return needs(columns, "the addition to the residual stream, in f32, as its only function but a bias before it (pass "
+                          "fuse-residual)");
+  return success();
 }
 
 /// The parts of a layer: each a product, attention or nothing, and a product.
@@ -75,6 +83,8 @@ LogicalResult readParts(DecoderPhases &phases) {
     part.columns = dyn_cast<step::ProjectOp>(*op);
     if (part.attend && part.attend.getQuery() != part.rows.getResult(0))
       return needs(part.attend, "attention for the query of the product before it");
+    if (part.attend && part.attend.getWindow())
+      return needs(part.attend, "attention to all positions, not to a window of them");
     if (failed(checkRows(part, x)))
       return failure();
     if (!part.columns)
@@ -99,8 +109,9 @@ LogicalResult readParts(DecoderPhases &phases) {
 
 SmallVector<step::FunctionAttrInterface> keptFunctions(step::ProjectOp project) {
   SmallVector<step::FunctionAttrInterface> functions = epilogues(project);
-  llvm::erase_if(functions,
-                 [](auto function) { return isa<step::KVAppendAttr, step::AddAttr, step::ArgmaxAttr>(function); });
+  llvm::erase_if(functions, [](step::FunctionAttrInterface function) {
+    return function.writesCache() || function.addsOperand() || function.selectsToken();
+  });
   return functions;
 }
 
@@ -122,10 +133,18 @@ FailureOr<DecoderPhases> readDecoder(func::FuncOp function) {
     return failure();
   SmallVector<step::FunctionAttrInterface> functions = epilogues(phases.head);
   if (phases.head.getInput() != phases.layers.getResult(0) || phases.head.getMatrices().size() != 1 ||
-      functions.empty() || !isa<step::ArgmaxAttr>(functions.back()))
+      functions.empty() || !functions.back().selectsToken())
     return needs(phases.head, "the selection as the head's last function (pass fuse-head-select)");
   if (failed(checkKept(phases.head, /*heads=*/false)))
     return failure();
+  SmallVector<step::ProjectOp> projects = {phases.head};
+  for (LayerPart part : phases.parts)
+    projects.append({part.rows, part.columns});
+  for (step::ProjectOp project : projects)
+    if (auto first = phases.parts.front().rows; encodingOf(project) != encodingOf(first))
+      return needs(project, "all matrices in one encoding (pass encode-weights): here one is stored as " +
+                                Twine(encodingOf(project).getFormat().name) + ", another as " +
+                                encodingOf(first).getFormat().name);
   return phases;
 }
 
@@ -133,6 +152,7 @@ FailureOr<LayerShape> shapeOf(DecoderPhases phases) {
   SymbolTableCollection symbols;
   LayerShape shape;
   shape.hidden = nn::rowElements(phases.layers.getResult(0));
+  shape.encoding = encodingOf(phases.head).getEncoding();
   for (LayerPart part : phases.parts) {
     LayerShape next = shape;
     step::AttendOp attend = part.attend;

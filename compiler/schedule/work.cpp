@@ -8,7 +8,7 @@ namespace cadenza {
 
 namespace {
 
-constexpr int64_t tileRows = 16, stepColumns = 32;
+constexpr int64_t tileRows = tile_rows, stepColumns = step_columns; // in 64 bits
 
 /// A group's part of `total` things.
 struct GroupShare {
@@ -45,7 +45,7 @@ BlockWork workOf(sched::ComputeOp compute, int64_t group, int64_t rank, int64_t 
   case sched::Split::units: {
     const int64_t units = rows / 2; // of gate and of up
     const GroupShare mine = shareOf(*compute.getStarts(), group, llvm::divideCeil(units, stepColumns));
-    const int64_t tiles = std::min(4 * mine.count, units / 8 - 4 * mine.first); // eight units a tile
+    const int64_t tiles = std::min(4 * mine.count, units / stripe_rows - 4 * mine.first); // eight units a tile
     return whole(rotating_share(static_cast<int>(tiles), ranks, static_cast<int>(rank), static_cast<int>(layer)));
   }
   case sched::Split::columns: {

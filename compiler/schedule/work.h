@@ -6,10 +6,10 @@
 
 namespace cadenza {
 
-/// 16-row tiles x 32-column steps of a packed matrix.
+/// Tiles x steps of a packed matrix.
 struct BlockWork {
   int64_t firstTile = 0, tiles = 0, firstStep = 0, steps = 0;
-  int64_t bytes() const { return tiles * steps * 1024; } // of 16-bit weights
+  int64_t bytes(const EncodingFormat &format) const { return tiles * steps * format.tile_step_bytes(); }
 };
 
 /// What `rank` of `group` does of a product in a layer. Tiles that KV heads or units divide count from the group's first;

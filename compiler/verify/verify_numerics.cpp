@@ -85,6 +85,7 @@ FailureOr<LogitSteps> runStep(ModuleOp module, int64_t vocabulary) {
   OwningOpRef<ModuleOp> copy = module.clone();
   PassManager manager(module.getContext());
   manager.addPass(createAssignBuffers());
+  manager.addPass(createNamePhases());
   if (failed(manager.run(*copy)))
     return failure();
   func::FuncOp function = decodeOf(*copy);

@@ -28,7 +28,8 @@ public:
     const auto parts = static_cast<int64_t>(phases.parts.size());
     auto grid = sched::GridOp::create(
         builder, function.getLoc(), name, function.getSymName(), division.groups,
-        device.ranks, device.warps, device.sharedBytes, device.clusters,
+        device.ranks, device.warps, device.sharedBytes, division.stageBytes, format_of(shape.encoding).name,
+        device.clusters,
         static_cast<int64_t>(packetBytes(shape, division, device, parts)),
         ArrayRef<int64_t>{division.inFlight.kvGroupAhead, division.inFlight.othersAhead}, division.memoryBound,
         device.traced);
@@ -92,10 +93,10 @@ private:
 
   /// The residual stream as `reader` sees it, after the sums of squares if its norm is not deferred.
   Value hopResidual(step::ProjectOp reader) {
-    auto norm = dyn_cast_if_present<step::RMSNormAttr>(reader.getPrologueAttr());
+    step::FunctionAttrInterface norm = reader.getPrologueAttr();
     const IntegerAttr chunk = norm ? integer(reader.getNormChunk()) : IntegerAttr();
     Value squares;
-    if (norm && !norm.getDeferScale())
+    if (norm && !norm.defersScale())
       squares = sched::HopOp::create(builder, reader->getLoc(), vector(), sched::Hop::squares, Value(), chunk);
     return sched::HopOp::create(builder, reader->getLoc(), vector(), sched::Hop::residual, squares, chunk);
   }

@@ -75,6 +75,8 @@ Outcome Scheduler::run(const std::vector<const Launch *> &chain, uint64_t seed) 
     Grid &grid = grids_.emplace_back();
     grid.launch = launch;
     grid.parameters[0] = launch->arguments.data();
+    if (record_.isOn())
+      record_.launch(launch->kernel->name, launch->blocks, launch->clusterBlocks);
     grid.order.resize(launch->blocks / launch->clusterBlocks);
     std::iota(grid.order.begin(), grid.order.end(), 0);
     for (size_t i = grid.order.size(); i > 1; --i)
@@ -133,6 +135,7 @@ void Scheduler::reset() {
   }
   resident_.clear();
   grids_.clear();
+  firstOpen_ = 0;
 }
 
 /// The grid whose next cluster may start now: launches start in order, a dependent once every block of the launch
@@ -140,9 +143,10 @@ void Scheduler::reset() {
 Grid *Scheduler::startable() {
   if (resident_.size() >= capacity_)
     return nullptr;
-  for (Grid &grid : grids_) {
-    if (grid.started())
-      continue;
+  while (firstOpen_ < grids_.size() && grids_[firstOpen_].started())
+    ++firstOpen_;
+  if (firstOpen_ < grids_.size()) {
+    Grid &grid = grids_[firstOpen_];
     if (grid.previous && grid.previous->triggered < grid.previous->launch->blocks)
       return nullptr;
     const size_t needed = grid.launch->cooperative

@@ -145,8 +145,10 @@ int64_t GridOp::getAttentionGroups() {
 
 LogicalResult GridOp::verify() {
   if (failed(checkPositive(
-          *this, {{"groups", getGroups()}, {"ranks", getRanks()}, {"warps", getWarps()}, {"packets", getPackets()}})))
+          *this, {{"groups", getGroups()}, {"ranks", getRanks()}, {"warps", getWarps()}, {"packets", getPackets()}, {"stage", getStage()}})))
     return failure();
+  if (!step::findEncoding(getEncoding()))
+    return emitOpError() << "has weights in an encoding '" << getEncoding() << "', which does not exist";
   if (getAhead().size() != 2)
     return emitOpError() << "says in two numbers what its producers have in flight ahead, not in " << getAhead().size();
   return success();
@@ -256,8 +258,8 @@ LogicalResult ComputeOp::verify() {
     return emitOpError() << "has " << starts.size() << " starts for "
                          << (part ? std::to_string(part.getGroups()) : std::string("no")) << " groups";
   const int64_t end = split == Split::kv_heads ? *getOf()
-                      : split == Split::units  ? llvm::divideCeil(*getRows() / 2, 32)
-                                               : llvm::divideCeil(*getColumns(), 32);
+                      : split == Split::units  ? steps_of<int64_t>(*getRows() / 2)
+                                               : steps_of<int64_t>(*getColumns());
   int64_t before = -1;
   for (int64_t start : starts) {
     if (start <= before || start >= end || (before < 0 && start != 0))

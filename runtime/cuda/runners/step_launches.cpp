@@ -1,0 +1,34 @@
+#include "runtime/cuda/runners/step_launches.h"
+
+namespace cadenza::cuda {
+
+StepLaunches::StepLaunches(CUstream stream, const Program &program, const Kernels &kernels, BoundStep &step)
+    : headLaunch_(step.headLaunch) {
+  for (const BoundLaunch &bound : step.launches)
+    launches_.push_back({.function = kernels.function(bound.kernel),
+                         .config = launchConfig(program.kernels[bound.kernel], stream),
+                         .words = step.words.data() + bound.firstWord});
+}
+
+Status StepLaunches::launch(Device &device, size_t index, bool dependent) {
+  const Prepared &prepared = launches_[index];
+  CUlaunchAttribute attribute{};
+  attribute.id = CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION;
+  attribute.value.programmaticStreamSerializationAllowed = 1;
+  CUlaunchConfig config = prepared.config;
+  if (dependent) {
+    config.attrs = &attribute;
+    config.numAttrs = 1;
+  }
+  void *parameters[] = {prepared.words};
+  CADENZA_CUDA_TRY(device, cuLaunchKernelEx, &config, prepared.function, parameters, nullptr);
+  return Status::ok();
+}
+
+Status StepLaunches::launchStep(Device &device, bool withHead) {
+  for (size_t i = 0; i < count(withHead); ++i)
+    CADENZA_RETURN_IF_ERROR(launch(device, i));
+  return Status::ok();
+}
+
+} // namespace cadenza::cuda
