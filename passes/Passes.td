@@ -115,11 +115,11 @@ def OrderSums : Cadenza_Pass<"order-sums"> {
   }];
 }
 
-def RollSingleLayer : Cadenza_Pass<"roll-single-layer"> {
-  let summary = "makes the layer of a model that has one a loop that runs once";
+def WrapLayers : Cadenza_Pass<"wrap-layers"> {
+  let summary = "makes layers that are in no loop a loop that runs once";
   let description = [{
-    There is nothing for roll-layers to fold in one layer, and before the fusions nothing that says where it ends. The
-    persistent schedule needs a loop. What lies between the embedding and the head becomes one, if it attends once.
+    There is nothing for roll-layers to fold in a model of one layer, and before the fusions nothing that says where it
+    ends. The persistent schedule needs a loop. What lies between the embedding and the head becomes one.
   }];
 }
 

@@ -16,6 +16,8 @@ step::WeightEncodingAttrInterface encodingOf(step::ProjectOp project) {
 
 bool isF32(Value value) { return cast<RankedTensorType>(value.getType()).getElementType().isF32(); }
 
+constexpr size_t mostParts = 4; // of a layer
+
 /// Emits what the schedule would need instead of `op`.
 LogicalResult needs(Operation *op, const Twine &what) {
   return op->emitOpError() << "does not fit the persistent schedule, which needs " << what;
@@ -99,6 +101,9 @@ LogicalResult readParts(DecoderPhases &phases) {
   }
   if (cast<step::YieldOp>(body.getTerminator()).getValues()[0] != x)
     return needs(phases.layers, "the result of a layer's last product to be what the next layer begins with");
+  if (phases.parts.size() > mostParts)
+    return needs(phases.layers, "layers of at most " + Twine(mostParts) + " parts, whose code is a part of the kernel each: " +
+                                    "here are " + Twine(phases.parts.size()) + " (pass roll-layers)");
   const auto attends = [](const LayerPart &part) { return part.attend != nullptr; };
   if (llvm::none_of(phases.parts, attends) || llvm::all_of(phases.parts, attends))
     return needs(phases.layers, "layers that have attention and a feed-forward");

@@ -90,9 +90,11 @@ protected:
     unsetenv("CADENZA_EMULATED_CAPABILITY");
     cadenza::test::resetEmulator(); // closes the file
     auto phases = readDecoder(*module->getOps<mlir::func::FuncOp>().begin());
-    auto shape = mlir::failed(phases) ? mlir::failure() : shapeOf(*phases);
-    if (mlir::failed(shape))
+    if (mlir::failed(phases))
       return "no decoder";
+    auto shape = shapeOf(*phases);
+    if (mlir::failed(shape))
+      return "no shape";
     const auto events = cadenza::test::readRecord(path, grid, *shape);
     EXPECT_GT(events.size(), 1000u);
     return cadenza::test::compareRecord(events, grid, steps, headless, parts);

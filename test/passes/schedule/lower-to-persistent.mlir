@@ -1,7 +1,7 @@
 // One function a module: `split-file` makes a file of each, with what all of them declare before it.
 // RUN: rm -rf %t && split-file %s %t && cd %t
 // RUN: cat declarations.mlir fits.mlir | cadenza-opt --name-phases --lower-to-persistent="groups=3 ranks=2 warps=4 shared-bytes=232448" | FileCheck fits.mlir
-// RUN: cat declarations.mlir one_layer.mlir | cadenza-opt --roll-single-layer --name-phases --lower-to-persistent="groups=3 ranks=2 warps=4 shared-bytes=232448" | FileCheck one_layer.mlir
+// RUN: cat declarations.mlir one_layer.mlir | cadenza-opt --wrap-layers --name-phases --lower-to-persistent="groups=3 ranks=2 warps=4 shared-bytes=232448" | FileCheck one_layer.mlir
 // RUN: cat declarations.mlir biased.mlir | cadenza-opt --name-phases --lower-to-persistent="groups=3 ranks=2 warps=4 shared-bytes=232448" | FileCheck biased.mlir
 // DEFINE: %{name} = unrolled
 // DEFINE: %{refused} = cat declarations.mlir %{name}.mlir | not cadenza-opt --name-phases --lower-to-persistent="groups=3 ranks=2 warps=4" 2>&1 | FileCheck %{name}.mlir
@@ -99,7 +99,7 @@ nn.weight @down_square : tensor<64x64xbf16> from "s"
 // CHECK-NEXT: %[[L:.*]] = sched.compute "head"(%{{.*}}) blocks 144 x 64
 // CHECK-NEXT: sched.select %[[L]]
 
-// HEADS: step.project {{.*}} matrices [@output] {{.*}} {k_ways = {{[0-9]+}} : i64}
+// HEADS: step.project {{.*}} matrices [@output] {{.*}} {k_ways = 4 : i64
 // ROWS: error: the persistent schedule gives each of the 8 blocks of a group 16 rows of the residual stream at least: 64 are not enough
 func.func @fits(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
   %e = step.embed %token, @embedding : tensor<1x64xf32>
@@ -314,7 +314,7 @@ func.func @negative_another_residual(%token: tensor<1xi32>, %position: tensor<1x
 }
 
 //--- not_interleaved.mlir
-// CHECK: error: 'step.project' op does not fit the persistent schedule, which needs gate and up, interleaved, with one result (passes merge-projections, fuse-activation-mul)
+// CHECK: error: 'step.project' op does not fit the persistent schedule, which needs gate and up of the residual stream, interleaved, with one result (passes merge-projections, fuse-activation-mul)
 func.func @negative_not_interleaved(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
   %e = step.embed %token, @embedding : tensor<1x64xf32>
   %l = step.layers count 2 (%x = %e) : tensor<1x64xf32> {

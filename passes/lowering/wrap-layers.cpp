@@ -1,8 +1,8 @@
-// A model of one layer as a loop that runs once. See Passes.td.
+// Layers that are in no loop as one that runs once. See Passes.td.
 #include "passes/Passes.h"
 
 namespace cadenza {
-#define GEN_PASS_DEF_ROLLSINGLELAYER
+#define GEN_PASS_DEF_WRAPLAYERS
 #include "passes/Passes.h.inc"
 } // namespace cadenza
 
@@ -11,19 +11,20 @@ using namespace cadenza;
 
 namespace {
 
-struct RollSingleLayerPass : cadenza::impl::RollSingleLayerBase<RollSingleLayerPass> {
+struct WrapLayersPass : cadenza::impl::WrapLayersBase<WrapLayersPass> {
   void runOnOperation() final {
     for (auto function : getOperation().getOps<func::FuncOp>())
       roll(function);
   }
 
-  /// Wraps what lies between the embedding and the head, if there is one attention among it.
+  /// Wraps what lies between the embedding and the head, if that attends and is no loop.
   static void roll(func::FuncOp function) {
     SmallVector<Operation *> phases;
     for (Operation &op : function.getBody().front().without_terminator())
       phases.push_back(&op);
-    const auto attentions = llvm::count_if(phases, [](Operation *op) { return isa<step::AttendOp>(op); });
-    if (attentions != 1 || !isa<step::EmbedOp>(phases.front()) || !isa<step::ProjectOp>(phases.back()))
+    const bool attends = llvm::any_of(phases, [](Operation *op) { return isa<step::AttendOp>(op); });
+    const bool loops = llvm::any_of(phases, [](Operation *op) { return isa<step::LayersOp>(op); });
+    if (!attends || loops || !isa<step::EmbedOp>(phases.front()) || !isa<step::ProjectOp>(phases.back()))
       return;
     Operation *embed = phases.front(), *head = phases.back();
     phases = llvm::to_vector(ArrayRef(phases).drop_front().drop_back());
