@@ -11,6 +11,11 @@ SmallVector<step::FunctionAttrInterface> epilogues(step::ProjectOp project) {
   return llvm::to_vector(project.getEpilogues().getAsRange<step::FunctionAttrInterface>());
 }
 
+step::WeightEncodingAttrInterface encodingOf(step::ProjectOp project) {
+  SymbolTableCollection symbols;
+  return step::SymbolLookup(project, symbols).encoding(project.getMatrixSymbols()[0]);
+}
+
 bool isF32(Value value) { return cast<RankedTensorType>(value.getType()).getElementType().isF32(); }
 
 /// Emits what the schedule would need instead of `op`.
@@ -116,6 +121,11 @@ FailureOr<PersistentPhases> matchPersistent(func::FuncOp function) {
   if (p.head.getInput() != p.layers.getResult(0) || p.head.getMatrices().size() != 1 || functions.size() != 1 ||
       !isa<step::ArgmaxAttr>(functions[0]))
     return needs(p.head, "the selection as the head's only function (pass fuse-head-select)");
+  for (step::ProjectOp project : {p.output, p.gateUp, p.down, p.head})
+    if (encodingOf(project) != encodingOf(p.queryKeyValue))
+      return needs(project, "all matrices in one encoding (pass encode-weights): here one is stored as " +
+                                Twine(encodingOf(project).getFormat().name) + ", another as " +
+                                encodingOf(p.queryKeyValue).getFormat().name);
   return p;
 }
 
@@ -133,6 +143,7 @@ PersistentModel modelOf(PersistentPhases p) {
   for (step::ProjectOp project : {p.queryKeyValue, p.gateUp, p.head})
     if (auto norm = dyn_cast_if_present<step::RMSNormAttr>(project.getPrologueAttr()); norm && !norm.getDeferScale())
       model.sumsFirst = true;
+  model.encoding = encodingOf(p.queryKeyValue).getEncoding();
   model.vocabulary = lookup.weightType(p.head.getMatrixSymbols()[0]).getDimSize(0);
   return model;
 }

@@ -24,6 +24,12 @@
 // RUN: %{refused}
 // REDEFINE: %{name} = separate_selection
 // RUN: %{refused}
+// The head in another encoding than the layers.
+// RUN: sed 's/from "e"/from "e" {step.copy_of = @embedding, step.encoding = #step.int8}/; s/@embedding :/@int8 :/' declarations.mlir > encoded.mlir
+// RUN: echo 'nn.weight @embedding : tensor<144x64xbf16> from "e"' >> encoded.mlir
+// RUN: sed 's/%%l matrices \[@embedding\]/%%l matrices [@int8]/' fits.mlir > encoded_head.mlir
+// RUN: cat encoded.mlir encoded_head.mlir | not cadenza-opt --schedule-persistent="groups=3 ranks=2 warps=4" 2>&1 | FileCheck %s --check-prefix=ENCODINGS
+// ENCODINGS: needs all matrices in one encoding (pass encode-weights): here one is stored as int8, another as tiles16
 // The dimensions: there are units for three groups; one group has both KV heads; there are not rows for eight ranks.
 // RUN: cat declarations.mlir fits.mlir | cadenza-opt --schedule-persistent="groups=5 ranks=2 warps=4 shared-bytes=232448" | FileCheck fits.mlir
 // RUN: cat declarations.mlir fits.mlir | cadenza-opt --schedule-persistent="groups=1 ranks=2 warps=4" | FileCheck fits.mlir --check-prefix=HEADS
