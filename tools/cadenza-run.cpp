@@ -90,7 +90,7 @@ void declareOptions(CLI::App &app, Arguments &args) {
   CLI::Option *compare = app.add_flag(
       "--compare", args.compare,
       "run the prompt on the device and on the CPU, phase by phase, and name the first phase whose output leaves "
-      "tolerance (relative L2 1e-3 for fp32, 2^-7 for 16-bit outputs); generates nothing");
+      "tolerance (relative L2 1e-3 for fp32, 2^-8 for 16-bit outputs); generates nothing");
   for (CLI::Option *other : {logits, dump, compare})
     score->excludes(other);
   for (CLI::Option *other : {dump, compare})

@@ -47,7 +47,7 @@ constexpr int minimumDriverVersion = 12000;
   X(cuStreamSynchronize, (CUstream stream))                                                                            \
   X(cuStreamBeginCapture, (CUstream stream, CUstreamCaptureMode mode))                                                 \
   X(cuStreamEndCapture, (CUstream stream, CUgraph * graph))                                                            \
-  X(cuGraphInstantiate, (CUgraphExec * exec, CUgraph graph, unsigned long long flags))                                 \
+  X(cuGraphInstantiateWithFlags, (CUgraphExec * exec, CUgraph graph, unsigned long long flags))                        \
   X(cuGraphUpload, (CUgraphExec exec, CUstream stream))                                                                \
   X(cuGraphLaunch, (CUgraphExec exec, CUstream stream))                                                                \
   X(cuGraphExecDestroy, (CUgraphExec exec))                                                                            \

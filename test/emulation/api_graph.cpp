@@ -69,7 +69,7 @@ CADENZA_CUDA_API CUresult cuStreamIsCapturing(CUstream handle, CUstreamCaptureSt
 }
 
 CADENZA_CUDA_API CUresult cuGraphInstantiateWithFlags(CUgraphExec *result, CUgraph graph, unsigned long long) {
-  CADENZA_CALL(cuGraphInstantiate, context)
+  CADENZA_CALL(cuGraphInstantiateWithFlags, context)
   return instantiate(result, graph);
 }
 

@@ -96,9 +96,9 @@ private:
       slots = {get("embed", {name(embed.getMatrixAttr()), text(embed.getScaleAttr()), number(embed.getToken())})};
     } else if (auto attend = mlir::dyn_cast<step::AttendOp>(op)) {
       std::string cache = name(attend.getCacheAttr());
-      slots = {
-          get("attend", {cache, std::to_string(caches[cache]), text(attend.getHeadsAttr()), text(attend.getScaleAttr()),
-                         number(attend.getPosition()), std::to_string(read(attend.getQuery(), op))})};
+      slots = {get("attend", {cache, std::to_string(caches[cache]), text(attend.getHeadsAttr()),
+                              text(attend.getScaleAttr()), attend.getWindow() ? name(attend.getWindowAttr()) : "",
+                              number(attend.getPosition()), std::to_string(read(attend.getQuery(), op))})};
     } else if (auto select = mlir::dyn_cast<step::SelectOp>(op)) {
       token = get("argmax", {std::to_string(read(select.getLogits(), op))});
     } else if (auto project = mlir::dyn_cast<step::ProjectOp>(op)) {
@@ -146,14 +146,14 @@ private:
     llvm::SmallVector<int64_t> own = function.getSlots(), consumed = function.getConsumedSlots();
     for (int64_t slot : own)
       operands.push_back(slots[slot]);
-    if (function.getFunctionName() == "add")
+    if (function.addsOperand())
       llvm::sort(operands); // a sum of two
     for (Term operand : operands)
       parts.push_back(std::to_string(operand));
-    if (function.getFunctionName() == "kv_append") {
+    if (function.writesCache()) {
       Term &cache = caches[name(function.getSymbols()[0])];
       parts.push_back(std::to_string(cache));
-      cache = get("kv_append", parts);
+      cache = get(function.getFunctionName().str(), parts);
     }
     Term result = get(function.getFunctionName().str(), parts);
     if (function.selectsToken())

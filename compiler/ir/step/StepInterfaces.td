@@ -32,13 +32,32 @@ def Step_FunctionAttrInterface : AttrInterface<"FunctionAttrInterface"> {
       "return ::llvm::cast<::cadenza::step::FunctionAttrInterface>($_attr).getParameters();">,
     InterfaceMethod<"The names of getSlots in the plan and in the config struct: 'segment', or 'lhs' and 'rhs'.",
       "::llvm::SmallVector<::llvm::StringRef>", "getSlotNames", (ins), "", "return {\"segment\"};">,
-    InterfaceMethod<"How many SSA operands of the phase it takes.", "unsigned", "getNumOperands", (ins), "", "return 0;">,
+    InterfaceMethod<"How many SSA operands of the phase it takes: vectors beside its segments.",
+      "unsigned", "getNumOperands", (ins), "", "return 0;">,
+    InterfaceMethod<[{Whether all it does is to add its operand to its segment: a residual. What a schedule that divides
+      a product's columns turns into an exchange.}],
+      "bool", "addsOperand", (ins), "", "return false;">,
+    InterfaceMethod<"Whether it writes the cache among getSymbols.", "bool", "writesCache", (ins), "", "return false;">,
     InterfaceMethod<"Whether it selects the next token, an extra result of the phase after its vectors.",
       "bool", "selectsToken", (ins), "", "return false;">,
     InterfaceMethod<"Whether it reads the position (a kernel argument: the decode state).", "bool", "usesPosition", (ins), "",
       "return false;">,
     InterfaceMethod<"Rows of a segment that one block must hold together: head_dim for what works on heads, otherwise 1.",
       "int64_t", "getRowGroup", (ins), "", "return 1;">,
+    InterfaceMethod<"What an element of the result depends on besides itself, on segments of `elements` elements.",
+      "::cadenza::step::Reduction", "getReduction", (ins "int64_t":$elements), "",
+      "return ::cadenza::step::Reduction::None;">,
+    InterfaceMethod<[{Whether an element of the result depends on nothing but the elements at its place, of its segments
+      and operands, and so can be computed wherever those are.}],
+      "bool", "isElementwise", (ins), "", "return false;">,
+    InterfaceMethod<[{Whether, as a prologue, its reduction enters the products as one factor only, so that products may
+      be computed without it and multiplied by it afterwards. True also of a function that defers it already.}],
+      "bool", "canDeferScale", (ins), "", "return false;">,
+    InterfaceMethod<"Whether that factor is left to be applied after the products.", "bool", "defersScale", (ins), "",
+      "return false;">,
+    InterfaceMethod<"The same function with the factor deferred; only if canDeferScale.",
+      "::cadenza::step::FunctionAttrInterface", "withDeferredScale", (ins), "",
+      "return ::llvm::cast<::cadenza::step::FunctionAttrInterface>($_attr);">,
     InterfaceMethod<"The name of the fusion that moves this function into a project's epilogue (a pass's argument).",
       "::llvm::StringRef", "getFusion", (ins), "", "return \"\";">,
     InterfaceMethod<"Checks slots' sizes (elements, by slot; -1: consumed), operand sizes and symbols.",
@@ -46,6 +65,46 @@ def Step_FunctionAttrInterface : AttrInterface<"FunctionAttrInterface"> {
       (ins "::llvm::MutableArrayRef<int64_t>":$sizes, "::mlir::ValueRange":$operands,
            "::cadenza::step::SymbolLookup":$lookup,
            "::llvm::function_ref<::mlir::InFlightDiagnostic()>":$emitError)>,
+  ];
+}
+
+// How a matrix is stored. Its constants are those of an entry of the table in runtime/shared/encoding.h, found by the
+// attribute's name: packer, executors, planner and kernels use the same ones.
+def Step_WeightEncodingAttrInterface : AttrInterface<"WeightEncodingAttrInterface"> {
+  let cppNamespace = "::cadenza::step";
+  let description = "How a matrix is stored: the attribute `step.encoding` of its `nn.weight`.";
+  let methods = [
+    InterfaceMethod<"The entry of the table of encodings: the one of this attribute's name.",
+      "::cadenza::Encoding", "getEncoding", (ins), "",
+      "return *::cadenza::step::findEncoding(ConcreteAttr::getMnemonic());">,
+    InterfaceMethod<"Name, bytes of a unit (8 x 32 weights) and of a row's scale, error bound.",
+      "::cadenza::EncodingFormat", "getFormat", (ins), "",
+      "return ::cadenza::format_of(::llvm::cast<::cadenza::step::WeightEncodingAttrInterface>($_attr).getEncoding());">,
+    InterfaceMethod<"Rows and columns of a tile, of which whole ones are stored.",
+      "std::pair<int64_t, int64_t>", "getTile", (ins), "",
+      "return {::cadenza::tile_rows, ::cadenza::step_columns};">,
+    InterfaceMethod<"Bytes that a matrix of this type takes.", "uint64_t", "getStoredBytes",
+      (ins "::mlir::RankedTensorType":$type), "", [{
+        const auto rows = static_cast<uint64_t>(type.getDimSize(0)), columns = static_cast<uint64_t>(type.getDimSize(1));
+        return ::cadenza::matrix_bytes(::llvm::cast<::cadenza::step::WeightEncodingAttrInterface>($_attr).getFormat(), rows, columns);
+      }]>,
+    InterfaceMethod<"The tensors of the checkpoint that the matrix is made of.",
+      "::llvm::SmallVector<::mlir::StringAttr>", "getSources", (ins "::cadenza::nn::WeightOp":$weight), "",
+      "return {weight.getSourceAttr()};">,
+    InterfaceMethod<"The device functor (codegen/kernels/encodings.cuh), given the device's type of the vector.",
+      "std::string", "getDeviceType", (ins "::llvm::StringRef":$operand), "",
+      [{
+        return (::llvm::convertToCamelFromSnakeCase(ConcreteAttr::getMnemonic(), /*capitalizeFirst=*/true) + "<" + operand + ">").str();
+      }]>,
+    InterfaceMethod<"What a stored weight is off at most, as a share of the largest magnitude of its row.",
+      "double", "getErrorBound", (ins), "",
+      "return ::llvm::cast<::cadenza::step::WeightEncodingAttrInterface>($_attr).getFormat().error_bound;">,
+    InterfaceMethod<"Checks that a weight of this type can be stored so.", "::llvm::LogicalResult", "verifyWeight",
+      (ins "::mlir::ShapedType":$type, "::llvm::function_ref<::mlir::InFlightDiagnostic()>":$emitError), "", [{
+        if (type.getRank() == 2 && (type.getElementType().isBF16() || type.getElementType().isF16()))
+          return ::mlir::success();
+        return emitError() << "stores matrices of bf16 or f16, not " << type;
+      }]>,
   ];
 }
 

@@ -78,7 +78,7 @@ StatusOr<GraphExec> GraphRunner::capture(int steps, bool withHead) {
     }
   CADENZA_ASSIGN_OR_RETURN(const Graph graph, capture.end());
   CUgraphExec handle = nullptr;
-  CADENZA_CUDA_TRY(context_.device, cuGraphInstantiate, &handle, graph.get(), 0);
+  CADENZA_CUDA_TRY(context_.device, cuGraphInstantiateWithFlags, &handle, graph.get(), 0);
   GraphExec exec(context_.device, handle);
   CADENZA_CUDA_TRY(context_.device, cuGraphUpload, exec.get(), context_.stream);
   return exec;

@@ -76,9 +76,9 @@ TEST(Measure, RefusesWhatTheModelCannotHold) {
   EXPECT_EQ(tooLong.status().code(), StatusCode::InvalidArgument);
   EXPECT_NE(tooLong.status().message().find("256 positions"), std::string::npos) << tooLong.status().message();
   options.contexts = {-1};
-  EXPECT_EQ(measureToy(plan, options).status().code(), StatusCode::InvalidArgument);
+  EXPECT_NE(measureToy(plan, options).status().message().find("context -1"), std::string::npos);
   options.contexts = {};
-  EXPECT_EQ(measureToy(plan, options).status().code(), StatusCode::InvalidArgument);
+  EXPECT_EQ(measureToy(plan, options).status().message(), "at least one context, token and repeat are needed");
   options = BenchOptions{};
   options.contexts = {1};
   options.tokens = 2;
@@ -93,7 +93,8 @@ TEST(Measure, RefusesWhatTheModelCannotHold) {
   EXPECT_EQ(measureToy(plan, options).status().code(), StatusCode::IncompatiblePlan);
   options.trace = true; // nor an instrumented kernel: said before a device is opened
   for (const char *device : {"cuda:0", "cuda:3", "cpu"})
-    EXPECT_EQ(measureToy(plan, options, device).status().code(), StatusCode::InvalidArgument) << device;
+    EXPECT_NE(measureToy(plan, options, device).status().message().find("records nothing"), std::string::npos)
+        << device;
 }
 
 TEST(Measure, CommandErrors) {

@@ -74,7 +74,7 @@ TEST(Faults, AnyAllocationMayFail) {
   for (const char *function : {"cuMemAlloc", "cuMemHostAlloc", "cuStreamCreate", "cuEventCreate", "cuModuleLoadDataEx"})
     for (Schedule schedule : schedules)
       failEach(schedule, function, 1, 2, check);
-  for (const char *function : {"cuStreamBeginCapture", "cuStreamEndCapture", "cuGraphInstantiate", "cuGraphUpload"})
+  for (const char *function : {"cuStreamBeginCapture", "cuStreamEndCapture", "cuGraphInstantiateWithFlags", "cuGraphUpload"})
     failEach(Schedule::Graph, function, 1, 2, check);
   resetEmulator("cuMemAlloc:1=2");
   test::ToyPlan plan(test::readImage(CADENZA_TOY_KERNELS));
@@ -88,7 +88,7 @@ TEST(Faults, DecodingAllocatesNothing) {
   test::ToyPlan plan(test::readImage(CADENZA_TOY_KERNELS));
   std::vector<int32_t> prompt{1, 2};
   for (std::string function : {"cuMemAlloc", "cuMemHostAlloc", "cuStreamCreate", "cuEventCreate", "cuModuleLoadDataEx",
-                               "cuStreamBeginCapture", "cuGraphInstantiate"}) {
+                               "cuStreamBeginCapture", "cuGraphInstantiateWithFlags"}) {
     SCOPED_TRACE(function);
     StatusOr<std::unique_ptr<Executor>> made = Status(StatusCode::Internal, "not made");
     for (int n = 1; !made.isOk() && n < 100; ++n) {
