@@ -20,7 +20,7 @@ def ConvertNNToStep : Cadenza_Pass<"convert-nn-to-step"> {
 def RollLayers : Cadenza_Pass<"roll-layers"> {
   let summary = "folds isomorphic layers into one body with per-layer tables";
   let description = [{
-    Finds the longest run of equal bodies that differ only in the weights and caches they name, keeps one, and replaces
+    Finds the longest run of equal bodies that differ only in the weights, caches and scalars they name, keeps one, and replaces
     each name that differs by a table. It comes first, so that fusion sees one body and nothing grows with depth.
   }];
   let statistics = [Statistic<"layers", "layers", "Layers folded into one body">];
@@ -79,6 +79,15 @@ def FuseHeadSelect : Cadenza_Pass<"fuse-head-select"> {
   let description = [{
     Each block keeps its best logit, the last block picks the best of those: the vector of logits, as long as the
     vocabulary, makes no round trip through memory.
+  }];
+}
+
+def FuseMaps : Cadenza_Pass<"fuse-maps"> {
+  let summary = "moves a map into the map that reads what it computes";
+  let description = [{
+    What no product absorbed, such as the norm of a whole product's result and the residual addition after it (post-norm), is
+    one phase instead of two. A norm over a whole vector makes one block hold all of it, and what else is done with that vector
+    costs nothing more there.
   }];
 }
 

@@ -15,12 +15,12 @@ namespace {
 // 4. fuse-norm-project, then
 // 5. defer-norm-scale, which changes the prologue that 4 made.
 // 6. fuse-query-key-value, 7. fuse-activation-mul, 8. fuse-residual, 9. fuse-head-select: independent of each other; in
-// the
-//    order of a layer.
-// 10. narrow-edges: once it is settled which vectors still travel through memory and who reads them.
-// 11. order-sums: the ways of a product depend on the functions it absorbed.
+//    the order of a layer.
+// 10. fuse-maps: on the maps that no product has absorbed. Before, it would tie functions together that products want.
+// 11. narrow-edges: once it is settled which vectors still travel through memory and who reads them.
+// 12. order-sums: the ways of a product depend on the functions it absorbed.
 //     schedule-persistent, if that schedule is asked for, replaces what it chose.
-// 12. assign-buffers: last, on the vectors that are left.
+// 13. assign-buffers: last, on the vectors that are left.
 constexpr PipelinePass passes[] = {
     {"convert-nn-to-step", false, createConvertNNToStep},
     {"roll-layers", true, createRollLayers},
@@ -31,6 +31,7 @@ constexpr PipelinePass passes[] = {
     {"fuse-activation-mul", true, createFuseActivationMul},
     {"fuse-residual", true, createFuseResidual},
     {"fuse-head-select", true, createFuseHeadSelect},
+    {"fuse-maps", true, createFuseMaps},
     {"narrow-edges", true, createNarrowEdges},
     {"order-sums", false, createOrderSums},
     {"assign-buffers", false, createAssignBuffers},

@@ -268,7 +268,7 @@ template <class Config> struct PersistentBlock {
   // Waits -------------------------------------------------------------------------------------------------------------
 
   CADENZA_DEVICE void expired(PersistentWait what, int layer, int position) const {
-    PersistentControl &control = *args.control;
+    HostControl &control = *args.control;
     control.wait = static_cast<uint32_t>(what);
     control.block = arch::block_index();
     control.layer = static_cast<uint32_t>(layer);

@@ -41,7 +41,7 @@ template <class Config> struct PersistentFeedForward {
     typename Functions::template Loaded<UnitTile> loaded;
     Functions::load(functions, tile, loaded);
 
-    residual.template receive<Block::attention_groups, typename Block::Output>(l.output, p.counter, 0, p);
+    residual.template receive<typename Block::Output, Block::attention_groups>(l.output, p.counter, 0, p);
     residual.template spread<GateUp>(norm, p, [&] { gate_up.look(); });
     const float factor = GateUp::prologue::factor(Block::sums());
     const typename Block::template Scales<GateUp> scales(l.gate_up.matrix);

@@ -54,12 +54,41 @@ template <class Config> struct PersistentResidual {
     }
   }
 
+  /// What is added to the sums of a product, once they are complete, before they go into the residual stream: its bias,
+  /// if it has one (match.cpp lets no other function stay). For this thread's rows; asked for before it is needed.
+  template <class Phase> struct Bias {
+    static constexpr bool exists = Phase::epilogue::words > 0;
+    float quad[exists ? Block::owned_quads : 1][4];
+
+    template <class PhaseArgs> CADENZA_DEVICE explicit Bias(const PhaseArgs &phase) {
+      if constexpr (exists) {
+        using Functions = typename Phase::epilogue;
+        const float *vector =
+            Block::template arguments<Functions>(static_cast<const typename Phase::Launch::epilogue::Args &>(phase))
+                .vector;
+        const Range mine = Block::my_rows();
+#pragma unroll
+        for (int j = 0; j < Block::owned_quads; ++j)
+          if (row(j) < tile_rows * mine.count)
+            load4(vector + tile_rows * mine.first + row(j), quad[j]);
+      }
+    }
+    /// In the order of the epilogues: first the bias, then the residual stream.
+    CADENZA_DEVICE float add(int j, int e, float sum) const {
+      if constexpr (exists)
+        return quad[j][e] + sum;
+      else
+        return sum;
+    }
+  };
+
   /// Adds the partial sums that `sources` groups published in `half` of the layer `counter`, in their order: complete
-  /// sums of rows of the product `phase`, which get their scales here.
-  template <int sources, class Phase, class PhaseArgs>
+  /// sums of rows of the product `Phase`, which get their scales and its bias here. `phase`: its arguments.
+  template <class Phase, int sources, class PhaseArgs>
   CADENZA_DEVICE void receive(const PhaseArgs &phase, uint32_t counter, int half, Progress &p) const {
     const typename Block::template Scales<Phase> scales(phase.matrix);
     const Range mine = Block::my_rows();
+    const Bias<Phase> bias(phase);
     float *sums = Block::group_sums();
     const arch::Packet *first_slot = block.slots(counter, half, 0);
 #pragma unroll
@@ -88,7 +117,7 @@ template <class Config> struct PersistentResidual {
                             arch::as_float(quad.w)};
 #pragma unroll
       for (int e = 0; e < 4; ++e)
-        p.residual[j][e] += scales.product(sum[e], tile_rows * mine.first + row(j) + e);
+        p.residual[j][e] += bias.add(j, e, scales.product(sum[e], tile_rows * mine.first + row(j) + e));
     }
   }
 

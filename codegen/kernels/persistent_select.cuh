@@ -23,7 +23,7 @@ template <class Config> struct PersistentSelect {
     block.mark(PersistentWork::first_weights, p.layer);
     product.start();
     const typename Residual::template NormWeights<Head> norm(Block::table().head);
-    residual.template receive<Block::groups, typename Block::Down>(Block::table().layer[p.layer].down, p.counter, 1, p);
+    residual.template receive<typename Block::Down, Block::groups>(Block::table().layer[p.layer].down, p.counter, 1, p);
     residual.template spread<Head>(norm, p, [&] { product.look(); });
 
     const float factor = Head::prologue::factor(Block::sums());

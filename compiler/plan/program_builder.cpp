@@ -146,6 +146,8 @@ private:
       phase.inputs = {edgeOf(attend.getQuery())};
       nn::CacheOp cache = cachesOf(attend.getCacheAttr())[0];
       phase.caches.push_back(cacheRef(attend.getCacheAttr()));
+      if (FlatSymbolRefAttr window = attend.getWindowAttr())
+        phase.scalars.push_back(scalarRef(window));
       phase.parameters = {{"heads", attend.getHeads()},     {"kv_heads", cache.getKvHeads()},
                           {"head_dim", cache.getHeadDim()}, {"scale", attend.getScale().convertToDouble()},
                           {"splits", attend.getSplits()},   {"warps", attend.getWarps()}};
@@ -229,6 +231,8 @@ private:
         word.ref = vectorRef(argument.symbol, hasRopeTable(op, argument.symbol));
       else if (argument.kind == ArgumentKind::CacheKey || argument.kind == ArgumentKind::CacheValue)
         word.ref = cacheRef(argument.symbol);
+      else if (argument.kind == ArgumentKind::Scalar)
+        word.ref = scalarRef(argument.symbol);
       phase.launch.arguments.push_back(word);
     }
   }
@@ -312,6 +316,17 @@ private:
     return makeRef(isTable(symbol), table, program.cacheTables);
   }
 
+  Ref scalarRef(FlatSymbolRefAttr symbol) {
+    Table table;
+    for (nn::ScalarOp scalar : resolve<nn::ScalarOp>(symbol)) {
+      auto [entry, isNew] = scalarIndices.insert({scalar, static_cast<uint32_t>(program.scalars.size())});
+      if (isNew)
+        program.scalars.push_back({scalar.getSymName().str(), static_cast<int64_t>(scalar.getValue())});
+      table.push_back(entry->second);
+    }
+    return makeRef(isTable(symbol), table, program.scalarTables);
+  }
+
   static Ref makeRef(bool perLayer, const Table &table, std::vector<Table> &tables) {
     return perLayer ? Ref{true, intern(tables, table)} : Ref{false, table[0]};
   }
@@ -367,7 +382,7 @@ private:
   Program &program = built.program;
   llvm::DenseMap<Value, uint32_t> edges;
   std::map<std::string, uint32_t> weightIndices;
-  llvm::DenseMap<Operation *, uint32_t> cacheIndices;
+  llvm::DenseMap<Operation *, uint32_t> cacheIndices, scalarIndices;
   int64_t iterations = 1; // of the block being built
   bool inHead = false;
 };

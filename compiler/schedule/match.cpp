@@ -35,9 +35,12 @@ LogicalResult checkExit(step::ProjectOp project, Value input, Value residual) {
   SmallVector<step::FunctionAttrInterface> functions = epilogues(project);
   if (project.getInput() != input || project.getPrologueAttr() || project.getMatrices().size() != 1)
     return needs(project, "the product of one matrix and the result of the phase before it");
-  if (functions.size() != 1 || !isa<step::AddAttr>(functions[0]) || project.getSideInputs()[0] != residual ||
-      !isF32(residual) || !isF32(project.getResult(0)))
-    return needs(project, "the addition to the residual stream, in f32, as its only function (pass fuse-residual)");
+  const size_t biases = !functions.empty() && isa<step::BiasAttr>(functions[0]) ? 1 : 0;
+  if (functions.size() != biases + 1 || !isa<step::AddAttr>(functions[biases]) ||
+      project.getSideInputs()[0] != residual || !isF32(residual) || !isF32(project.getResult(0)))
+    return needs(project,
+                 "the addition to the residual stream, in f32, as its only function but a bias before it (pass "
+                 "fuse-residual)");
   return success();
 }
 

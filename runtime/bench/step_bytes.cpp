@@ -52,9 +52,13 @@ uint64_t cacheBytesPerStep(const Program &program, int64_t positions) {
   forEachPhase(program, [&](const Phase &phase, int64_t iteration) {
     if (phase.kind != PhaseKind::Attend)
       return;
+    int64_t read = positions;
+    for (const Ref &ref : phase.scalars)
+      if (int64_t window = program.scalars[resolve(ref, program.scalarTables, iteration)].value; window > 0)
+        read = std::min(read, window);
     for (const Ref &ref : phase.caches)
-      total += static_cast<uint64_t>(positions) *
-               positionBytes(program.caches[resolve(ref, program.cacheTables, iteration)]);
+      total +=
+          static_cast<uint64_t>(read) * positionBytes(program.caches[resolve(ref, program.cacheTables, iteration)]);
   });
   return total;
 }

@@ -38,6 +38,10 @@ struct Machine {
   uint32_t weightIndex(Ref ref) const { return ref.perLayer ? program.weightTables[ref.index][iteration] : ref.index; }
   uint32_t cacheIndex(Ref ref) const { return ref.perLayer ? program.cacheTables[ref.index][iteration] : ref.index; }
 
+  int64_t scalar(Ref ref) const {
+    return program.scalars[ref.perLayer ? program.scalarTables[ref.index][iteration] : ref.index].value;
+  }
+
   const Weight &weight(Ref ref) const { return program.weights[weightIndex(ref)]; }
   const std::byte *weightData(Ref ref) const { return weightSection.data() + weight(ref).offset; }
   /// Encoding vector: `rows` floats.

@@ -131,7 +131,7 @@ StatusOr<Storage> Storage::load(Device &device, CUstream stream, const Plan &pla
     return allocated.status();
   };
   CADENZA_RETURN_IF_ERROR(allocate(addresses.arena, program.arenaBytes, "activations"));
-  CADENZA_RETURN_IF_ERROR(allocate(addresses.state, sizeof(DecodeState), "the decode state"));
+  CADENZA_RETURN_IF_ERROR(allocate(addresses.state, sizeof(SequenceState), "the decode state"));
   CADENZA_RETURN_IF_ERROR(allocate(addresses.tokens, (addresses.context + 1) * sizeof(int32_t), "tokens"));
   if (logits)
     CADENZA_RETURN_IF_ERROR(

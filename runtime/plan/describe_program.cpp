@@ -48,6 +48,14 @@ private:
   std::string weight(const Ref &ref) const { return refText(ref, program_.weights, program_.weightTables); }
   std::string cache(const Ref &ref) const { return refText(ref, program_.caches, program_.cacheTables); }
 
+  std::string scalar(const Ref &ref) const {
+    const auto value = [&](uint32_t index) {
+      return program_.scalars[index].name + " = " + std::to_string(program_.scalars[index].value);
+    };
+    return ref.perLayer ? "table " + decimal(ref.index) + " (" + join(program_.scalarTables[ref.index], value) + ")"
+                        : value(ref.index);
+  }
+
   std::string functionText(const Function &function) const {
     std::string text = function.name + " " + function.parameters.dump();
     if (!function.operands.empty())
@@ -69,6 +77,8 @@ private:
     case ArgumentKind::CacheKey:
     case ArgumentKind::CacheValue:
       return kind + " " + cache(argument.ref);
+    case ArgumentKind::Scalar:
+      return kind + " " + scalar(argument.ref);
     case ArgumentKind::Scratch:
       return kind + " " + program_.scratch[argument.index].name;
     default:
@@ -94,6 +104,8 @@ private:
       line("with", phase.parameters.dump());
     if (!phase.caches.empty())
       line("caches", join(phase.caches, [&](const Ref &ref) { return cache(ref); }));
+    if (!phase.scalars.empty())
+      line("window", join(phase.scalars, [&](const Ref &ref) { return scalar(ref); }));
     for (const Function &function : phase.prologue)
       line("prologue", functionText(function));
     for (const Function &function : phase.epilogues)

@@ -24,18 +24,23 @@ void checkNorm(FunctionCall &call) {
     return call.fail("parameters.group_size", number(group) + " does not divide " + number(size));
   if (call.function().parameters.at("eps").get<double>() < 0)
     return call.fail("parameters.eps", "is negative");
-  checkVector(call, 0, group);
+  for (size_t i = 0; i < call.function().weights.size(); ++i) // gamma, and beta
+    checkVector(call, i, group);
 }
 
-void checkPrologueNorm(FunctionCall &call) {
-  const bool project = call.phaseKind() == PhaseKind::Project;
-  if (project && call.extent("group_size") != call.segment(""))
+/// In a project phase a prologue normalises the whole input.
+void checkWholeNorm(FunctionCall &call) {
+  if (call.phaseKind() == PhaseKind::Project && call.extent("group_size") != call.segment(""))
     return call.fail("parameters.group_size", number(call.extent("group_size")) +
                                                   "; in a project phase it is the input's size, " +
                                                   number(call.segment("")));
-  if (!project && call.flag("defer_scale"))
-    return call.fail("parameters.defer_scale", "only a project phase can defer the scale");
   checkNorm(call);
+}
+
+void checkPrologueNorm(FunctionCall &call) {
+  if (call.phaseKind() != PhaseKind::Project && call.flag("defer_scale"))
+    return call.fail("parameters.defer_scale", "only a project phase can defer the scale");
+  checkWholeNorm(call);
 }
 
 void checkBias(FunctionCall &call) { checkVector(call, 0, call.segment("segment")); }
@@ -90,6 +95,9 @@ void checkArgmax(FunctionCall &call) {
 
 constexpr ParameterSpec prologueNormParameters[] = {{"eps", Number}, {"group_size", Extent}, {"defer_scale", Flag}};
 constexpr ParameterSpec normParameters[] = {{"segment", Slot}, {"eps", Number}, {"group_size", Extent}};
+constexpr ParameterSpec prologueLayerNormParameters[] = {{"eps", Number}, {"group_size", Extent}, {"bias", Flag}};
+constexpr ParameterSpec layerNormParameters[] = {
+    {"segment", Slot}, {"eps", Number}, {"group_size", Extent}, {"bias", Flag}};
 constexpr ParameterSpec segmentParameters[] = {{"segment", Slot}};
 constexpr ParameterSpec ropeParameters[] = {{"segment", Slot}, {"head_dim", Extent}, {"rotary_dim", Extent}};
 constexpr ParameterSpec appendParameters[] = {
@@ -97,11 +105,13 @@ constexpr ParameterSpec appendParameters[] = {
 constexpr ParameterSpec mulParameters[] = {{"lhs", Slot}, {"rhs", ConsumedSlot}};
 constexpr ParameterSpec argmaxParameters[] = {{"segment", ConsumedSlot}};
 
-// name, role, parameters, operands, weights, caches, check
+// name, role, parameters, operands, weights, caches, check, flag that adds a weight
 constexpr FunctionSpec specs[] = {
     {"rms_norm", Prologue, prologueNormParameters, 0, 1, 0, checkPrologueNorm},
+    {"layer_norm", Prologue, prologueLayerNormParameters, 0, 1, 0, checkWholeNorm, "bias"},
     {"bias", Epilogue, segmentParameters, 0, 1, 0, checkBias},
     {"rms_norm", Epilogue, normParameters, 0, 1, 0, checkNorm},
+    {"layer_norm", Epilogue, layerNormParameters, 0, 1, 0, checkNorm, "bias"},
     {"rope", Epilogue, ropeParameters, 0, 1, 0, checkRope},
     {"kv_append", Epilogue, appendParameters, 0, 0, 1, checkAppend},
     {"silu", Epilogue, segmentParameters, 0, 0, 0, checkNothing},

@@ -32,8 +32,9 @@ struct FunctionSpec {
   std::string_view name;
   FunctionRole role;
   std::span<const ParameterSpec> parameters;
-  uint32_t operands, weights, caches; // how many the function takes
-  void (*check)(FunctionCall &);      // shapes; called when counts and types are right
+  uint32_t operands, weights, caches;   // how many the function takes
+  void (*check)(FunctionCall &);        // shapes; called when counts and types are right
+  std::string_view optionalWeight = {}; // a flag: where it is set, the function takes one weight more
 };
 
 /// All functions that this version knows.

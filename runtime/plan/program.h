@@ -19,9 +19,12 @@
 //              size: the whole vector). gamma has group_size elements. In a project phase group_size == size; with
 //              defer_scale (project only) the product sees x * gamma and the factor 1/sqrt(..) is applied to every
 //              segment right after the products, before the epilogues.
+//   layer_norm {eps, group_size, bias}; weights: [gamma] or, with bias, [gamma, beta]
+//              y = (x - mean(x)) / sqrt(mean((x - mean(x))^2) + eps) * gamma (+ beta), over groups as rms_norm's
 // Epilogues (s, lhs, rhs, key, value: slots):
 //   bias       {segment}; weights: [b]             y[s] += b
 //   rms_norm   {segment, eps, group_size}; weights: [gamma]   as the prologue, on a segment (per-head q/k norm)
+//   layer_norm {segment, eps, group_size, bias}; weights: [gamma] or [gamma, beta]   likewise
 //   rope       {segment, head_dim, rotary_dim}; weights: [rope table]   half-split rotation: for each head and
 //              i < rotary_dim/2: (x[i], x[i+rotary_dim/2]) rotated by the table's (cos, sin)[position][i]
 //   kv_append  {key, value, kv_heads, head_dim}; caches: [cache]   stores both at `position`; consumes both
@@ -39,7 +42,7 @@
 //   embed    no input; initial segment: row tokens[position] of `matrix` ([vocabulary][n]) times parameters.scale
 //   project  one input; an initial segment a matrix, see Phase::matrix
 //   attend   one input, the query; initial segment, [heads * head_dim]: softmax(scale * q k^T) v over positions
-//            [0, position]
+//            [0, position], or, with a scalar w > 0 as its window, over those from position + 1 - w on
 //   select   one input, the logits; initial segment: the input, consumed by its argmax epilogue (the unfused head)
 //   map      any inputs; an initial segment an input
 // A program has exactly one embed phase, in a block of count 1 before headBlock, and exactly one argmax, in a block of
@@ -106,12 +109,19 @@ struct Cache {
   int64_t headDim = 0;
 };
 
-/// A weight or cache: itself, or the entry of a per-layer table at the current iteration of the enclosing block.
+/// A number that phases name, such as the window of an attention: a kernel argument, so that layers may differ in it.
+struct Scalar {
+  std::string name;
+  int64_t value = 0; // in [0, 2^31)
+};
+
+/// A weight, cache or scalar: itself, or the entry of a per-layer table at the current iteration of the enclosing
+/// block.
 struct Ref {
   bool perLayer = false;
-  uint32_t index = 0; // into weights/caches, or into weightTables/cacheTables when perLayer
+  uint32_t index = 0; // into weights/caches/scalars, or into weightTables/cacheTables/scalarTables when perLayer
 };
-using Table = std::vector<uint32_t>; // one weight or cache index an iteration
+using Table = std::vector<uint32_t>; // one weight, cache or scalar index an iteration
 
 /// A prologue or epilogue function, see the list above.
 struct Function {
@@ -136,11 +146,12 @@ enum class ArgumentKind : uint8_t {
   Context,    // the number of positions that caches and rope tables hold, as a 64-bit integer
   Logits,     // address of f32 [vocabulary], or 0 if nobody asked for logits
   Scratch,    // address of scratch buffer `index`, zeroed once at load
+  Scalar,     // the value of scalar `ref`, as a 64-bit integer
 };
 struct Argument {
   ArgumentKind kind = ArgumentKind::Edge;
   uint32_t index = 0; // Edge, Scratch
-  Ref ref;            // Weight, CacheKey, CacheValue
+  Ref ref;            // Weight, CacheKey, CacheValue, Scalar
 };
 
 /// One kernel launch of the `launch` schedule. Its arguments form the kernel's single by-value parameter, a struct of
@@ -171,7 +182,8 @@ struct Phase {
   // attend {heads, kv_heads, head_dim, scale, splits, warps}: q is inputs[0], result [heads * head_dim]; the last
   // two are the order of its sums. embed {scale}
   nlohmann::json parameters = nlohmann::json::object();
-  std::vector<Ref> caches; // attend
+  std::vector<Ref> caches;  // attend
+  std::vector<Ref> scalars; // attend: none, or its window
   Launch launch;
 };
 
@@ -236,8 +248,10 @@ struct Program {
   uint64_t arenaBytes = 0;
   std::vector<Weight> weights;
   std::vector<Cache> caches;
+  std::vector<Scalar> scalars;
   std::vector<Table> weightTables;
   std::vector<Table> cacheTables;
+  std::vector<Table> scalarTables;
   std::vector<Scratch> scratch;
   std::vector<Kernel> kernels;
   std::vector<Block> blocks;

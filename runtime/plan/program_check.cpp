@@ -90,6 +90,8 @@ bool alike(const Cache &a, const Cache &b) {
   return a.dtype == b.dtype && a.kvHeads == b.kvHeads && a.headDim == b.headDim;
 }
 
+bool alike(const Scalar &, const Scalar &) { return true; }
+
 template <typename Entry>
 void checkTables(const std::vector<Table> &tables, const std::vector<Entry> &entries, const std::string &what,
                  const std::string &path, FieldErrors &errors) {
@@ -213,6 +215,7 @@ void checkProgram(const Program &program, FieldErrors &errors) {
   checkWeights(program, errors);
   checkTables(program.weightTables, program.weights, "weight", "program.weight_tables", errors);
   checkTables(program.cacheTables, program.caches, "cache", "program.cache_tables", errors);
+  checkTables(program.scalarTables, program.scalars, "scalar", "program.scalar_tables", errors);
   checkMemory(program, errors);
   const auto kernels = checkKernels(program, errors);
   if (program.headBlock >= program.blocks.size())

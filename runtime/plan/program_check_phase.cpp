@@ -41,6 +41,9 @@ private:
   const Cache *cache(const Ref &ref, const std::string &field) {
     return resolve(ref, program_.caches, program_.cacheTables, "cache", field);
   }
+  const Scalar *scalar(const Ref &ref, const std::string &field) {
+    return resolve(ref, program_.scalars, program_.scalarTables, "scalar", field);
+  }
   const Weight *matrix();
   /// Exactly these parameters, of these types.
   bool checkParameters(const nlohmann::json &parameters, std::span<const ParameterSpec> specs,
@@ -194,6 +197,8 @@ void PhaseChecker::checkKind() {
     fail("k_ways", "only a project phase has more than one");
   if (phase_.caches.size() != (phase_.kind == PhaseKind::Attend ? 1u : 0u))
     fail("caches", text(phase_.caches.size()) + "; an attend phase has one, others none");
+  if (phase_.scalars.size() > (phase_.kind == PhaseKind::Attend ? 1u : 0u))
+    fail("scalars", text(phase_.scalars.size()) + "; an attend phase may have one, its window, others none");
 
   switch (phase_.kind) {
   case PhaseKind::Embed:
@@ -289,6 +294,8 @@ void PhaseChecker::checkAttend() {
   if (heads * headDim != query.elements) // each below 2^31
     fail("inputs[0]",
          "'" + query.name + "' has " + text(query.elements) + " elements; expected " + text(heads * headDim));
+  for (const Ref &window : phase_.scalars)
+    scalar(window, "scalars[0]");
   const Cache *keys = cache(phase_.caches[0], "caches[0]");
   if (keys && (keys->kvHeads != kvHeads || keys->headDim != headDim))
     fail("caches[0]", "'" + keys->name + "' is [" + text(keys->kvHeads) + "][..][" + text(keys->headDim) +
@@ -310,7 +317,9 @@ void PhaseChecker::checkFunction(const Function &function, FunctionRole role, co
       fail(field + "." + list, text(count) + "; '" + function.name + "' takes " + text(expected));
   };
   expect("operands", function.operands.size(), spec->operands);
-  expect("weights", function.weights.size(), spec->weights);
+  const bool oneMore =
+      !spec->optionalWeight.empty() && function.parameters.at(std::string(spec->optionalWeight)).get<bool>();
+  expect("weights", function.weights.size(), spec->weights + (oneMore ? 1 : 0));
   expect("caches", function.caches.size(), spec->caches);
   for (size_t i = 0; i < function.operands.size(); ++i)
     checkIndex(function.operands[i], program_.edges.size(), "edge", path_ + "." + field + "." + at("operands", i),
@@ -372,6 +381,9 @@ void PhaseChecker::checkLaunch() {
     case ArgumentKind::CacheKey:
     case ArgumentKind::CacheValue:
       cache(arguments[i].ref, field);
+      break;
+    case ArgumentKind::Scalar:
+      scalar(arguments[i].ref, field);
       break;
     default:
       break;

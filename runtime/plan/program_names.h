@@ -17,7 +17,7 @@ inline constexpr auto encodingNames = [] {
 }();
 inline constexpr std::string_view phaseKindNames[] = {"embed", "project", "attend", "select", "map"};
 inline constexpr std::string_view argumentKindNames[] = {"edge",   "weight",  "cache_key", "cache_value", "state",
-                                                         "tokens", "context", "logits",    "scratch"};
+                                                         "tokens", "context", "logits",    "scratch",     "scalar"};
 
 template <typename Enum> std::string_view nameOf(std::span<const std::string_view> names, Enum value) {
   const auto index = static_cast<size_t>(value);

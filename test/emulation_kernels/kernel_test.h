@@ -144,6 +144,23 @@ inline std::vector<double> rmsNorm(std::vector<double> x, const std::vector<floa
   return x;
 }
 
+/// beta may be empty.
+inline std::vector<double> layerNorm(std::vector<double> x, const std::vector<float> &gamma,
+                                     const std::vector<float> &beta, double eps) {
+  const size_t group = gamma.size();
+  for (size_t first = 0; first < x.size(); first += group) {
+    double mean = 0;
+    for (size_t i = 0; i < group; ++i)
+      mean += x[first + i] / static_cast<double>(group);
+    for (size_t i = 0; i < group; ++i)
+      x[first + i] -= mean;
+    const double factor = rmsFactor(&x[first], group, eps);
+    for (size_t i = 0; i < group; ++i)
+      x[first + i] = x[first + i] * factor * gamma[i] + (beta.empty() ? 0 : beta[i]);
+  }
+  return x;
+}
+
 /// angles: [rotary/2][2], (cos, sin) of one position.
 inline std::vector<double> rope(const std::vector<double> &x, const float *angles, size_t headDim, size_t rotary) {
   std::vector<double> y = x;

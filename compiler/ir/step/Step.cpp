@@ -116,6 +116,10 @@ nn::CacheOp SymbolLookup::cache(FlatSymbolRefAttr reference) const {
   return dyn_cast_or_null<nn::CacheOp>(resolve(reference));
 }
 
+nn::ScalarOp SymbolLookup::scalar(FlatSymbolRefAttr reference) const {
+  return dyn_cast_or_null<nn::ScalarOp>(resolve(reference));
+}
+
 LogicalResult TableOp::verifySymbolUses(SymbolTableCollection &symbols) {
   if (getEntries().empty())
     return emitOpError() << "needs at least one entry";
@@ -123,8 +127,8 @@ LogicalResult TableOp::verifySymbolUses(SymbolTableCollection &symbols) {
   Operation *first = lookup(getEntries()[0]);
   for (Attribute entry : getEntries()) {
     Operation *op = lookup(entry);
-    if (!isa_and_nonnull<nn::WeightOp, nn::CacheOp>(op))
-      return emitOpError() << "names " << entry << ", which is neither a weight nor a cache";
+    if (!isa_and_nonnull<nn::WeightOp, nn::CacheOp, nn::ScalarOp>(op))
+      return emitOpError() << "names " << entry << ", which is neither a weight nor a cache nor a scalar";
     bool same = first->getName() == op->getName();
     if (same && isa<nn::WeightOp>(op))
       same = cast<nn::WeightOp>(op).getType() == cast<nn::WeightOp>(first).getType() &&
@@ -348,6 +352,8 @@ LogicalResult AttendOp::verifySymbolUses(SymbolTableCollection &symbols) {
   if (getHeads() == 0 || getHeads() % cache.getKvHeads() != 0)
     return emitOpError() << "has " << getHeads() << " heads, no multiple of the " << cache.getKvHeads()
                          << " KV heads of " << getCacheAttr();
+  if (getWindow() && !SymbolLookup(*this, symbols).scalar(getWindowAttr()))
+    return emitOpError() << "names " << getWindowAttr() << " as its window, which is no scalar";
   int64_t expected = static_cast<int64_t>(getHeads() * cache.getHeadDim());
   if (elements(getQuery()) != expected || elements(getResult()) != expected)
     return emitOpError() << "needs query and result of " << expected << " elements";

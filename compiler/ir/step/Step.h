@@ -27,6 +27,8 @@ public:
   WeightEncodingAttrInterface encoding(mlir::FlatSymbolRefAttr reference) const;
   /// The cache, or the first of the caches of the table, that `reference` names; null if it names something else.
   nn::CacheOp cache(mlir::FlatSymbolRefAttr reference) const;
+  /// The scalar, or the first of the scalars of the table, that `reference` names; null if it names something else.
+  nn::ScalarOp scalar(mlir::FlatSymbolRefAttr reference) const;
 
 private:
   /// The op itself, or the first entry of a table.

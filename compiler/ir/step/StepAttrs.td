@@ -28,6 +28,21 @@ def Step_RMSNormAttr : Step_Function<"RMSNorm", "rms_norm",
                         DefaultValuedParameter<"bool", "false">:$defer_scale);
 }
 
+def Step_LayerNormAttr : Step_Function<"LayerNorm", "layer_norm",
+    ["getSymbols", "withSymbols", "getRowGroup", "getReduction", "getFusion"]> {
+  let summary = "layer normalisation of groups of `group_size` elements, with an optional bias";
+  let description = [{
+    As a prologue it normalises the whole vector, as an epilogue heads. Its scale is not deferred: products would have to be
+    corrected by mean and bias too, which takes the product of each matrix with gamma and with beta.
+
+    ```mlir
+    #step.layer_norm<segment = 0, weight = @layers.norm.weight, bias = @layers.norm.bias, eps = 1.0e-5, group_size = 1024>
+    ```
+  }];
+  let parameters = (ins "int64_t":$segment, "::mlir::FlatSymbolRefAttr":$weight,
+                        OptionalParameter<"::mlir::FlatSymbolRefAttr">:$bias, "::mlir::FloatAttr":$eps, "int64_t":$group_size);
+}
+
 def Step_BiasAttr : Step_Function<"Bias", "bias", ["getSymbols", "withSymbols", "isElementwise"]> {
   let summary = "adds a bias vector";
   let parameters = (ins "int64_t":$segment, "::mlir::FlatSymbolRefAttr":$weight);

@@ -2,6 +2,7 @@
 // RUN: rm -rf %t && split-file %s %t && cd %t
 // RUN: cat declarations.mlir fits.mlir | cadenza-opt --schedule-persistent="groups=3 ranks=2 warps=4 shared-bytes=232448" | FileCheck fits.mlir
 // RUN: cat declarations.mlir one_layer.mlir | cadenza-opt --schedule-persistent="groups=3 ranks=2 warps=4 shared-bytes=232448" | FileCheck one_layer.mlir
+// RUN: cat declarations.mlir biased.mlir | cadenza-opt --schedule-persistent="groups=3 ranks=2 warps=4 shared-bytes=232448" | FileCheck biased.mlir
 // DEFINE: %{name} = unrolled
 // DEFINE: %{refused} = cat declarations.mlir %{name}.mlir | not cadenza-opt --schedule-persistent="groups=3 ranks=2 warps=4" 2>&1 | FileCheck %{name}.mlir
 // RUN: %{refused}
@@ -12,6 +13,10 @@
 // REDEFINE: %{name} = norm_before_output
 // RUN: %{refused}
 // REDEFINE: %{name} = another_residual
+// RUN: %{refused}
+// REDEFINE: %{name} = bias_after_residual
+// RUN: %{refused}
+// REDEFINE: %{name} = two_biases
 // RUN: %{refused}
 // REDEFINE: %{name} = not_interleaved
 // RUN: %{refused}
@@ -66,6 +71,72 @@ func.func @fits(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32
       : (tensor<1x64xf32>, tensor<1xi32>) -> tensor<1x128xf32>
     %a = step.attend %q at %position, @caches heads 4 scale 0.5 : tensor<1x128xf32> -> tensor<1x128xbf16>
     %o = step.project %a with(%x) matrices [@output] epilogues [#step.add<segment = 0>]
+      : (tensor<1x128xbf16>, tensor<1x64xf32>) -> tensor<1x64xf32>
+    %g = step.project %o matrices [@gate, @up] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
+      epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>] {interleaved} : (tensor<1x64xf32>) -> tensor<1x104xbf16>
+    %d = step.project %g with(%o) matrices [@down] epilogues [#step.add<segment = 0>]
+      : (tensor<1x104xbf16>, tensor<1x64xf32>) -> tensor<1x64xf32>
+    step.yield %d : tensor<1x64xf32>
+  }
+  %h = step.project %l matrices [@embedding] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64> epilogues [#step.argmax<segment = 0>] : (tensor<1x64xf32>) -> tensor<1xi32>
+  return %h : tensor<1xi32>
+}
+
+//--- biased.mlir
+// Every product of a layer may have biases.
+// CHECK-LABEL: @biased
+// CHECK: step.project {{.*}} matrices [@output] epilogues [#step.bias<segment = 0, weight = @norm>, #step.add<segment = 0>] {k_groups = array<i64: 0, 2>
+// CHECK: step.project {{.*}} matrices [@down] epilogues [#step.bias<segment = 0, weight = @norm>, #step.add<segment = 0>] {k_groups = array<i64: 0, 1, 2>
+func.func @biased(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
+  %e = step.embed %token, @embedding : tensor<1x64xf32>
+  %l = step.layers count 2 (%x = %e) : tensor<1x64xf32> {
+    %q = step.project %x at %position matrices [@query, @key, @value] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
+      epilogues [#step.bias<segment = 1, weight = @norm>, #step.kv_append<key = 1, value = 2, cache = @caches, kv_heads = 2, head_dim = 32>]
+      : (tensor<1x64xf32>, tensor<1xi32>) -> tensor<1x128xf32>
+    %a = step.attend %q at %position, @caches heads 4 scale 0.5 : tensor<1x128xf32> -> tensor<1x128xbf16>
+    %o = step.project %a with(%x) matrices [@output] epilogues [#step.bias<segment = 0, weight = @norm>, #step.add<segment = 0>]
+      : (tensor<1x128xbf16>, tensor<1x64xf32>) -> tensor<1x64xf32>
+    %g = step.project %o matrices [@gate, @up] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
+      epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>] {interleaved} : (tensor<1x64xf32>) -> tensor<1x104xbf16>
+    %d = step.project %g with(%o) matrices [@down] epilogues [#step.bias<segment = 0, weight = @norm>, #step.add<segment = 0>]
+      : (tensor<1x104xbf16>, tensor<1x64xf32>) -> tensor<1x64xf32>
+    step.yield %d : tensor<1x64xf32>
+  }
+  %h = step.project %l matrices [@embedding] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64> epilogues [#step.argmax<segment = 0>] : (tensor<1x64xf32>) -> tensor<1xi32>
+  return %h : tensor<1xi32>
+}
+
+//--- bias_after_residual.mlir
+// CHECK: error: 'step.project' op does not fit the persistent schedule, which needs the addition to the residual stream, in f32, as its only function but a bias before it (pass fuse-residual)
+func.func @negative_bias_after_residual(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
+  %e = step.embed %token, @embedding : tensor<1x64xf32>
+  %l = step.layers count 2 (%x = %e) : tensor<1x64xf32> {
+    %q = step.project %x at %position matrices [@query, @key, @value] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
+      epilogues [#step.kv_append<key = 1, value = 2, cache = @caches, kv_heads = 2, head_dim = 32>]
+      : (tensor<1x64xf32>, tensor<1xi32>) -> tensor<1x128xf32>
+    %a = step.attend %q at %position, @caches heads 4 scale 0.5 : tensor<1x128xf32> -> tensor<1x128xbf16>
+    %o = step.project %a with(%x) matrices [@output] epilogues [#step.add<segment = 0>]
+      : (tensor<1x128xbf16>, tensor<1x64xf32>) -> tensor<1x64xf32>
+    %g = step.project %o matrices [@gate, @up] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
+      epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>] {interleaved} : (tensor<1x64xf32>) -> tensor<1x104xbf16>
+    %d = step.project %g with(%o) matrices [@down] epilogues [#step.add<segment = 0>, #step.bias<segment = 0, weight = @norm>]
+      : (tensor<1x104xbf16>, tensor<1x64xf32>) -> tensor<1x64xf32>
+    step.yield %d : tensor<1x64xf32>
+  }
+  %h = step.project %l matrices [@embedding] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64> epilogues [#step.argmax<segment = 0>] : (tensor<1x64xf32>) -> tensor<1xi32>
+  return %h : tensor<1xi32>
+}
+
+//--- two_biases.mlir
+// CHECK: error: 'step.project' op does not fit the persistent schedule, which needs the addition to the residual stream, in f32, as its only function but a bias before it (pass fuse-residual)
+func.func @negative_two_biases(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
+  %e = step.embed %token, @embedding : tensor<1x64xf32>
+  %l = step.layers count 2 (%x = %e) : tensor<1x64xf32> {
+    %q = step.project %x at %position matrices [@query, @key, @value] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
+      epilogues [#step.kv_append<key = 1, value = 2, cache = @caches, kv_heads = 2, head_dim = 32>]
+      : (tensor<1x64xf32>, tensor<1xi32>) -> tensor<1x128xf32>
+    %a = step.attend %q at %position, @caches heads 4 scale 0.5 : tensor<1x128xf32> -> tensor<1x128xbf16>
+    %o = step.project %a with(%x) matrices [@output] epilogues [#step.bias<segment = 0, weight = @norm>, #step.bias<segment = 0, weight = @norm>, #step.add<segment = 0>]
       : (tensor<1x128xbf16>, tensor<1x64xf32>) -> tensor<1x64xf32>
     %g = step.project %o matrices [@gate, @up] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
       epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>] {interleaved} : (tensor<1x64xf32>) -> tensor<1x104xbf16>
@@ -189,7 +260,7 @@ func.func @negative_norm_before_output(%token: tensor<1xi32>, %position: tensor<
 }
 
 //--- another_residual.mlir
-// CHECK: error: 'step.project' op does not fit the persistent schedule, which needs the addition to the residual stream, in f32, as its only function (pass fuse-residual)
+// CHECK: error: 'step.project' op does not fit the persistent schedule, which needs the addition to the residual stream, in f32, as its only function but a bias before it (pass fuse-residual)
 func.func @negative_another_residual(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
   %e = step.embed %token, @embedding : tensor<1x64xf32>
   %l = step.layers count 2 (%x = %e) : tensor<1x64xf32> {

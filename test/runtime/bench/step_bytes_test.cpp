@@ -53,5 +53,14 @@ TEST(StepBytes, AnEncodingsWeightsAndScales) {
 
 TEST(StepBytes, Cache) { EXPECT_EQ(cacheBytesPerStep(makeProgram(true), 10), 2u * 2 * 2 * 16 * 2 * 10); }
 
+TEST(StepBytes, CacheInAWindow) {
+  Program program = makeProgram(true);
+  program.scalars = {{"0", 4}, {"1", 0}};
+  program.scalarTables = {{0, 1}};
+  program.blocks[1].phases[1].scalars = {{true, 0}};
+  EXPECT_EQ(cacheBytesPerStep(program, 10), 2u * 2 * 16 * 2 * (4 + 10));
+  EXPECT_EQ(cacheBytesPerStep(program, 3), 2u * 2 * 16 * 2 * (3 + 3));
+}
+
 } // namespace
 } // namespace cadenza::bench

@@ -218,6 +218,45 @@ TEST(Attend, MatchesDouble) {
   }
 }
 
+/// All scores are equal, so attention is the mean of the values in the window, of each of three iterations its own.
+TEST(Attend, WindowsOfAScalarTable) {
+  constexpr int64_t windows[] = {2, 0, 100};
+  TestProgram test(vocabulary);
+  Matrix rows = test.randomMatrix(DType::bf16, vocabulary, 8, 1.0f);
+  Ref embedding = test.matrix("embedding", DType::bf16, {rows});
+  uint32_t x = test.edge("x", DType::f32, 8), zero = test.edge("zero", DType::f32, 8);
+  uint32_t out = test.edge("out", DType::f32, 8);
+  Ref zeros = test.matrix("zeros", DType::bf16, {Matrix{8, 8, std::vector<float>(64)}});
+  Ref cache = test.cache(DType::bf16, 1, 8);
+  for (int64_t window : windows)
+    test.program.scalars.push_back({"window" + std::to_string(window), window});
+  test.program.scalarTables = {{0, 1, 2}};
+  test.block("input");
+  test.embed(embedding, x);
+  test.project("zero", x, zeros, {8}, {zero});
+  test.phase("append", PhaseKind::Map, {zero, x}, {}).epilogues = {TestProgram::function(
+      "kv_append", {{"key", 0}, {"value", 1}, {"kv_heads", 1}, {"head_dim", 8}}, {}, {}, {cache})};
+  test.block("layers", 3);
+  Phase &attend = test.phase("attend", PhaseKind::Attend, {zero}, {out});
+  attend.parameters = {{"heads", 1}, {"kv_heads", 1}, {"head_dim", 8}, {"scale", 1.0}, {"splits", 1}, {"warps", 8}};
+  attend.caches = {cache};
+  attend.scalars = {{true, 0}};
+  test.head(x, embedding);
+
+  Observations seen = observe(test, prompt);
+  ASSERT_EQ((seen[{"attend", 0}].size()), 3 * prompt.size());
+  for (size_t t = 0; t < prompt.size(); ++t)
+    for (size_t iteration = 0; iteration < 3; ++iteration) {
+      const auto window = static_cast<size_t>(windows[iteration]);
+      const size_t first = window > 0 && window <= t ? t + 1 - window : 0;
+      std::vector<double> expected(8);
+      for (size_t p = first; p <= t; ++p)
+        for (int64_t i = 0; i < 8; ++i)
+          expected[i] += rows(prompt[p], i) / static_cast<double>(t + 1 - first);
+      expectNear(seen[{"attend", 0}][3 * t + iteration], expected, 1e-6, "iteration " + std::to_string(iteration));
+    }
+}
+
 /// A program whose logits are rows of a matrix, chosen by the token.
 struct Chooser {
   TestProgram test{vocabulary};

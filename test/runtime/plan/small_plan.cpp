@@ -82,6 +82,8 @@ Program smallProgram() {
     program.caches.push_back({prefix + "cache", DType::bf16, 1, headDim});
   }
   program.cacheTables = {{0, 1}};
+  program.scalars = {{"layers.0.window", 64}, {"layers.1.window", 0}};
+  program.scalarTables = {{0, 1}};
   program.scratch = {{"candidates", 64}};
   for (const char *name : {"embed", "project_qkv", "attend", "project_o", "project_gate_up", "project_down", "head"})
     program.kernels.push_back({name, "project", 4, 256, 0, 1024, 256, {"nn.linear"}, {"fuse-norm-project"}});
@@ -115,10 +117,12 @@ Program smallProgram() {
   attend.parameters = {{"heads", heads}, {"kv_heads", 1}, {"head_dim", headDim},
                        {"scale", 0.25},  {"splits", 1},   {"warps", 8}};
   attend.caches = {{true, 0}};
+  attend.scalars = {{true, 0}};
   attend.launch = launch("attend", {edge(q),
                                     {ArgumentKind::CacheKey, 0, {true, 0}},
                                     {ArgumentKind::CacheValue, 0, {true, 0}},
                                     {ArgumentKind::Context, 0, {}},
+                                    {ArgumentKind::Scalar, 0, {true, 0}},
                                     edge(attended)});
 
   Phase second = project("o", attended, {x}, {true, o}, {hidden});

@@ -9,11 +9,6 @@ step.table @empty []
 
 // -----
 
-// expected-error @+1 {{names @missing, which is neither a weight nor a cache}}
-step.table @unknown [@missing]
-
-// -----
-
 // expected-note @+1 {{the first entry}}
 nn.weight @a : tensor<2xbf16> from "a"
 // expected-note @+1 {{another entry}}
@@ -688,3 +683,55 @@ nn.weight @a : tensor<4x4xbf16> from "a" {step.encoding = #step.int8}
 nn.weight @b : tensor<4x4xbf16> from "b" {step.encoding = #step.tiles16}
 // expected-error @+1 {{has entries of different types}}
 step.table @encodings [@a, @b]
+
+// -----
+
+// expected-error @+1 {{names @missing, which is neither a weight nor a cache nor a scalar}}
+step.table @unknown [@missing]
+
+// -----
+
+nn.cache @cache heads 2 head_dim 16 : bf16
+func.func @attend_window(%x: tensor<1x32xf32>, %p: tensor<1xi32>) {
+  // expected-error @+1 {{names @cache as its window, which is no scalar}}
+  %y = step.attend %x at %p, @cache heads 2 scale 0.5 window @cache : tensor<1x32xf32> -> tensor<1x32xf32>
+  return
+}
+
+// -----
+
+nn.weight @v : tensor<32xbf16> from "v"
+func.func @layer_norm_groups(%x: tensor<1x32xf32>) {
+  // expected-error @+1 {{epilogue 0 (layer_norm) works on runs of 24 elements (group_size), but the segment has 32}}
+  %y = step.map %x epilogues [#step.layer_norm<segment = 0, weight = @v, eps = 0.5, group_size = 24>] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  return
+}
+
+// -----
+
+nn.weight @v : tensor<32xbf16> from "v"
+nn.weight @b : tensor<16xbf16> from "b"
+func.func @layer_norm_bias(%x: tensor<1x32xf32>) {
+  // expected-error @+1 {{epilogue 0 (layer_norm) needs a vector of 32 elements, but @b is 'tensor<16xbf16>'}}
+  %y = step.map %x epilogues [#step.layer_norm<segment = 0, weight = @v, bias = @b, eps = 0.5, group_size = 32>] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  return
+}
+
+// -----
+
+nn.weight @w : tensor<32x32xbf16> from "w"
+nn.weight @head : tensor<16xbf16> from "n"
+func.func @layer_norm_prologue_heads(%x: tensor<1x32xf32>) {
+  // expected-error @+1 {{prologue (layer_norm) works on runs of 16 elements, not on the whole input of 32}}
+  %y = step.project %x matrices [@w] prologue #step.layer_norm<segment = 0, weight = @head, eps = 0.5, group_size = 16> epilogues [] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  return
+}
+
+// -----
+
+// expected-note @+1 {{the first entry}}
+nn.weight @a : tensor<2xbf16> from "a"
+// expected-note @+1 {{another entry}}
+nn.scalar @b = 2
+// expected-error @+1 {{has entries of different types}}
+step.table @kinds [@a, @b]
