@@ -251,7 +251,7 @@ racecheck_sees() {
 }
 bench() { # MODEL CONTEXTS
   compile --model="$1" --weights=random:1 -o "$work/$1.plan" &&
-    "$bin/cadenza-bench" "$work/$1.plan" --context "$2" --phases --record "$out/h100.json" --quiet
+    "$bin/cadenza-bench" "$work/$1.plan" --context "$2" --phases --record "$out/records.json" --quiet
   local code=$?
   rm -f "$work/$1.plan"
   return $code
@@ -339,7 +339,7 @@ if wants bench; then
   done
 fi
 if wants ablation; then
-  check 420 ablation python3 "$here/ablation.py" "$bin" "$work" "$out/h100.json"
+  check 420 ablation python3 "$here/ablation.py" "$bin" "$work" "$out/records.json"
   cat "$out/ablation.log"
 fi
 ((failed == 0)) || echo "failed: ${failures[*]} (logs: $out)"
