@@ -382,8 +382,9 @@ TEST_P(Originals, AreNot) {
   auto program = makeCpuExecutor(plan->program(), plan->weights(), {.context = checks.context(), .logits = true}, 1);
   ASSERT_TRUE(program.isOk()) << program.status().message();
   EXPECT_EQ(checks.byDevice(*plan, **program), "");
-  if (build.multiprocessors > 0)
+  if (build.multiprocessors > 0) {
     EXPECT_EQ(checks.byPersistent(*plan), "");
+  }
 }
 
 std::set<ModelBuild> originals() {

@@ -125,7 +125,7 @@ TEST(AlternatingLayers, AreOneBlock) {
   ASSERT_TRUE(rope.perLayer);
   std::vector<std::string> tables;
   for (uint32_t weight : program.weightTables[rope.index]) {
-    EXPECT_EQ(program.weights[weight].layout, WeightLayout::RopeTable);
+    EXPECT_EQ(program.weights[weight].encoding, Encoding::rope_table);
     tables.push_back(program.weights[weight].name);
   }
   EXPECT_EQ(tables, (std::vector<std::string>{"rope.local", "rope.global", "rope.local", "rope.global"}));
