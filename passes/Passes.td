@@ -13,7 +13,8 @@ def ConvertNNToStep : Cadenza_Pass<"convert-nn-to-step"> {
   let summary = "turns every nn op into one phase";
   let description = [{
     The one conversion between the levels, one op to one phase, so that the unfused program exists, runs and is the
-    baseline that every fusion is measured against.
+    baseline that every fusion is measured against. Activations become tokens (rows) x elements; ports keep the shape that
+    they had.
   }];
 }
 
@@ -101,8 +102,8 @@ def SchedulePersistent : Cadenza_Pass<"schedule-persistent"> {
   let summary = "divides a step over the blocks of one persistent kernel";
   let description = [{
     The order of sums follows the division: the output projection's columns are cut at the groups' KV heads, down's at the groups'
-    shares of the feed-forward units, and the context into as many splits as a group has ranks. Annotates the function
-    with `persistent`. A program whose layers are not the five phases that all fusions together make is an error; one layer,
+    shares of the feed-forward units, and the context into as many splits as a group has ranks. Annotates the decode
+    entry with `persistent`, and functions that are no entries. A program whose layers are not the five phases that all fusions together make is an error; one layer,
     which roll-layers leaves as it is, becomes a loop of one.
   }];
   let options = [
@@ -121,7 +122,8 @@ def AssignBuffers : Cadenza_Pass<"assign-buffers"> {
   let description = [{
     Vectors whose lifetimes do not overlap share bytes. A value that the layers carry stays in one place; where its
     old value is still needed when the new one is made, a copy is inserted. Annotates each phase with `offsets`, one a
-    vector it makes, and the function with `arena_bytes`.
+    vector it makes, and the function with `arena_bytes` and, if it is an entry with named tensors, `input_offsets`,
+    one an argument.
   }];
 }
 

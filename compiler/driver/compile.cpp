@@ -194,8 +194,7 @@ private:
     if (!imported.isOk())
       return imported.status();
     model = std::move(*imported);
-    function = *model.module->getOps<func::FuncOp>().begin();
-    statistics.countBefore(function);
+    statistics.countBefore(*model.module);
     return Status::ok();
   }
 
@@ -235,7 +234,8 @@ private:
 
   /// The persistent schedule, if there is one.
   std::optional<PersistentSchedule> persistentSchedule() {
-    std::optional<PersistentDevice> device = persistentDeviceOf(function);
+    func::FuncOp function = nn::decodeEntryOf(*model.module);
+    std::optional<PersistentDevice> device = function ? persistentDeviceOf(function) : std::nullopt;
     if (!device)
       return std::nullopt;
     return *planPersistent(modelOf(*matchPersistent(function)), *device); // the pass has matched it
@@ -252,10 +252,10 @@ private:
   Status generate() {
     progress.begin("generating kernels");
     context.printOpOnDiagnostic(false); // what is wrong with the user's model is said by module, not by op
-    FailureOr<GeneratedCode> generated = generateCode(function);
+    FailureOr<GeneratedCode> generated = generateCode(*model.module);
     if (failed(generated))
       return unsupported();
-    FailureOr<BuiltProgram> program = buildProgram(function, model.info, &*generated);
+    FailureOr<BuiltProgram> program = buildProgram(*model.module, model.info, model.decoder, &*generated);
     if (failed(program))
       return unsupported();
     built = std::move(*program);
@@ -353,8 +353,10 @@ private:
     nlohmann::ordered_json json;
     const ModelInfo &info = model.info;
     json["compiler"] = {{"version", CADENZA_VERSION}, {"commit", CADENZA_COMMIT}};
-    json["model"] = {
-        {"name", info.name}, {"family", info.family}, {"weights", info.weights}, {"source_hash", model.sourceHash}};
+    json["model"] = {{"name", info.name},
+                     {"family", model.decoder ? model.decoder->family : ""},
+                     {"weights", info.weights},
+                     {"source_hash", model.sourceHash}};
     std::vector<std::string> targets;
     targets.reserve(code.size());
     for (const CompiledCode &compiled : code)
@@ -398,7 +400,7 @@ private:
   /// for its counts.
   Status reportStatistics(bool hasCode, std::string_view text) {
     if (!hasCode && (options.stats || !options.statsJson.empty())) {
-      FailureOr<BuiltProgram> program = buildProgram(function, model.info, nullptr);
+      FailureOr<BuiltProgram> program = buildProgram(*model.module, model.info, model.decoder, nullptr);
       if (failed(program))
         return unsupported();
       statistics.countAfter(program->program);
@@ -426,7 +428,6 @@ private:
   Diagnostics diagnostics;
   Findings findings; // of the importer and of code generation
   ImportedModel model;
-  func::FuncOp function;
   BuiltProgram built;
   GeneratedSource source;
   std::vector<const DeviceTarget *> targets; // to compile for

@@ -6,23 +6,25 @@
 using namespace mlir;
 using namespace cadenza;
 
-FailureOr<GeneratedCode> cadenza::generateCode(func::FuncOp function) {
+FailureOr<GeneratedCode> cadenza::generateCode(ModuleOp module) {
   GeneratedCode code;
   Emitter emitter;
-  llvm::DenseMap<Operation *, std::string> names = namePhases(function);
   bool allEmitted = true;
-  function.walk<WalkOrder::PreOrder>([&](step::PhaseOpInterface phase) {
-    FailureOr<PhaseLaunch> launch = emitter.add(phase, names.lookup(phase));
-    if (failed(launch))
-      allEmitted = false;
-    else
-      code.launches[phase] = std::move(*launch);
-  });
+  for (func::FuncOp function : nn::entriesOf(module)) {
+    llvm::DenseMap<Operation *, std::string> names = namePhases(function);
+    function.walk<WalkOrder::PreOrder>([&](step::PhaseOpInterface phase) {
+      FailureOr<PhaseLaunch> launch = emitter.add(phase, names.lookup(phase));
+      if (failed(launch))
+        allEmitted = false;
+      else
+        code.launches[phase] = std::move(*launch);
+    });
+  }
   if (!allEmitted)
     return failure();
-  if (persistentDeviceOf(function)) {
+  if (func::FuncOp decode = nn::decodeEntryOf(module); decode && persistentDeviceOf(decode)) {
     const auto kernelOf = [&](Operation *phase) -> StringRef { return code.launches.find(phase)->second.kernel; };
-    FailureOr<PersistentLaunch> launch = emitter.addPersistent(function, kernelOf);
+    FailureOr<PersistentLaunch> launch = emitter.addPersistent(decode, kernelOf);
     if (failed(launch))
       return failure();
     code.persistent = std::move(*launch);

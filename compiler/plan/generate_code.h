@@ -10,11 +10,11 @@ namespace cadenza {
 struct GeneratedCode {
   GeneratedSource source;
   llvm::DenseMap<mlir::Operation *, PhaseLaunch> launches; // of every phase
-  std::optional<PersistentLaunch> persistent;              // if the function has that schedule
+  std::optional<PersistentLaunch> persistent;              // if the decode entry has that schedule
 };
 
-/// Emits a kernel for each phase of `function` (after assign-buffers); phases of one structure share one.
+/// Emits a kernel for each phase of the entries of `module` (after assign-buffers); phases of one structure share one.
 /// Every phase that cannot be generated has its error, not only the first.
-llvm::FailureOr<GeneratedCode> generateCode(mlir::func::FuncOp function);
+llvm::FailureOr<GeneratedCode> generateCode(mlir::ModuleOp module);
 
 } // namespace cadenza

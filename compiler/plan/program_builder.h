@@ -6,6 +6,7 @@
 #include "compiler/plan/generate_code.h"
 #include "runtime/plan/program.h"
 
+#include <optional>
 #include <vector>
 
 namespace cadenza {
@@ -22,9 +23,9 @@ struct BuiltProgram {
   std::vector<PackRecipe> recipes; // one a weight
 };
 
-/// Builds the program of `function` (after assign-buffers). `code` is what codegen made of it, or null for a program
-/// that only the CPU executor runs.
-mlir::FailureOr<BuiltProgram> buildProgram(mlir::func::FuncOp function, const ModelInfo &model,
-                                           const GeneratedCode *code);
+/// Builds the program of `module` (after assign-buffers): of its entries. `decoder` is what the model says of the one that
+/// decodes, if one does. `code` is what codegen made of the module, or null for a program that only the CPU executor runs.
+mlir::FailureOr<BuiltProgram> buildProgram(mlir::ModuleOp module, const ModelInfo &model,
+                                           const std::optional<Decoder> &decoder, const GeneratedCode *code);
 
 } // namespace cadenza

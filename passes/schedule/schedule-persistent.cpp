@@ -43,17 +43,30 @@ struct SchedulePersistentPass : cadenza::impl::SchedulePersistentBase<SchedulePe
   using SchedulePersistentBase::SchedulePersistentBase;
 
   void runOnOperation() final {
-    auto function = *getOperation().getOps<func::FuncOp>().begin();
+    bool found = false;
+    for (auto function : getOperation().getOps<func::FuncOp>()) {
+      if (function.isExternal() || (nn::isEntry(function) && !nn::isDecodeEntry(function)))
+        continue;
+      found = true;
+      if (failed(schedule(function)))
+        return signalPassFailure();
+    }
+    if (!found) {
+      getOperation().emitError() << "has no decode entry, the only one that the persistent schedule can run";
+      signalPassFailure();
+    }
+  }
+
+private:
+  LogicalResult schedule(func::FuncOp function) {
     wrapSingleLayer(function);
     FailureOr<PersistentPhases> phases = matchPersistent(function);
     if (failed(phases))
-      return signalPassFailure();
+      return failure();
     PersistentDevice device{groups, ranks, warps, sharedBytes, clusters, traced};
     StatusOr<PersistentSchedule> schedule = planPersistent(modelOf(*phases), device);
-    if (!schedule.isOk()) {
-      function.emitError() << schedule.status().message();
-      return signalPassFailure();
-    }
+    if (!schedule.isOk())
+      return function.emitError() << schedule.status().message();
     Builder builder(&getContext());
     for (Product product : {Product::QueryKeyValue, Product::Output, Product::GateUp, Product::Down, Product::Head}) {
       step::ProjectOp project = phases->project(product);
@@ -63,6 +76,7 @@ struct SchedulePersistentPass : cadenza::impl::SchedulePersistentBase<SchedulePe
     phases->attend->setAttr("splits", builder.getI64IntegerAttr(device.ranks));
     phases->attend->setAttr("warps", builder.getI64IntegerAttr(device.warps));
     setPersistentDevice(function, schedule->device);
+    return success();
   }
 };
 

@@ -20,7 +20,7 @@ double relativeL2(std::span<const float> values, std::span<const float> referenc
 
 /// Without the number.
 PhaseDifference describe(const Program &program, const PhaseOutput &shown, size_t output, size_t position) {
-  const Phase &phase = program.blocks[shown.block].phases[shown.phase];
+  const Phase &phase = decodeEntry(program).blocks[shown.block].phases[shown.phase];
   PhaseDifference difference;
   difference.phase = phase.name;
   difference.iteration = shown.iteration;

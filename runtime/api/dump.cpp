@@ -45,7 +45,7 @@ Status dumpActivations(Executor &executor, std::span<const int32_t> tokens, cons
   std::map<std::string, Place> seen;
   for (size_t position = 0; position < tokens.size(); ++position) {
     CADENZA_RETURN_IF_ERROR(executor.stepWithVisitor([&](const PhaseOutput &shown) -> Status {
-      const Phase &phase = executor.program().blocks[shown.block].phases[shown.phase];
+      const Phase &phase = decodeEntry(executor.program()).blocks[shown.block].phases[shown.phase];
       for (size_t i = 0; i < shown.outputs.size(); ++i) {
         std::string name = moduleName(phase, i, shown.iteration);
         Place place{shown.block, shown.phase, i};

@@ -28,17 +28,17 @@ Machine::Machine(Program takenProgram, std::span<const std::byte> weights, int64
     caches.push_back({Buffer(*bytes), Buffer(*bytes)});
   }
   if (keepLogits)
-    logits.resize(static_cast<size_t>(program.model.vocabulary));
+    logits.resize(static_cast<size_t>(program.decoder->vocabulary));
 }
 
 void Machine::readEdge(uint32_t edge, std::span<float> out) const {
   const Edge &e = program.edges[edge];
-  widen(e.dtype, arena.data() + e.offset, out);
+  widen(e.dtype, arena.data() + e.offset + static_cast<uint64_t>(token) * edgeStride(e), out);
 }
 
 void Machine::writeEdge(uint32_t edge, std::span<const float> values) {
   const Edge &e = program.edges[edge];
-  narrow(e.dtype, values, arena.data() + e.offset);
+  narrow(e.dtype, values, arena.data() + e.offset + static_cast<uint64_t>(token) * edgeStride(e));
 }
 
 MemoryUse Machine::memoryUse() const {

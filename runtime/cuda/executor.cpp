@@ -45,8 +45,9 @@ CudaExecutor::~CudaExecutor() {
 }
 
 Status CudaExecutor::load(const Plan &plan, const ExecutorOptions &options, int ordinal) {
+  CADENZA_RETURN_IF_ERROR(requireDecoder(plan));
   program_ = &plan.program();
-  CADENZA_ASSIGN_OR_RETURN(context_, chooseContext(program_->model, options.context));
+  CADENZA_ASSIGN_OR_RETURN(context_, chooseContext(*program_, options.context));
   CADENZA_ASSIGN_OR_RETURN(device_, Device::open(ordinal));
   CurrentContext current(*device_);
   CADENZA_RETURN_IF_ERROR(current.status());
@@ -58,13 +59,13 @@ Status CudaExecutor::load(const Plan &plan, const ExecutorOptions &options, int 
   CADENZA_ASSIGN_OR_RETURN(hostState_, PinnedBuffer::make(*device_, sizeof(DecodeState), "the decode state"));
   CADENZA_ASSIGN_OR_RETURN(hostTokens_, PinnedBuffer::make(*device_, tokenCount * sizeof(int32_t), "tokens"));
   if (options.logits) {
-    uint64_t bytes = static_cast<uint64_t>(program_->model.vocabulary) * sizeof(float);
+    uint64_t bytes = static_cast<uint64_t>(program_->decoder->vocabulary) * sizeof(float);
     CADENZA_ASSIGN_OR_RETURN(hostLogits_, PinnedBuffer::make(*device_, bytes, "logits"));
   }
   for (Event &event : events_) {
     CADENZA_ASSIGN_OR_RETURN(event, Event::make(*device_, CU_EVENT_DISABLE_TIMING | CU_EVENT_BLOCKING_SYNC));
   }
-  sequence_ = Sequence(context_, program_->model.vocabulary);
+  sequence_ = Sequence(context_, program_->decoder->vocabulary);
 
   CADENZA_ASSIGN_OR_RETURN(step_, bindStep(*program_, storage_.addresses()));
   for (const BoundLaunch &bound : step_.launches) {
@@ -274,7 +275,7 @@ StatusOr<std::span<const float>> CudaExecutor::logits() {
   CADENZA_CUDA_TRY(*device_, cuMemcpyDtoHAsync, hostLogits_.get(), storage_.addresses().logits, hostLogits_.bytes(),
                    stream_.get());
   CADENZA_CUDA_TRY(*device_, cuStreamSynchronize, stream_.get());
-  return std::span<const float>(hostLogits_.as<float>(), static_cast<size_t>(program_->model.vocabulary));
+  return std::span<const float>(hostLogits_.as<float>(), static_cast<size_t>(program_->decoder->vocabulary));
 }
 
 } // namespace cuda

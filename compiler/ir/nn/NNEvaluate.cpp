@@ -5,6 +5,7 @@
 #include <cmath>
 
 using namespace mlir;
+using namespace cadenza;
 using namespace cadenza::nn;
 
 const Vector &EvaluationState::weight(FlatSymbolRefAttr reference) {
@@ -169,11 +170,11 @@ LogicalResult ArgmaxOp::evaluate(EvaluationState &, ArrayRef<Vector> operands, S
 }
 
 FailureOr<SmallVector<Vector>>
-cadenza::nn::evaluateFunction(func::FuncOp function, EvaluationState &state, int64_t token, int64_t position,
+cadenza::nn::evaluateFunction(func::FuncOp function, EvaluationState &state, ArrayRef<Vector> arguments,
                               llvm::function_ref<void(Operation *, ArrayRef<Vector>)> onValue) {
   llvm::DenseMap<Value, Vector> values;
-  values[function.getArgument(0)] = {static_cast<float>(token)};
-  values[function.getArgument(1)] = {static_cast<float>(position)};
+  for (auto [argument, value] : llvm::zip_equal(function.getArguments(), arguments))
+    values[argument] = value;
   SmallVector<Vector> operands, results;
   for (Operation &op : function.getBody().front()) {
     operands.clear();
@@ -193,4 +194,13 @@ cadenza::nn::evaluateFunction(func::FuncOp function, EvaluationState &state, int
       values[value] = std::move(result);
   }
   return function.emitOpError() << "has no terminator";
+}
+
+SmallVector<Vector> cadenza::nn::decodeArguments(func::FuncOp function, int64_t token, int64_t position) {
+  SmallVector<Vector> arguments(function.getNumArguments());
+  if (auto argument = dyn_cast_or_null<BlockArgument>(argumentAt(function, PortKind::Token)))
+    arguments[argument.getArgNumber()] = {static_cast<float>(token)};
+  if (auto argument = dyn_cast_or_null<BlockArgument>(argumentAt(function, PortKind::Position)))
+    arguments[argument.getArgNumber()] = {static_cast<float>(position)};
+  return arguments;
 }

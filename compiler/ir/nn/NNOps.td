@@ -1,6 +1,7 @@
 #ifndef CADENZA_NN_OPS
 #define CADENZA_NN_OPS
 
+include "compiler/ir/nn/NNAttrs.td"
 include "compiler/ir/nn/NNDialect.td"
 include "compiler/ir/nn/NNInterfaces.td"
 include "compiler/ir/nn/NNTypes.td"
@@ -57,6 +58,8 @@ class NN_PlainOp<string mnemonic, list<Trait> traits = []>
 def NN_EmbeddingOp : NN_ComputeOp<"embedding", [Pure]> {
   let summary = "row `token` of the embedding matrix";
   let description = [{
+    One token, so one row.
+
     ```mlir
     %x = nn.embedding %token, @embedding.weight : tensor<1x1024xf32>
     ```
@@ -67,7 +70,7 @@ def NN_EmbeddingOp : NN_ComputeOp<"embedding", [Pure]> {
 }
 
 def NN_RMSNormOp : NN_ComputeOp<"rms_norm", [Pure, SameOperandsAndResultType]> {
-  let summary = "root-mean-square normalisation, of the whole vector or of each head";
+  let summary = "root-mean-square normalisation, of each row or of each head";
   let description = [{
     y = x / sqrt(mean(x^2) + eps) * weight (Zhang and Sennrich 2019, arXiv:1910.07467). With `group_size`, every run of that many
     elements is normalised on its own with the same weight: Qwen3's per-head query and key norms.
@@ -81,15 +84,15 @@ def NN_RMSNormOp : NN_ComputeOp<"rms_norm", [Pure, SameOperandsAndResultType]> {
   let results = (outs NN_Activation:$result);
   let assemblyFormat = "$input `,` $weight `eps` $eps (`group_size` $group_size^)? attr-dict `:` type($result)";
   let extraClassDeclaration = [{
-    /// Elements that are normalised together: group_size, or the whole vector.
+    /// Elements that are normalised together: group_size, or the whole row.
     int64_t getGroup() { return getGroupSize().value_or(getResult().getType().getShape().back()); }
   }];
 }
 
 def NN_LinearOp : NN_ComputeOp<"linear", [Pure]> {
-  let summary = "matrix times vector, with an optional bias";
+  let summary = "matrix times each row, with an optional bias";
   let description = [{
-    y[n] = sum over k of weight[n][k] * x[k] (+ bias[n]). The weight is [outputs][inputs], as in torch.nn.Linear.
+    y[n] = sum over k of weight[n][k] * x[k] (+ bias[n]), for each row x. The weight is [outputs][inputs], as in torch.nn.Linear.
 
     ```mlir
     %q = nn.linear %x, @layers.0.attention.query.weight : (tensor<1x1024xf32>) -> tensor<1x2048xf32>
@@ -106,6 +109,7 @@ def NN_RopeOp : NN_ComputeOp<"rope", [Pure, AllTypesMatch<["input", "result"]>]>
   let description = [{
     For each head of `head_dim` elements and i < head_dim/2, the pair (x[i], x[i + head_dim/2]) is rotated by the angle
     position * inverse_frequencies[i] (Su et al. 2021, arXiv:2104.09864, in the half-split form of the published checkpoints).
+    One position, so one row; likewise in the ops below that take one.
 
     ```mlir
     %r = nn.rope %q, %position, @rope.inverse_frequencies head_dim 128 : tensor<1x2048xf32>
@@ -176,6 +180,7 @@ def NN_ArgmaxOp : NN_PlainOp<"argmax"> {
   let arguments = (ins NN_Activation:$input);
   let results = (outs NN_Index:$token);
   let assemblyFormat = "$input attr-dict `:` type($input)";
+  let hasVerifier = 1;
 }
 
 #endif

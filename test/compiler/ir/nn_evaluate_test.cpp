@@ -41,7 +41,8 @@ protected:
   }
 
   FailureOr<SmallVector<Vector>> run(int64_t token = 0, int64_t position = 0) {
-    return nn::evaluateFunction(*module->getOps<func::FuncOp>().begin(), *state, token, position);
+    return nn::evaluateFunction(*module->getOps<func::FuncOp>().begin(), *state,
+                                {{static_cast<float>(token)}, {static_cast<float>(position)}});
   }
   Vector one(int64_t token = 0, int64_t position = 0) {
     auto results = run(token, position);
@@ -291,7 +292,7 @@ TEST_F(EvaluateTest, WholeFunction) {
         "tensor<1xi32>");
   std::map<std::string, Vector> seen;
   auto results = nn::evaluateFunction(
-      *module->getOps<func::FuncOp>().begin(), *state, /*token=*/1, /*position=*/0,
+      *module->getOps<func::FuncOp>().begin(), *state, {{1}, {0}},
       [&](Operation *op, ArrayRef<Vector> values) { seen[op->getName().stripDialect().str()] = values[0]; });
   ASSERT_TRUE(succeeded(results));
   EXPECT_EQ((*results)[0], Vector{0}); // logits 3, 1, -4

@@ -189,7 +189,9 @@ TEST(ProgramBuilder, AnEpilogueMayEqualThePrologue) {
     nn.weight @embedding.weight : tensor<144x64xbf16> from "e"
     nn.weight @square : tensor<64x64xbf16> from "s"
     nn.weight @norm : tensor<64xf32> from "n"
-    func.func @decode(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32>
+    func.func @decode(%token: tensor<1xi32> {nn.port = #nn.port<token>},
+                           %position: tensor<1xi32> {nn.port = #nn.port<position>})
+        -> (tensor<1xi32> {nn.port = #nn.port<next>})
         attributes {arena_bytes = 1024 : i64} {
       %x = step.embed %token, @embedding.weight {offsets = array<i64: 0>} : tensor<1x64xf32>
       %y = step.project %x matrices [@square]
