@@ -80,7 +80,8 @@ TEST_F(Import, Llama) {
        R"(nn.weight @layers.0.mlp.down.weight : tensor<8x12xbf16> from "model.layers.0.mlp.down_proj.weight")",
        R"(nn.weight @final_norm.weight : tensor<8xbf16> from "model.norm.weight")",
        R"(nn.weight @head.weight : tensor<10x8xbf16> from "lm_head.weight")",
-       "func.func @decode(%arg0: tensor<1xi32>, %arg1: tensor<1xi32>) -> tensor<1xi32>",
+       "func.func @decode(%arg0: tensor<1xi32> {nn.port = #nn.port<token>}, %arg1: tensor<1xi32> {nn.port = "
+       "#nn.port<position>}) -> (tensor<1xi32> {nn.port = #nn.port<next>})",
        "%0 = nn.embedding %arg0, @embedding.weight : tensor<1x8xf32>",
        "%1 = nn.rms_norm %0, @layers.0.attention_norm.weight eps 1.000000e-05 : tensor<1x8xf32>",
        "%2 = nn.linear %1, @layers.0.attention.query.weight : (tensor<1x8xf32>) -> tensor<1x16xf32>",

@@ -46,7 +46,7 @@ TEST(Dump, WritesOneFileAModule) {
 TEST(Dump, RefusesNamesThatLeaveTheFolder) {
   for (const char *name : {"../x", "/tmp/x", ".hidden", "a b"}) {
     TinyModel model;
-    model.test.program.blocks[0].phases[0].outputNames = {name};
+    model.test.blocks()[0].phases[0].outputNames = {name};
     auto executor = makeExecutor(model.test);
     TemporaryFolder folder;
     EXPECT_EQ(dumpActivations(*executor, prompt, folder.path()).code(), StatusCode::InvalidPlan) << name;
@@ -68,7 +68,7 @@ TEST(Compare, EqualExecutorsAgree) {
 TEST(Compare, NamesTheFirstPhaseThatIsWrong) {
   TinyModel model, broken;
   // The o projection of the second layer: iteration 1.
-  uint32_t weight = broken.test.program.weightTables[broken.test.program.blocks[1].phases[2].matrix.index][1];
+  uint32_t weight = broken.test.program.weightTables[broken.test.blocks()[1].phases[2].matrix.index][1];
   for (int i = 0; i < 256; ++i)
     broken.test.weights[broken.test.program.weights[weight].offset + i] = std::byte{0};
   auto wrong = makeExecutor(broken.test), reference = makeExecutor(model.test);
@@ -84,7 +84,7 @@ TEST(Compare, NamesTheFirstPhaseThatIsWrong) {
 
 TEST(Compare, JudgesEachPhaseOnTheSameInputs) {
   TinyModel model, shifted;
-  shifted.test.program.blocks[0].phases[0].parameters["scale"] =
+  shifted.test.blocks()[0].phases[0].parameters["scale"] =
       1.0005; // within tolerance, and felt by all later phases
   auto a = makeExecutor(shifted.test), b = makeExecutor(model.test);
   auto comparison = compareExecutors(*a, *b, prompt);

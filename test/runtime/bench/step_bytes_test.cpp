@@ -32,8 +32,8 @@ Program makeProgram(bool tied) {
   attend.caches = {{true, 0}};
   head.kind = PhaseKind::Project;
   head.matrix = {false, tied ? 0u : 1u};
-  p.blocks = {{"first", 1, {embed}}, {"layers", 2, {project, attend}}, {"head", 1, {head}}};
-  p.headBlock = 2;
+  p.entries = {{"decode", {}, {}, {{"first", 1, {embed}}, {"layers", 2, {project, attend}}, {"head", 1, {head}}}}};
+  p.decoder = {.entry = 0, .headBlock = 2, .eosTokens = {}, .family = {}};
   return p;
 }
 

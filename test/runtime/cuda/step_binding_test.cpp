@@ -39,7 +39,7 @@ TEST(BindStep, NamesAMissingKernel) {
   plan.mutableProgram().kernels[2].name = "other";
   Status status =
       bindStep(plan.program(), {.weights = {0, 0, 0, 0}, .cacheKeys = {}, .cacheValues = {}, .scratch = {}}).status();
-  EXPECT_EQ(status.message(), "program.blocks[1].phases[0].launch: no kernel 'toy_layer'");
+  EXPECT_EQ(status.message(), "entry 'decode'.blocks[1].phases[0].launch: no kernel 'toy_layer'");
 }
 
 } // namespace
