@@ -112,7 +112,7 @@ FailureOr<PhaseLaunch> Emitter::add(step::PhaseOpInterface phase, StringRef name
           .Case([&](step::MapOp op) { return emitMap(op, symbols_); })
           .Case([&](step::AttendOp op) { return emitAttend(op, symbols_); })
           .Case([&](step::EmbedOp op) { return emitEmbed(op, symbols_); })
-          .Case([&](step::SelectOp op) { return emitSelect(op); })
+          .Case([&](step::SelectOp op) { return emitSelect(op, symbols_); })
           .Default([](Operation *op) { return op->emitOpError() << "has no code generator"; });
   if (failed(draft))
     return failure();

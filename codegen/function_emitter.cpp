@@ -38,27 +38,27 @@ FailureOr<ConfigWriter> FunctionEmitter::config(step::FunctionAttrInterface func
   std::vector<std::pair<StringRef, int64_t>> integers;
   for (auto [slotName, slot] : llvm::zip_equal(function.getSlotNames(), function.getSlots()))
     integers.emplace_back(slotName, slot);
-  const auto isBoolean = [](Attribute value) { return isa<BoolAttr>(value); };
+  const auto isInteger = [](Attribute value) { return isa<IntegerAttr>(value) && !isa<BoolAttr>(value); };
   for (NamedAttribute parameter : parameters) {
-    auto value = dyn_cast<IntegerAttr>(parameter.getValue());
-    if (!value || isBoolean(value))
+    if (!isInteger(parameter.getValue()))
       continue;
-    if (!llvm::isInt<32>(value.getInt()))
+    const int64_t value = cast<IntegerAttr>(parameter.getValue()).getInt();
+    if (!llvm::isInt<32>(value))
       return phase_->emitOpError() << function.getFunctionName() << ": " << parameter.getName().strref() << " = "
-                                   << value.getInt() << " is too large for device code";
-    integers.emplace_back(parameter.getName().strref(), value.getInt());
+                                   << value << " is too large for device code";
+    integers.emplace_back(parameter.getName().strref(), value);
   }
   config.integers(integers);
   for (NamedAttribute parameter : parameters) {
     StringRef key = parameter.getName().strref();
-    if (auto flag = dyn_cast<BoolAttr>(parameter.getValue()))
-      config.boolean(key, flag.getValue());
-    else if (auto number = dyn_cast<FloatAttr>(parameter.getValue())) {
-      const float value = static_cast<float>(number.getValueAsDouble());
+    if (isa<BoolAttr>(parameter.getValue()))
+      config.boolean(key, cast<BoolAttr>(parameter.getValue()).getValue());
+    else if (isa<FloatAttr>(parameter.getValue())) {
+      const float value = static_cast<float>(cast<FloatAttr>(parameter.getValue()).getValueAsDouble());
       if (!std::isfinite(value))
         return phase_->emitOpError() << function.getFunctionName() << ": " << key << " is not finite";
       config.number(key, value);
-    } else if (!isa<IntegerAttr>(parameter.getValue()))
+    } else if (!isInteger(parameter.getValue()))
       return phase_->emitOpError() << function.getFunctionName() << ": parameter " << key
                                    << " is neither a number nor a flag";
   }

@@ -190,29 +190,29 @@ FailureOr<KernelDraft> emitMap(step::MapOp op, SymbolTableCollection &symbols) {
   return draft;
 }
 
-FailureOr<KernelDraft> emitSelect(step::SelectOp op) {
+FailureOr<KernelDraft> emitSelect(step::SelectOp op, SymbolTableCollection &symbols) {
   const int64_t rows = elements(op.getLogits());
   if (failed(checkExtents(op, rows)))
     return failure();
   FailureOr<MapGeometry> geometry = orError(mapGeometry(rows, 1, 1, /*blockRows=*/2048), op);
   if (failed(geometry))
     return failure();
-  ConfigWriter config(kernelName), argmax("argmax");
+  ConfigWriter config(kernelName);
   config.type("inputs", "Inputs<" + elementType(op.getLogits()).str() + ">");
   config.integers({{"rows", rows}, {"block_rows", geometry->blockRows}, {"threads", geometry->threads}});
-  argmax.integers({{"segment", 0}});
-  config.nested(argmax);
-  config.type("epilogue", "Chain<Argmax<argmax>>");
+  FunctionEmitter functions(op, symbols);
+  functions.arguments = {{.kind = ArgumentKind::Edge, .edge = op.getLogits()}};
+  ValueRange operands;
+  for (step::FunctionAttrInterface function : op.getFunctions())
+    if (failed(functions.add(function, operands, argmaxScratchBytes(geometry->blocks))))
+      return failure();
+  functions.write(config);
 
   KernelDraft draft;
   draft.config = config.text();
   draft.instance = "Select<phase::" + kernelName.str() + ">";
-  draft.arguments = {{.kind = ArgumentKind::Edge, .edge = op.getLogits()},
-                     {.kind = ArgumentKind::State},
-                     {.kind = ArgumentKind::Tokens},
-                     {.kind = ArgumentKind::Logits},
-                     {.kind = ArgumentKind::Scratch, .scratchBytes = argmaxScratchBytes(geometry->blocks)}};
-  draft.record.fusedOps = {"argmax"};
+  draft.arguments = std::move(functions.arguments);
+  draft.record.fusedOps = functions.names;
   draft.record.activationBytes = vectorBytes(op.getLogits());
   draft.shapes = shape(op.getLogits()) + " -> token";
   setLaunch(draft, *geometry, PhaseKind::Select);

@@ -25,7 +25,7 @@ inline constexpr llvm::StringLiteral kernelName = "@";
 
 llvm::FailureOr<KernelDraft> emitProject(step::ProjectOp op, mlir::SymbolTableCollection &symbols);
 llvm::FailureOr<KernelDraft> emitMap(step::MapOp op, mlir::SymbolTableCollection &symbols);
-llvm::FailureOr<KernelDraft> emitSelect(step::SelectOp op);
+llvm::FailureOr<KernelDraft> emitSelect(step::SelectOp op, mlir::SymbolTableCollection &symbols);
 llvm::FailureOr<KernelDraft> emitAttend(step::AttendOp op, mlir::SymbolTableCollection &symbols);
 llvm::FailureOr<KernelDraft> emitEmbed(step::EmbedOp op, mlir::SymbolTableCollection &symbols);
 

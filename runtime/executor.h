@@ -110,6 +110,8 @@ protected:
                           std::span<const std::span<float>> outputs) = 0;
 };
 
+/// InvalidArgument unless `program`, of the plan `where`, has an entry that is no decoder's step.
+Status requireTensorEntry(const Program &program, const std::string &where);
 /// The entry of that name in `program` (empty: the only one that is no decoder's step), or InvalidArgument with the
 /// names there are. `where` is named in the message.
 StatusOr<uint32_t> findTensorEntry(const Program &program, std::string_view name, const std::string &where);

@@ -6,6 +6,7 @@
 #include "compiler/driver/schedule_text.h"
 #include "compiler/driver/source_override.h"
 #include "compiler/driver/statistics.h"
+#include "compiler/import/mlir/import_module.h"
 #include "compiler/plan/phase_names.h"
 #include "compiler/plan/weight_packer.h"
 #include "compiler/schedule/exchanges.h"
@@ -119,6 +120,10 @@ private:
     if (emitsCode() && !targets.empty() &&
         llvm::none_of(targets, [&](const DeviceTarget *target) { return target->kind == emittedKind(); }))
       return noCodeToEmit();
+    if (!options.import.weightsFile.empty() && !isModuleFile(options.import.directory))
+      return {StatusCode::InvalidArgument, "--weights=" + options.import.weightsFile +
+                                               ": only a graph (an .mlir file) takes its weights from a file; a model "
+                                               "directory has its own"};
     if (!options.clusters && !options.persistent)
       return {StatusCode::InvalidArgument, "--no-clusters: only the persistent schedule has groups; add "
                                            "--schedule=persistent"};
@@ -189,7 +194,9 @@ private:
 
   Status import() {
     progress.begin("importing");
-    StatusOr<ImportedModel> imported = importHuggingFace(context, options.import, findings);
+    StatusOr<ImportedModel> imported = isModuleFile(options.import.directory)
+                                           ? importModule(context, options.import, findings)
+                                           : importHuggingFace(context, options.import, findings);
     noteFindings(findings);
     if (!imported.isOk())
       return imported.status();

@@ -4,6 +4,8 @@
 #include "compiler/plan/phase_names.h"
 #include "runtime/support/checked.h"
 
+#include "llvm/ADT/TypeSwitch.h"
+
 #include <map>
 
 using namespace mlir;
@@ -20,11 +22,10 @@ DType dtypeOf(Type type) {
 }
 
 nlohmann::json toJsonValue(Attribute attribute) {
-  if (auto boolean = dyn_cast<BoolAttr>(attribute))
-    return boolean.getValue();
-  if (auto integer = dyn_cast<IntegerAttr>(attribute))
-    return integer.getInt();
-  return cast<FloatAttr>(attribute).getValueAsDouble();
+  return llvm::TypeSwitch<Attribute, nlohmann::json>(attribute)
+      .Case([](BoolAttr boolean) { return boolean.getValue(); })
+      .Case([](IntegerAttr integer) { return integer.getInt(); })
+      .Default([](Attribute number) { return cast<FloatAttr>(number).getValueAsDouble(); });
 }
 
 class ProgramBuilder {
@@ -111,7 +112,7 @@ private:
     bool touches = isa<step::LayersOp, step::AttendOp>(op);
     if (auto phase = dyn_cast<step::PhaseOpInterface>(op)) {
       for (step::FunctionAttrInterface function : phase.getFunctions())
-        touches |= isa<step::KVAppendAttr>(function);
+        touches |= function.writesCache();
     }
     return touches;
   }
@@ -206,7 +207,6 @@ private:
     } else {
       phase.kind = PhaseKind::Select;
       phase.inputs = {edgeOf(cast<step::SelectOp>(op).getLogits())};
-      phase.epilogues.push_back(makeFunction(step::ArgmaxAttr::get(op->getContext(), 0), {}));
     }
     SmallVector<step::FunctionAttrInterface> functions = interface.getFunctions();
     // By position: an epilogue may be the same attribute as the prologue.
@@ -387,12 +387,7 @@ private:
       weight.rows += type.getDimSize(0);
       weight.columns = type.getRank() == 2 ? type.getDimSize(1) : 1;
       weight.dtype = layout == WeightLayout::Tiles ? dtypeOf(type.getElementType()) : DType::f32;
-      if (auto value = part.getValue()) {
-        for (const APFloat &element : cast<DenseElementsAttr>(*value).getValues<APFloat>())
-          recipe.values.push_back(element.convertToFloat());
-      } else {
-        recipe.parts.push_back(weightSpec(part));
-      }
+      recipe.parts.push_back(weightSpec(part));
     }
     weight.bytes = storedBytes(weight); // the extents are bounded by the importer
     program.weights.push_back(std::move(weight));

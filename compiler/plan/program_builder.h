@@ -13,9 +13,8 @@ namespace cadenza {
 
 /// How the bytes of Program::weights[i] are made.
 struct PackRecipe {
-  std::vector<WeightSpec> parts; // the checkpoint tensors, in the order of the rows
+  std::vector<WeightSpec> parts; // tensors or constants, in the order of the rows
   bool interleaved = false;      // stripes of 8 rows of each part in turn
-  std::vector<float> values;     // a constant's elements instead of parts
 };
 
 struct BuiltProgram {

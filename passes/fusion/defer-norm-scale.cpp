@@ -15,18 +15,17 @@ struct DeferNormScalePattern : OpRewritePattern<step::ProjectOp> {
   using OpRewritePattern::OpRewritePattern;
 
   LogicalResult matchAndRewrite(step::ProjectOp project, PatternRewriter &rewriter) const final {
-    auto norm = dyn_cast_or_null<step::RMSNormAttr>(project.getPrologueAttr());
-    if (!norm)
-      return rewriter.notifyMatchFailure(project, "it has no norm as its prologue");
-    if (norm.getDeferScale())
+    step::FunctionAttrInterface norm = project.getPrologueAttr();
+    if (!norm || !norm.canDeferScale())
+      return rewriter.notifyMatchFailure(project, "it has no prologue whose reduction is one factor");
+    if (norm.defersScale())
       return rewriter.notifyMatchFailure(project, "its scale is deferred already");
     SymbolTableCollection symbols;
     Type weightType = step::SymbolLookup(project, symbols).weightType(project.getMatrixSymbols()[0]).getElementType();
     if (weightType.isF16())
       return rewriter.notifyMatchFailure(project, "the unscaled activation may leave the range of f16");
     rewriter.modifyOpInPlace(project, [&] {
-      project.setPrologueAttr(step::RMSNormAttr::get(getContext(), norm.getSegment(), norm.getWeight(), norm.getEps(),
-                                                     norm.getGroupSize(), /*defer_scale=*/true));
+      project.setPrologueAttr(norm.withDeferredScale());
       recordPass(project, "defer-norm-scale");
     });
     return success();

@@ -21,7 +21,8 @@ struct FuseHeadSelectPattern : OpRewritePattern<step::SelectOp> {
     if (project->getNumResults() != 1 || !select.getLogits().hasOneUse())
       return rewriter.notifyMatchFailure(select, "the logits have another use, or the projection another result");
     SmallVector<Attribute> epilogues = llvm::to_vector(project.getEpilogues().getValue());
-    epilogues.push_back(step::ArgmaxAttr::get(getContext(), remainingSlots(project)[0]));
+    for (step::FunctionAttrInterface function : select.getFunctions())
+      epilogues.push_back(function.withSlots(remainingSlots(project)[0]));
     rewriter.setInsertionPoint(project);
     auto fused = rebuildProject(project, epilogues, project.getSideInputs(), project.getPosition(),
                                 rewriter.getFusedLoc({project.getLoc(), select.getLoc()}), rewriter);

@@ -15,12 +15,14 @@ struct FuseNormProjectPattern : OpRewritePattern<step::MapOp> {
   using OpRewritePattern::OpRewritePattern;
 
   LogicalResult matchAndRewrite(step::MapOp map, PatternRewriter &rewriter) const final {
-    if (map.getFunctions().size() != 1 || !isa<step::RMSNormAttr>(map.getEpilogues()[0]) || map.getInputs().size() != 1)
-      return rewriter.notifyMatchFailure(map, "it is not one norm");
-    auto norm = cast<step::RMSNormAttr>(map.getEpilogues()[0]);
+    if (map.getFunctions().size() != 1 || map.getInputs().size() != 1)
+      return rewriter.notifyMatchFailure(map, "it is not one function of one vector");
+    step::FunctionAttrInterface norm = map.getFunctions()[0];
     Value input = map.getInputs()[0];
-    if (norm.getGroupSize() != nn::rowElements(input))
-      return rewriter.notifyMatchFailure(map, "it normalises heads, not the whole vector");
+    if (norm.getReduction(nn::rowElements(input)) != step::Reduction::Vector)
+      return rewriter.notifyMatchFailure(map, "it does not normalise the whole vector");
+    if (norm.getNumOperands() != 0 || !norm.getConsumedSlots().empty() || norm.usesPosition())
+      return rewriter.notifyMatchFailure(map, "it is no function of the vector alone");
     SmallVector<Operation *> users = llvm::to_vector(map.getResult(0).getUsers());
     for (Operation *user : users) {
       auto project = dyn_cast<step::ProjectOp>(user);

@@ -19,7 +19,7 @@ struct SwapAddends : OpRewritePattern<step::MapOp> {
   using OpRewritePattern::OpRewritePattern;
 
   LogicalResult matchAndRewrite(step::MapOp map, PatternRewriter &rewriter) const final {
-    if (map.getFunctions().size() != 1 || !isa<step::AddAttr>(map.getEpilogues()[0]) || map.getInputs().size() != 1)
+    if (map.getFunctions().size() != 1 || !map.getFunctions()[0].addsOperand() || map.getInputs().size() != 1)
       return rewriter.notifyMatchFailure(map, "it is not one addition");
     Value input = map.getInputs()[0], sideInput = map.getSideInputs()[0];
     auto project = sideInput.getDefiningOp<step::ProjectOp>();

@@ -55,7 +55,7 @@ BenchResult describe(const Plan &plan, const ChosenDevice &target) {
   result.family = decoder.family;
   result.dtype = dtypeName(decoder.weightDtype);
   result.weights = model.weights;
-  result.schedule = target.gpu && target.gpu->isPersistent() ? "persistent" : "launch";
+  result.schedule = target.gpu && target.gpu->schedule() == Schedule::Persistent ? "persistent" : "launch";
   result.device = target.executor->deviceName();
   result.commit = textAt(metadata, "/compiler/commit", CADENZA_COMMIT);
   result.sourceSha256 = textAt(metadata, "/source_sha256", "");
@@ -69,7 +69,9 @@ BenchResult describe(const Plan &plan, const ChosenDevice &target) {
     result.driver = driverText(device.driverVersion);
     result.emulated = device.emulated;
     result.traced = target.gpu->isTraced();
-    result.launchesPerToken = target.gpu->isPersistent() ? 1 : launchesPerRun(plan.program(), decodeEntry(plan.program()));
+    result.launchesPerToken = target.gpu->schedule() == Schedule::Persistent
+                                  ? 1
+                                  : launchesPerRun(plan.program(), decodeEntry(plan.program()));
   }
   return result;
 }
@@ -92,7 +94,8 @@ StatusOr<ContextResult> measureContext(const Program &program, ChosenDevice &tar
     rates.push_back(rate);
   }
   result.tokensPerSecond = summarize(rates);
-  if (options.phases && target.gpu && !target.gpu->isPersistent()) { // whose kernel has no phases to time
+  if (options.phases && target.gpu &&
+      target.gpu->schedule() != Schedule::Persistent) { // whose kernel has no phases to time
     CADENZA_RETURN_IF_ERROR(target.executor->fillCache(context, options.seed));
     CADENZA_ASSIGN_OR_RETURN(result.phases, timePhases(*target.gpu, phaseRepeats));
   }

@@ -3,6 +3,7 @@
 
 #include "runtime/cpu/buffer.h"
 #include "runtime/cpu/thread_pool.h"
+#include "runtime/decode/values.h"
 #include "runtime/executor.h"
 #include "runtime/plan/program.h"
 #include "runtime/shared/state.h"
@@ -56,10 +57,6 @@ struct Machine {
   MemoryUse memoryUse() const;
 };
 
-/// `values` in memory of type `dtype` (f32, bf16 or f16) as fp32.
-void widen(DType dtype, const std::byte *from, std::span<float> values);
-/// `values` rounded to nearest even and stored as `dtype`.
-void narrow(DType dtype, std::span<const float> values, std::byte *to);
 /// What is left of `values` once they were stored as `dtype`.
 void roundThrough(DType dtype, std::span<float> values);
 

@@ -61,11 +61,7 @@ private:
 
 StatusOr<std::unique_ptr<TensorExecutor>> makeTensors(Program program, std::span<const std::byte> weights,
                                                       const std::string &where, int threads) {
-  bool any = false;
-  for (size_t i = 0; i < program.entries.size(); ++i)
-    any |= !program.decoder || program.decoder->entry != i;
-  if (!any)
-    return findTensorEntry(program, "", where).status();
+  CADENZA_RETURN_IF_ERROR(requireTensorEntry(program, where));
   try {
     auto executor = std::make_unique<TensorExecutorImpl>(std::move(program), weights, threads);
     CADENZA_RETURN_IF_ERROR(executor->bind());
@@ -81,7 +77,8 @@ StatusOr<std::unique_ptr<TensorExecutor>> makeTensors(Program program, std::span
 StatusOr<std::unique_ptr<TensorExecutor>> makeCpuTensorExecutor(Program program, std::span<const std::byte> weights,
                                                                 int threads) {
   CADENZA_ASSIGN_OR_RETURN(program, withoutLaunches(std::move(program), weights));
-  return cpu::makeTensors(std::move(program), weights, program.model.name, threads);
+  const std::string where = program.model.name;
+  return cpu::makeTensors(std::move(program), weights, where, threads);
 }
 
 StatusOr<std::unique_ptr<TensorExecutor>> makeCpuTensorExecutor(const Plan &plan, int threads) {

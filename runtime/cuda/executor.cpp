@@ -1,5 +1,6 @@
 #include "runtime/cuda/executor.h"
 
+#include "runtime/cuda/runners/launch.h"
 #include "runtime/plan/plan.h"
 #include "runtime/shared/state.h"
 
@@ -22,12 +23,6 @@ StatusOr<std::unique_ptr<Executor>> makeCudaExecutor(const Plan &plan, const Exe
 }
 
 namespace cuda {
-namespace {
-
-/// Steps of one persistent launch: enough that the launch itself does not count, few enough that Ctrl-C does.
-constexpr int64_t maximumCollected = 32;
-
-} // namespace
 
 StatusOr<std::unique_ptr<CudaExecutor>> CudaExecutor::make(const Plan &plan, const ExecutorOptions &options,
                                                            int ordinal) {
@@ -62,28 +57,29 @@ Status CudaExecutor::load(const Plan &plan, const ExecutorOptions &options, int 
     uint64_t bytes = static_cast<uint64_t>(program_->decoder->vocabulary) * sizeof(float);
     CADENZA_ASSIGN_OR_RETURN(hostLogits_, PinnedBuffer::make(*device_, bytes, "logits"));
   }
-  for (Event &event : events_) {
-    CADENZA_ASSIGN_OR_RETURN(event, Event::make(*device_, CU_EVENT_DISABLE_TIMING | CU_EVENT_BLOCKING_SYNC));
-  }
   sequence_ = Sequence(context_, program_->decoder->vocabulary);
 
   CADENZA_ASSIGN_OR_RETURN(step_, bindStep(*program_, storage_.addresses()));
-  for (const BoundLaunch &bound : step_.launches) {
-    PreparedLaunch &prepared = launches_.emplace_back();
-    prepared.function = kernels_.function(bound.kernel);
-    prepared.words = step_.words.data() + bound.firstWord;
-    prepared.config = launchConfig(program_->kernels[bound.kernel], stream_.get());
-  }
+  launches_ = StepLaunches(stream_.get(), *program_, kernels_, step_);
+  const RunnerContext context{.device = *device_,
+                              .stream = stream_.get(),
+                              .program = *program_,
+                              .kernels = kernels_,
+                              .addresses = storage_.addresses(),
+                              .step = step_,
+                              .launches = launches_,
+                              .hostTokens = hostTokens_.as<int32_t>()};
   if (options.schedule == Schedule::Persistent && !program_->persistent)
     return Status(StatusCode::IncompatiblePlan, plan.path() + ": has no persistent schedule; compile it with "
                                                               "--schedule=persistent");
   if (program_->persistent && options.schedule != Schedule::Launch) {
-    CADENZA_ASSIGN_OR_RETURN(launchEnd_, Event::make(*device_, CU_EVENT_DISABLE_TIMING | CU_EVENT_BLOCKING_SYNC));
-    CADENZA_ASSIGN_OR_RETURN(persistent_,
-                             PersistentLaunches::load(*device_, stream_.get(), *program_, kernels_,
-                                                      storage_.addresses(), step_, hostTokens_.as<int32_t>()));
-    device_->explainFaults([this] { return persistent_->expired(); }); // any call may be the one that reports it
+    CADENZA_ASSIGN_OR_RETURN(std::unique_ptr<PersistentRunner> persistent, PersistentRunner::make(context));
+    persistent_ = persistent.get();
+    runner_ = std::move(persistent);
+  } else {
+    CADENZA_ASSIGN_OR_RETURN(runner_, LaunchRunner::make(context));
   }
+  device_->explainFaults([this] { return runner_->explainFault(); }); // any call may be the one that reports it
   return Status::ok();
 }
 
@@ -126,10 +122,7 @@ Status CudaExecutor::fillCache(int64_t length, uint64_t seed) {
 
 Status CudaExecutor::writeState(int64_t nextPosition, int64_t forcedTokens, std::span<const int32_t> stopTokens) {
   sequence_.end();
-  collected_ = collectedHeadless_ = 0;
-  launchedTokens_ = nextPosition;
-  if (persistent_)
-    persistent_->begin();
+  runner_->begin(nextPosition);
   auto *state = hostState_.as<DecodeState>();
   *state = DecodeState{};
   state->position = static_cast<int>(nextPosition);
@@ -145,122 +138,38 @@ Status CudaExecutor::writeState(int64_t nextPosition, int64_t forcedTokens, std:
   return Status::ok();
 }
 
-Status CudaExecutor::launch(size_t index) {
-  PreparedLaunch &prepared = launches_[index];
-  void *parameters[] = {prepared.words};
-  CADENZA_CUDA_TRY(*device_, cuLaunchKernelEx, &prepared.config, prepared.function, parameters, nullptr);
-  return Status::ok();
-}
-
-Status CudaExecutor::finishStep(bool withHead) {
-  if (withHead) {
-    // Each position has its own host slot, so that steps queued ahead overwrite nothing.
-    size_t next = static_cast<size_t>(sequence_.position()) + 1;
-    CADENZA_CUDA_TRY(*device_, cuMemcpyDtoHAsync, hostTokens_.as<int32_t>() + next,
-                     storage_.addresses().tokens + next * sizeof(int32_t), sizeof(int32_t), stream_.get());
-    CADENZA_CUDA_TRY(*device_, cuEventRecord, events_[next % events_.size()].get(), stream_.get());
-  }
+Status CudaExecutor::enqueueStep(bool withHead) {
+  CurrentContext current(*device_);
+  CADENZA_RETURN_IF_ERROR(enter(current));
+  CADENZA_RETURN_IF_ERROR(sequence_.beginStep());
+  CADENZA_RETURN_IF_ERROR(runner_->enqueue(sequence_.position(), withHead));
   sequence_.finishStep(withHead);
   return Status::ok();
 }
 
-Status CudaExecutor::enqueueStep(bool withHead) {
-  CurrentContext current(*device_);
-  CADENZA_RETURN_IF_ERROR(enter(current));
-  if (persistent_) {
-    // A launch begins with its steps without head.
-    if (collected_ == maximumCollected || (!withHead && collected_ > collectedHeadless_))
-      CADENZA_RETURN_IF_ERROR(flush());
-    CADENZA_RETURN_IF_ERROR(sequence_.beginStep());
-    ++collected_;
-    collectedHeadless_ += withHead ? 0 : 1;
-    sequence_.finishStep(withHead);
-    return Status::ok();
-  }
-  CADENZA_RETURN_IF_ERROR(sequence_.beginStep());
-  size_t end = withHead ? launches_.size() : step_.headLaunch;
-  for (size_t i = 0; i < end; ++i)
-    CADENZA_RETURN_IF_ERROR(launch(i));
-  return finishStep(withHead);
-}
-
-int64_t CudaExecutor::stepsAhead() const { return persistent_ ? 2 * maximumCollected : 2; }
-
 void CudaExecutor::stop() {
-  if (!persistent_)
-    return;
-  persistent_->stop();
-  collected_ = collectedHeadless_ = 0;
+  runner_->stop();
   sequence_.end();
-}
-
-Status CudaExecutor::flush() {
-  if (collected_ == 0)
-    return Status::ok();
-  const int64_t steps = std::exchange(collected_, 0), headless = std::exchange(collectedHeadless_, 0);
-  CADENZA_RETURN_IF_ERROR(persistent_->launch(*device_, steps, headless));
-  CADENZA_CUDA_TRY(*device_, cuEventRecord, launchEnd_.get(), stream_.get());
-  launchedTokens_ = sequence_.position() + 1;
-  return Status::ok();
 }
 
 StatusOr<std::vector<TraceRecord>> CudaExecutor::trace() {
   CurrentContext current(*device_);
   CADENZA_RETURN_IF_ERROR(enter(current));
-  return persistent_->trace(*device_);
-}
-
-StatusOr<int32_t> CudaExecutor::awaitPublished(size_t position) {
-  if (static_cast<int64_t>(position) >= launchedTokens_)
-    CADENZA_RETURN_IF_ERROR(flush());
-  // The token comes through mapped memory while the kernel runs; the event is asked now and then, because a launch may
-  // end without it: at a stop token before, or by a fault.
-  constexpr int looks = 2000;
-  const auto arrived = [&] { return persistent_->published() > static_cast<int64_t>(position); };
-  for (int i = 1; !arrived(); ++i) {
-    if (i % looks != 0)
-      continue;
-    const CUresult result = device_->api().cuEventQuery(launchEnd_.get());
-    if (result == CUDA_ERROR_NOT_READY)
-      continue;
-    CADENZA_RETURN_IF_ERROR(device_->check(result, "cuEventQuery"));
-    return arrived() ? hostTokens_.as<int32_t>()[position] : 0;
-  }
-  return hostTokens_.as<int32_t>()[position];
-}
-
-Status CudaExecutor::await(CUevent event) {
-  // Spin first: waking up from a blocking wait costs tens of microseconds, which a small model feels at every token. A
-  // step that takes longer than this can afford it, and leaves the core to others.
-  constexpr auto spin = std::chrono::milliseconds(2);
-  auto deadline = std::chrono::steady_clock::now() + spin;
-  do {
-    CUresult result = device_->api().cuEventQuery(event);
-    if (result != CUDA_ERROR_NOT_READY)
-      return device_->check(result, "cuEventQuery");
-  } while (std::chrono::steady_clock::now() < deadline);
-  CADENZA_CUDA_TRY(*device_, cuEventSynchronize, event);
-  return Status::ok();
+  return persistent_->trace();
 }
 
 StatusOr<int32_t> CudaExecutor::awaitToken(int64_t position) {
   CurrentContext current(*device_);
   CADENZA_RETURN_IF_ERROR(enter(current));
   CADENZA_RETURN_IF_ERROR(sequence_.checkSelected(position));
-  size_t index = static_cast<size_t>(position);
-  if (persistent_) {
-    StatusOr<int32_t> token = awaitPublished(index);
-    return token.isOk() ? token : token.status().withPrefix("waiting for token " + std::to_string(position));
-  }
-  if (Status waited = await(events_[index % events_.size()].get()); !waited.isOk())
-    return waited.withPrefix("waiting for token " + std::to_string(position));
-  return hostTokens_.as<int32_t>()[index];
+  StatusOr<int32_t> token = runner_->await(position);
+  return token.isOk() ? token : token.status().withPrefix("waiting for token " + std::to_string(position));
 }
 
 Status CudaExecutor::synchronize() {
   CurrentContext current(*device_);
   CADENZA_RETURN_IF_ERROR(enter(current));
-  CADENZA_RETURN_IF_ERROR(flush());
+  CADENZA_RETURN_IF_ERROR(runner_->flush());
   CADENZA_CUDA_TRY(*device_, cuStreamSynchronize, stream_.get());
   return Status::ok();
 }
@@ -268,7 +177,7 @@ Status CudaExecutor::synchronize() {
 StatusOr<std::span<const float>> CudaExecutor::logits() {
   CurrentContext current(*device_);
   CADENZA_RETURN_IF_ERROR(enter(current));
-  CADENZA_RETURN_IF_ERROR(flush());
+  CADENZA_RETURN_IF_ERROR(runner_->flush());
   if (!hostLogits_.get())
     return Status(StatusCode::InvalidArgument, "the executor was loaded without logits");
   CADENZA_RETURN_IF_ERROR(sequence_.checkHeadRan());

@@ -1,20 +1,15 @@
-// The executor for NVIDIA GPUs: the plan's `launch` schedule, one kernel a phase, through the driver API.
-//
-// Everything is allocated and every argument resolved at load; a step queues prepared launches and, with head, the copy
-// of the selected token to page-locked memory. The next step may be queued before that copy arrives: the token reaches
-// it on the device. The host counts positions itself, so a full cache is seen without asking the device.
+// The executor for NVIDIA GPUs, through the driver API. It keeps what steps work on, and counts positions itself, so
+// that a full cache is seen without asking the device; a runner (runners/runner.h) gets the steps to the GPU.
+// Everything is allocated and every argument resolved at load.
 #pragma once
 
 #include "runtime/cuda/kernels.h"
-#include "runtime/cuda/persistent.h"
+#include "runtime/cuda/runners/persistent.h"
 #include "runtime/cuda/storage.h"
 #include "runtime/decode/sequence.h"
 #include "runtime/executor.h"
 
-#include <array>
-#include <chrono>
 #include <memory>
-#include <optional>
 #include <vector>
 
 namespace cadenza::cuda {
@@ -32,7 +27,7 @@ public:
   Status begin(std::span<const int32_t> prompt, std::span<const int32_t> stopTokens) override;
   Status enqueueStep(bool withHead) override;
   StatusOr<int32_t> awaitToken(int64_t position) override;
-  int64_t stepsAhead() const override;
+  int64_t stepsAhead() const override { return runner_->stepsAhead(); }
   void stop() override;
   Status synchronize() override;
   StatusOr<std::span<const float>> logits() override;
@@ -44,7 +39,7 @@ public:
   CUstream stream() const { return stream_.get(); }
   const DeviceBuffer &weights() const { return storage_.weights(); }
   const BoundStep &step() const { return step_; }
-  bool isPersistent() const { return persistent_.has_value(); }
+  Schedule schedule() const { return runner_->schedule(); }
   bool isTraced() const { return persistent_ && persistent_->isTraced(); }
   /// Of a traced kernel: what its last launch recorded.
   StatusOr<std::vector<TraceRecord>> trace();
@@ -53,26 +48,15 @@ public:
   StatusOr<std::vector<float>> timeStep();
 
 private:
-  struct PreparedLaunch {
-    CUfunction function = nullptr;
-    CUlaunchConfig config{};
-    uint64_t *words = nullptr;
-  };
-
   CudaExecutor() = default;
   Status load(const Plan &plan, const ExecutorOptions &options, int ordinal);
   /// Starts every public call: the context is current, and a latched fault is reported.
   Status enter(const CurrentContext &current) const;
   Status writeState(int64_t nextPosition, int64_t forcedTokens, std::span<const int32_t> stopTokens);
-  /// A step: Sequence::beginStep, the launches, finishStep.
-  Status launch(size_t index);
-  Status finishStep(bool withHead);
-  Status await(CUevent event);
-  /// The persistent schedule: launches the steps that wait to be one launch with those that follow them.
-  Status flush();
-  StatusOr<int32_t> awaitPublished(size_t position);
   /// InvalidArgument if steps have no phases to run one by one.
   Status checkPhases() const;
+  /// After the kernels of a step with head were queued one by one.
+  Status finishPhases();
   Status readOutputs(const BoundLaunch &launch, std::vector<std::vector<float>> &values);
 
   const Program *program_ = nullptr;
@@ -83,20 +67,14 @@ private:
   Kernels kernels_;
   Storage storage_;
   BoundStep step_;
-  std::vector<PreparedLaunch> launches_;
+  StepLaunches launches_;
   PinnedBuffer hostState_;  // DecodeState
   PinnedBuffer hostTokens_; // int32 [context + 1]: the prompt, then what was selected, 0 where nothing was
   PinnedBuffer hostLogits_; // f32 [vocabulary], if asked for
   PinnedBuffer hostOutput_; // what readOutputs copies to; made when it is first needed
-  // The event of position p is events_[p % size]; once a later step has taken it over, waiting for that one serves too.
-  std::array<Event, 32> events_;
   std::vector<Event> timers_;
-
-  // The persistent schedule, if it is the one that runs. Steps are collected, then launched together.
-  std::optional<PersistentLaunches> persistent_;
-  int64_t collected_ = 0, collectedHeadless_ = 0;
-  int64_t launchedTokens_ = 0; // tokens [0, launchedTokens_) are those of launched steps, or given
-  Event launchEnd_;
+  std::unique_ptr<Runner> runner_;
+  PersistentRunner *persistent_ = nullptr; // the runner, if it is that one
 
   Sequence sequence_;
   // Positions [0, length) hold the values of fillCache(_, seed): a benchmark need not write them again for each run.

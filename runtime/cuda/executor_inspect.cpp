@@ -54,9 +54,16 @@ Status CudaExecutor::readOutputs(const BoundLaunch &bound, std::vector<std::vect
 }
 
 Status CudaExecutor::checkPhases() const {
-  return persistent_ ? Status(StatusCode::InvalidArgument,
-                              "the persistent schedule has no phases to look into; use the launch schedule")
-                     : Status::ok();
+  return schedule() == Schedule::Persistent
+             ? Status(StatusCode::InvalidArgument,
+                      "the persistent schedule has no phases to look into; use the launch schedule")
+             : Status::ok();
+}
+
+Status CudaExecutor::finishPhases() {
+  CADENZA_RETURN_IF_ERROR(runner_->enqueued(sequence_.position()));
+  sequence_.finishStep(true);
+  return Status::ok();
 }
 
 Status CudaExecutor::stepWithVisitor(const PhaseVisitor &visitor) {
@@ -65,9 +72,9 @@ Status CudaExecutor::stepWithVisitor(const PhaseVisitor &visitor) {
   CADENZA_RETURN_IF_ERROR(enter(current));
   CADENZA_RETURN_IF_ERROR(sequence_.beginStep());
   std::vector<std::vector<float>> values;
-  for (size_t i = 0; i < launches_.size(); ++i) {
+  for (size_t i = 0; i < launches_.count(true); ++i) {
     const BoundLaunch &bound = step_.launches[i];
-    CADENZA_RETURN_IF_ERROR(launch(i));
+    CADENZA_RETURN_IF_ERROR(launches_.launch(*device_, i));
     Status ran = device_->check(device_->api().cuStreamSynchronize(stream_.get()), "cuStreamSynchronize");
     CADENZA_RETURN_IF_ERROR(ran.withPrefix("phase " + decodeEntry(*program_).blocks[bound.block].phases[bound.phase].name));
     CADENZA_RETURN_IF_ERROR(readOutputs(bound, values));
@@ -75,7 +82,7 @@ Status CudaExecutor::stepWithVisitor(const PhaseVisitor &visitor) {
     CADENZA_RETURN_IF_ERROR(
         visitor({.block = bound.block, .phase = bound.phase, .iteration = bound.iteration, .outputs = outputs}));
   }
-  return finishStep(true);
+  return finishPhases();
 }
 
 StatusOr<std::vector<float>> CudaExecutor::timeStep() {
@@ -83,20 +90,20 @@ StatusOr<std::vector<float>> CudaExecutor::timeStep() {
   CADENZA_RETURN_IF_ERROR(enqueueStep(true));
   CurrentContext current(*device_);
   CADENZA_RETURN_IF_ERROR(enter(current));
-  while (timers_.size() <= launches_.size()) {
+  while (timers_.size() <= launches_.count(true)) {
     CADENZA_ASSIGN_OR_RETURN(Event event, Event::make(*device_, CU_EVENT_DEFAULT));
     timers_.push_back(std::move(event));
   }
   CADENZA_RETURN_IF_ERROR(sequence_.beginStep());
   CADENZA_CUDA_TRY(*device_, cuEventRecord, timers_[0].get(), stream_.get());
-  for (size_t i = 0; i < launches_.size(); ++i) {
-    CADENZA_RETURN_IF_ERROR(launch(i));
+  for (size_t i = 0; i < launches_.count(true); ++i) {
+    CADENZA_RETURN_IF_ERROR(launches_.launch(*device_, i));
     CADENZA_CUDA_TRY(*device_, cuEventRecord, timers_[i + 1].get(), stream_.get());
   }
-  CADENZA_RETURN_IF_ERROR(finishStep(true));
+  CADENZA_RETURN_IF_ERROR(finishPhases());
   CADENZA_CUDA_TRY(*device_, cuStreamSynchronize, stream_.get());
-  std::vector<float> microseconds(launches_.size());
-  for (size_t i = 0; i < launches_.size(); ++i) {
+  std::vector<float> microseconds(launches_.count(true));
+  for (size_t i = 0; i < launches_.count(true); ++i) {
     float milliseconds = 0;
     CADENZA_CUDA_TRY(*device_, cuEventElapsedTime, &milliseconds, timers_[i].get(), timers_[i + 1].get());
     microseconds[i] = milliseconds * 1000;

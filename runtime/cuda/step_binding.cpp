@@ -66,6 +66,7 @@ StatusOr<BoundStep> bindEntry(const Program &program, const Entry &entry, const 
       }
     }
   }
+  step.headLaunch = step.launches.size();
   return step;
 }
 

@@ -25,7 +25,15 @@ bool isStep(const Program &program, size_t entry) { return program.decoder && pr
 
 } // namespace
 
+Status requireTensorEntry(const Program &program, const std::string &where) {
+  for (size_t i = 0; i < program.entries.size(); ++i)
+    if (!isStep(program, i))
+      return Status::ok();
+  return invalid(where + ": is a decoder, it has no entry of named tensors; give it a prompt");
+}
+
 StatusOr<uint32_t> findTensorEntry(const Program &program, std::string_view name, const std::string &where) {
+  CADENZA_RETURN_IF_ERROR(requireTensorEntry(program, where));
   std::string names;
   uint32_t found = 0, count = 0;
   for (uint32_t i = 0; i < program.entries.size(); ++i) {
@@ -36,8 +44,6 @@ StatusOr<uint32_t> findTensorEntry(const Program &program, std::string_view name
     names += (count++ ? ", " : "") + program.entries[i].name;
     found = i;
   }
-  if (count == 0)
-    return invalid(where + ": is a decoder, it has no entry of named tensors; give it a prompt");
   if (!name.empty())
     return invalid(where + ": no entry '" + std::string(name) + "'; it has: " + names);
   if (count > 1)

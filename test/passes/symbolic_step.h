@@ -146,14 +146,14 @@ private:
     llvm::SmallVector<int64_t> own = function.getSlots(), consumed = function.getConsumedSlots();
     for (int64_t slot : own)
       operands.push_back(slots[slot]);
-    if (function.getFunctionName() == "add")
+    if (function.addsOperand())
       llvm::sort(operands); // a sum of two
     for (Term operand : operands)
       parts.push_back(std::to_string(operand));
-    if (function.getFunctionName() == "kv_append") {
+    if (function.writesCache()) {
       Term &cache = caches[name(function.getSymbols()[0])];
       parts.push_back(std::to_string(cache));
-      cache = get("kv_append", parts);
+      cache = get(function.getFunctionName().str(), parts);
     }
     Term result = get(function.getFunctionName().str(), parts);
     if (function.selectsToken())

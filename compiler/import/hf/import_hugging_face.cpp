@@ -214,7 +214,11 @@ WeightSpec weightSpec(nn::WeightOp weight) {
   auto type = llvm::cast<mlir::ShapedType>(weight.getType());
   mlir::Type element = type.getElementType();
   DType dtype = element.isBF16() ? DType::bf16 : element.isF16() ? DType::f16 : DType::f32;
-  return {weight.getSymName().str(), weight.getSource().value_or("").str(), type.getShape().vec(), dtype};
+  WeightSpec spec{weight.getSymName().str(), weight.getSource().value_or("").str(), type.getShape().vec(), dtype};
+  if (auto value = weight.getValue())
+    for (const llvm::APFloat &element : llvm::cast<mlir::DenseElementsAttr>(*value).getValues<llvm::APFloat>())
+      spec.constant.push_back(element.convertToFloat());
+  return spec;
 }
 
 } // namespace cadenza

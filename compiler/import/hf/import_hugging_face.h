@@ -16,9 +16,10 @@
 namespace cadenza {
 
 struct ImportOptions {
-  std::string directory = {};              // with config.json; or
+  std::string directory = {};              // with config.json, or a file of nn IR (mlir/import_module.h); or
   std::string publishedName = {};          // "Qwen3-0.6B" (needs randomSeed)
   std::optional<uint64_t> randomSeed = {}; // --weights=random:SEED: the directory's safetensors are not looked at
+  std::string weightsFile = {};            // --weights=FILE.safetensors: for a file of IR
   bool strict = false;                     // warnings are errors
 };
 
@@ -37,7 +38,7 @@ struct ImportedModel {
 /// weights->reportNonFinite() after packing.
 StatusOr<ImportedModel> importHuggingFace(mlir::MLIRContext &context, const ImportOptions &options, Findings &findings);
 
-/// What a WeightSource needs to know of a weight that has a source.
+/// What a WeightSource needs to know of a weight: its tensor, or its values.
 WeightSpec weightSpec(nn::WeightOp weight);
 
 } // namespace cadenza

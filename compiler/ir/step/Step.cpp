@@ -204,7 +204,7 @@ LogicalResult verifyFunctions(Operation *op, SmallVector<int64_t> sizes, ArrayAt
       if (llvm::is_contained(ArrayRef(slots).take_front(at), slot))
         return emitError() << "names segment " << slot << " twice";
     }
-    if (auto norm = dyn_cast<RMSNormAttr>(attribute); norm && norm.getDeferScale())
+    if (function.defersScale())
       return emitError() << "defers its scale, which only a prologue can";
     if (function.getNumOperands() > operands.size())
       return emitError() << "has no operand left";
@@ -334,5 +334,7 @@ LogicalResult AttendOp::verifySymbolUses(SymbolTableCollection &symbols) {
                          << " are possible";
   return success();
 }
+
+SmallVector<FunctionAttrInterface> SelectOp::getFunctions() { return {ArgmaxAttr::get(getContext(), /*segment=*/0)}; }
 
 LogicalResult SelectOp::verifySymbolUses(SymbolTableCollection &) { return verifyTokens(*this, /*oneToken=*/true); }

@@ -26,6 +26,13 @@ private:
   mlir::SymbolTableCollection *symbols;
 };
 
+/// What a function sums, or compares, to compute an element of its result.
+enum class Reduction {
+  None,   // nothing
+  Group,  // the run of FunctionAttrInterface::getRowGroup() elements that the element is in
+  Vector, // the whole vector
+};
+
 } // namespace cadenza::step
 
 #include "compiler/ir/step/StepAttrInterfaces.h.inc"

@@ -43,6 +43,10 @@ LogicalResult checkWeight(SymbolLookup lookup, FlatSymbolRefAttr reference, int6
   return success();
 }
 
+Reduction reductionOver(int64_t group, int64_t elements) {
+  return group == elements ? Reduction::Vector : Reduction::Group;
+}
+
 LogicalResult checkGroups(int64_t elements, int64_t group, StringRef what, EmitError emitError) {
   if (group <= 0 || elements % group != 0)
     return emitError() << "works on runs of " << group << " elements (" << what << "), but the segment has "
@@ -66,6 +70,12 @@ FunctionAttrInterface RMSNormAttr::withSymbols(ArrayRef<FlatSymbolRefAttr> symbo
   return get(getContext(), getSegment(), symbols[0], getEps(), getGroupSize(), getDeferScale());
 }
 int64_t RMSNormAttr::getRowGroup() const { return getGroupSize(); }
+Reduction RMSNormAttr::getReduction(int64_t elements) const { return reductionOver(getGroupSize(), elements); }
+bool RMSNormAttr::canDeferScale() const { return true; }
+bool RMSNormAttr::defersScale() const { return getDeferScale(); }
+FunctionAttrInterface RMSNormAttr::withDeferredScale() const {
+  return get(getContext(), getSegment(), getWeight(), getEps(), getGroupSize(), /*defer_scale=*/true);
+}
 StringRef RMSNormAttr::getFusion() const { return "fuse-query-key-value"; }
 DictionaryAttr RMSNormAttr::getParameters() const {
   return parameters(getContext(), {{"eps", getEps()}, {"group_size", integer(getContext(), getGroupSize())}});
@@ -95,6 +105,7 @@ SmallVector<FlatSymbolRefAttr> BiasAttr::getSymbols() const { return {getWeight(
 FunctionAttrInterface BiasAttr::withSymbols(ArrayRef<FlatSymbolRefAttr> symbols) const {
   return get(getContext(), getSegment(), symbols[0]);
 }
+bool BiasAttr::isElementwise() const { return true; }
 DictionaryAttr BiasAttr::getParameters() const { return parameters(getContext(), {}); }
 LogicalResult BiasAttr::verifyUse(MutableArrayRef<int64_t> sizes, ValueRange, SymbolLookup lookup,
                                   EmitError emitError) const {
@@ -148,6 +159,7 @@ FunctionAttrInterface KVAppendAttr::withSymbols(ArrayRef<FlatSymbolRefAttr> symb
 }
 int64_t KVAppendAttr::getRowGroup() const { return getHeadDim(); }
 bool KVAppendAttr::usesPosition() const { return true; }
+bool KVAppendAttr::writesCache() const { return true; }
 StringRef KVAppendAttr::getFusion() const { return "fuse-query-key-value"; }
 DictionaryAttr KVAppendAttr::getParameters() const {
   return parameters(getContext(), {{"head_dim", integer(getContext(), getHeadDim())},
@@ -177,6 +189,7 @@ LogicalResult KVAppendAttr::verifyUse(MutableArrayRef<int64_t> sizes, ValueRange
 StringRef SiluAttr::getFunctionName() const { return getMnemonic(); }
 SmallVector<int64_t> SiluAttr::getSlots() const { return {getSegment()}; }
 FunctionAttrInterface SiluAttr::withSlots(ArrayRef<int64_t> slots) const { return get(getContext(), slots[0]); }
+bool SiluAttr::isElementwise() const { return true; }
 StringRef SiluAttr::getFusion() const { return "fuse-activation-mul"; }
 DictionaryAttr SiluAttr::getParameters() const { return parameters(getContext(), {}); }
 LogicalResult SiluAttr::verifyUse(MutableArrayRef<int64_t>, ValueRange, SymbolLookup, EmitError) const {
@@ -186,6 +199,7 @@ LogicalResult SiluAttr::verifyUse(MutableArrayRef<int64_t>, ValueRange, SymbolLo
 StringRef GeluTanhAttr::getFunctionName() const { return getMnemonic(); }
 SmallVector<int64_t> GeluTanhAttr::getSlots() const { return {getSegment()}; }
 FunctionAttrInterface GeluTanhAttr::withSlots(ArrayRef<int64_t> slots) const { return get(getContext(), slots[0]); }
+bool GeluTanhAttr::isElementwise() const { return true; }
 StringRef GeluTanhAttr::getFusion() const { return "fuse-activation-mul"; }
 DictionaryAttr GeluTanhAttr::getParameters() const { return parameters(getContext(), {}); }
 LogicalResult GeluTanhAttr::verifyUse(MutableArrayRef<int64_t>, ValueRange, SymbolLookup, EmitError) const {
@@ -199,6 +213,7 @@ SmallVector<int64_t> MulAttr::getConsumedSlots() const { return {getRhs()}; }
 FunctionAttrInterface MulAttr::withSlots(ArrayRef<int64_t> slots) const {
   return get(getContext(), slots[0], slots[1]);
 }
+bool MulAttr::isElementwise() const { return true; }
 StringRef MulAttr::getFusion() const { return "fuse-activation-mul"; }
 DictionaryAttr MulAttr::getParameters() const { return parameters(getContext(), {}); }
 LogicalResult MulAttr::verifyUse(MutableArrayRef<int64_t> sizes, ValueRange, SymbolLookup, EmitError emitError) const {
@@ -211,6 +226,8 @@ StringRef AddAttr::getFunctionName() const { return getMnemonic(); }
 SmallVector<int64_t> AddAttr::getSlots() const { return {getSegment()}; }
 FunctionAttrInterface AddAttr::withSlots(ArrayRef<int64_t> slots) const { return get(getContext(), slots[0]); }
 unsigned AddAttr::getNumOperands() const { return 1; }
+bool AddAttr::addsOperand() const { return true; }
+bool AddAttr::isElementwise() const { return true; }
 StringRef AddAttr::getFusion() const { return "fuse-residual"; }
 DictionaryAttr AddAttr::getParameters() const { return parameters(getContext(), {}); }
 LogicalResult AddAttr::verifyUse(MutableArrayRef<int64_t> sizes, ValueRange operands, SymbolLookup,
@@ -230,6 +247,7 @@ SmallVector<int64_t> ArgmaxAttr::getSlots() const { return {getSegment()}; }
 SmallVector<int64_t> ArgmaxAttr::getConsumedSlots() const { return {getSegment()}; }
 FunctionAttrInterface ArgmaxAttr::withSlots(ArrayRef<int64_t> slots) const { return get(getContext(), slots[0]); }
 bool ArgmaxAttr::usesPosition() const { return true; }
+Reduction ArgmaxAttr::getReduction(int64_t) const { return Reduction::Vector; }
 bool ArgmaxAttr::selectsToken() const { return true; }
 StringRef ArgmaxAttr::getFusion() const { return "fuse-head-select"; }
 DictionaryAttr ArgmaxAttr::getParameters() const { return parameters(getContext(), {}); }

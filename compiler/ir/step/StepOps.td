@@ -148,7 +148,7 @@ def Step_MapOp : Step_PhaseOp<"map", [AttrSizedOperandSegments], ["getFunctions"
   }];
 }
 
-def Step_SelectOp : Step_PhaseOp<"select"> {
+def Step_SelectOp : Step_PhaseOp<"select", [], ["getFunctions"]> {
   let summary = "the next token: argmax of logits";
   let arguments = (ins Step_Vector:$logits);
   let results = (outs NN_Index:$token);

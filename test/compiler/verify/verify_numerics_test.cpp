@@ -33,7 +33,8 @@ struct BreakResidual : BreakingPass<BreakResidual> {
   static constexpr StringLiteral name = "break-residual";
   void runOnOperation() final {
     getOperation().walk([](step::ProjectOp project) {
-      if (project.getEpilogues().size() != 1 || !isa<step::AddAttr>(project.getEpilogues()[0]))
+      if (project.getEpilogues().size() != 1 ||
+          !cast<step::FunctionAttrInterface>(project.getEpilogues()[0]).addsOperand())
         return WalkResult::advance();
       project.setEpiloguesAttr(ArrayAttr::get(project.getContext(), {}));
       project.getSideInputsMutable().clear();

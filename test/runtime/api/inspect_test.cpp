@@ -12,7 +12,7 @@ namespace {
 const std::vector<int32_t> prompt = {7, 8, 62, 40};
 
 TEST(Npy, Header) {
-  std::string header = npyHeader(12, 151936);
+  std::string header = npyHeader(std::vector<int64_t>{12, 151936});
   EXPECT_EQ(header.size() % 64, 0u);
   EXPECT_EQ(header.substr(0, 8), std::string("\x93NUMPY\1\0", 8));
   EXPECT_EQ(static_cast<size_t>(static_cast<unsigned char>(header[8])) + 10, header.size());
@@ -30,7 +30,7 @@ TEST(Dump, WritesOneFileAModule) {
   auto expectFile = [&](const std::string &name, const std::vector<std::vector<float>> &rows) {
     std::ifstream file(folder.path("dump/" + name), std::ios::binary);
     std::string bytes(std::istreambuf_iterator<char>(file), {});
-    std::string expected = npyHeader(static_cast<int64_t>(rows.size()), static_cast<int64_t>(rows[0].size()));
+    std::string expected = npyHeader(std::vector<int64_t>{std::ssize(rows), std::ssize(rows[0])});
     for (const auto &row : rows)
       expected.append(reinterpret_cast<const char *>(row.data()), row.size() * sizeof(float));
     EXPECT_EQ(bytes, expected) << name;

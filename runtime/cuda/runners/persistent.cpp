@@ -1,0 +1,203 @@
+#include "runtime/cuda/runners/persistent.h"
+
+#include <atomic>
+#include <utility>
+
+namespace cadenza::cuda {
+namespace {
+
+/// Of one wait. A step takes milliseconds; the emulation, which is slower, has its own clock.
+constexpr uint64_t waitLimitNs = 2'000'000'000;
+
+/// Steps of one launch: enough that the launch itself does not count, few enough that Ctrl-C does.
+constexpr int64_t maximumCollected = 32;
+
+uint32_t acquire(uint32_t &word) { return std::atomic_ref(word).load(std::memory_order_acquire); }
+
+const char *waitName(uint32_t wait) {
+  switch (static_cast<PersistentWait>(wait)) {
+  case PersistentWait::ring_slot:
+    return "a free buffer of the ring";
+  case PersistentWait::ring_data:
+    return "weights or cache entries from memory";
+  case PersistentWait::hop_rows:
+    return "rows of query, key and value of its group";
+  case PersistentWait::hop_parts:
+    return "attention over the other parts of the context";
+  case PersistentWait::hop_residual:
+    return "rows of the residual stream of its group";
+  case PersistentWait::hop_units:
+    return "feed-forward activations of its group";
+  case PersistentWait::packets:
+    return "partial sums of other groups";
+  case PersistentWait::candidates:
+    return "the logits of other blocks";
+  case PersistentWait::step_start:
+    return "its group to begin the step";
+  }
+  return "something unknown";
+}
+
+} // namespace
+
+StatusOr<std::unique_ptr<PersistentRunner>> PersistentRunner::make(const RunnerContext &context) {
+  std::unique_ptr<PersistentRunner> runner(new PersistentRunner(context));
+  CADENZA_RETURN_IF_ERROR(runner->load());
+  return runner;
+}
+
+Status PersistentRunner::load() {
+  Device &device = context_.device;
+  const PersistentLaunch &plan = *context_.program.persistent;
+  uint32_t index = 0;
+  while (context_.program.kernels[index].name != plan.kernel) // the plan reader has seen it
+    ++index;
+  const Kernel &kernel = context_.program.kernels[index];
+  function_ = context_.kernels.function(index);
+
+  CUlaunchAttribute &cooperative = attributes_[0], &cluster = attributes_[1];
+  cooperative.id = CU_LAUNCH_ATTRIBUTE_COOPERATIVE;
+  cooperative.value.cooperative = 1;
+  cluster.id = CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION;
+  cluster.value.clusterDim = {plan.ranks, 1, 1};
+  config_ = launchConfig(kernel, context_.stream);
+  config_.attrs = attributes_.data();
+  config_.numAttrs = plan.clusters ? 2 : 1;
+  CADENZA_RETURN_IF_ERROR(checkRoom(kernel, plan));
+
+  CADENZA_ASSIGN_OR_RETURN(launchEnd_, Event::make(device, CU_EVENT_DISABLE_TIMING | CU_EVENT_BLOCKING_SYNC));
+  const uint64_t bytes = context_.step.words.size() * sizeof(uint64_t);
+  CADENZA_ASSIGN_OR_RETURN(words_, DeviceBuffer::make(device, bytes, "kernel arguments"));
+  CADENZA_ASSIGN_OR_RETURN(packets_, DeviceBuffer::make(device, plan.packetBytes, "packets"));
+  CADENZA_ASSIGN_OR_RETURN(control_, PinnedBuffer::make(device, sizeof(PersistentControl), "the control page"));
+  CADENZA_CUDA_TRY(device, cuMemcpyHtoDAsync, words_.get(), context_.step.words.data(), bytes, context_.stream);
+  CADENZA_CUDA_TRY(device, cuMemsetD8Async, packets_.get(), 0, plan.packetBytes, context_.stream);
+  CADENZA_CUDA_TRY(device, cuStreamSynchronize, context_.stream);
+
+  if (plan.traced) {
+    blocks_ = kernel.blocks;
+    CADENZA_ASSIGN_OR_RETURN(trace_, DeviceBuffer::make(device, sizeof(TraceRecord) * traceRecords(), "trace"));
+  }
+
+  // Page-locked memory has the same address on the device. NOLINTBEGIN(performance-no-int-to-ptr): CUdeviceptr
+  args_ = {.words = reinterpret_cast<const uint64_t *>(words_.get()),
+           .packets = reinterpret_cast<unsigned char *>(packets_.get()),
+           .state = reinterpret_cast<DecodeState *>(context_.addresses.state),
+           .tokens = reinterpret_cast<int32_t *>(context_.addresses.tokens),
+           .host_tokens = context_.hostTokens,
+           .logits = reinterpret_cast<float *>(context_.addresses.logits),
+           .control = &control(),
+           .steps = 0,
+           .headless_steps = 0,
+           .first_step = 0,
+           .limit_ns = waitLimitNs,
+           .trace = reinterpret_cast<TraceRecord *>(trace_.get())};
+  // NOLINTEND(performance-no-int-to-ptr)
+  return Status::ok();
+}
+
+Status PersistentRunner::checkRoom(const Kernel &kernel, const PersistentLaunch &plan) {
+  const DeviceProperties &gpu = context_.device.properties();
+  const auto groups = static_cast<int>(kernel.blocks / plan.ranks), ranks = static_cast<int>(plan.ranks);
+  int held = 0; // groups
+  if (!plan.clusters) {
+    int blocks = 0; // of a multiprocessor
+    CADENZA_CUDA_TRY(context_.device, cuOccupancyMaxActiveBlocksPerMultiprocessor, &blocks, function_,
+                     static_cast<int>(kernel.threads), kernel.sharedBytes);
+    held = blocks * gpu.multiprocessors / ranks;
+  } else if (gpu.major < 9) {
+    return Status(StatusCode::IncompatiblePlan, "the persistent kernel needs thread block clusters, which the GPU " +
+                                                    gpu.name + " does not have: compile with --no-clusters");
+  } else {
+    CADENZA_CUDA_TRY(context_.device, cuOccupancyMaxActiveClusters, &held, function_, &config_);
+  }
+  if (held >= groups)
+    return Status::ok();
+  return Status(StatusCode::IncompatiblePlan,
+                "the persistent kernel needs " + std::to_string(groups) + " groups of " + std::to_string(ranks) +
+                    " blocks at once; the GPU " + gpu.name + " holds " + std::to_string(held) + ": compile with " +
+                    (held > 0 ? "--sms=" + std::to_string(held * ranks) : "--schedule=launch"));
+}
+
+void PersistentRunner::begin(int64_t position) {
+  control() = {};
+  collected_ = collectedHeadless_ = 0;
+  launchedTokens_ = collectedTokens_ = position;
+}
+
+Status PersistentRunner::enqueue(int64_t position, bool withHead) {
+  // A launch begins with its steps without head.
+  if (collected_ == maximumCollected || (!withHead && collected_ > collectedHeadless_))
+    CADENZA_RETURN_IF_ERROR(flush());
+  ++collected_;
+  collectedHeadless_ += withHead ? 0 : 1;
+  collectedTokens_ = position + 2;
+  return Status::ok();
+}
+
+Status PersistentRunner::flush() {
+  if (collected_ == 0)
+    return Status::ok();
+  const int64_t steps = std::exchange(collected_, 0), headless = std::exchange(collectedHeadless_, 0);
+  args_.steps = static_cast<uint64_t>(steps);
+  args_.headless_steps = static_cast<uint64_t>(headless);
+  if (isTraced())
+    CADENZA_CUDA_TRY(context_.device, cuMemsetD8Async, trace_.get(), 0, trace_.bytes(), context_.stream);
+  void *parameters[] = {&args_};
+  CADENZA_CUDA_TRY(context_.device, cuLaunchKernelEx, &config_, function_, parameters, nullptr);
+  args_.first_step = (args_.first_step + static_cast<uint64_t>(steps)) & 0xffffffffu;
+  CADENZA_CUDA_TRY(context_.device, cuEventRecord, launchEnd_.get(), context_.stream);
+  launchedTokens_ = collectedTokens_;
+  return Status::ok();
+}
+
+Status PersistentRunner::enqueued(int64_t) {
+  return Status(StatusCode::InvalidArgument,
+                "the persistent schedule has no phases to look into; use the launch schedule");
+}
+
+int64_t PersistentRunner::stepsAhead() const { return 2 * maximumCollected; }
+
+StatusOr<int32_t> PersistentRunner::await(int64_t position) {
+  if (position >= launchedTokens_)
+    CADENZA_RETURN_IF_ERROR(flush());
+  // The event is asked now and then, because a launch may end without the token: at a stop token before, or by a fault.
+  constexpr int looks = 2000;
+  const auto arrived = [&] { return published() > position; };
+  for (int i = 1; !arrived(); ++i) {
+    if (i % looks != 0)
+      continue;
+    const CUresult result = context_.device.api().cuEventQuery(launchEnd_.get());
+    if (result == CUDA_ERROR_NOT_READY)
+      continue;
+    CADENZA_RETURN_IF_ERROR(context_.device.check(result, "cuEventQuery"));
+    return arrived() ? context_.hostTokens[position] : 0;
+  }
+  return context_.hostTokens[position];
+}
+
+void PersistentRunner::stop() {
+  std::atomic_ref(control().stop).store(1, std::memory_order_release);
+  collected_ = collectedHeadless_ = 0;
+}
+
+StatusOr<std::vector<TraceRecord>> PersistentRunner::trace() const {
+  std::vector<TraceRecord> records(traceRecords());
+  CADENZA_CUDA_TRY(context_.device, cuMemcpyDtoHAsync, records.data(), trace_.get(), trace_.bytes(), context_.stream);
+  CADENZA_CUDA_TRY(context_.device, cuStreamSynchronize, context_.stream);
+  return records;
+}
+
+int64_t PersistentRunner::published() const { return acquire(control().published); }
+
+std::string PersistentRunner::explainFault() const {
+  PersistentControl &c = control();
+  if (acquire(c.expired) == 0)
+    return "";
+  return "the persistent kernel gave up: block " + std::to_string(c.block) + " waited too long for " +
+         waitName(c.wait) + ", at position " + std::to_string(c.position) +
+         // the candidates come after all layers
+         (c.wait == static_cast<uint32_t>(PersistentWait::candidates) ? "" : ", layer " + std::to_string(c.layer));
+}
+
+} // namespace cadenza::cuda
