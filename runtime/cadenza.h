@@ -154,8 +154,8 @@ struct TensorSessionOptions {
 /// A plan's entries of named tensors: what a graph that is no decoder computes.
 class TensorSession {
 public:
-  /// Opens and validates a plan and loads it onto a device. Errors as Session::open; InvalidArgument for a decoder without
-  /// such entries.
+  /// Opens and validates a plan and loads it onto a device. Errors as Session::open; InvalidArgument for a decoder
+  /// without such entries.
   static StatusOr<TensorSession> open(const std::string &planPath, const TensorSessionOptions &options = {});
   static StatusOr<TensorSession> open(std::shared_ptr<const Plan> plan, const TensorSessionOptions &options = {});
 
@@ -168,8 +168,9 @@ public:
   std::string deviceName() const;
   const Plan &plan() const;
 
-  /// Runs an entry (empty name: the only one) and returns all that it gives. InvalidArgument, before anything ran, for an unknown
-  /// entry and for an input that is missing, unknown or of another shape; the message says what the entry takes.
+  /// Runs an entry (empty name: the only one) and returns all that it gives. InvalidArgument, before anything ran, for
+  /// an unknown entry and for an input that is missing, unknown or of another shape; the message says what the entry
+  /// takes.
   StatusOr<Tensors> run(const Tensors &inputs, std::string_view entry = {});
 
 private:

@@ -33,8 +33,8 @@ struct MemoryUse {
   uint64_t total() const { return weights + cache + activations; }
 };
 
-/// Sees the outputs of a phase of the step right after it ran: `block` of decodeEntry, `iteration` of that block, one fp32 vector an output. The
-/// phase that selects the token has no outputs; it shows the logits, if they are kept.
+/// Sees the outputs of a phase of the step right after it ran: `block` of decodeEntry, `iteration` of that block, one
+/// fp32 vector an output. The phase that selects the token has no outputs; it shows the logits, if they are kept.
 struct PhaseOutput {
   uint32_t block = 0;
   uint32_t phase = 0;
@@ -99,9 +99,9 @@ public:
   virtual MemoryUse memory() const = 0;
   virtual std::string deviceName() const = 0;
 
-  /// Runs the entry of that name (empty: the only one) on tensors by name and returns what it gives. Values of ports that the plan
-  /// stores in 16 bits are rounded to nearest even. InvalidArgument, before anything runs, for an entry that there is
-  /// not, an input that is missing, unknown or of another shape: it says what the entry takes.
+  /// Runs the entry of that name (empty: the only one) on tensors by name and returns what it gives. Values of ports
+  /// that the plan stores in 16 bits are rounded to nearest even. InvalidArgument, before anything runs, for an entry
+  /// that there is not, an input that is missing, unknown or of another shape: it says what the entry takes.
   StatusOr<Tensors> run(std::string_view entry, const Tensors &inputs);
 
 protected:

@@ -66,8 +66,9 @@ std::string parseWeights(const std::string &text, ImportOptions &import) {
 void declareOptions(CLI::App &app, Arguments &args) {
   app.footer(examples);
   app.set_version_flag("--version", compilerVersion());
-  app.add_option("directory", args.options.import.directory,
-                 "Hugging Face directory: config.json, *.safetensors, tokenizer.json; or a graph, an .mlir file of nn ops");
+  app.add_option(
+      "directory", args.options.import.directory,
+      "Hugging Face directory: config.json, *.safetensors, tokenizer.json; or a graph, an .mlir file of nn ops");
   app.add_option("--model", args.options.import.publishedName,
                  "instead of a directory, a published configuration (needs --weights=random:SEED): " +
                      publishedNames());

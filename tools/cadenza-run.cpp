@@ -59,10 +59,10 @@ void declareOptions(CLI::App &app, Arguments &args) {
       "--score", args.scoreFile,
       "print the perplexity of this text file instead of generating: windows of --window tokens, each from an "
       "empty cache; every token of a window but the first is predicted; exp of the mean -ln p");
-  CLI::Option *tensor =
-      input->add_option("--input", args.tensors.inputs,
-                        "of a plan that is no decoder: NAME=FILE.npy, a tensor that it takes (float32, C order); may be "
-                        "repeated. Runs it once and writes what --output asks for");
+  CLI::Option *tensor = input->add_option(
+      "--input", args.tensors.inputs,
+      "of a plan that is no decoder: NAME=FILE.npy, a tensor that it takes (float32, C order); may be "
+      "repeated. Runs it once and writes what --output asks for");
   input->require_option(0, 1); // none: run() says what this plan needs
   app.final_callback([&args, input] { args.inputGiven = input->count_all() > 0; });
   CLI::Option *output =

@@ -20,8 +20,8 @@ StatusOr<std::map<std::string, std::string>> parse(const std::vector<std::string
     if (equals == std::string::npos || equals == 0 || equals + 1 == pair.size())
       return Status(StatusCode::InvalidArgument, option + " '" + pair + "': expected NAME=FILE.npy");
     if (!files.emplace(pair.substr(0, equals), pair.substr(equals + 1)).second)
-      return Status(StatusCode::InvalidArgument, option + " '" + pair + "': '" + pair.substr(0, equals) +
-                                                     "' is given twice");
+      return Status(StatusCode::InvalidArgument,
+                    option + " '" + pair + "': '" + pair.substr(0, equals) + "' is given twice");
   }
   return files;
 }
@@ -36,8 +36,8 @@ Status checkOutputs(const Program &program, const Entry &entry, const std::map<s
     for (const Port &port : entry.outputs)
       gives += (gives.empty() ? "" : ", ") + describePort(program, port);
     if (!known)
-      return {StatusCode::InvalidArgument, "nobody computes output \"" + name + "\"; entry '" + entry.name +
-                                               "' gives " + gives};
+      return {StatusCode::InvalidArgument,
+              "nobody computes output \"" + name + "\"; entry '" + entry.name + "' gives " + gives};
     if (!files.insert(file).second)
       return {StatusCode::InvalidArgument, "two outputs go to " + file};
   }

@@ -26,7 +26,6 @@ std::string sums(const Phase &phase) {
   return "";
 }
 
-
 std::string describeEntry(const Program &program, const Entry &entry, bool decodes) {
   std::string text;
   if (!decodes)

@@ -41,9 +41,10 @@ public:
     for (func::FuncOp function : nn::entriesOf(module)) {
       if (nn::isDecodeEntry(function)) {
         if (!decoder || program.decoder)
-          return function.emitError() << (decoder ? "is a second decode entry; a program has one"
-                                                  : "takes a token, but what the model is as a decoder (its context, its "
-                                                    "stop tokens) is not known");
+          return function.emitError() << (decoder
+                                              ? "is a second decode entry; a program has one"
+                                              : "takes a token, but what the model is as a decoder (its context, its "
+                                                "stop tokens) is not known");
         program.decoder = decoder;
         program.decoder->entry = program.entries.size();
       }
@@ -74,8 +75,8 @@ private:
     phaseNames = namePhases(function);
     inHead = false;
     isDecoder = nn::isDecodeEntry(function);
-    program.arenaBytes = std::max<uint64_t>(program.arenaBytes,
-                                            function->getAttrOfType<IntegerAttr>("arena_bytes").getInt());
+    program.arenaBytes =
+        std::max<uint64_t>(program.arenaBytes, function->getAttrOfType<IntegerAttr>("arena_bytes").getInt());
     program.entries.push_back({.name = function.getSymName().str(), .inputs = {}, .outputs = {}, .blocks = {}});
     auto offsets = function->getAttrOfType<DenseI64ArrayAttr>("input_offsets");
     size_t vectors = 0;

@@ -69,8 +69,8 @@ FailureOr<EntryValues> decodeNN(func::FuncOp function, nn::EvaluationState &stat
       if (op == scores)
         logits.push_back(values[0]);
     };
-    if (failed(nn::evaluateFunction(function, state,
-                                    nn::decodeArguments(function, tokenAt(step, vocabulary), step), onValue)))
+    if (failed(nn::evaluateFunction(function, state, nn::decodeArguments(function, tokenAt(step, vocabulary), step),
+                                    onValue)))
       return failure();
   }
   return logits;
@@ -79,8 +79,8 @@ FailureOr<EntryValues> decodeNN(func::FuncOp function, nn::EvaluationState &stat
 FailureOr<EntryValues> runNN(func::FuncOp function, nn::EvaluationState &state) {
   SmallVector<nn::Vector> arguments;
   for (auto [index, type] : llvm::enumerate(function.getArgumentTypes()))
-    arguments.push_back(valuesFor(nn::argumentPort(function, index).getName(),
-                                  cast<RankedTensorType>(type).getNumElements()));
+    arguments.push_back(
+        valuesFor(nn::argumentPort(function, index).getName(), cast<RankedTensorType>(type).getNumElements()));
   FailureOr<SmallVector<nn::Vector>> results = nn::evaluateFunction(function, state, arguments);
   if (failed(results))
     return failure();
@@ -126,8 +126,8 @@ StatusOr<EntryValues> execute(const BuiltProgram &built) {
   EntryValues all;
   for (size_t i = 0; i < program.entries.size(); ++i) {
     const bool decodes = program.decoder && program.decoder->entry == i;
-    CADENZA_ASSIGN_OR_RETURN(EntryValues values, decodes ? decode(built, weights)
-                                                         : runTensors(built, program.entries[i], weights));
+    CADENZA_ASSIGN_OR_RETURN(EntryValues values,
+                             decodes ? decode(built, weights) : runTensors(built, program.entries[i], weights));
     llvm::append_range(all, values);
   }
   return all;

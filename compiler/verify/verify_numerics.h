@@ -1,8 +1,8 @@
 // --verify-numerics: runs the IR after every pass and names the first pass that changes values.
 //
 // `nn` IR runs on its executable references, `step` IR on the CPU executor, as the program that a plan would carry;
-// both with the same made-up weights, tokens and tensors. What is compared are the logits of a few steps of a decode entry and
-// the results of all other entries.
+// both with the same made-up weights, tokens and tensors. What is compared are the logits of a few steps of a decode
+// entry and the results of all other entries.
 #pragma once
 
 #include "compiler/ir/step/Step.h"
@@ -17,8 +17,8 @@ namespace cadenza {
 /// The logits of each step of a decode entry, each result of another.
 using EntryValues = std::vector<std::vector<float>>;
 
-/// Runs the entries of `module`, a decode entry for a few tokens. Emits an error and fails if it has none or they cannot be
-/// run.
+/// Runs the entries of `module`, a decode entry for a few tokens. Emits an error and fails if it has none or they
+/// cannot be run.
 mlir::FailureOr<EntryValues> runModule(mlir::ModuleOp module);
 
 /// The relative L2 distance of the vectors, the largest over all; infinite if their shapes differ.

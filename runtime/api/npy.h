@@ -14,8 +14,8 @@ namespace cadenza {
 /// Everything before the data of a float32 array of that shape in C order (format 1.0); a multiple of 64 bytes.
 std::string npyHeader(std::span<const int64_t> shape);
 
-/// Reads an array of float32, or of float16, whose values are widened. Errors: Io; InvalidInput for a file that is damaged, in
-/// Fortran order, or of another type, saying what to do.
+/// Reads an array of float32, or of float16, whose values are widened. Errors: Io; InvalidInput for a file that is
+/// damaged, in Fortran order, or of another type, saying what to do.
 StatusOr<Tensor> readNpy(const std::string &path);
 /// The same for the bytes of a file, for messages without its name.
 StatusOr<Tensor> parseNpy(std::string_view bytes);

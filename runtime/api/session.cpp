@@ -121,7 +121,8 @@ StatusOr<Generation> Session::generate(std::span<const int32_t> prompt, const Ge
     return noTokenizer();
 
   const std::vector<int32_t> noStopTokens;
-  const std::vector<int32_t> &stopTokens = options.ignoreEos ? noStopTokens : state_->plan->program().decoder->eosTokens;
+  const std::vector<int32_t> &stopTokens =
+      options.ignoreEos ? noStopTokens : state_->plan->program().decoder->eosTokens;
   Clock::time_point start = Clock::now();
   CADENZA_RETURN_IF_ERROR(executor.begin(prompt, stopTokens));
 

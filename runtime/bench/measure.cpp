@@ -129,8 +129,8 @@ StatusOr<BenchResult> measure(const Plan &plan, const std::string &device, const
   for (int64_t context : options.contexts) {
     if (context < 0 || context > maxContext)
       return Status(StatusCode::InvalidArgument, "context " + std::to_string(context) + ": " +
-                                                     plan.program().model.name + " has " +
-                                                     std::to_string(maxContext) + " positions");
+                                                     plan.program().model.name + " has " + std::to_string(maxContext) +
+                                                     " positions");
     longest = std::max(longest, context);
   }
   int64_t behind = std::max<int64_t>(

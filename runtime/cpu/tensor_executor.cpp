@@ -46,7 +46,8 @@ protected:
   }
 
 private:
-  /// Calls visit(edge, first, elements) with each token of the port's edge current: elements [first, first + elements) of the tensor.
+  /// Calls visit(edge, first, elements) with each token of the port's edge current: elements [first, first + elements)
+  /// of the tensor.
   template <typename Visit> void forEachToken(const Port &port, Visit visit) {
     const Edge &edge = machine_.program.edges[*port.edge];
     const auto elements = static_cast<size_t>(edge.elements);

@@ -76,7 +76,8 @@ Status CudaExecutor::stepWithVisitor(const PhaseVisitor &visitor) {
     const BoundLaunch &bound = step_.launches[i];
     CADENZA_RETURN_IF_ERROR(launches_.launch(*device_, i));
     Status ran = device_->check(device_->api().cuStreamSynchronize(stream_.get()), "cuStreamSynchronize");
-    CADENZA_RETURN_IF_ERROR(ran.withPrefix("phase " + decodeEntry(*program_).blocks[bound.block].phases[bound.phase].name));
+    CADENZA_RETURN_IF_ERROR(
+        ran.withPrefix("phase " + decodeEntry(*program_).blocks[bound.block].phases[bound.phase].name));
     CADENZA_RETURN_IF_ERROR(readOutputs(bound, values));
     std::vector<std::span<const float>> outputs(values.begin(), values.end());
     CADENZA_RETURN_IF_ERROR(

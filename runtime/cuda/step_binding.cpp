@@ -73,8 +73,8 @@ StatusOr<BoundStep> bindEntry(const Program &program, const Entry &entry, const 
 StatusOr<BoundStep> bindStep(const Program &program, const Addresses &addresses) {
   CADENZA_ASSIGN_OR_RETURN(BoundStep step, bindEntry(program, decodeEntry(program), addresses));
   const auto isHead = [&](const BoundLaunch &launch) { return launch.block >= program.decoder->headBlock; };
-  step.headLaunch = static_cast<size_t>(std::find_if(step.launches.begin(), step.launches.end(), isHead) -
-                                        step.launches.begin());
+  step.headLaunch =
+      static_cast<size_t>(std::find_if(step.launches.begin(), step.launches.end(), isHead) - step.launches.begin());
   return step;
 }
 

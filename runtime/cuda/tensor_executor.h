@@ -1,4 +1,5 @@
-// Entries of named tensors on a GPU: the kernels of the `launch` schedule, one after the other (runners/step_launches.h).
+// Entries of named tensors on a GPU: the kernels of the `launch` schedule, one after the other
+// (runners/step_launches.h).
 #pragma once
 
 #include "runtime/cuda/runners/step_launches.h"

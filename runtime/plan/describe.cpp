@@ -177,7 +177,8 @@ uint64_t weightBytesPerRun(const Program &program, const Entry &entry) {
   uint64_t total = 0;
   for (const Block &block : entry.blocks) {
     for (const Phase &phase : block.phases)
-      total += static_cast<uint64_t>(block.count) * static_cast<uint64_t>(phaseTokens(program, phase)) * bytes[phase.launch.kernel];
+      total += static_cast<uint64_t>(block.count) * static_cast<uint64_t>(phaseTokens(program, phase)) *
+               bytes[phase.launch.kernel];
   }
   return total;
 }

@@ -24,10 +24,10 @@ public:
     TextTable edges("rllrl");
     for (size_t i = 0; i < program_.edges.size(); ++i) {
       const Edge &edge = program_.edges[i];
-      edges.row({decimal(i), edge.name, std::string(dtypeName(edge.dtype)) + "[" +
-                     (edge.tokens == 1 ? "" : decimal(edge.tokens) + " x ") + decimal(edge.elements) + "]",
-                 "at",
-                 decimal(edge.offset)});
+      edges.row({decimal(i), edge.name,
+                 std::string(dtypeName(edge.dtype)) + "[" + (edge.tokens == 1 ? "" : decimal(edge.tokens) + " x ") +
+                     decimal(edge.elements) + "]",
+                 "at", decimal(edge.offset)});
     }
     text += edges.text("  ");
     for (const Entry &entry : program_.entries) {

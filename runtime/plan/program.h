@@ -1,10 +1,11 @@
-// The step program: what a plan executes, as the plan carries it and both executors walk it. The compiler builds it from
-// `step` IR (compiler/plan/program_builder), the plan stores it as JSON, the plan reader validates it, and from then on
-// it is immutable. No MLIR here.
+// The step program: what a plan executes, as the plan carries it and both executors walk it. The compiler builds it
+// from `step` IR (compiler/plan/program_builder), the plan stores it as JSON, the plan reader validates it, and from
+// then on it is immutable. No MLIR here.
 //
-// A program has entries: what can be run. An entry takes and gives what its ports say. Of a decoder, one entry is the step: it
-// processes the token at `DecodeState::position` and selects the token at position + 1; what that takes beyond a graph is Decoder.
-// Other entries have named tensors only. An activation is tokens x elements; phases treat tokens alike, one after the other.
+// A program has entries: what can be run. An entry takes and gives what its ports say. Of a decoder, one entry is the
+// step: it processes the token at `DecodeState::position` and selects the token at position + 1; what that takes beyond
+// a graph is Decoder. Other entries have named tensors only. An activation is tokens x elements; phases treat tokens
+// alike, one after the other.
 //
 // ## Segments
 // A phase computes an ordered list of vectors called segments. A `project` phase starts with one segment a matrix, a
@@ -43,9 +44,9 @@
 //            [0, position]
 //   select   one input, the logits; initial segment: the input, consumed by its argmax epilogue (the unfused head)
 //   map      any inputs; an initial segment an input
-// The entry of a decoder has exactly one embed phase, in a block of count 1 before headBlock, and exactly one argmax, in a
-// block of count 1 from headBlock on. Other entries consist of project and map phases without functions that read the decode
-// state (rope, kv_append, argmax).
+// The entry of a decoder has exactly one embed phase, in a block of count 1 before headBlock, and exactly one argmax,
+// in a block of count 1 from headBlock on. Other entries consist of project and map phases without functions that read
+// the decode state (rope, kv_append, argmax).
 //
 // ## Numerics that both executors follow
 // project: the (prologue's) input vector is rounded to the matrix's type, products are exact, sums are fp32. Edges are
@@ -239,8 +240,8 @@ struct Scratch {
 /// An argument or a result of an entry.
 struct Port {
   PortKind kind = PortKind::Tensor;
-  std::string name;           // of a Tensor
-  std::vector<int64_t> shape; // as users see it; all dimensions but the last together are the tokens of the edge
+  std::string name;                  // of a Tensor
+  std::vector<int64_t> shape;        // as users see it; all dimensions but the last together are the tokens of the edge
   std::optional<uint32_t> edge = {}; // where it lies. Token, Position and Next: nowhere, the decode state holds them
 };
 
@@ -258,10 +259,11 @@ struct ModelInfo {
   std::string weights; // "checkpoint" or "random:SEED": every figure on random weights says so
 };
 
-/// What makes a program a decoder: the entry that is its step, and what the runtime needs to know of tokens. A section of its
-/// own in the plan.
+/// What makes a program a decoder: the entry that is its step, and what the runtime needs to know of tokens. A section
+/// of its own in the plan.
 struct Decoder {
-  uint32_t entry = 0; // of Program::entries: takes token and position, gives the next token (and logits, if they are a result)
+  uint32_t entry =
+      0; // of Program::entries: takes token and position, gives the next token (and logits, if they are a result)
   /// Blocks of the entry from this one on (the head) are needed only where the next token or its logits are.
   uint32_t headBlock = 0;
   int64_t vocabulary = 0;
@@ -303,8 +305,9 @@ std::string describePort(const Program &program, const Port &port);
 nlohmann::ordered_json toJson(const Program &program);
 nlohmann::ordered_json toJson(const Decoder &decoder);
 
-/// Reads and validates: every index, extent, shape and reference, so that executors need no check. `decoder` empty: the plan has no
-/// such section. Errors (InvalidPlan) name the field, "program.entries[0].blocks[1].phases[0].inputs[0]: edge 17 of 9".
+/// Reads and validates: every index, extent, shape and reference, so that executors need no check. `decoder` empty: the
+/// plan has no such section. Errors (InvalidPlan) name the field, "program.entries[0].blocks[1].phases[0].inputs[0]:
+/// edge 17 of 9".
 StatusOr<Program> parseProgram(std::string_view json, std::string_view decoder = {});
 
 /// Whether parseProgram would accept what toJson makes of it: for programs that were built in memory.

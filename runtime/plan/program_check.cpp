@@ -10,8 +10,8 @@
 namespace cadenza {
 namespace {
 
-constexpr uint64_t maximumBuffer = uint64_t(1) << 40;   // no activation is near this
-constexpr uint64_t maximumMemory = uint64_t(1) << 56;   // sums of sizes below it cannot overflow
+constexpr uint64_t maximumBuffer = uint64_t(1) << 40; // no activation is near this
+constexpr uint64_t maximumMemory = uint64_t(1) << 56; // sums of sizes below it cannot overflow
 constexpr uint64_t maximumPacketBytes = uint64_t{1} << 30;
 constexpr uint32_t maximumSharedBytes = 256 << 10;
 

@@ -82,12 +82,11 @@ void checkStep(const Program &program, const Entry &entry, const std::string &pa
         if (epilogue.name != "argmax")
           continue;
         if (++selects > 1 || !head || block.count != 1)
-          errors.add(place + ".epilogues",
-                     "argmax; expected once, from decoder.head_block on, in a block of count 1");
+          errors.add(place + ".epilogues", "argmax; expected once, from decoder.head_block on, in a block of count 1");
         const int64_t size = segmentSize(program, phase, epilogue.parameters.at("segment").get<size_t>());
         if (size != decoder.vocabulary)
-          errors.add(place + ".epilogues", "argmax of " + text(size) + " elements; the vocabulary has " +
-                                               text(decoder.vocabulary));
+          errors.add(place + ".epilogues",
+                     "argmax of " + text(size) + " elements; the vocabulary has " + text(decoder.vocabulary));
       }
     }
   }
@@ -109,7 +108,8 @@ void checkStateless(const Entry &entry, const std::string &path, FieldErrors &er
       const Phase &phase = entry.blocks[b].phases[i];
       const std::string place = at(at(path + ".blocks", b) + ".phases", i);
       if (phase.kind != PhaseKind::Project && phase.kind != PhaseKind::Map)
-        errors.add(place + ".kind", std::string(phaseKindName(phase.kind)) + "; only a decoder's step has such a phase");
+        errors.add(place + ".kind",
+                   std::string(phaseKindName(phase.kind)) + "; only a decoder's step has such a phase");
       for (const Function &epilogue : phase.epilogues)
         if (findFunction(FunctionRole::Epilogue, epilogue.name)->decodes)
           errors.add(place + ".epilogues", epilogue.name + "; only a decoder's step has that function");
@@ -130,8 +130,8 @@ void checkDecoder(const Program &program, FieldErrors &errors) {
       return;
     const Entry &step = decodeEntry(program);
     const std::string path = at("program.entries", program.decoder->entry);
-    checkIndex(program.decoder->headBlock, step.blocks.size(), "block", "decoder.head_block", errors);
     checkStepPorts(step, path, errors);
+    checkIndex(program.decoder->headBlock, step.blocks.size(), "block", "decoder.head_block", errors);
     checkStep(program, step, path, errors);
   } else {
     if (!program.caches.empty())

@@ -50,9 +50,8 @@ bool isWritten(const Entry &entry, uint32_t edge) {
     return std::find(phase.outputs.begin(), phase.outputs.end(), edge) != phase.outputs.end();
   };
   return std::any_of(entry.inputs.begin(), entry.inputs.end(), [&](const Port &port) { return port.edge == edge; }) ||
-         std::any_of(entry.blocks.begin(), entry.blocks.end(), [&](const Block &block) {
-           return std::any_of(block.phases.begin(), block.phases.end(), holds);
-         });
+         std::any_of(entry.blocks.begin(), entry.blocks.end(),
+                     [&](const Block &block) { return std::any_of(block.phases.begin(), block.phases.end(), holds); });
 }
 
 void checkPorts(const Program &program, const Entry &entry, const std::string &path, FieldErrors &errors) {
@@ -66,7 +65,8 @@ void checkPorts(const Program &program, const Entry &entry, const std::string &p
         errors.add(place, ports[i].name.empty() ? std::string(portKindName(ports[i].kind)) + " is a port already"
                                                 : "'" + ports[i].name + "' is the name of another port");
       if (errors.none() && !isInput && ports[i].edge && !isWritten(entry, *ports[i].edge))
-        errors.add(place + ".edge", "no phase of this entry computes edge '" + program.edges[*ports[i].edge].name + "'");
+        errors.add(place + ".edge",
+                   "no phase of this entry computes edge '" + program.edges[*ports[i].edge].name + "'");
     }
   }
   if (entry.outputs.empty())

@@ -120,16 +120,11 @@ Json writeEntry(const Entry &entry) {
 } // namespace
 
 Json toJson(const Decoder &decoder) {
-  return {{"entry", decoder.entry},
-          {"head_block", decoder.headBlock},
-          {"vocabulary", decoder.vocabulary},
-          {"max_context", decoder.maxContext},
-          {"bos_token", decoder.bosToken},
-          {"eos_tokens", decoder.eosTokens},
-          {"family", decoder.family},
-          {"hidden_size", decoder.hiddenSize},
-          {"layers", decoder.layers},
-          {"weight_dtype", dtypeName(decoder.weightDtype)}};
+  return {{"entry", decoder.entry},           {"head_block", decoder.headBlock},
+          {"vocabulary", decoder.vocabulary}, {"max_context", decoder.maxContext},
+          {"bos_token", decoder.bosToken},    {"eos_tokens", decoder.eosTokens},
+          {"family", decoder.family},         {"hidden_size", decoder.hiddenSize},
+          {"layers", decoder.layers},         {"weight_dtype", dtypeName(decoder.weightDtype)}};
 }
 
 Json toJson(const Program &program) {

@@ -29,8 +29,8 @@ struct ImportedModel {
   std::vector<WeightSpec> weightSpecs; // of every nn.weight that has a source, in the module's order
   ModelInfo info;
   std::optional<Decoder> decoder; // without what only its program says: entry, head block
-  std::string tokenizer;  // tokenizer.json, empty if the model has none
-  std::string sourceHash; // source_hash.h
+  std::string tokenizer;          // tokenizer.json, empty if the model has none
+  std::string sourceHash;         // source_hash.h
 };
 
 /// Everything that is wrong, unsupported or worth knowing goes to `findings`; the status is that of all errors among

@@ -36,7 +36,8 @@ void checkOps(mlir::ModuleOp module, const std::string &path, Findings &findings
   for (auto function : module.getOps<mlir::func::FuncOp>()) {
     const std::string where = path + ": function @" + function.getSymName().str() + " ";
     if (!nn::isEntry(function)) {
-      findings.invalid(where + "is no entry: its arguments and results need ports, such as {nn.port = #nn.port<\"x\">}");
+      findings.invalid(where +
+                       "is no entry: its arguments and results need ports, such as {nn.port = #nn.port<\"x\">}");
       continue;
     }
     if (nn::isDecodeEntry(function))

@@ -97,8 +97,8 @@ bool isEntry(mlir::func::FuncOp function);
 /// The entries of `module`, in order.
 llvm::SmallVector<mlir::func::FuncOp> entriesOf(mlir::ModuleOp module);
 
-/// The argument of `function` whose port is of `kind`, and what it returns at that port; null if there is none. (Of named tensors
-/// there may be several.)
+/// The argument of `function` whose port is of `kind`, and what it returns at that port; null if there is none. (Of
+/// named tensors there may be several.)
 mlir::Value argumentAt(mlir::func::FuncOp function, PortKind kind);
 mlir::Value resultAt(mlir::func::FuncOp function, PortKind kind);
 

@@ -8,9 +8,9 @@ def NN_PortAttr : AttrDef<NN_Dialect, "Port"> {
   let mnemonic = "port";
   let summary = "what an argument or a result of an entry is";
   let description = [{
-    A function whose arguments and results carry `nn.port` is an *entry*: something that a plan can run. Whoever wants to know
-    which functions are entries, or what their values mean, asks ports, never names or argument numbers. Either all arguments and results of a
-    function carry ports, or none does; ports of an entry are different from each other.
+    A function whose arguments and results carry `nn.port` is an *entry*: something that a plan can run. Whoever wants
+    to know which functions are entries, or what their values mean, asks ports, never names or argument numbers. Either
+    all arguments and results of a function carry ports, or none does; ports of an entry are different from each other.
 
     | port | where | type |
     |---|---|---|

@@ -90,8 +90,8 @@ std::optional<StringRef> misfit(PortAttr port, Type type) {
   case PortKind::Tensor:
     break;
   }
-  if (!hasStaticShape(tensor) || !(tensor.getElementType().isF32() || tensor.getElementType().isF16() ||
-                                   tensor.getElementType().isBF16()))
+  if (!hasStaticShape(tensor) ||
+      !(tensor.getElementType().isF32() || tensor.getElementType().isF16() || tensor.getElementType().isBF16()))
     return StringRef("a static tensor of f32, bf16 or f16");
   ArrayRef<int64_t> shape = port.getShape();
   const bool sound = llvm::all_of(shape, [](int64_t extent) { return extent > 0; });
@@ -167,9 +167,8 @@ PortAttr cadenza::nn::resultPort(func::FuncOp function, unsigned index) {
 }
 
 bool cadenza::nn::isEntry(func::FuncOp function) {
-  return !function.isExternal() &&
-         ((function.getNumArguments() > 0 && argumentPort(function, 0)) ||
-          (function.getNumResults() > 0 && resultPort(function, 0)));
+  return !function.isExternal() && ((function.getNumArguments() > 0 && argumentPort(function, 0)) ||
+                                    (function.getNumResults() > 0 && resultPort(function, 0)));
 }
 
 SmallVector<func::FuncOp> cadenza::nn::entriesOf(ModuleOp module) {

@@ -186,8 +186,8 @@ LogicalResult verifyFunctions(Operation *op, SmallVector<int64_t> sizes, ArrayAt
                               bool hasPosition, SymbolLookup lookup) {
   bool usesPosition = false;
   unsigned tokens = 0;
-  const bool selects =
-      llvm::any_of(epilogues.getAsRange<FunctionAttrInterface>(), [](auto function) { return function.selectsToken(); });
+  const bool selects = llvm::any_of(epilogues.getAsRange<FunctionAttrInterface>(),
+                                    [](auto function) { return function.selectsToken(); });
   if (failed(verifyTokens(op, hasPosition || selects)))
     return failure();
   for (auto [index, attribute] : llvm::enumerate(epilogues)) {

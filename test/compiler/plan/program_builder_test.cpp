@@ -108,7 +108,8 @@ TEST(ProgramBuilder, FusedQwen3) {
 TEST(ProgramBuilder, TiedEmbeddingIsStoredOnce) {
   Model model("test/fixtures/models/qwen3-gqa2-tied");
   const Program &program = model.built.program;
-  const Ref embedding = decodeEntry(program).blocks[0].phases[0].matrix, head = decodeEntry(program).blocks[2].phases[0].matrix;
+  const Ref embedding = decodeEntry(program).blocks[0].phases[0].matrix,
+            head = decodeEntry(program).blocks[2].phases[0].matrix;
   EXPECT_FALSE(embedding.perLayer);
   EXPECT_EQ(embedding.index, head.index);
   Model untied("test/fixtures/models/qwen3-mha-d128-untied");
@@ -152,9 +153,9 @@ TEST(ProgramBuilder, UnrolledLayersAreOneBlockAndTheHeadIsAnother) {
     // A step without its head must have written all of the cache; nothing else may be left to the head.
     EXPECT_TRUE(llvm::none_of(decodeEntry(program).blocks[1].phases, touchesCache));
     EXPECT_TRUE(touchesCache(decodeEntry(program).blocks[0].phases.back()));
-    EXPECT_EQ(
-        llvm::count_if(decodeEntry(program).blocks[0].phases, [](const Phase &phase) { return phase.kind == PhaseKind::Attend; }),
-        3);
+    EXPECT_EQ(llvm::count_if(decodeEntry(program).blocks[0].phases,
+                             [](const Phase &phase) { return phase.kind == PhaseKind::Attend; }),
+              3);
   }
 }
 

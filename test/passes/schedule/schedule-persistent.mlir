@@ -2,6 +2,9 @@
 // RUN: rm -rf %t && split-file %s %t && cd %t
 // RUN: cat declarations.mlir fits.mlir | cadenza-opt --schedule-persistent="groups=3 ranks=2 warps=4 shared-bytes=232448" | FileCheck fits.mlir
 // RUN: cat declarations.mlir one_layer.mlir | cadenza-opt --schedule-persistent="groups=3 ranks=2 warps=4 shared-bytes=232448" | FileCheck one_layer.mlir
+// RUN: cat declarations.mlir fits.mlir other_entry.mlir | cadenza-opt --schedule-persistent="groups=3 ranks=2 warps=4 shared-bytes=232448" | FileCheck other_entry.mlir
+// RUN: cat declarations.mlir other_entry.mlir | not cadenza-opt --schedule-persistent 2>&1 | FileCheck %s --check-prefix=NODECODER
+// NODECODER: has no decode entry, the only one that the persistent schedule can run
 // DEFINE: %{name} = unrolled
 // DEFINE: %{refused} = cat declarations.mlir %{name}.mlir | not cadenza-opt --schedule-persistent="groups=3 ranks=2 warps=4" 2>&1 | FileCheck %{name}.mlir
 // RUN: %{refused}
@@ -265,4 +268,12 @@ func.func @negative_separate_selection(%token: tensor<1xi32>, %position: tensor<
     : (tensor<1x64xf32>) -> tensor<1x144xf32>
   %h = step.select %logits : tensor<1x144xf32>
   return %h : tensor<1xi32>
+}
+
+//--- other_entry.mlir
+// An entry that is no decoder's step stays as it is.
+// CHECK: func.func @graph({{.*}}) -> ({{[^{]*}}{nn.port = #nn.port<"y">}) {
+func.func @graph(%x: tensor<1x8xf32> {nn.port = #nn.port<"x">}) -> (tensor<1x8xf32> {nn.port = #nn.port<"y">}) {
+  %y = step.map %x epilogues [#step.silu<segment = 0>] : (tensor<1x8xf32>) -> tensor<1x8xf32>
+  return %y : tensor<1x8xf32>
 }

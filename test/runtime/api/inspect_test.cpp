@@ -84,8 +84,7 @@ TEST(Compare, NamesTheFirstPhaseThatIsWrong) {
 
 TEST(Compare, JudgesEachPhaseOnTheSameInputs) {
   TinyModel model, shifted;
-  shifted.test.blocks()[0].phases[0].parameters["scale"] =
-      1.0005; // within tolerance, and felt by all later phases
+  shifted.test.blocks()[0].phases[0].parameters["scale"] = 1.0005; // within tolerance, and felt by all later phases
   auto a = makeExecutor(shifted.test), b = makeExecutor(model.test);
   auto comparison = compareExecutors(*a, *b, prompt);
   ASSERT_TRUE(comparison.isOk()) << comparison.status().message();

@@ -163,7 +163,8 @@ TEST(CpuExecutor, EditorReplacesWhatLaterPhasesRead) {
   ASSERT_TRUE(executor->begin(Tokens{5}, {}).isOk());
   ASSERT_TRUE(executor
                   ->stepWithEditor([&](const PhaseOutput &shown, auto values) {
-                    if (shown.block == 1 && decodeEntry(executor->program()).blocks[1].phases[shown.phase].name == "down")
+                    if (shown.block == 1 &&
+                        decodeEntry(executor->program()).blocks[1].phases[shown.phase].name == "down")
                       std::fill(values[0].begin(), values[0].end(), 0.0f); // so the head sees zeros
                     return Status::ok();
                   })

@@ -47,10 +47,8 @@ public:
     program.decoder->hiddenSize = 8;
     program.decoder->layers = 1;
     program.decoder->maxContext = maxContext;
-    program.entries = {{"decode",
-                        {{PortKind::Token, "", {1}}, {PortKind::Position, "", {1}}},
-                        {{PortKind::Next, "", {1}}},
-                        {}}};
+    program.entries = {
+        {"decode", {{PortKind::Token, "", {1}}, {PortKind::Position, "", {1}}}, {{PortKind::Next, "", {1}}}, {}}};
     program.model.weights = "random:" + std::to_string(seed);
     program.kernels.assign(1, Kernel{});
     program.kernels[0].name = "none";

@@ -190,7 +190,8 @@ TEST_F(CudaExecutorTest, VisitorSeesEveryOutput) {
 }
 
 TEST_F(CudaExecutorTest, APhaseThatOnlyAppendsShowsNothing) {
-  plan.mutableProgram().entries[0].blocks[1].phases[0].outputs.clear(); // as a kv_append that was not fused into anything
+  plan.mutableProgram().entries[0].blocks[1].phases[0].outputs.clear(); // as a kv_append that was not fused into
+                                                                        // anything
   auto executor = make({.context = 8, .logits = true});
   ASSERT_TRUE(executor->begin(std::vector<int32_t>{3}, {}).isOk());
   std::vector<size_t> counts;

@@ -106,15 +106,15 @@ private:
     Entry &step = p.entries.emplace_back();
     step.name = "decode";
     step.blocks = {{"first",
-                 1,
-                 {phase("embed", PhaseKind::Embed, {0}, "toy_embed", {edge(0), plain(State), plain(Tokens)}),
-                  phase("rope", PhaseKind::Map, {2}, "toy_rope",
-                        {{ArgumentKind::Weight, 0, {false, toyLayers}}, edge(2), plain(State)})}},
-                {"layers", toyLayers, {attend}},
-                {"head",
-                 1,
-                 {phase("head", PhaseKind::Select, {}, "toy_head",
-                        {edge(0), plain(State), plain(Tokens), plain(Logits), plain(ArgumentKind::Scratch)})}}};
+                    1,
+                    {phase("embed", PhaseKind::Embed, {0}, "toy_embed", {edge(0), plain(State), plain(Tokens)}),
+                     phase("rope", PhaseKind::Map, {2}, "toy_rope",
+                           {{ArgumentKind::Weight, 0, {false, toyLayers}}, edge(2), plain(State)})}},
+                   {"layers", toyLayers, {attend}},
+                   {"head",
+                    1,
+                    {phase("head", PhaseKind::Select, {}, "toy_head",
+                           {edge(0), plain(State), plain(Tokens), plain(Logits), plain(ArgumentKind::Scratch)})}}};
     step.blocks[2].phases[0].epilogues = {{"argmax", {{"segment", 0}}, {}, {}, {}}};
   }
 

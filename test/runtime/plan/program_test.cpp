@@ -91,8 +91,9 @@ INSTANTIATE_TEST_SUITE_P(
                     "program.weight_tables[1][1]: 'final_norm.weight' has another type or shape than "
                     "'layers.0.qkv.weight'"},
         ProgramCase{"/weight_tables/1", ordered_json::array(), "program.weight_tables[1]: is empty"},
-        ProgramCase{"/weight_tables/1/2", 4,
-                    "program.entries[0].blocks[1].phases[0].matrix: weight table 1 has 3 entries; the block runs 2 times"},
+        ProgramCase{
+            "/weight_tables/1/2", 4,
+            "program.entries[0].blocks[1].phases[0].matrix: weight table 1 has 3 entries; the block runs 2 times"},
         ProgramCase{"/caches/1/kv_heads", 2,
                     "program.cache_tables[0][1]: 'layers.1.cache' has another type or shape than 'layers.0.cache'"},
         ProgramCase{"/caches/0/dtype", "i32",
@@ -105,11 +106,13 @@ INSTANTIATE_TEST_SUITE_P(
         ProgramCase{"/kernels/1/threads", 2048,
                     "program.kernels[1].threads: 2048; expected a multiple of 32 up to 1024"},
         ProgramCase{"/kernels/1/shared_bytes", 1 << 20, "program.kernels[1].shared_bytes: 1048576; at most 262144"},
-        ProgramCase{"/entries/0/blocks/1/count", 3,
-                    "program.entries[0].blocks[1].phases[0].matrix: weight table 1 has 2 entries; the block runs 3 times"},
+        ProgramCase{
+            "/entries/0/blocks/1/count", 3,
+            "program.entries[0].blocks[1].phases[0].matrix: weight table 1 has 2 entries; the block runs 3 times"},
         ProgramCase{"/entries/0/blocks/2/count", 2147483647,
                     "program.entries[0].blocks[2].count: makes more than 1048576 launches a run"},
-        ProgramCase{"/entries/0/blocks/0/phases", ordered_json::array(), "program.entries[0].blocks[0].phases: is empty"}));
+        ProgramCase{"/entries/0/blocks/0/phases", ordered_json::array(),
+                    "program.entries[0].blocks[0].phases: is empty"}));
 
 INSTANTIATE_TEST_SUITE_P(
     Decoder, ProgramField,
@@ -127,23 +130,29 @@ INSTANTIATE_TEST_SUITE_P(
         ProgramCase{"/decoder/max_context", 2147483647, "decoder.max_context: 2147483647 is too long"},
         ProgramCase{"/decoder/weight_dtype", "i32", "decoder.weight_dtype: i32 is not a type of weights"},
         ProgramCase{"/decoder/head_block", 3, "decoder.head_block: block 3 of 3"},
-        ProgramCase{"/decoder/head_block", 0,
-                    "program.entries[0].blocks[0].phases[0].kind: embed; expected once, before decoder.head_block, in a "
-                    "block of count 1"},
+        ProgramCase{
+            "/decoder/head_block", 0,
+            "program.entries[0].blocks[0].phases[0].kind: embed; expected once, before decoder.head_block, in a "
+            "block of count 1"},
         ProgramCase{"/entries/0/blocks/2/count", 2,
                     "program.entries[0].blocks[2].phases[0].epilogues: argmax; expected once, from decoder.head_block "
                     "on, in a block of count 1"},
         ProgramCase{"/entries/0/inputs/0/kind", "next", "program.entries[0].inputs[0].kind: next is an output"},
         ProgramCase{"/entries/0/inputs/0/edge", 0,
                     "program.entries[0].inputs[0].edge: the decode state holds what is at this port; expected null"},
-        ProgramCase{"/entries/0/inputs/0/shape", {2},
+        ProgramCase{"/entries/0/inputs/0/shape",
+                    {2},
                     "program.entries[0].inputs: a decoder's step works on one token, not on the 2 of port token"},
-        ProgramCase{"/entries/0/inputs/1", {{"kind", "token"}, {"name", ""}, {"shape", {1}}, {"edge", nullptr}},
+        ProgramCase{"/entries/0/inputs/1",
+                    {{"kind", "token"}, {"name", ""}, {"shape", {1}}, {"edge", nullptr}},
                     "program.entries[0].inputs[1]: token is a port already"},
         ProgramCase{"/entries/0/outputs", ordered_json::array(), "program.entries[0].outputs: is empty"},
-        ProgramCase{"/entries/0/outputs/0", {{"kind", "logits"}, {"name", ""}, {"shape", {32}}, {"edge", 0}},
-                    "program.entries[0].outputs: no port next; a decoder's step takes token and position and gives next"},
-        ProgramCase{"/entries/0/outputs/1", {{"kind", "tensor"}, {"name", "x"}, {"shape", {32}}, {"edge", 0}},
+        ProgramCase{
+            "/entries/0/outputs/0",
+            {{"kind", "logits"}, {"name", ""}, {"shape", {32}}, {"edge", 0}},
+            "program.entries[0].outputs: no port next; a decoder's step takes token and position and gives next"},
+        ProgramCase{"/entries/0/outputs/1",
+                    {{"kind", "tensor"}, {"name", "x"}, {"shape", {32}}, {"edge", 0}},
                     "program.entries[0].outputs: tensor 'x'; a decoder's step has none"}));
 
 TEST(Program, AStepSelectsOnce) {
@@ -184,8 +193,9 @@ TEST(Program, ADecoderMayHaveOtherEntries) {
   program.entries.push_back(other);
   EXPECT_EQ(validateProgram(program).message(), "");
   program.decoder->entry = 1;
-  EXPECT_EQ(validateProgram(program).message(), "program.entries[1].inputs: no port token; a decoder's step takes token "
-                                                "and position and gives next");
+  EXPECT_EQ(validateProgram(program).message(),
+            "program.entries[1].inputs: no port token; a decoder's step takes token "
+            "and position and gives next");
 }
 
 /// One value of the graph's JSON replaced and the error that it must give.
@@ -212,9 +222,11 @@ INSTANTIATE_TEST_SUITE_P(
         ProgramCase{"/entries/0/outputs/1/name", "", "program.entries[0].outputs[1].name: is empty"},
         ProgramCase{"/entries/0/outputs/1/edge", 3, "program.entries[0].outputs[1].edge: edge 3 of 3"},
         ProgramCase{"/entries/0/outputs/1/edge", nullptr, "program.entries[0].outputs[1].edge: null; expected an edge"},
-        ProgramCase{"/entries/0/outputs/1/shape", {3, 33},
+        ProgramCase{"/entries/0/outputs/1/shape",
+                    {3, 33},
                     "program.entries[0].outputs[1].shape: [3, 33]; edge 'down.0' has 3 tokens of 32 elements"},
-        ProgramCase{"/entries/0/outputs/1/shape", {96},
+        ProgramCase{"/entries/0/outputs/1/shape",
+                    {96},
                     "program.entries[0].outputs[1].shape: [96]; edge 'down.0' has 3 tokens of 32 elements"},
         ProgramCase{"/entries/0/outputs/1/shape", ordered_json::array(),
                     "program.entries[0].outputs[1].shape: []; edge 'down.0' has 3 tokens of 32 elements"},
@@ -222,12 +234,14 @@ INSTANTIATE_TEST_SUITE_P(
                     "program.entries[0].outputs[1]: 'y' is the name of another port"},
         ProgramCase{"/entries/0/blocks", ordered_json::array(),
                     "program.entries[0].outputs[0].edge: no phase of this entry computes edge 'up.0'"},
-        ProgramCase{"/entries/0/inputs/0/kind", "token", "program.entries[0].inputs[0].name: only a tensor has one; "
-                                                         "expected an empty string"},
+        ProgramCase{"/entries/0/inputs/0/kind", "token",
+                    "program.entries[0].inputs[0].name: only a tensor has one; "
+                    "expected an empty string"},
         ProgramCase{"/entries/0/outputs/2",
                     {{"kind", "logits"}, {"name", ""}, {"shape", {3, 48}}, {"edge", 1}},
                     "program.entries[0].outputs[2].kind: logits; only a decoder's step has that port"},
-        ProgramCase{"/entries/0/blocks/0/phases/0/launch/arguments/0", {{"kind", "state"}},
+        ProgramCase{"/entries/0/blocks/0/phases/0/launch/arguments/0",
+                    {{"kind", "state"}},
                     "program.entries[0].blocks[0].phases[0].launch.arguments: the decode state or a cache; only a "
                     "decoder's step has them"},
         ProgramCase{"/entries/0/blocks/0/phases/1/epilogues/0",
@@ -243,9 +257,10 @@ INSTANTIATE_TEST_SUITE_P(
         ProgramCase{"/edges/2/tokens", 4, "program.edges[2]: 896 bytes at 1536 do not fit the arena of 2304"},
         ProgramCase{"/edges/2/tokens", 2147483647,
                     "program.edges[2]: 549755813504 bytes at 1536 do not fit the arena of 2304"},
-        ProgramCase{"/persistent",
-                    {{"kernel", "project_up"}, {"ranks", 2}, {"packet_bytes", 0}, {"clusters", true}, {"traced", false}},
-                    "program.persistent: not null; only a decoder has this schedule"}));
+        ProgramCase{
+            "/persistent",
+            {{"kernel", "project_up"}, {"ranks", 2}, {"packet_bytes", 0}, {"clusters", true}, {"traced", false}},
+            "program.persistent: not null; only a decoder has this schedule"}));
 
 INSTANTIATE_TEST_SUITE_P(
     Persistent, ProgramField,
@@ -269,10 +284,12 @@ INSTANTIATE_TEST_SUITE_P(
 INSTANTIATE_TEST_SUITE_P(
     Phase, ProgramField,
     ::testing::Values(
-        ProgramCase{"/entries/0/blocks/1/phases/0/inputs/0", 17, "program.entries[0].blocks[1].phases[0].inputs[0]: edge 17 of 4"},
+        ProgramCase{"/entries/0/blocks/1/phases/0/inputs/0", 17,
+                    "program.entries[0].blocks[1].phases[0].inputs[0]: edge 17 of 4"},
         ProgramCase{"/entries/0/blocks/1/phases/0/inputs/1", 0,
                     "program.entries[0].blocks[1].phases[0].inputs: 2 edges; a phase of this kind takes 1"},
-        ProgramCase{"/entries/0/blocks/1/phases/0/outputs/0", 4, "program.entries[0].blocks[1].phases[0].outputs[0]: edge 4 of 4"},
+        ProgramCase{"/entries/0/blocks/1/phases/0/outputs/0", 4,
+                    "program.entries[0].blocks[1].phases[0].outputs[0]: edge 4 of 4"},
         ProgramCase{"/entries/0/blocks/1/phases/0/outputs/0", 3,
                     "program.entries[0].blocks[1].phases[0].outputs[0]: edge 'act' has 48 "
                     "elements; segment 0 has 32"},
@@ -284,16 +301,19 @@ INSTANTIATE_TEST_SUITE_P(
                     "program.entries[0].blocks[1].phases[0].output_names: 0 names; expected 1"},
         ProgramCase{"/entries/0/blocks/1/phases/0/matrix", nullptr,
                     "program.entries[0].blocks[1].phases[0].matrix: null; expected an object"},
-        ProgramCase{"/entries/0/blocks/1/phases/0/matrix/table", 6, "program.entries[0].blocks[1].phases[0].matrix: weight table 6 of 6"},
+        ProgramCase{"/entries/0/blocks/1/phases/0/matrix/table", 6,
+                    "program.entries[0].blocks[1].phases[0].matrix: weight table 6 of 6"},
         ProgramCase{"/entries/0/blocks/1/phases/0/matrix/table", 0,
                     "program.entries[0].blocks[1].phases[0].matrix: 'layers.0.norm1.weight' is not a packed matrix"},
-        ProgramCase{"/entries/0/blocks/1/phases/0/matrix/table", 5,
-                    "program.entries[0].blocks[1].phases[0].matrix: 'layers.0.down.weight' has 48 columns; its input, 'x', has "
-                    "32 elements"},
+        ProgramCase{
+            "/entries/0/blocks/1/phases/0/matrix/table", 5,
+            "program.entries[0].blocks[1].phases[0].matrix: 'layers.0.down.weight' has 48 columns; its input, 'x', has "
+            "32 elements"},
         ProgramCase{"/entries/0/blocks/1/phases/0/segment_rows/2", 15,
                     "program.entries[0].blocks[1].phases[0].segment_rows: sum 63; 'layers.0.qkv.weight' has 64 rows"},
-        ProgramCase{"/entries/0/blocks/1/phases/0/interleaved", true,
-                    "program.entries[0].blocks[1].phases[0].segment_rows[1]: 16; interleaved ones are equal multiples of 8"},
+        ProgramCase{
+            "/entries/0/blocks/1/phases/0/interleaved", true,
+            "program.entries[0].blocks[1].phases[0].segment_rows[1]: 16; interleaved ones are equal multiples of 8"},
         ProgramCase{"/entries/0/blocks/1/phases/0/k_ways", 6,
                     "program.entries[0].blocks[1].phases[0].k_ways: 6; expected a power of two up to 32"},
         ProgramCase{"/entries/0/blocks/1/phases/0/k_ways", 64,
@@ -354,41 +374,49 @@ INSTANTIATE_TEST_SUITE_P(
         ProgramCase{"/entries/0/blocks/1/phases/0/prologue/0/name", "rope",
                     "program.entries[0].blocks[1].phases[0].prologue[0].name: 'rope' is not a prologue"},
         ProgramCase{"/entries/0/blocks/1/phases/0/prologue/0/parameters/group_size", 16,
-                    "program.entries[0].blocks[1].phases[0].prologue[0].parameters.group_size: 16; in a project phase it is the "
+                    "program.entries[0].blocks[1].phases[0].prologue[0].parameters.group_size: 16; in a project phase "
+                    "it is the "
                     "input's size, 32"},
         ProgramCase{"/entries/0/blocks/1/phases/0/prologue/0/parameters/eps", -1,
                     "program.entries[0].blocks[1].phases[0].prologue[0].parameters.eps: is negative"},
-        ProgramCase{"/entries/0/blocks/1/phases/0/prologue/0/parameters/defer_scale", 1,
-                    "program.entries[0].blocks[1].phases[0].prologue[0].parameters.defer_scale: 1; expected true or false"},
-        ProgramCase{"/entries/0/blocks/1/phases/0/prologue/0/weights/0/table", 1,
-                    "program.entries[0].blocks[1].phases[0].prologue[0].weights[0]: 'layers.0.qkv.weight' is not a vector"},
+        ProgramCase{
+            "/entries/0/blocks/1/phases/0/prologue/0/parameters/defer_scale", 1,
+            "program.entries[0].blocks[1].phases[0].prologue[0].parameters.defer_scale: 1; expected true or false"},
+        ProgramCase{
+            "/entries/0/blocks/1/phases/0/prologue/0/weights/0/table", 1,
+            "program.entries[0].blocks[1].phases[0].prologue[0].weights[0]: 'layers.0.qkv.weight' is not a vector"},
         ProgramCase{"/entries/0/blocks/1/phases/0/prologue/0/weights", ordered_json::array(),
                     "program.entries[0].blocks[1].phases[0].prologue[0].weights: 0; 'rms_norm' takes 1"},
         ProgramCase{"/entries/0/blocks/1/phases/0/epilogues/0/name", "frobnicate",
                     "program.entries[0].blocks[1].phases[0].epilogues[0].name: 'frobnicate' is not an epilogue"},
         ProgramCase{"/entries/0/blocks/1/phases/0/epilogues/0/parameters/segment", 3,
                     "program.entries[0].blocks[1].phases[0].epilogues[0].parameters.segment: segment 3 of 3"},
-        ProgramCase{"/entries/0/blocks/1/phases/0/epilogues/0/parameters/rotary_dim", 15,
-                    "program.entries[0].blocks[1].phases[0].epilogues[0].parameters.rotary_dim: 15; expected an even number up "
-                    "to 16"},
-        ProgramCase{"/entries/0/blocks/1/phases/0/epilogues/0/parameters/rotary_dim", 8,
-                    "program.entries[0].blocks[1].phases[0].epilogues[0].weights[0]: 'rope' has 8 frequencies; expected 4"},
-        ProgramCase{"/entries/0/blocks/1/phases/0/epilogues/0/parameters/head_dim", 0,
-                    "program.entries[0].blocks[1].phases[0].epilogues[0].parameters.head_dim: 0; expected an integer in [1, "
-                    "2147483647]"},
+        ProgramCase{
+            "/entries/0/blocks/1/phases/0/epilogues/0/parameters/rotary_dim", 15,
+            "program.entries[0].blocks[1].phases[0].epilogues[0].parameters.rotary_dim: 15; expected an even number up "
+            "to 16"},
+        ProgramCase{
+            "/entries/0/blocks/1/phases/0/epilogues/0/parameters/rotary_dim", 8,
+            "program.entries[0].blocks[1].phases[0].epilogues[0].weights[0]: 'rope' has 8 frequencies; expected 4"},
+        ProgramCase{
+            "/entries/0/blocks/1/phases/0/epilogues/0/parameters/head_dim", 0,
+            "program.entries[0].blocks[1].phases[0].epilogues[0].parameters.head_dim: 0; expected an integer in [1, "
+            "2147483647]"},
         ProgramCase{"/entries/0/blocks/1/phases/0/epilogues/2/parameters/value", 1,
                     "program.entries[0].blocks[1].phases[0].epilogues[2].parameters.value: segment 1 is used twice"},
         ProgramCase{"/entries/0/blocks/1/phases/0/epilogues/2/parameters/value", 0,
                     "program.entries[0].blocks[1].phases[0].epilogues[2].parameters.value: segment of 32; expected 16"},
         ProgramCase{"/entries/0/blocks/1/phases/0/epilogues/2/caches/0/table", 1,
                     "program.entries[0].blocks[1].phases[0].epilogues[2].caches[0]: cache table 1 of 1"},
-        ProgramCase{"/entries/0/blocks/1/phases/2/epilogues/0/operands/0", 3,
-                    "program.entries[0].blocks[1].phases[2].epilogues[0].operands[0]: edge 'act' has 48 elements; expected 32"},
+        ProgramCase{
+            "/entries/0/blocks/1/phases/2/epilogues/0/operands/0", 3,
+            "program.entries[0].blocks[1].phases[2].epilogues[0].operands[0]: edge 'act' has 48 elements; expected 32"},
         ProgramCase{"/entries/0/blocks/1/phases/2/epilogues/0/operands/0", 4,
                     "program.entries[0].blocks[1].phases[2].epilogues[0].operands[0]: edge 4 of 4"},
-        ProgramCase{"/entries/0/blocks/1/phases/3/epilogues/1/parameters/lhs", nullptr,
-                    "program.entries[0].blocks[1].phases[3].epilogues[1].parameters.lhs: null; expected an integer in [0, "
-                    "18446744073709551615]"}));
+        ProgramCase{
+            "/entries/0/blocks/1/phases/3/epilogues/1/parameters/lhs", nullptr,
+            "program.entries[0].blocks[1].phases[3].epilogues[1].parameters.lhs: null; expected an integer in [0, "
+            "18446744073709551615]"}));
 
 TEST(Program, ConsumedSegmentsStayConsumed) {
   Program program = smallProgram();
@@ -408,37 +436,37 @@ TEST(Program, NamesThatAreNotText) {
 /// all bounds is never taken for one that executors compute with.
 TEST(Program, AnyValueAnywhere) {
   for (const Program &program : {smallProgram(), graphProgram()}) {
-  const ordered_json whole = sectionsOf(program), flat = whole.flatten();
-  const ordered_json values = {-1,
-                               0,
-                               1,
-                               3,
-                               1ull << 31,
-                               1ull << 62,
-                               ~0ull,
-                               1e300,
-                               nullptr,
-                               true,
-                               "",
-                               "x",
-                               ordered_json::array(),
-                               ordered_json::object(),
-                               {{"index", 1}}};
-  for (const auto &[pointer, original] : flat.items()) {
-    for (const ordered_json &value : values) {
-      ordered_json json = whole;
-      json[ordered_json::json_pointer(pointer)] = value;
-      const Status status = parseSections(json).status();
-      if (!status.isOk()) {
-        EXPECT_EQ(status.code(), StatusCode::InvalidPlan) << pointer;
-        EXPECT_TRUE(status.message().starts_with("program") || status.message().starts_with("decoder"))
-            << status.message();
+    const ordered_json whole = sectionsOf(program), flat = whole.flatten();
+    const ordered_json values = {-1,
+                                 0,
+                                 1,
+                                 3,
+                                 1ull << 31,
+                                 1ull << 62,
+                                 ~0ull,
+                                 1e300,
+                                 nullptr,
+                                 true,
+                                 "",
+                                 "x",
+                                 ordered_json::array(),
+                                 ordered_json::object(),
+                                 {{"index", 1}}};
+    for (const auto &[pointer, original] : flat.items()) {
+      for (const ordered_json &value : values) {
+        ordered_json json = whole;
+        json[ordered_json::json_pointer(pointer)] = value;
+        const Status status = parseSections(json).status();
+        if (!status.isOk()) {
+          EXPECT_EQ(status.code(), StatusCode::InvalidPlan) << pointer;
+          EXPECT_TRUE(status.message().starts_with("program") || status.message().starts_with("decoder"))
+              << status.message();
+        }
+        const bool informational = pointer.ends_with("weight_bytes") || pointer.ends_with("activation_bytes");
+        const bool huge = value.is_number_unsigned() && value.get<uint64_t>() == ~0ull;
+        EXPECT_FALSE(status.isOk() && huge && original.is_number_integer() && !informational) << pointer;
       }
-      const bool informational = pointer.ends_with("weight_bytes") || pointer.ends_with("activation_bytes");
-      const bool huge = value.is_number_unsigned() && value.get<uint64_t>() == ~0ull;
-      EXPECT_FALSE(status.isOk() && huge && original.is_number_integer() && !informational) << pointer;
     }
-  }
   }
 }
 

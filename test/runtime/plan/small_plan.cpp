@@ -159,7 +159,8 @@ Program smallProgram() {
 Program graphProgram() {
   Program program;
   program.model = {"graph", "random:1"};
-  program.edges = {{"in.x", DType::f32, 32, 0, 3}, {"up.0", DType::f32, 48, 768, 3}, {"down.0", DType::f32, 32, 1536, 3}};
+  program.edges = {
+      {"in.x", DType::f32, 32, 0, 3}, {"up.0", DType::f32, 48, 768, 3}, {"down.0", DType::f32, 32, 1536, 3}};
   program.arenaBytes = 2304;
   const uint32_t up = addMatrix(program, "up", 48, 32), down = addMatrix(program, "down", 32, 48);
   const uint32_t bias = addVector(program, "bias", 48);
