@@ -7,7 +7,7 @@ include "mlir/IR/OpBase.td"
 def NN_Dialect : Dialect {
   let name = "nn";
   let cppNamespace = "::cadenza::nn";
-  let summary = "What one token step computes, batch 1, in the field's own terms";
+  let summary = "What a model computes, in the field's own terms";
   let description = [{
     A module holds the model's weights and KV caches as symbols, and functions. Those whose arguments and results carry
     `nn.port` are its *entries*: in a decoder one that computes the next token from the current one and its position, in

@@ -1,7 +1,7 @@
 """The graph mlp.mlir in plain Python, which needs no packages.
 
 mlp.py make FOLDER               weights and inputs, and inputs that are wrong
-mlp.py check Y.npy PICKED.npy    what a plan computed, against sums in double
+mlp.py check Y.npy PICKED.npy [LIMIT]   what a plan computed, against sums in double
 """
 import ast
 import json
@@ -95,13 +95,13 @@ def reference():
     return y, picked
 
 
-def check(paths):
-    for path, exact, shape in zip(paths, reference(), ((2, 3, HIDDEN), (2, 3, 3))):
+def check(y, picked, limit=1 / 1024):  # where sums differ in their last bits, a few activations are rounded the other way
+    for path, exact, shape in zip((y, picked), reference(), ((2, 3, HIDDEN), (2, 3, 3))):
         found, ours = read_npy(path)
         assert found == shape, (path, found)
         error = math.dist(ours, exact) / math.hypot(*exact)
-        assert error < 1 / 1024, f"{path}: relative L2 error {error}"  # an activation's rounding may go the other way
+        assert error < float(limit), f"{path}: relative L2 error {error}"
         print(f"{path}: {error:.1e}")
 
 
-make(sys.argv[2]) if sys.argv[1] == "make" else check(sys.argv[2:4])
+make(sys.argv[2]) if sys.argv[1] == "make" else check(*sys.argv[2:])
