@@ -1,5 +1,7 @@
 #include "codegen/launch_geometry.h"
 
+#include "runtime/shared/encoding.h"
+
 #include <algorithm>
 #include <numeric>
 #include <string>
@@ -7,7 +9,8 @@
 namespace cadenza {
 namespace {
 
-constexpr int64_t tileRows = 16, stepColumns = 32, normChunk = 128, smallestNormChunk = 16, maxThreads = 1024;
+constexpr int64_t tileRows = tile_rows, stepColumns = step_columns; // in 64 bits
+constexpr int64_t normChunk = 128, smallestNormChunk = 16, maxThreads = 1024;
 constexpr int64_t maxShared = 99 * 1024; // what a block may have on the smallest target
 
 int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -31,7 +34,7 @@ StatusOr<ProjectGeometry> projectGeometry(std::span<const int64_t> segmentRows, 
                                           std::span<const int64_t> kGroups, int64_t kWays, int64_t rowGroup) {
   const int64_t segments = static_cast<int64_t>(segmentRows.size());
   const int64_t total = std::accumulate(segmentRows.begin(), segmentRows.end(), int64_t{0});
-  const int64_t steps = ceilDiv(columns, stepColumns);
+  const int64_t steps = steps_of(columns);
   const int64_t parts = static_cast<int64_t>(kGroups.size()) * kWays;
   int64_t partSteps = 0; // the most
   for (size_t group = 0; group < kGroups.size(); ++group) {
@@ -63,7 +66,7 @@ StatusOr<ProjectGeometry> projectGeometry(std::span<const int64_t> segmentRows, 
     return unsupported("has segments that do not begin at a multiple of the " + std::to_string(tiles * tileRows) +
                        " rows that a block holds");
 
-  const int64_t allTiles = ceilDiv(total, tileRows);
+  const int64_t allTiles = tiles_of(total);
   const auto blocks = [&](int64_t tiles) { return ceilDiv(allTiles, tiles); };
   const auto threads = [&](int64_t tiles) { return std::min(maxThreads, tiles * parts * 32); };
   const auto shared = [&](int64_t tiles) {

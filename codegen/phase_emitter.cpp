@@ -54,8 +54,8 @@ void setLaunch(KernelDraft &draft, const LaunchGeometry &geometry, PhaseKind kin
   draft.minBlocks = geometry.minBlocks;
 }
 
-/// Device code counts rows, and the elements of a tile of 16 rows, in 32 bits.
-constexpr int64_t mostRows = int64_t{1} << 30, mostColumns = mostRows / 16;
+/// Device code counts rows, and the elements of a tile, in 32 bits.
+constexpr int64_t mostRows = int64_t{1} << 30, mostColumns = mostRows / tile_rows;
 
 LogicalResult checkExtents(Operation *op, ArrayRef<int64_t> extents, int64_t most = mostRows) {
   for (int64_t extent : extents)
@@ -71,10 +71,12 @@ FailureOr<KernelDraft> emitProject(step::ProjectOp op, SymbolTableCollection &sy
   const int64_t columns = elements(op.getInput());
   SmallVector<int64_t> rows;
   Type weight;
+  step::WeightEncodingAttrInterface encoding; // the verifier has seen that all have the same
   for (FlatSymbolRefAttr matrix : op.getMatrixSymbols()) {
     RankedTensorType type = lookup.weightType(matrix);
     rows.push_back(type.getDimSize(0));
     weight = type.getElementType();
+    encoding = lookup.encoding(matrix);
   }
   const int64_t total = std::accumulate(rows.begin(), rows.end(), int64_t{0});
   if (failed(checkExtents(op, {total, static_cast<int64_t>(op.getKWays())})) ||
@@ -93,6 +95,7 @@ FailureOr<KernelDraft> emitProject(step::ProjectOp op, SymbolTableCollection &sy
 
   ConfigWriter config(kernelName);
   config.type("weight_type", deviceType(weight));
+  config.type("encoding", encoding.getDeviceType(deviceType(weight)));
   config.type("input_type", elementType(op.getInput()));
   config.type("segment_rows", "Rows<" + integerList(rows) + ">");
   config.boolean("interleaved", op.getInterleaved());
@@ -130,14 +133,14 @@ FailureOr<KernelDraft> emitProject(step::ProjectOp op, SymbolTableCollection &sy
   draft.arguments = std::move(functions.arguments);
   draft.record.fusedOps.insert(draft.record.fusedOps.end(), rows.size(), "linear");
   llvm::append_range(draft.record.fusedOps, functions.names);
-  const Weight packed{
-      .name = {}, .layout = WeightLayout::Tiles, .dtype = DType::bf16, .rows = total, .columns = columns};
-  draft.record.weightBytes = storedBytes(packed) + functions.weightBytes;
+  draft.record.weightBytes =
+      encoding.getStoredBytes(RankedTensorType::get({total, columns}, weight)) + functions.weightBytes;
   draft.record.activationBytes = vectorBytes(op.getInput()) + functions.activationBytes;
   draft.cacheBytesWritten = functions.cacheBytes;
   draft.shapes = shape(op.getInput()) + " -> [" +
                  llvm::join(llvm::map_range(rows, [](int64_t n) { return std::to_string(n); }), " + ") + "] x " +
-                 std::to_string(columns) + " " + deviceType(weight).str() + " -> " + shapes(op->getResults());
+                 std::to_string(columns) + " " + deviceType(weight).str() + " as " + encoding.getFormat().name +
+                 " -> " + shapes(op->getResults());
   setLaunch(draft, *geometry, PhaseKind::Project);
   return draft;
 }
@@ -240,6 +243,8 @@ FailureOr<KernelDraft> emitAttend(step::AttendOp op, SymbolTableCollection &symb
   config.integers({{"heads", heads}, {"kv_heads", kvHeads}, {"head_dim", headDim}});
   config.number("scale", scale);
   config.integers({{"splits", splits}, {"split_multiple", geometry->splitMultiple}, {"threads", geometry->threads}});
+  if (op.getWindow())
+    config.boolean("windowed", true);
 
   KernelDraft draft;
   draft.config = config.text();
@@ -250,13 +255,16 @@ FailureOr<KernelDraft> emitAttend(step::AttendOp op, SymbolTableCollection &symb
                      {.kind = ArgumentKind::CacheValue, .symbol = op.getCacheAttr()},
                      {.kind = ArgumentKind::State},
                      {.kind = ArgumentKind::Context}};
+  if (FlatSymbolRefAttr window = op.getWindowAttr())
+    draft.arguments.push_back({.kind = ArgumentKind::Scalar, .symbol = window});
   if (geometry->scratchBytes > 0)
     draft.arguments.push_back({.kind = ArgumentKind::Scratch, .scratchBytes = geometry->scratchBytes});
   draft.record.fusedOps = {"attention"};
   draft.record.activationBytes = vectorBytes(op.getQuery()) + vectorBytes(op.getResult());
   draft.cacheBytesReadAPosition = cachedPositionBytes(cache);
   draft.shapes = shape(op.getQuery()) + ", " + std::to_string(heads) + " heads on " + std::to_string(kvHeads) +
-                 " KV heads of " + std::to_string(headDim) + " -> " + shape(op.getResult());
+                 " KV heads of " + std::to_string(headDim) + (op.getWindow() ? ", in a window" : "") + " -> " +
+                 shape(op.getResult());
   setLaunch(draft, *geometry, PhaseKind::Attend);
   return draft;
 }
@@ -286,7 +294,7 @@ FailureOr<KernelDraft> emitEmbed(step::EmbedOp op, SymbolTableCollection &symbol
                      {.kind = ArgumentKind::State},
                      {.kind = ArgumentKind::Tokens}};
   draft.record.fusedOps = {"embedding"};
-  draft.record.weightBytes = 2 * static_cast<uint64_t>(columns); // one row
+  draft.record.weightBytes = dense_bytes(format_of(Encoding::tiles16), int64_t{1}, columns); // one row
   draft.record.activationBytes = vectorBytes(op.getResult());
   draft.shapes = "token -> " + shape(op.getResult());
   setLaunch(draft, geometry, PhaseKind::Embed);

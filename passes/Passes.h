@@ -25,6 +25,7 @@ namespace cadenza {
 struct PipelineOptions {
   bool none = false;                            // --passes=none: no optional pass at all
   std::vector<std::string> disabled;            // --disable-pass=NAME
+  std::string encoding = "tiles16";             // --encode=NAME: how the matrices of products are stored
   std::optional<PersistentDevice> persistent{}; // --schedule=persistent: what it is made for
 };
 

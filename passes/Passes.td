@@ -21,7 +21,7 @@ def ConvertNNToStep : Cadenza_Pass<"convert-nn-to-step"> {
 def RollLayers : Cadenza_Pass<"roll-layers"> {
   let summary = "folds isomorphic layers into one body with per-layer tables";
   let description = [{
-    Finds the longest run of equal bodies that differ only in the weights and caches they name, keeps one, and replaces
+    Finds the longest run of equal bodies that differ only in the weights, caches and scalars they name, keeps one, and replaces
     each name that differs by a table. It comes first, so that fusion sees one body and nothing grows with depth.
   }];
   let statistics = [Statistic<"layers", "layers", "Layers folded into one body">];
@@ -83,12 +83,30 @@ def FuseHeadSelect : Cadenza_Pass<"fuse-head-select"> {
   }];
 }
 
+def FuseMaps : Cadenza_Pass<"fuse-maps"> {
+  let summary = "moves a map into the map that reads what it computes";
+  let description = [{
+    What no product absorbed, such as the norm of a whole product's result and the residual addition after it (post-norm), is
+    one phase instead of two. A norm over a whole vector makes one block hold all of it, and what else is done with that vector
+    costs nothing more there.
+  }];
+}
+
 def NarrowEdges : Cadenza_Pass<"narrow-edges"> {
   let summary = "stores a vector in 16 bits where its readers round it anyway";
   let description = [{
     A product rounds its input to the type of its matrix. If all readers of a vector do that and none needs it in fp32
     (a norm, a residual), the writer may round instead: the same values, half the bytes.
   }];
+}
+
+def EncodeWeights : Cadenza_Pass<"encode-weights"> {
+  let summary = "chooses how the matrices of products are stored";
+  let description = [{
+    Gives every weight that a product names the attribute `step.encoding`. The embedding, of which a step reads one row,
+    stays as it is; if the head shares its matrix, the head gets a copy of its own (`step.copy_of`).
+  }];
+  let options = [Option<"encoding", "encoding", "std::string", /*default=*/"\"tiles16\"", "the name of an encoding">];
 }
 
 def OrderSums : Cadenza_Pass<"order-sums"> {

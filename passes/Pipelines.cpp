@@ -8,18 +8,19 @@ using namespace cadenza;
 namespace {
 
 // 1. convert-nn-to-step: from what is computed to how. Everything after it works on phases.
+//    encode-weights, if another encoding than tiles16 is asked for: while every product still names its own weights.
 // 2. roll-layers: before all fusion, so that fusion sees one body and compile time is flat in depth.
 // 3. merge-projections: before the fusions, because some need their operands in one phase: kv_append needs key and
 //    value, mul needs gate and up.
 // 4. fuse-norm-project, then
 // 5. defer-norm-scale, which changes the prologue that 4 made.
 // 6. fuse-query-key-value, 7. fuse-activation-mul, 8. fuse-residual, 9. fuse-head-select: independent of each other; in
-// the
-//    order of a layer.
-// 10. narrow-edges: once it is settled which vectors still travel through memory and who reads them.
-// 11. order-sums: the ways of a product depend on the functions it absorbed.
+//    the order of a layer.
+// 10. fuse-maps: on the maps that no product has absorbed. Before, it would tie functions together that products want.
+// 11. narrow-edges: once it is settled which vectors still travel through memory and who reads them.
+// 12. order-sums: the ways of a product depend on the functions it absorbed.
 //     schedule-persistent, if that schedule is asked for, replaces what it chose.
-// 12. assign-buffers: last, on the vectors that are left.
+// 13. assign-buffers: last, on the vectors that are left.
 constexpr PipelinePass passes[] = {
     {"convert-nn-to-step", false, createConvertNNToStep},
     {"roll-layers", true, createRollLayers},
@@ -30,6 +31,7 @@ constexpr PipelinePass passes[] = {
     {"fuse-activation-mul", true, createFuseActivationMul},
     {"fuse-residual", true, createFuseResidual},
     {"fuse-head-select", true, createFuseHeadSelect},
+    {"fuse-maps", true, createFuseMaps},
     {"narrow-edges", true, createNarrowEdges},
     {"order-sums", false, createOrderSums},
     {"assign-buffers", false, createAssignBuffers},
@@ -50,6 +52,8 @@ llvm::Error cadenza::buildPipeline(mlir::OpPassManager &manager, const PipelineO
   for (const PipelinePass &pass : passes) {
     if (!pass.optional || (!options.none && !llvm::is_contained(options.disabled, pass.name)))
       manager.addPass(pass.create());
+    if (pass.name == "convert-nn-to-step" && options.encoding != "tiles16")
+      manager.addPass(createEncodeWeights({options.encoding}));
     if (pass.name == "order-sums" && options.persistent) {
       const PersistentDevice &device = *options.persistent;
       manager.addPass(createSchedulePersistent(

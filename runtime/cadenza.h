@@ -36,8 +36,10 @@ struct SessionOptions {
   int64_t context = 0; // positions to allocate; 0: the default, min(model's maximum, 4096)
   bool logits = false; // keep logits: needed by forEachLogits and score
   int threads = 0;     // on the CPU; 0: as many as there are cores
-  /// On a GPU: "" is the fastest that the plan has; "launch" is a kernel a phase, "persistent" one for many steps.
-  std::string schedule = {};
+  /// On a GPU: "launch" launches a kernel a phase, "graph" these kernels in graphs of several steps, "persistent" one
+  /// kernel for many steps; "auto" is the fastest of them that the plan, the GPU and its driver have (Session::notice
+  /// says why not a faster one).
+  std::string schedule = "auto";
 };
 
 struct GenerateOptions {
@@ -105,10 +107,17 @@ public:
   Session &operator=(Session &&) noexcept;
   ~Session();
 
-  /// Why "auto" took the CPU; empty otherwise.
+  /// Why "auto" took the CPU, or a schedule that is not the fastest; empty otherwise.
   const std::string &notice() const;
   /// "cpu", or "cuda:0 NVIDIA H100 80GB HBM3".
   std::string deviceName() const;
+  /// How steps are run.
+  struct ScheduleFigures {
+    std::string name;                // "graph"; empty on the CPU
+    int64_t kernelsPerToken = 0;     // 1 if one kernel runs many steps
+    double hostLaunchesPerToken = 0; // calls of the driver
+  };
+  ScheduleFigures schedule() const;
   int64_t context() const;
   int64_t vocabulary() const;
   const Plan &plan() const;

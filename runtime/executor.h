@@ -16,13 +16,23 @@ namespace cadenza {
 
 class Plan; // runtime/plan/plan.h: a validated, immutable view of a .plan file
 
-/// How a GPU runs a step. Best: persistent if the plan has it.
-enum class Schedule : uint8_t { Best, Launch, Persistent };
+/// How a GPU runs steps: one launch a kernel; graphs of several steps; one kernel for many steps. Auto: the fastest
+/// that the plan, the GPU and its driver have.
+enum class Schedule : uint8_t { Auto, Launch, Graph, Persistent };
+
+/// Of the `graph` schedule.
+constexpr int maximumGraphSteps = 64;
+struct GraphOptions {
+  int steps = 16;              // of a graph
+  bool dependentLaunch = true; // kernels are launched while the one before them runs, where the GPU can do that
+};
 
 struct ExecutorOptions {
-  int64_t context = 0;                // positions to allocate; 0: the default, min(model's maximum, 4096)
-  bool logits = false;                // keep the full logits of a step with head: [vocabulary] f32
-  Schedule schedule = Schedule::Best; // GPU only
+  int64_t context = 0; // positions to allocate; 0: the default, min(model's maximum, 4096)
+  bool logits = false; // keep the full logits of a step with head: [vocabulary] f32
+  // GPU only:
+  Schedule schedule = Schedule::Auto;
+  GraphOptions graph = {};
 };
 
 /// Bytes that an executor holds, by purpose; on the device for a GPU.
@@ -73,7 +83,7 @@ public:
   virtual int64_t stepsAhead() const { return 0; }
 
   /// Asks what is queued to end early, at the next token or later; then there is no sequence to continue.
-  virtual void stop() {}
+  virtual Status stop() { return Status::ok(); }
 
   /// Waits for everything that was queued.
   virtual Status synchronize() = 0;
@@ -122,7 +132,8 @@ StatusOr<std::unique_ptr<Executor>> makeCpuExecutor(const Plan &plan, const Exec
 /// The same for the plan's entries of named tensors.
 StatusOr<std::unique_ptr<TensorExecutor>> makeCpuTensorExecutor(const Plan &plan, int threads = 0);
 
-/// Runs the plan's `launch` schedule on GPU `ordinal` through the CUDA driver API.
+/// Runs the plan on GPU `ordinal` through the CUDA driver API. IncompatiblePlan for a schedule that the plan does not
+/// have or the GPU cannot hold, Unsupported for one that its driver does not know.
 StatusOr<std::unique_ptr<Executor>> makeCudaExecutor(const Plan &plan, const ExecutorOptions &options, int ordinal = 0);
 
 /// The same for the plan's entries of named tensors.

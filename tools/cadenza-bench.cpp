@@ -22,8 +22,14 @@ void declareOptions(CLI::App &app, cadenza::bench::BenchCommand &command) {
   app.add_option("--warmup", options.warmup, "untimed tokens before the first repeat")->capture_default_str();
   app.add_option("--device", command.device, "cuda (the first GPU), cuda:N, cpu or auto (a GPU if there is one)")
       ->capture_default_str();
-  app.add_option("--schedule", command.options.schedule, "launch or persistent; default: the fastest that the plan has")
-      ->check(CLI::IsMember({"launch", "persistent"}));
+  app.add_option("--schedule", options.schedule,
+                 "auto (the fastest that the plan and the GPU have), launch, graph or persistent")
+      ->check(CLI::IsMember({"auto", "launch", "graph", "persistent"}));
+  app.add_option("--graph-steps", options.graph.steps, "steps a graph of the graph schedule")
+      ->check(CLI::Range(1, cadenza::maximumGraphSteps))
+      ->capture_default_str();
+  app.add_flag("!--no-dependent-launch", options.graph.dependentLaunch,
+               "graph schedule: launch a kernel only after the one before it has ended");
   app.add_flag("--phases", options.phases, "also time every kernel, in a separate pass");
   app.add_option_function<std::string>(
       "--trace",

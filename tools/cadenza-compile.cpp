@@ -81,6 +81,12 @@ void declareOptions(CLI::App &app, Arguments &args) {
          "'checkpoint' (default), or 'random:SEED' to make weights up: for measuring speed; for an .mlir file, "
          "'FILE.safetensors' or 'random:SEED'")
       ->type_name("SOURCE");
+  std::vector<std::string> encodings;
+  for (std::string_view name : matrixEncodingNames())
+    encodings.emplace_back(name);
+  app.add_option("--encode", args.options.pipeline.encoding,
+                 "how the matrices of products are stored; the weights are rounded to it. The embedding stays tiles16")
+      ->check(CLI::IsMember(encodings));
   app.add_option("-o,--output", args.options.output, "where to write; text stages write to standard output without it");
   app.add_option(
       "--target", args.options.targets,

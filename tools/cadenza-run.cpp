@@ -86,10 +86,12 @@ void declareOptions(CLI::App &app, Arguments &args) {
       ->capture_default_str();
   app.add_option("--context", args.session.context, "positions to allocate; default: the model's maximum, at most 4096")
       ->check(CLI::Range(1, maximum));
-  app.add_option("--schedule", args.session.schedule,
-                 "on a GPU: launch (a kernel a phase) or persistent (one kernel for many steps); default: the fastest "
-                 "that the plan has")
-      ->check(CLI::IsMember({"launch", "persistent"}));
+  app.add_option(
+         "--schedule", args.session.schedule,
+         "on a GPU: launch (a kernel a phase), graph (the same kernels, several steps a launch), persistent (one "
+         "kernel for many steps) or auto (the fastest that the plan and the GPU have)")
+      ->check(CLI::IsMember({"auto", "launch", "graph", "persistent"}))
+      ->capture_default_str();
   app.add_option("--threads", args.session.threads, "CPU threads; default: all cores")->check(CLI::Range(1, 4096));
 
   app.add_option("--stats-json", args.statsJson, "write speeds, token ids and settings to this file");
@@ -104,7 +106,7 @@ void declareOptions(CLI::App &app, Arguments &args) {
   CLI::Option *compare = app.add_flag(
       "--compare", args.compare,
       "run the prompt on the device and on the CPU, phase by phase, and name the first phase whose output leaves "
-      "tolerance (relative L2 1e-3 for fp32, 2^-7 for 16-bit outputs); generates nothing");
+      "tolerance (relative L2 1e-3 for fp32, 2^-8 for 16-bit outputs); generates nothing");
   for (CLI::Option *other : {logits, dump, compare})
     score->excludes(other);
   for (CLI::Option *other : {dump, compare})
@@ -151,10 +153,14 @@ StatusOr<std::string> readText(const Arguments &args) {
 
 nlohmann::ordered_json describe(const Session &session, const Arguments &args) {
   const ModelInfo &model = session.plan().program().model;
+  const Session::ScheduleFigures schedule = session.schedule();
   return {{"plan", args.plan},
           {"model", model.name},
           {"weights", model.weights},
           {"device", session.deviceName()},
+          {"schedule", schedule.name.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(schedule.name)},
+          {"launches_per_token", schedule.kernelsPerToken},
+          {"host_launches_per_token", schedule.hostLaunchesPerToken},
           {"context", session.context()}};
 }
 
@@ -227,10 +233,12 @@ Status runGenerate(Session &session, const Arguments &args, std::vector<int32_t>
   std::fflush(stdout); // before the statistics, also where both go to one file
 
   const Timing &timing = result.timing;
-  std::fprintf(
-      stderr, "[%s] prompt: %lld tokens, %.1f tok/s; first token after %.1f ms; decode: %lld tokens, %.1f tok/s\n",
-      session.deviceName().c_str(), static_cast<long long>(timing.promptTokens), timing.promptTokensPerSecond(),
-      timing.promptSeconds * 1e3, static_cast<long long>(timing.decodeTokens), timing.decodeTokensPerSecond());
+  const std::string schedule = session.schedule().name;
+  std::fprintf(stderr,
+               "[%s%s%s] prompt: %lld tokens, %.1f tok/s; first token after %.1f ms; decode: %lld tokens, %.1f tok/s\n",
+               session.deviceName().c_str(), schedule.empty() ? "" : ", schedule ", schedule.c_str(),
+               static_cast<long long>(timing.promptTokens), timing.promptTokensPerSecond(), timing.promptSeconds * 1e3,
+               static_cast<long long>(timing.decodeTokens), timing.decodeTokensPerSecond());
   nlohmann::ordered_json stats = describe(session, args);
   stats["prompt_tokens"] = timing.promptTokens;
   stats["prompt_seconds"] = timing.promptSeconds;
@@ -285,7 +293,7 @@ Status run(Arguments &args) {
   CADENZA_ASSIGN_OR_RETURN(std::string text, readText(args));
   CADENZA_ASSIGN_OR_RETURN(std::vector<int32_t> prompt, parseTokens(args.tokens));
   args.session.logits = !args.logits.empty() || !args.scoreFile.empty() || !args.dump.empty() || args.compare;
-  if ((!args.dump.empty() || args.compare) && args.session.schedule.empty())
+  if ((!args.dump.empty() || args.compare) && args.session.schedule == "auto")
     args.session.schedule = "launch"; // they look at phases, which are that schedule's
   CADENZA_ASSIGN_OR_RETURN(Session session, Session::open(args.plan, args.session));
   if (!session.notice().empty())

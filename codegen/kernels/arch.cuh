@@ -79,13 +79,22 @@ CADENZA_DEVICE int trailing_ones(uint32_t mask) { return ~mask == 0 ? 32 : __ffs
 
 // Memory accesses -----------------------------------------------------------------------------------------------------
 
-/// ld.global.nc.L1::no_allocate.L2::256B.v4: one lane's 16 bytes of a stream that is read once. `address` is 16-byte
-/// aligned global memory that nothing writes during the launch or a launch that it may overlap (weights; never the KV
-/// cache). Not volatile: the compiler may move it over barriers and the grid dependency wait, which is its purpose.
-CADENZA_DEVICE Vec16 load_weights(const void *address) {
+/// ld.global.nc.L1::no_allocate.L2::256B: one lane's part, 16 bytes (.v4) or 8 (.v2), of a stream that is read once.
+/// `address` is global memory, aligned to the part, that nothing writes during the launch or a launch that it may
+/// overlap (weights; never the KV cache). Not volatile: the compiler may move it over barriers and the grid dependency
+/// wait, which is its purpose.
+template <class Part> CADENZA_DEVICE Part load_weights(const void *address) = delete; // Vec16, Vec8
+template <> CADENZA_DEVICE Vec16 load_weights<Vec16>(const void *address) {
   Vec16 v;
   asm("ld.global.nc.L1::no_allocate.L2::256B.v4.u32 {%0, %1, %2, %3}, [%4];"
       : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+      : "l"(__cvta_generic_to_global(address)));
+  return v;
+}
+template <> CADENZA_DEVICE Vec8 load_weights<Vec8>(const void *address) {
+  Vec8 v;
+  asm("ld.global.nc.L1::no_allocate.L2::256B.v2.u32 {%0, %1}, [%2];"
+      : "=r"(v.x), "=r"(v.y)
       : "l"(__cvta_generic_to_global(address)));
   return v;
 }
@@ -105,11 +114,18 @@ CADENZA_DEVICE SharedPointer shared_pointer(const void *address) {
   return {static_cast<uint32_t>(__cvta_generic_to_shared(address))};
 }
 
-/// ld.shared.v4, 16 bytes from address + offset, into `v` if `wanted`, without a branch around it: values that are
-/// loaded on some paths only cost the compiler copies of all of them.
-template <int offset> CADENZA_DEVICE void load16_if(bool wanted, SharedPointer from, Vec16 &v) {
+/// ld.shared.v4 or .v2, 16 or 8 bytes from address + offset, into `v` if `wanted`, without a branch around it: values
+/// that are loaded on some paths only cost the compiler copies of all of them.
+template <int offset> CADENZA_DEVICE void load_if(bool wanted, SharedPointer from, Vec16 &v) {
   asm volatile("{ .reg .pred p; setp.ne.u32 p, %5, 0; @p ld.shared.v4.u32 {%0, %1, %2, %3}, [%4+%6]; }"
                : "+r"(v.x), "+r"(v.y), "+r"(v.z), "+r"(v.w)
+               : "r"(from.address), "r"(static_cast<uint32_t>(wanted)), "n"(offset)
+               : "memory");
+}
+
+template <int offset> CADENZA_DEVICE void load_if(bool wanted, SharedPointer from, Vec8 &v) {
+  asm volatile("{ .reg .pred p; setp.ne.u32 p, %3, 0; @p ld.shared.v2.u32 {%0, %1}, [%2+%4]; }"
+               : "+r"(v.x), "+r"(v.y)
                : "r"(from.address), "r"(static_cast<uint32_t>(wanted)), "n"(offset)
                : "memory");
 }
@@ -213,6 +229,9 @@ CADENZA_DEVICE float tanh(float x) { return ::tanhf(x); }   // 2 ulp
 CADENZA_DEVICE float fma(float a, float b, float c) { return ::fmaf(a, b, c); }
 CADENZA_DEVICE float max(float a, float b) { return ::fmaxf(a, b); } // the other one if one is NaN
 CADENZA_DEVICE float min(float a, float b) { return ::fminf(a, b); }
+
+/// mul.rn: a product that is never made one operation with an addition.
+CADENZA_DEVICE float multiply(float a, float b) { return __fmul_rn(a, b); }
 
 /// The fp32 with the given bit pattern, and back.
 CADENZA_DEVICE float as_float(uint32_t bits) { return __uint_as_float(bits); }

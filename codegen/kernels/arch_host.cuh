@@ -40,6 +40,7 @@ CADENZA_DEVICE void warp_barrier() { cadenza_host_services->warp_barrier(); }
 CADENZA_DEVICE void fence_gpu() { cadenza_host_services->scheduling_point(); }
 CADENZA_DEVICE void trap() { cadenza_host_services->fault(host::Fault::trap, nullptr); }
 
+CADENZA_DEVICE float multiply(float a, float b) { return a * b; } // g++ is told -ffp-contract=off
 CADENZA_DEVICE float as_float(uint32_t bits) { return __builtin_bit_cast(float, bits); }
 CADENZA_DEVICE uint32_t as_bits(float x) { return __builtin_bit_cast(uint32_t, x); }
 
@@ -77,14 +78,30 @@ CADENZA_DEVICE void check16(const void *address, bool global) {
     return;
   services->check_slow(address, global);
 }
+/// The same of an 8-byte access; the bounds are those of the 16 bytes around it.
+CADENZA_DEVICE void check8(const void *address, bool global) {
+  if (__builtin_expect(reinterpret_cast<uint64_t>(address) % 8 != 0, 0))
+    cadenza_host_services->fault(host::Fault::misaligned, address);
+  check16(reinterpret_cast<const void *>(reinterpret_cast<uint64_t>(address) & ~uint64_t{15}), global);
+}
+CADENZA_DEVICE Vec8 load8_unchecked(const void *address) {
+  Vec8 v;
+  __builtin_memcpy(&v, address, sizeof(v));
+  return v;
+}
 CADENZA_DEVICE Vec16 load_unchecked(const void *address) {
   Vec16 v;
   __builtin_memcpy(&v, address, sizeof(v));
   return v;
 }
-CADENZA_DEVICE Vec16 load_weights(const void *address) {
+template <class Part> CADENZA_DEVICE Part load_weights(const void *address) = delete;
+template <> CADENZA_DEVICE Vec16 load_weights<Vec16>(const void *address) {
   check16(address, true);
   return load_unchecked(address);
+}
+template <> CADENZA_DEVICE Vec8 load_weights<Vec8>(const void *address) {
+  check8(address, true);
+  return load8_unchecked(address);
 }
 CADENZA_DEVICE Vec16 load16(const void *address) {
   check16(address, false);
@@ -97,9 +114,15 @@ struct SharedPointer {
 CADENZA_DEVICE SharedPointer shared_pointer(const void *address) {
   return {static_cast<const unsigned char *>(address)};
 }
-template <int offset> CADENZA_DEVICE void load16_if(bool wanted, SharedPointer from, Vec16 &v) {
+template <int offset> CADENZA_DEVICE void load_if(bool wanted, SharedPointer from, Vec16 &v) {
   if (wanted)
     v = load16(from.address + offset);
+}
+template <int offset> CADENZA_DEVICE void load_if(bool wanted, SharedPointer from, Vec8 &v) {
+  if (!wanted)
+    return;
+  check8(from.address + offset, false);
+  v = load8_unchecked(from.address + offset);
 }
 CADENZA_DEVICE void store16(void *address, Vec16 v) {
   check16(address, false);

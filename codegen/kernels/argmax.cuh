@@ -4,6 +4,7 @@
 // only if there is nothing else (then index 0). The order is total: how candidates are combined does not matter.
 #pragma once
 
+#include "arch_exchange.cuh"
 #include "shared/state.h"
 #include "tile.cuh"
 
@@ -51,7 +52,7 @@ struct Candidate {
 /// Barriers: one before the scratch of the tile is written, three more.
 template <class Config> struct Argmax {
   struct Args {
-    DecodeState *state;
+    SequenceState *state;
     int32_t *tokens;
     float *logits;
     uint32_t *scratch;
@@ -92,14 +93,20 @@ template <class Config> struct Argmax {
   }
 
 private:
-  CADENZA_DEVICE static void select(DecodeState &state, int32_t *tokens, int token) {
+  CADENZA_DEVICE static void select(SequenceState &all, int32_t *tokens, int token) {
+    DecodeState &state = all.decode;
+    const HostLink &host = all.host;
     const int next = state.position + 1;
-    if (next < state.forced_tokens)
-      return; // still prompt
-    tokens[next] = token;
-    for (int i = 0; i < state.stop_token_count; ++i)
-      if (token == state.stop_tokens[i])
-        state.stopped = 1;
+    if (next >= state.forced_tokens) { // no longer prompt
+      tokens[next] = token;
+      host.tokens[next] = token;
+      for (int i = 0; i < state.stop_token_count; ++i)
+        if (token == state.stop_tokens[i])
+          state.stopped = 1;
+    }
+    if (arch::load_relaxed(&host.stop_requested) != 0)
+      state.stopped = 1;
+    arch::store_release_system(host.published, static_cast<uint32_t>(next + 1));
   }
 };
 

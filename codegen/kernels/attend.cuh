@@ -2,7 +2,8 @@
 //
 // Grid: kv_heads x splits. A block takes one KV head, all query heads that share it, and one split of the positions;
 // keys and values are read once. Split borders depend on the position alone: a split is ceil((position + 1) / splits)
-// positions rounded up to split_multiple; splits beyond the position do nothing.
+// positions rounded up to split_multiple; splits beyond the position do nothing. A window w > 0 leaves the last w
+// positions, which are what is split then.
 //
 // In a block, a warp works on 16 positions (a chunk) at a time, for a set of at most 4 query heads, by tensor cores;
 // the warps of a set take chunks in turn. Each warp keeps an online softmax (maximum m, sum l, weighted values o, in
@@ -21,15 +22,26 @@
 //           head t.
 #pragma once
 
+#include "shared/shares.h"
 #include "shared/state.h"
 #include "tile.cuh"
 
 namespace cadenza {
 
+/// Whether a phase has a window: `windowed`, if its configuration says so.
+template <class Config> struct IsWindowed {
+  static constexpr bool value = false;
+};
+template <class Config>
+  requires requires { Config::windowed; }
+struct IsWindowed<Config> {
+  static constexpr bool value = Config::windowed;
+};
+
 /// Config: query_type, output_type, cache_type, heads, kv_heads, head_dim (a multiple of 8, at most 256), scale,
-/// splits, split_multiple, threads. Arguments: [q, output, cache key, cache value, state, context] and, if
-/// splits > 1, [scratch]: a counter a KV head, padded to 16 bytes, then f32 [kv_heads][splits][group][head_dim + 2]: o,
-/// m, l.
+/// splits, split_multiple, threads and, if it has a window, windowed. Arguments: [q, output, cache key, cache value,
+/// state, context], if windowed [window] (positions; 0: all) and, if splits > 1, [scratch]: a counter a KV head, padded
+/// to 16 bytes, then f32 [kv_heads][splits][group][head_dim + 2]: o, m, l.
 template <class Config> struct Attend {
   using Query = typename Config::query_type;
   using Output = typename Config::output_type;
@@ -39,7 +51,7 @@ template <class Config> struct Attend {
   static constexpr int blocks = kv_heads * splits;
   static_assert(Config::heads % kv_heads == 0 && head_dim % 8 == 0 && head_dim <= 256);
 
-  static constexpr int chunk = 16;                        // positions of a warp at once
+  static constexpr int chunk = attend_positions;          // of a warp at once
   static constexpr int sets = ceil_div(group, 4);         // of query heads
   static constexpr int set_heads = ceil_div(group, sets); // of a warp
   static constexpr int set_warps = warps / sets;          // that share the positions of a set
@@ -54,12 +66,17 @@ template <class Config> struct Attend {
     const DecodeState *state;
     uint64_t context;
   };
-  template <bool split, class = void> struct WithScratch : Operands {
+  static constexpr bool windowed = IsWindowed<Config>::value;
+  template <bool has_window, class = void> struct WithWindow : Operands {
+    uint64_t window;
+  };
+  template <class Any> struct WithWindow<false, Any> : Operands {};
+  template <bool split, class = void> struct WithScratch : WithWindow<windowed> {
     unsigned char *scratch;
   };
-  template <class Any> struct WithScratch<false, Any> : Operands {};
+  template <class Any> struct WithScratch<false, Any> : WithWindow<windowed> {};
   using Args = WithScratch<(splits > 1)>;
-  static constexpr int words = 6 + (splits > 1);
+  static constexpr int words = 6 + windowed + (splits > 1);
   static_assert(sizeof(Args) == 8 * words, "arguments are 8-byte words");
 
   // A partial result is head_dim + 2 floats: o, m, l. Shared memory: partials [set_warps][group] (later the m and l of
@@ -76,7 +93,8 @@ template <class Config> struct Attend {
     arch::grid_dependency_trigger();
     const int kv_head = static_cast<int>(arch::block_index()) / splits;
     const int split = static_cast<int>(arch::block_index()) % splits;
-    const Split part = split_of(args.state->position, split);
+    const int position = args.state->position;
+    const Split part = split_of(position, split, first_position(args, position));
     const int used_splits = part.used;
     if (split >= used_splits)
       return; // the whole block
@@ -100,11 +118,20 @@ template <class Config> struct Attend {
   struct Split {
     int begin, end, used;
   };
-  CADENZA_DEVICE static Split split_of(int position, int split) {
-    const int positions = position + 1;
+  CADENZA_DEVICE static Split split_of(int position, int split, int first = 0) {
+    const int positions = position + 1 - first;
     const int each = round_up(ceil_div(positions, splits), Config::split_multiple);
     const int begin = smaller(split * each, positions);
-    return {begin, smaller(begin + each, positions), ceil_div(positions, each)};
+    return {first + begin, first + smaller(begin + each, positions), ceil_div(positions, each)};
+  }
+
+  /// The first position that counts.
+  CADENZA_DEVICE static int first_position(const Args &args, int position) {
+    if constexpr (windowed) {
+      const int window = static_cast<int>(args.window);
+      return window > 0 && window <= position ? position + 1 - window : 0;
+    }
+    return 0;
   }
 
   /// Of a set, those that have any positions of a split.

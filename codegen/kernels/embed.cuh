@@ -2,6 +2,7 @@
 // reads one row of the table.
 #pragma once
 
+#include "shared/encoding.h"
 #include "shared/state.h"
 #include "tile.cuh"
 
@@ -11,11 +12,11 @@ namespace cadenza {
 template <class Config> struct Embed {
   using Weight = typename Config::weight_type;
   using Output = typename Config::output_type;
-  static constexpr int columns = Config::columns, padded = round_up(columns, 32);
+  static constexpr int columns = Config::columns, steps = steps_of(columns);
   static constexpr int threads = Config::threads, blocks = 1, shared_bytes = 0;
 
   struct Args {
-    const Weight *matrix; // packed [vocabulary][columns]
+    const Weight *matrix; // tiles16 of [vocabulary][columns]
     Output *output;       // [columns]
     DecodeState *state;
     const int32_t *tokens; // [context + 1]
@@ -35,10 +36,11 @@ template <class Config> struct Embed {
       state.next_position = position + 1;
     }
     const uint64_t token = static_cast<uint64_t>(args.tokens[position]);
-    const Weight *row = args.matrix + token / 16 * (16 * padded) + token % 16 * 32; // 32 columns every 512 elements
+    const Weight *row = args.matrix + weight_index<uint64_t>(token, 0, steps); // step_columns every tile_step_weights
     for (int part = static_cast<int>(arch::thread_index()); 8 * part < columns; part += threads) {
       float x[8];
-      unpack8<Weight>(arch::load_weights(row + part / 4 * 512 + part % 4 * 8), x);
+      constexpr int parts = step_columns / 8; // of a step
+      unpack8<Weight>(arch::load_weights<Vec16>(row + part / parts * tile_step_weights + part % parts * 8), x);
 #pragma unroll
       for (int j = 0; j < 8; ++j)
         if (8 * part + j < columns)

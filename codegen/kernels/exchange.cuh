@@ -7,13 +7,14 @@
 
 #include "arch_async.cuh"
 #include "arch_exchange.cuh"
+#include "shared/encoding.h"
 #include "shared/shares.h"
 #include "tile.cuh"
 
 namespace cadenza {
 
 /// `rows` is a multiple of 8.
-CADENZA_DEVICE constexpr int packets_for(int rows) { return rows / 8 * stripe_packets; }
+CADENZA_DEVICE constexpr int packets_for(int rows) { return rows / stripe_rows * stripe_packets; }
 
 /// Publishes the values of 8 rows, row g in lanes 4g .. 4g+3; all lanes of a warp. `slots` are those of the stripe.
 CADENZA_DEVICE void publish_stripe(arch::Packet *slots, uint32_t value, uint32_t epoch) {

@@ -1,9 +1,10 @@
-// RMS norm: the one order of its sum, wherever it is computed, and the epilogue function.
+// RMS norm and layer norm: the one order of their sums, wherever they are computed, and the epilogue functions.
 //
 // The sum of squares of a vector: chunks of 128 elements, or of a smaller power of two from 16 on; lane l adds the
 // squares of elements 4l .. 4l+3 of a chunk in ascending order (absent ones are zero), the lanes of a chunk are added
 // by an xor butterfly (16, 8, 4, 2, 1 for 128 elements), and the chunk sums in ascending order. Which warp takes which
-// chunk, and so the number of threads, does not change the bits.
+// chunk, and so the number of threads, does not change the bits. A layer norm adds the elements, for their mean, and
+// then the squares of their distances from it, in the same order, always in chunks of 128.
 #pragma once
 
 #include "tile.cuh"
@@ -13,23 +14,32 @@ namespace cadenza {
 constexpr int norm_chunk = 128;         // of a warp; the usual chunk
 constexpr int smallest_norm_chunk = 16; // shared memory has room for the sums of chunks of this size
 
-/// The sum of squares of the chunk of which this lane has four elements, the same bits in every lane of the chunk.
-template <int chunk = norm_chunk> CADENZA_DEVICE float chunk_sum_of_squares(const float (&x)[4]) {
-  static_assert(chunk >= smallest_norm_chunk && chunk <= norm_chunk && (chunk & (chunk - 1)) == 0);
-  float sum = arch::fma(x[3], x[3], arch::fma(x[2], x[2], arch::fma(x[1], x[1], x[0] * x[0])));
+/// The sum over the lanes of a chunk of what each has, the same bits in every lane.
+template <int chunk> CADENZA_DEVICE float add_lanes(float sum) {
 #pragma unroll
   for (int mask = chunk / 8; mask > 0; mask /= 2)
     sum += arch::shuffle_xor(sum, mask);
   return sum;
 }
 
-/// 1 / sqrt(mean of squares + eps) from the chunk sums of a vector of `size` elements.
-template <int size, int chunk = norm_chunk> CADENZA_DEVICE float norm_factor(const float *chunk_sums, float eps) {
+/// The sum of squares of the chunk of which this lane has four elements, the same bits in every lane of the chunk.
+template <int chunk = norm_chunk> CADENZA_DEVICE float chunk_sum_of_squares(const float (&x)[4]) {
+  static_assert(chunk >= smallest_norm_chunk && chunk <= norm_chunk && (chunk & (chunk - 1)) == 0);
+  return add_lanes<chunk>(arch::fma(x[3], x[3], arch::fma(x[2], x[2], arch::fma(x[1], x[1], x[0] * x[0]))));
+}
+
+/// The mean of a vector of `size` elements from its chunk sums.
+template <int size, int chunk = norm_chunk> CADENZA_DEVICE float mean_of_chunks(const float *chunk_sums) {
   float sum = chunk_sums[0];
 #pragma unroll
   for (int i = 1; i < ceil_div(size, chunk); ++i)
     sum += chunk_sums[i];
-  return arch::rsqrt(sum / static_cast<float>(size) + eps);
+  return sum / static_cast<float>(size);
+}
+
+/// 1 / sqrt(mean of squares + eps) from the chunk sums of a vector of `size` elements.
+template <int size, int chunk = norm_chunk> CADENZA_DEVICE float norm_factor(const float *chunk_sums, float eps) {
+  return arch::rsqrt(mean_of_chunks<size, chunk>(chunk_sums) + eps);
 }
 
 /// y[segment] = x * gamma / sqrt(mean(x^2) + eps) over groups of group_size rows. Arguments: [gamma], f32 [group_size].
@@ -76,6 +86,92 @@ template <class Config> struct RmsNorm {
       const float factor = norm_factor<group_size>(chunk_sums + row / group_size * chunks, Config::eps);
       values[row] = values[row] * factor * loaded.gamma[j];
     });
+  }
+};
+
+/// What a layer norm multiplies by and adds. Arguments: [gamma] or, with Norm::bias, [gamma, beta], each f32.
+template <class Norm> struct LayerNormWeights {
+  struct Gamma {
+    const float *gamma;
+  };
+  template <bool bias, class = void> struct With : Gamma {
+    const float *beta;
+  };
+  template <class Any> struct With<false, Any> : Gamma {};
+  using Args = With<Norm::bias>;
+  static constexpr int words = 1 + Norm::bias;
+};
+
+/// Four elements less the mean, absent ones 0.
+template <int size> CADENZA_DEVICE void subtract_mean(float (&x)[4], int first, float mean) {
+#pragma unroll
+  for (int j = 0; j < 4; ++j)
+    x[j] = first + j < size ? x[j] - mean : 0.0f;
+}
+
+/// y[segment] = (x - mean) / sqrt(mean((x - mean)^2) + eps) * gamma + beta over groups of group_size rows. A block's
+/// rows are whole groups. Barriers: one before foreign elements are read, one after each of the two sums.
+template <class Config> struct LayerNorm {
+  static constexpr int segment = Config::segment, group_size = Config::group_size;
+  static constexpr int chunks = ceil_div(group_size, norm_chunk); // of a group
+
+  using Args = typename LayerNormWeights<Config>::Args;
+  static constexpr int words = LayerNormWeights<Config>::words;
+  template <class Tile> struct Loaded {
+    float gamma[Tile::owned] = {}, beta[Tile::owned] = {};
+  };
+
+  template <class Tile> CADENZA_DEVICE static void load(const Args &args, const Tile &tile, Loaded<Tile> &loaded) {
+    if (!tile.holds(segment))
+      return;
+    tile.for_owned([&](int j, int row) {
+      loaded.gamma[j] = args.gamma[row % group_size];
+      if constexpr (Config::bias)
+        loaded.beta[j] = args.beta[row % group_size];
+    });
+  }
+
+  template <class Tile> CADENZA_DEVICE static void apply(const Args &, Loaded<Tile> &loaded, Tile &tile) {
+    constexpr int most_sums = Tile::rows / group_size * chunks;
+    static_assert(Tile::rows % group_size == 0, "a block's rows are whole groups");
+    static_assert(2 * most_sums <= Tile::scratch_floats, "groups have at least 16 rows");
+    if (!tile.holds(segment))
+      return;
+    float *values = tile.segment(segment);
+    float *sums = tile.scratch, *squares = sums + most_sums; // [groups][chunks]
+    tile.team.barrier();
+    for_chunks(tile, values, sums,
+               [&](int, int, const float (&x)[4]) { return add_lanes<norm_chunk>(x[0] + x[1] + x[2] + x[3]); });
+    tile.team.barrier();
+    for_chunks(tile, values, squares, [&](int group, int first, float (&x)[4]) {
+      subtract_mean<group_size>(x, first, mean_of_chunks<group_size>(sums + group * chunks));
+      return chunk_sum_of_squares(x);
+    });
+    tile.team.barrier();
+    tile.for_owned([&](int j, int row) {
+      const int group = row / group_size * chunks;
+      const float mean = mean_of_chunks<group_size>(sums + group);
+      const float scaled = (values[row] - mean) * norm_factor<group_size>(squares + group, Config::eps);
+      values[row] = Config::bias ? arch::fma(scaled, loaded.gamma[j], loaded.beta[j]) : scaled * loaded.gamma[j];
+    });
+  }
+
+private:
+  /// sums[chunk] = body(group, first element of this lane in it, four elements), a warp a chunk.
+  template <class Tile, class Body>
+  CADENZA_DEVICE static void for_chunks(const Tile &tile, const float *values, float *sums, Body body) {
+    const int lane = static_cast<int>(arch::lane());
+    for (int i = tile.team.warp(); i < tile.live_rows / group_size * chunks; i += Tile::warps) {
+      const int first = i % chunks * norm_chunk + 4 * lane;
+      const float *group = values + i / chunks * group_size;
+      float x[4];
+#pragma unroll
+      for (int j = 0; j < 4; ++j)
+        x[j] = first + j < group_size ? group[first + j] : 0.0f;
+      const float sum = body(i / chunks, first, x);
+      if (lane == 0)
+        sums[i] = sum;
+    }
   }
 };
 

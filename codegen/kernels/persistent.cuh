@@ -86,7 +86,8 @@ private:
         p.counter = number * Block::layers + static_cast<uint32_t>(p.layer);
         const auto receive = [&] {
           if (p.layer > 0)
-            return residual.template receive<Block::groups>(p.counter - 1, 1, p);
+            return residual.template receive<typename Block::Down, Block::groups>(
+                Block::table().layer[p.layer - 1].down, p.counter - 1, 1, p);
           block.mark(PersistentWork::embed, p.layer);
           residual.embed(token, p);
         };
@@ -102,7 +103,8 @@ private:
       if (step >= block.headless_steps) {
         token = PersistentSelect<Config>{block}.run(p, number, stopped);
       } else {
-        residual.template receive<Block::groups>(p.counter, 1, p); // nobody needs it, but the packets must be read
+        residual.template receive<typename Block::Down, Block::groups>(
+            Block::table().layer[p.layer].down, p.counter, 1, p); // nobody needs it, but the packets must be read
         Team::barrier();
         token = args.tokens[p.position + 1];
       }

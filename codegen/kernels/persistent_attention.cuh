@@ -35,10 +35,14 @@ template <class Config> struct PersistentAttention {
     residual.template spread<Qkv>(norm, p, [&] { qkv.look(); });
 
     const float factor = Qkv::prologue::factor(Block::sums());
+    const typename Block::template Scales<Qkv> scales(l.qkv.matrix);
     Hop::expect(Block::hop_rows, 4 * heads.count * Block::head_rows);
     block.mark(PersistentWork::query_key_value, p.layer);
     qkv.run(Block::activation(), [&](int stripe, float sum) {
-      Hop::send_stripe(block, Block::hop_rows, p, Block::rows() + 16 * mine.first + 8 * stripe, sum * factor);
+      const int row = tile_rows * Block::qkv_tile(mine.first + stripe / 2) + stripe_rows * (stripe % 2) +
+                      static_cast<int>(arch::lane()) / 4; // packed
+      Hop::send_stripe(block, Block::hop_rows, p, Block::rows() + tile_rows * mine.first + stripe_rows * stripe,
+                       scales.product(sum, row, factor));
     });
     block.mark(PersistentWork::rows, p.layer);
     // Each of these waits for the rows; which one a warp runs is the same for the whole warp.
@@ -59,8 +63,8 @@ template <class Config> struct PersistentAttention {
       for (int i = 0; i < heads.count; ++i)
         attend(l, part, heads.first + i, i, p);
     const Range out = Block::my_rows();
-    auto output =
-        block.template consumer<typename Block::OutputProduct>(p, out.count, heads.count * (Block::q_rows / 32));
+    auto output = block.template consumer<typename Block::OutputProduct>(p, out.count,
+                                                                         heads.count * (Block::q_rows / step_columns));
     block.mark(PersistentWork::first_weights, p.layer);
     output.start();
     Hop::await(block, Block::hop_parts, part_bytes, p, PersistentWait::hop_parts);

@@ -27,45 +27,48 @@ template <class Config> struct PersistentBlock {
   using Head = typename Config::head;
   using Units = typename Down::k_groups; // the groups' shares of the feed-forward units, in steps of 32
   using Weight = typename Qkv::weight_type;
+  using Encoded = typename Qkv::encoding; // of all matrices but the embedding
   using Cache = typename Attention::cache_type;
   using Core = Attend<Attention>;
 
   static constexpr int groups = Config::groups, ranks = Config::ranks, blocks = groups * ranks;
   static constexpr int warps = Config::warps, threads = 32 * warps, block_threads = threads + 32;
   using Team = Consumers<warps>;
-  static constexpr int layers = Config::layers, hidden = Config::hidden, hidden_tiles = hidden / 16;
-  static constexpr int hidden_padded = round_up(hidden, 32), hidden_steps = hidden_padded / 32;
+  static constexpr int layers = Config::layers, hidden = Config::hidden, hidden_tiles = hidden / tile_rows;
+  static constexpr int hidden_steps = steps_of(hidden);
 
   // Attention: a group has one KV head or more, or none. Their rows are in the order q of all, k of all, v of all.
   static constexpr int kv_heads = Core::kv_heads, head_group = Core::group, head_dim = Core::head_dim;
   static constexpr int q_rows = head_group * head_dim, head_rows = q_rows + 2 * head_dim; // of a KV head
-  static constexpr int head_tiles = head_rows / 16;
+  static constexpr int head_tiles = head_rows / tile_rows;
   static constexpr int attention_groups = smaller(kv_heads, groups);
   static constexpr int group_heads = ceil_div(kv_heads, attention_groups); // KV heads of a group, at most
   static constexpr int group_q_rows = group_heads * q_rows;
-  static_assert(head_dim % 16 == 0 && q_rows % 32 == 0 && hidden % 16 == 0, "tiles have 16 rows, steps 32 columns");
+  static_assert(head_dim % tile_rows == 0 && q_rows % step_columns == 0 && hidden % tile_rows == 0,
+                "whole tiles and steps");
   static_assert(Core::splits == ranks && Core::threads == threads, "attention's part of the plan");
   static_assert(warps % 4 == 0, "q takes half of the consumer warps, k and v a quarter each; a tile two");
 
   // Feed-forward
-  static constexpr int units = Down::columns, unit_steps = ceil_div(units, 32);
+  static constexpr int units = Down::columns, unit_steps = steps_of(units);
   static constexpr int group_steps = largest_group<Units>(unit_steps); // of a group at most
-  static constexpr int group_units = 32 * group_steps;
-  static constexpr int rank_unit_tiles = ceil_div(group_units / 8, ranks);
+  static constexpr int group_units = step_columns * group_steps;
+  static constexpr int rank_unit_tiles = ceil_div(group_units / stripe_rows, ranks);
   static_assert(units % 8 == 0, "a tile of gate and up has eight units");
 
-  static constexpr int vocabulary = Head::segment_rows::total, vocabulary_tiles = ceil_div(vocabulary, 16);
+  static constexpr int vocabulary = Head::segment_rows::total, vocabulary_tiles = tiles_of(vocabulary);
 
   // The residual stream: a rank has some rows of it, four in a row a thread.
-  static constexpr int rank_rows = 16 * ceil_div(hidden_tiles, ranks); // at most
-  static constexpr int owned_quads = ceil_div(rank_rows / 4, threads); // of a thread
+  static constexpr int rank_rows = tile_rows * ceil_div(hidden_tiles, ranks); // at most
+  static constexpr int owned_quads = ceil_div(rank_rows / 4, threads);        // of a thread
   static constexpr int rank_packets = packets_for(rank_rows);
 
   using HiddenProduct =
-      StreamProject<Weight, hidden_padded, hidden_steps, hidden_steps, warps>; // q, k, v; gate, up; the head
-  using OutputProduct = StreamProject<Weight, round_up(Output::columns, 32), kv_heads / attention_groups *(q_rows / 32),
-                                      group_q_rows / 32, warps>;
-  using DownProduct = StreamProject<Weight, round_up(units, 32), smallest_group<Units>(unit_steps), group_steps, warps>;
+      StreamProject<Encoded, hidden_steps, hidden_steps, hidden_steps, warps>; // q, k, v; gate, up; the head
+  using OutputProduct =
+      StreamProject<Encoded, steps_of(Output::columns), kv_heads / attention_groups *(q_rows / step_columns),
+                    group_q_rows / step_columns, warps>;
+  using DownProduct = StreamProject<Encoded, unit_steps, smallest_group<Units>(unit_steps), group_steps, warps>;
   static_assert(Qkv::k_ways == turn_steps && Output::k_ways == turn_steps && GateUp::k_ways == turn_steps &&
                     Down::k_ways == turn_steps && Head::k_ways == turn_steps,
                 "the ways of a turn");
@@ -107,7 +110,7 @@ template <class Config> struct PersistentBlock {
   using ValueShape = HeadShape<2, head_dim, warps / 2 + warps / 4, warps / 4>;
   /// Units of the feed-forward half: slot 0 gate, slot 1 up.
   struct UnitShape {
-    static constexpr int rows = 8 * rank_unit_tiles, slots = 2;
+    static constexpr int rows = stripe_rows * rank_unit_tiles, slots = 2;
     static constexpr bool holds_all = true;
     using Team = Consumers<warps>;
   };
@@ -125,7 +128,7 @@ template <class Config> struct PersistentBlock {
   static constexpr int newest_offset = rows_offset + 4 * group_heads * head_rows;   // Cache [group_heads][2][head_dim]
   static constexpr int queries_offset = newest_offset + 4 * group_heads * head_dim; // Cache [2][group_q_rows]
   static constexpr int gate_up_offset = queries_offset + 4 * group_q_rows;          // float [2][8 * rank_unit_tiles]
-  static constexpr int scratch_offset = gate_up_offset + 4 * 16 * rank_unit_tiles;  // float [3][scratch]
+  static constexpr int scratch_offset = gate_up_offset + 4 * 2 * stripe_rows * rank_unit_tiles; // float [3][scratch]
   static constexpr int parts_offset = round_up(
       scratch_offset + 4 * larger(3 * scratch_floats, UnitTile::scratch_floats), 16); // float [ranks][heads][part]
   static constexpr int partial_offset =
@@ -140,12 +143,12 @@ template <class Config> struct PersistentBlock {
   static constexpr int trace_offset = barriers_offset + 8 * (2 * max_stages + hop_barriers); // TraceCursor [2]
   static constexpr int fixed_bytes = trace_offset + (Config::traced ? 16 : 0);
   static constexpr int ring_offset = round_up(fixed_bytes, 128);
-  static constexpr int stage_bytes = warps * 2 * turn_bytes;
-  static constexpr int stage_positions = stage_bytes / (Core::chunk * head_dim * 4) * Core::chunk; // of the context
+  static constexpr int chunk_bytes = 4 * Core::chunk * head_dim; // keys and values that a warp takes at once
+  static constexpr int stage_bytes = larger(weight_stage_bytes<Encoded, warps>, chunk_bytes);
+  static constexpr int stage_positions = stage_bytes / chunk_bytes * Core::chunk; // of the context
   static constexpr int stages = smaller(max_stages, (Config::shared_bytes - ring_offset) / stage_bytes);
   static_assert(stages >= 2, "unsupported: the persistent schedule of this model needs more shared memory than a block "
                              "has: less than two buffers of the ring are left; use --schedule=launch");
-  static_assert(stage_positions > 0, "a stage holds keys and values of as many positions as a warp takes at once");
   using WeightRing = Ring<stages, stage_bytes, warps>;
 
   /// What hops, and the barriers of a step's start and of the text's end; persistent_hop.cuh.
@@ -240,7 +243,7 @@ template <class Config> struct PersistentBlock {
   /// Tile i of this group's rows of q, k, v in the packed matrix.
   CADENZA_DEVICE static int qkv_tile(int i) {
     const Range heads = my_heads();
-    constexpr int q = q_rows / 16, head = head_dim / 16;
+    constexpr int q = q_rows / tile_rows, head = head_dim / tile_rows;
     if (i < heads.count * q)
       return heads.first * q + i;
     const int value = i >= heads.count * (q + head);
@@ -265,7 +268,7 @@ template <class Config> struct PersistentBlock {
   // Waits -------------------------------------------------------------------------------------------------------------
 
   CADENZA_DEVICE void expired(PersistentWait what, int layer, int position) const {
-    PersistentControl &control = *args.control;
+    HostControl &control = *args.control;
     control.wait = static_cast<uint32_t>(what);
     control.block = arch::block_index();
     control.layer = static_cast<uint32_t>(layer);
@@ -323,6 +326,9 @@ template <class Config> struct PersistentBlock {
       block.wait(b, parity, PersistentWait::ring_data, p.layer, p.position);
     }
   };
+  /// The scales of the rows of a phase's matrix (encodings.cuh).
+  template <class Phase> using Scales = RowScales<typename Phase::encoding, Phase::segment_rows::total, Phase::columns>;
+
   template <class Product> CADENZA_DEVICE auto consumer(Progress &p, int tiles, int product_steps) const {
     return typename Product::template Consumer<Team, WeightRing, RingWait>(ring(), p.cursor, 2 * tiles, product_steps,
                                                                            RingWait{*this, p});

@@ -33,30 +33,35 @@ template <class Config> struct PersistentFeedForward {
     tile.values = Block::template at<float>(Block::gate_up_offset);
     tile.scratch = Block::template at<float>(Block::scratch_offset);
     tile.slot = 0;
-    tile.first_row = 32 * block.my_units.first + 8 * mine.first;
-    tile.live_rows = 8 * mine.count;
+    tile.first_row = step_columns * block.my_units.first + stripe_rows * mine.first;
+    tile.live_rows = stripe_rows * mine.count;
     using Functions = typename GateUp::epilogue;
     const auto &functions =
         Block::template arguments<Functions>(static_cast<const typename GateUp::Launch::epilogue::Args &>(l.gate_up));
     typename Functions::template Loaded<UnitTile> loaded;
     Functions::load(functions, tile, loaded);
 
-    residual.template receive<Block::attention_groups>(p.counter, 0, p);
+    residual.template receive<typename Block::Output, Block::attention_groups>(l.output, p.counter, 0, p);
     residual.template spread<GateUp>(norm, p, [&] { gate_up.look(); });
     const float factor = GateUp::prologue::factor(Block::sums());
-    const int hop_bytes = 2 * smaller(32 * block.my_units.count, Block::units - 32 * block.my_units.first);
+    const typename Block::template Scales<GateUp> scales(l.gate_up.matrix);
+    const int hop_bytes =
+        2 * smaller(step_columns * block.my_units.count, Block::units - step_columns * block.my_units.first);
     Hop::expect(Block::hop_units, hop_bytes);
     block.mark(PersistentWork::gate_up, p.layer);
     gate_up.run(Block::activation(), [&](int stripe, float sum) {
-      if (const int lane = static_cast<int>(arch::lane()); lane % 4 == 0) // stripes of gate and of up in turn
-        tile.values[stripe % 2 * UnitTile::rows + stripe / 2 * 8 + lane / 4] = sum * factor;
+      const int lane = static_cast<int>(arch::lane());
+      const int row = tile_rows * (4 * block.my_units.first + mine.first) + stripe_rows * stripe + lane / 4; // packed
+      if (lane % 4 == 0) // stripes of gate and of up in turn
+        tile.values[stripe % 2 * UnitTile::rows + stripe / 2 * stripe_rows + lane / 4] =
+            scales.product(sum, row, factor);
     });
     auto down = block.template consumer<typename Block::DownProduct>(p, Block::my_rows().count, block.my_units.count);
     block.mark(PersistentWork::activate, p.layer);
     down.start();
     Team::barrier();
     Functions::apply(functions, loaded, tile);
-    send_units(tile, 8 * mine.first, p);
+    send_units(tile, stripe_rows * mine.first, p);
     down.look();
     Hop::await(block, Block::hop_units, hop_bytes, p, PersistentWait::hop_units);
     block.mark(PersistentWork::down, p.layer);

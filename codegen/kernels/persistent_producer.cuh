@@ -83,7 +83,7 @@ private:
       begin_step();
       for (int i = 0; i < heads.count; ++i)
         produce_context(producer, l.attention, heads.first + i, position, begin, limit);
-      constexpr int steps = Block::q_rows / 32;
+      constexpr int steps = Block::q_rows / step_columns;
       Block::OutputProduct::produce(producer, l.output.matrix, out.count, heads.first * steps, heads.count * steps,
                                     residual_tile, begin);
     }

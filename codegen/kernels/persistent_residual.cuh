@@ -28,8 +28,8 @@ template <class Config> struct PersistentResidual {
       const Range mine = Block::my_rows();
 #pragma unroll
       for (int j = 0; j < Block::owned_quads; ++j)
-        if (row(j) < 16 * mine.count)
-          Phase::prologue::load_quad(Block::template prologue_arguments<Phase>(phase), 16 * mine.first + row(j),
+        if (row(j) < tile_rows * mine.count)
+          Phase::prologue::load_quad(Block::template prologue_arguments<Phase>(phase), tile_rows * mine.first + row(j),
                                      quad[j]);
     }
   };
@@ -37,31 +37,64 @@ template <class Config> struct PersistentResidual {
   /// The token's row.
   CADENZA_DEVICE void embed(int token, Progress &p) const {
     using Embedding = typename Block::Embedding;
-    const Weight *from =
-        Block::table().embed.matrix + static_cast<uint64_t>(token / 16) * (16 * Block::hidden_padded) + token % 16 * 32;
+    const Weight *from = Block::table().embed.matrix +
+                         static_cast<uint64_t>(token / tile_rows) * (Block::hidden_steps * tile_step_weights) +
+                         token % tile_rows * step_columns; // weight_index(token, 0)
     const Range mine = Block::my_rows();
 #pragma unroll
     for (int j = 0; j < Block::owned_quads; ++j) {
-      if (row(j) >= 16 * mine.count)
+      if (row(j) >= tile_rows * mine.count)
         break;
-      const int i = 16 * mine.first + row(j);
+      const int i = tile_rows * mine.first + row(j);
       float x[4];
-      load4(from + i / 32 * 512 + i % 32, x);
+      load4(from + i / step_columns * tile_step_weights + i % step_columns, x);
 #pragma unroll
       for (int e = 0; e < 4; ++e)
         p.residual[j][e] = arch::to_float(arch::from_float<typename Embedding::output_type>(x[e] * Embedding::scale));
     }
   }
 
-  /// Adds the partial sums that `sources` groups published in `half` of the layer `counter`, in their order.
-  template <int sources> CADENZA_DEVICE void receive(uint32_t counter, int half, Progress &p) const {
+  /// What is added to the sums of a product, once they are complete, before they go into the residual stream: its bias,
+  /// if it has one (match.cpp lets no other function stay). For this thread's rows; asked for before it is needed.
+  template <class Phase> struct Bias {
+    static constexpr bool exists = Phase::epilogue::words > 0;
+    float quad[exists ? Block::owned_quads : 1][4];
+
+    template <class PhaseArgs> CADENZA_DEVICE explicit Bias(const PhaseArgs &phase) {
+      if constexpr (exists) {
+        using Functions = typename Phase::epilogue;
+        const float *vector =
+            Block::template arguments<Functions>(static_cast<const typename Phase::Launch::epilogue::Args &>(phase))
+                .vector;
+        const Range mine = Block::my_rows();
+#pragma unroll
+        for (int j = 0; j < Block::owned_quads; ++j)
+          if (row(j) < tile_rows * mine.count)
+            load4(vector + tile_rows * mine.first + row(j), quad[j]);
+      }
+    }
+    /// In the order of the epilogues: first the bias, then the residual stream.
+    CADENZA_DEVICE float add(int j, int e, float sum) const {
+      if constexpr (exists)
+        return quad[j][e] + sum;
+      else
+        return sum;
+    }
+  };
+
+  /// Adds the partial sums that `sources` groups published in `half` of the layer `counter`, in their order: complete
+  /// sums of rows of the product `Phase`, which get their scales and its bias here. `phase`: its arguments.
+  template <class Phase, int sources, class PhaseArgs>
+  CADENZA_DEVICE void receive(const PhaseArgs &phase, uint32_t counter, int half, Progress &p) const {
+    const typename Block::template Scales<Phase> scales(phase.matrix);
     const Range mine = Block::my_rows();
+    const Bias<Phase> bias(phase);
     float *sums = Block::group_sums();
     const arch::Packet *first_slot = block.slots(counter, half, 0);
 #pragma unroll
     for (int j = 0; j < ceil_div(Block::rank_packets, Team::threads); ++j) {
       const int i = Team::thread() + j * Team::threads;
-      if (i >= packets_for(16 * mine.count))
+      if (i >= packets_for(tile_rows * mine.count))
         break;
       float sum[packet_rows];
       sum_packets<sources, Config::memory_bound>(
@@ -77,14 +110,14 @@ template <class Config> struct PersistentResidual {
     Team::barrier();
 #pragma unroll
     for (int j = 0; j < Block::owned_quads; ++j) {
-      if (row(j) >= 16 * mine.count)
+      if (row(j) >= tile_rows * mine.count)
         break;
       const Vec16 quad = arch::load16(sums + row(j));
       const float sum[4] = {arch::as_float(quad.x), arch::as_float(quad.y), arch::as_float(quad.z),
                             arch::as_float(quad.w)};
 #pragma unroll
       for (int e = 0; e < 4; ++e)
-        p.residual[j][e] += sum[e];
+        p.residual[j][e] += bias.add(j, e, scales.product(sum[e], tile_rows * mine.first + row(j) + e));
     }
   }
 
@@ -138,8 +171,8 @@ private:
   template <class Body> CADENZA_DEVICE static void for_owned_warps(Range mine, Body body) {
 #pragma unroll
     for (int j = 0; j < Block::owned_quads; ++j)
-      if (row(j) - 4 * static_cast<int>(arch::lane()) < 16 * mine.count)
-        body(j, 16 * mine.first + row(j), row(j) < 16 * mine.count);
+      if (row(j) - 4 * static_cast<int>(arch::lane()) < tile_rows * mine.count)
+        body(j, tile_rows * mine.first + row(j), row(j) < tile_rows * mine.count);
   }
   /// The sum of squares of the chunk of which this lane has rows i .. i+3; those that do not exist are zero.
   template <int chunk>

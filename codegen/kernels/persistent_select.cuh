@@ -23,20 +23,22 @@ template <class Config> struct PersistentSelect {
     block.mark(PersistentWork::first_weights, p.layer);
     product.start();
     const typename Residual::template NormWeights<Head> norm(Block::table().head);
-    residual.template receive<Block::groups>(p.counter, 1, p);
+    residual.template receive<typename Block::Down, Block::groups>(Block::table().layer[p.layer].down, p.counter, 1, p);
     residual.template spread<Head>(norm, p, [&] { product.look(); });
 
     const float factor = Head::prologue::factor(Block::sums());
+    const typename Block::template Scales<Head> scales(Block::table().head.matrix);
     float *logits = block.args.logits;
     Candidate best{0, 0};
     block.mark(PersistentWork::head, p.layer);
     product.run(Block::activation(), [&](int stripe, float sum) {
-      const int index = 16 * mine.first + 8 * stripe + static_cast<int>(arch::lane()) / 4;
+      const int index = tile_rows * mine.first + stripe_rows * stripe + static_cast<int>(arch::lane()) / 4;
       if (arch::lane() % 4 != 0 || index >= Block::vocabulary)
         return;
-      best.take_larger(Candidate::of(sum * factor, static_cast<uint32_t>(index)));
+      const float logit = scales.product(sum, index, factor);
+      best.take_larger(Candidate::of(logit, static_cast<uint32_t>(index)));
       if (logits)
-        logits[index] = sum * factor;
+        logits[index] = logit;
     });
     block.mark(PersistentWork::select, p.layer);
     return accept(largest(best, number, p, stopped), p.position + 1, stopped);

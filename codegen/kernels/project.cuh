@@ -3,11 +3,12 @@
 // Cost: the matrix is read once, with every 16-byte load of a warp's first steps issued before anything is waited for;
 // the rest is the latency of one prologue, one reduction over the parts of K and the chain.
 //
-// The packed matrix (runtime/plan/program.h) is a sequence of tiles of 16 rows, of 16x32 elements a step: two units of
-// 8x32, each of which is the operand of one tensor-core product (unit_product.cuh). A warp takes a tile and a part of
-// the steps (sum_order.cuh).
+// The packed matrix (shared/encoding.h) is a sequence of tiles of 16 rows, of 16x32 weights a step: two units of 8x32,
+// each of which is the operand of one tensor-core product (unit_product.cuh), once it is decoded (encodings.cuh). A
+// warp takes a tile and a part of the steps (sum_order.cuh).
 #pragma once
 
+#include "encodings.cuh"
 #include "epilogue.cuh"
 #include "prologue.cuh"
 #include "sum_order.cuh"
@@ -45,22 +46,25 @@ template <int... counts> struct Rows {
   }
 };
 
-/// Config: weight_type, input_type, columns, segment_rows (Rows<..>), interleaved, k_groups (Steps<..>), k_ways,
-/// tiles_per_block, threads, steps_in_flight, prologue, epilogue. Arguments: [input, matrix, prologue's, epilogue's].
+/// Config: weight_type (of the vector and the products), encoding (of the matrix), input_type, columns, segment_rows
+/// (Rows<..>), interleaved, k_groups (Steps<..>), k_ways, tiles_per_block, threads, steps_in_flight, prologue,
+/// epilogue. Arguments: [input, matrix, prologue's, epilogue's].
 template <class Config> struct Project {
   using Weight = typename Config::weight_type;
+  using Encoded = typename Config::encoding;
+  using Format = FormatOf<Encoded>;
   using Segments = typename Config::segment_rows;
   using Prologue = typename Config::prologue;
   using Epilogue = typename Config::epilogue;
   using A = Activation<Config>;
 
   static constexpr int threads = Config::threads, warps = threads / 32;
-  using Order = SumOrder<typename Config::k_groups, Config::k_ways, A::padded / 32>;
+  using Order = SumOrder<typename Config::k_groups, Config::k_ways, A::padded / step_columns>;
   static constexpr int depth = smaller(Config::steps_in_flight, Order::most_steps);
-  static constexpr int block_rows = 16 * Config::tiles_per_block;
-  static constexpr int tiles = ceil_div(Segments::total, 16);
+  static constexpr int block_rows = tile_rows * Config::tiles_per_block;
+  static constexpr int tiles = tiles_of(Segments::total);
   static constexpr int blocks = ceil_div(tiles, Config::tiles_per_block);
-  static_assert(Config::interleaved ? Segments::all_equal() && Segments::total % 16 == 0 &&
+  static_assert(Config::interleaved ? Segments::all_equal() && Segments::total % tile_rows == 0 &&
                                           2 * Config::tiles_per_block % Segments::segments == 0
                                     : Segments::start_at_multiples_of(block_rows),
                 "a block's rows lie in one segment, or evenly in all");
@@ -75,7 +79,7 @@ template <class Config> struct Project {
 
   struct Operands {
     const typename Config::input_type *input; // [columns]
-    const Weight *matrix;                     // packed [total rows][columns]
+    const typename Encoded::Element *matrix;  // packed [total rows][columns]
   };
   struct Args : Operands, Prologue::Args, Epilogue::Args {};
   static constexpr int words = 2 + Prologue::words + Epilogue::words;
@@ -90,12 +94,14 @@ template <class Config> struct Project {
 
   /// The weights of one warp's 16 rows and part: `depth` steps are in registers or on their way.
   struct Stream {
-    const Weight *next; // of this lane, upper unit
-    Vec16 upper[depth], lower[depth];
+    using Unit = typename Encoded::Unit;
+    const typename Encoded::Element *next; // of this lane, upper unit
+    Unit upper[depth], lower[depth];
 
-    CADENZA_DEVICE void start(const Weight *matrix, int tile, int part) {
+    CADENZA_DEVICE void start(const typename Encoded::Element *matrix, int tile, int part) {
       const int lane = static_cast<int>(arch::lane());
-      next = matrix + static_cast<uint64_t>(tile) * (16 * A::padded) + Order::first_step(part) * 512 + lane * 8;
+      next = matrix + static_cast<uint64_t>(tile) * (A::padded / step_columns * Format::tile_step_elements) +
+             Order::first_step(part) * Format::tile_step_elements + lane * Format::lane_elements;
       const int steps = Order::step_count(part);
 #pragma unroll
       for (int i = 0; i < depth; ++i)
@@ -103,8 +109,9 @@ template <class Config> struct Project {
           load(i, i);
     }
     CADENZA_DEVICE void load(int slot, int step) {
-      upper[slot] = arch::load_weights(next + step * (Config::k_ways * 512));
-      lower[slot] = arch::load_weights(next + step * (Config::k_ways * 512) + 256);
+      constexpr int apart = Config::k_ways * Format::tile_step_elements;
+      upper[slot] = arch::load_weights<Unit>(next + step * apart);
+      lower[slot] = arch::load_weights<Unit>(next + step * apart + Format::unit_elements);
     }
   };
 
@@ -142,7 +149,7 @@ template <class Config> struct Project {
     }
     arch::block_barrier();
 
-    sum(partial, Prologue::factor(sums), tile);
+    sum(partial, args.matrix, Prologue::factor(sums), tile);
     Epilogue::apply(args, loaded, tile);
   }
 
@@ -169,7 +176,7 @@ private:
   CADENZA_DEVICE static void multiply(Stream &stream, const Weight *activation, float *partial, int tile, int part) {
     const int lane = static_cast<int>(arch::lane());
     const int steps = Order::step_count(part);
-    const Weight *x = activation + Order::first_step(part) * 32;
+    const Weight *x = activation + Order::first_step(part) * step_columns;
     UnitProduct<Weight> upper, lower;
 #pragma unroll 1
     for (int base = 0; base < steps; base += depth) {
@@ -178,27 +185,32 @@ private:
         const int step = base + i;
         if ((!Order::uniform || Order::most_steps % depth != 0) && step >= steps)
           break;
-        const UnitVector vector = unit_vector(x + step * (Config::k_ways * 32));
-        upper.add(stream.upper[i], vector);
-        lower.add(stream.lower[i], vector);
+        const UnitVector vector = unit_vector(x + step * (Config::k_ways * step_columns));
+        upper.add(Encoded::operand(stream.upper[i]), vector);
+        lower.add(Encoded::operand(stream.lower[i]), vector);
         if (depth < Order::most_steps && step + depth < steps)
           stream.load(i, step + depth);
       }
     }
     if (lane % 4 == 0) {
-      float *rows = partial + part * block_rows + tile * 16 + lane / 4;
+      float *rows = partial + part * block_rows + tile * tile_rows + lane / 4;
       rows[0] = upper.row();
-      rows[8] = lower.row();
+      rows[stripe_rows] = lower.row();
     }
   }
 
-  /// Adds the parts in order, applies the deferred factor, and puts each row where its slot has it.
-  CADENZA_DEVICE static void sum(const float *partial, float factor, BlockTile &tile) {
+  /// Adds the parts in order, applies the row's scale and the deferred factor, and puts each row where its slot has it.
+  CADENZA_DEVICE static void sum(const float *partial, const typename Encoded::Element *matrix, float factor,
+                                 BlockTile &tile) {
+    const RowScales<Encoded, Segments::total, Config::columns> scales(matrix);
+    const int first = static_cast<int>(arch::block_index()) * block_rows;
 #pragma unroll
     for (int slot = 0; slot < BlockTile::slots; ++slot)
       tile.for_owned([&](int, int row) {
-        const float *packed = partial + (row / 8 * BlockTile::slots + slot) * 8 + row % 8;
-        tile.values[slot * BlockTile::rows + row] = Order::template add_parts<block_rows>(packed) * factor;
+        const float *packed = partial + (row / stripe_rows * BlockTile::slots + slot) * stripe_rows + row % stripe_rows;
+        const int packed_row = first + static_cast<int>(packed - partial);
+        tile.values[slot * BlockTile::rows + row] =
+            scales.product(Order::template add_parts<block_rows>(packed), packed_row, factor);
       });
   }
 };

@@ -1,5 +1,5 @@
 // What happens to the input vector of a project phase before the products: it becomes the weight type's activation in
-// shared memory, padded with zeros to a multiple of 32 columns.
+// shared memory, padded with zeros to whole steps (shared/encoding.h).
 //
 // Contract of a prologue P<Config>:
 //   P::Args, P::words   its kernel arguments
@@ -15,6 +15,7 @@
 #pragma once
 
 #include "norm.cuh"
+#include "shared/encoding.h"
 #include "tile.cuh"
 
 namespace cadenza {
@@ -23,7 +24,7 @@ namespace cadenza {
 template <class Config> struct Activation {
   using Type = typename Config::weight_type;
   static constexpr int columns = Config::columns;
-  static constexpr int padded = round_up(columns, 32);
+  static constexpr int padded = padded_columns(columns);
   static constexpr int chunks = ceil_div(columns, norm_chunk);                            // that warps take
   static constexpr int sums_floats = round_up(ceil_div(columns, smallest_norm_chunk), 4); // room for chunk sums
   using Team = typename TeamOf<Config>::type;
@@ -166,6 +167,72 @@ template <class Config, class Norm> struct RmsNormPrologue {
 #pragma unroll
     for (int j = 0; j < 4; ++j)
       y[j] = defers ? x[j] * weights[j] : x[j] * factor * weights[j];
+  }
+};
+
+/// (x - mean) / sqrt(mean((x - mean)^2) + eps) * gamma + beta. Nothing is deferred: the mean's part and beta would take
+/// a product of the matrix each. Two barriers stand between reading x and using it. Not for the persistent kernel,
+/// which exchanges sums of squares only. Norm: group_size, bias, eps.
+template <class Config, class Norm> struct LayerNormPrologue {
+  using A = Activation<Config>;
+  static_assert(Norm::group_size == A::columns, "the norm is over the whole vector");
+  static_assert(2 * A::chunks <= A::sums_floats, "there is room for the sums of elements and of squares");
+  static constexpr int chunks_per_warp = ceil_div(A::chunks, A::Team::warps);
+
+  using Args = typename LayerNormWeights<Norm>::Args;
+  static constexpr int words = LayerNormWeights<Norm>::words;
+  float gamma[chunks_per_warp][4], beta[chunks_per_warp][4], x[chunks_per_warp][4];
+
+  /// The c-th 128 elements of this warp, and this lane's first one of them.
+  CADENZA_DEVICE static int index(int c) { return A::Team::warp() + c * A::Team::warps; }
+  CADENZA_DEVICE static int first(int c) { return index(c) * norm_chunk + 4 * static_cast<int>(arch::lane()); }
+
+  CADENZA_DEVICE void load_weights(const Args &args) {
+#pragma unroll
+    for (int c = 0; c < chunks_per_warp; ++c) {
+      A::load_padded(args.gamma, first(c), gamma[c]);
+      if constexpr (Norm::bias)
+        A::load_padded(args.beta, first(c), beta[c]);
+    }
+  }
+
+  CADENZA_DEVICE void load_input(const typename Config::input_type *input) {
+#pragma unroll
+    for (int c = 0; c < chunks_per_warp; ++c)
+      A::load_padded(input, first(c), x[c]);
+  }
+
+  CADENZA_DEVICE void apply(typename A::Type *activation, float *sums) {
+    float *squares = sums + A::chunks;
+#pragma unroll
+    for (int c = 0; c < chunks_per_warp; ++c)
+      store_sum(c, sums, add_lanes<norm_chunk>(x[c][0] + x[c][1] + x[c][2] + x[c][3]));
+    A::Team::barrier(); // all sums of elements are there
+    const float mean = mean_of_chunks<A::columns>(sums);
+#pragma unroll
+    for (int c = 0; c < chunks_per_warp; ++c) {
+      subtract_mean<A::columns>(x[c], first(c), mean);
+      store_sum(c, squares, chunk_sum_of_squares(x[c]));
+    }
+    A::Team::barrier(); // all sums of squares are there
+    const float factor = norm_factor<A::columns>(squares, Norm::eps);
+#pragma unroll
+    for (int c = 0; c < chunks_per_warp; ++c) {
+      float y[4];
+#pragma unroll
+      for (int j = 0; j < 4; ++j)
+        y[j] = Norm::bias ? arch::fma(x[c][j] * factor, gamma[c][j], beta[c][j]) : x[c][j] * factor * gamma[c][j];
+      if (first(c) < A::padded)
+        A::store4(activation, first(c), y);
+    }
+  }
+
+  CADENZA_DEVICE static float factor(const float *) { return 1.0f; }
+
+private:
+  CADENZA_DEVICE static void store_sum(int c, float *sums, float sum) {
+    if (index(c) < A::chunks && arch::lane() == 0)
+      sums[index(c)] = sum;
   }
 };
 

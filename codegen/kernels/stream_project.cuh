@@ -8,7 +8,8 @@
 // A wave is a stripe for each consumer warp. A stage of the ring has two turns of each stripe of a wave, or, if the
 // last wave has fewer stripes, as many pairs of turns as there is room for. Where a warp finds its weights in a stage
 // depends on nothing but the number of pairs. What a stage has of a tile of 16 rows, two stripes, is contiguous in
-// memory and one piece: 8 KiB of two turns. With pieces of 4 KiB, of a stripe, Llama-3.1-8B is slower by 1.4 %.
+// memory and one piece: 8 KiB of two turns of 16-bit weights. With pieces of 4 KiB, of a stripe, Llama-3.1-8B is slower
+// by 1.4 %.
 //
 // Weights are loaded two turns before they are multiplied, from the ring into registers. The first ones are loaded
 // (`start`) while the activation is still on its way.
@@ -18,17 +19,25 @@
 #pragma once
 
 #include "arch.cuh"
+#include "encodings.cuh"
 #include "ring.cuh"
 #include "sum_order.cuh"
 #include "unit_product.cuh"
 
 namespace cadenza {
 
-constexpr int pair_columns = 2 * turn_steps * 32, pair_bytes = 2 * turn_steps * tile_step_bytes; // of a tile
+constexpr int pair_columns = 2 * turn_steps * step_columns; // of two turns
 
-/// Of a matrix of 16-bit Weight with `padded_columns`, of whose steps a block has from `least_steps` to `most_steps`.
-template <class Weight, int padded_columns, int least_steps, int most_steps, int warps> struct StreamProject {
-  static constexpr int padded = padded_columns;
+/// Bytes of a stage of the ring whose weights are stored as E: two turns of a stripe for each of so many warps.
+template <class E, int warps> constexpr int weight_stage_bytes = warps * 2 * turn_steps * FormatOf<E>::unit_bytes;
+
+/// Of a matrix stored as E (encodings.cuh), with so many steps, of which a block has from `least_steps` to
+/// `most_steps`.
+template <class E, int matrix_steps, int least_steps, int most_steps, int warps> struct StreamProject {
+  using Weight = typename E::Operand;
+  using Element = typename E::Element;
+  using Format = FormatOf<E>;
+  static constexpr int pair_bytes = 2 * turn_steps * Format::tile_step_bytes; // of two turns of a tile
   static constexpr int most_pairs = ceil_div(most_steps, 2 * turn_steps);
   static constexpr bool same_pairs = ceil_div(least_steps, 2 * turn_steps) == most_pairs;
 
@@ -37,22 +46,24 @@ template <class Weight, int padded_columns, int least_steps, int most_steps, int
     return (stripes <= warps / 2) + (stripes <= warps / 4) + (stripes <= warps / 8);
   }
 
-  /// The producer's side: tile i, of 16 rows, is tile tile_of(i) of the matrix. begin(bytes) gives a buffer, or null to
+  /// The producer's side: tile i is tile tile_of(i) of the matrix. begin(bytes) gives a buffer, or null to
   /// end here.
   template <class Producer, class TileOf, class Begin>
-  CADENZA_DEVICE static void produce(Producer &producer, const Weight *matrix, int tiles, int first_step, int steps,
+  CADENZA_DEVICE static void produce(Producer &producer, const Element *matrix, int tiles, int first_step, int steps,
                                      TileOf tile_of, Begin begin) {
     for (int first = 0; first < tiles; first += warps / 2) {
       const int count = smaller(warps / 2, tiles - first);
       const int stage_steps = 2 * turn_steps << stage_pairs_log2(2 * count), lane = static_cast<int>(arch::lane());
-      const Weight *from =
-          matrix + static_cast<uint64_t>(tile_of(first + lane)) * (16 * padded) + first_step * (tile_step_bytes / 2);
+      const Element *from = matrix +
+                            static_cast<uint64_t>(tile_of(first + lane)) * (matrix_steps * Format::tile_step_elements) +
+                            first_step * Format::tile_step_elements;
       for (int step = 0; step < steps; step += stage_steps) {
-        const uint32_t piece = static_cast<uint32_t>(smaller(stage_steps, steps - step)) * tile_step_bytes;
+        const uint32_t piece = static_cast<uint32_t>(smaller(stage_steps, steps - step)) * Format::tile_step_bytes;
         unsigned char *to = begin(static_cast<uint32_t>(count) * piece);
         if (!to)
           return;
-        producer.pieces(count, to + lane * (stage_steps * tile_step_bytes), from + step * (tile_step_bytes / 2), piece);
+        producer.pieces(count, to + lane * (stage_steps * Format::tile_step_bytes),
+                        from + step * Format::tile_step_elements, piece);
         producer.end();
       }
     }
@@ -75,8 +86,9 @@ template <class Weight, int padded_columns, int least_steps, int most_steps, int
       arch::warp_barrier();
     }
 
-    /// activation: [steps * 32] by turn_place, then zeros up to a multiple of pair_columns. take(stripe, sum) is called
-    /// for every stripe, by one warp: lanes 4g .. 4g+3 have the sum of row g. No barrier is issued.
+    /// activation: [steps * step_columns] by turn_place, then zeros up to a multiple of pair_columns. take(stripe, sum)
+    /// is called for every stripe, by one warp: lanes 4g .. 4g+3 have the sum of row g (without its scale). No barrier
+    /// is issued.
     template <class Take> CADENZA_DEVICE void run(const Weight *activation, Take take) {
       constexpr int unroll = !same_pairs ? 1 : most_pairs % 4 == 0 ? 4 : most_pairs % 2 == 0 ? 2 : 1;
       UnitVector x[2] = {turn_vector(activation), turn_vector(activation + turn_columns)};
@@ -110,12 +122,12 @@ template <class Weight, int padded_columns, int least_steps, int most_steps, int
     }
 
   private:
-    static constexpr int turn_columns = 32 * turn_steps;
+    static constexpr int turn_columns = step_columns * turn_steps;
     const Ring ring;
     typename Ring::Cursor &cursor;
     const Wait wait;
     const int stripes, block_pairs;
-    Vec16 units[2][turn_steps] = {};
+    typename E::Unit units[2][turn_steps] = {};
     // Of the wave that is being loaded: its stripes and those of later waves; the pairs of turns that a stage has, and
     // those of them that come before the next one.
     int left, stage_pairs, part;
@@ -134,9 +146,9 @@ template <class Weight, int padded_columns, int least_steps, int most_steps, int
       use0();
       if (there)
         ring.await(cursor, wait);
-      const arch::SharedPointer from = arch::shared_pointer(ring.buffer(cursor)) +
-                                       (Team::warp() / 2 * stage_pairs + part) * pair_bytes +
-                                       Team::warp() % 2 * unit_bytes + static_cast<int>(arch::lane()) * 16;
+      const arch::SharedPointer from =
+          arch::shared_pointer(ring.buffer(cursor)) + (Team::warp() / 2 * stage_pairs + part) * pair_bytes +
+          Team::warp() % 2 * Format::unit_bytes + static_cast<int>(arch::lane()) * Format::lane_bytes;
       load<0>(wanted, from);
       use1();
       load<1>(wanted, from);
@@ -146,19 +158,19 @@ template <class Weight, int padded_columns, int least_steps, int most_steps, int
     }
     /// What a stage does not have is loaded and multiplied, too (by zeros), if a warp has other weights there.
     template <int slot> CADENZA_DEVICE void load(bool wanted, arch::SharedPointer from) {
-      constexpr int offset = slot * turn_steps * tile_step_bytes;
+      constexpr int step = Format::tile_step_bytes, offset = slot * turn_steps * step;
       static_assert(turn_steps == 4);
-      arch::load16_if<offset>(wanted, from, units[slot][0]);
-      arch::load16_if<offset + tile_step_bytes>(wanted, from, units[slot][1]);
-      arch::load16_if<offset + 2 * tile_step_bytes>(wanted, from, units[slot][2]);
-      arch::load16_if<offset + 3 * tile_step_bytes>(wanted, from, units[slot][3]);
+      arch::load_if<offset>(wanted, from, units[slot][0]);
+      arch::load_if<offset + step>(wanted, from, units[slot][1]);
+      arch::load_if<offset + 2 * step>(wanted, from, units[slot][2]);
+      arch::load_if<offset + 3 * step>(wanted, from, units[slot][3]);
     }
     /// Steps that a block does not have are multiplied like others: the vector is zero there, and what the ring holds
     /// in their place is zero or older weights.
     CADENZA_DEVICE void multiply(UnitProduct<Weight> (&sums)[turn_steps], int slot, UnitVector x) const {
 #pragma unroll
       for (int i = 0; i < turn_steps; ++i)
-        sums[i].add(units[slot][i], x);
+        sums[i].add(E::operand(units[slot][i]), x);
     }
   };
 };

@@ -375,6 +375,7 @@ private:
       json["minimum_driver"] = "CUDA " + nvrtcVersion.substr(0, nvrtcVersion.find('.')) + ".0";
     }
     json["schedule"] = options.persistent ? "persistent" : "launch";
+    json["encoding"] = options.pipeline.encoding;
     json["passes"] = enabledPasses();
     json["source_sha256"] = sourceSha256();
     json["source_overridden"] = !options.overrideSource.empty();

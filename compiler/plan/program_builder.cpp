@@ -197,6 +197,8 @@ private:
       phase.inputs = {edgeOf(attend.getQuery())};
       nn::CacheOp cache = cachesOf(attend.getCacheAttr())[0];
       phase.caches.push_back(cacheRef(attend.getCacheAttr()));
+      if (FlatSymbolRefAttr window = attend.getWindowAttr())
+        phase.scalars.push_back(scalarRef(window));
       phase.parameters = {{"heads", attend.getHeads()},     {"kv_heads", cache.getKvHeads()},
                           {"head_dim", cache.getHeadDim()}, {"scale", attend.getScale().convertToDouble()},
                           {"splits", attend.getSplits()},   {"warps", attend.getWarps()}};
@@ -283,6 +285,8 @@ private:
         word.ref = vectorRef(argument.symbol, hasRopeTable(op, argument.symbol));
       else if (argument.kind == ArgumentKind::CacheKey || argument.kind == ArgumentKind::CacheValue)
         word.ref = cacheRef(argument.symbol);
+      else if (argument.kind == ArgumentKind::Scalar)
+        word.ref = scalarRef(argument.symbol);
       phase.launch.arguments.push_back(word);
     }
   }
@@ -342,7 +346,7 @@ private:
       SmallVector<nn::WeightOp> parts;
       for (FlatSymbolRefAttr matrix : matrices)
         parts.push_back(weightsOf(matrix)[isTable(matrix) ? i : 0]);
-      table.push_back(weightIndex(parts, WeightLayout::Tiles, interleaved));
+      table.push_back(weightIndex(parts, step::encodingOf(parts[0]).getEncoding(), interleaved));
     }
     return makeRef(perLayer, table, program.weightTables);
   }
@@ -350,7 +354,7 @@ private:
   Ref vectorRef(FlatSymbolRefAttr symbol, bool ropeTable) {
     Table table;
     for (nn::WeightOp weight : weightsOf(symbol))
-      table.push_back(weightIndex(weight, ropeTable ? WeightLayout::RopeTable : WeightLayout::Vector, false));
+      table.push_back(weightIndex(weight, ropeTable ? Encoding::rope_table : Encoding::vector, false));
     return makeRef(isTable(symbol), table, program.weightTables);
   }
 
@@ -366,12 +370,36 @@ private:
     return makeRef(isTable(symbol), table, program.cacheTables);
   }
 
+  Ref scalarRef(FlatSymbolRefAttr symbol) {
+    Table table;
+    for (nn::ScalarOp scalar : resolve<nn::ScalarOp>(symbol)) {
+      auto [entry, isNew] = scalarIndices.insert({scalar, static_cast<uint32_t>(program.scalars.size())});
+      if (isNew)
+        program.scalars.push_back({scalar.getSymName().str(), static_cast<int64_t>(scalar.getValue())});
+      table.push_back(entry->second);
+    }
+    return makeRef(isTable(symbol), table, program.scalarTables);
+  }
+
   static Ref makeRef(bool perLayer, const Table &table, std::vector<Table> &tables) {
     return perLayer ? Ref{true, intern(tables, table)} : Ref{false, table[0]};
   }
 
-  uint32_t weightIndex(ArrayRef<nn::WeightOp> parts, WeightLayout layout, bool interleaved) {
-    std::string key = std::to_string(static_cast<int>(layout)) + (interleaved ? "i" : "");
+  /// What `weight` is made of in the checkpoint.
+  static void addParts(PackRecipe &recipe, nn::WeightOp weight) {
+    WeightSpec spec = weightSpec(weight);
+    if (auto original = weight->getAttrOfType<FlatSymbolRefAttr>(step::StepDialect::copyOfName))
+      spec.role = original.getValue().str(); // the same values, also if they are made up
+    if (!spec.constant.empty())
+      return recipe.parts.push_back(std::move(spec));
+    for (StringAttr tensor : step::encodingOf(weight).getSources(weight)) {
+      spec.tensor = tensor.str();
+      recipe.parts.push_back(spec);
+    }
+  }
+
+  uint32_t weightIndex(ArrayRef<nn::WeightOp> parts, Encoding encoding, bool interleaved) {
+    std::string key = std::to_string(static_cast<int>(encoding)) + (interleaved ? "i" : "");
     for (nn::WeightOp part : parts)
       key += "+" + part.getSymName().str();
     auto [entry, isNew] = weightIndices.insert({key, static_cast<uint32_t>(program.weights.size())});
@@ -380,15 +408,15 @@ private:
 
     Weight weight;
     PackRecipe recipe;
-    weight.layout = layout;
+    weight.encoding = encoding;
     recipe.interleaved = interleaved;
     for (nn::WeightOp part : parts) {
       auto type = cast<ShapedType>(part.getType());
       weight.name += (weight.name.empty() ? "" : "+") + part.getSymName().str();
       weight.rows += type.getDimSize(0);
       weight.columns = type.getRank() == 2 ? type.getDimSize(1) : 1;
-      weight.dtype = layout == WeightLayout::Tiles ? dtypeOf(type.getElementType()) : DType::f32;
-      recipe.parts.push_back(weightSpec(part));
+      weight.dtype = format_of(encoding).matrix() ? dtypeOf(type.getElementType()) : DType::f32;
+      addParts(recipe, part);
     }
     weight.bytes = storedBytes(weight); // the extents are bounded by the importer
     program.weights.push_back(std::move(weight));
@@ -404,7 +432,7 @@ private:
   Program &program = built.program;
   llvm::DenseMap<Value, uint32_t> edges;
   std::map<std::string, uint32_t> weightIndices;
-  llvm::DenseMap<Operation *, uint32_t> cacheIndices;
+  llvm::DenseMap<Operation *, uint32_t> cacheIndices, scalarIndices;
   int64_t iterations = 1; // of the block being built
   bool isDecoder = false; // the entry being built decodes
   bool inHead = false;

@@ -1,13 +1,14 @@
 #include "compiler/plan/weight_packer.h"
 
+#include "compiler/plan/encoders.h"
+
 #include <cstring>
 
 using namespace cadenza;
 
 namespace {
 
-constexpr int64_t tileRows = 16, stepColumns = 32, stepElements = tileRows * stepColumns;
-constexpr int64_t interleavedRows = 8;           // of each part in turn
+constexpr int64_t interleavedRows = stripe_rows; // of each part in turn
 constexpr int64_t chunkBytes = int64_t(4) << 20; // of rows that are read at a time: bounded memory for any tensor
 
 } // namespace
@@ -15,39 +16,48 @@ constexpr int64_t chunkBytes = int64_t(4) << 20; // of rows that are read at a t
 Status SourcePacker::pack(uint32_t index, std::span<std::byte> out) {
   const Weight &weight = built.program.weights[index];
   const PackRecipe &recipe = built.recipes[index];
-  if (weight.layout == WeightLayout::Tiles)
-    return packTiles(weight, recipe, out);
+  if (format_of(weight.encoding).matrix())
+    return packMatrix(weight, recipe, out);
   CADENZA_ASSIGN_OR_RETURN(const std::vector<float> values, source.readFloats(recipe.parts[0]));
   std::memcpy(out.data(), values.data(), values.size() * sizeof(float));
   return Status::ok();
 }
 
-Status SourcePacker::packTiles(const Weight &weight, const PackRecipe &recipe, std::span<std::byte> out) const {
-  const size_t elementBytes = dtypeSize(weight.dtype);
-  const int64_t stepsPerTile = static_cast<int64_t>(paddedColumns(weight.columns)) / stepColumns;
-  const int64_t rowBytes = weight.columns * static_cast<int64_t>(elementBytes);
-  const int64_t chunkRows = std::max<int64_t>(1, chunkBytes / rowBytes);
-  std::vector<std::byte> rows;
+Status SourcePacker::packMatrix(const Weight &weight, const PackRecipe &recipe, std::span<std::byte> out) const {
+  const EncodingFormat format = format_of(weight.encoding);
+  const Encoder &encoder = encoderOf(weight.encoding);
+  const DType readAs = encoder.readAs.value_or(weight.dtype);
+  const int64_t steps = steps_of(weight.columns);
+  const int64_t readBytes = weight.columns * static_cast<int64_t>(dtypeSize(readAs)); // of a row
+  const int64_t chunkRows = std::max<int64_t>(1, chunkBytes / readBytes);
+  std::byte *scales = out.data() + tiles_bytes(format, weight.rows, weight.columns);
+  std::vector<std::byte> rows, encoded(encoder.encodeRow ? weight_bytes(format, weight.columns) : 0);
   int64_t firstRow = 0; // of the part
   for (size_t part = 0; part < recipe.parts.size(); ++part) {
     const WeightSpec &spec = recipe.parts[part];
     for (int64_t begin = 0; begin < spec.rows(); begin += chunkRows) {
       int64_t count = std::min(chunkRows, spec.rows() - begin);
-      rows.resize(count * rowBytes);
-      CADENZA_RETURN_IF_ERROR(source.read(spec, begin, count, weight.dtype, rows));
+      rows.resize(count * readBytes);
+      CADENZA_RETURN_IF_ERROR(source.read(spec, begin, count, readAs, rows));
       for (int64_t row = begin; row < begin + count; ++row) {
         const int64_t turn = row / interleavedRows * static_cast<int64_t>(recipe.parts.size());
         const int64_t packedRow = recipe.interleaved
                                       ? (turn + static_cast<int64_t>(part)) * interleavedRows + row % interleavedRows
                                       : firstRow + row;
-        const std::byte *from = rows.data() + (row - begin) * rowBytes;
-        std::byte *to =
-            out.data() +
-            (packedRow / tileRows * stepsPerTile * stepElements + packedRow % tileRows * stepColumns) * elementBytes;
-        for (int64_t column = 0; column < weight.columns; column += stepColumns) {
-          int64_t width = std::min(stepColumns, weight.columns - column);
-          std::memcpy(to, from + column * elementBytes, width * elementBytes);
-          to += stepElements * elementBytes;
+        std::span<const std::byte> from(rows.data() + (row - begin) * readBytes, readBytes);
+        if (encoder.encodeRow) {
+          float scale = 0;
+          std::fill(encoded.begin(), encoded.end(), std::byte{0});
+          if (Status status = encoder.encodeRow(from, encoded, scale); !status.isOk())
+            return {status.code(), "weight '" + spec.role + "', row " + std::to_string(row) + ": " + status.message()};
+          if (format.row_scale_bytes > 0)
+            std::memcpy(scales + packedRow * format.row_scale_bytes, &scale, sizeof(scale));
+          from = encoded;
+        }
+        for (int64_t column = 0; column < weight.columns; column += step_columns) {
+          const int64_t width = std::min<int64_t>(step_columns, weight.columns - column);
+          std::memcpy(out.data() + weight_bytes(format, weight_index(packedRow, column, steps)),
+                      from.data() + weight_bytes(format, column), weight_bytes(format, width));
         }
       }
     }

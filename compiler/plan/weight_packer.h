@@ -1,4 +1,4 @@
-// Turns checkpoint tensors into the packed weights of a plan (layouts: runtime/plan/program.h).
+// Turns checkpoint tensors into the packed weights of a plan (runtime/shared/encoding.h).
 #pragma once
 
 #include "compiler/plan/program_builder.h"
@@ -14,7 +14,7 @@ public:
   Status pack(uint32_t index, std::span<std::byte> out) override;
 
 private:
-  Status packTiles(const Weight &weight, const PackRecipe &recipe, std::span<std::byte> out) const;
+  Status packMatrix(const Weight &weight, const PackRecipe &recipe, std::span<std::byte> out) const;
 
   const BuiltProgram &built;
   const WeightSource &source;

@@ -52,7 +52,7 @@ std::string describe(const PersistentSchedule &s) {
       int64_t bytes = 0;
       for (int64_t layer = 0; layer < layers; ++layer)
         for (Product product : layerProducts)
-          bytes += s.work(product, group, rank, layer).bytes();
+          bytes += s.work(product, group, rank, layer).bytes(format_of(s.model.encoding));
       bytes /= layers;
       most = std::max(most, bytes);
       all += bytes;

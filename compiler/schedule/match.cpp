@@ -11,6 +11,11 @@ SmallVector<step::FunctionAttrInterface> epilogues(step::ProjectOp project) {
   return llvm::to_vector(project.getEpilogues().getAsRange<step::FunctionAttrInterface>());
 }
 
+step::WeightEncodingAttrInterface encodingOf(step::ProjectOp project) {
+  SymbolTableCollection symbols;
+  return step::SymbolLookup(project, symbols).encoding(project.getMatrixSymbols()[0]);
+}
+
 bool isF32(Value value) { return cast<RankedTensorType>(value.getType()).getElementType().isF32(); }
 
 /// Emits what the schedule would need instead of `op`.
@@ -30,9 +35,12 @@ LogicalResult checkExit(step::ProjectOp project, Value input, Value residual) {
   SmallVector<step::FunctionAttrInterface> functions = epilogues(project);
   if (project.getInput() != input || project.getPrologueAttr() || project.getMatrices().size() != 1)
     return needs(project, "the product of one matrix and the result of the phase before it");
-  if (functions.size() != 1 || !isa<step::AddAttr>(functions[0]) || project.getSideInputs()[0] != residual ||
-      !isF32(residual) || !isF32(project.getResult(0)))
-    return needs(project, "the addition to the residual stream, in f32, as its only function (pass fuse-residual)");
+  const size_t biases = !functions.empty() && isa<step::BiasAttr>(functions[0]) ? 1 : 0;
+  if (functions.size() != biases + 1 || !isa<step::AddAttr>(functions[biases]) ||
+      project.getSideInputs()[0] != residual || !isF32(residual) || !isF32(project.getResult(0)))
+    return needs(project,
+                 "the addition to the residual stream, in f32, as its only function but a bias before it (pass "
+                 "fuse-residual)");
   return success();
 }
 
@@ -113,6 +121,11 @@ FailureOr<PersistentPhases> matchPersistent(func::FuncOp function) {
   if (p.head.getInput() != p.layers.getResult(0) || p.head.getMatrices().size() != 1 || functions.size() != 1 ||
       !isa<step::ArgmaxAttr>(functions[0]))
     return needs(p.head, "the selection as the head's only function (pass fuse-head-select)");
+  for (step::ProjectOp project : {p.output, p.gateUp, p.down, p.head})
+    if (encodingOf(project) != encodingOf(p.queryKeyValue))
+      return needs(project, "all matrices in one encoding (pass encode-weights): here one is stored as " +
+                                Twine(encodingOf(project).getFormat().name) + ", another as " +
+                                encodingOf(p.queryKeyValue).getFormat().name);
   return p;
 }
 
@@ -130,6 +143,7 @@ PersistentModel modelOf(PersistentPhases p) {
   for (step::ProjectOp project : {p.queryKeyValue, p.gateUp, p.head})
     if (auto norm = dyn_cast_if_present<step::RMSNormAttr>(project.getPrologueAttr()); norm && !norm.getDeferScale())
       model.sumsFirst = true;
+  model.encoding = encodingOf(p.queryKeyValue).getEncoding();
   model.vocabulary = lookup.weightType(p.head.getMatrixSymbols()[0]).getDimSize(0);
   return model;
 }

@@ -7,7 +7,7 @@
 namespace cadenza {
 namespace {
 
-constexpr int64_t tileRows = 16, stepColumns = 32;
+constexpr int64_t tileRows = tile_rows, stepColumns = step_columns; // in 64 bits
 
 /// What a block can read of a layer's weights while the layer's chain of exchanges, hops and products takes its time:
 /// on an H100 about 12 microseconds at 28 GB/s (docs/benchmarks/notes.md). Blocks that read less wait for the chain,
@@ -29,8 +29,8 @@ int64_t headRowsOf(const PersistentModel &m) { return queryRowsOf(m) + 2 * m.hea
 struct LeastSteps {
   int64_t all, group, last;
   LeastSteps(const PersistentModel &m, const PersistentDevice &d)
-      : all(ceilDiv(m.units, stepColumns)), group(ceilDiv(8 * d.ranks, stepColumns)),
-        last(ceilDiv(8 * d.ranks + all * stepColumns - m.units, stepColumns)) {}
+      : all(ceilDiv(m.units, stepColumns)), group(ceilDiv(stripe_rows * d.ranks, stepColumns)),
+        last(ceilDiv(stripe_rows * d.ranks + all * stepColumns - m.units, stepColumns)) {}
 };
 
 /// Those for which there are units.
@@ -45,10 +45,11 @@ Status checkShape(const PersistentModel &m, const PersistentDevice &d) {
                            : unsupported("needs " + std::string(what) + " that is a multiple of " + std::to_string(of) +
                                          ", not " + std::to_string(value));
   };
-  CADENZA_RETURN_IF_ERROR(multiple("a head_dim", m.headDim, 16));
-  CADENZA_RETURN_IF_ERROR(multiple("a hidden size", m.hidden, 16));
-  CADENZA_RETURN_IF_ERROR(multiple("a feed-forward size", m.units, 8));
-  CADENZA_RETURN_IF_ERROR(multiple("query heads of a KV head whose elements are together", queryRowsOf(m), 32));
+  CADENZA_RETURN_IF_ERROR(multiple("a head_dim", m.headDim, tileRows));
+  CADENZA_RETURN_IF_ERROR(multiple("a hidden size", m.hidden, tileRows));
+  CADENZA_RETURN_IF_ERROR(multiple("a feed-forward size", m.units, stripe_rows));
+  CADENZA_RETURN_IF_ERROR(
+      multiple("query heads of a KV head whose elements are together", queryRowsOf(m), stepColumns));
   const int64_t group = m.heads / m.kvHeads, warpSets = ceilDiv(group, 4); // launch_geometry.h: four heads a warp
   if (d.warps % warpSets != 0)
     return unsupported("divides the " + std::to_string(d.warps) +
@@ -71,11 +72,12 @@ Status checkShape(const PersistentModel &m, const PersistentDevice &d) {
 }
 
 /// Of a layer's weights: a KV head costs its rows of q, k, v and its columns of the output projection, a step of units
-/// 32 rows of gate, 32 of up and 32 columns of down.
+/// 32 rows of gate, 32 of up and 32 columns of down. (The scales of an encoding are few and left out.)
 struct LayerBytes {
   int64_t head, unitStep;
   explicit LayerBytes(const PersistentModel &m)
-      : head(2 * (headRowsOf(m) + queryRowsOf(m)) * m.hidden), unitStep(2 * 3 * stepColumns * m.hidden) {}
+      : head(weight_bytes(format_of(m.encoding), (headRowsOf(m) + queryRowsOf(m)) * m.hidden)),
+        unitStep(weight_bytes(format_of(m.encoding), 3 * stepColumns * m.hidden)) {}
 };
 
 /// Steps of units of each group.
@@ -146,7 +148,7 @@ BlockWork PersistentSchedule::work(Product product, int group, int rank, int64_t
     return {rows.first, rows.count, heads.first * querySteps, heads.count * querySteps};
   }
   case Product::GateUp: {
-    const int64_t tiles = std::min(4 * groupSteps, model.units / 8 - 4 * firstUnitStep);
+    const int64_t tiles = std::min(4 * groupSteps, model.units / stripe_rows - 4 * firstUnitStep);
     const Range rows = rotating_share(static_cast<int>(tiles), device.ranks, rank, static_cast<int>(layer));
     return {rows.first, rows.count, 0, hiddenSteps};
   }
@@ -165,7 +167,7 @@ BlockWork PersistentSchedule::work(Product product, int group, int rank, int64_t
 
 uint64_t PersistentSchedule::packetBytes() const {
   const int64_t rankRows = tileRows * ceilDiv(model.hidden / tileRows, device.ranks);
-  const int64_t rankPackets = rankRows / 8 * stripe_packets;
+  const int64_t rankPackets = rankRows / stripe_rows * stripe_packets;
   const int64_t exchange = 16 * (4 * blocks() * rankPackets + 2 * blocks());
   if (device.clusters)
     return static_cast<uint64_t>(exchange);

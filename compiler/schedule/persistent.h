@@ -2,6 +2,7 @@
 // else follows from it by the formulas of runtime/shared/shares.h.
 #pragma once
 
+#include "runtime/shared/encoding.h"
 #include "runtime/shared/shares.h"
 #include "runtime/support/status.h"
 
@@ -24,13 +25,14 @@ struct PersistentDevice {
 /// What matters of a model: its dimensions.
 struct PersistentModel {
   int64_t layers = 0, hidden = 0, heads = 0, kvHeads = 0, headDim = 0, units = 0, vocabulary = 0;
+  Encoding encoding = Encoding::tiles16; // of all matrices but the embedding
   bool sumsFirst = false; // a norm's factor is applied before rounding: sums of squares hop before the rows do
 };
 
-/// What one rank does of one product: 16-row tiles x 32-column steps of the packed matrix.
+/// What one rank does of one product: tiles x steps of the packed matrix.
 struct BlockWork {
   int64_t firstTile = 0, tiles = 0, firstStep = 0, steps = 0;
-  int64_t bytes() const { return tiles * steps * 1024; } // of 16-bit weights
+  int64_t bytes(const EncodingFormat &format) const { return tiles * steps * format.tile_step_bytes(); }
 };
 
 /// The products of a layer, and the head.
@@ -54,8 +56,12 @@ struct PersistentSchedule {
   std::vector<int64_t> unitStarts; // of each group's feed-forward units, in steps of 32
   InFlight inFlight;
 
-  /// Of a stage of the ring: two turns of a stripe for each warp (stream_project.cuh).
-  int stageBytes() const { return 2 * turn_bytes * device.warps; }
+  /// Of a stage of the ring: two turns of a stripe for each warp (stream_project.cuh), and room for the keys and values
+  /// of 16 positions.
+  int stageBytes() const {
+    return std::max(2 * turn_steps * format_of(model.encoding).unit_bytes * device.warps,
+                    static_cast<int>(4 * attend_positions * model.headDim));
+  }
 
   /// Whether a layer takes as long as the memory needs for it; else it takes as long as its chain of exchanges and
   /// products.

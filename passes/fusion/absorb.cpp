@@ -8,9 +8,9 @@ using namespace cadenza;
 
 namespace {
 
-/// The slots of a project with `matrices` matrices that `epilogues` leave.
-SmallVector<int64_t> remainingSlots(size_t matrices, ArrayRef<Attribute> epilogues) {
-  SmallVector<int64_t> slots = llvm::to_vector(llvm::seq<int64_t>(0, matrices));
+/// The slots, of `count` initial ones, that `epilogues` leave.
+SmallVector<int64_t> remainingSlots(size_t count, ArrayRef<Attribute> epilogues) {
+  SmallVector<int64_t> slots = llvm::to_vector(llvm::seq<int64_t>(0, count));
   for (Attribute epilogue : epilogues) {
     for (int64_t consumed : cast<step::FunctionAttrInterface>(epilogue).getConsumedSlots())
       llvm::erase(slots, consumed);
@@ -22,6 +22,22 @@ SmallVector<int64_t> remainingSlots(size_t matrices, ArrayRef<Attribute> epilogu
 
 SmallVector<int64_t> cadenza::remainingSlots(step::ProjectOp project) {
   return ::remainingSlots(project.getMatrices().size(), project.getEpilogues().getValue());
+}
+
+SmallVector<int64_t> cadenza::remainingSlots(step::MapOp map) {
+  return ::remainingSlots(map.getInputs().size(), map.getEpilogues().getValue());
+}
+
+bool cadenza::isResidual(step::MapOp map) {
+  return map.getFunctions().size() == 1 && map.getFunctions()[0].addsOperand() && map.getInputs().size() == 1;
+}
+
+void cadenza::swapAddends(step::MapOp map, PatternRewriter &rewriter) {
+  const Value input = map.getInputs()[0], sideInput = map.getSideInputs()[0];
+  rewriter.modifyOpInPlace(map, [&] {
+    map.getInputsMutable()[0].set(sideInput);
+    map.getSideInputsMutable()[0].set(input);
+  });
 }
 
 void cadenza::recordPass(Operation *op, StringRef pass) {

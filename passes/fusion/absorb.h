@@ -10,6 +10,7 @@ namespace cadenza {
 
 /// The slots that the functions of `project` leave, in order: its vector results are these.
 llvm::SmallVector<int64_t> remainingSlots(step::ProjectOp project);
+llvm::SmallVector<int64_t> remainingSlots(step::MapOp map);
 
 /// The project all inputs of `map` come from, in the same block and each used by nothing else; null and a match failure
 /// otherwise.
@@ -39,6 +40,10 @@ private:
 
 /// Runs an AbsorbPattern over `module` until nothing changes.
 llvm::LogicalResult runAbsorb(mlir::ModuleOp module, llvm::StringRef fusion, AbsorbPattern::Accepts accepts = nullptr);
+
+/// Whether `map` is one addition of its side input to its only input. The two may change places: the sum is the same.
+bool isResidual(step::MapOp map);
+void swapAddends(step::MapOp map, mlir::PatternRewriter &rewriter);
 
 /// Applies `patterns` until nothing changes, to earlier ops first: the order of epilogues is that of the ops that they
 /// were.

@@ -20,7 +20,7 @@ LogicalResult acceptAndInterleave(step::MapOp map, step::ProjectOp project, Patt
   step::SymbolLookup lookup(project, symbols);
   SmallVector<FlatSymbolRefAttr> matrices = project.getMatrixSymbols();
   int64_t rows = lookup.weightType(matrices[0]).getDimSize(0);
-  if (matrices.size() != 2 || lookup.weightType(matrices[1]).getDimSize(0) != rows || rows % 8 != 0)
+  if (matrices.size() != 2 || lookup.weightType(matrices[1]).getDimSize(0) != rows || rows % stripe_rows != 0)
     return rewriter.notifyMatchFailure(project,
                                        "only two matrices of one height, in whole stripes, can be interleaved");
   for (auto function : project.getEpilogues().getAsRange<step::FunctionAttrInterface>()) {

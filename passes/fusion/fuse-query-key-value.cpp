@@ -11,24 +11,32 @@ using namespace cadenza;
 
 namespace {
 
-/// A block holds whole tiles of 16 rows, at most this many rows together.
-constexpr int64_t tileRows = 16;
+/// A block holds whole tiles, at most this many rows together.
 constexpr int64_t maxBlockRows = 256;
 
 LogicalResult acceptHeads(step::MapOp map, step::ProjectOp project, PatternRewriter &rewriter) {
   for (step::FunctionAttrInterface function : map.getFunctions()) {
-    if (function.getRowGroup() % tileRows != 0 || function.getRowGroup() > maxBlockRows)
+    if (function.getRowGroup() % tile_rows != 0 || function.getRowGroup() > maxBlockRows)
       return rewriter.notifyMatchFailure(map,
                                          "it works on more rows together than a block can hold, or not on whole tiles");
+  }
+  SymbolTableCollection symbols;
+  step::SymbolLookup lookup(project, symbols);
+  int64_t rows = 0;
+  for (FlatSymbolRefAttr matrix : project.getMatrixSymbols())
+    rows += lookup.weightType(matrix).getDimSize(0);
+  for (step::FunctionAttrInterface function : map.getFunctions()) {
+    if (function.getReduction(rows) == step::Reduction::Vector)
+      return rewriter.notifyMatchFailure(map,
+                                         "it reduces the whole product, all of which one block would have to compute");
   }
   if (project.getInterleaved())
     return rewriter.notifyMatchFailure(map, "the rows of a head are not together in interleaved matrices");
   // A block's rows must not straddle heads, of one kind or of two: matrices consist of whole groups, and all functions
   // of the project agree on the group.
-  SymbolTableCollection symbols;
   for (step::FunctionAttrInterface function : map.getFunctions()) {
     for (FlatSymbolRefAttr matrix : project.getMatrixSymbols()) {
-      if (step::SymbolLookup(project, symbols).weightType(matrix).getDimSize(0) % function.getRowGroup() != 0)
+      if (lookup.weightType(matrix).getDimSize(0) % function.getRowGroup() != 0)
         return rewriter.notifyMatchFailure(map, "a matrix of the projection does not consist of whole heads");
     }
     for (auto other : project.getEpilogues().getAsRange<step::FunctionAttrInterface>()) {

@@ -19,7 +19,7 @@ struct SwapAddends : OpRewritePattern<step::MapOp> {
   using OpRewritePattern::OpRewritePattern;
 
   LogicalResult matchAndRewrite(step::MapOp map, PatternRewriter &rewriter) const final {
-    if (map.getFunctions().size() != 1 || !map.getFunctions()[0].addsOperand() || map.getInputs().size() != 1)
+    if (!isResidual(map))
       return rewriter.notifyMatchFailure(map, "it is not one addition");
     Value input = map.getInputs()[0], sideInput = map.getSideInputs()[0];
     auto project = sideInput.getDefiningOp<step::ProjectOp>();
@@ -27,10 +27,7 @@ struct SwapAddends : OpRewritePattern<step::MapOp> {
       return rewriter.notifyMatchFailure(map, "the side input is not the result of a projection for this sum only");
     if (!DominanceInfo().properlyDominates(input, project))
       return rewriter.notifyMatchFailure(map, "the input is computed after the projection");
-    rewriter.modifyOpInPlace(map, [&] {
-      map.getInputsMutable()[0].set(sideInput);
-      map.getSideInputsMutable()[0].set(input);
-    });
+    swapAddends(map, rewriter);
     return success();
   }
 };

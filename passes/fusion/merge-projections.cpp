@@ -11,9 +11,6 @@ using namespace cadenza;
 
 namespace {
 
-/// A block's rows belong to one matrix: packed matrices start at whole tiles.
-constexpr int64_t tileRows = 16;
-
 struct MergeProjectionsPattern : OpRewritePattern<step::ProjectOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -46,12 +43,16 @@ struct MergeProjectionsPattern : OpRewritePattern<step::ProjectOp> {
     SmallVector<Attribute> matrices = llvm::to_vector(first.getMatrices().getValue());
     llvm::append_range(matrices, second.getMatrices());
     Type elementType = lookup.weightType(first.getMatrixSymbols()[0]).getElementType();
+    step::WeightEncodingAttrInterface encoding = lookup.encoding(first.getMatrixSymbols()[0]);
     for (Attribute matrix : matrices) {
       RankedTensorType type = lookup.weightType(cast<FlatSymbolRefAttr>(matrix));
       if (type.getElementType() != elementType)
         return rewriter.notifyMatchFailure(first, "the matrices have different element types");
-      if (type.getDimSize(0) % tileRows != 0)
-        return rewriter.notifyMatchFailure(first, "a matrix is not made of whole tiles of 16 rows");
+      if (lookup.encoding(cast<FlatSymbolRefAttr>(matrix)) != encoding)
+        return rewriter.notifyMatchFailure(first, "the matrices have different encodings");
+      // A block's rows belong to one matrix: packed matrices start at whole tiles.
+      if (type.getDimSize(0) % encoding.getTile().first != 0)
+        return rewriter.notifyMatchFailure(first, "a matrix is not made of whole tiles");
     }
 
     // The second's slots follow the first's.

@@ -56,6 +56,17 @@ struct ConvertRMSNorm : OpConversionPattern<nn::RMSNormOp> {
   }
 };
 
+struct ConvertLayerNorm : OpConversionPattern<nn::LayerNormOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(nn::LayerNormOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const final {
+    replaceByMap(rewriter, op, adaptor.getInput(), {}, {},
+                 step::LayerNormAttr::get(getContext(), 0, op.getWeightAttr(), op.getBiasAttr(), op.getEpsAttr(),
+                                          op.getGroup()));
+    return success();
+  }
+};
+
 struct ConvertRope : OpConversionPattern<nn::RopeOp> {
   using OpConversionPattern::OpConversionPattern;
   LogicalResult matchAndRewrite(nn::RopeOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const final {
@@ -83,7 +94,7 @@ struct ConvertAttention : OpConversionPattern<nn::AttentionOp> {
                                 ConversionPatternRewriter &rewriter) const final {
     rewriter.replaceOpWithNewOp<step::AttendOp>(op, op.getType(), adaptor.getQuery(), adaptor.getPosition(),
                                                 op.getCacheAttr(), op.getHeadsAttr(), op.getScaleAttr(),
-                                                rewriter.getI64IntegerAttr(1));
+                                                op.getWindowAttr(), rewriter.getI64IntegerAttr(1));
     return success();
   }
 };
@@ -160,12 +171,13 @@ struct ConvertNNToStepPass : cadenza::impl::ConvertNNToStepBase<ConvertNNToStepP
       if (!function.isExternal())
         flattenActivations(function);
     RewritePatternSet patterns(&getContext());
-    patterns.add<ConvertEmbedding, ConvertLinear, ConvertRMSNorm, ConvertRope, ConvertKVAppend, ConvertAttention,
-                 ConvertActivation<nn::SiluOp, step::SiluAttr>, ConvertActivation<nn::GeluTanhOp, step::GeluTanhAttr>,
-                 ConvertMul, ConvertAdd, ConvertArgmax>(&getContext());
+    patterns.add<ConvertEmbedding, ConvertLinear, ConvertRMSNorm, ConvertLayerNorm, ConvertRope, ConvertKVAppend,
+                 ConvertAttention, ConvertActivation<nn::SiluOp, step::SiluAttr>,
+                 ConvertActivation<nn::GeluTanhOp, step::GeluTanhAttr>, ConvertMul, ConvertAdd, ConvertArgmax>(
+        &getContext());
     ConversionTarget target(getContext());
     target.addLegalDialect<step::StepDialect, func::FuncDialect, BuiltinDialect>();
-    target.addLegalOp<nn::WeightOp, nn::CacheOp>();
+    target.addLegalOp<nn::WeightOp, nn::CacheOp, nn::ScalarOp>();
     if (failed(applyFullConversion(getOperation(), target, std::move(patterns))))
       signalPassFailure();
   }

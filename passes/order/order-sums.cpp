@@ -11,8 +11,6 @@ using namespace cadenza;
 
 namespace {
 
-constexpr int64_t stepColumns = 32;   // columns that a warp takes at a time
-constexpr int64_t tileRows = 16;      // rows of a tile, the work of one warp for one way
 constexpr int64_t maxWarps = 32;      // of a block: tiles x ways
 constexpr int64_t minWaySteps = 4;    // fewer would not cover the latency of their loads
 constexpr int64_t attendBlocks = 128; // about the blocks that a GPU runs at once: KV heads x splits
@@ -23,11 +21,11 @@ constexpr int64_t attendWarps = 8;    // of a block
 /// block must hold together still fit one block.
 int64_t chooseWays(step::ProjectOp project) {
   int64_t columns = nn::rowElements(project.getInput());
-  int64_t steps = llvm::divideCeil(columns, stepColumns);
-  int64_t group = tileRows;
+  int64_t steps = steps_of(columns);
+  int64_t group = tile_rows; // a tile is the work of one warp for one way
   for (auto function : project.getEpilogues().getAsRange<step::FunctionAttrInterface>())
     group = std::max(group, function.getRowGroup());
-  int64_t tiles = llvm::divideCeil(group, tileRows);
+  int64_t tiles = tiles_of(group);
   int64_t ways = 1;
   while (2 * ways <= 16 && 2 * ways * tiles <= maxWarps && steps % (2 * ways) == 0 && steps / (2 * ways) >= minWaySteps)
     ways *= 2;

@@ -39,6 +39,23 @@ void wrapSingleLayer(func::FuncOp function) {
   step::YieldOp::create(builder, function.getLoc(), after);
 }
 
+/// What the kernel has no code for, wherever it stands.
+LogicalResult checkPhases(func::FuncOp function) {
+  const auto refuse = [](Operation *op, const Twine &what) {
+    op->emitOpError() << "does not fit the persistent schedule, which " << what;
+    return WalkResult::interrupt();
+  };
+  const WalkResult result = function.walk([&](Operation *op) {
+    if (auto attend = dyn_cast<step::AttendOp>(op); attend && attend.getWindow())
+      return refuse(op, "attends to all positions, not to a window of them");
+    auto project = dyn_cast<step::ProjectOp>(op);
+    if (project && project.getPrologueAttr() && !project.getPrologueAttr().canDeferScale())
+      return refuse(op, "exchanges one sum of a norm: it has no " + project.getPrologueAttr().getFunctionName());
+    return WalkResult::advance();
+  });
+  return failure(result.wasInterrupted());
+}
+
 struct SchedulePersistentPass : cadenza::impl::SchedulePersistentBase<SchedulePersistentPass> {
   using SchedulePersistentBase::SchedulePersistentBase;
 
@@ -60,6 +77,8 @@ struct SchedulePersistentPass : cadenza::impl::SchedulePersistentBase<SchedulePe
 private:
   LogicalResult schedule(func::FuncOp function) {
     wrapSingleLayer(function);
+    if (failed(checkPhases(function)))
+      return signalPassFailure();
     FailureOr<PersistentPhases> phases = matchPersistent(function);
     if (failed(phases))
       return failure();

@@ -18,13 +18,16 @@ double relativeL2(std::span<const float> values, std::span<const float> referenc
   return norm > 0 ? std::sqrt(difference / norm) : INFINITY;
 }
 
-/// Without the number.
-PhaseDifference describe(const Program &program, const PhaseOutput &shown, size_t output, size_t position) {
-  const Phase &phase = decodeEntry(program).blocks[shown.block].phases[shown.phase];
+} // namespace
+
+PhaseDifference differenceOf(const Program &program, const PhaseOutput &where, size_t output, int64_t position,
+                             std::span<const float> values, std::span<const float> reference) {
+  const Phase &phase = decodeEntry(program).blocks[where.block].phases[where.phase];
   PhaseDifference difference;
   difference.phase = phase.name;
-  difference.iteration = shown.iteration;
-  difference.position = static_cast<int64_t>(position);
+  difference.iteration = where.iteration;
+  difference.position = position;
+  difference.relativeL2 = relativeL2(values, reference);
   if (output < phase.outputs.size()) {
     const Edge &edge = program.edges[phase.outputs[output]];
     difference.output = edge.name;
@@ -36,8 +39,9 @@ PhaseDifference describe(const Program &program, const PhaseOutput &shown, size_
   return difference;
 }
 
-/// Keeps the larger one of each phase output.
-void keepLargest(std::vector<PhaseDifference> &largest, const PhaseDifference &difference) {
+void Comparison::add(const PhaseDifference &difference) {
+  if (!firstMismatch && !difference.within())
+    firstMismatch = difference;
   auto found = std::find_if(largest.begin(), largest.end(), [&](const PhaseDifference &other) {
     return other.phase == difference.phase && other.output == difference.output;
   });
@@ -46,8 +50,6 @@ void keepLargest(std::vector<PhaseDifference> &largest, const PhaseDifference &d
   else if (!(difference.relativeL2 <= found->relativeL2))
     *found = difference;
 }
-
-} // namespace
 
 StatusOr<Comparison> compareExecutors(Executor &executor, CpuExecutor &reference, std::span<const int32_t> tokens) {
   CADENZA_RETURN_IF_ERROR(executor.begin(tokens, {}));
@@ -74,13 +76,10 @@ StatusOr<Comparison> compareExecutors(Executor &executor, CpuExecutor &reference
         const std::vector<float> &theirs = recorded[first + i];
         if (theirs.size() != values[i].size())
           return {StatusCode::Internal, "the executors do not run the same program"};
-        PhaseDifference difference = describe(reference.program(), shown, i, position);
-        difference.relativeL2 = relativeL2(theirs, shown.outputs[i]);
-        keepLargest(comparison.largest, difference);
-        if (!difference.within()) {
-          comparison.firstMismatch = difference;
+        comparison.add(
+            differenceOf(reference.program(), shown, i, static_cast<int64_t>(position), theirs, shown.outputs[i]));
+        if (comparison.firstMismatch)
           return {StatusCode::NumericMismatch, "mismatch"}; // ends the reference's step early
-        }
         std::copy(theirs.begin(), theirs.end(), values[i].begin());
       }
       return Status::ok();

@@ -56,12 +56,26 @@ auto choose(std::string_view device, int threads, OnCpu onCpu, OnGpu onGpu) -> d
 
 StatusOr<Schedule> parseSchedule(std::string_view name) {
   if (name.empty())
-    return Schedule::Best;
-  if (name == "launch")
-    return Schedule::Launch;
-  if (name == "persistent")
-    return Schedule::Persistent;
-  return Status(StatusCode::InvalidArgument, "schedule '" + std::string(name) + "' is not launch or persistent");
+    return Schedule::Auto;
+  for (Schedule schedule : {Schedule::Auto, Schedule::Launch, Schedule::Graph, Schedule::Persistent})
+    if (name == scheduleName(schedule))
+      return schedule;
+  return Status(StatusCode::InvalidArgument,
+                "schedule '" + std::string(name) + "' is not auto, launch, graph or persistent");
+}
+
+std::string_view scheduleName(Schedule schedule) {
+  switch (schedule) {
+  case Schedule::Auto:
+    return "auto";
+  case Schedule::Launch:
+    return "launch";
+  case Schedule::Graph:
+    return "graph";
+  case Schedule::Persistent:
+    return "persistent";
+  }
+  return "unknown";
 }
 
 StatusOr<ChosenDevice> chooseDevice(std::string_view device, const Plan &plan, const ExecutorOptions &options,
@@ -74,7 +88,10 @@ StatusOr<ChosenDevice> chooseDevice(std::string_view device, const Plan &plan, c
     CADENZA_ASSIGN_OR_RETURN(std::unique_ptr<cuda::CudaExecutor> executor,
                              cuda::CudaExecutor::make(plan, options, ordinal));
     cuda::CudaExecutor *gpu = executor.get();
-    return ChosenDevice{std::move(executor), gpu, {}};
+    std::string notice;
+    if (!gpu->scheduleNotice().empty())
+      notice = "schedule " + std::string(scheduleName(gpu->schedule())) + ": " + gpu->scheduleNotice();
+    return ChosenDevice{std::move(executor), gpu, std::move(notice)};
   };
   return choose(device, threads, onCpu, onGpu);
 }

@@ -10,13 +10,14 @@
 
 namespace cadenza {
 
-/// "", "launch" or "persistent"; InvalidArgument for others.
+/// "auto", "launch", "graph" or "persistent"; "" is auto; InvalidArgument for others.
 StatusOr<Schedule> parseSchedule(std::string_view name);
+std::string_view scheduleName(Schedule schedule);
 
 struct ChosenDevice {
   std::unique_ptr<Executor> executor;
   cuda::CudaExecutor *gpu = nullptr; // the executor by its own type, if it runs on a GPU
-  std::string notice;                // why "auto" took the CPU; else empty
+  std::string notice;                // why "auto" took the CPU, or no faster schedule; else empty
 };
 
 struct ChosenTensorDevice {

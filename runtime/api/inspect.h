@@ -36,11 +36,21 @@ struct PhaseDifference {
 struct Comparison {
   std::optional<PhaseDifference> firstMismatch; // in execution order; the comparison ends there
   std::vector<PhaseDifference> largest;         // of each phase output, over all iterations and positions
+
+  void add(const PhaseDifference &difference);
 };
 
-// Tolerances for edges of 32 and of 16 bits.
+// Tolerances for edges of 32 and of 16 bits. Both sides compute in fp32 from the same inputs; they differ by the order
+// of sums and by the last bits of functions, some 1e-7. What is larger comes from values next to a tie, which one side
+// rounds up and the other down. A product's input has few of them: one of 64 elements of average size moves the result
+// by 2^-8 / sqrt(64) = 5e-4. Of a 16-bit output, some elements may be neighbours: if half of all were, the difference
+// would be 2^-8.
 constexpr double tolerance32 = 1e-3;
-constexpr double tolerance16 = 1.0 / 128;
+constexpr double tolerance16 = 1.0 / 256;
+
+/// The difference of one output of the phase at `where`, with the tolerance of its type.
+PhaseDifference differenceOf(const Program &program, const PhaseOutput &where, size_t output, int64_t position,
+                             std::span<const float> values, std::span<const float> reference);
 
 /// Runs `tokens` on `executor` and on `reference`, phase by phase. After each phase of the reference its outputs are
 /// replaced by those of `executor`, so that every phase is judged on the very inputs that `executor` had and small

@@ -15,8 +15,8 @@
 namespace cadenza {
 namespace {
 
-// Prompt steps queued between two looks at the cancel flag on a GPU.
-constexpr size_t promptStepsAhead = 8;
+// Prompt steps queued between two looks at the cancel flag, at least.
+constexpr int64_t promptStepsAhead = 8;
 
 using Clock = std::chrono::steady_clock;
 double secondsBetween(Clock::time_point from, Clock::time_point to) {
@@ -54,11 +54,12 @@ struct Session::State {
 };
 
 StatusOr<bool> Session::State::runPrompt(size_t steps) {
+  const auto ahead = static_cast<size_t>(std::max(promptStepsAhead, device.executor->stepsAhead()));
   for (size_t i = 0; i < steps; ++i) {
     if (takeCancel())
       return false;
     CADENZA_RETURN_IF_ERROR(device.executor->enqueueStep(/*withHead=*/false));
-    if (i % promptStepsAhead == promptStepsAhead - 1)
+    if (i % ahead == ahead - 1)
       CADENZA_RETURN_IF_ERROR(device.executor->synchronize());
   }
   return true;
@@ -94,6 +95,13 @@ StatusOr<Session> Session::open(std::shared_ptr<const Plan> plan, const SessionO
 
 const std::string &Session::notice() const { return state_->device.notice; }
 std::string Session::deviceName() const { return state_->device.executor->deviceName(); }
+Session::ScheduleFigures Session::schedule() const {
+  const cuda::CudaExecutor *gpu = state_->device.gpu;
+  if (!gpu)
+    return {};
+  return {std::string(scheduleName(gpu->schedule())), static_cast<int64_t>(gpu->kernelsPerToken()),
+          gpu->hostLaunchesPerToken()};
+}
 int64_t Session::context() const { return state_->device.executor->context(); }
 int64_t Session::vocabulary() const { return state_->plan->program().decoder->vocabulary; }
 const Plan &Session::plan() const { return *state_->plan; }
@@ -155,7 +163,7 @@ StatusOr<Generation> Session::generate(std::span<const int32_t> prompt, const Ge
   for (int64_t position = first; promptDone && position <= last; ++position) {
     if (state_->takeCancel()) {
       result.reason = FinishReason::Cancelled;
-      executor.stop();
+      CADENZA_RETURN_IF_ERROR(executor.stop());
       break;
     }
     for (; queued < std::min(position + stepsAhead, last); ++queued)

@@ -55,7 +55,7 @@ BenchResult describe(const Plan &plan, const ChosenDevice &target) {
   result.family = decoder.family;
   result.dtype = dtypeName(decoder.weightDtype);
   result.weights = model.weights;
-  result.schedule = target.gpu && target.gpu->schedule() == Schedule::Persistent ? "persistent" : "launch";
+  result.schedule = target.gpu ? scheduleName(target.gpu->schedule()) : scheduleName(Schedule::Launch);
   result.device = target.executor->deviceName();
   result.commit = textAt(metadata, "/compiler/commit", CADENZA_COMMIT);
   result.sourceSha256 = textAt(metadata, "/source_sha256", "");
@@ -69,9 +69,8 @@ BenchResult describe(const Plan &plan, const ChosenDevice &target) {
     result.driver = driverText(device.driverVersion);
     result.emulated = device.emulated;
     result.traced = target.gpu->isTraced();
-    result.launchesPerToken = target.gpu->schedule() == Schedule::Persistent
-                                  ? 1
-                                  : launchesPerRun(plan.program(), decodeEntry(plan.program()));
+    result.launchesPerToken = target.gpu->kernelsPerToken();
+    result.hostLaunchesPerToken = target.gpu->hostLaunchesPerToken();
   }
   return result;
 }
@@ -146,8 +145,9 @@ StatusOr<BenchResult> measure(const Plan &plan, const std::string &device, const
                   "--trace: " + plan.path() + " records nothing; compile it with --schedule=persistent --traced");
   CADENZA_ASSIGN_OR_RETURN(Schedule schedule, parseSchedule(options.schedule));
   progress("loading");
-  CADENZA_ASSIGN_OR_RETURN(ChosenDevice target,
-                           chooseDevice(device, plan, {.context = longest + behind, .schedule = schedule}));
+  CADENZA_ASSIGN_OR_RETURN(
+      ChosenDevice target,
+      chooseDevice(device, plan, {.context = longest + behind, .schedule = schedule, .graph = options.graph}));
   if (!target.notice.empty())
     progress(target.notice);
   if (options.trace && !(target.gpu && target.gpu->isTraced()))

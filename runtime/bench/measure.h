@@ -23,7 +23,8 @@ struct BenchOptions {
   bool phases = false;
   bool trace = false;   // of a few tokens at the last context; the plan's kernel has to be traced
   std::string schedule; // as SessionOptions
-  uint64_t seed = 1;    // of the cache's values
+  GraphOptions graph;
+  uint64_t seed = 1; // of the cache's values
 };
 
 /// The time between the events around a phase's launches, in all launches of a step.
@@ -49,7 +50,8 @@ struct BenchResult {
   bool emulated = false;
   bool traced = false; // the kernel is instrumented
   int tokens = 0, repeats = 0;
-  uint64_t launchesPerToken = 0; // 0: no kernels (CPU)
+  uint64_t launchesPerToken = 0; // kernels a step with head, 1 if one runs many steps; 0: none (CPU)
+  double hostLaunchesPerToken = 0;
   MemoryUse memory;
   int64_t allocatedContext = 0;
   std::optional<MemoryFloor> floor;

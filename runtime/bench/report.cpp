@@ -11,9 +11,12 @@ using Row = std::vector<std::string>;
 
 std::string mebibytes(uint64_t bytes) { return fixed(static_cast<double>(bytes) / (1 << 20), 1) + " MiB"; }
 
+/// "142", "0.0625".
+std::string launches(double perToken) { return fixed(perToken, perToken < 1 ? 4 : 0); }
+
 std::string decodeTable(const BenchResult &result, ReportStyle style) {
-  std::vector<Row> rows = {
-      {"context", "tok/s", "min", "max", "ms/token", "MB/token", "GB/s", "floor ms", "floor share", "kernels/token"}};
+  std::vector<Row> rows = {{"context", "tok/s", "min", "max", "ms/token", "MB/token", "GB/s", "floor ms", "floor share",
+                            "kernels/token", "launches/token"}};
   for (const ContextResult &c : result.contexts) {
     bool known = result.floor.has_value();
     rows.push_back({std::to_string(c.context), fixed(c.tokensPerSecond.median, 1), fixed(c.tokensPerSecond.minimum, 1),
@@ -21,7 +24,8 @@ std::string decodeTable(const BenchResult &result, ReportStyle style) {
                     fixed(c.bytesPerToken / 1e6, 1), fixed(c.gbPerSecond(), 1),
                     known ? fixed(c.bytesPerToken / result.floor->gbPerSecond / 1e6, 3) : "-",
                     known ? fixed(100 * result.floorShare(c), 1) + " %" : "-",
-                    result.launchesPerToken ? std::to_string(result.launchesPerToken) : "-"});
+                    result.launchesPerToken ? std::to_string(result.launchesPerToken) : "-",
+                    result.launchesPerToken ? launches(result.hostLaunchesPerToken) : "-"});
   }
   return formatTable(rows, style);
 }
@@ -106,6 +110,7 @@ nlohmann::ordered_json toRecords(const BenchResult &result) {
                                      {"floor_gb_per_second", nullptr},
                                      {"floor_share", nullptr},
                                      {"launches_per_token", nullptr},
+                                     {"host_launches_per_token", nullptr},
                                      {"tokens", result.tokens},
                                      {"repeats", result.repeats},
                                      {"device", result.device},
@@ -119,8 +124,10 @@ nlohmann::ordered_json toRecords(const BenchResult &result) {
       record["floor_gb_per_second"] = rounded(result.floor->gbPerSecond, 1);
       record["floor_share"] = rounded(result.floorShare(c), 4);
     }
-    if (result.launchesPerToken)
+    if (result.launchesPerToken) {
       record["launches_per_token"] = result.launchesPerToken;
+      record["host_launches_per_token"] = rounded(result.hostLaunchesPerToken, 4);
+    }
     if (!result.driver.empty())
       record["driver"] = result.driver;
     records.push_back(std::move(record));

@@ -19,8 +19,6 @@ uint32_t resolve(const Ref &ref, const std::vector<Table> &tables, int64_t itera
   return ref.perLayer ? tables[ref.index][static_cast<size_t>(iteration)] : ref.index;
 }
 
-uint64_t rowBytes(const Weight &weight) { return static_cast<uint64_t>(weight.columns) * dtypeSize(weight.dtype); }
-
 } // namespace
 
 uint64_t weightBytesPerStep(const Program &program) {
@@ -30,15 +28,14 @@ uint64_t weightBytesPerStep(const Program &program) {
     uint64_t &bytes = read[index];
     bytes = std::max<uint64_t>(bytes, bytesOf(program.weights[index]));
   };
-  auto whole = [](const Weight &weight) { return static_cast<uint64_t>(weight.rows) * rowBytes(weight); };
   auto ofFunction = [&](const Weight &weight) {
-    return weight.layout == WeightLayout::RopeTable ? positionBytes(weight) : whole(weight);
+    return weight.encoding == Encoding::rope_table ? positionBytes(weight) : denseBytes(weight);
   };
   forEachPhase(program, [&](const Phase &phase, int64_t iteration) {
     if (phase.kind == PhaseKind::Project)
-      reads(phase.matrix, iteration, whole);
+      reads(phase.matrix, iteration, denseBytes);
     else if (phase.kind == PhaseKind::Embed)
-      reads(phase.matrix, iteration, rowBytes);
+      reads(phase.matrix, iteration, denseRowBytes);
     for (const auto *functions : {&phase.prologue, &phase.epilogues})
       for (const Function &function : *functions)
         for (const Ref &ref : function.weights)
@@ -55,9 +52,13 @@ uint64_t cacheBytesPerStep(const Program &program, int64_t positions) {
   forEachPhase(program, [&](const Phase &phase, int64_t iteration) {
     if (phase.kind != PhaseKind::Attend)
       return;
+    int64_t read = positions;
+    for (const Ref &ref : phase.scalars)
+      if (int64_t window = program.scalars[resolve(ref, program.scalarTables, iteration)].value; window > 0)
+        read = std::min(read, window);
     for (const Ref &ref : phase.caches)
-      total += static_cast<uint64_t>(positions) *
-               positionBytes(program.caches[resolve(ref, program.cacheTables, iteration)]);
+      total +=
+          static_cast<uint64_t>(read) * positionBytes(program.caches[resolve(ref, program.cacheTables, iteration)]);
   });
   return total;
 }

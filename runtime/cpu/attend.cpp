@@ -1,5 +1,6 @@
-// attend: softmax(scale * q k) v over the positions so far. Query head h reads kv head h / (heads / kv_heads). Scores,
-// softmax and the weighted sum are fp32, positions in order; `splits` is for GPUs.
+// attend: softmax(scale * q k) v over the positions so far, or the last ones of them that a window holds. Query head h
+// reads kv head h / (heads / kv_heads). Scores, softmax and the weighted sum are fp32, positions in order; `splits` is
+// for GPUs.
 #include "runtime/cpu/phase.h"
 #include "runtime/cpu/products.h"
 #include "runtime/support/float16.h"
@@ -13,8 +14,8 @@ namespace {
 class Attend final : public Body {
 public:
   explicit Attend(BodyBinding b)
-      : input_(b.phase.inputs[0]), cache_(b.phase.caches[0]), prologue_(std::move(b.prologue)),
-        heads_(b.phase.parameters.at("heads").get<int64_t>()),
+      : input_(b.phase.inputs[0]), cache_(b.phase.caches[0]), window_(b.phase.scalars),
+        prologue_(std::move(b.prologue)), heads_(b.phase.parameters.at("heads").get<int64_t>()),
         kvHeads_(b.phase.parameters.at("kv_heads").get<int64_t>()),
         headDim_(b.phase.parameters.at("head_dim").get<int64_t>()), scale_(b.phase.parameters.at("scale").get<float>()),
         query_(heads_ * headDim_), scores_(heads_ * b.machine.context) {}
@@ -40,6 +41,11 @@ private:
     const std::byte *keys = machine.caches[index].keys.data() + headOffset;
     const std::byte *values = machine.caches[index].values.data() + headOffset;
     int64_t length = machine.state.position + 1;
+    if (const int64_t window = window_.empty() ? 0 : machine.scalar(window_[0]); window > 0 && window < length) {
+      keys += (length - window) * rowBytes;
+      values += (length - window) * rowBytes;
+      length = window;
+    }
     std::span scores(scores_.data() + head * machine.context, static_cast<size_t>(length));
 
     for (int64_t p = 0; p < length; ++p)
@@ -73,6 +79,7 @@ private:
 
   uint32_t input_;
   Ref cache_;
+  std::vector<Ref> window_; // none, or one
   Prologue prologue_;
   int64_t heads_, kvHeads_, headDim_;
   float scale_;

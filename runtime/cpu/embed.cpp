@@ -13,14 +13,13 @@ public:
   void run(Machine &machine, std::span<const Segment> segments) override {
     const Weight &weight = machine.weight(matrix_);
     int64_t token = machine.tokens[machine.state.position];
-    int64_t columns = static_cast<int64_t>(paddedColumns(weight.columns));
-    uint64_t elementBytes = dtypeSize(weight.dtype);
-    const std::byte *row =
-        machine.weightData(matrix_) + ((token / 16) * columns * 16 + (token % 16) * 32) * elementBytes;
+    const EncodingFormat format = format_of(weight.encoding); // tiles16: the elements themselves
+    const int64_t steps = steps_of(weight.columns);
     Segment out = segments[0];
-    for (size_t k = 0; k < out.size(); k += 32) { // from each step of the tile, its columns of this row
-      size_t count = std::min<size_t>(32, out.size() - k);
-      widen(weight.dtype, row + k * 16 * elementBytes, out.subspan(k, count));
+    for (size_t k = 0; k < out.size(); k += step_columns) { // from each step of the tile, its columns of this row
+      size_t count = std::min<size_t>(step_columns, out.size() - k);
+      const int64_t index = weight_index(token, static_cast<int64_t>(k), steps);
+      widen(weight.dtype, machine.weightData(matrix_) + weight_bytes(format, index), out.subspan(k, count));
     }
     for (float &x : out)
       x *= scale_;

@@ -39,6 +39,22 @@ Epilogue bindBias(const Binding &b) {
   };
 }
 
+/// What both forms of layer_norm have in common.
+class BoundLayerNorm {
+public:
+  explicit BoundLayerNorm(const Binding &b)
+      : eps(b.number("eps")), groupSize(b.integer("group_size")), weights(b.function.weights) {}
+  void operator()(Machine &machine, Segment x) const {
+    const float *beta = weights.size() > 1 ? machine.vector(weights[1]) : nullptr;
+    layerNorm(x, machine.vector(weights[0]), beta, eps, groupSize);
+  }
+
+private:
+  float eps;
+  int64_t groupSize;
+  std::vector<Ref> weights; // gamma and, if there is one, beta
+};
+
 Epilogue bindRmsNorm(const Binding &b) {
   size_t slot = b.slot("segment");
   float eps = b.number("eps");
@@ -46,6 +62,13 @@ Epilogue bindRmsNorm(const Binding &b) {
   Ref gamma = b.function.weights[0];
   return [=](Machine &machine, std::span<const Segment> segments) {
     rmsNorm(segments[slot], machine.vector(gamma), eps, groupSize);
+  };
+}
+
+Epilogue bindLayerNorm(const Binding &b) {
+  size_t slot = b.slot("segment");
+  return [slot, norm = BoundLayerNorm(b)](Machine &machine, std::span<const Segment> segments) {
+    norm(machine, segments[slot]);
   };
 }
 
@@ -128,6 +151,7 @@ using BindEpilogue = Epilogue (*)(const Binding &);
 constexpr std::pair<std::string_view, BindEpilogue> epilogues[] = {
     {"bias", bindBias},
     {"rms_norm", bindRmsNorm},
+    {"layer_norm", bindLayerNorm},
     {"rope", bindRope},
     {"kv_append", bindKvAppend},
     {"silu", bindElementwise<silu>},
@@ -156,9 +180,17 @@ Prologue bindNormPrologue(const Binding &b) {
   };
 }
 
+Prologue bindLayerNormPrologue(const Binding &b) {
+  return [norm = BoundLayerNorm(b)](Machine &machine, Segment x) {
+    norm(machine, x);
+    return 1.0f;
+  };
+}
+
 using BindPrologue = Prologue (*)(const Binding &);
 constexpr std::pair<std::string_view, BindPrologue> prologues[] = {
     {"rms_norm", bindNormPrologue},
+    {"layer_norm", bindLayerNormPrologue},
 };
 
 /// The entry of a table; a name that the plan format knows and the table does not is our own omission.
@@ -188,6 +220,46 @@ void rmsNorm(Segment x, const float *gamma, float eps, int64_t groupSize) {
     float factor = inverseRms(group, eps);
     for (int64_t i = 0; i < groupSize; ++i)
       group[i] = group[i] * factor * gamma[i];
+  }
+}
+
+namespace {
+
+/// Sums `chunk(four)` over every four elements from `first` on of each 128 (absent ones are 0) as the device does: lane
+/// l of a chunk has elements 4l .. 4l+3, lanes are added as a butterfly, chunks in ascending order.
+template <typename Four> float sumOfChunks(int64_t size, const Four &four) {
+  constexpr int64_t chunk = 128, lanes = chunk / 4;
+  float total = 0.0f;
+  for (int64_t first = 0; first < size; first += chunk) {
+    float sums[lanes];
+    for (int64_t lane = 0; lane < lanes; ++lane)
+      sums[lane] = four(first + 4 * lane);
+    for (int64_t apart = lanes / 2; apart > 0; apart /= 2)
+      for (int64_t lane = 0; lane < apart; ++lane)
+        sums[lane] += sums[lane + apart];
+    total = first == 0 ? sums[0] : total + sums[0];
+  }
+  return total;
+}
+
+} // namespace
+
+void layerNorm(Segment x, const float *gamma, const float *beta, float eps, int64_t groupSize) {
+  const auto count = static_cast<float>(groupSize);
+  for (size_t begin = 0; begin < x.size(); begin += static_cast<size_t>(groupSize)) {
+    Segment group = x.subspan(begin, static_cast<size_t>(groupSize));
+    const auto at = [&](int64_t i) { return i < groupSize ? group[static_cast<size_t>(i)] : 0.0f; };
+    const float mean =
+        sumOfChunks(groupSize, [&](int64_t i) { return at(i) + at(i + 1) + at(i + 2) + at(i + 3); }) / count;
+    for (float &value : group)
+      value -= mean;
+    const float squares = sumOfChunks(groupSize, [&](int64_t i) {
+      const float a = at(i), b = at(i + 1), c = at(i + 2), d = at(i + 3);
+      return std::fma(d, d, std::fma(c, c, std::fma(b, b, a * a)));
+    });
+    const float factor = 1.0f / std::sqrt(squares / count + eps);
+    for (size_t i = 0; i < group.size(); ++i)
+      group[i] = beta ? std::fma(group[i] * factor, gamma[i], beta[i]) : group[i] * factor * gamma[i];
   }
 }
 

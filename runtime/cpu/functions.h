@@ -37,6 +37,10 @@ StatusOr<Prologue> bindPrologue(const Binding &binding);
 /// y = x * gamma / sqrt(mean(x^2) + eps), over each `groupSize` elements.
 void rmsNorm(Segment x, const float *gamma, float eps, int64_t groupSize);
 
+/// y = (x - mean(x)) / sqrt(mean((x - mean(x))^2) + eps) * gamma + beta, over each `groupSize` elements; `beta` null:
+/// 0. Sums in the order of the device (codegen/kernels/norm.cuh).
+void layerNorm(Segment x, const float *gamma, const float *beta, float eps, int64_t groupSize);
+
 /// The index of the largest element, the lowest among equals. NaN is below everything: it is chosen only where there is
 /// nothing else (codegen/kernels/argmax.cuh has the same order).
 int32_t argmax(std::span<const float> x);

@@ -15,7 +15,7 @@ Machine::Machine(Program takenProgram, std::span<const std::byte> weights, int64
   ropeTables.resize(program.weights.size());
   for (size_t i = 0; i < program.weights.size(); ++i) {
     const Weight &weight = program.weights[i];
-    if (weight.layout != WeightLayout::RopeTable)
+    if (weight.encoding != Encoding::rope_table)
       continue;
     std::span frequencies(reinterpret_cast<const float *>(weightSection.data() + weight.offset),
                           static_cast<size_t>(weight.rows));

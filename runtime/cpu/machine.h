@@ -27,7 +27,7 @@ struct Machine {
   const std::span<const std::byte> weightSection;
   const int64_t context;
 
-  std::vector<std::vector<float>> ropeTables; // by weight: [context][rows][2], empty for other layouts
+  std::vector<std::vector<float>> ropeTables; // by weight: [context][rows][2], empty for other encodings
   std::vector<CacheStorage> caches;           // by cache
   Buffer arena;                               // edges
   DecodeState state{};
@@ -40,11 +40,15 @@ struct Machine {
   uint32_t weightIndex(Ref ref) const { return ref.perLayer ? program.weightTables[ref.index][iteration] : ref.index; }
   uint32_t cacheIndex(Ref ref) const { return ref.perLayer ? program.cacheTables[ref.index][iteration] : ref.index; }
 
+  int64_t scalar(Ref ref) const {
+    return program.scalars[ref.perLayer ? program.scalarTables[ref.index][iteration] : ref.index].value;
+  }
+
   const Weight &weight(Ref ref) const { return program.weights[weightIndex(ref)]; }
   const std::byte *weightData(Ref ref) const { return weightSection.data() + weight(ref).offset; }
-  /// Layout Vector: `rows` floats.
+  /// Encoding vector: `rows` floats.
   const float *vector(Ref ref) const { return reinterpret_cast<const float *>(weightData(ref)); }
-  /// Layout RopeTable: `rows` (cos, sin) pairs of the current position.
+  /// Encoding rope_table: `rows` (cos, sin) pairs of the current position.
   const float *ropeRow(Ref ref) const {
     return ropeTables[weightIndex(ref)].data() + state.position * weight(ref).rows * 2;
   }

@@ -17,6 +17,7 @@ namespace {
 // Eight lanes, as GCC and Clang vectors: operators work lane by lane.
 using Lanes = float __attribute__((vector_size(32)));
 using Bits32 = uint32_t __attribute__((vector_size(32)));
+using Bytes8 = int8_t __attribute__((vector_size(8)));
 using Bits16 = uint16_t __attribute__((vector_size(16)));
 
 // How eight consecutive elements in memory become fp32 lanes, one struct a type.
@@ -39,6 +40,15 @@ struct FromF16 { // see f16ToFloat
     Bits32 finite = reinterpret_cast<Bits32>(reinterpret_cast<Lanes>(magnitude) * 0x1p112f);
     Bits32 special = reinterpret_cast<Bits32>(magnitude >= (0x7c00u << 13)) & 0x7f800000u;
     lanes = reinterpret_cast<Lanes>(finite | special | (wide & 0x8000u) << 16);
+  }
+};
+
+struct FromInt8 {
+  using Element = int8_t;
+  [[gnu::always_inline]] static void load(const Element *from, Lanes &lanes) {
+    Bytes8 bytes;
+    std::memcpy(&bytes, from, sizeof(bytes));
+    lanes = __builtin_convertvector(bytes, Lanes);
   }
 };
 
@@ -77,29 +87,30 @@ template <typename From>
 template <typename From>
 [[gnu::always_inline]] inline void multiplyStripesOf(const PackedProducts &p, int64_t firstStripe, int64_t endStripe,
                                                      float *out) {
-  for (int64_t stripe = firstStripe; stripe < endStripe; ++stripe, out += 8) {
+  constexpr int parts = step_columns / 8; // of a row's step
+  for (int64_t stripe = firstStripe; stripe < endStripe; ++stripe, out += stripe_rows) {
     const auto *units =
-        reinterpret_cast<const From::Element *>(p.matrix) + stripe / 2 * p.steps * 512 + stripe % 2 * 256;
+        reinterpret_cast<const From::Element *>(p.matrix) + weight_index<int64_t>(stripe * stripe_rows, 0, p.steps);
     for (size_t group = 0; group < p.groups.size(); ++group) {
       const int64_t begin = p.groups[group], end = group + 1 < p.groups.size() ? p.groups[group + 1] : p.steps;
-      float tree[8][maximumWays]; // not cleared, which would take a while: way 0 always is written
+      float tree[stripe_rows][maximumWays]; // not cleared, which would take a while: way 0 always is written
       for (int64_t way = 0; way < p.ways; ++way) {
-        Lanes sums[8] = {};
+        Lanes sums[stripe_rows] = {};
         for (int64_t step = begin + way; step < end; step += p.ways) {
-          Lanes input[4], weights;
-          for (int part = 0; part < 4; ++part)
-            FromF32::load(p.input + step * 32 + part * 8, input[part]);
-          for (int row = 0; row < 8; ++row) {
-            for (int part = 0; part < 4; ++part) {
-              From::load(units + step * 512 + row * 32 + part * 8, weights);
+          Lanes input[parts], weights;
+          for (int part = 0; part < parts; ++part)
+            FromF32::load(p.input + step * step_columns + part * 8, input[part]);
+          for (int row = 0; row < stripe_rows; ++row) {
+            for (int part = 0; part < parts; ++part) {
+              From::load(units + step * tile_step_weights + row * step_columns + part * 8, weights);
               sums[row] += weights * input[part];
             }
           }
         }
-        for (int row = 0; row < 8; ++row)
+        for (int row = 0; row < stripe_rows; ++row)
           tree[row][way] = addLanes(sums[row]);
       }
-      for (int row = 0; row < 8; ++row) {
+      for (int row = 0; row < stripe_rows; ++row) {
         for (int64_t apart = 1; apart < p.ways; apart *= 2)
           for (int64_t way = 0; way < p.ways; way += 2 * apart)
             tree[row][way] += tree[row][way + apart];
@@ -124,6 +135,9 @@ CADENZA_MULTIVERSION void multiplyStripesBf16(const PackedProducts &p, int64_t f
 CADENZA_MULTIVERSION void multiplyStripesF16(const PackedProducts &p, int64_t first, int64_t end, float *out) {
   multiplyStripesOf<FromF16>(p, first, end, out);
 }
+CADENZA_MULTIVERSION void multiplyStripesInt8(const PackedProducts &p, int64_t first, int64_t end, float *out) {
+  multiplyStripesOf<FromInt8>(p, first, end, out);
+}
 
 } // namespace
 
@@ -138,10 +152,16 @@ float dot(const float *a, DType dtype, const std::byte *b, int64_t size) {
 }
 
 void multiplyStripes(const PackedProducts &products, int64_t firstStripe, int64_t endStripe, float *out) {
-  if (products.dtype == DType::bf16)
-    multiplyStripesBf16(products, firstStripe, endStripe, out);
-  else
-    multiplyStripesF16(products, firstStripe, endStripe, out);
+  switch (products.encoding) {
+  case Encoding::tiles16:
+    return (products.dtype == DType::bf16 ? multiplyStripesBf16 : multiplyStripesF16)(products, firstStripe, endStripe,
+                                                                                      out);
+  case Encoding::int8:
+    return multiplyStripesInt8(products, firstStripe, endStripe, out);
+  case Encoding::vector:
+  case Encoding::rope_table:
+    break; // no matrices: the plan's checks have seen that
+  }
 }
 
 } // namespace cadenza::cpu

@@ -16,18 +16,19 @@ float dot(const float *a, const float *b, int64_t size);
 /// The same with `b` in memory of type `dtype` (a row of a KV cache).
 float dot(const float *a, DType dtype, const std::byte *b, int64_t size);
 
-/// Products of rows of a packed matrix (WeightLayout::Tiles) with a vector.
+/// Products of rows of a packed matrix (runtime/shared/encoding.h) with a vector.
 struct PackedProducts {
-  const std::byte *matrix;         // [rows_padded / 16][steps][16][32]
-  DType dtype;                     // bf16 or f16
-  const float *input;              // [32 * steps], zero beyond the matrix's columns
-  int64_t steps;                   // columns_padded / 32
+  const std::byte *matrix;         // [tiles][steps][16][32]
+  Encoding encoding;               // of a matrix
+  DType dtype;                     // of Weight: bf16 or f16
+  const float *input;              // [step_columns * steps], zero beyond the matrix's columns
+  int64_t steps;                   // of the columns
   std::span<const int64_t> groups; // Phase::kGroups
   int64_t ways;                    // Phase::kWays
 };
 
-/// A stripe is 8 rows, half a tile: out[0, 8 * (endStripe - firstStripe)) = rows [8 * firstStripe, 8 * endStripe) times
-/// the input.
+/// A stripe is 8 rows, half a tile: out[0, 8 * (endStripe - firstStripe)) = rows [8 * firstStripe, 8 * endStripe) of
+/// stored weights times the input, without the rows' scales.
 void multiplyStripes(const PackedProducts &products, int64_t firstStripe, int64_t endStripe, float *out);
 
 } // namespace cadenza::cpu

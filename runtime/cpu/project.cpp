@@ -16,11 +16,11 @@ struct RowRun {
   int64_t rows;
 };
 
-/// Which rows of the packed matrix go where: one matrix after the other, or eight rows of each in turn.
+/// Which rows of the packed matrix go where: one matrix after the other, or eight rows (stripe_rows) of each in turn.
 std::vector<RowRun> rowRuns(const std::vector<int64_t> &segmentRows, bool interleaved) {
   std::vector<RowRun> runs;
   int64_t longest = *std::max_element(segmentRows.begin(), segmentRows.end());
-  int64_t step = interleaved ? 8 : longest;
+  int64_t step = interleaved ? stripe_rows : longest;
   int64_t packedRow = 0;
   for (int64_t row = 0; row < longest; row += step) {
     for (size_t segment = 0; segment < segmentRows.size(); ++segment) {
@@ -38,10 +38,11 @@ public:
   Project(const Phase &phase, Prologue prologue, int64_t columns)
       : input_(phase.inputs[0]), matrix_(phase.matrix), prologue_(std::move(prologue)), columns_(columns),
         groups_(phase.kGroups), ways_(phase.kWays), runs_(rowRuns(phase.segmentRows, phase.interleaved)) {
-    steps_ = static_cast<int64_t>(paddedColumns(columns)) / 32;
-    stripes_ = (std::accumulate(phase.segmentRows.begin(), phase.segmentRows.end(), int64_t{0}) + 7) / 8;
-    x_.resize(steps_ * 32); // zero beyond the columns, like the matrix
-    products_.resize(stripes_ * 8);
+    steps_ = steps_of(columns);
+    const int64_t rows = std::accumulate(phase.segmentRows.begin(), phase.segmentRows.end(), int64_t{0});
+    stripes_ = (rows + stripe_rows - 1) / stripe_rows;
+    x_.resize(steps_ * step_columns); // zero beyond the columns, like the matrix
+    products_.resize(stripes_ * stripe_rows);
   }
 
   void run(Machine &machine, std::span<const Segment> segments) override {
@@ -51,12 +52,19 @@ public:
     float factor = prologue_ ? prologue_(machine, x) : 1.0f;
     roundThrough(weight.dtype, x);
 
-    PackedProducts products{machine.weightData(matrix_), weight.dtype, x_.data(), steps_, groups_, ways_};
-    const int64_t tileBytes = steps_ * 512 * static_cast<int64_t>(dtypeSize(weight.dtype));
+    const EncodingFormat format = format_of(weight.encoding);
+    const std::byte *matrix = machine.weightData(matrix_);
+    PackedProducts products{matrix, weight.encoding, weight.dtype, x_.data(), steps_, groups_, ways_};
+    const int64_t tileBytes = steps_ * format.tile_step_bytes();
     const int64_t stripesAChunk = 2 * std::max<int64_t>(1, bytesAChunk / tileBytes); // whole tiles
     machine.pool.parallelFor(stripes_, stripesAChunk, [&](int64_t begin, int64_t end) {
-      multiplyStripes(products, begin, end, products_.data() + begin * 8);
+      multiplyStripes(products, begin, end, products_.data() + begin * stripe_rows);
     });
+    if (format.row_scale_bytes > 0) {
+      const auto *scales = reinterpret_cast<const float *>(matrix + tiles_bytes(format, weight.rows, weight.columns));
+      for (int64_t row = 0; row < weight.rows; ++row)
+        products_[row] *= scales[row];
+    }
 
     for (const RowRun &run : runs_)
       for (int64_t i = 0; i < run.rows; ++i)

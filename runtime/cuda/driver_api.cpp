@@ -117,6 +117,8 @@ StatusCode statusCodeOf(CUresult result) {
   case CUDA_ERROR_SYSTEM_DRIVER_MISMATCH:
   case CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE:
     return StatusCode::NoDevice;
+  case CUDA_ERROR_NOT_SUPPORTED:
+    return StatusCode::Unsupported;
   case CUDA_ERROR_INVALID_IMAGE:
   case CUDA_ERROR_NO_BINARY_FOR_GPU:
   case CUDA_ERROR_INVALID_PTX:

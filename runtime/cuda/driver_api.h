@@ -45,6 +45,13 @@ constexpr int minimumDriverVersion = 12000;
   X(cuStreamCreate, (CUstream * stream, unsigned int flags))                                                           \
   X(cuStreamDestroy, (CUstream stream))                                                                                \
   X(cuStreamSynchronize, (CUstream stream))                                                                            \
+  X(cuStreamBeginCapture, (CUstream stream, CUstreamCaptureMode mode))                                                 \
+  X(cuStreamEndCapture, (CUstream stream, CUgraph * graph))                                                            \
+  X(cuGraphInstantiateWithFlags, (CUgraphExec * exec, CUgraph graph, unsigned long long flags))                        \
+  X(cuGraphUpload, (CUgraphExec exec, CUstream stream))                                                                \
+  X(cuGraphLaunch, (CUgraphExec exec, CUstream stream))                                                                \
+  X(cuGraphExecDestroy, (CUgraphExec exec))                                                                            \
+  X(cuGraphDestroy, (CUgraph graph))                                                                                   \
   X(cuEventCreate, (CUevent * event, unsigned int flags))                                                              \
   X(cuEventDestroy, (CUevent event))                                                                                   \
   X(cuEventRecord, (CUevent event, CUstream stream))                                                                   \

@@ -15,6 +15,8 @@ using CUmodule = struct CUmod_st *;
 using CUfunction = struct CUfunc_st *;
 using CUstream = struct CUstream_st *;
 using CUevent = struct CUevent_st *;
+using CUgraph = struct CUgraph_st *;
+using CUgraphExec = struct CUgraphExec_st *;
 
 enum CUresult : unsigned int {
   CUDA_SUCCESS = 0,
@@ -52,6 +54,7 @@ enum CUresult : unsigned int {
   CUDA_ERROR_INVALID_PC = 718,
   CUDA_ERROR_LAUNCH_FAILED = 719,
   CUDA_ERROR_TENSOR_MEMORY_LEAK = 721,
+  CUDA_ERROR_NOT_SUPPORTED = 801,
   CUDA_ERROR_SYSTEM_NOT_READY = 802,
   CUDA_ERROR_SYSTEM_DRIVER_MISMATCH = 803,
   CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE = 804,
@@ -90,6 +93,8 @@ enum CUevent_flags : unsigned int {
   CU_EVENT_DISABLE_TIMING = 2,
 };
 
+enum CUstreamCaptureMode : unsigned int { CU_STREAM_CAPTURE_MODE_THREAD_LOCAL = 1 };
+
 enum CUdriverProcAddressQueryResult : unsigned int {
   CU_GET_PROC_ADDRESS_SUCCESS = 0,
   CU_GET_PROC_ADDRESS_SYMBOL_NOT_FOUND = 1,
@@ -100,6 +105,7 @@ enum CUlaunchAttributeID : unsigned int {
   CU_LAUNCH_ATTRIBUTE_IGNORE = 0,
   CU_LAUNCH_ATTRIBUTE_COOPERATIVE = 2,
   CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION = 4,
+  CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION = 6,
 };
 union CUlaunchAttributeValue {
   char pad[64];
@@ -107,6 +113,7 @@ union CUlaunchAttributeValue {
   struct {
     unsigned int x, y, z;
   } clusterDim;
+  int programmaticStreamSerializationAllowed;
   uint64_t alignment; // as cuda.h's members have it
 };
 struct CUlaunchAttribute { // NOLINT(bugprone-tagged-union-member-count): cuda.h's

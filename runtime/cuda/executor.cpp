@@ -1,5 +1,6 @@
 #include "runtime/cuda/executor.h"
 
+#include "runtime/cuda/runners/graph.h"
 #include "runtime/cuda/runners/launch.h"
 #include "runtime/plan/plan.h"
 #include "runtime/shared/state.h"
@@ -51,16 +52,25 @@ Status CudaExecutor::load(const Plan &plan, const ExecutorOptions &options, int 
   CADENZA_ASSIGN_OR_RETURN(storage_, Storage::load(*device_, stream_.get(), plan, context_, options.logits));
 
   uint64_t tokenCount = static_cast<uint64_t>(context_) + 1;
-  CADENZA_ASSIGN_OR_RETURN(hostState_, PinnedBuffer::make(*device_, sizeof(DecodeState), "the decode state"));
+  CADENZA_ASSIGN_OR_RETURN(hostState_, PinnedBuffer::make(*device_, sizeof(SequenceState), "the decode state"));
   CADENZA_ASSIGN_OR_RETURN(hostTokens_, PinnedBuffer::make(*device_, tokenCount * sizeof(int32_t), "tokens"));
   if (options.logits) {
     uint64_t bytes = static_cast<uint64_t>(program_->decoder->vocabulary) * sizeof(float);
     CADENZA_ASSIGN_OR_RETURN(hostLogits_, PinnedBuffer::make(*device_, bytes, "logits"));
   }
+  CADENZA_ASSIGN_OR_RETURN(hostControl_, PinnedBuffer::make(*device_, sizeof(HostControl), "the control page"));
+  CADENZA_ASSIGN_OR_RETURN(arrivals_, Arrivals::make(*device_, stream_.get(), hostTokens_.as<int32_t>(),
+                                                     &hostControl_.as<HostControl>()->published));
   sequence_ = Sequence(context_, program_->decoder->vocabulary);
 
   CADENZA_ASSIGN_OR_RETURN(step_, bindStep(*program_, storage_.addresses()));
   launches_ = StepLaunches(stream_.get(), *program_, kernels_, step_);
+  CADENZA_RETURN_IF_ERROR(chooseRunner(plan, options));
+  device_->explainFaults([this] { return runner_->explainFault(); }); // any call may be the one that reports it
+  return Status::ok();
+}
+
+Status CudaExecutor::chooseRunner(const Plan &plan, const ExecutorOptions &options) {
   const RunnerContext context{.device = *device_,
                               .stream = stream_.get(),
                               .program = *program_,
@@ -68,18 +78,41 @@ Status CudaExecutor::load(const Plan &plan, const ExecutorOptions &options, int 
                               .addresses = storage_.addresses(),
                               .step = step_,
                               .launches = launches_,
-                              .hostTokens = hostTokens_.as<int32_t>()};
-  if (options.schedule == Schedule::Persistent && !program_->persistent)
-    return Status(StatusCode::IncompatiblePlan, plan.path() + ": has no persistent schedule; compile it with "
-                                                              "--schedule=persistent");
-  if (program_->persistent && options.schedule != Schedule::Launch) {
-    CADENZA_ASSIGN_OR_RETURN(std::unique_ptr<PersistentRunner> persistent, PersistentRunner::make(context));
-    persistent_ = persistent.get();
-    runner_ = std::move(persistent);
-  } else {
-    CADENZA_ASSIGN_OR_RETURN(runner_, LaunchRunner::make(context));
+                              .arrivals = arrivals_,
+                              .hostTokens = hostTokens_.as<int32_t>(),
+                              .control = *hostControl_.as<HostControl>()};
+  const bool any = options.schedule == Schedule::Auto;
+  // Whether a schedule that could not be made leaves room for the next one; any other error is one.
+  const auto passedOver = [&](const Status &status, StatusCode code) {
+    if (!any || status.code() != code)
+      return false;
+    scheduleNotice_ += (scheduleNotice_.empty() ? "" : "; ") + status.message();
+    return true;
+  };
+  if (any || options.schedule == Schedule::Persistent) {
+    StatusOr<std::unique_ptr<PersistentRunner>> made =
+        Status(StatusCode::IncompatiblePlan,
+               plan.path() + ": has no persistent schedule; compile it with --schedule=persistent");
+    if (program_->persistent)
+      made = PersistentRunner::make(context);
+    if (made.isOk()) {
+      persistent_ = made->get();
+      runner_ = std::move(*made);
+      return Status::ok();
+    }
+    if (!passedOver(made.status(), StatusCode::IncompatiblePlan))
+      return made.status();
   }
-  device_->explainFaults([this] { return runner_->explainFault(); }); // any call may be the one that reports it
+  if (any || options.schedule == Schedule::Graph) {
+    StatusOr<std::unique_ptr<GraphRunner>> made = GraphRunner::make(context, options.graph);
+    if (made.isOk()) {
+      runner_ = std::move(*made);
+      return Status::ok();
+    }
+    if (!passedOver(made.status(), StatusCode::Unsupported))
+      return made.status();
+  }
+  runner_ = std::make_unique<LaunchRunner>(context);
   return Status::ok();
 }
 
@@ -122,14 +155,22 @@ Status CudaExecutor::fillCache(int64_t length, uint64_t seed) {
 
 Status CudaExecutor::writeState(int64_t nextPosition, int64_t forcedTokens, std::span<const int32_t> stopTokens) {
   sequence_.end();
-  runner_->begin(nextPosition);
-  auto *state = hostState_.as<DecodeState>();
-  *state = DecodeState{};
-  state->position = static_cast<int>(nextPosition);
-  state->next_position = static_cast<int>(nextPosition);
-  state->forced_tokens = static_cast<int>(forcedTokens);
-  state->stop_token_count = static_cast<int>(stopTokens.size());
-  std::copy(stopTokens.begin(), stopTokens.end(), state->stop_tokens);
+  *hostControl_.as<HostControl>() = {};
+  arrivals_.begin(nextPosition);
+  runner_->begin();
+  auto *state = hostState_.as<SequenceState>();
+  *state = SequenceState{};
+  DecodeState &decode = state->decode;
+  decode.position = static_cast<int>(nextPosition);
+  decode.next_position = static_cast<int>(nextPosition);
+  decode.forced_tokens = static_cast<int>(forcedTokens);
+  decode.stop_token_count = static_cast<int>(stopTokens.size());
+  std::copy(stopTokens.begin(), stopTokens.end(), decode.stop_tokens);
+  // Page-locked memory has the same address on the device.
+  state->host = {.tokens = hostTokens_.as<int32_t>(),
+                 .published = &hostControl_.as<HostControl>()->published,
+                 .stop_requested = 0,
+                 .reserved = 0};
   const Addresses &addresses = storage_.addresses();
   CADENZA_CUDA_TRY(*device_, cuMemcpyHtoDAsync, addresses.state, state, sizeof *state, stream_.get());
   CADENZA_CUDA_TRY(*device_, cuMemcpyHtoDAsync, addresses.tokens, hostTokens_.get(), hostTokens_.bytes(),
@@ -147,10 +188,14 @@ Status CudaExecutor::enqueueStep(bool withHead) {
   return Status::ok();
 }
 
-void CudaExecutor::stop() {
-  runner_->stop();
+Status CudaExecutor::stop() {
+  CurrentContext current(*device_);
+  CADENZA_RETURN_IF_ERROR(enter(current));
   sequence_.end();
+  return runner_->stop();
 }
+
+uint64_t CudaExecutor::kernelsPerToken() const { return persistent_ ? 1 : step_.launches.size(); }
 
 StatusOr<std::vector<TraceRecord>> CudaExecutor::trace() {
   CurrentContext current(*device_);
@@ -162,7 +207,9 @@ StatusOr<int32_t> CudaExecutor::awaitToken(int64_t position) {
   CurrentContext current(*device_);
   CADENZA_RETURN_IF_ERROR(enter(current));
   CADENZA_RETURN_IF_ERROR(sequence_.checkSelected(position));
-  StatusOr<int32_t> token = runner_->await(position);
+  if (!arrivals_.isQueued(position))
+    CADENZA_RETURN_IF_ERROR(runner_->flush());
+  StatusOr<int32_t> token = arrivals_.await(position);
   return token.isOk() ? token : token.status().withPrefix("waiting for token " + std::to_string(position));
 }
 

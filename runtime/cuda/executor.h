@@ -28,7 +28,7 @@ public:
   Status enqueueStep(bool withHead) override;
   StatusOr<int32_t> awaitToken(int64_t position) override;
   int64_t stepsAhead() const override { return runner_->stepsAhead(); }
-  void stop() override;
+  Status stop() override;
   Status synchronize() override;
   StatusOr<std::span<const float>> logits() override;
   Status stepWithVisitor(const PhaseVisitor &visitor) override;
@@ -40,6 +40,11 @@ public:
   const DeviceBuffer &weights() const { return storage_.weights(); }
   const BoundStep &step() const { return step_; }
   Schedule schedule() const { return runner_->schedule(); }
+  /// Why Schedule::Auto took no faster one; else empty.
+  const std::string &scheduleNotice() const { return scheduleNotice_; }
+  /// Kernels of a step with head: 1 if one kernel runs many steps.
+  uint64_t kernelsPerToken() const;
+  double hostLaunchesPerToken() const { return runner_->hostLaunchesPerToken(); }
   bool isTraced() const { return persistent_ && persistent_->isTraced(); }
   /// Of a traced kernel: what its last launch recorded.
   StatusOr<std::vector<TraceRecord>> trace();
@@ -50,12 +55,14 @@ public:
 private:
   CudaExecutor() = default;
   Status load(const Plan &plan, const ExecutorOptions &options, int ordinal);
+  Status chooseRunner(const Plan &plan, const ExecutorOptions &options);
   /// Starts every public call: the context is current, and a latched fault is reported.
   Status enter(const CurrentContext &current) const;
   Status writeState(int64_t nextPosition, int64_t forcedTokens, std::span<const int32_t> stopTokens);
   /// InvalidArgument if steps have no phases to run one by one.
   Status checkPhases() const;
-  /// After the kernels of a step with head were queued one by one.
+  /// Before and after the kernels of a step with head are queued one by one.
+  Status beginPhases();
   Status finishPhases();
   Status readOutputs(const BoundLaunch &launch, std::vector<std::vector<float>> &values);
 
@@ -68,13 +75,16 @@ private:
   Storage storage_;
   BoundStep step_;
   StepLaunches launches_;
-  PinnedBuffer hostState_;  // DecodeState
-  PinnedBuffer hostTokens_; // int32 [context + 1]: the prompt, then what was selected, 0 where nothing was
+  PinnedBuffer hostState_;   // SequenceState
+  PinnedBuffer hostTokens_;  // int32 [context + 1]: the prompt, then what was selected, 0 where nothing was
+  PinnedBuffer hostControl_; // HostControl
+  Arrivals arrivals_;
   PinnedBuffer hostLogits_; // f32 [vocabulary], if asked for
   PinnedBuffer hostOutput_; // what readOutputs copies to; made when it is first needed
   std::vector<Event> timers_;
   std::unique_ptr<Runner> runner_;
   PersistentRunner *persistent_ = nullptr; // the runner, if it is that one
+  std::string scheduleNotice_;
 
   Sequence sequence_;
   // Positions [0, length) hold the values of fillCache(_, seed): a benchmark need not write them again for each run.

@@ -60,8 +60,13 @@ Status CudaExecutor::checkPhases() const {
              : Status::ok();
 }
 
+Status CudaExecutor::beginPhases() {
+  CADENZA_RETURN_IF_ERROR(runner_->flush());
+  return sequence_.beginStep();
+}
+
 Status CudaExecutor::finishPhases() {
-  CADENZA_RETURN_IF_ERROR(runner_->enqueued(sequence_.position()));
+  CADENZA_RETURN_IF_ERROR(arrivals_.queued(sequence_.position() + 1));
   sequence_.finishStep(true);
   return Status::ok();
 }
@@ -70,7 +75,7 @@ Status CudaExecutor::stepWithVisitor(const PhaseVisitor &visitor) {
   CADENZA_RETURN_IF_ERROR(checkPhases());
   CurrentContext current(*device_);
   CADENZA_RETURN_IF_ERROR(enter(current));
-  CADENZA_RETURN_IF_ERROR(sequence_.beginStep());
+  CADENZA_RETURN_IF_ERROR(beginPhases());
   std::vector<std::vector<float>> values;
   for (size_t i = 0; i < launches_.count(true); ++i) {
     const BoundLaunch &bound = step_.launches[i];
@@ -95,7 +100,7 @@ StatusOr<std::vector<float>> CudaExecutor::timeStep() {
     CADENZA_ASSIGN_OR_RETURN(Event event, Event::make(*device_, CU_EVENT_DEFAULT));
     timers_.push_back(std::move(event));
   }
-  CADENZA_RETURN_IF_ERROR(sequence_.beginStep());
+  CADENZA_RETURN_IF_ERROR(beginPhases());
   CADENZA_CUDA_TRY(*device_, cuEventRecord, timers_[0].get(), stream_.get());
   for (size_t i = 0; i < launches_.count(true); ++i) {
     CADENZA_RETURN_IF_ERROR(launches_.launch(*device_, i));

@@ -84,6 +84,11 @@ private:
   using Owned::Owned;
 };
 
+/// What a stream's capture recorded. Needed only until it is instantiated.
+using Graph = Owned<CUgraph, &DriverApi::cuGraphDestroy>;
+/// A graph that can be launched, time after time.
+using GraphExec = Owned<CUgraphExec, &DriverApi::cuGraphExecDestroy>;
+
 class Module : public Owned<CUmodule, &DriverApi::cuModuleUnload> {
 public:
   /// Loads a cubin, PTX or host image; `what` names it ("code section sm_90"). PTX needs no terminating zero. The

@@ -29,6 +29,8 @@ uint64_t wordOf(const Program &program, const Addresses &addresses, const Argume
     return addresses.logits;
   case ArgumentKind::Scratch:
     return addresses.scratch[argument.index];
+  case ArgumentKind::Scalar:
+    return static_cast<uint64_t>(program.scalars[resolve(argument.ref, program.scalarTables, iteration)].value);
   }
   return 0;
 }

@@ -38,7 +38,7 @@ struct BoundStep {
   size_t headLaunch = 0;             // of a decoder's step: launches from this one on belong to the head
 };
 
-/// The weight (or cache, with cacheTables) that `ref` means in `iteration`.
+/// The weight (or cache, scalar, with their tables) that `ref` means in `iteration`.
 inline uint32_t resolve(const Ref &ref, const std::vector<Table> &tables, int64_t iteration) {
   return ref.perLayer ? tables[ref.index][static_cast<size_t>(iteration)] : ref.index;
 }

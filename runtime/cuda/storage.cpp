@@ -101,7 +101,7 @@ Status Storage::uploadRopeTables(Device &device, CUstream stream, const Plan &pl
   const std::vector<Weight> &weights = plan.program().weights;
   for (size_t i = 0; i < weights.size(); ++i) {
     const Weight &weight = weights[i];
-    if (weight.layout != WeightLayout::RopeTable)
+    if (weight.encoding != Encoding::rope_table)
       continue;
     std::vector<float> inverseFrequencies(static_cast<size_t>(weight.rows));
     std::memcpy(inverseFrequencies.data(), plan.weights().data() + weight.offset, inverseFrequencies.size() * 4);
@@ -131,7 +131,7 @@ StatusOr<Storage> Storage::load(Device &device, CUstream stream, const Plan &pla
     return allocated.status();
   };
   CADENZA_RETURN_IF_ERROR(allocate(addresses.arena, program.arenaBytes, "activations"));
-  CADENZA_RETURN_IF_ERROR(allocate(addresses.state, sizeof(DecodeState), "the decode state"));
+  CADENZA_RETURN_IF_ERROR(allocate(addresses.state, sizeof(SequenceState), "the decode state"));
   CADENZA_RETURN_IF_ERROR(allocate(addresses.tokens, (addresses.context + 1) * sizeof(int32_t), "tokens"));
   if (logits)
     CADENZA_RETURN_IF_ERROR(
@@ -140,7 +140,7 @@ StatusOr<Storage> Storage::load(Device &device, CUstream stream, const Plan &pla
     CADENZA_RETURN_IF_ERROR(allocate(addresses.scratch.emplace_back(), scratch.bytes, "scratch"));
   for (const Weight &weight : program.weights) {
     uint64_t &address = addresses.weights.emplace_back(storage.weights_.get() + weight.offset);
-    if (weight.layout != WeightLayout::RopeTable)
+    if (weight.encoding != Encoding::rope_table)
       continue;
     int64_t shape[] = {context, weight.rows, 2};
     auto bytes = checked::byteSize(shape, sizeof(float));

@@ -154,7 +154,7 @@ MemoryNeeds memoryNeeds(const Program &program) {
     needs.activations += scratch.bytes;
   for (const Weight &weight : program.weights) {
     needs.weights += weight.bytes;
-    if (weight.layout == WeightLayout::RopeTable)
+    if (weight.encoding == Encoding::rope_table)
       needs.tablesPerPosition += positionBytes(weight);
   }
   for (const Cache &cache : program.caches)

@@ -54,6 +54,14 @@ private:
   std::string weight(const Ref &ref) const { return refText(ref, program_.weights, program_.weightTables); }
   std::string cache(const Ref &ref) const { return refText(ref, program_.caches, program_.cacheTables); }
 
+  std::string scalar(const Ref &ref) const {
+    const auto value = [&](uint32_t index) {
+      return program_.scalars[index].name + " = " + std::to_string(program_.scalars[index].value);
+    };
+    return ref.perLayer ? "table " + decimal(ref.index) + " (" + join(program_.scalarTables[ref.index], value) + ")"
+                        : value(ref.index);
+  }
+
   std::string functionText(const Function &function) const {
     std::string text = function.name + " " + function.parameters.dump();
     if (!function.operands.empty())
@@ -75,6 +83,8 @@ private:
     case ArgumentKind::CacheKey:
     case ArgumentKind::CacheValue:
       return kind + " " + cache(argument.ref);
+    case ArgumentKind::Scalar:
+      return kind + " " + scalar(argument.ref);
     case ArgumentKind::Scratch:
       return kind + " " + program_.scratch[argument.index].name;
     default:
@@ -100,6 +110,8 @@ private:
       line("with", phase.parameters.dump());
     if (!phase.caches.empty())
       line("caches", join(phase.caches, [&](const Ref &ref) { return cache(ref); }));
+    if (!phase.scalars.empty())
+      line("window", join(phase.scalars, [&](const Ref &ref) { return scalar(ref); }));
     for (const Function &function : phase.prologue)
       line("prologue", functionText(function));
     for (const Function &function : phase.epilogues)
@@ -124,11 +136,11 @@ std::string describeProgram(const Program &program) { return ProgramPrinter(prog
 
 std::string describeWeights(const Program &program) {
   TextTable table("rlllrr");
-  table.row({"", "name", "layout", "shape", "offset", "bytes"});
+  table.row({"", "name", "encoding", "shape", "offset", "bytes"});
   for (size_t i = 0; i < program.weights.size(); ++i) {
     const Weight &weight = program.weights[i];
-    const std::string columns = weight.layout == WeightLayout::Tiles ? "[" + decimal(weight.columns) + "]" : "";
-    table.row({decimal(i), weight.name, std::string(nameOf(layoutNames, weight.layout)),
+    const std::string columns = format_of(weight.encoding).matrix() ? "[" + decimal(weight.columns) + "]" : "";
+    table.row({decimal(i), weight.name, std::string(nameOf(encodingNames, weight.encoding)),
                std::string(dtypeName(weight.dtype)) + "[" + decimal(weight.rows) + "]" + columns,
                decimal(weight.offset), decimal(weight.bytes)});
   }

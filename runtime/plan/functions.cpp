@@ -12,7 +12,7 @@ std::string number(int64_t value) { return std::to_string(value); }
 void checkVector(FunctionCall &call, size_t index, int64_t rows) {
   const Weight &weight = call.weight(index);
   const std::string field = "weights[" + std::to_string(index) + "]";
-  if (weight.layout != WeightLayout::Vector)
+  if (weight.encoding != Encoding::vector)
     call.fail(field, "'" + weight.name + "' is not a vector");
   else if (weight.rows != rows)
     call.fail(field, "'" + weight.name + "' has " + number(weight.rows) + " values; expected " + number(rows));
@@ -24,18 +24,23 @@ void checkNorm(FunctionCall &call) {
     return call.fail("parameters.group_size", number(group) + " does not divide " + number(size));
   if (call.function().parameters.at("eps").get<double>() < 0)
     return call.fail("parameters.eps", "is negative");
-  checkVector(call, 0, group);
+  for (size_t i = 0; i < call.function().weights.size(); ++i) // gamma, and beta
+    checkVector(call, i, group);
 }
 
-void checkPrologueNorm(FunctionCall &call) {
-  const bool project = call.phaseKind() == PhaseKind::Project;
-  if (project && call.extent("group_size") != call.segment(""))
+/// In a project phase a prologue normalises the whole input.
+void checkWholeNorm(FunctionCall &call) {
+  if (call.phaseKind() == PhaseKind::Project && call.extent("group_size") != call.segment(""))
     return call.fail("parameters.group_size", number(call.extent("group_size")) +
                                                   "; in a project phase it is the input's size, " +
                                                   number(call.segment("")));
-  if (!project && call.flag("defer_scale"))
-    return call.fail("parameters.defer_scale", "only a project phase can defer the scale");
   checkNorm(call);
+}
+
+void checkPrologueNorm(FunctionCall &call) {
+  if (call.phaseKind() != PhaseKind::Project && call.flag("defer_scale"))
+    return call.fail("parameters.defer_scale", "only a project phase can defer the scale");
+  checkWholeNorm(call);
 }
 
 void checkBias(FunctionCall &call) { checkVector(call, 0, call.segment("segment")); }
@@ -47,7 +52,7 @@ void checkRope(FunctionCall &call) {
     return call.fail("parameters.head_dim", number(head) + " does not divide " + number(size));
   if (rotary > head || rotary % 2 != 0)
     return call.fail("parameters.rotary_dim", number(rotary) + "; expected an even number up to " + number(head));
-  if (table.layout != WeightLayout::RopeTable)
+  if (table.encoding != Encoding::rope_table)
     return call.fail("weights[0]", "'" + table.name + "' is not a rope table");
   if (table.rows != rotary / 2)
     return call.fail("weights[0]",
@@ -84,6 +89,9 @@ void checkAdd(FunctionCall &call) {
 
 constexpr ParameterSpec prologueNormParameters[] = {{"eps", Number}, {"group_size", Extent}, {"defer_scale", Flag}};
 constexpr ParameterSpec normParameters[] = {{"segment", Slot}, {"eps", Number}, {"group_size", Extent}};
+constexpr ParameterSpec prologueLayerNormParameters[] = {{"eps", Number}, {"group_size", Extent}, {"bias", Flag}};
+constexpr ParameterSpec layerNormParameters[] = {
+    {"segment", Slot}, {"eps", Number}, {"group_size", Extent}, {"bias", Flag}};
 constexpr ParameterSpec segmentParameters[] = {{"segment", Slot}};
 constexpr ParameterSpec ropeParameters[] = {{"segment", Slot}, {"head_dim", Extent}, {"rotary_dim", Extent}};
 constexpr ParameterSpec appendParameters[] = {
@@ -91,18 +99,20 @@ constexpr ParameterSpec appendParameters[] = {
 constexpr ParameterSpec mulParameters[] = {{"lhs", Slot}, {"rhs", ConsumedSlot}};
 constexpr ParameterSpec argmaxParameters[] = {{"segment", ConsumedSlot}};
 
-// name, role, parameters, operands, weights, caches, check, decodes
+// name, role, parameters, operands, weights, caches, check, flag that adds a weight, decodes
 constexpr FunctionSpec specs[] = {
     {"rms_norm", Prologue, prologueNormParameters, 0, 1, 0, checkPrologueNorm},
+    {"layer_norm", Prologue, prologueLayerNormParameters, 0, 1, 0, checkWholeNorm, "bias"},
     {"bias", Epilogue, segmentParameters, 0, 1, 0, checkBias},
     {"rms_norm", Epilogue, normParameters, 0, 1, 0, checkNorm},
-    {"rope", Epilogue, ropeParameters, 0, 1, 0, checkRope, true},
-    {"kv_append", Epilogue, appendParameters, 0, 0, 1, checkAppend, true},
+    {"layer_norm", Epilogue, layerNormParameters, 0, 1, 0, checkNorm, "bias"},
+    {"rope", Epilogue, ropeParameters, 0, 1, 0, checkRope, {}, true},
+    {"kv_append", Epilogue, appendParameters, 0, 0, 1, checkAppend, {}, true},
     {"silu", Epilogue, segmentParameters, 0, 0, 0, checkNothing},
     {"gelu_tanh", Epilogue, segmentParameters, 0, 0, 0, checkNothing},
     {"mul", Epilogue, mulParameters, 0, 0, 0, checkMul},
     {"add", Epilogue, segmentParameters, 1, 0, 0, checkAdd},
-    {"argmax", Epilogue, argmaxParameters, 0, 0, 0, checkNothing, true},
+    {"argmax", Epilogue, argmaxParameters, 0, 0, 0, checkNothing, {}, true},
 };
 
 } // namespace

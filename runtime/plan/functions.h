@@ -32,9 +32,10 @@ struct FunctionSpec {
   std::string_view name;
   FunctionRole role;
   std::span<const ParameterSpec> parameters;
-  uint32_t operands, weights, caches; // how many the function takes
-  void (*check)(FunctionCall &);      // shapes; called when counts and types are right
-  bool decodes = false;               // works on the decode state: only in the step of a decoder
+  uint32_t operands, weights, caches;   // how many the function takes
+  void (*check)(FunctionCall &);        // shapes; called when counts and types are right
+  std::string_view optionalWeight = {}; // a flag: where it is set, the function takes one weight more
+  bool decodes = false;                 // works on the decode state: only in the step of a decoder
 };
 
 /// All functions that this version knows.

@@ -26,11 +26,28 @@ std::string describePort(const Program &program, const Port &port) {
   return text + "]";
 }
 
+std::vector<std::string_view> matrixEncodingNames() {
+  std::vector<std::string_view> names;
+  for (int i = 0; i < encoding_count; ++i)
+    if (const EncodingFormat format = format_of(static_cast<Encoding>(i)); format.matrix())
+      names.emplace_back(format.name);
+  return names;
+}
+
 uint64_t storedBytes(const Weight &weight) {
   const uint64_t rows = static_cast<uint64_t>(weight.rows), columns = static_cast<uint64_t>(weight.columns);
-  if (weight.layout == WeightLayout::Tiles)
-    return paddedRows(rows) * paddedColumns(columns) * dtypeSize(weight.dtype);
-  return rows * dtypeSize(weight.dtype);
+  const EncodingFormat format = format_of(weight.encoding);
+  return format.matrix() ? matrix_bytes(format, rows, columns) : rows * sizeof(float);
+}
+
+uint64_t denseBytes(const Weight &weight) {
+  const uint64_t rows = static_cast<uint64_t>(weight.rows), columns = static_cast<uint64_t>(weight.columns);
+  const EncodingFormat format = format_of(weight.encoding);
+  return format.matrix() ? dense_bytes(format, rows, columns) : rows * sizeof(float);
+}
+
+uint64_t denseRowBytes(const Weight &weight) {
+  return dense_bytes(format_of(weight.encoding), uint64_t{1}, static_cast<uint64_t>(weight.columns));
 }
 
 } // namespace cadenza

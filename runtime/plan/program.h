@@ -21,9 +21,12 @@
 //              size: the whole vector). gamma has group_size elements. In a project phase group_size == size; with
 //              defer_scale (project only) the product sees x * gamma and the factor 1/sqrt(..) is applied to every
 //              segment right after the products, before the epilogues.
+//   layer_norm {eps, group_size, bias}; weights: [gamma] or, with bias, [gamma, beta]
+//              y = (x - mean(x)) / sqrt(mean((x - mean(x))^2) + eps) * gamma (+ beta), over groups as rms_norm's
 // Epilogues (s, lhs, rhs, key, value: slots):
 //   bias       {segment}; weights: [b]             y[s] += b
 //   rms_norm   {segment, eps, group_size}; weights: [gamma]   as the prologue, on a segment (per-head q/k norm)
+//   layer_norm {segment, eps, group_size, bias}; weights: [gamma] or [gamma, beta]   likewise
 //   rope       {segment, head_dim, rotary_dim}; weights: [rope table]   half-split rotation: for each head and
 //              i < rotary_dim/2: (x[i], x[i+rotary_dim/2]) rotated by the table's (cos, sin)[position][i]
 //   kv_append  {key, value, kv_heads, head_dim}; caches: [cache]   stores both at `position`; consumes both
@@ -41,7 +44,7 @@
 //   embed    no input; initial segment: row tokens[position] of `matrix` ([vocabulary][n]) times parameters.scale
 //   project  one input; an initial segment a matrix, see Phase::matrix
 //   attend   one input, the query; initial segment, [heads * head_dim]: softmax(scale * q k^T) v over positions
-//            [0, position]
+//            [0, position], or, with a scalar w > 0 as its window, over those from position + 1 - w on
 //   select   one input, the logits; initial segment: the input, consumed by its argmax epilogue (the unfused head)
 //   map      any inputs; an initial segment an input
 // The entry of a decoder has exactly one embed phase, in a block of count 1 before headBlock, and exactly one argmax,
@@ -54,6 +57,7 @@
 #pragma once
 
 #include "runtime/shared/dtype.h"
+#include "runtime/shared/encoding.h"
 #include "runtime/shared/port.h"
 #include "runtime/support/status.h"
 
@@ -85,24 +89,14 @@ constexpr uint64_t edgeStride(const Edge &edge) {
          edgeAlignment;
 }
 
-enum class WeightLayout : uint8_t {
-  Vector,    // `rows` f32 values (norm weights, biases: widened by the compiler)
-  Tiles,     // a [rows][columns] matrix in tiles of 16 rows, see Weight below
-  RopeTable, // `rows` f32 inverse frequencies; the executor expands them at load to [context][rows][2] f32 (cos, sin),
-             // each multiplied by `scale`
-};
-
-/// One entry of the weight section. Layout Tiles ("packed matrix"): rows are padded with zeros to a multiple of 16,
-/// columns to a multiple of 32; element (n, k) lies at index
-///     ((n/16) * (columns_padded/32) + k/32) * 512 + (n%16) * 32 + k%32.
-/// So a tile of 16 rows is contiguous, any run of its steps of 32 k is, too, and a unit of 8 rows x 32 k, row-major, is
-/// 512 consecutive bytes: the l-th 16 bytes are row l/4, k 8*(l%4) ..+8, for lane l of a warp. The packed matrix of a
-/// project with several matrices holds their rows one after the other, or, if interleaved, 8 rows of the first, 8 rows
-/// of the second, and so on.
+/// One entry of the weight section, stored as its encoding says (runtime/shared/encoding.h). A rope table is expanded
+/// by the executor at load to [context][rows][2] f32 (cos, sin), each multiplied by `scale`. The matrix ("packed") of a
+/// project with several holds their rows one after the other, or, if interleaved, 8 rows of the first, 8 rows of the
+/// second, and so on.
 struct Weight {
   std::string name; // canonical role(s), for people: "layers.3.attention.query.weight+..."
-  WeightLayout layout = WeightLayout::Vector;
-  DType dtype = DType::f32;
+  Encoding encoding = Encoding::vector;
+  DType dtype = DType::f32; // of a matrix, the type that its products take: bf16 or f16
   int64_t rows = 0;
   int64_t columns = 1;
   float scale = 1.0f;  // RopeTable only
@@ -110,11 +104,13 @@ struct Weight {
   uint64_t bytes = 0;
 };
 
-/// The extents of a packed matrix, padding included.
-inline uint64_t paddedRows(uint64_t rows) { return (rows + 15) / 16 * 16; }
-inline uint64_t paddedColumns(uint64_t columns) { return (columns + 31) / 32 * 32; }
-/// What Weight::bytes must be for its layout, type and shape (each extent below 2^31).
+/// Names of the encodings that a matrix can have.
+std::vector<std::string_view> matrixEncodingNames();
+/// What Weight::bytes must be for its encoding and shape (each extent below 2^31).
 uint64_t storedBytes(const Weight &weight);
+/// The same without padding: what a step reads at least, of a vector or a matrix or of one row of a matrix.
+uint64_t denseBytes(const Weight &weight);
+uint64_t denseRowBytes(const Weight &weight);
 
 /// Weights start at multiples of this many bytes in the weight section, in order, each at the first one that is free.
 constexpr uint64_t weightAlignment = 256;
@@ -127,12 +123,19 @@ struct Cache {
   int64_t headDim = 0;
 };
 
-/// A weight or cache: itself, or the entry of a per-layer table at the current iteration of the enclosing block.
+/// A number that phases name, such as the window of an attention: a kernel argument, so that layers may differ in it.
+struct Scalar {
+  std::string name;
+  int64_t value = 0; // in [0, 2^31)
+};
+
+/// A weight, cache or scalar: itself, or the entry of a per-layer table at the current iteration of the enclosing
+/// block.
 struct Ref {
   bool perLayer = false;
-  uint32_t index = 0; // into weights/caches, or into weightTables/cacheTables when perLayer
+  uint32_t index = 0; // into weights/caches/scalars, or into weightTables/cacheTables/scalarTables when perLayer
 };
-using Table = std::vector<uint32_t>; // one weight or cache index an iteration
+using Table = std::vector<uint32_t>; // one weight, cache or scalar index an iteration
 
 /// A prologue or epilogue function, see the list above.
 struct Function {
@@ -157,11 +160,12 @@ enum class ArgumentKind : uint8_t {
   Context,    // the number of positions that caches and rope tables hold, as a 64-bit integer
   Logits,     // address of f32 [vocabulary], or 0 if nobody asked for logits
   Scratch,    // address of scratch buffer `index`, zeroed once at load
+  Scalar,     // the value of scalar `ref`, as a 64-bit integer
 };
 struct Argument {
   ArgumentKind kind = ArgumentKind::Edge;
   uint32_t index = 0; // Edge, Scratch
-  Ref ref;            // Weight, CacheKey, CacheValue
+  Ref ref;            // Weight, CacheKey, CacheValue, Scalar
 };
 
 /// One kernel launch of the `launch` schedule. Its arguments form the kernel's single by-value parameter, a struct of
@@ -192,7 +196,8 @@ struct Phase {
   // attend {heads, kv_heads, head_dim, scale, splits, warps}: q is inputs[0], result [heads * head_dim]; the last
   // two are the order of its sums. embed {scale}
   nlohmann::json parameters = nlohmann::json::object();
-  std::vector<Ref> caches; // attend
+  std::vector<Ref> caches;  // attend
+  std::vector<Ref> scalars; // attend: none, or its window
   Launch launch;
 };
 
@@ -283,8 +288,10 @@ struct Program {
   uint64_t arenaBytes = 0; // entries run one at a time and share it
   std::vector<Weight> weights;
   std::vector<Cache> caches;
+  std::vector<Scalar> scalars;
   std::vector<Table> weightTables;
   std::vector<Table> cacheTables;
+  std::vector<Table> scalarTables;
   std::vector<Scratch> scratch;
   std::vector<Kernel> kernels;
   std::vector<Entry> entries;

@@ -43,17 +43,18 @@ void checkWeights(const Program &program, FieldErrors &errors) {
   for (size_t i = 0; i < program.weights.size(); ++i) {
     const Weight &weight = program.weights[i];
     const std::string path = at("program.weights", i);
-    const bool matrix = weight.layout == WeightLayout::Tiles;
+    const std::string name(nameOf(encodingNames, weight.encoding));
+    const bool matrix = format_of(weight.encoding).matrix();
     if (matrix ? weight.dtype != DType::bf16 && weight.dtype != DType::f16 : weight.dtype != DType::f32)
-      errors.add(path + ".dtype", std::string(dtypeName(weight.dtype)) + " in layout " +
-                                      std::string(nameOf(layoutNames, weight.layout)) +
+      errors.add(path + ".dtype", std::string(dtypeName(weight.dtype)) + " in encoding " + name +
                                       (matrix ? "; expected bf16 or f16" : "; expected f32"));
     if (!matrix && weight.columns != 1)
-      errors.add(path + ".columns", text(weight.columns) + "; expected 1 in this layout");
-    if (weight.layout != WeightLayout::RopeTable && weight.scale != 1)
+      errors.add(path + ".columns", text(weight.columns) + "; expected 1 in encoding " + name);
+    if (weight.encoding != Encoding::rope_table && weight.scale != 1)
       errors.add(path + ".scale", "only a rope table has one; expected 1");
     if (weight.bytes != storedBytes(weight))
-      errors.add(path + ".bytes", text(weight.bytes) + "; its shape takes " + text(storedBytes(weight)));
+      errors.add(path + ".bytes",
+                 text(weight.bytes) + "; its shape takes " + text(storedBytes(weight)) + " in encoding " + name);
     const auto expected = checked::alignUp(end, weightAlignment);
     if (!expected || weight.offset != *expected)
       errors.add(path + ".offset", text(weight.offset) + "; expected " + text(expected.value_or(0)));
@@ -65,12 +66,15 @@ void checkWeights(const Program &program, FieldErrors &errors) {
 }
 
 bool alike(const Weight &a, const Weight &b) {
-  return a.layout == b.layout && a.dtype == b.dtype && a.rows == b.rows && a.columns == b.columns && a.scale == b.scale;
+  return a.encoding == b.encoding && a.dtype == b.dtype && a.rows == b.rows && a.columns == b.columns &&
+         a.scale == b.scale;
 }
 
 bool alike(const Cache &a, const Cache &b) {
   return a.dtype == b.dtype && a.kvHeads == b.kvHeads && a.headDim == b.headDim;
 }
+
+bool alike(const Scalar &, const Scalar &) { return true; }
 
 template <typename Entry>
 void checkTables(const std::vector<Table> &tables, const std::vector<Entry> &entries, const std::string &what,
@@ -108,7 +112,7 @@ void checkMemory(const Program &program, FieldErrors &errors) {
     count({2, cache.kvHeads, context, cache.headDim}, dtypeSize(cache.dtype), at("program.caches", i));
   }
   for (size_t i = 0; i < program.weights.size(); ++i) {
-    if (program.weights[i].layout == WeightLayout::RopeTable)
+    if (program.weights[i].encoding == Encoding::rope_table)
       count({2, context, program.weights[i].rows}, sizeof(float), at("program.weights", i));
   }
   for (size_t i = 0; i < program.scratch.size(); ++i) {
@@ -164,6 +168,7 @@ void checkProgram(const Program &program, FieldErrors &errors) {
   checkWeights(program, errors);
   checkTables(program.weightTables, program.weights, "weight", "program.weight_tables", errors);
   checkTables(program.cacheTables, program.caches, "cache", "program.cache_tables", errors);
+  checkTables(program.scalarTables, program.scalars, "scalar", "program.scalar_tables", errors);
   checkMemory(program, errors);
   const auto kernels = checkKernels(program, errors);
   checkEntries(program, kernels, errors);

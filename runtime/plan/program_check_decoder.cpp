@@ -139,8 +139,8 @@ void checkDecoder(const Program &program, FieldErrors &errors) {
     if (program.persistent)
       errors.add("program.persistent", "not null; only a decoder has this schedule");
     for (size_t i = 0; i < program.weights.size(); ++i)
-      if (program.weights[i].layout == WeightLayout::RopeTable)
-        errors.add(at("program.weights", i) + ".layout", "rope_table; only a decoder has positions");
+      if (program.weights[i].encoding == Encoding::rope_table)
+        errors.add(at("program.weights", i) + ".encoding", "rope_table; only a decoder has positions");
   }
   for (size_t e = 0; e < program.entries.size(); ++e)
     if (!program.decoder || e != program.decoder->entry)

@@ -41,6 +41,9 @@ private:
   const Cache *cache(const Ref &ref, const std::string &field) {
     return resolve(ref, program_.caches, program_.cacheTables, "cache", field);
   }
+  const Scalar *scalar(const Ref &ref, const std::string &field) {
+    return resolve(ref, program_.scalars, program_.scalarTables, "scalar", field);
+  }
   const Weight *matrix();
   /// Exactly these parameters, of these types.
   bool checkParameters(const nlohmann::json &parameters, std::span<const ParameterSpec> specs,
@@ -119,7 +122,7 @@ const Entry *PhaseChecker::resolve(const Ref &ref, const std::vector<Entry> &ent
 
 const Weight *PhaseChecker::matrix() {
   const Weight *matrix = weight(phase_.matrix, "matrix");
-  if (matrix && matrix->layout != WeightLayout::Tiles) {
+  if (matrix && !format_of(matrix->encoding).matrix()) {
     fail("matrix", "'" + matrix->name + "' is not a packed matrix");
     return nullptr;
   }
@@ -197,6 +200,8 @@ void PhaseChecker::checkKind() {
     fail("k_ways", "only a project phase has more than one");
   if (phase_.caches.size() != (phase_.kind == PhaseKind::Attend ? 1u : 0u))
     fail("caches", text(phase_.caches.size()) + "; an attend phase has one, others none");
+  if (phase_.scalars.size() > (phase_.kind == PhaseKind::Attend ? 1u : 0u))
+    fail("scalars", text(phase_.scalars.size()) + "; an attend phase may have one, its window, others none");
 
   switch (phase_.kind) {
   case PhaseKind::Embed:
@@ -228,8 +233,13 @@ void PhaseChecker::checkEmbed() {
   static constexpr ParameterSpec parameters[] = {{"scale", ParameterType::Number}};
   expectInputs(0);
   checkParameters(phase_.parameters, parameters, "parameters");
-  if (const Weight *table = matrix())
-    segments_.emplace_back(table->columns);
+  const Weight *table = matrix();
+  if (!table)
+    return;
+  if (table->encoding != Encoding::tiles16)
+    fail("matrix", "'" + table->name + "' is stored as " + format_of(table->encoding).name +
+                       "; rows of an embedding are read as tiles16");
+  segments_.emplace_back(table->columns);
 }
 
 void PhaseChecker::checkProject() {
@@ -245,12 +255,13 @@ void PhaseChecker::checkProject() {
   for (size_t i = 0; i < phase_.segmentRows.size() && rows <= packed->rows; ++i) {
     rows += phase_.segmentRows[i];
     segments_.emplace_back(phase_.segmentRows[i]);
-    if (phase_.interleaved && (phase_.segmentRows[i] != phase_.segmentRows[0] || phase_.segmentRows[i] % 8 != 0))
+    if (phase_.interleaved &&
+        (phase_.segmentRows[i] != phase_.segmentRows[0] || phase_.segmentRows[i] % stripe_rows != 0))
       fail(at("segment_rows", i), text(phase_.segmentRows[i]) + "; interleaved ones are equal multiples of 8");
   }
   if (rows != packed->rows)
     fail("segment_rows", "sum " + text(rows) + "; '" + packed->name + "' has " + text(packed->rows) + " rows");
-  checkSumOrder(static_cast<int64_t>(paddedColumns(packed->columns) / 32));
+  checkSumOrder(steps_of(packed->columns));
 }
 
 void PhaseChecker::checkSumOrder(int64_t steps) {
@@ -283,6 +294,8 @@ void PhaseChecker::checkAttend() {
   if (heads * headDim != query.elements) // each below 2^31
     fail("inputs[0]",
          "'" + query.name + "' has " + text(query.elements) + " elements; expected " + text(heads * headDim));
+  for (const Ref &window : phase_.scalars)
+    scalar(window, "scalars[0]");
   const Cache *keys = cache(phase_.caches[0], "caches[0]");
   if (keys && (keys->kvHeads != kvHeads || keys->headDim != headDim))
     fail("caches[0]", "'" + keys->name + "' is [" + text(keys->kvHeads) + "][..][" + text(keys->headDim) +
@@ -304,7 +317,9 @@ void PhaseChecker::checkFunction(const Function &function, FunctionRole role, co
       fail(field + "." + list, text(count) + "; '" + function.name + "' takes " + text(expected));
   };
   expect("operands", function.operands.size(), spec->operands);
-  expect("weights", function.weights.size(), spec->weights);
+  const bool oneMore =
+      !spec->optionalWeight.empty() && function.parameters.at(std::string(spec->optionalWeight)).get<bool>();
+  expect("weights", function.weights.size(), spec->weights + (oneMore ? 1 : 0));
   expect("caches", function.caches.size(), spec->caches);
   for (size_t i = 0; i < function.operands.size(); ++i)
     checkIndex(function.operands[i], program_.edges.size(), "edge", path_ + "." + field + "." + at("operands", i),
@@ -379,6 +394,9 @@ void PhaseChecker::checkLaunch() {
     case ArgumentKind::CacheKey:
     case ArgumentKind::CacheValue:
       cache(arguments[i].ref, field);
+      break;
+    case ArgumentKind::Scalar:
+      scalar(arguments[i].ref, field);
       break;
     default:
       break;

@@ -35,10 +35,10 @@ Edge readEdge(const JsonReader &reader) {
 }
 
 Weight readWeight(const JsonReader &reader) {
-  reader.onlyFields({"name", "layout", "dtype", "rows", "columns", "scale", "offset", "bytes"});
+  reader.onlyFields({"name", "encoding", "dtype", "rows", "columns", "scale", "offset", "bytes"});
   Weight weight;
   weight.name = reader["name"].string();
-  weight.layout = readEnum<WeightLayout>(reader["layout"], layoutNames);
+  weight.encoding = readEnum<Encoding>(reader["encoding"], encodingNames);
   weight.dtype = readDType(reader["dtype"]);
   weight.rows = readExtent(reader["rows"]);
   weight.columns = readExtent(reader["columns"]);
@@ -56,6 +56,11 @@ Cache readCache(const JsonReader &reader) {
   reader.onlyFields({"name", "dtype", "kv_heads", "head_dim"});
   return {reader["name"].string(), readDType(reader["dtype"]), readExtent(reader["kv_heads"]),
           readExtent(reader["head_dim"])};
+}
+
+Scalar readScalar(const JsonReader &reader) {
+  reader.onlyFields({"name", "value"});
+  return {reader["name"].string(), reader["value"].integer(0, maximumExtent)};
 }
 
 Table readTable(const JsonReader &reader) { return reader.list<uint32_t>(readIndex); }
@@ -85,6 +90,7 @@ Argument readArgument(const JsonReader &reader) {
   case ArgumentKind::Weight:
   case ArgumentKind::CacheKey:
   case ArgumentKind::CacheValue:
+  case ArgumentKind::Scalar:
     reader.onlyFields({"kind", "ref"});
     argument.ref = readRef(reader["ref"]);
     break;
@@ -97,7 +103,7 @@ Argument readArgument(const JsonReader &reader) {
 
 Phase readPhase(const JsonReader &reader) {
   reader.onlyFields({"name", "kind", "inputs", "outputs", "output_names", "matrix", "segment_rows", "interleaved",
-                     "k_groups", "k_ways", "prologue", "epilogues", "parameters", "caches", "launch"});
+                     "k_groups", "k_ways", "prologue", "epilogues", "parameters", "caches", "scalars", "launch"});
   Phase phase;
   phase.name = reader["name"].string();
   phase.kind = readEnum<PhaseKind>(reader["kind"], phaseKindNames);
@@ -117,6 +123,7 @@ Phase readPhase(const JsonReader &reader) {
   phase.epilogues = reader["epilogues"].list<Function>(readFunction);
   phase.parameters = readParameters(reader["parameters"]);
   phase.caches = reader["caches"].list<Ref>(readRef);
+  phase.scalars = reader["scalars"].list<Ref>(readRef);
   reader["launch"].onlyFields({"kernel", "arguments"});
   phase.launch.kernel = reader["launch"]["kernel"].string();
   phase.launch.arguments = reader["launch"]["arguments"].list<Argument>(readArgument);
@@ -204,16 +211,18 @@ StatusOr<Program> parseProgram(std::string_view text, std::string_view decoderTe
 
   FieldErrors errors(StatusCode::InvalidPlan);
   const JsonReader reader(*json, "program", errors);
-  reader.onlyFields({"model", "edges", "arena_bytes", "weights", "caches", "weight_tables", "cache_tables", "scratch",
-                     "kernels", "entries", "persistent"});
+  reader.onlyFields({"model", "edges", "arena_bytes", "weights", "caches", "scalars", "weight_tables", "cache_tables",
+                     "scalar_tables", "scratch", "kernels", "entries", "persistent"});
   Program program;
   program.model = readModel(reader["model"]);
   program.edges = reader["edges"].list<Edge>(readEdge);
   program.arenaBytes = reader["arena_bytes"].unsignedInteger();
   program.weights = reader["weights"].list<Weight>(readWeight);
   program.caches = reader["caches"].list<Cache>(readCache);
+  program.scalars = reader["scalars"].list<Scalar>(readScalar);
   program.weightTables = reader["weight_tables"].list<Table>(readTable);
   program.cacheTables = reader["cache_tables"].list<Table>(readTable);
+  program.scalarTables = reader["scalar_tables"].list<Table>(readTable);
   program.scratch = reader["scratch"].list<Scratch>(readScratch);
   program.kernels = reader["kernels"].list<Kernel>(readKernel);
   program.entries = reader["entries"].list<Entry>(readEntry);

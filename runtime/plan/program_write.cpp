@@ -26,7 +26,7 @@ Json writeEdge(const Edge &edge) {
 
 Json writeWeight(const Weight &weight) {
   return {{"name", weight.name},
-          {"layout", nameOf(layoutNames, weight.layout)},
+          {"encoding", nameOf(encodingNames, weight.encoding)},
           {"dtype", dtypeName(weight.dtype)},
           {"rows", weight.rows},
           {"columns", weight.columns},
@@ -60,6 +60,7 @@ Json writeArgument(const Argument &argument) {
   case ArgumentKind::Weight:
   case ArgumentKind::CacheKey:
   case ArgumentKind::CacheValue:
+  case ArgumentKind::Scalar:
     result["ref"] = writeRef(argument.ref);
     break;
   default:
@@ -84,6 +85,7 @@ Json writePhase(const Phase &phase) {
           {"epilogues", list(phase.epilogues, writeFunction)},
           {"parameters", phase.parameters},
           {"caches", list(phase.caches, writeRef)},
+          {"scalars", list(phase.scalars, writeRef)},
           {"launch", {{"kernel", phase.launch.kernel}, {"arguments", list(phase.launch.arguments, writeArgument)}}}};
 }
 
@@ -141,8 +143,11 @@ Json toJson(const Program &program) {
       {"arena_bytes", program.arenaBytes},
       {"weights", list(program.weights, writeWeight)},
       {"caches", list(program.caches, writeCache)},
+      {"scalars", list(program.scalars,
+                       [](const Scalar &scalar) { return Json{{"name", scalar.name}, {"value", scalar.value}}; })},
       {"weight_tables", program.weightTables},
       {"cache_tables", program.cacheTables},
+      {"scalar_tables", program.scalarTables},
       {"scratch", list(program.scratch,
                        [](const Scratch &scratch) { return Json{{"name", scratch.name}, {"bytes", scratch.bytes}}; })},
       {"kernels", list(program.kernels, writeKernel)},

@@ -1,24 +1,10 @@
-// What the host and a persistent kernel share: its arguments and a page of mapped host memory. Plain types only.
+// What the host and a persistent kernel share besides state.h: its arguments, waits and traces. Plain types only.
 #pragma once
 
 #include "state.h"
 #include "types.h"
 
 namespace cadenza {
-
-/// In host memory that the device sees. `stop` is the host's, everything else the device's.
-struct PersistentControl {
-  uint32_t stop;      // 1: end the launch after the token that is in work
-  uint32_t published; // tokens [0, published) of the host's copy have arrived; written after them, with release
-  // What a wait that took too long was for; `expired` is written last, then the kernel traps.
-  uint32_t expired;
-  uint32_t wait;  // a PersistentWait
-  uint32_t block; // of the grid
-  uint32_t layer;
-  uint32_t position;
-  uint32_t reserved[25]; // to 128 bytes
-};
-static_assert(sizeof(PersistentControl) == 128, "one cache line");
 
 /// What a thread of a persistent kernel can wait for.
 enum class PersistentWait : uint32_t {
@@ -73,7 +59,7 @@ struct PersistentArgs {
   int32_t *tokens;      // [context + 1]
   int32_t *host_tokens; // [context + 1], mapped
   float *logits;        // f32 [vocabulary] or null
-  PersistentControl *control;
+  HostControl *control;
   uint64_t steps;          // to run at most; ends early at a stop token or when the host asks
   uint64_t headless_steps; // the first so many select no token
   uint64_t first_step;     // number of the first step since the packets were zeroed, modulo 2^32

@@ -2,21 +2,16 @@
 // with them. Nothing but plain constexpr functions.
 #pragma once
 
-#if defined(__CUDACC__)
-#define CADENZA_EVERYWHERE __device__ __forceinline__
-#else
-#define CADENZA_EVERYWHERE inline
-#endif
+#include "everywhere.h"
 
 namespace cadenza {
 
-/// Steps (32 columns) that a warp of the persistent kernel multiplies at a time, each into a sum of its own: the ways
-/// of all products.
+/// Steps (encoding.h) that a warp of the persistent kernel multiplies at a time, each into a sum of its own: the ways
+/// of all products. A turn is so many steps of one stripe.
 constexpr int turn_steps = 4;
 
-/// Of a packed matrix, in 16-bit weights: a unit is 8 rows x 32 columns; a step of a tile of 16 rows is two of them,
-/// one of each stripe of 8 rows; a turn is four steps of one stripe.
-constexpr int unit_bytes = 512, tile_step_bytes = 2 * unit_bytes, turn_bytes = turn_steps * unit_bytes;
+/// Positions of the context that a warp takes at a time (attend.cuh).
+constexpr int attend_positions = 16;
 
 /// Partial sums in a packet, and packets of a stripe (exchange.cuh).
 constexpr int packet_rows = 3, stripe_packets = 3;

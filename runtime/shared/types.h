@@ -28,6 +28,10 @@ static_assert(sizeof(bf16) == 2 && sizeof(f16) == 2, "storage formats are two by
 struct alignas(16) Vec16 {
   uint32_t x, y, z, w;
 };
-static_assert(sizeof(Vec16) == 16, "a 16-byte access");
+/// Half of it.
+struct alignas(8) Vec8 {
+  uint32_t x, y;
+};
+static_assert(sizeof(Vec16) == 16 && sizeof(Vec8) == 8, "16-byte and 8-byte accesses");
 
 } // namespace cadenza

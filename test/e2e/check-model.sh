@@ -3,7 +3,7 @@
 #   check-model.sh EMULATION_DIR PYTHON MODEL FOLDER [options of cadenza-compile]
 # Compiles a folder of test/fixtures/models for the host, runs it teacher-forced over its tokens with the CPU executor and
 # on the emulated GPU under two schedules, and compares with what transformers computed (compare_logits.py). The two
-# schedules must give the same bits.
+# schedules must give the same bits. Phase by phase, the GPU must compute what the CPU executor does (--compare).
 set -eu
 emulation=$1 python=$2 model=$3 folder=$4
 shift 4
@@ -35,3 +35,4 @@ for seed in 1 20; do
 done
 cmp "$folder/emulated-1.npy" "$folder/emulated-20.npy"
 compare emulated-1 "$@"
+cadenza-run "$folder/model.plan" --device=cuda:0 --tokens "$tokens" --compare

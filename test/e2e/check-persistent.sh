@@ -1,14 +1,15 @@
 #!/bin/sh
 # The persistent schedule against the launch schedule of one model, on the emulated GPU:
-#   check-persistent.sh EMULATION_DIR MODEL SMS FOLDER [--no-clusters|"" [LONG]]
+#   check-persistent.sh EMULATION_DIR MODEL SMS FOLDER [--no-clusters|"" [LONG|"" [options of cadenza-compile]]]
 # Compiles a folder of test/fixtures/models for the host and SMS multiprocessors, and compares the schedules under two
 # seeds: the logits of 20 tokens, one step a launch, bit by bit; generated ids, many steps a launch. Without clusters, on
 # an emulated GPU that has none, nor bulk copies. LONG: a number of tokens that are compared, too.
 set -eu
-emulation=$1 model=$2 sms=$3 folder=$4 clusters=${5-}
+emulation=$1 model=$2 sms=$3 folder=$4 clusters=${5-} long=${6-}
+[ $# -le 6 ] && shift $# || shift 6
 rm -rf "$folder"
 mkdir -p "$folder"
-cadenza-compile "$model" -o "$folder/model.plan" --target=host --schedule=persistent --sms="$sms" $clusters --quiet
+cadenza-compile "$model" -o "$folder/model.plan" --target=host --schedule=persistent --sms="$sms" $clusters --quiet "$@"
 [ -z "$clusters" ] || export CADENZA_EMULATED_CAPABILITY=8.6
 
 export LD_LIBRARY_PATH="$emulation" CADENZA_EMULATED_SMS="$sms"
@@ -36,8 +37,8 @@ done
 [ "$(wc -w <"$folder/launch.txt")" = 12 ]
 
 # Several stages of keys and values, several chunks a warp; the last position alone in a chunk, or not.
-if [ -n "${6-}" ]; then
-  tokens=$(seq -s, 1 "$6")
+if [ -n "$long" ]; then
+  tokens=$(seq -s, 1 "$long")
   for last in 1 2; do
     run 1 launch --tokens "$tokens,$last" -n "$last" --ignore-eos --logits "$folder/launch.npy" >"$folder/launch.txt"
     run 3 persistent --tokens "$tokens,$last" -n "$last" --ignore-eos --logits "$folder/persistent.npy" >"$folder/persistent.txt"

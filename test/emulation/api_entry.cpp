@@ -20,8 +20,8 @@ void *self() {
 void *find(const std::string &name) { return self() ? dlsym(self(), name.c_str()) : nullptr; }
 
 void *resolve(const std::string &name, int version) {
-  if (name == "cuGraphInstantiate" && version >= 12000) // its third form has a name of its own
-    return find("cuGraphInstantiateWithFlags");
+  if (name == "cuGraphInstantiate") // its forms under this name, of five parameters, nobody uses here
+    return nullptr;
   if (name == "cuEventElapsedTime" && version < 12080)
     return find(name);
   if (void *second = find(name + "_v2"))

@@ -69,7 +69,7 @@ CADENZA_CUDA_API CUresult cuStreamIsCapturing(CUstream handle, CUstreamCaptureSt
 }
 
 CADENZA_CUDA_API CUresult cuGraphInstantiateWithFlags(CUgraphExec *result, CUgraph graph, unsigned long long) {
-  CADENZA_CALL(cuGraphInstantiate, context)
+  CADENZA_CALL(cuGraphInstantiateWithFlags, context)
   return instantiate(result, graph);
 }
 
@@ -85,7 +85,7 @@ CADENZA_CUDA_API CUresult cuGraphLaunch(CUgraphExec handle, CUstream streamHandl
   CUstream stream = driver().stream(streamHandle);
   if (found == driver().graphExecs.end() || !stream)
     return CUDA_ERROR_INVALID_HANDLE;
-  return enqueue(stream, {GraphWork{(*found)->nodes}, nullptr, 0});
+  return enqueue(stream, {GraphWork{(*found)->nodes}, nullptr});
 }
 
 CADENZA_CUDA_API CUresult cuGraphExecDestroy(CUgraphExec handle) {

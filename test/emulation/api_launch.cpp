@@ -89,7 +89,7 @@ CUresult launch(const CUlaunchConfig &config, CUfunction handle, void **paramete
                 resident,
                 {}};
   result.arguments.assign(arguments, arguments + kernel.descriptor.param_bytes);
-  return enqueue(stream, {KernelWork{std::move(result)}, nullptr, 0});
+  return enqueue(stream, {KernelWork{std::move(result)}, nullptr});
 }
 
 } // namespace
@@ -124,7 +124,7 @@ CADENZA_CUDA_API CUresult cuLaunchHostFunc(CUstream handle, CUhostFn function, v
   CUstream stream = driver().stream(handle);
   if (!stream)
     return CUDA_ERROR_INVALID_HANDLE;
-  return enqueue(stream, {HostWork{function, data}, nullptr, 0});
+  return enqueue(stream, {HostWork{function, data}, nullptr});
 }
 
 // Occupancy ----------------------------------------------------------------------------------------------------------

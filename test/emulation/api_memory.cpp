@@ -40,7 +40,7 @@ CUresult copy(void *to, const void *from, uint64_t bytes, CUstream handle, Direc
   }
   if (direction == Direction::deviceToHost && !isPinned(to, bytes) && !stream->capture)
     wait = true;
-  const CUresult queued = enqueue(stream, {std::move(work), nullptr, 0});
+  const CUresult queued = enqueue(stream, {std::move(work), nullptr});
   return queued == CUDA_SUCCESS && wait ? drain(stream) : queued;
 }
 
@@ -50,7 +50,7 @@ CUresult fill(CUdeviceptr to, uint32_t value, uint32_t width, size_t count, CUst
     return CUDA_ERROR_INVALID_HANDLE;
   if (to % width != 0 || count > driver().memory->reservedBytes() || !onDevice(pointer(to), count * width))
     return CUDA_ERROR_INVALID_VALUE;
-  return enqueue(stream, {FillWork{pointer(to), value, width, count}, nullptr, 0});
+  return enqueue(stream, {FillWork{pointer(to), value, width, count}, nullptr});
 }
 
 } // namespace

@@ -32,7 +32,7 @@ CUresult record(CUevent handle, CUstream streamHandle) {
     return stream->capture->invalid ? CUDA_ERROR_STREAM_CAPTURE_INVALIDATED : CUDA_SUCCESS;
   }
   event->state->recorded = ++driver().tickets;
-  return enqueue(stream, {RecordWork{event->state, event->state->recorded}, nullptr, 0});
+  return enqueue(stream, {RecordWork{event->state, event->state->recorded}, nullptr});
 }
 
 /// A stream in a capture can be neither waited for nor asked; trying spoils the capture.
@@ -118,7 +118,7 @@ CADENZA_CUDA_API CUresult cuStreamWaitEvent(CUstream streamHandle, CUevent event
   }
   if (event->state->recorded == 0)
     return CUDA_SUCCESS;
-  return enqueue(stream, {WaitWork{event->state, event->state->recorded}, nullptr, 0});
+  return enqueue(stream, {WaitWork{event->state, event->state->recorded}, nullptr});
 }
 
 // Events -------------------------------------------------------------------------------------------------------------

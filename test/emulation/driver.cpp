@@ -93,7 +93,7 @@ void Driver::reset() {
   const char *fail = std::getenv("CADENZA_EMULATION_FAIL");
   injection = fail ? Injection(fail) : Injection();
   seed = numberFromEnvironment("CADENZA_EMULATION_SEED", 1);
-  runs = sequence = tickets = 0;
+  runs = sequence = tickets = graphLaunches = 0;
   random = Random(seed ^ 0x63616465u);
   clearLastMessage();
 }

@@ -70,11 +70,17 @@ struct GraphWork {
   std::shared_ptr<const WorkList> nodes;
 };
 
-/// One queued operation.
+/// One operation, as it was called.
 struct Work {
   std::variant<KernelWork, CopyWork, FillWork, RecordWork, WaitWork, HostWork, GraphWork> what;
-  CUstream stream;       // where it was queued or captured
-  uint64_t sequence = 0; // order of the calls, for the legacy stream
+  CUstream stream; // where it was queued or captured
+};
+
+/// The operation in a stream's queue. A graph's operations take its place when it gets to the front.
+struct Queued {
+  std::shared_ptr<const Work> work;
+  uint64_t sequence;  // order of the calls, for the legacy stream
+  uint64_t graph = 0; // which launch of a graph it is part of; 0: of none
 };
 
 /// A capture in progress. Nodes stay in the order of the calls, which is one legal order of the graph.
@@ -90,7 +96,7 @@ struct Capture {
 
 struct CUstream_st {
   bool nonBlocking = false;
-  std::deque<std::shared_ptr<const cadenza::emulation::Work>> queue;
+  std::deque<cadenza::emulation::Queued> queue;
   std::shared_ptr<cadenza::emulation::Capture> capture;
 };
 struct CUevent_st {
@@ -123,7 +129,7 @@ struct Driver {
   CUresult sticky = CUDA_SUCCESS;
   Injection injection;
 
-  uint64_t seed = 1, runs = 0, sequence = 0, tickets = 0;
+  uint64_t seed = 1, runs = 0, sequence = 0, tickets = 0, graphLaunches = 0;
   Random random{1};
 
   CUstream_st legacy, perThread;

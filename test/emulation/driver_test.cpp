@@ -19,8 +19,11 @@ TEST_F(ApiTest, EntryPointsByName) {
   CUdriverProcAddressQueryResult status;
   ASSERT_EQ(cuGetProcAddress_v2("cuMemAlloc", &function, 12000, 0, &status), CUDA_SUCCESS);
   EXPECT_EQ(function, reinterpret_cast<void *>(&cuMemAlloc_v2));
-  ASSERT_EQ(cuGetProcAddress_v2("cuGraphInstantiate", &function, 12000, 0, &status), CUDA_SUCCESS);
+  ASSERT_EQ(cuGetProcAddress_v2("cuGraphInstantiateWithFlags", &function, 12000, 0, &status), CUDA_SUCCESS);
   EXPECT_EQ(function, reinterpret_cast<void *>(&cuGraphInstantiateWithFlags));
+  // A driver has a function of five parameters under this name, whatever version is asked for; cuda.h means the other.
+  ASSERT_EQ(cuGetProcAddress_v2("cuGraphInstantiate", &function, 12000, 0, &status), CUDA_SUCCESS);
+  EXPECT_EQ(function, nullptr);
   ASSERT_EQ(cuGetProcAddress_v2("cuNothing", &function, 12000, 0, &status), CUDA_SUCCESS);
   EXPECT_EQ(function, nullptr);
   EXPECT_EQ(status, CU_GET_PROC_ADDRESS_SYMBOL_NOT_FOUND);

@@ -3,8 +3,10 @@
 // a source buffer too early, sees it.
 #include "test/emulation/driver.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <iterator>
 
 namespace cadenza::emulation {
 
@@ -12,12 +14,13 @@ namespace {
 
 std::string message;
 
-template <typename T> const T *as(const std::shared_ptr<const Work> &work) { return std::get_if<T>(&work->what); }
+template <typename T> const T *as(const Queued &queued) { return std::get_if<T>(&queued.work->what); }
 
-/// Whether `next` may overlap its predecessor: the same stream, kernel after kernel, with the programmatic attribute.
-bool joins(const std::shared_ptr<const Work> &first, const std::shared_ptr<const Work> &next) {
+/// Whether `next` may overlap its predecessor: kernel after kernel, captured or called in one stream, with the
+/// programmatic attribute. A launch of a graph overlaps nothing before or after it.
+bool joins(const Queued &first, const Queued &next) {
   const KernelWork *kernel = as<KernelWork>(next);
-  return kernel && kernel->launch.programmatic && next->stream == first->stream;
+  return kernel && kernel->launch.programmatic && next.work->stream == first.work->stream && next.graph == first.graph;
 }
 
 void runKernels(std::vector<const Launch *> chain) {
@@ -44,8 +47,6 @@ void fill(const FillWork &work) {
     std::memcpy(to + i * work.width, &work.value, work.width);
 }
 
-void runNodes(const WorkList &nodes);
-
 /// Runs one operation that is not a kernel.
 void runSingle(const Work &work) {
   if (const auto *copy = std::get_if<CopyWork>(&work.what))
@@ -57,41 +58,47 @@ void runSingle(const Work &work) {
     record->event->time = std::chrono::steady_clock::now();
   } else if (const auto *function = std::get_if<HostWork>(&work.what))
     function->function(function->data);
-  else if (const auto *graph = std::get_if<GraphWork>(&work.what))
-    runNodes(*graph->nodes);
 }
 
-/// Runs the front of a list; returns how many entries that was.
-template <typename List> size_t runFront(const List &list, size_t first) {
-  const std::shared_ptr<const Work> front = list[first];
+/// Puts the operations of the graph at the front of the queue in its place.
+void unfoldGraph(std::deque<Queued> &queue) {
+  const Queued front = queue.front();
+  const WorkList &nodes = *as<GraphWork>(front)->nodes;
+  const uint64_t launch = ++driver().graphLaunches;
+  queue.pop_front();
+  for (auto node = nodes.rbegin(); node != nodes.rend(); ++node)
+    queue.push_front({*node, front.sequence, launch});
+}
+
+/// Runs the front of a queue; returns how many entries that was. Of kernels that may overlap, as many do as the seed
+/// says: in between, other streams get their turn.
+size_t runFront(const std::deque<Queued> &queue) {
+  const Queued front = queue.front();
   if (!as<KernelWork>(front)) {
-    runSingle(*front);
+    runSingle(*front.work);
     return 1;
   }
+  static constexpr size_t mostKernels[] = {2, 3, 8, 64};
+  const size_t most = mostKernels[driver().random.below(std::size(mostKernels))];
   std::vector<const Launch *> chain{&as<KernelWork>(front)->launch};
-  std::vector<std::shared_ptr<const Work>> keep{front};
-  while (first + chain.size() < list.size() && joins(front, list[first + chain.size()])) {
-    keep.push_back(list[first + chain.size()]);
-    chain.push_back(&as<KernelWork>(keep.back())->launch);
+  std::vector<std::shared_ptr<const Work>> keep{front.work}; // a fault empties the queue
+  while (chain.size() < std::min(most, queue.size()) && joins(front, queue[chain.size()])) {
+    keep.push_back(queue[chain.size()].work);
+    chain.push_back(&std::get<KernelWork>(keep.back()->what).launch);
   }
   const size_t count = chain.size();
   runKernels(std::move(chain));
   return count;
 }
 
-void runNodes(const WorkList &nodes) {
-  for (size_t i = 0; i < nodes.size() && driver().sticky == CUDA_SUCCESS;)
-    i += runFront(nodes, i);
-}
-
 /// The order between the legacy stream and blocking streams is that of the calls; others know no order.
 bool mayRun(const CUstream_st &stream) {
   Driver &d = driver();
-  const Work &work = *stream.queue.front();
-  if (const auto *wait = std::get_if<WaitWork>(&work.what); wait && wait->event->completed < wait->ticket)
+  const Queued &front = stream.queue.front();
+  if (const auto *wait = as<WaitWork>(front); wait && wait->event->completed < wait->ticket)
     return false;
   auto earlier = [&](const CUstream_st &other) {
-    return !other.queue.empty() && other.queue.front()->sequence < work.sequence;
+    return !other.queue.empty() && other.queue.front().sequence < front.sequence;
   };
   if (stream.nonBlocking)
     return true;
@@ -109,7 +116,11 @@ bool mayRun(const CUstream_st &stream) {
 bool advance(CUstream_st &stream) {
   if (stream.queue.empty() || !mayRun(stream))
     return false;
-  const size_t count = runFront(stream.queue, 0);
+  if (as<GraphWork>(stream.queue.front())) {
+    unfoldGraph(stream.queue);
+    return true;
+  }
+  const size_t count = runFront(stream.queue);
   if (driver().sticky == CUDA_SUCCESS) // a fault has emptied the queue
     stream.queue.erase(stream.queue.begin(), stream.queue.begin() + static_cast<ptrdiff_t>(count));
   return true;
@@ -154,7 +165,7 @@ template <typename Done> CUresult drainWhile(CUstream stream, Done done) {
 CUresult enqueue(CUstream stream, Work work) {
   Driver &d = driver();
   work.stream = stream;
-  work.sequence = ++d.sequence;
+  ++d.sequence;
   if (stream->capture) {
     Capture &capture = *stream->capture;
     if (capture.invalid)
@@ -170,7 +181,7 @@ CUresult enqueue(CUstream stream, Work work) {
         capture->invalid = true;
         return CUDA_ERROR_STREAM_CAPTURE_IMPLICIT;
       }
-  stream->queue.push_back(std::make_shared<const Work>(std::move(work)));
+  stream->queue.push_back({std::make_shared<const Work>(std::move(work)), d.sequence});
   nudge();
   return CUDA_SUCCESS; // a fault that this met early is reported like any asynchronous one: by the next call
 }

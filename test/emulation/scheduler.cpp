@@ -133,6 +133,7 @@ void Scheduler::reset() {
   }
   resident_.clear();
   grids_.clear();
+  firstOpen_ = 0;
 }
 
 /// The grid whose next cluster may start now: launches start in order, a dependent once every block of the launch
@@ -140,9 +141,10 @@ void Scheduler::reset() {
 Grid *Scheduler::startable() {
   if (resident_.size() >= capacity_)
     return nullptr;
-  for (Grid &grid : grids_) {
-    if (grid.started())
-      continue;
+  while (firstOpen_ < grids_.size() && grids_[firstOpen_].started())
+    ++firstOpen_;
+  if (firstOpen_ < grids_.size()) {
+    Grid &grid = grids_[firstOpen_];
     if (grid.previous && grid.previous->triggered < grid.previous->launch->blocks)
       return nullptr;
     const size_t needed = grid.launch->cooperative

@@ -215,6 +215,7 @@ private:
   std::vector<Warp *> ready_;
   std::vector<std::unique_ptr<Block>> resident_, spare_;
   std::deque<Grid> grids_;
+  size_t firstOpen_ = 0;      // those before it have started all their blocks
   Block *finished_ = nullptr; // a block whose last thread has just exited
   Outcome outcome_;
   uint32_t capacity_ = 1; // blocks resident at once in this run

@@ -10,7 +10,7 @@ protected:
 
   template <class Config>
   std::vector<float> attend(const std::string &name, int position, const std::vector<float> &q,
-                            const std::vector<float> &keys, const std::vector<float> &values) {
+                            const std::vector<float> &keys, const std::vector<float> &values, uint64_t window = 0) {
     using Instance = Attend<Config>;
     auto *out = allocate<typename Config::output_type>(q.size());
     Words words = {word(upload(q)),
@@ -19,6 +19,8 @@ protected:
                    word(upload(bits<bf16>(values))),
                    word(uploadState(at(position))),
                    context};
+    if (Instance::windowed)
+      words.push_back(window);
     uint32_t *scratch = nullptr;
     if (Instance::splits > 1) {
       scratch = upload(std::vector<uint32_t>(Instance::scratch_bytes / 4));
@@ -35,19 +37,27 @@ protected:
     return result;
   }
 
-  template <class Config> void check(const std::string &name, double tolerance) {
+  template <class Config> void check(const std::string &name, double tolerance, int window = 0) {
     constexpr size_t dim = Config::head_dim, heads = Config::heads, group = Config::heads / Config::kv_heads;
     const std::vector<float> q = random(static_cast<int>(heads * dim), 2.0f);
     std::vector<float> keys = rounded<bf16>(random(static_cast<int>(Config::kv_heads * context * dim)));
     const std::vector<float> values = rounded<bf16>(random(static_cast<int>(Config::kv_heads * context * dim)));
     for (int position : {0, 1, 15, 16, 31, 48, 67, 129}) {
       SCOPED_TRACE(name + " at position " + std::to_string(position));
-      const std::vector<float> actual = attend<Config>(name, position, q, keys, values);
+      // What lies before the window must not be read: it would make everything a NaN.
+      const int begin = window > 0 ? std::max(0, position + 1 - window) : 0;
+      std::vector<float> poisonedKeys = keys, poisonedValues = values;
+      for (size_t head = 0; head < Config::kv_heads; ++head)
+        for (size_t i = head * context * dim; i < (head * context + static_cast<size_t>(begin)) * dim; ++i)
+          poisonedKeys[i] = poisonedValues[i] = NAN;
+      const std::vector<float> actual =
+          attend<Config>(name, position, q, poisonedKeys, poisonedValues, static_cast<uint64_t>(window));
       std::vector<double> expected(heads * dim);
       for (size_t head = 0; head < heads; ++head) {
         const size_t first = head / group * context * dim;
-        std::vector<double> scores(static_cast<size_t>(position) + 1);
-        for (size_t p = 0; p < scores.size(); ++p) {
+        std::vector<double> scores(static_cast<size_t>(position) + 1, -INFINITY);
+        for (size_t p = static_cast<size_t>(begin); p < scores.size(); ++p) {
+          scores[p] = 0;
           for (size_t i = 0; i < dim; ++i)
             scores[p] += static_cast<double>(q[head * dim + i]) * keys[first + p * dim + i];
           scores[p] *= Config::scale;
@@ -62,10 +72,11 @@ protected:
       }
       expectNear(actual, expected, tolerance);
     }
-    const std::vector<float> before = attend<Config>(name, 67, q, keys, values);
+    const auto at67 = [&] { return attend<Config>(name, 67, q, keys, values, static_cast<uint64_t>(window)); };
+    const std::vector<float> before = at67();
     for (int seed = 2; seed < 4; ++seed) {
       restartWithSeed(seed);
-      EXPECT_EQ(before, attend<Config>(name, 67, q, keys, values)) << name << ": bits depend on scheduling";
+      EXPECT_EQ(before, at67()) << name << ": bits depend on scheduling";
     }
   }
 };
@@ -75,6 +86,25 @@ TEST_F(AttendTest, HeadDim64) { check<phase::attend_64>("attend_64", 1e-5); }
 TEST_F(AttendTest, HeadDim128OneSplit) { check<phase::attend_128>("attend_128", 1e-5); }
 TEST_F(AttendTest, SixteenHeadsOnAKvHead) { check<phase::attend_group_16>("attend_group_16", 1e-5); }
 TEST_F(AttendTest, FiveHeadsOfDim80) { check<phase::attend_80>("attend_80", 1e-5); }
+TEST_F(AttendTest, Window) {
+  for (int window : {0, 1, 7, 16, 50, 129, 130, 4096}) {
+    SCOPED_TRACE("window of " + std::to_string(window));
+    check<phase::attend_window>("attend_window", 1e-5, window);
+    check<phase::attend_window_one_split>("attend_window_one_split", 1e-5, window);
+  }
+}
+
+/// A window that is not there changes no bit.
+TEST_F(AttendTest, WindowOfNothingIsNone) {
+  const std::vector<float> q = random(4 * 64), keys = random(2 * context * 64), values = random(2 * context * 64);
+  EXPECT_EQ(attend<phase::attend_64>("attend_64", 100, q, keys, values),
+            attend<phase::attend_window>("attend_window", 100, q, keys, values, 0));
+  EXPECT_EQ(attend<phase::attend_64>("attend_64", 100, q, keys, values),
+            attend<phase::attend_window>("attend_window", 100, q, keys, values, 101));
+  EXPECT_NE(attend<phase::attend_64>("attend_64", 100, q, keys, values),
+            attend<phase::attend_window>("attend_window", 100, q, keys, values, 100));
+}
+
 TEST_F(AttendTest, HeadDim256StoredAsBf16) { check<phase::attend_256>("attend_256", 0.004); }
 
 } // namespace

@@ -20,6 +20,7 @@ struct embed_scaled {
 // Query, key and value of a Qwen3 layer: 4 heads on 2 KV heads of 64.
 template <int tiles, int block_threads, int in_flight> struct qkv {
   using weight_type = bf16;
+  using encoding = Tiles16<bf16>;
   using input_type = float;
   using segment_rows = Rows<256, 128, 128>;
   static constexpr bool interleaved = false;
@@ -59,6 +60,7 @@ using qkv_narrow = qkv<8, 96, 2>; // three warps for sixteen items
 // Gate and up, interleaved; a prologue that is not deferred.
 struct gate_up {
   using weight_type = bf16;
+  using encoding = Tiles16<bf16>;
   using input_type = bf16;
   using segment_rows = Rows<104, 104>;
   static constexpr bool interleaved = true;
@@ -80,9 +82,36 @@ struct gate_up {
   using epilogue = Chain<Silu<silu>, Mul<mul>, Store<0, bf16>>;
 };
 
+// An MLP without a gate: a layer norm, a bias, GELU.
+template <bool with_bias> struct ungated {
+  using weight_type = bf16;
+  using input_type = float;
+  using segment_rows = Rows<48>;
+  static constexpr bool interleaved = false;
+  static constexpr int columns = 1000, k_ways = 2;
+  using k_groups = Steps<0>;
+  static constexpr int tiles_per_block = 1, threads = 64, steps_in_flight = 4;
+  struct norm {
+    static constexpr int group_size = 1000;
+    static constexpr bool bias = with_bias;
+    static constexpr float eps = 1e-5f;
+  };
+  using prologue = LayerNormPrologue<ungated, norm>;
+  struct bias {
+    static constexpr int segment = 0;
+  };
+  struct gelu_tanh {
+    static constexpr int segment = 0;
+  };
+  using epilogue = Chain<Bias<bias>, GeluTanh<gelu_tanh>, Store<0, float>>;
+};
+using layer_norm_biased = ungated<true>;
+using layer_norm_plain = ungated<false>;
+
 // Down: bias and residual; columns that are no multiple of 32.
 struct down {
   using weight_type = f16;
+  using encoding = Tiles16<f16>;
   using input_type = float;
   using segment_rows = Rows<40>;
   static constexpr bool interleaved = false;
@@ -100,9 +129,41 @@ struct down {
   using epilogue = Chain<Bias<bias>, Add<add>, Store<0, float>>;
 };
 
+// int8: of a norm that is deferred, interleaved, several tiles a warp; and of K groups, an odd number of rows, f16.
+struct int8_gate_up {
+  using weight_type = bf16;
+  using encoding = Int8<bf16>;
+  using input_type = float;
+  using segment_rows = Rows<104, 104>;
+  static constexpr bool interleaved = true;
+  static constexpr int columns = 200, k_ways = 2;
+  using k_groups = Steps<0>;
+  static constexpr int tiles_per_block = 2, threads = 64, steps_in_flight = 4;
+  struct norm {
+    static constexpr int group_size = 200;
+    static constexpr float eps = 1e-5f;
+    static constexpr bool defer_scale = true;
+  };
+  using prologue = RmsNormPrologue<int8_gate_up, norm>;
+  using epilogue = Chain<Store<0, float>, Store<1, float>>;
+};
+struct int8_rows {
+  using weight_type = f16;
+  using encoding = Int8<f16>;
+  using input_type = float;
+  using segment_rows = Rows<37>;
+  static constexpr bool interleaved = false;
+  static constexpr int columns = 1000, k_ways = 4;
+  using k_groups = Steps<0, 3, 20>;
+  static constexpr int tiles_per_block = 1, threads = 128, steps_in_flight = 2;
+  using prologue = PlainPrologue<int8_rows>;
+  using epilogue = Chain<Store<0, float>>;
+};
+
 // Nothing but sums, of 37 steps.
 template <class Groups, int ways, int tiles, int block_threads, int in_flight> struct sums {
   using weight_type = bf16;
+  using encoding = Tiles16<bf16>;
   using input_type = float;
   using segment_rows = Rows<40>;
   static constexpr bool interleaved = false;
@@ -120,6 +181,7 @@ using sum_groups = sums<Steps<0, 1, 2, 36>, 1, 2, 64, 4>;
 // The head: an odd vocabulary, odd columns, argmax over several blocks.
 struct head {
   using weight_type = bf16;
+  using encoding = Tiles16<bf16>;
   using input_type = float;
   using segment_rows = Rows<501>;
   static constexpr bool interleaved = false;
@@ -147,6 +209,11 @@ using attend_64 = attention<4, 2, 64, 4, 256>;
 using attend_128 = attention<4, 2, 128, 1, 256>;
 using attend_group_16 = attention<16, 1, 64, 3, 256>;
 using attend_80 = attention<5, 1, 80, 2, 512>;
+template <int context_splits> struct windowed_attention : attention<4, 2, 64, context_splits, 256> {
+  static constexpr bool windowed = true;
+};
+using attend_window = windowed_attention<4>;
+using attend_window_one_split = windowed_attention<1>;
 using attend_256 = attention<6, 2, 256, 2, 256, bf16>;
 
 struct norm_all {
@@ -157,6 +224,40 @@ struct norm_all {
     static constexpr float eps = 1e-5f;
   };
   using epilogue = Chain<RmsNorm<rms_norm>, Store<0, float>>;
+};
+struct layer_norm_all {
+  using inputs = Inputs<float>;
+  static constexpr int rows = 200, block_rows = 200, threads = 64;
+  struct layer_norm {
+    static constexpr int segment = 0, group_size = 200;
+    static constexpr bool bias = true;
+    static constexpr float eps = 1e-5f;
+  };
+  using epilogue = Chain<LayerNorm<layer_norm>, Store<0, float>>;
+};
+struct layer_norm_heads {
+  using inputs = Inputs<bf16>;
+  static constexpr int rows = 144, block_rows = 96, threads = 32;
+  struct layer_norm {
+    static constexpr int segment = 0, group_size = 16;
+    static constexpr bool bias = false;
+    static constexpr float eps = 1e-5f;
+  };
+  using epilogue = Chain<LayerNorm<layer_norm>, Store<0, float>>;
+};
+// A norm of a whole product's result, and the residual.
+struct post_norm {
+  using inputs = Inputs<float>;
+  static constexpr int rows = 1000, block_rows = 1000, threads = 256;
+  struct rms_norm {
+    static constexpr int segment = 0, group_size = 1000;
+    static constexpr float eps = 1e-5f;
+  };
+  struct add {
+    static constexpr int segment = 0;
+    using operand_type = float;
+  };
+  using epilogue = Chain<RmsNorm<rms_norm>, Add<add>, Store<0, float>>;
 };
 struct gelu_mul_add {
   using inputs = Inputs<float, bf16>;

@@ -8,6 +8,7 @@
 #include <array>
 #include <bit>
 #include <cmath>
+#include <cstring>
 #include <numeric>
 #include <random>
 
@@ -48,6 +49,25 @@ template <class T> std::vector<uint16_t> pack(const std::vector<float> &matrix, 
     for (int k = 0; k < columns; ++k)
       packed[static_cast<size_t>((n / 16 * (padded / 32) + k / 32) * 512 + n % 16 * 32 + k % 32)] =
           bits<T>(matrix[static_cast<size_t>(n * columns + k)]);
+  return packed;
+}
+
+/// A matrix [rows][columns] as int8: `matrix` becomes what is stored. See runtime/shared/encoding.h.
+inline std::vector<uint8_t> packInt8(std::vector<float> &matrix, int rows, int columns) {
+  const int steps = (columns + 31) / 32, tiles = (rows + 15) / 16;
+  std::vector<uint8_t> packed(static_cast<size_t>(tiles * steps * 512 + tiles * 16 * 4));
+  for (int n = 0; n < rows; ++n) {
+    float *row = &matrix[static_cast<size_t>(n * columns)], largest = 0;
+    for (int k = 0; k < columns; ++k)
+      largest = std::max(largest, std::fabs(row[k]));
+    const float scale = largest / 127;
+    std::memcpy(&packed[static_cast<size_t>(tiles * steps * 512 + 4 * n)], &scale, 4);
+    for (int k = 0; k < columns; ++k) {
+      const auto integer = static_cast<int8_t>(std::nearbyint(row[k] / scale));
+      packed[static_cast<size_t>((n / 16 * steps + k / 32) * 512 + n % 16 * 32 + k % 32)] = static_cast<uint8_t>(integer);
+      row[k] = scale * static_cast<float>(integer);
+    }
+  }
   return packed;
 }
 
@@ -120,6 +140,23 @@ inline std::vector<double> rmsNorm(std::vector<double> x, const std::vector<floa
     const double factor = rmsFactor(&x[first], group, eps);
     for (size_t i = 0; i < group; ++i)
       x[first + i] *= factor * gamma[i];
+  }
+  return x;
+}
+
+/// beta may be empty.
+inline std::vector<double> layerNorm(std::vector<double> x, const std::vector<float> &gamma,
+                                     const std::vector<float> &beta, double eps) {
+  const size_t group = gamma.size();
+  for (size_t first = 0; first < x.size(); first += group) {
+    double mean = 0;
+    for (size_t i = 0; i < group; ++i)
+      mean += x[first + i] / static_cast<double>(group);
+    for (size_t i = 0; i < group; ++i)
+      x[first + i] -= mean;
+    const double factor = rmsFactor(&x[first], group, eps);
+    for (size_t i = 0; i < group; ++i)
+      x[first + i] = x[first + i] * factor * gamma[i] + (beta.empty() ? 0 : beta[i]);
   }
   return x;
 }

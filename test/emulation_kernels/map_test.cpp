@@ -40,6 +40,42 @@ TEST_F(MapTest, NormOfAWholeVector) {
   expectNear(download(out, 200), rmsNorm({x.begin(), x.end()}, gamma, 1e-5), 1e-6);
 }
 
+TEST_F(MapTest, LayerNormOfAWholeVector) {
+  std::vector<float> x = random(200), gamma = random(200), beta = random(200);
+  for (float &value : x)
+    value += 100.0f; // a mean that a sum of squares about zero would drown in
+  auto *out = allocate<float>(200);
+  const auto norm = [&] {
+    run<Map<phase::layer_norm_all>>("layer_norm_all",
+                                    {word(upload(x)), word(upload(gamma)), word(upload(beta)), word(out)});
+    return download(out, 200);
+  };
+  const std::vector<float> result = norm();
+  expectNear(result, layerNorm({x.begin(), x.end()}, gamma, beta, 1e-5), 2e-5);
+  for (int seed = 2; seed < 6; ++seed) {
+    restartWithSeed(seed);
+    out = allocate<float>(200);
+    EXPECT_EQ(result, norm());
+  }
+}
+
+TEST_F(MapTest, LayerNormOfHeads) {
+  const std::vector<float> x = rounded<bf16>(random(144)), gamma = random(16);
+  auto *out = allocate<float>(144);
+  run<Map<phase::layer_norm_heads>>("layer_norm_heads", {word(upload(bits<bf16>(x))), word(upload(gamma)), word(out)});
+  expectNear(download(out, 144), layerNorm({x.begin(), x.end()}, gamma, {}, 1e-5), 1e-6);
+}
+
+TEST_F(MapTest, PostNormAndResidual) {
+  const std::vector<float> x = random(1000), gamma = random(1000), residual = random(1000);
+  auto *out = allocate<float>(1000);
+  run<Map<phase::post_norm>>("post_norm", {word(upload(x)), word(upload(gamma)), word(upload(residual)), word(out)});
+  std::vector<double> expected = rmsNorm({x.begin(), x.end()}, gamma, 1e-5);
+  for (size_t i = 0; i < expected.size(); ++i)
+    expected[i] += residual[i];
+  expectNear(download(out, 1000), expected, 1e-6);
+}
+
 TEST_F(MapTest, ElementwiseFunctionsOverSeveralBlocks) {
   const std::vector<float> x = random(200, 4.0f), y = rounded<bf16>(random(200)), r = rounded<bf16>(random(200));
   auto *out = allocate<float>(200);

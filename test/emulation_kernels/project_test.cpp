@@ -89,6 +89,41 @@ TEST_F(ProjectTest, InterleavedGateAndUp) {
   expectNear(floats<bf16>(download(out, 104)), expected, 0.004);
 }
 
+TEST_F(ProjectTest, LayerNormBiasGelu) {
+  std::vector<float> x = random(1000), gamma = random(1000), beta = random(1000), bias = random(48);
+  for (float &value : x)
+    value += 50.0f;
+  const std::vector<float> weights = rounded<bf16>(random(48 * 1000, 0.1f));
+  const auto check = [&](const std::vector<float> &actual, const std::vector<float> &added) {
+    const std::vector<double> normal = layerNorm({x.begin(), x.end()}, gamma, added, 1e-5);
+    std::vector<double> expected = multiply(weights, rounded<bf16>({normal.begin(), normal.end()}));
+    for (size_t i = 0; i < 48; ++i) {
+      const double y = expected[i] + bias[i];
+      expected[i] = 0.5 * y * (1 + std::tanh(std::sqrt(2 / M_PI) * (y + 0.044715 * y * y * y)));
+    }
+    expectNear(actual, expected, 2e-4); // an element between two bf16 numbers may be rounded either way
+  };
+  const auto run = [&](bool biased) {
+    Words words = {word(upload(x)), word(upload(pack<bf16>(weights, 48, 1000))), word(upload(gamma))};
+    if (biased)
+      words.push_back(word(upload(beta)));
+    auto *out = allocate<float>(48);
+    words.insert(words.end(), {word(upload(bias)), word(out)});
+    if (biased)
+      KernelTest::run<Project<phase::layer_norm_biased>>("layer_norm_biased", words);
+    else
+      KernelTest::run<Project<phase::layer_norm_plain>>("layer_norm_plain", words);
+    return download(out, 48);
+  };
+  const std::vector<float> result = run(true);
+  check(result, beta);
+  check(run(false), {});
+  for (int seed = 2; seed < 6; ++seed) {
+    restartWithSeed(seed);
+    EXPECT_EQ(result, run(true));
+  }
+}
+
 TEST_F(ProjectTest, BiasResidualAndPaddedColumns) {
   const std::vector<float> x = random(1000), bias = random(40), residual = random(40);
   const std::vector<float> weights = rounded<f16>(random(40 * 1000));
@@ -99,6 +134,35 @@ TEST_F(ProjectTest, BiasResidualAndPaddedColumns) {
   for (size_t i = 0; i < 40; ++i)
     expected[i] += bias[i] + residual[i];
   expectNear(download(stream, 40), expected, 1e-5);
+}
+
+TEST_F(ProjectTest, Int8OfAnOddNumberOfRows) {
+  const std::vector<float> x = random(1000);
+  std::vector<float> weights = random(37 * 1000);
+  const std::vector<uint8_t> packed = packInt8(weights, 37, 1000);
+  auto *out = allocate<float>(37);
+  run<Project<phase::int8_rows>>("int8_rows", {word(upload(x)), word(upload(packed)), word(out)});
+  expectNear(download(out, 37), multiply(weights, rounded<f16>(x)), 1e-5);
+}
+
+TEST_F(ProjectTest, Int8ScalesGoWithInterleavedRowsAndADeferredNorm) {
+  const std::vector<float> x = random(200), gamma = random(200);
+  std::vector<float> interleaved = random(208 * 200);
+  for (size_t row = 0; row < 208; ++row) // rows of very different scales
+    for (size_t k = 0; k < 200; ++k)
+      interleaved[row * 200 + k] *= static_cast<float>(row + 1);
+  const std::vector<uint8_t> packed = packInt8(interleaved, 208, 200);
+  auto *gate = allocate<float>(104), *up = allocate<float>(104);
+  run<Project<phase::int8_gate_up>>("int8_gate_up", {word(upload(x)), word(upload(packed)), word(upload(gamma)),
+                                                     word(gate), word(up)});
+  std::vector<float> activation(200);
+  for (size_t i = 0; i < 200; ++i)
+    activation[i] = rounded<bf16>(x[i] * gamma[i]);
+  std::vector<double> y = multiply(interleaved, activation), expected[2];
+  for (size_t row = 0; row < 208; ++row)
+    expected[row / 8 % 2].push_back(y[row] * rmsFactor(x.data(), x.size(), 1e-5));
+  expectNear(download(gate, 104), expected[0], 1e-5);
+  expectNear(download(up, 104), expected[1], 1e-5);
 }
 
 /// Sums in fp32, in the order of codegen/kernels/sum_order.cuh.
@@ -159,11 +223,16 @@ protected:
   using Head = Project<phase::head>;
   std::vector<float> x = rounded<bf16>(random(198)), weights = rounded<bf16>(random(501 * 198));
   std::vector<int32_t> tokens = std::vector<int32_t>(16, -1);
+  std::vector<int32_t> arrived; // at the host
+  uint32_t published = 0;
 
   /// Runs the head at position 4; the state afterwards.
-  DecodeState head(DecodeState state, float *logits) {
-    auto *deviceState = uploadState(state);
+  DecodeState head(DecodeState state, float *logits, bool stopRequested = false) {
+    auto *hostTokens = upload(std::vector<int32_t>(tokens.size(), -1));
     auto *deviceTokens = upload(tokens);
+    auto *deviceState = upload(std::vector<SequenceState>{
+        {state,
+         {.tokens = hostTokens, .published = upload(std::vector<uint32_t>{0}), .stop_requested = stopRequested}}});
     auto *scratch = upload(std::vector<uint32_t>(4 + 2 * Head::blocks));
     const Words words = {word(upload(x)),   word(upload(pack<bf16>(weights, 501, 198))),
                          word(deviceState), word(deviceTokens),
@@ -171,7 +240,10 @@ protected:
     run<Head>("head", words);
     EXPECT_EQ(download(scratch, 1)[0], 0u) << "the counter is reset for the next launch";
     tokens = download(deviceTokens, tokens.size());
-    return download(deviceState, 1)[0];
+    arrived = download(hostTokens, tokens.size());
+    const SequenceState after = download(deviceState, 1)[0];
+    published = download(after.host.published, 1)[0];
+    return after.decode;
   }
 };
 
@@ -182,6 +254,8 @@ TEST_F(HeadTest, SelectsTheLargestLogit) {
   expectNear(download(logits, 501), expected, 1e-5);
   EXPECT_EQ(tokens[5], std::max_element(expected.begin(), expected.end()) - expected.begin());
   EXPECT_EQ(std::count(tokens.begin(), tokens.end(), -1), 15);
+  EXPECT_EQ(arrived, tokens);
+  EXPECT_EQ(published, 6u);
   EXPECT_EQ(after.stopped, 0);
   EXPECT_EQ(after.position, 4);
 }
@@ -194,12 +268,20 @@ TEST_F(HeadTest, StopTokens) {
   EXPECT_EQ(head(state, nullptr).stopped, 1);
 }
 
+TEST_F(HeadTest, TheHostCanStopASequence) {
+  EXPECT_EQ(head(at(4), nullptr).stopped, 0);
+  EXPECT_EQ(head(at(4), nullptr, /*stopRequested=*/true).stopped, 1);
+  EXPECT_EQ(published, 6u) << "the token in work arrives";
+}
+
 TEST_F(HeadTest, PromptTokensAreKept) {
   DecodeState state = at(4);
   state.forced_tokens = 6;
   tokens[5] = 77;
   head(state, nullptr);
   EXPECT_EQ(tokens[5], 77);
+  EXPECT_EQ(arrived[5], -1) << "the host has it";
+  EXPECT_EQ(published, 6u) << "but not that the step has run";
   state.forced_tokens = 5;
   head(state, nullptr);
   EXPECT_NE(tokens[5], 77);

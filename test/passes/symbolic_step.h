@@ -96,9 +96,9 @@ private:
       slots = {get("embed", {name(embed.getMatrixAttr()), text(embed.getScaleAttr()), number(embed.getToken())})};
     } else if (auto attend = mlir::dyn_cast<step::AttendOp>(op)) {
       std::string cache = name(attend.getCacheAttr());
-      slots = {
-          get("attend", {cache, std::to_string(caches[cache]), text(attend.getHeadsAttr()), text(attend.getScaleAttr()),
-                         number(attend.getPosition()), std::to_string(read(attend.getQuery(), op))})};
+      slots = {get("attend", {cache, std::to_string(caches[cache]), text(attend.getHeadsAttr()),
+                              text(attend.getScaleAttr()), attend.getWindow() ? name(attend.getWindowAttr()) : "",
+                              number(attend.getPosition()), std::to_string(read(attend.getQuery(), op))})};
     } else if (auto select = mlir::dyn_cast<step::SelectOp>(op)) {
       token = get("argmax", {std::to_string(read(select.getLogits(), op))});
     } else if (auto project = mlir::dyn_cast<step::ProjectOp>(op)) {

@@ -109,7 +109,8 @@ mlir::Value DecoderBuilder::attention(mlir::Value query, mlir::Value key, mlir::
   nn::KVAppendOp::create(ops_, location(name.huggingFace + ".kv_append"), key, value, position_, cache);
   double scale = 1 / std::sqrt(static_cast<double>(config_.headDim));
   return nn::AttentionOp::create(ops_, location(name.huggingFace + ".attention"), query.getType(), query, position_,
-                                 cache, ops_.getI64IntegerAttr(config_.heads), ops_.getF64FloatAttr(scale));
+                                 cache, ops_.getI64IntegerAttr(config_.heads), ops_.getF64FloatAttr(scale),
+                                 /*window=*/mlir::FlatSymbolRefAttr());
 }
 
 mlir::Value DecoderBuilder::silu(mlir::Value input, const std::string &huggingFace) {

@@ -3,6 +3,8 @@
 
 #include "mlir/IR/Builders.h"
 
+#include <limits>
+
 using namespace mlir;
 using namespace cadenza;
 using namespace cadenza::nn;
@@ -54,6 +56,13 @@ LogicalResult verifyWeight(Operation *user, SymbolTableCollection &symbols, Flat
   return diagnostic;
 }
 
+/// Checks that a vector of `elements` consists of whole groups that are normalised together.
+LogicalResult verifyGroups(Operation *user, int64_t elements, int64_t group) {
+  if (group > 0 && elements % group == 0)
+    return success();
+  return user->emitOpError() << "has " << elements << " elements, no multiple of group_size " << group;
+}
+
 /// Checks that a vector of `elements` consists of whole heads of the cache that `reference` names.
 LogicalResult verifyCache(Operation *user, SymbolTableCollection &symbols, FlatSymbolRefAttr reference, int64_t heads,
                           int64_t elements, StringRef what) {
@@ -95,6 +104,12 @@ LogicalResult CacheOp::verify() {
   return success();
 }
 
+LogicalResult ScalarOp::verify() {
+  if (static_cast<int64_t>(getValue()) < 0 || static_cast<int64_t>(getValue()) > std::numeric_limits<int32_t>::max())
+    return emitOpError() << "is a number from 0 to 2^31 - 1, not " << static_cast<int64_t>(getValue());
+  return success();
+}
+
 LogicalResult EmbeddingOp::verifySymbolUses(SymbolTableCollection &symbols) {
   if (failed(verifyOneRow(*this, getResult())))
     return failure();
@@ -108,10 +123,17 @@ LogicalResult EmbeddingOp::verifySymbolUses(SymbolTableCollection &symbols) {
 }
 
 LogicalResult RMSNormOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  int64_t group = getGroup();
-  if (group <= 0 || rowElements(getInput()) % group != 0)
-    return emitOpError() << "has " << rowElements(getInput()) << " elements, no multiple of group_size " << group;
-  return verifyWeight(*this, symbols, getWeightAttr(), {group});
+  if (failed(verifyGroups(*this, rowElements(getInput()), getGroup())))
+    return failure();
+  return verifyWeight(*this, symbols, getWeightAttr(), {getGroup()});
+}
+
+LogicalResult LayerNormOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  if (failed(verifyGroups(*this, rowElements(getInput()), getGroup())))
+    return failure();
+  if (getBias() && failed(verifyWeight(*this, symbols, getBiasAttr(), {getGroup()})))
+    return failure();
+  return verifyWeight(*this, symbols, getWeightAttr(), {getGroup()});
 }
 
 LogicalResult LinearOp::verifySymbolUses(SymbolTableCollection &symbols) {
@@ -148,5 +170,7 @@ LogicalResult AttentionOp::verifySymbolUses(SymbolTableCollection &symbols) {
     return failure();
   if (static_cast<int64_t>(getHeads()) <= 0)
     return emitOpError() << "needs at least one head";
+  if (getWindow() && failed(lookup<ScalarOp>(*this, symbols, getWindowAttr())))
+    return failure();
   return verifyCache(*this, symbols, getCacheAttr(), getHeads(), rowElements(getQuery()), "query");
 }

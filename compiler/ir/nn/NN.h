@@ -50,6 +50,8 @@ public:
     std::vector<Vector> values;
   };
   Cache &cache(mlir::FlatSymbolRefAttr reference) { return caches[reference.getValue()]; }
+  /// The value of the nn.scalar that `reference` names.
+  int64_t scalar(mlir::FlatSymbolRefAttr reference);
   /// The nn.cache op that `reference` names.
   mlir::Operation *lookup(mlir::FlatSymbolRefAttr reference) { return symbols.lookup(reference.getValue()); }
 

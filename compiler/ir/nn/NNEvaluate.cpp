@@ -1,5 +1,5 @@
 // The executable reference of each `nn` op.
-#include "compiler/ir/nn/NN.h"
+#include "compiler/ir/nn/Evaluate.h"
 
 #include <algorithm>
 #include <cmath>
@@ -20,6 +20,10 @@ const Vector &EvaluationState::weight(FlatSymbolRefAttr reference) {
     entry->second = reader(op);
   }
   return entry->second;
+}
+
+int64_t EvaluationState::scalar(FlatSymbolRefAttr reference) {
+  return static_cast<int64_t>(symbols.lookup<ScalarOp>(reference.getValue()).getValue());
 }
 
 LogicalResult EmbeddingOp::evaluate(EvaluationState &state, ArrayRef<Vector> operands,
@@ -46,6 +50,27 @@ LogicalResult RMSNormOp::evaluate(EvaluationState &state, ArrayRef<Vector> opera
     double inverse = 1 / std::sqrt(squares / group + getEps().convertToDouble());
     for (size_t i = 0; i < group; ++i)
       y[begin + i] = static_cast<float>(y[begin + i] * inverse * gamma[i]);
+  }
+  results.push_back(std::move(y));
+  return success();
+}
+
+LogicalResult LayerNormOp::evaluate(EvaluationState &state, ArrayRef<Vector> operands,
+                                    SmallVectorImpl<Vector> &results) {
+  const Vector &gamma = state.weight(getWeightAttr());
+  const Vector beta = getBias() ? state.weight(getBiasAttr()) : Vector(gamma.size());
+  Vector y = operands[0];
+  size_t group = getGroup();
+  for (size_t begin = 0; begin < y.size(); begin += group) {
+    double sum = 0, squares = 0;
+    for (size_t i = 0; i < group; ++i)
+      sum += y[begin + i];
+    const double mean = sum / group;
+    for (size_t i = 0; i < group; ++i)
+      squares += (y[begin + i] - mean) * (y[begin + i] - mean);
+    const double inverse = 1 / std::sqrt(squares / group + getEps().convertToDouble());
+    for (size_t i = 0; i < group; ++i)
+      y[begin + i] = static_cast<float>((y[begin + i] - mean) * inverse * gamma[i] + beta[i]);
   }
   results.push_back(std::move(y));
   return success();
@@ -99,7 +124,9 @@ LogicalResult AttentionOp::evaluate(EvaluationState &state, ArrayRef<Vector> ope
   size_t position = static_cast<size_t>(operands[1][0]);
   auto cacheOp = cast<CacheOp>(state.lookup(getCacheAttr()));
   const EvaluationState::Cache &cache = state.cache(getCacheAttr());
-  for (size_t p = 0; p <= position; ++p) {
+  const size_t window = getWindow() ? static_cast<size_t>(state.scalar(getWindowAttr())) : 0;
+  const size_t first = window > 0 && window <= position ? position + 1 - window : 0;
+  for (size_t p = first; p <= position; ++p) {
     if (p >= cache.keys.size() || cache.keys[p].empty())
       return emitOpError() << "position " << p << " is not in the cache";
   }
@@ -109,17 +136,17 @@ LogicalResult AttentionOp::evaluate(EvaluationState &state, ArrayRef<Vector> ope
   for (size_t h = 0; h < heads; ++h) {
     const size_t kvBegin = h / group * headDim;
     std::vector<double> scores(position + 1);
-    for (size_t p = 0; p <= position; ++p) {
+    for (size_t p = first; p <= position; ++p) {
       for (size_t d = 0; d < headDim; ++d)
         scores[p] += static_cast<double>(q[h * headDim + d]) * cache.keys[p][kvBegin + d];
       scores[p] *= scale;
     }
-    double largest = *std::max_element(scores.begin(), scores.end()), total = 0;
-    for (double &score : scores)
-      total += score = std::exp(score - largest);
+    double largest = *std::max_element(scores.begin() + first, scores.end()), total = 0;
+    for (size_t p = first; p <= position; ++p)
+      total += scores[p] = std::exp(scores[p] - largest);
     for (size_t d = 0; d < headDim; ++d) {
       double sum = 0;
-      for (size_t p = 0; p <= position; ++p)
+      for (size_t p = first; p <= position; ++p)
         sum += scores[p] / total * cache.values[p][kvBegin + d];
       y[h * headDim + d] = static_cast<float>(sum);
     }
@@ -172,6 +199,15 @@ LogicalResult ArgmaxOp::evaluate(EvaluationState &, ArrayRef<Vector> operands, S
 FailureOr<SmallVector<Vector>>
 cadenza::nn::evaluateFunction(func::FuncOp function, EvaluationState &state, ArrayRef<Vector> arguments,
                               llvm::function_ref<void(Operation *, ArrayRef<Vector>)> onValue) {
+  return evaluateAndEdit(function, state, arguments, nullptr, [&](Operation *op, ArrayRef<Vector> results) {
+    if (onValue)
+      onValue(op, results);
+  });
+}
+
+FailureOr<SmallVector<Vector>> cadenza::nn::evaluateAndEdit(func::FuncOp function, EvaluationState &state,
+                                                            ArrayRef<Vector> arguments, ValueEditor onOperands,
+                                                            ValueEditor onResults) {
   llvm::DenseMap<Value, Vector> values;
   for (auto [argument, value] : llvm::zip_equal(function.getArguments(), arguments))
     values[argument] = value;
@@ -186,10 +222,12 @@ cadenza::nn::evaluateFunction(func::FuncOp function, EvaluationState &state, Arr
     auto evaluable = dyn_cast<EvaluateOpInterface>(op);
     if (!evaluable)
       return op.emitOpError() << "has no executable reference";
+    if (onOperands)
+      onOperands(&op, operands);
     if (failed(evaluable.evaluate(state, operands, results)))
       return failure();
-    if (onValue)
-      onValue(&op, results);
+    if (onResults)
+      onResults(&op, results);
     for (auto [value, result] : llvm::zip_equal(op.getResults(), results))
       values[value] = std::move(result);
   }

@@ -44,6 +44,18 @@ def NN_CacheOp : NN_Op<"cache", [Symbol]> {
   let hasVerifier = 1;
 }
 
+def NN_ScalarOp : NN_Op<"scalar", [Symbol]> {
+  let summary = "a number that an op names, so that it may differ between layers of one shape";
+  let description = [{
+    ```mlir
+    nn.scalar @layers.0.attention.window = 512
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$value);
+  let assemblyFormat = "$sym_name `=` $value attr-dict";
+  let hasVerifier = 1;
+}
+
 //===----------------------------------------------------------------------===//
 // Ops
 //===----------------------------------------------------------------------===//
@@ -69,7 +81,16 @@ def NN_EmbeddingOp : NN_ComputeOp<"embedding", [Pure]> {
   let assemblyFormat = "$token `,` $weight attr-dict `:` type($result)";
 }
 
-def NN_RMSNormOp : NN_ComputeOp<"rms_norm", [Pure, SameOperandsAndResultType]> {
+/// A normalisation of each row, or, with `group_size`, of every run of that many elements on its own.
+class NN_NormOp<string mnemonic> : NN_ComputeOp<mnemonic, [Pure, SameOperandsAndResultType]> {
+  let results = (outs NN_Activation:$result);
+  let extraClassDeclaration = [{
+    /// Elements that are normalised together: group_size, or the whole row.
+    int64_t getGroup() { return getGroupSize().value_or(getResult().getType().getShape().back()); }
+  }];
+}
+
+def NN_RMSNormOp : NN_NormOp<"rms_norm"> {
   let summary = "root-mean-square normalisation, of each row or of each head";
   let description = [{
     y = x / sqrt(mean(x^2) + eps) * weight (Zhang and Sennrich 2019, arXiv:1910.07467). With `group_size`, every run of that many
@@ -81,11 +102,24 @@ def NN_RMSNormOp : NN_ComputeOp<"rms_norm", [Pure, SameOperandsAndResultType]> {
     ```
   }];
   let arguments = (ins NN_Activation:$input, FlatSymbolRefAttr:$weight, F64Attr:$eps, OptionalAttr<I64Attr>:$group_size);
-  let results = (outs NN_Activation:$result);
   let assemblyFormat = "$input `,` $weight `eps` $eps (`group_size` $group_size^)? attr-dict `:` type($result)";
-  let extraClassDeclaration = [{
-    /// Elements that are normalised together: group_size, or the whole row.
-    int64_t getGroup() { return getGroupSize().value_or(getResult().getType().getShape().back()); }
+}
+
+def NN_LayerNormOp : NN_NormOp<"layer_norm"> {
+  let summary = "layer normalisation, of each row or of each head, with an optional bias";
+  let description = [{
+    y = (x - mean(x)) / sqrt(mean((x - mean(x))^2) + eps) * weight (+ bias) (Ba, Kiros and Hinton 2016, arXiv:1607.06450). With
+    `group_size`, every run of that many elements is normalised on its own with the same weight and bias.
+
+    ```mlir
+    %1 = nn.layer_norm %0, @layers.0.attention_norm.weight bias @layers.0.attention_norm.bias eps 1.0e-5 : tensor<1x1024xf32>
+    %3 = nn.layer_norm %2, @layers.0.attention.query_norm.weight eps 1.0e-5 group_size 128 : tensor<1x2048xf32>
+    ```
+  }];
+  let arguments = (ins NN_Activation:$input, FlatSymbolRefAttr:$weight, OptionalAttr<FlatSymbolRefAttr>:$bias, F64Attr:$eps,
+                       OptionalAttr<I64Attr>:$group_size);
+  let assemblyFormat = [{
+    $input `,` $weight (`bias` $bias^)? `eps` $eps (`group_size` $group_size^)? attr-dict `:` type($result)
   }];
 }
 
@@ -136,15 +170,20 @@ def NN_AttentionOp : NN_ComputeOp<"attention", [AllTypesMatch<["query", "result"
   let description = [{
     For each of the `heads` query heads h, with kv head g = h / (heads / kv_heads):
     softmax over p <= position of scale * q[h] . key[g][p], times value[g][p] (Vaswani et al. 2017; grouped queries:
-    Ainslie et al. 2023, arXiv:2305.13245). The cache already holds this token's key and value.
+    Ainslie et al. 2023, arXiv:2305.13245). The cache already holds this token's key and value. With a `window` w > 0, only
+    p > position - w count (sliding window attention: Beltagy et al. 2020, arXiv:2004.05150); 0 is no window.
 
     ```mlir
     %o = nn.attention %q, %position, @layers.0.cache heads 16 scale 0.08838834764831845 : tensor<1x2048xf32>
+    %p = nn.attention %q, %position, @layers.1.cache heads 16 scale 0.0884 window @layers.1.attention.window : tensor<1x2048xf32>
     ```
   }];
-  let arguments = (ins NN_Activation:$query, NN_Index:$position, FlatSymbolRefAttr:$cache, I64Attr:$heads, F64Attr:$scale);
+  let arguments = (ins NN_Activation:$query, NN_Index:$position, FlatSymbolRefAttr:$cache, I64Attr:$heads, F64Attr:$scale,
+                       OptionalAttr<FlatSymbolRefAttr>:$window);
   let results = (outs NN_Activation:$result);
-  let assemblyFormat = "$query `,` $position `,` $cache `heads` $heads `scale` $scale attr-dict `:` type($result)";
+  let assemblyFormat = [{
+    $query `,` $position `,` $cache `heads` $heads `scale` $scale (`window` $window^)? attr-dict `:` type($result)
+  }];
 }
 
 def NN_SiluOp : NN_PlainOp<"silu", [SameOperandsAndResultType]> {

@@ -53,6 +53,43 @@ void StepDialect::initialize() {
 }
 
 //===----------------------------------------------------------------------===//
+// Encodings
+//===----------------------------------------------------------------------===//
+
+std::optional<Encoding> cadenza::step::findEncoding(StringRef name) {
+  for (int i = 0; i < encoding_count; ++i)
+    if (const EncodingFormat format = format_of(static_cast<Encoding>(i)); format.matrix() && name == format.name)
+      return static_cast<Encoding>(i);
+  return std::nullopt;
+}
+
+WeightEncodingAttrInterface cadenza::step::encodingOf(nn::WeightOp weight) {
+  if (auto encoding = weight->getAttrOfType<WeightEncodingAttrInterface>(StepDialect::encodingName))
+    return encoding;
+  return Tiles16Attr::get(weight.getContext());
+}
+
+LogicalResult StepDialect::verifyOperationAttribute(Operation *op, NamedAttribute attribute) {
+  auto weight = dyn_cast<nn::WeightOp>(op);
+  if (attribute.getName() == encodingName) {
+    auto encoding = dyn_cast<WeightEncodingAttrInterface>(attribute.getValue());
+    if (!weight)
+      return op->emitOpError() << "has an encoding (" << encodingName << "), which only a weight has";
+    if (!encoding)
+      return op->emitOpError() << "has " << attribute.getValue() << " as " << encodingName
+                               << ", which is no encoding of weights";
+    auto emitError = [&] { return op->emitOpError() << "encoding " << encoding.getFormat().name << " "; };
+    return encoding.verifyWeight(cast<ShapedType>(weight.getType()), emitError);
+  }
+  if (attribute.getName() == copyOfName) {
+    if (!weight || !isa<FlatSymbolRefAttr>(attribute.getValue()))
+      return op->emitOpError() << "has " << copyOfName << ", which names the weight that a weight is a copy of";
+    return success();
+  }
+  return op->emitOpError() << "has an attribute " << attribute.getName() << ", which the step dialect does not know";
+}
+
+//===----------------------------------------------------------------------===//
 // Symbols
 //===----------------------------------------------------------------------===//
 
@@ -71,8 +108,16 @@ RankedTensorType SymbolLookup::weightType(FlatSymbolRefAttr reference) const {
   return weight ? cast<RankedTensorType>(weight.getType()) : RankedTensorType();
 }
 
+WeightEncodingAttrInterface SymbolLookup::encoding(FlatSymbolRefAttr reference) const {
+  return encodingOf(cast<nn::WeightOp>(resolve(reference)));
+}
+
 nn::CacheOp SymbolLookup::cache(FlatSymbolRefAttr reference) const {
   return dyn_cast_or_null<nn::CacheOp>(resolve(reference));
+}
+
+nn::ScalarOp SymbolLookup::scalar(FlatSymbolRefAttr reference) const {
+  return dyn_cast_or_null<nn::ScalarOp>(resolve(reference));
 }
 
 LogicalResult TableOp::verifySymbolUses(SymbolTableCollection &symbols) {
@@ -82,11 +127,12 @@ LogicalResult TableOp::verifySymbolUses(SymbolTableCollection &symbols) {
   Operation *first = lookup(getEntries()[0]);
   for (Attribute entry : getEntries()) {
     Operation *op = lookup(entry);
-    if (!isa_and_nonnull<nn::WeightOp, nn::CacheOp>(op))
-      return emitOpError() << "names " << entry << ", which is neither a weight nor a cache";
+    if (!isa_and_nonnull<nn::WeightOp, nn::CacheOp, nn::ScalarOp>(op))
+      return emitOpError() << "names " << entry << ", which is neither a weight nor a cache nor a scalar";
     bool same = first->getName() == op->getName();
     if (same && isa<nn::WeightOp>(op))
-      same = cast<nn::WeightOp>(op).getType() == cast<nn::WeightOp>(first).getType();
+      same = cast<nn::WeightOp>(op).getType() == cast<nn::WeightOp>(first).getType() &&
+             encodingOf(cast<nn::WeightOp>(op)) == encodingOf(cast<nn::WeightOp>(first));
     if (auto cache = dyn_cast<nn::CacheOp>(op); same && cache) {
       auto firstCache = cast<nn::CacheOp>(first);
       same = cache.getType() == firstCache.getType() && cache.getKvHeads() == firstCache.getKvHeads() &&
@@ -244,6 +290,9 @@ LogicalResult EmbedOp::verifySymbolUses(SymbolTableCollection &symbols) {
     return emitOpError() << "names " << getMatrixAttr() << ", which is no matrix";
   if (type.getDimSize(1) != elements(getResult()))
     return emitOpError() << "has " << elements(getResult()) << " elements, but " << getMatrixAttr() << " is " << type;
+  if (auto encoding = SymbolLookup(*this, symbols).encoding(getMatrixAttr()); !isa<Tiles16Attr>(encoding))
+    return emitOpError() << "reads rows of tiles16, but " << getMatrixAttr() << " is stored as "
+                         << encoding.getFormat().name;
   return success();
 }
 
@@ -263,6 +312,7 @@ LogicalResult ProjectOp::verifySymbolUses(SymbolTableCollection &symbols) {
   SymbolLookup lookup(*this, symbols);
   SmallVector<int64_t> rows;
   Type elementType;
+  WeightEncodingAttrInterface encoding;
   for (FlatSymbolRefAttr matrix : getMatrixSymbols()) {
     RankedTensorType type = lookup.weightType(matrix);
     if (!type || type.getRank() != 2)
@@ -273,9 +323,12 @@ LogicalResult ProjectOp::verifySymbolUses(SymbolTableCollection &symbols) {
     if (elementType && elementType != type.getElementType())
       return emitOpError() << "has matrices of different element types";
     elementType = type.getElementType();
+    if (encoding && encoding != lookup.encoding(matrix))
+      return emitOpError() << "has matrices of different encodings";
+    encoding = lookup.encoding(matrix);
     if (getInterleaved() && !rows.empty() && rows.front() != type.getDimSize(0))
       return emitOpError() << "interleaves matrices of different heights";
-    if (getInterleaved() && type.getDimSize(0) % 8 != 0)
+    if (getInterleaved() && type.getDimSize(0) % stripe_rows != 0)
       return emitOpError() << "interleaves eights of rows, but " << matrix << " is " << type;
     rows.push_back(type.getDimSize(0));
   }
@@ -284,11 +337,11 @@ LogicalResult ProjectOp::verifySymbolUses(SymbolTableCollection &symbols) {
   if (getKWays() > maxWays || !llvm::isPowerOf2_64(getKWays()))
     return emitOpError() << "deals steps to " << static_cast<int64_t>(getKWays()) << " ways; powers of two up to "
                          << maxWays << " are possible";
-  const int64_t steps = llvm::divideCeil(elements(getInput()), 32);
+  const int64_t steps = steps_of(elements(getInput()));
   if (getKGroups().empty() || getKGroups().front() != 0 || getKGroups().back() >= steps ||
       !llvm::is_sorted(getKGroups(), std::less_equal()))
-    return emitOpError() << "needs K groups that start at step 0, ascend, and stay below the " << steps
-                         << " steps of 32 columns";
+    return emitOpError() << "needs K groups that start at step 0, ascend, and stay below the " << steps << " steps of "
+                         << step_columns << " columns";
   if (auto prologue = getPrologueAttr()) {
     SmallVector<int64_t> sizes = {elements(getInput())};
     auto emitError = [&] { return emitOpError() << "prologue (" << prologue.getFunctionName() << ") "; };
@@ -324,6 +377,8 @@ LogicalResult AttendOp::verifySymbolUses(SymbolTableCollection &symbols) {
   if (getHeads() == 0 || getHeads() % cache.getKvHeads() != 0)
     return emitOpError() << "has " << getHeads() << " heads, no multiple of the " << cache.getKvHeads()
                          << " KV heads of " << getCacheAttr();
+  if (getWindow() && !SymbolLookup(*this, symbols).scalar(getWindowAttr()))
+    return emitOpError() << "names " << getWindowAttr() << " as its window, which is no scalar";
   int64_t expected = static_cast<int64_t>(getHeads() * cache.getHeadDim());
   if (elements(getQuery()) != expected || elements(getResult()) != expected)
     return emitOpError() << "needs query and result of " << expected << " elements";

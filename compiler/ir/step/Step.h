@@ -2,11 +2,19 @@
 #pragma once
 
 #include "compiler/ir/nn/NN.h"
+#include "runtime/shared/encoding.h"
 
 #include "mlir/IR/Builders.h"
 #include "mlir/Interfaces/ControlFlowInterfaces.h"
 
+#include "llvm/ADT/StringExtras.h"
+
 namespace cadenza::step {
+
+class WeightEncodingAttrInterface;
+
+/// The encoding of matrices of that name, if there is one.
+std::optional<Encoding> findEncoding(llvm::StringRef name);
 
 /// Finds what symbols stand for; inside step.layers a table stands for its entries.
 class SymbolLookup {
@@ -15,8 +23,12 @@ public:
 
   /// The type of the weight, or of the weights of the table, that `reference` names; null if it names something else.
   mlir::RankedTensorType weightType(mlir::FlatSymbolRefAttr reference) const;
+  /// How that weight, or those of the table, is stored; `reference` names a matrix.
+  WeightEncodingAttrInterface encoding(mlir::FlatSymbolRefAttr reference) const;
   /// The cache, or the first of the caches of the table, that `reference` names; null if it names something else.
   nn::CacheOp cache(mlir::FlatSymbolRefAttr reference) const;
+  /// The scalar, or the first of the scalars of the table, that `reference` names; null if it names something else.
+  nn::ScalarOp scalar(mlir::FlatSymbolRefAttr reference) const;
 
 private:
   /// The op itself, or the first entry of a table.
@@ -43,3 +55,10 @@ enum class Reduction {
 #include "compiler/ir/step/StepAttrs.h.inc"
 #define GET_OP_CLASSES
 #include "compiler/ir/step/StepOps.h.inc"
+
+namespace cadenza::step {
+
+/// How a matrix is stored: its `step.encoding`, or tiles16.
+WeightEncodingAttrInterface encodingOf(nn::WeightOp weight);
+
+} // namespace cadenza::step

@@ -1,4 +1,4 @@
-// The functions that phases are made of. Formulas and numerics: runtime/plan/program.h.
+// The functions that phases are made of (formulas and numerics: runtime/plan/program.h), and the encodings of weights.
 #ifndef CADENZA_STEP_ATTRS
 #define CADENZA_STEP_ATTRS
 
@@ -26,6 +26,21 @@ def Step_RMSNormAttr : Step_Function<"RMSNorm", "rms_norm",
   }];
   let parameters = (ins "int64_t":$segment, "::mlir::FlatSymbolRefAttr":$weight, "::mlir::FloatAttr":$eps, "int64_t":$group_size,
                         DefaultValuedParameter<"bool", "false">:$defer_scale);
+}
+
+def Step_LayerNormAttr : Step_Function<"LayerNorm", "layer_norm",
+    ["getSymbols", "withSymbols", "getRowGroup", "getReduction", "getFusion"]> {
+  let summary = "layer normalisation of groups of `group_size` elements, with an optional bias";
+  let description = [{
+    As a prologue it normalises the whole vector, as an epilogue heads. Its scale is not deferred: products would have to be
+    corrected by mean and bias too, which takes the product of each matrix with gamma and with beta.
+
+    ```mlir
+    #step.layer_norm<segment = 0, weight = @layers.norm.weight, bias = @layers.norm.bias, eps = 1.0e-5, group_size = 1024>
+    ```
+  }];
+  let parameters = (ins "int64_t":$segment, "::mlir::FlatSymbolRefAttr":$weight,
+                        OptionalParameter<"::mlir::FlatSymbolRefAttr">:$bias, "::mlir::FloatAttr":$eps, "int64_t":$group_size);
 }
 
 def Step_BiasAttr : Step_Function<"Bias", "bias", ["getSymbols", "withSymbols", "isElementwise"]> {
@@ -69,6 +84,32 @@ def Step_ArgmaxAttr : Step_Function<"Argmax", "argmax",
     ["getConsumedSlots", "usesPosition", "getReduction", "selectsToken", "getFusion"]> {
   let summary = "selects the next token; consumes the logits";
   let parameters = (ins "int64_t":$segment);
+}
+
+//===----------------------------------------------------------------------===//
+// Weight encodings: entries of the table in runtime/shared/encoding.h, by their names
+//===----------------------------------------------------------------------===//
+
+class Step_Encoding<string name, string attrMnemonic>
+    : AttrDef<Step_Dialect, name, [DeclareAttrInterfaceMethods<Step_WeightEncodingAttrInterface>]> {
+  let mnemonic = attrMnemonic;
+}
+
+def Step_Tiles16Attr : Step_Encoding<"Tiles16", "tiles16"> {
+  let summary = "16-bit weights in tiles of 16 rows; what a matrix without the attribute is";
+  let description = [{
+    ```mlir
+    nn.weight @embedding.weight : tensor<1000x64xbf16> from "model.embed_tokens.weight" {step.encoding = #step.tiles16}
+    ```
+  }];
+}
+
+def Step_Int8Attr : Step_Encoding<"Int8", "int8"> {
+  let summary = "8-bit integers in tiles of 16 rows, symmetric, with one f32 scale a row";
+  let description = [{
+    The scale is the largest magnitude of the row, divided by 127 in fp32. A weight is the integer nearest to its value
+    divided by that, ties to even. A row of zeros has scale 0.
+  }];
 }
 
 #endif

@@ -17,10 +17,17 @@ def Step_Dialect : Dialect {
     A phase works on a list of vectors, its segments: `step.project` starts with one for each matrix, `step.map` with one
     for each input. Functions name segments by their index in that initial list (their slot), which does not shift when
     others are consumed. What is left at the end is the phase's results, in slot order.
+
+    How a matrix is stored is the attribute `step.encoding` of its `nn.weight`.
   }];
   let dependentDialects = ["::mlir::func::FuncDialect", "::cadenza::nn::NNDialect"];
   let useDefaultAttributePrinterParser = 1;
+  let hasOperationAttrVerify = 1;
   let extraClassDeclaration = [{
+    /// Of an nn.weight: its encoding (WeightEncodingAttrInterface).
+    static constexpr ::llvm::StringLiteral encodingName = "step.encoding";
+    /// Of an nn.weight: the weight that it is a copy of, in another encoding.
+    static constexpr ::llvm::StringLiteral copyOfName = "step.copy_of";
     void registerAttributes(); // with their definitions, in StepFunctions.cpp
   }];
 }

@@ -93,6 +93,40 @@ LogicalResult RMSNormAttr::verifyUse(MutableArrayRef<int64_t> sizes, ValueRange,
 }
 
 //===----------------------------------------------------------------------===//
+// layer_norm
+//===----------------------------------------------------------------------===//
+
+StringRef LayerNormAttr::getFunctionName() const { return getMnemonic(); }
+SmallVector<int64_t> LayerNormAttr::getSlots() const { return {getSegment()}; }
+FunctionAttrInterface LayerNormAttr::withSlots(ArrayRef<int64_t> slots) const {
+  return get(getContext(), slots[0], getWeight(), getBias(), getEps(), getGroupSize());
+}
+SmallVector<FlatSymbolRefAttr> LayerNormAttr::getSymbols() const {
+  return getBias() ? SmallVector<FlatSymbolRefAttr>{getWeight(), getBias()} : SmallVector{getWeight()};
+}
+FunctionAttrInterface LayerNormAttr::withSymbols(ArrayRef<FlatSymbolRefAttr> symbols) const {
+  return get(getContext(), getSegment(), symbols[0], getBias() ? symbols[1] : FlatSymbolRefAttr(), getEps(),
+             getGroupSize());
+}
+int64_t LayerNormAttr::getRowGroup() const { return getGroupSize(); }
+Reduction LayerNormAttr::getReduction(int64_t elements) const { return reductionOver(getGroupSize(), elements); }
+StringRef LayerNormAttr::getFusion() const { return "fuse-query-key-value"; }
+DictionaryAttr LayerNormAttr::getParameters() const {
+  return parameters(getContext(), {{"bias", BoolAttr::get(getContext(), static_cast<bool>(getBias()))},
+                                   {"eps", getEps()},
+                                   {"group_size", integer(getContext(), getGroupSize())}});
+}
+LogicalResult LayerNormAttr::verifyUse(MutableArrayRef<int64_t> sizes, ValueRange, SymbolLookup lookup,
+                                       EmitError emitError) const {
+  if (failed(checkGroups(sizes[getSegment()], getGroupSize(), "group_size", emitError)))
+    return failure();
+  for (FlatSymbolRefAttr vector : getSymbols())
+    if (failed(checkWeight(lookup, vector, getGroupSize(), emitError)))
+      return failure();
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
 // bias
 //===----------------------------------------------------------------------===//
 

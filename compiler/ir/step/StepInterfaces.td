@@ -68,6 +68,46 @@ def Step_FunctionAttrInterface : AttrInterface<"FunctionAttrInterface"> {
   ];
 }
 
+// How a matrix is stored. Its constants are those of an entry of the table in runtime/shared/encoding.h, found by the
+// attribute's name: packer, executors, planner and kernels use the same ones.
+def Step_WeightEncodingAttrInterface : AttrInterface<"WeightEncodingAttrInterface"> {
+  let cppNamespace = "::cadenza::step";
+  let description = "How a matrix is stored: the attribute `step.encoding` of its `nn.weight`.";
+  let methods = [
+    InterfaceMethod<"The entry of the table of encodings: the one of this attribute's name.",
+      "::cadenza::Encoding", "getEncoding", (ins), "",
+      "return *::cadenza::step::findEncoding(ConcreteAttr::getMnemonic());">,
+    InterfaceMethod<"Name, bytes of a unit (8 x 32 weights) and of a row's scale, error bound.",
+      "::cadenza::EncodingFormat", "getFormat", (ins), "",
+      "return ::cadenza::format_of(::llvm::cast<::cadenza::step::WeightEncodingAttrInterface>($_attr).getEncoding());">,
+    InterfaceMethod<"Rows and columns of a tile, of which whole ones are stored.",
+      "std::pair<int64_t, int64_t>", "getTile", (ins), "",
+      "return {::cadenza::tile_rows, ::cadenza::step_columns};">,
+    InterfaceMethod<"Bytes that a matrix of this type takes.", "uint64_t", "getStoredBytes",
+      (ins "::mlir::RankedTensorType":$type), "", [{
+        const auto rows = static_cast<uint64_t>(type.getDimSize(0)), columns = static_cast<uint64_t>(type.getDimSize(1));
+        return ::cadenza::matrix_bytes(::llvm::cast<::cadenza::step::WeightEncodingAttrInterface>($_attr).getFormat(), rows, columns);
+      }]>,
+    InterfaceMethod<"The tensors of the checkpoint that the matrix is made of.",
+      "::llvm::SmallVector<::mlir::StringAttr>", "getSources", (ins "::cadenza::nn::WeightOp":$weight), "",
+      "return {weight.getSourceAttr()};">,
+    InterfaceMethod<"The device functor (codegen/kernels/encodings.cuh), given the device's type of the vector.",
+      "std::string", "getDeviceType", (ins "::llvm::StringRef":$operand), "",
+      [{
+        return (::llvm::convertToCamelFromSnakeCase(ConcreteAttr::getMnemonic(), /*capitalizeFirst=*/true) + "<" + operand + ">").str();
+      }]>,
+    InterfaceMethod<"What a stored weight is off at most, as a share of the largest magnitude of its row.",
+      "double", "getErrorBound", (ins), "",
+      "return ::llvm::cast<::cadenza::step::WeightEncodingAttrInterface>($_attr).getFormat().error_bound;">,
+    InterfaceMethod<"Checks that a weight of this type can be stored so.", "::llvm::LogicalResult", "verifyWeight",
+      (ins "::mlir::ShapedType":$type, "::llvm::function_ref<::mlir::InFlightDiagnostic()>":$emitError), "", [{
+        if (type.getRank() == 2 && (type.getElementType().isBF16() || type.getElementType().isF16()))
+          return ::mlir::success();
+        return emitError() << "stores matrices of bf16 or f16, not " << type;
+      }]>,
+  ];
+}
+
 def Step_PhaseOpInterface : OpInterface<"PhaseOpInterface"> {
   let cppNamespace = "::cadenza::step";
   let description = "A phase: an op of the step program that executes as one kernel of the `launch` schedule.";

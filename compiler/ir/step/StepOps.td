@@ -27,12 +27,14 @@ class Step_PhaseOp<string mnemonic, list<Trait> traits = [], list<string> method
 //===----------------------------------------------------------------------===//
 
 def Step_TableOp : Step_Op<"table", [Symbol, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
-  let summary = "one weight or cache for each layer";
+  let summary = "one weight, cache or scalar for each layer";
   let description = [{
-    Phases inside `step.layers` name the table; iteration i uses entry i. All entries have one type.
+    Phases inside `step.layers` name the table; iteration i uses entry i. All entries have one type. An entry may occur more
+    than once: layers that alternate between two RoPE tables, or two windows, have one body.
 
     ```mlir
     step.table @layers.attention.query.weight [@layers.0.attention.query.weight, @layers.1.attention.query.weight]
+    step.table @rope [@rope.local, @rope.global]
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, TypedArrayAttrBase<FlatSymbolRefAttr, "symbols">:$entries);
@@ -117,17 +119,20 @@ def Step_AttendOp : Step_PhaseOp<"attend"> {
   let description = [{
     The context is cut into `splits` equal runs, a function of the position only; partial results are merged in order.
     In a split, up to `warps` warps take 16 positions in turn (for up to four query heads together: more heads on a KV
-    head divide the warps). Both are part of the order of sums.
+    head divide the warps). Both are part of the order of sums. With a `window`, an nn.scalar w > 0 or a table of such, the
+    context is the last w positions; positions before it are neither read nor counted.
 
     ```mlir
     %o = step.attend %q at %position, @layers.cache heads 16 scale 0.088 : tensor<1x2048xf32> -> tensor<1x2048xbf16>
+    %p = step.attend %q at %position, @layers.cache heads 16 scale 0.088 window @layers.attention.window
+           : tensor<1x2048xf32> -> tensor<1x2048xbf16>
     ```
   }];
   let arguments = (ins Step_Vector:$query, NN_Index:$position, FlatSymbolRefAttr:$cache, I64Attr:$heads, F64Attr:$scale,
-                       DefaultValuedAttr<I64Attr, "1">:$splits, DefaultValuedAttr<I64Attr, "8">:$warps);
+                       OptionalAttr<FlatSymbolRefAttr>:$window, DefaultValuedAttr<I64Attr, "1">:$splits, DefaultValuedAttr<I64Attr, "8">:$warps);
   let results = (outs Step_Vector:$result);
   let assemblyFormat = [{
-    $query `at` $position `,` $cache `heads` $heads `scale` $scale attr-dict `:` type($query) `->` type($result)
+    $query `at` $position `,` $cache `heads` $heads `scale` $scale (`window` $window^)? attr-dict `:` type($query) `->` type($result)
   }];
 }
 

@@ -10,7 +10,7 @@ namespace {
 constexpr uint64_t waitLimitNs = 2'000'000'000;
 
 /// Steps of one launch: enough that the launch itself does not count, few enough that Ctrl-C does.
-constexpr int64_t maximumCollected = 32;
+constexpr int64_t stepsOfALaunch = 32;
 
 uint32_t acquire(uint32_t &word) { return std::atomic_ref(word).load(std::memory_order_acquire); }
 
@@ -65,11 +65,9 @@ Status PersistentRunner::load() {
   config_.numAttrs = plan.clusters ? 2 : 1;
   CADENZA_RETURN_IF_ERROR(checkRoom(kernel, plan));
 
-  CADENZA_ASSIGN_OR_RETURN(launchEnd_, Event::make(device, CU_EVENT_DISABLE_TIMING | CU_EVENT_BLOCKING_SYNC));
   const uint64_t bytes = context_.step.words.size() * sizeof(uint64_t);
   CADENZA_ASSIGN_OR_RETURN(words_, DeviceBuffer::make(device, bytes, "kernel arguments"));
   CADENZA_ASSIGN_OR_RETURN(packets_, DeviceBuffer::make(device, plan.packetBytes, "packets"));
-  CADENZA_ASSIGN_OR_RETURN(control_, PinnedBuffer::make(device, sizeof(PersistentControl), "the control page"));
   CADENZA_CUDA_TRY(device, cuMemcpyHtoDAsync, words_.get(), context_.step.words.data(), bytes, context_.stream);
   CADENZA_CUDA_TRY(device, cuMemsetD8Async, packets_.get(), 0, plan.packetBytes, context_.stream);
   CADENZA_CUDA_TRY(device, cuStreamSynchronize, context_.stream);
@@ -86,7 +84,7 @@ Status PersistentRunner::load() {
            .tokens = reinterpret_cast<int32_t *>(context_.addresses.tokens),
            .host_tokens = context_.hostTokens,
            .logits = reinterpret_cast<float *>(context_.addresses.logits),
-           .control = &control(),
+           .control = &context_.control,
            .steps = 0,
            .headless_steps = 0,
            .first_step = 0,
@@ -119,26 +117,22 @@ Status PersistentRunner::checkRoom(const Kernel &kernel, const PersistentLaunch 
                     (held > 0 ? "--sms=" + std::to_string(held * ranks) : "--schedule=launch"));
 }
 
-void PersistentRunner::begin(int64_t position) {
-  control() = {};
-  collected_ = collectedHeadless_ = 0;
-  launchedTokens_ = collectedTokens_ = position;
-}
+void PersistentRunner::begin() { kept_ = keptHeadless_ = 0; }
 
 Status PersistentRunner::enqueue(int64_t position, bool withHead) {
   // A launch begins with its steps without head.
-  if (collected_ == maximumCollected || (!withHead && collected_ > collectedHeadless_))
+  if (kept_ == stepsOfALaunch || (!withHead && kept_ > keptHeadless_))
     CADENZA_RETURN_IF_ERROR(flush());
-  ++collected_;
-  collectedHeadless_ += withHead ? 0 : 1;
-  collectedTokens_ = position + 2;
+  ++kept_;
+  keptHeadless_ += withHead ? 0 : 1;
+  lastToken_ = position + 1;
   return Status::ok();
 }
 
 Status PersistentRunner::flush() {
-  if (collected_ == 0)
+  if (kept_ == 0)
     return Status::ok();
-  const int64_t steps = std::exchange(collected_, 0), headless = std::exchange(collectedHeadless_, 0);
+  const int64_t steps = std::exchange(kept_, 0), headless = std::exchange(keptHeadless_, 0);
   args_.steps = static_cast<uint64_t>(steps);
   args_.headless_steps = static_cast<uint64_t>(headless);
   if (isTraced())
@@ -146,39 +140,17 @@ Status PersistentRunner::flush() {
   void *parameters[] = {&args_};
   CADENZA_CUDA_TRY(context_.device, cuLaunchKernelEx, &config_, function_, parameters, nullptr);
   args_.first_step = (args_.first_step + static_cast<uint64_t>(steps)) & 0xffffffffu;
-  CADENZA_CUDA_TRY(context_.device, cuEventRecord, launchEnd_.get(), context_.stream);
-  launchedTokens_ = collectedTokens_;
+  return context_.arrivals.queued(lastToken_);
+}
+
+int64_t PersistentRunner::stepsAhead() const { return 2 * stepsOfALaunch; }
+
+double PersistentRunner::hostLaunchesPerToken() const { return 1.0 / stepsOfALaunch; }
+
+Status PersistentRunner::stop() {
+  std::atomic_ref(context_.control.stop).store(1, std::memory_order_release);
+  begin();
   return Status::ok();
-}
-
-Status PersistentRunner::enqueued(int64_t) {
-  return Status(StatusCode::InvalidArgument,
-                "the persistent schedule has no phases to look into; use the launch schedule");
-}
-
-int64_t PersistentRunner::stepsAhead() const { return 2 * maximumCollected; }
-
-StatusOr<int32_t> PersistentRunner::await(int64_t position) {
-  if (position >= launchedTokens_)
-    CADENZA_RETURN_IF_ERROR(flush());
-  // The event is asked now and then, because a launch may end without the token: at a stop token before, or by a fault.
-  constexpr int looks = 2000;
-  const auto arrived = [&] { return published() > position; };
-  for (int i = 1; !arrived(); ++i) {
-    if (i % looks != 0)
-      continue;
-    const CUresult result = context_.device.api().cuEventQuery(launchEnd_.get());
-    if (result == CUDA_ERROR_NOT_READY)
-      continue;
-    CADENZA_RETURN_IF_ERROR(context_.device.check(result, "cuEventQuery"));
-    return arrived() ? context_.hostTokens[position] : 0;
-  }
-  return context_.hostTokens[position];
-}
-
-void PersistentRunner::stop() {
-  std::atomic_ref(control().stop).store(1, std::memory_order_release);
-  collected_ = collectedHeadless_ = 0;
 }
 
 StatusOr<std::vector<TraceRecord>> PersistentRunner::trace() const {
@@ -188,10 +160,8 @@ StatusOr<std::vector<TraceRecord>> PersistentRunner::trace() const {
   return records;
 }
 
-int64_t PersistentRunner::published() const { return acquire(control().published); }
-
 std::string PersistentRunner::explainFault() const {
-  PersistentControl &c = control();
+  HostControl &c = context_.control;
   if (acquire(c.expired) == 0)
     return "";
   return "the persistent kernel gave up: block " + std::to_string(c.block) + " waited too long for " +

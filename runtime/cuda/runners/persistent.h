@@ -17,14 +17,13 @@ public:
   static StatusOr<std::unique_ptr<PersistentRunner>> make(const RunnerContext &context);
 
   Schedule schedule() const override { return Schedule::Persistent; }
-  void begin(int64_t position) override;
+  void begin() override;
   Status enqueue(int64_t position, bool withHead) override;
   Status flush() override;
-  Status enqueued(int64_t position) override;
-  StatusOr<int32_t> await(int64_t position) override;
   int64_t stepsAhead() const override;
   /// What is queued ends at the next token.
-  void stop() override;
+  Status stop() override;
+  double hostLaunchesPerToken() const override;
   /// What a wait that took too long was for.
   std::string explainFault() const override;
 
@@ -38,9 +37,6 @@ private:
   /// Whether the GPU can run all blocks at once, as they need.
   Status checkRoom(const Kernel &kernel, const PersistentLaunch &plan);
   uint64_t traceRecords() const { return uint64_t{blocks_} * trace_rows * trace_capacity; }
-  PersistentControl &control() const { return *control_.as<PersistentControl>(); }
-  /// Tokens [0, published()) of the host's copy have arrived.
-  int64_t published() const;
 
   RunnerContext context_;
 
@@ -49,12 +45,9 @@ private:
   std::array<CUlaunchAttribute, 2> attributes_{};
   DeviceBuffer words_, packets_, trace_;
   uint32_t blocks_ = 0; // of a traced kernel
-  PinnedBuffer control_;
   PersistentArgs args_{};
-  Event launchEnd_;
-  int64_t collected_ = 0, collectedHeadless_ = 0; // steps that wait to be one launch with those that follow
-  int64_t collectedTokens_ = 0;                   // tokens [0, collectedTokens_) are those of enqueued steps, or given
-  int64_t launchedTokens_ = 0;                    // the same of launched steps
+  int64_t kept_ = 0, keptHeadless_ = 0; // steps that wait to be one launch with those that follow
+  int64_t lastToken_ = 0;               // the position of the token that the last of them selects
 };
 
 } // namespace cadenza::cuda

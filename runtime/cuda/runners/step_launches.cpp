@@ -10,10 +10,18 @@ StepLaunches::StepLaunches(CUstream stream, const Program &program, const Kernel
                          .words = step.words.data() + bound.firstWord});
 }
 
-Status StepLaunches::launch(Device &device, size_t index) {
-  Prepared &prepared = launches_[index];
+Status StepLaunches::launch(Device &device, size_t index, bool dependent) {
+  const Prepared &prepared = launches_[index];
+  CUlaunchAttribute attribute{};
+  attribute.id = CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION;
+  attribute.value.programmaticStreamSerializationAllowed = 1;
+  CUlaunchConfig config = prepared.config;
+  if (dependent) {
+    config.attrs = &attribute;
+    config.numAttrs = 1;
+  }
   void *parameters[] = {prepared.words};
-  CADENZA_CUDA_TRY(device, cuLaunchKernelEx, &prepared.config, prepared.function, parameters, nullptr);
+  CADENZA_CUDA_TRY(device, cuLaunchKernelEx, &config, prepared.function, parameters, nullptr);
   return Status::ok();
 }
 

@@ -18,8 +18,8 @@ public:
   /// Those of a step with its head, and of one without.
   size_t count(bool withHead) const { return withHead ? launches_.size() : headLaunch_; }
 
-  /// Queues launch `index` of the step.
-  Status launch(Device &device, size_t index);
+  /// Queues launch `index` of the step. `dependent`: as the programmatic dependent of what was queued before it.
+  Status launch(Device &device, size_t index, bool dependent = false);
   /// Queues a whole step.
   Status launchStep(Device &device, bool withHead);
 

@@ -113,6 +113,35 @@ TEST_F(EvaluateTest, RMSNormOfHeads) {
   expectNear(one(), {3 / std::sqrt(12.5), 40 / std::sqrt(12.5), 0, 20 / std::sqrt(2.0)});
 }
 
+TEST_F(EvaluateTest, LayerNormWithAndWithoutBias) {
+  weights["in.x"] = {1, 2, 6, 7};
+  weights["g"] = {1, 2, 3, 4};
+  weights["b"] = {0.5, 0, -0.5, 10};
+  parse(R"(
+    nn.weight @g : tensor<4xbf16> from "g"
+    nn.weight @b : tensor<4xbf16> from "b")",
+        R"(
+    %y = nn.layer_norm %x, @g eps 0.5 : tensor<1x4xf32>
+    %z = nn.layer_norm %x, @g bias @b eps 0.5 : tensor<1x4xf32>
+    return %y, %z : tensor<1x4xf32>, tensor<1x4xf32>)",
+        "(tensor<1x4xf32>, tensor<1x4xf32>)");
+  auto results = run();
+  ASSERT_TRUE(succeeded(results));
+  const double deviation = std::sqrt((9 + 4 + 4 + 9) / 4.0 + 0.5); // the mean is 4
+  expectNear((*results)[0], {-3 / deviation, -4 / deviation, 6 / deviation, 12 / deviation});
+  expectNear((*results)[1], {-3 / deviation + 0.5, -4 / deviation, 6 / deviation - 0.5, 12 / deviation + 10});
+}
+
+TEST_F(EvaluateTest, LayerNormOfHeads) {
+  weights["in.x"] = {3, 5, 100, 90};
+  weights["g"] = {1, 10};
+  parse(R"(nn.weight @g : tensor<2xbf16> from "g")", R"(
+    %y = nn.layer_norm %x, @g eps 0.0 group_size 2 : tensor<1x4xf32>
+    return %y : tensor<1x4xf32>)",
+        "tensor<1x4xf32>");
+  expectNear(one(), {-1, 10, 1, -10});
+}
+
 TEST_F(EvaluateTest, LinearWithAndWithoutBias) {
   weights["in.x"] = {1, 10, 100};
   weights["w"] = {1, 2, 3, 4, 5, 6};
@@ -221,6 +250,36 @@ TEST_F(AttentionTest, AStepAgainOverwritesItsPositionAndSeesNoLaterOne) {
 TEST_F(AttentionTest, PositionsThatWereNeverWritten) {
   one(0, 0);
   EXPECT_EQ(error(1, 2), "'nn.attention' op position 1 is not in the cache");
+}
+
+TEST_F(EvaluateTest, AttentionInAWindow) {
+  // All scores are equal, so attention is the mean of the values that count: tokens 1, 2, 3, 4 have 1, 10, 100, 1000.
+  weights["v"] = {1, 10, 100, 1000};
+  weights["k"] = {0, 0, 0, 0};
+  parse(R"(
+    nn.weight @v : tensor<4x1xbf16> from "v"
+    nn.weight @k : tensor<4x1xbf16> from "k"
+    nn.scalar @two = 2
+    nn.scalar @all = 0
+    nn.scalar @many = 100
+    nn.cache @cache heads 1 head_dim 1 : bf16)",
+        R"(
+    %k = nn.embedding %token, @k : tensor<1x1xf32>
+    %v = nn.embedding %token, @v : tensor<1x1xf32>
+    nn.kv_append %k, %v, %position, @cache : tensor<1x1xf32>
+    %a = nn.attention %k, %position, @cache heads 1 scale 1.0 window @two : tensor<1x1xf32>
+    %b = nn.attention %k, %position, @cache heads 1 scale 1.0 window @all : tensor<1x1xf32>
+    %c = nn.attention %k, %position, @cache heads 1 scale 1.0 window @many : tensor<1x1xf32>
+    return %a, %b, %c : tensor<1x1xf32>, tensor<1x1xf32>, tensor<1x1xf32>)",
+        "(tensor<1x1xf32>, tensor<1x1xf32>, tensor<1x1xf32>)");
+  const double windowed[] = {1, 5.5, 55, 550}, whole[] = {1, 5.5, 37, 277.75};
+  for (int64_t position = 0; position < 4; ++position) {
+    auto results = run(position, position);
+    ASSERT_TRUE(succeeded(results));
+    expectNear((*results)[0], {windowed[position]});
+    expectNear((*results)[1], {whole[position]});
+    expectNear((*results)[2], {whole[position]});
+  }
 }
 
 TEST_F(EvaluateTest, AttentionOfAnEmptyCache) {

@@ -134,7 +134,7 @@ TEST(ProgramBuilder, KernelsReadTheBytesOfAStep) {
   const Program &program = model.built.program;
   uint64_t ropeRow = 0;
   for (const Weight &weight : program.weights)
-    ropeRow += weight.layout == WeightLayout::RopeTable ? positionBytes(weight) : 0;
+    ropeRow += weight.encoding == Encoding::rope_table ? positionBytes(weight) : 0;
   EXPECT_EQ(ropeRow, 64u * 8);
   // Every layer reads the row of the RoPE table; a step as such, what the memory floor is computed from, needs it once.
   EXPECT_EQ(weightBytesPerRun(program, decodeEntry(program)), bench::weightBytesPerStep(program) + 35 * ropeRow);

@@ -1,9 +1,12 @@
-// Packing against the layout as runtime/plan/program.h defines it, element by element.
+// Packing against the formulas of runtime/shared/encoding.h, element by element.
+#include "compiler/plan/encoders.h"
 #include "compiler/plan/weight_packer.h"
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstring>
+#include <limits>
 #include <vector>
 
 namespace cadenza {
@@ -53,7 +56,7 @@ struct OneMatrix {
   OneMatrix(std::vector<Part> parts, int64_t columns, bool interleaved, DType dtype = DType::bf16)
       : parts(std::move(parts)), columns(columns), interleaved(interleaved) {
     Weight weight;
-    weight.layout = WeightLayout::Tiles;
+    weight.encoding = Encoding::tiles16;
     weight.dtype = dtype;
     weight.columns = columns;
     PackRecipe recipe;
@@ -171,7 +174,7 @@ TEST(WeightPacker, VectorsConstantsAndTheirPlaces) {
   vector.rows = 5;
   vector.bytes = 20;
   Weight constant = vector;
-  constant.layout = WeightLayout::RopeTable;
+  constant.encoding = Encoding::rope_table;
   constant.rows = 2;
   constant.bytes = 8;
   constant.offset = 256;
@@ -195,6 +198,125 @@ TEST(WeightPacker, AnUnreadableTensorIsAnError) {
   ASSERT_FALSE(bytes.isOk());
   EXPECT_EQ(bytes.status().code(), StatusCode::InvalidInput);
   EXPECT_NE(bytes.status().message().find("no such tensor"), std::string::npos);
+}
+
+/// Row r, column c is ((r + 1) * (c % 13 - 6)) / 8 as f32, so that the largest magnitude of row r is 6 * (r + 1) / 8.
+class RampSource final : public WeightSource {
+public:
+  static float value(int64_t row, int64_t column) {
+    return row == zeroRow ? 0.0f : static_cast<float>((row + 1) * (column % 13 - 6)) / 8;
+  }
+  static constexpr int64_t zeroRow = 5;
+  int64_t badRow = -1;
+  std::string describe() const override { return "ramp"; }
+
+private:
+  Status readRows(const WeightSpec &spec, int64_t firstRow, int64_t rows, DType dtype,
+                  std::span<std::byte> out) const override {
+    EXPECT_EQ(dtype, DType::f32) << "what is rounded to eight bits should not be rounded to 16 before";
+    for (int64_t row = 0; row < rows; ++row)
+      for (int64_t column = 0; column < spec.columns(); ++column) {
+        const bool bad = firstRow + row == badRow && column == 3;
+        const float x = bad ? std::numeric_limits<float>::infinity() : value(firstRow + row, column);
+        std::memcpy(out.data() + 4 * (row * spec.columns() + column), &x, 4);
+      }
+    return Status::ok();
+  }
+};
+
+struct Int8Matrix {
+  Int8Matrix(std::vector<int64_t> parts, int64_t columns, bool interleaved) {
+    Weight weight;
+    weight.encoding = Encoding::int8;
+    weight.dtype = DType::bf16;
+    weight.columns = columns;
+    PackRecipe recipe;
+    recipe.interleaved = interleaved;
+    for (int64_t rows : parts) {
+      weight.rows += rows;
+      recipe.parts.push_back({"part", "part", {rows, columns}, DType::bf16});
+    }
+    weight.bytes = storedBytes(weight);
+    built.program.weights = {weight};
+    built.recipes = {recipe};
+  }
+  BuiltProgram built;
+};
+
+// Addresses by hand: tiles of 16 rows, of 512 bytes a step of 32 columns, then a scale a padded row.
+TEST(WeightPacker, Int8HasWeightsAndScalesWhereTheHeaderSays) {
+  constexpr int64_t rows = 19, columns = 40;
+  const Int8Matrix matrix({rows}, columns, false);
+  ASSERT_EQ(matrix.built.program.weights[0].bytes, 2u * 2 * 512 + 32 * 4);
+  const StatusOr<std::vector<std::byte>> bytes = packAll(matrix.built, RampSource());
+  ASSERT_TRUE(bytes.isOk()) << bytes.status().message();
+  for (int64_t n = 0; n < 32; ++n) {
+    float scale;
+    std::memcpy(&scale, bytes->data() + 2048 + 4 * n, 4);
+    const bool empty = n >= rows || n == RampSource::zeroRow;
+    const float largest = empty ? 0.0f : static_cast<float>(6 * (n + 1)) / 8;
+    EXPECT_EQ(scale, largest / 127) << "row " << n;
+    for (int64_t k = 0; k < 64; ++k) {
+      const int64_t at = (n / 16 * 2 + k / 32) * 512 + n % 16 / 8 * 256 + n % 8 * 32 + k % 32;
+      const int stored = static_cast<int8_t>((*bytes)[at]);
+      const float value = empty || k >= columns ? 0.0f : RampSource::value(n, k);
+      ASSERT_LE(std::abs(stored), 127);
+      ASSERT_NEAR(stored * scale, value, format_of(Encoding::int8).error_bound * largest * 1.00001)
+          << "row " << n << ", column " << k;
+      if (std::fabs(value) == largest && largest > 0) {
+        ASSERT_EQ(stored, value > 0 ? 127 : -127);
+      }
+    }
+  }
+}
+
+TEST(WeightPacker, Int8PartsHaveTheirScalesInPackedOrder) {
+  const Int8Matrix matrix({16, 16}, 32, true);
+  const StatusOr<std::vector<std::byte>> bytes = packAll(matrix.built, RampSource());
+  ASSERT_TRUE(bytes.isOk()) << bytes.status().message();
+  for (int64_t n = 0; n < 32; ++n) { // eight rows of each part in turn
+    const int64_t row = n / 16 * 8 + n % 8;
+    float scale;
+    std::memcpy(&scale, bytes->data() + 1024 + 4 * n, 4);
+    EXPECT_EQ(scale, row == RampSource::zeroRow ? 0.0f : static_cast<float>(6 * (row + 1)) / 8 / 127) << n;
+  }
+}
+
+TEST(WeightPacker, Int8RoundsToNearestEven) {
+  const Encoder &encoder = encoderOf(Encoding::int8);
+  const std::vector<float> row = {254, 1, 3, -1, -3, 5, 0, -254}; // over 254 / 127 = 2: halves
+  std::vector<std::byte> weights(row.size());
+  float scale = 0;
+  ASSERT_TRUE(encoder.encodeRow(std::as_bytes(std::span(row)), weights, scale).isOk());
+  EXPECT_EQ(scale, 2.0f);
+  const int expected[] = {127, 0, 2, 0, -2, 2, 0, -127};
+  for (size_t i = 0; i < row.size(); ++i)
+    EXPECT_EQ(static_cast<int8_t>(weights[i]), expected[i]) << i;
+}
+
+// So small that a scale is a denormal, or none at all: no infinity, nothing beyond 127.
+TEST(WeightPacker, Int8OfTinyRows) {
+  for (float tiny : {1e-38f, 1e-43f, 1e-45f}) {
+    const std::vector<float> row = {tiny, -tiny, tiny / 2};
+    std::vector<std::byte> weights(row.size());
+    float scale = 0;
+    ASSERT_TRUE(encoderOf(Encoding::int8).encodeRow(std::as_bytes(std::span(row)), weights, scale).isOk());
+    EXPECT_TRUE(std::isfinite(scale));
+    for (std::byte weight : weights)
+      EXPECT_LE(std::abs(static_cast<int8_t>(weight)), 127);
+    EXPECT_NEAR(scale * static_cast<int8_t>(weights[0]), tiny, tiny / 127 + 1e-43f);
+  }
+}
+
+TEST(WeightPacker, Int8RefusesWhatIsNotFinite) {
+  const Int8Matrix matrix({16}, 32, false);
+  RampSource source;
+  source.badRow = 7;
+  const StatusOr<std::vector<std::byte>> bytes = packAll(matrix.built, source);
+  ASSERT_FALSE(bytes.isOk());
+  EXPECT_EQ(bytes.status().code(), StatusCode::InvalidInput);
+  EXPECT_EQ(bytes.status().message(),
+            "weight 'part', row 7: an infinity or NaN cannot be stored as int8; use --encode=tiles16");
 }
 
 } // namespace

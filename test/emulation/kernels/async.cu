@@ -63,7 +63,7 @@ CADENZA_KERNEL(pieces, AsyncArgs, 64, 1) {
   }
   arch::spin_until([&] { return arch::mbarrier_test_wait(full, 0); }, args.limit_ns, report(args, 6));
   Vec16 v{7, 7, 7, 7};
-  arch::load16_if<16>(lane < count, arch::shared_pointer(buffer) + lane * bytes, v);
+  arch::load_if<16>(lane < count, arch::shared_pointer(buffer) + lane * bytes, v);
   arch::store16(args.out + 4 * lane, v);
 }
 

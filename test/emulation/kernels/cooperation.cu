@@ -106,7 +106,7 @@ CADENZA_KERNEL(misaligned_load, WordArgs, 32, 1) {
   args.words[arch::lane()] = v.x;
 }
 CADENZA_KERNEL(streaming_load, WordArgs, 32, 1) {
-  const Vec16 v = arch::load_weights(reinterpret_cast<const unsigned char *>(args.words) + args.value);
+  const Vec16 v = arch::load_weights<Vec16>(reinterpret_cast<const unsigned char *>(args.words) + args.value);
   if (v.x == 12345)
     args.words[0] = v.y;
 }

@@ -8,6 +8,7 @@ nn.weight @layers.0.attention.value.weight : tensor<16x32xbf16> from "model.laye
 nn.weight @layers.0.attention.query_norm.weight : tensor<16xbf16> from "model.layers.0.self_attn.q_norm.weight"
 nn.weight @layers.0.attention.key_norm.weight : tensor<16xbf16> from "model.layers.0.self_attn.k_norm.weight"
 nn.weight @layers.0.attention.output.weight : tensor<32x32xbf16> from "model.layers.0.self_attn.o_proj.weight"
+nn.weight @layers.0.attention_post_norm.weight : tensor<32xbf16> from "model.layers.0.attention_post_norm.weight"
 nn.weight @layers.0.mlp_norm.weight : tensor<32xbf16> from "model.layers.0.post_attention_layernorm.weight"
 nn.weight @layers.0.mlp.gate.weight : tensor<64x32xbf16> from "model.layers.0.mlp.gate_proj.weight"
 nn.weight @layers.0.mlp.up.weight : tensor<64x32xbf16> from "model.layers.0.mlp.up_proj.weight"
@@ -29,7 +30,8 @@ func.func @decode(%token: tensor<1xi32> {nn.port = #nn.port<token>}, %position: 
   nn.kv_append %kr0, %v0, %position, @layers.0.cache : tensor<1x16xf32>
   %a0 = nn.attention %qr0, %position, @layers.0.cache heads 2 scale 0.25 : tensor<1x32xf32>
   %o0 = nn.linear %a0, @layers.0.attention.output.weight : (tensor<1x32xf32>) -> tensor<1x32xf32>
-  %r0 = nn.add %x0, %o0 : tensor<1x32xf32>
+  %on0 = nn.rms_norm %o0, @layers.0.attention_post_norm.weight eps 1.0e-6 : tensor<1x32xf32>
+  %r0 = nn.add %x0, %on0 : tensor<1x32xf32>
   %m0 = nn.rms_norm %r0, @layers.0.mlp_norm.weight eps 1.0e-6 : tensor<1x32xf32>
   %g0 = nn.linear %m0, @layers.0.mlp.gate.weight : (tensor<1x32xf32>) -> tensor<1x64xf32>
   %u0 = nn.linear %m0, @layers.0.mlp.up.weight : (tensor<1x32xf32>) -> tensor<1x64xf32>

@@ -41,3 +41,13 @@ func.func @negative_no_prologue(%x: tensor<1x32xf32>) -> tensor<1x32xf32> {
     : (tensor<1x32xf32>) -> tensor<1x32xf32>
   return %y : tensor<1x32xf32>
 }
+
+// Products would need the mean and the bias, too.
+// CHECK-LABEL: @negative_layer_norm
+// CHECK-NOT: defer
+// CHECK: return
+func.func @negative_layer_norm(%x: tensor<1x32xf32>) -> tensor<1x32xf32> {
+  %y = step.project %x matrices [@bf16] prologue #step.layer_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 32> epilogues []
+    : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  return %y : tensor<1x32xf32>
+}

@@ -105,3 +105,28 @@ func.func @negative_used_twice(%x: tensor<1x32xf32>) -> (tensor<1x24xf32>, tenso
   %y = step.map %g, %u epilogues [#step.mul<lhs = 0, rhs = 1>] : (tensor<1x24xf32>, tensor<1x24xf32>) -> tensor<1x24xf32>
   return %y, %u : tensor<1x24xf32>, tensor<1x24xf32>
 }
+
+// CHECK-LABEL: @biases_first
+// CHECK-NOT: step.map
+// CHECK: epilogues [#step.bias<segment = 0, weight = @norm>, #step.bias<segment = 1, weight = @norm>, #step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>] {interleaved
+// CHECK-NOT: step.map
+// CHECK: return
+func.func @biases_first(%x: tensor<1x32xf32>) -> tensor<1x24xf32> {
+  %g, %u = step.project %x matrices [@gate, @up] epilogues [#step.bias<segment = 0, weight = @norm>, #step.bias<segment = 1, weight = @norm>]
+    : (tensor<1x32xf32>) -> (tensor<1x24xf32>, tensor<1x24xf32>)
+  %s = step.map %g epilogues [#step.silu<segment = 0>] : (tensor<1x24xf32>) -> tensor<1x24xf32>
+  %y = step.map %s, %u epilogues [#step.mul<lhs = 0, rhs = 1>] : (tensor<1x24xf32>, tensor<1x24xf32>) -> tensor<1x24xf32>
+  return %y : tensor<1x24xf32>
+}
+
+// An MLP without a gate.
+// CHECK-LABEL: @ungated
+// CHECK-NOT: step.map
+// CHECK: matrices [@up] epilogues [#step.bias<segment = 0, weight = @norm>, #step.gelu_tanh<segment = 0>] {passes = ["fuse-activation-mul"]}
+// CHECK-NOT: step.map
+// CHECK: return
+func.func @ungated(%x: tensor<1x32xf32>) -> tensor<1x24xf32> {
+  %u = step.project %x matrices [@up] epilogues [#step.bias<segment = 0, weight = @norm>] : (tensor<1x32xf32>) -> tensor<1x24xf32>
+  %y = step.map %u epilogues [#step.gelu_tanh<segment = 0>] : (tensor<1x24xf32>) -> tensor<1x24xf32>
+  return %y : tensor<1x24xf32>
+}

@@ -75,3 +75,21 @@ func.func @negative_two_inputs(%x: tensor<1x32xf32>, %z: tensor<1x32xf32>) -> te
   %y = step.project %n#1 matrices [@w] : (tensor<1x32xf32>) -> tensor<1x32xf32>
   return %y : tensor<1x32xf32>
 }
+
+// A layer norm is a prologue like any other norm.
+// CHECK-LABEL: @layer_norm
+// CHECK-NOT: step.map
+// CHECK: step.project %arg0 matrices [@w] prologue #step.layer_norm<segment = 0, weight = @norm, bias = @norm, eps = 5.000000e-01 : f64, group_size = 32> epilogues [] {passes = ["fuse-norm-project"]}
+func.func @layer_norm(%x: tensor<1x32xf32>) -> tensor<1x32xf32> {
+  %n = step.map %x epilogues [#step.layer_norm<segment = 0, weight = @norm, bias = @norm, eps = 0.5, group_size = 32>] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  %y = step.project %n matrices [@w] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  return %y : tensor<1x32xf32>
+}
+
+// CHECK-LABEL: @negative_layer_norm_of_heads
+// CHECK: step.map
+func.func @negative_layer_norm_of_heads(%x: tensor<1x32xf32>) -> tensor<1x32xf32> {
+  %n = step.map %x epilogues [#step.layer_norm<segment = 0, weight = @head_norm, eps = 0.5, group_size = 16>] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  %y = step.project %n matrices [@w] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  return %y : tensor<1x32xf32>
+}

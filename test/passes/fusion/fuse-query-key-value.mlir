@@ -191,3 +191,32 @@ func.func @negative_projection_outside_layers(%x: tensor<1x32xf32>, %p: tensor<1
   }
   return
 }
+
+// CHECK-LABEL: @layer_norm_of_heads
+// CHECK-NOT: step.map
+// CHECK: epilogues [#step.layer_norm<segment = 0, weight = @head_norm, bias = @head_norm, {{.*}}>]
+func.func @layer_norm_of_heads(%x: tensor<1x32xf32>) -> tensor<1x64xf32> {
+  %q = step.project %x matrices [@q] : (tensor<1x32xf32>) -> tensor<1x64xf32>
+  %n = step.map %q epilogues [#step.layer_norm<segment = 0, weight = @head_norm, bias = @head_norm, eps = 0.5, group_size = 16>] : (tensor<1x64xf32>) -> tensor<1x64xf32>
+  return %n : tensor<1x64xf32>
+}
+
+// The norm of a whole product's result (post-norm): one block would have to compute the whole product.
+// CHECK-LABEL: @negative_post_norm
+// CHECK: step.project %arg0 matrices [@k] :
+// CHECK: step.map
+func.func @negative_post_norm(%x: tensor<1x32xf32>) -> tensor<1x32xf32> {
+  %k = step.project %x matrices [@k] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  %n = step.map %k epilogues [#step.rms_norm<segment = 0, weight = @vector_norm, eps = 0.5, group_size = 32>] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  return %n : tensor<1x32xf32>
+}
+
+// The only KV head, whose product other blocks share with the query: no such case.
+// CHECK-LABEL: @one_key_head
+// CHECK-NOT: step.map
+// CHECK: epilogues [#step.rms_norm<segment = 1,
+func.func @one_key_head(%x: tensor<1x32xf32>) -> (tensor<1x64xf32>, tensor<1x32xf32>) {
+  %q, %k = step.project %x matrices [@q, @k] : (tensor<1x32xf32>) -> (tensor<1x64xf32>, tensor<1x32xf32>)
+  %n = step.map %k epilogues [#step.rms_norm<segment = 0, weight = @vector_norm, eps = 0.5, group_size = 32>] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  return %q, %n : tensor<1x64xf32>, tensor<1x32xf32>
+}

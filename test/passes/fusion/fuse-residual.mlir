@@ -1,6 +1,7 @@
 // RUN: cadenza-opt %s --fuse-residual | FileCheck %s
 
 nn.weight @w : tensor<32x32xbf16> from "w"
+nn.weight @bias : tensor<32xbf16> from "b"
 
 // CHECK-LABEL: @branch_is_input
 // CHECK-NOT: step.map
@@ -93,5 +94,14 @@ func.func @negative_projection_outside_layers(%x: tensor<1x32xf32>) -> tensor<1x
     %z = step.map %o with (%x) epilogues [#step.add<segment = 0>] : (tensor<1x32xf32>, tensor<1x32xf32>) -> tensor<1x32xf32>
     step.yield %z : tensor<1x32xf32>
   }
+  return %y : tensor<1x32xf32>
+}
+
+// CHECK-LABEL: @bias_first
+// CHECK-NOT: step.map
+// CHECK: epilogues [#step.bias<segment = 0, weight = @bias>, #step.add<segment = 0>]
+func.func @bias_first(%x: tensor<1x32xf32>, %b: tensor<1x32xf32>) -> tensor<1x32xf32> {
+  %o = step.project %b matrices [@w] epilogues [#step.bias<segment = 0, weight = @bias>] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  %y = step.map %o with (%x) epilogues [#step.add<segment = 0>] : (tensor<1x32xf32>, tensor<1x32xf32>) -> tensor<1x32xf32>
   return %y : tensor<1x32xf32>
 }

@@ -128,3 +128,13 @@ func.func @negative_selects_token(%x: tensor<1x32xf32>) -> (tensor<1xi32>, tenso
   %1 = step.project %x matrices [@k] : (tensor<1x32xf32>) -> tensor<1x32xf32>
   return %0, %1 : tensor<1xi32>, tensor<1x32xf32>
 }
+
+// A bias stays with its product.
+// CHECK-LABEL: @biases
+// CHECK: step.project %arg0 matrices [@q, @k, @k] epilogues [#step.bias<segment = 1, weight = @bias>, #step.bias<segment = 2, weight = @norm>]
+func.func @biases(%x: tensor<1x32xf32>) -> (tensor<1x64xf32>, tensor<1x32xf32>, tensor<1x32xf32>) {
+  %q = step.project %x matrices [@q] : (tensor<1x32xf32>) -> tensor<1x64xf32>
+  %k = step.project %x matrices [@k] epilogues [#step.bias<segment = 0, weight = @bias>] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  %v = step.project %x matrices [@k] epilogues [#step.bias<segment = 0, weight = @norm>] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  return %q, %k, %v : tensor<1x64xf32>, tensor<1x32xf32>, tensor<1x32xf32>
+}

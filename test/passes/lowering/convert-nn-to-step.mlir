@@ -5,6 +5,7 @@ nn.weight @norm.weight : tensor<8xbf16> from "n"
 nn.weight @head_norm.weight : tensor<4xbf16> from "h"
 nn.weight @key.weight : tensor<4x8xbf16> from "k"
 nn.weight @key.bias : tensor<4xbf16> from "b"
+nn.scalar @window = 3
 nn.weight @rope.inverse_frequencies : tensor<2xf32> = dense<1.0> : tensor<2xf32>
 nn.cache @cache heads 1 head_dim 4 : bf16
 
@@ -40,6 +41,17 @@ func.func @decode(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi
   %t = nn.argmax %y : tensor<1x8xf32>
   // CHECK-NEXT: return %[[T]]
   return %t : tensor<1xi32>
+}
+
+// CHECK-LABEL: @layer_norm_and_window
+// CHECK-NEXT: %[[N:.*]] = step.map %{{.*}} epilogues [#step.layer_norm<segment = 0, weight = @norm.weight, bias = @norm.weight, eps = 5.000000e-01 : f64, group_size = 8>]
+// CHECK-NEXT: %[[H:.*]] = step.map %[[N]] epilogues [#step.layer_norm<segment = 0, weight = @head_norm.weight, eps = 5.000000e-01 : f64, group_size = 4>]
+// CHECK-NEXT: step.attend %[[H]] at %{{.*}}, @cache heads 2 scale 5.000000e-01 window @window : tensor<1x8xf32> -> tensor<1x8xf32>
+func.func @layer_norm_and_window(%x: tensor<1x8xf32>, %position: tensor<1xi32>) -> tensor<1x8xf32> {
+  %n = nn.layer_norm %x, @norm.weight bias @norm.weight eps 0.5 : tensor<1x8xf32>
+  %h = nn.layer_norm %n, @head_norm.weight eps 0.5 group_size 4 : tensor<1x8xf32>
+  %a = nn.attention %h, %position, @cache heads 2 scale 0.5 window @window : tensor<1x8xf32>
+  return %a : tensor<1x8xf32>
 }
 
 // What is a phase already stays as it is.

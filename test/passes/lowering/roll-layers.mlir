@@ -25,6 +25,11 @@ nn.weight @layers.1.w : tensor<32x32xbf16> from "w"
 nn.weight @layers.2.w : tensor<32x32xbf16> from "w"
 nn.weight @f16 : tensor<32x32xf16> from "f"
 nn.weight @norm : tensor<32xbf16> from "n"
+nn.weight @rope.local : tensor<8xf32> = dense<1.0> : tensor<8xf32>
+nn.weight @rope.global : tensor<8xf32> = dense<0.5> : tensor<8xf32>
+nn.scalar @layers.0.window = 512
+nn.scalar @layers.1.window = 0
+nn.scalar @layers.2.window = 512
 nn.cache @wide heads 1 head_dim 32 : bf16
 nn.cache @wide_too heads 1 head_dim 32 : bf16
 nn.cache @half heads 1 head_dim 32 : f16
@@ -303,3 +308,31 @@ func.func @negative_no_layers(%token: tensor<1xi32>) -> tensor<1xi32> {
 
 // CHECK: func.func private @declaration
 func.func private @declaration(tensor<1xi32>)
+
+// Layers that alternate between two tables of frequencies, and between a window and none, are one body. (Tables stand
+// before their function.)
+// CHECK: step.table @rope [@rope.local, @rope.global, @rope.local]
+// CHECK: step.table @layers.window [@layers.0.window, @layers.1.window, @layers.2.window]
+// CHECK-LABEL: @alternating
+// CHECK: step.layers count 3 (%[[H:.*]] = %arg0)
+// CHECK-NEXT: %[[R:.*]] = step.map %[[H]] at %arg1 epilogues [#step.rope<segment = 0, table = @rope,
+// CHECK-NEXT: step.attend %[[R]] at %arg1, @wide heads 1 scale 5.000000e-01 window @layers.window
+func.func @alternating(%x: tensor<1x32xf32>, %p: tensor<1xi32>) -> tensor<1x32xf32> {
+  %r0 = step.map %x at %p epilogues [#step.rope<segment = 0, table = @rope.local, head_dim = 16, rotary_dim = 16>] : (tensor<1x32xf32>, tensor<1xi32>) -> tensor<1x32xf32>
+  %a0 = step.attend %r0 at %p, @wide heads 1 scale 0.5 window @layers.0.window : tensor<1x32xf32> -> tensor<1x32xf32>
+  %r1 = step.map %a0 at %p epilogues [#step.rope<segment = 0, table = @rope.global, head_dim = 16, rotary_dim = 16>] : (tensor<1x32xf32>, tensor<1xi32>) -> tensor<1x32xf32>
+  %a1 = step.attend %r1 at %p, @wide heads 1 scale 0.5 window @layers.1.window : tensor<1x32xf32> -> tensor<1x32xf32>
+  %r2 = step.map %a1 at %p epilogues [#step.rope<segment = 0, table = @rope.local, head_dim = 16, rotary_dim = 16>] : (tensor<1x32xf32>, tensor<1xi32>) -> tensor<1x32xf32>
+  %a2 = step.attend %r2 at %p, @wide heads 1 scale 0.5 window @layers.2.window : tensor<1x32xf32> -> tensor<1x32xf32>
+  return %a2 : tensor<1x32xf32>
+}
+
+// A window is no layer's that has none: an attention without is another op.
+// CHECK-LABEL: @negative_some_have_a_window
+// CHECK-NOT: step.layers
+// CHECK: return
+func.func @negative_some_have_a_window(%x: tensor<1x32xf32>, %p: tensor<1xi32>) -> tensor<1x32xf32> {
+  %a0 = step.attend %x at %p, @wide heads 1 scale 0.5 window @layers.0.window : tensor<1x32xf32> -> tensor<1x32xf32>
+  %a1 = step.attend %a0 at %p, @wide heads 1 scale 0.5 : tensor<1x32xf32> -> tensor<1x32xf32>
+  return %a1 : tensor<1x32xf32>
+}

@@ -5,6 +5,7 @@
 // RUN: cat declarations.mlir fits.mlir other_entry.mlir | cadenza-opt --schedule-persistent="groups=3 ranks=2 warps=4 shared-bytes=232448" | FileCheck other_entry.mlir
 // RUN: cat declarations.mlir other_entry.mlir | not cadenza-opt --schedule-persistent 2>&1 | FileCheck %s --check-prefix=NODECODER
 // NODECODER: has no decode entry, the only one that the persistent schedule can run
+// RUN: cat declarations.mlir biased.mlir | cadenza-opt --schedule-persistent="groups=3 ranks=2 warps=4 shared-bytes=232448" | FileCheck biased.mlir
 // DEFINE: %{name} = unrolled
 // DEFINE: %{refused} = cat declarations.mlir %{name}.mlir | not cadenza-opt --schedule-persistent="groups=3 ranks=2 warps=4" 2>&1 | FileCheck %{name}.mlir
 // RUN: %{refused}
@@ -16,12 +17,22 @@
 // RUN: %{refused}
 // REDEFINE: %{name} = another_residual
 // RUN: %{refused}
+// REDEFINE: %{name} = bias_after_residual
+// RUN: %{refused}
+// REDEFINE: %{name} = two_biases
+// RUN: %{refused}
 // REDEFINE: %{name} = not_interleaved
 // RUN: %{refused}
 // REDEFINE: %{name} = yields_something_else
 // RUN: %{refused}
 // REDEFINE: %{name} = separate_selection
 // RUN: %{refused}
+// The head in another encoding than the layers.
+// RUN: sed 's/from "e"/from "e" {step.copy_of = @embedding, step.encoding = #step.int8}/; s/@embedding :/@int8 :/' declarations.mlir > encoded.mlir
+// RUN: echo 'nn.weight @embedding : tensor<144x64xbf16> from "e"' >> encoded.mlir
+// RUN: sed 's/%%l matrices \[@embedding\]/%%l matrices [@int8]/' fits.mlir > encoded_head.mlir
+// RUN: cat encoded.mlir encoded_head.mlir | not cadenza-opt --schedule-persistent="groups=3 ranks=2 warps=4" 2>&1 | FileCheck %s --check-prefix=ENCODINGS
+// ENCODINGS: needs all matrices in one encoding (pass encode-weights): here one is stored as int8, another as tiles16
 // The dimensions: there are units for three groups; one group has both KV heads; there are not rows for eight ranks.
 // RUN: cat declarations.mlir fits.mlir | cadenza-opt --schedule-persistent="groups=5 ranks=2 warps=4 shared-bytes=232448" | FileCheck fits.mlir
 // RUN: cat declarations.mlir fits.mlir | cadenza-opt --schedule-persistent="groups=1 ranks=2 warps=4" | FileCheck fits.mlir --check-prefix=HEADS
@@ -63,6 +74,72 @@ func.func @fits(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32
       : (tensor<1x64xf32>, tensor<1xi32>) -> tensor<1x128xf32>
     %a = step.attend %q at %position, @caches heads 4 scale 0.5 : tensor<1x128xf32> -> tensor<1x128xbf16>
     %o = step.project %a with(%x) matrices [@output] epilogues [#step.add<segment = 0>]
+      : (tensor<1x128xbf16>, tensor<1x64xf32>) -> tensor<1x64xf32>
+    %g = step.project %o matrices [@gate, @up] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
+      epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>] {interleaved} : (tensor<1x64xf32>) -> tensor<1x104xbf16>
+    %d = step.project %g with(%o) matrices [@down] epilogues [#step.add<segment = 0>]
+      : (tensor<1x104xbf16>, tensor<1x64xf32>) -> tensor<1x64xf32>
+    step.yield %d : tensor<1x64xf32>
+  }
+  %h = step.project %l matrices [@embedding] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64> epilogues [#step.argmax<segment = 0>] : (tensor<1x64xf32>) -> tensor<1xi32>
+  return %h : tensor<1xi32>
+}
+
+//--- biased.mlir
+// Every product of a layer may have biases.
+// CHECK-LABEL: @biased
+// CHECK: step.project {{.*}} matrices [@output] epilogues [#step.bias<segment = 0, weight = @norm>, #step.add<segment = 0>] {k_groups = array<i64: 0, 2>
+// CHECK: step.project {{.*}} matrices [@down] epilogues [#step.bias<segment = 0, weight = @norm>, #step.add<segment = 0>] {k_groups = array<i64: 0, 1, 2>
+func.func @biased(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
+  %e = step.embed %token, @embedding : tensor<1x64xf32>
+  %l = step.layers count 2 (%x = %e) : tensor<1x64xf32> {
+    %q = step.project %x at %position matrices [@query, @key, @value] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
+      epilogues [#step.bias<segment = 1, weight = @norm>, #step.kv_append<key = 1, value = 2, cache = @caches, kv_heads = 2, head_dim = 32>]
+      : (tensor<1x64xf32>, tensor<1xi32>) -> tensor<1x128xf32>
+    %a = step.attend %q at %position, @caches heads 4 scale 0.5 : tensor<1x128xf32> -> tensor<1x128xbf16>
+    %o = step.project %a with(%x) matrices [@output] epilogues [#step.bias<segment = 0, weight = @norm>, #step.add<segment = 0>]
+      : (tensor<1x128xbf16>, tensor<1x64xf32>) -> tensor<1x64xf32>
+    %g = step.project %o matrices [@gate, @up] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
+      epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>] {interleaved} : (tensor<1x64xf32>) -> tensor<1x104xbf16>
+    %d = step.project %g with(%o) matrices [@down] epilogues [#step.bias<segment = 0, weight = @norm>, #step.add<segment = 0>]
+      : (tensor<1x104xbf16>, tensor<1x64xf32>) -> tensor<1x64xf32>
+    step.yield %d : tensor<1x64xf32>
+  }
+  %h = step.project %l matrices [@embedding] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64> epilogues [#step.argmax<segment = 0>] : (tensor<1x64xf32>) -> tensor<1xi32>
+  return %h : tensor<1xi32>
+}
+
+//--- bias_after_residual.mlir
+// CHECK: error: 'step.project' op does not fit the persistent schedule, which needs the addition to the residual stream, in f32, as its only function but a bias before it (pass fuse-residual)
+func.func @negative_bias_after_residual(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
+  %e = step.embed %token, @embedding : tensor<1x64xf32>
+  %l = step.layers count 2 (%x = %e) : tensor<1x64xf32> {
+    %q = step.project %x at %position matrices [@query, @key, @value] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
+      epilogues [#step.kv_append<key = 1, value = 2, cache = @caches, kv_heads = 2, head_dim = 32>]
+      : (tensor<1x64xf32>, tensor<1xi32>) -> tensor<1x128xf32>
+    %a = step.attend %q at %position, @caches heads 4 scale 0.5 : tensor<1x128xf32> -> tensor<1x128xbf16>
+    %o = step.project %a with(%x) matrices [@output] epilogues [#step.add<segment = 0>]
+      : (tensor<1x128xbf16>, tensor<1x64xf32>) -> tensor<1x64xf32>
+    %g = step.project %o matrices [@gate, @up] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
+      epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>] {interleaved} : (tensor<1x64xf32>) -> tensor<1x104xbf16>
+    %d = step.project %g with(%o) matrices [@down] epilogues [#step.add<segment = 0>, #step.bias<segment = 0, weight = @norm>]
+      : (tensor<1x104xbf16>, tensor<1x64xf32>) -> tensor<1x64xf32>
+    step.yield %d : tensor<1x64xf32>
+  }
+  %h = step.project %l matrices [@embedding] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64> epilogues [#step.argmax<segment = 0>] : (tensor<1x64xf32>) -> tensor<1xi32>
+  return %h : tensor<1xi32>
+}
+
+//--- two_biases.mlir
+// CHECK: error: 'step.project' op does not fit the persistent schedule, which needs the addition to the residual stream, in f32, as its only function but a bias before it (pass fuse-residual)
+func.func @negative_two_biases(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
+  %e = step.embed %token, @embedding : tensor<1x64xf32>
+  %l = step.layers count 2 (%x = %e) : tensor<1x64xf32> {
+    %q = step.project %x at %position matrices [@query, @key, @value] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
+      epilogues [#step.kv_append<key = 1, value = 2, cache = @caches, kv_heads = 2, head_dim = 32>]
+      : (tensor<1x64xf32>, tensor<1xi32>) -> tensor<1x128xf32>
+    %a = step.attend %q at %position, @caches heads 4 scale 0.5 : tensor<1x128xf32> -> tensor<1x128xbf16>
+    %o = step.project %a with(%x) matrices [@output] epilogues [#step.bias<segment = 0, weight = @norm>, #step.bias<segment = 0, weight = @norm>, #step.add<segment = 0>]
       : (tensor<1x128xbf16>, tensor<1x64xf32>) -> tensor<1x64xf32>
     %g = step.project %o matrices [@gate, @up] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
       epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>] {interleaved} : (tensor<1x64xf32>) -> tensor<1x104xbf16>
@@ -186,7 +263,7 @@ func.func @negative_norm_before_output(%token: tensor<1xi32>, %position: tensor<
 }
 
 //--- another_residual.mlir
-// CHECK: error: 'step.project' op does not fit the persistent schedule, which needs the addition to the residual stream, in f32, as its only function (pass fuse-residual)
+// CHECK: error: 'step.project' op does not fit the persistent schedule, which needs the addition to the residual stream, in f32, as its only function but a bias before it (pass fuse-residual)
 func.func @negative_another_residual(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
   %e = step.embed %token, @embedding : tensor<1x64xf32>
   %l = step.layers count 2 (%x = %e) : tensor<1x64xf32> {

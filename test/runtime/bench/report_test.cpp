@@ -24,6 +24,7 @@ BenchResult example() {
   result.tokens = 256;
   result.repeats = 5;
   result.launchesPerToken = 142;
+  result.hostLaunchesPerToken = 1.0 / 16;
   result.floor = MemoryFloor{3000, "a test"};
   ContextResult context;
   context.context = 128;
@@ -54,6 +55,7 @@ TEST(Report, RecordHoldsWhatTheDocsSay) {
   EXPECT_EQ(record["floor_share"], 0.2);
   EXPECT_EQ(record["weights"], "random:1");
   EXPECT_EQ(record["launches_per_token"], 142);
+  EXPECT_EQ(record["host_launches_per_token"], 0.0625);
   std::string readme = readFile(CADENZA_SOURCE_DIR "/docs/benchmarks/README.md");
   for (const auto &[key, value] : record.items())
     EXPECT_NE(readme.find("`" + key + "`"), std::string::npos) << key << " is not described";
@@ -81,6 +83,8 @@ TEST(Report, TablesAreAligned) {
   EXPECT_NE(text.find("| project |      56 |    500.0 |"), std::string::npos) << text; // kinds, the largest first
   EXPECT_LT(text.find("| project"), text.find("| attend"));
   EXPECT_NE(text.find("20.0 %"), std::string::npos);
+  EXPECT_NE(text.find("| kernels/token | launches/token |"), std::string::npos) << text;
+  EXPECT_NE(text.find("|           142 |         0.0625 |"), std::string::npos) << text;
 }
 
 class RecordFile : public ::testing::Test {

@@ -8,13 +8,13 @@ namespace {
 /// Two layers of one 48 x 40 matrix and its norm, a tied or untied head of 100 x 40, one cache a layer.
 Program makeProgram(bool tied) {
   Program p;
-  p.weights = {{"embedding", WeightLayout::Tiles, DType::bf16, 100, 40, 1, 0, 0},
-               {"head", WeightLayout::Tiles, DType::bf16, 100, 40, 1, 0, 0},
-               {"layers.0", WeightLayout::Tiles, DType::bf16, 48, 40, 1, 0, 0},
-               {"layers.1", WeightLayout::Tiles, DType::bf16, 48, 40, 1, 0, 0},
-               {"norm.0", WeightLayout::Vector, DType::f32, 40, 1, 1, 0, 0},
-               {"norm.1", WeightLayout::Vector, DType::f32, 40, 1, 1, 0, 0},
-               {"rope", WeightLayout::RopeTable, DType::f32, 8, 1, 1, 0, 0}};
+  p.weights = {{"embedding", Encoding::tiles16, DType::bf16, 100, 40, 1, 0, 0},
+               {"head", Encoding::tiles16, DType::bf16, 100, 40, 1, 0, 0},
+               {"layers.0", Encoding::tiles16, DType::bf16, 48, 40, 1, 0, 0},
+               {"layers.1", Encoding::tiles16, DType::bf16, 48, 40, 1, 0, 0},
+               {"norm.0", Encoding::vector, DType::f32, 40, 1, 1, 0, 0},
+               {"norm.1", Encoding::vector, DType::f32, 40, 1, 1, 0, 0},
+               {"rope", Encoding::rope_table, DType::f32, 8, 1, 1, 0, 0}};
   p.weightTables = {{2, 3}, {4, 5}};
   p.caches = {{"0", DType::bf16, 2, 16}, {"1", DType::bf16, 2, 16}};
   p.cacheTables = {{0, 1}};
@@ -43,7 +43,24 @@ TEST(StepBytes, EveryWeightOnceWithoutPadding) {
   EXPECT_EQ(weightBytesPerStep(makeProgram(false)), layers + rope + head + row);
 }
 
+TEST(StepBytes, AnEncodingsWeightsAndScales) {
+  Program program = makeProgram(false);
+  for (uint32_t matrix : {1u, 2u, 3u})
+    program.weights[matrix].encoding = Encoding::int8;
+  uint64_t layers = 2 * (48 * 40 + 48 * 4 + 40 * 4), rope = 8 * 2 * 4, head = 100 * 40 + 100 * 4, row = 40 * 2;
+  EXPECT_EQ(weightBytesPerStep(program), layers + rope + head + row);
+}
+
 TEST(StepBytes, Cache) { EXPECT_EQ(cacheBytesPerStep(makeProgram(true), 10), 2u * 2 * 2 * 16 * 2 * 10); }
+
+TEST(StepBytes, CacheInAWindow) {
+  Program program = makeProgram(true);
+  program.scalars = {{"0", 4}, {"1", 0}};
+  program.scalarTables = {{0, 1}};
+  program.entries[0].blocks[1].phases[1].scalars = {{true, 0}};
+  EXPECT_EQ(cacheBytesPerStep(program, 10), 2u * 2 * 16 * 2 * (4 + 10));
+  EXPECT_EQ(cacheBytesPerStep(program, 3), 2u * 2 * 16 * 2 * (3 + 3));
+}
 
 } // namespace
 } // namespace cadenza::bench

@@ -204,18 +204,21 @@ TEST(CpuExecutor, FilledCacheDependsOnSeedAndLengthOnly) {
 
 TEST(CpuExecutor, RefusesBadProgramsAndOptions) {
   TinyModel model;
-  auto code = [](const TestProgram &test, ExecutorOptions options) {
-    return makeCpuExecutor(test.program, test.weights, options, 1).status().code();
+  auto make = [](const TestProgram &test, ExecutorOptions options) {
+    return makeCpuExecutor(test.program, test.weights, options, 1).status();
   };
+  auto code = [&](const TestProgram &test, ExecutorOptions options) { return make(test, options).code(); };
   EXPECT_EQ(code(model.test, {.context = 65}), StatusCode::InvalidArgument);
   EXPECT_EQ(code(model.test, {.context = -1}), StatusCode::InvalidArgument);
   EXPECT_EQ(makeExecutor(model.test, {})->context(), 64);
   TinyModel unknown;
   unknown.test.blocks()[1].phases[0].epilogues[0].name = "no_such";
   EXPECT_EQ(code(unknown.test, {}), StatusCode::InvalidPlan);
+  EXPECT_NE(make(unknown.test, {}).message().find("no_such"), std::string::npos) << make(unknown.test, {}).message();
   TinyModel truncated;
   truncated.test.weights.pop_back();
   EXPECT_EQ(code(truncated.test, {}), StatusCode::InvalidPlan);
+  EXPECT_NE(make(truncated.test, {}).message().find("ends beyond the weight section"), std::string::npos);
   TinyModel noLaunches;
   noLaunches.test.program.kernels.clear();
   EXPECT_EQ(code(noLaunches.test, {}), StatusCode::Ok);

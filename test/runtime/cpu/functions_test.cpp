@@ -98,6 +98,35 @@ TEST_P(FunctionTest, RmsNorm) {
       2);
 }
 
+/// Groups of `gamma.size()` elements.
+Vector layerNorm(Vector x, const std::vector<float> &gamma, const std::vector<float> &beta, double eps) {
+  const size_t group = gamma.size();
+  for (size_t first = 0; first < x.size(); first += group) {
+    double mean = 0, squares = 0;
+    for (size_t i = 0; i < group; ++i)
+      mean += x[first + i] / static_cast<double>(group);
+    for (size_t i = 0; i < group; ++i)
+      squares += (x[first + i] - mean) * (x[first + i] - mean);
+    for (size_t i = 0; i < group; ++i)
+      x[first + i] = (x[first + i] - mean) / std::sqrt(squares / static_cast<double>(group) + eps) * gamma[i] +
+                     (beta.empty() ? 0 : beta[i]);
+  }
+  return x;
+}
+
+TEST_P(FunctionTest, LayerNorm) {
+  std::vector<float> gamma = test.randomValues(8, 0.3f, 1.0f), whole = test.randomValues(size, 0.3f, 1.0f);
+  std::vector<float> beta = test.randomValues(size);
+  run({{TestProgram::function("layer_norm", {{"segment", 0}, {"eps", 0.01}, {"group_size", 8}, {"bias", false}},
+                              {test.vector("g", gamma)}),
+        TestProgram::function("layer_norm", {{"segment", 1}, {"eps", 0.01}, {"group_size", size}, {"bias", true}},
+                              {test.vector("w", whole), test.vector("b", beta)})},
+       [&](std::vector<Vector> s, int) {
+         return std::vector<Vector>{layerNorm(s[0], gamma, {}, 0.01), layerNorm(s[1], whole, beta, 0.01)};
+       }},
+      2);
+}
+
 TEST_P(FunctionTest, RopeOnPartOfTheHead) {
   std::vector<float> frequencies = {1.0f, 0.5f, 0.01f};
   Function rope = TestProgram::function("rope", {{"segment", 1}, {"head_dim", 16}, {"rotary_dim", 6}},
@@ -188,6 +217,48 @@ TEST(Epilogue, ArgmaxOrdersAsTheKernelsDo) {
   EXPECT_EQ(argmax({nan, -inf}), 1);
   EXPECT_EQ(argmax({-1, nan}), 0);
   EXPECT_EQ(argmax({nan, nan}), 0);
+}
+
+/// A large mean, which the sum of squares about zero would not survive, over more than one chunk of 128.
+TEST(LayerNorm, SubtractsTheMeanFirst) {
+  std::vector<float> x(300), gamma(300, 2.0f), beta(300, 1.0f);
+  for (size_t i = 0; i < x.size(); ++i)
+    x[i] = 4096.0f + static_cast<float>(i % 3);
+  const Vector expected = layerNorm({x.begin(), x.end()}, gamma, beta, 1e-5);
+  cpu::layerNorm(x, gamma.data(), beta.data(), 1e-5f, 300);
+  expectNear(x, expected, 1e-5, "layer norm");
+}
+
+TEST(Prologue, LayerNormWithAndWithoutBias) {
+  TestProgram test(vocabulary);
+  Matrix rows = test.randomMatrix(DType::bf16, vocabulary, size, 1.0f);
+  Matrix weights = test.randomMatrix(DType::bf16, 13, size, 0.2f);
+  Ref embedding = test.matrix("embedding", DType::bf16, {rows}), matrix = test.matrix("matrix", DType::bf16, {weights});
+  std::vector<float> gamma = test.randomValues(size, 0.3f, 1.0f), beta = test.randomValues(size);
+  uint32_t x = test.edge("x", DType::f32, size), plain = test.edge("plain", DType::f32, 13);
+  uint32_t biased = test.edge("biased", DType::f32, 13);
+  test.block("input");
+  test.embed(embedding, x, 3.0f);
+  test.project("plain", x, matrix, {13}, {plain}).prologue = {TestProgram::function(
+      "layer_norm", {{"eps", 1e-5}, {"group_size", size}, {"bias", false}}, {test.vector("g", gamma)})};
+  test.project("biased", x, matrix, {13}, {biased}).prologue = {
+      TestProgram::function("layer_norm", {{"eps", 1e-5}, {"group_size", size}, {"bias", true}},
+                            {test.vector("g", gamma), test.vector("b", beta)})};
+  test.head(x, embedding);
+  Observations seen = observe(test, prompt);
+  for (size_t t = 0; t < prompt.size(); ++t) {
+    Vector in(size);
+    for (int64_t i = 0; i < size; ++i)
+      in[i] = 3.0 * rows(prompt[t], i);
+    for (bool bias : {false, true}) {
+      const Vector normal = layerNorm(in, gamma, bias ? beta : std::vector<float>(), 1e-5);
+      std::vector<float> rounded(size);
+      for (int64_t i = 0; i < size; ++i)
+        rounded[i] = stored(DType::bf16, static_cast<float>(normal[i]));
+      // An element on the edge of two bf16 numbers may be rounded either way.
+      expectNear(seen[{bias ? "biased" : "plain", 0}][t], weights.times(rounded), 0.01, "layer norm");
+    }
+  }
 }
 
 TEST(Prologue, RmsNormInMapAndProject) {

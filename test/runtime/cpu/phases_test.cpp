@@ -58,6 +58,58 @@ TEST(Project, MatchesDoubleForEveryPacking) {
   }
 }
 
+/// The products of what is stored, and those of the matrices that it was rounded from, within the encoding's error bound.
+TEST(Project, Int8MatchesDoubleForEveryPacking) {
+  for (const Shape &shape : {
+           Shape{DType::bf16, 32, {8}, false, {0}, 1},
+           Shape{DType::bf16, 40, {13}, false, {0}, 2},
+           Shape{DType::f16, 97, {5, 1, 19}, false, {0, 1}, 4},
+           Shape{DType::f16, 64, {16, 16}, true, {0, 1}, 1},
+           Shape{DType::bf16, 320, {700}, false, {0, 3, 7}, 2},
+       }) {
+    TestProgram test(vocabulary);
+    Matrix rows = test.randomMatrix(DType::f16, vocabulary, shape.columns, 1.0f);
+    Ref embedding = test.matrix("embedding", DType::f16, {rows});
+    std::vector<Matrix> parts;
+    std::vector<uint32_t> outputs;
+    uint32_t x = test.edge("x", DType::f32, shape.columns);
+    for (int64_t count : shape.rows) {
+      parts.push_back(test.randomMatrix(shape.dtype, count, shape.columns, 0.5f));
+      outputs.push_back(test.edge("y", DType::f32, count));
+    }
+    const std::vector<Matrix> before = parts;
+    Ref matrix = test.int8Matrix("matrix", shape.dtype, parts, shape.interleaved);
+    test.block("input");
+    test.embed(embedding, x, 1.01f);
+    Phase &phase = test.project("tested", x, matrix, shape.rows, outputs);
+    phase.interleaved = shape.interleaved;
+    phase.kGroups = shape.groups;
+    phase.kWays = shape.ways;
+    test.head(x, embedding);
+    Observations seen = observe(test, prompt);
+    for (size_t t = 0; t < prompt.size(); ++t) {
+      std::vector<float> input = seen[{"embed", 0}][t];
+      double magnitude = 0;
+      for (float &value : input) {
+        value = stored(shape.dtype, value);
+        magnitude += std::fabs(value);
+      }
+      for (size_t i = 0; i < parts.size(); ++i) {
+        const std::vector<float> &y = seen[{"tested", i}][t];
+        expectNear(y, parts[i].times(input), 2e-6 * std::sqrt(shape.columns), "segment");
+        const std::vector<double> exact = before[i].times(input);
+        for (int64_t row = 0; row < before[i].rows; ++row) {
+          float largest = 0;
+          for (int64_t k = 0; k < shape.columns; ++k)
+            largest = std::max(largest, std::fabs(before[i](row, k)));
+          const double bound = format_of(Encoding::int8).error_bound * largest * magnitude;
+          ASSERT_NEAR(y[row], exact[row], 1.0001 * bound);
+        }
+      }
+    }
+  }
+}
+
 /// 2^25, 1, -2^25 and 1, a step each: what is left depends on who meets whom, for 2^25 + 1 is 2^25 in fp32.
 TEST(Project, AddsInTheOrderOfGroupsAndWays) {
   constexpr int64_t columns = 4 * 32;
@@ -164,6 +216,45 @@ TEST(Attend, MatchesDouble) {
       expectNear(seen[{"attend", 0}][t], expected, edgeTolerance(shape.edges), "attention");
     }
   }
+}
+
+/// All scores are equal, so attention is the mean of the values in the window, of each of three iterations its own.
+TEST(Attend, WindowsOfAScalarTable) {
+  constexpr int64_t windows[] = {2, 0, 100};
+  TestProgram test(vocabulary);
+  Matrix rows = test.randomMatrix(DType::bf16, vocabulary, 8, 1.0f);
+  Ref embedding = test.matrix("embedding", DType::bf16, {rows});
+  uint32_t x = test.edge("x", DType::f32, 8), zero = test.edge("zero", DType::f32, 8);
+  uint32_t out = test.edge("out", DType::f32, 8);
+  Ref zeros = test.matrix("zeros", DType::bf16, {Matrix{8, 8, std::vector<float>(64)}});
+  Ref cache = test.cache(DType::bf16, 1, 8);
+  for (int64_t window : windows)
+    test.program.scalars.push_back({"window" + std::to_string(window), window});
+  test.program.scalarTables = {{0, 1, 2}};
+  test.block("input");
+  test.embed(embedding, x);
+  test.project("zero", x, zeros, {8}, {zero});
+  test.phase("append", PhaseKind::Map, {zero, x}, {}).epilogues = {TestProgram::function(
+      "kv_append", {{"key", 0}, {"value", 1}, {"kv_heads", 1}, {"head_dim", 8}}, {}, {}, {cache})};
+  test.block("layers", 3);
+  Phase &attend = test.phase("attend", PhaseKind::Attend, {zero}, {out});
+  attend.parameters = {{"heads", 1}, {"kv_heads", 1}, {"head_dim", 8}, {"scale", 1.0}, {"splits", 1}, {"warps", 8}};
+  attend.caches = {cache};
+  attend.scalars = {{true, 0}};
+  test.head(x, embedding);
+
+  Observations seen = observe(test, prompt);
+  ASSERT_EQ((seen[{"attend", 0}].size()), 3 * prompt.size());
+  for (size_t t = 0; t < prompt.size(); ++t)
+    for (size_t iteration = 0; iteration < 3; ++iteration) {
+      const auto window = static_cast<size_t>(windows[iteration]);
+      const size_t first = window > 0 && window <= t ? t + 1 - window : 0;
+      std::vector<double> expected(8);
+      for (size_t p = first; p <= t; ++p)
+        for (int64_t i = 0; i < 8; ++i)
+          expected[i] += rows(prompt[p], i) / static_cast<double>(t + 1 - first);
+      expectNear(seen[{"attend", 0}][3 * t + iteration], expected, 1e-6, "iteration " + std::to_string(iteration));
+    }
 }
 
 /// A program whose logits are rows of a matrix, chosen by the token.

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstring>
 #include <functional>
+#include <map>
 #include <random>
 #include <span>
 #include <string>
@@ -76,24 +77,18 @@ public:
   }
 
   Ref vector(const std::string &name, std::span<const float> values) {
-    Weight weight{name, WeightLayout::Vector, DType::f32, static_cast<int64_t>(values.size())};
+    Weight weight{name, Encoding::vector, DType::f32, static_cast<int64_t>(values.size())};
     return add(weight, [&](std::byte *to) { std::memcpy(to, values.data(), values.size_bytes()); });
   }
   Ref ropeTable(std::span<const float> inverseFrequencies, float scale) {
-    Weight weight{"rope", WeightLayout::RopeTable, DType::f32, static_cast<int64_t>(inverseFrequencies.size()), 1,
-                  scale};
+    Weight weight{"rope", Encoding::rope_table, DType::f32, static_cast<int64_t>(inverseFrequencies.size()), 1, scale};
     return add(weight,
                [&](std::byte *to) { std::memcpy(to, inverseFrequencies.data(), inverseFrequencies.size_bytes()); });
   }
-  /// Packs `parts` one after the other or interleaved by 8 rows, element by element as program.h says.
+  /// Packs `parts` one after the other or interleaved by 8 rows, element by element as runtime/shared/encoding.h says.
   Ref matrix(const std::string &name, DType dtype, const std::vector<Matrix> &parts, bool interleaved = false) {
-    std::vector<std::pair<const Matrix *, int64_t>> order; // (part, row) by packed row
-    int64_t step = interleaved ? 8 : INT64_MAX;
-    for (int64_t first = 0; first < (interleaved ? parts[0].rows : 1); first += 8)
-      for (const Matrix &part : parts)
-        for (int64_t row = first; row < part.rows && row - first < step; ++row)
-          order.emplace_back(&part, row);
-    Weight weight{name, WeightLayout::Tiles, dtype, static_cast<int64_t>(order.size()), parts[0].columns};
+    const auto order = packedOrder(parts, interleaved);
+    Weight weight{name, Encoding::tiles16, dtype, static_cast<int64_t>(order.size()), parts[0].columns};
     int64_t columnsPadded = (weight.columns + 31) / 32 * 32;
     return add(weight, [&](std::byte *to) {
       for (int64_t n = 0; n < weight.rows; ++n) {
@@ -103,6 +98,31 @@ public:
           int64_t index = ((n / 16) * (columnsPadded / 32) + k / 32) * 512 + (n % 16) * 32 + k % 32;
           std::memcpy(to + index * 2, &bits, 2);
         }
+      }
+    });
+  }
+  /// The same in int8: `parts` become what is stored, integers times their rows' scales.
+  Ref int8Matrix(const std::string &name, DType dtype, std::vector<Matrix> &parts, bool interleaved = false) {
+    std::map<std::pair<const Matrix *, int64_t>, float> scales;
+    for (Matrix &part : parts)
+      for (int64_t row = 0; row < part.rows; ++row) {
+        float largest = 0;
+        for (int64_t k = 0; k < part.columns; ++k)
+          largest = std::max(largest, std::fabs(part(row, k)));
+        const float scale = scales[{&part, row}] = largest / 127;
+        for (int64_t k = 0; k < part.columns; ++k)
+          part.values[row * part.columns + k] = scale * std::nearbyint(part(row, k) / scale);
+      }
+    const auto order = packedOrder(parts, interleaved);
+    Weight weight{name, Encoding::int8, dtype, static_cast<int64_t>(order.size()), parts[0].columns};
+    int64_t steps = (weight.columns + 31) / 32, tiles = (weight.rows + 15) / 16;
+    return add(weight, [&](std::byte *to) {
+      for (int64_t n = 0; n < weight.rows; ++n) {
+        const float scale = scales[order[n]];
+        std::memcpy(to + tiles * steps * 512 + 4 * n, &scale, 4);
+        for (int64_t k = 0; k < weight.columns; ++k)
+          to[((n / 16) * steps + k / 32) * 512 + (n % 16) * 32 + k % 32] = static_cast<std::byte>(
+              static_cast<int8_t>(std::nearbyint((*order[n].first)(order[n].second, k) / scale)));
       }
     });
   }
@@ -160,6 +180,17 @@ public:
   }
 
 private:
+  /// (part, row) by packed row.
+  static std::vector<std::pair<const Matrix *, int64_t>> packedOrder(const std::vector<Matrix> &parts,
+                                                                     bool interleaved) {
+    std::vector<std::pair<const Matrix *, int64_t>> order;
+    int64_t step = interleaved ? 8 : INT64_MAX;
+    for (int64_t first = 0; first < (interleaved ? parts[0].rows : 1); first += 8)
+      for (const Matrix &part : parts)
+        for (int64_t row = first; row < part.rows && row - first < step; ++row)
+          order.emplace_back(&part, row);
+    return order;
+  }
   Ref add(Weight weight, const std::function<void(std::byte *)> &fill) {
     weight.offset = (weights.size() + 255) / 256 * 256;
     weight.bytes = storedBytes(weight);

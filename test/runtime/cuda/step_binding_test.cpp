@@ -34,6 +34,29 @@ TEST(BindStep, ResolvesArgumentsLayerByLayer) {
   EXPECT_EQ(bound->launches[3].kernel, 2u);
 }
 
+TEST(BindStep, ScalarsAreWords) {
+  test::ToyPlan plan({});
+  Program program = plan.program();
+  program.scalars = {{"zero", 0}, {"first", 512}, {"second", 7}};
+  const auto layers = static_cast<size_t>(program.entries[0].blocks[1].count);
+  program.scalarTables = {Table(layers, 1)};
+  program.scalarTables[0][1] = 2;
+  program.entries[0].blocks[1].phases[0].launch.arguments = {{ArgumentKind::Scalar, 0, {true, 0}},
+                                                  {ArgumentKind::Scalar, 0, {false, 0}}};
+  auto bound =
+      bindStep(program, {.weights = {0, 0, 0, 0}, .cacheKeys = {0, 0, 0}, .cacheValues = {0, 0, 0}, .scratch = {0}});
+  ASSERT_TRUE(bound.isOk());
+  std::vector<uint64_t> words;
+  for (const BoundLaunch &launch : bound->launches)
+    if (launch.block == 1)
+      words.insert(words.end(), bound->words.begin() + static_cast<ptrdiff_t>(launch.firstWord),
+                   bound->words.begin() + static_cast<ptrdiff_t>(launch.firstWord + launch.wordCount));
+  ASSERT_EQ(words.size(), 2 * layers);
+  EXPECT_EQ(words[0], 512u);
+  EXPECT_EQ(words[1], 0u);
+  EXPECT_EQ(words[2], 7u);
+}
+
 TEST(BindStep, NamesAMissingKernel) {
   test::ToyPlan plan({});
   plan.mutableProgram().kernels[2].name = "other";

@@ -20,11 +20,11 @@ uint32_t addWeight(Program &program, Weight weight) {
 }
 
 uint32_t addMatrix(Program &program, std::string name, int64_t rows, int64_t columns) {
-  return addWeight(program, {std::move(name), WeightLayout::Tiles, DType::bf16, rows, columns});
+  return addWeight(program, {std::move(name), Encoding::tiles16, DType::bf16, rows, columns});
 }
 
 uint32_t addVector(Program &program, std::string name, int64_t rows) {
-  return addWeight(program, {std::move(name), WeightLayout::Vector, DType::f32, rows});
+  return addWeight(program, {std::move(name), Encoding::vector, DType::f32, rows});
 }
 
 Function norm(Ref gamma) {
@@ -77,7 +77,7 @@ Program smallProgram() {
                    {"act", DType::bf16, ffn, 768}};
   program.arenaBytes = 1024;
   const uint32_t embedding = addMatrix(program, "embedding.weight", vocabulary, hidden);
-  const uint32_t rope = addWeight(program, {"rope", WeightLayout::RopeTable, DType::f32, headDim / 2});
+  const uint32_t rope = addWeight(program, {"rope", Encoding::rope_table, DType::f32, headDim / 2});
   const uint32_t finalNorm = addVector(program, "final_norm.weight", hidden);
   enum : uint32_t { norm1, qkv, o, norm2, gateUp, down };
   program.weightTables.resize(6);
@@ -92,6 +92,8 @@ Program smallProgram() {
     program.caches.push_back({prefix + "cache", DType::bf16, 1, headDim});
   }
   program.cacheTables = {{0, 1}};
+  program.scalars = {{"layers.0.window", 64}, {"layers.1.window", 0}};
+  program.scalarTables = {{0, 1}};
   program.scratch = {{"candidates", 64}};
   for (const char *name : {"embed", "project_qkv", "attend", "project_o", "project_gate_up", "project_down", "head"})
     program.kernels.push_back({name, "project", 4, 256, 0, 1024, 256, {"nn.linear"}, {"fuse-norm-project"}});
@@ -125,10 +127,12 @@ Program smallProgram() {
   attend.parameters = {{"heads", heads}, {"kv_heads", 1}, {"head_dim", headDim},
                        {"scale", 0.25},  {"splits", 1},   {"warps", 8}};
   attend.caches = {{true, 0}};
+  attend.scalars = {{true, 0}};
   attend.launch = launch("attend", {edge(q),
                                     {ArgumentKind::CacheKey, 0, {true, 0}},
                                     {ArgumentKind::CacheValue, 0, {true, 0}},
                                     {ArgumentKind::Context, 0, {}},
+                                    {ArgumentKind::Scalar, 0, {true, 0}},
                                     edge(attended)});
 
   Phase second = project("o", attended, {x}, {true, o}, {hidden});

@@ -219,6 +219,55 @@ func.func @tokens_are_i32(%token: tensor<1xi64>) {
 
 // -----
 
+nn.weight @w : tensor<4xbf16> from "w"
+func.func @layer_norm_groups(%x: tensor<1x6xf32>) {
+  // expected-error @+1 {{has 6 elements, no multiple of group_size 4}}
+  %y = nn.layer_norm %x, @w eps 0.5 group_size 4 : tensor<1x6xf32>
+  return
+}
+
+// -----
+
+// expected-note @+1 {{the weight is declared here}}
+nn.weight @w : tensor<8xbf16> from "w"
+func.func @layer_norm_weight(%x: tensor<1x8xf32>) {
+  // expected-error @+1 {{needs a weight of shape [4], but @w is 'tensor<8xbf16>'}}
+  %y = nn.layer_norm %x, @w eps 0.5 group_size 4 : tensor<1x8xf32>
+  return
+}
+
+// -----
+
+nn.weight @w : tensor<8xbf16> from "w"
+// expected-note @+1 {{the weight is declared here}}
+nn.weight @b : tensor<4xbf16> from "b"
+func.func @layer_norm_bias(%x: tensor<1x8xf32>) {
+  // expected-error @+1 {{needs a weight of shape [8], but @b is 'tensor<4xbf16>'}}
+  %y = nn.layer_norm %x, @w bias @b eps 0.5 : tensor<1x8xf32>
+  return
+}
+
+// -----
+
+// expected-error @+1 {{is a number from 0 to 2^31 - 1, not -1}}
+nn.scalar @negative = -1
+
+// -----
+
+// expected-error @+1 {{is a number from 0 to 2^31 - 1, not 2147483648}}
+nn.scalar @large = 2147483648
+
+// -----
+
+nn.cache @cache heads 2 head_dim 4 : bf16
+func.func @attention_window(%q: tensor<1x8xf32>, %p: tensor<1xi32>) {
+  // expected-error @+1 {{names @cache, which is no nn.scalar}}
+  %a = nn.attention %q, %p, @cache heads 2 scale 0.5 window @cache : tensor<1x8xf32>
+  return
+}
+
+// -----
+
 // expected-error @+1 {{there is no port tokens; expected token, position, logits, next, or the name of a tensor in quotes}}
 func.func @unknown_port(%x: tensor<1xi32> {nn.port = #nn.port<tokens>}) { return }
 

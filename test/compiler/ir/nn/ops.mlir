@@ -11,6 +11,9 @@ nn.weight @rope.inverse_frequencies : tensor<2xf32> = dense<[1.0, 0.5]> : tensor
 // CHECK: nn.cache @cache heads 1 head_dim 4 : f16
 nn.cache @cache heads 1 head_dim 4 : f16
 
+// CHECK: nn.scalar @window = 512
+nn.scalar @window = 512
+
 // CHECK-LABEL: func.func @decode(
 // CHECK-SAME: %[[TOKEN:.*]]: tensor<1xi32>, %[[POSITION:.*]]: tensor<1xi32>
 func.func @decode(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
@@ -20,6 +23,10 @@ func.func @decode(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi
   %n = nn.rms_norm %x, @norm.weight eps 0.5 : tensor<1x8xf32>
   // CHECK: %[[Q:.*]] = nn.rms_norm %{{.*}}, @head_norm.weight eps 5.000000e-01 group_size 4 : tensor<1x8xf32>
   %q = nn.rms_norm %n, @head_norm.weight eps 0.5 group_size 4 : tensor<1x8xf32>
+  // CHECK: nn.layer_norm %[[X]], @norm.weight bias @norm.weight eps 5.000000e-01 : tensor<1x8xf32>
+  %ln = nn.layer_norm %x, @norm.weight bias @norm.weight eps 0.5 : tensor<1x8xf32>
+  // CHECK: nn.layer_norm %[[X]], @head_norm.weight eps 5.000000e-01 group_size 4 : tensor<1x8xf32>
+  %lh = nn.layer_norm %x, @head_norm.weight eps 0.5 group_size 4 : tensor<1x8xf32>
   // CHECK: %[[K:.*]] = nn.linear %{{.*}}, @key.weight bias @key.bias : (tensor<1x8xf32>) -> tensor<1x4xf32>
   %k = nn.linear %n, @key.weight bias @key.bias : (tensor<1x8xf32>) -> tensor<1x4xf32>
   // CHECK: %[[V:.*]] = nn.linear %{{.*}}, @key.weight : (tensor<1x8xf32>) -> tensor<1x4xf32>
@@ -30,6 +37,8 @@ func.func @decode(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi
   nn.kv_append %r, %v, %position, @cache : tensor<1x4xf32>
   // CHECK: %[[A:.*]] = nn.attention %[[Q]], %[[POSITION]], @cache heads 2 scale 5.000000e-01 : tensor<1x8xf32>
   %a = nn.attention %q, %position, @cache heads 2 scale 0.5 : tensor<1x8xf32>
+  // CHECK: nn.attention %[[Q]], %[[POSITION]], @cache heads 2 scale 5.000000e-01 window @window : tensor<1x8xf32>
+  %w = nn.attention %q, %position, @cache heads 2 scale 0.5 window @window : tensor<1x8xf32>
   // CHECK: nn.silu %[[A]] : tensor<1x8xf32>
   %s = nn.silu %a : tensor<1x8xf32>
   // CHECK: nn.gelu_tanh %{{.*}} : tensor<1x8xf32>

@@ -9,11 +9,6 @@ step.table @empty []
 
 // -----
 
-// expected-error @+1 {{names @missing, which is neither a weight nor a cache}}
-step.table @unknown [@missing]
-
-// -----
-
 // expected-note @+1 {{the first entry}}
 nn.weight @a : tensor<2xbf16> from "a"
 // expected-note @+1 {{another entry}}
@@ -626,6 +621,120 @@ func.func @attend_warps(%x: tensor<1x32xf32>, %p: tensor<1xi32>) {
   %y = step.attend %x at %p, @cache heads 2 scale 0.5 {warps = 33 : i64} : tensor<1x32xf32> -> tensor<1x32xf32>
   return
 }
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// Encodings of weights
+//===----------------------------------------------------------------------===//
+
+// expected-error @+1 {{encoding int8 stores matrices of bf16 or f16, not 'tensor<4x4xf32>'}}
+nn.weight @f32 : tensor<4x4xf32> from "w" {step.encoding = #step.int8}
+
+// -----
+
+// expected-error @+1 {{encoding tiles16 stores matrices of bf16 or f16, not 'tensor<4xbf16>'}}
+nn.weight @vector : tensor<4xbf16> from "w" {step.encoding = #step.tiles16}
+
+// -----
+
+// expected-error @+1 {{has 8 : i64 as step.encoding, which is no encoding of weights}}
+nn.weight @no_encoding : tensor<4x4xbf16> from "w" {step.encoding = 8}
+
+// -----
+
+// expected-error @+1 {{has an encoding (step.encoding), which only a weight has}}
+nn.cache @cache heads 1 head_dim 4 : bf16 {step.encoding = #step.int8}
+
+// -----
+
+// expected-error @+1 {{has step.copy_of, which names the weight that a weight is a copy of}}
+nn.weight @copy : tensor<4x4xbf16> from "w" {step.copy_of = 1}
+
+// -----
+
+// expected-error @+1 {{has an attribute "step.encode", which the step dialect does not know}}
+nn.weight @misspelt : tensor<4x4xbf16> from "w" {step.encode = #step.int8}
+
+// -----
+
+nn.weight @a : tensor<16x4xbf16> from "a" {step.encoding = #step.int8}
+nn.weight @b : tensor<16x4xbf16> from "b"
+func.func @two_encodings(%x: tensor<1x4xf32>) {
+  // expected-error @+1 {{has matrices of different encodings}}
+  %y:2 = step.project %x matrices [@a, @b] : (tensor<1x4xf32>) -> (tensor<1x16xf32>, tensor<1x16xf32>)
+  return
+}
+
+// -----
+
+nn.weight @a : tensor<16x4xbf16> from "a" {step.encoding = #step.int8}
+func.func @embedding_of_another_encoding(%token: tensor<1xi32>) {
+  // expected-error @+1 {{reads rows of tiles16, but @a is stored as int8}}
+  %y = step.embed %token, @a : tensor<1x4xf32>
+  return
+}
+
+// -----
+
+// expected-note @+1 {{the first entry}}
+nn.weight @a : tensor<4x4xbf16> from "a" {step.encoding = #step.int8}
+// expected-note @+1 {{another entry}}
+nn.weight @b : tensor<4x4xbf16> from "b" {step.encoding = #step.tiles16}
+// expected-error @+1 {{has entries of different types}}
+step.table @encodings [@a, @b]
+
+// -----
+
+// expected-error @+1 {{names @missing, which is neither a weight nor a cache nor a scalar}}
+step.table @unknown [@missing]
+
+// -----
+
+nn.cache @cache heads 2 head_dim 16 : bf16
+func.func @attend_window(%x: tensor<1x32xf32>, %p: tensor<1xi32>) {
+  // expected-error @+1 {{names @cache as its window, which is no scalar}}
+  %y = step.attend %x at %p, @cache heads 2 scale 0.5 window @cache : tensor<1x32xf32> -> tensor<1x32xf32>
+  return
+}
+
+// -----
+
+nn.weight @v : tensor<32xbf16> from "v"
+func.func @layer_norm_groups(%x: tensor<1x32xf32>) {
+  // expected-error @+1 {{epilogue 0 (layer_norm) works on runs of 24 elements (group_size), but the segment has 32}}
+  %y = step.map %x epilogues [#step.layer_norm<segment = 0, weight = @v, eps = 0.5, group_size = 24>] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  return
+}
+
+// -----
+
+nn.weight @v : tensor<32xbf16> from "v"
+nn.weight @b : tensor<16xbf16> from "b"
+func.func @layer_norm_bias(%x: tensor<1x32xf32>) {
+  // expected-error @+1 {{epilogue 0 (layer_norm) needs a vector of 32 elements, but @b is 'tensor<16xbf16>'}}
+  %y = step.map %x epilogues [#step.layer_norm<segment = 0, weight = @v, bias = @b, eps = 0.5, group_size = 32>] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  return
+}
+
+// -----
+
+nn.weight @w : tensor<32x32xbf16> from "w"
+nn.weight @head : tensor<16xbf16> from "n"
+func.func @layer_norm_prologue_heads(%x: tensor<1x32xf32>) {
+  // expected-error @+1 {{prologue (layer_norm) works on runs of 16 elements, not on the whole input of 32}}
+  %y = step.project %x matrices [@w] prologue #step.layer_norm<segment = 0, weight = @head, eps = 0.5, group_size = 16> epilogues [] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  return
+}
+
+// -----
+
+// expected-note @+1 {{the first entry}}
+nn.weight @a : tensor<2xbf16> from "a"
+// expected-note @+1 {{another entry}}
+nn.scalar @b = 2
+// expected-error @+1 {{has entries of different types}}
+step.table @kinds [@a, @b]
 
 // -----
 

@@ -8,6 +8,10 @@ nn.weight @w.1 : tensor<32x32xbf16> from "w1"
 nn.weight @frequencies : tensor<8xf32> = dense<1.0> : tensor<8xf32>
 nn.cache @cache.0 heads 2 head_dim 16 : bf16
 nn.cache @cache.1 heads 2 head_dim 16 : bf16
+nn.scalar @window.0 = 512
+nn.scalar @window.1 = 0
+// CHECK: step.table @window [@window.0, @window.1]
+step.table @window [@window.0, @window.1]
 // CHECK: step.table @w [@w.0, @w.1]
 step.table @w [@w.0, @w.1]
 step.table @cache [@cache.0, @cache.1]
@@ -33,6 +37,11 @@ func.func @decode(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi
       {k_ways = 2 : i64} : (tensor<1x32xf32>, tensor<1xi32>) -> tensor<1x32xf32>
     // CHECK: %[[A:.*]] = step.attend %[[Q]] at %[[POSITION]], @cache heads 2 scale 5.000000e-01 {splits = 4 : i64, warps = 16 : i64} : tensor<1x32xf32> -> tensor<1x32xbf16>
     %a = step.attend %q at %position, @cache heads 2 scale 0.5 {splits = 4 : i64, warps = 16 : i64} : tensor<1x32xf32> -> tensor<1x32xbf16>
+    // CHECK: step.attend %[[Q]] at %[[POSITION]], @cache heads 2 scale 5.000000e-01 window @window : tensor<1x32xf32> -> tensor<1x32xbf16>
+    %b = step.attend %q at %position, @cache heads 2 scale 0.5 window @window : tensor<1x32xf32> -> tensor<1x32xbf16>
+    // CHECK: step.map %{{.*}} epilogues [#step.layer_norm<segment = 0, weight = @norm, bias = @bias, eps = 5.000000e-01 : f64, group_size = 32>, #step.layer_norm<segment = 0, weight = @norm, eps = 5.000000e-01 : f64, group_size = 32>]
+    %ln = step.map %h epilogues [#step.layer_norm<segment = 0, weight = @norm, bias = @bias, eps = 0.5, group_size = 32>,
+                                 #step.layer_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 32>] : (tensor<1x32xf32>) -> tensor<1x32xf32>
     // CHECK: %[[Y:.*]] = step.project %[[A]] with(%[[G]]) matrices [@w, @w]
     // CHECK-SAME: epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>, #step.add<segment = 0>] {interleaved}
     %y = step.project %a with (%g) matrices [@w, @w]

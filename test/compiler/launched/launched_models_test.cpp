@@ -1,0 +1,145 @@
+// Whole models that no importer makes (yet), as `nn` IR: their step programs run as kernels of the `launch` schedule in
+// the emulation and on the CPU executor, fused, unfused and without each pass that finds something in them.
+#include "codegen/host_compiler.h"
+#include "compiler/import/random_weights.h"
+#include "compiler/plan/generate_code.h"
+#include "compiler/plan/weight_packer.h"
+#include "passes/Passes.h"
+#include "runtime/executor.h"
+#include "test/runtime/cuda/emulator.h"
+#include "test/temporary_folder.h"
+
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+using namespace mlir;
+using namespace cadenza;
+
+namespace {
+
+using Logits = std::vector<std::vector<float>>; // a step each
+
+class LaunchedModel : public testing::TestWithParam<std::tuple<const char *, const char *>> {
+protected:
+  LaunchedModel() {
+    context.loadDialect<func::FuncDialect, nn::NNDialect, step::StepDialect>();
+    cadenza::test::resetEmulator();
+  }
+
+  /// Compiles the model for the host, with the passes that `options` leaves, and opens its plan.
+  void compile(const PipelineOptions &options) {
+    OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(
+        CADENZA_SOURCE_DIR "/test/passes/Inputs/" + std::string(std::get<0>(GetParam())) + ".mlir", &context);
+    ASSERT_TRUE(module);
+    PassManager manager(&context);
+    ASSERT_FALSE(buildPipeline(manager, options));
+    ASSERT_TRUE(succeeded(manager.run(*module)));
+    auto code = generateCode(*module);
+    ASSERT_TRUE(succeeded(code));
+    Decoder decoder;
+    decoder.vocabulary = 67;
+    decoder.hiddenSize = 64;
+    decoder.layers = 1;
+    decoder.maxContext = 64;
+    auto built = buildProgram(*module, {std::get<0>(GetParam()), ""}, decoder, &*code);
+    ASSERT_TRUE(succeeded(built));
+    auto image = compileForHost(code->source);
+    ASSERT_TRUE(image.isOk()) << image.status().message();
+    const auto weights = makeRandomWeights(1);
+    SourcePacker packer(*built, *weights);
+    PlanContents contents;
+    contents.program = &built->program;
+    contents.metadata = nlohmann::ordered_json::object();
+    contents.code = {image->section()};
+    contents.sources = code->source.files;
+    contents.packer = &packer;
+    const std::string path = folder.path("model.plan");
+    const Status written = writePlan(path, contents);
+    ASSERT_TRUE(written.isOk()) << written.message();
+    auto opened = Plan::open(path);
+    ASSERT_TRUE(opened.isOk()) << opened.status().message();
+    plan = std::move(*opened);
+  }
+
+  /// The logits of each of a few given tokens.
+  static Logits run(Executor &executor) {
+    std::vector<int32_t> tokens(24);
+    for (size_t i = 0; i < tokens.size(); ++i)
+      tokens[i] = static_cast<int32_t>((7 + 31 * i) % 67);
+    Logits logits;
+    EXPECT_TRUE(executor.begin(tokens, {}).isOk());
+    for (size_t i = 0; i < tokens.size(); ++i) {
+      EXPECT_TRUE(executor.enqueueStep(/*withHead=*/true).isOk());
+      auto values = executor.logits();
+      EXPECT_TRUE(values.isOk()) << values.status().message();
+      if (values.isOk())
+        logits.emplace_back(values->begin(), values->end());
+    }
+    return logits;
+  }
+  Logits onCpu() {
+    auto executor = makeCpuExecutor(*plan, {.context = 32, .logits = true});
+    EXPECT_TRUE(executor.isOk()) << executor.status().message();
+    return executor.isOk() ? run(**executor) : Logits();
+  }
+  Logits emulated(uint64_t seed) {
+    cadenza::test::resetEmulator("", seed);
+    auto executor = makeCudaExecutor(*plan, {.context = 32, .logits = true, .schedule = Schedule::Launch});
+    EXPECT_TRUE(executor.isOk()) << executor.status().message();
+    return executor.isOk() ? run(**executor) : Logits();
+  }
+
+  MLIRContext context{MLIRContext::Threading::DISABLED};
+  cadenza::test::TemporaryFolder folder;
+  std::shared_ptr<const Plan> plan;
+};
+
+TEST_P(LaunchedModel, IsWhatTheCpuComputes) {
+  const std::string without = std::get<1>(GetParam());
+  PipelineOptions options;
+  options.none = without == "everything";
+  if (!options.none && without != "nothing")
+    options.disabled = {without};
+  compile(options);
+  if (HasFatalFailure())
+    return;
+  const Logits expected = onCpu(), actual = emulated(1);
+  ASSERT_EQ(actual.size(), expected.size());
+  for (size_t step = 0; step < expected.size(); ++step) {
+    ASSERT_EQ(actual[step].size(), expected[step].size());
+    double difference = 0, norm = 0;
+    for (size_t i = 0; i < expected[step].size(); ++i) {
+      difference += std::pow(static_cast<double>(actual[step][i]) - expected[step][i], 2);
+      norm += std::pow(static_cast<double>(expected[step][i]), 2);
+    }
+    // Both round activations to 16 bits at the same places; sums differ in their order.
+    EXPECT_LE(std::sqrt(difference / norm), 0.01) << "step " << step;
+  }
+  EXPECT_EQ(actual, emulated(20)) << "bits depend on scheduling";
+}
+
+std::string nameOf(const testing::TestParamInfo<std::tuple<const char *, const char *>> &info) {
+  std::string name = std::string(std::get<0>(info.param)) + "_without_" + std::get<1>(info.param);
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+}
+INSTANTIATE_TEST_SUITE_P(PostNorm, LaunchedModel,
+                         testing::Combine(testing::Values("post_norm"),
+                                          testing::Values("nothing", "everything", "roll-layers", "fuse-maps",
+                                                          "fuse-norm-project")),
+                         nameOf);
+INSTANTIATE_TEST_SUITE_P(LayerNorm, LaunchedModel,
+                         testing::Combine(testing::Values("layer_norm"),
+                                          testing::Values("nothing", "everything", "merge-projections",
+                                                          "fuse-norm-project", "fuse-query-key-value",
+                                                          "fuse-activation-mul", "fuse-residual", "fuse-head-select")),
+                         nameOf);
+INSTANTIATE_TEST_SUITE_P(WholeNorms, LaunchedModel,
+                         testing::Combine(testing::Values("whole_norms"), testing::Values("nothing", "everything")),
+                         nameOf);
+
+} // namespace
