@@ -108,14 +108,14 @@ TEST(AlternatingLayers, AreOneBlock) {
   ASSERT_TRUE(module);
   PassManager manager(&context);
   ASSERT_FALSE(buildPipeline(manager, {}));
+  buildSchedules(manager, {});
   ASSERT_TRUE(succeeded(manager.run(*module)));
-  ModelInfo info;
-  info.vocabulary = 67;
-  auto built = buildProgram(*module->getOps<func::FuncOp>().begin(), info, nullptr);
+  auto built = buildProgram(*module, {"post_norm", ""}, Decoder{}, nullptr);
   ASSERT_TRUE(succeeded(built));
   const Program &program = built->program;
-  ASSERT_EQ(program.blocks.size(), 3u);
-  const cadenza::Block &layers = program.blocks[1];
+  ASSERT_EQ(program.entries.size(), 1u);
+  ASSERT_EQ(program.entries[0].blocks.size(), 3u);
+  const cadenza::Block &layers = program.entries[0].blocks[1];
   EXPECT_EQ(layers.count, 4);
   ASSERT_EQ(layers.phases.size(), 7u);
 
