@@ -78,7 +78,7 @@ private:
   LogicalResult schedule(func::FuncOp function) {
     wrapSingleLayer(function);
     if (failed(checkPhases(function)))
-      return signalPassFailure();
+      return failure();
     FailureOr<PersistentPhases> phases = matchPersistent(function);
     if (failed(phases))
       return failure();
