@@ -105,14 +105,14 @@ std::string kernelText(const KernelDraft &draft) {
 
 } // namespace
 
-FailureOr<PhaseLaunch> Emitter::add(step::PhaseOpInterface phase, StringRef name) {
+FailureOr<PhaseLaunch> Emitter::add(step::PhaseOpInterface phase, sched::LaunchOp launch) {
   FailureOr<KernelDraft> draft =
       llvm::TypeSwitch<Operation *, FailureOr<KernelDraft>>(phase)
-          .Case([&](step::ProjectOp op) { return emitProject(op, symbols_); })
-          .Case([&](step::MapOp op) { return emitMap(op, symbols_); })
-          .Case([&](step::AttendOp op) { return emitAttend(op, symbols_); })
-          .Case([&](step::EmbedOp op) { return emitEmbed(op, symbols_); })
-          .Case([&](step::SelectOp op) { return emitSelect(op, symbols_); })
+          .Case([&](step::ProjectOp op) { return emitProject(op, launch, symbols_); })
+          .Case([&](step::MapOp op) { return emitMap(op, launch, symbols_); })
+          .Case([&](step::AttendOp op) { return emitAttend(op, launch, symbols_); })
+          .Case([&](step::EmbedOp op) { return emitEmbed(op, launch, symbols_); })
+          .Case([&](step::SelectOp op) { return emitSelect(op, launch, symbols_); })
           .Default([](Operation *op) { return op->emitOpError() << "has no code generator"; });
   if (failed(draft))
     return failure();
@@ -120,7 +120,7 @@ FailureOr<PhaseLaunch> Emitter::add(step::PhaseOpInterface phase, StringRef name
   auto [structure, isNew] = byStructure_.try_emplace(draft->config + draft->instance, kernels_.size());
   if (isNew) {
     Kernel &record = draft->record;
-    std::string symbol = kernelSymbol(name);
+    std::string symbol = kernelSymbol(launch.getPhase());
     if (usesIdentifier(draft->config, symbol))
       symbol += "_phase";
     record.name = symbol;

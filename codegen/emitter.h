@@ -3,7 +3,7 @@
 #pragma once
 
 #include "codegen/source.h"
-#include "compiler/ir/step/Step.h"
+#include "compiler/ir/sched/Sched.h"
 
 #include "llvm/ADT/StringMap.h"
 
@@ -36,14 +36,15 @@ struct PhaseLaunch {
 ///                caches, and tokens, logits, scratch if it selects the token
 class Emitter {
 public:
-  /// Generates the kernel of `phase`, or finds that an earlier phase has the same one. `name` is for people and becomes
-  /// part of the kernel's name if it is new. Emits an error at `phase` if it cannot be generated.
-  llvm::FailureOr<PhaseLaunch> add(step::PhaseOpInterface phase, llvm::StringRef name);
+  /// Generates the kernel of `phase`, launched as `launch` says, or finds that an earlier phase has the same one. The
+  /// phase's name is for people and becomes part of the kernel's name if it is new. Emits an error at `phase` if it
+  /// cannot be generated.
+  llvm::FailureOr<PhaseLaunch> add(step::PhaseOpInterface phase, sched::LaunchOp launch);
 
-  /// Generates the persistent kernel of `function`, whose phases have all been added: the same configurations, divided
-  /// as its attribute says. `kernelOf` gives the kernel of a phase.
-  llvm::FailureOr<PersistentLaunch> addPersistent(mlir::func::FuncOp function,
-                                                  llvm::function_ref<llvm::StringRef(mlir::Operation *)> kernelOf);
+  /// Generates the persistent kernel of a schedule of `function`, whose phases have all been added: the same
+  /// configurations, put together as its ops say. `kernelOf` gives the kernel of a phase.
+  PersistentLaunch addPersistent(sched::GridOp grid, mlir::func::FuncOp function,
+                                 llvm::function_ref<llvm::StringRef(mlir::Operation *)> kernelOf);
 
   /// The source of all kernels so far. Names of models and tensors do not occur in it.
   GeneratedSource source() const;

@@ -1,12 +1,11 @@
-// The persistent kernel: one configuration made of those of the phases' kernels.
+// The persistent kernel: the configurations of the phases' kernels, put together to that of a whole step as the ops of
+// its schedule say.
 #include "codegen/config_writer.h"
 #include "codegen/emitter.h"
-#include "codegen/function_emitter.h"
-#include "compiler/schedule/match.h"
+#include "compiler/schedule/layer.h"
 
 #include "llvm/ADT/StringExtras.h"
-
-#include <cstring>
+#include "llvm/ADT/StringMap.h"
 
 using namespace mlir;
 
@@ -14,6 +13,35 @@ namespace cadenza {
 namespace {
 
 constexpr StringRef kernel = "decode_steps";
+
+/// Lines of a struct, indented.
+class Text {
+public:
+  void line(const Twine &text) { text_ += std::string(indent_, ' ') + text.str() + "\n"; }
+  void open(const Twine &text) {
+    line(text + " {");
+    indent_ += 2;
+  }
+  void close() {
+    indent_ -= 2;
+    line("};");
+  }
+  void constants(ArrayRef<std::pair<StringRef, uint64_t>> list) {
+    line("static constexpr int " + llvm::join(llvm::map_range(list,
+                                                              [](auto constant) {
+                                                                return (constant.first + " = " +
+                                                                        Twine(constant.second))
+                                                                    .str();
+                                                              }),
+                                              ", ") +
+         ";");
+  }
+  const std::string &text() const { return text_; }
+
+private:
+  std::string text_;
+  unsigned indent_ = 0;
+};
 
 /// The device functors that a project keeps, under the names of their configurations in its own kernel's.
 std::string keptChain(step::ProjectOp project) {
@@ -29,87 +57,117 @@ std::string keptChain(step::ProjectOp project) {
   return "Chain<" + llvm::join(chain, ", ") + ">";
 }
 
-std::string phaseStruct(StringRef role, StringRef launch, int warps, step::ProjectOp project) {
-  std::string text = "  struct " + role.str() + " : " + launch.str() + " {\n    using Launch = " + launch.str() +
-                     ";\n    using Team = Consumers<" + std::to_string(warps) + ">;\n";
-  if (step::FunctionAttrInterface prologue = project.getPrologueAttr())
-    text += "    using prologue = " + camelCase(prologue.getFunctionName()) + "Prologue<" + role.str() + ", prologue_" +
-            prologue.getFunctionName().str() + ">;\n";
-  else
-    text += "    using prologue = PlainPrologue<" + role.str() + ">;\n";
-  return text + "    using epilogue = " + keptChain(project) + ";\n  };\n";
-}
+/// Writes the configuration of a grid.
+class GridWriter {
+public:
+  GridWriter(sched::GridOp grid, func::FuncOp function, llvm::function_ref<StringRef(Operation *)> kernelOf)
+      : grid(grid), kernelOf(kernelOf) {
+    function.walk([&](step::PhaseOpInterface phase) { phases[sched::phaseName(phase)] = phase; });
+  }
+
+  std::string write() {
+    sched::LayersOp layers = grid.getLayers();
+    sched::ComputeOp head = *grid.getBody().getOps<sched::ComputeOp>().begin();
+    sched::StreamOp headStream = *grid.getBody().getOps<sched::StreamOp>().begin();
+    text.open("struct " + kernel);
+    text.constants({{"groups", grid.getGroups()}, {"ranks", grid.getRanks()}, {"warps", grid.getWarps()}});
+    text.constants({{"layers", layers.getCount()}, {"hidden", *head.getColumns()}, {"shared_bytes", grid.getShared()}});
+    text.constants({{"head_in_flight", headStream.getInFlight()},
+                    {"kv_group_ahead", grid.getAhead()[0]},
+                    {"others_ahead", grid.getAhead()[1]}});
+    const auto word = [](bool value) { return value ? "true" : "false"; };
+    text.line(std::string("static constexpr bool memory_bound = ") + word(grid.getMemoryBound()) +
+              ", clusters = " + word(grid.getClusters()) + ", traced = " + word(grid.getTraced()) + ";");
+    text.line("using embed = " + kernelNamed(grid.getEmbed().getPhase()) + ";");
+    std::vector<std::string> parts;
+    for (sched::PartOp part : layers.getBody().getOps<sched::PartOp>()) {
+      const std::string name = "part_" + std::to_string(parts.size());
+      parts.push_back((part.attends() ? "AttentionPart<" : "ActivationPart<") + name + ">");
+      writePart(part, name);
+    }
+    text.line("using parts = Parts<" + llvm::join(parts, ", ") + ">;");
+    writeProduct("head", head);
+    text.close();
+    return text.text();
+  }
+
+private:
+  StringRef kernelNamed(StringRef phase) { return kernelOf(phases.lookup(phase)); }
+
+  void writePart(sched::PartOp part, StringRef name) {
+    SmallVector<sched::ComputeOp> computations = part.getComputations();
+    sched::StreamOp stream = part.streamOf(computations.front().getPhase());
+    SmallVector<std::pair<StringRef, uint64_t>> constants = {{"groups", part.getGroups()},
+                                                             {"in_flight", stream.getInFlight()}};
+    if (stream.getOthers())
+      constants.push_back({"others_in_flight", *stream.getOthers()});
+    for (sched::ComputeOp compute : computations)
+      if (compute.getSplit() == sched::Split::context)
+        constants.push_back({"context_in_flight", *part.streamOf(compute.getPhase()).getLongContext()});
+    text.open("struct " + name);
+    text.constants(constants);
+    for (sched::ComputeOp compute : computations) {
+      if (compute.getSplit() == sched::Split::context)
+        text.line("using attention = " + kernelNamed(compute.getPhase()) + ";");
+      else
+        writeProduct(compute.getSplit() == sched::Split::columns ? "column_product" : "row_product", compute);
+    }
+    text.close();
+  }
+
+  void writeProduct(StringRef role, sched::ComputeOp compute) {
+    auto project = cast<step::ProjectOp>(phases.lookup(compute.getPhase()));
+    const StringRef launch = kernelNamed(compute.getPhase());
+    text.open("struct " + role + " : " + launch);
+    text.line("using Launch = " + launch + ";");
+    text.line("using Team = Consumers<" + Twine(grid.getWarps()) + ">;");
+    if (step::FunctionAttrInterface prologue = project.getPrologueAttr())
+      text.line("using prologue = " + camelCase(prologue.getFunctionName()) + "Prologue<" + role + ", prologue_" +
+                prologue.getFunctionName() + ">;");
+    else
+      text.line("using prologue = PlainPrologue<" + role + ">;");
+    text.line("using epilogue = " + keptChain(project) + ";");
+    text.close();
+  }
+
+  sched::GridOp grid;
+  llvm::function_ref<StringRef(Operation *)> kernelOf;
+  llvm::StringMap<Operation *> phases;
+  Text text;
+};
 
 } // namespace
 
-FailureOr<PersistentLaunch> Emitter::addPersistent(func::FuncOp function,
-                                                   llvm::function_ref<StringRef(Operation *)> kernelOf) {
-  FailureOr<PersistentPhases> phases = matchPersistent(function);
-  if (failed(phases))
-    return failure();
-  const PersistentDevice device = *persistentDeviceOf(function);
-  StatusOr<PersistentSchedule> planned = planPersistent(modelOf(*phases), device);
-  if (!planned.isOk())
-    return function.emitError() << planned.status().message();
-  const PersistentSchedule &schedule = *planned;
-  const PersistentModel &model = schedule.model;
-
+PersistentLaunch Emitter::addPersistent(sched::GridOp grid, func::FuncOp function,
+                                        llvm::function_ref<StringRef(Operation *)> kernelOf) {
   std::string text = "// ==== " + kernel.str() + " " + std::string(120 - 9 - kernel.size(), '=') + "\n";
   text += "// computes: whole decode steps, as many as the host asks for; the persistent schedule\n";
   text += "// made of:  the configurations of the kernels above, which compute the same bits\n";
-  text += "namespace phase {\nstruct " + kernel.str() + " {\n";
-  const auto constants = [&](std::initializer_list<std::pair<StringRef, int64_t>> list) {
-    std::vector<std::string> parts;
-    for (auto [name, value] : list)
-      parts.push_back((name + " = " + Twine(value)).str());
-    text += "  static constexpr int " + llvm::join(parts, ", ") + ";\n";
-  };
-  constants({{"groups", device.groups}, {"ranks", device.ranks}, {"warps", device.warps}});
-  constants({{"layers", model.layers}, {"hidden", model.hidden}, {"shared_bytes", device.sharedBytes}});
-  const InFlight &inFlight = schedule.inFlight;
-  constants({{"attention_in_flight", inFlight.attention},
-             {"kv_group_in_flight", inFlight.kvGroup},
-             {"others_in_flight", inFlight.others},
-             {"context_in_flight", inFlight.context},
-             {"head_in_flight", inFlight.head},
-             {"kv_group_ahead", inFlight.kvGroupAhead},
-             {"others_ahead", inFlight.othersAhead}});
-  const auto word = [](bool value) { return value ? "true" : "false"; };
-  text += std::string("  static constexpr bool memory_bound = ") + word(schedule.memoryBound()) +
-          ", clusters = " + word(device.clusters) + ", traced = " + word(device.traced) + ";\n";
-  text += "  using embed = " + kernelOf(phases->embed).str() + ";\n";
-  text += "  using attention = " + kernelOf(phases->attend).str() + ";\n";
-  text += phaseStruct("query_key_value", kernelOf(phases->queryKeyValue), device.warps, phases->queryKeyValue);
-  text += phaseStruct("output", kernelOf(phases->output), device.warps, phases->output);
-  text += phaseStruct("gate_up", kernelOf(phases->gateUp), device.warps, phases->gateUp);
-  text += phaseStruct("down", kernelOf(phases->down), device.warps, phases->down);
-  text += phaseStruct("head", kernelOf(phases->head), device.warps, phases->head);
-  text += "};\n} // namespace phase\n";
+  text += "namespace phase {\n" + GridWriter(grid, function, kernelOf).write() + "} // namespace phase\n";
   const std::string instance = "Persistent<phase::" + kernel.str() + ">";
-  const int threads = 32 * (device.warps + 1);
-  text += "static_assert(" + instance + "::blocks == " + std::to_string(schedule.blocks()) + ");\n";
-  text += "static_assert(" + instance + "::packet_bytes == " + std::to_string(schedule.packetBytes()) + ");\n";
+  const uint64_t threads = 32 * (grid.getWarps() + 1);
+  text += "static_assert(" + instance + "::blocks == " + std::to_string(grid.getBlocks()) + ");\n";
+  text += "static_assert(" + instance + "::packet_bytes == " + std::to_string(grid.getPackets()) + ");\n";
   text += "CADENZA_KERNEL(" + kernel.str() + ", PersistentArgs, " + std::to_string(threads) + ", 1) {\n  " + instance +
           "::run(args);\n}\n";
 
   Kernel record;
   record.name = kernel;
   record.phaseKind = "persistent";
-  record.blocks = static_cast<uint32_t>(schedule.blocks());
+  record.blocks = static_cast<uint32_t>(grid.getBlocks());
   record.threads = static_cast<uint32_t>(threads);
-  record.sharedBytes = static_cast<uint32_t>(device.sharedBytes);
-  for (const Emitted &emitted : kernels_) {
-    const bool layer = llvm::any_of(std::initializer_list<Operation *>{phases->queryKeyValue, phases->attend,
-                                                                       phases->output, phases->gateUp, phases->down},
-                                    [&](Operation *op) { return kernelOf(op) == emitted.record.name; });
-    record.weightBytes += emitted.record.weightBytes * (layer ? static_cast<uint64_t>(model.layers) : 1);
-    record.fusedOps.insert(record.fusedOps.end(), emitted.record.fusedOps.begin(), emitted.record.fusedOps.end());
-  }
-  record.passes = {"schedule-persistent"};
+  record.sharedBytes = static_cast<uint32_t>(grid.getShared());
+  function.walk<WalkOrder::PreOrder>([&](step::PhaseOpInterface phase) {
+    const Kernel &own = kernels_[byName_.lookup(kernelOf(phase))].record;
+    const bool inLayer = phase->getParentOfType<step::LayersOp>() != nullptr;
+    record.weightBytes += own.weightBytes * (inLayer ? grid.getLayers().getCount() : 1);
+    record.fusedOps.insert(record.fusedOps.end(), own.fusedOps.begin(), own.fusedOps.end());
+  });
+  record.passes = {"lower-to-persistent"};
   kernels_.push_back({record, text});
   persistent_ = true;
-  return PersistentLaunch{record.name, static_cast<uint32_t>(device.ranks), schedule.packetBytes(), device.clusters,
-                          device.traced};
+  return PersistentLaunch{record.name, static_cast<uint32_t>(grid.getRanks()), grid.getPackets(), grid.getClusters(),
+                          grid.getTraced()};
 }
 
 } // namespace cadenza

@@ -1,7 +1,6 @@
 #include "codegen/phase_emitter.h"
 
 #include "codegen/function_emitter.h"
-#include "compiler/schedule/match.h"
 
 #include "llvm/ADT/StringExtras.h"
 
@@ -27,46 +26,23 @@ template <typename Range> std::string shapes(const Range &vectors) {
   return llvm::join(llvm::map_range(vectors, shape), " + ");
 }
 
-/// The geometry, or its error at the phase.
-template <typename Geometry> FailureOr<Geometry> orError(StatusOr<Geometry> geometry, Operation *op) {
-  if (geometry.isOk())
-    return *geometry;
-  return op->emitOpError() << geometry.status().message();
-}
-
 std::string integerList(ArrayRef<int64_t> integers) {
   return llvm::join(llvm::map_range(integers, [](int64_t n) { return std::to_string(n); }), ", ");
 }
 
-/// Rows that a block must hold together for all of the functions.
-int64_t commonRowGroup(ArrayRef<step::FunctionAttrInterface> functions) {
-  int64_t group = 1;
-  for (step::FunctionAttrInterface function : functions)
-    group = std::lcm(group, std::max<int64_t>(1, function.getRowGroup()));
-  return group;
-}
-
-void setLaunch(KernelDraft &draft, const LaunchGeometry &geometry, PhaseKind kind) {
+void setLaunch(KernelDraft &draft, sched::LaunchOp launch, PhaseKind kind) {
   draft.record.phaseKind = phaseKindName(kind);
-  draft.record.blocks = static_cast<uint32_t>(geometry.blocks);
-  draft.record.threads = static_cast<uint32_t>(geometry.threads);
-  draft.record.sharedBytes = static_cast<uint32_t>(geometry.sharedBytes);
-  draft.minBlocks = geometry.minBlocks;
+  draft.record.blocks = static_cast<uint32_t>(launch.getBlocks());
+  draft.record.threads = static_cast<uint32_t>(launch.getThreads());
+  draft.record.sharedBytes = static_cast<uint32_t>(launch.getShared());
+  draft.minBlocks = launch.getMinBlocks();
 }
 
-/// Device code counts rows, and the elements of a tile, in 32 bits.
-constexpr int64_t mostRows = int64_t{1} << 30, mostColumns = mostRows / tile_rows;
-
-LogicalResult checkExtents(Operation *op, ArrayRef<int64_t> extents, int64_t most = mostRows) {
-  for (int64_t extent : extents)
-    if (extent <= 0 || extent > most)
-      return op->emitOpError() << "has an extent of " << extent << ", which device code cannot count";
-  return success();
-}
+int64_t threads(sched::LaunchOp launch) { return static_cast<int64_t>(launch.getThreads()); }
 
 } // namespace
 
-FailureOr<KernelDraft> emitProject(step::ProjectOp op, SymbolTableCollection &symbols) {
+FailureOr<KernelDraft> emitProject(step::ProjectOp op, sched::LaunchOp launch, SymbolTableCollection &symbols) {
   step::SymbolLookup lookup(op, symbols);
   const int64_t columns = elements(op.getInput());
   SmallVector<int64_t> rows;
@@ -79,20 +55,8 @@ FailureOr<KernelDraft> emitProject(step::ProjectOp op, SymbolTableCollection &sy
     encoding = lookup.encoding(matrix);
   }
   const int64_t total = std::accumulate(rows.begin(), rows.end(), int64_t{0});
-  if (failed(checkExtents(op, {total, static_cast<int64_t>(op.getKWays())})) ||
-      failed(checkExtents(op, columns, mostColumns)))
-    return failure();
-  if (!weight.isBF16() && !weight.isF16())
-    return op->emitOpError() << "has matrices of " << weight << "; kernels multiply bf16 and f16";
-
   SmallVector<step::FunctionAttrInterface> epilogues =
       llvm::to_vector(op.getEpilogues().getAsRange<step::FunctionAttrInterface>());
-  FailureOr<ProjectGeometry> geometry = orError(
-      projectGeometry(rows, op.getInterleaved(), columns, op.getKGroups(), op.getKWays(), commonRowGroup(epilogues)),
-      op);
-  if (failed(geometry))
-    return failure();
-
   ConfigWriter config(kernelName);
   config.type("weight_type", deviceType(weight));
   config.type("encoding", encoding.getDeviceType(deviceType(weight)));
@@ -100,12 +64,12 @@ FailureOr<KernelDraft> emitProject(step::ProjectOp op, SymbolTableCollection &sy
   config.type("segment_rows", "Rows<" + integerList(rows) + ">");
   config.boolean("interleaved", op.getInterleaved());
   config.integers({{"columns", columns}, {"k_ways", op.getKWays()}});
-  if (const auto device = persistentDeviceOf(op->getParentOfType<func::FuncOp>()); device && op.getPrologueAttr())
-    config.integers({{"norm_chunk", normChunk(columns, device->ranks)}});
+  if (op.getPrologueAttr())
+    config.integers({{"norm_chunk", op.getNormChunk()}});
   config.type("k_groups", "Steps<" + integerList(op.getKGroups()) + ">");
-  config.integers({{"tiles_per_block", geometry->tilesPerBlock},
-                   {"threads", geometry->threads},
-                   {"steps_in_flight", geometry->stepsInFlight}});
+  config.integers({{"tiles_per_block", *launch.getTilesPerBlock()},
+                   {"threads", threads(launch)},
+                   {"steps_in_flight", *launch.getStepsInFlight()}});
   FunctionEmitter functions(op, symbols);
   functions.arguments = {{.kind = ArgumentKind::Edge, .edge = op.getInput()},
                          {.kind = ArgumentKind::Weight, .matrix = true}};
@@ -122,7 +86,7 @@ FailureOr<KernelDraft> emitProject(step::ProjectOp op, SymbolTableCollection &sy
   }
   ValueRange operands = op.getSideInputs();
   for (step::FunctionAttrInterface function : epilogues)
-    if (failed(functions.add(function, operands, argmaxScratchBytes(geometry->blocks))))
+    if (failed(functions.add(function, operands, launch.getScratch())))
       return failure();
   if (failed(functions.addStores(static_cast<int64_t>(rows.size()), op->getResults())))
     return failure();
@@ -139,42 +103,32 @@ FailureOr<KernelDraft> emitProject(step::ProjectOp op, SymbolTableCollection &sy
   draft.cacheBytesWritten = functions.cacheBytes;
   draft.shapes = shape(op.getInput()) + " -> [" +
                  llvm::join(llvm::map_range(rows, [](int64_t n) { return std::to_string(n); }), " + ") + "] x " +
-                 std::to_string(columns) + " " + deviceType(weight).str() + " as " + encoding.getFormat().name +
-                 " -> " + shapes(op->getResults());
-  setLaunch(draft, *geometry, PhaseKind::Project);
+                 std::to_string(columns) + " " + deviceType(weight).str() + " as " +
+                 encoding.getFormat().name + " -> " + shapes(op->getResults());
+  setLaunch(draft, launch, PhaseKind::Project);
   return draft;
 }
 
-FailureOr<KernelDraft> emitMap(step::MapOp op, SymbolTableCollection &symbols) {
-  if (op.getInputs().empty())
-    return op->emitOpError() << "has no inputs, so there is nothing to launch";
+FailureOr<KernelDraft> emitMap(step::MapOp op, sched::LaunchOp launch, SymbolTableCollection &symbols) {
   const int64_t rows = elements(op.getInputs().front());
   std::vector<std::string> types;
   uint64_t inputBytes = 0;
   for (Value input : op.getInputs()) {
-    if (elements(input) != rows)
-      return op->emitOpError() << "has inputs of " << rows << " and " << elements(input)
-                               << " elements; kernels take equal ones";
     types.push_back(elementType(input).str());
     inputBytes += vectorBytes(input);
   }
-  if (failed(checkExtents(op, rows)))
-    return failure();
   SmallVector<step::FunctionAttrInterface> epilogues = op.getFunctions();
   const auto slots = static_cast<int64_t>(types.size());
-  FailureOr<MapGeometry> geometry = orError(mapGeometry(rows, slots, commonRowGroup(epilogues)), op);
-  if (failed(geometry))
-    return failure();
 
   ConfigWriter config(kernelName);
   config.type("inputs", "Inputs<" + llvm::join(types, ", ") + ">");
-  config.integers({{"rows", rows}, {"block_rows", geometry->blockRows}, {"threads", geometry->threads}});
+  config.integers({{"rows", rows}, {"block_rows", *launch.getBlockRows()}, {"threads", threads(launch)}});
   FunctionEmitter functions(op, symbols);
   for (Value input : op.getInputs())
     functions.arguments.push_back({.kind = ArgumentKind::Edge, .edge = input});
   ValueRange operands = op.getSideInputs();
   for (step::FunctionAttrInterface function : epilogues)
-    if (failed(functions.add(function, operands, argmaxScratchBytes(geometry->blocks))))
+    if (failed(functions.add(function, operands, launch.getScratch())))
       return failure();
   if (failed(functions.addStores(slots, op->getResults())))
     return failure();
@@ -189,62 +143,52 @@ FailureOr<KernelDraft> emitMap(step::MapOp op, SymbolTableCollection &symbols) {
   draft.record.activationBytes = inputBytes + functions.activationBytes;
   draft.cacheBytesWritten = functions.cacheBytes;
   draft.shapes = shapes(op.getInputs()) + " -> " + (op->getResults().empty() ? "cache" : shapes(op->getResults()));
-  setLaunch(draft, *geometry, PhaseKind::Map);
+  setLaunch(draft, launch, PhaseKind::Map);
   return draft;
 }
 
-FailureOr<KernelDraft> emitSelect(step::SelectOp op, SymbolTableCollection &symbols) {
+FailureOr<KernelDraft> emitSelect(step::SelectOp op, sched::LaunchOp launch, SymbolTableCollection &symbols) {
   const int64_t rows = elements(op.getLogits());
-  if (failed(checkExtents(op, rows)))
-    return failure();
-  FailureOr<MapGeometry> geometry = orError(mapGeometry(rows, 1, 1, /*blockRows=*/2048), op);
-  if (failed(geometry))
-    return failure();
   ConfigWriter config(kernelName);
   config.type("inputs", "Inputs<" + elementType(op.getLogits()).str() + ">");
-  config.integers({{"rows", rows}, {"block_rows", geometry->blockRows}, {"threads", geometry->threads}});
+  config.integers({{"rows", rows}, {"block_rows", *launch.getBlockRows()}, {"threads", threads(launch)}});
   FunctionEmitter functions(op, symbols);
   functions.arguments = {{.kind = ArgumentKind::Edge, .edge = op.getLogits()}};
   ValueRange operands;
   for (step::FunctionAttrInterface function : op.getFunctions())
-    if (failed(functions.add(function, operands, argmaxScratchBytes(geometry->blocks))))
+    if (failed(functions.add(function, operands, launch.getScratch())))
       return failure();
   functions.write(config);
 
   KernelDraft draft;
   draft.config = config.text();
   draft.instance = "Select<phase::" + kernelName.str() + ">";
-  draft.arguments = std::move(functions.arguments);
-  draft.record.fusedOps = functions.names;
+  draft.arguments = {{.kind = ArgumentKind::Edge, .edge = op.getLogits()},
+                     {.kind = ArgumentKind::State},
+                     {.kind = ArgumentKind::Tokens},
+                     {.kind = ArgumentKind::Logits},
+                     {.kind = ArgumentKind::Scratch, .scratchBytes = launch.getScratch()}};
+  draft.record.fusedOps = {"argmax"};
   draft.record.activationBytes = vectorBytes(op.getLogits());
   draft.shapes = shape(op.getLogits()) + " -> token";
-  setLaunch(draft, *geometry, PhaseKind::Select);
+  setLaunch(draft, launch, PhaseKind::Select);
   return draft;
 }
 
-FailureOr<KernelDraft> emitAttend(step::AttendOp op, SymbolTableCollection &symbols) {
+FailureOr<KernelDraft> emitAttend(step::AttendOp op, sched::LaunchOp launch, SymbolTableCollection &symbols) {
   nn::CacheOp cache = step::SymbolLookup(op, symbols).cache(op.getCacheAttr());
   const auto heads = static_cast<int64_t>(op.getHeads()), kvHeads = static_cast<int64_t>(cache.getKvHeads());
   const auto headDim = static_cast<int64_t>(cache.getHeadDim()), splits = static_cast<int64_t>(op.getSplits());
   const float scale = static_cast<float>(op.getScale().convertToDouble());
-  if (failed(checkExtents(op, {heads * headDim, splits})))
-    return failure();
-  if (cache.getType().getIntOrFloatBitWidth() != 16)
-    return op->emitOpError() << "reads keys and values as " << cache.getType() << "; kernels need 16 bits";
   if (!std::isfinite(scale))
     return op->emitOpError() << "has a scale that is not finite";
-  FailureOr<AttendGeometry> geometry = orError(attendGeometry(heads, kvHeads, headDim, splits, op.getWarps()), op);
-  if (failed(geometry))
-    return failure();
   ConfigWriter config(kernelName);
   config.type("query_type", elementType(op.getQuery()));
   config.type("output_type", elementType(op.getResult()));
   config.type("cache_type", deviceType(cache.getType()));
   config.integers({{"heads", heads}, {"kv_heads", kvHeads}, {"head_dim", headDim}});
   config.number("scale", scale);
-  config.integers({{"splits", splits}, {"split_multiple", geometry->splitMultiple}, {"threads", geometry->threads}});
-  if (op.getWindow())
-    config.boolean("windowed", true);
+  config.integers({{"splits", splits}, {"split_multiple", *launch.getSplitMultiple()}, {"threads", threads(launch)}});
 
   KernelDraft draft;
   draft.config = config.text();
@@ -255,35 +199,27 @@ FailureOr<KernelDraft> emitAttend(step::AttendOp op, SymbolTableCollection &symb
                      {.kind = ArgumentKind::CacheValue, .symbol = op.getCacheAttr()},
                      {.kind = ArgumentKind::State},
                      {.kind = ArgumentKind::Context}};
-  if (FlatSymbolRefAttr window = op.getWindowAttr())
-    draft.arguments.push_back({.kind = ArgumentKind::Scalar, .symbol = window});
-  if (geometry->scratchBytes > 0)
-    draft.arguments.push_back({.kind = ArgumentKind::Scratch, .scratchBytes = geometry->scratchBytes});
+  if (launch.getScratch() > 0)
+    draft.arguments.push_back({.kind = ArgumentKind::Scratch, .scratchBytes = launch.getScratch()});
   draft.record.fusedOps = {"attention"};
   draft.record.activationBytes = vectorBytes(op.getQuery()) + vectorBytes(op.getResult());
   draft.cacheBytesReadAPosition = cachedPositionBytes(cache);
   draft.shapes = shape(op.getQuery()) + ", " + std::to_string(heads) + " heads on " + std::to_string(kvHeads) +
-                 " KV heads of " + std::to_string(headDim) + (op.getWindow() ? ", in a window" : "") + " -> " +
-                 shape(op.getResult());
-  setLaunch(draft, *geometry, PhaseKind::Attend);
+                 " KV heads of " + std::to_string(headDim) + " -> " + shape(op.getResult());
+  setLaunch(draft, launch, PhaseKind::Attend);
   return draft;
 }
 
-FailureOr<KernelDraft> emitEmbed(step::EmbedOp op, SymbolTableCollection &symbols) {
+FailureOr<KernelDraft> emitEmbed(step::EmbedOp op, sched::LaunchOp launch, SymbolTableCollection &symbols) {
   RankedTensorType matrix = step::SymbolLookup(op, symbols).weightType(op.getMatrixAttr());
   const int64_t columns = matrix.getDimSize(1);
   const float scale = static_cast<float>(op.getScale().convertToDouble());
-  if (failed(checkExtents(op, matrix.getDimSize(0))) || failed(checkExtents(op, columns, mostColumns)))
-    return failure();
-  if (!matrix.getElementType().isBF16() && !matrix.getElementType().isF16())
-    return op->emitOpError() << "has a table of " << matrix.getElementType() << "; kernels read bf16 and f16";
   if (!std::isfinite(scale))
     return op->emitOpError() << "has a scale that is not finite";
   ConfigWriter config(kernelName);
   config.type("weight_type", deviceType(matrix.getElementType()));
   config.type("output_type", elementType(op.getResult()));
-  const LaunchGeometry geometry = embedGeometry(columns);
-  config.integers({{"columns", columns}, {"threads", geometry.threads}});
+  config.integers({{"columns", columns}, {"threads", threads(launch)}});
   config.number("scale", scale);
 
   KernelDraft draft;
@@ -297,7 +233,7 @@ FailureOr<KernelDraft> emitEmbed(step::EmbedOp op, SymbolTableCollection &symbol
   draft.record.weightBytes = dense_bytes(format_of(Encoding::tiles16), int64_t{1}, columns); // one row
   draft.record.activationBytes = vectorBytes(op.getResult());
   draft.shapes = "token -> " + shape(op.getResult());
-  setLaunch(draft, geometry, PhaseKind::Embed);
+  setLaunch(draft, launch, PhaseKind::Embed);
   return draft;
 }
 

@@ -3,7 +3,7 @@
 
 #include "codegen/config_writer.h"
 #include "codegen/emitter.h"
-#include "codegen/launch_geometry.h"
+#include "compiler/ir/sched/Sched.h"
 
 namespace cadenza {
 
@@ -13,7 +13,7 @@ struct KernelDraft {
   std::string instance; // Project<phase::<name>>
   std::vector<PhaseArgument> arguments;
   Kernel record; // all but the name
-  int minBlocks = 1;
+  uint64_t minBlocks = 1;
   // For the heading:
   std::string shapes;                   // "1024 -> 2048 f32"
   uint64_t cacheBytesWritten = 0;       // a launch
@@ -23,10 +23,11 @@ struct KernelDraft {
 /// Stands for the kernel's name in a draft; no C++ token.
 inline constexpr llvm::StringLiteral kernelName = "@";
 
-llvm::FailureOr<KernelDraft> emitProject(step::ProjectOp op, mlir::SymbolTableCollection &symbols);
-llvm::FailureOr<KernelDraft> emitMap(step::MapOp op, mlir::SymbolTableCollection &symbols);
-llvm::FailureOr<KernelDraft> emitSelect(step::SelectOp op, mlir::SymbolTableCollection &symbols);
-llvm::FailureOr<KernelDraft> emitAttend(step::AttendOp op, mlir::SymbolTableCollection &symbols);
-llvm::FailureOr<KernelDraft> emitEmbed(step::EmbedOp op, mlir::SymbolTableCollection &symbols);
+/// `launch` is how the phase becomes a grid.
+llvm::FailureOr<KernelDraft> emitProject(step::ProjectOp op, sched::LaunchOp launch, mlir::SymbolTableCollection &symbols);
+llvm::FailureOr<KernelDraft> emitMap(step::MapOp op, sched::LaunchOp launch, mlir::SymbolTableCollection &symbols);
+llvm::FailureOr<KernelDraft> emitSelect(step::SelectOp op, sched::LaunchOp launch, mlir::SymbolTableCollection &symbols);
+llvm::FailureOr<KernelDraft> emitAttend(step::AttendOp op, sched::LaunchOp launch, mlir::SymbolTableCollection &symbols);
+llvm::FailureOr<KernelDraft> emitEmbed(step::EmbedOp op, sched::LaunchOp launch, mlir::SymbolTableCollection &symbols);
 
 } // namespace cadenza

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "compiler/ir/step/Step.h"
-#include "compiler/schedule/persistent.h"
+#include "compiler/schedule/division.h"
 
 #include "mlir/Pass/Pass.h"
 #include "mlir/Pass/PassManager.h"
@@ -21,7 +21,7 @@ namespace cadenza {
 #include "passes/Passes.h.inc"
 
 /// Which passes of the pipeline run. Passes that a plan cannot do without (the conversion, order-sums,
-/// assign-buffers) always do.
+/// assign-buffers, name-phases) always do.
 struct PipelineOptions {
   bool none = false;                            // --passes=none: no optional pass at all
   std::vector<std::string> disabled;            // --disable-pass=NAME
@@ -38,6 +38,9 @@ struct PipelinePass {
 
 /// The pipeline from `nn` to a step program that is ready for code generation, in order.
 llvm::ArrayRef<PipelinePass> pipelinePasses();
+
+/// Appends the passes that make schedules of a step program that the pipeline has made: its `sched` ops.
+void buildSchedules(mlir::OpPassManager &manager, const PipelineOptions &options);
 
 /// Appends the pipeline to `manager`. Fails with the name of a disabled pass that does not exist or is not optional.
 llvm::Error buildPipeline(mlir::OpPassManager &manager, const PipelineOptions &options);

@@ -116,14 +116,42 @@ def OrderSums : Cadenza_Pass<"order-sums"> {
   }];
 }
 
-def SchedulePersistent : Cadenza_Pass<"schedule-persistent"> {
-  let summary = "divides a step over the blocks of one persistent kernel";
+def WrapLayers : Cadenza_Pass<"wrap-layers"> {
+  let summary = "makes layers that are in no loop a loop that runs once";
   let description = [{
-    The order of sums follows the division: the output projection's columns are cut at the groups' KV heads, down's at the groups'
-    shares of the feed-forward units, and the context into as many splits as a group has ranks. Annotates the decode
-    entry with `persistent`, and functions that are no entries. A program whose layers are not the five phases that all fusions together make is an error; one layer,
-    which roll-layers leaves as it is, becomes a loop of one.
+    There is nothing for roll-layers to fold in a model of one layer, and before the fusions nothing that says where it
+    ends. The persistent schedule needs a loop. What lies between the embedding and the head becomes one.
   }];
+}
+
+def AssignBuffers : Cadenza_Pass<"assign-buffers"> {
+  let summary = "gives every vector its bytes in the activation arena";
+  let description = [{
+    Vectors whose lifetimes do not overlap share bytes. A value that the layers carry stays in one place; where its
+    old value is still needed when the new one is made, a copy is inserted. Annotates each phase with `offsets`, one a
+    vector it makes, and the function with `arena_bytes` and, if it is an entry with named tensors, `input_offsets`,
+    one an argument.
+  }];
+}
+
+def NamePhases : Cadenza_Pass<"name-phases"> {
+  let summary = "gives every phase a name: `embed`, `layer_query_key_value`, `head`";
+  let description = [{
+    By it schedules, kernels, plans, dumps and people know a phase. It comes from the last parts of the roles of the phase's
+    matrices, else from its functions; never from a checkpoint's names. It is unique in its function.
+  }];
+}
+
+def LowerToPersistent : Cadenza_Pass<"lower-to-persistent"> {
+  let summary = "makes a `sched.grid` of a decoder: whole steps in one persistent kernel";
+  let description = [{
+    Divides the step over groups of ranks. The order of sums follows the division, and is set in the phases: the output
+    projection's columns are cut at the groups' KV heads, down's at the groups' shares of the feed-forward units, the context
+    into as many splits as a group has ranks, sums of squares into chunks that one rank has. A program that has no place in the
+    schedule is an error that says what would be needed. The phases must have names. Entries that are no decoder's step stay as
+    they are; functions without ports count as steps.
+  }];
+  let dependentDialects = ["::cadenza::sched::SchedDialect"];
   let options = [
     Option<"groups", "groups", "int", /*default=*/"15", "groups of blocks that exchange values quickly">,
     Option<"ranks", "ranks", "int", /*default=*/"8", "blocks of a group">,
@@ -135,14 +163,13 @@ def SchedulePersistent : Cadenza_Pass<"schedule-persistent"> {
   ];
 }
 
-def AssignBuffers : Cadenza_Pass<"assign-buffers"> {
-  let summary = "gives every vector its bytes in the activation arena";
+def LowerToLaunch : Cadenza_Pass<"lower-to-launch"> {
+  let summary = "makes a `sched.sequence` of a function: a kernel a phase";
   let description = [{
-    Vectors whose lifetimes do not overlap share bytes. A value that the layers carry stays in one place; where its
-    old value is still needed when the new one is made, a copy is inserted. Annotates each phase with `offsets`, one a
-    vector it makes, and the function with `arena_bytes` and, if it is an entry with named tensors, `input_offsets`,
-    one an argument.
+    Decides how each phase becomes a grid: blocks, threads, shared memory. Every phase that kernels cannot do has its
+    error, not only the first. The phases must have names, and the order of their sums must be settled.
   }];
+  let dependentDialects = ["::cadenza::sched::SchedDialect"];
 }
 
 #endif

@@ -19,8 +19,9 @@ namespace {
 // 10. fuse-maps: on the maps that no product has absorbed. Before, it would tie functions together that products want.
 // 11. narrow-edges: once it is settled which vectors still travel through memory and who reads them.
 // 12. order-sums: the ways of a product depend on the functions it absorbed.
-//     schedule-persistent, if that schedule is asked for, replaces what it chose.
-// 13. assign-buffers: last, on the vectors that are left.
+//     wrap-layers, if the persistent schedule is asked for: it needs a loop, and buffers need to know.
+// 13. assign-buffers: on the vectors that are left; it may add copies.
+// 14. name-phases: once all phases are there. Schedules and plans know them by their names.
 constexpr PipelinePass passes[] = {
     {"convert-nn-to-step", false, createConvertNNToStep},
     {"roll-layers", true, createRollLayers},
@@ -35,6 +36,7 @@ constexpr PipelinePass passes[] = {
     {"narrow-edges", true, createNarrowEdges},
     {"order-sums", false, createOrderSums},
     {"assign-buffers", false, createAssignBuffers},
+    {"name-phases", false, createNamePhases},
 };
 
 } // namespace
@@ -54,11 +56,20 @@ llvm::Error cadenza::buildPipeline(mlir::OpPassManager &manager, const PipelineO
       manager.addPass(pass.create());
     if (pass.name == "convert-nn-to-step" && options.encoding != "tiles16")
       manager.addPass(createEncodeWeights({options.encoding}));
-    if (pass.name == "order-sums" && options.persistent) {
-      const PersistentDevice &device = *options.persistent;
-      manager.addPass(createSchedulePersistent(
-          {device.groups, device.ranks, device.warps, device.sharedBytes, device.clusters, device.traced}));
-    }
+    if (pass.name == "order-sums" && options.persistent)
+      manager.addPass(createWrapLayers());
   }
   return llvm::Error::success();
+}
+
+// 1. lower-to-persistent: before lower-to-launch, because the order of sums follows the division, and how many threads
+//    a product has follows from its order.
+// 2. lower-to-launch.
+void cadenza::buildSchedules(mlir::OpPassManager &manager, const PipelineOptions &options) {
+  if (options.persistent) {
+    const PersistentDevice &device = *options.persistent;
+    manager.addPass(createLowerToPersistent(
+        {device.groups, device.ranks, device.warps, device.sharedBytes, device.clusters, device.traced}));
+  }
+  manager.addPass(createLowerToLaunch());
 }

@@ -1,4 +1,5 @@
 // cadenza-opt: runs passes on IR, one at a time, for lit tests and for looking. mlir-opt's options apply.
+#include "compiler/ir/sched/Sched.h"
 #include "compiler/verify/verify_numerics.h"
 #include "passes/Passes.h"
 #include "runtime/support/status.h"
@@ -15,7 +16,8 @@ using namespace mlir;
 
 int main(int argc, char **argv) {
   DialectRegistry registry;
-  registry.insert<func::FuncDialect, cadenza::nn::NNDialect, cadenza::step::StepDialect>();
+  registry.insert<func::FuncDialect, cadenza::nn::NNDialect, cadenza::step::StepDialect,
+                  cadenza::sched::SchedDialect>();
   cadenza::registerCadenzaPasses();
   registerCanonicalizerPass();
   registerCSEPass();

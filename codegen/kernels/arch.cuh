@@ -203,6 +203,13 @@ template <> CADENZA_DEVICE void mma_m16n8k16<f16>(float (&d)[4], const uint32_t 
 }
 
 // Programmatic dependent launch (sm_90; a no-op below, where launches never overlap) ----------------------------------
+//
+// Launches A, B, C follow each other, each the programmatic dependent of the one before it. Every thread of C waits
+// before it writes, exits, or reads what kernels write. Its wait ends when B has completed, and B completed after its
+// own threads had waited for A, and so on: from its wait on, a kernel runs as if launches did not overlap. So what a
+// later launch overwrites (edges that share bytes of the arena, the counters of last_block_arrives, the cache, the
+// decode state) needs no argument of its own. Before its wait, a kernel may run beside any number of earlier ones, and
+// reads only what no kernel writes: weights. Where the trigger stands is a question of speed, not of safety.
 
 /// griddepcontrol.wait: returns when the preceding launch has completed and its writes are visible. Every kernel
 /// executes it in every thread before it writes or exits; before it, a kernel reads weights only.

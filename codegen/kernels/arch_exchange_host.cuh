@@ -8,12 +8,15 @@ namespace cadenza::arch {
 CADENZA_DEVICE Packet load_packet(const Packet *address) {
   check16(address, true);
   cadenza_host_services->poll(address);
-  return __builtin_bit_cast(Packet, load_unchecked(address));
+  const Packet packet = __builtin_bit_cast(Packet, load_unchecked(address));
+  cadenza_host_services->packet(address, packet.epoch, false);
+  return packet;
 }
 CADENZA_DEVICE void store_packet(Packet *address, Packet v) {
   check16(address, true);
   cadenza_host_services->scheduling_point();
   __builtin_memcpy(address, &v, sizeof(v));
+  cadenza_host_services->packet(address, v.epoch, true);
   cadenza_host_services->scheduling_point();
 }
 

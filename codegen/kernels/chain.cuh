@@ -10,6 +10,7 @@ namespace cadenza {
 template <class... Functions> struct Chain {
   struct Args {};
   static constexpr int words = 0;
+  static constexpr bool is_empty = true;
   template <class Tile> struct Loaded {};
   template <class Tile> CADENZA_DEVICE static void load(const Args &, const Tile &, Loaded<Tile> &) {}
   template <class Tile> CADENZA_DEVICE static void apply(const Args &, Loaded<Tile> &, Tile &) {}
@@ -18,6 +19,7 @@ template <class... Functions> struct Chain {
 template <class First, class... Rest> struct Chain<First, Rest...> {
   using Remaining = Chain<Rest...>;
   static constexpr int words = First::words + Remaining::words;
+  static constexpr bool is_empty = false;
 
   struct Args : First::Args, Remaining::Args {}; // bases lie in order; empty ones take no room
   static_assert(words == 0 || sizeof(Args) == 8 * words, "arguments are 8-byte words");

@@ -8,7 +8,7 @@
 namespace cadenza::host {
 
 /// Changes whenever a structure below does; the loader refuses a module with another number.
-inline constexpr uint32_t abi_version = 3;
+inline constexpr uint32_t abi_version = 4;
 
 /// Runs one thread; params[0] points to the argument structure, as in cuLaunchKernel's kernelParams.
 using KernelEntry = void (*)(const void *const *params);
@@ -57,6 +57,7 @@ struct Services {
   // For persistent kernels (arch_async.cuh, arch_exchange.cuh).
   uint32_t capability;               // 90 for sm_90
   void (*poll)(const void *address); // a scheduling point before a read of what another block may write
+  void (*packet)(const void *address, uint32_t epoch, bool stored); // what was read there, or stored: for the record
   uint64_t (*clock)();               // nanoseconds of emulated time
   void (*nanosleep)(uint32_t ns);
   void (*named_barrier)(uint32_t id, uint32_t threads, bool wait);

@@ -3,15 +3,15 @@
 //
 // ## Division of work
 // Blocks form groups (clusters of a GPU that has them) of `ranks` blocks that exchange values quickly ("hop"). A layer
-// is divided over groups as tensor parallelism divides it over GPUs, in two halves:
+// is a list of parts (persistent_parts.cuh), each divided over groups as tensor parallelism divides it over GPUs:
 //   attention     a group has a KV head and its query heads: their rows of q, k, v; a part of the context a rank; their
 //                 columns of the output projection. If there are more KV heads than groups, a group has several; if
 //                 there are fewer, some groups have no part in it.
 //   feed-forward  a group has some units: their rows of gate and up, their columns of down.
-// Each half ends in partial sums of the residual stream, which are exchanged over the grid: rank r of every group
+// Each part ends in partial sums of the residual stream, which are exchanged over the grid: rank r of every group
 // publishes its share of the rows, and rank r of every group collects the same rows from all groups, adds them in order
-// to its rows of the residual stream and hops the result to its group, as the next products see it. So a layer has two
-// exchanges over the grid.
+// to its rows of the residual stream and hops the result to its group, as the next products see it. So a layer has as
+// many exchanges over the grid as parts.
 //
 // ## Roles in a block
 // The last warp produces: it streams the block's share of weights and keys and values through the ring, across phases,
@@ -22,7 +22,7 @@
 // That of the phases' kernels in the `launch` schedule, whose configurations are this one's bases: the same bits.
 //
 // ## Why nothing is overwritten too early, and why every wait ends
-// Packets: a slot belongs to (parity of the layer counter, half, writer). It is written again two layers later. By then
+// Packets: a slot belongs to (parity of the layer counter, part, writer). It is written again two layers later. By then
 // the writer has collected the layer between from every group, and whoever published that had collected this one.
 // Rows that hop lie in one buffer a kind. A rank sends the next ones only after it has received, from every rank of its
 // group, something that those sent after they had read the last ones.
@@ -43,13 +43,11 @@
 namespace cadenza {
 
 /// Config: groups, ranks, warps (of consumers), layers, hidden, shared_bytes; bytes that a producer has in flight:
-/// attention_in_flight in the attention half, kv_group_in_flight and others_in_flight in the feed-forward half (of
-/// groups that have a KV head, of the others), context_in_flight in a long context, head_in_flight, and at most
-/// kv_group_ahead and others_ahead while the ring fills ahead of a layer or of the head; memory_bound (whether a layer
-/// takes as long as the memory needs), clusters (whether groups are clusters of the GPU), traced; embed,
-/// query_key_value, attention, output, gate_up, down, head: the configurations of the phases, each with its `Launch`
-/// (that of its own kernel), and for projects Team, prologue and epilogue (the functions that stay: residual additions,
-/// stores, the KV append and the selection are this kernel's).
+/// head_in_flight, and at most kv_group_ahead (in groups that attend) and others_ahead while the ring fills ahead of a
+/// layer or of the head; memory_bound (whether a layer takes as long as the memory needs), clusters (whether groups are
+/// clusters of the GPU), traced; embed, head: configurations of phases, parts: those of a layer (persistent_parts.cuh).
+/// The configuration of a product has its `Launch` (that of its own kernel), Team, prologue, and epilogue: the functions
+/// that stay (residual additions, stores, the KV append and the selection are this kernel's).
 template <class Config> struct Persistent {
   using Block = PersistentBlock<Config>;
   using Residual = PersistentResidual<Config>;
@@ -84,27 +82,13 @@ private:
       begin_step(block, number);
       for (p.layer = 0; p.layer < Block::layers; ++p.layer) {
         p.counter = number * Block::layers + static_cast<uint32_t>(p.layer);
-        const auto receive = [&] {
-          if (p.layer > 0)
-            return residual.template receive<typename Block::Down, Block::groups>(
-                Block::table().layer[p.layer - 1].down, p.counter - 1, 1, p);
-          block.mark(PersistentWork::embed, p.layer);
-          residual.embed(token, p);
-        };
-        if (Block::attends()) {
-          PersistentAttention<Config>{block}.run(p, receive);
-        } else {
-          receive();
-          Team::barrier(); // the sums are read before the next ones are collected
-        }
-        PersistentFeedForward<Config>{block}.run(p);
+        run_parts<0>(block, residual, token, p);
       }
       p.layer = Block::layers - 1;
       if (step >= block.headless_steps) {
         token = PersistentSelect<Config>{block}.run(p, number, stopped);
       } else {
-        residual.template receive<typename Block::Down, Block::groups>(
-            Block::table().layer[p.layer].down, p.counter, 1, p); // nobody needs it, but the packets must be read
+        residual.template receive<Block::parts - 1>(p.counter, p.layer, p); // nobody needs them, but they must be read
         Team::barrier();
         token = args.tokens[p.position + 1];
       }
@@ -118,6 +102,29 @@ private:
       args.state->position = p.position - 1;
       args.state->next_position = p.position;
     }
+  }
+
+  template <int part>
+  CADENZA_DEVICE static void run_parts(const Block &block, const Residual &residual, int token, Progress &p) {
+    using Part = typename Block::Parts::template At<part>;
+    const auto receive = [&] {
+      if constexpr (part > 0) {
+        residual.template receive<part - 1>(p.counter, p.layer, p);
+      } else if (p.layer > 0) {
+        residual.template receive<Block::parts - 1>(p.counter - 1, p.layer - 1, p);
+      } else {
+        block.mark(PersistentWork::embed, p.layer);
+        residual.embed(token, p);
+      }
+    };
+    if (!Part::attends || Block::attends()) {
+      typename Part::template Run<Config, part>{block}.run(p, receive);
+    } else {
+      receive();
+      Team::barrier(); // the sums are read before the next ones are collected
+    }
+    if constexpr (part + 1 < Block::parts)
+      run_parts<part + 1>(block, residual, token, p);
   }
 
   /// Everything that this block wrote into the cache is there for the copies of all ranks, which may begin.

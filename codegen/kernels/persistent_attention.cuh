@@ -6,36 +6,37 @@
 
 namespace cadenza {
 
-template <class Config> struct PersistentAttention {
+template <class Config, int part> struct PersistentAttention {
   using Block = PersistentBlock<Config>;
   using Residual = PersistentResidual<Config>;
-  using Core = typename Block::Core;
+  using Part = typename Block::Parts::template At<part>;
+  using Args = typename Part::Args;
+  using Core = Attend<typename Part::attention>;
   using Cache = typename Block::Cache;
   using Weight = typename Block::Weight;
   using Team = typename Block::Team;
-  using Qkv = typename Block::Qkv;
-  using Layer = typename Block::Layer;
+  using Qkv = typename Part::row_product;
   using Progress = typename Block::Progress;
   using Hop = Hops<Config>;
   static constexpr int head_dim = Block::head_dim, head_group = Block::head_group, ranks = Block::ranks;
 
   const Block &block;
 
-  /// residual() brings the residual stream to this layer's beginning.
+  /// receive() brings the residual stream to this part's beginning.
   template <class Receive> CADENZA_DEVICE void run(Progress &p, Receive receive) const {
     const Residual residual{block};
-    Hop::begin(StepPart::attention, p);
-    const Layer &l = Block::table().layer[p.layer];
+    Hop::begin(part, p);
+    const Args &l = Block::table().layer[p.layer];
     const Range heads = Block::my_heads(), mine = share(heads.count * Block::head_tiles, ranks, Block::rank());
     auto qkv = block.template consumer<typename Block::HiddenProduct>(p, mine.count, Block::hidden_steps);
     block.mark(PersistentWork::first_weights, p.layer);
     qkv.start();
-    const typename Residual::template NormWeights<Qkv> norm(l.qkv);
+    const typename Residual::template NormWeights<Qkv> norm(l.row_product);
     receive();
     residual.template spread<Qkv>(norm, p, [&] { qkv.look(); });
 
     const float factor = Qkv::prologue::factor(Block::sums());
-    const typename Block::template Scales<Qkv> scales(l.qkv.matrix);
+    const typename Block::template Scales<Qkv> scales(l.row_product.matrix);
     Hop::expect(Block::hop_rows, 4 * heads.count * Block::head_rows);
     block.mark(PersistentWork::query_key_value, p.layer);
     qkv.run(Block::activation(), [&](int stripe, float sum) {
@@ -56,12 +57,12 @@ template <class Config> struct PersistentAttention {
     Team::barrier();
 
     block.mark(PersistentWork::attend, p.layer);
-    const typename Core::Split part = Core::split_of(p.position, Block::rank());
-    const int part_bytes = 4 * part.used * heads.count * head_group * Core::partial_floats;
+    const typename Core::Split split = Core::split_of(p.position, Block::rank());
+    const int part_bytes = 4 * split.used * heads.count * head_group * Core::partial_floats;
     Hop::expect(Block::hop_parts, part_bytes);
-    if (part.begin < part.end)
+    if (split.begin < split.end)
       for (int i = 0; i < heads.count; ++i)
-        attend(l, part, heads.first + i, i, p);
+        attend(l, split, heads.first + i, i, p);
     const Range out = Block::my_rows();
     auto output = block.template consumer<typename Block::OutputProduct>(p, out.count,
                                                                          heads.count * (Block::q_rows / step_columns));
@@ -69,15 +70,15 @@ template <class Config> struct PersistentAttention {
     output.start();
     Hop::await(block, Block::hop_parts, part_bytes, p, PersistentWait::hop_parts);
     block.mark(PersistentWork::merge, p.layer);
-    merge_parts(part.used);
+    merge_parts(split.used);
     Team::barrier();
     block.mark(PersistentWork::output, p.layer);
-    residual.publish(output, 0, Block::heads(), p);
+    residual.publish(output, part, Block::heads(), p);
   }
 
 private:
   /// Norms, rotations, biases: on all rows of the KV heads, by every rank.
-  template <class Shape> CADENZA_DEVICE void finish_rows(const Layer &l, Progress &p) const {
+  template <class Shape> CADENZA_DEVICE void finish_rows(const Args &l, Progress &p) const {
     using RowTile = Tile<Shape>;
     RowTile tile;
     tile.team = {p.position};
@@ -89,7 +90,7 @@ private:
     tile.live_rows = heads.count * Shape::head_rows;
     using Functions = typename Qkv::epilogue;
     const auto &functions =
-        Block::template arguments<Functions>(static_cast<const typename Qkv::Launch::epilogue::Args &>(l.qkv));
+        Block::template arguments<Functions>(static_cast<const typename Qkv::Launch::epilogue::Args &>(l.row_product));
     typename Functions::template Loaded<RowTile> loaded;
     Functions::load(functions, tile, loaded); // latency that hides behind the hop
     Hop::await(block, Block::hop_rows, 4 * heads.count * Block::head_rows, p, PersistentWait::hop_rows);
@@ -166,17 +167,17 @@ private:
   }
 
   /// A KV head, the group's `local`-th one: this rank's part of the context, to all ranks.
-  CADENZA_DEVICE void attend(const Layer &l, typename Core::Split part, int kv_head, int local, Progress &p) const {
+  CADENZA_DEVICE void attend(const Args &l, typename Core::Split split, int kv_head, int local, Progress &p) const {
     float *warps_parts = Block::partial();
     if (local > 0)
       Team::barrier(); // those of the last head were read
-    ContextRows context{block, p, smaller(part.end, p.position), part.begin, local};
-    Core::attend(HeadQueries{Block::queries() + local * Block::q_rows}, context, part.begin, part.end, warps_parts);
-    if (part.end == p.position + 1)
+    ContextRows context{block, p, smaller(split.end, p.position), split.begin, local};
+    Core::attend(HeadQueries{Block::queries() + local * Block::q_rows}, context, split.begin, split.end, warps_parts);
+    if (split.end == p.position + 1)
       append(l.attention, kv_head, local, p.position);
     Team::barrier(); // the warps' parts are complete
     Core::for_each_element([&](int head, int element) {
-      const typename Core::Merged merged = Core::merge_warps(warps_parts, Core::used_warps(part), head, element);
+      const typename Core::Merged merged = Core::merge_warps(warps_parts, Core::used_warps(split), head, element);
       float *to = Block::part(Block::rank(), local * head_group + head);
       Hop::template send<4>(block, Block::hop_parts, p, reinterpret_cast<Vec16 *>(to + element - element % 4),
                             quad_of(arch::as_bits(merged.o)));
@@ -195,11 +196,11 @@ private:
         const float merged = Core::template merge_splits<ranks>(
             used, [&](int s) { return Block::part(s, query_head)[head_dim]; },
             [&](int s) {
-              const float *part = Block::part(s, query_head);
-              return typename Core::Merged{part[element], part[head_dim], part[head_dim + 1]};
+              const float *of_split = Block::part(s, query_head);
+              return typename Core::Merged{of_split[element], of_split[head_dim], of_split[head_dim + 1]};
             });
         Block::heads()[turn_place(query_head * head_dim + element)] =
-            arch::from_float<Weight>(arch::to_float(arch::from_float<typename Block::Attention::output_type>(merged)));
+            arch::from_float<Weight>(arch::to_float(arch::from_float<typename Part::attention::output_type>(merged)));
       });
   }
 

@@ -6,6 +6,7 @@
 #include "embed.cuh"
 #include "epilogue.cuh"
 #include "exchange.cuh"
+#include "persistent_parts.cuh"
 #include "project.cuh"
 #include "shared/persistent_state.h"
 #include "shared/shares.h"
@@ -19,11 +20,16 @@ template <int warps> using Consumers = WarpTeam<0, warps, 1>;
 /// Config: see Persistent. One object in each thread; it holds nothing but the arguments and what follows from them.
 template <class Config> struct PersistentBlock {
   using Embedding = typename Config::embed;
-  using Qkv = typename Config::query_key_value;
-  using Attention = typename Config::attention;
-  using Output = typename Config::output;
-  using GateUp = typename Config::gate_up;
-  using Down = typename Config::down;
+  using Parts = typename Config::parts;
+  static constexpr int parts = Parts::count;
+  // Parts of one kind have the same dimensions: those of the first.
+  using AttentionPart = typename Parts::FirstAttention;
+  using Qkv = typename AttentionPart::row_product;
+  using Attention = typename AttentionPart::attention;
+  using Output = typename AttentionPart::column_product;
+  using ActivationPart = typename Parts::FirstActivation;
+  using GateUp = typename ActivationPart::row_product;
+  using Down = typename ActivationPart::column_product;
   using Head = typename Config::head;
   using Units = typename Down::k_groups; // the groups' shares of the feed-forward units, in steps of 32
   using Weight = typename Qkv::weight_type;
@@ -46,6 +52,7 @@ template <class Config> struct PersistentBlock {
   static constexpr int group_q_rows = group_heads * q_rows;
   static_assert(head_dim % tile_rows == 0 && q_rows % step_columns == 0 && hidden % tile_rows == 0,
                 "whole tiles and steps");
+  static_assert(AttentionPart::groups == attention_groups && ActivationPart::groups == groups, "who takes part");
   static_assert(Core::splits == ranks && Core::threads == threads, "attention's part of the plan");
   static_assert(warps % 4 == 0, "q takes half of the consumer warps, k and v a quarter each; a tile two");
 
@@ -69,27 +76,19 @@ template <class Config> struct PersistentBlock {
       StreamProject<Encoded, steps_of(Output::columns), kv_heads / attention_groups *(q_rows / step_columns),
                     group_q_rows / step_columns, warps>;
   using DownProduct = StreamProject<Encoded, unit_steps, smallest_group<Units>(unit_steps), group_steps, warps>;
-  static_assert(Qkv::k_ways == turn_steps && Output::k_ways == turn_steps && GateUp::k_ways == turn_steps &&
-                    Down::k_ways == turn_steps && Head::k_ways == turn_steps,
-                "the ways of a turn");
+  static_assert(Head::k_ways == turn_steps, "the ways of a turn");
 
   // The words of all phases' kernels, as the host resolves them.
-  struct Layer {
-    typename Project<typename Qkv::Launch>::Args qkv;
-    typename Core::Args attention;
-    typename Project<typename Output::Launch>::Args output;
-    typename Project<typename GateUp::Launch>::Args gate_up;
-    typename Project<typename Down::Launch>::Args down;
-  };
+  using Layer = typename Parts::Args;
   struct Step {
     typename Embed<Embedding>::Args embed;
     Layer layer[layers];
     typename Project<typename Head::Launch>::Args head;
   };
 
-  // Packets: [parity][half][block][rank_packets], then candidates: [parity][block]. Without clusters, those of hops
+  // Packets: [parity][part][block][rank_packets], then candidates: [parity][block]. Without clusters, those of hops
   // (persistent_hop.cuh): [group][hop_packets], then u32 [group][rank].
-  static constexpr uint64_t exchange_bytes = 16 * (uint64_t{4} * blocks * rank_packets + 2 * blocks);
+  static constexpr uint64_t exchange_bytes = 16 * (uint64_t{2 * parts} * blocks * rank_packets + 2 * blocks);
   static constexpr int part_floats = round_up(Core::partial_floats, 4); // of one head and a part of the context
   static constexpr int hop_packets =
       hop_packets_for(hidden, group_heads *head_rows, ranks * group_heads * head_group * part_floats, group_units);
@@ -232,13 +231,13 @@ template <class Config> struct PersistentBlock {
     return at<float>(parts_offset) + (of_rank * (my_heads().count * head_group) + head) * part_floats;
   }
 
-  CADENZA_DEVICE arch::Packet *slots(uint32_t counter, int half, int from_group) const {
-    const uint32_t set = (counter & 1) * 2 + static_cast<uint32_t>(half);
+  CADENZA_DEVICE arch::Packet *slots(uint32_t counter, int part, int from_group) const {
+    const uint32_t set = (counter & 1) * parts + static_cast<uint32_t>(part);
     return reinterpret_cast<arch::Packet *>(args.packets) +
            (set * blocks + static_cast<uint32_t>(from_group * ranks + rank())) * rank_packets;
   }
   CADENZA_DEVICE arch::Packet *candidates(uint32_t step) const {
-    return reinterpret_cast<arch::Packet *>(args.packets) + 4 * blocks * rank_packets + (step & 1) * blocks;
+    return reinterpret_cast<arch::Packet *>(args.packets) + 2 * parts * blocks * rank_packets + (step & 1) * blocks;
   }
   /// Tile i of this group's rows of q, k, v in the packed matrix.
   CADENZA_DEVICE static int qkv_tile(int i) {

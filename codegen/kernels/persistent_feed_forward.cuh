@@ -6,27 +6,30 @@
 
 namespace cadenza {
 
-template <class Config> struct PersistentFeedForward {
+template <class Config, int part> struct PersistentFeedForward {
   using Block = PersistentBlock<Config>;
+  using Part = typename Block::Parts::template At<part>;
+  using Args = typename Part::Args;
   using Residual = PersistentResidual<Config>;
   using Weight = typename Block::Weight;
   using Team = typename Block::Team;
-  using GateUp = typename Block::GateUp;
+  using GateUp = typename Part::row_product;
   using UnitTile = typename Block::UnitTile;
   using Progress = typename Block::Progress;
   using Hop = Hops<Config>;
 
   const Block &block;
 
-  CADENZA_DEVICE void run(Progress &p) const {
+  /// receive() brings the residual stream to this part's beginning.
+  template <class Receive> CADENZA_DEVICE void run(Progress &p, Receive receive) const {
     const Residual residual{block};
-    Hop::begin(StepPart::feed_forward, p);
-    const typename Block::Layer &l = Block::table().layer[p.layer];
+    Hop::begin(part, p);
+    const Args &l = Block::table().layer[p.layer];
     const Range mine = block.unit_tiles(p.layer);
     auto gate_up = block.template consumer<typename Block::HiddenProduct>(p, mine.count, Block::hidden_steps);
     block.mark(PersistentWork::first_weights, p.layer);
     gate_up.start();
-    const typename Residual::template NormWeights<GateUp> norm(l.gate_up);
+    const typename Residual::template NormWeights<GateUp> norm(l.row_product);
 
     UnitTile tile;
     tile.team = {p.position};
@@ -37,14 +40,14 @@ template <class Config> struct PersistentFeedForward {
     tile.live_rows = stripe_rows * mine.count;
     using Functions = typename GateUp::epilogue;
     const auto &functions =
-        Block::template arguments<Functions>(static_cast<const typename GateUp::Launch::epilogue::Args &>(l.gate_up));
+        Block::template arguments<Functions>(static_cast<const typename GateUp::Launch::epilogue::Args &>(l.row_product));
     typename Functions::template Loaded<UnitTile> loaded;
     Functions::load(functions, tile, loaded);
 
-    residual.template receive<typename Block::Output, Block::attention_groups>(l.output, p.counter, 0, p);
+    receive();
     residual.template spread<GateUp>(norm, p, [&] { gate_up.look(); });
     const float factor = GateUp::prologue::factor(Block::sums());
-    const typename Block::template Scales<GateUp> scales(l.gate_up.matrix);
+    const typename Block::template Scales<GateUp> scales(l.row_product.matrix);
     const int hop_bytes =
         2 * smaller(step_columns * block.my_units.count, Block::units - step_columns * block.my_units.first);
     Hop::expect(Block::hop_units, hop_bytes);
@@ -65,7 +68,7 @@ template <class Config> struct PersistentFeedForward {
     down.look();
     Hop::await(block, Block::hop_units, hop_bytes, p, PersistentWait::hop_units);
     block.mark(PersistentWork::down, p.layer);
-    residual.publish(down, 1, Block::unit_values(), p);
+    residual.publish(down, part, Block::unit_values(), p);
   }
 
 private:

@@ -15,9 +15,6 @@
 
 namespace cadenza {
 
-/// Parts of a step, for Hops::begin.
-enum class StepPart : uint32_t { attention, feed_forward, head };
-
 template <class Config, bool clusters = Config::clusters> struct Hops;
 
 template <class Config> struct Hops<Config, true> {
@@ -28,7 +25,8 @@ template <class Config> struct Hops<Config, true> {
 
   /// All ranks are there, or are done: before the first hop and after the last one.
   CADENZA_DEVICE static void meet() { arch::cluster_barrier(); }
-  CADENZA_DEVICE static void begin(StepPart, Progress &) {}
+  /// Part `part` of a layer begins; the head counts as one more.
+  CADENZA_DEVICE static void begin(int, Progress &) {}
 
   /// This use of a hop will bring `bytes`.
   CADENZA_DEVICE static void expect(Hop hop, int bytes) {
@@ -94,8 +92,8 @@ template <class Config> struct Hops<Config, false> {
   using Hop = typename Block::Hop;
 
   CADENZA_DEVICE static void meet() { arch::block_barrier(); }
-  CADENZA_DEVICE static void begin(StepPart part, Progress &p) {
-    p.hop_epoch = 3 * p.counter + static_cast<uint32_t>(part) + 1;
+  CADENZA_DEVICE static void begin(int part, Progress &p) {
+    p.hop_epoch = (Block::parts + 1) * p.counter + static_cast<uint32_t>(part) + 1;
   }
 
   CADENZA_DEVICE static void expect(Hop, int) {}

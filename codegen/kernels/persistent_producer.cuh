@@ -48,7 +48,10 @@ template <class Config> struct PersistentProducer {
       begun = false;
       for (layer = 0; layer < Block::layers && !ended; ++layer) {
         filling = Block::stages;
-        produce_layer(producer, layer, position, begin_step, begin, limit);
+        // The barrier of a step's start must be seen before the consumers can end the step and arrive there again.
+        if (layer == Block::layers - 1)
+          begin_step();
+        produce_parts<0>(producer, layer, position, begin_step, begin, limit);
       }
       if (!ended && step >= block.headless_steps) {
         filling = Block::stages;
@@ -64,47 +67,50 @@ template <class Config> struct PersistentProducer {
   }
 
 private:
-  template <class Producer, class BeginStep, class Begin>
-  CADENZA_DEVICE void produce_layer(Producer &producer, int layer, int position, BeginStep begin_step, Begin begin,
+  template <int part, class Producer, class BeginStep, class Begin>
+  CADENZA_DEVICE void produce_parts(Producer &producer, int layer, int position, BeginStep begin_step, Begin begin,
                                     int &limit) const {
-    // The barrier of a step's start must be seen before the consumers can end the step and arrive there again.
-    if (layer == Block::layers - 1)
-      begin_step();
-    const typename Block::Layer &l = Block::table().layer[layer];
+    using Part = typename Block::Parts::template At<part>;
+    const typename Part::Args &l = Block::table().layer[layer];
     const Range out = Block::my_rows();
     const auto residual_tile = [&](int i) { return out.first + i; };
-    if (Block::attends()) {
-      limit = Config::attention_in_flight;
-      const Range heads = Block::my_heads();
-      const Range mine = share(heads.count * Block::head_tiles, Block::ranks, Block::rank());
+    if constexpr (Part::attends) {
+      if (Block::attends()) {
+        limit = Part::in_flight;
+        const Range heads = Block::my_heads();
+        const Range mine = share(heads.count * Block::head_tiles, Block::ranks, Block::rank());
+        Block::HiddenProduct::produce(
+            producer, l.row_product.matrix, mine.count, 0, Block::hidden_steps,
+            [&](int i) { return Block::qkv_tile(mine.first + i); }, begin);
+        begin_step();
+        for (int i = 0; i < heads.count; ++i)
+          produce_context<Part>(producer, l.attention, heads.first + i, position, begin, limit);
+        constexpr int steps = Block::q_rows / step_columns;
+        Block::OutputProduct::produce(producer, l.column_product.matrix, out.count, heads.first * steps,
+                                      heads.count * steps, residual_tile, begin);
+      }
+    } else {
+      limit = Block::attends() ? Part::in_flight : Part::others_in_flight;
+      const Range tiles = block.unit_tiles(layer);
       Block::HiddenProduct::produce(
-          producer, l.qkv.matrix, mine.count, 0, Block::hidden_steps,
-          [&](int i) { return Block::qkv_tile(mine.first + i); }, begin);
-      begin_step();
-      for (int i = 0; i < heads.count; ++i)
-        produce_context(producer, l.attention, heads.first + i, position, begin, limit);
-      constexpr int steps = Block::q_rows / step_columns;
-      Block::OutputProduct::produce(producer, l.output.matrix, out.count, heads.first * steps, heads.count * steps,
-                                    residual_tile, begin);
+          producer, l.row_product.matrix, tiles.count, 0, Block::hidden_steps,
+          [&](int i) { return 4 * block.my_units.first + tiles.first + i; }, begin);
+      Block::DownProduct::produce(producer, l.column_product.matrix, out.count, block.my_units.first,
+                                  block.my_units.count, residual_tile, begin);
     }
-    limit = Block::attends() ? Config::kv_group_in_flight : Config::others_in_flight;
-    const Range tiles = block.unit_tiles(layer);
-    Block::HiddenProduct::produce(
-        producer, l.gate_up.matrix, tiles.count, 0, Block::hidden_steps,
-        [&](int i) { return 4 * block.my_units.first + tiles.first + i; }, begin);
-    Block::DownProduct::produce(producer, l.down.matrix, out.count, block.my_units.first, block.my_units.count,
-                                residual_tile, begin);
+    if constexpr (part + 1 < Block::parts)
+      produce_parts<part + 1>(producer, layer, position, begin_step, begin, limit);
   }
 
-  template <class Producer, class Begin>
-  CADENZA_DEVICE void produce_context(Producer &producer, const typename Core::Args &l, int kv_head, int position,
-                                      Begin begin, int &limit) const {
+  template <class Part, class Producer, class Begin>
+  CADENZA_DEVICE void produce_context(Producer &producer, const typename Attend<typename Part::attention>::Args &l,
+                                      int kv_head, int position, Begin begin, int &limit) const {
     constexpr int head_dim = Block::head_dim, stage_positions = Block::stage_positions;
     const typename Core::Split mine = Core::split_of(position, Block::rank());
     const int end = smaller(mine.end, position); // the newest position never leaves this block's shared memory
     const uint64_t first = static_cast<uint64_t>(kv_head) * l.context * head_dim;
     if (end - mine.begin > Block::stages * stage_positions) // all others wait for this
-      limit = Config::context_in_flight;
+      limit = Part::context_in_flight;
     for (int base = mine.begin; base < end; base += stage_positions) {
       const uint32_t bytes = static_cast<uint32_t>(smaller(stage_positions, end - base)) * head_dim * 2;
       const uint64_t offset = first + static_cast<uint64_t>(base) * head_dim;
@@ -115,7 +121,7 @@ private:
       producer.pieces(2, to + (value ? stage_positions * head_dim * 2 : 0), (value ? l.value : l.key) + offset, bytes);
       producer.end();
     }
-    limit = Config::attention_in_flight;
+    limit = Part::in_flight;
   }
 };
 

@@ -55,7 +55,7 @@ template <class Config> struct PersistentResidual {
   }
 
   /// What is added to the sums of a product, once they are complete, before they go into the residual stream: its bias,
-  /// if it has one (match.cpp lets no other function stay). For this thread's rows; asked for before it is needed.
+  /// if it has one (the compiler lets no other function stay). For this thread's rows; asked for before it is needed.
   template <class Phase> struct Bias {
     static constexpr bool exists = Phase::epilogue::words > 0;
     float quad[exists ? Block::owned_quads : 1][4];
@@ -82,22 +82,26 @@ template <class Config> struct PersistentResidual {
     }
   };
 
-  /// Adds the partial sums that `sources` groups published in `half` of the layer `counter`, in their order: complete
-  /// sums of rows of the product `Phase`, which get their scales and its bias here. `phase`: its arguments.
-  template <class Phase, int sources, class PhaseArgs>
-  CADENZA_DEVICE void receive(const PhaseArgs &phase, uint32_t counter, int half, Progress &p) const {
+  /// Adds the partial sums that the groups of `part` published in `layer`, the `counter`-th one since the packets were
+  /// zeroed, in the order of the groups: complete sums of rows of the part's product over columns, which get their
+  /// scales and its bias here.
+  template <int part> CADENZA_DEVICE void receive(uint32_t counter, int layer, Progress &p) const {
+    using Part = typename Block::Parts::template At<part>;
+    using Phase = typename Part::column_product;
+    const typename Part::Args &arguments = Block::table().layer[layer];
+    const auto &phase = arguments.column_product;
     const typename Block::template Scales<Phase> scales(phase.matrix);
     const Range mine = Block::my_rows();
     const Bias<Phase> bias(phase);
     float *sums = Block::group_sums();
-    const arch::Packet *first_slot = block.slots(counter, half, 0);
+    const arch::Packet *first_slot = block.slots(counter, part, 0);
 #pragma unroll
     for (int j = 0; j < ceil_div(Block::rank_packets, Team::threads); ++j) {
       const int i = Team::thread() + j * Team::threads;
       if (i >= packets_for(tile_rows * mine.count))
         break;
       float sum[packet_rows];
-      sum_packets<sources, Config::memory_bound>(
+      sum_packets<Part::groups, Config::memory_bound>(
           first_slot + i, Block::ranks * Block::rank_packets, counter + 1,
           typename Block::Spin{block, PersistentWait::packets, p.layer, p.position}, sum);
       const int first = i % stripe_packets * packet_rows;
@@ -157,10 +161,10 @@ template <class Config> struct PersistentResidual {
     Hop::await(block, Block::hop_residual, bytes, p, PersistentWait::hop_residual);
   }
 
-  /// The second part of a half: a product over this group's columns gives parts of the residual stream's next value.
+  /// The end of a part: a product over this group's columns gives parts of the residual stream's next value.
   template <class Consumer>
-  CADENZA_DEVICE void publish(Consumer &product, int half, const Weight *input, Progress &p) const {
-    arch::Packet *mine = block.slots(p.counter, half, Block::group());
+  CADENZA_DEVICE void publish(Consumer &product, int part, const Weight *input, Progress &p) const {
+    arch::Packet *mine = block.slots(p.counter, part, Block::group());
     product.run(input, [&](int stripe, float sum) {
       publish_stripe(mine + stripe * stripe_packets, arch::as_bits(sum), p.counter + 1);
     });

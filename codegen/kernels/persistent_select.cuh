@@ -17,13 +17,13 @@ template <class Config> struct PersistentSelect {
   /// The next token, in every thread; block 0 tells the host. `number`: of the step.
   CADENZA_DEVICE int run(Progress &p, uint32_t number, bool &stopped) const {
     const Residual residual{block};
-    Hops<Config>::begin(StepPart::head, p);
+    Hops<Config>::begin(Block::parts, p);
     const Range mine = Block::my_vocabulary();
     auto product = block.template consumer<typename Block::HiddenProduct>(p, mine.count, Block::hidden_steps);
     block.mark(PersistentWork::first_weights, p.layer);
     product.start();
     const typename Residual::template NormWeights<Head> norm(Block::table().head);
-    residual.template receive<typename Block::Down, Block::groups>(Block::table().layer[p.layer].down, p.counter, 1, p);
+    residual.template receive<Block::parts - 1>(p.counter, p.layer, p);
     residual.template spread<Head>(norm, p, [&] { product.look(); });
 
     const float factor = Head::prologue::factor(Block::sums());
@@ -33,9 +33,13 @@ template <class Config> struct PersistentSelect {
     block.mark(PersistentWork::head, p.layer);
     product.run(Block::activation(), [&](int stripe, float sum) {
       const int index = tile_rows * mine.first + stripe_rows * stripe + static_cast<int>(arch::lane()) / 4;
+      float logit = 0.0f;
+      if constexpr (!Head::epilogue::is_empty) // all lanes call
+        logit = with_functions(scales.product(sum, index, factor), index - static_cast<int>(arch::lane()) / 4);
       if (arch::lane() % 4 != 0 || index >= Block::vocabulary)
         return;
-      const float logit = scales.product(sum, index, factor);
+      if constexpr (Head::epilogue::is_empty)
+        logit = scales.product(sum, index, factor);
       best.take_larger(Candidate::of(logit, static_cast<uint32_t>(index)));
       if (logits)
         logits[index] = logit;
@@ -45,6 +49,44 @@ template <class Config> struct PersistentSelect {
   }
 
 private:
+  /// The rows of a stripe as a tile: row g is thread g's, which is lane 4g.
+  struct StripeShape {
+    static constexpr int rows = stripe_rows, slots = 1;
+    static constexpr bool holds_all = true;
+    struct Team {
+      static constexpr int threads = stripe_rows, warps = 1;
+      CADENZA_DEVICE static int thread() {
+        const int lane = static_cast<int>(arch::lane());
+        return lane % 4 == 0 ? lane / 4 : rows; // no row
+      }
+    };
+  };
+
+  /// The head's functions (a bias) on the values of 8 rows from `first` on, row g in lanes 4g .. 4g+3; the whole warp
+  /// calls. The result is in lanes 4g.
+  CADENZA_DEVICE static float with_functions(float value, int first) {
+    using Functions = typename Head::epilogue;
+    using StripeTile = Tile<StripeShape>;
+    // Behind the words of `largest`, where other warps may be already.
+    float *values = Block::template at<float>(Block::scratch_offset) + 2 * Block::warps + 4 + stripe_rows * Team::warp();
+    static_assert(2 * Block::warps + 4 + stripe_rows * Block::warps <= 3 * Block::scratch_floats, "room for stripes");
+    StripeTile tile;
+    tile.values = values;
+    tile.scratch = nullptr; // element by element: the compiler sees to it
+    tile.slot = 0;
+    tile.first_row = first;
+    tile.live_rows = smaller(stripe_rows, Block::vocabulary - first);
+    const auto &functions = Block::template arguments<Functions>(
+        static_cast<const typename Head::Launch::epilogue::Args &>(Block::table().head));
+    typename Functions::template Loaded<StripeTile> loaded;
+    Functions::load(functions, tile, loaded);
+    float *mine = values + arch::lane() / 4;
+    if (arch::lane() % 4 == 0)
+      *mine = value;
+    Functions::apply(functions, loaded, tile);
+    return *mine;
+  }
+
   /// The index of the largest candidate of all blocks. Adds to `stopped` whether the host asked to stop.
   CADENZA_DEVICE int largest(Candidate best, uint32_t number, const Progress &p, bool &stopped) const {
     uint32_t *shared_words =

@@ -7,10 +7,11 @@
 #include "compiler/driver/source_override.h"
 #include "compiler/driver/statistics.h"
 #include "compiler/import/mlir/import_module.h"
-#include "compiler/plan/phase_names.h"
+#include "compiler/ir/sched/Sched.h"
 #include "compiler/plan/weight_packer.h"
+#include "compiler/schedule/describe.h"
 #include "compiler/schedule/exchanges.h"
-#include "compiler/schedule/match.h"
+#include "compiler/schedule/phase_names.h"
 #include "runtime/plan/plan.h"
 #include "runtime/support/atomic_file.h"
 #include "version.h"
@@ -87,7 +88,7 @@ class Compilation {
 public:
   Compilation(const CompileOptions &options, Progress &progress)
       : options(options), progress(progress), context(MLIRContext::Threading::DISABLED), diagnostics(context) {
-    context.loadDialect<func::FuncDialect, nn::NNDialect, step::StepDialect>();
+    context.loadDialect<func::FuncDialect, nn::NNDialect, step::StepDialect, sched::SchedDialect>();
   }
 
   Status run() {
@@ -137,6 +138,7 @@ private:
     PassManager manager(&context);
     if (llvm::Error error = buildPipeline(manager, pipeline))
       return {StatusCode::InvalidArgument, llvm::toString(std::move(error))};
+    buildSchedules(manager, pipeline);
     for (const std::string &name : options.printIrAfter) {
       if (llvm::none_of(manager.getPasses(), [&](Pass &pass) { return pass.getArgument() == name; }))
         return {StatusCode::InvalidArgument, "--print-ir-after: there is no pass '" + name + "' in this pipeline"};
@@ -222,9 +224,30 @@ private:
 
   Status runPasses() {
     progress.begin("fusing");
-    context.printOpOnDiagnostic(!options.persistent); // a model that does not fit the schedule is the user's: by module
     PassManager manager(&context);
     llvm::cantFail(buildPipeline(manager, pipeline)); // checkOptions saw the names
+    instrument(manager);
+    if (failed(manager.run(*model.module)))
+      return diagnostics.internalError();
+    // Schedules cannot do everything that the dialects can. What they cannot do is said by module, not by op.
+    context.printOpOnDiagnostic(false);
+    PassManager schedules(&context);
+    buildSchedules(schedules, pipeline);
+    instrument(schedules);
+    if (failed(schedules.run(*model.module)))
+      return unsupported();
+    for (sched::GridOp grid : grids()) // no plan whose blocks could wait for ever or read too early
+      CADENZA_RETURN_IF_ERROR(verifyExchanges(grid));
+    return Status::ok();
+  }
+
+  /// The persistent schedules.
+  SmallVector<sched::GridOp> grids() {
+    func::FuncOp decode = nn::decodeEntryOf(*model.module);
+    return decode ? sched::gridsOf(decode) : SmallVector<sched::GridOp>();
+  }
+
+  void instrument(PassManager &manager) {
     if (!options.printIrAfter.empty()) {
       manager.enableIRPrinting([](Pass *, Operation *) { return false; },
                                [this](Pass *pass, Operation *) {
@@ -234,31 +257,10 @@ private:
     }
     if (!options.crashReproducer.empty())
       manager.enableCrashReproducerGeneration(options.crashReproducer);
-    if (failed(manager.run(*model.module))) // only the persistent schedule cannot do everything that the dialects can
-      return options.persistent ? unsupported() : diagnostics.internalError();
-    return proveExchanges();
-  }
-
-  /// The persistent schedule, if there is one.
-  std::optional<PersistentSchedule> persistentSchedule() {
-    func::FuncOp function = nn::decodeEntryOf(*model.module);
-    std::optional<PersistentDevice> device = function ? persistentDeviceOf(function) : std::nullopt;
-    if (!device)
-      return std::nullopt;
-    return *planPersistent(modelOf(*matchPersistent(function)), *device); // the pass has matched it
-  }
-
-  /// No plan with a schedule that could wait for ever or read what is not there.
-  Status proveExchanges() {
-    std::optional<PersistentSchedule> schedule = persistentSchedule();
-    if (!schedule)
-      return Status::ok();
-    return verifyExchanges(*schedule);
   }
 
   Status generate() {
     progress.begin("generating kernels");
-    context.printOpOnDiagnostic(false); // what is wrong with the user's model is said by module, not by op
     FailureOr<GeneratedCode> generated = generateCode(*model.module);
     if (failed(generated))
       return unsupported();
@@ -278,8 +280,8 @@ private:
 
   std::string describeSchedules() {
     std::string text = describeSchedule(built.program);
-    if (std::optional<PersistentSchedule> schedule = persistentSchedule())
-      text = describe(*schedule) + "\nin the phases of the " + text;
+    for (sched::GridOp grid : grids())
+      text = describe(grid) + "\nin the phases of the " + text;
     return text;
   }
 

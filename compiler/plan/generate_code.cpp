@@ -1,7 +1,5 @@
 #include "compiler/plan/generate_code.h"
 
-#include "compiler/plan/phase_names.h"
-#include "compiler/schedule/match.h"
 
 using namespace mlir;
 using namespace cadenza;
@@ -11,9 +9,11 @@ FailureOr<GeneratedCode> cadenza::generateCode(ModuleOp module) {
   Emitter emitter;
   bool allEmitted = true;
   for (func::FuncOp function : nn::entriesOf(module)) {
-    llvm::DenseMap<Operation *, std::string> names = namePhases(function);
+    SmallVector<sched::LaunchOp> launches;
+    sched::sequenceOf(function).walk([&](sched::LaunchOp launch) { launches.push_back(launch); });
+    auto next = launches.begin(); // the sequence's verifier has seen that they are the phases in their order
     function.walk<WalkOrder::PreOrder>([&](step::PhaseOpInterface phase) {
-      FailureOr<PhaseLaunch> launch = emitter.add(phase, names.lookup(phase));
+      FailureOr<PhaseLaunch> launch = emitter.add(phase, *next++);
       if (failed(launch))
         allEmitted = false;
       else
@@ -22,13 +22,10 @@ FailureOr<GeneratedCode> cadenza::generateCode(ModuleOp module) {
   }
   if (!allEmitted)
     return failure();
-  if (func::FuncOp decode = nn::decodeEntryOf(module); decode && persistentDeviceOf(decode)) {
-    const auto kernelOf = [&](Operation *phase) -> StringRef { return code.launches.find(phase)->second.kernel; };
-    FailureOr<PersistentLaunch> launch = emitter.addPersistent(decode, kernelOf);
-    if (failed(launch))
-      return failure();
-    code.persistent = std::move(*launch);
-  }
+  const auto kernelOf = [&](Operation *phase) -> StringRef { return code.launches.find(phase)->second.kernel; };
+  if (func::FuncOp decode = nn::decodeEntryOf(module))
+    for (sched::GridOp grid : sched::gridsOf(decode))
+      code.persistent = emitter.addPersistent(grid, decode, kernelOf);
   code.source = emitter.source();
   return code;
 }

@@ -1,7 +1,8 @@
 #include "compiler/plan/program_builder.h"
 
 #include "compiler/import/hf/import_hugging_face.h"
-#include "compiler/plan/phase_names.h"
+#include "compiler/ir/sched/Sched.h"
+#include "compiler/schedule/phase_names.h"
 #include "runtime/support/checked.h"
 
 #include "llvm/ADT/TypeSwitch.h"
@@ -72,7 +73,6 @@ private:
 
   /// Entries run one at a time: they share the arena.
   void addEntry(func::FuncOp function) {
-    phaseNames = namePhases(function);
     inHead = false;
     isDecoder = nn::isDecodeEntry(function);
     program.arenaBytes =
@@ -169,7 +169,7 @@ private:
 
   void addPhase(Operation *op, cadenza::Block &block) {
     Phase phase;
-    phase.name = phaseNames.lookup(op);
+    phase.name = sched::phaseName(op).str();
     auto interface = cast<step::PhaseOpInterface>(op);
     addResults(op, phase);
 
@@ -187,6 +187,7 @@ private:
       phase.interleaved = project.getInterleaved();
       phase.kGroups.assign(project.getKGroups().begin(), project.getKGroups().end());
       phase.kWays = project.getKWays();
+      phase.normChunk = project.getNormChunk();
       for (FlatSymbolRefAttr matrix : matrices)
         phase.segmentRows.push_back(cast<ShapedType>(weightsOf(matrix)[0].getType()).getDimSize(0));
       if (auto prologue = project.getPrologueAttr())
@@ -427,7 +428,6 @@ private:
   ModuleOp module;
   SymbolTable symbols;
   const GeneratedCode *code;
-  llvm::DenseMap<Operation *, std::string> phaseNames; // of the entry being built
   BuiltProgram built;
   Program &program = built.program;
   llvm::DenseMap<Value, uint32_t> edges;

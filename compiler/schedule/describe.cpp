@@ -1,70 +1,102 @@
-#include "compiler/schedule/persistent.h"
+#include "compiler/schedule/describe.h"
 
-#include <cstdarg>
-#include <cstdio>
+#include "compiler/schedule/work.h"
+
+#include "llvm/Support/FormatVariadic.h"
+
+#include <algorithm>
+
+using namespace mlir;
 
 namespace cadenza {
 namespace {
 
-[[gnu::format(printf, 1, 2)]] std::string format(const char *text, ...) {
-  char buffer[512];
-  va_list arguments;
-  va_start(arguments, text);
-  std::vsnprintf(buffer, sizeof buffer, text, arguments);
-  va_end(arguments);
-  return buffer;
-}
-
-constexpr Product layerProducts[] = {Product::QueryKeyValue, Product::Output, Product::GateUp, Product::Down};
-
 std::string cell(const BlockWork &work) {
   if (work.tiles * work.steps == 0)
     return "-";
-  return format("%lld+%lld x %lld+%lld", static_cast<long long>(work.firstTile), static_cast<long long>(work.tiles),
-                static_cast<long long>(work.firstStep), static_cast<long long>(work.steps));
+  return llvm::formatv("{0}+{1} x {2}+{3}", work.firstTile, work.tiles, work.firstStep, work.steps);
+}
+
+/// "layer_gate_up" is "gate_up" in a heading.
+StringRef heading(sched::ComputeOp compute) {
+  StringRef name = compute.getPhase();
+  name.consume_front("layer_");
+  return name;
+}
+
+std::string pad(const std::string &text, size_t width) {
+  return text + std::string(text.size() < width ? width - text.size() : 0, ' ') + " ";
+}
+
+size_t widthOf(sched::ComputeOp compute) { return compute.getSplit() == sched::Split::context ? 7 : 18; }
+
+std::string pacing(sched::GridOp grid) {
+  std::string text;
+  grid.walk([&](sched::StreamOp stream) {
+    text += llvm::formatv("  {0,-32} {1}", stream.getPhase(), stream.getInFlight() / 1024);
+    if (stream.getOthers())
+      text += llvm::formatv(", {0} in groups that do not attend", *stream.getOthers() / 1024);
+    if (stream.getLongContext())
+      text += llvm::formatv(", {0} of a long context", *stream.getLongContext() / 1024);
+    text += "\n";
+  });
+  return text;
 }
 
 } // namespace
 
-std::string describe(const PersistentSchedule &s) {
-  std::string text = format(
-      "persistent schedule: %d groups of %d blocks, %d consumer warps and a producer a block\n"
-      "KiB in flight: %d in the attention half, %d in the other half (%d without a KV head), %d in a long context, "
-      "%d in the head, %d ahead (%d without a KV head); stages of %d KiB\n"
-      "%s\n"
-      "packets: %llu bytes, two exchanges a layer, four sets of slots in turn\n"
-      "within a group, values go through %s\n",
-      s.device.groups, s.device.ranks, s.device.warps, s.inFlight.attention / 1024, s.inFlight.kvGroup / 1024,
-      s.inFlight.others / 1024, s.inFlight.context / 1024, s.inFlight.head / 1024, s.inFlight.kvGroupAhead / 1024,
-      s.inFlight.othersAhead / 1024, s.stageBytes() / 1024,
-      s.memoryBound() ? "the memory bounds a layer" : "the chain of exchanges and products bounds a layer",
-      static_cast<unsigned long long>(s.packetBytes()),
-      s.device.clusters ? "the shared memory of its cluster" : "packets, too: no clusters");
+std::string describe(sched::GridOp grid) {
+  const auto groups = static_cast<int64_t>(grid.getGroups()), ranks = static_cast<int64_t>(grid.getRanks()),
+             layers = static_cast<int64_t>(grid.getLayers().getCount());
+  SmallVector<sched::ComputeOp> inLayer;
+  grid.getLayers().walk([&](sched::ComputeOp compute) { inLayer.push_back(compute); });
+  sched::ComputeOp head = *grid.getBody().getOps<sched::ComputeOp>().begin();
+  const auto parts = std::distance(grid.getLayers().getBody().op_begin<sched::PartOp>(),
+                                   grid.getLayers().getBody().op_end<sched::PartOp>());
+  std::string text = llvm::formatv(
+      "persistent schedule: {0} groups of {1} blocks, {2} consumer warps and a producer a block\n"
+      "KiB in flight, {3} ahead of a layer ({4} in groups that do not attend), in stages of {5} KiB:\n{6}"
+      "{7}\npackets: {8} bytes, {9} exchanges a layer, {10} sets of slots in turn\n"
+      "within a group, values go through {11}\n",
+      groups, ranks, grid.getWarps(), grid.getAhead()[0] / 1024, grid.getAhead()[1] / 1024,
+      grid.getStage() / 1024, pacing(grid),
+      grid.getMemoryBound() ? "the memory bounds a layer" : "the chain of exchanges and products bounds a layer",
+      grid.getPackets(), parts, 2 * parts,
+      grid.getClusters() ? "the shared memory of its cluster" : "packets, too: no clusters");
   text +=
-      "\nwork of a block: first tile+tiles (16 rows) x first step+steps (32 columns), in the order of the ring; rows\n"
-      "of query_key_value and gate_up count from the group's first\n";
-  text += format("%5s %4s  %-18s %-7s %-18s %-18s %-18s %10s  %-18s\n", "group", "rank", "query_key_value", "cache",
-                 "output", "gate_up", "down", "bytes", "head");
+      "\nwork of a block: first tile+tiles (16 rows) x first step+steps (32 columns), in the order of the ring; rows that\n"
+      "KV heads or units divide count from the group's first\n";
+  const EncodingFormat format = format_of(*step::findEncoding(grid.getEncoding()));
+  std::string titles = "group rank  ";
+  for (sched::ComputeOp compute : inLayer)
+    titles += pad(heading(compute).str(), widthOf(compute));
+  text += titles + llvm::formatv("{0,10}  {1}\n", "bytes", head.getPhase()).str();
   int64_t most = 0, all = 0;
-  const int64_t layers = s.model.layers;
-  for (int group = 0; group < s.device.groups; ++group)
-    for (int rank = 0; rank < s.device.ranks; ++rank) {
+  for (int64_t group = 0; group < groups; ++group)
+    for (int64_t rank = 0; rank < ranks; ++rank) {
       int64_t bytes = 0;
       for (int64_t layer = 0; layer < layers; ++layer)
-        for (Product product : layerProducts)
-          bytes += s.work(product, group, rank, layer).bytes(format_of(s.model.encoding));
+        for (sched::ComputeOp compute : inLayer)
+          bytes += workOf(compute, group, rank, layer).bytes(format);
       bytes /= layers;
       most = std::max(most, bytes);
       all += bytes;
-      const auto work = [&](Product product) { return cell(s.work(product, group, rank, 0)); };
-      const std::string cache = group < s.attentionGroups() ? format("%d/%d", rank, s.device.ranks) : "-";
-      text += format("%5d %4d  %-18s %-7s %-18s %-18s %-18s %10lld  %-18s\n", group, rank,
-                     work(Product::QueryKeyValue).c_str(), cache.c_str(), work(Product::Output).c_str(),
-                     work(Product::GateUp).c_str(), work(Product::Down).c_str(), static_cast<long long>(bytes),
-                     work(Product::Head).c_str());
+      text += llvm::formatv("{0,5} {1,4}  ", group, rank);
+      for (sched::ComputeOp compute : inLayer) {
+        auto part = cast<sched::PartOp>(compute->getParentOp());
+        const bool attends = group < static_cast<int64_t>(part.getGroups());
+        const std::string share = llvm::formatv("{0}/{1}", rank, ranks);
+        text += pad(compute.getSplit() != sched::Split::context ? cell(workOf(compute, group, rank, 0))
+                    : attends                                   ? share
+                                                                : "-",
+                    widthOf(compute));
+      }
+      text += llvm::formatv("{0,10}  {1}\n", bytes, cell(workOf(head, group, rank, 0)));
     }
-  text += format("\nweights of a block a layer, averaged over layers: at most %.1f %% above the mean\n",
-                 100.0 * (static_cast<double>(most) * s.blocks() / static_cast<double>(all) - 1.0));
+  text += llvm::formatv("\nweights of a block a layer, averaged over layers: at most {0:F1} % above the mean\n",
+                        100.0 * (static_cast<double>(most) * static_cast<double>(grid.getBlocks()) /
+                                     static_cast<double>(all) -
+                                 1.0));
   return text;
 }
 

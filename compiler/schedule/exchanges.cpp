@@ -1,163 +1,170 @@
 #include "compiler/schedule/exchanges.h"
 
+#include "compiler/schedule/work.h"
+
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/TypeSwitch.h"
+
 #include <algorithm>
-#include <array>
 #include <map>
+
+using namespace mlir;
 
 namespace cadenza {
 namespace {
 
-/// What a buffer holds. Sets follow each other: the second one of X is X + 1.
-enum What {
-  QueryKeyValueRows,
-  ContextParts,
-  SumsOfSquares,
-  ResidualStream,
-  Units,
-  AttentionSums,
-  FeedForwardSums = AttentionSums + 2,
-  Candidates = FeedForwardSums + 2,
-  whats = Candidates + 2,
-};
-constexpr std::array<const char *, whats> names = {
-    "rows of query, key, value",
-    "parts of the context",
-    "sums of squares",
-    "residual stream",
-    "units",
-    "partial sums (attention, set 0)",
-    "partial sums (attention, set 1)",
-    "partial sums (feed-forward, set 0)",
-    "partial sums (feed-forward, set 1)",
-    "candidates (set 0)",
-    "candidates (set 1)",
-};
+StringRef nameOf(sched::Hop hop) {
+  switch (hop) {
+  case sched::Hop::residual:
+    return "residual stream";
+  case sched::Hop::squares:
+    return "sums of squares";
+  case sched::Hop::rows:
+    return "rows of query, key, value";
+  case sched::Hop::parts:
+    return "parts of the context";
+  case sched::Hop::units:
+    return "units";
+  }
+  return "";
+}
 
-/// Builds the lists. A buffer is known by what it holds, its writer and its reader (a block, or a rank of every group).
-class Builder {
+/// Builds the lists by walking the ops once for every block. A buffer is known by what it holds, its writer and its
+/// reader (a block, or a rank of every group).
+class Walker {
 public:
-  Builder(const PersistentSchedule &schedule, int64_t parts)
-      : schedule(schedule), parts(parts),
-        ids(static_cast<size_t>(whats) * schedule.blocks() * (schedule.blocks() + 1), none) {
-    result.blocks.resize(schedule.blocks());
+  Walker(sched::GridOp grid, int64_t layers, int64_t parts)
+      : grid(grid), layers(layers), parts(parts), ranks(static_cast<int64_t>(grid.getRanks())),
+        groups(static_cast<int64_t>(grid.getGroups())) {
+    result.blocks.resize(grid.getBlocks());
+    int index = 0;
+    for (sched::PartOp part : grid.getLayers().getBody().getOps<sched::PartOp>())
+      partIndex[part] = index++;
   }
 
   void step(bool head, int64_t number) {
-    const int64_t layers = schedule.model.layers;
-    int set = 0;
-    for (int64_t layer = 0; layer < layers; ++layer) {
-      const int before = set;
-      set = static_cast<int>((number * layers + layer) % 2);
-      for (int group = 0; group < schedule.device.groups; ++group)
-        for (int rank = 0; rank < schedule.device.ranks; ++rank) {
-          if (layer > 0)
-            collect(FeedForwardSums + before, schedule.device.groups, group, rank);
-          if (group < schedule.attentionGroups()) {
-            spread(group, rank, layer);
-            hop(QueryKeyValueRows, group, rank, layer);
-            hop(ContextParts, group, rank, layer);
-            finish(QueryKeyValueRows, group, rank, layer); // the newest key and value are read until here
-            finish(ContextParts, group, rank, layer);
-            publish(AttentionSums + set, group, rank);
-          }
-          collect(AttentionSums + set, schedule.attentionGroups(), group, rank);
-          spread(group, rank, layer);
-          hop(Units, group, rank, layer);
-          finish(Units, group, rank, layer);
-          publish(FeedForwardSums + set, group, rank);
+    for (group = 0; group < groups; ++group)
+      for (rank = 0; rank < ranks; ++rank) {
+        for (layer = 0; layer < layers; ++layer) {
+          set = (number * layers + layer) % 2;
+          walk(grid.getLayers().getBody());
         }
-    }
-    for (int group = 0; group < schedule.device.groups; ++group)
-      for (int rank = 0; rank < schedule.device.ranks; ++rank) {
-        collect(FeedForwardSums + set, schedule.device.groups, group, rank);
-        if (head)
-          spread(group, rank, layers - 1);
+        if (!head)
+          continue;
+        layer = layers - 1;
+        set = number % 2;
+        walk(grid.getBody());
       }
-    if (head)
-      select(Candidates + static_cast<int>(number % 2));
   }
 
   Exchanges result;
 
 private:
-  int block(int group, int rank) const { return group * schedule.device.ranks + rank; }
+  int64_t block(int64_t group, int64_t rank) const { return group * ranks + rank; }
+  int64_t mine() const { return block(group, rank); }
 
-  void add(int block, ExchangeOp::Kind kind, int what, int writer, int reader) {
-    const size_t blocks = schedule.blocks();
-    uint32_t &id = ids[(static_cast<size_t>(what) * blocks + writer) * (blocks + 1) + (reader + 1)];
+  void walk(Region &region) {
+    for (Operation &op : region.front()) {
+      llvm::TypeSwitch<Operation *>(&op)
+          .Case([&](sched::PartOp part) {
+            if (group < static_cast<int64_t>(part.getGroups()))
+              walk(part.getBody());
+          })
+          .Case([&](sched::HopOp hop) { exchange(hop); })
+          .Case([&](sched::PublishOp) {
+            if (sends(&op, rank))
+              add(ExchangeOp::Write, sumsName(op.getParentOp()), mine(), everyone);
+          })
+          .Case([&](sched::CollectOp collect) { this->collect(collect.getSums().getDefiningOp()); })
+          .Case([&](sched::SelectOp) { select(); });
+      // What this op was the last one to need. A block's own ops end in their order.
+      for (Value operand : op.getOperands())
+        if (auto hop = operand.getDefiningOp<sched::HopOp>(); hop && isLastUse(&op, operand))
+          receive(ExchangeOp::Finish, hop);
+    }
+  }
+
+  static bool isLastUse(Operation *op, Value vector) {
+    return llvm::all_of(vector.getUsers(), [&](Operation *user) { return user == op || user->isBeforeInBlock(op); });
+  }
+
+  /// The computation whose rows a rank has of the residual stream: all have the same division.
+  sched::ComputeOp residualRows() {
+    sched::PartOp part = *grid.getLayers().getBody().getOps<sched::PartOp>().begin();
+    return part.getComputations().back();
+  }
+
+  /// Whether `ofRank` of this group has something to send by `op`. One that has not is not known to have read anything,
+  /// either.
+  bool sends(Operation *op, int64_t ofRank) {
+    auto compute = op->getNumOperands() > 0 ? op->getOperand(0).getDefiningOp<sched::ComputeOp>() : sched::ComputeOp();
+    if (!compute) // what a rank has of the residual stream
+      return residualTiles(ofRank) > 0;
+    if (compute.getSplit() == sched::Split::context)
+      return ofRank < parts;
+    return workOf(compute, group, ofRank, layer).tiles > 0;
+  }
+  int64_t residualTiles(int64_t ofRank) {
+    // Group 0 takes part in every part; ranks of all groups have the same rows.
+    return workOf(residualRows(), 0, ofRank, layer).tiles;
+  }
+
+  /// From the ranks that have something to all in a group.
+  void exchange(sched::HopOp hop) {
+    if (sends(hop, rank))
+      for (int64_t peer = 0; peer < ranks; ++peer)
+        add(ExchangeOp::Write, nameOf(hop.getKind()), mine(), block(group, peer));
+    receive(ExchangeOp::Read, hop);
+  }
+  void receive(ExchangeOp::Kind kind, sched::HopOp hop) {
+    for (int64_t peer = 0; peer < ranks; ++peer)
+      if (sends(hop, peer))
+        add(kind, nameOf(hop.getKind()), block(group, peer), mine());
+  }
+
+  std::string sumsName(Operation *part) const {
+    return "partial sums (part " + std::to_string(partIndex.lookup(part)) + ", set " + std::to_string(set) + ")";
+  }
+  /// Of the same rank of the groups of a part: the same rows.
+  void collect(Operation *part) {
+    if (residualTiles(rank) == 0)
+      return;
+    const auto sources = static_cast<int64_t>(cast<sched::PartOp>(part).getGroups());
+    for (ExchangeOp::Kind kind : {ExchangeOp::Read, ExchangeOp::Finish})
+      for (int64_t source = 0; source < sources; ++source)
+        add(kind, sumsName(part), block(source, rank), everyone);
+  }
+
+  void select() {
+    const std::string what = "candidates (set " + std::to_string(set) + ")";
+    add(ExchangeOp::Write, what, mine(), everyone);
+    for (ExchangeOp::Kind kind : {ExchangeOp::Read, ExchangeOp::Finish})
+      for (int64_t other = 0; other < grid.getBlocks(); ++other)
+        add(kind, what, other, everyone);
+  }
+
+  /// By the block whose list is being built.
+  void add(ExchangeOp::Kind kind, StringRef what, int64_t writer, int64_t reader) {
+    std::vector<uint32_t> &ofWhat = ids[what];
+    const auto blocks = static_cast<size_t>(grid.getBlocks());
+    if (ofWhat.empty())
+      ofWhat.assign(blocks * (blocks + 1), none);
+    uint32_t &id = ofWhat[static_cast<size_t>(writer) * (blocks + 1) + static_cast<size_t>(reader + 1)];
     if (id == none) {
       id = static_cast<uint32_t>(result.buffers.size());
-      result.buffers.push_back(std::string(names[what]) + " of block " + std::to_string(writer) +
-                               (reader < 0 ? "" : " for block " + std::to_string(reader)));
+      result.buffers.push_back({what.str(), writer, reader});
     }
-    result.blocks[block].push_back({kind, id});
+    result.blocks[mine()].push_back({kind, id});
   }
 
-  /// Whether a rank has something to send. One that has not is not known to have read anything, either.
-  bool sends(int what, int group, int rank, int64_t layer) const {
-    switch (what) {
-    case QueryKeyValueRows:
-      return schedule.work(Product::QueryKeyValue, group, rank, layer).tiles > 0;
-    case ContextParts:
-      return rank < parts;
-    case Units:
-      return schedule.work(Product::GateUp, group, rank, layer).tiles > 0;
-    default: // what comes with rows of the residual stream
-      return schedule.work(Product::Down, group, rank, layer).tiles > 0;
-    }
-  }
-
-  /// From the ranks that have something to all in a group; the caller finishes.
-  void hop(int what, int group, int rank, int64_t layer) {
-    const int mine = block(group, rank);
-    if (sends(what, group, rank, layer))
-      for (int peer = 0; peer < schedule.device.ranks; ++peer)
-        add(mine, ExchangeOp::Write, what, mine, block(group, peer));
-    receive(ExchangeOp::Read, what, group, rank, layer);
-  }
-  void finish(int what, int group, int rank, int64_t layer) { receive(ExchangeOp::Finish, what, group, rank, layer); }
-  void receive(ExchangeOp::Kind kind, int what, int group, int rank, int64_t layer) {
-    for (int peer = 0; peer < schedule.device.ranks; ++peer)
-      if (sends(what, group, peer, layer))
-        add(block(group, rank), kind, what, block(group, peer), block(group, rank));
-  }
-
-  /// Rows of the residual stream, with or after the sums of their squares.
-  void spread(int group, int rank, int64_t layer) {
-    if (schedule.model.sumsFirst)
-      hop(SumsOfSquares, group, rank, layer);
-    hop(ResidualStream, group, rank, layer);
-    if (schedule.model.sumsFirst)
-      finish(SumsOfSquares, group, rank, layer);
-    finish(ResidualStream, group, rank, layer);
-  }
-
-  void publish(int what, int group, int rank) {
-    if (sends(what, group, rank, 0))
-      add(block(group, rank), ExchangeOp::Write, what, block(group, rank), -1);
-  }
-  /// Of the same rank of the groups: the same rows.
-  void collect(int what, int sources, int group, int rank) {
-    if (!sends(what, group, rank, 0))
-      return;
-    for (ExchangeOp::Kind kind : {ExchangeOp::Read, ExchangeOp::Finish})
-      for (int source = 0; source < sources; ++source)
-        add(block(group, rank), kind, what, block(source, rank), -1);
-  }
-
-  void select(int what) {
-    for (int mine = 0; mine < schedule.blocks(); ++mine) {
-      add(mine, ExchangeOp::Write, what, mine, -1);
-      for (ExchangeOp::Kind kind : {ExchangeOp::Read, ExchangeOp::Finish})
-        for (int other = 0; other < schedule.blocks(); ++other)
-          add(mine, kind, what, other, -1);
-    }
-  }
-
-  const PersistentSchedule &schedule;
-  const int64_t parts; // of the context: so many ranks have one
+  sched::GridOp grid;
+  const int64_t layers, parts, ranks, groups;
+  llvm::DenseMap<Operation *, int> partIndex;
+  int64_t group = 0, rank = 0, layer = 0, set = 0; // of the block whose list is being built
+  static constexpr int64_t everyone = -1;
   static constexpr uint32_t none = UINT32_MAX;
-  std::vector<uint32_t> ids; // [whats][writer][reader + 1]
+  llvm::StringMap<std::vector<uint32_t>> ids; // by what it holds: [writer][reader + 1]
 };
 
 using Clock = std::vector<uint32_t>; // of each block, how many of its operations are known to have happened
@@ -196,7 +203,7 @@ public:
     for (size_t block = 0; block < next.size(); ++block)
       if (next[block] < exchanges.blocks[block].size())
         return failure("block " + std::to_string(block) + " waits for ever for " +
-                       exchanges.buffers[exchanges.blocks[block][next[block]].buffer]);
+                       exchanges.buffers[exchanges.blocks[block][next[block]].buffer].name());
     return Status::ok();
   }
 
@@ -224,7 +231,7 @@ private:
         for (int reader : buffer.readers) {
           const std::vector<uint32_t> &finished = buffer.finished[reader];
           if (finished.size() < earlier || finished[earlier - 1] > clock[reader])
-            return failure("block " + std::to_string(block) + " may overwrite " + exchanges.buffers[op.buffer] +
+            return failure("block " + std::to_string(block) + " may overwrite " + exchanges.buffers[op.buffer].name() +
                            " before block " + std::to_string(reader) + " has read it");
         }
       buffer.writes.push_back(clock);
@@ -240,21 +247,25 @@ private:
 
 } // namespace
 
-Exchanges exchangesOf(const PersistentSchedule &schedule, int64_t steps, int64_t headless, int64_t parts) {
-  Builder builder(schedule, parts);
+std::string ExchangeBuffer::name() const {
+  return what + " of block " + std::to_string(writer) + (reader < 0 ? "" : " for block " + std::to_string(reader));
+}
+
+Exchanges exchangesOf(sched::GridOp grid, int64_t layers, int64_t steps, int64_t headless, int64_t parts) {
+  Walker walker(grid, layers, parts);
   for (int64_t step = 0; step < steps; ++step)
-    builder.step(step >= headless, step);
-  return std::move(builder.result);
+    walker.step(step >= headless, step);
+  return std::move(walker.result);
 }
 
 Status verify(const Exchanges &exchanges) { return Verifier(exchanges).run(); }
 
-Status verifyExchanges(PersistentSchedule schedule) {
-  schedule.model.layers = std::min<int64_t>(schedule.model.layers, 3); // the pattern repeats
+Status verifyExchanges(sched::GridOp grid) {
+  const int64_t layers = std::min<int64_t>(static_cast<int64_t>(grid.getLayers().getCount()), 3); // the pattern repeats
   // Three heads, because every other one writes the same slots; three steps without a head, if each is but one layer.
-  const int64_t headless = schedule.model.layers == 1 ? 3 : 1;
-  for (int64_t parts : {int64_t{1}, int64_t{schedule.device.ranks}})
-    CADENZA_RETURN_IF_ERROR(verify(exchangesOf(schedule, /*steps=*/headless + 3, headless, parts)));
+  const int64_t headless = layers == 1 ? 3 : 1;
+  for (int64_t parts : {int64_t{1}, static_cast<int64_t>(grid.getRanks())})
+    CADENZA_RETURN_IF_ERROR(verify(exchangesOf(grid, layers, /*steps=*/headless + 3, headless, parts)));
   return Status::ok();
 }
 

@@ -7,7 +7,12 @@
 // checked for each write, with vector clocks. As blocks choose nothing, one run of the lists stands for all.
 #pragma once
 
-#include "compiler/schedule/persistent.h"
+#include "compiler/ir/sched/Sched.h"
+#include "runtime/support/status.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
 
 namespace cadenza {
 
@@ -21,20 +26,28 @@ struct ExchangeOp {
   uint32_t buffer;
 };
 
+struct ExchangeBuffer {
+  std::string what;    // "rows of query, key, value", "partial sums (part 0, set 1)"
+  int64_t writer = 0;  // a block
+  int64_t reader = -1; // a block, or everyone: the blocks that read it are those that have it in their lists
+
+  std::string name() const; // "rows of query, key, value of block 3 for block 5"
+};
+
 struct Exchanges {
-  std::vector<std::string> buffers;            // names, for errors: "rows of block 3 for block 5"
+  std::vector<ExchangeBuffer> buffers;
   std::vector<std::vector<ExchangeOp>> blocks; // in the order in which a block does them
 };
 
-/// The exchanges of `steps` steps in a row, the first `headless` of which select nothing: those of
-/// codegen/kernels/persistent.cuh, in its order. The context is so short, or long, that the first `parts` ranks of a
-/// group have a part of it.
-Exchanges exchangesOf(const PersistentSchedule &schedule, int64_t steps, int64_t headless, int64_t parts);
+/// The exchanges of `steps` steps of a schedule in a row, of `layers` layers each, the first `headless` of which select
+/// nothing: the ops in their order, by every block. A vector's contents are finished with when the last op that has it
+/// as an operand has ended. The context is so short, or long, that the first `parts` ranks of a group have a part of it.
+Exchanges exchangesOf(sched::GridOp grid, int64_t layers, int64_t steps, int64_t headless, int64_t parts);
 
 /// Ok, or (Internal) the first write that may come too early, or the waits that never end.
 Status verify(const Exchanges &exchanges);
 
 /// The same for some steps of a schedule, with the shortest and the longest context.
-Status verifyExchanges(PersistentSchedule schedule);
+Status verifyExchanges(sched::GridOp grid);
 
 } // namespace cadenza

@@ -3,7 +3,7 @@
 #include "compiler/import/convert.h"
 #include "compiler/import/hf/import_hugging_face.h"
 #include "compiler/ir/nn/Evaluate.h"
-#include "compiler/plan/phase_names.h"
+#include "compiler/schedule/phase_names.h"
 
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringSet.h"

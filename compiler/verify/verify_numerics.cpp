@@ -162,6 +162,7 @@ FailureOr<EntryValues> runStep(ModuleOp module) {
   OwningOpRef<ModuleOp> copy = module.clone();
   PassManager manager(module.getContext());
   manager.addPass(createAssignBuffers());
+  manager.addPass(createNamePhases());
   if (failed(manager.run(*copy)))
     return failure();
   std::optional<Decoder> decoder;

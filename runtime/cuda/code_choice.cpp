@@ -62,6 +62,14 @@ int suitability(const CodeSection &section, const DeviceProperties &device) {
 
 } // namespace
 
+bool hasDependencyWaits(const CodeSection &code) {
+  if (code.kind == CodeKind::Host)
+    return true;
+  constexpr int firstMajor = 9;
+  const auto target = parseTarget(code.target, code.kind == CodeKind::Cubin ? "sm_" : "compute_");
+  return target && target->major >= firstMajor;
+}
+
 StatusOr<const CodeSection *> chooseCode(std::span<const CodeSection> code, const DeviceProperties &device,
                                          std::string_view planPath) {
   const CodeSection *best = nullptr;

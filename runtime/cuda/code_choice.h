@@ -15,4 +15,9 @@ namespace cadenza::cuda {
 StatusOr<const CodeSection *> chooseCode(std::span<const CodeSection> code, const DeviceProperties &device,
                                          std::string_view planPath);
 
+/// Whether the kernels of a section wait for the launch before them (grid_dependency_wait of arch.cuh), so that they
+/// may be launched as its programmatic dependents: below sm_90 that wait is nothing, and PTX for compute_80 lacks it on
+/// every GPU.
+bool hasDependencyWaits(const CodeSection &code);
+
 } // namespace cadenza::cuda

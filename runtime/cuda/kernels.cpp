@@ -59,6 +59,7 @@ StatusOr<Kernels> Kernels::load(Device &device, const Plan &plan) {
   CADENZA_ASSIGN_OR_RETURN(const CodeSection *code, chooseCode(plan.code(), device.properties(), plan.path()));
   std::string where = plan.path() + ": code section " + code->target;
   Kernels kernels;
+  kernels.dependencyWaits_ = cuda::hasDependencyWaits(*code);
   CADENZA_ASSIGN_OR_RETURN(kernels.module_, Module::load(device, code->image, code->kind == CodeKind::Ptx, where));
   for (const Kernel &kernel : plan.program().kernels) {
     auto function = prepare(device, kernels.module_, kernel);

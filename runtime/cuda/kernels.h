@@ -15,10 +15,13 @@ public:
   static StatusOr<Kernels> load(Device &device, const Plan &plan);
 
   CUfunction function(uint32_t kernel) const { return functions_[kernel]; }
+  /// As of the chosen section.
+  bool hasDependencyWaits() const { return dependencyWaits_; }
 
 private:
   Module module_;
   std::vector<CUfunction> functions_; // one an entry of Program::kernels
+  bool dependencyWaits_ = false;
 };
 
 /// A launch of `kernel` into `stream`, without attributes.

@@ -191,6 +191,9 @@ struct Phase {
   // added as a balanced tree.
   std::vector<int64_t> kGroups = {0};
   int64_t kWays = 1;
+  // And of its prologue's sums over the input, if it has any: that many elements at a time, a power of two from 16 to
+  // 128.
+  int64_t normChunk = 128;
   std::vector<Function> prologue; // none or one
   std::vector<Function> epilogues;
   // attend {heads, kv_heads, head_dim, scale, splits, warps}: q is inputs[0], result [heads * head_dim]; the last
@@ -202,6 +205,7 @@ struct Phase {
 };
 
 constexpr int64_t maximumWays = 32;
+constexpr int64_t minimumNormChunk = 16, maximumNormChunk = 128;
 constexpr int64_t maximumAttendWarps = 32; // of a block
 
 /// Whether the phase selects the token, as exactly one of a program does (argmax is among its epilogues).

@@ -103,7 +103,8 @@ Argument readArgument(const JsonReader &reader) {
 
 Phase readPhase(const JsonReader &reader) {
   reader.onlyFields({"name", "kind", "inputs", "outputs", "output_names", "matrix", "segment_rows", "interleaved",
-                     "k_groups", "k_ways", "prologue", "epilogues", "parameters", "caches", "scalars", "launch"});
+                     "k_groups", "k_ways", "norm_chunk", "prologue", "epilogues", "parameters", "caches", "scalars",
+                     "launch"});
   Phase phase;
   phase.name = reader["name"].string();
   phase.kind = readEnum<PhaseKind>(reader["kind"], phaseKindNames);
@@ -119,6 +120,7 @@ Phase readPhase(const JsonReader &reader) {
   phase.kGroups =
       reader["k_groups"].list<int64_t>([](const JsonReader &start) { return start.integer(0, maximumExtent); });
   phase.kWays = readExtent(reader["k_ways"]);
+  phase.normChunk = readExtent(reader["norm_chunk"]);
   phase.prologue = reader["prologue"].list<Function>(readFunction);
   phase.epilogues = reader["epilogues"].list<Function>(readFunction);
   phase.parameters = readParameters(reader["parameters"]);

@@ -81,6 +81,7 @@ Json writePhase(const Phase &phase) {
           {"interleaved", phase.interleaved},
           {"k_groups", phase.kGroups},
           {"k_ways", phase.kWays},
+          {"norm_chunk", phase.normChunk},
           {"prologue", list(phase.prologue, writeFunction)},
           {"epilogues", list(phase.epilogues, writeFunction)},
           {"parameters", phase.parameters},

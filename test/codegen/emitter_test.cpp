@@ -95,6 +95,38 @@ TEST(Emitter, ErrorsNameWhatIsWrong) {
             std::string::npos);
 }
 
+TEST(Emitter, AVectorThatABlockCannotHold) {
+  const auto errors = [](int elements) {
+    const std::string n = std::to_string(elements), type = "tensor<1x" + n + "xf32>";
+    return generate("nn.weight @w : tensor<" + n + "xf32> from \"w\"\nfunc.func @step(%x: " + type +
+                    ") {\n %y = step.map %x epilogues [#step.layer_norm<segment = 0, weight = @w, eps = 0.5 : f32, " +
+                    "group_size = " + n + ">] : (" + type + ") -> " + type + "\n return }")
+        .errors;
+  };
+  EXPECT_EQ(errors(16384), "");
+  EXPECT_NE(errors(32768).find("bytes of shared memory in a block, more than 101376"), std::string::npos)
+      << errors(32768);
+}
+
+TEST(Emitter, AWindowIsAnArgument) {
+  const auto attend = [](llvm::StringRef window) {
+    return generate(
+        ("nn.scalar @w = 512\nnn.cache @c heads 2 head_dim 16 : bf16\nfunc.func @step(%x: tensor<1x64xf32>, "
+         "%p: tensor<1xi32>) {\n %y = step.attend %x at %p, @c heads 4 scale 1.0 " +
+         window + " {splits = 2 : i64} : tensor<1x64xf32> -> tensor<1x64xf32>\n return }")
+            .str());
+  };
+  using enum ArgumentKind;
+  const test::Generated windowed = attend("window @w"), whole = attend("");
+  ASSERT_EQ(windowed.errors, "");
+  EXPECT_EQ(kinds(windowed.launches[0]), (std::vector{Edge, Edge, CacheKey, CacheValue, State, Context,
+                                                      ArgumentKind::Scalar, ArgumentKind::Scratch}));
+  EXPECT_EQ(kinds(whole.launches[0]),
+            (std::vector{Edge, Edge, CacheKey, CacheValue, State, Context, ArgumentKind::Scratch}));
+  EXPECT_NE(windowed.source.model().text.find("windowed = true"), std::string::npos);
+  EXPECT_EQ(whole.source.model().text.find("windowed"), std::string::npos);
+}
+
 TEST(KernelSymbol, IsAlwaysAnIdentifier) {
   EXPECT_EQ(kernelSymbol("layer.qkv"), "layer_qkv");
   EXPECT_EQ(kernelSymbol("exp"), "exp_phase");

@@ -2,6 +2,8 @@
 #pragma once
 
 #include "codegen/emitter.h"
+#include "compiler/ir/sched/Sched.h"
+#include "passes/Passes.h"
 
 #include "mlir/Parser/Parser.h"
 
@@ -83,7 +85,7 @@ struct Generated {
   std::string errors;
 };
 
-/// `name`: that all phases are given; "" numbers them.
+/// Lowered to launches and generated. `name`: that all phases are given; "" numbers them.
 inline Generated generate(llvm::StringRef program, llvm::StringRef name = "") {
   mlir::MLIRContext context;
   context.loadDialect<mlir::func::FuncDialect, nn::NNDialect, step::StepDialect>();
@@ -95,14 +97,22 @@ inline Generated generate(llvm::StringRef program, llvm::StringRef name = "") {
   mlir::OwningOpRef<mlir::ModuleOp> module = mlir::parseSourceString<mlir::ModuleOp>(program, &context);
   if (!module)
     return generated;
-  Emitter emitter;
-  int number = 0;
-  module->walk([&](step::PhaseOpInterface phase) {
-    llvm::FailureOr<PhaseLaunch> launch =
-        emitter.add(phase, name.empty() ? "phase." + std::to_string(number++) : name.str());
-    if (mlir::succeeded(launch))
-      generated.launches.push_back(*launch);
+  mlir::SmallVector<step::PhaseOpInterface> phases;
+  module->walk<mlir::WalkOrder::PreOrder>([&](step::PhaseOpInterface phase) {
+    const std::string given = name.empty() ? "phase." + std::to_string(phases.size()) : name.str();
+    phase->setAttr(sched::phaseAttribute, mlir::StringAttr::get(&context, given));
+    phases.push_back(phase);
   });
+  mlir::PassManager manager(&context);
+  manager.addPass(createLowerToLaunch());
+  if (mlir::failed(manager.run(*module)))
+    return generated;
+  mlir::SmallVector<sched::LaunchOp> launches;
+  module->walk([&](sched::LaunchOp launch) { launches.push_back(launch); });
+  Emitter emitter;
+  for (auto [phase, launch] : llvm::zip_equal(phases, launches))
+    if (llvm::FailureOr<PhaseLaunch> emitted = emitter.add(phase, launch); mlir::succeeded(emitted))
+      generated.launches.push_back(*emitted);
   for (PhaseLaunch &launch : generated.launches)
     for (PhaseArgument &argument : launch.arguments) { // do not outlive the module
       argument.edge = {};

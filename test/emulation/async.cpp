@@ -135,6 +135,9 @@ void Scheduler::storeAsync(void *to, const void *value, uint32_t bytes, void *ba
   operation.barrier = barrier;
   std::memcpy(operation.value, value, bytes);
   operation.pieces.push_back({operation.begin, nullptr, bytes});
+  if (record_.isOn())
+    record_.send(current_->warp->block->index, current_->thread.thread_index, target->index,
+                 static_cast<uint32_t>(static_cast<unsigned char *>(barrier) - target->shared));
   schedulingPoint();
 }
 

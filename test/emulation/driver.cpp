@@ -161,6 +161,7 @@ using namespace cadenza::emulation;
 CADENZA_CUDA_API void cadenza_emulation_reset() {
   std::lock_guard lock(driver().mutex);
   driver().reset();
+  scheduler().resetRecord();
   threadContext() = nullptr;
 }
 

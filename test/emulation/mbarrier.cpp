@@ -122,6 +122,8 @@ void Scheduler::mbarrierInit(void *address, uint32_t arrivals) {
   const uint64_t bytes = cookie(offset);
   std::memcpy(address, &bytes, sizeof bytes);
   block.mbarriers.push_back({offset, arrivals, arrivals});
+  if (record_.isOn())
+    record_.init(block.index, offset);
   schedulingPoint();
 }
 
@@ -173,7 +175,13 @@ bool Scheduler::mbarrierTryWait(void *address, uint32_t parity) {
   Block &block = *current_->warp->block;
   if (parity > 1)
     fault(CUDA_ERROR_LAUNCH_FAILED, std::string(what) + ": parity " + std::to_string(parity) + " is not 0 or 1");
-  auto done = [&] { return (mbarrier(block, address, what).phase & 1) != parity; };
+  auto done = [&] {
+    const MbarrierState &barrier = mbarrier(block, address, what);
+    if ((barrier.phase & 1) == parity)
+      return false;
+    recordWait(block, barrier);
+    return true;
+  };
   const bool before = done();
   current_->number = parity;
   if (before || random_.oneIn(4)) {
@@ -190,9 +198,23 @@ bool Scheduler::mbarrierTestWait(void *address, uint32_t parity) {
   if (parity > 1)
     fault(CUDA_ERROR_LAUNCH_FAILED, std::string(what) + ": parity " + std::to_string(parity) + " is not 0 or 1");
   Block &block = *current_->warp->block;
-  const bool done = (mbarrier(block, address, what).phase & 1) != parity;
+  const MbarrierState &barrier = mbarrier(block, address, what);
+  const bool done = (barrier.phase & 1) != parity;
+  if (done)
+    recordWait(block, barrier);
   poll(address);
   return done;
+}
+
+/// The phase before the one that the barrier is in is over, and the running thread knows.
+void Scheduler::recordWait(const Block &block, const MbarrierState &barrier) {
+  if (record_.isOn() && barrier.phase > 0)
+    record_.wait(block.index, current_->thread.thread_index, barrier.offset, barrier.phase - 1);
+}
+
+void Scheduler::recordPacket(const void *address, uint32_t epoch, bool stored) {
+  if (record_.isOn())
+    record_.packet(current_->warp->block->index, current_->thread.thread_index, address, epoch, stored);
 }
 
 // Named barriers ------------------------------------------------------------------------------------------------------

@@ -75,6 +75,8 @@ Outcome Scheduler::run(const std::vector<const Launch *> &chain, uint64_t seed) 
     Grid &grid = grids_.emplace_back();
     grid.launch = launch;
     grid.parameters[0] = launch->arguments.data();
+    if (record_.isOn())
+      record_.launch(launch->kernel->name, launch->blocks, launch->clusterBlocks);
     grid.order.resize(launch->blocks / launch->clusterBlocks);
     std::iota(grid.order.begin(), grid.order.end(), 0);
     for (size_t i = grid.order.size(); i > 1; --i)

@@ -6,6 +6,7 @@
 #include "test/emulation/driver_abi.h"
 #include "test/emulation/fiber.h"
 #include "test/emulation/random.h"
+#include "test/emulation/record.h"
 
 #include <chrono>
 #include <cstddef>
@@ -152,6 +153,8 @@ public:
 
   // For persistent kernels (mbarrier.cpp and async.cpp).
   void poll(const void *address);
+  void recordPacket(const void *address, uint32_t epoch, bool stored);
+  void resetRecord() { record_ = Record(); }
   uint64_t clock();
   void nanosleep(uint32_t ns);
   void namedBarrier(uint32_t id, uint32_t threads, bool wait);
@@ -183,6 +186,7 @@ private:
   std::string damage(const Block &block, const void *address, const char *what) const;
   std::string settle(Block &block, MbarrierState &barrier);
   void wait(uint32_t Warp::*mask);
+  void recordWait(const Block &block, const MbarrierState &barrier);
   void finishClusterPhase(Cluster &cluster);
   AsyncOperation &issue(Block &target, const char *what);
   void checkCopy(const void *to, const void *from, uint32_t bytes, const char *what);
@@ -207,6 +211,7 @@ private:
   std::string describeWaiting() const;
   void reset();
 
+  Record record_;
   Random random_{1};
   StackPool stacks_;
   void *mainStackPointer_ = nullptr;

@@ -17,6 +17,9 @@ Scheduler::Scheduler() : services{} {
   services.grid_dependency_wait = [] { scheduler().gridDependencyWait(); };
   services.grid_dependency_trigger = [] { scheduler().gridDependencyTrigger(); };
   services.poll = [](const void *address) { scheduler().poll(address); };
+  services.packet = [](const void *address, uint32_t epoch, bool stored) {
+    scheduler().recordPacket(address, epoch, stored);
+  };
   services.clock = [] { return scheduler().clock(); };
   services.nanosleep = [](uint32_t ns) { scheduler().nanosleep(ns); };
   services.named_barrier = [](uint32_t id, uint32_t n, bool wait) { scheduler().namedBarrier(id, n, wait); };

@@ -85,6 +85,7 @@ struct gate_up {
 // An MLP without a gate: a layer norm, a bias, GELU.
 template <bool with_bias> struct ungated {
   using weight_type = bf16;
+  using encoding = Tiles16<bf16>;
   using input_type = float;
   using segment_rows = Rows<48>;
   static constexpr bool interleaved = false;

@@ -64,7 +64,8 @@ inline std::vector<uint8_t> packInt8(std::vector<float> &matrix, int rows, int c
     std::memcpy(&packed[static_cast<size_t>(tiles * steps * 512 + 4 * n)], &scale, 4);
     for (int k = 0; k < columns; ++k) {
       const auto integer = static_cast<int8_t>(std::nearbyint(row[k] / scale));
-      packed[static_cast<size_t>((n / 16 * steps + k / 32) * 512 + n % 16 * 32 + k % 32)] = static_cast<uint8_t>(integer);
+      packed[static_cast<size_t>((n / 16 * steps + k / 32) * 512 + n % 16 * 32 + k % 32)] =
+          static_cast<uint8_t>(integer);
       row[k] = scale * static_cast<float>(integer);
     }
   }

@@ -153,8 +153,8 @@ TEST_F(ProjectTest, Int8ScalesGoWithInterleavedRowsAndADeferredNorm) {
       interleaved[row * 200 + k] *= static_cast<float>(row + 1);
   const std::vector<uint8_t> packed = packInt8(interleaved, 208, 200);
   auto *gate = allocate<float>(104), *up = allocate<float>(104);
-  run<Project<phase::int8_gate_up>>("int8_gate_up", {word(upload(x)), word(upload(packed)), word(upload(gamma)),
-                                                     word(gate), word(up)});
+  run<Project<phase::int8_gate_up>>("int8_gate_up",
+                                    {word(upload(x)), word(upload(packed)), word(upload(gamma)), word(gate), word(up)});
   std::vector<float> activation(200);
   for (size_t i = 0; i < 200; ++i)
     activation[i] = rounded<bf16>(x[i] * gamma[i]);
@@ -230,9 +230,11 @@ protected:
   DecodeState head(DecodeState state, float *logits, bool stopRequested = false) {
     auto *hostTokens = upload(std::vector<int32_t>(tokens.size(), -1));
     auto *deviceTokens = upload(tokens);
-    auto *deviceState = upload(std::vector<SequenceState>{
-        {state,
-         {.tokens = hostTokens, .published = upload(std::vector<uint32_t>{0}), .stop_requested = stopRequested}}});
+    auto *deviceState = upload(std::vector<SequenceState>{{state,
+                                                           {.tokens = hostTokens,
+                                                            .published = upload(std::vector<uint32_t>{0}),
+                                                            .stop_requested = stopRequested,
+                                                            .reserved = 0}}});
     auto *scratch = upload(std::vector<uint32_t>(4 + 2 * Head::blocks));
     const Words words = {word(upload(x)),   word(upload(pack<bf16>(weights, 501, 198))),
                          word(deviceState), word(deviceTokens),

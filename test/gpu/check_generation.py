@@ -1,6 +1,6 @@
 """Checks how generations end: at the requested length, at a stop text, at a full context, at the model's end token.
 
-    check_generation.py BIN_FOLDER MODEL_FOLDER WORK_FOLDER
+    check_generation.py BIN_FOLDER MODEL_FOLDER WORK_FOLDER [SCHEDULE]
 
 MODEL_FOLDER has a tokenizer. All of them must be the same tokens as one longer generation, cut off. For the end token the
 model is compiled again with a token that it generates as another end token, so that no luck is needed.
@@ -14,6 +14,7 @@ import sys
 PROMPT = "Let us go up"
 CACHE_FULL = 9  # docs/exit-codes.md
 bin_folder, model, work = sys.argv[1:4]
+schedule = sys.argv[4] if len(sys.argv) > 4 else "auto"
 
 
 def compile_plan(folder: str, plan: str) -> None:
@@ -22,7 +23,7 @@ def compile_plan(folder: str, plan: str) -> None:
 
 def generate(plan: str, *options: str, expected_code: int = 0) -> dict:
     stats = f"{work}/generation.json"
-    command = [f"{bin_folder}/cadenza-run", plan, "--device=cuda:0", "--prompt", PROMPT, "--stats-json", stats, *options]
+    command = [f"{bin_folder}/cadenza-run", plan, "--device=cuda:0", f"--schedule={schedule}", "--prompt", PROMPT, "--stats-json", stats, *options]
     code = subprocess.run(command, stdout=subprocess.DEVNULL, timeout=60, check=False).returncode
     if code != expected_code:
         sys.exit(f"exit code {code}, expected {expected_code}: {' '.join(command)}")

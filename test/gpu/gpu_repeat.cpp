@@ -1,6 +1,6 @@
 // Generates the same text time after time in one process, and compares tokens and logits bit by bit; says how long each
 // generation took:
-//   gpu_repeat PLAN TIMES TOKENS [DEVICE]
+//   gpu_repeat PLAN TIMES TOKENS [DEVICE [SCHEDULE]]
 #include "runtime/cadenza.h"
 
 #include <cstdio>
@@ -30,9 +30,10 @@ StatusOr<Text> generate(Session &session, int64_t count) {
   return text;
 }
 
-Status run(const char *plan, long times, long tokens, const char *device) {
-  CADENZA_ASSIGN_OR_RETURN(Session session,
-                           Session::open(plan, {.device = device, .context = tokens + 4, .logits = true}));
+Status run(const char *plan, long times, long tokens, const char *device, const char *schedule) {
+  CADENZA_ASSIGN_OR_RETURN(
+      Session session,
+      Session::open(plan, {.device = device, .context = tokens + 4, .logits = true, .schedule = schedule}));
   CADENZA_ASSIGN_OR_RETURN(const Text first, generate(session, tokens));
   for (long i = 1; i < times; ++i) {
     CADENZA_ASSIGN_OR_RETURN(const Text again, generate(session, tokens));
@@ -51,11 +52,12 @@ Status run(const char *plan, long times, long tokens, const char *device) {
 } // namespace
 
 int main(int argc, char **argv) {
-  if (argc < 4 || argc > 5) {
-    std::fputs("usage: gpu_repeat PLAN TIMES TOKENS [DEVICE]\n", stderr);
+  if (argc < 4 || argc > 6) {
+    std::fputs("usage: gpu_repeat PLAN TIMES TOKENS [DEVICE [SCHEDULE]]\n", stderr);
     return static_cast<int>(StatusCode::InvalidArgument);
   }
-  const Status status = run(argv[1], std::atol(argv[2]), std::atol(argv[3]), argc > 4 ? argv[4] : "cuda:0");
+  const Status status =
+      run(argv[1], std::atol(argv[2]), std::atol(argv[3]), argc > 4 ? argv[4] : "cuda:0", argc > 5 ? argv[5] : "auto");
   if (!status.isOk())
     std::fprintf(stderr, "gpu_repeat: %s\n", status.message().c_str());
   return static_cast<int>(status.code());

@@ -9,7 +9,7 @@ usage: test/gpu/run.sh [--bin DIR] [--out DIR] [--only LIST] [--repeats N]
 
   --bin DIR     folder with cadenza-compile, -run, -bench and -inspect, and gpu_repeat (default: build/portable/bin)
   --out DIR     logs and figures (default: build/gpu)
-  --only LIST   of: quick,fixtures,activations,numerics,repeat,persistent,sanitize,bench,ablation (default: all but ablation)
+  --only LIST   of: quick,fixtures,activations,numerics,repeat,graph,persistent,sanitize,bench,ablation (default: all but ablation)
   --repeats N   runs that must give the same bits, of tinylm; half as many of Qwen3-0.6B (default: 20)
 
 Prints PASS or FAIL for each check, logs to the out folder, closes with 'N passed, N failed, N skipped'. Models and plans go
@@ -20,7 +20,7 @@ USAGE
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 here=$root/test/gpu bin=$root/build/portable/bin out=$root/build/gpu
-groups=quick,fixtures,activations,numerics,repeat,persistent,sanitize,bench,ablation only=${groups%,ablation} repeats=20
+groups=quick,fixtures,activations,numerics,repeat,graph,persistent,sanitize,bench,ablation only=${groups%,ablation} repeats=20
 while (($#)); do
   case $1 in
     --bin | --out | --only | --repeats)
@@ -143,23 +143,35 @@ sanitize() { # TOOL MODEL
   compile "$root/test/fixtures/models/$2" -o "$work/$2.plan" || return
   sanitized --tool "$1" "$bin/cadenza-run" "$work/$2.plan"
 }
-# The persistent schedule computes the bits of the launch schedule, at POSITIONS positions:
-# persistent_bits POSITIONS MODEL [options of cadenza-compile]
-persistent_bits() {
-  local tokens
-  tokens=$(seq -s, 5 $((4 + $1)))
-  compile "${@:2}" --schedule=persistent -o "$work/persistent.plan" || return
-  for schedule in launch persistent; do
-    run "$work/persistent.plan" --schedule=$schedule --tokens "$tokens" -n 0 --logits "$work/$schedule.npy" || return
+# A schedule computes the bits of the launch schedule, at POSITIONS positions, and then the same tokens, many steps at once:
+# schedule_bits SCHEDULE POSITIONS MODEL [options of cadenza-compile]
+schedule_bits() {
+  local tokens plan=$work/bits.plan schedule
+  tokens=$(seq -s, 5 $((4 + $2)))
+  compile "${@:3}" -o "$plan" || return
+  for schedule in launch "$1"; do
+    run "$plan" --schedule="$schedule" --tokens "$tokens" -n 0 --logits "$work/$schedule.npy" &&
+      run "$plan" --schedule="$schedule" --tokens 5,6,7 -n "$2" --ignore-eos >"$work/$schedule.txt" || return
   done
-  cmp "$work/launch.npy" "$work/persistent.npy" && echo "$1 positions: bit-equal logits"
+  cmp "$work/launch.npy" "$work/$1.npy" && cmp "$work/launch.txt" "$work/$1.txt" && echo "$2 positions: bit-equal logits, the same tokens"
   local code=$?
-  rm "$work/launch.npy" "$work/persistent.npy"
+  rm "$work/launch.npy" "$work/$1.npy" "$plan"
   return $code
 }
-# The same in one process: repeat_here TIMES TOKENS MODEL [options of cadenza-compile]
+# Ctrl-C in the middle of a text.
+graph_interrupt() {
+  compile "$root/examples/tinylm" -o "$work/interrupt.plan" &&
+    python3 "$root/test/e2e/bad-input/Inputs/interrupt.py" "$bin/cadenza-run" "$work/interrupt.plan" --device=cuda:0 --schedule=graph \
+      --prompt "In the beginning" --ignore-eos -n 2000 | tail -n 1 | tee "$work/interrupt.txt"
+  grep -qx 'ended with 13; words before: [1-9][0-9]*, after: [0-9]*' "$work/interrupt.txt"
+}
+graph_sanitize() { # TOOL
+  compile "$here/two_layers" --weights=random:1 -o "$work/sanitized.plan" || return
+  sanitized --tool "$1" "$bin/cadenza-run" "$work/sanitized.plan" --schedule=graph -n 40
+}
+# The same text in one process: repeat_here SCHEDULE TIMES TOKENS MODEL [options of cadenza-compile]
 repeat_here() {
-  compile "${@:3}" -o "$work/repeat.plan" && "$bin/gpu_repeat" "$work/repeat.plan" "$1" "$2"
+  compile "${@:4}" -o "$work/repeat.plan" && "$bin/gpu_repeat" "$work/repeat.plan" "$2" "$3" cuda:0 "$1"
   local code=$?
   rm -f "$work/repeat.plan"
   return $code
@@ -209,9 +221,12 @@ persistent_sanitize() { # TOOL
   sanitized --tool "$1" "$bin/cadenza-run" "$work/sanitized.plan"
 }
 # cadenza-run by compute-sanitizer, which must say at its end that there are no errors: sanitized [options] COMMAND PLAN
+# [options of cadenza-run, with -n the last]
 sanitized() {
+  local count=(-n 3)
+  [[ ${*: -2:1} == -n ]] && count=()
   rm -f "$work/sanitizer.txt"
-  compute-sanitizer --error-exitcode 1 --log-file "$work/sanitizer.txt" "$@" --device=cuda:0 --tokens 5,6,7 -n 3 --ignore-eos
+  compute-sanitizer --error-exitcode 1 --log-file "$work/sanitizer.txt" "$@" "${count[@]}" --device=cuda:0 --tokens 5,6,7 --ignore-eos
   local code=$?
   cat "$work/sanitizer.txt" || return # a tool that never attached has no summary
   ((code == 0)) && grep -qE 'SUMMARY: .*\b0 errors' "$work/sanitizer.txt"
@@ -236,7 +251,7 @@ racecheck_sees() {
 }
 bench() { # MODEL CONTEXTS
   compile --model="$1" --weights=random:1 -o "$work/$1.plan" &&
-    "$bin/cadenza-bench" "$work/$1.plan" --context "$2" --phases --record "$out/h100.json" --quiet
+    "$bin/cadenza-bench" "$work/$1.plan" --context "$2" --phases --record "$out/records.json" --quiet
   local code=$?
   rm -f "$work/$1.plan"
   return $code
@@ -244,7 +259,7 @@ bench() { # MODEL CONTEXTS
 
 export root here bin out work
 export -f compile run tokens_of quick compare score fixture activations numerics repeat repeat_once same_plan sanitize bench
-export -f repeat_here persistent_bits edited persistent_delays persistent_withheld persistent_long persistent_sanitize
+export -f repeat_here schedule_bits graph_interrupt graph_sanitize edited persistent_delays persistent_withheld persistent_long persistent_sanitize
 export -f sanitized persistent_racecheck racecheck_sees
 
 if wants quick; then
@@ -268,18 +283,35 @@ if wants repeat; then
   check $((60 + 6 * repeats)) repeat-Qwen3-0.6B repeat $(((repeats + 1) / 2)) 64 --model=Qwen3-0.6B --weights=random:1
   check 60 same-plan same_plan
 fi
+if wants graph; then
+  check 60 graph-bits-tinylm schedule_bits graph 600 "$root/examples/tinylm"
+  for model in Qwen3-0.6B Llama-3.2-1B; do check 120 "graph-bits-$model" schedule_bits graph 600 --model="$model" --weights=random:1; done
+  check 120 graph-bits-unfused schedule_bits graph 200 --model=Qwen3-0.6B --weights=random:1 --passes=none
+  # PTX that does not wait for the launch before: nothing may overlap.
+  check 120 graph-bits-compute_80 schedule_bits graph 200 --model=Qwen3-0.6B --weights=random:1 --target=compute_80
+  check 120 graph-endings python3 "$here/check_generation.py" "$bin" "$root/examples/tinylm" "$work" graph
+  check 60 graph-interrupt graph_interrupt
+  check 180 graph-repeat-tinylm repeat_here graph $((10 * repeats)) 300 "$root/examples/tinylm"
+  check 180 graph-repeat-Qwen3-0.6B repeat_here graph $((10 * repeats)) 64 --model=Qwen3-0.6B --weights=random:1
+  if command -v compute-sanitizer >/dev/null; then
+    for tool in memcheck initcheck; do check 120 "graph-$tool" graph_sanitize "$tool"; done
+  else
+    skip graph-sanitize "compute-sanitizer is not on the PATH"
+  fi
+fi
 if wants persistent; then
-  check 60 persistent-bits-tinylm persistent_bits 600 "$root/examples/tinylm"
-  for model in Qwen3-0.6B Llama-3.2-1B; do check 120 "persistent-bits-$model" persistent_bits 600 --model="$model" --weights=random:1; done
+  check 60 persistent-bits-tinylm schedule_bits persistent 600 "$root/examples/tinylm" --schedule=persistent
+  for model in Qwen3-0.6B Llama-3.2-1B; do
+    check 120 "persistent-bits-$model" schedule_bits persistent 600 --model="$model" --weights=random:1 --schedule=persistent
+  done
   # Without clusters, and as on a GPU that has none: the driver compiles this PTX for the GPU at hand.
   for options in --no-clusters --target=compute_80; do
-    check 120 "persistent-bits$options" persistent_bits 200 --model=Qwen3-0.6B --weights=random:1 $options
+    check 120 "persistent-bits$options" schedule_bits persistent 200 --model=Qwen3-0.6B --weights=random:1 --schedule=persistent $options
   done
   # Two KV heads in one group.
-  check 60 persistent-bits-heads persistent_bits 600 "$root/examples/tinylm" --sms=8
-  rm -f "$work/persistent.plan"
+  check 60 persistent-bits-heads schedule_bits persistent 600 "$root/examples/tinylm" --schedule=persistent --sms=8
   check $((60 + 6 * repeats)) persistent-repeat repeat "$repeats" 500 "$root/examples/tinylm" --schedule=persistent
-  check 180 persistent-repeat-Qwen3-0.6B repeat_here 1000 16 --model=Qwen3-0.6B --weights=random:1 --schedule=persistent
+  check 180 persistent-repeat-Qwen3-0.6B repeat_here persistent 1000 16 --model=Qwen3-0.6B --weights=random:1 --schedule=persistent
   check 60 persistent-delays persistent_delays
   check 60 persistent-withheld persistent_withheld
   check 120 persistent-long persistent_long
@@ -307,7 +339,7 @@ if wants bench; then
   done
 fi
 if wants ablation; then
-  check 420 ablation python3 "$here/ablation.py" "$bin" "$work" "$out/h100.json"
+  check 420 ablation python3 "$here/ablation.py" "$bin" "$work" "$out/records.json"
   cat "$out/ablation.log"
 fi
 ((failed == 0)) || echo "failed: ${failures[*]} (logs: $out)"

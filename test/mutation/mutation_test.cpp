@@ -125,10 +125,12 @@ Original &original(const std::string &name) {
 struct Build {
   bool unfused = false;
   int multiprocessors = 0; // of the persistent schedule; 0: there is none
+  std::string encoding = "tiles16";
   auto operator<=>(const Build &) const = default;
 
   static Build of(const json &mutant) {
-    return {mutant.value("passes", "default") == "none", mutant.value("persistent_sms", 0)};
+    return {mutant.value("passes", "default") == "none", mutant.value("persistent_sms", 0),
+            mutant.value("encode", "tiles16")};
   }
 };
 
@@ -143,6 +145,7 @@ public:
   OwningOpRef<ModuleOp> lowered() const {
     PipelineOptions options;
     options.none = build.unfused;
+    options.encoding = build.encoding;
     return test::lower(*model().model.module, options);
   }
 
@@ -154,6 +157,7 @@ public:
     options.output = folder.path("model.plan");
     options.targets = "host";
     options.pipeline.none = build.unfused;
+    options.pipeline.encoding = build.encoding;
     options.persistent = build.multiprocessors > 0;
     options.multiprocessors = build.multiprocessors;
     options.overrideSource = sources;

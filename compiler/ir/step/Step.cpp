@@ -12,6 +12,7 @@ using namespace cadenza::step;
 // Of a plan: see runtime/plan/program.h.
 static constexpr uint64_t maxWays = 32;
 static constexpr uint64_t maxWarps = 32;
+static constexpr uint64_t minNormChunk = 16, maxNormChunk = 128;
 
 //===----------------------------------------------------------------------===//
 // Syntax of step.project: `matrices` [symbols] (`prologue` function)? (`epilogues` [functions])?
@@ -342,6 +343,9 @@ LogicalResult ProjectOp::verifySymbolUses(SymbolTableCollection &symbols) {
       !llvm::is_sorted(getKGroups(), std::less_equal()))
     return emitOpError() << "needs K groups that start at step 0, ascend, and stay below the " << steps << " steps of "
                          << step_columns << " columns";
+  if (getNormChunk() < minNormChunk || getNormChunk() > maxNormChunk || !llvm::isPowerOf2_64(getNormChunk()))
+    return emitOpError() << "sums squares in chunks of " << static_cast<int64_t>(getNormChunk())
+                         << "; powers of two from " << minNormChunk << " to " << maxNormChunk << " are possible";
   if (auto prologue = getPrologueAttr()) {
     SmallVector<int64_t> sizes = {elements(getInput())};
     auto emitError = [&] { return emitOpError() << "prologue (" << prologue.getFunctionName() << ") "; };

@@ -90,6 +90,8 @@ def Step_ProjectOp : Step_PhaseOp<"project", [AttrSizedOperandSegments], ["getMa
     `k_groups` and `k_ways` fix the order of a row's sum; a schedule chooses placement, never order. K is walked in steps
     of 32 columns. Groups of steps start at the steps `k_groups` and are added in order. The steps of a group are dealt in
     turn to `k_ways` partial sums, a power of two up to 32, which are added as a balanced tree: ((w0+w1)+(w2+w3))+...
+    A prologue that sums over the input (a norm) does so in chunks of `norm_chunk` elements, a power of two from 16 to
+    128, each a tree; the chunks' sums are added in an order of their own.
 
     ```mlir
     %q = step.project %x matrices [@layers.query, @layers.key, @layers.value]
@@ -106,7 +108,7 @@ def Step_ProjectOp : Step_PhaseOp<"project", [AttrSizedOperandSegments], ["getMa
                        OptionalAttr<Step_FunctionAttrInterface>:$prologue,
                        DefaultValuedAttr<Step_FunctionArrayAttr, "{}">:$epilogues, UnitAttr:$interleaved,
                        DefaultValuedAttr<DenseI64ArrayAttr, "{0}">:$k_groups,
-                       DefaultValuedAttr<I64Attr, "1">:$k_ways);
+                       DefaultValuedAttr<I64Attr, "1">:$k_ways, DefaultValuedAttr<I64Attr, "128">:$norm_chunk);
   let results = (outs Variadic<AnyTypeOf<[Step_Vector, NN_Index]>>:$results);
   let assemblyFormat = [{
     $input (`with` `(` $side_inputs^ `)`)? (`at` $position^)?

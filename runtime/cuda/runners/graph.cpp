@@ -52,8 +52,8 @@ StatusOr<std::unique_ptr<GraphRunner>> GraphRunner::make(const RunnerContext &co
 
 Status GraphRunner::load() {
   const DeviceProperties &gpu = context_.device.properties();
-  dependentLaunch_ =
-      options_.dependentLaunch && gpu.major >= minimumDependentMajor && gpu.driverVersion >= minimumDependentDriver;
+  dependentLaunch_ = options_.dependentLaunch && context_.kernels.hasDependencyWaits() &&
+                     gpu.major >= minimumDependentMajor && gpu.driverVersion >= minimumDependentDriver;
   CADENZA_ASSIGN_OR_RETURN(aside_, Stream::make(context_.device));
   CADENZA_ASSIGN_OR_RETURN(one_, PinnedBuffer::make(context_.device, sizeof(uint32_t), "a flag"));
   *one_.as<uint32_t>() = 1;

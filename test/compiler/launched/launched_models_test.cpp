@@ -37,6 +37,7 @@ protected:
     ASSERT_TRUE(module);
     PassManager manager(&context);
     ASSERT_FALSE(buildPipeline(manager, options));
+    buildSchedules(manager, options);
     ASSERT_TRUE(succeeded(manager.run(*module)));
     auto code = generateCode(*module);
     ASSERT_TRUE(succeeded(code));
@@ -97,6 +98,41 @@ protected:
   cadenza::test::TemporaryFolder folder;
   std::shared_ptr<const Plan> plan;
 };
+
+/// Layers that differ in a choice are one block, whose tables name each choice more than once.
+TEST(AlternatingLayers, AreOneBlock) {
+  MLIRContext context(MLIRContext::Threading::DISABLED);
+  context.loadDialect<func::FuncDialect, nn::NNDialect, step::StepDialect>();
+  OwningOpRef<ModuleOp> module =
+      parseSourceFile<ModuleOp>(CADENZA_SOURCE_DIR "/test/passes/Inputs/post_norm.mlir", &context);
+  ASSERT_TRUE(module);
+  PassManager manager(&context);
+  ASSERT_FALSE(buildPipeline(manager, {}));
+  ASSERT_TRUE(succeeded(manager.run(*module)));
+  Decoder decoder;
+  decoder.vocabulary = 67;
+  auto built = buildProgram(*module, {}, decoder, nullptr);
+  ASSERT_TRUE(succeeded(built));
+  const Program &program = built->program;
+  ASSERT_EQ(program.entries[0].blocks.size(), 3u);
+  const cadenza::Block &layers = program.entries[0].blocks[1];
+  EXPECT_EQ(layers.count, 4);
+  ASSERT_EQ(layers.phases.size(), 7u);
+
+  const Ref rope = layers.phases[0].epilogues[0].weights[0];
+  ASSERT_TRUE(rope.perLayer);
+  std::vector<std::string> tables;
+  for (uint32_t weight : program.weightTables[rope.index]) {
+    EXPECT_EQ(program.weights[weight].encoding, Encoding::rope_table);
+    tables.push_back(program.weights[weight].name);
+  }
+  EXPECT_EQ(tables, (std::vector<std::string>{"rope.local", "rope.global", "rope.local", "rope.global"}));
+  ASSERT_EQ(layers.phases[1].scalars.size(), 1u);
+  std::vector<int64_t> windows;
+  for (uint32_t scalar : program.scalarTables[layers.phases[1].scalars[0].index])
+    windows.push_back(program.scalars[scalar].value);
+  EXPECT_EQ(windows, (std::vector<int64_t>{3, 0, 3, 0}));
+}
 
 TEST_P(LaunchedModel, IsWhatTheCpuComputes) {
   const std::string without = std::get<1>(GetParam());

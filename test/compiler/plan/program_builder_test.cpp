@@ -30,6 +30,7 @@ public:
     context.loadDialect<step::StepDialect>();
     mlir::PassManager manager(&context);
     llvm::cantFail(buildPipeline(manager, options));
+    buildSchedules(manager, options);
     EXPECT_TRUE(mlir::succeeded(manager.run(*imported->module)));
     mlir::FailureOr<GeneratedCode> code = mlir::failure();
     if (withCode) {

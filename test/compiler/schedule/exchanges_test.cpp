@@ -9,14 +9,14 @@
 namespace cadenza {
 namespace {
 
-Exchanges tinyExchanges(int64_t steps = 5, int64_t headless = 1, PersistentModel model = tiny) {
-  StatusOr<PersistentSchedule> schedule = planPersistent(model, tinyDevice);
-  EXPECT_TRUE(schedule.isOk()) << schedule.status().message();
-  return exchangesOf(*schedule, steps, headless, /*parts=*/tinyDevice.ranks);
+Exchanges tinyExchanges(int64_t steps = 5, int64_t headless = 1, const Model &model = tiny) {
+  Lowered s(model, tinyDevice);
+  EXPECT_TRUE(s.grid) << s.errors;
+  return s.grid ? exchangesOf(s.grid, model.layers, steps, headless, /*parts=*/tinyDevice.ranks) : Exchanges();
 }
 
 bool isAbout(const Exchanges &exchanges, const ExchangeOp &op, std::string_view what) {
-  return exchanges.buffers[op.buffer].find(what) != std::string::npos;
+  return exchanges.buffers[op.buffer].name().find(what) != std::string::npos;
 }
 
 /// Removes the first operation of `kind` on a buffer whose name has `what`, in the list of `block`.
@@ -32,10 +32,11 @@ void remove(Exchanges &exchanges, size_t block, ExchangeOp::Kind kind, std::stri
 Exchanges withOneSet(Exchanges exchanges) {
   std::vector<uint32_t> first(exchanges.buffers.size());
   for (uint32_t i = 0; i < first.size(); ++i) {
-    std::string name = exchanges.buffers[i];
+    std::string name = exchanges.buffers[i].name();
     if (size_t at = name.find("set 1"); at != std::string::npos)
       name.replace(at, 5, "set 0");
-    first[i] = static_cast<uint32_t>(std::ranges::find(exchanges.buffers, name) - exchanges.buffers.begin());
+    first[i] = static_cast<uint32_t>(std::ranges::find(exchanges.buffers, name, &ExchangeBuffer::name) -
+                                     exchanges.buffers.begin());
   }
   for (auto &ops : exchanges.blocks)
     for (ExchangeOp &op : ops)
@@ -46,47 +47,56 @@ Exchanges withOneSet(Exchanges exchanges) {
 TEST(Exchanges, ThoseOfTheScheduleAreSafe) {
   for (int64_t layers : {1, 2, 3})
     for (int64_t headless : {0, 1, 4}) {
-      PersistentModel model = tiny;
+      Model model = tiny;
       model.layers = layers;
       Status status = verify(tinyExchanges(4, headless, model));
       EXPECT_TRUE(status.isOk()) << layers << " layers, " << headless << " headless: " << status.message();
     }
   for (bool sumsFirst : {false, true}) {
-    PersistentModel model = qwen3Small;
+    Model model = qwen3Small;
     model.sumsFirst = sumsFirst;
-    StatusOr<PersistentSchedule> schedule = planPersistent(model, h100);
-    ASSERT_TRUE(schedule.isOk());
-    Status status = verifyExchanges(*schedule);
+    Lowered s(model, h100);
+    ASSERT_TRUE(s.grid) << s.errors;
+    Status status = verifyExchanges(s.grid);
     EXPECT_TRUE(status.isOk()) << status.message();
   }
 }
 
 /// A group of eight ranks for each of two KV heads and one more, with just as much work as they need.
-StatusOr<PersistentSchedule> leastWork() {
-  PersistentModel model = tiny;
-  model.hidden = 128;
-  model.headDim = 32;
-  model.units = 192;
-  PersistentDevice device = tinyDevice;
-  device.ranks = 8;
-  return planPersistent(model, device);
-}
+struct LeastWork : Lowered {
+  static Model model() {
+    Model model = tiny;
+    model.shape.hidden = 128;
+    model.shape.headDim = 32;
+    model.shape.units = 192;
+    return model;
+  }
+  static PersistentDevice device() {
+    PersistentDevice device = tinyDevice;
+    device.ranks = 8;
+    return device;
+  }
+  LeastWork() : Lowered(model(), device()) {}
+};
 
 TEST(Exchanges, RanksThatSendNothingMayBeOvertaken) {
-  StatusOr<PersistentSchedule> schedule = leastWork();
-  ASSERT_TRUE(schedule.isOk()) << schedule.status().message();
-  EXPECT_EQ(schedule->device.groups, 3);
-  Status status = verifyExchanges(*schedule);
+  LeastWork s;
+  ASSERT_TRUE(s.grid) << s.errors;
+  EXPECT_EQ(s.grid.getGroups(), 3u);
+  Status status = verifyExchanges(s.grid);
   EXPECT_TRUE(status.isOk()) << status.message();
-  using Damage = void (*)(PersistentSchedule &);
+  using Damage = void (*)(Lowered &);
   const std::pair<const char *, Damage> damages[] = {
-      {"rows of the residual stream", [](PersistentSchedule &s) { s.model.hidden = 112; }},
-      {"rows of query, key and value", [](PersistentSchedule &s) { s.model.headDim = 16; }},
-      {"units", [](PersistentSchedule &s) { s.unitStarts[1] = 1; }}};
+      {"rows of the residual stream", [](Lowered &s) {
+         for (llvm::StringRef phase : {"layer_output", "layer_down"})
+           s.compute(phase).setRows(112);
+       }},
+      {"rows of query, key and value", [](Lowered &s) { s.compute("layer_query_key_key").setRows(128); }},
+      {"units", [](Lowered &s) { s.compute("layer_gate_gate").setStarts({{0, 1, 4}}); }}};
   for (const auto &[what, damage] : damages) {
-    PersistentSchedule damaged = *schedule;
+    LeastWork damaged;
     damage(damaged);
-    status = verifyExchanges(damaged);
+    status = verifyExchanges(damaged.grid);
     EXPECT_EQ(status.code(), StatusCode::Internal) << what;
     EXPECT_NE(status.message().find("may overwrite"), std::string::npos) << what << ": " << status.message();
   }
@@ -100,8 +110,8 @@ TEST(Exchanges, OneSetOfSlotsIsNotEnough) {
 }
 
 TEST(Exchanges, AMissingWriteIsAWaitForEver) {
-  for (std::string_view what : {"rows of query", "parts of the context", "residual stream", "units", "attention, set",
-                                "feed-forward, set", "candidates"}) {
+  for (std::string_view what : {"rows of query", "parts of the context", "residual stream", "units", "(part 0, set",
+                                "(part 1, set", "candidates"}) {
     Exchanges exchanges = tinyExchanges();
     remove(exchanges, 1, ExchangeOp::Write, what);
     Status status = verify(exchanges);
@@ -112,8 +122,8 @@ TEST(Exchanges, AMissingWriteIsAWaitForEver) {
 
 TEST(Exchanges, AReaderThatTakesItsTimeIsSeen) {
   for (std::string_view what : {"rows of query", "parts of the context", "sums of squares", "residual stream", "units",
-                                "attention, set", "feed-forward, set", "candidates"}) {
-    PersistentModel model = tiny;
+                                "(part 0, set", "(part 1, set", "candidates"}) {
+    Model model = tiny;
     model.sumsFirst = what == "sums of squares";
     Exchanges exchanges = tinyExchanges(5, 1, model);
     auto &ops = exchanges.blocks[1];
@@ -128,10 +138,10 @@ TEST(Exchanges, AReaderThatTakesItsTimeIsSeen) {
 
 TEST(Exchanges, WaitingForEachOtherIsSeen) {
   Exchanges exchanges;
-  exchanges.buffers = {"a", "b"};
+  exchanges.buffers = {{"a", 0, 1}, {"b", 1, 0}};
   exchanges.blocks = {{{ExchangeOp::Read, 1}, {ExchangeOp::Write, 0}}, {{ExchangeOp::Read, 0}, {ExchangeOp::Write, 1}}};
   Status status = verify(exchanges);
-  EXPECT_EQ(status.message(), "the schedule is wrong: block 0 waits for ever for b");
+  EXPECT_EQ(status.message(), "the schedule is wrong: block 0 waits for ever for b of block 1 for block 0");
 }
 
 } // namespace

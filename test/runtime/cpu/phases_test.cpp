@@ -58,7 +58,8 @@ TEST(Project, MatchesDoubleForEveryPacking) {
   }
 }
 
-/// The products of what is stored, and those of the matrices that it was rounded from, within the encoding's error bound.
+/// The products of what is stored, and those of the matrices that it was rounded from, within the encoding's error
+/// bound.
 TEST(Project, Int8MatchesDoubleForEveryPacking) {
   for (const Shape &shape : {
            Shape{DType::bf16, 32, {8}, false, {0}, 1},

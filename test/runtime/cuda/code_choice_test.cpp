@@ -68,5 +68,12 @@ TEST(ChooseCode, TheErrorSaysHowToRebuild) {
             "cadenza-compile MODEL -o dir/q.plan --target=sm_80");
 }
 
+TEST(DependencyWaits, FromSm90On) {
+  for (const char *target : {"sm_90", "sm_90a", "sm_120", "compute_90", "host"})
+    EXPECT_TRUE(hasDependencyWaits(section(target))) << target;
+  for (const char *target : {"sm_80", "sm_89", "compute_80", "tpu"}) // on whatever GPU
+    EXPECT_FALSE(hasDependencyWaits(section(target))) << target;
+}
+
 } // namespace
 } // namespace cadenza::cuda

@@ -1,13 +1,13 @@
 // One function a module: `split-file` makes a file of each, with what all of them declare before it.
 // RUN: rm -rf %t && split-file %s %t && cd %t
-// RUN: cat declarations.mlir fits.mlir | cadenza-opt --schedule-persistent="groups=3 ranks=2 warps=4 shared-bytes=232448" | FileCheck fits.mlir
-// RUN: cat declarations.mlir one_layer.mlir | cadenza-opt --schedule-persistent="groups=3 ranks=2 warps=4 shared-bytes=232448" | FileCheck one_layer.mlir
-// RUN: cat declarations.mlir fits.mlir other_entry.mlir | cadenza-opt --schedule-persistent="groups=3 ranks=2 warps=4 shared-bytes=232448" | FileCheck other_entry.mlir
-// RUN: cat declarations.mlir other_entry.mlir | not cadenza-opt --schedule-persistent 2>&1 | FileCheck %s --check-prefix=NODECODER
+// RUN: cat declarations.mlir fits.mlir | cadenza-opt --name-phases --lower-to-persistent="groups=3 ranks=2 warps=4 shared-bytes=232448" | FileCheck fits.mlir
+// RUN: cat declarations.mlir one_layer.mlir | cadenza-opt --wrap-layers --name-phases --lower-to-persistent="groups=3 ranks=2 warps=4 shared-bytes=232448" | FileCheck one_layer.mlir
+// RUN: cat declarations.mlir biased.mlir | cadenza-opt --name-phases --lower-to-persistent="groups=3 ranks=2 warps=4 shared-bytes=232448" | FileCheck biased.mlir
+// RUN: cat declarations.mlir fits.mlir other_entry.mlir | cadenza-opt --name-phases --lower-to-persistent="groups=3 ranks=2 warps=4 shared-bytes=232448" | FileCheck other_entry.mlir
+// RUN: cat declarations.mlir other_entry.mlir | not cadenza-opt --name-phases --lower-to-persistent 2>&1 | FileCheck %s --check-prefix=NODECODER
 // NODECODER: has no decode entry, the only one that the persistent schedule can run
-// RUN: cat declarations.mlir biased.mlir | cadenza-opt --schedule-persistent="groups=3 ranks=2 warps=4 shared-bytes=232448" | FileCheck biased.mlir
 // DEFINE: %{name} = unrolled
-// DEFINE: %{refused} = cat declarations.mlir %{name}.mlir | not cadenza-opt --schedule-persistent="groups=3 ranks=2 warps=4" 2>&1 | FileCheck %{name}.mlir
+// DEFINE: %{refused} = cat declarations.mlir %{name}.mlir | not cadenza-opt --name-phases --lower-to-persistent="groups=3 ranks=2 warps=4" 2>&1 | FileCheck %{name}.mlir
 // RUN: %{refused}
 // REDEFINE: %{name} = six_phases
 // RUN: %{refused}
@@ -27,16 +27,23 @@
 // RUN: %{refused}
 // REDEFINE: %{name} = separate_selection
 // RUN: %{refused}
+// REDEFINE: %{name} = norm_of_a_result
+// RUN: %{refused}
+// REDEFINE: %{name} = other_dimensions
+// RUN: %{refused}
+// REDEFINE: %{name} = no_feed_forward
+// RUN: %{refused}
+// RUN: cat declarations.mlir two_layers_a_body.mlir | cadenza-opt --name-phases --lower-to-persistent="groups=3 ranks=2 warps=4" | FileCheck two_layers_a_body.mlir
 // The head in another encoding than the layers.
 // RUN: sed 's/from "e"/from "e" {step.copy_of = @embedding, step.encoding = #step.int8}/; s/@embedding :/@int8 :/' declarations.mlir > encoded.mlir
 // RUN: echo 'nn.weight @embedding : tensor<144x64xbf16> from "e"' >> encoded.mlir
 // RUN: sed 's/%%l matrices \[@embedding\]/%%l matrices [@int8]/' fits.mlir > encoded_head.mlir
-// RUN: cat encoded.mlir encoded_head.mlir | not cadenza-opt --schedule-persistent="groups=3 ranks=2 warps=4" 2>&1 | FileCheck %s --check-prefix=ENCODINGS
+// RUN: cat encoded.mlir encoded_head.mlir | not cadenza-opt --name-phases --lower-to-persistent="groups=3 ranks=2 warps=4" 2>&1 | FileCheck %s --check-prefix=ENCODINGS
 // ENCODINGS: needs all matrices in one encoding (pass encode-weights): here one is stored as int8, another as tiles16
 // The dimensions: there are units for three groups; one group has both KV heads; there are not rows for eight ranks.
-// RUN: cat declarations.mlir fits.mlir | cadenza-opt --schedule-persistent="groups=5 ranks=2 warps=4 shared-bytes=232448" | FileCheck fits.mlir
-// RUN: cat declarations.mlir fits.mlir | cadenza-opt --schedule-persistent="groups=1 ranks=2 warps=4" | FileCheck fits.mlir --check-prefix=HEADS
-// RUN: cat declarations.mlir fits.mlir | not cadenza-opt --schedule-persistent="groups=2 ranks=8 warps=4" 2>&1 | FileCheck fits.mlir --check-prefix=ROWS
+// RUN: cat declarations.mlir fits.mlir | cadenza-opt --name-phases --lower-to-persistent="groups=5 ranks=2 warps=4 shared-bytes=232448" | FileCheck fits.mlir
+// RUN: cat declarations.mlir fits.mlir | cadenza-opt --name-phases --lower-to-persistent="groups=1 ranks=2 warps=4" | FileCheck fits.mlir --check-prefix=HEADS
+// RUN: cat declarations.mlir fits.mlir | not cadenza-opt --name-phases --lower-to-persistent="groups=2 ranks=8 warps=4" 2>&1 | FileCheck fits.mlir --check-prefix=ROWS
 
 //--- declarations.mlir
 nn.weight @embedding : tensor<144x64xbf16> from "e"
@@ -52,19 +59,50 @@ nn.cache @cache.0 heads 2 head_dim 32 : bf16
 nn.cache @cache.1 heads 2 head_dim 32 : bf16
 step.table @caches [@cache.0, @cache.1]
 nn.weight @wide_norm : tensor<128xbf16> from "w"
+nn.weight @small_gate : tensor<64x64xbf16> from "g"
+nn.weight @bias : tensor<64xf32> from "b"
+nn.weight @head_bias : tensor<144xf32> from "b"
 nn.weight @down_square : tensor<64x64xbf16> from "s"
 
 //--- fits.mlir
 // The order of sums: output's columns are cut at KV heads, down's at the groups' units, the context at ranks.
 // CHECK-LABEL: @fits
-// CHECK-SAME: persistent = {clusters = 1 : i64, groups = 3 : i64, ranks = 2 : i64, shared_bytes = 232448 : i64, traced = 0 : i64, warps = 4 : i64}
-// CHECK: step.project {{.*}} matrices [@query, @key, @value] {{.*}} {k_ways = {{[0-9]+}} : i64}
+// CHECK: step.project {{.*}} matrices [@query, @key, @value] {{.*}} {k_ways = 4 : i64, norm_chunk = 32 : i64, phase = "layer_query_key_value"}
 // CHECK: step.attend {{.*}}splits = 2 : i64{{.*}} warps = 4 : i64
 // CHECK: step.project {{.*}} matrices [@output] {{.*}}k_groups = array<i64: 0, 2>
 // CHECK: step.project {{.*}} matrices [@gate, @up] {{.*}}interleaved
 // CHECK: step.project {{.*}} matrices [@down] {{.*}}k_groups = array<i64: 0, 1, 2>
-// CHECK: step.project {{.*}} matrices [@embedding] {{.*}} {k_ways = {{[0-9]+}} : i64}
-// HEADS: step.project {{.*}} matrices [@output] {{.*}} {k_ways = {{[0-9]+}} : i64}
+// CHECK: step.project {{.*}} matrices [@embedding] {{.*}} {k_ways = 4 : i64
+
+// CHECK: sched.grid @fits.3x2 of @fits groups 3 ranks 2 warps 4 shared 232448 stage 16384 encoding "tiles16" clusters packets {{[0-9]+}} ahead [49152, 49152] {
+// CHECK-NEXT: sched.embed "embed"
+// CHECK-NEXT: sched.layers 2 {
+// CHECK-NEXT: %[[A:.*]] = sched.part groups 2 {
+// CHECK-NEXT: %[[S:.*]] = sched.hop squares {chunk = 32 : i64}
+// CHECK-NEXT: %[[X:.*]] = sched.hop residual(%[[S]]) {chunk = 32 : i64}
+// CHECK-NEXT: sched.stream weights "layer_query_key_value" in_flight 24576
+// CHECK-NEXT: %[[Q:.*]] = sched.compute "layer_query_key_value"(%[[X]]) kv_heads 256 x 64 of 2 at [0, 1]
+// CHECK-NEXT: %[[R:.*]] = sched.hop rows(%[[Q]])
+// CHECK-NEXT: sched.stream context "layer_attend" in_flight 24576 long 49152
+// CHECK-NEXT: %[[P:.*]] = sched.compute "layer_attend"(%[[R]]) context
+// CHECK-NEXT: %[[H:.*]] = sched.hop parts(%[[P]])
+// CHECK-NEXT: sched.stream weights "layer_output" in_flight 24576
+// CHECK-NEXT: %[[O:.*]] = sched.compute "layer_output"(%[[H]]) columns 64 x 128 at [0, 2]
+// CHECK-NEXT: sched.publish %[[O]]
+// CHECK-NEXT: }
+// CHECK-NEXT: sched.collect %[[A]]
+// CHECK-NEXT: %[[F:.*]] = sched.part groups 3 {
+// CHECK: sched.stream weights "layer_gate_up" in_flight 24576 others 8192
+// CHECK-NEXT: %[[U:.*]] = sched.compute "layer_gate_up"(%{{.*}}) units 208 x 64 at [0, 1, 2]
+// CHECK-NEXT: %[[N:.*]] = sched.hop units(%[[U]])
+// CHECK-NEXT: sched.stream weights "layer_down" in_flight 24576 others 8192
+// CHECK-NEXT: sched.compute "layer_down"(%[[N]]) columns 64 x 104 at [0, 1, 2]
+// CHECK: sched.collect %[[F]]
+// CHECK: sched.stream weights "head" in_flight 32768
+// CHECK-NEXT: %[[L:.*]] = sched.compute "head"(%{{.*}}) blocks 144 x 64
+// CHECK-NEXT: sched.select %[[L]]
+
+// HEADS: step.project {{.*}} matrices [@output] {{.*}} {k_ways = 4 : i64
 // ROWS: error: the persistent schedule gives each of the 8 blocks of a group 16 rows of the residual stream at least: 64 are not enough
 func.func @fits(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
   %e = step.embed %token, @embedding : tensor<1x64xf32>
@@ -152,15 +190,10 @@ func.func @negative_two_biases(%token: tensor<1xi32>, %position: tensor<1xi32>) 
 }
 
 //--- one_layer.mlir
-// There is nothing to roll in one layer: it becomes a loop of one.
+// A loop that runs once will do.
 // CHECK-LABEL: @one_layer
-// CHECK: %[[E:.*]] = step.embed
-// CHECK: %[[L:.*]] = step.layers count 1 (%[[X:.*]] = %[[E]])
-// CHECK: step.project %[[X]] at {{.*}} matrices [@query, @key, @value]
-// CHECK: step.project {{.*}} with(%[[X]]) matrices [@output]
-// CHECK: %[[D:.*]] = step.project {{.*}} matrices [@down]
-// CHECK: step.yield %[[D]]
-// CHECK: step.project %[[L]] matrices [@embedding]
+// CHECK: sched.grid @one_layer.3x2
+// CHECK: sched.layers 1 {
 func.func @one_layer(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
   %e = step.embed %token, @embedding : tensor<1x64xf32>
   %q = step.project %e at %position matrices [@query, @key, @value] prologue #step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>
@@ -200,7 +233,7 @@ func.func @negative_unrolled(%token: tensor<1xi32>, %position: tensor<1xi32>) ->
 }
 
 //--- six_phases.mlir
-// CHECK: error: 'step.layers' op does not fit the persistent schedule, which needs layers of five phases (query, key and value; attention; output; gate and up; down) that carry one vector: all fusion passes must have matched. This one has 6 phases
+// CHECK: error: 'step.project' op does not fit the persistent schedule, which needs the addition to the residual stream, in f32, as its only function but a bias before it (pass fuse-residual)
 func.func @negative_six_phases(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
   %e = step.embed %token, @embedding : tensor<1x64xf32>
   %l = step.layers count 2 (%x = %e) : tensor<1x64xf32> {
@@ -284,7 +317,7 @@ func.func @negative_another_residual(%token: tensor<1xi32>, %position: tensor<1x
 }
 
 //--- not_interleaved.mlir
-// CHECK: error: 'step.project' op does not fit the persistent schedule, which needs gate and up, interleaved, with one result (passes merge-projections, fuse-activation-mul)
+// CHECK: error: 'step.project' op does not fit the persistent schedule, which needs gate and up of the residual stream, interleaved, with one result (passes merge-projections, fuse-activation-mul)
 func.func @negative_not_interleaved(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
   %e = step.embed %token, @embedding : tensor<1x64xf32>
   %l = step.layers count 2 (%x = %e) : tensor<1x64xf32> {
@@ -304,7 +337,7 @@ func.func @negative_not_interleaved(%token: tensor<1xi32>, %position: tensor<1xi
 }
 
 //--- yields_something_else.mlir
-// CHECK: error: 'step.project' op does not fit the persistent schedule, which needs to be what the next layer begins with
+// CHECK: error: 'step.layers' op does not fit the persistent schedule, which needs the result of a layer's last product to be what the next layer begins with
 func.func @negative_yields_something_else(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
   %e = step.embed %token, @embedding : tensor<1x64xf32>
   %l = step.layers count 2 (%x = %e) : tensor<1x64xf32> {
@@ -347,9 +380,112 @@ func.func @negative_separate_selection(%token: tensor<1xi32>, %position: tensor<
   return %h : tensor<1xi32>
 }
 
+//--- norm_of_a_result.mlir
+// CHECK: error: 'step.project' op does not fit the persistent schedule, which needs the addition to the residual stream, in f32, as its only function but a bias before it (pass fuse-residual)
+func.func @negative_norm_of_a_result(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
+  %e = step.embed %token, @embedding : tensor<1x64xf32>
+  %l = step.layers count 2 (%x = %e) : tensor<1x64xf32> {
+    %q = step.project %x at %position matrices [@query, @key, @value] epilogues [#step.kv_append<key = 1, value = 2, cache = @caches, kv_heads = 2, head_dim = 32>]
+      : (tensor<1x64xf32>, tensor<1xi32>) -> tensor<1x128xf32>
+    %a = step.attend %q at %position, @caches heads 4 scale 0.5 : tensor<1x128xf32> -> tensor<1x128xbf16>
+    %o = step.project %a with(%x) matrices [@output] epilogues [#step.rms_norm<segment = 0, weight = @norm, eps = 0.5, group_size = 64>, #step.add<segment = 0>]
+      : (tensor<1x128xbf16>, tensor<1x64xf32>) -> tensor<1x64xf32>
+    %g = step.project %o matrices [@gate, @gate]
+      epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>] {interleaved} : (tensor<1x64xf32>) -> tensor<1x104xbf16>
+    %d = step.project %g with(%o) matrices [@down] epilogues [#step.add<segment = 0>]
+      : (tensor<1x104xbf16>, tensor<1x64xf32>) -> tensor<1x64xf32>
+    step.yield %d : tensor<1x64xf32>
+  }
+  %h = step.project %l matrices [@embedding] epilogues [#step.bias<segment = 0, weight = @head_bias>, #step.argmax<segment = 0>] : (tensor<1x64xf32>) -> tensor<1xi32>
+  return %h : tensor<1xi32>
+}
+
+//--- other_dimensions.mlir
+// CHECK: error: 'step.project' op does not fit the persistent schedule, which needs parts of one kind to have the same dimensions
+func.func @negative_other_dimensions(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
+  %e = step.embed %token, @embedding : tensor<1x64xf32>
+  %l = step.layers count 2 (%x = %e) : tensor<1x64xf32> {
+    %q = step.project %x at %position matrices [@query, @key, @value] epilogues [#step.kv_append<key = 1, value = 2, cache = @caches, kv_heads = 2, head_dim = 32>]
+      : (tensor<1x64xf32>, tensor<1xi32>) -> tensor<1x128xf32>
+    %a = step.attend %q at %position, @caches heads 4 scale 0.5 : tensor<1x128xf32> -> tensor<1x128xbf16>
+    %o = step.project %a with(%x) matrices [@output] epilogues [#step.add<segment = 0>]
+      : (tensor<1x128xbf16>, tensor<1x64xf32>) -> tensor<1x64xf32>
+    %g = step.project %o matrices [@gate, @gate]
+      epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>] {interleaved} : (tensor<1x64xf32>) -> tensor<1x104xbf16>
+    %d = step.project %g with(%o) matrices [@down] epilogues [#step.add<segment = 0>]
+      : (tensor<1x104xbf16>, tensor<1x64xf32>) -> tensor<1x64xf32>
+    %g2 = step.project %d matrices [@small_gate, @small_gate]
+      epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>] {interleaved} : (tensor<1x64xf32>) -> tensor<1x64xbf16>
+    %f = step.project %g2 with(%d) matrices [@down_square] epilogues [#step.add<segment = 0>]
+      : (tensor<1x64xbf16>, tensor<1x64xf32>) -> tensor<1x64xf32>
+    step.yield %f : tensor<1x64xf32>
+  }
+  %h = step.project %l matrices [@embedding] epilogues [#step.bias<segment = 0, weight = @head_bias>, #step.argmax<segment = 0>] : (tensor<1x64xf32>) -> tensor<1xi32>
+  return %h : tensor<1xi32>
+}
+
+//--- no_feed_forward.mlir
+// CHECK: error: 'step.layers' op does not fit the persistent schedule, which needs layers that have attention and a feed-forward
+func.func @negative_no_feed_forward(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
+  %e = step.embed %token, @embedding : tensor<1x64xf32>
+  %l = step.layers count 2 (%x = %e) : tensor<1x64xf32> {
+    %q = step.project %x at %position matrices [@query, @key, @value] epilogues [#step.kv_append<key = 1, value = 2, cache = @caches, kv_heads = 2, head_dim = 32>]
+      : (tensor<1x64xf32>, tensor<1xi32>) -> tensor<1x128xf32>
+    %a = step.attend %q at %position, @caches heads 4 scale 0.5 : tensor<1x128xf32> -> tensor<1x128xbf16>
+    %o = step.project %a with(%x) matrices [@output] epilogues [#step.add<segment = 0>]
+      : (tensor<1x128xbf16>, tensor<1x64xf32>) -> tensor<1x64xf32>
+    step.yield %o : tensor<1x64xf32>
+  }
+  %h = step.project %l matrices [@embedding] epilogues [#step.bias<segment = 0, weight = @head_bias>, #step.argmax<segment = 0>] : (tensor<1x64xf32>) -> tensor<1xi32>
+  return %h : tensor<1xi32>
+}
+
+//--- two_layers_a_body.mlir
+// A layer is a list of parts, of any number. Products may have a bias, also the head.
+// CHECK: sched.grid @two_layers_a_body.3x2
+// CHECK: sched.layers 2 {
+// CHECK-NEXT: sched.part groups 2 {
+// CHECK-NEXT: %[[X:.*]] = sched.hop residual{{$}}
+// CHECK: sched.compute "layer_output"
+// CHECK: sched.part groups 3 {
+// CHECK: sched.compute "layer_down"
+// CHECK: sched.part groups 2 {
+// CHECK: sched.compute "layer_output_2"
+// CHECK: sched.part groups 3 {
+// CHECK: sched.compute "layer_down_2"
+func.func @two_layers_a_body(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
+  %e = step.embed %token, @embedding : tensor<1x64xf32>
+  %l = step.layers count 2 (%x = %e) : tensor<1x64xf32> {
+    %q = step.project %x at %position matrices [@query, @key, @value] epilogues [#step.kv_append<key = 1, value = 2, cache = @caches, kv_heads = 2, head_dim = 32>]
+      : (tensor<1x64xf32>, tensor<1xi32>) -> tensor<1x128xf32>
+    %a = step.attend %q at %position, @caches heads 4 scale 0.5 : tensor<1x128xf32> -> tensor<1x128xbf16>
+    %o = step.project %a with(%x) matrices [@output] epilogues [#step.bias<segment = 0, weight = @bias>, #step.add<segment = 0>]
+      : (tensor<1x128xbf16>, tensor<1x64xf32>) -> tensor<1x64xf32>
+    %g = step.project %o matrices [@gate, @gate]
+      epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>] {interleaved} : (tensor<1x64xf32>) -> tensor<1x104xbf16>
+    %d = step.project %g with(%o) matrices [@down] epilogues [#step.add<segment = 0>]
+      : (tensor<1x104xbf16>, tensor<1x64xf32>) -> tensor<1x64xf32>
+    %q2 = step.project %d at %position matrices [@query, @key, @value] epilogues [#step.kv_append<key = 1, value = 2, cache = @caches, kv_heads = 2, head_dim = 32>]
+      : (tensor<1x64xf32>, tensor<1xi32>) -> tensor<1x128xf32>
+    %a2 = step.attend %q2 at %position, @caches heads 4 scale 0.5 : tensor<1x128xf32> -> tensor<1x128xbf16>
+    %o2 = step.project %a2 with(%d) matrices [@output] epilogues [#step.add<segment = 0>]
+      : (tensor<1x128xbf16>, tensor<1x64xf32>) -> tensor<1x64xf32>
+    %g2 = step.project %o2 matrices [@gate, @gate]
+      epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>] {interleaved} : (tensor<1x64xf32>) -> tensor<1x104xbf16>
+    %d2 = step.project %g2 with(%o2) matrices [@down] epilogues [#step.add<segment = 0>]
+      : (tensor<1x104xbf16>, tensor<1x64xf32>) -> tensor<1x64xf32>
+    step.yield %d2 : tensor<1x64xf32>
+  }
+  %h = step.project %l matrices [@embedding] epilogues [#step.bias<segment = 0, weight = @head_bias>, #step.argmax<segment = 0>] : (tensor<1x64xf32>) -> tensor<1xi32>
+  return %h : tensor<1xi32>
+}
+
 //--- other_entry.mlir
 // An entry that is no decoder's step stays as it is.
-// CHECK: func.func @graph({{.*}}) -> ({{[^{]*}}{nn.port = #nn.port<"y">}) {
+// CHECK: func.func @graph(
+// CHECK-NOT: sched.grid @graph
+// CHECK: sched.grid
+// CHECK-NOT: sched.grid
 func.func @graph(%x: tensor<1x8xf32> {nn.port = #nn.port<"x">}) -> (tensor<1x8xf32> {nn.port = #nn.port<"y">}) {
   %y = step.map %x epilogues [#step.silu<segment = 0>] : (tensor<1x8xf32>) -> tensor<1x8xf32>
   return %y : tensor<1x8xf32>

@@ -1,4 +1,4 @@
-#include "compiler/plan/phase_names.h"
+#include "compiler/schedule/phase_names.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"

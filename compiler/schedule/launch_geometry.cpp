@@ -1,4 +1,4 @@
-#include "codegen/launch_geometry.h"
+#include "compiler/schedule/launch_geometry.h"
 
 #include "runtime/shared/encoding.h"
 

@@ -1,0 +1,37 @@
+// The `sched` dialect (SchedDialect.td, SchedOps.td): schedules of a step program.
+#pragma once
+
+#include "compiler/ir/step/Step.h"
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+namespace cadenza::sched {
+
+/// The attribute of a phase op that names the phase; name-phases sets it.
+inline constexpr llvm::StringLiteral phaseAttribute = "phase";
+/// The name of a phase op, "" if it has none.
+llvm::StringRef phaseName(mlir::Operation *phase);
+
+class ComputeOp;
+class EmbedOp;
+class LayersOp;
+class StreamOp;
+
+} // namespace cadenza::sched
+
+#include "compiler/ir/sched/SchedDialect.h.inc"
+#include "compiler/ir/sched/SchedEnums.h.inc"
+#define GET_TYPEDEF_CLASSES
+#include "compiler/ir/sched/SchedTypes.h.inc"
+#define GET_OP_CLASSES
+#include "compiler/ir/sched/SchedOps.h.inc"
+
+namespace cadenza::sched {
+
+/// The schedules of `function`: the first sequence or null; the grids in the order of the module.
+SequenceOp sequenceOf(mlir::func::FuncOp function);
+llvm::SmallVector<GridOp> gridsOf(mlir::func::FuncOp function);
+
+} // namespace cadenza::sched

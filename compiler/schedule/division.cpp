@@ -1,0 +1,189 @@
+#include "compiler/schedule/division.h"
+
+#include "runtime/shared/shares.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace cadenza {
+namespace {
+
+constexpr int64_t tileRows = tile_rows, stepColumns = step_columns; // in 64 bits
+
+/// What a block can read of a layer's weights while the layer's chain of exchanges, hops and products takes its time:
+/// on an H100 about 12 microseconds at 28 GB/s (docs/benchmarks/notes.md). Blocks that read less wait for the chain,
+/// not for memory.
+constexpr int64_t chainBytes = 336 << 10;
+
+int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+Status unsupported(const std::string &what) {
+  return {StatusCode::Unsupported, "the persistent schedule " + what + "; --schedule=launch has no such limit"};
+}
+
+/// Steps of units that a group has at least: eight units, a tile of gate and up, a rank. The last step of the last
+/// group may be a part of one.
+struct LeastSteps {
+  int64_t all, group, last;
+  LeastSteps(const LayerShape &m, const PersistentDevice &d)
+      : all(ceilDiv(m.units, stepColumns)), group(ceilDiv(stripe_rows * d.ranks, stepColumns)),
+        last(ceilDiv(stripe_rows * d.ranks + all * stepColumns - m.units, stepColumns)) {}
+};
+
+/// Those for which there are units.
+int64_t usableGroups(const LayerShape &m, const PersistentDevice &d) {
+  const LeastSteps least(m, d);
+  return least.all < least.last ? 0 : std::min<int64_t>(d.groups, 1 + (least.all - least.last) / least.group);
+}
+
+Status checkShape(const LayerShape &m, const PersistentDevice &d) {
+  const auto multiple = [](const char *what, int64_t value, int64_t of) {
+    return value % of == 0 ? Status::ok()
+                           : unsupported("needs " + std::string(what) + " that is a multiple of " + std::to_string(of) +
+                                         ", not " + std::to_string(value));
+  };
+  CADENZA_RETURN_IF_ERROR(multiple("a head_dim", m.headDim, tileRows));
+  CADENZA_RETURN_IF_ERROR(multiple("a hidden size", m.hidden, tileRows));
+  CADENZA_RETURN_IF_ERROR(multiple("a feed-forward size", m.units, stripe_rows));
+  CADENZA_RETURN_IF_ERROR(
+      multiple("query heads of a KV head whose elements are together", m.queryRows(), stepColumns));
+  const int64_t group = m.heads / m.kvHeads, warpSets = ceilDiv(group, 4); // launch_geometry.h: four heads a warp
+  if (d.warps % warpSets != 0)
+    return unsupported("divides the " + std::to_string(d.warps) +
+                       " consumer warps of a block over sets of four query heads " +
+                       "of a KV head: " + std::to_string(group) + " heads are " + std::to_string(warpSets) +
+                       " sets, which do not divide them");
+  const auto rows = [&](const char *what, int64_t value) {
+    return value >= tileRows * d.ranks
+               ? Status::ok()
+               : unsupported("gives each of the " + std::to_string(d.ranks) + " blocks of a group 16 " + what +
+                             " at least: " + std::to_string(value) + " are not enough");
+  };
+  CADENZA_RETURN_IF_ERROR(rows("rows of the residual stream", m.hidden));
+  CADENZA_RETURN_IF_ERROR(rows("rows of the query, key and value of a KV head", m.headRows()));
+  if (usableGroups(m, d) == 0)
+    return unsupported("gives each of the " + std::to_string(d.ranks) +
+                       " blocks of a group 8 feed-forward units at least: " + std::to_string(m.units) +
+                       " are not enough");
+  return Status::ok();
+}
+
+/// Of a layer's weights: a KV head costs its rows of q, k, v and its columns of the output projection, a step of units
+/// 32 rows of gate, 32 of up and 32 columns of down. (The scales of an encoding are few and left out.)
+struct LayerBytes {
+  int64_t head, unitStep;
+  explicit LayerBytes(const LayerShape &m)
+      : head(weight_bytes(format_of(m.encoding), (m.headRows() + m.queryRows()) * m.hidden)),
+        unitStep(weight_bytes(format_of(m.encoding), 3 * stepColumns * m.hidden)) {}
+};
+
+/// KV heads of a group.
+int64_t headsOf(const LayerShape &m, int64_t groups, int64_t group) {
+  const auto attend = static_cast<int>(std::min(m.kvHeads, groups));
+  return group < attend ? share(static_cast<int>(m.kvHeads), attend, static_cast<int>(group)).count : 0;
+}
+
+/// Steps of units of each group.
+std::vector<int64_t> divideUnits(const LayerShape &m, const PersistentDevice &device, int64_t groups, bool memoryBound) {
+  const LayerBytes layer(m);
+  // What a group with a KV head has to read more than others: if the memory is what all wait for, until the
+  // feed-forward half ends, that is what the others have in their rings when it begins.
+  const auto more = [&](int64_t group) -> int64_t {
+    const int64_t heads = headsOf(m, groups, group);
+    return memoryBound ? (heads > 0 ? device.sharedBytes * 3 / 4 * device.ranks : 0) : heads * layer.head;
+  };
+  const int64_t most = memoryBound ? 0 : chainBytes * device.ranks;
+  const LeastSteps least(m, device);
+  std::vector<int64_t> steps(groups, least.group), bytes;
+  steps.back() = least.last;
+  int64_t left = least.all;
+  for (int64_t group = 0; group < groups; ++group) {
+    left -= steps[group];
+    bytes.push_back(steps[group] * layer.unitStep + more(group));
+  }
+  // The next step goes to the group with the fewest among those that it does not make too heavy, else to the lightest.
+  for (; left > 0; --left) {
+    size_t next = steps.size();
+    for (size_t group = 0; group < steps.size(); ++group)
+      if (bytes[group] + layer.unitStep <= most && (next == steps.size() || steps[group] < steps[next]))
+        next = group;
+    if (next == steps.size())
+      next = std::min_element(bytes.begin(), bytes.end()) - bytes.begin();
+    ++steps[next];
+    bytes[next] += layer.unitStep;
+  }
+  return steps;
+}
+
+/// Where runs of these lengths start.
+std::vector<int64_t> startsOf(const std::vector<int64_t> &counts) {
+  std::vector<int64_t> starts(counts.size());
+  std::exclusive_scan(counts.begin(), counts.end(), starts.begin(), int64_t{0});
+  return starts;
+}
+
+} // namespace
+
+uint64_t packetBytes(const LayerShape &m, const Division &division, const PersistentDevice &device, int64_t parts) {
+  const int64_t blocks = int64_t{division.groups} * device.ranks;
+  const int64_t rankRows = tileRows * ceilDiv(m.hidden / tileRows, device.ranks);
+  const int64_t rankPackets = rankRows / stripe_rows * stripe_packets;
+  const int64_t exchange = 16 * (2 * parts * blocks * rankPackets + 2 * blocks);
+  if (device.clusters)
+    return static_cast<uint64_t>(exchange);
+  const int64_t groupHeads = headsOf(m, division.groups, 0), headGroup = m.heads / m.kvHeads,
+                partFloats = (m.headDim + 2 + 3) / 4 * 4;
+  int64_t groupSteps = 0; // the most
+  for (size_t group = 0; group < division.unitStarts.size(); ++group) {
+    const bool last = group + 1 == division.unitStarts.size();
+    const int64_t end = last ? ceilDiv(m.units, stepColumns) : division.unitStarts[group + 1];
+    groupSteps = std::max(groupSteps, end - division.unitStarts[group]);
+  }
+  const int hops = hop_packets_for(static_cast<int>(m.hidden), static_cast<int>(groupHeads * m.headRows()),
+                                   static_cast<int>(device.ranks * groupHeads * headGroup * partFloats),
+                                   static_cast<int>(stepColumns * groupSteps));
+  return static_cast<uint64_t>(exchange + 16 * int64_t{division.groups} * hops + 4 * blocks);
+}
+
+int64_t normChunk(int64_t hidden, int64_t ranks) {
+  int64_t chunk = 128;
+  while (chunk > tileRows && (hidden % ranks != 0 || hidden / ranks % chunk != 0))
+    chunk /= 2;
+  return chunk;
+}
+
+StatusOr<Division> divide(const LayerShape &shape, const PersistentDevice &device) {
+  CADENZA_RETURN_IF_ERROR(checkShape(shape, device));
+  Division division;
+  division.groups = static_cast<int>(usableGroups(shape, device));
+  const LayerBytes bytes(shape);
+  division.memoryBound = shape.kvHeads * bytes.head + ceilDiv(shape.units, stepColumns) * bytes.unitStep >=
+                         chainBytes * division.groups * device.ranks;
+  // If the memory bounds a layer, blocks with a KV head that are through with it leave the memory to those that are
+  // not; the others, if they do the same, gain nothing (docs/benchmarks/notes.md). If the chain does, fewer bytes in
+  // flight make it shorter.
+  const int stage = division.stageBytes = std::max(2 * turn_steps * format_of(shape.encoding).unit_bytes * device.warps,
+                                                   static_cast<int>(4 * attend_positions * shape.headDim));
+  division.inFlight = division.memoryBound ? InFlight{.attention = 5 * stage,
+                                                      .kvGroup = 2 * stage,
+                                                      .others = 2 * stage,
+                                                      .context = 5 * stage,
+                                                      .head = 2 * stage,
+                                                      .kvGroupAhead = stage,
+                                                      .othersAhead = 2 * stage}
+                                           : InFlight{.attention = 3 * stage / 2,
+                                                      .kvGroup = 3 * stage / 2,
+                                                      .others = stage / 2,
+                                                      .context = 3 * stage,
+                                                      .head = 2 * stage,
+                                                      .kvGroupAhead = 3 * stage,
+                                                      .othersAhead = 3 * stage};
+  std::vector<int64_t> heads;
+  for (int64_t group = 0; headsOf(shape, division.groups, group) > 0; ++group)
+    heads.push_back(headsOf(shape, division.groups, group));
+  division.headStarts = startsOf(heads);
+  division.unitStarts = startsOf(divideUnits(shape, device, division.groups, division.memoryBound));
+  return division;
+}
+
+} // namespace cadenza

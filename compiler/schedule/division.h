@@ -1,0 +1,73 @@
+// The division of a step over the blocks of one persistent kernel (codegen/kernels/persistent.cuh explains it): what is
+// decided with a model's dimensions and a GPU's. lower-to-persistent asks for it once; from then on a schedule is its
+// ops (compiler/ir/sched).
+#pragma once
+
+#include "runtime/shared/encoding.h"
+#include "runtime/support/status.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace cadenza {
+
+/// What a schedule is made for: groups of ranks (blocks, one a multiprocessor).
+struct PersistentDevice {
+  int groups = 0, ranks = 0;
+  int warps = 8;        // that consume, in a block; one more produces
+  int sharedBytes = 0;  // of a block
+  bool clusters = true; // groups are clusters of the GPU; without them, they exchange values through global memory
+  bool traced = false;  // the kernel is instrumented
+};
+
+/// The dimensions of a layer: those of its attention, and those of its feed-forward.
+struct LayerShape {
+  int64_t hidden = 0, heads = 0, kvHeads = 0, headDim = 0, units = 0;
+  Encoding encoding = Encoding::tiles16; // of all matrices but the embedding
+
+  /// Of a KV head: rows of its queries; of these, its key and its value.
+  int64_t queryRows() const { return heads / kvHeads * headDim; }
+  int64_t headRows() const { return queryRows() + 2 * headDim; }
+};
+
+/// Bytes that a producer has in flight, one copy at least; a copy is begun as long as all in flight are less. The
+/// memory serves blocks in proportion to that, but with more than two stages each, some multiprocessors far better than
+/// others.
+struct InFlight {
+  int attention = 0;           // in an attention part
+  int kvGroup = 0, others = 0; // in a feed-forward part: groups that have a KV head, the others
+  int context = 0;             // in a long context
+  int head = 0;
+  // While the ring fills ahead of a layer or of the head, at most: groups that have a KV head, the others.
+  int kvGroupAhead = 0, othersAhead = 0;
+};
+
+struct Division {
+  int groups = 0;                  // fewer than the device has, if there are not units enough for all
+  std::vector<int64_t> headStarts; // the first KV head of each group that has one
+  std::vector<int64_t> unitStarts; // of each group's feed-forward units, in steps of 32
+  /// Whether a layer takes as long as the memory needs for it; else it takes as long as its chain of exchanges and
+  /// products.
+  bool memoryBound = false;
+  /// Of a stage of the ring: two turns of a stripe for each warp (stream_project.cuh), and room for the keys and values
+  /// that a warp takes at once.
+  int stageBytes = 0;
+  InFlight inFlight;
+};
+
+/// Divides the work: if a layer takes as long as the memory needs for it, so that all groups need as long for the
+/// feed-forward half, of which those without a KV head have filled their rings before; if it takes as long as its chain
+/// of exchanges and products, so that the last half of the chain, the feed-forward units, is spread as evenly as the
+/// stream allows. Each rank has something of each product that its group has a part in: what it sends proves that it
+/// has read what it was sent (exchanges.h). Errors (Unsupported) say which dimension does not fit, and what would.
+StatusOr<Division> divide(const LayerShape &shape, const PersistentDevice &device);
+
+/// Elements of a chunk of a norm's sum of squares over `hidden` elements: each rank adds those of its own rows, so a
+/// chunk lies in the rows of one rank. A power of two from 16 to 128.
+int64_t normChunk(int64_t hidden, int64_t ranks);
+
+/// Bytes of packets, as the device code lays them out, for layers of so many parts.
+uint64_t packetBytes(const LayerShape &shape, const Division &division, const PersistentDevice &device, int64_t parts);
+
+} // namespace cadenza

@@ -1,0 +1,182 @@
+#include "compiler/schedule/layer.h"
+
+using namespace mlir;
+
+namespace cadenza {
+namespace {
+
+SmallVector<step::FunctionAttrInterface> epilogues(step::ProjectOp project) {
+  return llvm::to_vector(project.getEpilogues().getAsRange<step::FunctionAttrInterface>());
+}
+
+step::WeightEncodingAttrInterface encodingOf(step::ProjectOp project) {
+  SymbolTableCollection symbols;
+  return step::SymbolLookup(project, symbols).encoding(project.getMatrixSymbols()[0]);
+}
+
+bool isF32(Value value) { return cast<RankedTensorType>(value.getType()).getElementType().isF32(); }
+
+constexpr size_t mostParts = 4; // of a layer
+
+/// Emits what the schedule would need instead of `op`.
+LogicalResult needs(Operation *op, const Twine &what) {
+  return op->emitOpError() << "does not fit the persistent schedule, which needs " << what;
+}
+
+/// What the kernel keeps works on its own rows; whole heads if `heads`, else single elements.
+LogicalResult checkKept(step::ProjectOp project, bool heads) {
+  for (step::FunctionAttrInterface function : keptFunctions(project)) {
+    if (function.getNumOperands() > 0)
+      return needs(project, "no function that reads another vector here, but has " + function.getFunctionName());
+    if (!heads && !function.isElementwise())
+      return needs(project, "functions of single elements here, but has " + function.getFunctionName());
+  }
+  if (step::FunctionAttrInterface prologue = project.getPrologueAttr(); prologue && !prologue.canDeferScale())
+    return needs(project, "a norm of one sum, which is what blocks exchange, but has " + prologue.getFunctionName());
+  return success();
+}
+
+/// The first product of a part: rows, of the residual stream `x`.
+LogicalResult checkRows(LayerPart part, Value x) {
+  step::ProjectOp rows = part.rows;
+  if (!part.attend) {
+    if (rows.getInput() != x || !rows.getInterleaved() || rows.getMatrices().size() != 2 || rows.getNumResults() != 1)
+      return needs(rows, "gate and up of the residual stream, interleaved, with one result (passes merge-projections, "
+                         "fuse-activation-mul)");
+    return checkKept(rows, /*heads=*/false);
+  }
+  SmallVector<step::FunctionAttrInterface> functions = epilogues(rows);
+  if (rows.getInput() != x || rows.getMatrices().size() != 3 || functions.empty() || !functions.back().writesCache() ||
+      functions.back().getSlots() != ArrayRef<int64_t>{1, 2} || rows.getNumResults() != 1 || !isF32(rows.getResult(0)))
+    return needs(rows, "query, key and value of the residual stream in this order, with the KV append as the last "
+                       "function (passes merge-projections, fuse-query-key-value)");
+  return checkKept(rows, /*heads=*/true);
+}
+
+/// The last product of a part: columns, whose sums are added to the residual stream `x`.
+LogicalResult checkColumns(step::ProjectOp columns, Value input, Value x) {
+  if (columns.getInput() != input || columns.getPrologueAttr() || columns.getMatrices().size() != 1)
+    return needs(columns, "the product of one matrix and the result of the phase before it");
+  SmallVector<step::FunctionAttrInterface> functions = epilogues(columns);
+  const size_t biases = !functions.empty() && isa<step::BiasAttr>(functions[0]) ? 1 : 0;
+  if (functions.size() != biases + 1 || !functions.back().addsOperand() || columns.getSideInputs()[0] != x ||
+      !isF32(x) || columns.getNumResults() != 1 || !isF32(columns.getResult(0)))
+    return needs(columns, "the addition to the residual stream, in f32, as its only function but a bias before it (pass "
+                          "fuse-residual)");
+  return success();
+}
+
+/// The parts of a layer: each a product, attention or nothing, and a product.
+LogicalResult readParts(DecoderPhases &phases) {
+  mlir::Block &body = phases.layers.getBody().front();
+  if (body.getNumArguments() != 1)
+    return needs(phases.layers, "layers that carry one vector, the residual stream");
+  Value x = body.getArgument(0);
+  auto op = body.begin();
+  while (&*op != body.getTerminator()) {
+    LayerPart part;
+    part.rows = dyn_cast<step::ProjectOp>(*op);
+    if (!part.rows)
+      return needs(&*op, "a product over rows here, with which a part of a layer begins: all fusion passes must have "
+                         "matched (merged matrices have multiples of 16 rows)");
+    ++op;
+    if ((part.attend = dyn_cast<step::AttendOp>(*op)))
+      ++op;
+    part.columns = dyn_cast<step::ProjectOp>(*op);
+    if (part.attend && part.attend.getQuery() != part.rows.getResult(0))
+      return needs(part.attend, "attention for the query of the product before it");
+    if (part.attend && part.attend.getWindow())
+      return needs(part.attend, "attention to all positions, not to a window of them");
+    if (failed(checkRows(part, x)))
+      return failure();
+    if (!part.columns)
+      return needs(&*op, "a product over columns here, with which a part of a layer ends: all fusion passes must have "
+                         "matched");
+    Value middle = part.attend ? part.attend.getResult() : part.rows.getResult(0);
+    if (failed(checkColumns(part.columns, middle, x)))
+      return failure();
+    x = part.columns.getResult(0);
+    phases.parts.push_back(part);
+    ++op;
+  }
+  if (cast<step::YieldOp>(body.getTerminator()).getValues()[0] != x)
+    return needs(phases.layers, "the result of a layer's last product to be what the next layer begins with");
+  if (phases.parts.size() > mostParts)
+    return needs(phases.layers, "layers of at most " + Twine(mostParts) + " parts, whose code is a part of the kernel each: " +
+                                    "here are " + Twine(phases.parts.size()) + " (pass roll-layers)");
+  const auto attends = [](const LayerPart &part) { return part.attend != nullptr; };
+  if (llvm::none_of(phases.parts, attends) || llvm::all_of(phases.parts, attends))
+    return needs(phases.layers, "layers that have attention and a feed-forward");
+  return success();
+}
+
+} // namespace
+
+SmallVector<step::FunctionAttrInterface> keptFunctions(step::ProjectOp project) {
+  SmallVector<step::FunctionAttrInterface> functions = epilogues(project);
+  llvm::erase_if(functions, [](step::FunctionAttrInterface function) {
+    return function.writesCache() || function.addsOperand() || function.selectsToken();
+  });
+  return functions;
+}
+
+FailureOr<DecoderPhases> readDecoder(func::FuncOp function) {
+  DecoderPhases phases;
+  for (Operation &op : function.getBody().front().without_terminator()) {
+    if (auto embed = dyn_cast<step::EmbedOp>(op); embed && !phases.embed)
+      phases.embed = embed;
+    else if (auto layers = dyn_cast<step::LayersOp>(op); layers && phases.embed && !phases.layers)
+      phases.layers = layers;
+    else if (auto project = dyn_cast<step::ProjectOp>(op); project && phases.layers && !phases.head)
+      phases.head = project;
+    else
+      return needs(&op, "an embedding, the layers as one loop (pass roll-layers) and the head, and nothing between");
+  }
+  if (!phases.head)
+    return needs(function, "an embedding, the layers as one loop (pass roll-layers) and the head");
+  if (failed(readParts(phases)))
+    return failure();
+  SmallVector<step::FunctionAttrInterface> functions = epilogues(phases.head);
+  if (phases.head.getInput() != phases.layers.getResult(0) || phases.head.getMatrices().size() != 1 ||
+      functions.empty() || !functions.back().selectsToken())
+    return needs(phases.head, "the selection as the head's last function (pass fuse-head-select)");
+  if (failed(checkKept(phases.head, /*heads=*/false)))
+    return failure();
+  SmallVector<step::ProjectOp> projects = {phases.head};
+  for (LayerPart part : phases.parts)
+    projects.append({part.rows, part.columns});
+  for (step::ProjectOp project : projects)
+    if (auto first = phases.parts.front().rows; encodingOf(project) != encodingOf(first))
+      return needs(project, "all matrices in one encoding (pass encode-weights): here one is stored as " +
+                                Twine(encodingOf(project).getFormat().name) + ", another as " +
+                                encodingOf(first).getFormat().name);
+  return phases;
+}
+
+FailureOr<LayerShape> shapeOf(DecoderPhases phases) {
+  SymbolTableCollection symbols;
+  LayerShape shape;
+  shape.hidden = nn::rowElements(phases.layers.getResult(0));
+  shape.encoding = encodingOf(phases.head).getEncoding();
+  for (LayerPart part : phases.parts) {
+    LayerShape next = shape;
+    step::AttendOp attend = part.attend;
+    step::ProjectOp rows = part.rows;
+    if (attend) {
+      nn::CacheOp cache = step::SymbolLookup(attend, symbols).cache(attend.getCacheAttr());
+      next.heads = static_cast<int64_t>(attend.getHeads());
+      next.kvHeads = static_cast<int64_t>(cache.getKvHeads());
+      next.headDim = static_cast<int64_t>(cache.getHeadDim());
+    } else {
+      next.units = nn::rowElements(rows.getResult(0));
+    }
+    const bool first = attend ? shape.heads == 0 : shape.units == 0;
+    if (!first && (next.heads != shape.heads || next.kvHeads != shape.kvHeads || next.headDim != shape.headDim ||
+                   next.units != shape.units))
+      return needs(rows, "parts of one kind to have the same dimensions");
+    shape = next;
+  }
+  return shape;
+}
+
+} // namespace cadenza

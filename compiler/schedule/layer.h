@@ -1,0 +1,35 @@
+// Reads the step IR of a decoder as what the persistent schedule divides: an embedding, layers that are lists of parts,
+// and a head.
+#pragma once
+
+#include "compiler/ir/step/Step.h"
+#include "compiler/schedule/division.h"
+
+namespace cadenza {
+
+/// From the residual stream to what is added to it: a product over rows, attention or the product's own functions, and
+/// a product over columns.
+struct LayerPart {
+  step::ProjectOp rows;
+  step::AttendOp attend; // or null
+  step::ProjectOp columns;
+};
+
+struct DecoderPhases {
+  step::EmbedOp embed;
+  step::LayersOp layers;
+  llvm::SmallVector<LayerPart> parts; // of a layer
+  step::ProjectOp head;
+};
+
+/// Emits an error at the first op that does not fit, which says what would be needed.
+llvm::FailureOr<DecoderPhases> readDecoder(mlir::func::FuncOp function);
+
+/// The dimensions of the layers. An error at a part that has other ones than those before it.
+llvm::FailureOr<LayerShape> shapeOf(DecoderPhases phases);
+
+/// The functions of a project that its kernel keeps: all but the KV append, the residual addition and the selection,
+/// which are the persistent kernel's own.
+llvm::SmallVector<step::FunctionAttrInterface> keptFunctions(step::ProjectOp project);
+
+} // namespace cadenza

@@ -1,0 +1,186 @@
+// A step program as one persistent kernel: groups of ranks, streams, hops, exchanges. See Passes.td.
+#include "compiler/ir/sched/Sched.h"
+#include "compiler/schedule/layer.h"
+#include "passes/Passes.h"
+#include "runtime/shared/shares.h"
+
+namespace cadenza {
+#define GEN_PASS_DEF_LOWERTOPERSISTENT
+#include "passes/Passes.h.inc"
+} // namespace cadenza
+
+using namespace mlir;
+using namespace cadenza;
+
+namespace {
+
+/// Builds the grid of a decoder, op by op as a block runs it.
+class GridBuilder {
+public:
+  GridBuilder(func::FuncOp function, DecoderPhases phases, const LayerShape &shape, const Division &division,
+              const PersistentDevice &device)
+      : function(function), phases(phases), shape(shape), division(division), device(device),
+        builder(OpBuilder::atBlockEnd(function->getBlock())) {}
+
+  void build() {
+    const std::string name =
+        function.getSymName().str() + "." + std::to_string(division.groups) + "x" + std::to_string(device.ranks);
+    const auto parts = static_cast<int64_t>(phases.parts.size());
+    auto grid = sched::GridOp::create(
+        builder, function.getLoc(), name, function.getSymName(), division.groups,
+        device.ranks, device.warps, device.sharedBytes, division.stageBytes, format_of(shape.encoding).name,
+        device.clusters,
+        static_cast<int64_t>(packetBytes(shape, division, device, parts)),
+        ArrayRef<int64_t>{division.inFlight.kvGroupAhead, division.inFlight.othersAhead}, division.memoryBound,
+        device.traced);
+    builder.createBlock(&grid.getBody());
+    sched::EmbedOp::create(builder, phases.embed->getLoc(), sched::phaseName(phases.embed));
+    auto layers = sched::LayersOp::create(builder, phases.layers->getLoc(), phases.layers.getCount());
+    builder.createBlock(&layers.getBody());
+    for (LayerPart part : phases.parts)
+      addPart(part);
+    builder.setInsertionPointAfter(layers);
+    Value x = hopResidual(phases.head);
+    stream(sched::Source::weights, phases.head, division.inFlight.head);
+    Value logits = compute(phases.head, x, sched::Split::blocks, extents(phases.head));
+    sched::SelectOp::create(builder, phases.head->getLoc(), logits);
+  }
+
+private:
+  struct Extents {
+    std::optional<int64_t> rows, columns;
+  };
+
+  IntegerAttr integer(std::optional<int64_t> value) {
+    return value ? builder.getI64IntegerAttr(*value) : IntegerAttr();
+  }
+  Type vector() { return builder.getType<sched::VectorType>(); }
+
+  Extents extents(step::ProjectOp project) {
+    step::SymbolLookup lookup(project, symbols);
+    Extents extents{0, nn::rowElements(project.getInput())};
+    for (FlatSymbolRefAttr matrix : project.getMatrixSymbols())
+      *extents.rows += lookup.weightType(matrix).getDimSize(0);
+    return extents;
+  }
+
+  void addPart(LayerPart part) {
+    auto [rows, attend, columns] = part;
+    const std::vector<int64_t> &starts = attend ? division.headStarts : division.unitStarts;
+    auto op = sched::PartOp::create(builder, rows->getLoc(), vector(), static_cast<int64_t>(starts.size()));
+    builder.createBlock(&op.getBody());
+    const InFlight &inFlight = division.inFlight;
+    const int64_t bytes = attend ? inFlight.attention : inFlight.kvGroup;
+    const std::optional<int64_t> others = attend ? std::nullopt : std::optional<int64_t>(inFlight.others);
+    Value value = hopResidual(rows);
+    stream(sched::Source::weights, rows, bytes, others);
+    if (attend) {
+      value = compute(rows, value, sched::Split::kv_heads, extents(rows), shape.kvHeads, starts);
+      value = hop(sched::Hop::rows, rows, value);
+      stream(sched::Source::context, attend, bytes, std::nullopt, inFlight.context);
+      value = compute(attend, value, sched::Split::context, {});
+      value = hop(sched::Hop::parts, attend, value);
+    } else {
+      value = compute(rows, value, sched::Split::units, extents(rows), std::nullopt, starts);
+      value = hop(sched::Hop::units, rows, value);
+    }
+    stream(sched::Source::weights, columns, bytes, others);
+    value = compute(columns, value, sched::Split::columns, extents(columns), std::nullopt, columns.getKGroups());
+    sched::PublishOp::create(builder, columns->getLoc(), value);
+    builder.setInsertionPointAfter(op);
+    sched::CollectOp::create(builder, columns->getLoc(), op.getSums());
+  }
+
+  /// The residual stream as `reader` sees it, after the sums of squares if its norm is not deferred.
+  Value hopResidual(step::ProjectOp reader) {
+    step::FunctionAttrInterface norm = reader.getPrologueAttr();
+    const IntegerAttr chunk = norm ? integer(reader.getNormChunk()) : IntegerAttr();
+    Value squares;
+    if (norm && !norm.defersScale())
+      squares = sched::HopOp::create(builder, reader->getLoc(), vector(), sched::Hop::squares, Value(), chunk);
+    return sched::HopOp::create(builder, reader->getLoc(), vector(), sched::Hop::residual, squares, chunk);
+  }
+  Value hop(sched::Hop kind, Operation *phase, Value value) {
+    return sched::HopOp::create(builder, phase->getLoc(), vector(), kind, value, IntegerAttr());
+  }
+  void stream(sched::Source source, Operation *phase, int64_t inFlight, std::optional<int64_t> others = std::nullopt,
+              std::optional<int64_t> longContext = std::nullopt) {
+    sched::StreamOp::create(builder, phase->getLoc(), source, sched::phaseName(phase), inFlight, integer(others),
+                            integer(longContext));
+  }
+  Value compute(Operation *phase, Value input, sched::Split split, Extents extents,
+                std::optional<int64_t> of = std::nullopt, ArrayRef<int64_t> starts = {}) {
+    return sched::ComputeOp::create(builder, phase->getLoc(), vector(), sched::phaseName(phase), input, split,
+                                    integer(extents.rows), integer(extents.columns), integer(of),
+                                    starts.empty() ? DenseI64ArrayAttr() : builder.getDenseI64ArrayAttr(starts));
+  }
+
+  func::FuncOp function;
+  DecoderPhases phases;
+  const LayerShape &shape;
+  const Division &division;
+  const PersistentDevice &device;
+  OpBuilder builder;
+  SymbolTableCollection symbols;
+};
+
+/// The order of sums that follows from the division.
+void orderSums(DecoderPhases phases, const LayerShape &shape, const Division &division,
+               const PersistentDevice &device) {
+  const auto order = [&](step::ProjectOp project, ArrayRef<int64_t> groups) {
+    project.setKWays(turn_steps);
+    project.setKGroups(groups);
+    if (project.getPrologueAttr())
+      project.setNormChunk(normChunk(shape.hidden, device.ranks));
+  };
+  for (LayerPart part : phases.parts) {
+    order(part.rows, {0});
+    if (step::AttendOp attend = part.attend) {
+      attend.setSplits(device.ranks);
+      attend.setWarps(device.warps);
+      std::vector<int64_t> starts = division.headStarts;
+      for (int64_t &start : starts)
+        start *= shape.queryRows() / 32;
+      order(part.columns, starts);
+    } else {
+      order(part.columns, division.unitStarts);
+    }
+  }
+  order(phases.head, {0});
+}
+
+struct LowerToPersistentPass : cadenza::impl::LowerToPersistentBase<LowerToPersistentPass> {
+  using LowerToPersistentBase::LowerToPersistentBase;
+
+  void runOnOperation() final {
+    const auto isStep = [](func::FuncOp function) { return !nn::isEntry(function) || nn::isDecodeEntry(function); };
+    SmallVector<func::FuncOp> steps =
+        llvm::to_vector(llvm::make_filter_range(getOperation().getOps<func::FuncOp>(), isStep));
+    if (steps.empty()) {
+      getOperation().emitError() << "has no decode entry, the only one that the persistent schedule can run";
+      return signalPassFailure();
+    }
+    for (func::FuncOp step : steps) // grids are added to the module meanwhile
+      if (failed(lower(step)))
+        return signalPassFailure();
+  }
+
+private:
+  LogicalResult lower(func::FuncOp function) {
+    FailureOr<DecoderPhases> phases = readDecoder(function);
+    if (failed(phases))
+      return failure();
+    FailureOr<LayerShape> shape = shapeOf(*phases);
+    if (failed(shape))
+      return failure();
+    const PersistentDevice device{groups, ranks, warps, sharedBytes, clusters, traced};
+    StatusOr<Division> division = divide(*shape, device);
+    if (!division.isOk())
+      return function.emitError() << division.status().message();
+    orderSums(*phases, *shape, *division, device);
+    GridBuilder(function, *phases, *shape, *division, device).build();
+    return success();
+  }
+};
+
+} // namespace

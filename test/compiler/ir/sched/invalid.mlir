@@ -1,0 +1,268 @@
+// RUN: cadenza-opt %s -split-input-file -verify-diagnostics
+
+// A schedule places the phases of its entry, all of them, in their order.
+// expected-error @+1 {{runs @decode, which is no function}}
+sched.sequence @decode.launch of @decode kinds ["launch"] {
+}
+
+// -----
+
+nn.weight @w : tensor<32x32xbf16> from "w"
+func.func @decode(%x: tensor<1x32xf32>) -> tensor<1x32xf32> {
+  // expected-note @+1 {{the phase}}
+  %y = step.project %x matrices [@w] {phase = "first"} : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  return %y : tensor<1x32xf32>
+}
+sched.sequence @decode.launch of @decode kinds ["launch"] {
+  // expected-error @+1 {{places 'second' where @decode has 'first'}}
+  sched.launch "second" blocks 1 threads 32 shared 0
+}
+
+// -----
+
+nn.weight @w : tensor<32x32xbf16> from "w"
+func.func @decode(%x: tensor<1x32xf32>) -> tensor<1x32xf32> {
+  // expected-note @+1 {{the phase}}
+  %y = step.project %x matrices [@w] {phase = "first"} : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  return %y : tensor<1x32xf32>
+}
+// expected-error @+1 {{leaves out phase 'first' of @decode}}
+sched.sequence @decode.launch of @decode kinds ["launch"] {
+}
+
+// -----
+
+func.func @decode() {
+  return
+}
+sched.sequence @decode.launch of @decode kinds ["launch"] {
+  // expected-error @+1 {{places 'first' where @decode has no more phases}}
+  sched.launch "first" blocks 1 threads 32 shared 0
+}
+
+// -----
+
+sched.sequence @decode.launch of @decode kinds ["launch"] {
+  // expected-error @+1 {{needs whole warps, 32 at most: 48 threads are not}}
+  sched.launch "first" blocks 1 threads 48 shared 0
+}
+
+// -----
+
+sched.sequence @decode.launch of @decode kinds ["launch"] {
+  // expected-error @+1 {{needs a positive number of blocks, not 0}}
+  sched.launch "first" blocks 0 threads 32 shared 0
+}
+
+// -----
+
+sched.sequence @decode.launch of @decode kinds ["launch"] {
+  // expected-error @+1 {{needs a positive number of times, not -1}}
+  sched.repeat -1 {
+  }
+}
+
+// -----
+
+// expected-error @+1 {{needs a positive number of ranks, not 0}}
+sched.grid @g of @decode groups 1 ranks 0 warps 4 shared 1024 stage 512 encoding "tiles16" packets 16 ahead [1, 1] {
+}
+
+// -----
+
+// expected-error @+1 {{in two numbers what its producers have in flight ahead, not in 1}}
+sched.grid @g of @decode groups 1 ranks 1 warps 4 shared 1024 stage 512 encoding "tiles16" packets 16 ahead [1] {
+}
+
+// -----
+
+// expected-error @+1 {{begins with the embedding and the layers}}
+sched.grid @g of @decode groups 1 ranks 1 warps 4 shared 1024 stage 512 encoding "tiles16" packets 16 ahead [1, 1] {
+  sched.embed "embed"
+}
+
+// -----
+
+// expected-error @+1 {{ends with the selection}}
+sched.grid @g of @decode groups 1 ranks 1 warps 4 shared 1024 stage 512 encoding "tiles16" packets 16 ahead [1, 1] {
+  sched.embed "embed"
+  sched.layers 1 {
+    %s = sched.part groups 1 {
+      %x = sched.hop residual
+      %u = sched.compute "up"(%x) units 64 x 32 at [0]
+      %a = sched.hop units(%u)
+      %o = sched.compute "down"(%a) columns 32 x 32 at [0]
+      sched.publish %o
+    }
+    sched.collect %s
+  }
+}
+
+// -----
+
+sched.grid @g of @decode groups 1 ranks 1 warps 4 shared 1024 stage 512 encoding "tiles16" packets 16 ahead [1, 1] {
+  sched.embed "embed"
+  // expected-error @+1 {{needs a positive number of layers, not 0}}
+  sched.layers 0 {
+  }
+}
+
+// -----
+
+sched.grid @g of @decode groups 1 ranks 1 warps 4 shared 1024 stage 512 encoding "tiles16" packets 16 ahead [1, 1] {
+  sched.embed "embed"
+  // expected-error @+1 {{ends with a collection}}
+  sched.layers 1 {
+    %s = sched.part groups 1 {
+      %x = sched.hop residual
+      %u = sched.compute "up"(%x) units 64 x 32 at [0]
+      %a = sched.hop units(%u)
+      %o = sched.compute "down"(%a) columns 32 x 32 at [0]
+      sched.publish %o
+    }
+  }
+}
+
+// -----
+
+sched.grid @g of @decode groups 1 ranks 1 warps 4 shared 1024 stage 512 encoding "tiles16" packets 16 ahead [1, 1] {
+  sched.embed "embed"
+  sched.layers 1 {
+    // expected-error @+1 {{takes 2 of 1 groups}}
+    %s = sched.part groups 2 {
+      %x = sched.hop residual
+      %u = sched.compute "up"(%x) units 128 x 32 at [0, 1]
+      %a = sched.hop units(%u)
+      %o = sched.compute "down"(%a) columns 32 x 64 at [0, 1]
+      sched.publish %o
+    }
+    sched.collect %s
+  }
+}
+
+// -----
+
+sched.grid @g of @decode groups 1 ranks 1 warps 4 shared 1024 stage 512 encoding "tiles16" packets 16 ahead [1, 1] {
+  sched.embed "embed"
+  sched.layers 1 {
+    // expected-error @+1 {{begins with a product over rows and ends with one over columns}}
+    %s = sched.part groups 1 {
+      %x = sched.hop residual
+      %o = sched.compute "down"(%x) columns 32 x 32 at [0]
+      sched.publish %o
+    }
+    sched.collect %s
+  }
+}
+
+// -----
+
+sched.grid @g of @decode groups 1 ranks 1 warps 4 shared 1024 stage 512 encoding "tiles16" packets 16 ahead [1, 1] {
+  sched.embed "embed"
+  sched.layers 1 {
+    // expected-error @+1 {{publishes something else than its last product}}
+    %s = sched.part groups 1 {
+      %x = sched.hop residual
+      %u = sched.compute "up"(%x) units 64 x 32 at [0]
+      %a = sched.hop units(%u)
+      %o = sched.compute "down"(%a) columns 32 x 32 at [0]
+      sched.publish %u
+    }
+    sched.collect %s
+  }
+}
+
+// -----
+
+sched.grid @g of @decode groups 1 ranks 1 warps 4 shared 1024 stage 512 encoding "tiles16" packets 16 ahead [1, 1] {
+  sched.embed "embed"
+  sched.layers 1 {
+    %s = sched.part groups 1 {
+      %x = sched.hop residual
+      // expected-error @+1 {{of the residual stream has sums of squares as its operand, or none}}
+      %y = sched.hop residual(%x)
+      sched.publish %y
+    }
+    sched.collect %s
+  }
+}
+
+// -----
+
+sched.grid @g of @decode groups 1 ranks 1 warps 4 shared 1024 stage 512 encoding "tiles16" packets 16 ahead [1, 1] {
+  sched.embed "embed"
+  sched.layers 1 {
+    %s = sched.part groups 1 {
+      // expected-error @+1 {{sends what a computation has made, and has no other operand}}
+      %y = sched.hop units
+      sched.publish %y
+    }
+    sched.collect %s
+  }
+}
+
+// -----
+
+sched.grid @g of @decode groups 2 ranks 1 warps 4 shared 1024 stage 512 encoding "tiles16" packets 16 ahead [1, 1] {
+  sched.embed "embed"
+  sched.layers 1 {
+    %s = sched.part groups 2 {
+      %x = sched.hop residual
+      // expected-error @+1 {{has 1 starts for 2 groups}}
+      %u = sched.compute "up"(%x) units 64 x 32 at [0]
+      sched.publish %u
+    }
+    sched.collect %s
+  }
+}
+
+// -----
+
+sched.grid @g of @decode groups 2 ranks 1 warps 4 shared 1024 stage 512 encoding "tiles16" packets 16 ahead [1, 1] {
+  sched.embed "embed"
+  sched.layers 1 {
+    %s = sched.part groups 2 {
+      %x = sched.hop residual
+      // expected-error @+1 {{has starts that do not ascend from 0 to less than 2}}
+      %u = sched.compute "up"(%x) units 128 x 32 at [0, 2]
+      sched.publish %u
+    }
+    sched.collect %s
+  }
+}
+
+// -----
+
+sched.grid @g of @decode groups 1 ranks 1 warps 4 shared 1024 stage 512 encoding "tiles16" packets 16 ahead [1, 1] {
+  sched.embed "embed"
+  sched.layers 1 {
+    %s = sched.part groups 1 {
+      %x = sched.hop residual
+      // expected-error @+1 {{says how many KV heads there are if they divide it, and only then}}
+      %u = sched.compute "up"(%x) kv_heads 64 x 32 at [0]
+      sched.publish %u
+    }
+    sched.collect %s
+  }
+}
+
+// -----
+
+sched.grid @g of @decode groups 1 ranks 1 warps 4 shared 1024 stage 512 encoding "tiles16" packets 16 ahead [1, 1] {
+  sched.embed "embed"
+  sched.layers 1 {
+    %s = sched.part groups 1 {
+      %x = sched.hop residual
+      // expected-error @+1 {{attends: it has no rows and columns}}
+      %u = sched.compute "attend"(%x) context 64 x 32
+      sched.publish %u
+    }
+    sched.collect %s
+  }
+}
+
+// -----
+
+// expected-error @+1 {{has weights in an encoding 'int3', which does not exist}}
+sched.grid @g of @decode groups 1 ranks 1 warps 4 shared 1024 stage 512 encoding "int3" packets 16 ahead [1, 1] {
+}
