@@ -148,7 +148,8 @@ def LowerToPersistent : Cadenza_Pass<"lower-to-persistent"> {
     Divides the step over groups of ranks. The order of sums follows the division, and is set in the phases: the output
     projection's columns are cut at the groups' KV heads, down's at the groups' shares of the feed-forward units, the context
     into as many splits as a group has ranks, sums of squares into chunks that one rank has. A program that has no place in the
-    schedule is an error that says what would be needed. The phases must have names.
+    schedule is an error that says what would be needed. The phases must have names. Entries that are no decoder's step stay as
+    they are; functions without ports count as steps.
   }];
   let dependentDialects = ["::cadenza::sched::SchedDialect"];
   let options = [

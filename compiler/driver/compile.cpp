@@ -236,10 +236,15 @@ private:
     instrument(schedules);
     if (failed(schedules.run(*model.module)))
       return unsupported();
-    for (auto grid :
-         model.module->getOps<sched::GridOp>()) // no plan whose blocks could wait for ever or read too early
+    for (sched::GridOp grid : grids()) // no plan whose blocks could wait for ever or read too early
       CADENZA_RETURN_IF_ERROR(verifyExchanges(grid));
     return Status::ok();
+  }
+
+  /// The persistent schedules.
+  SmallVector<sched::GridOp> grids() {
+    func::FuncOp decode = nn::decodeEntryOf(*model.module);
+    return decode ? sched::gridsOf(decode) : SmallVector<sched::GridOp>();
   }
 
   void instrument(PassManager &manager) {
@@ -275,7 +280,7 @@ private:
 
   std::string describeSchedules() {
     std::string text = describeSchedule(built.program);
-    for (auto grid : model.module->getOps<sched::GridOp>())
+    for (sched::GridOp grid : grids())
       text = describe(grid) + "\nin the phases of the " + text;
     return text;
   }

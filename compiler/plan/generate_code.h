@@ -13,9 +13,9 @@ struct GeneratedCode {
   std::optional<PersistentLaunch> persistent;              // if the decode entry has that schedule
 };
 
-/// Emits a kernel for each phase of the entries of `module`, as an entry's `sched.sequence` launches it, and one for
-/// the `sched.grid` of the decode entry, if it has one; phases of one structure share a kernel. Every phase that cannot
-/// be generated has its error, not only the first.
+/// Emits a kernel for each phase of the entries of `module`, as their `sched.sequence` launches them, and one for the
+/// decode entry's `sched.grid`, if it has one; phases of one structure share a kernel.
+/// Every phase that cannot be generated has its error, not only the first.
 llvm::FailureOr<GeneratedCode> generateCode(mlir::ModuleOp module);
 
 } // namespace cadenza

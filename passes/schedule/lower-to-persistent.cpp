@@ -153,18 +153,16 @@ struct LowerToPersistentPass : cadenza::impl::LowerToPersistentBase<LowerToPersi
 
   /// Of several entries, the one that decodes; of functions that are no entries, all.
   void runOnOperation() final {
-    bool found = false;
-    for (auto function : llvm::make_early_inc_range(getOperation().getOps<func::FuncOp>())) {
-      if (function.isExternal() || (nn::isEntry(function) && !nn::isDecodeEntry(function)))
-        continue;
-      found = true;
-      if (failed(lower(function)))
-        return signalPassFailure();
-    }
-    if (!found) {
+    const auto isStep = [](func::FuncOp function) { return !nn::isEntry(function) || nn::isDecodeEntry(function); };
+    SmallVector<func::FuncOp> steps =
+        llvm::to_vector(llvm::make_filter_range(getOperation().getOps<func::FuncOp>(), isStep));
+    if (steps.empty()) {
       getOperation().emitError() << "has no decode entry, the only one that the persistent schedule can run";
-      signalPassFailure();
+      return signalPassFailure();
     }
+    for (func::FuncOp step : steps) // grids are added to the module meanwhile
+      if (failed(lower(step)))
+        return signalPassFailure();
   }
 
 private:
