@@ -13,7 +13,8 @@ def ConvertNNToStep : Cadenza_Pass<"convert-nn-to-step"> {
   let summary = "turns every nn op into one phase";
   let description = [{
     The one conversion between the levels, one op to one phase, so that the unfused program exists, runs and is the
-    baseline that every fusion is measured against.
+    baseline that every fusion is measured against. Activations become tokens (rows) x elements; ports keep the shape that
+    they had.
   }];
 }
 
@@ -128,7 +129,8 @@ def AssignBuffers : Cadenza_Pass<"assign-buffers"> {
   let description = [{
     Vectors whose lifetimes do not overlap share bytes. A value that the layers carry stays in one place; where its
     old value is still needed when the new one is made, a copy is inserted. Annotates each phase with `offsets`, one a
-    vector it makes, and the function with `arena_bytes`.
+    vector it makes, and the function with `arena_bytes` and, if it is an entry with named tensors, `input_offsets`,
+    one an argument.
   }];
 }
 

@@ -6,12 +6,15 @@
 //   options.onText = [](std::string_view text) { std::cout << text << std::flush; };
 //   CADENZA_ASSIGN_OR_RETURN(cadenza::Generation result, session.generate(prompt, options));
 //
+// A plan that is no decoder is opened as a TensorSession, which runs its entries on tensors by name.
+//
 // Batch size 1, greedy decoding, raw prompts (no chat template). Errors are Status values, never exceptions. A session
 // is used by one thread at a time; only requestCancel may be called from elsewhere. Executing a plan is running its
 // author's code on your GPU: open plans that you trust.
 #pragma once
 
 #include "runtime/support/status.h"
+#include "runtime/tensor.h"
 
 #include <cstdint>
 #include <functional>
@@ -149,6 +152,39 @@ public:
 private:
   struct State;
   explicit Session(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+struct TensorSessionOptions {
+  std::string device = "auto"; // as SessionOptions::device
+  int threads = 0;             // on the CPU; 0: as many as there are cores
+};
+
+/// A plan's entries of named tensors: what a graph that is no decoder computes.
+class TensorSession {
+public:
+  /// Opens and validates a plan and loads it onto a device. Errors as Session::open; InvalidArgument for a decoder
+  /// without such entries.
+  static StatusOr<TensorSession> open(const std::string &planPath, const TensorSessionOptions &options = {});
+  static StatusOr<TensorSession> open(std::shared_ptr<const Plan> plan, const TensorSessionOptions &options = {});
+
+  TensorSession(TensorSession &&) noexcept;
+  TensorSession &operator=(TensorSession &&) noexcept;
+  ~TensorSession();
+
+  /// Why "auto" took the CPU; empty otherwise.
+  const std::string &notice() const;
+  std::string deviceName() const;
+  const Plan &plan() const;
+
+  /// Runs an entry (empty name: the only one) and returns all that it gives. InvalidArgument, before anything ran, for
+  /// an unknown entry and for an input that is missing, unknown or of another shape; the message says what the entry
+  /// takes.
+  StatusOr<Tensors> run(const Tensors &inputs, std::string_view entry = {});
+
+private:
+  struct State;
+  explicit TensorSession(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
 

@@ -4,6 +4,7 @@
 
 #include "runtime/plan/program.h"
 #include "runtime/support/status.h"
+#include "runtime/tensor.h"
 
 #include <cstdint>
 #include <functional>
@@ -42,8 +43,8 @@ struct MemoryUse {
   uint64_t total() const { return weights + cache + activations; }
 };
 
-/// Sees the outputs of a phase right after it ran: `iteration` of the enclosing block, one fp32 vector an output. The
-/// phase that selects the token has no outputs; it shows the logits, if they are kept.
+/// Sees the outputs of a phase of the step right after it ran: `block` of decodeEntry, `iteration` of that block, one
+/// fp32 vector an output. The phase that selects the token has no outputs; it shows the logits, if they are kept.
 struct PhaseOutput {
   uint32_t block = 0;
   uint32_t phase = 0;
@@ -99,11 +100,43 @@ public:
   virtual Status fillCache(int64_t length, uint64_t seed) = 0;
 };
 
+/// What runs entries of named tensors: those of a program that are no decoder's step.
+class TensorExecutor {
+public:
+  virtual ~TensorExecutor() = default;
+
+  virtual const Program &program() const = 0;
+  virtual MemoryUse memory() const = 0;
+  virtual std::string deviceName() const = 0;
+
+  /// Runs the entry of that name (empty: the only one) on tensors by name and returns what it gives. Values of ports
+  /// that the plan stores in 16 bits are rounded to nearest even. InvalidArgument, before anything runs, for an entry
+  /// that there is not, an input that is missing, unknown or of another shape: it says what the entry takes.
+  StatusOr<Tensors> run(std::string_view entry, const Tensors &inputs);
+
+protected:
+  /// The same for an entry by index, with one span a port, in order, of as many elements as its shape has.
+  virtual Status runEntry(uint32_t entry, std::span<const std::span<const float>> inputs,
+                          std::span<const std::span<float>> outputs) = 0;
+};
+
+/// InvalidArgument unless `program`, of the plan `where`, has an entry that is no decoder's step.
+Status requireTensorEntry(const Program &program, const std::string &where);
+/// The entry of that name in `program` (empty: the only one that is no decoder's step), or InvalidArgument with the
+/// names there are. `where` is named in the message.
+StatusOr<uint32_t> findTensorEntry(const Program &program, std::string_view name, const std::string &where);
+
 /// Walks the program in plain C++: the reference that needs no GPU. `threads` 0: as many as there are cores.
 StatusOr<std::unique_ptr<Executor>> makeCpuExecutor(const Plan &plan, const ExecutorOptions &options, int threads = 0);
+
+/// The same for the plan's entries of named tensors.
+StatusOr<std::unique_ptr<TensorExecutor>> makeCpuTensorExecutor(const Plan &plan, int threads = 0);
 
 /// Runs the plan on GPU `ordinal` through the CUDA driver API. IncompatiblePlan for a schedule that the plan does not
 /// have or the GPU cannot hold, Unsupported for one that its driver does not know.
 StatusOr<std::unique_ptr<Executor>> makeCudaExecutor(const Plan &plan, const ExecutorOptions &options, int ordinal = 0);
+
+/// The same for the plan's entries of named tensors.
+StatusOr<std::unique_ptr<TensorExecutor>> makeCudaTensorExecutor(const Plan &plan, int ordinal = 0);
 
 } // namespace cadenza

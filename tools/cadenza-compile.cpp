@@ -13,6 +13,7 @@ constexpr const char *examples = R"(examples:
   cadenza-compile Qwen3-0.6B/ -o qwen.plan --target=sm_90
   cadenza-compile --model=Qwen3-0.6B --weights=random:1 -o q.plan && cadenza-bench q.plan
   cadenza-compile Qwen3-0.6B/ --check
+  cadenza-compile graph.mlir --weights=graph.safetensors -o graph.plan
   cadenza-compile Qwen3-0.6B/ --emit=cuda --target=sm_90 -o model.cu)";
 
 struct Arguments {
@@ -43,10 +44,15 @@ std::string parseStage(const std::string &text, Stage &stage) {
   return "there is no stage '" + text + "'; choose from " + stageNames();
 }
 
-/// "random:SEED" to the seed.
-std::string parseWeights(const std::string &text, std::optional<uint64_t> &seed) {
+/// "random:SEED" to the seed, "FILE.safetensors" to the file.
+std::string parseWeights(const std::string &text, ImportOptions &import) {
+  std::optional<uint64_t> &seed = import.randomSeed;
   if (text == "checkpoint")
     return "";
+  if (text.ends_with(".safetensors")) {
+    import.weightsFile = text;
+    return "";
+  }
   char *end = nullptr;
   if (text.starts_with("random:") && text.size() > 7 && std::isdigit(text[7])) {
     errno = 0;
@@ -54,24 +60,26 @@ std::string parseWeights(const std::string &text, std::optional<uint64_t> &seed)
     if (errno == 0 && *end == '\0')
       return "";
   }
-  return "'" + text + "' is neither 'checkpoint' nor 'random:SEED' with a whole number";
+  return "'" + text + "' is neither 'checkpoint' nor 'random:SEED' with a whole number, nor a .safetensors file";
 }
 
 void declareOptions(CLI::App &app, Arguments &args) {
   app.footer(examples);
   app.set_version_flag("--version", compilerVersion());
-  app.add_option("directory", args.options.import.directory,
-                 "Hugging Face directory: config.json, *.safetensors, tokenizer.json");
+  app.add_option(
+      "directory", args.options.import.directory,
+      "Hugging Face directory: config.json, *.safetensors, tokenizer.json; or a graph, an .mlir file of nn ops");
   app.add_option("--model", args.options.import.publishedName,
                  "instead of a directory, a published configuration (needs --weights=random:SEED): " +
                      publishedNames());
   app.add_option_function<std::string>(
          "--weights",
          [&args](const std::string &text) {
-           if (std::string error = parseWeights(text, args.options.import.randomSeed); !error.empty())
+           if (std::string error = parseWeights(text, args.options.import); !error.empty())
              throw CLI::ValidationError("--weights", error);
          },
-         "'checkpoint' (default), or 'random:SEED' to make weights up: for measuring speed")
+         "'checkpoint' (default), or 'random:SEED' to make weights up: for measuring speed; for an .mlir file, "
+         "'FILE.safetensors' or 'random:SEED'")
       ->type_name("SOURCE");
   std::vector<std::string> encodings;
   for (std::string_view name : matrixEncodingNames())

@@ -1,9 +1,11 @@
-// cadenza-run: generates text from a plan.
+// cadenza-run: generates text from a plan, or runs a plan that is no decoder on tensors.
 #include "runtime/api/inspect.h"
 #include "runtime/api/npy.h"
 #include "runtime/cadenza.h"
+#include "runtime/decode/sequence.h"
 #include "runtime/plan/plan.h"
 #include "runtime/support/atomic_file.h"
+#include "tools/run_tensors.h"
 #include "tools/tool.h"
 
 #include <nlohmann/json.hpp>
@@ -25,9 +27,11 @@ struct Arguments {
   std::string plan, prompt, promptFile, tokens, scoreFile, logits, statsJson, dump;
   GenerateOptions generate;
   SessionOptions session;
+  TensorArguments tensors;
   int64_t window = 512;
   bool compare = false;
   bool tokensGiven = false;
+  bool inputGiven = false; // any of what there can be to run on
 };
 
 constexpr const char *description = "Continues a prompt, token by token, always with the most likely next token "
@@ -36,6 +40,7 @@ constexpr const char *description = "Continues a prompt, token by token, always 
                                     "is made, everything else to standard "
                                     "error.";
 constexpr const char *footer =
+    "A plan that is no decoder runs on tensors: cadenza-run PLAN --input x=x.npy --output y=y.npy\n"
     "Ctrl-C ends the generation after the current token; a second one ends the program at once.\n"
     "Exit codes: docs/exit-codes.md (9: the context is full, 13: interrupted; the text so far was printed).";
 
@@ -54,7 +59,18 @@ void declareOptions(CLI::App &app, Arguments &args) {
       "--score", args.scoreFile,
       "print the perplexity of this text file instead of generating: windows of --window tokens, each from an "
       "empty cache; every token of a window but the first is predicted; exp of the mean -ln p");
-  input->require_option(1);
+  CLI::Option *tensor = input->add_option(
+      "--input", args.tensors.inputs,
+      "of a plan that is no decoder: NAME=FILE.npy, a tensor that it takes (float32, C order); may be "
+      "repeated. Runs it once and writes what --output asks for");
+  input->require_option(0, 1); // none: run() says what this plan needs
+  app.final_callback([&args, input] { args.inputGiven = input->count_all() > 0; });
+  CLI::Option *output =
+      app.add_option("--output", args.tensors.outputs, "NAME=FILE.npy, a tensor that it gives; may be repeated");
+  CLI::Option *entry =
+      app.add_option("--entry", args.tensors.entry, "which of the plan's entries to run; default: the only one");
+  output->needs(tensor);
+  entry->needs(tensor);
 
   app.add_option("-n,--max-tokens", args.generate.maxTokens, "tokens to generate")
       ->check(CLI::Range(0, maximum))
@@ -95,6 +111,9 @@ void declareOptions(CLI::App &app, Arguments &args) {
     score->excludes(other);
   for (CLI::Option *other : {dump, compare})
     logits->excludes(other);
+  for (const char *text : {"--max-tokens", "--stop", "--ignore-eos", "--window", "--context", "--schedule",
+                           "--stats-json", "--logits", "--dump", "--compare"})
+    tensor->excludes(app.get_option(text));
 }
 
 /// The whole of a file; "-" is standard input.
@@ -189,7 +208,7 @@ Status runCompare(Session &session, const Arguments &args, std::span<const int32
 
 Status writeLogits(Session &session, const std::string &path, std::vector<int32_t> tokens) {
   tokens.resize(std::min<size_t>(tokens.size(), session.context()));
-  std::string header = npyHeader(static_cast<int64_t>(tokens.size()), session.vocabulary());
+  std::string header = npyHeader(std::vector<int64_t>{std::ssize(tokens), session.vocabulary()});
   uint64_t rowBytes = session.vocabulary() * sizeof(float);
   CADENZA_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::create(path, header.size() + tokens.size() * rowBytes));
   CADENZA_RETURN_IF_ERROR(file.writeAt(0, std::as_bytes(std::span(header))));
@@ -259,7 +278,18 @@ private:
   static inline Session *session = nullptr;
 };
 
+/// Nothing to run on: what there could be depends on the plan.
+Status noInput(const std::string &path) {
+  CADENZA_ASSIGN_OR_RETURN(std::shared_ptr<const Plan> plan, Plan::open(path));
+  CADENZA_RETURN_IF_ERROR(requireDecoder(*plan));
+  return {StatusCode::InvalidArgument, "give one of --prompt, --prompt-file, --tokens and --score"};
+}
+
 Status run(Arguments &args) {
+  if (!args.tensors.inputs.empty())
+    return runTensors(args.plan, args.tensors, {.device = args.session.device, .threads = args.session.threads});
+  if (!args.inputGiven)
+    return noInput(args.plan);
   CADENZA_ASSIGN_OR_RETURN(std::string text, readText(args));
   CADENZA_ASSIGN_OR_RETURN(std::vector<int32_t> prompt, parseTokens(args.tokens));
   args.session.logits = !args.logits.empty() || !args.scoreFile.empty() || !args.dump.empty() || args.compare;

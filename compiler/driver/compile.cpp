@@ -6,6 +6,7 @@
 #include "compiler/driver/schedule_text.h"
 #include "compiler/driver/source_override.h"
 #include "compiler/driver/statistics.h"
+#include "compiler/import/mlir/import_module.h"
 #include "compiler/ir/sched/Sched.h"
 #include "compiler/plan/weight_packer.h"
 #include "compiler/schedule/describe.h"
@@ -120,6 +121,10 @@ private:
     if (emitsCode() && !targets.empty() &&
         llvm::none_of(targets, [&](const DeviceTarget *target) { return target->kind == emittedKind(); }))
       return noCodeToEmit();
+    if (!options.import.weightsFile.empty() && !isModuleFile(options.import.directory))
+      return {StatusCode::InvalidArgument, "--weights=" + options.import.weightsFile +
+                                               ": only a graph (an .mlir file) takes its weights from a file; a model "
+                                               "directory has its own"};
     if (!options.clusters && !options.persistent)
       return {StatusCode::InvalidArgument, "--no-clusters: only the persistent schedule has groups; add "
                                            "--schedule=persistent"};
@@ -191,13 +196,14 @@ private:
 
   Status import() {
     progress.begin("importing");
-    StatusOr<ImportedModel> imported = importHuggingFace(context, options.import, findings);
+    StatusOr<ImportedModel> imported = isModuleFile(options.import.directory)
+                                           ? importModule(context, options.import, findings)
+                                           : importHuggingFace(context, options.import, findings);
     noteFindings(findings);
     if (!imported.isOk())
       return imported.status();
     model = std::move(*imported);
-    function = *model.module->getOps<func::FuncOp>().begin();
-    statistics.countBefore(function);
+    statistics.countBefore(*model.module);
     return Status::ok();
   }
 
@@ -230,7 +236,8 @@ private:
     instrument(schedules);
     if (failed(schedules.run(*model.module)))
       return unsupported();
-    for (sched::GridOp grid : sched::gridsOf(function)) // no plan whose blocks could wait for ever or read too early
+    for (auto grid :
+         model.module->getOps<sched::GridOp>()) // no plan whose blocks could wait for ever or read too early
       CADENZA_RETURN_IF_ERROR(verifyExchanges(grid));
     return Status::ok();
   }
@@ -249,10 +256,10 @@ private:
 
   Status generate() {
     progress.begin("generating kernels");
-    FailureOr<GeneratedCode> generated = generateCode(function);
+    FailureOr<GeneratedCode> generated = generateCode(*model.module);
     if (failed(generated))
       return unsupported();
-    FailureOr<BuiltProgram> program = buildProgram(function, model.info, &*generated);
+    FailureOr<BuiltProgram> program = buildProgram(*model.module, model.info, model.decoder, &*generated);
     if (failed(program))
       return unsupported();
     built = std::move(*program);
@@ -268,7 +275,7 @@ private:
 
   std::string describeSchedules() {
     std::string text = describeSchedule(built.program);
-    for (sched::GridOp grid : sched::gridsOf(function))
+    for (auto grid : model.module->getOps<sched::GridOp>())
       text = describe(grid) + "\nin the phases of the " + text;
     return text;
   }
@@ -350,8 +357,10 @@ private:
     nlohmann::ordered_json json;
     const ModelInfo &info = model.info;
     json["compiler"] = {{"version", CADENZA_VERSION}, {"commit", CADENZA_COMMIT}};
-    json["model"] = {
-        {"name", info.name}, {"family", info.family}, {"weights", info.weights}, {"source_hash", model.sourceHash}};
+    json["model"] = {{"name", info.name},
+                     {"family", model.decoder ? model.decoder->family : ""},
+                     {"weights", info.weights},
+                     {"source_hash", model.sourceHash}};
     std::vector<std::string> targets;
     targets.reserve(code.size());
     for (const CompiledCode &compiled : code)
@@ -396,7 +405,7 @@ private:
   /// for its counts.
   Status reportStatistics(bool hasCode, std::string_view text) {
     if (!hasCode && (options.stats || !options.statsJson.empty())) {
-      FailureOr<BuiltProgram> program = buildProgram(function, model.info, nullptr);
+      FailureOr<BuiltProgram> program = buildProgram(*model.module, model.info, model.decoder, nullptr);
       if (failed(program))
         return unsupported();
       statistics.countAfter(program->program);
@@ -424,7 +433,6 @@ private:
   Diagnostics diagnostics;
   Findings findings; // of the importer and of code generation
   ImportedModel model;
-  func::FuncOp function;
   BuiltProgram built;
   GeneratedSource source;
   std::vector<const DeviceTarget *> targets; // to compile for

@@ -12,8 +12,8 @@ std::string edgeList(const Program &program, const std::vector<uint32_t> &edges)
   std::string text;
   for (uint32_t index : edges) {
     const Edge &edge = program.edges[index];
-    text +=
-        llvm::formatv("{0}{1}[{2}]@{3}", text.empty() ? "" : " ", dtypeName(edge.dtype), edge.elements, edge.offset);
+    text += llvm::formatv("{0}{1}[{2}{3}]@{4}", text.empty() ? "" : " ", dtypeName(edge.dtype),
+                          edge.tokens == 1 ? "" : std::to_string(edge.tokens) + " x ", edge.elements, edge.offset);
   }
   return text.empty() ? "-" : text;
 }
@@ -26,12 +26,12 @@ std::string sums(const Phase &phase) {
   return "";
 }
 
-} // namespace
-
-std::string cadenza::describeSchedule(const Program &program) {
-  std::string text = llvm::formatv("launch schedule: {0} bytes of activations in the arena\n", program.arenaBytes);
+std::string describeEntry(const Program &program, const Entry &entry, bool decodes) {
+  std::string text;
+  if (!decodes)
+    text += llvm::formatv("\nentry {0}\n", entry.name);
   int64_t launches = 0;
-  for (const Block &block : program.blocks) {
+  for (const Block &block : entry.blocks) {
     text += llvm::formatv("\n{0}, {1} x\n", block.name, block.count);
     text += llvm::formatv("  {0,-32} {1,7} {2,8} {3,8} {4,12}  {5,-24} {6}\n", "phase", "blocks", "threads", "shared",
                           "weight bytes", "sums", "in -> out");
@@ -40,10 +40,21 @@ std::string cadenza::describeSchedule(const Program &program) {
       text += llvm::formatv("  {0,-32} {1,7} {2,8} {3,8} {4,12}  {5,-24} {6} -> {7}\n", phase.name, kernel->blocks,
                             kernel->threads, kernel->sharedBytes, kernel->weightBytes, sums(phase),
                             edgeList(program, phase.inputs), edgeList(program, phase.outputs));
-      launches += block.count;
+      launches += block.count * phaseTokens(program, phase);
     }
   }
-  text += llvm::formatv("\n{0} launches a token; blocks from '{1}' on run only where a token is selected\n", launches,
-                        program.headBlock < program.blocks.size() ? program.blocks[program.headBlock].name : "none");
+  if (!decodes)
+    return text + llvm::formatv("\n{0} launches a run\n", launches).str();
+  return text + llvm::formatv("\n{0} launches a token; blocks from '{1}' on run only where a token is selected\n",
+                              launches, entry.blocks[program.decoder->headBlock].name)
+                    .str();
+}
+
+} // namespace
+
+std::string cadenza::describeSchedule(const Program &program) {
+  std::string text = llvm::formatv("launch schedule: {0} bytes of activations in the arena\n", program.arenaBytes);
+  for (size_t e = 0; e < program.entries.size(); ++e)
+    text += describeEntry(program, program.entries[e], program.decoder && program.decoder->entry == e);
   return text;
 }

@@ -5,24 +5,28 @@
 using namespace mlir;
 using namespace cadenza;
 
-void Statistics::countBefore(func::FuncOp function) {
-  for (Operation &op : function.getBody().front().without_terminator())
-    ++nnOps[op.getName().stripDialect().str()];
+void Statistics::countBefore(ModuleOp module) {
+  for (func::FuncOp function : nn::entriesOf(module))
+    for (Operation &op : function.getBody().front().without_terminator())
+      ++nnOps[op.getName().stripDialect().str()];
 }
 
 void Statistics::countAfter(const Program &program) {
-  layers = program.model.layers;
+  layers = program.decoder ? program.decoder->layers : 0;
   kernels = static_cast<int64_t>(program.kernels.size());
   int64_t layerLaunches = 0;
-  for (const cadenza::Block &block : program.blocks) {
-    phases += static_cast<int64_t>(block.phases.size());
-    launchesPerToken += block.count * static_cast<int64_t>(block.phases.size());
-    copies += block.count * llvm::count_if(block.phases, [](const Phase &phase) {
-                return phase.kind == PhaseKind::Map && phase.epilogues.empty();
-              });
-    layerLaunches += block.count * llvm::count_if(block.phases, [](const Phase &phase) {
-                       return llvm::StringRef(phase.outputNames[0]).starts_with("model.layers.");
-                     });
+  for (const Entry &entry : program.entries) {
+    for (const cadenza::Block &block : entry.blocks) {
+      for (const Phase &phase : block.phases) {
+        const int64_t launches = block.count * phaseTokens(program, phase);
+        ++phases;
+        launchesPerToken += launches;
+        if (phase.kind == PhaseKind::Map && phase.epilogues.empty())
+          copies += launches;
+        if (llvm::StringRef(phase.outputNames[0]).starts_with("model.layers."))
+          layerLaunches += launches;
+      }
+    }
   }
   if (layers != 0)
     phasesPerLayer = layerLaunches / layers;

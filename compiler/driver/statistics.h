@@ -20,8 +20,8 @@ struct Statistics {
   int64_t launchesPerToken = 0;
   int64_t copies = 0; // launches a token of phases without a function: casts, views, copies
 
-  /// Counts the ops of an `nn` function.
-  void countBefore(mlir::func::FuncOp function);
+  /// Counts the ops of the entries of an `nn` module.
+  void countBefore(mlir::ModuleOp module);
   /// Counts what a program executes.
   void countAfter(const Program &program);
 

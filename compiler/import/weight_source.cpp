@@ -17,7 +17,13 @@ Status WeightSource::read(const WeightSpec &spec, int64_t firstRow, int64_t rows
     return {StatusCode::Internal, "weight " + quotedName(spec.role) + ": rows [" + std::to_string(firstRow) + ", +" +
                                       std::to_string(rows) + ") of " + shapeText(spec.shape) + " into " +
                                       std::to_string(out.size()) + " bytes"};
-  CADENZA_RETURN_IF_ERROR(readRows(spec, firstRow, rows, dtype, out));
+  if (!spec.constant.empty()) {
+    const float *from = spec.constant.data() + firstRow * spec.columns();
+    convert(reinterpret_cast<const std::byte *>(from), DType::f32, spec.dtype, dtype, out.data(),
+            static_cast<size_t>(rows * spec.columns()));
+  } else {
+    CADENZA_RETURN_IF_ERROR(readRows(spec, firstRow, rows, dtype, out));
+  }
   if (uint64_t found = countNonFinite(dtype, out); found != 0) {
     std::lock_guard lock(mutex_);
     nonFinite_[spec.role] += found;

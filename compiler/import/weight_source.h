@@ -19,10 +19,11 @@ namespace cadenza {
 
 /// A weight as the IR declares it (nn.weight).
 struct WeightSpec {
-  std::string role;           // canonical: "layers.3.attention.query.weight"
-  std::string tensor;         // the checkpoint's name: "model.layers.3.self_attn.q_proj.weight"
-  std::vector<int64_t> shape; // [rows, columns] or [rows]
-  DType dtype = DType::bf16;  // declared; every value is rounded to it, whatever type is asked for
+  std::string role;                 // canonical: "layers.3.attention.query.weight"
+  std::string tensor;               // the checkpoint's name: "model.layers.3.self_attn.q_proj.weight"
+  std::vector<int64_t> shape;       // [rows, columns] or [rows]
+  DType dtype = DType::bf16;        // declared; every value is rounded to it, whatever type is asked for
+  std::vector<float> constant = {}; // its values, if the IR holds them: then there is no tensor
 
   int64_t rows() const { return shape.empty() ? 0 : shape[0]; }
   int64_t columns() const { return shape.size() < 2 ? 1 : shape[1]; }
@@ -34,8 +35,8 @@ public:
 
   /// Writes rows [firstRow, firstRow + rows) as `dtype` (f32, bf16 or f16), row-major, to `out`, which has exactly
   /// rows * columns elements. Values are rounded to spec.dtype first and to nearest even throughout, so what is read as
-  /// f32 is what a bf16 weight holds. Thread-safe. InvalidInput if the checkpoint does not hold the tensor in that
-  /// shape.
+  /// f32 is what a bf16 weight holds. A constant is its own source. Thread-safe. InvalidInput if the checkpoint does
+  /// not hold the tensor in that shape.
   Status read(const WeightSpec &spec, int64_t firstRow, int64_t rows, DType dtype, std::span<std::byte> out) const;
   /// All of a weight as f32, for references and small vectors.
   StatusOr<std::vector<float>> readFloats(const WeightSpec &spec) const;

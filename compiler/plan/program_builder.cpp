@@ -31,30 +31,80 @@ nlohmann::json toJsonValue(Attribute attribute) {
 
 class ProgramBuilder {
 public:
-  ProgramBuilder(func::FuncOp function, const GeneratedCode *code)
-      : function(function), module(function->getParentOfType<ModuleOp>()), symbols(module), code(code) {}
+  ProgramBuilder(ModuleOp module, const GeneratedCode *code) : module(module), symbols(module), code(code) {}
 
-  FailureOr<BuiltProgram> build(const ModelInfo &model) {
+  FailureOr<BuiltProgram> build(const ModelInfo &model, const std::optional<Decoder> &decoder) {
     program.model = model;
-    program.arenaBytes = function->getAttrOfType<IntegerAttr>("arena_bytes").getInt();
     if (code)
       program.kernels = code->source.kernels;
     if (code && code->persistent)
       program.persistent = code->persistent;
-    splitIntoBlocks();
+    for (func::FuncOp function : nn::entriesOf(module)) {
+      if (nn::isDecodeEntry(function)) {
+        if (!decoder || program.decoder)
+          return function.emitError() << (decoder
+                                              ? "is a second decode entry; a program has one"
+                                              : "takes a token, but what the model is as a decoder (its context, its "
+                                                "stop tokens) is not known");
+        program.decoder = decoder;
+        program.decoder->entry = program.entries.size();
+      }
+      addEntry(function);
+    }
+    if (program.entries.empty() || (decoder && !program.decoder))
+      return module.emitError() << (decoder ? "has no decode entry" : "has no entry")
+                                << ": a function whose arguments and results carry ports (nn.port)";
     uint64_t offset = 0;
     for (Weight &weight : program.weights) {
       weight.offset = offset;
       auto end = checked::add(offset, weight.bytes);
       auto aligned = end ? checked::alignUp(*end, weightAlignment) : std::nullopt;
       if (!aligned)
-        return function.emitError() << "the weights are larger than a plan can be";
+        return module.emitError() << "the weights are larger than a plan can be";
       offset = *aligned;
     }
     return std::move(built);
   }
 
 private:
+  //===--------------------------------------------------------------------===//
+  // Entries
+  //===--------------------------------------------------------------------===//
+
+  /// Entries run one at a time: they share the arena.
+  void addEntry(func::FuncOp function) {
+    inHead = false;
+    isDecoder = nn::isDecodeEntry(function);
+    program.arenaBytes =
+        std::max<uint64_t>(program.arenaBytes, function->getAttrOfType<IntegerAttr>("arena_bytes").getInt());
+    program.entries.push_back({.name = function.getSymName().str(), .inputs = {}, .outputs = {}, .blocks = {}});
+    auto offsets = function->getAttrOfType<DenseI64ArrayAttr>("input_offsets");
+    size_t vectors = 0;
+    for (BlockArgument argument : function.getArguments()) {
+      nn::PortAttr port = nn::argumentPort(function, argument.getArgNumber());
+      if (isVector(argument))
+        addEdge(argument, "in." + port.getName().str(), offsets[vectors++]);
+      program.entries.back().inputs.push_back(makePort(port, argument));
+    }
+    splitIntoBlocks(function);
+    for (OpOperand &returned : function.getBody().front().getTerminator()->getOpOperands())
+      program.entries.back().outputs.push_back(
+          makePort(nn::resultPort(function, returned.getOperandNumber()), returned.get()));
+  }
+
+  Port makePort(nn::PortAttr attribute, Value value) {
+    Port port;
+    port.kind = attribute.getKind();
+    port.name = attribute.getName().str();
+    port.shape = nn::shapeAt(attribute, value.getType()).vec();
+    if (isVector(value))
+      port.edge = edgeOf(value);
+    return port;
+  }
+
+  /// Whether a value lies in the arena; tokens and positions are in the decode state.
+  static bool isVector(Value value) { return isa<FloatType>(cast<ShapedType>(value.getType()).getElementType()); }
+
   //===--------------------------------------------------------------------===//
   // Blocks and phases
   //===--------------------------------------------------------------------===//
@@ -70,33 +120,34 @@ private:
 
   /// Layers are a block each; what lies between them is one. What follows the last use of a cache is the head: a step
   /// whose token nobody needs leaves it out.
-  void splitIntoBlocks() {
+  void splitIntoBlocks(func::FuncOp function) {
     mlir::Block &body = function.getBody().front();
     Operation *lastCacheOp = nullptr;
     for (Operation &op : body) {
-      if (touchesCache(op))
+      if (isDecoder && touchesCache(op))
         lastCacheOp = &op;
     }
+    std::vector<cadenza::Block> &blocks = program.entries.back().blocks;
     bool open = false; // whether the last block takes further phases
     for (Operation &op : body) {
       if (auto layers = dyn_cast<step::LayersOp>(op)) {
-        addLayers(layers);
+        addLayers(layers, blocks);
         open = false;
       } else if (isa<step::PhaseOpInterface>(op)) {
         if (!open)
-          program.blocks.push_back({.name = inHead ? "head" : "start", .count = 1, .phases = {}});
+          blocks.push_back({.name = inHead ? "head" : blocks.empty() ? "start" : "rest", .count = 1, .phases = {}});
         open = true;
-        addPhase(&op, program.blocks.back());
+        addPhase(&op, blocks.back());
       }
       if (&op == lastCacheOp) {
         inHead = true;
         open = false;
-        program.headBlock = program.blocks.size();
+        program.decoder->headBlock = blocks.size();
       }
     }
   }
 
-  void addLayers(step::LayersOp layers) {
+  void addLayers(step::LayersOp layers, std::vector<cadenza::Block> &blocks) {
     auto yield = cast<step::YieldOp>(layers.getBody().front().getTerminator());
     for (auto [init, argument, value, result] :
          llvm::zip_equal(layers.getInits(), layers.getBody().getArguments(), yield.getValues(), layers.getResults())) {
@@ -104,9 +155,9 @@ private:
       edges[argument] = edges[value] = edges[result] = edge;
     }
     iterations = layers.getCount();
-    program.blocks.push_back({.name = "layers", .count = iterations, .phases = {}});
+    blocks.push_back({.name = "layers", .count = iterations, .phases = {}});
     for (Operation &op : layers.getBody().front().without_terminator())
-      addPhase(&op, program.blocks.back());
+      addPhase(&op, blocks.back());
     iterations = 1;
   }
 
@@ -177,16 +228,9 @@ private:
     auto offsets = op->getAttrOfType<DenseI64ArrayAttr>("offsets");
     std::vector<std::string> names = fusedNames(op->getLoc());
     for (auto [index, result] : llvm::enumerate(op->getResults())) {
-      auto type = cast<RankedTensorType>(result.getType());
-      if (!isa<FloatType>(type.getElementType()))
-        continue; // the token lives in the decode state
-      auto [entry, isNew] = edges.insert({result, static_cast<uint32_t>(program.edges.size())});
-      uint32_t edge = entry->second;
-      Edge record{phase.name + "." + std::to_string(index), dtypeOf(type.getElementType()), nn::rowElements(type),
-                  static_cast<uint64_t>(offsets[index])};
-      if (isNew)
-        program.edges.push_back(std::move(record));
-      phase.outputs.push_back(edge);
+      if (!isVector(result))
+        continue;
+      phase.outputs.push_back(addEdge(result, phase.name + "." + std::to_string(index), offsets[index]));
       bool oneNameEach = names.size() == op->getNumResults();
       phase.outputNames.push_back(oneNameEach                ? names[index]
                                   : op->getNumResults() == 1 ? moduleName(op)
@@ -194,6 +238,16 @@ private:
     }
     if (phase.outputNames.empty())
       phase.outputNames.push_back(moduleName(op));
+  }
+
+  /// The edge of `value`, at `offset`; a carried value has one already.
+  uint32_t addEdge(Value value, std::string name, int64_t offset) {
+    auto [entry, isNew] = edges.insert({value, static_cast<uint32_t>(program.edges.size())});
+    auto type = cast<RankedTensorType>(value.getType());
+    if (isNew)
+      program.edges.push_back({std::move(name), dtypeOf(type.getElementType()), nn::rowElements(type),
+                               static_cast<uint64_t>(offset), nn::rowCount(type)});
+    return entry->second;
   }
 
   Function makeFunction(step::FunctionAttrInterface attribute, ValueRange sideInputs, bool isPrologue = false) {
@@ -337,6 +391,8 @@ private:
     WeightSpec spec = weightSpec(weight);
     if (auto original = weight->getAttrOfType<FlatSymbolRefAttr>(step::StepDialect::copyOfName))
       spec.role = original.getValue().str(); // the same values, also if they are made up
+    if (!spec.constant.empty())
+      return recipe.parts.push_back(std::move(spec));
     for (StringAttr tensor : step::encodingOf(weight).getSources(weight)) {
       spec.tensor = tensor.str();
       recipe.parts.push_back(spec);
@@ -361,12 +417,7 @@ private:
       weight.rows += type.getDimSize(0);
       weight.columns = type.getRank() == 2 ? type.getDimSize(1) : 1;
       weight.dtype = format_of(encoding).matrix() ? dtypeOf(type.getElementType()) : DType::f32;
-      if (auto value = part.getValue()) {
-        for (const APFloat &element : cast<DenseElementsAttr>(*value).getValues<APFloat>())
-          recipe.values.push_back(element.convertToFloat());
-      } else {
-        addParts(recipe, part);
-      }
+      addParts(recipe, part);
     }
     weight.bytes = storedBytes(weight); // the extents are bounded by the importer
     program.weights.push_back(std::move(weight));
@@ -374,7 +425,6 @@ private:
     return entry->second;
   }
 
-  func::FuncOp function;
   ModuleOp module;
   SymbolTable symbols;
   const GeneratedCode *code;
@@ -384,12 +434,13 @@ private:
   std::map<std::string, uint32_t> weightIndices;
   llvm::DenseMap<Operation *, uint32_t> cacheIndices, scalarIndices;
   int64_t iterations = 1; // of the block being built
+  bool isDecoder = false; // the entry being built decodes
   bool inHead = false;
 };
 
 } // namespace
 
-FailureOr<BuiltProgram> cadenza::buildProgram(func::FuncOp function, const ModelInfo &model,
-                                              const GeneratedCode *code) {
-  return ProgramBuilder(function, code).build(model);
+FailureOr<BuiltProgram> cadenza::buildProgram(ModuleOp module, const ModelInfo &model,
+                                              const std::optional<Decoder> &decoder, const GeneratedCode *code) {
+  return ProgramBuilder(module, code).build(model, decoder);
 }

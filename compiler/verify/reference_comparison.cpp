@@ -72,7 +72,8 @@ public:
       if (results.size() == 1)
         onResult(op, results[0]);
     };
-    if (failed(nn::evaluateAndEdit(function, state, token, position, onOperands, onResults)))
+    if (failed(nn::evaluateAndEdit(function, state, nn::decodeArguments(function, token, position), onOperands,
+                                   onResults)))
       return {StatusCode::Internal, "the reference of nn failed"};
     return unreadable;
   }
@@ -199,7 +200,7 @@ using Outputs = llvm::DenseMap<Operation *, Recorded>; // by the nn op whose res
 Status record(CpuExecutor &executor, const OutputsOfPhases &phases, Outputs &outputs) {
   const Program &program = executor.program();
   return executor.stepWithVisitor([&](const PhaseOutput &shown) -> Status {
-    const Phase &phase = program.blocks[shown.block].phases[shown.phase];
+    const Phase &phase = decodeEntry(program).blocks[shown.block].phases[shown.phase];
     const ArrayRef<Operation *> ops = phases.of(phase.name, shown.iteration);
     if (ops.size() != phase.outputs.size())
       return {StatusCode::Internal, "phase '" + phase.name + "' has " + std::to_string(phase.outputs.size()) +
@@ -231,7 +232,7 @@ StatusOr<Comparison> cadenza::compareWithReference(func::FuncOp nn, const Weight
       if (found == outputs.end())
         return;
       const auto &[where, output, theirs] = found->second;
-      const Phase &phase = program.blocks[where.block].phases[where.phase];
+      const Phase &phase = decodeEntry(program).blocks[where.block].phases[where.phase];
       if (output < phase.outputs.size())
         roundTo(program.edges[phase.outputs[output]].dtype, values);
       comparison.add(differenceOf(program, where, output, position, theirs, values));

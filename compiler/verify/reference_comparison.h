@@ -9,8 +9,8 @@
 
 namespace cadenza {
 
-/// Runs `tokens` on `executor`, which runs the program of `step`, and on the references of the ops of `nn`, the @decode
-/// that it was made from. Wherever a phase's output is the result of an `nn` op (Phase::outputNames), the two are
+/// Runs `tokens` on `executor`, which runs the program of `step`, and on the references of the ops of `nn`, the decode
+/// entry that it was made from. Wherever a phase's output is the result of an `nn` op (Phase::outputNames), the two are
 /// compared, and the reference goes on with the executor's values: every phase is judged on the very inputs that it
 /// had.
 ///

@@ -8,8 +8,11 @@
 
 #include "mlir/Pass/PassManager.h"
 
+#include "llvm/Support/xxhash.h"
+
 #include <cmath>
 #include <limits>
+#include <random>
 
 using namespace mlir;
 using namespace cadenza;
@@ -25,9 +28,13 @@ constexpr double fusionTolerance = 1.0 / 64;
 
 int64_t tokenAt(int64_t step, int64_t vocabulary) { return (7 + 31 * step) % vocabulary; }
 
-func::FuncOp decodeOf(ModuleOp module) {
-  auto function = module.lookupSymbol<func::FuncOp>("decode");
-  return function && function.getNumArguments() == 2 && !function.getBody().empty() ? function : func::FuncOp();
+/// Made-up values of a named tensor, the same for every form of the module.
+std::vector<float> valuesFor(StringRef name, int64_t elements) {
+  std::mt19937 random(static_cast<unsigned>(llvm::xxh3_64bits(name)));
+  std::vector<float> values(static_cast<size_t>(elements));
+  for (float &value : values) // the same on every machine, as no distribution of the standard library is
+    value = static_cast<float>(random() % 65536) / 32768.0f - 1.0f;
+  return values;
 }
 
 bool isStep(ModuleOp module) {
@@ -49,38 +56,108 @@ int64_t vocabularyOf(func::FuncOp function) {
   return rows;
 }
 
-FailureOr<LogitSteps> runNN(func::FuncOp function, int64_t vocabulary) {
-  std::unique_ptr<WeightSource> weights = makeRandomWeights(weightSeed);
-  Status status;
-  nn::EvaluationState state(function->getParentOfType<ModuleOp>(), [&](Operation *weight) {
-    StatusOr<std::vector<float>> values = weights->readFloats(weightSpec(cast<nn::WeightOp>(weight)));
-    if (!values.isOk())
-      status = values.status();
-    return values.isOk() ? *values
-                         : nn::Vector(cast<ShapedType>(cast<nn::WeightOp>(weight).getType()).getNumElements());
-  });
-  LogitSteps logits;
+FailureOr<EntryValues> decodeNN(func::FuncOp function, nn::EvaluationState &state) {
+  const int64_t vocabulary = vocabularyOf(function);
+  Value next = nn::resultAt(function, PortKind::Next);
+  auto argmax = next ? next.getDefiningOp<nn::ArgmaxOp>() : nn::ArgmaxOp();
+  Operation *scores = argmax ? argmax.getInput().getDefiningOp() : nullptr;
+  if (!scores)
+    return function.emitError() << "selects no token, so there are no logits to compare";
+  EntryValues logits;
   for (int64_t step = 0; step < steps; ++step) {
-    llvm::DenseMap<Operation *, nn::Vector> results;
-    nn::ArgmaxOp argmax;
-    auto onValue = [&](Operation *op, ArrayRef<nn::Vector> values) {
-      if (!values.empty())
-        results[op] = values[0];
-      if (auto found = dyn_cast<nn::ArgmaxOp>(op))
-        argmax = found;
+    const auto onValue = [&](Operation *op, ArrayRef<nn::Vector> values) {
+      if (op == scores)
+        logits.push_back(values[0]);
     };
-    if (failed(nn::evaluateFunction(function, state, tokenAt(step, vocabulary), step, onValue)))
+    if (failed(nn::evaluateFunction(function, state, nn::decodeArguments(function, tokenAt(step, vocabulary), step),
+                                    onValue)))
       return failure();
-    if (!status.isOk())
-      return function.emitError() << status.message();
-    if (!argmax || !argmax.getInput().getDefiningOp())
-      return function.emitError() << "selects no token, so there are no logits to compare";
-    logits.push_back(results.lookup(argmax.getInput().getDefiningOp()));
   }
   return logits;
 }
 
-FailureOr<LogitSteps> runStep(ModuleOp module, int64_t vocabulary) {
+FailureOr<EntryValues> runNN(func::FuncOp function, nn::EvaluationState &state) {
+  SmallVector<nn::Vector> arguments;
+  for (auto [index, type] : llvm::enumerate(function.getArgumentTypes()))
+    arguments.push_back(
+        valuesFor(nn::argumentPort(function, index).getName(), cast<RankedTensorType>(type).getNumElements()));
+  FailureOr<SmallVector<nn::Vector>> results = nn::evaluateFunction(function, state, arguments);
+  if (failed(results))
+    return failure();
+  return EntryValues(results->begin(), results->end());
+}
+
+/// The logits of a few steps of the decoder.
+StatusOr<EntryValues> decode(const BuiltProgram &built, std::span<const std::byte> weights) {
+  CADENZA_ASSIGN_OR_RETURN(std::unique_ptr<CpuExecutor> executor,
+                           makeCpuExecutor(built.program, weights, {.context = 16, .logits = true}));
+  std::vector<int32_t> tokens;
+  tokens.reserve(steps);
+  for (int64_t step = 0; step < steps; ++step)
+    tokens.push_back(static_cast<int32_t>(tokenAt(step, built.program.decoder->vocabulary)));
+  CADENZA_RETURN_IF_ERROR(executor->begin(tokens, {}));
+  EntryValues logits;
+  for (int64_t step = 0; step < steps; ++step) {
+    CADENZA_RETURN_IF_ERROR(executor->enqueueStep(/*withHead=*/true));
+    CADENZA_ASSIGN_OR_RETURN(std::span<const float> values, executor->logits());
+    logits.emplace_back(values.begin(), values.end());
+  }
+  return logits;
+}
+
+/// What the entry gives for made-up tensors.
+StatusOr<EntryValues> runTensors(const BuiltProgram &built, const Entry &entry, std::span<const std::byte> weights) {
+  CADENZA_ASSIGN_OR_RETURN(std::unique_ptr<TensorExecutor> executor, makeCpuTensorExecutor(built.program, weights));
+  Tensors inputs;
+  for (const Port &port : entry.inputs) {
+    const int64_t elements = built.program.edges[*port.edge].tokens * built.program.edges[*port.edge].elements;
+    inputs[port.name] = {port.shape, valuesFor(port.name, elements)};
+  }
+  CADENZA_ASSIGN_OR_RETURN(Tensors outputs, executor->run(entry.name, inputs));
+  EntryValues values;
+  for (const Port &port : entry.outputs)
+    values.push_back(std::move(outputs.find(port.name)->second.values));
+  return values;
+}
+
+StatusOr<EntryValues> execute(const BuiltProgram &built) {
+  const Program &program = built.program;
+  CADENZA_ASSIGN_OR_RETURN(std::vector<std::byte> weights, packAll(built, *makeRandomWeights(weightSeed)));
+  EntryValues all;
+  for (size_t i = 0; i < program.entries.size(); ++i) {
+    const bool decodes = program.decoder && program.decoder->entry == i;
+    CADENZA_ASSIGN_OR_RETURN(EntryValues values,
+                             decodes ? decode(built, weights) : runTensors(built, program.entries[i], weights));
+    llvm::append_range(all, values);
+  }
+  return all;
+}
+
+/// Runs the entries of a module in `nn` ops on their executable references.
+FailureOr<EntryValues> runNN(ModuleOp module) {
+  std::unique_ptr<WeightSource> weights = makeRandomWeights(weightSeed);
+  Status status;
+  EntryValues all;
+  for (func::FuncOp function : nn::entriesOf(module)) {
+    nn::EvaluationState state(module, [&](Operation *weight) {
+      StatusOr<std::vector<float>> values = weights->readFloats(weightSpec(cast<nn::WeightOp>(weight)));
+      if (!values.isOk())
+        status = values.status();
+      return values.isOk() ? *values
+                           : nn::Vector(cast<ShapedType>(cast<nn::WeightOp>(weight).getType()).getNumElements());
+    });
+    FailureOr<EntryValues> values = nn::isDecodeEntry(function) ? decodeNN(function, state) : runNN(function, state);
+    if (failed(values))
+      return failure();
+    if (!status.isOk())
+      return function.emitError() << status.message();
+    llvm::append_range(all, *values);
+  }
+  return all;
+}
+
+/// Runs a module in `step` ops on the CPU executor.
+FailureOr<EntryValues> runStep(ModuleOp module) {
   // The IR between passes has no offsets yet: a copy gets them.
   OwningOpRef<ModuleOp> copy = module.clone();
   PassManager manager(module.getContext());
@@ -88,50 +165,35 @@ FailureOr<LogitSteps> runStep(ModuleOp module, int64_t vocabulary) {
   manager.addPass(createNamePhases());
   if (failed(manager.run(*copy)))
     return failure();
-  func::FuncOp function = decodeOf(*copy);
-  ModelInfo info;
-  info.name = "verify-numerics";
-  info.vocabulary = vocabulary;
-  info.layers = 1;
-  info.maxContext = 64;
-  function.walk([&](step::EmbedOp embed) { info.hiddenSize = nn::rowElements(embed.getType()); });
-  FailureOr<BuiltProgram> built = buildProgram(function, info, nullptr);
+  std::optional<Decoder> decoder;
+  if (func::FuncOp decode = nn::decodeEntryOf(*copy)) {
+    decoder.emplace();
+    decoder->vocabulary = vocabularyOf(decode);
+    decoder->layers = 1;
+    decoder->maxContext = 64;
+    decode.walk([&](step::EmbedOp embed) { decoder->hiddenSize = nn::rowElements(embed.getType()); });
+  }
+  FailureOr<BuiltProgram> built = buildProgram(*copy, {"verify-numerics", ""}, decoder, nullptr);
   if (failed(built))
     return failure();
-  auto run = [&]() -> StatusOr<LogitSteps> {
-    CADENZA_ASSIGN_OR_RETURN(std::vector<std::byte> weights, packAll(*built, *makeRandomWeights(weightSeed)));
-    CADENZA_ASSIGN_OR_RETURN(std::unique_ptr<CpuExecutor> executor,
-                             makeCpuExecutor(built->program, weights, {.context = 16, .logits = true}));
-    std::vector<int32_t> tokens;
-    tokens.reserve(steps);
-    for (int64_t step = 0; step < steps; ++step)
-      tokens.push_back(static_cast<int32_t>(tokenAt(step, vocabulary)));
-    CADENZA_RETURN_IF_ERROR(executor->begin(tokens, {}));
-    LogitSteps logits;
-    for (int64_t step = 0; step < steps; ++step) {
-      CADENZA_RETURN_IF_ERROR(executor->enqueueStep(/*withHead=*/true));
-      CADENZA_ASSIGN_OR_RETURN(std::span<const float> values, executor->logits());
-      logits.emplace_back(values.begin(), values.end());
-    }
-    return logits;
-  };
-  StatusOr<LogitSteps> logits = run();
-  if (!logits.isOk())
-    return module.emitError() << "cannot be run: " << logits.status().message();
-  return std::move(*logits);
+  StatusOr<EntryValues> values = execute(*built);
+  if (!values.isOk())
+    return module.emitError() << "cannot be run: " << values.status().message();
+  return std::move(*values);
 }
 
 } // namespace
 
-FailureOr<LogitSteps> cadenza::runModule(ModuleOp module) {
-  func::FuncOp function = decodeOf(module);
-  int64_t vocabulary = function ? vocabularyOf(function) : 0;
-  if (vocabulary == 0)
-    return module.emitError() << "--verify-numerics needs a function @decode(token, position) with an embedding";
-  return isStep(module) ? runStep(module, vocabulary) : runNN(function, vocabulary);
+FailureOr<EntryValues> cadenza::runModule(ModuleOp module) {
+  if (nn::entriesOf(module).empty())
+    return module.emitError() << "--verify-numerics needs an entry: a function whose arguments and results carry ports "
+                                 "(nn.port)";
+  if (func::FuncOp decode = nn::decodeEntryOf(module); decode && vocabularyOf(decode) == 0)
+    return decode.emitError() << "--verify-numerics needs an embedding in a decode entry";
+  return isStep(module) ? runStep(module) : runNN(module);
 }
 
-double cadenza::relativeError(const LogitSteps &reference, const LogitSteps &values) {
+double cadenza::relativeError(const EntryValues &reference, const EntryValues &values) {
   if (reference.size() != values.size())
     return std::numeric_limits<double>::infinity();
   double worst = 0;
@@ -153,11 +215,11 @@ void NumericsVerifier::runBeforePass(Pass *, Operation *op) {
   auto module = dyn_cast<ModuleOp>(op);
   if (!module || verdict.failed() || !before.empty())
     return;
-  FailureOr<LogitSteps> logits = runModule(module);
-  verdict.broken = failed(logits);
+  FailureOr<EntryValues> values = runModule(module);
+  verdict.broken = failed(values);
   if (verdict.broken)
     return;
-  before = std::move(*logits);
+  before = std::move(*values);
   wasStep = isStep(module);
 }
 
@@ -165,7 +227,7 @@ void NumericsVerifier::runAfterPass(Pass *pass, Operation *op) {
   auto module = dyn_cast<ModuleOp>(op);
   if (!module || verdict.failed())
     return;
-  FailureOr<LogitSteps> after = runModule(module);
+  FailureOr<EntryValues> after = runModule(module);
   verdict.broken = failed(after);
   if (verdict.broken)
     return;
@@ -175,7 +237,7 @@ void NumericsVerifier::runAfterPass(Pass *pass, Operation *op) {
   if (error > tolerance) {
     verdict.culprit = pass->getArgument().str();
     module.emitError() << "pass '" << verdict.culprit << "' changes values: relative L2 error " << error
-                       << " of the logits, " << tolerance << " is allowed";
+                       << " of an entry's results, " << tolerance << " is allowed";
     return;
   }
   before = std::move(*after);

@@ -1,7 +1,8 @@
 // --verify-numerics: runs the IR after every pass and names the first pass that changes values.
 //
 // `nn` IR runs on its executable references, `step` IR on the CPU executor, as the program that a plan would carry;
-// both with the same made-up weights and tokens. What is compared are the logits of a few steps.
+// both with the same made-up weights, tokens and tensors. What is compared are the logits of a few steps of a decode
+// entry and the results of all other entries.
 #pragma once
 
 #include "compiler/ir/step/Step.h"
@@ -13,14 +14,15 @@
 
 namespace cadenza {
 
-/// The logits of each step of @decode.
-using LogitSteps = std::vector<std::vector<float>>;
+/// The logits of each step of a decode entry, each result of another.
+using EntryValues = std::vector<std::vector<float>>;
 
-/// Runs `module`'s @decode for a few tokens. Emits an error and fails if it has none or cannot be run.
-mlir::FailureOr<LogitSteps> runModule(mlir::ModuleOp module);
+/// Runs the entries of `module`, a decode entry for a few tokens. Emits an error and fails if it has none or they
+/// cannot be run.
+mlir::FailureOr<EntryValues> runModule(mlir::ModuleOp module);
 
-/// The relative L2 distance of the steps, the largest over all steps; infinite if their shapes differ.
-double relativeError(const LogitSteps &reference, const LogitSteps &values);
+/// The relative L2 distance of the vectors, the largest over all; infinite if their shapes differ.
+double relativeError(const EntryValues &reference, const EntryValues &values);
 
 /// What a NumericsVerifier found; outlives the pass manager that owns the verifier.
 struct NumericsVerdict {
@@ -38,7 +40,7 @@ public:
 
 private:
   NumericsVerdict &verdict;
-  LogitSteps before;
+  EntryValues before;
   bool wasStep = false;
 };
 

@@ -133,8 +133,43 @@ struct ConvertArgmax : OpConversionPattern<nn::ArgmaxOp> {
   }
 };
 
+/// Activations become rows x elements, whatever their rank: an op treats all rows alike. The ports of a function keep
+/// the shape that its users see.
+void flattenActivations(func::FuncOp function) {
+  const auto flatten = [](Type type) -> Type {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    if (!tensor || !tensor.getElementType().isF32() || tensor.getRank() == 2)
+      return type;
+    return RankedTensorType::get({nn::rowCount(tensor), nn::rowElements(tensor)}, tensor.getElementType());
+  };
+  const auto keepShape = [&](nn::PortAttr port, Type type) -> nn::PortAttr {
+    if (!port || port.getKind() != PortKind::Tensor || !port.getShape().empty() || flatten(type) == type)
+      return port;
+    return nn::PortAttr::get(port.getContext(), port.getKind(), port.getName(),
+                             cast<RankedTensorType>(type).getShape());
+  };
+  for (auto [index, type] : llvm::enumerate(function.getArgumentTypes()))
+    if (nn::PortAttr port = nn::argumentPort(function, index))
+      function.setArgAttr(index, nn::portAttribute, keepShape(port, type));
+  for (auto [index, type] : llvm::enumerate(function.getResultTypes()))
+    if (nn::PortAttr port = nn::resultPort(function, index))
+      function.setResultAttr(index, nn::portAttribute, keepShape(port, type));
+  function.setFunctionType(FunctionType::get(function.getContext(),
+                                             llvm::map_to_vector(function.getArgumentTypes(), flatten),
+                                             llvm::map_to_vector(function.getResultTypes(), flatten)));
+  for (BlockArgument argument : function.getArguments())
+    argument.setType(flatten(argument.getType()));
+  function.walk([&](Operation *op) {
+    for (Value result : op->getResults())
+      result.setType(flatten(result.getType()));
+  });
+}
+
 struct ConvertNNToStepPass : cadenza::impl::ConvertNNToStepBase<ConvertNNToStepPass> {
   void runOnOperation() final {
+    for (auto function : getOperation().getOps<func::FuncOp>())
+      if (!function.isExternal())
+        flattenActivations(function);
     RewritePatternSet patterns(&getContext());
     patterns.add<ConvertEmbedding, ConvertLinear, ConvertRMSNorm, ConvertLayerNorm, ConvertRope, ConvertKVAppend,
                  ConvertAttention, ConvertActivation<nn::SiluOp, step::SiluAttr>,

@@ -26,13 +26,12 @@ public:
     const std::string name =
         function.getSymName().str() + "." + std::to_string(division.groups) + "x" + std::to_string(device.ranks);
     const auto parts = static_cast<int64_t>(phases.parts.size());
-    auto grid = sched::GridOp::create(
-        builder, function.getLoc(), name, function.getSymName(), division.groups,
-        device.ranks, device.warps, device.sharedBytes, division.stageBytes, format_of(shape.encoding).name,
-        device.clusters,
-        static_cast<int64_t>(packetBytes(shape, division, device, parts)),
-        ArrayRef<int64_t>{division.inFlight.kvGroupAhead, division.inFlight.othersAhead}, division.memoryBound,
-        device.traced);
+    auto grid =
+        sched::GridOp::create(builder, function.getLoc(), name, function.getSymName(), division.groups, device.ranks,
+                              device.warps, device.sharedBytes, division.stageBytes, format_of(shape.encoding).name,
+                              device.clusters, static_cast<int64_t>(packetBytes(shape, division, device, parts)),
+                              ArrayRef<int64_t>{division.inFlight.kvGroupAhead, division.inFlight.othersAhead},
+                              division.memoryBound, device.traced);
     builder.createBlock(&grid.getBody());
     sched::EmbedOp::create(builder, phases.embed->getLoc(), sched::phaseName(phases.embed));
     auto layers = sched::LayersOp::create(builder, phases.layers->getLoc(), phases.layers.getCount());
@@ -152,23 +151,48 @@ void orderSums(DecoderPhases phases, const LayerShape &shape, const Division &di
 struct LowerToPersistentPass : cadenza::impl::LowerToPersistentBase<LowerToPersistentPass> {
   using LowerToPersistentBase::LowerToPersistentBase;
 
+  /// Of several entries, the one that decodes; of functions that are no entries, all.
   void runOnOperation() final {
-    auto function = *getOperation().getOps<func::FuncOp>().begin();
+    bool found = false;
+    for (auto function : llvm::make_early_inc_range(getOperation().getOps<func::FuncOp>())) {
+      if (function.isExternal() || (nn::isEntry(function) && !nn::isDecodeEntry(function)))
+        continue;
+      found = true;
+      if (failed(lower(function)))
+        return signalPassFailure();
+    }
+    if (!found) {
+      getOperation().emitError() << "has no decode entry, the only one that the persistent schedule can run";
+      signalPassFailure();
+    }
+  }
+
+private:
+  LogicalResult lower(func::FuncOp function) {
     FailureOr<DecoderPhases> phases = readDecoder(function);
     if (failed(phases))
-      return signalPassFailure();
+      return failure();
     FailureOr<LayerShape> shape = shapeOf(*phases);
     if (failed(shape))
-      return signalPassFailure();
+      return failure();
     const PersistentDevice device{groups, ranks, warps, sharedBytes, clusters, traced};
     StatusOr<Division> division = divide(*shape, device);
-    if (!division.isOk()) {
-      function.emitError() << division.status().message();
-      return signalPassFailure();
-    }
+    if (!division.isOk())
+      return function.emitError() << division.status().message();
     orderSums(*phases, *shape, *division, device);
     GridBuilder(function, *phases, *shape, *division, device).build();
+    return success();
   }
 };
+StatusOr<Division> division = divide(*shape, device);
+if (!division.isOk()) {
+  function.emitError() << division.status().message();
+  return signalPassFailure();
+}
+orderSums(*phases, *shape, *division, device);
+GridBuilder(function, *phases, *shape, *division, device).build();
+}
+}
+;
 
 } // namespace

@@ -24,9 +24,10 @@ bool isVector(Value value) {
   return type && isa<FloatType>(type.getElementType());
 }
 
+/// Rows of several tokens each begin at a multiple of the alignment (edgeStride in runtime/plan/program.h).
 int64_t bytes(Value value) {
   auto type = cast<RankedTensorType>(value.getType());
-  return llvm::alignTo(type.getNumElements() * type.getElementTypeBitWidth() / 8, alignment);
+  return nn::rowCount(type) * llvm::alignTo(nn::rowElements(type) * type.getElementTypeBitWidth() / 8, alignment);
 }
 
 Value copyOf(Value value, OpBuilder &builder) {
@@ -95,6 +96,13 @@ struct Buffer {
 class Assignment {
 public:
   explicit Assignment(func::FuncOp function) {
+    // Whoever runs an entry writes its arguments before its first phase.
+    for (BlockArgument argument : nn::isEntry(function) ? function.getArguments() : mlir::Block::BlockArgListType()) {
+      if (!isVector(argument))
+        continue;
+      classes.insert(argument);
+      definitions.push_back({argument, 0});
+    }
     number(function.getBody().front());
     for (auto &[value, at] : definitions)
       measure(value, at);
@@ -141,7 +149,7 @@ private:
         user = user->getParentOp();
       buffer.end = std::max(buffer.end, last.lookup(user));
     }
-    if (auto argument = dyn_cast<BlockArgument>(value)) // carried: throughout the layers
+    if (auto argument = dyn_cast<BlockArgument>(value)) // of layers, carried: throughout them
       buffer.end = std::max(buffer.end, last.lookup(argument.getOwner()->getParentOp()));
   }
 
@@ -198,6 +206,13 @@ struct AssignBuffersPass : cadenza::impl::AssignBuffersBase<AssignBuffersPass> {
         }
         phase->setAttr("offsets", builder.getDenseI64ArrayAttr(offsets));
       });
+      SmallVector<int64_t> inputs;
+      for (BlockArgument argument : function.getArguments()) {
+        if (nn::isEntry(function) && isVector(argument))
+          inputs.push_back(assignment.offset(argument));
+      }
+      if (!inputs.empty())
+        function->setAttr("input_offsets", builder.getDenseI64ArrayAttr(inputs));
       function->setAttr("arena_bytes", builder.getI64IntegerAttr(assignment.arenaBytes()));
     }
   }

@@ -22,7 +22,7 @@ double relativeL2(std::span<const float> values, std::span<const float> referenc
 
 PhaseDifference differenceOf(const Program &program, const PhaseOutput &where, size_t output, int64_t position,
                              std::span<const float> values, std::span<const float> reference) {
-  const Phase &phase = program.blocks[where.block].phases[where.phase];
+  const Phase &phase = decodeEntry(program).blocks[where.block].phases[where.phase];
   PhaseDifference difference;
   difference.phase = phase.name;
   difference.iteration = where.iteration;

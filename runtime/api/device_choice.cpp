@@ -8,21 +8,6 @@ namespace {
 constexpr std::string_view gpuPrefix = "cuda";
 constexpr int maximumThreads = 4096; // as the tools'
 
-StatusOr<ChosenDevice> onCpu(const Plan &plan, const ExecutorOptions &options, int threads, std::string notice) {
-  CADENZA_ASSIGN_OR_RETURN(std::unique_ptr<Executor> executor, makeCpuExecutor(plan, options, threads));
-  return ChosenDevice{std::move(executor), nullptr, std::move(notice)};
-}
-
-StatusOr<ChosenDevice> onGpu(const Plan &plan, const ExecutorOptions &options, int ordinal) {
-  CADENZA_ASSIGN_OR_RETURN(std::unique_ptr<cuda::CudaExecutor> executor,
-                           cuda::CudaExecutor::make(plan, options, ordinal));
-  cuda::CudaExecutor *gpu = executor.get();
-  std::string notice;
-  if (!gpu->scheduleNotice().empty())
-    notice = "schedule " + std::string(scheduleName(gpu->schedule())) + ": " + gpu->scheduleNotice();
-  return ChosenDevice{std::move(executor), gpu, std::move(notice)};
-}
-
 /// The N of "cuda:N"; 0 for "cuda".
 StatusOr<int> gpuOrdinal(std::string_view device) {
   int ordinal = 0;
@@ -34,6 +19,37 @@ StatusOr<int> gpuOrdinal(std::string_view device) {
     return Status(StatusCode::InvalidArgument,
                   "device '" + std::string(device) + "' is not one of auto, cpu, cuda, cuda:N");
   return ordinal;
+}
+
+/// The device of that name: what `onCpu(notice)` or `onGpu(ordinal)` makes.
+template <typename OnCpu, typename OnGpu>
+auto choose(std::string_view device, int threads, OnCpu onCpu, OnGpu onGpu) -> decltype(onGpu(0)) {
+  if (threads < 0 || threads > maximumThreads)
+    return Status(StatusCode::InvalidArgument, std::to_string(threads) + " threads; expected 0 (as many as there are " +
+                                                   "cores) to " + std::to_string(maximumThreads));
+  if (device == "cpu")
+    return onCpu(std::string());
+  if (device.starts_with(gpuPrefix)) {
+    CADENZA_ASSIGN_OR_RETURN(int ordinal, gpuOrdinal(device));
+    return onGpu(ordinal);
+  }
+  if (device != "auto")
+    return Status(StatusCode::InvalidArgument,
+                  "device '" + std::string(device) + "' is not one of auto, cpu, cuda, cuda:N");
+
+  std::string notice;
+  for (int ordinal = 0;; ++ordinal) {
+    auto gpu = onGpu(ordinal);
+    if (gpu.isOk())
+      return gpu;
+    StatusCode code = gpu.status().code();
+    if (code != StatusCode::NoDevice && code != StatusCode::IncompatiblePlan)
+      return gpu.status();
+    if (notice.empty()) // the first GPU's reason says more than "there is no second one"
+      notice = gpu.status().message();
+    if (code == StatusCode::NoDevice)
+      return onCpu("running on the CPU: " + notice);
+  }
 }
 
 } // namespace
@@ -64,32 +80,32 @@ std::string_view scheduleName(Schedule schedule) {
 
 StatusOr<ChosenDevice> chooseDevice(std::string_view device, const Plan &plan, const ExecutorOptions &options,
                                     int threads) {
-  if (threads < 0 || threads > maximumThreads)
-    return Status(StatusCode::InvalidArgument, std::to_string(threads) + " threads; expected 0 (as many as there are " +
-                                                   "cores) to " + std::to_string(maximumThreads));
-  if (device == "cpu")
-    return onCpu(plan, options, threads, {});
-  if (device.starts_with(gpuPrefix)) {
-    CADENZA_ASSIGN_OR_RETURN(int ordinal, gpuOrdinal(device));
-    return onGpu(plan, options, ordinal);
-  }
-  if (device != "auto")
-    return Status(StatusCode::InvalidArgument,
-                  "device '" + std::string(device) + "' is not one of auto, cpu, cuda, cuda:N");
+  const auto onCpu = [&](std::string notice) -> StatusOr<ChosenDevice> {
+    CADENZA_ASSIGN_OR_RETURN(std::unique_ptr<Executor> executor, makeCpuExecutor(plan, options, threads));
+    return ChosenDevice{std::move(executor), nullptr, std::move(notice)};
+  };
+  const auto onGpu = [&](int ordinal) -> StatusOr<ChosenDevice> {
+    CADENZA_ASSIGN_OR_RETURN(std::unique_ptr<cuda::CudaExecutor> executor,
+                             cuda::CudaExecutor::make(plan, options, ordinal));
+    cuda::CudaExecutor *gpu = executor.get();
+    std::string notice;
+    if (!gpu->scheduleNotice().empty())
+      notice = "schedule " + std::string(scheduleName(gpu->schedule())) + ": " + gpu->scheduleNotice();
+    return ChosenDevice{std::move(executor), gpu, std::move(notice)};
+  };
+  return choose(device, threads, onCpu, onGpu);
+}
 
-  std::string notice;
-  for (int ordinal = 0;; ++ordinal) {
-    StatusOr<ChosenDevice> gpu = onGpu(plan, options, ordinal);
-    if (gpu.isOk())
-      return gpu;
-    StatusCode code = gpu.status().code();
-    if (code != StatusCode::NoDevice && code != StatusCode::IncompatiblePlan)
-      return gpu.status();
-    if (notice.empty()) // the first GPU's reason says more than "there is no second one"
-      notice = gpu.status().message();
-    if (code == StatusCode::NoDevice)
-      return onCpu(plan, options, threads, "running on the CPU: " + notice);
-  }
+StatusOr<ChosenTensorDevice> chooseTensorDevice(std::string_view device, const Plan &plan, int threads) {
+  const auto onCpu = [&](std::string notice) -> StatusOr<ChosenTensorDevice> {
+    CADENZA_ASSIGN_OR_RETURN(std::unique_ptr<TensorExecutor> executor, makeCpuTensorExecutor(plan, threads));
+    return ChosenTensorDevice{std::move(executor), std::move(notice)};
+  };
+  const auto onGpu = [&](int ordinal) -> StatusOr<ChosenTensorDevice> {
+    CADENZA_ASSIGN_OR_RETURN(std::unique_ptr<TensorExecutor> executor, makeCudaTensorExecutor(plan, ordinal));
+    return ChosenTensorDevice{std::move(executor), {}};
+  };
+  return choose(device, threads, onCpu, onGpu);
 }
 
 } // namespace cadenza

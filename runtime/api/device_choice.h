@@ -20,9 +20,16 @@ struct ChosenDevice {
   std::string notice;                // why "auto" took the CPU, or no faster schedule; else empty
 };
 
+struct ChosenTensorDevice {
+  std::unique_ptr<TensorExecutor> executor;
+  std::string notice; // why "auto" took the CPU; else empty
+};
+
 /// "auto" takes the first GPU that the plan has code for, else the CPU; a GPU that has the code but fails (no memory,
 /// say) is an error. `threads` is for the CPU.
 StatusOr<ChosenDevice> chooseDevice(std::string_view device, const Plan &plan, const ExecutorOptions &options,
                                     int threads = 0);
+/// The same for the plan's entries of named tensors.
+StatusOr<ChosenTensorDevice> chooseTensorDevice(std::string_view device, const Plan &plan, int threads = 0);
 
 } // namespace cadenza

@@ -45,7 +45,7 @@ Status dumpActivations(Executor &executor, std::span<const int32_t> tokens, cons
   std::map<std::string, Place> seen;
   for (size_t position = 0; position < tokens.size(); ++position) {
     CADENZA_RETURN_IF_ERROR(executor.stepWithVisitor([&](const PhaseOutput &shown) -> Status {
-      const Phase &phase = executor.program().blocks[shown.block].phases[shown.phase];
+      const Phase &phase = decodeEntry(executor.program()).blocks[shown.block].phases[shown.phase];
       for (size_t i = 0; i < shown.outputs.size(); ++i) {
         std::string name = moduleName(phase, i, shown.iteration);
         Place place{shown.block, shown.phase, i};
@@ -56,7 +56,7 @@ Status dumpActivations(Executor &executor, std::span<const int32_t> tokens, cons
         const std::string path = std::filesystem::path(directory) / name.append(".npy");
         std::ofstream file(path, std::ios::binary | (position == 0 ? std::ios::trunc : std::ios::app));
         if (position == 0)
-          file << npyHeader(static_cast<int64_t>(tokens.size()), static_cast<int64_t>(shown.outputs[i].size()));
+          file << npyHeader(std::vector<int64_t>{std::ssize(tokens), std::ssize(shown.outputs[i])});
         file.write(reinterpret_cast<const char *>(shown.outputs[i].data()),
                    static_cast<std::streamsize>(shown.outputs[i].size_bytes()));
         file.close();

@@ -1,6 +1,7 @@
 #include "runtime/api/device_choice.h"
 #include "runtime/api/stop_text.h"
 #include "runtime/cadenza.h"
+#include "runtime/decode/sequence.h"
 #include "runtime/executor.h"
 #include "runtime/plan/plan.h"
 #include "runtime/tokenizer/tokenizer.h"
@@ -75,6 +76,7 @@ StatusOr<Session> Session::open(const std::string &planPath, const SessionOption
 }
 
 StatusOr<Session> Session::open(std::shared_ptr<const Plan> plan, const SessionOptions &options) {
+  CADENZA_RETURN_IF_ERROR(requireDecoder(*plan));
   auto state = std::make_unique<State>();
   state->plan = std::move(plan);
   if (!state->plan->tokenizerJson().empty()) {
@@ -101,7 +103,7 @@ Session::ScheduleFigures Session::schedule() const {
           gpu->hostLaunchesPerToken()};
 }
 int64_t Session::context() const { return state_->device.executor->context(); }
-int64_t Session::vocabulary() const { return state_->plan->program().model.vocabulary; }
+int64_t Session::vocabulary() const { return state_->plan->program().decoder->vocabulary; }
 const Plan &Session::plan() const { return *state_->plan; }
 Executor &Session::executor() { return *state_->device.executor; }
 bool Session::hasTokenizer() const { return state_->tokenizer.has_value(); }
@@ -127,7 +129,8 @@ StatusOr<Generation> Session::generate(std::span<const int32_t> prompt, const Ge
     return noTokenizer();
 
   const std::vector<int32_t> noStopTokens;
-  const std::vector<int32_t> &stopTokens = options.ignoreEos ? noStopTokens : state_->plan->program().model.eosTokens;
+  const std::vector<int32_t> &stopTokens =
+      options.ignoreEos ? noStopTokens : state_->plan->program().decoder->eosTokens;
   Clock::time_point start = Clock::now();
   CADENZA_RETURN_IF_ERROR(executor.begin(prompt, stopTokens));
 

@@ -3,6 +3,7 @@
 #include "runtime/api/device_choice.h"
 #include "runtime/bench/phase_times.h"
 #include "runtime/bench/step_bytes.h"
+#include "runtime/decode/sequence.h"
 #include "runtime/plan/describe.h"
 
 #include <algorithm>
@@ -47,11 +48,12 @@ std::string textAt(const nlohmann::json &metadata, const char *pointer, const st
 
 BenchResult describe(const Plan &plan, const ChosenDevice &target) {
   const ModelInfo &model = plan.program().model;
+  const Decoder &decoder = *plan.program().decoder;
   const nlohmann::json &metadata = plan.metadata();
   BenchResult result;
   result.model = model.name;
-  result.family = model.family;
-  result.dtype = dtypeName(model.weightDtype);
+  result.family = decoder.family;
+  result.dtype = dtypeName(decoder.weightDtype);
   result.weights = model.weights;
   result.schedule = target.gpu ? scheduleName(target.gpu->schedule()) : scheduleName(Schedule::Launch);
   result.device = target.executor->deviceName();
@@ -118,22 +120,24 @@ StatusOr<double> timeDecode(Executor &executor, int64_t context, int tokens, uin
 
 StatusOr<BenchResult> measure(const Plan &plan, const std::string &device, const BenchOptions &options,
                               const std::function<void(const std::string &)> &progress) {
+  CADENZA_RETURN_IF_ERROR(requireDecoder(plan));
+  const int64_t maxContext = plan.program().decoder->maxContext;
   if (options.contexts.empty() || options.tokens < 1 || options.repeats < 1 || options.warmup < 0)
     return Status(StatusCode::InvalidArgument, "at least one context, token and repeat are needed");
   int64_t longest = 0;
   for (int64_t context : options.contexts) {
-    if (context < 0 || context > plan.program().model.maxContext)
+    if (context < 0 || context > maxContext)
       return Status(StatusCode::InvalidArgument, "context " + std::to_string(context) + ": " +
-                                                     plan.program().model.name + " has " +
-                                                     std::to_string(plan.program().model.maxContext) + " positions");
+                                                     plan.program().model.name + " has " + std::to_string(maxContext) +
+                                                     " positions");
     longest = std::max(longest, context);
   }
   int64_t behind = std::max<int64_t>(
       {options.tokens, options.warmup, options.phases ? phasePositions : 0, options.trace ? traceTokens : 0});
-  if (longest + behind > plan.program().model.maxContext)
+  if (longest + behind > maxContext)
     return Status(StatusCode::InvalidArgument, "context " + std::to_string(longest) + " and " + std::to_string(behind) +
                                                    " tokens after it are more than the model's " +
-                                                   std::to_string(plan.program().model.maxContext) +
+                                                   std::to_string(maxContext) +
                                                    " positions; use a smaller --context or --tokens");
 
   if (options.trace && !(plan.program().persistent && plan.program().persistent->traced))

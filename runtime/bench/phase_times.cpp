@@ -21,7 +21,7 @@ StatusOr<std::vector<PhaseTime>> timePhases(cuda::CudaExecutor &executor, int re
       firstOfBlock = static_cast<uint32_t>(phases.size());
     }
     if (launch.iteration == 0) {
-      const Phase &phase = executor.program().blocks[launch.block].phases[launch.phase];
+      const Phase &phase = decodeEntry(executor.program()).blocks[launch.block].phases[launch.phase];
       phases.push_back({.name = phase.name, .kind = std::string(phaseKindName(phase.kind))});
     }
     PhaseTime &phase = phases[firstOfBlock + launch.phase];

@@ -9,7 +9,7 @@ namespace {
 
 /// Calls visit(phase, iteration) for every phase of a step.
 template <typename Visit> void forEachPhase(const Program &program, Visit visit) {
-  for (const Block &block : program.blocks)
+  for (const Block &block : decodeEntry(program).blocks)
     for (int64_t iteration = 0; iteration < block.count; ++iteration)
       for (const Phase &phase : block.phases)
         visit(phase, iteration);

@@ -1,6 +1,6 @@
 #include "runtime/cpu/cpu_executor.h"
+#include "runtime/cpu/entry.h"
 #include "runtime/cpu/machine.h"
-#include "runtime/cpu/phase.h"
 #include "runtime/decode/cache_fill.h"
 #include "runtime/decode/sequence.h"
 #include "runtime/plan/plan.h"
@@ -13,28 +13,16 @@ namespace cadenza {
 namespace cpu {
 namespace {
 
-struct BoundBlock {
-  int64_t count = 1;
-  std::vector<BoundPhase> phases;
-};
-
 Status error(StatusCode code, std::string message) { return {code, std::move(message)}; }
 
 class ExecutorImpl final : public CpuExecutor {
 public:
   ExecutorImpl(Program program, std::span<const std::byte> weights, int64_t context, bool logits, int threads)
       : machine_(std::move(program), weights, context, logits, threads),
-        sequence_(context, machine_.program.model.vocabulary) {}
+        sequence_(context, machine_.program.decoder->vocabulary) {}
 
   Status bind() {
-    for (const Block &block : machine_.program.blocks) {
-      BoundBlock bound{block.count, {}};
-      for (const Phase &phase : block.phases) {
-        CADENZA_ASSIGN_OR_RETURN(BoundPhase boundPhase, BoundPhase::bind(machine_, phase));
-        bound.phases.push_back(std::move(boundPhase));
-      }
-      blocks_.push_back(std::move(bound));
-    }
+    CADENZA_ASSIGN_OR_RETURN(step_, BoundEntry::bind(machine_, decodeEntry(machine_.program)));
     return Status::ok();
   }
 
@@ -61,7 +49,7 @@ private:
   void restart(int64_t position, int64_t forcedTokens);
 
   Machine machine_;
-  std::vector<BoundBlock> blocks_;
+  BoundEntry step_;
   Sequence sequence_; // counts the steps that callers asked for: one a position, even after a stop token
 };
 
@@ -88,17 +76,12 @@ Status ExecutorImpl::step(bool withHead, const PhaseEditor &editor) {
   if (DecodeState &state = machine_.state; !state.stopped)
     state.position = state.next_position++;
 
-  size_t blockCount = withHead ? blocks_.size() : std::min<size_t>(machine_.program.headBlock, blocks_.size());
-  for (uint32_t block = 0; block < blockCount; ++block) {
-    for (machine_.iteration = 0; machine_.iteration < blocks_[block].count; ++machine_.iteration) {
-      std::vector<BoundPhase> &phases = blocks_[block].phases;
-      for (uint32_t phase = 0; phase < phases.size(); ++phase) {
-        phases[phase].run(machine_);
-        if (editor)
-          CADENZA_RETURN_IF_ERROR(show({block, phase, machine_.iteration, {}}, phases[phase], editor));
-      }
-    }
-  }
+  BoundEntry::AfterPhase after;
+  if (editor)
+    after = [&](uint32_t block, uint32_t phase, const BoundPhase &bound) {
+      return show({block, phase, machine_.iteration, {}}, bound, editor);
+    };
+  CADENZA_RETURN_IF_ERROR(step_.run(machine_, withHead ? step_.blocks() : machine_.program.decoder->headBlock, after));
   sequence_.finishStep(withHead);
   return Status::ok();
 }
@@ -158,7 +141,7 @@ Status ExecutorImpl::fillCache(int64_t length, uint64_t seed) {
 
 StatusOr<std::unique_ptr<CpuExecutor>> make(Program program, std::span<const std::byte> weights,
                                             const ExecutorOptions &options, int threads) {
-  CADENZA_ASSIGN_OR_RETURN(int64_t context, chooseContext(program.model, options.context));
+  CADENZA_ASSIGN_OR_RETURN(int64_t context, chooseContext(program, options.context));
   try {
     auto executor = std::make_unique<ExecutorImpl>(std::move(program), weights, context, options.logits, threads);
     CADENZA_RETURN_IF_ERROR(executor->bind());
@@ -169,33 +152,35 @@ StatusOr<std::unique_ptr<CpuExecutor>> make(Program program, std::span<const std
   }
 }
 
-/// The same program as a plan could hold it: launches, which we do not need, are replaced by one that does nothing.
-Program withoutLaunches(Program program) {
+} // namespace
+} // namespace cpu
+
+StatusOr<Program> withoutLaunches(Program program, std::span<const std::byte> weights) {
   program.scratch.clear();
   program.persistent.reset();
   program.kernels.assign(1, Kernel{});
   program.kernels[0].name = "none";
   program.kernels[0].threads = 32;
-  for (Block &block : program.blocks)
-    for (Phase &phase : block.phases)
-      phase.launch = {"none", {}};
-  return program;
-}
-
-} // namespace
-} // namespace cpu
-
-StatusOr<std::unique_ptr<CpuExecutor>> makeCpuExecutor(Program program, std::span<const std::byte> weights,
-                                                       const ExecutorOptions &options, int threads) {
-  program = cpu::withoutLaunches(std::move(program));
+  for (Entry &entry : program.entries)
+    for (Block &block : entry.blocks)
+      for (Phase &phase : block.phases)
+        phase.launch = {"none", {}};
   CADENZA_RETURN_IF_ERROR(validateProgram(program));
   for (const Weight &weight : program.weights)
     if (!checked::inBounds(weight.offset, weight.bytes, weights.size()))
       return Status(StatusCode::InvalidPlan, "weight '" + weight.name + "' ends beyond the weight section");
+  return program;
+}
+
+StatusOr<std::unique_ptr<CpuExecutor>> makeCpuExecutor(Program program, std::span<const std::byte> weights,
+                                                       const ExecutorOptions &options, int threads) {
+  CADENZA_RETURN_IF_ERROR(requireDecoder(program, program.model.name));
+  CADENZA_ASSIGN_OR_RETURN(program, withoutLaunches(std::move(program), weights));
   return cpu::make(std::move(program), weights, options, threads);
 }
 
 StatusOr<std::unique_ptr<Executor>> makeCpuExecutor(const Plan &plan, const ExecutorOptions &options, int threads) {
+  CADENZA_RETURN_IF_ERROR(requireDecoder(plan));
   CADENZA_RETURN_IF_ERROR(plan.verifyWeights(threads));
   CADENZA_ASSIGN_OR_RETURN(std::unique_ptr<CpuExecutor> executor,
                            cpu::make(plan.program(), plan.weights(), options, threads));

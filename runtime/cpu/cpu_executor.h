@@ -29,4 +29,12 @@ public:
 StatusOr<std::unique_ptr<CpuExecutor>> makeCpuExecutor(Program program, std::span<const std::byte> weights,
                                                        const ExecutorOptions &options, int threads = 0);
 
+/// The same for the entries of `program` that have named tensors.
+StatusOr<std::unique_ptr<TensorExecutor>> makeCpuTensorExecutor(Program program, std::span<const std::byte> weights,
+                                                                int threads = 0);
+
+/// `program` with launches that do nothing in place of its own, which the CPU does not need, as a plan could hold it;
+/// validated, like its weights' places in `weights`.
+StatusOr<Program> withoutLaunches(Program program, std::span<const std::byte> weights);
+
 } // namespace cadenza

@@ -1,10 +1,10 @@
 #include "runtime/cpu/machine.h"
 #include "runtime/decode/rope_table.h"
+#include "runtime/decode/values.h"
 #include "runtime/support/checked.h"
 #include "runtime/support/float16.h"
 
 #include <algorithm>
-#include <cstring>
 
 namespace cadenza::cpu {
 
@@ -28,17 +28,17 @@ Machine::Machine(Program takenProgram, std::span<const std::byte> weights, int64
     caches.push_back({Buffer(*bytes), Buffer(*bytes)});
   }
   if (keepLogits)
-    logits.resize(static_cast<size_t>(program.model.vocabulary));
+    logits.resize(static_cast<size_t>(program.decoder->vocabulary));
 }
 
 void Machine::readEdge(uint32_t edge, std::span<float> out) const {
   const Edge &e = program.edges[edge];
-  widen(e.dtype, arena.data() + e.offset, out);
+  widen(e.dtype, arena.data() + e.offset + static_cast<uint64_t>(token) * edgeStride(e), out);
 }
 
 void Machine::writeEdge(uint32_t edge, std::span<const float> values) {
   const Edge &e = program.edges[edge];
-  narrow(e.dtype, values, arena.data() + e.offset);
+  narrow(e.dtype, values, arena.data() + e.offset + static_cast<uint64_t>(token) * edgeStride(e));
 }
 
 MemoryUse Machine::memoryUse() const {
@@ -50,26 +50,6 @@ MemoryUse Machine::memoryUse() const {
   for (const std::vector<float> &table : ropeTables)
     use.activations += table.size() * sizeof(float);
   return use;
-}
-
-void widen(DType dtype, const std::byte *from, std::span<float> values) {
-  const auto *bits = reinterpret_cast<const uint16_t *>(from);
-  if (dtype == DType::bf16)
-    std::transform(bits, bits + values.size(), values.begin(), bf16ToFloat);
-  else if (dtype == DType::f16)
-    std::transform(bits, bits + values.size(), values.begin(), f16ToFloat);
-  else
-    std::memcpy(values.data(), from, values.size_bytes());
-}
-
-void narrow(DType dtype, std::span<const float> values, std::byte *to) {
-  auto *bits = reinterpret_cast<uint16_t *>(to);
-  if (dtype == DType::bf16)
-    std::transform(values.begin(), values.end(), bits, floatToBf16);
-  else if (dtype == DType::f16)
-    std::transform(values.begin(), values.end(), bits, floatToF16);
-  else
-    std::memcpy(to, values.data(), values.size_bytes());
 }
 
 void roundThrough(DType dtype, std::span<float> values) {

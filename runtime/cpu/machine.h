@@ -3,6 +3,7 @@
 
 #include "runtime/cpu/buffer.h"
 #include "runtime/cpu/thread_pool.h"
+#include "runtime/decode/values.h"
 #include "runtime/executor.h"
 #include "runtime/plan/program.h"
 #include "runtime/shared/state.h"
@@ -34,6 +35,7 @@ struct Machine {
   std::vector<float> logits;   // [vocabulary], or empty if nobody asked
   ThreadPool pool;
   int64_t iteration = 0; // of the block that is running: what per-layer references see
+  int64_t token = 0;     // of the phase that is running: what its edges are read and written at
 
   uint32_t weightIndex(Ref ref) const { return ref.perLayer ? program.weightTables[ref.index][iteration] : ref.index; }
   uint32_t cacheIndex(Ref ref) const { return ref.perLayer ? program.cacheTables[ref.index][iteration] : ref.index; }
@@ -51,18 +53,14 @@ struct Machine {
     return ropeTables[weightIndex(ref)].data() + state.position * weight(ref).rows * 2;
   }
 
-  /// Widens an edge to fp32; `out` has its number of elements.
+  /// Widens the current token of an edge to fp32; `out` has its number of elements.
   void readEdge(uint32_t edge, std::span<float> out) const;
-  /// Rounds fp32 values to the edge's type and stores them.
+  /// Rounds fp32 values to the edge's type and stores them as the current token.
   void writeEdge(uint32_t edge, std::span<const float> values);
 
   MemoryUse memoryUse() const;
 };
 
-/// `values` in memory of type `dtype` (f32, bf16 or f16) as fp32.
-void widen(DType dtype, const std::byte *from, std::span<float> values);
-/// `values` rounded to nearest even and stored as `dtype`.
-void narrow(DType dtype, std::span<const float> values, std::byte *to);
 /// What is left of `values` once they were stored as `dtype`.
 void roundThrough(DType dtype, std::span<float> values);
 

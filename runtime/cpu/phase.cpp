@@ -48,6 +48,7 @@ StatusOr<BoundPhase> BoundPhase::bind(const Machine &machine, const Phase &phase
       bound.outputSlots_.push_back(slot);
   }
   bound.outputEdges_ = phase.outputs;
+  bound.tokens_ = phaseTokens(machine.program, phase);
   bound.selects_ = selectsToken(phase);
   return bound;
 }

@@ -36,7 +36,9 @@ class BoundPhase {
 public:
   static StatusOr<BoundPhase> bind(const Machine &machine, const Phase &phase);
 
+  /// Runs it for the machine's current token.
   void run(Machine &machine);
+  int64_t tokens() const { return tokens_; }
 
   /// One a phase output.
   const std::vector<uint32_t> &outputs() const { return outputEdges_; }
@@ -50,6 +52,7 @@ private:
   std::vector<Epilogue> epilogues_;
   std::vector<size_t> outputSlots_;
   std::vector<uint32_t> outputEdges_;
+  int64_t tokens_ = 1;
   bool selects_ = false;
 };
 

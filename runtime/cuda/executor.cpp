@@ -41,8 +41,9 @@ CudaExecutor::~CudaExecutor() {
 }
 
 Status CudaExecutor::load(const Plan &plan, const ExecutorOptions &options, int ordinal) {
+  CADENZA_RETURN_IF_ERROR(requireDecoder(plan));
   program_ = &plan.program();
-  CADENZA_ASSIGN_OR_RETURN(context_, chooseContext(program_->model, options.context));
+  CADENZA_ASSIGN_OR_RETURN(context_, chooseContext(*program_, options.context));
   CADENZA_ASSIGN_OR_RETURN(device_, Device::open(ordinal));
   CurrentContext current(*device_);
   CADENZA_RETURN_IF_ERROR(current.status());
@@ -54,13 +55,13 @@ Status CudaExecutor::load(const Plan &plan, const ExecutorOptions &options, int 
   CADENZA_ASSIGN_OR_RETURN(hostState_, PinnedBuffer::make(*device_, sizeof(SequenceState), "the decode state"));
   CADENZA_ASSIGN_OR_RETURN(hostTokens_, PinnedBuffer::make(*device_, tokenCount * sizeof(int32_t), "tokens"));
   if (options.logits) {
-    uint64_t bytes = static_cast<uint64_t>(program_->model.vocabulary) * sizeof(float);
+    uint64_t bytes = static_cast<uint64_t>(program_->decoder->vocabulary) * sizeof(float);
     CADENZA_ASSIGN_OR_RETURN(hostLogits_, PinnedBuffer::make(*device_, bytes, "logits"));
   }
   CADENZA_ASSIGN_OR_RETURN(hostControl_, PinnedBuffer::make(*device_, sizeof(HostControl), "the control page"));
   CADENZA_ASSIGN_OR_RETURN(arrivals_, Arrivals::make(*device_, stream_.get(), hostTokens_.as<int32_t>(),
                                                      &hostControl_.as<HostControl>()->published));
-  sequence_ = Sequence(context_, program_->model.vocabulary);
+  sequence_ = Sequence(context_, program_->decoder->vocabulary);
 
   CADENZA_ASSIGN_OR_RETURN(step_, bindStep(*program_, storage_.addresses()));
   launches_ = StepLaunches(stream_.get(), *program_, kernels_, step_);
@@ -230,7 +231,7 @@ StatusOr<std::span<const float>> CudaExecutor::logits() {
   CADENZA_CUDA_TRY(*device_, cuMemcpyDtoHAsync, hostLogits_.get(), storage_.addresses().logits, hostLogits_.bytes(),
                    stream_.get());
   CADENZA_CUDA_TRY(*device_, cuStreamSynchronize, stream_.get());
-  return std::span<const float>(hostLogits_.as<float>(), static_cast<size_t>(program_->model.vocabulary));
+  return std::span<const float>(hostLogits_.as<float>(), static_cast<size_t>(program_->decoder->vocabulary));
 }
 
 } // namespace cuda

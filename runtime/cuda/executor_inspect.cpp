@@ -42,14 +42,14 @@ Status CudaExecutor::readOutputs(const BoundLaunch &bound, std::vector<std::vect
     values.push_back(widen(dtype, {hostOutput_.as<std::byte>(), static_cast<size_t>(bytes)}));
     return Status::ok();
   };
-  const Phase &phase = program_->blocks[bound.block].phases[bound.phase];
+  const Phase &phase = decodeEntry(*program_).blocks[bound.block].phases[bound.phase];
   const Addresses &addresses = storage_.addresses();
   for (uint32_t index : phase.outputs) {
     const Edge &edge = program_->edges[index];
     CADENZA_RETURN_IF_ERROR(read(addresses.arena + edge.offset, edge.dtype, edge.elements));
   }
   if (phase.outputs.empty() && selectsToken(phase) && addresses.logits)
-    return read(addresses.logits, DType::f32, program_->model.vocabulary);
+    return read(addresses.logits, DType::f32, program_->decoder->vocabulary);
   return Status::ok();
 }
 
@@ -81,7 +81,8 @@ Status CudaExecutor::stepWithVisitor(const PhaseVisitor &visitor) {
     const BoundLaunch &bound = step_.launches[i];
     CADENZA_RETURN_IF_ERROR(launches_.launch(*device_, i));
     Status ran = device_->check(device_->api().cuStreamSynchronize(stream_.get()), "cuStreamSynchronize");
-    CADENZA_RETURN_IF_ERROR(ran.withPrefix("phase " + program_->blocks[bound.block].phases[bound.phase].name));
+    CADENZA_RETURN_IF_ERROR(
+        ran.withPrefix("phase " + decodeEntry(*program_).blocks[bound.block].phases[bound.phase].name));
     CADENZA_RETURN_IF_ERROR(readOutputs(bound, values));
     std::vector<std::span<const float>> outputs(values.begin(), values.end());
     CADENZA_RETURN_IF_ERROR(

@@ -1,14 +1,18 @@
 #include "runtime/cuda/step_binding.h"
 
+#include <algorithm>
 #include <map>
 
 namespace cadenza::cuda {
 namespace {
 
-uint64_t wordOf(const Program &program, const Addresses &addresses, const Argument &argument, int64_t iteration) {
+uint64_t wordOf(const Program &program, const Addresses &addresses, const Argument &argument, int64_t iteration,
+                int64_t token) {
   switch (argument.kind) {
-  case ArgumentKind::Edge:
-    return addresses.arena + program.edges[argument.index].offset;
+  case ArgumentKind::Edge: {
+    const Edge &edge = program.edges[argument.index];
+    return addresses.arena + edge.offset + static_cast<uint64_t>(token) * edgeStride(edge);
+  }
   case ArgumentKind::Weight:
     return addresses.weights[resolve(argument.ref, program.weightTables, iteration)];
   case ArgumentKind::CacheKey:
@@ -33,36 +37,46 @@ uint64_t wordOf(const Program &program, const Addresses &addresses, const Argume
 
 } // namespace
 
-StatusOr<BoundStep> bindStep(const Program &program, const Addresses &addresses) {
+StatusOr<BoundStep> bindEntry(const Program &program, const Entry &entry, const Addresses &addresses) {
   std::map<std::string_view, uint32_t> kernels;
   for (uint32_t i = 0; i < program.kernels.size(); ++i)
     kernels.emplace(program.kernels[i].name, i);
 
   BoundStep step;
-  for (uint32_t b = 0; b < program.blocks.size(); ++b) {
-    const Block &block = program.blocks[b];
-    if (b == program.headBlock)
-      step.headLaunch = step.launches.size();
+  for (uint32_t b = 0; b < entry.blocks.size(); ++b) {
+    const Block &block = entry.blocks[b];
     for (int64_t iteration = 0; iteration < block.count; ++iteration) {
       for (uint32_t p = 0; p < block.phases.size(); ++p) {
         const Launch &launch = block.phases[p].launch;
         auto kernel = kernels.find(launch.kernel);
         if (kernel == kernels.end())
-          return Status(StatusCode::InvalidPlan, "program.blocks[" + std::to_string(b) + "].phases[" +
-                                                     std::to_string(p) + "].launch: no kernel '" + launch.kernel + "'");
-        step.launches.push_back({.block = b,
-                                 .phase = p,
-                                 .iteration = iteration,
-                                 .kernel = kernel->second,
-                                 .firstWord = step.words.size(),
-                                 .wordCount = static_cast<uint32_t>(launch.arguments.size())});
-        for (const Argument &argument : launch.arguments)
-          step.words.push_back(wordOf(program, addresses, argument, iteration));
+          return Status(StatusCode::InvalidPlan, "entry '" + entry.name + "'.blocks[" + std::to_string(b) +
+                                                     "].phases[" + std::to_string(p) + "].launch: no kernel '" +
+                                                     launch.kernel + "'");
+        const int64_t tokens = phaseTokens(program, block.phases[p]);
+        for (int64_t token = 0; token < tokens; ++token) {
+          step.launches.push_back({.block = b,
+                                   .phase = p,
+                                   .iteration = iteration,
+                                   .token = token,
+                                   .kernel = kernel->second,
+                                   .firstWord = step.words.size(),
+                                   .wordCount = static_cast<uint32_t>(launch.arguments.size())});
+          for (const Argument &argument : launch.arguments)
+            step.words.push_back(wordOf(program, addresses, argument, iteration, token));
+        }
       }
     }
   }
-  if (program.headBlock >= program.blocks.size())
-    step.headLaunch = step.launches.size();
+  step.headLaunch = step.launches.size();
+  return step;
+}
+
+StatusOr<BoundStep> bindStep(const Program &program, const Addresses &addresses) {
+  CADENZA_ASSIGN_OR_RETURN(BoundStep step, bindEntry(program, decodeEntry(program), addresses));
+  const auto isHead = [&](const BoundLaunch &launch) { return launch.block >= program.decoder->headBlock; };
+  step.headLaunch =
+      static_cast<size_t>(std::find_if(step.launches.begin(), step.launches.end(), isHead) - step.launches.begin());
   return step;
 }
 

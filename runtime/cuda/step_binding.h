@@ -23,9 +23,10 @@ struct Addresses {
 };
 
 struct BoundLaunch {
-  uint32_t block = 0;
+  uint32_t block = 0; // of the entry
   uint32_t phase = 0;
   int64_t iteration = 0;
+  int64_t token = 0;    // of the phase's edges
   uint32_t kernel = 0;  // in Program::kernels
   size_t firstWord = 0; // the kernel's parameter: these words of BoundStep::words
   uint32_t wordCount = 0;
@@ -33,8 +34,8 @@ struct BoundLaunch {
 
 struct BoundStep {
   std::vector<uint64_t> words;
-  std::vector<BoundLaunch> launches; // in order; the program's blocks, unrolled
-  size_t headLaunch = 0;             // launches from this one on belong to the head
+  std::vector<BoundLaunch> launches; // in order; the entry's blocks, unrolled; a launch a token
+  size_t headLaunch = 0;             // of a decoder's step: launches from this one on belong to the head
 };
 
 /// The weight (or cache, scalar, with their tables) that `ref` means in `iteration`.
@@ -42,7 +43,10 @@ inline uint32_t resolve(const Ref &ref, const std::vector<Table> &tables, int64_
   return ref.perLayer ? tables[ref.index][static_cast<size_t>(iteration)] : ref.index;
 }
 
-/// Error: InvalidPlan for a phase whose kernel the program does not list.
+/// The launches of `entry`, one of the program's. Error: InvalidPlan for a phase whose kernel the program does not
+/// list.
+StatusOr<BoundStep> bindEntry(const Program &program, const Entry &entry, const Addresses &addresses);
+/// The same for the step of a decoder, whose head is found.
 StatusOr<BoundStep> bindStep(const Program &program, const Addresses &addresses);
 
 } // namespace cadenza::cuda

@@ -135,7 +135,7 @@ StatusOr<Storage> Storage::load(Device &device, CUstream stream, const Plan &pla
   CADENZA_RETURN_IF_ERROR(allocate(addresses.tokens, (addresses.context + 1) * sizeof(int32_t), "tokens"));
   if (logits)
     CADENZA_RETURN_IF_ERROR(
-        allocate(addresses.logits, static_cast<uint64_t>(program.model.vocabulary) * sizeof(float), "logits"));
+        allocate(addresses.logits, static_cast<uint64_t>(program.decoder->vocabulary) * sizeof(float), "logits"));
   for (const Scratch &scratch : program.scratch)
     CADENZA_RETURN_IF_ERROR(allocate(addresses.scratch.emplace_back(), scratch.bytes, "scratch"));
   for (const Weight &weight : program.weights) {

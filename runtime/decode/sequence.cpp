@@ -1,5 +1,6 @@
 #include "runtime/decode/sequence.h"
 
+#include "runtime/plan/plan.h"
 #include "runtime/shared/state.h"
 
 #include <algorithm>
@@ -14,11 +15,30 @@ Status invalid(std::string message) { return {StatusCode::InvalidArgument, std::
 
 } // namespace
 
-StatusOr<int64_t> chooseContext(const ModelInfo &model, int64_t asked) {
-  if (asked < 0 || asked > model.maxContext)
-    return invalid("context " + std::to_string(asked) + ": " + model.name + " has positions for 1 to " +
-                   std::to_string(model.maxContext));
-  return asked > 0 ? asked : std::min(model.maxContext, defaultContext);
+Status requireDecoder(const Program &program, const std::string &path) {
+  if (program.decoder)
+    return Status::ok();
+  std::string entries;
+  for (const Entry &entry : program.entries) {
+    entries += (entries.empty() ? "" : "; ") + entry.name + " takes ";
+    for (const Port &port : entry.inputs)
+      entries += (&port == entry.inputs.data() ? "" : ", ") + describePort(program, port);
+    entries += " and gives ";
+    for (const Port &port : entry.outputs)
+      entries += (&port == entry.outputs.data() ? "" : ", ") + describePort(program, port);
+  }
+  return invalid(path + ": is no decoder, there are no tokens to continue; " + entries +
+                 "; run it with cadenza-run --input NAME=FILE.npy --output NAME=FILE.npy");
+}
+
+Status requireDecoder(const Plan &plan) { return requireDecoder(plan.program(), plan.path()); }
+
+StatusOr<int64_t> chooseContext(const Program &program, int64_t asked) {
+  const int64_t maxContext = program.decoder->maxContext;
+  if (asked < 0 || asked > maxContext)
+    return invalid("context " + std::to_string(asked) + ": " + program.model.name + " has positions for 1 to " +
+                   std::to_string(maxContext));
+  return asked > 0 ? asked : std::min(maxContext, defaultContext);
 }
 
 Sequence::Sequence(int64_t context, int64_t vocabulary)

@@ -8,13 +8,20 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace cadenza {
 
+class Plan;
+
+/// InvalidArgument, with what can be done with it instead, unless `program`, of the plan at `path`, is a decoder.
+Status requireDecoder(const Program &program, const std::string &path);
+Status requireDecoder(const Plan &plan);
+
 /// The positions to allocate if `asked` (0: the default, min(model's maximum, 4096)) are asked for. InvalidArgument for
-/// more than the model has.
-StatusOr<int64_t> chooseContext(const ModelInfo &model, int64_t asked);
+/// more than the model has. `program` is a decoder.
+StatusOr<int64_t> chooseContext(const Program &program, int64_t asked);
 
 class Sequence {
 public:

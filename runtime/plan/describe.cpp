@@ -20,12 +20,17 @@ template <typename... Arguments> std::string print(const char *format, Arguments
 std::string decimal(uint64_t value) { return std::to_string(value); }
 
 std::string headLine(const Plan &plan) {
-  const ModelInfo &model = plan.program().model;
-  return plan.path() + ": " + formatBytes(plan.fileBytes()) + ", plan format " + decimal(format::version) +
-         "\n\nmodel   " + model.name + " (" + model.family + "): " + decimal(model.layers) + " layers, hidden size " +
-         decimal(model.hiddenSize) + ", vocabulary " + decimal(model.vocabulary) + ", context up to " +
-         decimal(model.maxContext) + ", " + std::string(dtypeName(model.weightDtype)) + "\nweights " + model.weights +
-         "\n";
+  const Program &program = plan.program();
+  std::string text = plan.path() + ": " + formatBytes(plan.fileBytes()) + ", plan format " + decimal(format::version) +
+                     "\n\nmodel   " + program.model.name;
+  if (const std::optional<Decoder> &decoder = program.decoder)
+    text += " (" + decoder->family + "): " + decimal(decoder->layers) + " layers, hidden size " +
+            decimal(decoder->hiddenSize) + ", vocabulary " + decimal(decoder->vocabulary) + ", context up to " +
+            decimal(decoder->maxContext) + ", " + std::string(dtypeName(decoder->weightDtype));
+  else
+    text += ": no decoder, " + decimal(program.entries.size()) +
+            (program.entries.size() == 1 ? " entry of named tensors" : " entries of named tensors");
+  return text + "\nweights " + program.model.weights + "\n";
 }
 
 /// One line a field; JSON keeps control characters of a string away from the terminal.
@@ -52,7 +57,7 @@ std::string edgeList(const Program &program, const std::vector<uint32_t> &edges)
   for (uint32_t index : edges) {
     const Edge &edge = program.edges[index];
     text += (text.empty() ? "" : ", ") + edge.name + " " + std::string(dtypeName(edge.dtype)) + "[" +
-            decimal(edge.elements) + "]";
+            (edge.tokens == 1 ? "" : decimal(edge.tokens) + " x ") + decimal(edge.elements) + "]";
   }
   return text.empty() ? "-" : text;
 }
@@ -66,16 +71,35 @@ std::string chain(const Phase &phase) {
   return text;
 }
 
-std::string programLines(const Program &program) {
+std::string blockLines(const Program &program, const Entry &entry, size_t headBlock, const std::string &indent) {
   std::string text;
-  for (size_t b = 0; b < program.blocks.size(); ++b) {
-    const Block &block = program.blocks[b];
-    text += "  " + block.name + " x " + decimal(block.count) + (b >= program.headBlock ? " (head)\n" : "\n");
+  for (size_t b = 0; b < entry.blocks.size(); ++b) {
+    const Block &block = entry.blocks[b];
+    text += indent + block.name + " x " + decimal(block.count) + (b >= headBlock ? " (head)\n" : "\n");
     TextTable table("lll");
     for (const Phase &phase : block.phases)
       table.row(
           {phase.name, chain(phase), edgeList(program, phase.inputs) + " -> " + edgeList(program, phase.outputs)});
-    text += table.text("    ");
+    text += table.text(indent + "  ");
+  }
+  return text;
+}
+
+std::string portList(const Program &program, const std::vector<Port> &ports) {
+  std::string text;
+  for (const Port &port : ports)
+    text += (text.empty() ? "" : ", ") + describePort(program, port);
+  return text.empty() ? "-" : text;
+}
+
+std::string programLines(const Program &program) {
+  std::string text;
+  for (size_t e = 0; e < program.entries.size(); ++e) {
+    const Entry &entry = program.entries[e];
+    const bool decodes = program.decoder && program.decoder->entry == e;
+    text += "  " + entry.name + ": " + portList(program, entry.inputs) + " -> " + portList(program, entry.outputs) +
+            (decodes ? " (the decoder's step)\n" : "\n");
+    text += blockLines(program, entry, decodes ? program.decoder->headBlock : entry.blocks.size(), "    ");
   }
   return text;
 }
@@ -84,8 +108,10 @@ std::string memoryLines(const Program &program) {
   const MemoryNeeds needs = memoryNeeds(program);
   TextTable table("lrl");
   table.row({"weights", formatBytes(needs.weights), ""});
-  table.row({"keys and values", formatBytes(1024 * needs.cachePerPosition), "per 1024 positions"});
-  table.row({"rope tables, tokens", formatBytes(1024 * needs.tablesPerPosition), "per 1024 positions"});
+  if (program.decoder) {
+    table.row({"keys and values", formatBytes(1024 * needs.cachePerPosition), "per 1024 positions"});
+    table.row({"rope tables, tokens", formatBytes(1024 * needs.tablesPerPosition), "per 1024 positions"});
+  }
   table.row({"activations", formatBytes(needs.activations), ""});
   return table.text("  ");
 }
@@ -123,7 +149,7 @@ uint64_t positionBytes(const Weight &ropeTable) { return static_cast<uint64_t>(r
 MemoryNeeds memoryNeeds(const Program &program) {
   MemoryNeeds needs;
   needs.activations = program.arenaBytes;
-  needs.tablesPerPosition = sizeof(int32_t); // the token id
+  needs.tablesPerPosition = program.decoder ? sizeof(int32_t) : 0; // the token id
   for (const Scratch &scratch : program.scratch)
     needs.activations += scratch.bytes;
   for (const Weight &weight : program.weights) {
@@ -136,21 +162,23 @@ MemoryNeeds memoryNeeds(const Program &program) {
   return needs;
 }
 
-uint64_t launchesPerToken(const Program &program) {
+uint64_t launchesPerRun(const Program &program, const Entry &entry) {
   uint64_t launches = 0;
-  for (const Block &block : program.blocks)
-    launches += static_cast<uint64_t>(block.count) * block.phases.size();
+  for (const Block &block : entry.blocks)
+    for (const Phase &phase : block.phases)
+      launches += static_cast<uint64_t>(block.count) * static_cast<uint64_t>(phaseTokens(program, phase));
   return launches;
 }
 
-uint64_t weightBytesPerToken(const Program &program) {
+uint64_t weightBytesPerRun(const Program &program, const Entry &entry) {
   std::map<std::string_view, uint64_t> bytes;
   for (const Kernel &kernel : program.kernels)
     bytes[kernel.name] = kernel.weightBytes;
   uint64_t total = 0;
-  for (const Block &block : program.blocks) {
+  for (const Block &block : entry.blocks) {
     for (const Phase &phase : block.phases)
-      total += static_cast<uint64_t>(block.count) * bytes[phase.launch.kernel];
+      total += static_cast<uint64_t>(block.count) * static_cast<uint64_t>(phaseTokens(program, phase)) *
+               bytes[phase.launch.kernel];
   }
   return total;
 }
@@ -172,8 +200,12 @@ std::string describePlan(const Plan &plan) {
   for (const CodeSection &section : plan.code())
     code.row({section.target, std::string(codeKindName(section.kind)), formatBytes(section.image.size())});
   text += plan.code().empty() ? "  none: for the CPU only\n" : code.text("  ");
-  text += "\nprogram: " + decimal(launchesPerToken(program)) + " launches and " +
-          formatBytes(weightBytesPerToken(program)) + " of weights a token\n" + programLines(program);
+  if (program.decoder)
+    text += "\nprogram: " + decimal(launchesPerRun(program, decodeEntry(program))) + " launches and " +
+            formatBytes(weightBytesPerRun(program, decodeEntry(program))) + " of weights a token\n";
+  else
+    text += "\nprogram\n";
+  text += programLines(program);
   text += "\nmemory\n" + memoryLines(program);
   text += "\nkernels (bytes a launch)\n" + kernelLines(plan);
   text += "\nsections (offset, length, CRC-32C)\n" + sectionLines(plan);
@@ -189,19 +221,18 @@ Json planToJson(const Plan &plan) {
                {"file_bytes", plan.fileBytes()},
                {"format_version", format::version},
                {"model", programJson["model"]},
+               {"decoder", program.decoder ? toJson(*program.decoder) : Json()},
                {"metadata", plan.metadata()},
                {"sections", Json::array()},
                {"code", Json::array()},
                {"sources", Json::array()},
-               {"launches_per_token", launchesPerToken(program)},
-               {"weight_bytes_per_token", weightBytesPerToken(program)},
                {"memory",
                 {{"weights", needs.weights},
                  {"activations", needs.activations},
                  {"cache_per_position", needs.cachePerPosition},
                  {"tables_per_position", needs.tablesPerPosition}}},
                {"kernels", programJson["kernels"]},
-               {"blocks", Json::array()}};
+               {"entries", Json::array()}};
   for (const SectionInfo &section : plan.sections())
     json["sections"].push_back(
         {{"name", section.name}, {"offset", section.offset}, {"bytes", section.bytes}, {"crc32c", section.crc}});
@@ -217,11 +248,21 @@ Json planToJson(const Plan &plan) {
   }
   for (const SourceFile &source : plan.sources())
     json["sources"].push_back({{"path", source.path}, {"bytes", source.text.size()}});
-  for (const Block &block : program.blocks) {
-    Json phases = Json::array();
-    for (const Phase &phase : block.phases)
-      phases.push_back({{"name", phase.name}, {"kernel", phase.launch.kernel}, {"computes", chain(phase)}});
-    json["blocks"].push_back({{"name", block.name}, {"count", block.count}, {"phases", std::move(phases)}});
+  for (size_t e = 0; e < program.entries.size(); ++e) {
+    const Entry &entry = program.entries[e];
+    Json blocks = Json::array();
+    for (const Block &block : entry.blocks) {
+      Json phases = Json::array();
+      for (const Phase &phase : block.phases)
+        phases.push_back({{"name", phase.name}, {"kernel", phase.launch.kernel}, {"computes", chain(phase)}});
+      blocks.push_back({{"name", block.name}, {"count", block.count}, {"phases", std::move(phases)}});
+    }
+    json["entries"].push_back({{"name", entry.name},
+                               {"inputs", programJson["entries"][e]["inputs"]},
+                               {"outputs", programJson["entries"][e]["outputs"]},
+                               {"launches", launchesPerRun(program, entry)},
+                               {"weight_bytes", weightBytesPerRun(program, entry)},
+                               {"blocks", std::move(blocks)}});
   }
   return json;
 }

@@ -23,10 +23,10 @@ struct MemoryNeeds {
 };
 MemoryNeeds memoryNeeds(const Program &program);
 
-/// Kernel launches a step, head included.
-uint64_t launchesPerToken(const Program &program);
-/// Weight bytes that a step reads, by what the kernels say.
-uint64_t weightBytesPerToken(const Program &program);
+/// Kernel launches that running an entry takes; of a decoder's step, head included.
+uint64_t launchesPerRun(const Program &program, const Entry &entry);
+/// Weight bytes that it reads, by what the kernels say.
+uint64_t weightBytesPerRun(const Program &program, const Entry &entry);
 
 /// "1.19 GB": SI units, three digits.
 std::string formatBytes(uint64_t bytes);

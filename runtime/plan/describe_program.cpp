@@ -24,14 +24,20 @@ public:
     TextTable edges("rllrl");
     for (size_t i = 0; i < program_.edges.size(); ++i) {
       const Edge &edge = program_.edges[i];
-      edges.row({decimal(i), edge.name, std::string(dtypeName(edge.dtype)) + "[" + decimal(edge.elements) + "]", "at",
-                 decimal(edge.offset)});
+      edges.row({decimal(i), edge.name,
+                 std::string(dtypeName(edge.dtype)) + "[" + (edge.tokens == 1 ? "" : decimal(edge.tokens) + " x ") +
+                     decimal(edge.elements) + "]",
+                 "at", decimal(edge.offset)});
     }
     text += edges.text("  ");
-    for (const Block &block : program_.blocks) {
-      text += "\n" + block.name + " x " + decimal(block.count) + "\n";
-      for (const Phase &phase : block.phases)
-        text += phaseText(phase);
+    for (const Entry &entry : program_.entries) {
+      const auto port = [&](const Port &port) { return describePort(program_, port); };
+      text += "\nentry " + entry.name + ": " + join(entry.inputs, port) + " -> " + join(entry.outputs, port) + "\n";
+      for (const Block &block : entry.blocks) {
+        text += "\n" + block.name + " x " + decimal(block.count) + "\n";
+        for (const Phase &phase : block.phases)
+          text += phaseText(phase);
+      }
     }
     return text;
   }

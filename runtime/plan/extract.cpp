@@ -12,6 +12,9 @@ namespace fs = std::filesystem;
 StatusOr<std::vector<std::string>> extractPlan(const Plan &plan, const std::string &folder) {
   const std::string program = toJson(plan.program()).dump(1) + "\n", metadata = plan.metadata().dump(1) + "\n";
   std::map<std::string, std::string_view> files = {{"program.json", program}, {"metadata.json", metadata}};
+  const std::string decoder = plan.program().decoder ? toJson(*plan.program().decoder).dump(1) + "\n" : "";
+  if (!decoder.empty())
+    files["decoder.json"] = decoder;
   if (!plan.tokenizerJson().empty())
     files["tokenizer.json"] = plan.tokenizerJson();
   if (!plan.ir().empty())

@@ -12,7 +12,7 @@ static_assert(std::endian::native == std::endian::little, "plans are little-endi
 
 /// Like PNG's: a byte above 127, and line ends that a transfer as text would change.
 constexpr std::array<char, 8> magic = {'\x89', 'C', 'D', 'Z', '\r', '\n', '\x1a', '\n'};
-constexpr uint32_t version = 4;
+constexpr uint32_t version = 5;
 /// Bits of FileHeader::requiredFeatures that this build understands. A bit is added when an older reader would misread
 /// some plans; the version changes when it would misread every plan.
 constexpr uint64_t knownFeatures = 0;
@@ -25,13 +25,14 @@ constexpr uint64_t imageAlignment = 64; // of the code image in its section
 enum class SectionKind : uint32_t {
   Metadata = 1,
   Program = 2,
-  Code = 3,
-  Sources = 4,
-  Tokenizer = 5,
-  Ir = 6,
-  Weights = 7,
+  Decoder = 3, // of a program that is one
+  Code = 4,
+  Sources = 5,
+  Tokenizer = 6,
+  Ir = 7,
+  Weights = 8,
 };
-constexpr std::string_view sectionNames[] = {"?",       "metadata",  "program", "code",
+constexpr std::string_view sectionNames[] = {"?",       "metadata",  "program", "decoder", "code",
                                              "sources", "tokenizer", "ir",      "weights"};
 constexpr bool isRequired(SectionKind kind) {
   return kind == SectionKind::Metadata || kind == SectionKind::Program || kind == SectionKind::Sources ||

@@ -87,12 +87,6 @@ void checkAdd(FunctionCall &call) {
                                  " elements; expected " + number(call.segment("segment")));
 }
 
-void checkArgmax(FunctionCall &call) {
-  if (call.segment("segment") != call.vocabulary())
-    call.fail("parameters.segment",
-              "segment of " + number(call.segment("segment")) + "; the vocabulary has " + number(call.vocabulary()));
-}
-
 constexpr ParameterSpec prologueNormParameters[] = {{"eps", Number}, {"group_size", Extent}, {"defer_scale", Flag}};
 constexpr ParameterSpec normParameters[] = {{"segment", Slot}, {"eps", Number}, {"group_size", Extent}};
 constexpr ParameterSpec prologueLayerNormParameters[] = {{"eps", Number}, {"group_size", Extent}, {"bias", Flag}};
@@ -105,20 +99,20 @@ constexpr ParameterSpec appendParameters[] = {
 constexpr ParameterSpec mulParameters[] = {{"lhs", Slot}, {"rhs", ConsumedSlot}};
 constexpr ParameterSpec argmaxParameters[] = {{"segment", ConsumedSlot}};
 
-// name, role, parameters, operands, weights, caches, check, flag that adds a weight
+// name, role, parameters, operands, weights, caches, check, flag that adds a weight, decodes
 constexpr FunctionSpec specs[] = {
     {"rms_norm", Prologue, prologueNormParameters, 0, 1, 0, checkPrologueNorm},
     {"layer_norm", Prologue, prologueLayerNormParameters, 0, 1, 0, checkWholeNorm, "bias"},
     {"bias", Epilogue, segmentParameters, 0, 1, 0, checkBias},
     {"rms_norm", Epilogue, normParameters, 0, 1, 0, checkNorm},
     {"layer_norm", Epilogue, layerNormParameters, 0, 1, 0, checkNorm, "bias"},
-    {"rope", Epilogue, ropeParameters, 0, 1, 0, checkRope},
-    {"kv_append", Epilogue, appendParameters, 0, 0, 1, checkAppend},
+    {"rope", Epilogue, ropeParameters, 0, 1, 0, checkRope, {}, true},
+    {"kv_append", Epilogue, appendParameters, 0, 0, 1, checkAppend, {}, true},
     {"silu", Epilogue, segmentParameters, 0, 0, 0, checkNothing},
     {"gelu_tanh", Epilogue, segmentParameters, 0, 0, 0, checkNothing},
     {"mul", Epilogue, mulParameters, 0, 0, 0, checkMul},
     {"add", Epilogue, segmentParameters, 1, 0, 0, checkAdd},
-    {"argmax", Epilogue, argmaxParameters, 0, 0, 0, checkArgmax},
+    {"argmax", Epilogue, argmaxParameters, 0, 0, 0, checkNothing, {}, true},
 };
 
 } // namespace

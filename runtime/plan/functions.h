@@ -35,6 +35,7 @@ struct FunctionSpec {
   uint32_t operands, weights, caches;   // how many the function takes
   void (*check)(FunctionCall &);        // shapes; called when counts and types are right
   std::string_view optionalWeight = {}; // a flag: where it is set, the function takes one weight more
+  bool decodes = false;                 // works on the decode state: only in the step of a decoder
 };
 
 /// All functions that this version knows.
@@ -55,7 +56,6 @@ public:
   virtual const Edge &operand(size_t i) const = 0;
   virtual const Weight &weight(size_t i) const = 0; // of a table, its first entry: all are alike
   virtual const Cache &cache(size_t i) const = 0;
-  virtual int64_t vocabulary() const = 0;
   /// Reports an error at `field` of the function ("weights[0]").
   virtual void fail(std::string_view field, const std::string &what) = 0;
 };

@@ -57,6 +57,8 @@ private:
   Status readHeader(format::HeaderPage &page) const;
   Status readTable(const format::HeaderPage &page);
   Status readSections();
+  /// Those of the first section of that kind; empty if there is none.
+  std::span<const std::byte> sectionBytes(SectionKind kind) const;
   Status readSection(SectionKind kind, std::span<const std::byte> bytes, const std::string &name);
   Status checkCodeTargets() const;
 
@@ -177,6 +179,13 @@ Status MappedPlan::readSections() {
   return checkCodeTargets();
 }
 
+std::span<const std::byte> MappedPlan::sectionBytes(SectionKind kind) const {
+  for (size_t i = 0; i < kinds_.size(); ++i)
+    if (kinds_[i] == kind)
+      return bytes_.subspan(sections_[i].offset, sections_[i].bytes);
+  return {};
+}
+
 Status MappedPlan::readSection(SectionKind kind, std::span<const std::byte> bytes, const std::string &name) {
   Status status;
   const auto take = [&](auto result, auto &target) {
@@ -191,8 +200,10 @@ Status MappedPlan::readSection(SectionKind kind, std::span<const std::byte> byte
       return invalid(name, "not a JSON object");
     break;
   case SectionKind::Program:
-    take(parseProgram(asText(bytes)), program_);
-    return status.withPrefix(path_); // its errors start with "program" already
+    take(parseProgram(asText(bytes), asText(sectionBytes(SectionKind::Decoder))), program_);
+    return status.withPrefix(path_); // its errors start with "program" or "decoder" already
+  case SectionKind::Decoder:
+    break; // read with the program, which it belongs to
   case SectionKind::Code:
     code_.emplace_back();
     take(decodeCode(bytes, program_), code_.back());

@@ -35,8 +35,11 @@ StatusOr<std::vector<Section>> encodeSections(const PlanContents &contents) {
   if (!contents.program || !contents.metadata.is_object())
     return Status(StatusCode::Internal, "a plan needs a program and metadata (a JSON object)");
   add(SectionKind::Metadata, contents.metadata.dump(1));
+  const std::string decoder = contents.program->decoder ? toJson(*contents.program->decoder).dump() : "";
   add(SectionKind::Program, toJson(*contents.program).dump());
-  CADENZA_RETURN_IF_ERROR(refused(parseProgram(sections.back().bytes).status(), ""));
+  CADENZA_RETURN_IF_ERROR(refused(parseProgram(sections.back().bytes, decoder).status(), ""));
+  if (!decoder.empty())
+    add(SectionKind::Decoder, decoder);
 
   std::set<std::string> targets;
   for (const CodeSection &code : contents.code) {

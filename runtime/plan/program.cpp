@@ -13,6 +13,19 @@ bool selectsToken(const Phase &phase) {
                      [](const Function &epilogue) { return epilogue.name == "argmax"; });
 }
 
+int64_t phaseTokens(const Program &program, const Phase &phase) {
+  const std::vector<uint32_t> &edges = phase.outputs.empty() ? phase.inputs : phase.outputs;
+  return edges.empty() ? 1 : program.edges[edges[0]].tokens;
+}
+
+std::string describePort(const Program &program, const Port &port) {
+  std::string text = port.kind == PortKind::Tensor ? '"' + port.name + '"' : std::string(portKindName(port.kind));
+  text += " " + std::string(dtypeName(port.edge ? program.edges[*port.edge].dtype : DType::i32)) + " [";
+  for (size_t i = 0; i < port.shape.size(); ++i)
+    text += (i ? ", " : "") + std::to_string(port.shape[i]);
+  return text + "]";
+}
+
 std::vector<std::string_view> matrixEncodingNames() {
   std::vector<std::string_view> names;
   for (int i = 0; i < encoding_count; ++i)

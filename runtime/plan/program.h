@@ -1,9 +1,11 @@
-// The step program: what one token step executes, as the plan carries it and both executors walk it. The compiler
-// builds it from `step` IR (compiler/plan/program_builder), the plan stores it as JSON, the plan reader validates it,
-// and from then on it is immutable. No MLIR here.
+// The step program: what a plan executes, as the plan carries it and both executors walk it. The compiler builds it
+// from `step` IR (compiler/plan/program_builder), the plan stores it as JSON, the plan reader validates it, and from
+// then on it is immutable. No MLIR here.
 //
-// One step processes the token at `DecodeState::position` and selects the token at position + 1. Everything is batch 1:
-// an activation is a vector.
+// A program has entries: what can be run. An entry takes and gives what its ports say. Of a decoder, one entry is the
+// step: it processes the token at `DecodeState::position` and selects the token at position + 1; what that takes beyond
+// a graph is Decoder. Other entries have named tensors only. An activation is tokens x elements; phases treat tokens
+// alike, one after the other.
 //
 // ## Segments
 // A phase computes an ordered list of vectors called segments. A `project` phase starts with one segment a matrix, a
@@ -45,8 +47,9 @@
 //            [0, position], or, with a scalar w > 0 as its window, over those from position + 1 - w on
 //   select   one input, the logits; initial segment: the input, consumed by its argmax epilogue (the unfused head)
 //   map      any inputs; an initial segment an input
-// A program has exactly one embed phase, in a block of count 1 before headBlock, and exactly one argmax, in a block of
-// count 1 from headBlock on.
+// The entry of a decoder has exactly one embed phase, in a block of count 1 before headBlock, and exactly one argmax,
+// in a block of count 1 from headBlock on. Other entries consist of project and map phases without functions that read
+// the decode state (rope, kv_append, argmax).
 //
 // ## Numerics that both executors follow
 // project: the (prologue's) input vector is rounded to the matrix's type, products are exact, sums are fp32. Edges are
@@ -55,6 +58,7 @@
 
 #include "runtime/shared/dtype.h"
 #include "runtime/shared/encoding.h"
+#include "runtime/shared/port.h"
 #include "runtime/support/status.h"
 
 #include <nlohmann/json.hpp>
@@ -66,14 +70,24 @@
 
 namespace cadenza {
 
-/// A value that travels between phases through memory: a vector of `elements` at `offset` bytes in the activation
-/// arena. Edges whose lifetimes do not overlap may share bytes.
+/// Edges, and the tokens of an edge, start at multiples of this many bytes in the activation arena.
+constexpr uint64_t edgeAlignment = 256;
+
+/// A value that travels between phases through memory: a vector of `elements` for each token, at `offset` bytes in the
+/// activation arena. Edges whose lifetimes do not overlap may share bytes.
 struct Edge {
   std::string name; // for people: "layer.attend.0"
   DType dtype = DType::f32;
-  int64_t elements = 0;
-  uint64_t offset = 0; // multiple of 256
+  int64_t elements = 0; // of one token
+  uint64_t offset = 0;  // multiple of edgeAlignment
+  int64_t tokens = 1;
 };
+
+/// Bytes from one token of an edge to the next (extents below 2^31).
+constexpr uint64_t edgeStride(const Edge &edge) {
+  return (static_cast<uint64_t>(edge.elements) * dtypeSize(edge.dtype) + edgeAlignment - 1) / edgeAlignment *
+         edgeAlignment;
+}
 
 /// One entry of the weight section, stored as its encoding says (runtime/shared/encoding.h). A rope table is expanded
 /// by the executor at load to [context][rows][2] f32 (cos, sin), each multiplied by `scale`. The matrix ("packed") of a
@@ -232,24 +246,50 @@ struct Scratch {
   uint64_t bytes = 0;
 };
 
-/// The dimensions that the runtime itself needs, and what people ask of a model.
+/// An argument or a result of an entry.
+struct Port {
+  PortKind kind = PortKind::Tensor;
+  std::string name;                  // of a Tensor
+  std::vector<int64_t> shape;        // as users see it; all dimensions but the last together are the tokens of the edge
+  std::optional<uint32_t> edge = {}; // where it lies. Token, Position and Next: nowhere, the decode state holds them
+};
+
+/// Something that the plan can run.
+struct Entry {
+  std::string name; // "decode", "run"; unique in the program
+  std::vector<Port> inputs;
+  std::vector<Port> outputs;
+  std::vector<Block> blocks;
+};
+
+/// What people ask of a model, whatever it is.
 struct ModelInfo {
-  std::string name;   // "Qwen3-0.6B" or the directory's name
-  std::string family; // "qwen3"
+  std::string name;    // "Qwen3-0.6B", or the name of the directory or file
+  std::string weights; // "checkpoint" or "random:SEED": every figure on random weights says so
+};
+
+/// What makes a program a decoder: the entry that is its step, and what the runtime needs to know of tokens. A section
+/// of its own in the plan.
+struct Decoder {
+  uint32_t entry =
+      0; // of Program::entries: takes token and position, gives the next token (and logits, if they are a result)
+  /// Blocks of the entry from this one on (the head) are needed only where the next token or its logits are.
+  uint32_t headBlock = 0;
   int64_t vocabulary = 0;
+  int64_t maxContext = 0; // max_position_embeddings
+  int32_t bosToken = -1;  // -1: none
+  std::vector<int32_t> eosTokens;
+  // For people:
+  std::string family; // "qwen3"
   int64_t hiddenSize = 0;
   int64_t layers = 0;
-  int64_t maxContext = 0; // max_position_embeddings
   DType weightDtype = DType::bf16;
-  int32_t bosToken = -1; // -1: none
-  std::vector<int32_t> eosTokens;
-  std::string weights; // "checkpoint" or "random:SEED": every figure on random weights says so
 };
 
 struct Program {
   ModelInfo model;
   std::vector<Edge> edges;
-  uint64_t arenaBytes = 0;
+  uint64_t arenaBytes = 0; // entries run one at a time and share it
   std::vector<Weight> weights;
   std::vector<Cache> caches;
   std::vector<Scalar> scalars;
@@ -258,18 +298,28 @@ struct Program {
   std::vector<Table> scalarTables;
   std::vector<Scratch> scratch;
   std::vector<Kernel> kernels;
-  std::vector<Block> blocks;
-  /// Blocks from this one on (the head) are needed only where the next token or its logits are.
-  uint32_t headBlock = 0;
-  std::optional<PersistentLaunch> persistent; // the schedule that decodes, if there is one
+  std::vector<Entry> entries;
+  std::optional<PersistentLaunch> persistent; // the schedule of the decode entry, if there is one
+  std::optional<Decoder> decoder;             // none: entries of named tensors are all there is
 };
 
-/// The program as the plan stores it.
-nlohmann::ordered_json toJson(const Program &program);
+/// The step of a program that has a decoder.
+inline const Entry &decodeEntry(const Program &program) { return program.entries[program.decoder->entry]; }
 
-/// Reads and validates: every index, extent, shape and reference, so that executors need no check. Errors (InvalidPlan)
-/// name the field, "program.blocks[1].phases[0].inputs[0]: edge 17 of 9".
-StatusOr<Program> parseProgram(std::string_view json);
+/// The tokens that a phase works on, one after the other.
+int64_t phaseTokens(const Program &program, const Phase &phase);
+
+/// "\"x\" f32 [2, 8]", for messages; a port without a name by its kind.
+std::string describePort(const Program &program, const Port &port);
+
+/// The sections `program` and `decoder` as the plan stores them. The first says nothing of the decoder.
+nlohmann::ordered_json toJson(const Program &program);
+nlohmann::ordered_json toJson(const Decoder &decoder);
+
+/// Reads and validates: every index, extent, shape and reference, so that executors need no check. `decoder` empty: the
+/// plan has no such section. Errors (InvalidPlan) name the field, "program.entries[0].blocks[1].phases[0].inputs[0]:
+/// edge 17 of 9".
+StatusOr<Program> parseProgram(std::string_view json, std::string_view decoder = {});
 
 /// Whether parseProgram would accept what toJson makes of it: for programs that were built in memory.
 Status validateProgram(const Program &program);

@@ -1,7 +1,6 @@
 #include "runtime/plan/program_check.h"
 
 #include "runtime/plan/program_names.h"
-#include "runtime/shared/state.h"
 #include "runtime/support/checked.h"
 
 #include <algorithm>
@@ -11,30 +10,14 @@
 namespace cadenza {
 namespace {
 
-constexpr uint64_t arenaAlignment = 256;
-constexpr uint64_t maximumBuffer = uint64_t(1) << 40;   // no activation is near this
-constexpr uint64_t maximumMemory = uint64_t(1) << 56;   // sums of sizes below it cannot overflow
-constexpr uint64_t maximumLaunches = uint64_t(1) << 20; // a step
+constexpr uint64_t maximumBuffer = uint64_t(1) << 40; // no activation is near this
+constexpr uint64_t maximumMemory = uint64_t(1) << 56; // sums of sizes below it cannot overflow
 constexpr uint64_t maximumPacketBytes = uint64_t{1} << 30;
 constexpr uint32_t maximumSharedBytes = 256 << 10;
 
 bool isFloat(DType dtype) { return dtype != DType::i32; }
 
 std::string text(uint64_t value) { return std::to_string(value); }
-
-void checkModel(const ModelInfo &model, FieldErrors &errors) {
-  const std::string path = "program.model";
-  if (!isFloat(model.weightDtype))
-    errors.add(path + ".weight_dtype", "i32 is not a type of weights");
-  if (model.bosToken >= model.vocabulary)
-    errors.add(path + ".bos_token", text(model.bosToken) + " of a vocabulary of " + text(model.vocabulary));
-  if (model.eosTokens.size() > max_stop_tokens)
-    errors.add(path + ".eos_tokens", text(model.eosTokens.size()) + " tokens; at most " + text(max_stop_tokens));
-  for (size_t i = 0; i < model.eosTokens.size(); ++i)
-    checkIndex(model.eosTokens[i], model.vocabulary, "token", at(path + ".eos_tokens", i), errors);
-  if (model.maxContext >= (int64_t(1) << 31) - 1) // tokens has one more entry, and positions are 32-bit
-    errors.add(path + ".max_context", text(model.maxContext) + " is too long");
-}
 
 void checkEdges(const Program &program, FieldErrors &errors) {
   if (program.arenaBytes > maximumBuffer)
@@ -44,10 +27,11 @@ void checkEdges(const Program &program, FieldErrors &errors) {
     const std::string path = at("program.edges", i);
     if (!isFloat(edge.dtype))
       errors.add(path + ".dtype", "i32 is not a type of activations");
-    if (edge.offset % arenaAlignment != 0)
-      errors.add(path + ".offset", text(edge.offset) + " is not a multiple of " + text(arenaAlignment));
-    const uint64_t bytes = static_cast<uint64_t>(edge.elements) * dtypeSize(edge.dtype);
-    if (!checked::inBounds(edge.offset, bytes, program.arenaBytes))
+    if (edge.offset % edgeAlignment != 0)
+      errors.add(path + ".offset", text(edge.offset) + " is not a multiple of " + text(edgeAlignment));
+    const uint64_t bytes = static_cast<uint64_t>(edge.tokens - 1) * edgeStride(edge) + // factors below 2^31 and 2^34
+                           static_cast<uint64_t>(edge.elements) * dtypeSize(edge.dtype);
+    if (bytes > maximumBuffer || !checked::inBounds(edge.offset, bytes, program.arenaBytes))
       errors.add(path, text(bytes) + " bytes at " + text(edge.offset) + " do not fit the arena of " +
                            text(program.arenaBytes));
   }
@@ -120,7 +104,7 @@ void checkMemory(const Program &program, FieldErrors &errors) {
     else
       total = *sum;
   };
-  const int64_t context = program.model.maxContext;
+  const int64_t context = program.decoder ? program.decoder->maxContext : 0; // without one, nothing depends on it
   for (size_t i = 0; i < program.caches.size(); ++i) {
     const Cache &cache = program.caches[i];
     if (!isFloat(cache.dtype))
@@ -164,36 +148,6 @@ std::set<std::string_view> checkKernels(const Program &program, FieldErrors &err
   return names;
 }
 
-/// A step selects its token once and reads one embedding row, so that position and token advance as they should.
-void checkStep(const Program &program, FieldErrors &errors) {
-  size_t embeds = 0, selects = 0;
-  uint64_t launches = 0;
-  for (size_t b = 0; b < program.blocks.size(); ++b) {
-    const Block &block = program.blocks[b];
-    const std::string path = at("program.blocks", b);
-    if (block.phases.empty())
-      errors.add(path + ".phases", "is empty");
-    launches += static_cast<uint64_t>(block.count) * block.phases.size(); // < 2^31 * 2^20 a block
-    if (launches > maximumLaunches)
-      return errors.add(path + ".count", "makes more than " + text(maximumLaunches) + " launches a step");
-    const bool head = b >= program.headBlock;
-    for (size_t i = 0; i < block.phases.size(); ++i) {
-      const Phase &phase = block.phases[i];
-      const std::string place = at(path + ".phases", i);
-      if (phase.kind == PhaseKind::Embed && (++embeds > 1 || head || block.count != 1))
-        errors.add(place + ".kind", "embed; expected once, before head_block, in a block of count 1");
-      for (const Function &epilogue : phase.epilogues) {
-        if (epilogue.name == "argmax" && (++selects > 1 || !head || block.count != 1))
-          errors.add(place + ".epilogues", "argmax; expected once, from head_block on, in a block of count 1");
-      }
-    }
-  }
-  if (embeds == 0)
-    errors.add("program.blocks", "no embed phase");
-  if (selects == 0)
-    errors.add("program.blocks", "no argmax");
-}
-
 void checkPersistent(const Program &program, FieldErrors &errors) {
   const PersistentLaunch &launch = *program.persistent;
   const auto kernel = std::find_if(program.kernels.begin(), program.kernels.end(),
@@ -210,7 +164,6 @@ void checkPersistent(const Program &program, FieldErrors &errors) {
 } // namespace
 
 void checkProgram(const Program &program, FieldErrors &errors) {
-  checkModel(program.model, errors);
   checkEdges(program, errors);
   checkWeights(program, errors);
   checkTables(program.weightTables, program.weights, "weight", "program.weight_tables", errors);
@@ -218,14 +171,9 @@ void checkProgram(const Program &program, FieldErrors &errors) {
   checkTables(program.scalarTables, program.scalars, "scalar", "program.scalar_tables", errors);
   checkMemory(program, errors);
   const auto kernels = checkKernels(program, errors);
-  if (program.headBlock >= program.blocks.size())
-    errors.add("program.head_block", text(program.headBlock) + " of " + text(program.blocks.size()) + " blocks");
-  for (size_t b = 0; b < program.blocks.size(); ++b) {
-    const Block &block = program.blocks[b];
-    for (size_t i = 0; errors.none() && i < block.phases.size(); ++i)
-      checkPhase(program, kernels, block.phases[i], block.count, at(at("program.blocks", b) + ".phases", i), errors);
-  }
-  checkStep(program, errors);
+  checkEntries(program, kernels, errors);
+  if (errors.none())
+    checkDecoder(program, errors);
   if (program.persistent)
     checkPersistent(program, errors);
 }

@@ -13,6 +13,13 @@ namespace cadenza {
 /// Checks everything that is not a matter of one field; errors start with "program".
 void checkProgram(const Program &program, FieldErrors &errors);
 
+/// The part that concerns entries: their names, ports, blocks and phases. `kernels` are the names of program.kernels.
+void checkEntries(const Program &program, const std::set<std::string_view> &kernels, FieldErrors &errors);
+
+/// What makes a program a decoder, and that one without the section has nothing of it. After checkEntries, without
+/// errors so far: the one place that knows what the step of a decoder is.
+void checkDecoder(const Program &program, FieldErrors &errors);
+
 /// The part that concerns one phase of a block that runs `count` times. Tables have been checked;
 /// `kernels` are the names of program.kernels.
 void checkPhase(const Program &program, const std::set<std::string_view> &kernels, const Phase &phase, int64_t count,

@@ -55,6 +55,8 @@ private:
   void checkAttend();
   void checkFunction(const Function &function, FunctionRole role, const std::string &field);
   void checkOutputs();
+  /// All edges of a phase are of the same tokens.
+  void checkTokens();
   void checkLaunch();
 
   const Program &program_;
@@ -86,7 +88,6 @@ public:
   const Edge &operand(size_t i) const override { return checker_.program_.edges[function_.operands[i]]; }
   const Weight &weight(size_t i) const override { return *checker_.weight(function_.weights[i], field_); }
   const Cache &cache(size_t i) const override { return *checker_.cache(function_.caches[i], field_); }
-  int64_t vocabulary() const override { return checker_.program_.model.vocabulary; }
   void fail(std::string_view field, const std::string &what) override {
     checker_.fail(field_ + "." + std::string(field), what);
   }
@@ -182,6 +183,8 @@ void PhaseChecker::check() {
   if (ok())
     checkOutputs();
   if (ok())
+    checkTokens();
+  if (ok())
     checkLaunch();
 }
 
@@ -242,9 +245,6 @@ void PhaseChecker::checkEmbed() {
   if (table->encoding != Encoding::tiles16)
     fail("matrix", "'" + table->name + "' is stored as " + format_of(table->encoding).name +
                        "; rows of an embedding are read as tiles16");
-  if (table->rows != program_.model.vocabulary)
-    fail("matrix", "'" + table->name + "' has " + text(table->rows) + " rows; the vocabulary has " +
-                       text(program_.model.vocabulary));
   segments_.emplace_back(table->columns);
 }
 
@@ -364,6 +364,19 @@ void PhaseChecker::checkOutputs() {
     fail("outputs", text(phase_.outputs.size()) + " edges; " + text(output) + " segments are left");
   if (const size_t names = std::max<size_t>(1, output); phase_.outputNames.size() != names)
     fail("output_names", text(phase_.outputNames.size()) + " names; expected " + text(names));
+}
+
+void PhaseChecker::checkTokens() {
+  std::vector<uint32_t> edges = phase_.outputs;
+  edges.insert(edges.end(), phase_.inputs.begin(), phase_.inputs.end());
+  for (const Function &epilogue : phase_.epilogues)
+    edges.insert(edges.end(), epilogue.operands.begin(), epilogue.operands.end());
+  for (uint32_t index : edges) {
+    const Edge &edge = program_.edges[index], &first = program_.edges[edges[0]];
+    if (edge.tokens != first.tokens)
+      return fail("inputs", "edge '" + edge.name + "' is of " + text(edge.tokens) + " tokens, edge '" + first.name +
+                                "' of " + text(first.tokens));
+  }
 }
 
 void PhaseChecker::checkLaunch() {

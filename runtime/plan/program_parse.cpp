@@ -29,9 +29,9 @@ Ref readRef(const JsonReader &reader) {
 }
 
 Edge readEdge(const JsonReader &reader) {
-  reader.onlyFields({"name", "dtype", "elements", "offset"});
+  reader.onlyFields({"name", "dtype", "tokens", "elements", "offset"});
   return {reader["name"].string(), readDType(reader["dtype"]), readExtent(reader["elements"]),
-          reader["offset"].unsignedInteger()};
+          reader["offset"].unsignedInteger(), readExtent(reader["tokens"])};
 }
 
 Weight readWeight(const JsonReader &reader) {
@@ -153,22 +153,44 @@ Kernel readKernel(const JsonReader &reader) {
   return kernel;
 }
 
+Port readPort(const JsonReader &reader) {
+  reader.onlyFields({"kind", "name", "shape", "edge"});
+  Port port;
+  port.kind = readEnum<PortKind>(reader["kind"], portKindNames);
+  port.name = reader["name"].string();
+  port.shape = reader["shape"].list<int64_t>(readExtent);
+  if (!reader["edge"].isNull())
+    port.edge = reader["edge"].index();
+  return port;
+}
+
+Entry readEntry(const JsonReader &reader) {
+  reader.onlyFields({"name", "inputs", "outputs", "blocks"});
+  return {reader["name"].string(), reader["inputs"].list<Port>(readPort), reader["outputs"].list<Port>(readPort),
+          reader["blocks"].list<Block>(readBlock)};
+}
+
 ModelInfo readModel(const JsonReader &reader) {
-  reader.onlyFields({"name", "family", "vocabulary", "hidden_size", "layers", "max_context", "weight_dtype",
-                     "bos_token", "eos_tokens", "weights"});
+  reader.onlyFields({"name", "weights"});
+  return {reader["name"].string(), reader["weights"].string()};
+}
+
+Decoder readDecoder(const JsonReader &reader) {
+  reader.onlyFields({"entry", "head_block", "vocabulary", "max_context", "bos_token", "eos_tokens", "family",
+                     "hidden_size", "layers", "weight_dtype"});
   const auto readToken = [](const JsonReader &token) { return static_cast<int32_t>(token.integer(0, maximumExtent)); };
-  ModelInfo model;
-  model.name = reader["name"].string();
-  model.family = reader["family"].string();
-  model.vocabulary = readExtent(reader["vocabulary"]);
-  model.hiddenSize = readExtent(reader["hidden_size"]);
-  model.layers = readExtent(reader["layers"]);
-  model.maxContext = readExtent(reader["max_context"]);
-  model.weightDtype = readDType(reader["weight_dtype"]);
-  model.bosToken = static_cast<int32_t>(reader["bos_token"].integer(-1, maximumExtent));
-  model.eosTokens = reader["eos_tokens"].list<int32_t>(readToken);
-  model.weights = reader["weights"].string();
-  return model;
+  Decoder decoder;
+  decoder.entry = reader["entry"].index();
+  decoder.headBlock = reader["head_block"].index();
+  decoder.vocabulary = readExtent(reader["vocabulary"]);
+  decoder.maxContext = readExtent(reader["max_context"]);
+  decoder.bosToken = static_cast<int32_t>(reader["bos_token"].integer(-1, maximumExtent));
+  decoder.eosTokens = reader["eos_tokens"].list<int32_t>(readToken);
+  decoder.family = reader["family"].string();
+  decoder.hiddenSize = readExtent(reader["hidden_size"]);
+  decoder.layers = readExtent(reader["layers"]);
+  decoder.weightDtype = readDType(reader["weight_dtype"]);
+  return decoder;
 }
 
 Scratch readScratch(const JsonReader &reader) {
@@ -184,7 +206,7 @@ PersistentLaunch readPersistent(const JsonReader &reader) {
 
 } // namespace
 
-StatusOr<Program> parseProgram(std::string_view text) {
+StatusOr<Program> parseProgram(std::string_view text, std::string_view decoderText) {
   const auto json = parseJson(text);
   if (!json.isOk())
     return Status(StatusCode::InvalidPlan, "program: " + json.status().message());
@@ -192,7 +214,7 @@ StatusOr<Program> parseProgram(std::string_view text) {
   FieldErrors errors(StatusCode::InvalidPlan);
   const JsonReader reader(*json, "program", errors);
   reader.onlyFields({"model", "edges", "arena_bytes", "weights", "caches", "scalars", "weight_tables", "cache_tables",
-                     "scalar_tables", "scratch", "kernels", "blocks", "head_block", "persistent"});
+                     "scalar_tables", "scratch", "kernels", "entries", "persistent"});
   Program program;
   program.model = readModel(reader["model"]);
   program.edges = reader["edges"].list<Edge>(readEdge);
@@ -205,10 +227,15 @@ StatusOr<Program> parseProgram(std::string_view text) {
   program.scalarTables = reader["scalar_tables"].list<Table>(readTable);
   program.scratch = reader["scratch"].list<Scratch>(readScratch);
   program.kernels = reader["kernels"].list<Kernel>(readKernel);
-  program.blocks = reader["blocks"].list<Block>(readBlock);
-  program.headBlock = reader["head_block"].index();
+  program.entries = reader["entries"].list<Entry>(readEntry);
   if (!reader["persistent"].isNull())
     program.persistent = readPersistent(reader["persistent"]);
+  if (!decoderText.empty()) {
+    const auto decoder = parseJson(decoderText);
+    if (!decoder.isOk())
+      return Status(StatusCode::InvalidPlan, "decoder: " + decoder.status().message());
+    program.decoder = readDecoder(JsonReader(*decoder, "decoder", errors));
+  }
   if (!errors.none())
     return errors.status();
   checkProgram(program, errors);
@@ -219,7 +246,8 @@ StatusOr<Program> parseProgram(std::string_view text) {
 
 Status validateProgram(const Program &program) {
   try {
-    return parseProgram(toJson(program).dump()).status();
+    const std::string decoder = program.decoder ? toJson(*program.decoder).dump() : "";
+    return parseProgram(toJson(program).dump(), decoder).status();
   } catch (const nlohmann::json::exception &exception) { // a name that is not UTF-8
     return Status(StatusCode::InvalidPlan, std::string("program: ") + exception.what());
   }

@@ -17,7 +17,11 @@ template <typename T, typename F> Json list(const std::vector<T> &values, F writ
 Json writeRef(const Ref &ref) { return {{ref.perLayer ? "table" : "index", ref.index}}; }
 
 Json writeEdge(const Edge &edge) {
-  return {{"name", edge.name}, {"dtype", dtypeName(edge.dtype)}, {"elements", edge.elements}, {"offset", edge.offset}};
+  return {{"name", edge.name},
+          {"dtype", dtypeName(edge.dtype)},
+          {"tokens", edge.tokens},
+          {"elements", edge.elements},
+          {"offset", edge.offset}};
 }
 
 Json writeWeight(const Weight &weight) {
@@ -98,20 +102,33 @@ Json writeKernel(const Kernel &kernel) {
           {"passes", kernel.passes}};
 }
 
-Json writeModel(const ModelInfo &model) {
-  return {{"name", model.name},
-          {"family", model.family},
-          {"vocabulary", model.vocabulary},
-          {"hidden_size", model.hiddenSize},
-          {"layers", model.layers},
-          {"max_context", model.maxContext},
-          {"weight_dtype", dtypeName(model.weightDtype)},
-          {"bos_token", model.bosToken},
-          {"eos_tokens", model.eosTokens},
-          {"weights", model.weights}};
+Json writePort(const Port &port) {
+  return {{"kind", portKindName(port.kind)},
+          {"name", port.name},
+          {"shape", port.shape},
+          {"edge", port.edge ? Json(*port.edge) : Json()}};
+}
+
+Json writeBlock(const Block &block) {
+  return {{"name", block.name}, {"count", block.count}, {"phases", list(block.phases, writePhase)}};
+}
+
+Json writeEntry(const Entry &entry) {
+  return {{"name", entry.name},
+          {"inputs", list(entry.inputs, writePort)},
+          {"outputs", list(entry.outputs, writePort)},
+          {"blocks", list(entry.blocks, writeBlock)}};
 }
 
 } // namespace
+
+Json toJson(const Decoder &decoder) {
+  return {{"entry", decoder.entry},           {"head_block", decoder.headBlock},
+          {"vocabulary", decoder.vocabulary}, {"max_context", decoder.maxContext},
+          {"bos_token", decoder.bosToken},    {"eos_tokens", decoder.eosTokens},
+          {"family", decoder.family},         {"hidden_size", decoder.hiddenSize},
+          {"layers", decoder.layers},         {"weight_dtype", dtypeName(decoder.weightDtype)}};
+}
 
 Json toJson(const Program &program) {
   Json persistent;
@@ -122,7 +139,7 @@ Json toJson(const Program &program) {
                   {"clusters", program.persistent->clusters},
                   {"traced", program.persistent->traced}};
   return {
-      {"model", writeModel(program.model)},
+      {"model", {{"name", program.model.name}, {"weights", program.model.weights}}},
       {"edges", list(program.edges, writeEdge)},
       {"arena_bytes", program.arenaBytes},
       {"weights", list(program.weights, writeWeight)},
@@ -135,12 +152,7 @@ Json toJson(const Program &program) {
       {"scratch", list(program.scratch,
                        [](const Scratch &scratch) { return Json{{"name", scratch.name}, {"bytes", scratch.bytes}}; })},
       {"kernels", list(program.kernels, writeKernel)},
-      {"blocks", list(program.blocks,
-                      [](const Block &block) {
-                        return Json{
-                            {"name", block.name}, {"count", block.count}, {"phases", list(block.phases, writePhase)}};
-                      })},
-      {"head_block", program.headBlock},
+      {"entries", list(program.entries, writeEntry)},
       {"persistent", persistent}};
 }
 

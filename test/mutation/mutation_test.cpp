@@ -85,8 +85,9 @@ std::vector<float> logitsOfReference(ModuleOp nn, const WeightSource &weights, s
       logits.insert(logits.end(), values[0].begin(), values[0].end());
   };
   for (size_t position = 0; position < tokens.size(); ++position)
-    EXPECT_TRUE(succeeded(
-        nn::evaluateFunction(test::decodeOf(nn), state, tokens[position], static_cast<int64_t>(position), onValue)));
+    EXPECT_TRUE(succeeded(nn::evaluateFunction(
+        test::decodeOf(nn), state,
+        nn::decodeArguments(test::decodeOf(nn), tokens[position], static_cast<int64_t>(position)), onValue)));
   return logits;
 }
 
@@ -234,7 +235,7 @@ public:
     }
     const auto [a, b] = std::ranges::mismatch(
         *expected, *got, [](float a, float b) { return std::bit_cast<uint32_t>(a) == std::bit_cast<uint32_t>(b); });
-    const auto token = (a - expected->begin()) / model().model.info.vocabulary;
+    const auto token = (a - expected->begin()) / model().model.decoder->vocabulary;
     return a == expected->end() ? ""
                                 : "a logit of token " + std::to_string(token) + " is " + std::to_string(*b) + ", not " +
                                       std::to_string(*a);
@@ -382,8 +383,9 @@ TEST_P(Originals, AreNot) {
   auto program = makeCpuExecutor(plan->program(), plan->weights(), {.context = checks.context(), .logits = true}, 1);
   ASSERT_TRUE(program.isOk()) << program.status().message();
   EXPECT_EQ(checks.byDevice(*plan, **program), "");
-  if (build.multiprocessors > 0)
+  if (build.multiprocessors > 0) {
     EXPECT_EQ(checks.byPersistent(*plan), "");
+  }
 }
 
 std::set<ModelBuild> originals() {

@@ -43,8 +43,19 @@ const CheckpointTensor *Checkpoint::find(std::string_view name) const {
   return found == tensors_.end() ? nullptr : &found->second;
 }
 
+StatusOr<Checkpoint> Checkpoint::openFile(const std::string &path) {
+  Checkpoint checkpoint;
+  CADENZA_ASSIGN_OR_RETURN(MappedFile mapping, MappedFile::open(path));
+  CADENZA_RETURN_IF_ERROR(checkpoint.addFile(path, std::move(mapping)));
+  return checkpoint;
+}
+
 Status Checkpoint::addFile(const ModelDirectory &directory, const std::string &name) {
   CADENZA_ASSIGN_OR_RETURN(MappedFile mapping, directory.file(name));
+  return addFile(name, std::move(mapping));
+}
+
+Status Checkpoint::addFile(const std::string &name, MappedFile mapping) {
   auto header = parseSafetensorsHeader(textOf(mapping));
   if (!header.isOk())
     return header.status().withPrefix(escaped(name, 80));

@@ -37,6 +37,9 @@ public:
   /// Opens everything that can be opened; what is wrong goes to `findings`, so that all of it is listed.
   static Checkpoint open(const ModelDirectory &directory, Findings &findings);
 
+  /// One safetensors file that is not part of a model directory.
+  static StatusOr<Checkpoint> openFile(const std::string &path);
+
   /// Whether every file could be read; if not, that a tensor is missing says nothing.
   bool complete() const { return complete_; }
   const CheckpointTensor *find(std::string_view name) const;
@@ -45,6 +48,7 @@ public:
 
 private:
   Status addFile(const ModelDirectory &directory, const std::string &name);
+  Status addFile(const std::string &name, MappedFile mapping);
   void addShards(const ModelDirectory &directory, Findings &findings);
 
   bool complete_ = true;

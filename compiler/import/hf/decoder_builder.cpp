@@ -32,6 +32,10 @@ DecoderBuilder::DecoderBuilder(mlir::MLIRContext &context, const DecoderConfig &
   ops_.setInsertionPointToEnd(module_->getBody());
   auto function =
       mlir::func::FuncOp::create(ops_, location("decode"), "decode", ops_.getFunctionType({index, index}, {index}));
+  const auto port = [&](PortKind kind) { return nn::PortAttr::get(&context, kind, "", {}); };
+  function.setArgAttr(0, nn::portAttribute, port(PortKind::Token));
+  function.setArgAttr(1, nn::portAttribute, port(PortKind::Position));
+  function.setResultAttr(0, nn::portAttribute, port(PortKind::Next));
   symbols_.setInsertionPoint(function);
   mlir::Block *body = function.addEntryBlock();
   token_ = body->getArgument(0);

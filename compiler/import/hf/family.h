@@ -10,7 +10,7 @@
 namespace cadenza {
 
 struct Family {
-  std::string_view name;                       // ModelInfo::family: "qwen3"
+  std::string_view name;                       // Decoder::family: "qwen3"
   std::vector<std::string_view> architectures; // config.json's names for it: "Qwen3ForCausalLM"
   /// Reads config.json; what is wrong or unsupported goes to the reader's findings.
   DecoderConfig (*readConfig)(ConfigReader &reader);

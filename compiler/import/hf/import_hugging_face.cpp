@@ -145,20 +145,17 @@ const Family *readConfigs(const ModelTexts &texts, DecoderConfig &config, Findin
   return family;
 }
 
-ModelInfo modelInfo(const ModelTexts &texts, const Family &family, const DecoderConfig &config, DType dtype,
-                    const WeightSource &weights) {
-  ModelInfo info;
-  info.name = texts.name;
-  info.family = family.name;
-  info.vocabulary = config.vocabSize;
-  info.hiddenSize = config.hiddenSize;
-  info.layers = config.layers;
-  info.maxContext = config.maxPositions;
-  info.weightDtype = dtype;
-  info.bosToken = config.bosToken;
-  info.eosTokens = config.eosTokens;
-  info.weights = weights.describe();
-  return info;
+Decoder decoderOf(const Family &family, const DecoderConfig &config, DType dtype) {
+  Decoder decoder;
+  decoder.vocabulary = config.vocabSize;
+  decoder.maxContext = config.maxPositions;
+  decoder.bosToken = config.bosToken;
+  decoder.eosTokens = config.eosTokens;
+  decoder.family = family.name;
+  decoder.hiddenSize = config.hiddenSize;
+  decoder.layers = config.layers;
+  decoder.weightDtype = dtype;
+  return decoder;
 }
 
 /// With random weights: what config.json names; bf16 without a word if it does not.
@@ -199,7 +196,8 @@ StatusOr<ImportedModel> importHuggingFace(mlir::MLIRContext &context, const Impo
     if (checkpoint)
       checkTensors(*checkpoint, model.weightSpecs, config.tieWordEmbeddings, findings);
     model.weights = checkpoint ? makeCheckpointWeights(checkpoint) : makeRandomWeights(options.randomSeed.value_or(0));
-    model.info = modelInfo(texts, *family, config, dtype, *model.weights);
+    model.info = {texts.name, model.weights->describe()};
+    model.decoder = decoderOf(*family, config, dtype);
   }
   if (options.strict)
     findings.promoteWarnings();
@@ -216,7 +214,11 @@ WeightSpec weightSpec(nn::WeightOp weight) {
   auto type = llvm::cast<mlir::ShapedType>(weight.getType());
   mlir::Type element = type.getElementType();
   DType dtype = element.isBF16() ? DType::bf16 : element.isF16() ? DType::f16 : DType::f32;
-  return {weight.getSymName().str(), weight.getSource().value_or("").str(), type.getShape().vec(), dtype};
+  WeightSpec spec{weight.getSymName().str(), weight.getSource().value_or("").str(), type.getShape().vec(), dtype};
+  if (auto value = weight.getValue())
+    for (const llvm::APFloat &element : llvm::cast<mlir::DenseElementsAttr>(*value).getValues<llvm::APFloat>())
+      spec.constant.push_back(element.convertToFloat());
+  return spec;
 }
 
 } // namespace cadenza

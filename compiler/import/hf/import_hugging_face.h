@@ -16,9 +16,10 @@
 namespace cadenza {
 
 struct ImportOptions {
-  std::string directory = {};              // with config.json; or
+  std::string directory = {};              // with config.json, or a file of nn IR (mlir/import_module.h); or
   std::string publishedName = {};          // "Qwen3-0.6B" (needs randomSeed)
   std::optional<uint64_t> randomSeed = {}; // --weights=random:SEED: the directory's safetensors are not looked at
+  std::string weightsFile = {};            // --weights=FILE.safetensors: for a file of IR
   bool strict = false;                     // warnings are errors
 };
 
@@ -27,8 +28,9 @@ struct ImportedModel {
   std::unique_ptr<WeightSource> weights;
   std::vector<WeightSpec> weightSpecs; // of every nn.weight that has a source, in the module's order
   ModelInfo info;
-  std::string tokenizer;  // tokenizer.json, empty if the model has none
-  std::string sourceHash; // source_hash.h
+  std::optional<Decoder> decoder; // without what only its program says: entry, head block
+  std::string tokenizer;          // tokenizer.json, empty if the model has none
+  std::string sourceHash;         // source_hash.h
 };
 
 /// Everything that is wrong, unsupported or worth knowing goes to `findings`; the status is that of all errors among
@@ -36,7 +38,7 @@ struct ImportedModel {
 /// weights->reportNonFinite() after packing.
 StatusOr<ImportedModel> importHuggingFace(mlir::MLIRContext &context, const ImportOptions &options, Findings &findings);
 
-/// What a WeightSource needs to know of a weight that has a source.
+/// What a WeightSource needs to know of a weight: its tensor, or its values.
 WeightSpec weightSpec(nn::WeightOp weight);
 
 } // namespace cadenza

@@ -10,7 +10,7 @@ using ValueEditor = llvm::function_ref<void(mlir::Operation *, llvm::MutableArra
 
 /// As evaluateFunction, which only looks at results.
 llvm::FailureOr<llvm::SmallVector<Vector>> evaluateAndEdit(mlir::func::FuncOp function, EvaluationState &state,
-                                                           int64_t token, int64_t position, ValueEditor onOperands,
+                                                           llvm::ArrayRef<Vector> arguments, ValueEditor onOperands,
                                                            ValueEditor onResults);
 
 } // namespace cadenza::nn

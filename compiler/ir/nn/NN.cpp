@@ -6,6 +6,7 @@
 #include <limits>
 
 using namespace mlir;
+using namespace cadenza;
 using namespace cadenza::nn;
 
 #include "compiler/ir/nn/NNDialect.cpp.inc"
@@ -14,6 +15,7 @@ using namespace cadenza::nn;
 #include "compiler/ir/nn/NNOps.cpp.inc"
 
 void NNDialect::initialize() {
+  registerAttributes();
   addOperations<
 #define GET_OP_LIST
 #include "compiler/ir/nn/NNOps.cpp.inc"
@@ -21,6 +23,13 @@ void NNDialect::initialize() {
 }
 
 namespace {
+
+/// A token, or a position, is one; what belongs to it is one row.
+LogicalResult verifyOneRow(Operation *user, Value value) {
+  if (nn::rowCount(value) == 1)
+    return success();
+  return user->emitOpError() << "works on one row, one token's, not on " << nn::rowCount(value);
+}
 
 /// The symbol op of type OpT that `reference` names, or a diagnostic on `user`.
 template <typename OpT>
@@ -102,6 +111,8 @@ LogicalResult ScalarOp::verify() {
 }
 
 LogicalResult EmbeddingOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  if (failed(verifyOneRow(*this, getResult())))
+    return failure();
   auto weight = lookup<WeightOp>(*this, symbols, getWeightAttr());
   if (failed(weight))
     return failure();
@@ -126,12 +137,17 @@ LogicalResult LayerNormOp::verifySymbolUses(SymbolTableCollection &symbols) {
 }
 
 LogicalResult LinearOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  if (getInput().getType().getShape().drop_back() != getResult().getType().getShape().drop_back())
+    return emitOpError() << "makes a row of each row, so " << getInput().getType() << " cannot become "
+                         << getResult().getType();
   if (getBias() && failed(verifyWeight(*this, symbols, getBiasAttr(), {rowElements(getResult())})))
     return failure();
   return verifyWeight(*this, symbols, getWeightAttr(), {rowElements(getResult()), rowElements(getInput())});
 }
 
 LogicalResult RopeOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  if (failed(verifyOneRow(*this, getInput())))
+    return failure();
   int64_t headDim = getHeadDim();
   if (headDim <= 0 || headDim % 2 != 0 || rowElements(getInput()) % headDim != 0)
     return emitOpError() << "needs whole heads of an even head_dim, not " << rowElements(getInput())
@@ -140,12 +156,18 @@ LogicalResult RopeOp::verifySymbolUses(SymbolTableCollection &symbols) {
 }
 
 LogicalResult KVAppendOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  if (failed(verifyOneRow(*this, getKey())))
+    return failure();
   if (failed(verifyCache(*this, symbols, getCacheAttr(), 0, rowElements(getKey()), "key")))
     return failure();
   return verifyCache(*this, symbols, getCacheAttr(), 0, rowElements(getValue()), "value");
 }
 
+LogicalResult ArgmaxOp::verify() { return verifyOneRow(*this, getInput()); }
+
 LogicalResult AttentionOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  if (failed(verifyOneRow(*this, getQuery())))
+    return failure();
   if (static_cast<int64_t>(getHeads()) <= 0)
     return emitOpError() << "needs at least one head";
   if (getWindow() && failed(lookup<ScalarOp>(*this, symbols, getWindowAttr())))

@@ -1,6 +1,8 @@
 // The `nn` dialect (NNDialect.td, NNOps.td) and the state that its executable reference runs on.
 #pragma once
 
+#include "runtime/shared/port.h"
+
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/Dialect.h"
@@ -21,6 +23,14 @@ using Vector = std::vector<float>;
 
 /// Elements of one row of an activation: its last dimension.
 inline int64_t rowElements(mlir::Type type) { return llvm::cast<mlir::RankedTensorType>(type).getShape().back(); }
+/// Rows of an activation: all dimensions but the last.
+inline int64_t rowCount(mlir::Type type) {
+  int64_t rows = 1;
+  for (int64_t extent : llvm::cast<mlir::RankedTensorType>(type).getShape().drop_back())
+    rows *= extent;
+  return rows;
+}
+inline int64_t rowCount(mlir::Value value) { return rowCount(value.getType()); }
 inline int64_t rowElements(mlir::Value value) { return rowElements(value.getType()); }
 
 /// What the reference of an op reads and writes besides its operands.
@@ -52,16 +62,54 @@ private:
   llvm::StringMap<Cache> caches;
 };
 
-/// Runs `function` (@decode, in `nn` ops) for one token; `onValue` sees every op's results. Returns the function's
-/// results.
+/// Runs `function`, in `nn` ops, on the values of its arguments; `onValue` sees every op's results. Returns the
+/// function's results.
 llvm::FailureOr<llvm::SmallVector<Vector>>
-evaluateFunction(mlir::func::FuncOp function, EvaluationState &state, int64_t token, int64_t position,
+evaluateFunction(mlir::func::FuncOp function, EvaluationState &state, llvm::ArrayRef<Vector> arguments,
                  llvm::function_ref<void(mlir::Operation *, llvm::ArrayRef<Vector>)> onValue = nullptr);
+
+/// The arguments of a decode entry for one token: by port.
+llvm::SmallVector<Vector> decodeArguments(mlir::func::FuncOp function, int64_t token, int64_t position);
 
 } // namespace cadenza::nn
 
 #include "compiler/ir/nn/NNInterfaces.h.inc"
 
 #include "compiler/ir/nn/NNDialect.h.inc"
+#define GET_ATTRDEF_CLASSES
+#include "compiler/ir/nn/NNAttrs.h.inc"
 #define GET_OP_CLASSES
 #include "compiler/ir/nn/NNOps.h.inc"
+
+//===----------------------------------------------------------------------===//
+// Entries (#nn.port in NNAttrs.td)
+//===----------------------------------------------------------------------===//
+
+namespace cadenza::nn {
+
+/// The attribute of arguments and results that holds their port.
+inline constexpr llvm::StringLiteral portAttribute = "nn.port";
+
+/// The port of an argument or of a result of `function`; null: it is no entry.
+PortAttr argumentPort(mlir::func::FuncOp function, unsigned index);
+PortAttr resultPort(mlir::func::FuncOp function, unsigned index);
+
+/// Whether the arguments and results of `function` carry ports.
+bool isEntry(mlir::func::FuncOp function);
+/// The entries of `module`, in order.
+llvm::SmallVector<mlir::func::FuncOp> entriesOf(mlir::ModuleOp module);
+
+/// The argument of `function` whose port is of `kind`, and what it returns at that port; null if there is none. (Of
+/// named tensors there may be several.)
+mlir::Value argumentAt(mlir::func::FuncOp function, PortKind kind);
+mlir::Value resultAt(mlir::func::FuncOp function, PortKind kind);
+
+/// Whether `function` is the step of a decoder: an entry that processes one token.
+bool isDecodeEntry(mlir::func::FuncOp function);
+/// The decode entry of `module`; null if it has none.
+mlir::func::FuncOp decodeEntryOf(mlir::ModuleOp module);
+
+/// The shape of the tensor at `port`, whose value has `type`, as users of the entry see it.
+llvm::ArrayRef<int64_t> shapeAt(PortAttr port, mlir::Type type);
+
+} // namespace cadenza::nn

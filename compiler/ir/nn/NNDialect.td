@@ -7,16 +7,26 @@ include "mlir/IR/OpBase.td"
 def NN_Dialect : Dialect {
   let name = "nn";
   let cppNamespace = "::cadenza::nn";
-  let summary = "What one token step computes, batch 1, in the field's own terms";
+  let summary = "What a model computes, in the field's own terms";
   let description = [{
-    A module holds the model's weights and KV caches as symbols and one function, `@decode(%token, %position)`, that computes
-    the next token. Activations are fp32 vectors, one a token (`tensor<1xNxf32>`): they carry no rounding promise, which is
-    what makes fusing legal. There are no views: heads are consecutive runs of `head_dim` elements, and the ops that work on heads
-    say so. The cache is explicit state: `nn.kv_append` writes it, `nn.attention` reads it, program order counts.
+    A module holds the model's weights and KV caches as symbols, and functions. Those whose arguments and results carry
+    `nn.port` are its *entries*: in a decoder one that computes the next token from the current one and its position, in
+    other graphs functions of named tensors. Activations are fp32 tensors whose last dimension is a vector, the ones
+    before it rows that are treated alike, in a decoder tokens (`tensor<1xNxf32>`). They carry no rounding promise,
+    which is what makes fusing legal. There are no views: heads are consecutive runs of `head_dim` elements, and the ops
+    that work on heads say so. The cache is explicit state: `nn.kv_append` writes it, `nn.attention` reads it, program
+    order counts.
 
     Every op has an executable reference (`evaluate`), so a pass can be checked by running the IR before and after it.
   }];
   let dependentDialects = ["::mlir::func::FuncDialect"];
+  let useDefaultAttributePrinterParser = 1;
+  let hasOperationAttrVerify = 1;
+  let hasRegionArgAttrVerify = 1;
+  let hasRegionResultAttrVerify = 1;
+  let extraClassDeclaration = [{
+    void registerAttributes(); // with their definitions, in NNPorts.cpp
+  }];
 }
 
 class NN_Op<string mnemonic, list<Trait> traits = []> : Op<NN_Dialect, mnemonic, traits>;

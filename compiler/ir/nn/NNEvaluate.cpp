@@ -5,6 +5,7 @@
 #include <cmath>
 
 using namespace mlir;
+using namespace cadenza;
 using namespace cadenza::nn;
 
 const Vector &EvaluationState::weight(FlatSymbolRefAttr reference) {
@@ -196,20 +197,20 @@ LogicalResult ArgmaxOp::evaluate(EvaluationState &, ArrayRef<Vector> operands, S
 }
 
 FailureOr<SmallVector<Vector>>
-cadenza::nn::evaluateFunction(func::FuncOp function, EvaluationState &state, int64_t token, int64_t position,
+cadenza::nn::evaluateFunction(func::FuncOp function, EvaluationState &state, ArrayRef<Vector> arguments,
                               llvm::function_ref<void(Operation *, ArrayRef<Vector>)> onValue) {
-  return evaluateAndEdit(function, state, token, position, nullptr, [&](Operation *op, ArrayRef<Vector> results) {
+  return evaluateAndEdit(function, state, arguments, nullptr, [&](Operation *op, ArrayRef<Vector> results) {
     if (onValue)
       onValue(op, results);
   });
 }
 
 FailureOr<SmallVector<Vector>> cadenza::nn::evaluateAndEdit(func::FuncOp function, EvaluationState &state,
-                                                            int64_t token, int64_t position, ValueEditor onOperands,
+                                                            ArrayRef<Vector> arguments, ValueEditor onOperands,
                                                             ValueEditor onResults) {
   llvm::DenseMap<Value, Vector> values;
-  values[function.getArgument(0)] = {static_cast<float>(token)};
-  values[function.getArgument(1)] = {static_cast<float>(position)};
+  for (auto [argument, value] : llvm::zip_equal(function.getArguments(), arguments))
+    values[argument] = value;
   SmallVector<Vector> operands, results;
   for (Operation &op : function.getBody().front()) {
     operands.clear();
@@ -231,4 +232,13 @@ FailureOr<SmallVector<Vector>> cadenza::nn::evaluateAndEdit(func::FuncOp functio
       values[value] = std::move(result);
   }
   return function.emitOpError() << "has no terminator";
+}
+
+SmallVector<Vector> cadenza::nn::decodeArguments(func::FuncOp function, int64_t token, int64_t position) {
+  SmallVector<Vector> arguments(function.getNumArguments());
+  if (auto argument = dyn_cast_or_null<BlockArgument>(argumentAt(function, PortKind::Token)))
+    arguments[argument.getArgNumber()] = {static_cast<float>(token)};
+  if (auto argument = dyn_cast_or_null<BlockArgument>(argumentAt(function, PortKind::Position)))
+    arguments[argument.getArgNumber()] = {static_cast<float>(position)};
+  return arguments;
 }

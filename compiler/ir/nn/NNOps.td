@@ -1,6 +1,7 @@
 #ifndef CADENZA_NN_OPS
 #define CADENZA_NN_OPS
 
+include "compiler/ir/nn/NNAttrs.td"
 include "compiler/ir/nn/NNDialect.td"
 include "compiler/ir/nn/NNInterfaces.td"
 include "compiler/ir/nn/NNTypes.td"
@@ -69,6 +70,8 @@ class NN_PlainOp<string mnemonic, list<Trait> traits = []>
 def NN_EmbeddingOp : NN_ComputeOp<"embedding", [Pure]> {
   let summary = "row `token` of the embedding matrix";
   let description = [{
+    One token, so one row.
+
     ```mlir
     %x = nn.embedding %token, @embedding.weight : tensor<1x1024xf32>
     ```
@@ -78,17 +81,17 @@ def NN_EmbeddingOp : NN_ComputeOp<"embedding", [Pure]> {
   let assemblyFormat = "$token `,` $weight attr-dict `:` type($result)";
 }
 
-/// A normalisation of the whole vector, or, with `group_size`, of every run of that many elements on its own.
+/// A normalisation of each row, or, with `group_size`, of every run of that many elements on its own.
 class NN_NormOp<string mnemonic> : NN_ComputeOp<mnemonic, [Pure, SameOperandsAndResultType]> {
   let results = (outs NN_Activation:$result);
   let extraClassDeclaration = [{
-    /// Elements that are normalised together: group_size, or the whole vector.
+    /// Elements that are normalised together: group_size, or the whole row.
     int64_t getGroup() { return getGroupSize().value_or(getResult().getType().getShape().back()); }
   }];
 }
 
 def NN_RMSNormOp : NN_NormOp<"rms_norm"> {
-  let summary = "root-mean-square normalisation, of the whole vector or of each head";
+  let summary = "root-mean-square normalisation, of each row or of each head";
   let description = [{
     y = x / sqrt(mean(x^2) + eps) * weight (Zhang and Sennrich 2019, arXiv:1910.07467). With `group_size`, every run of that many
     elements is normalised on its own with the same weight: Qwen3's per-head query and key norms.
@@ -103,7 +106,7 @@ def NN_RMSNormOp : NN_NormOp<"rms_norm"> {
 }
 
 def NN_LayerNormOp : NN_NormOp<"layer_norm"> {
-  let summary = "layer normalisation, of the whole vector or of each head, with an optional bias";
+  let summary = "layer normalisation, of each row or of each head, with an optional bias";
   let description = [{
     y = (x - mean(x)) / sqrt(mean((x - mean(x))^2) + eps) * weight (+ bias) (Ba, Kiros and Hinton 2016, arXiv:1607.06450). With
     `group_size`, every run of that many elements is normalised on its own with the same weight and bias.
@@ -121,9 +124,9 @@ def NN_LayerNormOp : NN_NormOp<"layer_norm"> {
 }
 
 def NN_LinearOp : NN_ComputeOp<"linear", [Pure]> {
-  let summary = "matrix times vector, with an optional bias";
+  let summary = "matrix times each row, with an optional bias";
   let description = [{
-    y[n] = sum over k of weight[n][k] * x[k] (+ bias[n]). The weight is [outputs][inputs], as in torch.nn.Linear.
+    y[n] = sum over k of weight[n][k] * x[k] (+ bias[n]), for each row x. The weight is [outputs][inputs], as in torch.nn.Linear.
 
     ```mlir
     %q = nn.linear %x, @layers.0.attention.query.weight : (tensor<1x1024xf32>) -> tensor<1x2048xf32>
@@ -140,6 +143,7 @@ def NN_RopeOp : NN_ComputeOp<"rope", [Pure, AllTypesMatch<["input", "result"]>]>
   let description = [{
     For each head of `head_dim` elements and i < head_dim/2, the pair (x[i], x[i + head_dim/2]) is rotated by the angle
     position * inverse_frequencies[i] (Su et al. 2021, arXiv:2104.09864, in the half-split form of the published checkpoints).
+    One position, so one row; likewise in the ops below that take one.
 
     ```mlir
     %r = nn.rope %q, %position, @rope.inverse_frequencies head_dim 128 : tensor<1x2048xf32>
@@ -215,6 +219,7 @@ def NN_ArgmaxOp : NN_PlainOp<"argmax"> {
   let arguments = (ins NN_Activation:$input);
   let results = (outs NN_Index:$token);
   let assemblyFormat = "$input attr-dict `:` type($input)";
+  let hasVerifier = 1;
 }
 
 #endif

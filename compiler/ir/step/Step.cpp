@@ -211,11 +211,32 @@ namespace {
 
 int64_t elements(Value value) { return nn::rowElements(value); }
 
+/// All vectors of a phase are of the same tokens. What happens at a position, or selects a token, is one token's.
+LogicalResult verifyTokens(Operation *op, bool oneToken) {
+  const auto isVector = [](Value value) {
+    return isa<FloatType>(cast<RankedTensorType>(value.getType()).getElementType());
+  };
+  std::optional<int64_t> tokens = oneToken ? std::optional<int64_t>(1) : std::nullopt;
+  for (Value value : llvm::concat<Value>(SmallVector<Value>(op->getOperands()), SmallVector<Value>(op->getResults()))) {
+    if (!isVector(value))
+      continue;
+    if (tokens && nn::rowCount(value) != *tokens)
+      return op->emitOpError() << "works on " << *tokens << (*tokens == 1 ? " token" : " tokens") << ", but "
+                               << value.getType() << " has " << nn::rowCount(value);
+    tokens = nn::rowCount(value);
+  }
+  return success();
+}
+
 /// Checks the functions of a phase in order, then that its results are what they leave of `sizes`.
 LogicalResult verifyFunctions(Operation *op, SmallVector<int64_t> sizes, ArrayAttr epilogues, ValueRange operands,
                               bool hasPosition, SymbolLookup lookup) {
   bool usesPosition = false;
   unsigned tokens = 0;
+  const bool selects = llvm::any_of(epilogues.getAsRange<FunctionAttrInterface>(),
+                                    [](auto function) { return function.selectsToken(); });
+  if (failed(verifyTokens(op, hasPosition || selects)))
+    return failure();
   for (auto [index, attribute] : llvm::enumerate(epilogues)) {
     auto function = cast<FunctionAttrInterface>(attribute);
     auto emitError = [&] {
@@ -263,6 +284,8 @@ LogicalResult verifyFunctions(Operation *op, SmallVector<int64_t> sizes, ArrayAt
 SmallVector<FlatSymbolRefAttr> EmbedOp::getMatrixSymbols() { return {getMatrixAttr()}; }
 
 LogicalResult EmbedOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  if (failed(verifyTokens(*this, /*oneToken=*/true)))
+    return failure();
   RankedTensorType type = SymbolLookup(*this, symbols).weightType(getMatrixAttr());
   if (!type || type.getRank() != 2)
     return emitOpError() << "names " << getMatrixAttr() << ", which is no matrix";
@@ -350,6 +373,8 @@ LogicalResult MapOp::verifySymbolUses(SymbolTableCollection &symbols) {
 }
 
 LogicalResult AttendOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  if (failed(verifyTokens(*this, /*oneToken=*/true)))
+    return failure();
   nn::CacheOp cache = SymbolLookup(*this, symbols).cache(getCacheAttr());
   if (!cache)
     return emitOpError() << "names " << getCacheAttr() << ", which is no cache";
@@ -371,4 +396,4 @@ LogicalResult AttendOp::verifySymbolUses(SymbolTableCollection &symbols) {
 
 SmallVector<FunctionAttrInterface> SelectOp::getFunctions() { return {ArgmaxAttr::get(getContext(), /*segment=*/0)}; }
 
-LogicalResult SelectOp::verifySymbolUses(SymbolTableCollection &) { return success(); }
+LogicalResult SelectOp::verifySymbolUses(SymbolTableCollection &) { return verifyTokens(*this, /*oneToken=*/true); }

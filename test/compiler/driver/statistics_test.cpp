@@ -16,9 +16,10 @@ Phase phase(PhaseKind kind, std::string output, size_t functions) {
 
 TEST(Statistics, PhasesThatOnlyCopyAreCountedALaunch) {
   Program program;
-  program.model.layers = 3;
-  program.blocks.push_back({.name = "start", .count = 1, .phases = {phase(PhaseKind::Map, "cast", 0)}});
-  program.blocks.push_back(
+  program.decoder.emplace().layers = 3;
+  std::vector<Block> &blocks = program.entries.emplace_back().blocks;
+  blocks.push_back({.name = "start", .count = 1, .phases = {phase(PhaseKind::Map, "cast", 0)}});
+  blocks.push_back(
       {.name = "layers",
        .count = 3,
        .phases = {phase(PhaseKind::Map, "model.layers.*.view", 0), phase(PhaseKind::Map, "model.layers.*.norm", 1),

@@ -80,7 +80,8 @@ TEST_F(Import, Llama) {
        R"(nn.weight @layers.0.mlp.down.weight : tensor<8x12xbf16> from "model.layers.0.mlp.down_proj.weight")",
        R"(nn.weight @final_norm.weight : tensor<8xbf16> from "model.norm.weight")",
        R"(nn.weight @head.weight : tensor<10x8xbf16> from "lm_head.weight")",
-       "func.func @decode(%arg0: tensor<1xi32>, %arg1: tensor<1xi32>) -> tensor<1xi32>",
+       "func.func @decode(%arg0: tensor<1xi32> {nn.port = #nn.port<token>}, %arg1: tensor<1xi32> {nn.port = "
+       "#nn.port<position>}) -> (tensor<1xi32> {nn.port = #nn.port<next>})",
        "%0 = nn.embedding %arg0, @embedding.weight : tensor<1x8xf32>",
        "%1 = nn.rms_norm %0, @layers.0.attention_norm.weight eps 1.000000e-05 : tensor<1x8xf32>",
        "%2 = nn.linear %1, @layers.0.attention.query.weight : (tensor<1x8xf32>) -> tensor<1x16xf32>",
@@ -103,9 +104,9 @@ TEST_F(Import, Llama) {
        "%18 = nn.linear %17, @head.weight : (tensor<1x8xf32>) -> tensor<1x10xf32>",
        "%19 = nn.argmax %18 : tensor<1x10xf32>",
        "return %19"});
-  EXPECT_EQ(model->info.family, "llama");
-  EXPECT_EQ(model->info.vocabulary, 10);
-  EXPECT_EQ(model->info.maxContext, 512);
+  EXPECT_EQ(model->decoder->family, "llama");
+  EXPECT_EQ(model->decoder->vocabulary, 10);
+  EXPECT_EQ(model->decoder->maxContext, 512);
   EXPECT_EQ(model->info.weights, "checkpoint");
   EXPECT_EQ(model->info.name, directory.path().filename().string());
   EXPECT_EQ(model->sourceHash.size(), 64u);
@@ -123,7 +124,7 @@ TEST_F(Import, Qwen3NormalisesHeadsBeforeRope) {
        "%5 = nn.rms_norm %2, @layers.0.attention.query_norm.weight eps 1.000000e-05 group_size 4 : tensor<1x16xf32>",
        "%6 = nn.rms_norm %3, @layers.0.attention.key_norm.weight eps 1.000000e-05 group_size 4 : tensor<1x8xf32>",
        "%7 = nn.rope %5", "%8 = nn.rope %6"});
-  EXPECT_EQ(model->info.family, "qwen3");
+  EXPECT_EQ(model->decoder->family, "qwen3");
 }
 
 TEST_F(Import, LocationsNameHuggingFaceModules) {
@@ -205,7 +206,7 @@ TEST_F(Import, FullPrecisionBecomesBf16WithNotice) {
   writeModel("llama", test::smallConfig(), tensors);
   auto model = import();
   ASSERT_TRUE(model.isOk()) << model.status().message();
-  EXPECT_EQ(model->info.weightDtype, DType::bf16);
+  EXPECT_EQ(model->decoder->weightDtype, DType::bf16);
   EXPECT_TRUE(found(Finding::Kind::Notice, "checkpoint: 9 of 12 tensors are rounded to bf16"));
   expectLines(linesOf(*model->module, false),
               {"@embedding.weight : tensor<10x8xbf16>", "@final_norm.weight : tensor<8xf32>"});
@@ -218,7 +219,7 @@ TEST_F(Import, HalfPrecisionStays) {
   writeModel("llama", test::smallConfig(), tensors);
   auto model = import();
   ASSERT_TRUE(model.isOk()) << model.status().message();
-  EXPECT_EQ(model->info.weightDtype, DType::f16);
+  EXPECT_EQ(model->decoder->weightDtype, DType::f16);
   expectLines(linesOf(*model->module, false),
               {"@embedding.weight : tensor<10x8xf16>", "nn.cache @layers.0.cache heads 2 head_dim 4 : f16"});
 }
@@ -341,7 +342,7 @@ TEST_F(Import, PublishedModelsByName) {
       total += spec.rows() * spec.columns();
     EXPECT_EQ(total, count);
     EXPECT_EQ(model->info.name, name);
-    EXPECT_FALSE(model->info.eosTokens.empty());
+    EXPECT_FALSE(model->decoder->eosTokens.empty());
   }
   EXPECT_EQ(findings.all().size(), 0u) << findings.all()[0].message;
 }

@@ -37,7 +37,7 @@ TEST_P(Reference, MatchesTransformers) {
   nn::EvaluationState state(*model->module, [&](mlir::Operation *op) {
     return *model->weights->readFloats(weightSpec(llvm::cast<nn::WeightOp>(op)));
   });
-  auto decode = model->module->lookupSymbol<mlir::func::FuncOp>("decode");
+  auto decode = nn::decodeEntryOf(*model->module);
   std::vector<float> logits;
   const std::vector<int32_t> tokens = test::tokensOf(GetParam());
   for (size_t position = 0; position < tokens.size(); ++position) {
@@ -46,8 +46,8 @@ TEST_P(Reference, MatchesTransformers) {
       if (name && name.getName() == "lm_head")
         logits.insert(logits.end(), values[0].begin(), values[0].end());
     };
-    ASSERT_TRUE(mlir::succeeded(
-        nn::evaluateFunction(decode, state, tokens[position], static_cast<int64_t>(position), onValue)));
+    ASSERT_TRUE(mlir::succeeded(nn::evaluateFunction(
+        decode, state, nn::decodeArguments(decode, tokens[position], static_cast<int64_t>(position)), onValue)));
   }
 
   std::vector<float> exact = test::readNpy(folder / "logits_f32.npy");

@@ -41,7 +41,8 @@ protected:
   }
 
   FailureOr<SmallVector<Vector>> run(int64_t token = 0, int64_t position = 0) {
-    return nn::evaluateFunction(*module->getOps<func::FuncOp>().begin(), *state, token, position);
+    return nn::evaluateFunction(*module->getOps<func::FuncOp>().begin(), *state,
+                                {{static_cast<float>(token)}, {static_cast<float>(position)}});
   }
   Vector one(int64_t token = 0, int64_t position = 0) {
     auto results = run(token, position);
@@ -350,7 +351,7 @@ TEST_F(EvaluateTest, WholeFunction) {
         "tensor<1xi32>");
   std::map<std::string, Vector> seen;
   auto results = nn::evaluateFunction(
-      *module->getOps<func::FuncOp>().begin(), *state, /*token=*/1, /*position=*/0,
+      *module->getOps<func::FuncOp>().begin(), *state, {{1}, {0}},
       [&](Operation *op, ArrayRef<Vector> values) { seen[op->getName().stripDialect().str()] = values[0]; });
   ASSERT_TRUE(succeeded(results));
   EXPECT_EQ((*results)[0], Vector{0}); // logits 3, 1, -4
@@ -365,6 +366,33 @@ TEST_F(EvaluateTest, OpsWithoutReference) {
     return %t : tensor<1xi32>)",
         "tensor<1xi32>");
   EXPECT_EQ(error(0, 0), "'func.call' op has no executable reference");
+}
+
+/// Ops on rows treat every row alike, whatever the rank.
+TEST_F(EvaluateTest, RowsOfAnyRank) {
+  module = parseSourceString<ModuleOp>(R"(
+    nn.weight @w : tensor<3x2xf32> from "w"
+    nn.weight @b : tensor<3xf32> from "b"
+    nn.weight @g : tensor<2xf32> from "g"
+    func.func @run(%x: tensor<2x1x2xf32>, %v: tensor<2xf32>)
+        -> (tensor<2x1x3xf32>, tensor<2x1x2xf32>, tensor<3xf32>, tensor<2x1x2xf32>) {
+      %y = nn.linear %x, @w bias @b : (tensor<2x1x2xf32>) -> tensor<2x1x3xf32>
+      %n = nn.rms_norm %x, @g eps 0.0 : tensor<2x1x2xf32>
+      %u = nn.linear %v, @w : (tensor<2xf32>) -> tensor<3xf32>
+      %s = nn.add %x, %x : tensor<2x1x2xf32>
+      return %y, %n, %u, %s : tensor<2x1x3xf32>, tensor<2x1x2xf32>, tensor<3xf32>, tensor<2x1x2xf32>
+    })",
+                                       &context);
+  ASSERT_TRUE(module);
+  std::map<std::string, Vector> values = {{"w", {1, 0, 0, 1, 1, 1}}, {"b", {0, 0, 10}}, {"g", {1, 2}}};
+  nn::EvaluationState weightsOf(
+      *module, [&](Operation *weight) { return values.at(cast<nn::WeightOp>(weight).getSource()->str()); });
+  auto results = nn::evaluateFunction(*module->getOps<func::FuncOp>().begin(), weightsOf, {{3, 3, 0, 4}, {5, 6}});
+  ASSERT_TRUE(succeeded(results));
+  EXPECT_EQ((*results)[0], (Vector{3, 3, 16, 0, 4, 14}));
+  expectNear((*results)[1], {1, 2, 0, 2 * std::sqrt(2.0)}); // rms 3; rms sqrt(8)
+  EXPECT_EQ((*results)[2], (Vector{5, 6, 11}));
+  EXPECT_EQ((*results)[3], (Vector{6, 6, 0, 8}));
 }
 
 } // namespace

@@ -39,16 +39,14 @@ protected:
     ASSERT_FALSE(buildPipeline(manager, options));
     buildSchedules(manager, options);
     ASSERT_TRUE(succeeded(manager.run(*module)));
-    func::FuncOp function = *module->getOps<func::FuncOp>().begin();
-    auto code = generateCode(function);
+    auto code = generateCode(*module);
     ASSERT_TRUE(succeeded(code));
-    ModelInfo info;
-    info.name = std::get<0>(GetParam());
-    info.vocabulary = 67;
-    info.hiddenSize = 64;
-    info.layers = 1;
-    info.maxContext = 64;
-    auto built = buildProgram(function, info, &*code);
+    Decoder decoder;
+    decoder.vocabulary = 67;
+    decoder.hiddenSize = 64;
+    decoder.layers = 1;
+    decoder.maxContext = 64;
+    auto built = buildProgram(*module, {std::get<0>(GetParam()), ""}, decoder, &*code);
     ASSERT_TRUE(succeeded(built));
     auto image = compileForHost(code->source);
     ASSERT_TRUE(image.isOk()) << image.status().message();
@@ -125,7 +123,7 @@ TEST(AlternatingLayers, AreOneBlock) {
   ASSERT_TRUE(rope.perLayer);
   std::vector<std::string> tables;
   for (uint32_t weight : program.weightTables[rope.index]) {
-    EXPECT_EQ(program.weights[weight].layout, WeightLayout::RopeTable);
+    EXPECT_EQ(program.weights[weight].encoding, Encoding::rope_table);
     tables.push_back(program.weights[weight].name);
   }
   EXPECT_EQ(tables, (std::vector<std::string>{"rope.local", "rope.global", "rope.local", "rope.global"}));

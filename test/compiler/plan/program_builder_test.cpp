@@ -32,13 +32,13 @@ public:
     llvm::cantFail(buildPipeline(manager, options));
     buildSchedules(manager, options);
     EXPECT_TRUE(mlir::succeeded(manager.run(*imported->module)));
-    mlir::func::FuncOp function = *imported->module->getOps<mlir::func::FuncOp>().begin();
     mlir::FailureOr<GeneratedCode> code = mlir::failure();
     if (withCode) {
-      code = generateCode(function);
+      code = generateCode(*imported->module);
       EXPECT_TRUE(mlir::succeeded(code));
     }
-    mlir::FailureOr<BuiltProgram> result = buildProgram(function, imported->info, withCode ? &*code : nullptr);
+    mlir::FailureOr<BuiltProgram> result =
+        buildProgram(*imported->module, imported->info, imported->decoder, withCode ? &*code : nullptr);
     EXPECT_TRUE(mlir::succeeded(result));
     if (mlir::succeeded(result))
       built = std::move(*result);
@@ -46,7 +46,7 @@ public:
 
   std::vector<std::string> phaseNames(size_t block) const {
     std::vector<std::string> names;
-    for (const Phase &phase : built.program.blocks.at(block).phases)
+    for (const Phase &phase : decodeEntry(built.program).blocks.at(block).phases)
       names.push_back(phase.name);
     return names;
   }
@@ -65,19 +65,19 @@ bool touchesCache(const Phase &phase) {
 TEST(ProgramBuilder, FusedQwen3) {
   Model model("test/fixtures/models/qwen3-gqa4-3layers");
   const Program &program = model.built.program;
-  ASSERT_EQ(program.blocks.size(), 3u);
-  EXPECT_EQ(program.blocks[0].name, "start");
-  EXPECT_EQ(program.blocks[1].name, "layers");
-  EXPECT_EQ(program.blocks[2].name, "head");
-  EXPECT_EQ(program.blocks[1].count, 3);
-  EXPECT_EQ(program.headBlock, 2u);
+  ASSERT_EQ(decodeEntry(program).blocks.size(), 3u);
+  EXPECT_EQ(decodeEntry(program).blocks[0].name, "start");
+  EXPECT_EQ(decodeEntry(program).blocks[1].name, "layers");
+  EXPECT_EQ(decodeEntry(program).blocks[2].name, "head");
+  EXPECT_EQ(decodeEntry(program).blocks[1].count, 3);
+  EXPECT_EQ(program.decoder->headBlock, 2u);
   EXPECT_EQ(model.phaseNames(0), Names{"embed"});
   EXPECT_EQ(model.phaseNames(1),
             (Names{"layer_query_key_value", "layer_attend", "layer_output", "layer_gate_up", "layer_down"}));
   EXPECT_EQ(model.phaseNames(2), Names{"head"});
 
   // One table entry a layer, each the weight of its own layer.
-  const Phase &down = program.blocks[1].phases[4];
+  const Phase &down = decodeEntry(program).blocks[1].phases[4];
   ASSERT_TRUE(down.matrix.perLayer);
   const Table &table = program.weightTables[down.matrix.index];
   ASSERT_EQ(table.size(), 3u);
@@ -90,31 +90,32 @@ TEST(ProgramBuilder, FusedQwen3) {
   EXPECT_EQ(program.caches.size(), 3u);
 
   // What is merged: rows one after the other, or in turns.
-  const Phase &qkv = program.blocks[1].phases[0];
+  const Phase &qkv = decodeEntry(program).blocks[1].phases[0];
   EXPECT_FALSE(qkv.interleaved);
   EXPECT_EQ(qkv.segmentRows, (std::vector<int64_t>{256, 64, 64}));
   const Weight &merged = program.weights[program.weightTables[qkv.matrix.index][1]];
   EXPECT_EQ(merged.name,
             "layers.1.attention.query.weight+layers.1.attention.key.weight+layers.1.attention.value.weight");
   EXPECT_EQ(merged.rows, 384);
-  const Phase &gateUp = program.blocks[1].phases[3];
+  const Phase &gateUp = decodeEntry(program).blocks[1].phases[3];
   EXPECT_TRUE(gateUp.interleaved);
   EXPECT_TRUE(model.built.recipes[program.weightTables[gateUp.matrix.index][2]].interleaved);
 
   // Hugging Face's names of what comes out.
-  EXPECT_EQ(program.blocks[0].phases[0].outputNames, Names{"model.embed_tokens"});
+  EXPECT_EQ(decodeEntry(program).blocks[0].phases[0].outputNames, Names{"model.embed_tokens"});
   EXPECT_EQ(down.outputNames, Names{"model.layers.*"});
 }
 
 TEST(ProgramBuilder, TiedEmbeddingIsStoredOnce) {
   Model model("test/fixtures/models/qwen3-gqa2-tied");
   const Program &program = model.built.program;
-  const Ref embedding = program.blocks[0].phases[0].matrix, head = program.blocks[2].phases[0].matrix;
+  const Ref embedding = decodeEntry(program).blocks[0].phases[0].matrix,
+            head = decodeEntry(program).blocks[2].phases[0].matrix;
   EXPECT_FALSE(embedding.perLayer);
   EXPECT_EQ(embedding.index, head.index);
   Model untied("test/fixtures/models/qwen3-mha-d128-untied");
-  EXPECT_NE(untied.built.program.blocks[0].phases[0].matrix.index,
-            untied.built.program.blocks[2].phases[0].matrix.index);
+  EXPECT_NE(decodeEntry(untied.built.program).blocks[0].phases[0].matrix.index,
+            decodeEntry(untied.built.program).blocks[2].phases[0].matrix.index);
 }
 
 TEST(ProgramBuilder, WeightsLieOneAfterTheOther) {
@@ -137,7 +138,7 @@ TEST(ProgramBuilder, KernelsReadTheBytesOfAStep) {
     ropeRow += weight.encoding == Encoding::rope_table ? positionBytes(weight) : 0;
   EXPECT_EQ(ropeRow, 64u * 8);
   // Every layer reads the row of the RoPE table; a step as such, what the memory floor is computed from, needs it once.
-  EXPECT_EQ(weightBytesPerToken(program), bench::weightBytesPerStep(program) + 35 * ropeRow);
+  EXPECT_EQ(weightBytesPerRun(program, decodeEntry(program)), bench::weightBytesPerStep(program) + 35 * ropeRow);
 }
 
 TEST(ProgramBuilder, UnrolledLayersAreOneBlockAndTheHeadIsAnother) {
@@ -145,17 +146,17 @@ TEST(ProgramBuilder, UnrolledLayersAreOneBlockAndTheHeadIsAnother) {
        {PipelineOptions{.none = false, .disabled = {"roll-layers"}}, PipelineOptions{.none = true, .disabled = {}}}) {
     Model model("test/fixtures/models/qwen3-gqa4-3layers", options);
     const Program &program = model.built.program;
-    ASSERT_EQ(program.blocks.size(), 2u);
-    EXPECT_EQ(program.headBlock, 1u);
-    EXPECT_EQ(program.blocks[0].name, "start");
-    EXPECT_EQ(program.blocks[1].name, "head");
+    ASSERT_EQ(decodeEntry(program).blocks.size(), 2u);
+    EXPECT_EQ(program.decoder->headBlock, 1u);
+    EXPECT_EQ(decodeEntry(program).blocks[0].name, "start");
+    EXPECT_EQ(decodeEntry(program).blocks[1].name, "head");
     EXPECT_TRUE(program.weightTables.empty());
     // A step without its head must have written all of the cache; nothing else may be left to the head.
-    EXPECT_TRUE(llvm::none_of(program.blocks[1].phases, touchesCache));
-    EXPECT_TRUE(touchesCache(program.blocks[0].phases.back()));
-    EXPECT_EQ(
-        llvm::count_if(program.blocks[0].phases, [](const Phase &phase) { return phase.kind == PhaseKind::Attend; }),
-        3);
+    EXPECT_TRUE(llvm::none_of(decodeEntry(program).blocks[1].phases, touchesCache));
+    EXPECT_TRUE(touchesCache(decodeEntry(program).blocks[0].phases.back()));
+    EXPECT_EQ(llvm::count_if(decodeEntry(program).blocks[0].phases,
+                             [](const Phase &phase) { return phase.kind == PhaseKind::Attend; }),
+              3);
   }
 }
 
@@ -171,7 +172,7 @@ TEST(ProgramBuilder, NamesAreUniqueIdentifiersWhateverThePasses) {
     Model model("test/fixtures/models/llama-gqa4-rope-llama3", options, /*withCode=*/true);
     EXPECT_TRUE(validateProgram(model.built.program).isOk()) << validateProgram(model.built.program).message();
     std::set<std::string> taken;
-    for (const Block &block : model.built.program.blocks) {
+    for (const Block &block : decodeEntry(model.built.program).blocks) {
       for (const Phase &phase : block.phases) {
         EXPECT_TRUE(taken.insert(phase.name).second) << phase.name;
         EXPECT_EQ(phase.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_"), std::string::npos)
@@ -190,7 +191,9 @@ TEST(ProgramBuilder, AnEpilogueMayEqualThePrologue) {
     nn.weight @embedding.weight : tensor<144x64xbf16> from "e"
     nn.weight @square : tensor<64x64xbf16> from "s"
     nn.weight @norm : tensor<64xf32> from "n"
-    func.func @decode(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32>
+    func.func @decode(%token: tensor<1xi32> {nn.port = #nn.port<token>},
+                           %position: tensor<1xi32> {nn.port = #nn.port<position>})
+        -> (tensor<1xi32> {nn.port = #nn.port<next>})
         attributes {arena_bytes = 1024 : i64} {
       %x = step.embed %token, @embedding.weight {offsets = array<i64: 0>} : tensor<1x64xf32>
       %y = step.project %x matrices [@square]
@@ -203,10 +206,9 @@ TEST(ProgramBuilder, AnEpilogueMayEqualThePrologue) {
     })",
                                                         &context);
   ASSERT_TRUE(module);
-  mlir::func::FuncOp function = *module->getOps<mlir::func::FuncOp>().begin();
-  mlir::FailureOr<BuiltProgram> built = buildProgram(function, {}, nullptr);
+  mlir::FailureOr<BuiltProgram> built = buildProgram(*module, {}, Decoder{}, nullptr);
   ASSERT_TRUE(mlir::succeeded(built));
-  const Phase &phase = built->program.blocks.at(0).phases.at(1);
+  const Phase &phase = decodeEntry(built->program).blocks.at(0).phases.at(1);
   ASSERT_EQ(phase.prologue.size(), 1u);
   EXPECT_EQ(phase.prologue[0].name, "rms_norm");
   ASSERT_EQ(phase.epilogues.size(), 2u);
@@ -217,9 +219,9 @@ TEST(ProgramBuilder, AnEpilogueMayEqualThePrologue) {
 TEST(ProgramBuilder, PublishedModelsDoNotGrowWithDepth) {
   Model model("compiler/import/hf/published/Qwen3-8B");
   const Program &program = model.built.program;
-  EXPECT_EQ(program.blocks.size(), 3u);
-  EXPECT_EQ(program.blocks[1].count, 36);
-  EXPECT_EQ(program.blocks[1].phases.size(), 5u);
+  EXPECT_EQ(decodeEntry(program).blocks.size(), 3u);
+  EXPECT_EQ(decodeEntry(program).blocks[1].count, 36);
+  EXPECT_EQ(decodeEntry(program).blocks[1].phases.size(), 5u);
 }
 
 TEST(ProgramBuilder, LaunchesOfOneKernelShareItsScratch) {
@@ -228,7 +230,7 @@ TEST(ProgramBuilder, LaunchesOfOneKernelShareItsScratch) {
   const Program &program = model.built.program;
   EXPECT_TRUE(validateProgram(program).isOk()) << validateProgram(program).message();
   std::set<std::string> kernels;
-  for (const Block &block : program.blocks)
+  for (const Block &block : decodeEntry(program).blocks)
     for (const Phase &phase : block.phases)
       kernels.insert(phase.launch.kernel);
   EXPECT_EQ(kernels.size(), 7u);

@@ -12,7 +12,7 @@
 
 namespace cadenza::test {
 
-inline mlir::func::FuncOp decodeOf(mlir::ModuleOp module) { return module.lookupSymbol<mlir::func::FuncOp>("decode"); }
+inline mlir::func::FuncOp decodeOf(mlir::ModuleOp module) { return nn::decodeEntryOf(module); }
 
 /// A copy of `nn`, lowered by the pipeline; null if a pass fails.
 inline mlir::OwningOpRef<mlir::ModuleOp> lower(mlir::ModuleOp nn, const PipelineOptions &options) {
@@ -35,7 +35,7 @@ struct CpuProgram {
 
 /// Errors: those that a plan of `step` would have.
 inline StatusOr<CpuProgram> makeCpuProgram(mlir::ModuleOp step, const ImportedModel &model, int64_t context) {
-  mlir::FailureOr<BuiltProgram> built = buildProgram(decodeOf(step), model.info, nullptr);
+  mlir::FailureOr<BuiltProgram> built = buildProgram(step, model.info, model.decoder, nullptr);
   if (mlir::failed(built))
     return Status(StatusCode::Internal, "no program can be built");
   CpuProgram program;

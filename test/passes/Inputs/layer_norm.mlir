@@ -63,7 +63,8 @@ nn.weight @final_norm.bias : tensor<64xbf16> from "final_norm.bias"
 nn.weight @head.weight : tensor<67x64xbf16> from "head.weight"
 nn.weight @head.bias : tensor<67xbf16> from "head.bias"
 
-func.func @decode(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
+func.func @decode(%token: tensor<1xi32> {nn.port = #nn.port<token>}, %position: tensor<1xi32> {nn.port = #nn.port<position>})
+    -> (tensor<1xi32> {nn.port = #nn.port<next>}) {
   %x0 = nn.embedding %token, @embedding.weight : tensor<1x64xf32>
   %n0 = nn.layer_norm %x0, @layers.0.attention_norm.weight bias @layers.0.attention_norm.bias eps 1.0e-5 : tensor<1x64xf32>
   %q0 = nn.linear %n0, @layers.0.attention.query.weight bias @layers.0.attention.query.bias : (tensor<1x64xf32>) -> tensor<1x64xf32>

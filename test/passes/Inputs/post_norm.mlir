@@ -58,7 +58,8 @@ nn.weight @layers.3.mlp_post_norm.weight : tensor<64xbf16> from "layers.3.mlp_po
 nn.weight @final_norm.weight : tensor<64xbf16> from "final_norm.weight"
 nn.weight @head.weight : tensor<67x64xbf16> from "head.weight"
 
-func.func @decode(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
+func.func @decode(%token: tensor<1xi32> {nn.port = #nn.port<token>}, %position: tensor<1xi32> {nn.port = #nn.port<position>})
+    -> (tensor<1xi32> {nn.port = #nn.port<next>}) {
   %x0 = nn.embedding %token, @embedding.weight : tensor<1x64xf32>
   %n0 = nn.rms_norm %x0, @layers.0.attention_norm.weight eps 1.0e-5 : tensor<1x64xf32>
   %q0 = nn.linear %n0, @layers.0.attention.query.weight : (tensor<1x64xf32>) -> tensor<1x64xf32>

@@ -39,7 +39,8 @@ nn.weight @layers.2.mlp.down.weight : tensor<32x64xbf16> from "model.layers.2.ml
 nn.cache @layers.2.cache heads 1 head_dim 16 : bf16
 nn.weight @final_norm.weight : tensor<32xbf16> from "model.norm.weight"
 
-func.func @decode(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
+func.func @decode(%token: tensor<1xi32> {nn.port = #nn.port<token>}, %position: tensor<1xi32> {nn.port = #nn.port<position>})
+    -> (tensor<1xi32> {nn.port = #nn.port<next>}) {
   %x0 = nn.embedding %token, @embedding.weight : tensor<1x32xf32>
   %n0 = nn.rms_norm %x0, @layers.0.attention_norm.weight eps 1.0e-6 : tensor<1x32xf32> loc("model.layers.0.input_layernorm")
   %q0 = nn.linear %n0, @layers.0.attention.query.weight : (tensor<1x32xf32>) -> tensor<1x32xf32> loc("model.layers.0.self_attn.q_proj")

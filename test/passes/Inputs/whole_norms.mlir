@@ -29,7 +29,8 @@ nn.weight @layers.1.mlp_post_norm.weight : tensor<64xbf16> from "layers.1.mlp_po
 nn.weight @final_norm.weight : tensor<64xbf16> from "final_norm.weight"
 nn.weight @head.weight : tensor<67x64xbf16> from "head.weight"
 
-func.func @decode(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
+func.func @decode(%token: tensor<1xi32> {nn.port = #nn.port<token>}, %position: tensor<1xi32> {nn.port = #nn.port<position>})
+    -> (tensor<1xi32> {nn.port = #nn.port<next>}) {
   %x0 = nn.embedding %token, @embedding.weight : tensor<1x64xf32>
   %q0 = nn.linear %x0, @layers.0.attention.query.weight : (tensor<1x64xf32>) -> tensor<1x320xf32>
   %k0 = nn.linear %x0, @layers.0.attention.key.weight : (tensor<1x64xf32>) -> tensor<1x320xf32>

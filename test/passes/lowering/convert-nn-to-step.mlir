@@ -64,3 +64,17 @@ func.func @negative_phases(%token: tensor<1xi32>) -> tensor<1x8xf32> {
   %y = step.map %x epilogues [#step.silu<segment = 0>] {passes = ["by-hand"]} : (tensor<1x8xf32>) -> tensor<1x8xf32>
   return %y : tensor<1x8xf32>
 }
+
+// Rows of any rank become tokens; a port keeps the shape that its users see. Functions are converted each on its own.
+nn.weight @wide : tensor<16x8xbf16> from "wide"
+// CHECK-LABEL: func.func @rows(
+// CHECK-SAME: %[[X:.*]]: tensor<6x8xf32> {nn.port = #nn.port<"x" : [2, 3, 8]>}, %[[V:.*]]: tensor<1x8xf32> {nn.port = #nn.port<"v" : [8]>})
+// CHECK-SAME: -> (tensor<6x16xf32> {nn.port = #nn.port<"y" : [2, 3, 16]>}, tensor<1x8xf32> {nn.port = #nn.port<"w" : [8]>})
+func.func @rows(%x: tensor<2x3x8xf32> {nn.port = #nn.port<"x">}, %v: tensor<8xf32> {nn.port = #nn.port<"v">})
+    -> (tensor<2x3x16xf32> {nn.port = #nn.port<"y">}, tensor<8xf32> {nn.port = #nn.port<"w">}) {
+  // CHECK: step.project %[[X]] matrices [@wide] : (tensor<6x8xf32>) -> tensor<6x16xf32>
+  %y = nn.linear %x, @wide : (tensor<2x3x8xf32>) -> tensor<2x3x16xf32>
+  // CHECK: step.map %[[V]] epilogues [#step.silu<segment = 0>] : (tensor<1x8xf32>) -> tensor<1x8xf32>
+  %w = nn.silu %v : tensor<8xf32>
+  return %y, %w : tensor<2x3x16xf32>, tensor<8xf32>
+}

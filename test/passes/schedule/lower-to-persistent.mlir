@@ -3,6 +3,9 @@
 // RUN: cat declarations.mlir fits.mlir | cadenza-opt --name-phases --lower-to-persistent="groups=3 ranks=2 warps=4 shared-bytes=232448" | FileCheck fits.mlir
 // RUN: cat declarations.mlir one_layer.mlir | cadenza-opt --wrap-layers --name-phases --lower-to-persistent="groups=3 ranks=2 warps=4 shared-bytes=232448" | FileCheck one_layer.mlir
 // RUN: cat declarations.mlir biased.mlir | cadenza-opt --name-phases --lower-to-persistent="groups=3 ranks=2 warps=4 shared-bytes=232448" | FileCheck biased.mlir
+// RUN: cat declarations.mlir fits.mlir other_entry.mlir | cadenza-opt --name-phases --lower-to-persistent="groups=3 ranks=2 warps=4 shared-bytes=232448" | FileCheck other_entry.mlir
+// RUN: cat declarations.mlir other_entry.mlir | not cadenza-opt --name-phases --lower-to-persistent 2>&1 | FileCheck %s --check-prefix=NODECODER
+// NODECODER: has no decode entry, the only one that the persistent schedule can run
 // DEFINE: %{name} = unrolled
 // DEFINE: %{refused} = cat declarations.mlir %{name}.mlir | not cadenza-opt --name-phases --lower-to-persistent="groups=3 ranks=2 warps=4" 2>&1 | FileCheck %{name}.mlir
 // RUN: %{refused}
@@ -475,4 +478,12 @@ func.func @two_layers_a_body(%token: tensor<1xi32>, %position: tensor<1xi32>) ->
   }
   %h = step.project %l matrices [@embedding] epilogues [#step.bias<segment = 0, weight = @head_bias>, #step.argmax<segment = 0>] : (tensor<1x64xf32>) -> tensor<1xi32>
   return %h : tensor<1xi32>
+}
+
+//--- other_entry.mlir
+// An entry that is no decoder's step stays as it is.
+// CHECK: func.func @graph({{.*}}) -> ({{[^{]*}}{nn.port = #nn.port<"y">}) {
+func.func @graph(%x: tensor<1x8xf32> {nn.port = #nn.port<"x">}) -> (tensor<1x8xf32> {nn.port = #nn.port<"y">}) {
+  %y = step.map %x epilogues [#step.silu<segment = 0>] : (tensor<1x8xf32>) -> tensor<1x8xf32>
+  return %y : tensor<1x8xf32>
 }

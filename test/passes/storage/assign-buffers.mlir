@@ -258,3 +258,18 @@ func.func @becomes_two(%token: tensor<1xi32>) {
 
 // CHECK: func.func private @declaration
 func.func private @declaration(tensor<1xi32>)
+
+// The arguments of an entry have bytes, too: whoever runs it writes them before the first phase. Each of several tokens begins at
+// a multiple of 256 bytes. What is returned is kept to the end.
+// CHECK-LABEL: @entry(
+// CHECK-SAME: arena_bytes = 2560
+// CHECK-SAME: input_offsets = array<i64: 0, 1024>
+// CHECK: offsets = array<i64: 2048>
+// CHECK: offsets = array<i64: 0>
+func.func @entry(%x: tensor<2x65xf32> {nn.port = #nn.port<"x">}, %unused: tensor<4x64xf32> {nn.port = #nn.port<"unused">})
+    -> (tensor<2x64xf32> {nn.port = #nn.port<"y">}, tensor<2x64xf32> {nn.port = #nn.port<"z">}) {
+  %y = step.project %x matrices [@narrow] : (tensor<2x65xf32>) -> tensor<2x64xf32>
+  %z = step.map %y epilogues [#step.silu<segment = 0>] : (tensor<2x64xf32>) -> tensor<2x64xf32>
+  return %y, %z : tensor<2x64xf32>, tensor<2x64xf32>
+}
+nn.weight @narrow : tensor<64x65xbf16> from "narrow"

@@ -12,7 +12,7 @@ namespace {
 const std::vector<int32_t> prompt = {7, 8, 62, 40};
 
 TEST(Npy, Header) {
-  std::string header = npyHeader(12, 151936);
+  std::string header = npyHeader(std::vector<int64_t>{12, 151936});
   EXPECT_EQ(header.size() % 64, 0u);
   EXPECT_EQ(header.substr(0, 8), std::string("\x93NUMPY\1\0", 8));
   EXPECT_EQ(static_cast<size_t>(static_cast<unsigned char>(header[8])) + 10, header.size());
@@ -30,7 +30,7 @@ TEST(Dump, WritesOneFileAModule) {
   auto expectFile = [&](const std::string &name, const std::vector<std::vector<float>> &rows) {
     std::ifstream file(folder.path("dump/" + name), std::ios::binary);
     std::string bytes(std::istreambuf_iterator<char>(file), {});
-    std::string expected = npyHeader(static_cast<int64_t>(rows.size()), static_cast<int64_t>(rows[0].size()));
+    std::string expected = npyHeader(std::vector<int64_t>{std::ssize(rows), std::ssize(rows[0])});
     for (const auto &row : rows)
       expected.append(reinterpret_cast<const char *>(row.data()), row.size() * sizeof(float));
     EXPECT_EQ(bytes, expected) << name;
@@ -46,7 +46,7 @@ TEST(Dump, WritesOneFileAModule) {
 TEST(Dump, RefusesNamesThatLeaveTheFolder) {
   for (const char *name : {"../x", "/tmp/x", ".hidden", "a b"}) {
     TinyModel model;
-    model.test.program.blocks[0].phases[0].outputNames = {name};
+    model.test.blocks()[0].phases[0].outputNames = {name};
     auto executor = makeExecutor(model.test);
     TemporaryFolder folder;
     EXPECT_EQ(dumpActivations(*executor, prompt, folder.path()).code(), StatusCode::InvalidPlan) << name;
@@ -68,7 +68,7 @@ TEST(Compare, EqualExecutorsAgree) {
 TEST(Compare, NamesTheFirstPhaseThatIsWrong) {
   TinyModel model, broken;
   // The o projection of the second layer: iteration 1.
-  uint32_t weight = broken.test.program.weightTables[broken.test.program.blocks[1].phases[2].matrix.index][1];
+  uint32_t weight = broken.test.program.weightTables[broken.test.blocks()[1].phases[2].matrix.index][1];
   for (int i = 0; i < 256; ++i)
     broken.test.weights[broken.test.program.weights[weight].offset + i] = std::byte{0};
   auto wrong = makeExecutor(broken.test), reference = makeExecutor(model.test);
@@ -84,8 +84,7 @@ TEST(Compare, NamesTheFirstPhaseThatIsWrong) {
 
 TEST(Compare, JudgesEachPhaseOnTheSameInputs) {
   TinyModel model, shifted;
-  shifted.test.program.blocks[0].phases[0].parameters["scale"] =
-      1.0005; // within tolerance, and felt by all later phases
+  shifted.test.blocks()[0].phases[0].parameters["scale"] = 1.0005; // within tolerance, and felt by all later phases
   auto a = makeExecutor(shifted.test), b = makeExecutor(model.test);
   auto comparison = compareExecutors(*a, *b, prompt);
   ASSERT_TRUE(comparison.isOk()) << comparison.status().message();

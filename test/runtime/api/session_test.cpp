@@ -91,7 +91,7 @@ TEST_F(SessionTest, StopTokens) {
   Tokens free = generate(before, prompt, {.maxTokens = 12}).tokens;
   int32_t stop = free[3];
   size_t length = std::find(free.begin(), free.end(), stop) - free.begin() + 1;
-  model.test.program.model.eosTokens = {stop};
+  model.test.program.decoder->eosTokens = {stop};
   writeTinyPlan(plan, model, characterTokenizer());
   Session session = open();
   Generation result = generate(session, prompt, {.maxTokens = 12});

@@ -32,8 +32,8 @@ Program makeProgram(bool tied) {
   attend.caches = {{true, 0}};
   head.kind = PhaseKind::Project;
   head.matrix = {false, tied ? 0u : 1u};
-  p.blocks = {{"first", 1, {embed}}, {"layers", 2, {project, attend}}, {"head", 1, {head}}};
-  p.headBlock = 2;
+  p.entries = {{"decode", {}, {}, {{"first", 1, {embed}}, {"layers", 2, {project, attend}}, {"head", 1, {head}}}}};
+  p.decoder = {.entry = 0, .headBlock = 2, .eosTokens = {}, .family = {}};
   return p;
 }
 
@@ -57,7 +57,7 @@ TEST(StepBytes, CacheInAWindow) {
   Program program = makeProgram(true);
   program.scalars = {{"0", 4}, {"1", 0}};
   program.scalarTables = {{0, 1}};
-  program.blocks[1].phases[1].scalars = {{true, 0}};
+  program.entries[0].blocks[1].phases[1].scalars = {{true, 0}};
   EXPECT_EQ(cacheBytesPerStep(program, 10), 2u * 2 * 16 * 2 * (4 + 10));
   EXPECT_EQ(cacheBytesPerStep(program, 3), 2u * 2 * 16 * 2 * (3 + 3));
 }

@@ -163,7 +163,8 @@ TEST(CpuExecutor, EditorReplacesWhatLaterPhasesRead) {
   ASSERT_TRUE(executor->begin(Tokens{5}, {}).isOk());
   ASSERT_TRUE(executor
                   ->stepWithEditor([&](const PhaseOutput &shown, auto values) {
-                    if (shown.block == 1 && executor->program().blocks[1].phases[shown.phase].name == "down")
+                    if (shown.block == 1 &&
+                        decodeEntry(executor->program()).blocks[1].phases[shown.phase].name == "down")
                       std::fill(values[0].begin(), values[0].end(), 0.0f); // so the head sees zeros
                     return Status::ok();
                   })
@@ -211,7 +212,7 @@ TEST(CpuExecutor, RefusesBadProgramsAndOptions) {
   EXPECT_EQ(code(model.test, {.context = -1}), StatusCode::InvalidArgument);
   EXPECT_EQ(makeExecutor(model.test, {})->context(), 64);
   TinyModel unknown;
-  unknown.test.program.blocks[1].phases[0].epilogues[0].name = "no_such";
+  unknown.test.blocks()[1].phases[0].epilogues[0].name = "no_such";
   EXPECT_EQ(code(unknown.test, {}), StatusCode::InvalidPlan);
   EXPECT_NE(make(unknown.test, {}).message().find("no_such"), std::string::npos) << make(unknown.test, {}).message();
   TinyModel truncated;

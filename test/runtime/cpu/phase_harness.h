@@ -28,7 +28,7 @@ inline Observations observe(const TestProgram &test, std::span<const int32_t> to
   EXPECT_TRUE(executor->begin(tokens, {}).isOk());
   for (size_t i = 0; i < tokens.size(); ++i) {
     Status status = executor->stepWithVisitor([&](const PhaseOutput &shown) {
-      const Phase &phase = executor->program().blocks[shown.block].phases[shown.phase];
+      const Phase &phase = decodeEntry(executor->program()).blocks[shown.block].phases[shown.phase];
       for (size_t output = 0; output < shown.outputs.size(); ++output)
         seen[{phase.name, output}].emplace_back(shown.outputs[output].begin(), shown.outputs[output].end());
       return Status::ok();

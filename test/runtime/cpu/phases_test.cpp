@@ -266,7 +266,7 @@ struct Chooser {
     uint32_t x = test.edge("x", DType::f32, vocabulary);
     test.block("input");
     test.embed(embedding, x);
-    test.program.headBlock = 1;
+    test.program.decoder->headBlock = 1;
     test.block("head");
     test.phase("select", select ? PhaseKind::Select : PhaseKind::Map, {x}, {}).epilogues = {
         TestProgram::function("argmax", {{"segment", 0}})};

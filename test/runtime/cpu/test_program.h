@@ -43,11 +43,13 @@ public:
 
   explicit TestProgram(int64_t vocabulary, int64_t maxContext = 64, uint32_t seed = 1) : random_(seed) {
     program.model.name = "test";
-    program.model.family = "test";
-    program.model.vocabulary = vocabulary;
-    program.model.hiddenSize = 8;
-    program.model.layers = 1;
-    program.model.maxContext = maxContext;
+    program.decoder.emplace().family = "test";
+    program.decoder->vocabulary = vocabulary;
+    program.decoder->hiddenSize = 8;
+    program.decoder->layers = 1;
+    program.decoder->maxContext = maxContext;
+    program.entries = {
+        {"decode", {{PortKind::Token, "", {1}}, {PortKind::Position, "", {1}}}, {{PortKind::Next, "", {1}}}, {}}};
     program.model.weights = "random:" + std::to_string(seed);
     program.kernels.assign(1, Kernel{});
     program.kernels[0].name = "none";
@@ -138,14 +140,15 @@ public:
     return {std::move(name), std::move(parameters), std::move(operands), std::move(weights), std::move(caches)};
   }
 
+  std::vector<Block> &blocks() { return program.entries[0].blocks; }
   Block &block(const std::string &name, int64_t count = 1) {
-    program.blocks.push_back({name, count, {}});
-    return program.blocks.back();
+    blocks().push_back({name, count, {}});
+    return blocks().back();
   }
 
   /// Appends a phase to the last block; the caller fills in what its kind needs.
   Phase &phase(const std::string &name, PhaseKind kind, std::vector<uint32_t> inputs, std::vector<uint32_t> outputs) {
-    Phase &phase = program.blocks.back().phases.emplace_back();
+    Phase &phase = blocks().back().phases.emplace_back();
     phase.name = name;
     phase.kind = kind;
     phase.inputs = std::move(inputs);
@@ -169,9 +172,9 @@ public:
   }
   /// The last block: a project to the vocabulary with argmax.
   void head(uint32_t input, Ref matrix) {
-    program.headBlock = static_cast<uint32_t>(program.blocks.size());
+    program.decoder->headBlock = static_cast<uint32_t>(blocks().size());
     block("head");
-    Phase &p = project("head", input, matrix, {program.model.vocabulary}, {});
+    Phase &p = project("head", input, matrix, {program.decoder->vocabulary}, {});
     p.epilogues.push_back(function("argmax", {{"segment", 0}}));
     p.outputNames = {"lm_head"};
   }

@@ -13,8 +13,8 @@ struct TinyModel {
   /// `fused` false: the feed-forward part and the head take separate phases; the arithmetic is the same.
   explicit TinyModel(bool fused = true) {
     Program &program = test.program;
-    program.model.hiddenSize = hidden;
-    program.model.layers = layers;
+    program.decoder->hiddenSize = hidden;
+    program.decoder->layers = layers;
     const DType type = DType::bf16;
     uint32_t x = test.edge("x", DType::f32, hidden), q = test.edge("q", DType::f32, heads * headDim);
     uint32_t attended = test.edge("attended", type, heads * headDim), middle = test.edge("middle", type, ffn);
@@ -92,7 +92,7 @@ struct TinyModel {
     phase->outputNames = {"model.layers.*"};
 
     test.head(x, embedding);
-    phase = &program.blocks.back().phases[0];
+    phase = &test.blocks().back().phases[0];
     phase->prologue = {norm(hidden, finalNorm, fused)};
     if (!fused) {
       Function argmax = phase->epilogues[0];

@@ -181,7 +181,7 @@ TEST_P(CudaExecutorTest, VisitorSeesEveryOutput) {
   int third = reference.step(second);
   std::vector<std::string> seen;
   Status status = executor->stepWithVisitor([&](const PhaseOutput &output) {
-    const Phase &phase = plan.program().blocks[output.block].phases[output.phase];
+    const Phase &phase = decodeEntry(plan.program()).blocks[output.block].phases[output.phase];
     seen.push_back(phase.name + std::to_string(output.iteration));
     if (phase.name == "embed") {
       EXPECT_EQ(output.outputs[0][5], static_cast<float>(second + 5));
@@ -213,7 +213,8 @@ TEST_P(CudaExecutorTest, VisitorSeesEveryOutput) {
 }
 
 TEST_P(CudaExecutorTest, APhaseThatOnlyAppendsShowsNothing) {
-  plan.mutableProgram().blocks[1].phases[0].outputs.clear(); // as a kv_append that was not fused into anything
+  plan.mutableProgram().entries[0].blocks[1].phases[0].outputs.clear(); // as a kv_append that was not fused into
+                                                                        // anything
   auto executor = make({.context = 8, .logits = true});
   ASSERT_TRUE(executor->begin(std::vector<int32_t>{3}, {}).isOk());
   std::vector<size_t> counts;

@@ -38,11 +38,11 @@ TEST(BindStep, ScalarsAreWords) {
   test::ToyPlan plan({});
   Program program = plan.program();
   program.scalars = {{"zero", 0}, {"first", 512}, {"second", 7}};
-  const auto layers = static_cast<size_t>(program.blocks[1].count);
+  const auto layers = static_cast<size_t>(program.entries[0].blocks[1].count);
   program.scalarTables = {Table(layers, 1)};
   program.scalarTables[0][1] = 2;
-  program.blocks[1].phases[0].launch.arguments = {{ArgumentKind::Scalar, 0, {true, 0}},
-                                                  {ArgumentKind::Scalar, 0, {false, 0}}};
+  program.entries[0].blocks[1].phases[0].launch.arguments = {{ArgumentKind::Scalar, 0, {true, 0}},
+                                                             {ArgumentKind::Scalar, 0, {false, 0}}};
   auto bound =
       bindStep(program, {.weights = {0, 0, 0, 0}, .cacheKeys = {0, 0, 0}, .cacheValues = {0, 0, 0}, .scratch = {0}});
   ASSERT_TRUE(bound.isOk());
@@ -62,7 +62,7 @@ TEST(BindStep, NamesAMissingKernel) {
   plan.mutableProgram().kernels[2].name = "other";
   Status status =
       bindStep(plan.program(), {.weights = {0, 0, 0, 0}, .cacheKeys = {}, .cacheValues = {}, .scratch = {}}).status();
-  EXPECT_EQ(status.message(), "program.blocks[1].phases[0].launch: no kernel 'toy_layer'");
+  EXPECT_EQ(status.message(), "entry 'decode'.blocks[1].phases[0].launch: no kernel 'toy_layer'");
 }
 
 } // namespace

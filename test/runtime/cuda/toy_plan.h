@@ -52,16 +52,17 @@ private:
 
   void buildProgram() {
     Program &p = program_;
-    p.model = {.name = "toy",
-               .family = "toy",
-               .vocabulary = toyVocabulary,
-               .hiddenSize = toyWidth,
-               .layers = toyLayers,
-               .maxContext = toyMaxContext,
-               .weightDtype = DType::f32,
-               .bosToken = -1,
-               .eosTokens = {},
-               .weights = "random:1"};
+    p.model = {.name = "toy", .weights = "random:1"};
+    p.decoder = {.entry = 0,
+                 .headBlock = 2,
+                 .vocabulary = toyVocabulary,
+                 .maxContext = toyMaxContext,
+                 .bosToken = -1,
+                 .eosTokens = {},
+                 .family = "toy",
+                 .hiddenSize = toyWidth,
+                 .layers = toyLayers,
+                 .weightDtype = DType::f32};
     p.edges = {{"x", DType::f32, toyWidth, 0}, {"y", DType::bf16, toyWidth, 256}, {"row", DType::f32, 8, 512}};
     p.arenaBytes = 1024;
     Table layerWeights, layerCaches;
@@ -102,18 +103,19 @@ private:
                          {edge(0), edge(1), layer(ArgumentKind::Weight), layer(CacheKey), layer(CacheValue),
                           plain(State), plain(Context)});
     attend.caches = {{true, 0}};
-    p.blocks = {{"first",
-                 1,
-                 {phase("embed", PhaseKind::Embed, {0}, "toy_embed", {edge(0), plain(State), plain(Tokens)}),
-                  phase("rope", PhaseKind::Map, {2}, "toy_rope",
-                        {{ArgumentKind::Weight, 0, {false, toyLayers}}, edge(2), plain(State)})}},
-                {"layers", toyLayers, {attend}},
-                {"head",
-                 1,
-                 {phase("head", PhaseKind::Select, {}, "toy_head",
-                        {edge(0), plain(State), plain(Tokens), plain(Logits), plain(ArgumentKind::Scratch)})}}};
-    p.blocks[2].phases[0].epilogues = {{"argmax", {{"segment", 0}}, {}, {}, {}}};
-    p.headBlock = 2;
+    Entry &step = p.entries.emplace_back();
+    step.name = "decode";
+    step.blocks = {{"first",
+                    1,
+                    {phase("embed", PhaseKind::Embed, {0}, "toy_embed", {edge(0), plain(State), plain(Tokens)}),
+                     phase("rope", PhaseKind::Map, {2}, "toy_rope",
+                           {{ArgumentKind::Weight, 0, {false, toyLayers}}, edge(2), plain(State)})}},
+                   {"layers", toyLayers, {attend}},
+                   {"head",
+                    1,
+                    {phase("head", PhaseKind::Select, {}, "toy_head",
+                           {edge(0), plain(State), plain(Tokens), plain(Logits), plain(ArgumentKind::Scratch)})}}};
+    step.blocks[2].phases[0].epilogues = {{"argmax", {{"segment", 0}}, {}, {}, {}}};
   }
 
   std::string path_ = "toy.plan";

@@ -8,14 +8,14 @@ namespace {
 using Tokens = std::vector<int32_t>;
 
 TEST(Context, IsTheModels) {
-  ModelInfo model;
-  model.name = "m";
-  model.maxContext = 10000;
+  Program model;
+  model.model.name = "m";
+  model.decoder.emplace().maxContext = 10000;
   EXPECT_EQ(*chooseContext(model, 0), 4096);
   EXPECT_EQ(*chooseContext(model, 10000), 10000);
   EXPECT_EQ(chooseContext(model, 10001).status().message(), "context 10001: m has positions for 1 to 10000");
   EXPECT_EQ(chooseContext(model, -1).status().code(), StatusCode::InvalidArgument);
-  model.maxContext = 512;
+  model.decoder->maxContext = 512;
   EXPECT_EQ(*chooseContext(model, 0), 512);
 }
 

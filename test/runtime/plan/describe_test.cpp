@@ -36,34 +36,45 @@ TEST(Describe, Text) {
   expectParts(describeWeights(plan->program()), {"layers.1.down.weight", "bf16[32][48]"});
 }
 
+TEST(Describe, EntriesAndPorts) {
+  const auto plan = smallPlan();
+  expectParts(describePlan(*plan), {"decode: token i32 [1], position i32 [1] -> next i32 [1] (the decoder's step)"});
+  expectParts(describeProgram(graphProgram()),
+              {"entry run: \"x\" f32 [1, 3, 32] -> \"h\" f32 [3, 48], \"y\" f32 [3, 32]", "f32[3 x 48]"});
+}
+
 TEST(Describe, Numbers) {
   const Program program = smallProgram();
   const MemoryNeeds needs = memoryNeeds(program);
   EXPECT_EQ(needs.cachePerPosition, 2u * 2 * 16 * 2); // layers, keys and values, head_dim, bf16
   EXPECT_EQ(needs.tablesPerPosition, 4u + 8 * 2 * 4); // token id; frequencies, cos and sin, f32
   EXPECT_EQ(needs.activations, 1024u + 64);           // arena, scratch
-  EXPECT_EQ(launchesPerToken(program), 1u + 2 * 5 + 1);
-  EXPECT_EQ(weightBytesPerToken(program), 12u * 1024);
+  EXPECT_EQ(launchesPerRun(program, decodeEntry(program)), 1u + 2 * 5 + 1);
+  EXPECT_EQ(weightBytesPerRun(program, decodeEntry(program)), 12u * 1024);
 }
 
 TEST(Describe, Json) {
   const nlohmann::ordered_json json = planToJson(*smallPlan());
-  EXPECT_EQ(json["format_version"], 4);
+  EXPECT_EQ(json["format_version"], 5);
   EXPECT_EQ(json["code"][0]["resources"][1]["registers"], 80);
-  EXPECT_EQ(json["sections"].size(), 8u);
-  EXPECT_EQ(json["blocks"][1]["phases"][3]["computes"], "rms_norm > project > silu mul");
+  EXPECT_EQ(json["sections"].size(), 9u);
+  EXPECT_EQ(json["entries"][0]["blocks"][1]["phases"][3]["computes"], "rms_norm > project > silu mul");
 }
 
 TEST(Extract, WritesEveryPart) {
   const TemporaryFolder folder;
   const auto names = extractPlan(*smallPlan(), folder.path("out"));
   ASSERT_TRUE(names.isOk()) << names.status().message();
-  EXPECT_EQ(*names, (std::vector<std::string>{"compute_80.ptx", "kernels/project.cuh", "metadata.json", "model.cu",
-                                              "program.json", "sm_90.cubin", "step.mlir", "tokenizer.json"}));
+  EXPECT_EQ(*names,
+            (std::vector<std::string>{"compute_80.ptx", "decoder.json", "kernels/project.cuh", "metadata.json",
+                                      "model.cu", "program.json", "sm_90.cubin", "step.mlir", "tokenizer.json"}));
   EXPECT_EQ(readFile(folder.path("out/sm_90.cubin")), SmallPlan().cubin);
   EXPECT_EQ(readFile(folder.path("out/compute_80.ptx")).size(), SmallPlan().ptx.size());
-  const auto program = readFile(folder.path("out/program.json"));
-  EXPECT_TRUE(parseProgram({reinterpret_cast<const char *>(program.data()), program.size()}).isOk());
+  const auto text = [&](const char *name) {
+    const auto bytes = readFile(folder.path(name));
+    return std::string(reinterpret_cast<const char *>(bytes.data()), bytes.size());
+  };
+  EXPECT_TRUE(parseProgram(text("out/program.json"), text("out/decoder.json")).isOk());
 }
 
 TEST(Extract, SourcesReplaceNoOtherPart) {

@@ -30,7 +30,7 @@ TEST(PlanFuzz, ReplacedWords) {
     for (uint64_t edits = 1 + random() % 3; edits > 0; --edits) {
       const size_t width = size_t(1) << random() % 4;
       // Half of the edits hit the header and its table.
-      const size_t range = random() % 2 ? 64 + 9 * 32 : bytes.size() - 8;
+      const size_t range = random() % 2 ? 64 + 10 * 32 : bytes.size() - 8;
       const uint64_t word = random() % 2 ? words[random() % std::size(words)] : random();
       std::memcpy(bytes.data() + random() % range / width * width, &word, width);
     }
@@ -42,7 +42,7 @@ TEST(PlanFuzz, ReplacedSections) {
   std::mt19937_64 random(2);
   for (int run = 0; run < 2000; ++run) {
     const auto &plan = smallPlanBytes();
-    const size_t index = random() % 8;
+    const size_t index = random() % 9;
     std::string text(sectionText(plan, index));
     for (uint64_t edits = 1 + random() % 4; edits > 0 && !text.empty(); --edits) {
       const size_t place = random() % text.size();

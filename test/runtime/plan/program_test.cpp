@@ -10,10 +10,11 @@ namespace {
 using nlohmann::ordered_json;
 
 TEST(Program, RoundTrip) {
-  const ordered_json json = toJson(smallProgram());
-  const auto parsed = parseProgram(json.dump());
+  const ordered_json json = toJson(smallProgram()), decoder = toJson(*smallProgram().decoder);
+  const auto parsed = parseProgram(json.dump(), decoder.dump());
   ASSERT_TRUE(parsed.isOk()) << parsed.status().message();
   EXPECT_EQ(toJson(*parsed), json);
+  EXPECT_EQ(toJson(*parsed->decoder), decoder);
   EXPECT_TRUE(validateProgram(smallProgram()).isOk());
 }
 
@@ -22,7 +23,7 @@ TEST(Program, RoundTripWithAPersistentSchedule) {
   program.persistent = {
       .kernel = program.kernels[1].name, .ranks = 2, .packetBytes = 4096, .clusters = false, .traced = true};
   const ordered_json json = toJson(program);
-  const auto parsed = parseProgram(json.dump());
+  const auto parsed = parseProgram(json.dump(), toJson(*program.decoder).dump());
   ASSERT_TRUE(parsed.isOk()) << parsed.status().message();
   EXPECT_EQ(toJson(*parsed), json);
 }
@@ -45,11 +46,20 @@ struct ProgramCase {
 };
 class ProgramField : public ::testing::TestWithParam<ProgramCase> {};
 
+/// The sections `program` and `decoder` of a program in one object, so that a pointer can name a value of either.
+ordered_json sectionsOf(const Program &program) {
+  return {{"program", toJson(program)}, {"decoder", program.decoder ? toJson(*program.decoder) : ordered_json()}};
+}
+StatusOr<Program> parseSections(const ordered_json &sections) {
+  return parseProgram(sections["program"].dump(), sections["decoder"].is_null() ? "" : sections["decoder"].dump());
+}
+
 TEST_P(ProgramField, IsChecked) {
-  ordered_json json = toJson(smallProgram());
-  const ordered_json::json_pointer pointer(GetParam().pointer);
+  ordered_json json = sectionsOf(smallProgram());
+  const std::string place = GetParam().pointer;
+  const ordered_json::json_pointer pointer(place.starts_with("/decoder") ? place : "/program" + place);
   json[pointer] = GetParam().value;
-  const Status status = parseProgram(json.dump()).status();
+  const Status status = parseSections(json).status();
   EXPECT_EQ(status.code(), StatusCode::InvalidPlan);
   EXPECT_EQ(status.message(), GetParam().error) << GetParam().pointer;
 }
@@ -59,17 +69,7 @@ INSTANTIATE_TEST_SUITE_P(
     Global, ProgramField,
     ::testing::Values(
         ProgramCase{"/unknown", 1, "program: unknown field \"unknown\""},
-        ProgramCase{"/model/vocabulary", 0, "program.model.vocabulary: 0; expected an integer in [1, 2147483647]"},
-        ProgramCase{"/model/vocabulary", 1.5, "program.model.vocabulary: 1.5; expected an integer in [1, 2147483647]"},
-        ProgramCase{"/model/vocabulary", 41,
-                    "program.blocks[0].phases[0].matrix: 'embedding.weight' has 40 rows; the vocabulary has 41"},
         ProgramCase{"/model/name", "\x1b[2J", "program.model.name: a string with control characters"},
-        ProgramCase{"/model/eos_tokens/1", 40, "program.model.eos_tokens[1]: token 40 of 40"},
-        ProgramCase{"/model/eos_tokens/1", -1,
-                    "program.model.eos_tokens[1]: -1; expected an integer in [0, 2147483647]"},
-        ProgramCase{"/model/bos_token", 40, "program.model.bos_token: 40 of a vocabulary of 40"},
-        ProgramCase{"/model/max_context", 2147483647, "program.model.max_context: 2147483647 is too long"},
-        ProgramCase{"/model/weight_dtype", "i32", "program.model.weight_dtype: i32 is not a type of weights"},
         ProgramCase{"/edges/1/offset", 128, "program.edges[1].offset: 128 is not a multiple of 256"},
         ProgramCase{"/edges/1/offset", 1024, "program.edges[1]: 128 bytes at 1024 do not fit the arena of 1024"},
         ProgramCase{"/edges/1/offset", 18446744073709551360u,
@@ -99,8 +99,9 @@ INSTANTIATE_TEST_SUITE_P(
                     "program.weight_tables[1][1]: 'final_norm.weight' has another type or shape than "
                     "'layers.0.qkv.weight'"},
         ProgramCase{"/weight_tables/1", ordered_json::array(), "program.weight_tables[1]: is empty"},
-        ProgramCase{"/weight_tables/1/2", 4,
-                    "program.blocks[1].phases[0].matrix: weight table 1 has 3 entries; the block runs 2 times"},
+        ProgramCase{
+            "/weight_tables/1/2", 4,
+            "program.entries[0].blocks[1].phases[0].matrix: weight table 1 has 3 entries; the block runs 2 times"},
         ProgramCase{"/caches/1/kv_heads", 2,
                     "program.cache_tables[0][1]: 'layers.1.cache' has another type or shape than 'layers.0.cache'"},
         ProgramCase{"/caches/0/dtype", "i32",
@@ -108,8 +109,9 @@ INSTANTIATE_TEST_SUITE_P(
                     "than 'layers.0.cache'"},
         ProgramCase{"/scalars/0/value", -1, "program.scalars[0].value: -1; expected an integer in [0, 2147483647]"},
         ProgramCase{"/scalar_tables/0/1", 2, "program.scalar_tables[0][1]: scalar 2 of 2"},
-        ProgramCase{"/scalar_tables/0/2", 1,
-                    "program.blocks[1].phases[1].scalars[0]: scalar table 0 has 3 entries; the block runs 2 times"},
+        ProgramCase{
+            "/scalar_tables/0/2", 1,
+            "program.entries[0].blocks[1].phases[1].scalars[0]: scalar table 0 has 3 entries; the block runs 2 times"},
         ProgramCase{"/scratch/0/bytes", 0, "program.scratch[0].bytes: 0; expected 1 to 1099511627776"},
         ProgramCase{"/kernels/1/name", "embed", "program.kernels[1].name: 'embed' occurs twice"},
         ProgramCase{"/kernels/1/name", "a b", "program.kernels[1].name: 'a b' is not an identifier"},
@@ -117,17 +119,161 @@ INSTANTIATE_TEST_SUITE_P(
         ProgramCase{"/kernels/1/threads", 2048,
                     "program.kernels[1].threads: 2048; expected a multiple of 32 up to 1024"},
         ProgramCase{"/kernels/1/shared_bytes", 1 << 20, "program.kernels[1].shared_bytes: 1048576; at most 262144"},
-        ProgramCase{"/head_block", 3, "program.head_block: 3 of 3 blocks"},
-        ProgramCase{"/head_block", 0,
-                    "program.blocks[0].phases[0].kind: embed; expected once, before head_block, in a "
-                    "block of count 1"},
-        ProgramCase{"/blocks/1/count", 3,
-                    "program.blocks[1].phases[0].matrix: weight table 1 has 2 entries; the block runs 3 times"},
-        ProgramCase{"/blocks/2/count", 2,
-                    "program.blocks[2].phases[0].epilogues: argmax; expected once, from "
-                    "head_block on, in a block of count 1"},
-        ProgramCase{"/blocks/2/count", 2147483647, "program.blocks[2].count: makes more than 1048576 launches a step"},
-        ProgramCase{"/blocks/0/phases", ordered_json::array(), "program.blocks[0].phases: is empty"}));
+        ProgramCase{
+            "/entries/0/blocks/1/count", 3,
+            "program.entries[0].blocks[1].phases[0].matrix: weight table 1 has 2 entries; the block runs 3 times"},
+        ProgramCase{"/entries/0/blocks/2/count", 2147483647,
+                    "program.entries[0].blocks[2].count: makes more than 1048576 launches a run"},
+        ProgramCase{"/entries/0/blocks/0/phases", ordered_json::array(),
+                    "program.entries[0].blocks[0].phases: is empty"}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Decoder, ProgramField,
+    ::testing::Values(
+        ProgramCase{"/decoder/unknown", 1, "decoder: unknown field \"unknown\""},
+        ProgramCase{"/decoder/entry", 1, "decoder.entry: entry 1 of 1"},
+        ProgramCase{"/decoder/vocabulary", 0, "decoder.vocabulary: 0; expected an integer in [1, 2147483647]"},
+        ProgramCase{"/decoder/vocabulary", 1.5, "decoder.vocabulary: 1.5; expected an integer in [1, 2147483647]"},
+        ProgramCase{
+            "/decoder/vocabulary", 41,
+            "program.entries[0].blocks[0].phases[0].matrix: 'embedding.weight' has 40 rows; the vocabulary has 41"},
+        ProgramCase{"/decoder/eos_tokens/1", 40, "decoder.eos_tokens[1]: token 40 of 40"},
+        ProgramCase{"/decoder/eos_tokens/1", -1, "decoder.eos_tokens[1]: -1; expected an integer in [0, 2147483647]"},
+        ProgramCase{"/decoder/bos_token", 40, "decoder.bos_token: 40 of a vocabulary of 40"},
+        ProgramCase{"/decoder/max_context", 2147483647, "decoder.max_context: 2147483647 is too long"},
+        ProgramCase{"/decoder/weight_dtype", "i32", "decoder.weight_dtype: i32 is not a type of weights"},
+        ProgramCase{"/decoder/head_block", 3, "decoder.head_block: block 3 of 3"},
+        ProgramCase{
+            "/decoder/head_block", 0,
+            "program.entries[0].blocks[0].phases[0].kind: embed; expected once, before decoder.head_block, in a "
+            "block of count 1"},
+        ProgramCase{"/entries/0/blocks/2/count", 2,
+                    "program.entries[0].blocks[2].phases[0].epilogues: argmax; expected once, from decoder.head_block "
+                    "on, in a block of count 1"},
+        ProgramCase{"/entries/0/inputs/0/kind", "next", "program.entries[0].inputs[0].kind: next is an output"},
+        ProgramCase{"/entries/0/inputs/0/edge", 0,
+                    "program.entries[0].inputs[0].edge: the decode state holds what is at this port; expected null"},
+        ProgramCase{"/entries/0/inputs/0/shape",
+                    {2},
+                    "program.entries[0].inputs: a decoder's step works on one token, not on the 2 of port token"},
+        ProgramCase{"/entries/0/inputs/1",
+                    {{"kind", "token"}, {"name", ""}, {"shape", {1}}, {"edge", nullptr}},
+                    "program.entries[0].inputs[1]: token is a port already"},
+        ProgramCase{"/entries/0/outputs", ordered_json::array(), "program.entries[0].outputs: is empty"},
+        ProgramCase{
+            "/entries/0/outputs/0",
+            {{"kind", "logits"}, {"name", ""}, {"shape", {32}}, {"edge", 0}},
+            "program.entries[0].outputs: no port next; a decoder's step takes token and position and gives next"},
+        ProgramCase{"/entries/0/outputs/1",
+                    {{"kind", "tensor"}, {"name", "x"}, {"shape", {32}}, {"edge", 0}},
+                    "program.entries[0].outputs: tensor 'x'; a decoder's step has none"}));
+
+TEST(Program, AStepSelectsOnce) {
+  Program none = smallProgram();
+  Phase &head = none.entries[0].blocks[2].phases[0];
+  head.epilogues.clear();
+  none.edges.push_back({"logits", DType::f32, 40, 0});
+  head.outputs = {4};
+  EXPECT_EQ(validateProgram(none).message(),
+            "program.entries[0].blocks: no argmax; a decoder's step selects one token");
+  Program two = smallProgram();
+  two.entries[0].blocks[2].phases.push_back(two.entries[0].blocks[2].phases[0]);
+  EXPECT_EQ(validateProgram(two).message(),
+            "program.entries[0].blocks[2].phases[1].epilogues: argmax; expected once, from decoder.head_block on, in a "
+            "block of count 1");
+}
+
+TEST(Program, WithoutItsDecoderSectionADecoderIsNone) {
+  Program program = smallProgram();
+  program.decoder.reset();
+  EXPECT_EQ(validateProgram(program).message(), "program.caches: not empty; only a decoder has caches");
+}
+
+TEST(Program, AGraphNeedsNoDecoder) {
+  const ordered_json json = sectionsOf(graphProgram());
+  const auto parsed = parseSections(json);
+  ASSERT_TRUE(parsed.isOk()) << parsed.status().message();
+  EXPECT_EQ(sectionsOf(*parsed), json);
+  EXPECT_FALSE(parsed->decoder);
+}
+
+TEST(Program, ADecoderMayHaveOtherEntries) {
+  Program program = smallProgram();
+  Entry other = graphProgram().entries[0];
+  other.blocks.clear(); // gives what it takes
+  other.outputs = {{PortKind::Tensor, "y", {32}, 0}};
+  other.inputs[0].shape = {32};
+  program.entries.push_back(other);
+  EXPECT_EQ(validateProgram(program).message(), "");
+  program.decoder->entry = 1;
+  EXPECT_EQ(validateProgram(program).message(),
+            "program.entries[1].inputs: no port token; a decoder's step takes token "
+            "and position and gives next");
+}
+
+/// One value of the graph's JSON replaced and the error that it must give.
+class GraphField : public ::testing::TestWithParam<ProgramCase> {};
+
+TEST_P(GraphField, IsChecked) {
+  ordered_json json = toJson(graphProgram());
+  json[ordered_json::json_pointer(GetParam().pointer)] = GetParam().value;
+  const Status status = parseProgram(json.dump()).status();
+  EXPECT_EQ(status.code(), StatusCode::InvalidPlan);
+  EXPECT_EQ(status.message(), GetParam().error) << GetParam().pointer;
+}
+
+// Edges, of three tokens: in.x 32, up.0 48, down.0 32. Phases: up, down. Ports: x -> h, y.
+INSTANTIATE_TEST_SUITE_P(
+    Ports, GraphField,
+    ::testing::Values(
+        ProgramCase{"/entries", ordered_json::array(), "program.entries: is empty"},
+        ProgramCase{"/entries/0/name", "", "program.entries[0].name: is empty"},
+        ProgramCase{"/entries/1", toJson(graphProgram())["entries"][0], "program.entries[1].name: 'run' occurs twice"},
+        ProgramCase{"/entries/0/outputs", ordered_json::array(), "program.entries[0].outputs: is empty"},
+        ProgramCase{"/entries/0/outputs/1/name", "h", "program.entries[0].outputs[1]: 'h' is the name of another port"},
+        ProgramCase{"/entries/0/outputs/1/name", "x", "program.entries[0].outputs[1]: 'x' is the name of another port"},
+        ProgramCase{"/entries/0/outputs/1/name", "", "program.entries[0].outputs[1].name: is empty"},
+        ProgramCase{"/entries/0/outputs/1/edge", 3, "program.entries[0].outputs[1].edge: edge 3 of 3"},
+        ProgramCase{"/entries/0/outputs/1/edge", nullptr, "program.entries[0].outputs[1].edge: null; expected an edge"},
+        ProgramCase{"/entries/0/outputs/1/shape",
+                    {3, 33},
+                    "program.entries[0].outputs[1].shape: [3, 33]; edge 'down.0' has 3 tokens of 32 elements"},
+        ProgramCase{"/entries/0/outputs/1/shape",
+                    {96},
+                    "program.entries[0].outputs[1].shape: [96]; edge 'down.0' has 3 tokens of 32 elements"},
+        ProgramCase{"/entries/0/outputs/1/shape", ordered_json::array(),
+                    "program.entries[0].outputs[1].shape: []; edge 'down.0' has 3 tokens of 32 elements"},
+        ProgramCase{"/entries/0/inputs", ordered_json::array({toJson(graphProgram())["entries"][0]["outputs"][1]}),
+                    "program.entries[0].outputs[1]: 'y' is the name of another port"},
+        ProgramCase{"/entries/0/blocks", ordered_json::array(),
+                    "program.entries[0].outputs[0].edge: no phase of this entry computes edge 'up.0'"},
+        ProgramCase{"/entries/0/inputs/0/kind", "token",
+                    "program.entries[0].inputs[0].name: only a tensor has one; "
+                    "expected an empty string"},
+        ProgramCase{"/entries/0/outputs/2",
+                    {{"kind", "logits"}, {"name", ""}, {"shape", {3, 48}}, {"edge", 1}},
+                    "program.entries[0].outputs[2].kind: logits; only a decoder's step has that port"},
+        ProgramCase{"/entries/0/blocks/0/phases/0/launch/arguments/0",
+                    {{"kind", "state"}},
+                    "program.entries[0].blocks[0].phases[0].launch.arguments: the decode state or a cache; only a "
+                    "decoder's step has them"},
+        ProgramCase{"/entries/0/blocks/0/phases/1/epilogues/0",
+                    {{"name", "argmax"},
+                     {"parameters", {{"segment", 0}}},
+                     {"operands", ordered_json::array()},
+                     {"weights", ordered_json::array()},
+                     {"caches", ordered_json::array()}},
+                    "program.entries[0].blocks[0].phases[1].outputs: 1 edges; 0 segments are left"},
+        ProgramCase{"/edges/1/tokens", 2,
+                    "program.entries[0].blocks[0].phases[0].inputs: edge 'in.x' is of 3 tokens, edge 'up.0' of 2"},
+        ProgramCase{"/edges/1/tokens", 0, "program.edges[1].tokens: 0; expected an integer in [1, 2147483647]"},
+        ProgramCase{"/edges/2/tokens", 4, "program.edges[2]: 896 bytes at 1536 do not fit the arena of 2304"},
+        ProgramCase{"/edges/2/tokens", 2147483647,
+                    "program.edges[2]: 549755813504 bytes at 1536 do not fit the arena of 2304"},
+        ProgramCase{
+            "/persistent",
+            {{"kernel", "project_up"}, {"ranks", 2}, {"packet_bytes", 0}, {"clusters", true}, {"traced", false}},
+            "program.persistent: not null; only a decoder has this schedule"}));
 
 INSTANTIATE_TEST_SUITE_P(
     Persistent, ProgramField,
@@ -151,150 +297,167 @@ INSTANTIATE_TEST_SUITE_P(
 INSTANTIATE_TEST_SUITE_P(
     Phase, ProgramField,
     ::testing::Values(
-        ProgramCase{"/blocks/1/phases/0/inputs/0", 17, "program.blocks[1].phases[0].inputs[0]: edge 17 of 4"},
-        ProgramCase{"/blocks/1/phases/0/inputs/1", 0,
-                    "program.blocks[1].phases[0].inputs: 2 edges; a phase of this kind takes 1"},
-        ProgramCase{"/blocks/1/phases/0/outputs/0", 4, "program.blocks[1].phases[0].outputs[0]: edge 4 of 4"},
-        ProgramCase{"/blocks/1/phases/0/outputs/0", 3,
-                    "program.blocks[1].phases[0].outputs[0]: edge 'act' has 48 "
+        ProgramCase{"/entries/0/blocks/1/phases/0/inputs/0", 17,
+                    "program.entries[0].blocks[1].phases[0].inputs[0]: edge 17 of 4"},
+        ProgramCase{"/entries/0/blocks/1/phases/0/inputs/1", 0,
+                    "program.entries[0].blocks[1].phases[0].inputs: 2 edges; a phase of this kind takes 1"},
+        ProgramCase{"/entries/0/blocks/1/phases/0/outputs/0", 4,
+                    "program.entries[0].blocks[1].phases[0].outputs[0]: edge 4 of 4"},
+        ProgramCase{"/entries/0/blocks/1/phases/0/outputs/0", 3,
+                    "program.entries[0].blocks[1].phases[0].outputs[0]: edge 'act' has 48 "
                     "elements; segment 0 has 32"},
-        ProgramCase{"/blocks/1/phases/0/outputs", ordered_json::array(),
-                    "program.blocks[1].phases[0].outputs: none for segment 0"},
-        ProgramCase{"/blocks/1/phases/0/outputs/1", 0,
-                    "program.blocks[1].phases[0].outputs: 2 edges; 1 segments are left"},
-        ProgramCase{"/blocks/1/phases/0/output_names", ordered_json::array(),
-                    "program.blocks[1].phases[0].output_names: 0 names; expected 1"},
-        ProgramCase{"/blocks/1/phases/0/matrix", nullptr,
-                    "program.blocks[1].phases[0].matrix: null; expected an object"},
-        ProgramCase{"/blocks/1/phases/0/matrix/table", 6, "program.blocks[1].phases[0].matrix: weight table 6 of 6"},
-        ProgramCase{"/blocks/1/phases/0/matrix/table", 0,
-                    "program.blocks[1].phases[0].matrix: 'layers.0.norm1.weight' is not a packed matrix"},
-        ProgramCase{"/blocks/1/phases/0/matrix/table", 5,
-                    "program.blocks[1].phases[0].matrix: 'layers.0.down.weight' has 48 columns; its input, 'x', has "
-                    "32 elements"},
-        ProgramCase{"/blocks/1/phases/0/segment_rows/2", 15,
-                    "program.blocks[1].phases[0].segment_rows: sum 63; 'layers.0.qkv.weight' has 64 rows"},
-        ProgramCase{"/blocks/1/phases/0/interleaved", true,
-                    "program.blocks[1].phases[0].segment_rows[1]: 16; interleaved ones are equal multiples of 8"},
-        ProgramCase{"/blocks/1/phases/0/k_ways", 6,
-                    "program.blocks[1].phases[0].k_ways: 6; expected a power of two up to 32"},
-        ProgramCase{"/blocks/1/phases/0/k_ways", 64,
-                    "program.blocks[1].phases[0].k_ways: 64; expected a power of two up to 32"},
-        ProgramCase{"/blocks/1/phases/0/k_groups", ordered_json::array(),
-                    "program.blocks[1].phases[0].k_groups: the first group starts at step 0"},
-        ProgramCase{"/blocks/1/phases/0/k_groups/0", 1,
-                    "program.blocks[1].phases[0].k_groups: the first group starts at step 0"},
-        ProgramCase{"/blocks/1/phases/0/k_groups/0", -1,
-                    "program.blocks[1].phases[0].k_groups[0]: -1; expected an integer in [0, 2147483647]"},
-        ProgramCase{"/blocks/1/phases/4/k_groups/1", 0,
-                    "program.blocks[1].phases[4].k_groups[1]: 0; starts of groups ascend"},
-        ProgramCase{"/blocks/1/phases/4/k_groups/1", 2,
-                    "program.blocks[1].phases[4].k_groups[1]: 2 of 2 steps of 32 columns"},
-        ProgramCase{"/blocks/1/phases/0/norm_chunk", 24,
-                    "program.blocks[1].phases[0].norm_chunk: 24; expected a power of two from 16 to 128"},
-        ProgramCase{"/blocks/1/phases/0/norm_chunk", 8,
-                    "program.blocks[1].phases[0].norm_chunk: 8; expected a power of two from 16 to 128"},
-        ProgramCase{"/blocks/1/phases/1/norm_chunk", 64,
-                    "program.blocks[1].phases[1].norm_chunk: 64; without a prologue it is 128"},
-        ProgramCase{"/blocks/1/phases/1/k_ways", 2,
-                    "program.blocks[1].phases[1].k_ways: only a project phase has more than one"},
-        ProgramCase{"/blocks/1/phases/1/k_groups/1", 1,
-                    "program.blocks[1].phases[1].k_groups: only a project phase has more than one, from 0"},
-        ProgramCase{"/blocks/1/phases/1/scalars/0/table", 1,
-                    "program.blocks[1].phases[1].scalars[0]: scalar table 1 of 1"},
-        ProgramCase{"/blocks/1/phases/1/scalars/1",
-                    {{"index", 0}},
-                    "program.blocks[1].phases[1].scalars: 2; an attend phase may have one, its window, others none"},
-        ProgramCase{"/blocks/1/phases/0/scalars/0",
-                    {{"index", 0}},
-                    "program.blocks[1].phases[0].scalars: 1; an attend phase may have one, its window, others none"},
-        ProgramCase{"/blocks/1/phases/1/launch/arguments/4/ref",
+        ProgramCase{"/entries/0/blocks/1/phases/0/outputs", ordered_json::array(),
+                    "program.entries[0].blocks[1].phases[0].outputs: none for segment 0"},
+        ProgramCase{"/entries/0/blocks/1/phases/0/outputs/1", 0,
+                    "program.entries[0].blocks[1].phases[0].outputs: 2 edges; 1 segments are left"},
+        ProgramCase{"/entries/0/blocks/1/phases/0/output_names", ordered_json::array(),
+                    "program.entries[0].blocks[1].phases[0].output_names: 0 names; expected 1"},
+        ProgramCase{"/entries/0/blocks/1/phases/0/matrix", nullptr,
+                    "program.entries[0].blocks[1].phases[0].matrix: null; expected an object"},
+        ProgramCase{"/entries/0/blocks/1/phases/0/matrix/table", 6,
+                    "program.entries[0].blocks[1].phases[0].matrix: weight table 6 of 6"},
+        ProgramCase{"/entries/0/blocks/1/phases/0/matrix/table", 0,
+                    "program.entries[0].blocks[1].phases[0].matrix: 'layers.0.norm1.weight' is not a packed matrix"},
+        ProgramCase{
+            "/entries/0/blocks/1/phases/0/matrix/table", 5,
+            "program.entries[0].blocks[1].phases[0].matrix: 'layers.0.down.weight' has 48 columns; its input, 'x', has "
+            "32 elements"},
+        ProgramCase{"/entries/0/blocks/1/phases/0/segment_rows/2", 15,
+                    "program.entries[0].blocks[1].phases[0].segment_rows: sum 63; 'layers.0.qkv.weight' has 64 rows"},
+        ProgramCase{
+            "/entries/0/blocks/1/phases/0/interleaved", true,
+            "program.entries[0].blocks[1].phases[0].segment_rows[1]: 16; interleaved ones are equal multiples of 8"},
+        ProgramCase{"/entries/0/blocks/1/phases/0/k_ways", 6,
+                    "program.entries[0].blocks[1].phases[0].k_ways: 6; expected a power of two up to 32"},
+        ProgramCase{"/entries/0/blocks/1/phases/0/k_ways", 64,
+                    "program.entries[0].blocks[1].phases[0].k_ways: 64; expected a power of two up to 32"},
+        ProgramCase{"/entries/0/blocks/1/phases/0/k_groups", ordered_json::array(),
+                    "program.entries[0].blocks[1].phases[0].k_groups: the first group starts at step 0"},
+        ProgramCase{"/entries/0/blocks/1/phases/0/k_groups/0", 1,
+                    "program.entries[0].blocks[1].phases[0].k_groups: the first group starts at step 0"},
+        ProgramCase{"/entries/0/blocks/1/phases/0/k_groups/0", -1,
+                    "program.entries[0].blocks[1].phases[0].k_groups[0]: -1; expected an integer in [0, 2147483647]"},
+        ProgramCase{"/entries/0/blocks/1/phases/4/k_groups/1", 0,
+                    "program.entries[0].blocks[1].phases[4].k_groups[1]: 0; starts of groups ascend"},
+        ProgramCase{"/entries/0/blocks/1/phases/4/k_groups/1", 2,
+                    "program.entries[0].blocks[1].phases[4].k_groups[1]: 2 of 2 steps of 32 columns"},
+        ProgramCase{"/entries/0/blocks/1/phases/0/norm_chunk", 24,
+                    "program.entries[0].blocks[1].phases[0].norm_chunk: 24; expected a power of two from 16 to 128"},
+        ProgramCase{"/entries/0/blocks/1/phases/0/norm_chunk", 8,
+                    "program.entries[0].blocks[1].phases[0].norm_chunk: 8; expected a power of two from 16 to 128"},
+        ProgramCase{"/entries/0/blocks/1/phases/1/norm_chunk", 64,
+                    "program.entries[0].blocks[1].phases[1].norm_chunk: 64; without a prologue it is 128"},
+        ProgramCase{"/entries/0/blocks/1/phases/1/k_ways", 2,
+                    "program.entries[0].blocks[1].phases[1].k_ways: only a project phase has more than one"},
+        ProgramCase{"/entries/0/blocks/1/phases/1/k_groups/1", 1,
+                    "program.entries[0].blocks[1].phases[1].k_groups: only a project phase has more than one, from 0"},
+        ProgramCase{"/entries/0/blocks/1/phases/1/scalars/0/table", 1,
+                    "program.entries[0].blocks[1].phases[1].scalars[0]: scalar table 1 of 1"},
+        ProgramCase{
+            "/entries/0/blocks/1/phases/1/scalars/1",
+            {{"index", 0}},
+            "program.entries[0].blocks[1].phases[1].scalars: 2; an attend phase may have one, its window, others "
+            "none"},
+        ProgramCase{
+            "/entries/0/blocks/1/phases/0/scalars/0",
+            {{"index", 0}},
+            "program.entries[0].blocks[1].phases[0].scalars: 1; an attend phase may have one, its window, others "
+            "none"},
+        ProgramCase{"/entries/0/blocks/1/phases/1/launch/arguments/4/ref",
                     {{"index", 2}},
-                    "program.blocks[1].phases[1].launch.arguments[4]: scalar 2 of 2"},
-        ProgramCase{"/blocks/1/phases/1/parameters/warps", 33,
-                    "program.blocks[1].phases[1].parameters.warps: 33; at most 32"},
-        ProgramCase{"/blocks/1/phases/0/launch/kernel", "nobody",
-                    "program.blocks[1].phases[0].launch.kernel: 'nobody' is not in program.kernels"},
-        ProgramCase{"/blocks/1/phases/0/launch/arguments/0/index", 9,
-                    "program.blocks[1].phases[0].launch.arguments[0]: edge 9 of 4"},
-        ProgramCase{"/blocks/1/phases/0/launch/arguments/1/ref/table", 9,
-                    "program.blocks[1].phases[0].launch.arguments[1]: weight table 9 of 6"},
-        ProgramCase{"/blocks/2/phases/0/launch/arguments/2/index", 1,
-                    "program.blocks[2].phases[0].launch.arguments[2]: scratch 1 of 1"},
-        ProgramCase{"/blocks/1/phases/1/matrix",
+                    "program.entries[0].blocks[1].phases[1].launch.arguments[4]: scalar 2 of 2"},
+        ProgramCase{"/entries/0/blocks/1/phases/1/parameters/warps", 33,
+                    "program.entries[0].blocks[1].phases[1].parameters.warps: 33; at most 32"},
+        ProgramCase{"/entries/0/blocks/1/phases/0/launch/kernel", "nobody",
+                    "program.entries[0].blocks[1].phases[0].launch.kernel: 'nobody' is not in program.kernels"},
+        ProgramCase{"/entries/0/blocks/1/phases/0/launch/arguments/0/index", 9,
+                    "program.entries[0].blocks[1].phases[0].launch.arguments[0]: edge 9 of 4"},
+        ProgramCase{"/entries/0/blocks/1/phases/0/launch/arguments/1/ref/table", 9,
+                    "program.entries[0].blocks[1].phases[0].launch.arguments[1]: weight table 9 of 6"},
+        ProgramCase{"/entries/0/blocks/2/phases/0/launch/arguments/2/index", 1,
+                    "program.entries[0].blocks[2].phases[0].launch.arguments[2]: scratch 1 of 1"},
+        ProgramCase{"/entries/0/blocks/1/phases/1/matrix",
                     {{"index", 0}},
-                    "program.blocks[1].phases[1].matrix: this kind of phase has none; expected null"},
-        ProgramCase{"/blocks/1/phases/1/segment_rows/0", 8,
-                    "program.blocks[1].phases[1].segment_rows: only a project phase has them"},
-        ProgramCase{"/blocks/1/phases/1/caches", ordered_json::array(),
-                    "program.blocks[1].phases[1].caches: 0; an attend phase has one, others none"},
-        ProgramCase{"/blocks/1/phases/1/parameters/heads", 3,
-                    "program.blocks[1].phases[1].inputs[0]: 'q' has 32 "
+                    "program.entries[0].blocks[1].phases[1].matrix: this kind of phase has none; expected null"},
+        ProgramCase{"/entries/0/blocks/1/phases/1/segment_rows/0", 8,
+                    "program.entries[0].blocks[1].phases[1].segment_rows: only a project phase has them"},
+        ProgramCase{"/entries/0/blocks/1/phases/1/caches", ordered_json::array(),
+                    "program.entries[0].blocks[1].phases[1].caches: 0; an attend phase has one, others none"},
+        ProgramCase{"/entries/0/blocks/1/phases/1/parameters/heads", 3,
+                    "program.entries[0].blocks[1].phases[1].inputs[0]: 'q' has 32 "
                     "elements; expected 48"},
-        ProgramCase{"/blocks/1/phases/1/parameters/kv_heads", 3,
-                    "program.blocks[1].phases[1].parameters.kv_heads: 3 does not divide 2 heads"},
-        ProgramCase{"/blocks/1/phases/1/parameters/kv_heads", 2,
-                    "program.blocks[1].phases[1].caches[0]: "
+        ProgramCase{"/entries/0/blocks/1/phases/1/parameters/kv_heads", 3,
+                    "program.entries[0].blocks[1].phases[1].parameters.kv_heads: 3 does not divide 2 heads"},
+        ProgramCase{"/entries/0/blocks/1/phases/1/parameters/kv_heads", 2,
+                    "program.entries[0].blocks[1].phases[1].caches[0]: "
                     "'layers.0.cache' is [1][..][16]; expected [2][..][16]"},
-        ProgramCase{"/blocks/1/phases/1/parameters/scale", "x",
-                    "program.blocks[1].phases[1].parameters.scale: \"x\"; expected a finite number"},
-        ProgramCase{"/blocks/1/phases/1/parameters/window", 1,
-                    "program.blocks[1].phases[1].parameters: unknown parameter 'window'"},
-        ProgramCase{"/blocks/1/phases/1/launch/arguments/1/ref/table", 1,
-                    "program.blocks[1].phases[1].launch.arguments[1]: cache table 1 of 1"},
-        ProgramCase{"/blocks/2/phases/0/kind", "select",
-                    "program.blocks[2].phases[0].matrix: this kind of phase has none; expected null"},
-        ProgramCase{"/blocks/2/phases/0/epilogues", ordered_json::array(),
-                    "program.blocks[2].phases[0].outputs: none for segment 0"}));
+        ProgramCase{"/entries/0/blocks/1/phases/1/parameters/scale", "x",
+                    "program.entries[0].blocks[1].phases[1].parameters.scale: \"x\"; expected a finite number"},
+        ProgramCase{"/entries/0/blocks/1/phases/1/parameters/window", 1,
+                    "program.entries[0].blocks[1].phases[1].parameters: unknown parameter 'window'"},
+        ProgramCase{"/entries/0/blocks/1/phases/1/launch/arguments/1/ref/table", 1,
+                    "program.entries[0].blocks[1].phases[1].launch.arguments[1]: cache table 1 of 1"},
+        ProgramCase{"/entries/0/blocks/2/phases/0/kind", "select",
+                    "program.entries[0].blocks[2].phases[0].matrix: this kind of phase has none; expected null"},
+        ProgramCase{"/entries/0/blocks/2/phases/0/epilogues", ordered_json::array(),
+                    "program.entries[0].blocks[2].phases[0].outputs: none for segment 0"}));
 
 INSTANTIATE_TEST_SUITE_P(
     Function, ProgramField,
     ::testing::Values(
-        ProgramCase{"/blocks/1/phases/0/prologue/0/name", "rope",
-                    "program.blocks[1].phases[0].prologue[0].name: 'rope' is not a prologue"},
-        ProgramCase{"/blocks/1/phases/0/prologue/0/parameters/group_size", 16,
-                    "program.blocks[1].phases[0].prologue[0].parameters.group_size: 16; in a project phase it is the "
+        ProgramCase{"/entries/0/blocks/1/phases/0/prologue/0/name", "rope",
+                    "program.entries[0].blocks[1].phases[0].prologue[0].name: 'rope' is not a prologue"},
+        ProgramCase{"/entries/0/blocks/1/phases/0/prologue/0/parameters/group_size", 16,
+                    "program.entries[0].blocks[1].phases[0].prologue[0].parameters.group_size: 16; in a project phase "
+                    "it is the "
                     "input's size, 32"},
-        ProgramCase{"/blocks/1/phases/0/prologue/0/parameters/eps", -1,
-                    "program.blocks[1].phases[0].prologue[0].parameters.eps: is negative"},
-        ProgramCase{"/blocks/1/phases/0/prologue/0/parameters/defer_scale", 1,
-                    "program.blocks[1].phases[0].prologue[0].parameters.defer_scale: 1; expected true or false"},
-        ProgramCase{"/blocks/1/phases/0/prologue/0/weights/0/table", 1,
-                    "program.blocks[1].phases[0].prologue[0].weights[0]: 'layers.0.qkv.weight' is not a vector"},
-        ProgramCase{"/blocks/1/phases/0/prologue/0/weights", ordered_json::array(),
-                    "program.blocks[1].phases[0].prologue[0].weights: 0; 'rms_norm' takes 1"},
-        ProgramCase{"/blocks/1/phases/0/epilogues/0/name", "frobnicate",
-                    "program.blocks[1].phases[0].epilogues[0].name: 'frobnicate' is not an epilogue"},
-        ProgramCase{"/blocks/1/phases/0/epilogues/0/parameters/segment", 3,
-                    "program.blocks[1].phases[0].epilogues[0].parameters.segment: segment 3 of 3"},
-        ProgramCase{"/blocks/1/phases/0/epilogues/0/parameters/rotary_dim", 15,
-                    "program.blocks[1].phases[0].epilogues[0].parameters.rotary_dim: 15; expected an even number up "
-                    "to 16"},
-        ProgramCase{"/blocks/1/phases/0/epilogues/0/parameters/rotary_dim", 8,
-                    "program.blocks[1].phases[0].epilogues[0].weights[0]: 'rope' has 8 frequencies; expected 4"},
-        ProgramCase{"/blocks/1/phases/0/epilogues/0/parameters/head_dim", 0,
-                    "program.blocks[1].phases[0].epilogues[0].parameters.head_dim: 0; expected an integer in [1, "
-                    "2147483647]"},
-        ProgramCase{"/blocks/1/phases/0/epilogues/2/parameters/value", 1,
-                    "program.blocks[1].phases[0].epilogues[2].parameters.value: segment 1 is used twice"},
-        ProgramCase{"/blocks/1/phases/0/epilogues/2/parameters/value", 0,
-                    "program.blocks[1].phases[0].epilogues[2].parameters.value: segment of 32; expected 16"},
-        ProgramCase{"/blocks/1/phases/0/epilogues/2/caches/0/table", 1,
-                    "program.blocks[1].phases[0].epilogues[2].caches[0]: cache table 1 of 1"},
-        ProgramCase{"/blocks/1/phases/2/epilogues/0/operands/0", 3,
-                    "program.blocks[1].phases[2].epilogues[0].operands[0]: edge 'act' has 48 elements; expected 32"},
-        ProgramCase{"/blocks/1/phases/2/epilogues/0/operands/0", 4,
-                    "program.blocks[1].phases[2].epilogues[0].operands[0]: edge 4 of 4"},
-        ProgramCase{"/blocks/1/phases/3/epilogues/1/parameters/lhs", nullptr,
-                    "program.blocks[1].phases[3].epilogues[1].parameters.lhs: null; expected an integer in [0, "
-                    "18446744073709551615]"}));
+        ProgramCase{"/entries/0/blocks/1/phases/0/prologue/0/parameters/eps", -1,
+                    "program.entries[0].blocks[1].phases[0].prologue[0].parameters.eps: is negative"},
+        ProgramCase{
+            "/entries/0/blocks/1/phases/0/prologue/0/parameters/defer_scale", 1,
+            "program.entries[0].blocks[1].phases[0].prologue[0].parameters.defer_scale: 1; expected true or false"},
+        ProgramCase{
+            "/entries/0/blocks/1/phases/0/prologue/0/weights/0/table", 1,
+            "program.entries[0].blocks[1].phases[0].prologue[0].weights[0]: 'layers.0.qkv.weight' is not a vector"},
+        ProgramCase{"/entries/0/blocks/1/phases/0/prologue/0/weights", ordered_json::array(),
+                    "program.entries[0].blocks[1].phases[0].prologue[0].weights: 0; 'rms_norm' takes 1"},
+        ProgramCase{"/entries/0/blocks/1/phases/0/epilogues/0/name", "frobnicate",
+                    "program.entries[0].blocks[1].phases[0].epilogues[0].name: 'frobnicate' is not an epilogue"},
+        ProgramCase{"/entries/0/blocks/1/phases/0/epilogues/0/parameters/segment", 3,
+                    "program.entries[0].blocks[1].phases[0].epilogues[0].parameters.segment: segment 3 of 3"},
+        ProgramCase{
+            "/entries/0/blocks/1/phases/0/epilogues/0/parameters/rotary_dim", 15,
+            "program.entries[0].blocks[1].phases[0].epilogues[0].parameters.rotary_dim: 15; expected an even number up "
+            "to 16"},
+        ProgramCase{
+            "/entries/0/blocks/1/phases/0/epilogues/0/parameters/rotary_dim", 8,
+            "program.entries[0].blocks[1].phases[0].epilogues[0].weights[0]: 'rope' has 8 frequencies; expected 4"},
+        ProgramCase{
+            "/entries/0/blocks/1/phases/0/epilogues/0/parameters/head_dim", 0,
+            "program.entries[0].blocks[1].phases[0].epilogues[0].parameters.head_dim: 0; expected an integer in [1, "
+            "2147483647]"},
+        ProgramCase{"/entries/0/blocks/1/phases/0/epilogues/2/parameters/value", 1,
+                    "program.entries[0].blocks[1].phases[0].epilogues[2].parameters.value: segment 1 is used twice"},
+        ProgramCase{"/entries/0/blocks/1/phases/0/epilogues/2/parameters/value", 0,
+                    "program.entries[0].blocks[1].phases[0].epilogues[2].parameters.value: segment of 32; expected 16"},
+        ProgramCase{"/entries/0/blocks/1/phases/0/epilogues/2/caches/0/table", 1,
+                    "program.entries[0].blocks[1].phases[0].epilogues[2].caches[0]: cache table 1 of 1"},
+        ProgramCase{
+            "/entries/0/blocks/1/phases/2/epilogues/0/operands/0", 3,
+            "program.entries[0].blocks[1].phases[2].epilogues[0].operands[0]: edge 'act' has 48 elements; expected 32"},
+        ProgramCase{"/entries/0/blocks/1/phases/2/epilogues/0/operands/0", 4,
+                    "program.entries[0].blocks[1].phases[2].epilogues[0].operands[0]: edge 4 of 4"},
+        ProgramCase{
+            "/entries/0/blocks/1/phases/3/epilogues/1/parameters/lhs", nullptr,
+            "program.entries[0].blocks[1].phases[3].epilogues[1].parameters.lhs: null; expected an integer in [0, "
+            "18446744073709551615]"}));
 
 TEST(Program, ConsumedSegmentsStayConsumed) {
   Program program = smallProgram();
-  Phase &gateUp = program.blocks[1].phases[3];
+  Phase &gateUp = program.entries[0].blocks[1].phases[3];
   gateUp.epilogues.push_back({"silu", {{"segment", 1}}, {}, {}, {}});
   EXPECT_EQ(validateProgram(program).message(),
-            "program.blocks[1].phases[3].epilogues[2].parameters.segment: segment 1 was consumed before");
+            "program.entries[0].blocks[1].phases[3].epilogues[2].parameters.segment: segment 1 was consumed before");
 }
 
 TEST(Program, NamesThatAreNotText) {
@@ -306,34 +469,37 @@ TEST(Program, NamesThatAreNotText) {
 /// Whatever stands in whatever place, parsing ends in a program or in an error about the program; and a number out of
 /// all bounds is never taken for one that executors compute with.
 TEST(Program, AnyValueAnywhere) {
-  const ordered_json whole = toJson(smallProgram()), flat = whole.flatten();
-  const ordered_json values = {-1,
-                               0,
-                               1,
-                               3,
-                               1ull << 31,
-                               1ull << 62,
-                               ~0ull,
-                               1e300,
-                               nullptr,
-                               true,
-                               "",
-                               "x",
-                               ordered_json::array(),
-                               ordered_json::object(),
-                               {{"index", 1}}};
-  for (const auto &[pointer, original] : flat.items()) {
-    for (const ordered_json &value : values) {
-      ordered_json json = whole;
-      json[ordered_json::json_pointer(pointer)] = value;
-      const Status status = parseProgram(json.dump()).status();
-      if (!status.isOk()) {
-        EXPECT_EQ(status.code(), StatusCode::InvalidPlan) << pointer;
-        EXPECT_TRUE(status.message().starts_with("program")) << status.message();
+  for (const Program &program : {smallProgram(), graphProgram()}) {
+    const ordered_json whole = sectionsOf(program), flat = whole.flatten();
+    const ordered_json values = {-1,
+                                 0,
+                                 1,
+                                 3,
+                                 1ull << 31,
+                                 1ull << 62,
+                                 ~0ull,
+                                 1e300,
+                                 nullptr,
+                                 true,
+                                 "",
+                                 "x",
+                                 ordered_json::array(),
+                                 ordered_json::object(),
+                                 {{"index", 1}}};
+    for (const auto &[pointer, original] : flat.items()) {
+      for (const ordered_json &value : values) {
+        ordered_json json = whole;
+        json[ordered_json::json_pointer(pointer)] = value;
+        const Status status = parseSections(json).status();
+        if (!status.isOk()) {
+          EXPECT_EQ(status.code(), StatusCode::InvalidPlan) << pointer;
+          EXPECT_TRUE(status.message().starts_with("program") || status.message().starts_with("decoder"))
+              << status.message();
+        }
+        const bool informational = pointer.ends_with("weight_bytes") || pointer.ends_with("activation_bytes");
+        const bool huge = value.is_number_unsigned() && value.get<uint64_t>() == ~0ull;
+        EXPECT_FALSE(status.isOk() && huge && original.is_number_integer() && !informational) << pointer;
       }
-      const bool informational = pointer.ends_with("weight_bytes") || pointer.ends_with("activation_bytes");
-      const bool huge = value.is_number_unsigned() && value.get<uint64_t>() == ~0ull;
-      EXPECT_FALSE(status.isOk() && huge && original.is_number_integer() && !informational) << pointer;
     }
   }
 }

@@ -112,9 +112,14 @@ TEST(Plan, OtherFiles) {
 
 TEST(Plan, IncompatibleSaysHowToRebuild) {
   const std::string rebuild = "; rebuild it: cadenza-compile MODEL -o q.plan";
-  const auto future = withHeader(smallPlanBytes(), [](auto &page) { page.header.version = 5; });
+  const auto future = withHeader(smallPlanBytes(), [](auto &page) { page.header.version = 6; });
   expectError(openBytes(future), StatusCode::IncompatiblePlan,
-              "q.plan: header.version: 5; this build reads 4" + rebuild);
+              "q.plan: header.version: 6; this build reads 5" + rebuild);
+  for (uint32_t older : {1u, 4u}) {
+    const auto plan = withHeader(smallPlanBytes(), [&](auto &page) { page.header.version = older; });
+    expectError(openBytes(plan), StatusCode::IncompatiblePlan,
+                "q.plan: header.version: " + std::to_string(older) + "; this build reads 5" + rebuild);
+  }
   const auto feature = withHeader(smallPlanBytes(), [](auto &page) { page.header.requiredFeatures = 5; });
   expectError(openBytes(feature), StatusCode::IncompatiblePlan,
               "q.plan: header.required_features: bits 0x5 are unknown to this build" + rebuild);
@@ -138,23 +143,23 @@ INSTANTIATE_TEST_SUITE_P(
         HeaderCase{"file_bytes", [](auto &p) { p.header.fileBytes += 4096; }, "header.file_bytes: "},
         HeaderCase{"no_sections", [](auto &p) { p.header.sectionCount = 0; }, "header.reserved: is not zero"},
         HeaderCase{"too_many", [](auto &p) { p.header.sectionCount = 65; }, "header.section_count: 65; at most 64"},
-        HeaderCase{"empty_entries", [](auto &p) { p.header.sectionCount = 64; }, "sections[8].kind: 0 is unknown"},
+        HeaderCase{"empty_entries", [](auto &p) { p.header.sectionCount = 64; }, "sections[9].kind: 0 is unknown"},
         HeaderCase{"reserved", [](auto &p) { p.header.reserved[6] = 1; }, "header.reserved: is not zero"},
         HeaderCase{"page_end", [](auto &p) { p.reserved.back() = std::byte(1); }, "header.reserved: is not zero"},
         HeaderCase{"entry_reserved", [](auto &p) { p.sections[1].reserved = 1; }, "sections[1].reserved: is not zero"},
-        HeaderCase{"unknown_kind", [](auto &p) { p.sections[7].kind = 8; }, "sections[7].kind: 8 is unknown"},
+        HeaderCase{"unknown_kind", [](auto &p) { p.sections[8].kind = 9; }, "sections[8].kind: 9 is unknown"},
         HeaderCase{"order", [](auto &p) { std::swap(p.sections[0].kind, p.sections[1].kind); },
                    "sections[1].kind: metadata is repeated or out of order"},
-        HeaderCase{"twice", [](auto &p) { p.sections[5].kind = 4; }, "sources is repeated or out of order"},
-        HeaderCase{"missing", [](auto &p) { p.sections[4].kind = 3; }, "sections: no sources"},
+        HeaderCase{"twice", [](auto &p) { p.sections[6].kind = 5; }, "sources is repeated or out of order"},
+        HeaderCase{"missing", [](auto &p) { p.sections[5].kind = 4; }, "sections: no sources"},
         HeaderCase{"misaligned", [](auto &p) { p.sections[2].offset += 8; }, "sections[2].offset: "},
         HeaderCase{"aliased", [](auto &p) { p.sections[3].offset = p.sections[2].offset; }, "sections[3].offset: "},
         HeaderCase{"hole", [](auto &p) { p.sections[3].offset += 4096; }, "sections[3].offset: "},
         HeaderCase{"longer", [](auto &p) { p.sections[1].bytes += 1 << 20; }, "sections[1].bytes: "},
-        HeaderCase{"wraps", [](auto &p) { p.sections[7].bytes = ~uint64_t(0) - 100; }, "reach beyond the file"},
+        HeaderCase{"wraps", [](auto &p) { p.sections[8].bytes = ~uint64_t(0) - 100; }, "reach beyond the file"},
         HeaderCase{"shorter", [](auto &p) { p.sections[0].bytes -= 1; }, "metadata: the padding after it is not zero"},
-        HeaderCase{"zero", [](auto &p) { p.sections[6].bytes = 0; }, "sections[6].bytes: the section is empty"},
-        HeaderCase{"weights_short", [](auto &p) { p.sections[7].bytes -= 1; }, "weights: the padding after it"}),
+        HeaderCase{"zero", [](auto &p) { p.sections[7].bytes = 0; }, "sections[7].bytes: the section is empty"},
+        HeaderCase{"weights_short", [](auto &p) { p.sections[8].bytes -= 1; }, "weights: the padding after it"}),
     [](const auto &info) { return info.param.name; });
 
 TEST(Plan, SectionContentsAreChecked) {
@@ -167,6 +172,8 @@ TEST(Plan, SectionContentsAreChecked) {
               "q.plan: metadata: key 'a' occurs twice");
   expectError(openWith(SectionKind::Metadata, std::string(100000, '[')), StatusCode::InvalidPlan, "nested deeper");
   expectError(openWith(SectionKind::Program, "{}"), StatusCode::InvalidPlan, "q.plan: program.model: is missing");
+  expectError(openWith(SectionKind::Decoder, "{}"), StatusCode::InvalidPlan, "q.plan: decoder.entry: is missing");
+  expectError(openWith(SectionKind::Decoder, "["), StatusCode::InvalidPlan, "q.plan: decoder: ");
   expectError(openWith(SectionKind::Weights, "short"), StatusCode::InvalidPlan,
               "q.plan: weights: 5 bytes; the program's weights take ");
 

@@ -59,7 +59,17 @@ Status CountingPacker::pack(uint32_t index, std::span<std::byte> out) {
 
 Program smallProgram() {
   Program program;
-  program.model = {"small", "qwen3", vocabulary, hidden, layers, 128, DType::bf16, -1, {3, 7}, "random:1"};
+  program.model = {"small", "random:1"};
+  program.decoder = {.entry = 0,
+                     .headBlock = 2,
+                     .vocabulary = vocabulary,
+                     .maxContext = 128,
+                     .bosToken = -1,
+                     .eosTokens = {3, 7},
+                     .family = "qwen3",
+                     .hiddenSize = hidden,
+                     .layers = layers,
+                     .weightDtype = DType::bf16};
   enum : uint32_t { x, q, attended, act };
   program.edges = {{"x", DType::f32, hidden, 0},
                    {"q", DType::f32, heads * headDim, 256},
@@ -142,9 +152,32 @@ Program smallProgram() {
   head.epilogues = {{"argmax", {{"segment", 0}}, {}, {}, {}}};
   head.launch = launch("head", {edge(x), {ArgumentKind::Logits, 0, {}}, {ArgumentKind::Scratch, 0, {}}});
 
-  program.blocks = {
-      {"embed", 1, {embed}}, {"layers", layers, {first, attend, second, third, fourth}}, {"head", 1, {head}}};
-  program.headBlock = 2;
+  program.entries = {
+      {"decode",
+       {{PortKind::Token, "", {1}}, {PortKind::Position, "", {1}}},
+       {{PortKind::Next, "", {1}}},
+       {{"embed", 1, {embed}}, {"layers", layers, {first, attend, second, third, fourth}}, {"head", 1, {head}}}}};
+  return program;
+}
+
+Program graphProgram() {
+  Program program;
+  program.model = {"graph", "random:1"};
+  program.edges = {
+      {"in.x", DType::f32, 32, 0, 3}, {"up.0", DType::f32, 48, 768, 3}, {"down.0", DType::f32, 32, 1536, 3}};
+  program.arenaBytes = 2304;
+  const uint32_t up = addMatrix(program, "up", 48, 32), down = addMatrix(program, "down", 32, 48);
+  const uint32_t bias = addVector(program, "bias", 48);
+  for (const char *name : {"project_up", "project_down"})
+    program.kernels.push_back({name, "project", 4, 256, 0, 1024, 256, {"linear"}, {}});
+  Phase first = project("up", 0, {1}, {false, up}, {48});
+  first.epilogues = {{"bias", {{"segment", 0}}, {}, {{false, bias}}, {}}, {"silu", {{"segment", 0}}, {}, {}, {}}};
+  Phase second = project("down", 1, {2}, {false, down}, {32});
+  second.epilogues = {{"add", {{"segment", 0}}, {0}, {}, {}}};
+  program.entries = {{"run",
+                      {{PortKind::Tensor, "x", {1, 3, 32}, 0}},
+                      {{PortKind::Tensor, "h", {3, 48}, 1}, {PortKind::Tensor, "y", {3, 32}, 2}},
+                      {{"start", 1, {first, second}}}}};
   return program;
 }
 

@@ -20,6 +20,8 @@ public:
 std::vector<std::byte> smallElf(uint16_t machine);
 
 Program smallProgram();
+/// Two products of three tokens, no decoder: x -> h, y.
+Program graphProgram();
 
 /// Keeps alive what PlanContents points to.
 struct SmallPlan {

@@ -53,9 +53,9 @@ TEST(Writer, FailingPackerLeavesNothing) {
 TEST(Writer, ContentsThatTheReaderWouldRefuse) {
   {
     SmallPlan small;
-    small.program.blocks[1].phases[0].inputs[0] = 17;
+    small.program.entries[0].blocks[1].phases[0].inputs[0] = 17;
     expectFailure(small.contents, StatusCode::Internal,
-                  "the plan is not valid: program.blocks[1].phases[0].inputs[0]: edge 17 of 4");
+                  "the plan is not valid: program.entries[0].blocks[1].phases[0].inputs[0]: edge 17 of 4");
   }
   {
     SmallPlan small;

@@ -265,3 +265,115 @@ func.func @attention_window(%q: tensor<1x8xf32>, %p: tensor<1xi32>) {
   %a = nn.attention %q, %p, @cache heads 2 scale 0.5 window @cache : tensor<1x8xf32>
   return
 }
+
+// -----
+
+// expected-error @+1 {{there is no port tokens; expected token, position, logits, next, or the name of a tensor in quotes}}
+func.func @unknown_port(%x: tensor<1xi32> {nn.port = #nn.port<tokens>}) { return }
+
+// -----
+
+// expected-error @+1 {{result 0 carries no port: either all arguments and results do, or none}}
+func.func @half_an_entry(%x: tensor<1x4xf32> {nn.port = #nn.port<"x">}) -> tensor<1x4xf32> { return %x : tensor<1x4xf32> }
+
+// -----
+
+// expected-error @+1 {{argument 1 carries #nn.port<"x">, as argument 0 does}}
+func.func @name_twice(%x: tensor<1x4xf32> {nn.port = #nn.port<"x">}, %y: tensor<1x4xf32> {nn.port = #nn.port<"x">}) { return }
+
+// -----
+
+// expected-error @+1 {{result 0 carries #nn.port<"x">, as argument 0 does}}
+func.func @name_of_both(%x: tensor<1x4xf32> {nn.port = #nn.port<"x">}) -> (tensor<1x4xf32> {nn.port = #nn.port<"x">}) {
+  return %x : tensor<1x4xf32>
+}
+
+// -----
+
+// expected-error @+1 {{argument 1 carries #nn.port<token>, as argument 0 does}}
+func.func @two_tokens(%x: tensor<1xi32> {nn.port = #nn.port<token>}, %y: tensor<1xi32> {nn.port = #nn.port<token>}) { return }
+
+// -----
+
+// expected-error @+1 {{argument 0 carries #nn.port<next>, which only a result can be}}
+func.func @next_is_given(%x: tensor<1xi32> {nn.port = #nn.port<next>}) { return }
+
+// -----
+
+// expected-error @+1 {{result 0 carries #nn.port<position>, which only an argument can be}}
+func.func @position_is_made(%x: tensor<1xi32> {nn.port = #nn.port<token>}) -> (tensor<1xi32> {nn.port = #nn.port<position>}) {
+  return %x : tensor<1xi32>
+}
+
+// -----
+
+// expected-error @+1 {{argument 0 carries #nn.port<token>, which needs i32 [tokens], such as tensor<1xi32>, not 'tensor<1x1xi32>'}}
+func.func @token_type(%x: tensor<1x1xi32> {nn.port = #nn.port<token>}) { return }
+
+// -----
+
+// expected-error @+1 {{argument 0 carries #nn.port<position>, which needs i32 [tokens], such as tensor<1xi32>, not 'tensor<1xi64>'}}
+func.func @position_type(%x: tensor<1xi64> {nn.port = #nn.port<position>}) { return }
+
+// -----
+
+// expected-error @+1 {{argument 0 carries #nn.port<"x">, which needs a static tensor of f32, bf16 or f16, not 'tensor<?x4xf32>'}}
+func.func @dynamic(%x: tensor<?x4xf32> {nn.port = #nn.port<"x">}) { return }
+
+// -----
+
+// expected-error @+1 {{argument 0 carries #nn.port<"x">, which needs a static tensor of f32, bf16 or f16, not 'tensor<4xi32>'}}
+func.func @integers(%x: tensor<4xi32> {nn.port = #nn.port<"x">}) { return }
+
+// -----
+
+// expected-error @+1 {{result 0 carries #nn.port<logits>, which needs a static tensor of f32, not 'tensor<1x4xbf16>'}}
+func.func @logits_type(%x: tensor<1x4xbf16> {nn.port = #nn.port<"x">}) -> (tensor<1x4xbf16> {nn.port = #nn.port<logits>}) {
+  return %x : tensor<1x4xbf16>
+}
+
+// -----
+
+// expected-error @+1 {{argument 0 needs a name of printable characters}}
+func.func @no_name(%x: tensor<1x4xf32> {nn.port = #nn.port<"">}) { return }
+
+// -----
+
+// expected-error @+1 {{argument 0 carries #nn.port<"x" : [3, 4]>, which needs as many rows of as many elements as its shape has, not 'tensor<2x4xf32>'}}
+func.func @other_shape(%x: tensor<2x4xf32> {nn.port = #nn.port<"x" : [3, 4]>}) { return }
+
+// -----
+
+// expected-error @+1 {{only nn.port = #nn.port<...> of a func.func's argument or result is known}}
+func.func @other_attribute(%x: tensor<2x4xf32> {nn.name = "x"}) { return }
+
+// -----
+
+// expected-error @+1 {{has attribute "nn.port", which belongs to an argument or a result}}
+func.func @port_of_a_function() attributes {nn.port = #nn.port<"x">} { return }
+
+// -----
+
+nn.weight @w : tensor<4x8xbf16> from "w"
+func.func @rows_vanish(%x: tensor<3x8xf32>) {
+  // expected-error @+1 {{makes a row of each row, so 'tensor<3x8xf32>' cannot become 'tensor<2x4xf32>'}}
+  %y = nn.linear %x, @w : (tensor<3x8xf32>) -> tensor<2x4xf32>
+  return
+}
+
+// -----
+
+nn.weight @f : tensor<2xf32> from "f"
+func.func @rows_at_one_position(%x: tensor<3x4xf32>, %position: tensor<1xi32>) {
+  // expected-error @+1 {{works on one row, one token's, not on 3}}
+  %y = nn.rope %x, %position, @f head_dim 4 : tensor<3x4xf32>
+  return
+}
+
+// -----
+
+func.func @one_token_of_rows(%x: tensor<2x4xf32>) {
+  // expected-error @+1 {{works on one row, one token's, not on 2}}
+  %y = nn.argmax %x : tensor<2x4xf32>
+  return
+}

@@ -51,3 +51,26 @@ func.func @decode(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi
   %t = nn.argmax %y : tensor<1x8xf32>
   return %t : tensor<1xi32>
 }
+
+// A module holds several functions; those with ports are entries. Ops on rows take any static rank.
+// CHECK-LABEL: func.func @entry(
+// CHECK-SAME: %{{.*}}: tensor<1xi32> {nn.port = #nn.port<token>}, %{{.*}}: tensor<1xi32> {nn.port = #nn.port<position>})
+// CHECK-SAME: -> (tensor<1xi32> {nn.port = #nn.port<next>}, tensor<1x8xf32> {nn.port = #nn.port<logits>})
+func.func @entry(%token: tensor<1xi32> {nn.port = #nn.port<token>}, %position: tensor<1xi32> {nn.port = #nn.port<position>})
+    -> (tensor<1xi32> {nn.port = #nn.port<next>}, tensor<1x8xf32> {nn.port = #nn.port<logits>}) {
+  %x = nn.embedding %token, @embedding.weight : tensor<1x8xf32>
+  %t = nn.argmax %x : tensor<1x8xf32>
+  return %t, %x : tensor<1xi32>, tensor<1x8xf32>
+}
+
+// CHECK-LABEL: func.func @run(
+// CHECK-SAME: %{{.*}}: tensor<2x3x8xf32> {nn.port = #nn.port<"x/0">}, %{{.*}}: tensor<8xf32> {nn.port = #nn.port<"v">}, %{{.*}}: tensor<6x8xf32> {nn.port = #nn.port<"z" : [3, 2, 8]>})
+// CHECK-SAME: -> (tensor<2x3x4xf32> {nn.port = #nn.port<"y">}, tensor<4xf32> {nn.port = #nn.port<"w">})
+func.func @run(%x: tensor<2x3x8xf32> {nn.port = #nn.port<"x/0">}, %v: tensor<8xf32> {nn.port = #nn.port<"v">},
+               %z: tensor<6x8xf32> {nn.port = #nn.port<"z" : [3, 2, 8]>})
+    -> (tensor<2x3x4xf32> {nn.port = #nn.port<"y">}, tensor<4xf32> {nn.port = #nn.port<"w">}) {
+  %n = nn.rms_norm %x, @norm.weight eps 0.5 : tensor<2x3x8xf32>
+  %y = nn.linear %n, @key.weight bias @key.bias : (tensor<2x3x8xf32>) -> tensor<2x3x4xf32>
+  %w = nn.linear %v, @key.weight : (tensor<8xf32>) -> tensor<4xf32>
+  return %y, %w : tensor<2x3x4xf32>, tensor<4xf32>
+}

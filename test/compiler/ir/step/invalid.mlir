@@ -735,3 +735,27 @@ nn.weight @a : tensor<2xbf16> from "a"
 nn.scalar @b = 2
 // expected-error @+1 {{has entries of different types}}
 step.table @kinds [@a, @b]
+
+// -----
+
+func.func @tokens_differ(%x: tensor<2x8xf32>, %y: tensor<3x8xf32>) {
+  // expected-error @+1 {{works on 2 tokens, but 'tensor<3x8xf32>' has 3}}
+  %z = step.map %x with(%y) epilogues [#step.add<segment = 0>] : (tensor<2x8xf32>, tensor<3x8xf32>) -> tensor<2x8xf32>
+  return
+}
+
+// -----
+
+func.func @tokens_vanish(%x: tensor<2x8xf32>) {
+  // expected-error @+1 {{works on 2 tokens, but 'tensor<1x8xf32>' has 1}}
+  %z = step.map %x epilogues [#step.silu<segment = 0>] : (tensor<2x8xf32>) -> tensor<1x8xf32>
+  return
+}
+
+// -----
+
+func.func @one_token_is_selected(%x: tensor<2x8xf32>) {
+  // expected-error @+1 {{works on 1 token, but 'tensor<2x8xf32>' has 2}}
+  %t = step.select %x : tensor<2x8xf32>
+  return
+}

@@ -1,0 +1,34 @@
+#include "runtime/cpu/entry.h"
+
+namespace cadenza::cpu {
+
+StatusOr<BoundEntry> BoundEntry::bind(const Machine &machine, const Entry &entry) {
+  BoundEntry result;
+  for (const Block &block : entry.blocks) {
+    BoundBlock bound{block.count, {}};
+    for (const Phase &phase : block.phases) {
+      CADENZA_ASSIGN_OR_RETURN(BoundPhase boundPhase, BoundPhase::bind(machine, phase));
+      bound.phases.push_back(std::move(boundPhase));
+    }
+    result.blocks_.push_back(std::move(bound));
+  }
+  return result;
+}
+
+Status BoundEntry::run(Machine &machine, size_t blocks, const AfterPhase &after) {
+  for (uint32_t block = 0; block < blocks; ++block) {
+    for (machine.iteration = 0; machine.iteration < blocks_[block].count; ++machine.iteration) {
+      std::vector<BoundPhase> &phases = blocks_[block].phases;
+      for (uint32_t phase = 0; phase < phases.size(); ++phase) {
+        for (machine.token = 0; machine.token < phases[phase].tokens(); ++machine.token)
+          phases[phase].run(machine);
+        machine.token = 0;
+        if (after)
+          CADENZA_RETURN_IF_ERROR(after(block, phase, phases[phase]));
+      }
+    }
+  }
+  return Status::ok();
+}
+
+} // namespace cadenza::cpu

@@ -1,0 +1,90 @@
+// Entries of named tensors on the CPU: the same phases as a decoder's step, in a machine without positions.
+#include "runtime/cpu/cpu_executor.h"
+#include "runtime/cpu/entry.h"
+#include "runtime/cpu/machine.h"
+#include "runtime/plan/plan.h"
+
+#include <new>
+
+namespace cadenza {
+namespace cpu {
+namespace {
+
+class TensorExecutorImpl final : public TensorExecutor {
+public:
+  TensorExecutorImpl(Program program, std::span<const std::byte> weights, int threads)
+      : machine_(std::move(program), weights, /*positions=*/0, /*keepLogits=*/false, threads) {}
+
+  Status bind() {
+    for (size_t i = 0; i < machine_.program.entries.size(); ++i) {
+      entries_.emplace_back();
+      if (machine_.program.decoder && machine_.program.decoder->entry == i)
+        continue; // for Executor
+      CADENZA_ASSIGN_OR_RETURN(entries_.back(), BoundEntry::bind(machine_, machine_.program.entries[i]));
+    }
+    return Status::ok();
+  }
+
+  const Program &program() const override { return machine_.program; }
+  MemoryUse memory() const override { return machine_.memoryUse(); }
+  std::string deviceName() const override { return "cpu"; }
+
+protected:
+  Status runEntry(uint32_t index, std::span<const std::span<const float>> inputs,
+                  std::span<const std::span<float>> outputs) override {
+    const Entry &entry = machine_.program.entries[index];
+    for (size_t i = 0; i < inputs.size(); ++i)
+      forEachToken(entry.inputs[i], [&](uint32_t edge, size_t first, size_t elements) {
+        machine_.writeEdge(edge, inputs[i].subspan(first, elements));
+      });
+    CADENZA_RETURN_IF_ERROR(entries_[index].run(machine_, entries_[index].blocks()));
+    for (size_t i = 0; i < outputs.size(); ++i)
+      forEachToken(entry.outputs[i], [&](uint32_t edge, size_t first, size_t elements) {
+        machine_.readEdge(edge, outputs[i].subspan(first, elements));
+      });
+    return Status::ok();
+  }
+
+private:
+  /// Calls visit(edge, first, elements) with each token of the port's edge current: elements [first, first + elements)
+  /// of the tensor.
+  template <typename Visit> void forEachToken(const Port &port, Visit visit) {
+    const Edge &edge = machine_.program.edges[*port.edge];
+    const auto elements = static_cast<size_t>(edge.elements);
+    for (machine_.token = 0; machine_.token < edge.tokens; ++machine_.token)
+      visit(*port.edge, static_cast<size_t>(machine_.token) * elements, elements);
+    machine_.token = 0;
+  }
+
+  Machine machine_;
+  std::vector<BoundEntry> entries_; // one an entry of the program; the decoder's step is left empty
+};
+
+StatusOr<std::unique_ptr<TensorExecutor>> makeTensors(Program program, std::span<const std::byte> weights,
+                                                      const std::string &where, int threads) {
+  CADENZA_RETURN_IF_ERROR(requireTensorEntry(program, where));
+  try {
+    auto executor = std::make_unique<TensorExecutorImpl>(std::move(program), weights, threads);
+    CADENZA_RETURN_IF_ERROR(executor->bind());
+    return StatusOr<std::unique_ptr<TensorExecutor>>(std::move(executor));
+  } catch (const std::bad_alloc &) {
+    return Status(StatusCode::OutOfMemory, "not enough memory for the activations");
+  }
+}
+
+} // namespace
+} // namespace cpu
+
+StatusOr<std::unique_ptr<TensorExecutor>> makeCpuTensorExecutor(Program program, std::span<const std::byte> weights,
+                                                                int threads) {
+  CADENZA_ASSIGN_OR_RETURN(program, withoutLaunches(std::move(program), weights));
+  const std::string where = program.model.name;
+  return cpu::makeTensors(std::move(program), weights, where, threads);
+}
+
+StatusOr<std::unique_ptr<TensorExecutor>> makeCpuTensorExecutor(const Plan &plan, int threads) {
+  CADENZA_RETURN_IF_ERROR(plan.verifyWeights(threads));
+  return cpu::makeTensors(plan.program(), plan.weights(), plan.path(), threads);
+}
+
+} // namespace cadenza

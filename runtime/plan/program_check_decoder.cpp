@@ -1,0 +1,150 @@
+// What makes a program a decoder: all of it is a property of the entry that the decoder section names.
+#include "runtime/plan/functions.h"
+#include "runtime/plan/program_check.h"
+#include "runtime/shared/state.h"
+
+#include <algorithm>
+
+namespace cadenza {
+namespace {
+
+std::string text(uint64_t value) { return std::to_string(value); }
+
+void checkTokens(const Decoder &decoder, FieldErrors &errors) {
+  const std::string path = "decoder";
+  if (decoder.weightDtype == DType::i32)
+    errors.add(path + ".weight_dtype", "i32 is not a type of weights");
+  if (decoder.bosToken >= decoder.vocabulary)
+    errors.add(path + ".bos_token", text(decoder.bosToken) + " of a vocabulary of " + text(decoder.vocabulary));
+  if (decoder.eosTokens.size() > max_stop_tokens)
+    errors.add(path + ".eos_tokens", text(decoder.eosTokens.size()) + " tokens; at most " + text(max_stop_tokens));
+  for (size_t i = 0; i < decoder.eosTokens.size(); ++i)
+    checkIndex(decoder.eosTokens[i], decoder.vocabulary, "token", at(path + ".eos_tokens", i), errors);
+  if (decoder.maxContext >= (int64_t(1) << 31) - 1) // tokens has one more entry, and positions are 32-bit
+    errors.add(path + ".max_context", text(decoder.maxContext) + " is too long");
+}
+
+const Port *find(const std::vector<Port> &ports, PortKind kind) {
+  const auto found = std::find_if(ports.begin(), ports.end(), [&](const Port &port) { return port.kind == kind; });
+  return found == ports.end() ? nullptr : &*found;
+}
+
+/// It takes the token and its position and gives the next token; the logits are a result, or nobody's.
+void checkStepPorts(const Entry &entry, const std::string &path, FieldErrors &errors) {
+  const auto one = [&](const std::vector<Port> &ports, PortKind kind, const char *list) {
+    const Port *port = find(ports, kind);
+    if (!port)
+      errors.add(path + list, "no port " + std::string(portKindName(kind)) + "; a decoder's step takes token and " +
+                                  "position and gives next");
+    else if (port->shape != std::vector<int64_t>{1})
+      errors.add(path + list, "a decoder's step works on one token, not on the " + text(port->shape[0]) + " of port " +
+                                  std::string(portKindName(kind)));
+  };
+  one(entry.inputs, PortKind::Token, ".inputs");
+  one(entry.inputs, PortKind::Position, ".inputs");
+  one(entry.outputs, PortKind::Next, ".outputs");
+  for (const std::vector<Port> *ports : {&entry.inputs, &entry.outputs})
+    for (const Port &port : *ports)
+      if (port.kind == PortKind::Tensor)
+        errors.add(path + (ports == &entry.inputs ? ".inputs" : ".outputs"),
+                   "tensor '" + port.name + "'; a decoder's step has none");
+}
+
+/// Elements of segment `slot` of a phase that has been checked.
+int64_t segmentSize(const Program &program, const Phase &phase, size_t slot) {
+  return phase.kind == PhaseKind::Project ? phase.segmentRows[slot] : program.edges[phase.inputs[slot]].elements;
+}
+
+/// A step selects its token once and reads one embedding row, so that position and token advance as they should.
+void checkStep(const Program &program, const Entry &entry, const std::string &path, FieldErrors &errors) {
+  const Decoder &decoder = *program.decoder;
+  size_t embeds = 0, selects = 0;
+  for (size_t b = 0; b < entry.blocks.size(); ++b) {
+    const Block &block = entry.blocks[b];
+    const bool head = b >= decoder.headBlock;
+    for (size_t i = 0; i < block.phases.size(); ++i) {
+      const Phase &phase = block.phases[i];
+      const std::string place = at(at(path + ".blocks", b) + ".phases", i);
+      for (uint32_t output : phase.outputs)
+        if (program.edges[output].tokens != 1)
+          errors.add(place + ".outputs", "edge '" + program.edges[output].name + "' is of " +
+                                             text(program.edges[output].tokens) + " tokens; a decoder's step has one");
+      if (phase.kind == PhaseKind::Embed) {
+        if (++embeds > 1 || head || block.count != 1)
+          errors.add(place + ".kind", "embed; expected once, before decoder.head_block, in a block of count 1");
+        const Ref &ref = phase.matrix;
+        const Weight &table = program.weights[ref.perLayer ? program.weightTables[ref.index][0] : ref.index];
+        if (table.rows != decoder.vocabulary)
+          errors.add(place + ".matrix", "'" + table.name + "' has " + text(table.rows) + " rows; the vocabulary has " +
+                                            text(decoder.vocabulary));
+      }
+      for (const Function &epilogue : phase.epilogues) {
+        if (epilogue.name != "argmax")
+          continue;
+        if (++selects > 1 || !head || block.count != 1)
+          errors.add(place + ".epilogues", "argmax; expected once, from decoder.head_block on, in a block of count 1");
+        const int64_t size = segmentSize(program, phase, epilogue.parameters.at("segment").get<size_t>());
+        if (size != decoder.vocabulary)
+          errors.add(place + ".epilogues",
+                     "argmax of " + text(size) + " elements; the vocabulary has " + text(decoder.vocabulary));
+      }
+    }
+  }
+  if (embeds == 0)
+    errors.add(path + ".blocks", "no embed phase; a decoder's step has one");
+  if (selects == 0)
+    errors.add(path + ".blocks", "no argmax; a decoder's step selects one token");
+}
+
+/// An entry that is no decoder's step works on named tensors and has no part in the decode state.
+void checkStateless(const Entry &entry, const std::string &path, FieldErrors &errors) {
+  for (const std::vector<Port> *ports : {&entry.inputs, &entry.outputs})
+    for (size_t i = 0; i < ports->size(); ++i)
+      if ((*ports)[i].kind != PortKind::Tensor)
+        errors.add(at(path + (ports == &entry.inputs ? ".inputs" : ".outputs"), i) + ".kind",
+                   std::string(portKindName((*ports)[i].kind)) + "; only a decoder's step has that port");
+  for (size_t b = 0; b < entry.blocks.size(); ++b) {
+    for (size_t i = 0; i < entry.blocks[b].phases.size(); ++i) {
+      const Phase &phase = entry.blocks[b].phases[i];
+      const std::string place = at(at(path + ".blocks", b) + ".phases", i);
+      if (phase.kind != PhaseKind::Project && phase.kind != PhaseKind::Map)
+        errors.add(place + ".kind",
+                   std::string(phaseKindName(phase.kind)) + "; only a decoder's step has such a phase");
+      for (const Function &epilogue : phase.epilogues)
+        if (findFunction(FunctionRole::Epilogue, epilogue.name)->decodes)
+          errors.add(place + ".epilogues", epilogue.name + "; only a decoder's step has that function");
+      for (const Argument &argument : phase.launch.arguments)
+        if (argument.kind != ArgumentKind::Edge && argument.kind != ArgumentKind::Weight &&
+            argument.kind != ArgumentKind::Scratch)
+          errors.add(place + ".launch.arguments", "the decode state or a cache; only a decoder's step has them");
+    }
+  }
+}
+
+} // namespace
+
+void checkDecoder(const Program &program, FieldErrors &errors) {
+  if (program.decoder) {
+    checkTokens(*program.decoder, errors);
+    if (!checkIndex(program.decoder->entry, program.entries.size(), "entry", "decoder.entry", errors))
+      return;
+    const Entry &step = decodeEntry(program);
+    const std::string path = at("program.entries", program.decoder->entry);
+    checkStepPorts(step, path, errors);
+    checkIndex(program.decoder->headBlock, step.blocks.size(), "block", "decoder.head_block", errors);
+    checkStep(program, step, path, errors);
+  } else {
+    if (!program.caches.empty())
+      errors.add("program.caches", "not empty; only a decoder has caches");
+    if (program.persistent)
+      errors.add("program.persistent", "not null; only a decoder has this schedule");
+    for (size_t i = 0; i < program.weights.size(); ++i)
+      if (program.weights[i].encoding == Encoding::rope_table)
+        errors.add(at("program.weights", i) + ".encoding", "rope_table; only a decoder has positions");
+  }
+  for (size_t e = 0; e < program.entries.size(); ++e)
+    if (!program.decoder || e != program.decoder->entry)
+      checkStateless(program.entries[e], at("program.entries", e), errors);
+}
+
+} // namespace cadenza

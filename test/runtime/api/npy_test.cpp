@@ -1,0 +1,87 @@
+// .npy files: what is read, and what is refused with which words.
+#include "runtime/api/npy.h"
+#include "test/temporary_folder.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+namespace cadenza {
+namespace {
+
+std::string file(const std::string &dictionary, const std::string &data, char version = 1) {
+  std::string bytes = "\x93NUMPY";
+  bytes += {version, '\0', static_cast<char>(dictionary.size() & 0xff), static_cast<char>(dictionary.size() >> 8)};
+  if (version >= 2)
+    bytes += std::string(2, '\0');
+  return bytes + dictionary + data;
+}
+
+std::string floats(std::initializer_list<float> values) {
+  return {reinterpret_cast<const char *>(values.begin()), values.size() * sizeof(float)};
+}
+
+const std::string good = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 1), }    \n";
+
+TEST(Npy, WhatIsWrittenIsRead) {
+  const test::TemporaryFolder folder;
+  for (const std::vector<int64_t> &shape : {std::vector<int64_t>{}, {3}, {2, 3}, {2, 0, 3}, {1, 2, 3, 4}}) {
+    Tensor tensor{shape, {}};
+    int64_t elements = 1;
+    for (int64_t extent : shape)
+      elements *= extent;
+    for (int64_t i = 0; i < elements; ++i)
+      tensor.values.push_back(static_cast<float>(i) + 0.5f);
+    ASSERT_TRUE(writeNpy(folder.path("a.npy"), tensor).isOk());
+    const auto read = readNpy(folder.path("a.npy"));
+    ASSERT_TRUE(read.isOk()) << read.status().message();
+    EXPECT_EQ(read->shape, shape);
+    EXPECT_EQ(read->values, tensor.values);
+  }
+}
+
+TEST(Npy, OtherSpellings) {
+  for (const std::string &bytes :
+       {file(good, floats({1, 2})), file(good, floats({1, 2}), 2),
+        file("{\"shape\":(2,1),\"fortran_order\":False,\"descr\":\"<f4\"}", floats({1, 2})),
+        file("{'descr': '<f2', 'fortran_order': False, 'shape': (2, 1)}", std::string("\0\x3c\0\x40", 4))}) {
+    const auto read = parseNpy(bytes);
+    ASSERT_TRUE(read.isOk()) << read.status().message();
+    EXPECT_EQ(read->shape, (std::vector<int64_t>{2, 1}));
+    EXPECT_EQ(read->values, (std::vector<float>{1, 2}));
+  }
+}
+
+TEST(Npy, Refused) {
+  const auto error = [](const std::string &bytes) {
+    const Status status = parseNpy(bytes).status();
+    EXPECT_EQ(status.code(), StatusCode::InvalidInput);
+    return status.message();
+  };
+  EXPECT_EQ(error(""), "is no .npy file");
+  EXPECT_EQ(error("PK\3\4"), "is no .npy file");
+  EXPECT_EQ(error(file(good, "", 9)), "is an .npy file of format 9; 1 to 3 are known");
+  EXPECT_EQ(error(file(good, "").substr(0, 40)), "is damaged: the file ends inside its header");
+  EXPECT_EQ(error(file(good, floats({1}))), "is damaged: it has 4 bytes of values, its shape takes 8");
+  EXPECT_EQ(error(file(good, floats({1, 2, 3}))), "is damaged: it has 12 bytes of values, its shape takes 8");
+  EXPECT_EQ(error(file("{'descr': '<f4', 'fortran_order': False, 'shape': (9223372036854775807, 9), }", "")),
+            "is damaged: it has 0 bytes of values, its shape takes more than any file holds");
+  EXPECT_EQ(error(file("{'descr': '>f4', 'fortran_order': False, 'shape': (1,), }", floats({1}))),
+            "holds '>f4'; expected '<f4' (numpy.float32; x.astype(numpy.float32)) or '<f2'");
+  EXPECT_EQ(error(file("{'descr': '<f4', 'fortran_order': True, 'shape': (1,), }", floats({1}))),
+            "is in Fortran order; save numpy.ascontiguousarray(x)");
+  for (const char *dictionary : {"", "{", "{}", "{'descr': '<f4', 'fortran_order': False}",
+                                 "{'descr': '<f4', 'shape': (1,), 'fortran_order': 0}",
+                                 "{'descr': '<f4', 'fortran_order': False, 'shape': (-1,), }",
+                                 "{'descr': '<f4', 'fortran_order': False, 'shape': (1",
+                                 "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }",
+                                 "{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (1,), }",
+                                 "{'descr': '<f4', 'fortran_order': False, 'shape': (1,), } x",
+                                 "{'descr': '<f4' 'fortran_order': False, 'shape': (1,), }"})
+    EXPECT_EQ(error(file(dictionary, floats({1}))),
+              "is damaged: its header is not a dictionary of descr, fortran_order and shape")
+        << dictionary;
+}
+
+} // namespace
+} // namespace cadenza

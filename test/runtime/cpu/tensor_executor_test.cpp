@@ -1,0 +1,116 @@
+// Entries of named tensors on the CPU: several tokens, 16-bit ports, and what is refused before anything runs.
+#include "runtime/cpu/cpu_executor.h"
+#include "test/runtime/cpu/test_program.h"
+
+#include <gtest/gtest.h>
+
+namespace cadenza::test {
+namespace {
+
+/// y = silu(w x), z = x + x of three tokens of 40 elements; x is stored in `dtype`.
+struct Graph {
+  TestProgram test{1};
+  Matrix matrix = test.randomMatrix(DType::bf16, 24, 40, 0.2f);
+
+  explicit Graph(DType dtype = DType::f32) {
+    Program &program = test.program;
+    program.decoder.reset();
+    program.entries.clear();
+    const auto edge = [&](const char *name, DType type, int64_t elements) {
+      program.edges.push_back({name, type, elements, program.arenaBytes, 3});
+      program.arenaBytes += 3 * edgeStride(program.edges.back());
+      return static_cast<uint32_t>(program.edges.size() - 1);
+    };
+    const uint32_t x = edge("x", dtype, 40), y = edge("y", DType::f32, 24), z = edge("z", dtype, 40);
+    program.entries = {{"run",
+                        {{PortKind::Tensor, "x", {3, 1, 40}, x}},
+                        {{PortKind::Tensor, "y", {3, 24}, y}, {PortKind::Tensor, "z", {120 / 40, 40}, z}},
+                        {}}};
+    test.block("start");
+    test.project("y", x, test.matrix("w", DType::bf16, {matrix}), {24}, {y}).epilogues = {
+        TestProgram::function("silu", {{"segment", 0}})};
+    test.phase("z", PhaseKind::Map, {x}, {z}).epilogues = {TestProgram::function("add", {{"segment", 0}}, {}, {x})};
+  }
+
+  std::unique_ptr<TensorExecutor> executor() {
+    auto made = makeCpuTensorExecutor(test.program, test.weights, 2);
+    EXPECT_TRUE(made.isOk()) << made.status().message();
+    return made.isOk() ? std::move(*made) : nullptr;
+  }
+};
+
+TEST(TensorExecutor, EveryTokenIsComputed) {
+  for (DType dtype : {DType::f32, DType::bf16}) {
+    Graph graph(dtype);
+    auto executor = graph.executor();
+    ASSERT_TRUE(executor);
+    const Tensor x{{3, 1, 40}, graph.test.randomValues(120)};
+    auto outputs = executor->run("", {{"x", x}});
+    ASSERT_TRUE(outputs.isOk()) << outputs.status().message();
+    ASSERT_EQ(outputs->size(), 2u);
+    EXPECT_EQ(outputs->at("y").shape, (std::vector<int64_t>{3, 24}));
+    for (size_t token = 0; token < 3; ++token) {
+      std::vector<float> row;
+      for (size_t i = 0; i < 40; ++i) {
+        const float given = stored(dtype, x.values[token * 40 + i]);
+        EXPECT_EQ(outputs->at("z").values[token * 40 + i], given + given);
+        row.push_back(stored(DType::bf16, given));
+      }
+      const std::vector<double> product = graph.matrix.times(row);
+      for (size_t n = 0; n < 24; ++n)
+        EXPECT_NEAR(outputs->at("y").values[token * 24 + n], product[n] / (1 + std::exp(-product[n])), 1e-4);
+    }
+    // The same again: a run leaves nothing behind.
+    auto again = executor->run("run", {{"x", x}});
+    ASSERT_TRUE(again.isOk());
+    EXPECT_EQ(again->at("y").values, outputs->at("y").values);
+  }
+}
+
+TEST(TensorExecutor, RefusesWhatDoesNotFit) {
+  Graph graph;
+  auto executor = graph.executor();
+  ASSERT_TRUE(executor);
+  const Tensor x{{3, 1, 40}, std::vector<float>(120)};
+  const auto error = [&](const Tensors &inputs, std::string_view entry = "") {
+    const Status status = executor->run(entry, inputs).status();
+    EXPECT_EQ(status.code(), StatusCode::InvalidArgument);
+    return status.message();
+  };
+  const std::string takes = "; entry 'run' takes \"x\" f32 [3, 1, 40]";
+  EXPECT_EQ(error({}), "input \"x\" is missing" + takes);
+  EXPECT_EQ(error({{"x", x}, {"w", x}}), "there is no input \"w\"" + takes);
+  EXPECT_EQ(error({{"x", {{120}, x.values}}}), "input \"x\" has shape [120]" + takes);
+  EXPECT_EQ(error({{"x", {{3, 1, 40}, {1, 2}}}}), "input \"x\" has 2 values, another number than its shape [3, 1, 40]");
+  EXPECT_EQ(error({{"x", x}}, "walk"), "test: no entry 'walk'; it has: run");
+}
+
+TEST(TensorExecutor, SeveralEntriesAreNamed) {
+  Graph graph;
+  graph.test.program.entries.push_back(graph.test.program.entries[0]);
+  graph.test.program.entries[1].name = "again";
+  auto executor = graph.executor();
+  ASSERT_TRUE(executor);
+  const Tensors inputs = {{"x", {{3, 1, 40}, graph.test.randomValues(120)}}};
+  EXPECT_EQ(executor->run("", inputs).status().message(), "test: has several entries, name one of: run, again");
+  auto one = executor->run("run", inputs), other = executor->run("again", inputs);
+  ASSERT_TRUE(one.isOk() && other.isOk());
+  EXPECT_EQ(one->at("y").values, other->at("y").values);
+}
+
+TEST(TensorExecutor, DecodersAndGraphsAreToldApart) {
+  Graph graph;
+  EXPECT_EQ(makeCpuExecutor(graph.test.program, graph.test.weights, {}).status().code(), StatusCode::InvalidArgument);
+  TestProgram decoder(7);
+  Ref rows = decoder.matrix("rows", DType::bf16, {decoder.randomMatrix(DType::bf16, 7, 8, 1)});
+  const uint32_t x = decoder.edge("x", DType::f32, 8);
+  decoder.block("start");
+  decoder.embed(rows, x);
+  decoder.head(x, rows);
+  EXPECT_TRUE(makeCpuExecutor(decoder.program, decoder.weights, {}).isOk());
+  EXPECT_EQ(makeCpuTensorExecutor(decoder.program, decoder.weights).status().message(),
+            "test: is a decoder, it has no entry of named tensors; give it a prompt");
+}
+
+} // namespace
+} // namespace cadenza::test
