@@ -144,7 +144,7 @@ TEST_F(RecordedExchanges, AnEarlyPublishIsSeen) {
             await + "    block.mark(PersistentWork::down, p.layer);\n" + publish,
             publish + await}});
   const std::string difference = run(0, 2, 0, 1, 1);
-  EXPECT_NE(difference.find("reads units after it writes partial sums (part 1, set 0)"), std::string::npos)
+  EXPECT_NE(difference.find("reads units after it writes partial sums (part 1, set "), std::string::npos)
       << difference;
 }
 
