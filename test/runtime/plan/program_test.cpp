@@ -64,6 +64,21 @@ TEST_P(ProgramField, IsChecked) {
   EXPECT_EQ(status.message(), GetParam().error) << GetParam().pointer;
 }
 
+TEST(Program, AnEmbeddingIsReadAsTiles16) {
+  Program program = smallProgram();
+  program.weights[0].encoding = Encoding::int8;
+  uint64_t end = 0;
+  for (Weight &weight : program.weights) {
+    weight.offset = (end + weightAlignment - 1) / weightAlignment * weightAlignment;
+    weight.bytes = storedBytes(weight);
+    end = weight.offset + weight.bytes;
+  }
+  const Status status = validateProgram(program);
+  EXPECT_EQ(status.code(), StatusCode::InvalidPlan);
+  EXPECT_EQ(status.message(), "program.blocks[0].phases[0].matrix: 'embedding.weight' is stored as int8; rows of an "
+                              "embedding are read as tiles16");
+}
+
 // Blocks: 0 embed; 1 layers: 0 qkv, 1 attend, 2 o, 3 gate_up, 4 down; 2 head. Edges: x, q, attended, act.
 INSTANTIATE_TEST_SUITE_P(
     Global, ProgramField,
@@ -79,19 +94,19 @@ INSTANTIATE_TEST_SUITE_P(
                     "program.edges[1].dtype: \"f8\"; expected one of 'f32', 'bf16', 'f16', 'i32'"},
         ProgramCase{"/arena_bytes", 1ull << 41, "program.arena_bytes: 2199023255552; at most 1099511627776"},
         ProgramCase{"/weights/0/rows", 100, "program.weights[0].bytes: 3072; its shape takes 7168 in encoding tiles16"},
-        ProgramCase{"/weights/1/bytes", 33, "program.weights[1].bytes: 33; its shape takes 32 in encoding vector"},
+        ProgramCase{"/weights/1/bytes", 33, "program.weights[1].bytes: 33; its shape takes 32 in encoding rope_table"},
         ProgramCase{"/weights/0/encoding", "int4",
                     "program.weights[0].encoding: \"int4\"; expected one of 'vector', 'rope_table', 'tiles16', 'int8'"},
         ProgramCase{"/weights/0/encoding", "int8",
                     "program.weights[0].bytes: 3072; its shape takes 1728 in encoding int8"},
         ProgramCase{"/weights/1/encoding", "int8",
                     "program.weights[1].dtype: f32 in encoding int8; expected bf16 or f16"},
-        ProgramCase{"/weights/0/encoding", "vector", "program.weights[0].columns: 32; expected 1 in encoding vector"},
+        ProgramCase{"/weights/0/encoding", "vector", "program.weights[0].dtype: bf16 in encoding vector; expected f32"},
         ProgramCase{"/weights/1/offset", 0, "program.weights[1].offset: 0; expected 3072"},
         ProgramCase{"/weights/2/offset", 3584, "program.weights[2].offset: 3584; expected 3328"},
         ProgramCase{"/weights/0/dtype", "f32",
                     "program.weights[0].dtype: f32 in encoding tiles16; expected bf16 or f16"},
-        ProgramCase{"/weights/1/columns", 2, "program.weights[1].columns: 2; expected 1 in encoding vector"},
+        ProgramCase{"/weights/1/columns", 2, "program.weights[1].columns: 2; expected 1 in encoding rope_table"},
         ProgramCase{"/weights/2/scale", 2.0, "program.weights[2].scale: only a rope table has one; expected 1"},
         ProgramCase{"/weights/1/scale", 1e300, "program.weights[1].scale: does not fit a 32-bit float"},
         ProgramCase{"/weight_tables/1/1", 15, "program.weight_tables[1][1]: weight 15 of 15"},
