@@ -27,13 +27,10 @@ public:
     line("};");
   }
   void constants(ArrayRef<std::pair<StringRef, uint64_t>> list) {
-    line("static constexpr int " + llvm::join(llvm::map_range(list,
-                                                              [](auto constant) {
-                                                                return (constant.first + " = " +
-                                                                        Twine(constant.second))
-                                                                    .str();
-                                                              }),
-                                              ", ") +
+    line("static constexpr int " +
+         llvm::join(llvm::map_range(
+                        list, [](auto constant) { return (constant.first + " = " + Twine(constant.second)).str(); }),
+                    ", ") +
          ";");
   }
   const std::string &text() const { return text_; }

@@ -103,8 +103,8 @@ FailureOr<KernelDraft> emitProject(step::ProjectOp op, sched::LaunchOp launch, S
   draft.cacheBytesWritten = functions.cacheBytes;
   draft.shapes = shape(op.getInput()) + " -> [" +
                  llvm::join(llvm::map_range(rows, [](int64_t n) { return std::to_string(n); }), " + ") + "] x " +
-                 std::to_string(columns) + " " + deviceType(weight).str() + " as " +
-                 encoding.getFormat().name + " -> " + shapes(op->getResults());
+                 std::to_string(columns) + " " + deviceType(weight).str() + " as " + encoding.getFormat().name +
+                 " -> " + shapes(op->getResults());
   setLaunch(draft, launch, PhaseKind::Project);
   return draft;
 }

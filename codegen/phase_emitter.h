@@ -24,10 +24,13 @@ struct KernelDraft {
 inline constexpr llvm::StringLiteral kernelName = "@";
 
 /// `launch` is how the phase becomes a grid.
-llvm::FailureOr<KernelDraft> emitProject(step::ProjectOp op, sched::LaunchOp launch, mlir::SymbolTableCollection &symbols);
+llvm::FailureOr<KernelDraft> emitProject(step::ProjectOp op, sched::LaunchOp launch,
+                                         mlir::SymbolTableCollection &symbols);
 llvm::FailureOr<KernelDraft> emitMap(step::MapOp op, sched::LaunchOp launch, mlir::SymbolTableCollection &symbols);
-llvm::FailureOr<KernelDraft> emitSelect(step::SelectOp op, sched::LaunchOp launch, mlir::SymbolTableCollection &symbols);
-llvm::FailureOr<KernelDraft> emitAttend(step::AttendOp op, sched::LaunchOp launch, mlir::SymbolTableCollection &symbols);
+llvm::FailureOr<KernelDraft> emitSelect(step::SelectOp op, sched::LaunchOp launch,
+                                        mlir::SymbolTableCollection &symbols);
+llvm::FailureOr<KernelDraft> emitAttend(step::AttendOp op, sched::LaunchOp launch,
+                                        mlir::SymbolTableCollection &symbols);
 llvm::FailureOr<KernelDraft> emitEmbed(step::EmbedOp op, sched::LaunchOp launch, mlir::SymbolTableCollection &symbols);
 
 } // namespace cadenza

@@ -16,8 +16,8 @@ using namespace mlir;
 
 int main(int argc, char **argv) {
   DialectRegistry registry;
-  registry.insert<func::FuncDialect, cadenza::nn::NNDialect, cadenza::step::StepDialect,
-                  cadenza::sched::SchedDialect>();
+  registry
+      .insert<func::FuncDialect, cadenza::nn::NNDialect, cadenza::step::StepDialect, cadenza::sched::SchedDialect>();
   cadenza::registerCadenzaPasses();
   registerCanonicalizerPass();
   registerCSEPass();

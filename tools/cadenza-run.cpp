@@ -64,7 +64,7 @@ void declareOptions(CLI::App &app, Arguments &args) {
       "of a plan that is no decoder: NAME=FILE.npy, a tensor that it takes (float32, C order); may be "
       "repeated. Runs it once and writes what --output asks for");
   tensor->allow_extra_args(false); // one each: what follows may be the plan
-  input->require_option(0, 1); // none: run() says what this plan needs
+  input->require_option(0, 1);     // none: run() says what this plan needs
   app.final_callback([&args, input] { args.inputGiven = input->count_all() > 0; });
   CLI::Option *output =
       app.add_option("--output", args.tensors.outputs, "NAME=FILE.npy, a tensor that it gives; may be repeated");

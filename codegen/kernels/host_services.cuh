@@ -58,7 +58,7 @@ struct Services {
   uint32_t capability;               // 90 for sm_90
   void (*poll)(const void *address); // a scheduling point before a read of what another block may write
   void (*packet)(const void *address, uint32_t epoch, bool stored); // what was read there, or stored: for the record
-  uint64_t (*clock)();               // nanoseconds of emulated time
+  uint64_t (*clock)();                                              // nanoseconds of emulated time
   void (*nanosleep)(uint32_t ns);
   void (*named_barrier)(uint32_t id, uint32_t threads, bool wait);
   void (*cluster_arrive)();

@@ -46,8 +46,8 @@ namespace cadenza {
 /// head_in_flight, and at most kv_group_ahead (in groups that attend) and others_ahead while the ring fills ahead of a
 /// layer or of the head; memory_bound (whether a layer takes as long as the memory needs), clusters (whether groups are
 /// clusters of the GPU), traced; embed, head: configurations of phases, parts: those of a layer (persistent_parts.cuh).
-/// The configuration of a product has its `Launch` (that of its own kernel), Team, prologue, and epilogue: the functions
-/// that stay (residual additions, stores, the KV append and the selection are this kernel's).
+/// The configuration of a product has its `Launch` (that of its own kernel), Team, prologue, and epilogue: the
+/// functions that stay (residual additions, stores, the KV append and the selection are this kernel's).
 template <class Config> struct Persistent {
   using Block = PersistentBlock<Config>;
   using Residual = PersistentResidual<Config>;

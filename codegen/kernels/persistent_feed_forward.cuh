@@ -39,8 +39,8 @@ template <class Config, int part> struct PersistentFeedForward {
     tile.first_row = step_columns * block.my_units.first + stripe_rows * mine.first;
     tile.live_rows = stripe_rows * mine.count;
     using Functions = typename GateUp::epilogue;
-    const auto &functions =
-        Block::template arguments<Functions>(static_cast<const typename GateUp::Launch::epilogue::Args &>(l.row_product));
+    const auto &functions = Block::template arguments<Functions>(
+        static_cast<const typename GateUp::Launch::epilogue::Args &>(l.row_product));
     typename Functions::template Loaded<UnitTile> loaded;
     Functions::load(functions, tile, loaded);
 

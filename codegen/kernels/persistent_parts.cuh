@@ -1,6 +1,6 @@
-// The parts of a layer of the persistent kernel, in the order of the schedule: what each computes, and by which groups. A
-// part begins with the residual stream, which its product over rows reads, and ends with partial sums of what is added
-// to it, from its product over columns.
+// The parts of a layer of the persistent kernel, in the order of the schedule: what each computes, and by which groups.
+// A part begins with the residual stream, which its product over rows reads, and ends with partial sums of what is
+// added to it, from its product over columns.
 #pragma once
 
 #include "attend.cuh"

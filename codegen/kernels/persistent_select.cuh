@@ -68,7 +68,8 @@ private:
     using Functions = typename Head::epilogue;
     using StripeTile = Tile<StripeShape>;
     // Behind the words of `largest`, where other warps may be already.
-    float *values = Block::template at<float>(Block::scratch_offset) + 2 * Block::warps + 4 + stripe_rows * Team::warp();
+    float *values =
+        Block::template at<float>(Block::scratch_offset) + 2 * Block::warps + 4 + stripe_rows * Team::warp();
     static_assert(2 * Block::warps + 4 + stripe_rows * Block::warps <= 3 * Block::scratch_floats, "room for stripes");
     StripeTile tile;
     tile.values = values;

@@ -22,9 +22,9 @@ struct BuiltProgram {
   std::vector<PackRecipe> recipes; // one a weight
 };
 
-/// Builds the program of `module` (after assign-buffers and name-phases): of its entries. `decoder` is what the model says of the one
-/// that decodes, if one does. `code` is what codegen made of the module, or null for a program that only the CPU
-/// executor runs.
+/// Builds the program of `module` (after assign-buffers and name-phases): of its entries. `decoder` is what the model
+/// says of the one that decodes, if one does. `code` is what codegen made of the module, or null for a program that
+/// only the CPU executor runs.
 mlir::FailureOr<BuiltProgram> buildProgram(mlir::ModuleOp module, const ModelInfo &model,
                                            const std::optional<Decoder> &decoder, const GeneratedCode *code);
 

@@ -58,14 +58,14 @@ std::string describe(sched::GridOp grid) {
       "KiB in flight, {3} ahead of a layer ({4} in groups that do not attend), in stages of {5} KiB:\n{6}"
       "{7}\npackets: {8} bytes, {9} exchanges a layer, {10} sets of slots in turn\n"
       "within a group, values go through {11}\n",
-      groups, ranks, grid.getWarps(), grid.getAhead()[0] / 1024, grid.getAhead()[1] / 1024,
-      grid.getStage() / 1024, pacing(grid),
+      groups, ranks, grid.getWarps(), grid.getAhead()[0] / 1024, grid.getAhead()[1] / 1024, grid.getStage() / 1024,
+      pacing(grid),
       grid.getMemoryBound() ? "the memory bounds a layer" : "the chain of exchanges and products bounds a layer",
       grid.getPackets(), parts, 2 * parts,
       grid.getClusters() ? "the shared memory of its cluster" : "packets, too: no clusters");
-  text +=
-      "\nwork of a block: first tile+tiles (16 rows) x first step+steps (32 columns), in the order of the ring; rows that\n"
-      "KV heads or units divide count from the group's first\n";
+  text += "\nwork of a block: first tile+tiles (16 rows) x first step+steps (32 columns), in the order of the ring; "
+          "rows that\n"
+          "KV heads or units divide count from the group's first\n";
   const EncodingFormat format = format_of(*step::findEncoding(grid.getEncoding()));
   std::string titles = "group rank  ";
   for (sched::ComputeOp compute : inLayer)
@@ -93,10 +93,9 @@ std::string describe(sched::GridOp grid) {
       }
       text += llvm::formatv("{0,10}  {1}\n", bytes, cell(workOf(head, group, rank, 0)));
     }
-  text += llvm::formatv("\nweights of a block a layer, averaged over layers: at most {0:F1} % above the mean\n",
-                        100.0 * (static_cast<double>(most) * static_cast<double>(grid.getBlocks()) /
-                                     static_cast<double>(all) -
-                                 1.0));
+  text += llvm::formatv(
+      "\nweights of a block a layer, averaged over layers: at most {0:F1} % above the mean\n",
+      100.0 * (static_cast<double>(most) * static_cast<double>(grid.getBlocks()) / static_cast<double>(all) - 1.0));
   return text;
 }
 

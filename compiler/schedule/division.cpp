@@ -45,8 +45,7 @@ Status checkShape(const LayerShape &m, const PersistentDevice &d) {
   CADENZA_RETURN_IF_ERROR(multiple("a head_dim", m.headDim, tileRows));
   CADENZA_RETURN_IF_ERROR(multiple("a hidden size", m.hidden, tileRows));
   CADENZA_RETURN_IF_ERROR(multiple("a feed-forward size", m.units, stripe_rows));
-  CADENZA_RETURN_IF_ERROR(
-      multiple("query heads of a KV head whose elements are together", m.queryRows(), stepColumns));
+  CADENZA_RETURN_IF_ERROR(multiple("query heads of a KV head whose elements are together", m.queryRows(), stepColumns));
   const int64_t group = m.heads / m.kvHeads, warpSets = ceilDiv(group, 4); // launch_geometry.h: four heads a warp
   if (d.warps % warpSets != 0)
     return unsupported("divides the " + std::to_string(d.warps) +
@@ -84,7 +83,8 @@ int64_t headsOf(const LayerShape &m, int64_t groups, int64_t group) {
 }
 
 /// Steps of units of each group.
-std::vector<int64_t> divideUnits(const LayerShape &m, const PersistentDevice &device, int64_t groups, bool memoryBound) {
+std::vector<int64_t> divideUnits(const LayerShape &m, const PersistentDevice &device, int64_t groups,
+                                 bool memoryBound) {
   const LayerBytes layer(m);
   // What a group with a KV head has to read more than others: if the memory is what all wait for, until the
   // feed-forward half ends, that is what the others have in their rings when it begins.

@@ -41,7 +41,8 @@ struct Exchanges {
 
 /// The exchanges of `steps` steps of a schedule in a row, of `layers` layers each, the first `headless` of which select
 /// nothing: the ops in their order, by every block. A vector's contents are finished with when the last op that has it
-/// as an operand has ended. The context is so short, or long, that the first `parts` ranks of a group have a part of it.
+/// as an operand has ended. The context is so short, or long, that the first `parts` ranks of a group have a part of
+/// it.
 Exchanges exchangesOf(sched::GridOp grid, int64_t layers, int64_t steps, int64_t headless, int64_t parts);
 
 /// Ok, or (Internal) the first write that may come too early, or the waits that never end.

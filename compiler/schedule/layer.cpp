@@ -61,8 +61,9 @@ LogicalResult checkColumns(step::ProjectOp columns, Value input, Value x) {
   const size_t biases = !functions.empty() && isa<step::BiasAttr>(functions[0]) ? 1 : 0;
   if (functions.size() != biases + 1 || !functions.back().addsOperand() || columns.getSideInputs()[0] != x ||
       !isF32(x) || columns.getNumResults() != 1 || !isF32(columns.getResult(0)))
-    return needs(columns, "the addition to the residual stream, in f32, as its only function but a bias before it (pass "
-                          "fuse-residual)");
+    return needs(columns,
+                 "the addition to the residual stream, in f32, as its only function but a bias before it (pass "
+                 "fuse-residual)");
   return success();
 }
 
@@ -102,8 +103,9 @@ LogicalResult readParts(DecoderPhases &phases) {
   if (cast<step::YieldOp>(body.getTerminator()).getValues()[0] != x)
     return needs(phases.layers, "the result of a layer's last product to be what the next layer begins with");
   if (phases.parts.size() > mostParts)
-    return needs(phases.layers, "layers of at most " + Twine(mostParts) + " parts, whose code is a part of the kernel each: " +
-                                    "here are " + Twine(phases.parts.size()) + " (pass roll-layers)");
+    return needs(phases.layers, "layers of at most " + Twine(mostParts) +
+                                    " parts, whose code is a part of the kernel each: " + "here are " +
+                                    Twine(phases.parts.size()) + " (pass roll-layers)");
   const auto attends = [](const LayerPart &part) { return part.attend != nullptr; };
   if (llvm::none_of(phases.parts, attends) || llvm::all_of(phases.parts, attends))
     return needs(phases.layers, "layers that have attention and a feed-forward");

@@ -54,8 +54,8 @@ BlockWork workOf(sched::ComputeOp compute, int64_t group, int64_t rank, int64_t 
     return {tiles.first, tiles.count, mine.first, mine.count};
   }
   case sched::Split::blocks:
-    return whole(share(static_cast<int>(allTiles), static_cast<int>(grid.getBlocks()),
-                       static_cast<int>(group * ranks + rank)));
+    return whole(
+        share(static_cast<int>(allTiles), static_cast<int>(grid.getBlocks()), static_cast<int>(group * ranks + rank)));
   case sched::Split::context:
     break;
   }

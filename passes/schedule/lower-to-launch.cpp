@@ -50,9 +50,8 @@ public:
 
   /// Every phase that fails has its error.
   LogicalResult build() {
-    auto sequence = sched::SequenceOp::create(
-        builder, function.getLoc(), function.getSymName().str() + ".launch",
-        function.getSymName(), builder.getStrArrayAttr({"launch", "graph"}));
+    auto sequence = sched::SequenceOp::create(builder, function.getLoc(), function.getSymName().str() + ".launch",
+                                              function.getSymName(), builder.getStrArrayAttr({"launch", "graph"}));
     builder.createBlock(&sequence.getBody());
     for (Operation &op : function.getBody().front()) {
       auto layers = dyn_cast<step::LayersOp>(op);

@@ -122,7 +122,8 @@ LogicalResult RepeatOp::verify() {
 }
 
 LogicalResult LaunchOp::verify() {
-  if (failed(checkPositive(*this, {{"blocks", getBlocks()}, {"threads", getThreads()}, {"min_blocks", getMinBlocks()}})))
+  if (failed(
+          checkPositive(*this, {{"blocks", getBlocks()}, {"threads", getThreads()}, {"min_blocks", getMinBlocks()}})))
     return failure();
   if (getThreads() % 32 != 0 || getThreads() > 1024)
     return emitOpError() << "needs whole warps, 32 at most: " << getThreads() << " threads are not";
@@ -144,8 +145,11 @@ int64_t GridOp::getAttentionGroups() {
 }
 
 LogicalResult GridOp::verify() {
-  if (failed(checkPositive(
-          *this, {{"groups", getGroups()}, {"ranks", getRanks()}, {"warps", getWarps()}, {"packets", getPackets()}, {"stage", getStage()}})))
+  if (failed(checkPositive(*this, {{"groups", getGroups()},
+                                   {"ranks", getRanks()},
+                                   {"warps", getWarps()},
+                                   {"packets", getPackets()},
+                                   {"stage", getStage()}})))
     return failure();
   if (!step::findEncoding(getEncoding()))
     return emitOpError() << "has weights in an encoding '" << getEncoding() << "', which does not exist";
@@ -176,7 +180,8 @@ LogicalResult LayersOp::verifyRegions() {
   for (Operation &op : getBody().front()) {
     auto collect = dyn_cast<CollectOp>(op);
     if (open ? !collect || collect.getSums() != open.getSums() : !isa<PartOp>(op))
-      return op.emitOpError() << "does not follow here: a layer is parts, each with the collection of its sums after it";
+      return op.emitOpError()
+             << "does not follow here: a layer is parts, each with the collection of its sums after it";
     open = dyn_cast<PartOp>(op);
   }
   if (open || getBody().front().empty())

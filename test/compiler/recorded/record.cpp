@@ -35,7 +35,8 @@ public:
     hopEnds[2].first += hopEnds[1].first;
     hopEnds[3].first += hopEnds[2].first;
     const int64_t exchange = 16 * (2 * parts * blocks * rankPackets + 2 * blocks);
-    hopPackets = grid.getClusters() ? 0 : (static_cast<int64_t>(grid.getPackets()) - exchange - 4 * blocks) / 16 / groups;
+    hopPackets =
+        grid.getClusters() ? 0 : (static_cast<int64_t>(grid.getPackets()) - exchange - 4 * blocks) / 16 / groups;
   }
 
   struct Slot {
@@ -70,9 +71,11 @@ public:
 private:
   /// Whether sums of squares hop on their own, or with the residual stream.
   static bool sumsFirst(sched::GridOp grid) {
-    return grid.walk([](sched::HopOp hop) {
-      return hop.getKind() == sched::Hop::squares ? mlir::WalkResult::interrupt() : mlir::WalkResult::advance();
-    }).wasInterrupted();
+    return grid
+        .walk([](sched::HopOp hop) {
+          return hop.getKind() == sched::Hop::squares ? mlir::WalkResult::interrupt() : mlir::WalkResult::advance();
+        })
+        .wasInterrupted();
   }
 
   int64_t blocks, ranks, parts = 0, rankPackets = 0, hopPackets = 0;
@@ -186,9 +189,8 @@ std::string compareRecord(const std::vector<RecordedEvent> &events, sched::GridO
     const auto found = std::find_if(list.begin() + static_cast<ptrdiff_t>(position), list.end(), fits);
     if (found == list.end())
       return "block " + std::to_string(event.block) + ", thread " + std::to_string(event.thread) + " " +
-             describe(event.write, event.what) + " after it " +
-             describe(list[position].write, list[position].what) + " (" + std::to_string(position) +
-             "), which the schedule does not";
+             describe(event.write, event.what) + " after it " + describe(list[position].write, list[position].what) +
+             " (" + std::to_string(position) + "), which the schedule does not";
     position = found - list.begin();
     if (peer < 0)
       found->seen = found->peers; // of which ones, the record does not say

@@ -140,12 +140,10 @@ TEST_F(RecordedExchanges, AnEarlyPublishIsSeen) {
   const std::string await = "    Hop::await(block, Block::hop_units, hop_bytes, p, PersistentWait::hop_units);\n";
   const std::string publish = "    residual.publish(down, part, Block::unit_values(), p);\n";
   compile("llama-gqa4-rope-llama3", 6, true,
-          {{"persistent_feed_forward.cuh",
-            await + "    block.mark(PersistentWork::down, p.layer);\n" + publish,
+          {{"persistent_feed_forward.cuh", await + "    block.mark(PersistentWork::down, p.layer);\n" + publish,
             publish + await}});
   const std::string difference = run(0, 2, 0, 1, 1);
-  EXPECT_NE(difference.find("reads units after it writes partial sums (part 1, set "), std::string::npos)
-      << difference;
+  EXPECT_NE(difference.find("reads units after it writes partial sums (part 1, set "), std::string::npos) << difference;
 }
 
 } // namespace

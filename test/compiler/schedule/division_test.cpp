@@ -45,8 +45,8 @@ TEST(Division, EveryWeightIsSomebodysAndNobodyElses) {
     const int64_t hiddenSteps = shape.hidden / 32, hiddenTiles = shape.hidden / 16;
     const int64_t unitSteps = (shape.units + 31) / 32;
     for (int64_t layer : {0, 1, 2}) {
-      expectCovered(s, "layer_query_key_key", layer, (shape.heads + 2 * shape.kvHeads) * shape.headDim / 16, hiddenSteps,
-                    true);
+      expectCovered(s, "layer_query_key_key", layer, (shape.heads + 2 * shape.kvHeads) * shape.headDim / 16,
+                    hiddenSteps, true);
       expectCovered(s, "layer_output", layer, hiddenTiles, shape.heads * shape.headDim / 32, false);
       expectCovered(s, "layer_gate_gate", layer, shape.units / 8, hiddenSteps, true);
       expectCovered(s, "layer_down", layer, hiddenTiles, unitSteps, false);
@@ -62,9 +62,9 @@ std::vector<int64_t> groupSteps(const LayerShape &shape, const PersistentDevice 
   std::vector<int64_t> steps;
   if (division.isOk())
     for (size_t group = 0; group < division->unitStarts.size(); ++group)
-      steps.push_back((group + 1 < division->unitStarts.size() ? division->unitStarts[group + 1]
-                                                               : (shape.units + 31) / 32) -
-                      division->unitStarts[group]);
+      steps.push_back(
+          (group + 1 < division->unitStarts.size() ? division->unitStarts[group + 1] : (shape.units + 31) / 32) -
+          division->unitStarts[group]);
   return steps;
 }
 

@@ -87,7 +87,8 @@ TEST(Exchanges, RanksThatSendNothingMayBeOvertaken) {
   EXPECT_TRUE(status.isOk()) << status.message();
   using Damage = void (*)(Lowered &);
   const std::pair<const char *, Damage> damages[] = {
-      {"rows of the residual stream", [](Lowered &s) {
+      {"rows of the residual stream",
+       [](Lowered &s) {
          for (llvm::StringRef phase : {"layer_output", "layer_down"})
            s.compute(phase).setRows(112);
        }},

@@ -74,7 +74,8 @@ TEST(Faults, AnyAllocationMayFail) {
   for (const char *function : {"cuMemAlloc", "cuMemHostAlloc", "cuStreamCreate", "cuEventCreate", "cuModuleLoadDataEx"})
     for (Schedule schedule : schedules)
       failEach(schedule, function, 1, 2, check);
-  for (const char *function : {"cuStreamBeginCapture", "cuStreamEndCapture", "cuGraphInstantiateWithFlags", "cuGraphUpload"})
+  for (const char *function :
+       {"cuStreamBeginCapture", "cuStreamEndCapture", "cuGraphInstantiateWithFlags", "cuGraphUpload"})
     failEach(Schedule::Graph, function, 1, 2, check);
   resetEmulator("cuMemAlloc:1=2");
   test::ToyPlan plan(test::readImage(CADENZA_TOY_KERNELS));

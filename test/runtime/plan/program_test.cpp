@@ -368,14 +368,16 @@ INSTANTIATE_TEST_SUITE_P(
                     "program.entries[0].blocks[1].phases[1].k_groups: only a project phase has more than one, from 0"},
         ProgramCase{"/entries/0/blocks/1/phases/1/scalars/0/table", 1,
                     "program.entries[0].blocks[1].phases[1].scalars[0]: scalar table 1 of 1"},
-        ProgramCase{"/entries/0/blocks/1/phases/1/scalars/1",
-                    {{"index", 0}},
-                    "program.entries[0].blocks[1].phases[1].scalars: 2; an attend phase may have one, its window, others "
-                    "none"},
-        ProgramCase{"/entries/0/blocks/1/phases/0/scalars/0",
-                    {{"index", 0}},
-                    "program.entries[0].blocks[1].phases[0].scalars: 1; an attend phase may have one, its window, others "
-                    "none"},
+        ProgramCase{
+            "/entries/0/blocks/1/phases/1/scalars/1",
+            {{"index", 0}},
+            "program.entries[0].blocks[1].phases[1].scalars: 2; an attend phase may have one, its window, others "
+            "none"},
+        ProgramCase{
+            "/entries/0/blocks/1/phases/0/scalars/0",
+            {{"index", 0}},
+            "program.entries[0].blocks[1].phases[0].scalars: 1; an attend phase may have one, its window, others "
+            "none"},
         ProgramCase{"/entries/0/blocks/1/phases/1/launch/arguments/4/ref",
                     {{"index", 2}},
                     "program.entries[0].blocks[1].phases[1].launch.arguments[4]: scalar 2 of 2"},
