@@ -151,7 +151,6 @@ void orderSums(DecoderPhases phases, const LayerShape &shape, const Division &di
 struct LowerToPersistentPass : cadenza::impl::LowerToPersistentBase<LowerToPersistentPass> {
   using LowerToPersistentBase::LowerToPersistentBase;
 
-  /// Of several entries, the one that decodes; of functions that are no entries, all.
   void runOnOperation() final {
     const auto isStep = [](func::FuncOp function) { return !nn::isEntry(function) || nn::isDecodeEntry(function); };
     SmallVector<func::FuncOp> steps =
@@ -182,15 +181,5 @@ private:
     return success();
   }
 };
-StatusOr<Division> division = divide(*shape, device);
-if (!division.isOk()) {
-  function.emitError() << division.status().message();
-  return signalPassFailure();
-}
-orderSums(*phases, *shape, *division, device);
-GridBuilder(function, *phases, *shape, *division, device).build();
-}
-}
-;
 
 } // namespace
