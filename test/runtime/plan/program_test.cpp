@@ -75,8 +75,9 @@ TEST(Program, AnEmbeddingIsReadAsTiles16) {
   }
   const Status status = validateProgram(program);
   EXPECT_EQ(status.code(), StatusCode::InvalidPlan);
-  EXPECT_EQ(status.message(), "program.blocks[0].phases[0].matrix: 'embedding.weight' is stored as int8; rows of an "
-                              "embedding are read as tiles16");
+  EXPECT_EQ(status.message(),
+            "program.entries[0].blocks[0].phases[0].matrix: 'embedding.weight' is stored as int8; rows of an "
+            "embedding are read as tiles16");
 }
 
 // Blocks: 0 embed; 1 layers: 0 qkv, 1 attend, 2 o, 3 gate_up, 4 down; 2 head. Edges: x, q, attended, act.
