@@ -246,7 +246,7 @@ persistent_racecheck() {
 }
 # It sees that a barrier was taken out.
 racecheck_sees() {
-  persistent_racecheck '/merge_parts(part.used);/{n;d}'
+  persistent_racecheck '/merge_parts(split.used);/{n;d}'
   (($? == 1)) && tail -n 1 "$work/sanitizer.txt" | grep '[1-9][0-9]* hazards displayed'
 }
 bench() { # MODEL CONTEXTS
