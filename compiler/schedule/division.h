@@ -19,6 +19,7 @@ struct PersistentDevice {
   int sharedBytes = 0;  // of a block
   bool clusters = true; // groups are clusters of the GPU; without them, they exchange values through global memory
   bool traced = false;  // the kernel is instrumented
+  std::vector<std::string> targets = {}; // that it is for (compiler/support/device_table.h); none: any
 };
 
 /// The dimensions of a layer: those of its attention, and those of its feed-forward.
