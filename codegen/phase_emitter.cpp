@@ -191,6 +191,8 @@ FailureOr<KernelDraft> emitAttend(step::AttendOp op, sched::LaunchOp launch, con
   config.integers({{"heads", heads}, {"kv_heads", kvHeads}, {"head_dim", headDim}});
   config.number("scale", scale);
   config.integers({{"splits", splits}, {"split_multiple", *launch.getSplitMultiple()}, {"threads", threads(launch)}});
+  if (op.getWindow())
+    config.boolean("windowed", true);
 
   KernelDraft draft;
   draft.config = config.text();
@@ -201,13 +203,16 @@ FailureOr<KernelDraft> emitAttend(step::AttendOp op, sched::LaunchOp launch, con
                      {.kind = ArgumentKind::CacheValue, .symbol = op.getCacheAttr()},
                      {.kind = ArgumentKind::State},
                      {.kind = ArgumentKind::Context}};
+  if (FlatSymbolRefAttr window = op.getWindowAttr())
+    draft.arguments.push_back({.kind = ArgumentKind::Scalar, .symbol = window});
   if (launch.getScratch() > 0)
     draft.arguments.push_back({.kind = ArgumentKind::Scratch, .scratchBytes = launch.getScratch()});
   draft.record.fusedOps = {"attention"};
   draft.record.activationBytes = vectorBytes(op.getQuery()) + vectorBytes(op.getResult());
   draft.cacheBytesReadAPosition = cachedPositionBytes(cache);
   draft.shapes = shape(op.getQuery()) + ", " + std::to_string(heads) + " heads on " + std::to_string(kvHeads) +
-                 " KV heads of " + std::to_string(headDim) + " -> " + shape(op.getResult());
+                 " KV heads of " + std::to_string(headDim) + (op.getWindow() ? ", in a window" : "") + " -> " +
+                 shape(op.getResult());
   setLaunch(draft, launch, PhaseKind::Attend);
   return draft;
 }

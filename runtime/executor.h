@@ -23,7 +23,7 @@ enum class Schedule : uint8_t { Auto, Launch, Graph, Persistent };
 /// Of the `graph` schedule.
 constexpr int maximumGraphSteps = 64;
 struct GraphOptions {
-  int steps = 16;              // of a graph
+  int steps = 4;               // of a graph
   bool dependentLaunch = true; // kernels are launched while the one before them runs, where the GPU can do that
 };
 

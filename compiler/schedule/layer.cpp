@@ -58,7 +58,7 @@ LogicalResult checkColumns(step::ProjectOp columns, Value input, Value x) {
   if (columns.getInput() != input || columns.getPrologueAttr() || columns.getMatrices().size() != 1)
     return needs(columns, "the product of one matrix and the result of the phase before it");
   SmallVector<step::FunctionAttrInterface> functions = epilogues(columns);
-  const size_t biases = !functions.empty() && isa<step::BiasAttr>(functions[0]) ? 1 : 0;
+  const size_t biases = !functions.empty() && functions[0].addsWeight() ? 1 : 0;
   if (functions.size() != biases + 1 || !functions.back().addsOperand() || columns.getSideInputs()[0] != x ||
       !isF32(x) || columns.getNumResults() != 1 || !isF32(columns.getResult(0)))
     return needs(columns,

@@ -3,6 +3,7 @@
 #include "compiler/import/convert.h"
 #include "compiler/import/hf/import_hugging_face.h"
 #include "compiler/ir/nn/Evaluate.h"
+#include "compiler/ir/sched/Sched.h"
 #include "compiler/schedule/phase_names.h"
 
 #include "llvm/ADT/StringMap.h"
@@ -127,7 +128,8 @@ public:
       if (auto argmax = dyn_cast<nn::ArgmaxOp>(op))
         logits = argmax.getInput().getDefiningOp();
     });
-    for (const auto &[op, phase] : namePhases(step)) {
+    step.walk([&](step::PhaseOpInterface op) {
+      const StringRef phase = sched::phaseName(op);
       auto layers = op->getParentOfType<step::LayersOp>();
       const int64_t count = layers ? layers.getCount() : 1;
       std::vector<Ops> &iterations = computed.try_emplace(phase, count).first->second;
@@ -137,7 +139,7 @@ public:
           if (Operation *found = byName.lookup(names[i % names.size()]))
             iterations[i].insert(found);
       }
-    }
+    });
     for (const auto &phase : computed)
       for (const Ops &ops : phase.second)
         for (Operation *op : ops)

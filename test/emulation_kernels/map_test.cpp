@@ -96,8 +96,12 @@ protected:
     auto *tokens = upload(std::vector<int32_t>(4));
     auto *copy = allocate<float>(1001);
     auto *scratch = upload(std::vector<uint32_t>(4 + 2 * Instance::blocks));
-    run<Instance>("select_token",
-                  {word(upload(logits)), word(uploadState(at(0))), word(tokens), word(copy), word(scratch)});
+    auto *state = upload(std::vector<SequenceState>{{at(0),
+                                                     {.tokens = upload(std::vector<int32_t>(4)),
+                                                      .published = upload(std::vector<uint32_t>{0}),
+                                                      .stop_requested = 0,
+                                                      .reserved = 0}}});
+    run<Instance>("select_token", {word(upload(logits)), word(state), word(tokens), word(copy), word(scratch)});
     const std::vector<float> passed = download(copy, 1001);
     for (size_t i = 0; i < 1001; ++i)
       EXPECT_EQ(std::bit_cast<uint32_t>(passed[i]), std::bit_cast<uint32_t>(logits[i]));

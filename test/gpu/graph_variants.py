@@ -62,7 +62,8 @@ def tool(name: str, *options: str) -> str:
 
 
 def compile_plan(model: str, output: str, *options: str) -> None:
-    tool("cadenza-compile", f"--model={model}", "--weights=random:1", "--target=sm_90", "-q", "-o", output, *options)
+    tool("cadenza-compile", f"--model={model}", "--weights=random:1", "--target=sm_90", "--schedule=launch", "-q",
+         "-o", output, *options)
 
 
 def edited(source: str, edits: list, folder: str) -> str:

@@ -398,7 +398,8 @@ std::set<ModelBuild> originals() {
 INSTANTIATE_TEST_SUITE_P(List, Originals, testing::ValuesIn(originals()), [](const auto &info) {
   const ModelBuild &original = info.param;
   return test::testName(original.first) + (original.second.unfused ? "_unfused" : "") +
-         (original.second.multiprocessors > 0 ? "_persistent" : "");
+         (original.second.multiprocessors > 0 ? "_persistent" : "") +
+         (original.second.encoding == "tiles16" ? "" : "_" + original.second.encoding);
 });
 INSTANTIATE_TEST_SUITE_P(List, Mutation, testing::ValuesIn(cases()),
                          [](const auto &info) { return caseName(info.param); });

@@ -43,7 +43,7 @@ def Step_LayerNormAttr : Step_Function<"LayerNorm", "layer_norm",
                         OptionalParameter<"::mlir::FlatSymbolRefAttr">:$bias, "::mlir::FloatAttr":$eps, "int64_t":$group_size);
 }
 
-def Step_BiasAttr : Step_Function<"Bias", "bias", ["getSymbols", "withSymbols", "isElementwise"]> {
+def Step_BiasAttr : Step_Function<"Bias", "bias", ["getSymbols", "withSymbols", "addsWeight", "isElementwise"]> {
   let summary = "adds a bias vector";
   let parameters = (ins "int64_t":$segment, "::mlir::FlatSymbolRefAttr":$weight);
 }

@@ -139,6 +139,7 @@ SmallVector<FlatSymbolRefAttr> BiasAttr::getSymbols() const { return {getWeight(
 FunctionAttrInterface BiasAttr::withSymbols(ArrayRef<FlatSymbolRefAttr> symbols) const {
   return get(getContext(), getSegment(), symbols[0]);
 }
+bool BiasAttr::addsWeight() const { return true; }
 bool BiasAttr::isElementwise() const { return true; }
 DictionaryAttr BiasAttr::getParameters() const { return parameters(getContext(), {}); }
 LogicalResult BiasAttr::verifyUse(MutableArrayRef<int64_t> sizes, ValueRange, SymbolLookup lookup,

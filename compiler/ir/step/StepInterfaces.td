@@ -37,6 +37,8 @@ def Step_FunctionAttrInterface : AttrInterface<"FunctionAttrInterface"> {
     InterfaceMethod<[{Whether all it does is to add its operand to its segment: a residual. What a schedule that divides
       a product's columns turns into an exchange.}],
       "bool", "addsOperand", (ins), "", "return false;">,
+    InterfaceMethod<"Whether all it does is to add its weight to its segment: a bias.", "bool", "addsWeight", (ins), "",
+      "return false;">,
     InterfaceMethod<"Whether it writes the cache among getSymbols.", "bool", "writesCache", (ins), "", "return false;">,
     InterfaceMethod<"Whether it selects the next token, an extra result of the phase after its vectors.",
       "bool", "selectsToken", (ins), "", "return false;">,

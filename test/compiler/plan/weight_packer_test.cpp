@@ -179,7 +179,8 @@ TEST(WeightPacker, VectorsConstantsAndTheirPlaces) {
   constant.bytes = 8;
   constant.offset = 256;
   built.program.weights = {vector, constant};
-  built.recipes = {{{{"norm", "norm", {5}, DType::bf16}}, false, {}}, {{}, false, {1.0f, 0.25f}}};
+  built.recipes = {{{{"norm", "norm", {5}, DType::bf16}}, false},
+                   {{{"frequencies", "", {2}, DType::f32, {1.0f, 0.25f}}}, false}};
   StatusOr<std::vector<std::byte>> bytes = packAll(built, PatternSource());
   ASSERT_TRUE(bytes.isOk()) << bytes.status().message();
   ASSERT_EQ(bytes->size(), 264u);
