@@ -18,7 +18,7 @@ namespace {
 /// Builds the grid of a decoder, op by op as a block runs it.
 class GridBuilder {
 public:
-  GridBuilder(func::FuncOp function, DecoderPhases phases, const LayerShape &shape, const Division &division,
+  GridBuilder(func::FuncOp function, DecoderPhases phases, const LayerShape &shape, const LayerDivision &division,
               const PersistentDevice &device)
       : function(function), phases(phases), shape(shape), division(division), device(device),
         builder(OpBuilder::atBlockEnd(function->getBlock())) {}
@@ -127,7 +127,7 @@ private:
   func::FuncOp function;
   DecoderPhases phases;
   const LayerShape &shape;
-  const Division &division;
+  const LayerDivision &division;
   const PersistentDevice &device;
   OpBuilder builder;
   SymbolTableCollection symbols;
@@ -176,7 +176,7 @@ private:
     if (failed(shape))
       return failure();
     const PersistentDevice device{groups, ranks, warps, sharedBytes, clusters, traced};
-    StatusOr<Division> division = divide(*shape, device);
+    StatusOr<LayerDivision> division = divide(*shape, device);
     if (!division.isOk())
       return function.emitError() << division.status().message();
     Builder builder(&getContext());
