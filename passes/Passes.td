@@ -145,11 +145,12 @@ def NamePhases : Cadenza_Pass<"name-phases"> {
 def LowerToPersistent : Cadenza_Pass<"lower-to-persistent"> {
   let summary = "makes a `sched.grid` of a decoder: whole steps in one persistent kernel";
   let description = [{
-    Divides the step over groups of ranks. The pass may run several times, for several divisions; one that is there already
-    gets further targets. The order of sums follows the division; that of the first is set in the phases: the output projection's columns are cut at the groups' KV heads, down's at the groups' shares of the feed-forward units, the context
-    into as many splits as a group has ranks, sums of squares into chunks that one rank has. A program that has no place in the
-    schedule is an error that says what would be needed. The phases must have names. Entries that are no decoder's step stay as
-    they are; functions without ports count as steps.
+    Divides the step over groups of ranks. The pass may run several times, for several divisions; one that is there
+    already gets further targets. The order of sums follows the division; that of the first is set in the phases: the
+    output projection's columns are cut at the groups' KV heads, down's at the groups' shares of the feed-forward units,
+    the context into as many splits as a group has ranks, sums of squares into chunks that one rank has. A program that
+    has no place in the schedule is an error that says what would be needed. The phases must have names. Entries that
+    are no decoder's step stay as they are; functions without ports count as steps.
   }];
   let dependentDialects = ["::cadenza::sched::SchedDialect"];
   let options = [

@@ -22,7 +22,7 @@ void checkDecoder(const Program &program, FieldErrors &errors);
 
 /// The divisions of the persistent schedule: their kernels, and that the order of sums that each has fits the phases.
 /// After checkDecoder, without errors so far.
-void checkDivisions(const Program &program, const std::set<std::string_view> &kernels, FieldErrors &errors);
+void checkDivisions(const Program &program, const std::set<std::string_view> &names, FieldErrors &errors);
 
 /// The part that concerns one phase of a block that runs `count` times. Tables have been checked;
 /// `kernels` are the names of program.kernels.

@@ -2,20 +2,24 @@
 #include "runtime/plan/program_check.h"
 
 #include <algorithm>
+#include <map>
 
 namespace cadenza {
 namespace {
 
 constexpr uint64_t maximumPacketBytes = uint64_t{1} << 30;
-constexpr uint32_t maximumRanks = 16; // blocks of a cluster
+constexpr uint32_t maximumRanks = 16;   // blocks of a cluster
+constexpr size_t maximumDivisions = 64; // each is a copy of the program while it is checked
 
 std::string text(uint64_t value) { return std::to_string(value); }
 
+using Kernels = std::map<std::string_view, const Kernel *>;
+
 class DivisionChecker {
 public:
-  DivisionChecker(const Program &program, const std::set<std::string_view> &kernels, uint32_t index,
-                  FieldErrors &errors)
-      : program_(program), kernels_(kernels), index_(index), division_(program.divisions[index]),
+  DivisionChecker(const Program &program, const std::set<std::string_view> &names, const Kernels &kernels,
+                  uint32_t index, FieldErrors &errors)
+      : program_(program), names_(names), kernels_(kernels), index_(index), division_(program.divisions[index]),
         path_(at("program.divisions", index)), errors_(errors) {}
 
   void check() {
@@ -45,17 +49,17 @@ private:
 
   /// A kernel that the division runs: there, and in the code of all its targets.
   const Kernel *checkKernel(const std::string &name, const std::string &field) {
-    const auto kernel = std::find_if(program_.kernels.begin(), program_.kernels.end(),
-                                     [&](const Kernel &kernel) { return kernel.name == name; });
-    if (kernel == program_.kernels.end()) {
+    const auto found = kernels_.find(name);
+    if (found == kernels_.end()) {
       fail(field, "'" + name + "' is not in program.kernels");
       return nullptr;
     }
+    const Kernel *kernel = found->second;
     for (const std::string &target : division_.targets)
       if (!kernel->targets.empty() &&
           std::find(kernel->targets.begin(), kernel->targets.end(), target) == kernel->targets.end())
         fail(field, "'" + name + "' is not in the code for " + target);
-    return &*kernel;
+    return kernel;
   }
 
   void checkOrders() {
@@ -80,12 +84,13 @@ private:
     for (size_t i = 0; i < division_.orders.size(); ++i) {
       const PhaseOrder &order = division_.orders[i];
       const Block &block = decodeEntry(ordered).blocks[order.block];
-      checkPhase(ordered, kernels_, block.phases[order.phase], block.count, at(path_ + ".orders", i), errors_);
+      checkPhase(ordered, names_, block.phases[order.phase], block.count, at(path_ + ".orders", i), errors_);
     }
   }
 
   const Program &program_;
-  const std::set<std::string_view> &kernels_;
+  const std::set<std::string_view> &names_;
+  const Kernels &kernels_;
   const uint32_t index_;
   const Division &division_;
   const std::string path_;
@@ -94,17 +99,24 @@ private:
 
 } // namespace
 
-void checkDivisions(const Program &program, const std::set<std::string_view> &kernels, FieldErrors &errors) {
+void checkDivisions(const Program &program, const std::set<std::string_view> &names, FieldErrors &errors) {
+  if (program.divisions.size() > maximumDivisions) {
+    errors.add("program.divisions", text(program.divisions.size()) + "; at most " + text(maximumDivisions));
+    return;
+  }
+  Kernels kernels;
+  for (const Kernel &kernel : program.kernels)
+    kernels.emplace(kernel.name, &kernel);
   for (uint32_t i = 0; i < program.divisions.size(); ++i)
-    DivisionChecker(program, kernels, i, errors).check();
+    DivisionChecker(program, names, kernels, i, errors).check();
   // A phase launches its kernel on every GPU that the plan has code for.
   for (const Entry &entry : program.entries)
     for (const Block &block : entry.blocks)
       for (const Phase &phase : block.phases)
-        for (const Kernel &kernel : program.kernels)
-          if (kernel.name == phase.launch.kernel && !kernel.targets.empty())
-            errors.add("program.kernels", "'" + kernel.name + "', which phase '" + phase.name +
-                                              "' launches, is not in the code for all targets");
+        if (const auto found = kernels.find(phase.launch.kernel);
+            found != kernels.end() && !found->second->targets.empty())
+          errors.add("program.kernels", "'" + phase.launch.kernel + "', which phase '" + phase.name +
+                                            "' launches, is not in the code for all targets");
 }
 
 } // namespace cadenza

@@ -6,4 +6,4 @@
 // RUN: not cadenza-opt %S/../Inputs/layer_norm.mlir %{passes} 2>&1 | FileCheck %s --check-prefix=LAYER
 
 // WINDOW: error: 'step.attend' op does not fit the persistent schedule, which needs attention to all positions, not to a window of them
-// LAYER: error: 'step.project' op does not fit the persistent schedule, which exchanges one sum of a norm: it has no layer_norm
+// LAYER: error: 'step.project' op does not fit the persistent schedule, which needs a norm of one sum, which is what blocks exchange, but has layer_norm
