@@ -80,6 +80,17 @@ bool usesIdentifier(StringRef text, StringRef word) {
   return false;
 }
 
+/// The text of a kernel, which only the compiler of some targets sees (no target: whoever compiles the source by hand).
+std::string forTargets(const std::string &text, ArrayRef<std::string> targets) {
+  if (targets.empty())
+    return text;
+  const size_t body = text.find("namespace phase {");
+  std::string condition = "#if !defined(" + std::string(targetMacro()) + ")";
+  for (const std::string &target : targets)
+    condition += " || defined(" + targetMacro(target) + ")";
+  return text.substr(0, body) + condition + "\n" + text.substr(body) + "#endif\n";
+}
+
 std::string kernelText(const KernelDraft &draft) {
   const Kernel &record = draft.record;
   std::string heading = "// ==== " + record.name + " ";
@@ -105,12 +116,20 @@ std::string kernelText(const KernelDraft &draft) {
 
 } // namespace
 
-FailureOr<PhaseLaunch> Emitter::add(step::PhaseOpInterface phase, sched::LaunchOp launch) {
+std::vector<std::string> targetsOf(sched::GridOp grid) {
+  std::vector<std::string> targets;
+  for (auto target : grid.getTargets().getAsRange<StringAttr>())
+    targets.push_back(target.str());
+  return targets;
+}
+
+FailureOr<PhaseLaunch> Emitter::add(step::PhaseOpInterface phase, sched::LaunchOp launch, sched::GridOp grid) {
+  const SumOrder order = grid ? orderOf(phase, grid) : orderOf(phase);
   FailureOr<KernelDraft> draft =
       llvm::TypeSwitch<Operation *, FailureOr<KernelDraft>>(phase)
-          .Case([&](step::ProjectOp op) { return emitProject(op, launch, symbols_); })
+          .Case([&](step::ProjectOp op) { return emitProject(op, launch, order, symbols_); })
           .Case([&](step::MapOp op) { return emitMap(op, launch, symbols_); })
-          .Case([&](step::AttendOp op) { return emitAttend(op, launch, symbols_); })
+          .Case([&](step::AttendOp op) { return emitAttend(op, launch, order, symbols_); })
           .Case([&](step::EmbedOp op) { return emitEmbed(op, launch, symbols_); })
           .Case([&](step::SelectOp op) { return emitSelect(op, launch, symbols_); })
           .Default([](Operation *op) { return op->emitOpError() << "has no code generator"; });
@@ -120,19 +139,33 @@ FailureOr<PhaseLaunch> Emitter::add(step::PhaseOpInterface phase, sched::LaunchO
   auto [structure, isNew] = byStructure_.try_emplace(draft->config + draft->instance, kernels_.size());
   if (isNew) {
     Kernel &record = draft->record;
-    std::string symbol = kernelSymbol(launch.getPhase());
-    if (usesIdentifier(draft->config, symbol))
-      symbol += "_phase";
-    record.name = symbol;
-    for (unsigned n = 2;
-         usesIdentifier(draft->config, record.name) || !byName_.try_emplace(record.name, kernels_.size()).second; ++n)
-      record.name = symbol + "_" + std::to_string(n);
+    const std::string division = grid ? "." + grid.getDivisionName().str() : std::string();
+    record.name = newName(kernelSymbol((launch.getPhase() + division).str()), draft->config);
     if (auto passes = phase->getAttrOfType<ArrayAttr>("passes"))
       for (StringAttr pass : passes.getAsRange<StringAttr>())
         record.passes.push_back(pass.str());
+    if (grid)
+      record.targets = targetsOf(grid);
     kernels_.push_back({record, kernelText(*draft)});
+  } else if (Kernel &record = kernels_[structure->second].record; !record.targets.empty()) {
+    const std::vector<std::string> more = grid ? targetsOf(grid) : std::vector<std::string>();
+    if (more.empty())
+      record.targets.clear(); // all
+    for (const std::string &target : more)
+      if (!llvm::is_contained(record.targets, target))
+        record.targets.push_back(target);
   }
   return PhaseLaunch{kernels_[structure->second].record.name, std::move(draft->arguments)};
+}
+
+std::string Emitter::newName(StringRef wanted, StringRef config) {
+  std::string symbol = wanted.str();
+  if (usesIdentifier(config, symbol))
+    symbol += "_phase";
+  std::string name = symbol;
+  for (unsigned n = 2; usesIdentifier(config, name) || !byName_.try_emplace(name, kernels_.size()).second; ++n)
+    name = symbol + "_" + std::to_string(n);
+  return name;
 }
 
 GeneratedSource Emitter::source() const {
@@ -140,7 +173,7 @@ GeneratedSource Emitter::source() const {
   std::string text = preamble.str();
   text += (persistent_ ? "#include \"kernels/persistent.cuh\"\n" : "") + std::string("\nnamespace cadenza {\n");
   for (const Emitted &kernel : kernels_) {
-    text += "\n" + kernel.text;
+    text += "\n" + forTargets(kernel.text, kernel.record.targets);
     source.kernels.push_back(kernel.record);
   }
   text += "\n} // namespace cadenza\n";

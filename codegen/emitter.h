@@ -4,6 +4,7 @@
 
 #include "codegen/source.h"
 #include "compiler/ir/sched/Sched.h"
+#include "compiler/schedule/order.h"
 
 #include "llvm/ADT/StringMap.h"
 
@@ -17,6 +18,9 @@ struct PhaseArgument {
   bool matrix = false;                 // Weight: the phase's matrices, packed into one; `symbol` is null
   uint64_t scratchBytes = 0;           // Scratch: what the kernel needs; launches of one kernel may share it
 };
+
+/// The targets that a division is for.
+std::vector<std::string> targetsOf(sched::GridOp grid);
 
 /// How a phase is launched.
 struct PhaseLaunch {
@@ -38,13 +42,15 @@ class Emitter {
 public:
   /// Generates the kernel of `phase`, launched as `launch` says, or finds that an earlier phase has the same one. The
   /// phase's name is for people and becomes part of the kernel's name if it is new. Emits an error at `phase` if it
-  /// cannot be generated.
-  llvm::FailureOr<PhaseLaunch> add(step::PhaseOpInterface phase, sched::LaunchOp launch);
+  /// cannot be generated. It sums in the order that the phase carries, or in that of `grid`, for whose targets it then
+  /// is.
+  llvm::FailureOr<PhaseLaunch> add(step::PhaseOpInterface phase, sched::LaunchOp launch, sched::GridOp grid = nullptr);
 
-  /// Generates the persistent kernel of a schedule of `function`, whose phases have all been added: the same
-  /// configurations, put together as its ops say. `kernelOf` gives the kernel of a phase.
-  PersistentLaunch addPersistent(sched::GridOp grid, mlir::func::FuncOp function,
-                                 llvm::function_ref<llvm::StringRef(mlir::Operation *)> kernelOf);
+  /// Generates the persistent kernel of a schedule of `function`, whose phases have all been added in its order: the
+  /// same configurations, put together as its ops say. `kernelOf` gives the kernel of a phase. Returns all of the
+  /// division but its orders.
+  Division addPersistent(sched::GridOp grid, mlir::func::FuncOp function,
+                         llvm::function_ref<llvm::StringRef(mlir::Operation *)> kernelOf);
 
   /// The source of all kernels so far. Names of models and tensors do not occur in it.
   GeneratedSource source() const;
@@ -57,6 +63,7 @@ private:
   std::vector<Emitted> kernels_;
   llvm::StringMap<size_t> byStructure_; // configuration and instantiation without the name -> kernel
   llvm::StringMap<size_t> byName_;
+  std::string newName(llvm::StringRef wanted, llvm::StringRef config);
   mlir::SymbolTableCollection symbols_;
   bool persistent_ = false;
 };

@@ -104,6 +104,8 @@ StatusOr<CompiledCode> compileForHost(const GeneratedSource &source) {
   for (const char *option : {"-std=c++20", "-O1", "-g1", "-shared", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off",
                              "-fno-gnu-unique", "-Wno-unknown-pragmas", "-DCADENZA_HOST", "-I.", "-x", "c++"})
     command.push_back(option);
+  for (const std::string &macro : {std::string(targetMacro()), targetMacro("host")})
+    command.push_back("-D" + macro);
   // The debug information names the files as the GPU's line tables do: the same bytes from every directory.
   command.push_back("-ffile-prefix-map=" + folder.path.string() + "=/cadenza");
   command.push_back(source.model().path);

@@ -231,7 +231,9 @@ StatusOr<CompiledCode> Nvrtc::compileOne(const GeneratedSource &source, const De
   } destroy{nvrtc, program};
 
   const std::string architecture = "--gpu-architecture=" + std::string(target.architecture);
-  std::vector<const char *> options = {architecture.c_str(), "--std=c++20", "--generate-line-info"};
+  const std::string any = "-D" + std::string(targetMacro()), own = "-D" + targetMacro(target.name);
+  std::vector<const char *> options = {architecture.c_str(), "--std=c++20", "--generate-line-info", any.c_str(),
+                                       own.c_str()};
   if (target.kind == CodeKind::Cubin)
     options.push_back("--ptxas-options=-v");
   // Code from a cache comes without ptxas' report of registers. NVRTC before the option has no cache.

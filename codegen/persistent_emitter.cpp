@@ -12,8 +12,6 @@ using namespace mlir;
 namespace cadenza {
 namespace {
 
-constexpr StringRef kernel = "decode_steps";
-
 /// Lines of a struct, indented.
 class Text {
 public:
@@ -57,8 +55,9 @@ std::string keptChain(step::ProjectOp project) {
 /// Writes the configuration of a grid.
 class GridWriter {
 public:
-  GridWriter(sched::GridOp grid, func::FuncOp function, llvm::function_ref<StringRef(Operation *)> kernelOf)
-      : grid(grid), kernelOf(kernelOf) {
+  GridWriter(sched::GridOp grid, StringRef kernel, func::FuncOp function,
+             llvm::function_ref<StringRef(Operation *)> kernelOf)
+      : grid(grid), kernel(kernel), kernelOf(kernelOf) {
     function.walk([&](step::PhaseOpInterface phase) { phases[sched::phaseName(phase)] = phase; });
   }
 
@@ -128,6 +127,7 @@ private:
   }
 
   sched::GridOp grid;
+  StringRef kernel;
   llvm::function_ref<StringRef(Operation *)> kernelOf;
   llvm::StringMap<Operation *> phases;
   Text text;
@@ -135,17 +135,21 @@ private:
 
 } // namespace
 
-PersistentLaunch Emitter::addPersistent(sched::GridOp grid, func::FuncOp function,
-                                        llvm::function_ref<StringRef(Operation *)> kernelOf) {
-  std::string text = "// ==== " + kernel.str() + " " + std::string(120 - 9 - kernel.size(), '=') + "\n";
-  text += "// computes: whole decode steps, as many as the host asks for; the persistent schedule\n";
+Division Emitter::addPersistent(sched::GridOp grid, func::FuncOp function,
+                                llvm::function_ref<StringRef(Operation *)> kernelOf) {
+  const std::string kernel = newName(
+      persistent_ ? kernelSymbol(("decode_steps." + grid.getDivisionName()).str()) : "decode_steps", /*config=*/"");
+  std::string text = "// ==== " + kernel + " ";
+  text += std::string(text.size() < 120 ? 120 - text.size() : 0, '=') + "\n";
+  text += "// computes: whole decode steps, as many as the host asks for; the persistent schedule, division " +
+          grid.getDivisionName().str() + "\n";
   text += "// made of:  the configurations of the kernels above, which compute the same bits\n";
-  text += "namespace phase {\n" + GridWriter(grid, function, kernelOf).write() + "} // namespace phase\n";
-  const std::string instance = "Persistent<phase::" + kernel.str() + ">";
+  text += "namespace phase {\n" + GridWriter(grid, kernel, function, kernelOf).write() + "} // namespace phase\n";
+  const std::string instance = "Persistent<phase::" + kernel + ">";
   const uint64_t threads = 32 * (grid.getWarps() + 1);
   text += "static_assert(" + instance + "::blocks == " + std::to_string(grid.getBlocks()) + ");\n";
   text += "static_assert(" + instance + "::packet_bytes == " + std::to_string(grid.getPackets()) + ");\n";
-  text += "CADENZA_KERNEL(" + kernel.str() + ", PersistentArgs, " + std::to_string(threads) + ", 1) {\n  " + instance +
+  text += "CADENZA_KERNEL(" + kernel + ", PersistentArgs, " + std::to_string(threads) + ", 1) {\n  " + instance +
           "::run(args);\n}\n";
 
   Kernel record;
@@ -161,10 +165,18 @@ PersistentLaunch Emitter::addPersistent(sched::GridOp grid, func::FuncOp functio
     record.fusedOps.insert(record.fusedOps.end(), own.fusedOps.begin(), own.fusedOps.end());
   });
   record.passes = {"lower-to-persistent"};
+  record.targets = targetsOf(grid);
   kernels_.push_back({record, text});
   persistent_ = true;
-  return PersistentLaunch{record.name, static_cast<uint32_t>(grid.getRanks()), grid.getPackets(), grid.getClusters(),
-                          grid.getTraced()};
+  return {.name = grid.getDivisionName().str(),
+          .targets = record.targets,
+          .kernel = record.name,
+          .groups = static_cast<uint32_t>(grid.getGroups()),
+          .ranks = static_cast<uint32_t>(grid.getRanks()),
+          .packetBytes = grid.getPackets(),
+          .clusters = grid.getClusters(),
+          .traced = grid.getTraced(),
+          .orders = {}};
 }
 
 } // namespace cadenza

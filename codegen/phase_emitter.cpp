@@ -42,7 +42,8 @@ int64_t threads(sched::LaunchOp launch) { return static_cast<int64_t>(launch.get
 
 } // namespace
 
-FailureOr<KernelDraft> emitProject(step::ProjectOp op, sched::LaunchOp launch, SymbolTableCollection &symbols) {
+FailureOr<KernelDraft> emitProject(step::ProjectOp op, sched::LaunchOp launch, const SumOrder &order,
+                                   SymbolTableCollection &symbols) {
   step::SymbolLookup lookup(op, symbols);
   const int64_t columns = elements(op.getInput());
   SmallVector<int64_t> rows;
@@ -63,10 +64,10 @@ FailureOr<KernelDraft> emitProject(step::ProjectOp op, sched::LaunchOp launch, S
   config.type("input_type", elementType(op.getInput()));
   config.type("segment_rows", "Rows<" + integerList(rows) + ">");
   config.boolean("interleaved", op.getInterleaved());
-  config.integers({{"columns", columns}, {"k_ways", op.getKWays()}});
+  config.integers({{"columns", columns}, {"k_ways", order.kWays}});
   if (op.getPrologueAttr())
-    config.integers({{"norm_chunk", op.getNormChunk()}});
-  config.type("k_groups", "Steps<" + integerList(op.getKGroups()) + ">");
+    config.integers({{"norm_chunk", order.normChunk}});
+  config.type("k_groups", "Steps<" + integerList(order.kGroups) + ">");
   config.integers({{"tiles_per_block", *launch.getTilesPerBlock()},
                    {"threads", threads(launch)},
                    {"steps_in_flight", *launch.getStepsInFlight()}});
@@ -175,10 +176,11 @@ FailureOr<KernelDraft> emitSelect(step::SelectOp op, sched::LaunchOp launch, Sym
   return draft;
 }
 
-FailureOr<KernelDraft> emitAttend(step::AttendOp op, sched::LaunchOp launch, SymbolTableCollection &symbols) {
+FailureOr<KernelDraft> emitAttend(step::AttendOp op, sched::LaunchOp launch, const SumOrder &order,
+                                  SymbolTableCollection &symbols) {
   nn::CacheOp cache = step::SymbolLookup(op, symbols).cache(op.getCacheAttr());
   const auto heads = static_cast<int64_t>(op.getHeads()), kvHeads = static_cast<int64_t>(cache.getKvHeads());
-  const auto headDim = static_cast<int64_t>(cache.getHeadDim()), splits = static_cast<int64_t>(op.getSplits());
+  const auto headDim = static_cast<int64_t>(cache.getHeadDim()), splits = order.splits;
   const float scale = static_cast<float>(op.getScale().convertToDouble());
   if (!std::isfinite(scale))
     return op->emitOpError() << "has a scale that is not finite";

@@ -2,6 +2,8 @@
 
 namespace cadenza {
 
+std::string targetMacro(std::string_view target) { return std::string(targetMacro()) + "_" + std::string(target); }
+
 std::string_view kernelAtLine(const SourceFile &model, size_t line) {
   constexpr std::string_view heading = "// ==== ";
   std::string_view kernel, rest = model.text;

@@ -33,6 +33,10 @@ struct CompiledCode {
   CodeSection section() const { return {target, kind, resources, image}; }
 };
 
+/// What the source is compiled with for a target: both macros are defined. Kernels that are not for all targets look.
+constexpr std::string_view targetMacro() { return "CADENZA_TARGET"; }
+std::string targetMacro(std::string_view target); // "CADENZA_TARGET_sm_90"
+
 /// The kernel whose part of model.cu (everything from its heading on) holds line `line`, or "".
 std::string_view kernelAtLine(const SourceFile &model, size_t line);
 

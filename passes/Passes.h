@@ -23,10 +23,11 @@ namespace cadenza {
 /// Which passes of the pipeline run. Passes that a plan cannot do without (the conversion, order-sums,
 /// assign-buffers, name-phases) always do.
 struct PipelineOptions {
-  bool none = false;                            // --passes=none: no optional pass at all
-  std::vector<std::string> disabled;            // --disable-pass=NAME
-  std::string encoding = "tiles16";             // --encode=NAME: how the matrices of products are stored
-  std::optional<PersistentDevice> persistent{}; // --schedule=persistent: what it is made for
+  bool none = false;                          // --passes=none: no optional pass at all
+  std::vector<std::string> disabled;          // --disable-pass=NAME
+  std::string encoding = "tiles16";           // --encode=NAME: how the matrices of products are stored
+  std::vector<PersistentDevice> persistent{}; // what the persistent schedule is made for, a division each
+  bool persistentOptional = false;            // a program that it has no place for is no error
 };
 
 /// One pass of the pipeline.

@@ -145,11 +145,12 @@ def NamePhases : Cadenza_Pass<"name-phases"> {
 def LowerToPersistent : Cadenza_Pass<"lower-to-persistent"> {
   let summary = "makes a `sched.grid` of a decoder: whole steps in one persistent kernel";
   let description = [{
-    Divides the step over groups of ranks. The order of sums follows the division, and is set in the phases: the output
-    projection's columns are cut at the groups' KV heads, down's at the groups' shares of the feed-forward units, the context
-    into as many splits as a group has ranks, sums of squares into chunks that one rank has. A program that has no place in the
-    schedule is an error that says what would be needed. The phases must have names. Entries that are no decoder's step stay as
-    they are; functions without ports count as steps.
+    Divides the step over groups of ranks. The pass may run several times, for several divisions; one that is there
+    already gets further targets. The order of sums follows the division; that of the first is set in the phases: the
+    output projection's columns are cut at the groups' KV heads, down's at the groups' shares of the feed-forward units,
+    the context into as many splits as a group has ranks, sums of squares into chunks that one rank has. A program that
+    has no place in the schedule is an error that says what would be needed. The phases must have names. Entries that
+    are no decoder's step stay as they are; functions without ports count as steps.
   }];
   let dependentDialects = ["::cadenza::sched::SchedDialect"];
   let options = [
@@ -160,13 +161,16 @@ def LowerToPersistent : Cadenza_Pass<"lower-to-persistent"> {
     Option<"clusters", "clusters", "bool", /*default=*/"true",
            "groups are clusters of the GPU, else they exchange values through global memory">,
     Option<"traced", "traced", "bool", /*default=*/"false", "the kernel records when its blocks do what">,
+    ListOption<"targets", "targets", "std::string", "that the kernel is for; none: any">,
+    Option<"optional", "optional", "bool", /*default=*/"false", "a program without a place in the schedule is a remark">,
   ];
 }
 
 def LowerToLaunch : Cadenza_Pass<"lower-to-launch"> {
   let summary = "makes a `sched.sequence` of a function: a kernel a phase";
   let description = [{
-    Decides how each phase becomes a grid: blocks, threads, shared memory. Every phase that kernels cannot do has its
+    Decides how each phase becomes a grid: blocks, threads, shared memory. A division of the persistent schedule that sums in
+    another order than the phases carry gets a sequence of its own. Every phase that kernels cannot do has its
     error, not only the first. The phases must have names, and the order of their sums must be settled.
   }];
   let dependentDialects = ["::cadenza::sched::SchedDialect"];

@@ -56,20 +56,22 @@ llvm::Error cadenza::buildPipeline(mlir::OpPassManager &manager, const PipelineO
       manager.addPass(pass.create());
     if (pass.name == "convert-nn-to-step" && options.encoding != "tiles16")
       manager.addPass(createEncodeWeights({options.encoding}));
-    if (pass.name == "order-sums" && options.persistent)
+    if (pass.name == "order-sums" && !options.persistent.empty())
       manager.addPass(createWrapLayers());
   }
   return llvm::Error::success();
 }
 
-// 1. lower-to-persistent: before lower-to-launch, because the order of sums follows the division, and how many threads
+// 1. lower-to-persistent, once a division: before lower-to-launch, because the order of sums follows the division, and
+// how many threads
 //    a product has follows from its order.
 // 2. lower-to-launch.
 void cadenza::buildSchedules(mlir::OpPassManager &manager, const PipelineOptions &options) {
-  if (options.persistent) {
-    const PersistentDevice &device = *options.persistent;
-    manager.addPass(createLowerToPersistent(
-        {device.groups, device.ranks, device.warps, device.sharedBytes, device.clusters, device.traced}));
+  for (const PersistentDevice &device : options.persistent) {
+    LowerToPersistentOptions pass{device.groups,   device.ranks,  device.warps, device.sharedBytes,
+                                  device.clusters, device.traced, {},           options.persistentOptional};
+    pass.targets.assign(device.targets.begin(), device.targets.end());
+    manager.addPass(createLowerToPersistent(pass));
   }
   manager.addPass(createLowerToLaunch());
 }

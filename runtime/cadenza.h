@@ -40,6 +40,10 @@ struct SessionOptions {
   /// kernel for many steps; "auto" is the fastest of them that the plan, the GPU and its driver have (Session::notice
   /// says why not a faster one).
   std::string schedule = "auto";
+  /// The division of the persistent schedule, by its name ("15x8"), whose order of sums all schedules and the CPU
+  /// follow. Empty: the one with the most blocks that the GPU holds (Session::notice says which, if the plan has
+  /// several); the first on the CPU.
+  std::string division = {};
 };
 
 struct GenerateOptions {

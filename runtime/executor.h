@@ -30,6 +30,9 @@ struct GraphOptions {
 struct ExecutorOptions {
   int64_t context = 0; // positions to allocate; 0: the default, min(model's maximum, 4096)
   bool logits = false; // keep the full logits of a step with head: [vocabulary] f32
+  /// The division of the persistent schedule whose order of sums all schedules follow, by its name ("15x8"). Empty: on
+  /// a GPU the one with the most blocks that it holds, on the CPU the first.
+  std::string division = {};
   // GPU only:
   Schedule schedule = Schedule::Auto;
   GraphOptions graph = {};
@@ -62,6 +65,9 @@ public:
   virtual MemoryUse memory() const = 0;
   /// "cpu", or "cuda:0 NVIDIA H100 80GB HBM3".
   virtual std::string deviceName() const = 0;
+  /// The division of the persistent schedule in whose order steps sum; empty if the plan has none, or the GPU holds
+  /// none.
+  virtual std::string divisionName() const = 0;
 
   /// Forgets all state and makes `prompt` the given tokens, to be processed from position 0. Errors: InvalidArgument
   /// for an empty prompt or an id outside the vocabulary (names index and id), CacheFull if it does not fit.

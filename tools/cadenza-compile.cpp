@@ -101,12 +101,20 @@ void declareOptions(CLI::App &app, Arguments &args) {
          "stop at a stage and write what it has: " + stageNames())
       ->type_name("STAGE");
   app.add_option_function<std::string>(
-         "--schedule", [&args](const std::string &name) { args.options.persistent = name == "persistent"; },
-         "'launch' (default): a kernel a phase; 'persistent': whole steps in one kernel")
-      ->check(CLI::IsMember({"launch", "persistent"}));
+         "--schedule",
+         [&args](const std::string &name) {
+           args.options.schedules = name == "launch"       ? Schedules::Launch
+                                    : name == "graph"      ? Schedules::Graph
+                                    : name == "persistent" ? Schedules::Persistent
+                                                           : Schedules::All;
+         },
+         "'auto' (default): every schedule that fits the model and the targets; 'launch' or 'graph': a kernel a phase; "
+         "'persistent': whole steps in one kernel, too, or an error")
+      ->check(CLI::IsMember({"auto", "launch", "graph", "persistent"}));
   app.add_option(
          "--sms", args.options.multiprocessors,
-         "multiprocessors that the persistent schedule divides the work over; default: by target (docs/gpus.md)")
+         "multiprocessors that the persistent schedule divides the work over; default: one division or more by target "
+         "(docs/gpus.md)")
       ->check(CLI::Range(1, 1024));
   app.add_flag("!--no-clusters", args.options.clusters,
                "blocks of a group of the persistent schedule exchange values through global memory, as they do where a "

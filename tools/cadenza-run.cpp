@@ -94,6 +94,10 @@ void declareOptions(CLI::App &app, Arguments &args) {
          "kernel for many steps) or auto (the fastest that the plan and the GPU have)")
       ->check(CLI::IsMember({"auto", "launch", "graph", "persistent"}))
       ->capture_default_str();
+  app.add_option(
+      "--division", args.session.division,
+      "of the persistent schedule, by its name (15x8): all schedules, and the CPU, follow its order of sums; "
+      "default: the one with the most blocks that the GPU holds");
   app.add_option("--threads", args.session.threads, "CPU threads; default: all cores")->check(CLI::Range(1, 4096));
 
   app.add_option("--stats-json", args.statsJson, "write speeds, token ids and settings to this file");
@@ -114,7 +118,7 @@ void declareOptions(CLI::App &app, Arguments &args) {
   for (CLI::Option *other : {dump, compare})
     logits->excludes(other);
   for (const char *text : {"--max-tokens", "--stop", "--ignore-eos", "--window", "--context", "--schedule",
-                           "--stats-json", "--logits", "--dump", "--compare"})
+                           "--division", "--stats-json", "--logits", "--dump", "--compare"})
     tensor->excludes(app.get_option(text));
 }
 
@@ -192,8 +196,10 @@ Status runScore(Session &session, const Arguments &args, const std::string &text
 Status runCompare(Session &session, const Arguments &args, std::span<const int32_t> prompt) {
   const Plan &plan = session.plan();
   ExecutorOptions options{.context = session.context(), .logits = true};
-  CADENZA_ASSIGN_OR_RETURN(std::unique_ptr<CpuExecutor> reference,
-                           makeCpuExecutor(plan.program(), plan.weights(), options, args.session.threads));
+  CADENZA_ASSIGN_OR_RETURN(
+      std::unique_ptr<CpuExecutor> reference,
+      // in the order of sums of the device
+      makeCpuExecutor(session.executor().program(), plan.weights(), options, args.session.threads));
   CADENZA_ASSIGN_OR_RETURN(Comparison comparison, compareExecutors(session.executor(), *reference, prompt));
   std::printf("%-24s %-28s %-12s %-12s\n", "phase", "output", "relative L2", "tolerance");
   for (const PhaseDifference &d : comparison.largest)

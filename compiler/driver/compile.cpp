@@ -37,6 +37,11 @@ class Diagnostics {
 public:
   explicit Diagnostics(MLIRContext &context)
       : handler(&context, [this](Diagnostic &diagnostic) {
+          if (diagnostic.getSeverity() == DiagnosticSeverity::Remark) {
+            if (std::string text = diagnostic.str(); !llvm::is_contained(remarks, text))
+              remarks.push_back(std::move(text));
+            return success();
+          }
           if (diagnostic.getSeverity() != DiagnosticSeverity::Error)
             return failure();
           std::string text = describe(diagnostic);
@@ -51,6 +56,7 @@ public:
   }
 
   std::vector<std::string> errors; // each with its notes on lines of their own
+  std::vector<std::string> remarks;
 
 private:
   /// "model.layers.*.self_attn: 'step.attend' op has a head_dim of 20; ...": what the op computes, if it is known.
@@ -125,16 +131,17 @@ private:
       return {StatusCode::InvalidArgument, "--weights=" + options.import.weightsFile +
                                                ": only a graph (an .mlir file) takes its weights from a file; a model "
                                                "directory has its own"};
-    if (!options.clusters && !options.persistent)
+    const bool persistent = options.schedules == Schedules::Persistent || options.schedules == Schedules::All;
+    if (!options.clusters && !persistent)
       return {StatusCode::InvalidArgument, "--no-clusters: only the persistent schedule has groups; add "
                                            "--schedule=persistent"};
-    if (options.traced && !options.persistent)
+    if (options.traced && !persistent)
       return {StatusCode::InvalidArgument, "--traced: only a persistent kernel can be instrumented; add "
                                            "--schedule=persistent"};
     pipeline = options.pipeline;
-    if (options.persistent) {
-      CADENZA_ASSIGN_OR_RETURN(pipeline.persistent, persistentDevice());
-    }
+    pipeline.persistentOptional = options.schedules == Schedules::All;
+    if (persistent)
+      CADENZA_RETURN_IF_ERROR(chooseDivisions());
     PassManager manager(&context);
     if (llvm::Error error = buildPipeline(manager, pipeline))
       return {StatusCode::InvalidArgument, llvm::toString(std::move(error))};
@@ -146,36 +153,43 @@ private:
     return Status::ok();
   }
 
-  /// What the persistent schedule is made for: one plan, one division of work.
-  StatusOr<PersistentDevice> persistentDevice() {
+  /// What the persistent schedule is made for: each target's divisions, or --sms. What divides the work alike is one.
+  Status chooseDivisions() {
+    const bool asked = options.schedules == Schedules::Persistent;
     if (targets.empty()) {
-      CADENZA_ASSIGN_OR_RETURN(const DeviceTarget *present, targetOfPresentGpu());
-      targets = {present};
+      // Stages before code need no GPU: without one they show what does not depend on it.
+      if (!asked && options.emit != Stage::Plan && !emitsCode())
+        return Status::ok();
+      if (options.check)
+        return Status::ok();
+      StatusOr<const DeviceTarget *> present = targetOfPresentGpu();
+      if (!present.isOk()) // if it is needed, that is said once the model has been looked at
+        return asked ? present.status() : Status::ok();
+      targets = {*present};
     }
-    PersistentDevice device;
-    device.traced = options.traced;
     for (const DeviceTarget *target : targets) {
-      const PersistentDevice next{target->persistentGroups, target->persistentRanks, target->persistentWarps,
-                                  target->sharedPerBlock, options.clusters && target->clusters};
-      if (device.groups != 0 &&
-          (next.ranks != device.ranks || next.warps != device.warps || next.clusters != device.clusters))
-        return Status(StatusCode::InvalidArgument,
-                      "one plan has one persistent schedule: " + std::string(targets[0]->name) + " and " +
-                          std::string(target->name) + " divide the work differently");
-      device.groups = device.groups == 0 ? next.groups : std::min(device.groups, next.groups);
-      device.ranks = next.ranks;
-      device.clusters = next.clusters;
-      device.warps = next.warps;
-      device.sharedBytes = device.sharedBytes == 0 ? next.sharedBytes : std::min(device.sharedBytes, next.sharedBytes);
+      // The emulation has as many multiprocessors as somebody says, and a persistent kernel is slow there.
+      if (target->kind == CodeKind::Host && !asked && options.multiprocessors == 0)
+        continue;
+      std::vector<int> groups(target->persistentGroups.begin(), target->persistentGroups.end());
+      if (options.multiprocessors > 0) {
+        groups = {options.multiprocessors / target->persistentRanks};
+        if (groups[0] == 0)
+          return {StatusCode::InvalidArgument, "--sms=" + std::to_string(options.multiprocessors) + ": a group has " +
+                                                   std::to_string(target->persistentRanks) +
+                                                   " multiprocessors, and one is needed at least"};
+      }
+      for (int count : groups)
+        if (count > 0)
+          pipeline.persistent.push_back({count,
+                                         target->persistentRanks,
+                                         target->persistentWarps,
+                                         target->sharedPerBlock,
+                                         options.clusters && target->clusters,
+                                         options.traced,
+                                         {std::string(target->name)}});
     }
-    if (options.multiprocessors > 0) {
-      device.groups = options.multiprocessors / device.ranks;
-      if (device.groups == 0)
-        return Status(StatusCode::InvalidArgument, "--sms=" + std::to_string(options.multiprocessors) +
-                                                       ": a group has " + std::to_string(device.ranks) +
-                                                       " multiprocessors, and one is needed at least");
-    }
-    return device;
+    return Status::ok();
   }
 
   /// Everything up to code generation, which is where the last unsupported shapes show. No weight is read.
@@ -238,7 +252,20 @@ private:
       return unsupported();
     for (sched::GridOp grid : grids()) // no plan whose blocks could wait for ever or read too early
       CADENZA_RETURN_IF_ERROR(verifyExchanges(grid));
+    noteSchedules();
     return Status::ok();
+  }
+
+  /// Which schedules the plan has, and why not the persistent one.
+  void noteSchedules() {
+    if (pipeline.persistent.empty())
+      return;
+    std::string divisions;
+    for (sched::GridOp grid : grids())
+      divisions += (divisions.empty() ? "" : ", ") + grid.getDivisionName().str();
+    progress.note("schedules: launch, graph" + (divisions.empty() ? "" : ", persistent (" + divisions + ")"));
+    for (const std::string &remark : diagnostics.remarks)
+      progress.note((divisions.empty() ? "no persistent schedule: " : "not every division: ") + remark);
   }
 
   /// The persistent schedules.
@@ -280,9 +307,10 @@ private:
 
   std::string describeSchedules() {
     std::string text = describeSchedule(built.program);
+    std::string divided;
     for (sched::GridOp grid : grids())
-      text = describe(grid) + "\nin the phases of the " + text;
-    return text;
+      divided += describe(grid) + "\n";
+    return divided.empty() ? text : divided + "in the phases of the " + text;
   }
 
   Status compileTargets() {
@@ -376,7 +404,7 @@ private:
       // Machine code runs on every driver of the compiler's major version, and on later ones.
       json["minimum_driver"] = "CUDA " + nvrtcVersion.substr(0, nvrtcVersion.find('.')) + ".0";
     }
-    json["schedule"] = options.persistent ? "persistent" : "launch";
+    json["schedule"] = built.program.divisions.empty() ? "launch" : "persistent";
     json["encoding"] = options.pipeline.encoding;
     json["passes"] = enabledPasses();
     json["source_sha256"] = sourceSha256();

@@ -22,16 +22,19 @@ enum class Stage {
   Plan,
 };
 
+/// Which schedules a plan has. All: those that fit the model and the targets.
+enum class Schedules { All, Launch, Graph, Persistent };
+
 struct CompileOptions {
   ImportOptions import;
   std::string output;  // file; "-" or empty is standard output for text stages. A plan needs a file.
   std::string targets; // "sm_90,compute_90", "all", "host"; empty: the GPU that is present
   Stage emit = Stage::Plan;
   PipelineOptions pipeline;
-  bool persistent = false;               // the persistent schedule, too
+  Schedules schedules = Schedules::All;
   bool clusters = true;                  // where the GPU has them: groups of the persistent schedule are clusters
   bool traced = false;                   // the persistent kernel records what its blocks do
-  int multiprocessors = 0;               // that it uses; 0: by target
+  int multiprocessors = 0;               // that it uses; 0: several divisions, by target
   std::vector<std::string> printIrAfter; // names of passes
   std::string crashReproducer;           // file
   std::string overrideSource; // folder as cadenza-inspect --extract wrote it; its .cu and .cuh files replace ours

@@ -10,11 +10,18 @@ namespace cadenza {
 struct GeneratedCode {
   GeneratedSource source;
   llvm::DenseMap<mlir::Operation *, PhaseLaunch> launches; // of every phase
-  std::optional<PersistentLaunch> persistent;              // if the decode entry has that schedule
+  /// A division of the decode entry's persistent schedule.
+  struct Divided {
+    sched::GridOp grid;
+    Division division;                                       // all but its orders
+    llvm::DenseMap<mlir::Operation *, PhaseLaunch> launches; // of phases that it sums in another order
+  };
+  std::vector<Divided> divisions;
 };
 
-/// Emits a kernel for each phase of the entries of `module`, as their `sched.sequence` launches them, and one for the
-/// decode entry's `sched.grid`, if it has one; phases of one structure share a kernel.
+/// Emits a kernel for each phase of the entries of `module`, as their `sched.sequence` launches them, and, for each
+/// `sched.grid` of the decode entry, one of its own and those of phases that it sums in another order; phases of one
+/// structure share a kernel.
 /// Every phase that cannot be generated has its error, not only the first.
 llvm::FailureOr<GeneratedCode> generateCode(mlir::ModuleOp module);
 

@@ -2,6 +2,7 @@
 
 #include "compiler/import/hf/import_hugging_face.h"
 #include "compiler/ir/sched/Sched.h"
+#include "compiler/schedule/order.h"
 #include "compiler/schedule/phase_names.h"
 #include "runtime/support/checked.h"
 
@@ -37,8 +38,6 @@ public:
     program.model = model;
     if (code)
       program.kernels = code->source.kernels;
-    if (code && code->persistent)
-      program.persistent = code->persistent;
     for (func::FuncOp function : nn::entriesOf(module)) {
       if (nn::isDecodeEntry(function)) {
         if (!decoder || program.decoder)
@@ -54,6 +53,9 @@ public:
     if (program.entries.empty() || (decoder && !program.decoder))
       return module.emitError() << (decoder ? "has no decode entry" : "has no entry")
                                 << ": a function whose arguments and results carry ports (nn.port)";
+    if (code)
+      for (const GeneratedCode::Divided &divided : code->divisions)
+        addDivision(divided);
     uint64_t offset = 0;
     for (Weight &weight : program.weights) {
       weight.offset = offset;
@@ -220,7 +222,10 @@ private:
       sideInputs = sideInputs.drop_front(function.getNumOperands());
     }
     if (code)
-      addLaunch(op, phase);
+      phase.launch = makeLaunch(op, code->launches.find(op)->second, phase.matrix);
+    if (isDecoder)
+      places[op] = {static_cast<uint32_t>(program.entries.back().blocks.size() - 1),
+                    static_cast<uint32_t>(block.phases.size())};
     block.phases.push_back(std::move(phase));
   }
 
@@ -270,9 +275,31 @@ private:
     return result;
   }
 
-  void addLaunch(Operation *op, Phase &phase) {
-    const PhaseLaunch &launch = code->launches.find(op)->second;
-    phase.launch.kernel = launch.kernel;
+  void addDivision(const GeneratedCode::Divided &divided) {
+    Division division = divided.division;
+    func::FuncOp decode = nn::decodeEntryOf(module);
+    decode.walk<WalkOrder::PreOrder>([&](step::PhaseOpInterface phase) {
+      const auto launch = divided.launches.find(phase);
+      if (launch == divided.launches.end())
+        return;
+      const auto [block, index] = places.lookup(phase);
+      const SumOrder order = orderOf(phase, divided.grid);
+      const Ref matrix = program.entries[program.decoder->entry].blocks[block].phases[index].matrix;
+      division.orders.push_back({block,
+                                 index,
+                                 {order.kGroups.begin(), order.kGroups.end()},
+                                 order.kWays,
+                                 order.normChunk,
+                                 order.splits,
+                                 order.warps,
+                                 makeLaunch(phase, launch->second, matrix)});
+    });
+    program.divisions.push_back(std::move(division));
+  }
+
+  /// `matrix` is the phase's, if it has one.
+  Launch makeLaunch(Operation *op, const PhaseLaunch &launch, const Ref &matrix) {
+    Launch result{launch.kernel, {}};
     for (const PhaseArgument &argument : launch.arguments) {
       Argument word;
       word.kind = argument.kind;
@@ -281,15 +308,16 @@ private:
       else if (argument.kind == ArgumentKind::Scratch)
         word.index = scratchOf(launch.kernel, argument.scratchBytes);
       else if (argument.kind == ArgumentKind::Weight && argument.matrix)
-        word.ref = phase.matrix;
+        word.ref = matrix;
       else if (argument.kind == ArgumentKind::Weight)
         word.ref = vectorRef(argument.symbol, hasRopeTable(op, argument.symbol));
       else if (argument.kind == ArgumentKind::CacheKey || argument.kind == ArgumentKind::CacheValue)
         word.ref = cacheRef(argument.symbol);
       else if (argument.kind == ArgumentKind::Scalar)
         word.ref = scalarRef(argument.symbol);
-      phase.launch.arguments.push_back(word);
+      result.arguments.push_back(word);
     }
+    return result;
   }
 
   /// Launches of one kernel follow each other and leave their scratch as they found it, so they share it.
@@ -433,8 +461,9 @@ private:
   llvm::DenseMap<Value, uint32_t> edges;
   std::map<std::string, uint32_t> weightIndices;
   llvm::DenseMap<Operation *, uint32_t> cacheIndices, scalarIndices;
-  int64_t iterations = 1; // of the block being built
-  bool isDecoder = false; // the entry being built decodes
+  llvm::DenseMap<Operation *, std::pair<uint32_t, uint32_t>> places; // of the decode entry's phases: block, phase
+  int64_t iterations = 1;                                            // of the block being built
+  bool isDecoder = false;                                            // the entry being built decodes
   bool inHead = false;
 };
 

@@ -124,7 +124,7 @@ std::vector<int64_t> startsOf(const std::vector<int64_t> &counts) {
 
 } // namespace
 
-uint64_t packetBytes(const LayerShape &m, const Division &division, const PersistentDevice &device, int64_t parts) {
+uint64_t packetBytes(const LayerShape &m, const LayerDivision &division, const PersistentDevice &device, int64_t parts) {
   const int64_t blocks = int64_t{division.groups} * device.ranks;
   const int64_t rankRows = tileRows * ceilDiv(m.hidden / tileRows, device.ranks);
   const int64_t rankPackets = rankRows / stripe_rows * stripe_packets;
@@ -152,9 +152,9 @@ int64_t normChunk(int64_t hidden, int64_t ranks) {
   return chunk;
 }
 
-StatusOr<Division> divide(const LayerShape &shape, const PersistentDevice &device) {
+StatusOr<LayerDivision> divide(const LayerShape &shape, const PersistentDevice &device) {
   CADENZA_RETURN_IF_ERROR(checkShape(shape, device));
-  Division division;
+  LayerDivision division;
   division.groups = static_cast<int>(usableGroups(shape, device));
   const LayerBytes bytes(shape);
   division.memoryBound = shape.kvHeads * bytes.head + ceilDiv(shape.units, stepColumns) * bytes.unitStep >=

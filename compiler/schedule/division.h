@@ -19,6 +19,7 @@ struct PersistentDevice {
   int sharedBytes = 0;  // of a block
   bool clusters = true; // groups are clusters of the GPU; without them, they exchange values through global memory
   bool traced = false;  // the kernel is instrumented
+  std::vector<std::string> targets = {}; // that it is for (compiler/support/device_table.h); none: any
 };
 
 /// The dimensions of a layer: those of its attention, and those of its feed-forward.
@@ -43,7 +44,8 @@ struct InFlight {
   int kvGroupAhead = 0, othersAhead = 0;
 };
 
-struct Division {
+/// How the weights of a layer, and of the head, are divided over groups, and what their streams have in flight.
+struct LayerDivision {
   int groups = 0;                  // fewer than the device has, if there are not units enough for all
   std::vector<int64_t> headStarts; // the first KV head of each group that has one
   std::vector<int64_t> unitStarts; // of each group's feed-forward units, in steps of 32
@@ -61,13 +63,13 @@ struct Division {
 /// of exchanges and products, so that the last half of the chain, the feed-forward units, is spread as evenly as the
 /// stream allows. Each rank has something of each product that its group has a part in: what it sends proves that it
 /// has read what it was sent (exchanges.h). Errors (Unsupported) say which dimension does not fit, and what would.
-StatusOr<Division> divide(const LayerShape &shape, const PersistentDevice &device);
+StatusOr<LayerDivision> divide(const LayerShape &shape, const PersistentDevice &device);
 
 /// Elements of a chunk of a norm's sum of squares over `hidden` elements: each rank adds those of its own rows, so a
 /// chunk lies in the rows of one rank. A power of two from 16 to 128.
 int64_t normChunk(int64_t hidden, int64_t ranks);
 
 /// Bytes of packets, as the device code lays them out, for layers of so many parts.
-uint64_t packetBytes(const LayerShape &shape, const Division &division, const PersistentDevice &device, int64_t parts);
+uint64_t packetBytes(const LayerShape &shape, const LayerDivision &division, const PersistentDevice &device, int64_t parts);
 
 } // namespace cadenza

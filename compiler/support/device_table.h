@@ -6,6 +6,7 @@
 #include "runtime/plan/plan.h"
 #include "runtime/support/status.h"
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -24,10 +25,11 @@ struct DeviceTarget {
   int sharedPerBlock;            // bytes of shared memory that one block may have
   int sharedPerMultiprocessor;
   int threadsPerMultiprocessor;
-  // The persistent schedule's default: groups of ranks (blocks, one a multiprocessor) that the product with
-  // the most of them runs at once, or fewer. The driver has the last word. Warps that consume: half as many where
-  // shared memory is small, since a buffer of the ring has 4 KiB for each.
-  int persistentGroups, persistentRanks, persistentWarps;
+  // The persistent schedule's divisions: numbers of groups of ranks (blocks, one a multiprocessor) that products run at
+  // once, the largest first, 0 where there is none. A GPU takes the largest that it holds: the driver has the last
+  // word. Warps that consume: half as many where shared memory is small, since a buffer of the ring has 4 KiB for each.
+  std::array<int, 3> persistentGroups;
+  int persistentRanks, persistentWarps;
   std::string_view examples; // products, for people
 };
 

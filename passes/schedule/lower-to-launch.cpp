@@ -1,6 +1,7 @@
 // A step program as a kernel a phase: how each phase becomes a grid. See Passes.td.
 #include "compiler/ir/sched/Sched.h"
 #include "compiler/schedule/launch_geometry.h"
+#include "compiler/schedule/order.h"
 #include "passes/Passes.h"
 
 #include "llvm/ADT/TypeSwitch.h"
@@ -45,13 +46,17 @@ int64_t commonRowGroup(ArrayRef<step::FunctionAttrInterface> functions) {
 /// Builds the launches of a function.
 class SequenceBuilder {
 public:
-  explicit SequenceBuilder(func::FuncOp function)
-      : function(function), builder(OpBuilder::atBlockEnd(function->getBlock())) {}
+  /// In the order of sums that the phases carry, or in that of `grid`.
+  explicit SequenceBuilder(func::FuncOp function, sched::GridOp grid = nullptr)
+      : function(function), grid(grid), builder(OpBuilder::atBlockEnd(function->getBlock())) {}
 
   /// Every phase that fails has its error.
   LogicalResult build() {
-    auto sequence = sched::SequenceOp::create(builder, function.getLoc(), function.getSymName().str() + ".launch",
-                                              function.getSymName(), builder.getStrArrayAttr({"launch", "graph"}));
+    const std::string name =
+        function.getSymName().str() + ".launch" + (grid ? "." + grid.getDivisionName().str() : std::string());
+    auto sequence = sched::SequenceOp::create(
+        builder, function.getLoc(), builder.getStringAttr(name), FlatSymbolRefAttr::get(function.getSymNameAttr()),
+        builder.getStrArrayAttr({"launch", "graph"}), grid ? FlatSymbolRefAttr::get(grid.getSymNameAttr()) : nullptr);
     builder.createBlock(&sequence.getBody());
     for (Operation &op : function.getBody().front()) {
       auto layers = dyn_cast<step::LayersOp>(op);
@@ -69,6 +74,8 @@ public:
   }
 
 private:
+  SumOrder order(Operation *phase) { return grid ? orderOf(phase, grid) : orderOf(phase); }
+
   void add(Operation *op) {
     if (!isa<step::PhaseOpInterface>(op))
       return;
@@ -95,16 +102,15 @@ private:
       weight = type.getElementType();
     }
     const int64_t total = std::accumulate(rows.begin(), rows.end(), int64_t{0});
-    if (failed(checkExtents(op, {total, static_cast<int64_t>(op.getKWays())})) ||
-        failed(checkExtents(op, columns, mostColumns)))
+    const SumOrder sums = order(op);
+    if (failed(checkExtents(op, {total, sums.kWays})) || failed(checkExtents(op, columns, mostColumns)))
       return failure();
     if (!weight.isBF16() && !weight.isF16())
       return op->emitOpError() << "has matrices of " << weight << "; kernels multiply bf16 and f16";
     SmallVector<step::FunctionAttrInterface> epilogues =
         llvm::to_vector(op.getEpilogues().getAsRange<step::FunctionAttrInterface>());
     FailureOr<ProjectGeometry> geometry = orError(
-        projectGeometry(rows, op.getInterleaved(), columns, op.getKGroups(), op.getKWays(), commonRowGroup(epilogues)),
-        op);
+        projectGeometry(rows, op.getInterleaved(), columns, sums.kGroups, sums.kWays, commonRowGroup(epilogues)), op);
     if (failed(geometry))
       return failure();
     const bool selects = llvm::any_of(epilogues, [](auto function) { return function.selectsToken(); });
@@ -146,12 +152,13 @@ private:
   LogicalResult addPhase(step::AttendOp op) {
     nn::CacheOp cache = step::SymbolLookup(op, symbols).cache(op.getCacheAttr());
     const auto heads = static_cast<int64_t>(op.getHeads()), kvHeads = static_cast<int64_t>(cache.getKvHeads());
-    const auto headDim = static_cast<int64_t>(cache.getHeadDim()), splits = static_cast<int64_t>(op.getSplits());
-    if (failed(checkExtents(op, {heads * headDim, splits})))
+    const auto headDim = static_cast<int64_t>(cache.getHeadDim());
+    const SumOrder sums = order(op);
+    if (failed(checkExtents(op, {heads * headDim, sums.splits})))
       return failure();
     if (cache.getType().getIntOrFloatBitWidth() != 16)
       return op->emitOpError() << "reads keys and values as " << cache.getType() << "; kernels need 16 bits";
-    FailureOr<AttendGeometry> geometry = orError(attendGeometry(heads, kvHeads, headDim, splits, op.getWarps()), op);
+    FailureOr<AttendGeometry> geometry = orError(attendGeometry(heads, kvHeads, headDim, sums.splits, sums.warps), op);
     if (failed(geometry))
       return failure();
     launch(op, *geometry, geometry->scratchBytes).setSplitMultiple(geometry->splitMultiple);
@@ -170,6 +177,7 @@ private:
   }
 
   func::FuncOp function;
+  sched::GridOp grid; // or null
   OpBuilder builder;
   SymbolTableCollection symbols;
   bool allFit = true;
@@ -178,8 +186,22 @@ private:
 struct LowerToLaunchPass : cadenza::impl::LowerToLaunchBase<LowerToLaunchPass> {
   void runOnOperation() final {
     for (auto function : llvm::make_early_inc_range(getOperation().getOps<func::FuncOp>()))
-      if (failed(SequenceBuilder(function).build()))
+      if (failed(lower(function)))
         signalPassFailure();
+  }
+
+private:
+  static LogicalResult lower(func::FuncOp function) {
+    if (failed(SequenceBuilder(function).build()))
+      return failure();
+    for (sched::GridOp grid : sched::gridsOf(function)) {
+      const WalkResult same = function.walk([&](step::PhaseOpInterface phase) {
+        return orderOf(phase) == orderOf(phase, grid) ? WalkResult::advance() : WalkResult::interrupt();
+      });
+      if (same.wasInterrupted() && failed(SequenceBuilder(function, grid).build()))
+        return failure();
+    }
+    return success();
   }
 };
 

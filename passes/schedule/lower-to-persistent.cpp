@@ -1,6 +1,7 @@
 // A step program as one persistent kernel: groups of ranks, streams, hops, exchanges. See Passes.td.
 #include "compiler/ir/sched/Sched.h"
 #include "compiler/schedule/layer.h"
+#include "compiler/schedule/order.h"
 #include "passes/Passes.h"
 #include "runtime/shared/shares.h"
 
@@ -17,21 +18,19 @@ namespace {
 /// Builds the grid of a decoder, op by op as a block runs it.
 class GridBuilder {
 public:
-  GridBuilder(func::FuncOp function, DecoderPhases phases, const LayerShape &shape, const Division &division,
+  GridBuilder(func::FuncOp function, DecoderPhases phases, const LayerShape &shape, const LayerDivision &division,
               const PersistentDevice &device)
       : function(function), phases(phases), shape(shape), division(division), device(device),
         builder(OpBuilder::atBlockEnd(function->getBlock())) {}
 
-  void build() {
-    const std::string name =
-        function.getSymName().str() + "." + std::to_string(division.groups) + "x" + std::to_string(device.ranks);
+  sched::GridOp build(StringRef name, ArrayAttr targets) {
     const auto parts = static_cast<int64_t>(phases.parts.size());
-    auto grid =
-        sched::GridOp::create(builder, function.getLoc(), name, function.getSymName(), division.groups, device.ranks,
-                              device.warps, device.sharedBytes, division.stageBytes, format_of(shape.encoding).name,
-                              device.clusters, static_cast<int64_t>(packetBytes(shape, division, device, parts)),
-                              ArrayRef<int64_t>{division.inFlight.kvGroupAhead, division.inFlight.othersAhead},
-                              division.memoryBound, device.traced);
+    auto grid = sched::GridOp::create(builder, function.getLoc(), name, function.getSymName(), targets, division.groups,
+                                      device.ranks, device.warps, device.sharedBytes, division.stageBytes,
+                                      format_of(shape.encoding).name, device.clusters,
+                                      static_cast<int64_t>(packetBytes(shape, division, device, parts)),
+                                      ArrayRef<int64_t>{division.inFlight.kvGroupAhead, division.inFlight.othersAhead},
+                                      division.memoryBound, device.traced);
     builder.createBlock(&grid.getBody());
     sched::EmbedOp::create(builder, phases.embed->getLoc(), sched::phaseName(phases.embed));
     auto layers = sched::LayersOp::create(builder, phases.layers->getLoc(), phases.layers.getCount());
@@ -43,6 +42,7 @@ public:
     stream(sched::Source::weights, phases.head, division.inFlight.head);
     Value logits = compute(phases.head, x, sched::Split::blocks, extents(phases.head));
     sched::SelectOp::create(builder, phases.head->getLoc(), logits);
+    return grid;
   }
 
 private:
@@ -84,16 +84,26 @@ private:
       value = hop(sched::Hop::units, rows, value);
     }
     stream(sched::Source::weights, columns, bytes, others);
-    value = compute(columns, value, sched::Split::columns, extents(columns), std::nullopt, columns.getKGroups());
+    value = compute(columns, value, sched::Split::columns, extents(columns), std::nullopt, columnStarts(part));
     sched::PublishOp::create(builder, columns->getLoc(), value);
     builder.setInsertionPointAfter(op);
     sched::CollectOp::create(builder, columns->getLoc(), op.getSums());
   }
 
+  /// Where the columns of each group start, in steps: those of its KV heads, or of its units.
+  std::vector<int64_t> columnStarts(LayerPart part) const {
+    if (!part.attend)
+      return division.unitStarts;
+    std::vector<int64_t> starts = division.headStarts;
+    for (int64_t &start : starts)
+      start *= shape.queryRows() / step_columns;
+    return starts;
+  }
+
   /// The residual stream as `reader` sees it, after the sums of squares if its norm is not deferred.
   Value hopResidual(step::ProjectOp reader) {
     step::FunctionAttrInterface norm = reader.getPrologueAttr();
-    const IntegerAttr chunk = norm ? integer(reader.getNormChunk()) : IntegerAttr();
+    const IntegerAttr chunk = norm ? integer(normChunk(shape.hidden, device.ranks)) : IntegerAttr();
     Value squares;
     if (norm && !norm.defersScale())
       squares = sched::HopOp::create(builder, reader->getLoc(), vector(), sched::Hop::squares, Value(), chunk);
@@ -117,54 +127,47 @@ private:
   func::FuncOp function;
   DecoderPhases phases;
   const LayerShape &shape;
-  const Division &division;
+  const LayerDivision &division;
   const PersistentDevice &device;
   OpBuilder builder;
   SymbolTableCollection symbols;
 };
 
-/// The order of sums that follows from the division.
-void orderSums(DecoderPhases phases, const LayerShape &shape, const Division &division,
-               const PersistentDevice &device) {
-  const auto order = [&](step::ProjectOp project, ArrayRef<int64_t> groups) {
-    project.setKWays(turn_steps);
-    project.setKGroups(groups);
-    if (project.getPrologueAttr())
-      project.setNormChunk(normChunk(shape.hidden, device.ranks));
-  };
-  for (LayerPart part : phases.parts) {
-    order(part.rows, {0});
-    if (step::AttendOp attend = part.attend) {
-      attend.setSplits(device.ranks);
-      attend.setWarps(device.warps);
-      std::vector<int64_t> starts = division.headStarts;
-      for (int64_t &start : starts)
-        start *= shape.queryRows() / 32;
-      order(part.columns, starts);
-    } else {
-      order(part.columns, division.unitStarts);
-    }
-  }
-  order(phases.head, {0});
-}
-
 struct LowerToPersistentPass : cadenza::impl::LowerToPersistentBase<LowerToPersistentPass> {
   using LowerToPersistentBase::LowerToPersistentBase;
 
   void runOnOperation() final {
-    const auto isStep = [](func::FuncOp function) { return !nn::isEntry(function) || nn::isDecodeEntry(function); };
-    SmallVector<func::FuncOp> steps =
-        llvm::to_vector(llvm::make_filter_range(getOperation().getOps<func::FuncOp>(), isStep));
-    if (steps.empty()) {
-      getOperation().emitError() << "has no decode entry, the only one that the persistent schedule can run";
-      return signalPassFailure();
+    std::string reasons;
+    {
+      // What does not fit is said as a remark, if the schedule is only one that would be good to have.
+      std::optional<ScopedDiagnosticHandler> remarks;
+      if (optional)
+        remarks.emplace(&getContext(), [&](Diagnostic &diagnostic) {
+          if (reasons.empty())
+            reasons = diagnostic.str();
+          return success();
+        });
+      if (succeeded(lowerSteps()))
+        return;
     }
-    for (func::FuncOp step : steps) // grids are added to the module meanwhile
-      if (failed(lower(step)))
-        return signalPassFailure();
+    if (!optional)
+      return signalPassFailure();
+    getOperation().emitRemark() << reasons;
   }
 
 private:
+  LogicalResult lowerSteps() {
+    const auto isStep = [](func::FuncOp function) { return !nn::isEntry(function) || nn::isDecodeEntry(function); };
+    SmallVector<func::FuncOp> steps =
+        llvm::to_vector(llvm::make_filter_range(getOperation().getOps<func::FuncOp>(), isStep));
+    if (steps.empty())
+      return getOperation().emitError() << "has no decode entry, the only one that the persistent schedule can run";
+    for (func::FuncOp step : steps) // grids are added to the module meanwhile
+      if (failed(lower(step)))
+        return failure();
+    return success();
+  }
+
   LogicalResult lower(func::FuncOp function) {
     FailureOr<DecoderPhases> phases = readDecoder(function);
     if (failed(phases))
@@ -173,11 +176,36 @@ private:
     if (failed(shape))
       return failure();
     const PersistentDevice device{groups, ranks, warps, sharedBytes, clusters, traced};
-    StatusOr<Division> division = divide(*shape, device);
+    StatusOr<LayerDivision> division = divide(*shape, device);
     if (!division.isOk())
       return function.emitError() << division.status().message();
-    orderSums(*phases, *shape, *division, device);
-    GridBuilder(function, *phases, *shape, *division, device).build();
+    Builder builder(&getContext());
+    SmallVector<StringRef> names(targets.begin(), targets.end());
+
+    // Devices for which there are not units enough may share a division.
+    SmallVector<sched::GridOp> others = sched::gridsOf(function);
+    std::string name = (function.getSymName() + "." + Twine(division->groups) + "x" + Twine(device.ranks)).str();
+    for (sched::GridOp other : others) {
+      if (static_cast<int64_t>(other.getGroups()) != division->groups ||
+          static_cast<int64_t>(other.getRanks()) != device.ranks)
+        continue;
+      if (static_cast<int64_t>(other.getWarps()) == device.warps &&
+          static_cast<int64_t>(other.getShared()) == device.sharedBytes && other.getClusters() == device.clusters) {
+        SmallVector<Attribute> all(other.getTargets().begin(), other.getTargets().end());
+        for (StringRef target : names)
+          if (Attribute attribute = builder.getStringAttr(target); !llvm::is_contained(all, attribute))
+            all.push_back(attribute);
+        other.setTargetsAttr(builder.getArrayAttr(all));
+        return success();
+      }
+      if (!names.empty()) // divided alike, for other blocks
+        name =
+            (function.getSymName() + "." + Twine(division->groups) + "x" + Twine(device.ranks) + "-" + names[0]).str();
+    }
+    sched::GridOp grid =
+        GridBuilder(function, *phases, *shape, *division, device).build(name, builder.getStrArrayAttr(names));
+    if (others.empty())
+      function.walk([&](step::PhaseOpInterface phase) { setOrder(phase, orderOf(phase, grid)); });
     return success();
   }
 };

@@ -52,6 +52,19 @@ auto choose(std::string_view device, int threads, OnCpu onCpu, OnGpu onGpu) -> d
   }
 }
 
+/// Which of several divisions was chosen: what the bits depend on.
+void addDivision(std::string &notice, const Executor &executor, const Plan &plan) {
+  const std::vector<Division> &divisions = plan.program().divisions;
+  if (divisions.size() < 2)
+    return;
+  std::string names;
+  for (const Division &division : divisions)
+    names += (names.empty() ? "" : ", ") + division.name;
+  const std::string chosen = executor.divisionName();
+  notice += (notice.empty() ? "" : "; ") + std::string("sums in the order of division ") +
+            (chosen.empty() ? divisions[0].name : chosen) + " (of " + names + ")";
+}
+
 } // namespace
 
 StatusOr<Schedule> parseSchedule(std::string_view name) {
@@ -82,6 +95,7 @@ StatusOr<ChosenDevice> chooseDevice(std::string_view device, const Plan &plan, c
                                     int threads) {
   const auto onCpu = [&](std::string notice) -> StatusOr<ChosenDevice> {
     CADENZA_ASSIGN_OR_RETURN(std::unique_ptr<Executor> executor, makeCpuExecutor(plan, options, threads));
+    addDivision(notice, *executor, plan);
     return ChosenDevice{std::move(executor), nullptr, std::move(notice)};
   };
   const auto onGpu = [&](int ordinal) -> StatusOr<ChosenDevice> {
@@ -91,6 +105,7 @@ StatusOr<ChosenDevice> chooseDevice(std::string_view device, const Plan &plan, c
     std::string notice;
     if (!gpu->scheduleNotice().empty())
       notice = "schedule " + std::string(scheduleName(gpu->schedule())) + ": " + gpu->scheduleNotice();
+    addDivision(notice, *executor, plan);
     return ChosenDevice{std::move(executor), gpu, std::move(notice)};
   };
   return choose(device, threads, onCpu, onGpu);

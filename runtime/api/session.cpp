@@ -86,10 +86,12 @@ StatusOr<Session> Session::open(std::shared_ptr<const Plan> plan, const SessionO
     state->tokenizer = std::move(*tokenizer);
   }
   CADENZA_ASSIGN_OR_RETURN(Schedule schedule, parseSchedule(options.schedule));
-  CADENZA_ASSIGN_OR_RETURN(state->device,
-                           chooseDevice(options.device, *state->plan,
-                                        {.context = options.context, .logits = options.logits, .schedule = schedule},
-                                        options.threads));
+  CADENZA_ASSIGN_OR_RETURN(
+      state->device,
+      chooseDevice(
+          options.device, *state->plan,
+          {.context = options.context, .logits = options.logits, .division = options.division, .schedule = schedule},
+          options.threads));
   return Session(std::move(state));
 }
 

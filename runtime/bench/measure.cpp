@@ -56,6 +56,8 @@ BenchResult describe(const Plan &plan, const ChosenDevice &target) {
   result.dtype = dtypeName(decoder.weightDtype);
   result.weights = model.weights;
   result.schedule = target.gpu ? scheduleName(target.gpu->schedule()) : scheduleName(Schedule::Launch);
+  if (plan.program().divisions.size() > 1)
+    result.schedule += " " + target.executor->divisionName();
   result.device = target.executor->deviceName();
   result.commit = textAt(metadata, "/compiler/commit", CADENZA_COMMIT);
   result.sourceSha256 = textAt(metadata, "/source_sha256", "");
@@ -140,14 +142,17 @@ StatusOr<BenchResult> measure(const Plan &plan, const std::string &device, const
                                                    std::to_string(maxContext) +
                                                    " positions; use a smaller --context or --tokens");
 
-  if (options.trace && !(plan.program().persistent && plan.program().persistent->traced))
+  const std::vector<Division> &divisions = plan.program().divisions;
+  if (options.trace && std::none_of(divisions.begin(), divisions.end(), [](const Division &d) { return d.traced; }))
     return Status(StatusCode::InvalidArgument,
                   "--trace: " + plan.path() + " records nothing; compile it with --schedule=persistent --traced");
   CADENZA_ASSIGN_OR_RETURN(Schedule schedule, parseSchedule(options.schedule));
   progress("loading");
   CADENZA_ASSIGN_OR_RETURN(
       ChosenDevice target,
-      chooseDevice(device, plan, {.context = longest + behind, .schedule = schedule, .graph = options.graph}));
+      chooseDevice(
+          device, plan,
+          {.context = longest + behind, .division = options.division, .schedule = schedule, .graph = options.graph}));
   if (!target.notice.empty())
     progress(target.notice);
   if (options.trace && !(target.gpu && target.gpu->isTraced()))
@@ -179,7 +184,7 @@ StatusOr<BenchResult> measure(const Plan &plan, const std::string &device, const
       progress("the trace is cut: a block has more than " + std::to_string(trace_capacity - 1) + " records");
     const int blocks = static_cast<int>(records.size() / (trace_rows * trace_capacity));
     CADENZA_ASSIGN_OR_RETURN(result.trace, traceSpans(records, blocks));
-    result.traceRanks = static_cast<int>(plan.program().persistent->ranks);
+    result.traceRanks = static_cast<int>(target.gpu->division()->ranks);
   }
   return result;
 }

@@ -21,8 +21,8 @@ struct BenchOptions {
   int repeats = 5;
   int warmup = 32; // tokens before the first repeat of a context
   bool phases = false;
-  bool trace = false;   // of a few tokens at the last context; the plan's kernel has to be traced
-  std::string schedule; // as SessionOptions
+  bool trace = false;             // of a few tokens at the last context; the plan's kernel has to be traced
+  std::string schedule, division; // as SessionOptions
   GraphOptions graph;
   uint64_t seed = 1; // of the cache's values
 };

@@ -17,9 +17,11 @@ Status error(StatusCode code, std::string message) { return {code, std::move(mes
 
 class ExecutorImpl final : public CpuExecutor {
 public:
-  ExecutorImpl(Program program, std::span<const std::byte> weights, int64_t context, bool logits, int threads)
+  /// `division`: the name of the one whose order of sums `program` has, if it has one's.
+  ExecutorImpl(Program program, std::span<const std::byte> weights, int64_t context, bool logits, std::string division,
+               int threads)
       : machine_(std::move(program), weights, context, logits, threads),
-        sequence_(context, machine_.program.decoder->vocabulary) {}
+        sequence_(context, machine_.program.decoder->vocabulary), division_(std::move(division)) {}
 
   Status bind() {
     CADENZA_ASSIGN_OR_RETURN(step_, BoundEntry::bind(machine_, decodeEntry(machine_.program)));
@@ -30,6 +32,7 @@ public:
   int64_t context() const override { return machine_.context; }
   MemoryUse memory() const override { return machine_.memoryUse(); }
   std::string deviceName() const override { return "cpu"; }
+  std::string divisionName() const override { return division_; }
 
   Status begin(std::span<const int32_t> prompt, std::span<const int32_t> stopTokens) override;
   Status enqueueStep(bool withHead) override { return step(withHead, {}); }
@@ -50,7 +53,8 @@ private:
 
   Machine machine_;
   BoundEntry step_;
-  Sequence sequence_; // counts the steps that callers asked for: one a position, even after a stop token
+  Sequence sequence_;
+  std::string division_; // counts the steps that callers asked for: one a position, even after a stop token
 };
 
 void ExecutorImpl::restart(int64_t position, int64_t forcedTokens) {
@@ -140,10 +144,11 @@ Status ExecutorImpl::fillCache(int64_t length, uint64_t seed) {
 }
 
 StatusOr<std::unique_ptr<CpuExecutor>> make(Program program, std::span<const std::byte> weights,
-                                            const ExecutorOptions &options, int threads) {
+                                            const ExecutorOptions &options, std::string division, int threads) {
   CADENZA_ASSIGN_OR_RETURN(int64_t context, chooseContext(program, options.context));
   try {
-    auto executor = std::make_unique<ExecutorImpl>(std::move(program), weights, context, options.logits, threads);
+    auto executor = std::make_unique<ExecutorImpl>(std::move(program), weights, context, options.logits,
+                                                   std::move(division), threads);
     CADENZA_RETURN_IF_ERROR(executor->bind());
     return StatusOr<std::unique_ptr<CpuExecutor>>(std::move(executor));
   } catch (const std::bad_alloc &) {
@@ -157,7 +162,7 @@ StatusOr<std::unique_ptr<CpuExecutor>> make(Program program, std::span<const std
 
 StatusOr<Program> withoutLaunches(Program program, std::span<const std::byte> weights) {
   program.scratch.clear();
-  program.persistent.reset();
+  program.divisions.clear();
   program.kernels.assign(1, Kernel{});
   program.kernels[0].name = "none";
   program.kernels[0].threads = 32;
@@ -176,14 +181,21 @@ StatusOr<std::unique_ptr<CpuExecutor>> makeCpuExecutor(Program program, std::spa
                                                        const ExecutorOptions &options, int threads) {
   CADENZA_RETURN_IF_ERROR(requireDecoder(program, program.model.name));
   CADENZA_ASSIGN_OR_RETURN(program, withoutLaunches(std::move(program), weights));
-  return cpu::make(std::move(program), weights, options, threads);
+  return cpu::make(std::move(program), weights, options, /*division=*/"", threads);
 }
 
 StatusOr<std::unique_ptr<Executor>> makeCpuExecutor(const Plan &plan, const ExecutorOptions &options, int threads) {
   CADENZA_RETURN_IF_ERROR(requireDecoder(plan));
+  uint32_t division = 0;
+  if (!options.division.empty()) {
+    CADENZA_ASSIGN_OR_RETURN(division, findDivision(plan.program(), options.division, plan.path()));
+  }
   CADENZA_RETURN_IF_ERROR(plan.verifyWeights(threads));
+  const std::vector<Division> &divisions = plan.program().divisions;
   CADENZA_ASSIGN_OR_RETURN(std::unique_ptr<CpuExecutor> executor,
-                           cpu::make(plan.program(), plan.weights(), options, threads));
+                           cpu::make(divisions.empty() ? plan.program() : inDivision(plan.program(), division),
+                                     plan.weights(), options, divisions.empty() ? "" : divisions[division].name,
+                                     threads));
   return StatusOr<std::unique_ptr<Executor>>(std::move(executor));
 }
 

@@ -49,6 +49,12 @@ Status CudaExecutor::load(const Plan &plan, const ExecutorOptions &options, int 
   CADENZA_RETURN_IF_ERROR(current.status());
   CADENZA_ASSIGN_OR_RETURN(stream_, Stream::make(*device_));
   CADENZA_ASSIGN_OR_RETURN(kernels_, Kernels::load(*device_, plan)); // before the long upload
+  CADENZA_ASSIGN_OR_RETURN(const DivisionChoice choice, chooseDivision(*device_, plan, kernels_, options.division));
+  if (choice.division) {
+    division_ = &plan.program().divisions[*choice.division];
+    if (!division_->orders.empty())
+      program_ = &ordered_.emplace(inDivision(plan.program(), *choice.division));
+  }
   CADENZA_ASSIGN_OR_RETURN(storage_, Storage::load(*device_, stream_.get(), plan, context_, options.logits));
 
   uint64_t tokenCount = static_cast<uint64_t>(context_) + 1;
@@ -65,12 +71,12 @@ Status CudaExecutor::load(const Plan &plan, const ExecutorOptions &options, int 
 
   CADENZA_ASSIGN_OR_RETURN(step_, bindStep(*program_, storage_.addresses()));
   launches_ = StepLaunches(stream_.get(), *program_, kernels_, step_);
-  CADENZA_RETURN_IF_ERROR(chooseRunner(plan, options));
+  CADENZA_RETURN_IF_ERROR(chooseRunner(plan, options, choice.notice));
   device_->explainFaults([this] { return runner_->explainFault(); }); // any call may be the one that reports it
   return Status::ok();
 }
 
-Status CudaExecutor::chooseRunner(const Plan &plan, const ExecutorOptions &options) {
+Status CudaExecutor::chooseRunner(const Plan &plan, const ExecutorOptions &options, const std::string &notDivided) {
   const RunnerContext context{.device = *device_,
                               .stream = stream_.get(),
                               .program = *program_,
@@ -80,7 +86,8 @@ Status CudaExecutor::chooseRunner(const Plan &plan, const ExecutorOptions &optio
                               .launches = launches_,
                               .arrivals = arrivals_,
                               .hostTokens = hostTokens_.as<int32_t>(),
-                              .control = *hostControl_.as<HostControl>()};
+                              .control = *hostControl_.as<HostControl>(),
+                              .division = division_};
   const bool any = options.schedule == Schedule::Auto;
   // Whether a schedule that could not be made leaves room for the next one; any other error is one.
   const auto passedOver = [&](const Status &status, StatusCode code) {
@@ -92,8 +99,9 @@ Status CudaExecutor::chooseRunner(const Plan &plan, const ExecutorOptions &optio
   if (any || options.schedule == Schedule::Persistent) {
     StatusOr<std::unique_ptr<PersistentRunner>> made =
         Status(StatusCode::IncompatiblePlan,
-               plan.path() + ": has no persistent schedule; compile it with --schedule=persistent");
-    if (program_->persistent)
+               notDivided.empty() ? plan.path() + ": has no persistent schedule; compile it with --schedule=persistent"
+                                  : notDivided);
+    if (division_)
       made = PersistentRunner::make(context);
     if (made.isOk()) {
       persistent_ = made->get();

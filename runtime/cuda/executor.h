@@ -10,6 +10,7 @@
 #include "runtime/executor.h"
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace cadenza::cuda {
@@ -24,6 +25,7 @@ public:
   int64_t context() const override { return context_; }
   MemoryUse memory() const override { return storage_.memory(); }
   std::string deviceName() const override;
+  std::string divisionName() const override { return division_ ? division_->name : ""; }
   Status begin(std::span<const int32_t> prompt, std::span<const int32_t> stopTokens) override;
   Status enqueueStep(bool withHead) override;
   StatusOr<int32_t> awaitToken(int64_t position) override;
@@ -42,6 +44,8 @@ public:
   Schedule schedule() const { return runner_->schedule(); }
   /// Why Schedule::Auto took no faster one; else empty.
   const std::string &scheduleNotice() const { return scheduleNotice_; }
+  /// In whose order steps sum; null if the GPU holds no division of the plan, or the plan has none.
+  const Division *division() const { return division_; }
   /// Kernels of a step with head: 1 if one kernel runs many steps.
   uint64_t kernelsPerToken() const;
   double hostLaunchesPerToken() const { return runner_->hostLaunchesPerToken(); }
@@ -55,7 +59,8 @@ public:
 private:
   CudaExecutor() = default;
   Status load(const Plan &plan, const ExecutorOptions &options, int ordinal);
-  Status chooseRunner(const Plan &plan, const ExecutorOptions &options);
+  /// `notDivided`: why the GPU runs no division of the persistent schedule, if the plan has that.
+  Status chooseRunner(const Plan &plan, const ExecutorOptions &options, const std::string &notDivided);
   /// Starts every public call: the context is current, and a latched fault is reported.
   Status enter(const CurrentContext &current) const;
   Status writeState(int64_t nextPosition, int64_t forcedTokens, std::span<const int32_t> stopTokens);
@@ -67,6 +72,8 @@ private:
   Status readOutputs(const BoundLaunch &launch, std::vector<std::vector<float>> &values);
 
   const Program *program_ = nullptr;
+  std::optional<Program> ordered_; // the plan's in the order of another division than the first
+  const Division *division_ = nullptr;
   int64_t context_ = 0;
   // Destroyed in reverse: the device last.
   std::shared_ptr<Device> device_;

@@ -2,6 +2,8 @@
 
 #include "runtime/cuda/code_choice.h"
 
+#include <algorithm>
+
 namespace cadenza::cuda {
 namespace {
 
@@ -61,11 +63,22 @@ StatusOr<Kernels> Kernels::load(Device &device, const Plan &plan) {
   Kernels kernels;
   kernels.dependencyWaits_ = cuda::hasDependencyWaits(*code);
   CADENZA_ASSIGN_OR_RETURN(kernels.module_, Module::load(device, code->image, code->kind == CodeKind::Ptx, where));
+  kernels.target_ = code->target;
+  const std::vector<Division> &divisions = plan.program().divisions;
   for (const Kernel &kernel : plan.program().kernels) {
-    auto function = prepare(device, kernels.module_, kernel);
-    if (!function.isOk())
+    const bool isHere = kernel.targets.empty() ||
+                        std::find(kernel.targets.begin(), kernel.targets.end(), code->target) != kernel.targets.end();
+    const bool isOptional = !kernel.targets.empty() ||
+                            std::any_of(divisions.begin(), divisions.end(),
+                                        [&](const Division &division) { return division.kernel == kernel.name; });
+    StatusOr<CUfunction> function = isHere
+                                        ? prepare(device, kernels.module_, kernel)
+                                        : Status(StatusCode::IncompatiblePlan,
+                                                 "kernel '" + kernel.name + "' is not in the code for " + code->target);
+    if (!function.isOk() && !(isOptional && function.status().code() == StatusCode::IncompatiblePlan))
       return function.status().withPrefix(where);
-    kernels.functions_.push_back(*function);
+    kernels.functions_.push_back(function.isOk() ? *function : nullptr);
+    kernels.problems_.push_back(function.status());
   }
   return kernels;
 }

@@ -11,16 +11,23 @@ namespace cadenza::cuda {
 class Kernels {
 public:
   /// Chooses and loads a code section. Errors: IncompatiblePlan (no section for this GPU; a grid, block or shared
-  /// memory that it does not allow, naming the kernel and the limit), InvalidPlan (damaged code, a missing kernel).
+  /// memory that it does not allow, naming the kernel and the limit), InvalidPlan (damaged code, a missing kernel). A
+  /// kernel that only a division of the persistent schedule needs may be one that the GPU does not allow.
   static StatusOr<Kernels> load(Device &device, const Plan &plan);
 
   CUfunction function(uint32_t kernel) const { return functions_[kernel]; }
+  /// Why a kernel cannot be launched here, if that is so.
+  const Status &problem(uint32_t kernel) const { return problems_[kernel]; }
+  /// Of the chosen section: "sm_90".
+  const std::string &target() const { return target_; }
   /// As of the chosen section.
   bool hasDependencyWaits() const { return dependencyWaits_; }
 
 private:
   Module module_;
-  std::vector<CUfunction> functions_; // one an entry of Program::kernels
+  std::vector<CUfunction> functions_; // one an entry of Program::kernels; null where there is a problem
+  std::vector<Status> problems_;
+  std::string target_;
   bool dependencyWaits_ = false;
 };
 

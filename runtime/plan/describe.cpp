@@ -138,6 +138,26 @@ std::string kernelLines(const Plan &plan) {
   return table.text("  ");
 }
 
+/// The divisions of the persistent schedule, and which phases each sums in another order than they carry.
+std::string divisionLines(const Program &program) {
+  TextTable table("lrrll");
+  table.row({"name", "blocks", "packets", "targets", "other sums"});
+  const auto join = [](const std::vector<std::string> &names, const char *none) {
+    std::string text;
+    for (const std::string &name : names)
+      text += (text.empty() ? "" : ", ") + name;
+    return text.empty() ? none : text;
+  };
+  for (const Division &division : program.divisions) {
+    std::vector<std::string> phases;
+    for (const PhaseOrder &order : division.orders)
+      phases.push_back(decodeEntry(program).blocks[order.block].phases[order.phase].name);
+    table.row({division.name + (division.clusters ? "" : ", no clusters"), decimal(division.blocks()),
+               formatBytes(division.packetBytes), join(division.targets, "all"), join(phases, "-")});
+  }
+  return table.text("  ");
+}
+
 } // namespace
 
 uint64_t positionBytes(const Cache &cache) {
@@ -208,6 +228,8 @@ std::string describePlan(const Plan &plan) {
   text += programLines(program);
   text += "\nmemory\n" + memoryLines(program);
   text += "\nkernels (bytes a launch)\n" + kernelLines(plan);
+  if (!program.divisions.empty())
+    text += "\ndivisions of the persistent schedule\n" + divisionLines(program);
   text += "\nsections (offset, length, CRC-32C)\n" + sectionLines(plan);
   text += "\nmetadata\n" + metadataLines(plan.metadata());
   return text;
@@ -232,6 +254,7 @@ Json planToJson(const Plan &plan) {
                  {"cache_per_position", needs.cachePerPosition},
                  {"tables_per_position", needs.tablesPerPosition}}},
                {"kernels", programJson["kernels"]},
+               {"divisions", programJson["divisions"]},
                {"entries", Json::array()}};
   for (const SectionInfo &section : plan.sections())
     json["sections"].push_back(

@@ -50,4 +50,32 @@ uint64_t denseRowBytes(const Weight &weight) {
   return dense_bytes(format_of(weight.encoding), uint64_t{1}, static_cast<uint64_t>(weight.columns));
 }
 
+Program inDivision(Program program, uint32_t division) {
+  for (const PhaseOrder &order : program.divisions[division].orders) {
+    Phase &phase = program.entries[program.decoder->entry].blocks[order.block].phases[order.phase];
+    if (phase.kind == PhaseKind::Attend) {
+      phase.parameters["splits"] = order.splits;
+      phase.parameters["warps"] = order.warps;
+    } else {
+      phase.kGroups = order.kGroups;
+      phase.kWays = order.kWays;
+      phase.normChunk = order.normChunk;
+    }
+    phase.launch = order.launch;
+  }
+  return program;
+}
+
+StatusOr<uint32_t> findDivision(const Program &program, std::string_view name, const std::string &where) {
+  std::string names;
+  for (uint32_t i = 0; i < program.divisions.size(); ++i) {
+    if (program.divisions[i].name == name)
+      return i;
+    names += (names.empty() ? "" : ", ") + program.divisions[i].name;
+  }
+  return Status(StatusCode::InvalidArgument, where + ": has no division '" + std::string(name) +
+                                                 "' of the persistent " + "schedule; it has " +
+                                                 (names.empty() ? "none" : names));
+}
+
 } // namespace cadenza

@@ -227,18 +227,35 @@ struct Kernel {
   uint32_t sharedBytes = 0; // dynamic shared memory
   uint64_t weightBytes = 0; // read from device memory a launch: weights (KV comes on top)
   uint64_t activationBytes = 0;
-  std::vector<std::string> fusedOps; // nn ops it computes
-  std::vector<std::string> passes;   // fusion passes that made it
+  std::vector<std::string> fusedOps;     // nn ops it computes
+  std::vector<std::string> passes;       // fusion passes that made it
+  std::vector<std::string> targets = {}; // whose code has it; empty: all
 };
 
-/// The `persistent` schedule: whole steps as one cooperative kernel (codegen/kernels/persistent.cuh), next to the
-/// `launch` schedule's kernel a phase, which computes the same bits.
-struct PersistentLaunch {
-  std::string kernel;       // of Program::kernels
-  uint32_t ranks = 1;       // blocks of a group
-  uint64_t packetBytes = 0; // of exchange slots, zeroed once at load
-  bool clusters = true;     // groups are clusters of the GPU
-  bool traced = false;      // the kernel records what its blocks do, for cadenza-bench --trace
+/// The order of a phase's sums in a division, where it is another one than the phase carries, and the kernel with that
+/// order. What does not concern the phase's kind is as in a Phase that says nothing of it.
+struct PhaseOrder {
+  uint32_t block = 0, phase = 0; // of the decode entry: a project or attend phase
+  std::vector<int64_t> kGroups = {0};
+  int64_t kWays = 1, normChunk = 128;
+  int64_t splits = 1, warps = 1;
+  Launch launch;
+};
+
+/// The `persistent` schedule, divided over so many blocks: whole steps as one cooperative kernel
+/// (codegen/kernels/persistent.cuh), next to the `launch` schedule's kernel a phase. The order of sums follows the
+/// division: that of the first one is what phases carry, the others say what is different. An executor chooses a
+/// division when it is made, and all its schedules sum in that order, so that they give the same bits.
+struct Division {
+  std::string name;                 // "15x8", unique
+  std::vector<std::string> targets; // code sections that have its kernels; empty: all
+  std::string kernel;               // of Program::kernels
+  uint32_t groups = 1, ranks = 1;   // blocks of a group
+  uint64_t packetBytes = 0;         // of exchange slots, zeroed once at load
+  bool clusters = true;             // groups are clusters of the GPU
+  bool traced = false;              // the kernel records what its blocks do, for cadenza-bench --trace
+  std::vector<PhaseOrder> orders;
+  uint32_t blocks() const { return groups * ranks; }
 };
 
 struct Scratch {
@@ -299,9 +316,14 @@ struct Program {
   std::vector<Scratch> scratch;
   std::vector<Kernel> kernels;
   std::vector<Entry> entries;
-  std::optional<PersistentLaunch> persistent; // the schedule of the decode entry, if there is one
-  std::optional<Decoder> decoder;             // none: entries of named tensors are all there is
+  std::vector<Division> divisions; // of the decode entry's persistent schedule; none: there is no such schedule
+  std::optional<Decoder> decoder;  // none: entries of named tensors are all there is
 };
+
+/// `program` in the order of sums of a division of its own: phases, and the kernels that they launch.
+Program inDivision(Program program, uint32_t division);
+/// The division of that name, or InvalidArgument with the names there are. `where` is named in the message.
+StatusOr<uint32_t> findDivision(const Program &program, std::string_view name, const std::string &where);
 
 /// The step of a program that has a decoder.
 inline const Entry &decodeEntry(const Program &program) { return program.entries[program.decoder->entry]; }

@@ -12,7 +12,6 @@ namespace {
 
 constexpr uint64_t maximumBuffer = uint64_t(1) << 40; // no activation is near this
 constexpr uint64_t maximumMemory = uint64_t(1) << 56; // sums of sizes below it cannot overflow
-constexpr uint64_t maximumPacketBytes = uint64_t{1} << 30;
 constexpr uint32_t maximumSharedBytes = 256 << 10;
 
 bool isFloat(DType dtype) { return dtype != DType::i32; }
@@ -148,19 +147,6 @@ std::set<std::string_view> checkKernels(const Program &program, FieldErrors &err
   return names;
 }
 
-void checkPersistent(const Program &program, FieldErrors &errors) {
-  const PersistentLaunch &launch = *program.persistent;
-  const auto kernel = std::find_if(program.kernels.begin(), program.kernels.end(),
-                                   [&](const Kernel &kernel) { return kernel.name == launch.kernel; });
-  if (kernel == program.kernels.end())
-    return errors.add("program.persistent.kernel", "'" + launch.kernel + "' is not in program.kernels");
-  if (launch.ranks > 16 || kernel->blocks % launch.ranks != 0)
-    errors.add("program.persistent.ranks", text(launch.ranks) + "; expected at most 16, a divisor of the kernel's " +
-                                               text(kernel->blocks) + " blocks");
-  if (launch.packetBytes > maximumPacketBytes)
-    errors.add("program.persistent.packet_bytes", text(launch.packetBytes) + "; at most " + text(maximumPacketBytes));
-}
-
 } // namespace
 
 void checkProgram(const Program &program, FieldErrors &errors) {
@@ -174,8 +160,8 @@ void checkProgram(const Program &program, FieldErrors &errors) {
   checkEntries(program, kernels, errors);
   if (errors.none())
     checkDecoder(program, errors);
-  if (program.persistent)
-    checkPersistent(program, errors);
+  if (errors.none())
+    checkDivisions(program, kernels, errors);
 }
 
 } // namespace cadenza

@@ -20,6 +20,10 @@ void checkEntries(const Program &program, const std::set<std::string_view> &kern
 /// errors so far: the one place that knows what the step of a decoder is.
 void checkDecoder(const Program &program, FieldErrors &errors);
 
+/// The divisions of the persistent schedule: their kernels, and that the order of sums that each has fits the phases.
+/// After checkDecoder, without errors so far.
+void checkDivisions(const Program &program, const std::set<std::string_view> &names, FieldErrors &errors);
+
 /// The part that concerns one phase of a block that runs `count` times. Tables have been checked;
 /// `kernels` are the names of program.kernels.
 void checkPhase(const Program &program, const std::set<std::string_view> &kernels, const Phase &phase, int64_t count,

@@ -136,8 +136,8 @@ void checkDecoder(const Program &program, FieldErrors &errors) {
   } else {
     if (!program.caches.empty())
       errors.add("program.caches", "not empty; only a decoder has caches");
-    if (program.persistent)
-      errors.add("program.persistent", "not null; only a decoder has this schedule");
+    if (!program.divisions.empty())
+      errors.add("program.divisions", "not empty; only a decoder has the persistent schedule");
     for (size_t i = 0; i < program.weights.size(); ++i)
       if (program.weights[i].encoding == Encoding::rope_table)
         errors.add(at("program.weights", i) + ".encoding", "rope_table; only a decoder has positions");

@@ -101,6 +101,15 @@ Argument readArgument(const JsonReader &reader) {
   return argument;
 }
 
+Launch readLaunch(const JsonReader &reader) {
+  reader.onlyFields({"kernel", "arguments"});
+  return {reader["kernel"].string(), reader["arguments"].list<Argument>(readArgument)};
+}
+
+std::vector<int64_t> readGroups(const JsonReader &reader) {
+  return reader.list<int64_t>([](const JsonReader &start) { return start.integer(0, maximumExtent); });
+}
+
 Phase readPhase(const JsonReader &reader) {
   reader.onlyFields({"name", "kind", "inputs", "outputs", "output_names", "matrix", "segment_rows", "interleaved",
                      "k_groups", "k_ways", "norm_chunk", "prologue", "epilogues", "parameters", "caches", "scalars",
@@ -117,8 +126,7 @@ Phase readPhase(const JsonReader &reader) {
     reader["matrix"].error("this kind of phase has none; expected null");
   phase.segmentRows = reader["segment_rows"].list<int64_t>(readExtent);
   phase.interleaved = reader["interleaved"].boolean();
-  phase.kGroups =
-      reader["k_groups"].list<int64_t>([](const JsonReader &start) { return start.integer(0, maximumExtent); });
+  phase.kGroups = readGroups(reader["k_groups"]);
   phase.kWays = readExtent(reader["k_ways"]);
   phase.normChunk = readExtent(reader["norm_chunk"]);
   phase.prologue = reader["prologue"].list<Function>(readFunction);
@@ -126,9 +134,7 @@ Phase readPhase(const JsonReader &reader) {
   phase.parameters = readParameters(reader["parameters"]);
   phase.caches = reader["caches"].list<Ref>(readRef);
   phase.scalars = reader["scalars"].list<Ref>(readRef);
-  reader["launch"].onlyFields({"kernel", "arguments"});
-  phase.launch.kernel = reader["launch"]["kernel"].string();
-  phase.launch.arguments = reader["launch"]["arguments"].list<Argument>(readArgument);
+  phase.launch = readLaunch(reader["launch"]);
   return phase;
 }
 
@@ -139,7 +145,7 @@ Block readBlock(const JsonReader &reader) {
 
 Kernel readKernel(const JsonReader &reader) {
   reader.onlyFields({"name", "phase_kind", "blocks", "threads", "shared_bytes", "weight_bytes", "activation_bytes",
-                     "fused_ops", "passes"});
+                     "fused_ops", "passes", "targets"});
   Kernel kernel;
   kernel.name = reader["name"].string();
   kernel.phaseKind = reader["phase_kind"].string();
@@ -150,6 +156,7 @@ Kernel readKernel(const JsonReader &reader) {
   kernel.activationBytes = reader["activation_bytes"].unsignedInteger();
   kernel.fusedOps = reader["fused_ops"].list<std::string>(readString);
   kernel.passes = reader["passes"].list<std::string>(readString);
+  kernel.targets = reader["targets"].list<std::string>(readString);
   return kernel;
 }
 
@@ -198,10 +205,24 @@ Scratch readScratch(const JsonReader &reader) {
   return {reader["name"].string(), reader["bytes"].unsignedInteger()};
 }
 
-PersistentLaunch readPersistent(const JsonReader &reader) {
-  reader.onlyFields({"kernel", "ranks", "packet_bytes", "clusters", "traced"});
-  return {reader["kernel"].string(), static_cast<uint32_t>(readExtent(reader["ranks"])),
-          reader["packet_bytes"].unsignedInteger(), reader["clusters"].boolean(), reader["traced"].boolean()};
+PhaseOrder readOrder(const JsonReader &reader) {
+  reader.onlyFields({"block", "phase", "k_groups", "k_ways", "norm_chunk", "splits", "warps", "launch"});
+  return {reader["block"].index(),      reader["phase"].index(),          readGroups(reader["k_groups"]),
+          readExtent(reader["k_ways"]), readExtent(reader["norm_chunk"]), readExtent(reader["splits"]),
+          readExtent(reader["warps"]),  readLaunch(reader["launch"])};
+}
+
+Division readDivision(const JsonReader &reader) {
+  reader.onlyFields({"name", "targets", "kernel", "groups", "ranks", "packet_bytes", "clusters", "traced", "orders"});
+  return {reader["name"].string(),
+          reader["targets"].list<std::string>(readString),
+          reader["kernel"].string(),
+          static_cast<uint32_t>(readExtent(reader["groups"])),
+          static_cast<uint32_t>(readExtent(reader["ranks"])),
+          reader["packet_bytes"].unsignedInteger(),
+          reader["clusters"].boolean(),
+          reader["traced"].boolean(),
+          reader["orders"].list<PhaseOrder>(readOrder)};
 }
 
 } // namespace
@@ -214,7 +235,7 @@ StatusOr<Program> parseProgram(std::string_view text, std::string_view decoderTe
   FieldErrors errors(StatusCode::InvalidPlan);
   const JsonReader reader(*json, "program", errors);
   reader.onlyFields({"model", "edges", "arena_bytes", "weights", "caches", "scalars", "weight_tables", "cache_tables",
-                     "scalar_tables", "scratch", "kernels", "entries", "persistent"});
+                     "scalar_tables", "scratch", "kernels", "entries", "divisions"});
   Program program;
   program.model = readModel(reader["model"]);
   program.edges = reader["edges"].list<Edge>(readEdge);
@@ -228,8 +249,7 @@ StatusOr<Program> parseProgram(std::string_view text, std::string_view decoderTe
   program.scratch = reader["scratch"].list<Scratch>(readScratch);
   program.kernels = reader["kernels"].list<Kernel>(readKernel);
   program.entries = reader["entries"].list<Entry>(readEntry);
-  if (!reader["persistent"].isNull())
-    program.persistent = readPersistent(reader["persistent"]);
+  program.divisions = reader["divisions"].list<Division>(readDivision);
   if (!decoderText.empty()) {
     const auto decoder = parseJson(decoderText);
     if (!decoder.isOk())

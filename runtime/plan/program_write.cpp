@@ -69,6 +69,10 @@ Json writeArgument(const Argument &argument) {
   return result;
 }
 
+Json writeLaunch(const Launch &launch) {
+  return {{"kernel", launch.kernel}, {"arguments", list(launch.arguments, writeArgument)}};
+}
+
 Json writePhase(const Phase &phase) {
   const bool matrix = phase.kind == PhaseKind::Project || phase.kind == PhaseKind::Embed;
   return {{"name", phase.name},
@@ -87,7 +91,7 @@ Json writePhase(const Phase &phase) {
           {"parameters", phase.parameters},
           {"caches", list(phase.caches, writeRef)},
           {"scalars", list(phase.scalars, writeRef)},
-          {"launch", {{"kernel", phase.launch.kernel}, {"arguments", list(phase.launch.arguments, writeArgument)}}}};
+          {"launch", writeLaunch(phase.launch)}};
 }
 
 Json writeKernel(const Kernel &kernel) {
@@ -99,7 +103,22 @@ Json writeKernel(const Kernel &kernel) {
           {"weight_bytes", kernel.weightBytes},
           {"activation_bytes", kernel.activationBytes},
           {"fused_ops", kernel.fusedOps},
-          {"passes", kernel.passes}};
+          {"passes", kernel.passes},
+          {"targets", kernel.targets}};
+}
+
+Json writeOrder(const PhaseOrder &order) {
+  return {{"block", order.block},          {"phase", order.phase},
+          {"k_groups", order.kGroups},     {"k_ways", order.kWays},
+          {"norm_chunk", order.normChunk}, {"splits", order.splits},
+          {"warps", order.warps},          {"launch", writeLaunch(order.launch)}};
+}
+
+Json writeDivision(const Division &division) {
+  return {
+      {"name", division.name},         {"targets", division.targets}, {"kernel", division.kernel},
+      {"groups", division.groups},     {"ranks", division.ranks},     {"packet_bytes", division.packetBytes},
+      {"clusters", division.clusters}, {"traced", division.traced},   {"orders", list(division.orders, writeOrder)}};
 }
 
 Json writePort(const Port &port) {
@@ -131,13 +150,6 @@ Json toJson(const Decoder &decoder) {
 }
 
 Json toJson(const Program &program) {
-  Json persistent;
-  if (program.persistent)
-    persistent = {{"kernel", program.persistent->kernel},
-                  {"ranks", program.persistent->ranks},
-                  {"packet_bytes", program.persistent->packetBytes},
-                  {"clusters", program.persistent->clusters},
-                  {"traced", program.persistent->traced}};
   return {
       {"model", {{"name", program.model.name}, {"weights", program.model.weights}}},
       {"edges", list(program.edges, writeEdge)},
@@ -153,7 +165,7 @@ Json toJson(const Program &program) {
                        [](const Scratch &scratch) { return Json{{"name", scratch.name}, {"bytes", scratch.bytes}}; })},
       {"kernels", list(program.kernels, writeKernel)},
       {"entries", list(program.entries, writeEntry)},
-      {"persistent", persistent}};
+      {"divisions", list(program.divisions, writeDivision)}};
 }
 
 } // namespace cadenza

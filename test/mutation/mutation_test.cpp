@@ -158,7 +158,7 @@ public:
     options.targets = "host";
     options.pipeline.none = build.unfused;
     options.pipeline.encoding = build.encoding;
-    options.persistent = build.multiprocessors > 0;
+    options.schedules = build.multiprocessors > 0 ? Schedules::Persistent : Schedules::Launch;
     options.multiprocessors = build.multiprocessors;
     options.overrideSource = sources;
     Progress progress(/*quiet=*/true);

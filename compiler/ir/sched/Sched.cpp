@@ -40,9 +40,15 @@ template <typename Op> static SmallVector<Op> schedulesOf(func::FuncOp function)
   return found;
 }
 
-SequenceOp sched::sequenceOf(func::FuncOp function) {
-  SmallVector<SequenceOp> found = schedulesOf<SequenceOp>(function);
-  return found.empty() ? SequenceOp() : found.front();
+SequenceOp sched::sequenceOf(func::FuncOp function, GridOp grid) {
+  SequenceOp own;
+  for (SequenceOp sequence : schedulesOf<SequenceOp>(function)) {
+    if (grid && sequence.getOrder() == grid.getSymName())
+      return sequence;
+    if (!sequence.getOrder())
+      own = sequence;
+  }
+  return own;
 }
 
 SmallVector<GridOp> sched::gridsOf(func::FuncOp function) { return schedulesOf<GridOp>(function); }
@@ -85,6 +91,10 @@ static LogicalResult checkPhases(Operation *schedule, FlatSymbolRefAttr entry, S
 }
 
 LogicalResult SequenceOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  if (FlatSymbolRefAttr order = getOrderAttr())
+    if (auto grid = symbols.lookupNearestSymbolFrom<GridOp>((*this)->getParentOp(), order);
+        !grid || grid.getEntry() != getEntry())
+      return emitOpError() << "has the order of " << order << ", which is no division of " << getEntryAttr();
   return checkPhases(*this, getEntryAttr(), symbols);
 }
 LogicalResult GridOp::verifySymbolUses(SymbolTableCollection &symbols) {
@@ -153,6 +163,8 @@ LogicalResult GridOp::verify() {
     return failure();
   if (!step::findEncoding(getEncoding()))
     return emitOpError() << "has weights in an encoding '" << getEncoding() << "', which does not exist";
+  if (!getSymName().starts_with((getEntry() + ".").str()))
+    return emitOpError() << "is named after its entry: @" << getEntry() << ".NAME";
   if (getAhead().size() != 2)
     return emitOpError() << "says in two numbers what its producers have in flight ahead, not in " << getAhead().size();
   return success();

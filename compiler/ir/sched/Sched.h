@@ -30,8 +30,10 @@ class StreamOp;
 
 namespace cadenza::sched {
 
-/// The schedules of `function`: the first sequence or null; the grids in the order of the module.
-SequenceOp sequenceOf(mlir::func::FuncOp function);
+/// The sequence of `function` with the order of sums that its phases carry, or with that of `grid`, if that has one of
+/// its own; null if there is none.
+SequenceOp sequenceOf(mlir::func::FuncOp function, GridOp grid = nullptr);
+/// The grids of `function`, in the order of the module.
 llvm::SmallVector<GridOp> gridsOf(mlir::func::FuncOp function);
 
 } // namespace cadenza::sched

@@ -34,7 +34,9 @@ def Sched_AnyVector : Type<CPred<"::llvm::isa<::cadenza::sched::VectorType>($_se
 def Sched_SequenceOp : Sched_Schedule<"sequence"> {
   let summary = "launches a kernel a phase, in the order of the entry";
   let description = [{
-    `kinds` says who may run it: `launch` (one launch after the other), `graph` (the same launches, captured once).
+    `kinds` says who may run it: `launch` (one launch after the other), `graph` (the same launches, captured once). Sums
+    are made in the order that the phases carry, or, with `order`, in that of a `sched.grid`: a plan with several divisions has
+    a sequence for each.
 
     ```mlir
     sched.sequence @decode.launch of @decode kinds ["launch", "graph"] {
@@ -45,9 +47,10 @@ def Sched_SequenceOp : Sched_Schedule<"sequence"> {
     }
     ```
   }];
-  let arguments = (ins SymbolNameAttr:$sym_name, FlatSymbolRefAttr:$entry, StrArrayAttr:$kinds);
+  let arguments = (ins SymbolNameAttr:$sym_name, FlatSymbolRefAttr:$entry, StrArrayAttr:$kinds,
+                       OptionalAttr<FlatSymbolRefAttr>:$order);
   let regions = (region SizedRegion<1>:$body);
-  let assemblyFormat = "$sym_name `of` $entry `kinds` $kinds attr-dict-with-keyword $body";
+  let assemblyFormat = "$sym_name `of` $entry `kinds` $kinds (`order` $order^)? attr-dict-with-keyword $body";
   let hasRegionVerifier = 1;
 }
 
@@ -100,14 +103,16 @@ def Sched_GridOp : Sched_Schedule<"grid"> {
     out.
 
     With `clusters`, ranks of a group are a cluster of the GPU, and what hops goes from shared memory to shared memory.
-    Without, it goes through packets in global memory. `shared` is bytes of shared memory of a block, `stage` of a buffer of
+    Without, it goes through packets in global memory. A module may have several grids of an entry, each a division of the
+    work for other `targets` (none: any) or another number of multiprocessors; the phases carry the order of sums of the first.
+    `shared` is bytes of shared memory of a block, `stage` of a buffer of
     the ring. All weights that stream are stored in one `encoding`. `ahead` is bytes that a
     producer has in flight at most while the ring fills ahead of a layer or of the head: in groups that attend, and in
     others. `packets` is bytes of the memory through which blocks exchange values. `memory_bound`: a layer takes as long as the
     memory needs for it. `traced`: the kernel records what its blocks do.
 
     ```mlir
-    sched.grid @decode.3x2 of @decode groups 3 ranks 2 warps 4 shared 232448 stage 16384 encoding "tiles16" clusters packets 2400 ahead [49152, 49152] {
+    sched.grid @decode.3x2 of @decode targets ["sm_90"] groups 3 ranks 2 warps 4 shared 232448 stage 16384 encoding "tiles16" clusters packets 2400 ahead [49152, 49152] {
       sched.embed "embed"
       sched.layers 2 {
         %attention = sched.part groups 2 {
@@ -131,18 +136,20 @@ def Sched_GridOp : Sched_Schedule<"grid"> {
     }
     ```
   }];
-  let arguments = (ins SymbolNameAttr:$sym_name, FlatSymbolRefAttr:$entry, I64Attr:$groups, I64Attr:$ranks,
+  let arguments = (ins SymbolNameAttr:$sym_name, FlatSymbolRefAttr:$entry, StrArrayAttr:$targets, I64Attr:$groups, I64Attr:$ranks,
                        I64Attr:$warps, I64Attr:$shared, I64Attr:$stage, StrAttr:$encoding, UnitAttr:$clusters, I64Attr:$packets,
                        DenseI64ArrayAttr:$ahead, UnitAttr:$memory_bound, UnitAttr:$traced);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
-    $sym_name `of` $entry `groups` $groups `ranks` $ranks `warps` $warps `shared` $shared `stage` $stage `encoding` $encoding (`clusters` $clusters^)?
+    $sym_name `of` $entry `targets` $targets `groups` $groups `ranks` $ranks `warps` $warps `shared` $shared `stage` $stage `encoding` $encoding (`clusters` $clusters^)?
     `packets` $packets `ahead` $ahead (`memory_bound` $memory_bound^)? (`traced` $traced^)? attr-dict-with-keyword $body
   }];
   let hasVerifier = 1;
   let hasRegionVerifier = 1;
   let extraClassDeclaration = [{
     int64_t getBlocks() { return static_cast<int64_t>(getGroups() * getRanks()); }
+    /// The symbol without the entry's name: "15x8".
+    ::llvm::StringRef getDivisionName() { return getSymName().drop_front(getEntry().size() + 1); }
     /// The ops that a step without a head runs, but for the embedding.
     LayersOp getLayers();
     EmbedOp getEmbed();

@@ -48,22 +48,14 @@ StatusOr<std::unique_ptr<PersistentRunner>> PersistentRunner::make(const RunnerC
 
 Status PersistentRunner::load() {
   Device &device = context_.device;
-  const PersistentLaunch &plan = *context_.program.persistent;
+  const Division &plan = *context_.division;
   uint32_t index = 0;
   while (context_.program.kernels[index].name != plan.kernel) // the plan reader has seen it
     ++index;
   const Kernel &kernel = context_.program.kernels[index];
   function_ = context_.kernels.function(index);
 
-  CUlaunchAttribute &cooperative = attributes_[0], &cluster = attributes_[1];
-  cooperative.id = CU_LAUNCH_ATTRIBUTE_COOPERATIVE;
-  cooperative.value.cooperative = 1;
-  cluster.id = CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION;
-  cluster.value.clusterDim = {plan.ranks, 1, 1};
-  config_ = launchConfig(kernel, context_.stream);
-  config_.attrs = attributes_.data();
-  config_.numAttrs = plan.clusters ? 2 : 1;
-  CADENZA_RETURN_IF_ERROR(checkRoom(kernel, plan));
+  prepareLaunch(kernel, plan, context_.stream, launch_);
 
   const uint64_t bytes = context_.step.words.size() * sizeof(uint64_t);
   CADENZA_ASSIGN_OR_RETURN(words_, DeviceBuffer::make(device, bytes, "kernel arguments"));
@@ -94,29 +86,6 @@ Status PersistentRunner::load() {
   return Status::ok();
 }
 
-Status PersistentRunner::checkRoom(const Kernel &kernel, const PersistentLaunch &plan) {
-  const DeviceProperties &gpu = context_.device.properties();
-  const auto groups = static_cast<int>(kernel.blocks / plan.ranks), ranks = static_cast<int>(plan.ranks);
-  int held = 0; // groups
-  if (!plan.clusters) {
-    int blocks = 0; // of a multiprocessor
-    CADENZA_CUDA_TRY(context_.device, cuOccupancyMaxActiveBlocksPerMultiprocessor, &blocks, function_,
-                     static_cast<int>(kernel.threads), kernel.sharedBytes);
-    held = blocks * gpu.multiprocessors / ranks;
-  } else if (gpu.major < 9) {
-    return Status(StatusCode::IncompatiblePlan, "the persistent kernel needs thread block clusters, which the GPU " +
-                                                    gpu.name + " does not have: compile with --no-clusters");
-  } else {
-    CADENZA_CUDA_TRY(context_.device, cuOccupancyMaxActiveClusters, &held, function_, &config_);
-  }
-  if (held >= groups)
-    return Status::ok();
-  return Status(StatusCode::IncompatiblePlan,
-                "the persistent kernel needs " + std::to_string(groups) + " groups of " + std::to_string(ranks) +
-                    " blocks at once; the GPU " + gpu.name + " holds " + std::to_string(held) + ": compile with " +
-                    (held > 0 ? "--sms=" + std::to_string(held * ranks) : "--schedule=launch"));
-}
-
 void PersistentRunner::begin() { kept_ = keptHeadless_ = 0; }
 
 Status PersistentRunner::enqueue(int64_t position, bool withHead) {
@@ -138,7 +107,7 @@ Status PersistentRunner::flush() {
   if (isTraced())
     CADENZA_CUDA_TRY(context_.device, cuMemsetD8Async, trace_.get(), 0, trace_.bytes(), context_.stream);
   void *parameters[] = {&args_};
-  CADENZA_CUDA_TRY(context_.device, cuLaunchKernelEx, &config_, function_, parameters, nullptr);
+  CADENZA_CUDA_TRY(context_.device, cuLaunchKernelEx, &launch_.config, function_, parameters, nullptr);
   args_.first_step = (args_.first_step + static_cast<uint64_t>(steps)) & 0xffffffffu;
   return context_.arrivals.queued(lastToken_);
 }

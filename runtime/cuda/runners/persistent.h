@@ -3,17 +3,17 @@
 // runs.
 #pragma once
 
+#include "runtime/cuda/division_choice.h"
 #include "runtime/cuda/runners/runner.h"
 #include "runtime/shared/persistent_state.h"
 
-#include <array>
 #include <vector>
 
 namespace cadenza::cuda {
 
 class PersistentRunner final : public Runner {
 public:
-  /// For a program that has the schedule. Errors: IncompatiblePlan if the GPU cannot hold all blocks at once.
+  /// For a context with a division, which the GPU holds.
   static StatusOr<std::unique_ptr<PersistentRunner>> make(const RunnerContext &context);
 
   Schedule schedule() const override { return Schedule::Persistent; }
@@ -34,15 +34,12 @@ public:
 private:
   explicit PersistentRunner(const RunnerContext &context) : context_(context) {}
   Status load();
-  /// Whether the GPU can run all blocks at once, as they need.
-  Status checkRoom(const Kernel &kernel, const PersistentLaunch &plan);
   uint64_t traceRecords() const { return uint64_t{blocks_} * trace_rows * trace_capacity; }
 
   RunnerContext context_;
 
   CUfunction function_ = nullptr;
-  CUlaunchConfig config_{};
-  std::array<CUlaunchAttribute, 2> attributes_{};
+  DivisionLaunch launch_;
   DeviceBuffer words_, packets_, trace_;
   uint32_t blocks_ = 0; // of a traced kernel
   PersistentArgs args_{};

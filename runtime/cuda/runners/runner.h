@@ -28,8 +28,9 @@ struct RunnerContext {
   const BoundStep &step;
   StepLaunches &launches;
   Arrivals &arrivals;
-  int32_t *hostTokens;  // [context + 1], page-locked: given tokens, then those that arrived, 0 elsewhere
-  HostControl &control; // page-locked
+  int32_t *hostTokens;      // [context + 1], page-locked: given tokens, then those that arrived, 0 elsewhere
+  HostControl &control;     // page-locked
+  const Division *division; // in whose order the program sums; null: in the order that its phases carry
 };
 
 /// The context is current in every call. Errors are those of the driver, unless something else is said.

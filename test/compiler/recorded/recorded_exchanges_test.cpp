@@ -33,7 +33,7 @@ protected:
     options.import.directory = CADENZA_SOURCE_DIR "/test/fixtures/models/" + model;
     options.output = folder.path("model.plan");
     options.targets = "host";
-    options.persistent = true;
+    options.schedules = Schedules::Persistent;
     options.multiprocessors = multiprocessors;
     options.clusters = clusters;
     options.embedIr = true;

@@ -57,7 +57,7 @@ TEST(Division, EveryWeightIsSomebodysAndNobodyElses) {
 
 /// The steps of units of each group.
 std::vector<int64_t> groupSteps(const LayerShape &shape, const PersistentDevice &device) {
-  StatusOr<Division> division = divide(shape, device);
+  StatusOr<LayerDivision> division = divide(shape, device);
   EXPECT_TRUE(division.isOk()) << division.status().message();
   std::vector<int64_t> steps;
   if (division.isOk())
@@ -72,7 +72,7 @@ std::vector<int64_t> groupSteps(const LayerShape &shape, const PersistentDevice 
 TEST(Division, FeedForwardHalvesOfALargeLayerTakeAsLong) {
   EXPECT_EQ(groupSteps(llama1B.shape, h100),
             (std::vector<int64_t>{16, 16, 16, 15, 15, 15, 15, 15, 19, 19, 19, 19, 19, 19, 19}));
-  StatusOr<Division> s = divide(llama1B.shape, h100);
+  StatusOr<LayerDivision> s = divide(llama1B.shape, h100);
   ASSERT_TRUE(s.isOk());
   EXPECT_TRUE(s->memoryBound);
   EXPECT_EQ(s->inFlight.kvGroup, s->inFlight.others); // the memory serves all alike
@@ -82,7 +82,7 @@ TEST(Division, FeedForwardHalvesOfALargeLayerTakeAsLong) {
 
 TEST(Division, UnitsOfASmallLayerAreSpreadAsTheStreamAllows) {
   EXPECT_EQ(groupSteps(qwen3Small.shape, h100), (std::vector<int64_t>{6, 6, 6, 6, 6, 6, 6, 6, 7, 7, 7, 7, 7, 7, 6}));
-  StatusOr<Division> s = divide(qwen3Small.shape, h100);
+  StatusOr<LayerDivision> s = divide(qwen3Small.shape, h100);
   ASSERT_TRUE(s.isOk());
   EXPECT_FALSE(s->memoryBound);
   EXPECT_GT(s->inFlight.kvGroup, s->inFlight.others); // who reads more than others keeps more in flight
@@ -104,7 +104,7 @@ TEST(Division, GroupsHaveSeveralKvHeadsIfThereAreMore) {
 
 TEST(Division, ShapesThatDoNotFitAreNamed) {
   const auto message = [](LayerShape shape, PersistentDevice device) {
-    StatusOr<Division> s = divide(shape, device);
+    StatusOr<LayerDivision> s = divide(shape, device);
     EXPECT_FALSE(s.isOk());
     EXPECT_EQ(s.status().code(), StatusCode::Unsupported);
     return s.isOk() ? "" : s.status().message();
@@ -147,12 +147,12 @@ TEST(Division, AsManyGroupsAsThereAreUnitsFor) {
 // The kernel asserts the same number: here are the terms, for a model whose groups have six or seven steps of units.
 TEST(Division, WithoutClustersHopsHavePacketsToo) {
   PersistentDevice device = h100;
-  StatusOr<Division> with = divide(qwen3Small.shape, device);
+  StatusOr<LayerDivision> with = divide(qwen3Small.shape, device);
   ASSERT_TRUE(with.isOk());
   const uint64_t exchanged = packetBytes(qwen3Small.shape, *with, device, /*parts=*/2);
   EXPECT_EQ(packetBytes(qwen3Small.shape, *with, device, /*parts=*/4) - exchanged, 16 * 4 * 120 * 128 / 8 * 3);
   device.clusters = false;
-  StatusOr<Division> without = divide(qwen3Small.shape, device);
+  StatusOr<LayerDivision> without = divide(qwen3Small.shape, device);
   ASSERT_TRUE(without.isOk());
   EXPECT_EQ(with->unitStarts, without->unitStarts);
   const uint64_t residual = 1024 / 4, sums = 1024 / 16, rows = (2 + 2) * 128 / 2, parts = 8 * 2 * 132 / 2,

@@ -90,7 +90,7 @@ public:
     mlir::PassManager manager(&context);
     manager.addPass(createNamePhases());
     manager.addPass(createLowerToPersistent(
-        {device.groups, device.ranks, device.warps, device.sharedBytes, device.clusters, device.traced}));
+        {device.groups, device.ranks, device.warps, device.sharedBytes, device.clusters, device.traced, {}, false}));
     if (mlir::succeeded(manager.run(*module)))
       grid = *module->getOps<sched::GridOp>().begin();
   }

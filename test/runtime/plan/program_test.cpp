@@ -18,15 +18,119 @@ TEST(Program, RoundTrip) {
   EXPECT_TRUE(validateProgram(smallProgram()).isOk());
 }
 
-TEST(Program, RoundTripWithAPersistentSchedule) {
+/// The small program with two divisions, of two groups and of one; the second one sums `down` and `attend` differently.
+Program dividedProgram() {
   Program program = smallProgram();
-  program.persistent = {
-      .kernel = program.kernels[1].name, .ranks = 2, .packetBytes = 4096, .clusters = false, .traced = true};
+  const auto kernel = [&](const std::string &name, uint32_t blocks, std::vector<std::string> targets) {
+    program.kernels.push_back({name, "persistent", blocks, 160, 4096, 1024, 0, {}, {}, std::move(targets)});
+  };
+  kernel("decode_steps", 4, {});
+  kernel("decode_steps_1x2", 2, {"sm_90"});
+  kernel("down_1x2", 4, {"sm_90", "host"});
+  program.divisions.push_back({.name = "2x2",
+                               .targets = {"sm_90", "host"},
+                               .kernel = "decode_steps",
+                               .groups = 2,
+                               .ranks = 2,
+                               .packetBytes = 4096,
+                               .clusters = false,
+                               .traced = true,
+                               .orders = {}});
+  const std::vector<Phase> &phases = program.entries[0].blocks[1].phases;
+  PhaseOrder down{.block = 1, .phase = 4, .launch = phases[4].launch};
+  down.kWays = 4;
+  down.launch.kernel = "down_1x2";
+  PhaseOrder attend{.block = 1, .phase = 1, .launch = phases[1].launch};
+  attend.splits = 2;
+  attend.warps = 4;
+  program.divisions.push_back({.name = "1x2",
+                               .targets = {"sm_90"},
+                               .kernel = "decode_steps_1x2",
+                               .groups = 1,
+                               .ranks = 2,
+                               .packetBytes = 2048,
+                               .clusters = true,
+                               .traced = true,
+                               .orders = {down, attend}});
+  return program;
+}
+
+TEST(Program, RoundTripWithDivisions) {
+  const Program program = dividedProgram();
   const ordered_json json = toJson(program);
   const auto parsed = parseProgram(json.dump(), toJson(*program.decoder).dump());
   ASSERT_TRUE(parsed.isOk()) << parsed.status().message();
   EXPECT_EQ(toJson(*parsed), json);
 }
+
+TEST(Program, InTheOrderOfADivision) {
+  const Program program = dividedProgram();
+  EXPECT_EQ(toJson(inDivision(program, 0)), toJson(program)); // phases carry the order of the first
+  const Program second = inDivision(program, 1);
+  const std::vector<Phase> &phases = second.entries[0].blocks[1].phases;
+  EXPECT_EQ(phases[4].kWays, 4);
+  EXPECT_EQ(phases[4].kGroups, (std::vector<int64_t>{0}));
+  EXPECT_EQ(phases[4].launch.kernel, "down_1x2");
+  EXPECT_EQ(phases[1].parameters["splits"], 2);
+  EXPECT_EQ(phases[1].parameters["warps"], 4);
+  EXPECT_EQ(phases[1].launch.kernel, "attend");
+  EXPECT_EQ(*findDivision(program, "1x2", "a.plan"), 1u);
+  EXPECT_EQ(findDivision(program, "3x2", "a.plan").status().message(),
+            "a.plan: has no division '3x2' of the persistent schedule; it has 2x2, 1x2");
+}
+
+struct ProgramCase {
+  const char *pointer;
+  ordered_json value;
+  const char *error;
+};
+
+/// One value of the divided program's JSON replaced and the error that it must give.
+class DivisionField : public ::testing::TestWithParam<ProgramCase> {};
+
+TEST_P(DivisionField, IsChecked) {
+  const Program program = dividedProgram();
+  ordered_json json = toJson(program);
+  json[ordered_json::json_pointer(GetParam().pointer)] = GetParam().value;
+  const Status status = parseProgram(json.dump(), toJson(*program.decoder).dump()).status();
+  EXPECT_EQ(status.code(), StatusCode::InvalidPlan);
+  EXPECT_EQ(status.message(), GetParam().error) << GetParam().pointer;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Divisions, DivisionField,
+    ::testing::Values(
+        ProgramCase{"/divisions/1/name", "2x2", "program.divisions[1].name: '2x2' occurs twice"},
+        ProgramCase{"/divisions/1/name", "", "program.divisions[1].name: is empty"},
+        ProgramCase{"/divisions/0/targets/1", "sm_90", "program.divisions[0].targets: names one twice"},
+        ProgramCase{"/divisions/0/kernel", "nobody", "program.divisions[0].kernel: 'nobody' is not in program.kernels"},
+        ProgramCase{"/divisions/0/kernel", "decode_steps_1x2",
+                    "program.divisions[0].kernel: 'decode_steps_1x2' is not in the code for host"},
+        ProgramCase{"/divisions/1/groups", 2, "program.divisions[1].groups: 2 of 2 ranks; the kernel has 2 blocks"},
+        ProgramCase{"/divisions/1/ranks", 32, "program.divisions[1].ranks: 32; at most 16"},
+        ProgramCase{"/divisions/1/packet_bytes", 1ull << 31,
+                    "program.divisions[1].packet_bytes: 2147483648; at most 1073741824"},
+        ProgramCase{"/divisions/0/orders/0", toJson(dividedProgram())["divisions"][1]["orders"][1],
+                    "program.divisions[0].orders: not empty; phases carry the order of the first division"},
+        ProgramCase{"/divisions/1/orders/0/block", 3, "program.divisions[1].orders[0].block: block 3 of 3"},
+        ProgramCase{"/divisions/1/orders/0/phase", 5, "program.divisions[1].orders[0].phase: phase 5 of 5"},
+        ProgramCase{"/divisions/1/orders/0/phase", 1,
+                    "program.divisions[1].orders[1].phase: 'layer.attend' occurs twice"},
+        ProgramCase{"/divisions/1/orders/0/block", 0, "program.divisions[1].orders[0].phase: phase 4 of 1"},
+        ProgramCase{"/divisions/1/orders/0/k_ways", 3,
+                    "program.divisions[1].orders[0].k_ways: 3; expected a power of two up to 32"},
+        ProgramCase{"/divisions/1/orders/0/k_groups",
+                    {0, 9},
+                    "program.divisions[1].orders[0].k_groups[1]: 9 of 2 steps of 32 columns"},
+        ProgramCase{"/divisions/1/orders/1/warps", 64,
+                    "program.divisions[1].orders[1].parameters.warps: 64; at most 32"},
+        ProgramCase{"/divisions/1/orders/0/launch/kernel", "nobody",
+                    "program.divisions[1].orders[0].launch.kernel: 'nobody' is not in program.kernels"},
+        ProgramCase{
+            "/kernels/2/targets",
+            {"sm_90"},
+            "program.kernels: 'attend', which phase 'layer.attend' launches, is not in the code for all targets"},
+        ProgramCase{"/divisions/1/traced", 1, "program.divisions[1].traced: 1; expected true or false"}));
 
 TEST(Program, NotEvenJson) {
   for (const std::string text : {"", "{", "[]", "nul", "{\"model\": 1e400}", "{\"a\":1,\"a\":1}", "\"\xff\""}) {
@@ -39,11 +143,6 @@ TEST(Program, NotEvenJson) {
 }
 
 /// One value of the program's JSON replaced and the error that it must give.
-struct ProgramCase {
-  const char *pointer;
-  ordered_json value;
-  const char *error;
-};
 class ProgramField : public ::testing::TestWithParam<ProgramCase> {};
 
 /// The sections `program` and `decoder` of a program in one object, so that a pointer can name a value of either.
@@ -286,29 +385,8 @@ INSTANTIATE_TEST_SUITE_P(
         ProgramCase{"/edges/2/tokens", 4, "program.edges[2]: 896 bytes at 1536 do not fit the arena of 2304"},
         ProgramCase{"/edges/2/tokens", 2147483647,
                     "program.edges[2]: 549755813504 bytes at 1536 do not fit the arena of 2304"},
-        ProgramCase{
-            "/persistent",
-            {{"kernel", "project_up"}, {"ranks", 2}, {"packet_bytes", 0}, {"clusters", true}, {"traced", false}},
-            "program.persistent: not null; only a decoder has this schedule"}));
-
-INSTANTIATE_TEST_SUITE_P(
-    Persistent, ProgramField,
-    ::testing::Values(
-        ProgramCase{"/persistent", 1, "program.persistent: 1; expected an object"},
-        ProgramCase{"/persistent",
-                    {{"kernel", "nobody"}, {"ranks", 2}, {"packet_bytes", 0}, {"clusters", true}, {"traced", false}},
-                    "program.persistent.kernel: 'nobody' is not in program.kernels"},
-        ProgramCase{
-            "/persistent",
-            {{"kernel", "project_qkv"}, {"ranks", 3}, {"packet_bytes", 0}, {"clusters", true}, {"traced", false}},
-            "program.persistent.ranks: 3; expected at most 16, a divisor of the kernel's 4 blocks"},
-        ProgramCase{"/persistent",
-                    {{"kernel", "project_qkv"},
-                     {"ranks", 2},
-                     {"packet_bytes", 1ull << 31},
-                     {"clusters", true},
-                     {"traced", false}},
-                    "program.persistent.packet_bytes: 2147483648; at most 1073741824"}));
+        ProgramCase{"/divisions/0", toJson(dividedProgram())["divisions"][0],
+                    "program.divisions: not empty; only a decoder has the persistent schedule"}));
 
 INSTANTIATE_TEST_SUITE_P(
     Phase, ProgramField,

@@ -1,0 +1,122 @@
+// The divisions of the persistent schedule.
+#include "runtime/plan/program_check.h"
+
+#include <algorithm>
+#include <map>
+
+namespace cadenza {
+namespace {
+
+constexpr uint64_t maximumPacketBytes = uint64_t{1} << 30;
+constexpr uint32_t maximumRanks = 16;   // blocks of a cluster
+constexpr size_t maximumDivisions = 64; // each is a copy of the program while it is checked
+
+std::string text(uint64_t value) { return std::to_string(value); }
+
+using Kernels = std::map<std::string_view, const Kernel *>;
+
+class DivisionChecker {
+public:
+  DivisionChecker(const Program &program, const std::set<std::string_view> &names, const Kernels &kernels,
+                  uint32_t index, FieldErrors &errors)
+      : program_(program), names_(names), kernels_(kernels), index_(index), division_(program.divisions[index]),
+        path_(at("program.divisions", index)), errors_(errors) {}
+
+  void check() {
+    if (division_.name.empty())
+      fail("name", "is empty");
+    if (std::set<std::string_view>(division_.targets.begin(), division_.targets.end()).size() !=
+        division_.targets.size())
+      fail("targets", "names one twice");
+    for (uint32_t i = 0; i < index_; ++i)
+      if (program_.divisions[i].name == division_.name)
+        fail("name", "'" + division_.name + "' occurs twice");
+    if (division_.ranks > maximumRanks)
+      fail("ranks", text(division_.ranks) + "; at most " + text(maximumRanks));
+    if (division_.packetBytes > maximumPacketBytes)
+      fail("packet_bytes", text(division_.packetBytes) + "; at most " + text(maximumPacketBytes));
+    if (const Kernel *kernel = checkKernel(division_.kernel, "kernel");
+        kernel && uint64_t{division_.groups} * division_.ranks != kernel->blocks)
+      fail("groups", text(division_.groups) + " of " + text(division_.ranks) + " ranks; the kernel has " +
+                         text(kernel->blocks) + " blocks");
+    if (index_ == 0 && !division_.orders.empty())
+      fail("orders", "not empty; phases carry the order of the first division");
+    checkOrders();
+  }
+
+private:
+  void fail(const std::string &field, const std::string &what) { errors_.add(path_ + "." + field, what); }
+
+  /// A kernel that the division runs: there, and in the code of all its targets.
+  const Kernel *checkKernel(const std::string &name, const std::string &field) {
+    const auto found = kernels_.find(name);
+    if (found == kernels_.end()) {
+      fail(field, "'" + name + "' is not in program.kernels");
+      return nullptr;
+    }
+    const Kernel *kernel = found->second;
+    for (const std::string &target : division_.targets)
+      if (!kernel->targets.empty() &&
+          std::find(kernel->targets.begin(), kernel->targets.end(), target) == kernel->targets.end())
+        fail(field, "'" + name + "' is not in the code for " + target);
+    return kernel;
+  }
+
+  void checkOrders() {
+    const std::vector<Block> &blocks = decodeEntry(program_).blocks;
+    std::set<std::pair<uint32_t, uint32_t>> seen;
+    for (size_t i = 0; i < division_.orders.size(); ++i) {
+      const PhaseOrder &order = division_.orders[i];
+      const std::string place = at(path_ + ".orders", i);
+      if (!checkIndex(order.block, blocks.size(), "block", place + ".block", errors_) ||
+          !checkIndex(order.phase, blocks[order.block].phases.size(), "phase", place + ".phase", errors_))
+        continue;
+      const Phase &phase = blocks[order.block].phases[order.phase];
+      if (phase.kind != PhaseKind::Project && phase.kind != PhaseKind::Attend)
+        errors_.add(place + ".phase", "'" + phase.name + "' is no product and no attention: it has no order of sums");
+      if (!seen.insert({order.block, order.phase}).second)
+        errors_.add(place + ".phase", "'" + phase.name + "' occurs twice");
+      checkKernel(order.launch.kernel, "orders[" + text(i) + "].launch.kernel");
+    }
+    if (!errors_.none() || division_.orders.empty())
+      return;
+    const Program ordered = inDivision(program_, index_);
+    for (size_t i = 0; i < division_.orders.size(); ++i) {
+      const PhaseOrder &order = division_.orders[i];
+      const Block &block = decodeEntry(ordered).blocks[order.block];
+      checkPhase(ordered, names_, block.phases[order.phase], block.count, at(path_ + ".orders", i), errors_);
+    }
+  }
+
+  const Program &program_;
+  const std::set<std::string_view> &names_;
+  const Kernels &kernels_;
+  const uint32_t index_;
+  const Division &division_;
+  const std::string path_;
+  FieldErrors &errors_;
+};
+
+} // namespace
+
+void checkDivisions(const Program &program, const std::set<std::string_view> &names, FieldErrors &errors) {
+  if (program.divisions.size() > maximumDivisions) {
+    errors.add("program.divisions", text(program.divisions.size()) + "; at most " + text(maximumDivisions));
+    return;
+  }
+  Kernels kernels;
+  for (const Kernel &kernel : program.kernels)
+    kernels.emplace(kernel.name, &kernel);
+  for (uint32_t i = 0; i < program.divisions.size(); ++i)
+    DivisionChecker(program, names, kernels, i, errors).check();
+  // A phase launches its kernel on every GPU that the plan has code for.
+  for (const Entry &entry : program.entries)
+    for (const Block &block : entry.blocks)
+      for (const Phase &phase : block.phases)
+        if (const auto found = kernels.find(phase.launch.kernel);
+            found != kernels.end() && !found->second->targets.empty())
+          errors.add("program.kernels", "'" + phase.launch.kernel + "', which phase '" + phase.name +
+                                            "' launches, is not in the code for all targets");
+}
+
+} // namespace cadenza
