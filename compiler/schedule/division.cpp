@@ -124,7 +124,8 @@ std::vector<int64_t> startsOf(const std::vector<int64_t> &counts) {
 
 } // namespace
 
-uint64_t packetBytes(const LayerShape &m, const LayerDivision &division, const PersistentDevice &device, int64_t parts) {
+uint64_t packetBytes(const LayerShape &m, const LayerDivision &division, const PersistentDevice &device,
+                     int64_t parts) {
   const int64_t blocks = int64_t{division.groups} * device.ranks;
   const int64_t rankRows = tileRows * ceilDiv(m.hidden / tileRows, device.ranks);
   const int64_t rankPackets = rankRows / stripe_rows * stripe_packets;

@@ -70,6 +70,7 @@ StatusOr<LayerDivision> divide(const LayerShape &shape, const PersistentDevice &
 int64_t normChunk(int64_t hidden, int64_t ranks);
 
 /// Bytes of packets, as the device code lays them out, for layers of so many parts.
-uint64_t packetBytes(const LayerShape &shape, const LayerDivision &division, const PersistentDevice &device, int64_t parts);
+uint64_t packetBytes(const LayerShape &shape, const LayerDivision &division, const PersistentDevice &device,
+                     int64_t parts);
 
 } // namespace cadenza
