@@ -20,7 +20,7 @@ record = sys.argv[3:4]
 
 
 def compile_plan(path: str, model: list[str], options: list[str]) -> None:
-    subprocess.run([f"{bin_folder}/cadenza-compile", *model, "-q", "--threads=4", "-o", path, *options],
+    subprocess.run([f"{bin_folder}/cadenza-compile", *model, "--schedule=launch", "-q", "--threads=4", "-o", path, *options],
                    check=True, timeout=120)
 
 
@@ -41,7 +41,7 @@ def rows(passes: list[str]) -> list[tuple[str, list[str]]]:
 
 def measure(label: str, path: str) -> None:
     result = f"{path}.json"
-    subprocess.run([f"{bin_folder}/cadenza-bench", path, "--context=128", "--tokens=128", "--repeat=5", "--quiet",
+    subprocess.run([f"{bin_folder}/cadenza-bench", path, "--context=128", "--tokens=128", "--repeat=5", "--quiet", "--schedule=launch",
                     f"--json={result}", *(f"--record={name}" for name in record)],
                    check=True, timeout=120, stdout=subprocess.DEVNULL)
     with open(result, encoding="utf-8") as file:

@@ -144,14 +144,14 @@ sanitize() { # TOOL MODEL
   sanitized --tool "$1" "$bin/cadenza-run" "$work/$2.plan"
 }
 # A schedule computes the bits of the launch schedule, at POSITIONS positions, and then the same tokens, many steps at once:
-# schedule_bits SCHEDULE POSITIONS MODEL [options of cadenza-compile]
+# schedule_bits SCHEDULE POSITIONS MODEL [options of cadenza-compile]; $division is chosen, if set
 schedule_bits() {
   local tokens plan=$work/bits.plan schedule
   tokens=$(seq -s, 5 $((4 + $2)))
   compile "${@:3}" -o "$plan" || return
   for schedule in launch "$1"; do
-    run "$plan" --schedule="$schedule" --tokens "$tokens" -n 0 --logits "$work/$schedule.npy" &&
-      run "$plan" --schedule="$schedule" --tokens 5,6,7 -n "$2" --ignore-eos >"$work/$schedule.txt" || return
+    run "$plan" --schedule="$schedule" ${division:+--division=$division} --tokens "$tokens" -n 0 --logits "$work/$schedule.npy" &&
+      run "$plan" --schedule="$schedule" ${division:+--division=$division} --tokens 5,6,7 -n "$2" --ignore-eos >"$work/$schedule.txt" || return
   done
   cmp "$work/launch.npy" "$work/$1.npy" && cmp "$work/launch.txt" "$work/$1.txt" && echo "$2 positions: bit-equal logits, the same tokens"
   local code=$?
@@ -251,7 +251,7 @@ racecheck_sees() {
 }
 bench() { # MODEL CONTEXTS
   compile --model="$1" --weights=random:1 -o "$work/$1.plan" &&
-    "$bin/cadenza-bench" "$work/$1.plan" --context "$2" --phases --record "$out/records.json" --quiet
+    "$bin/cadenza-bench" "$work/$1.plan" --schedule=graph --context "$2" --phases --record "$out/records.json" --quiet
   local code=$?
   rm -f "$work/$1.plan"
   return $code
@@ -307,6 +307,10 @@ if wants persistent; then
   # Without clusters, and as on a GPU that has none: the driver compiles this PTX for the GPU at hand.
   for options in --no-clusters --target=compute_80; do
     check 120 "persistent-bits$options" schedule_bits persistent 200 --model=Qwen3-0.6B --weights=random:1 --schedule=persistent $options
+  done
+  # Divisions for GPUs of other sizes, of the same plan.
+  for division in 13x8 8x8; do
+    division=$division check 120 "persistent-bits-$division" schedule_bits persistent 200 --model=Qwen3-0.6B --weights=random:1 --target=sm_90
   done
   # Two KV heads in one group.
   check 60 persistent-bits-heads schedule_bits persistent 600 "$root/examples/tinylm" --schedule=persistent --sms=8
