@@ -1,7 +1,9 @@
 // Generates the same text time after time in one process, and compares tokens and logits bit by bit; says how long each
-// generation took:
+// generation took, and what the process has allocated after it:
 //   gpu_repeat PLAN TIMES TOKENS [DEVICE [SCHEDULE]]
 #include "runtime/cadenza.h"
+
+#include <malloc.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -30,18 +32,32 @@ StatusOr<Text> generate(Session &session, int64_t count) {
   return text;
 }
 
+/// Bytes that the process, the driver's libraries among it, has from malloc.
+size_t allocated() {
+  const struct mallinfo2 info = mallinfo2();
+  return info.uordblks + info.hblkhd;
+}
+
+/// Generates the text again, and returns the seconds that it took.
+StatusOr<double> repeat(Session &session, const Text &first, long tokens) {
+  CADENZA_ASSIGN_OR_RETURN(const Text again, generate(session, tokens));
+  const size_t bytes = first.logits.size() * sizeof(float);
+  if (again.tokens != first.tokens || again.logits.size() != first.logits.size() ||
+      std::memcmp(again.logits.data(), first.logits.data(), bytes) != 0)
+    return Status(StatusCode::NumericMismatch, "differs from the first one");
+  return again.seconds;
+}
+
 Status run(const char *plan, long times, long tokens, const char *device, const char *schedule) {
   CADENZA_ASSIGN_OR_RETURN(
       Session session,
       Session::open(plan, {.device = device, .context = tokens + 4, .logits = true, .schedule = schedule}));
   CADENZA_ASSIGN_OR_RETURN(const Text first, generate(session, tokens));
   for (long i = 1; i < times; ++i) {
-    CADENZA_ASSIGN_OR_RETURN(const Text again, generate(session, tokens));
-    const size_t bytes = first.logits.size() * sizeof(float);
-    if (again.tokens != first.tokens || again.logits.size() != first.logits.size() ||
-        std::memcmp(again.logits.data(), first.logits.data(), bytes) != 0)
-      return {StatusCode::NumericMismatch, "repeat " + std::to_string(i) + " differs from the first one"};
-    std::printf("%.6f s\n", again.seconds);
+    const StatusOr<double> seconds = repeat(session, first, tokens);
+    if (!seconds.isOk())
+      return seconds.status().withPrefix("repeat " + std::to_string(i) + ": ");
+    std::printf("%.6f s %zu bytes\n", *seconds, allocated());
     std::fflush(stdout);
   }
   std::printf("%ld times %ld tokens on %s: the same tokens, bit-equal logits\n", times, tokens,

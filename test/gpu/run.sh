@@ -88,11 +88,24 @@ ours, recorded = ours["perplexity_per_token"], recorded["float32"]["perplexity_p
 print(f"perplexity {ours:.5f}, recorded {recorded:.5f}")
 sys.exit(not abs(ours / recorded - 1) <= 1e-3)' "$work/score.json" "$root/examples/tinylm/score.json"
 }
+# By the fastest schedule that the plan has, and by a kernel a phase.
 fixture() { # FOLDER
-  local name=${1##*/}
-  compile "$1" -o "$work/$name.plan" &&
-    run "$work/$name.plan" --tokens "$(tokens_of "$1/tokens.json")" -n 0 --logits "$work/$name.npy" &&
-    python3 "$here/compare_logits.py" judge "$work/$name.npy" "$1/logits_f32.npy" "$1/logits_bf16.npy"
+  local name=${1##*/} schedule
+  compile "$1" -o "$work/$name.plan" || return
+  for schedule in launch auto; do
+    run "$work/$name.plan" --schedule="$schedule" --tokens "$(tokens_of "$1/tokens.json")" -n 0 --logits "$work/$name.npy" &&
+      python3 "$here/compare_logits.py" judge "$work/$name.npy" "$1/logits_f32.npy" "$1/logits_bf16.npy" || return
+  done
+}
+# A graph without a decoder: tensors [LIMIT [options of cadenza-compile]]
+tensors() {
+  local folder=$work/tensors script=$root/test/e2e/tensors/Inputs/mlp.py
+  mkdir -p "$folder"
+  python3 "$script" make "$folder" &&
+    compile "${script%.py}.mlir" --weights="$folder/mlp.safetensors" "${@:2}" -o "$folder/mlp.plan" &&
+    run "$folder/mlp.plan" --input x="$folder/x.npy" --input scale="$folder/scale.npy" --output y="$folder/y.npy" \
+      --output picked="$folder/picked.npy" &&
+    python3 "$script" check "$folder/y.npy" "$folder/picked.npy" "$1"
 }
 # Every activation against transformers: activations [options of cadenza-compile]
 activations() {
@@ -140,7 +153,7 @@ same_plan() {
     cmp "$work/once.plan" "$work/again.plan" && echo "byte-identical"
 }
 sanitize() { # TOOL MODEL
-  compile "$root/test/fixtures/models/$2" -o "$work/$2.plan" || return
+  compile "$root/test/fixtures/models/$2" --schedule=launch -o "$work/$2.plan" || return
   sanitized --tool "$1" "$bin/cadenza-run" "$work/$2.plan"
 }
 # A schedule computes the bits of the launch schedule, at POSITIONS positions, and then the same tokens, many steps at once:
@@ -258,7 +271,7 @@ bench() { # MODEL CONTEXTS
 }
 
 export root here bin out work
-export -f compile run tokens_of quick compare score fixture activations numerics repeat repeat_once same_plan sanitize bench
+export -f compile run tokens_of quick compare score fixture tensors activations numerics repeat repeat_once same_plan sanitize bench
 export -f repeat_here schedule_bits graph_interrupt graph_sanitize edited persistent_delays persistent_withheld persistent_long persistent_sanitize
 export -f sanitized persistent_racecheck racecheck_sees
 
@@ -266,6 +279,8 @@ if wants quick; then
   check 60 tinylm-text quick
   check 60 tinylm-compare compare
   check 120 tinylm-score score
+  check 60 tensors tensors 0.001
+  check 60 tensors-unfused tensors 0.01 --passes=none
   check 120 tinylm-endings python3 "$here/check_generation.py" "$bin" "$root/examples/tinylm" "$work"
 fi
 if wants fixtures; then

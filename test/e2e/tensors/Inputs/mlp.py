@@ -28,7 +28,8 @@ def normal(seed, count, scale):
     return [f32(source.gauss(0, scale)) for _ in range(count)]
 
 
-SHAPES = {"norm": (HIDDEN,), "gate": (UNITS, HIDDEN), "up": (UNITS, HIDDEN), "down": (HIDDEN, UNITS), "down.bias": (HIDDEN,)}
+SHAPES = {"norm": (HIDDEN,), "gate": (UNITS, HIDDEN), "up": (UNITS, HIDDEN), "down": (HIDDEN, UNITS), "down.bias": (HIDDEN,),
+          "post": (HIDDEN,), "post.bias": (HIDDEN,), "last": (HIDDEN,)}
 WEIGHTS = {name: normal(name, math.prod(shape), 0.3) for name, shape in SHAPES.items()}
 INPUTS = {name: normal(name, ROWS * HIDDEN, 1) for name in ("x", "scale")}
 
@@ -78,6 +79,12 @@ def linear(x, weight, outputs):
     return [sum(bf16(w) * v for w, v in zip(weight[n * len(x) : (n + 1) * len(x)], x)) for n in range(outputs)]
 
 
+def layer_norm(x, weight, bias):
+    mean = sum(x) / len(x)
+    factor = 1 / math.sqrt(sum((v - mean) ** 2 for v in x) / len(x) + 1e-5)
+    return [(v - mean) * factor * w + b for v, w, b in zip(x, weight, bias)]
+
+
 def reference():
     y, picked = [], []
     for row in range(ROWS):
@@ -87,10 +94,12 @@ def reference():
         n = [v * w for v, w in zip(x, WEIGHTS["norm"])]
         g, u = ([factor * v for v in linear(n, WEIGHTS[name], UNITS)] for name in ("gate", "up"))
         down = linear([a / (1 + math.exp(-a)) * b for a, b in zip(g, u)], WEIGHTS["down"], HIDDEN)
-        out = [a + (d + b) * s for a, d, b, s in zip(x, down, WEIGHTS["down.bias"], scale)]
+        down = layer_norm([d + b for d, b in zip(down, WEIGHTS["down.bias"])], WEIGHTS["post"], WEIGHTS["post.bias"])
+        out = [a + d * s for a, d, s in zip(x, down, scale)]
         y += out
+        last = layer_norm(out, WEIGHTS["last"], [0] * HIDDEN)
         for bias in (1.0, -2.0, 0.5):
-            p = linear(out, [0.125] * HIDDEN, 1)[0] + bias
+            p = linear(last, [0.125] * HIDDEN, 1)[0] + bias
             picked.append(0.5 * p * (1 + math.tanh(math.sqrt(2 / math.pi) * (p + 0.044715 * p**3))))
     return y, picked
 
