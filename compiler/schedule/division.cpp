@@ -20,9 +20,7 @@ constexpr int64_t mostStages = 32, hopBarriers = 7; // persistent_block.cuh
 int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 int64_t roundUp(int64_t a, int64_t b) { return ceilDiv(a, b) * b; }
 
-Status unsupported(const std::string &what) {
-  return {StatusCode::Unsupported, what};
-}
+Status unsupported(const std::string &what) { return {StatusCode::Unsupported, what}; }
 
 /// Steps of units that a group has at least: eight units, a tile of gate and up, a rank. The last step of the last
 /// group may be a part of one.

@@ -1,6 +1,6 @@
 // The division of a step over the blocks of one persistent kernel (codegen/kernels/persistent.cuh explains it): what is
-// decided with a model's dimensions and a GPU's. lower-to-persistent asks for it, once a division; from then on a schedule is
-// its ops (compiler/ir/sched).
+// decided with a model's dimensions and a GPU's. lower-to-persistent asks for it, once a division; from then on a
+// schedule is its ops (compiler/ir/sched).
 #pragma once
 
 #include "runtime/shared/encoding.h"
@@ -63,7 +63,8 @@ struct LayerDivision {
 /// feed-forward half, of which those without a KV head have filled their rings before; if it takes as long as its chain
 /// of exchanges and products, so that the last half of the chain, the feed-forward units, is spread as evenly as the
 /// stream allows. Each rank has something of each product that its group has a part in: what it sends proves that it
-/// has read what it was sent (exchanges.h). Errors (Unsupported) say what the schedule needs, "needs a head_dim that ...".
+/// has read what it was sent (exchanges.h). Errors (Unsupported) say what the schedule needs, "needs a head_dim that
+/// ...".
 StatusOr<LayerDivision> divide(const LayerShape &shape, const PersistentDevice &device);
 
 /// Elements of a chunk of a norm's sum of squares over `hidden` elements: each rank adds those of its own rows, so a
