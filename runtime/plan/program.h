@@ -320,6 +320,8 @@ struct Program {
   std::optional<Decoder> decoder;  // none: entries of named tensors are all there is
 };
 
+/// `phase` with the order of sums, and the kernel, that a division has for it.
+Phase inOrder(Phase phase, const PhaseOrder &order);
 /// `program` in the order of sums of a division of its own: phases, and the kernels that they launch.
 Program inDivision(Program program, uint32_t division);
 /// The division of that name, or InvalidArgument with the names there are. `where` is named in the message.

@@ -1,5 +1,6 @@
 #include "runtime/plan/program_check.h"
 
+#include "runtime/plan/format.h"
 #include "runtime/plan/program_names.h"
 #include "runtime/support/checked.h"
 
@@ -143,11 +144,19 @@ std::set<std::string_view> checkKernels(const Program &program, FieldErrors &err
       errors.add(path + ".threads", text(kernel.threads) + "; expected a multiple of 32 up to 1024");
     if (kernel.sharedBytes > maximumSharedBytes)
       errors.add(path + ".shared_bytes", text(kernel.sharedBytes) + "; at most " + text(maximumSharedBytes));
+    checkTargets(kernel.targets, path + ".targets", errors);
   }
   return names;
 }
 
 } // namespace
+
+void checkTargets(const std::vector<std::string> &targets, const std::string &path, FieldErrors &errors) {
+  if (targets.size() > format::maximumSections)
+    errors.add(path, text(targets.size()) + "; at most " + text(format::maximumSections));
+  else if (std::set<std::string_view>(targets.begin(), targets.end()).size() != targets.size())
+    errors.add(path, "names one twice");
+}
 
 void checkProgram(const Program &program, FieldErrors &errors) {
   checkEdges(program, errors);

@@ -8,8 +8,8 @@ namespace cadenza {
 namespace {
 
 constexpr uint64_t maximumPacketBytes = uint64_t{1} << 30;
-constexpr uint32_t maximumRanks = 16;   // blocks of a cluster
-constexpr size_t maximumDivisions = 64; // each is a copy of the program while it is checked
+constexpr uint32_t maximumRanks = 16; // blocks of a cluster
+constexpr size_t maximumDivisions = 64;
 
 std::string text(uint64_t value) { return std::to_string(value); }
 
@@ -25,9 +25,9 @@ public:
   void check() {
     if (division_.name.empty())
       fail("name", "is empty");
-    if (std::set<std::string_view>(division_.targets.begin(), division_.targets.end()).size() !=
-        division_.targets.size())
-      fail("targets", "names one twice");
+    checkTargets(division_.targets, path_ + ".targets", errors_);
+    if (!errors_.none())
+      return; // what follows compares all of them with all of a kernel
     for (uint32_t i = 0; i < index_; ++i)
       if (program_.divisions[i].name == division_.name)
         fail("name", "'" + division_.name + "' occurs twice");
@@ -77,14 +77,10 @@ private:
       if (!seen.insert({order.block, order.phase}).second)
         errors_.add(place + ".phase", "'" + phase.name + "' occurs twice");
       checkKernel(order.launch.kernel, "orders[" + text(i) + "].launch.kernel");
-    }
-    if (!errors_.none() || division_.orders.empty())
-      return;
-    const Program ordered = inDivision(program_, index_);
-    for (size_t i = 0; i < division_.orders.size(); ++i) {
-      const PhaseOrder &order = division_.orders[i];
-      const Block &block = decodeEntry(ordered).blocks[order.block];
-      checkPhase(ordered, names_, block.phases[order.phase], block.count, at(path_ + ".orders", i), errors_);
+      if (phase.kind != PhaseKind::Attend && (order.splits != 1 || order.warps != 1))
+        errors_.add(place + (order.splits != 1 ? ".splits" : ".warps"), "only an attend phase has more than one");
+      if (errors_.none())
+        checkPhase(program_, names_, inOrder(phase, order), blocks[order.block].count, place, errors_);
     }
   }
 

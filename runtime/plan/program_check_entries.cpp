@@ -45,16 +45,20 @@ void checkPort(const Program &program, const Port &port, bool isInput, const std
                                     " tokens of " + text(edge.elements) + " elements");
 }
 
-bool isWritten(const Entry &entry, uint32_t edge) {
-  const auto holds = [&](const Phase &phase) {
-    return std::find(phase.outputs.begin(), phase.outputs.end(), edge) != phase.outputs.end();
-  };
-  return std::any_of(entry.inputs.begin(), entry.inputs.end(), [&](const Port &port) { return port.edge == edge; }) ||
-         std::any_of(entry.blocks.begin(), entry.blocks.end(),
-                     [&](const Block &block) { return std::any_of(block.phases.begin(), block.phases.end(), holds); });
+/// The edges that hold something once the entry has run: its inputs, and what its phases compute.
+std::set<uint32_t> writtenEdges(const Entry &entry) {
+  std::set<uint32_t> edges;
+  for (const Port &port : entry.inputs)
+    if (port.edge)
+      edges.insert(*port.edge);
+  for (const Block &block : entry.blocks)
+    for (const Phase &phase : block.phases)
+      edges.insert(phase.outputs.begin(), phase.outputs.end());
+  return edges;
 }
 
 void checkPorts(const Program &program, const Entry &entry, const std::string &path, FieldErrors &errors) {
+  const std::set<uint32_t> written = writtenEdges(entry);
   std::set<std::pair<PortKind, std::string>> taken;
   for (bool isInput : {true, false}) {
     const std::vector<Port> &ports = isInput ? entry.inputs : entry.outputs;
@@ -64,7 +68,7 @@ void checkPorts(const Program &program, const Entry &entry, const std::string &p
       if (!taken.emplace(ports[i].kind, ports[i].name).second)
         errors.add(place, ports[i].name.empty() ? std::string(portKindName(ports[i].kind)) + " is a port already"
                                                 : "'" + ports[i].name + "' is the name of another port");
-      if (errors.none() && !isInput && ports[i].edge && !isWritten(entry, *ports[i].edge))
+      if (errors.none() && !isInput && ports[i].edge && !written.contains(*ports[i].edge))
         errors.add(place + ".edge",
                    "no phase of this entry computes edge '" + program.edges[*ports[i].edge].name + "'");
     }

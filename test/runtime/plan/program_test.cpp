@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+
 namespace cadenza::testing {
 namespace {
 
@@ -79,6 +81,13 @@ TEST(Program, InTheOrderOfADivision) {
             "a.plan: has no division '3x2' of the persistent schedule; it has 2x2, 1x2");
 }
 
+ordered_json differentNames(int count) {
+  ordered_json names = ordered_json::array();
+  for (int i = 0; i < count; ++i)
+    names.push_back("name" + std::to_string(i));
+  return names;
+}
+
 struct ProgramCase {
   const char *pointer;
   ordered_json value;
@@ -103,6 +112,9 @@ INSTANTIATE_TEST_SUITE_P(
         ProgramCase{"/divisions/1/name", "2x2", "program.divisions[1].name: '2x2' occurs twice"},
         ProgramCase{"/divisions/1/name", "", "program.divisions[1].name: is empty"},
         ProgramCase{"/divisions/0/targets/1", "sm_90", "program.divisions[0].targets: names one twice"},
+        ProgramCase{"/divisions/0/targets", differentNames(65), "program.divisions[0].targets: 65; at most 64"},
+        ProgramCase{"/kernels/8/targets", differentNames(65), "program.kernels[8].targets: 65; at most 64"},
+        ProgramCase{"/kernels/8/targets/1", "sm_90", "program.kernels[8].targets: names one twice"},
         ProgramCase{"/divisions/0/kernel", "nobody", "program.divisions[0].kernel: 'nobody' is not in program.kernels"},
         ProgramCase{"/divisions/0/kernel", "decode_steps_1x2",
                     "program.divisions[0].kernel: 'decode_steps_1x2' is not in the code for host"},
@@ -596,6 +608,29 @@ TEST(Program, AnyValueAnywhere) {
       }
     }
   }
+}
+
+/// The checks are no more than a few times as long as reading the JSON: no list is searched for each entry of another.
+TEST(Program, ManyPortsTakeNoLonger) {
+  ordered_json json = toJson(graphProgram());
+  ordered_json &outputs = json["entries"][0]["outputs"];
+  const ordered_json output = outputs[1];
+  for (int i = 0; i < 80000; ++i) {
+    outputs.push_back(output);
+    outputs.back()["name"] = "y" + std::to_string(i);
+  }
+  ordered_json &phases = json["entries"][0]["blocks"][0]["phases"];
+  for (int i = 0; i < 3000; ++i)
+    phases.push_back(phases[1]);
+  const std::string text = json.dump();
+  const auto time = [](const auto &work) {
+    const auto start = std::chrono::steady_clock::now();
+    work();
+    return std::chrono::steady_clock::now() - start;
+  };
+  const auto reading = time([&] { EXPECT_TRUE(parseJson(text).isOk()); });
+  const auto checking = time([&] { EXPECT_EQ(parseProgram(text).status().message(), ""); });
+  EXPECT_LT(checking, 8 * reading);
 }
 
 TEST(Functions, TableIsConsistent) {
