@@ -8,7 +8,7 @@ namespace cadenza {
 namespace {
 
 constexpr uint64_t maximumPacketBytes = uint64_t{1} << 30;
-constexpr uint32_t maximumRanks = 16; // blocks of a cluster
+constexpr uint32_t maximumRanks = 8; // blocks of a cluster on any GPU that has them
 constexpr size_t maximumDivisions = 64;
 
 std::string text(uint64_t value) { return std::to_string(value); }

@@ -119,7 +119,7 @@ INSTANTIATE_TEST_SUITE_P(
         ProgramCase{"/divisions/0/kernel", "decode_steps_1x2",
                     "program.divisions[0].kernel: 'decode_steps_1x2' is not in the code for host"},
         ProgramCase{"/divisions/1/groups", 2, "program.divisions[1].groups: 2 of 2 ranks; the kernel has 2 blocks"},
-        ProgramCase{"/divisions/1/ranks", 32, "program.divisions[1].ranks: 32; at most 16"},
+        ProgramCase{"/divisions/1/ranks", 9, "program.divisions[1].ranks: 9; at most 8"},
         ProgramCase{"/divisions/1/packet_bytes", 1ull << 31,
                     "program.divisions[1].packet_bytes: 2147483648; at most 1073741824"},
         ProgramCase{"/divisions/0/orders/0", toJson(dividedProgram())["divisions"][1]["orders"][1],
