@@ -218,10 +218,13 @@ struct Block {
   std::vector<Phase> phases;
 };
 
+/// Kernel::phaseKind of a division's kernel. All others are for phases to launch.
+constexpr std::string_view persistentKind = "persistent";
+
 /// A generated kernel, the same for every target but for what the compiler reports.
 struct Kernel {
   std::string name;
-  std::string phaseKind;    // "project", for benchmarks
+  std::string phaseKind;    // "project", for benchmarks, or persistentKind
   uint32_t blocks = 1;      // grid size, one-dimensional
   uint32_t threads = 1;     // a multiple of 32
   uint32_t sharedBytes = 0; // dynamic shared memory

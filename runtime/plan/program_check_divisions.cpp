@@ -35,10 +35,17 @@ public:
       fail("ranks", text(division_.ranks) + "; at most " + text(maximumRanks));
     if (division_.packetBytes > maximumPacketBytes)
       fail("packet_bytes", text(division_.packetBytes) + "; at most " + text(maximumPacketBytes));
-    if (const Kernel *kernel = checkKernel(division_.kernel, "kernel");
-        kernel && uint64_t{division_.groups} * division_.ranks != kernel->blocks)
-      fail("groups", text(division_.groups) + " of " + text(division_.ranks) + " ranks; the kernel has " +
-                         text(kernel->blocks) + " blocks");
+    for (uint32_t i = 0; i < index_; ++i)
+      if (program_.divisions[i].kernel == division_.kernel)
+        fail("kernel", "'" + division_.kernel + "' is the kernel of division '" + program_.divisions[i].name + "'");
+    if (const Kernel *kernel = checkKernel(division_.kernel, "kernel")) {
+      if (kernel->phaseKind != persistentKind)
+        fail("kernel", "'" + kernel->name + "' is of kind '" + kernel->phaseKind + "'; expected '" +
+                           std::string(persistentKind) + "'");
+      if (uint64_t{division_.groups} * division_.ranks != kernel->blocks)
+        fail("groups", text(division_.groups) + " of " + text(division_.ranks) + " ranks; the kernel has " +
+                           text(kernel->blocks) + " blocks");
+    }
     if (index_ == 0 && !division_.orders.empty())
       fail("orders", "not empty; phases carry the order of the first division");
     checkOrders();
@@ -76,7 +83,9 @@ private:
         errors_.add(place + ".phase", "'" + phase.name + "' is no product and no attention: it has no order of sums");
       if (!seen.insert({order.block, order.phase}).second)
         errors_.add(place + ".phase", "'" + phase.name + "' occurs twice");
-      checkKernel(order.launch.kernel, "orders[" + text(i) + "].launch.kernel");
+      const std::string field = "orders[" + text(i) + "].launch.kernel";
+      if (const Kernel *kernel = checkKernel(order.launch.kernel, field); kernel && kernel->phaseKind == persistentKind)
+        fail(field, "'" + kernel->name + "' is not for phases: it is of kind '" + kernel->phaseKind + "'");
       if (phase.kind != PhaseKind::Attend && (order.splits != 1 || order.warps != 1))
         errors_.add(place + (order.splits != 1 ? ".splits" : ".warps"), "only an attend phase has more than one");
       if (errors_.none())
@@ -106,13 +115,18 @@ void checkDivisions(const Program &program, const std::set<std::string_view> &na
   for (uint32_t i = 0; i < program.divisions.size(); ++i)
     DivisionChecker(program, names, kernels, i, errors).check();
   // A phase launches its kernel on every GPU that the plan has code for.
+  const auto checkLaunched = [&](const Phase &phase, const Kernel &kernel) {
+    const std::string launched = "'" + kernel.name + "', which phase '" + phase.name + "' launches, is ";
+    if (!kernel.targets.empty())
+      errors.add("program.kernels", launched + "not in the code for all targets");
+    if (kernel.phaseKind == persistentKind)
+      errors.add("program.kernels", launched + "not for phases: it is of kind '" + kernel.phaseKind + "'");
+  };
   for (const Entry &entry : program.entries)
     for (const Block &block : entry.blocks)
       for (const Phase &phase : block.phases)
-        if (const auto found = kernels.find(phase.launch.kernel);
-            found != kernels.end() && !found->second->targets.empty())
-          errors.add("program.kernels", "'" + phase.launch.kernel + "', which phase '" + phase.name +
-                                            "' launches, is not in the code for all targets");
+        if (const auto found = kernels.find(phase.launch.kernel); found != kernels.end())
+          checkLaunched(phase, *found->second);
 }
 
 } // namespace cadenza

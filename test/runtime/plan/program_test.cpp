@@ -23,12 +23,12 @@ TEST(Program, RoundTrip) {
 /// The small program with two divisions, of two groups and of one; the second one sums `down` and `attend` differently.
 Program dividedProgram() {
   Program program = smallProgram();
-  const auto kernel = [&](const std::string &name, uint32_t blocks, std::vector<std::string> targets) {
-    program.kernels.push_back({name, "persistent", blocks, 160, 4096, 1024, 0, {}, {}, std::move(targets)});
+  const auto kernel = [&](const char *name, const char *kind, uint32_t blocks, std::vector<std::string> targets) {
+    program.kernels.push_back({name, kind, blocks, 160, 4096, 1024, 0, {}, {}, std::move(targets)});
   };
-  kernel("decode_steps", 4, {});
-  kernel("decode_steps_1x2", 2, {"sm_90"});
-  kernel("down_1x2", 4, {"sm_90", "host"});
+  kernel("decode_steps", "persistent", 4, {});
+  kernel("decode_steps_1x2", "persistent", 2, {"sm_90"});
+  kernel("down_1x2", "project", 4, {"sm_90", "host"});
   program.divisions.push_back({.name = "2x2",
                                .targets = {"sm_90", "host"},
                                .kernel = "decode_steps",
@@ -118,6 +118,16 @@ INSTANTIATE_TEST_SUITE_P(
         ProgramCase{"/divisions/0/kernel", "nobody", "program.divisions[0].kernel: 'nobody' is not in program.kernels"},
         ProgramCase{"/divisions/0/kernel", "decode_steps_1x2",
                     "program.divisions[0].kernel: 'decode_steps_1x2' is not in the code for host"},
+        ProgramCase{"/divisions/0/kernel", "attend",
+                    "program.divisions[0].kernel: 'attend' is of kind 'project'; expected 'persistent'"},
+        ProgramCase{"/divisions/1/kernel", "decode_steps",
+                    "program.divisions[1].kernel: 'decode_steps' is the kernel of division '2x2'"},
+        ProgramCase{"/divisions/1/orders/0/launch/kernel", "decode_steps_1x2",
+                    "program.divisions[1].orders[0].launch.kernel: 'decode_steps_1x2' is not for phases: it is of kind "
+                    "'persistent'"},
+        ProgramCase{"/kernels/2/phase_kind", "persistent",
+                    "program.kernels: 'attend', which phase 'layer.attend' launches, is not for phases: it is of kind "
+                    "'persistent'"},
         ProgramCase{"/divisions/1/groups", 2, "program.divisions[1].groups: 2 of 2 ranks; the kernel has 2 blocks"},
         ProgramCase{"/divisions/1/ranks", 9, "program.divisions[1].ranks: 9; at most 8"},
         ProgramCase{"/divisions/1/packet_bytes", 1ull << 31,
