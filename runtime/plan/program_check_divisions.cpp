@@ -1,5 +1,7 @@
 // The divisions of the persistent schedule.
 #include "runtime/plan/program_check.h"
+#include "runtime/shared/encoding.h"
+#include "runtime/shared/shares.h"
 
 #include <algorithm>
 #include <map>
@@ -33,8 +35,7 @@ public:
         fail("name", "'" + division_.name + "' occurs twice");
     if (division_.ranks > maximumRanks)
       fail("ranks", text(division_.ranks) + "; at most " + text(maximumRanks));
-    if (division_.packetBytes > maximumPacketBytes)
-      fail("packet_bytes", text(division_.packetBytes) + "; at most " + text(maximumPacketBytes));
+    checkPackets();
     for (uint32_t i = 0; i < index_; ++i)
       if (program_.divisions[i].kernel == division_.kernel)
         fail("kernel", "'" + division_.kernel + "' is the kernel of division '" + program_.divisions[i].name + "'");
@@ -53,6 +54,34 @@ public:
 
 private:
   void fail(const std::string &field, const std::string &what) { errors_.add(path_ + "." + field, what); }
+
+  /// The reader does not know a kernel's layout of packets (codegen/kernels/persistent_block.cuh), but what each has:
+  /// twice, as blocks may be one exchange apart, those of a block's rows of the residual stream for attention and for a
+  /// feed-forward, and one for a candidate. Hops without clusters come on top.
+  void checkPackets() {
+    constexpr uint64_t packetSize = 16, wordSize = 4, exchanges = 2, parts = 2;
+    const uint64_t tiles = static_cast<uint64_t>(tiles_of(residualElements())),
+                   rankTiles = (tiles + division_.ranks - 1) / division_.ranks,
+                   rankPackets = rankTiles * (tile_rows / stripe_rows) * stripe_packets,
+                   least = packetSize * exchanges * (parts * rankPackets + 1), // of a block
+        blocks = uint64_t{division_.groups} * division_.ranks, unit = division_.clusters ? packetSize : wordSize;
+    if (division_.packetBytes > maximumPacketBytes)
+      fail("packet_bytes", text(division_.packetBytes) + "; at most " + text(maximumPacketBytes));
+    if (division_.packetBytes / blocks < least)
+      fail("packet_bytes", text(division_.packetBytes) + " for " + text(blocks) + " blocks; each needs " + text(least) +
+                               " at least");
+    if (division_.packetBytes % unit != 0)
+      fail("packet_bytes", text(division_.packetBytes) + " is not a multiple of " + text(unit));
+  }
+
+  /// Of the residual stream: what the step's one embed phase gives.
+  int64_t residualElements() const {
+    for (const Block &block : decodeEntry(program_).blocks)
+      for (const Phase &phase : block.phases)
+        if (phase.kind == PhaseKind::Embed)
+          return program_.edges[phase.outputs[0]].elements;
+    return 0; // checkDecoder has found one
+  }
 
   /// A kernel that the division runs: there, and in the code of all its targets.
   const Kernel *checkKernel(const std::string &name, const std::string &field) {
