@@ -89,6 +89,12 @@ constexpr uint64_t edgeStride(const Edge &edge) {
          edgeAlignment;
 }
 
+/// An edge in the arena, from its first token to the end of its last.
+constexpr uint64_t edgeBytes(const Edge &edge) {
+  return static_cast<uint64_t>(edge.tokens - 1) * edgeStride(edge) +
+         static_cast<uint64_t>(edge.elements) * dtypeSize(edge.dtype);
+}
+
 /// One entry of the weight section, stored as its encoding says (runtime/shared/encoding.h). A rope table is expanded
 /// by the executor at load to [context][rows][2] f32 (cos, sin), each multiplied by `scale`. The matrix ("packed") of a
 /// project with several holds their rows one after the other, or, if interleaved, 8 rows of the first, 8 rows of the

@@ -29,8 +29,7 @@ void checkEdges(const Program &program, FieldErrors &errors) {
       errors.add(path + ".dtype", "i32 is not a type of activations");
     if (edge.offset % edgeAlignment != 0)
       errors.add(path + ".offset", text(edge.offset) + " is not a multiple of " + text(edgeAlignment));
-    const uint64_t bytes = static_cast<uint64_t>(edge.tokens - 1) * edgeStride(edge) + // factors below 2^31 and 2^34
-                           static_cast<uint64_t>(edge.elements) * dtypeSize(edge.dtype);
+    const uint64_t bytes = edgeBytes(edge); // of factors below 2^31 and 2^34
     if (bytes > maximumBuffer || !checked::inBounds(edge.offset, bytes, program.arenaBytes))
       errors.add(path, text(bytes) + " bytes at " + text(edge.offset) + " do not fit the arena of " +
                            text(program.arenaBytes));

@@ -57,6 +57,26 @@ std::set<uint32_t> writtenEdges(const Entry &entry) {
   return edges;
 }
 
+/// Whoever runs the entry writes all inputs before its first phase and reads all outputs after its last one, so ports of
+/// a list have bytes of their own. Two outputs may be one edge: the same value.
+void checkApart(const Program &program, const std::vector<Port> &ports, bool mayShare, const std::string &path,
+                FieldErrors &errors) {
+  std::vector<size_t> order; // of ports, by where they lie
+  for (size_t i = 0; i < ports.size(); ++i)
+    if (ports[i].edge)
+      order.push_back(i);
+  const auto edge = [&](size_t port) -> const Edge & { return program.edges[*ports[port].edge]; };
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return edge(a).offset < edge(b).offset; });
+  for (size_t i = 1; i < order.size(); ++i) {
+    const size_t first = order[i - 1], second = order[i];
+    if (mayShare && ports[first].edge == ports[second].edge)
+      continue;
+    if (edge(first).offset + edgeBytes(edge(first)) > edge(second).offset) // both lie in the arena
+      errors.add(at(path, second) + ".edge",
+                 "edge '" + edge(second).name + "' overlaps that of '" + ports[first].name + "'");
+  }
+}
+
 void checkPorts(const Program &program, const Entry &entry, const std::string &path, FieldErrors &errors) {
   const std::set<uint32_t> written = writtenEdges(entry);
   std::set<std::pair<PortKind, std::string>> taken;
@@ -72,6 +92,10 @@ void checkPorts(const Program &program, const Entry &entry, const std::string &p
         errors.add(place + ".edge",
                    "no phase of this entry computes edge '" + program.edges[*ports[i].edge].name + "'");
     }
+  }
+  if (errors.none()) {
+    checkApart(program, entry.inputs, /*mayShare=*/false, path + ".inputs", errors);
+    checkApart(program, entry.outputs, /*mayShare=*/true, path + ".outputs", errors);
   }
   if (entry.outputs.empty())
     errors.add(path + ".outputs", "is empty");

@@ -356,6 +356,22 @@ TEST(Program, ADecoderMayHaveOtherEntries) {
             "and position and gives next");
 }
 
+TEST(Program, InputsHaveBytesOfTheirOwn) {
+  Program program = graphProgram();
+  Entry &entry = program.entries[0];
+  program.edges.push_back({"in.z", DType::f32, 32, 2304, 1});
+  program.arenaBytes = 2560;
+  entry.inputs.push_back({PortKind::Tensor, "z", {32}, 3});
+  EXPECT_EQ(validateProgram(program).message(), "");
+  program.edges[3].offset = 512; // the last token of x
+  EXPECT_EQ(validateProgram(program).message(),
+            "program.entries[0].inputs[1].edge: edge 'in.z' overlaps that of 'x'");
+  program.edges[3].offset = 768; // written when nobody needs z any more
+  EXPECT_EQ(validateProgram(program).message(), "");
+  entry.outputs.push_back({PortKind::Tensor, "again", {3, 32}, 2}); // one value, given twice
+  EXPECT_EQ(validateProgram(program).message(), "");
+}
+
 /// One value of the graph's JSON replaced and the error that it must give.
 class GraphField : public ::testing::TestWithParam<ProgramCase> {};
 
@@ -374,6 +390,10 @@ INSTANTIATE_TEST_SUITE_P(
         ProgramCase{"/entries", ordered_json::array(), "program.entries: is empty"},
         ProgramCase{"/entries/0/name", "", "program.entries[0].name: is empty"},
         ProgramCase{"/entries/1", toJson(graphProgram())["entries"][0], "program.entries[1].name: 'run' occurs twice"},
+        ProgramCase{"/entries/0/inputs/1",
+                    {{"kind", "tensor"}, {"name", "z"}, {"shape", {3, 32}}, {"edge", 0}},
+                    "program.entries[0].inputs[1].edge: edge 'in.x' overlaps that of 'x'"},
+        ProgramCase{"/edges/2/offset", 1280, "program.entries[0].outputs[1].edge: edge 'down.0' overlaps that of 'h'"},
         ProgramCase{"/entries/0/outputs", ordered_json::array(), "program.entries[0].outputs: is empty"},
         ProgramCase{"/entries/0/outputs/1/name", "h", "program.entries[0].outputs[1]: 'h' is the name of another port"},
         ProgramCase{"/entries/0/outputs/1/name", "x", "program.entries[0].outputs[1]: 'x' is the name of another port"},
