@@ -32,8 +32,7 @@ Status checkRoom(Device &device, const Program &program, const Kernels &kernels,
   } else {
     DivisionLaunch launch;
     prepareLaunch(kernel, division, nullptr, launch);
-    const CUresult result =
-        device.api().cuOccupancyMaxActiveClusters(&held, kernels.function(index), &launch.config);
+    const CUresult result = device.api().cuOccupancyMaxActiveClusters(&held, kernels.function(index), &launch.config);
     if (result == CUDA_ERROR_INVALID_CLUSTER_SIZE)
       held = 0; // there is no room for clusters of so many blocks
     else

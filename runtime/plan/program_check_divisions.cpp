@@ -68,8 +68,8 @@ private:
     if (division_.packetBytes > maximumPacketBytes)
       fail("packet_bytes", text(division_.packetBytes) + "; at most " + text(maximumPacketBytes));
     if (division_.packetBytes / blocks < least)
-      fail("packet_bytes", text(division_.packetBytes) + " for " + text(blocks) + " blocks; each needs " + text(least) +
-                               " at least");
+      fail("packet_bytes",
+           text(division_.packetBytes) + " for " + text(blocks) + " blocks; each needs " + text(least) + " at least");
     if (division_.packetBytes % unit != 0)
       fail("packet_bytes", text(division_.packetBytes) + " is not a multiple of " + text(unit));
   }

@@ -57,8 +57,8 @@ std::set<uint32_t> writtenEdges(const Entry &entry) {
   return edges;
 }
 
-/// Whoever runs the entry writes all inputs before its first phase and reads all outputs after its last one, so ports of
-/// a list have bytes of their own. Two outputs may be one edge: the same value.
+/// Whoever runs the entry writes all inputs before its first phase and reads all outputs after its last one, so ports
+/// of a list have bytes of their own. Two outputs may be one edge: the same value.
 void checkApart(const Program &program, const std::vector<Port> &ports, bool mayShare, const std::string &path,
                 FieldErrors &errors) {
   std::vector<size_t> order; // of ports, by where they lie
