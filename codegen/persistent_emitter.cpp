@@ -149,6 +149,7 @@ Division Emitter::addPersistent(sched::GridOp grid, func::FuncOp function,
   const uint64_t threads = 32 * (grid.getWarps() + 1);
   text += "static_assert(" + instance + "::blocks == " + std::to_string(grid.getBlocks()) + ");\n";
   text += "static_assert(" + instance + "::packet_bytes == " + std::to_string(grid.getPackets()) + ");\n";
+  text += "static_assert(" + instance + "::stages == " + std::to_string(grid.getStages()) + ");\n";
   text += "CADENZA_KERNEL(" + kernel + ", PersistentArgs, " + std::to_string(threads) + ", 1) {\n  " + instance +
           "::run(args);\n}\n";
 
