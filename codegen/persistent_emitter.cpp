@@ -155,7 +155,7 @@ Division Emitter::addPersistent(sched::GridOp grid, func::FuncOp function,
 
   Kernel record;
   record.name = kernel;
-  record.phaseKind = "persistent";
+  record.phaseKind = persistentKind;
   record.blocks = static_cast<uint32_t>(grid.getBlocks());
   record.threads = static_cast<uint32_t>(threads);
   record.sharedBytes = static_cast<uint32_t>(grid.getShared());
