@@ -159,9 +159,11 @@ void PreTokenizer::split(std::string_view text, bool isStart, std::vector<std::s
   std::vector<RegexSpan> spans;
   for (const Step &step : steps_) {
     next.clear();
+    bool staysStart = false; // the first piece still begins where the input does
     for (size_t i = 0; i < current.size(); ++i) {
       std::string_view piece = rewrite(step, current[i], isStart && i == 0, storage);
       if (!step.regex) {
+        staysStart |= isStart && i == 0;
         next.push_back(piece);
         continue;
       }
@@ -172,9 +174,12 @@ void PreTokenizer::split(std::string_view text, bool isStart, std::vector<std::s
           span.isMatch = !span.isMatch;
       group(spans, step.behavior);
       for (const RegexSpan &span : spans)
-        if (span.begin < span.end)
+        if (span.begin < span.end) {
+          staysStart |= isStart && i == 0 && span.begin == 0;
           next.push_back(piece.substr(span.begin, span.end - span.begin));
+        }
     }
+    isStart = staysStart;
     current.swap(next);
   }
   pieces.insert(pieces.end(), current.begin(), current.end());

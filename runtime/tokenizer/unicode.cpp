@@ -12,8 +12,9 @@ namespace {
   X(Lu)                                                                                                                \
   X(Ll)                                                                                                                \
   X(Lt)                                                                                                                \
-  X(Lm) X(Lo) X(Mn) X(Mc) X(Me) X(Nd) X(Nl) X(No) X(Pc) X(Pd) X(Ps) X(Pe) X(Pi) X(Pf) X(Po) X(Sm) X(Sc) X(Sk) X(So)    \
-      X(Zs) X(Zl) X(Zp) X(Cc) X(Cf) X(Cs) X(Co) X(Cn)
+  X(Lm)                                                                                                                \
+  X(Lo) X(Mn) X(Mc) X(Me) X(Nd) X(Nl) X(No) X(Pc) X(Pd) X(Ps) X(Pe) X(Pi) X(Pf) X(Po) X(Sm) X(Sc) X(Sk) X(So) X(Zs)    \
+      X(Zl) X(Zp) X(Cc) X(Cf) X(Cs) X(Co) X(Cn)
 #define CADENZA_ENUMERATOR(name) name,
 #define CADENZA_NAME(name) #name,
 enum Category : uint8_t { CADENZA_CATEGORIES(CADENZA_ENUMERATOR) };

@@ -69,6 +69,49 @@ TEST(Errors, TopLevel) {
   });
 }
 
+TEST(Errors, Steps) {
+  auto set = [](const char *field, json value) { return [=](json &d) { d[field] = value; }; };
+  auto decoders = [](std::vector<json> steps) {
+    return [=](json &d) { d["decoder"] = {{"type", "Sequence"}, {"decoders", steps}}; };
+  };
+  json fuse = {{"type", "Fuse"}}, replace = {{"type", "Replace"}, {"pattern", {{"String", "a"}}}, {"content", "b"}};
+  json regex = {{"type", "Replace"}, {"pattern", {{"Regex", "a"}}}, {"content", "$1"}};
+  json noContent = {{"type", "Replace"}, {"pattern", {{"String", "a"}}}};
+  auto strip = [](json content, json start) {
+    return json{{"type", "Strip"}, {"content", content}, {"start", start}, {"stop", 0}};
+  };
+  auto metaspace = [](const char *field, json value) {
+    json step = {{"type", "Metaspace"}, {"replacement", "_"}};
+    step[field] = value;
+    return step;
+  };
+  check({
+      {set("normalizer", {{"type", "Prepend"}}), kInvalid, "normalizer.prepend: expected a string"},
+      {set("normalizer", {{"type", "Strip"}}), kInvalid, "normalizer.strip_left: expected true or false"},
+      {set("normalizer", noContent), kInvalid, "normalizer.content: expected a string"},
+      {set("normalizer", {{"type", "Replace"}}), kInvalid, "normalizer.pattern: expected {\"Regex\""},
+      {set("normalizer", regex), kUnsupported, "normalizer.content: a reference to a group"},
+      {set("normalizer", {{"type", "Sequence"}, {"normalizers", std::vector<json>(40, replace)}}), kUnsupported,
+       "normalizer: more than 32 steps"},
+      {set("pre_tokenizer", {{"type", "Metaspace"}}), kInvalid, "pre_tokenizer.replacement: expected a string"},
+      {set("pre_tokenizer", metaspace("replacement", "ab")), kInvalid, "pre_tokenizer.replacement: expected one"},
+      {set("pre_tokenizer", metaspace("replacement", "")), kInvalid, "pre_tokenizer.replacement: expected one"},
+      {set("pre_tokenizer", metaspace("prepend_scheme", "x")), kUnsupported, "pre_tokenizer.prepend_scheme 'x'"},
+      {set("pre_tokenizer", metaspace("split", 1)), kInvalid, "pre_tokenizer.split: expected true or false"},
+      {set("pre_tokenizer", metaspace("add_prefix_space", false)), kInvalid,
+       "pre_tokenizer.add_prefix_space: false contradicts prepend_scheme"},
+      {decoders({fuse, replace}), kUnsupported, "decoder.decoders[1].type 'Replace' behind a step that joins tokens"},
+      {decoders({{{"type", "ByteLevel"}}, {{"type", "ByteFallback"}}}), kUnsupported, "decoder.decoders[1].type"},
+      {decoders({regex}), kUnsupported, "decoder.decoders[0].pattern: a regular expression is not supported"},
+      {decoders({noContent}), kInvalid, "decoder.decoders[0].content: expected a string"},
+      {decoders({strip("ab", 1)}), kInvalid, "decoder.decoders[0].content: expected one character"},
+      {decoders({strip("", 1)}), kInvalid, "decoder.decoders[0].content: expected one character"},
+      {decoders({strip("a", -1)}), kInvalid, "decoder.decoders[0].start: expected a count"},
+      {decoders({strip("a", "1")}), kInvalid, "decoder.decoders[0].start: expected a count"},
+      {decoders(std::vector<json>(40, replace)), kUnsupported, "decoder: more than 32 steps"},
+  });
+}
+
 TEST(Errors, PreTokenizer) {
   auto split = [](json pattern, const char *behavior = "Isolated") {
     return [=](json &d) {
