@@ -7,21 +7,43 @@ namespace cadenza::unicode {
 
 namespace {
 
-// Cn is unassigned, Cs a surrogate.
-#define CADENZA_CATEGORIES(X)                                                                                          \
-  X(Lu)                                                                                                                \
-  X(Ll)                                                                                                                \
-  X(Lt)                                                                                                                \
-  X(Lm)                                                                                                                \
-  X(Lo) X(Mn) X(Mc) X(Me) X(Nd) X(Nl) X(No) X(Pc) X(Pd) X(Ps) X(Pe) X(Pi) X(Pf) X(Po) X(Sm) X(Sc) X(Sk) X(So) X(Zs)    \
-      X(Zl) X(Zp) X(Cc) X(Cf) X(Cs) X(Co) X(Cn)
-#define CADENZA_ENUMERATOR(name) name,
-#define CADENZA_NAME(name) #name,
-enum Category : uint8_t { CADENZA_CATEGORIES(CADENZA_ENUMERATOR) };
-constexpr std::string_view kCategoryNames[] = {CADENZA_CATEGORIES(CADENZA_NAME)};
-#undef CADENZA_NAME
-#undef CADENZA_ENUMERATOR
-#undef CADENZA_CATEGORIES
+/// General categories: Cn is unassigned, Cs a surrogate.
+enum Category : uint8_t {
+  Lu,
+  Ll,
+  Lt,
+  Lm,
+  Lo,
+  Mn,
+  Mc,
+  Me,
+  Nd,
+  Nl,
+  No,
+  Pc,
+  Pd,
+  Ps,
+  Pe,
+  Pi,
+  Pf,
+  Po,
+  Sm,
+  Sc,
+  Sk,
+  So,
+  Zs,
+  Zl,
+  Zp,
+  Cc,
+  Cf,
+  Cs,
+  Co,
+  Cn
+};
+constexpr std::string_view kCategoryNames[] = {"Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me", "Nd", "Nl",
+                                               "No", "Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po", "Sm", "Sc",
+                                               "Sk", "So", "Zs", "Zl", "Zp", "Cc", "Cf", "Cs", "Co", "Cn"};
+static_assert(std::size(kCategoryNames) == Cn + 1);
 
 /// From `first` to the next change the general category is `category`.
 struct CategoryChange {
