@@ -47,8 +47,9 @@ struct SessionOptions {
 };
 
 struct GenerateOptions {
-  int64_t maxTokens = 128; // 0: only process the prompt
-  bool ignoreEos = false;  // go on after the model's stop tokens
+  int64_t maxTokens = 128;              // 0: only process the prompt
+  bool ignoreEos = false;               // go on after the model's stop tokens
+  std::vector<int32_t> stopTokens = {}; // end the generation besides the model's, as those do
   /// Generation ends where one of these appears in the generated text. It is not part of the text; text that might be
   /// the beginning of one is held back until that is settled.
   std::vector<std::string> stopTexts = {};

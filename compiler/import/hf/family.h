@@ -10,7 +10,7 @@
 namespace cadenza {
 
 struct Family {
-  std::string_view name;                       // Decoder::family: "qwen3"
+  std::string_view name;                       // Decoder::family, and config.json's model_type: "qwen3"
   std::vector<std::string_view> architectures; // config.json's names for it: "Qwen3ForCausalLM"
   /// Reads config.json; what is wrong or unsupported goes to the reader's findings.
   DecoderConfig (*readConfig)(ConfigReader &reader);
@@ -22,6 +22,9 @@ struct Family {
 const std::vector<const Family *> &allFamilies();
 /// The family of an architecture, or null.
 const Family *findFamily(std::string_view architecture);
+/// The family that config.json names: by `architectures`, or, where that is missing, by `model_type`, with a notice.
+/// Null and a finding if it is none of ours or the two contradict each other.
+const Family *readFamily(ConfigReader &reader);
 /// "LlamaForCausalLM, Qwen3ForCausalLM", for messages.
 std::string supportedArchitectures();
 

@@ -107,11 +107,14 @@ StatusOr<ModelFiles> loadFiles(const ImportOptions &options, Findings &findings)
 
 /// A JSON object of one file, or nothing and a finding.
 std::optional<nlohmann::json> parseObject(const std::string &text, const char *file, Findings &findings) {
-  auto json = parseJson(text);
+  std::vector<std::string> repeated;
+  auto json = parseJson(text, {}, &repeated);
   if (!json.isOk()) {
     findings.invalid(std::string(file) + ": " + escaped(json.status().message(), 300));
     return std::nullopt;
   }
+  for (const std::string &key : repeated)
+    findings.notice(std::string(file) + ": " + escaped(key, 80) + " is given twice, with the same value");
   if (!json->is_object()) {
     findings.invalid(std::string(file) + ": the document is no object");
     return std::nullopt;
@@ -125,15 +128,9 @@ const Family *readConfigs(const ModelTexts &texts, DecoderConfig &config, Findin
   if (!json)
     return nullptr;
   ConfigReader reader(*json, "config.json", findings);
-  auto architecture = readArchitecture(reader);
-  if (!architecture)
+  const Family *family = readFamily(reader);
+  if (!family)
     return nullptr;
-  const Family *family = findFamily(*architecture);
-  if (!family) {
-    findings.unsupported("config.json: architectures " + quotedName(*architecture) + " is not supported (" +
-                         supportedArchitectures() + " are): docs/add-a-family.md");
-    return nullptr;
-  }
   config = family->readConfig(reader);
   reader.noteUnread();
   if (!texts.generationConfig.empty()) {
