@@ -3,6 +3,7 @@
 #include "runtime/api/npy.h"
 #include "runtime/executor.h"
 #include "runtime/plan/plan.h"
+#include "runtime/support/output_file.h"
 
 #include <algorithm>
 #include <iostream>
@@ -55,6 +56,8 @@ Status runTensors(const std::string &planPath, const TensorArguments &arguments,
   CADENZA_RETURN_IF_ERROR(checkOutputs(program, program.entries[index], outputFiles));
   if (outputFiles.empty())
     return {StatusCode::InvalidArgument, "no output is asked for; give --output NAME=FILE.npy"};
+  for (const auto &[name, file] : outputFiles)
+    CADENZA_RETURN_IF_ERROR(checkOutput(file));
   Tensors inputs;
   for (const auto &[name, file] : inputFiles) {
     CADENZA_ASSIGN_OR_RETURN(inputs[name], readNpy(file));

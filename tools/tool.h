@@ -2,42 +2,68 @@
 // whatever way it took, becomes one line on standard error and the exit code of docs/exit-codes.md.
 #pragma once
 
+#include "runtime/support/interrupt.h"
 #include "runtime/support/status.h"
+#include "runtime/support/version.h"
 
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
+#include <cstring>
 #include <exception>
 #include <functional>
 #include <new>
 #include <string>
+#include <unistd.h>
+#include <vector>
 
 namespace cadenza {
+
+/// An option that may be repeated, with one value each time, as it is given. By itself CLI11 cuts "[a,b]" at its commas
+/// and takes the argument that follows for another value.
+template <typename Value>
+CLI::Option *addRepeatable(CLI::App &app, const std::string &names, std::vector<Value> &values,
+                           const std::string &description) {
+  return app.add_option(names, values, description)->allow_extra_args(false);
+}
+
+/// Says that memory is out, without any. Returns the exit code.
+inline int outOfMemory(const char *name) noexcept {
+  for (const char *text : {name, ": out of memory: no host memory is left\n"})
+    if (write(STDERR_FILENO, text, std::strlen(text)) < 0)
+      break;
+  return static_cast<int>(StatusCode::OutOfMemory);
+}
 
 /// Parses the arguments that `declare` declares and does `work`. Returns the exit code.
 inline int runTool(const char *name, const char *description, int argc, char **argv,
                    const std::function<void(CLI::App &)> &declare, const std::function<Status()> &work) noexcept {
-  Status status;
+  endOnSignals(name);
   try {
-    CLI::App app(description, name);
-    declare(app);
+    Status status;
     try {
-      app.parse(argc, argv);
-    } catch (const CLI::ParseError &error) {
-      return app.exit(error) == 0 ? 0 : static_cast<int>(StatusCode::InvalidArgument);
+      CLI::App app(description, name);
+      app.set_version_flag("--version", versionText());
+      declare(app);
+      try {
+        app.parse(argc, argv);
+      } catch (const CLI::ParseError &error) {
+        return app.exit(error) == 0 ? 0 : static_cast<int>(StatusCode::InvalidArgument);
+      }
+      status = work();
+      if ((std::fflush(stdout) != 0 || std::ferror(stdout)) && status.isOk())
+        status = Status(StatusCode::Io, "cannot write to standard output");
+    } catch (const std::bad_alloc &) {
+      throw;
+    } catch (const std::exception &error) {
+      status = Status(StatusCode::Internal, error.what());
     }
-    status = work();
-    if ((std::fflush(stdout) != 0 || std::ferror(stdout)) && status.isOk())
-      status = Status(StatusCode::Io, "cannot write to standard output");
-  } catch (const std::bad_alloc &) {
-    status = Status(StatusCode::OutOfMemory, "no host memory is left");
-  } catch (const std::exception &error) {
-    status = Status(StatusCode::Internal, error.what());
+    if (!status.isOk())
+      std::fprintf(stderr, "%s: %s: %s\n", name, statusCodeName(status.code()).data(), status.message().c_str());
+    return static_cast<int>(status.code());
+  } catch (...) { // bad_alloc, or one more while another error was put into words
+    return outOfMemory(name);
   }
-  if (!status.isOk())
-    std::fprintf(stderr, "%s: %s: %s\n", name, std::string(statusCodeName(status.code())).c_str(),
-                 status.message().c_str());
-  return static_cast<int>(status.code());
 }
 
 } // namespace cadenza

@@ -13,18 +13,14 @@
 #include "compiler/schedule/exchanges.h"
 #include "compiler/schedule/phase_names.h"
 #include "runtime/plan/plan.h"
-#include "runtime/support/atomic_file.h"
-#include "version.h"
+#include "runtime/support/output_file.h"
+#include "runtime/support/version.h"
 
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/Diagnostics.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/SHA256.h"
 
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <iostream>
 
 using namespace mlir;
@@ -77,19 +73,6 @@ std::string printModule(ModuleOp module) {
   return text;
 }
 
-/// Writes to a file, which is replaced as a whole, or to a device or a pipe, which cannot be and is written as it is.
-Status writeTextTo(const std::string &path, std::string_view text) {
-  std::error_code error;
-  const std::filesystem::file_status status = std::filesystem::status(path, error);
-  if (!std::filesystem::exists(status) || std::filesystem::is_regular_file(status) ||
-      std::filesystem::is_directory(status))
-    return writeFileAtomically(path, text);
-  errno = 0;
-  std::ofstream stream(path, std::ios::binary);
-  stream << text << std::flush;
-  return stream ? Status::ok() : Status(StatusCode::Io, path + ": cannot be written: " + std::strerror(errno));
-}
-
 class Compilation {
 public:
   Compilation(const CompileOptions &options, Progress &progress)
@@ -99,6 +82,11 @@ public:
 
   Status run() {
     CADENZA_RETURN_IF_ERROR(checkOptions());
+    if (!options.check) {
+      const bool isPlan = options.emit == Stage::Plan; // a plan is a file
+      CADENZA_RETURN_IF_ERROR(isPlan ? AtomicFile::create(options.output).status() : checkOutput(options.output));
+      CADENZA_RETURN_IF_ERROR(checkOutput(options.statsJson));
+    }
     if (options.check)
       return check();
     CADENZA_RETURN_IF_ERROR(import());
@@ -389,7 +377,7 @@ private:
   nlohmann::ordered_json metadata() const {
     nlohmann::ordered_json json;
     const ModelInfo &info = model.info;
-    json["compiler"] = {{"version", CADENZA_VERSION}, {"commit", CADENZA_COMMIT}};
+    json["compiler"] = {{"version", version()}, {"commit", versionCommit()}};
     json["model"] = {{"name", info.name},
                      {"family", model.decoder ? model.decoder->family : ""},
                      {"weights", info.weights},
@@ -447,16 +435,13 @@ private:
     if (options.stats)
       std::cerr << statistics.toText();
     if (!options.statsJson.empty())
-      CADENZA_RETURN_IF_ERROR(writeTextTo(options.statsJson, statistics.toJson().dump(2) + "\n"));
+      CADENZA_RETURN_IF_ERROR(writeOutput(options.statsJson, statistics.toJson().dump(2) + "\n"));
     return options.emit == Stage::Plan ? Status::ok() : writeText(text);
   }
 
   Status writeText(std::string_view text) {
     progress.finish();
-    if (!options.output.empty() && options.output != "-")
-      return writeTextTo(options.output, text);
-    std::cout << text << std::flush;
-    return std::cout ? Status::ok() : Status(StatusCode::Io, "standard output: write failed");
+    return writeOutput(options.output.empty() ? "-" : options.output, text);
   }
 
   const CompileOptions &options;
@@ -481,5 +466,3 @@ Status cadenza::compileModel(const CompileOptions &options, Progress &progress) 
     return {StatusCode::InvalidArgument, "a plan needs a file to go to: -o FILE"};
   return Compilation(options, progress).run();
 }
-
-std::string cadenza::compilerVersion() { return CADENZA_VERSION " (commit " CADENZA_COMMIT ")"; }

@@ -49,7 +49,4 @@ struct CompileOptions {
 /// progress to `progress`.
 Status compileModel(const CompileOptions &options, Progress &progress);
 
-/// "0.1.0 (commit 0123abcd)".
-std::string compilerVersion();
-
 } // namespace cadenza

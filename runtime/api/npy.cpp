@@ -1,9 +1,9 @@
 #include "runtime/api/npy.h"
 
-#include "runtime/support/atomic_file.h"
 #include "runtime/support/checked.h"
 #include "runtime/support/float16.h"
 #include "runtime/support/mapped_file.h"
+#include "runtime/support/output_file.h"
 
 #include <cctype>
 #include <charconv>
@@ -167,7 +167,7 @@ StatusOr<Tensor> readNpy(const std::string &path) {
 Status writeNpy(const std::string &path, const Tensor &tensor) {
   std::string text = npyHeader(tensor.shape);
   text.append(reinterpret_cast<const char *>(tensor.values.data()), tensor.values.size() * sizeof(float));
-  return writeFileAtomically(path, text);
+  return writeOutput(path, text);
 }
 
 } // namespace cadenza

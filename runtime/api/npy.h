@@ -20,7 +20,7 @@ StatusOr<Tensor> readNpy(const std::string &path);
 /// The same for the bytes of a file, for messages without its name.
 StatusOr<Tensor> parseNpy(std::string_view bytes);
 
-/// Writes the file atomically.
+/// Writes the file atomically; "-" is standard output.
 Status writeNpy(const std::string &path, const Tensor &tensor);
 
 } // namespace cadenza

@@ -67,6 +67,11 @@ StatusOr<std::vector<int32_t>> Session::State::stopTokens(const GenerateOptions 
                                                      std::to_string(decoder.vocabulary));
     tokens.push_back(token);
   }
+  for (const std::string &text : options.stopTexts) {
+    const std::optional<int32_t> token = tokenizer ? tokenizer->tokenToId(text) : std::nullopt;
+    if (token && tokenizer->isSpecial(*token)) // its text is no part of what is generated
+      tokens.push_back(*token);
+  }
   return tokens;
 }
 
@@ -174,6 +179,7 @@ StatusOr<Generation> Session::generate(std::span<const int32_t> prompt, const Ge
   const int64_t last = first - 1 + std::min(options.maxTokens, executor.context() - first + 1);
   const int64_t stepsAhead = executor.stepsAhead();
   result.reason = last - first + 1 < options.maxTokens ? FinishReason::ContextFull : FinishReason::Length;
+  result.advice = adviceForLongTexts(state_->plan->program(), executor.context());
 
   CADENZA_ASSIGN_OR_RETURN(bool promptDone, state_->runPrompt(prompt.size() - (options.maxTokens > 0 ? 1 : 0)));
   if (!promptDone)
@@ -267,7 +273,7 @@ Status Generation::status() const {
   if (reason == FinishReason::ContextFull)
     return {StatusCode::CacheFull, "the context is full after " + std::to_string(timing.promptTokens) + " prompt and " +
                                        std::to_string(tokens.size()) +
-                                       " generated tokens; a larger --context holds more"};
+                                       " generated tokens; " + advice};
   return reason == FinishReason::Cancelled ? cancelled() : Status::ok();
 }
 
