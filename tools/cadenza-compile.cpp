@@ -90,7 +90,8 @@ void declareOptions(CLI::App &app, Arguments &args) {
   app.add_option(
       "--target", args.options.targets,
       "GPUs to compile for, separated by commas: sm_80 sm_86 sm_89 sm_90 sm_100 sm_120, compute_80 compute_90 "
-      "(PTX), all, host (the emulation); default: the GPU of this machine");
+      "(PTX), all, host (the emulation), cpu (no GPU code; the others run on the CPU, too); default: the GPU of this "
+      "machine");
   app.add_option_function<std::string>(
          "--emit",
          [&args](const std::string &text) {

@@ -307,7 +307,7 @@ Status run(Arguments &args) {
     args.session.schedule = "launch"; // they look at phases, which are that schedule's
   CADENZA_ASSIGN_OR_RETURN(Session session, Session::open(args.plan, args.session));
   if (!session.notice().empty())
-    std::cerr << "cadenza-run: " << session.notice() << "\n";
+    std::cerr << "cadenza-run: " << printable(session.notice()) << "\n";
   if (args.scoreFile.empty() && !args.tokensGiven) {
     CADENZA_ASSIGN_OR_RETURN(prompt, session.tokenize(text));
   }

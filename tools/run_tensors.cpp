@@ -4,6 +4,7 @@
 #include "runtime/executor.h"
 #include "runtime/plan/plan.h"
 #include "runtime/support/output_file.h"
+#include "runtime/support/printable.h"
 
 #include <algorithm>
 #include <iostream>
@@ -64,7 +65,7 @@ Status runTensors(const std::string &planPath, const TensorArguments &arguments,
   }
   CADENZA_ASSIGN_OR_RETURN(TensorSession session, TensorSession::open(plan, options));
   if (!session.notice().empty())
-    std::cerr << "cadenza-run: " << session.notice() << "\n";
+    std::cerr << "cadenza-run: " << printable(session.notice()) << "\n";
   CADENZA_ASSIGN_OR_RETURN(Tensors outputs, session.run(inputs, program.entries[index].name));
   for (const auto &[name, file] : outputFiles)
     CADENZA_RETURN_IF_ERROR(writeNpy(file, outputs.at(name)));

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "runtime/support/interrupt.h"
+#include "runtime/support/printable.h"
 #include "runtime/support/status.h"
 #include "runtime/support/version.h"
 
@@ -59,7 +60,8 @@ inline int runTool(const char *name, const char *description, int argc, char **a
       status = Status(StatusCode::Internal, error.what());
     }
     if (!status.isOk())
-      std::fprintf(stderr, "%s: %s: %s\n", name, statusCodeName(status.code()).data(), status.message().c_str());
+      std::fprintf(stderr, "%s: %s: %s\n", name, statusCodeName(status.code()).data(),
+                   printable(status.message()).c_str());
     return static_cast<int>(status.code());
   } catch (...) { // bad_alloc, or one more while another error was put into words
     return outOfMemory(name);

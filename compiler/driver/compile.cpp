@@ -14,6 +14,7 @@
 #include "compiler/schedule/phase_names.h"
 #include "runtime/plan/plan.h"
 #include "runtime/support/output_file.h"
+#include "runtime/support/printable.h"
 #include "runtime/support/version.h"
 
 #include "mlir/IR/AsmState.h"
@@ -109,9 +110,13 @@ public:
 private:
   /// What is wrong on the command line is said before any work.
   Status checkOptions() {
-    if (!options.targets.empty()) {
+    cpuOnly = options.targets == "cpu";
+    if (!options.targets.empty() && !cpuOnly) {
       CADENZA_ASSIGN_OR_RETURN(targets, parseTargets(options.targets));
     }
+    if (cpuOnly && (emitsCode() || options.schedules == Schedules::Persistent))
+      return {StatusCode::InvalidArgument,
+              "--target=cpu: there is no GPU code for the CPU; it runs the plan's program"};
     if (emitsCode() && !targets.empty() &&
         llvm::none_of(targets, [&](const DeviceTarget *target) { return target->kind == emittedKind(); }))
       return noCodeToEmit();
@@ -144,6 +149,8 @@ private:
   /// What the persistent schedule is made for: each target's divisions, or --sms. What divides the work alike is one.
   Status chooseDivisions() {
     const bool asked = options.schedules == Schedules::Persistent;
+    if (cpuOnly)
+      return Status::ok();
     if (targets.empty()) {
       // Stages before code need no GPU: without one they show what does not depend on it.
       if (!asked && options.emit != Stage::Plan && !emitsCode())
@@ -188,7 +195,7 @@ private:
     if (status.isOk())
       status = generate();
     for (const Finding &finding : findings.all())
-      std::cout << findingKindName(finding.kind) << ": " << finding.message << "\n";
+      std::cout << findingKindName(finding.kind) << ": " << printable(finding.message) << "\n";
     if (status.isOk())
       std::cout << "everything in this model is supported\n";
     if (!findings.hasErrors())
@@ -212,8 +219,10 @@ private:
   /// Those that do not fail the compilation: errors come as the Status.
   void noteFindings(const Findings &findings) {
     for (const Finding &finding : findings.all()) {
-      if (finding.kind != Finding::Kind::Invalid && finding.kind != Finding::Kind::Unsupported)
-        progress.note(std::string(findingKindName(finding.kind)) + ": " + finding.message);
+      if (finding.kind == Finding::Kind::Warning)
+        progress.warn(finding.message);
+      else if (finding.kind == Finding::Kind::Notice)
+        progress.note("notice: " + finding.message);
     }
   }
 
@@ -302,6 +311,8 @@ private:
   }
 
   Status compileTargets() {
+    if (cpuOnly)
+      return Status::ok();
     if (targets.empty()) {
       CADENZA_ASSIGN_OR_RETURN(const DeviceTarget *present, targetOfPresentGpu());
       targets = {present};
@@ -367,9 +378,9 @@ private:
   /// Infinities and NaNs among the weights, which are known once all have been read: warnings, or errors if --strict.
   Status reportNonFinite() {
     Findings nonFinite;
-    model.weights->reportNonFinite(nonFinite);
     if (options.import.strict)
-      nonFinite.promoteWarnings();
+      nonFinite.beStrict();
+    model.weights->reportNonFinite(nonFinite);
     noteFindings(nonFinite);
     return nonFinite.toStatus();
   }
@@ -454,6 +465,7 @@ private:
   BuiltProgram built;
   GeneratedSource source;
   std::vector<const DeviceTarget *> targets; // to compile for
+  bool cpuOnly = false;                      // --target=cpu: no code
   std::vector<CompiledCode> code;
   std::string nvrtcVersion;
   Statistics statistics;

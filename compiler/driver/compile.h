@@ -28,7 +28,7 @@ enum class Schedules { All, Launch, Graph, Persistent };
 struct CompileOptions {
   ImportOptions import;
   std::string output;  // file; "-" or empty is standard output for text stages. A plan needs a file.
-  std::string targets; // "sm_90,compute_90", "all", "host"; empty: the GPU that is present
+  std::string targets; // "sm_90,compute_90", "all", "host", "cpu" (no code); empty: the GPU that is present
   Stage emit = Stage::Plan;
   PipelineOptions pipeline;
   Schedules schedules = Schedules::All;

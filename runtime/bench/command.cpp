@@ -3,6 +3,7 @@
 #include "runtime/bench/report.h"
 #include "runtime/plan/plan.h"
 #include "runtime/support/output_file.h"
+#include "runtime/support/printable.h"
 
 namespace cadenza::bench {
 
@@ -29,7 +30,7 @@ Status runBench(const BenchCommand &command, std::ostream &out, std::ostream &pr
   const ReportStyle style = command.markdown ? ReportStyle::Markdown : ReportStyle::Text;
   const bool onlyJson = isStandardOutput(command.jsonPath);
   if (!onlyJson)
-    out << formatReport(result, style) << std::flush;
+    out << printable(formatReport(result, style)) << std::flush;
   if (!json.empty())
     CADENZA_RETURN_IF_ERROR(writeOutput(command.jsonPath, json));
   if (!command.recordPath.empty()) {

@@ -16,6 +16,8 @@ struct Family {
   DecoderConfig (*readConfig)(ConfigReader &reader);
   /// Builds the body of @decode, ending with builder.finish().
   void (*build)(DecoderBuilder &builder);
+  /// What stands before the names of all tensors but the head's: transformers' base_model_prefix.
+  std::string_view basePrefix = "model.";
 };
 
 /// All families, by name.
