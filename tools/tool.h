@@ -9,7 +9,9 @@
 
 #include <CLI/CLI.hpp>
 
+#include <atomic>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <functional>
@@ -28,6 +30,28 @@ CLI::Option *addRepeatable(CLI::App &app, const std::string &names, std::vector<
   return app.add_option(names, values, description)->allow_extra_args(false);
 }
 
+/// Memory that is given back when there is no other, so that what the program still has to do has some: destructors of
+/// JSON values allocate, and what one of them throws would end the program without a word.
+class MemoryReserve {
+public:
+  MemoryReserve() {
+    memory = std::malloc(size_t(8) << 20);
+    std::set_new_handler([] {
+      std::free(memory.exchange(nullptr));
+      throw std::bad_alloc();
+    });
+  }
+  MemoryReserve(const MemoryReserve &) = delete;
+  MemoryReserve &operator=(const MemoryReserve &) = delete;
+  ~MemoryReserve() {
+    std::set_new_handler(nullptr);
+    std::free(memory.exchange(nullptr));
+  }
+
+private:
+  static inline std::atomic<void *> memory{nullptr};
+};
+
 /// Says that memory is out, without any. Returns the exit code.
 inline int outOfMemory(const char *name) noexcept {
   for (const char *text : {name, ": out of memory: no host memory is left\n"})
@@ -40,6 +64,7 @@ inline int outOfMemory(const char *name) noexcept {
 inline int runTool(const char *name, const char *description, int argc, char **argv,
                    const std::function<void(CLI::App &)> &declare, const std::function<Status()> &work) noexcept {
   endOnSignals(name);
+  const MemoryReserve reserve;
   try {
     Status status;
     try {

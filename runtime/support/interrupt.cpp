@@ -65,7 +65,7 @@ void endOnSignals(const char *tool) noexcept {
   for (int signal : signals) {
     struct sigaction action = {};
     sigaction(signal, nullptr, &action);
-    if (action.sa_handler == SIG_IGN)
+    if (signal == SIGHUP && action.sa_handler == SIG_IGN) // nohup
       continue;
     action.sa_handler = handle;
     action.sa_flags = SA_RESTART;

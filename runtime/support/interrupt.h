@@ -8,8 +8,8 @@
 
 namespace cadenza {
 
-/// From now on such a signal removes what RemoveOnSignal names, prints one line and ends the program. Signals that the
-/// program was started with as ignored (nohup) stay ignored. `tool`, which is printed, lives as long as the program.
+/// From now on such a signal removes what RemoveOnSignal names, prints one line and ends the program. A SIGHUP that
+/// the program was started with as ignored (nohup) stays so. `tool`, which is printed, lives as long as the program.
 void endOnSignals(const char *tool) noexcept;
 
 /// Ends the program as a signal does.

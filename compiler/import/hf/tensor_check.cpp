@@ -36,8 +36,16 @@ struct Problem {
 /// What is wrong with the tensors, by kind.
 struct Problems {
   Problem missing, rounded, unused;
-  std::map<std::string, Problem> dtypes, shapes; // by dtype; by module and shapes
+  /// By dtype; by module and shapes. In the order in which they were found.
+  std::vector<std::pair<std::string, Problem>> dtypes, shapes;
 };
+
+Problem &problemOf(std::vector<std::pair<std::string, Problem>> &problems, const std::string &kind) {
+  for (auto &[known, problem] : problems)
+    if (known == kind)
+      return problem;
+  return problems.emplace_back(kind, Problem{}).second;
+}
 
 void checkWeight(const Checkpoint &checkpoint, const WeightSpec &weight, Problems &problems) {
   const CheckpointTensor *tensor = checkpoint.find(weight.tensor);
@@ -48,13 +56,13 @@ void checkWeight(const Checkpoint &checkpoint, const WeightSpec &weight, Problem
   const std::string name = checkpoint.files()[tensor->file].name + ": tensor " + quotedName(weight.tensor);
   auto stored = weightDType(tensor->dtype);
   if (!stored)
-    problems.dtypes[tensor->dtype].add(name);
+    problemOf(problems.dtypes, tensor->dtype).add(name);
   else if (*stored != weight.dtype)
     problems.rounded.add(std::string(dtypeName(weight.dtype)));
   if (tensor->shape != weight.shape) {
     const std::string shapes = shapeText(tensor->shape) + ", but config.json asks for " + shapeText(weight.shape);
-    problems.shapes[inEveryLayer(weight.tensor) + shapes].add(
-        name + " is " + shapes + (weight.role == "embedding.weight" ? " (vocab_size, hidden_size)" : ""));
+    problemOf(problems.shapes, inEveryLayer(weight.tensor) + shapes)
+        .add(name + " is " + shapes + (weight.role == "embedding.weight" ? " (vocab_size, hidden_size)" : ""));
   }
 }
 

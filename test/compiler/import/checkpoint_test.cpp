@@ -154,9 +154,8 @@ TEST(Checkpoint, TheIndexDecidesWhereATensorIs) {
                     indexOf({{"a", "./" + shard + ".safetensors"}, {"b", "two.safetensors"}}));
     if (shard == "two") { // or nobody would read one
       directory.write("one.safetensors", safetensors({ones("a", {2}), ones("c", {1})}));
-      directory.write("model.safetensors.index.json", indexOf({{"a", "././two.safetensors"},
-                                                               {"b", "two.safetensors"},
-                                                               {"c", "one.safetensors"}}));
+      directory.write("model.safetensors.index.json",
+                      indexOf({{"a", "././two.safetensors"}, {"b", "two.safetensors"}, {"c", "one.safetensors"}}));
     }
     Opened opened = open(directory);
     EXPECT_EQ(opened.errors(), "");
@@ -172,9 +171,8 @@ TEST(Checkpoint, TheIndexDecidesWhereATensorIs) {
 TEST(Checkpoint, NotesWhatIsNotWhereTheIndexSays) {
   TemporaryFolder directory;
   writeShards(directory);
-  directory.write("model.safetensors.index.json", indexOf({{"a", "one.safetensors"},
-                                                           {"b", "one.safetensors"},
-                                                           {"x", "two.safetensors"}}));
+  directory.write("model.safetensors.index.json",
+                  indexOf({{"a", "one.safetensors"}, {"b", "one.safetensors"}, {"x", "two.safetensors"}}));
   Opened opened = open(directory);
   EXPECT_EQ(opened.errors(), "");
   ASSERT_EQ(opened.findings.all().size(), 1u);

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <fcntl.h>
 #include <iterator>
+#include <spawn.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -76,7 +77,8 @@ TEST_F(Files, SignalsLeaveNothing) {
   for (int signal : {SIGINT, SIGTERM, SIGHUP, SIGXFSZ, SIGKILL}) {
     for (bool unnamed : {true, false}) {
       const int ended = endedBy(signal, [&] {
-        auto file = new StatusOr<AtomicFile>(unnamed ? AtomicFile::create(path("a")) : AtomicFile::createNamed(path("a")));
+        auto file =
+            new StatusOr<AtomicFile>(unnamed ? AtomicFile::create(path("a")) : AtomicFile::createNamed(path("a")));
         (void)(*file)->writeAt(0, std::as_bytes(std::span("half")));
       });
       EXPECT_EQ(ended, signal == SIGKILL ? -SIGKILL : 13);
@@ -86,10 +88,11 @@ TEST_F(Files, SignalsLeaveNothing) {
 }
 
 TEST(Signals, IgnoredOnesStayIgnored) {
-  EXPECT_EQ(endedBy(SIGHUP, [] {
-              std::signal(SIGHUP, SIG_IGN);
-              endOnSignals("test");
-            }),
+  EXPECT_EQ(endedBy(SIGHUP,
+                    [] {
+                      std::signal(SIGHUP, SIG_IGN);
+                      endOnSignals("test");
+                    }),
             99);
 }
 
@@ -111,22 +114,23 @@ TEST(Signals, DeferredOnesEndTheChildAndThenTheProgram) {
                     [] {
                       {
                         DeferSignals signals;
-                        const pid_t child = fork();
-                        if (child == 0) {
-                          setpgid(0, 0);
-                          std::signal(SIGTERM, SIG_DFL);
-                          pause();
-                        }
-                        setpgid(child, child);
+                        posix_spawnattr_t attributes;
+                        posix_spawnattr_init(&attributes);
+                        posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+                        char name[] = "sleep", seconds[] = "20";
+                        char *arguments[] = {name, seconds, nullptr};
+                        pid_t child = 0;
+                        if (posix_spawnp(&child, name, nullptr, &attributes, arguments, environ) != 0)
+                          _exit(98);
                         signals.setChild(child);
                         raise(SIGTERM);
                         int status = 0;
                         waitpid(child, &status, 0);
                         if (!WIFSIGNALED(status))
-                          _exit(98);
+                          _exit(97);
                         signals.setChild(0);
                       } // ends the program
-                      _exit(97);
+                      _exit(96);
                     }),
             13);
 }
@@ -140,7 +144,7 @@ TEST_F(Files, OutputsThatAreNoFilesAreWrittenThrough) {
   EXPECT_EQ(::read(reader, bytes, sizeof bytes), 7);
   EXPECT_EQ(std::string(bytes), "through");
   ::close(reader);
-  struct stat info {};
+  struct stat info{};
   ASSERT_EQ(stat(path("fifo").c_str(), &info), 0);
   EXPECT_TRUE(S_ISFIFO(info.st_mode));
 

@@ -6,6 +6,9 @@ import subprocess
 import sys
 import time
 
+# A shell that runs tests in the background may have them ignore what Ctrl-C sends.
+for ignored in (signal.SIGINT, signal.SIGHUP):
+    signal.signal(ignored, signal.SIG_DFL)
 process = subprocess.Popen(sys.argv[3:], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
 said = b""
 while sys.argv[2].encode() not in said:
