@@ -14,7 +14,8 @@ constexpr const char *description =
 void declareOptions(CLI::App &app, cadenza::bench::BenchCommand &command) {
   cadenza::bench::BenchOptions &options = command.options;
   app.add_option("plan", command.plan, "the .plan file")->required();
-  cadenza::addRepeatable(app, "--context", options.contexts, "positions already in the cache (seeded values), a list: 128,1024")
+  cadenza::addRepeatable(app, "--context", options.contexts,
+                         "positions already in the cache (seeded values), a list: 128,1024")
       ->delimiter(',')
       ->capture_default_str();
   app.add_option("--tokens", options.tokens, "timed tokens, a repeat")->capture_default_str();
@@ -26,8 +27,9 @@ void declareOptions(CLI::App &app, cadenza::bench::BenchCommand &command) {
                  "auto (the fastest that the plan and the GPU have), launch, graph or persistent")
       ->check(CLI::IsMember({"auto", "launch", "graph", "persistent"}));
   app.add_option(
-      "--division", options.division,
-      "of the persistent schedule, by its name (15x8); default: the one with the most blocks that the GPU holds");
+         "--division", options.division,
+         "of the persistent schedule, by its name (15x8); default: the one with the most blocks that the GPU holds")
+      ->check(cadenza::notEmpty, "");
   app.add_option("--graph-steps", options.graph.steps, "steps a graph of the graph schedule")
       ->check(CLI::Range(1, cadenza::maximumGraphSteps))
       ->capture_default_str();

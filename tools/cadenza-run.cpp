@@ -59,16 +59,17 @@ void declareOptions(CLI::App &app, Arguments &args) {
       "--score", args.scoreFile,
       "print the perplexity of this text file instead of generating: windows of --window tokens, each from an "
       "empty cache; every token of a window but the first is predicted; exp of the mean -ln p");
-  CLI::Option *tensor = addRepeatable(
-      *input, "--input", args.tensors.inputs,
-      "of a plan that is no decoder: NAME=FILE.npy, a tensor that it takes (float32, C order); may be "
-      "repeated. Runs it once and writes what --output asks for");
-  input->require_option(0, 1);     // none: run() says what this plan needs
+  CLI::Option *tensor =
+      addRepeatable(*input, "--input", args.tensors.inputs,
+                    "of a plan that is no decoder: NAME=FILE.npy, a tensor that it takes (float32, C order); may be "
+                    "repeated. Runs it once and writes what --output asks for");
+  input->require_option(0, 1); // none: run() says what this plan needs
   app.final_callback([&args, input] { args.inputGiven = input->count_all() > 0; });
   CLI::Option *output =
       addRepeatable(app, "--output", args.tensors.outputs, "NAME=FILE.npy, a tensor that it gives; may be repeated");
   CLI::Option *entry =
-      app.add_option("--entry", args.tensors.entry, "which of the plan's entries to run; default: the only one");
+      app.add_option("--entry", args.tensors.entry, "which of the plan's entries to run; default: the only one")
+          ->check(notEmpty, "");
   output->needs(tensor);
   entry->needs(tensor);
 
@@ -96,17 +97,19 @@ void declareOptions(CLI::App &app, Arguments &args) {
       ->check(CLI::IsMember({"auto", "launch", "graph", "persistent"}))
       ->capture_default_str();
   app.add_option(
-      "--division", args.session.division,
-      "of the persistent schedule, by its name (15x8): all schedules, and the CPU, follow its order of sums; "
-      "default: the one with the most blocks that the GPU holds");
+         "--division", args.session.division,
+         "of the persistent schedule, by its name (15x8): all schedules, and the CPU, follow its order of sums; "
+         "default: the one with the most blocks that the GPU holds")
+      ->check(notEmpty, "");
   app.add_option("--threads", args.session.threads, "CPU threads; default: all cores")->check(CLI::Range(1, 4096));
 
   app.add_option("--stats-json", args.statsJson,
                  "write speeds, token ids and settings to this file; '-': to standard output");
-  CLI::Option *logits = app.add_option(
-      "--logits", args.logits,
-      "write teacher-forced logits to this .npy file ('-': to standard output): float32 [T, vocabulary]; row t follows token t of prompt and "
-      "generated tokens together (a token beyond the context has no row). -n 0: of the prompt alone");
+  CLI::Option *logits =
+      app.add_option("--logits", args.logits,
+                     "write teacher-forced logits to this .npy file ('-': to standard output): float32 [T, "
+                     "vocabulary]; row t follows token t of prompt and "
+                     "generated tokens together (a token beyond the context has no row). -n 0: of the prompt alone");
   CLI::Option *dump = app.add_option(
       "--dump", args.dump,
       "run the prompt phase by phase and write the activations to this folder, one .npy [tokens, n] for each "
@@ -119,8 +122,8 @@ void declareOptions(CLI::App &app, Arguments &args) {
     score->excludes(other);
   for (CLI::Option *other : {dump, compare})
     logits->excludes(other);
-  for (const char *text : {"--max-tokens", "--stop", "--stop-token", "--ignore-eos", "--window", "--context", "--schedule",
-                           "--division", "--stats-json", "--logits", "--dump", "--compare"})
+  for (const char *text : {"--max-tokens", "--stop", "--stop-token", "--ignore-eos", "--window", "--context",
+                           "--schedule", "--division", "--stats-json", "--logits", "--dump", "--compare"})
     tensor->excludes(app.get_option(text));
 }
 

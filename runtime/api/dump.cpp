@@ -45,8 +45,10 @@ public:
   }
 
   Status commit() {
+    for (const auto &[name, file] : files_)
+      CADENZA_RETURN_IF_ERROR(file.sync());
     for (auto &[name, file] : files_)
-      CADENZA_RETURN_IF_ERROR(file.commit());
+      CADENZA_RETURN_IF_ERROR(file.publish());
     return Status::ok();
   }
 

@@ -272,8 +272,7 @@ double Score::perplexity() const { return std::exp(nll / static_cast<double>(tok
 Status Generation::status() const {
   if (reason == FinishReason::ContextFull)
     return {StatusCode::CacheFull, "the context is full after " + std::to_string(timing.promptTokens) + " prompt and " +
-                                       std::to_string(tokens.size()) +
-                                       " generated tokens; " + advice};
+                                       std::to_string(tokens.size()) + " generated tokens; " + advice};
   return reason == FinishReason::Cancelled ? cancelled() : Status::ok();
 }
 

@@ -153,9 +153,9 @@ Status AtomicFile::giveName() {
   return error == 0 ? Status::ok() : fail("cannot be named", error);
 }
 
-Status AtomicFile::commit() {
-  if (fsync(descriptor_) != 0)
-    return fail("fsync", errno);
+Status AtomicFile::sync() const { return fsync(descriptor_) == 0 ? Status::ok() : fail("fsync", errno); }
+
+Status AtomicFile::publish() {
   if (temporary_.empty())
     CADENZA_RETURN_IF_ERROR(giveName());
   if (::close(std::exchange(descriptor_, -1)) != 0)
@@ -166,6 +166,14 @@ Status AtomicFile::commit() {
   temporary_.clear();
   if (const int error = syncFolder(folderOf(path_)))
     return fail("written, but its folder cannot be synced", error);
+  return Status::ok();
+}
+
+Status AtomicFile::commit(std::span<AtomicFile> files) {
+  for (const AtomicFile &file : files)
+    CADENZA_RETURN_IF_ERROR(file.sync());
+  for (AtomicFile &file : files)
+    CADENZA_RETURN_IF_ERROR(file.publish());
   return Status::ok();
 }
 

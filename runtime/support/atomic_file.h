@@ -1,8 +1,8 @@
 // A file that appears under its name complete or not at all. It is written without a name (O_TMPFILE), synced, and
-// given its name at the end: destroying it without commit(), or killing the process, leaves nothing. To replace an older
-// file it needs a second name (".NAME.xxxxxxxxxxxxxxxx.tmp") for the moment before the rename. File systems that have no
-// files without names get that one at once; then what a signal leaves is removed by endOnSignals, and SIGKILL leaves
-// it. Two writers of one path do not meet: the later rename wins.
+// given its name at the end: destroying it without commit(), or killing the process, leaves nothing. To replace an
+// older file it needs a second name (".NAME.xxxxxxxxxxxxxxxx.tmp") for the moment before the rename. File systems that
+// have no files without names get that one at once; then what a signal leaves is removed by endOnSignals, and SIGKILL
+// leaves it. Two writers of one path do not meet: the later rename wins.
 #pragma once
 
 #include "runtime/support/interrupt.h"
@@ -39,7 +39,12 @@ public:
   /// Writes at a place of the file; safe from several threads. What is never written is zero.
   Status writeAt(uint64_t offset, std::span<const std::byte> bytes) const;
   /// Syncs the file, names it and syncs the folder.
-  Status commit();
+  Status commit() { return commit({this, 1}); }
+  /// The same for several: none is named before all are synced.
+  static Status commit(std::span<AtomicFile> files);
+  /// Its two halves.
+  Status sync() const;
+  Status publish();
 
 private:
   AtomicFile() = default;
@@ -50,7 +55,7 @@ private:
   Status fail(std::string_view action, int error) const;
 
   std::string path_;
-  std::string temporary_; // empty: nothing to remove
+  std::string temporary_;                          // empty: nothing to remove
   std::unique_ptr<RemoveOnSignal> removeOnSignal_; // temporary_
   int descriptor_ = -1;
 };

@@ -1,6 +1,6 @@
-// Signals that end a program: SIGINT (Ctrl-C), SIGTERM, SIGHUP, and SIGXFSZ (a file beyond `ulimit -f`). A tool that was
-// told endOnSignals ends with the exit code of Cancelled and leaves nothing behind. Nothing here allocates: handlers
-// run in the middle of anything.
+// Signals that end a program: SIGINT (Ctrl-C), SIGTERM, SIGHUP, and SIGXFSZ (a file beyond `ulimit -f`). A tool that
+// was told endOnSignals ends with the exit code of Cancelled and leaves nothing behind. Nothing here allocates:
+// handlers run in the middle of anything.
 #pragma once
 
 #include <string>

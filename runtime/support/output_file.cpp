@@ -97,6 +97,16 @@ Status OutputFile::append(std::span<const std::byte> bytes) {
   return Status::ok();
 }
 
+Status OutputFile::commit(std::span<OutputFile> outputs) {
+  for (const OutputFile &output : outputs)
+    if (output.file_)
+      CADENZA_RETURN_IF_ERROR(output.file_->sync());
+  for (OutputFile &output : outputs)
+    if (output.file_)
+      CADENZA_RETURN_IF_ERROR(output.file_->publish());
+  return Status::ok();
+}
+
 bool isStandardOutput(const std::string &path) { return namedDescriptor(path) == STDOUT_FILENO; }
 
 Status writeOutput(const std::string &path, std::string_view text) {

@@ -1,11 +1,13 @@
-// Where a tool's output goes, as its user names it: to a file, which appears complete or not at all (AtomicFile); or, by
-// "-" or the name of a device, a pipe or a descriptor (/dev/stdout, /dev/fd/3), to what is open already, which is written
-// to as it is and never replaced.
+// Where a tool's output goes, as its user names it: to a file, which appears complete or not at all (AtomicFile); or,
+// by
+// "-" or the name of a device, a pipe or a descriptor (/dev/stdout, /dev/fd/3), to what is open already, which is
+// written to as it is and never replaced.
 #pragma once
 
 #include "runtime/support/atomic_file.h"
 
 #include <optional>
+#include <span>
 
 namespace cadenza {
 
@@ -22,7 +24,9 @@ public:
   Status reserve(uint64_t bytes) const { return file_ ? file_->reserve(bytes) : Status::ok(); }
   Status append(std::span<const std::byte> bytes);
   Status append(std::string_view text) { return append(std::as_bytes(std::span(text))); }
-  Status commit() { return file_ ? file_->commit() : Status::ok(); }
+  Status commit() { return commit({this, 1}); }
+  /// The same for several: no file has its name before all are written.
+  static Status commit(std::span<OutputFile> outputs);
 
 private:
   explicit OutputFile(std::string path) : path_(std::move(path)) {}

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <vector>
 
 namespace cadenza {
 namespace {
@@ -171,6 +172,18 @@ TEST_F(Files, OutputsAreCheckedWithoutATrace) {
   ASSERT_TRUE(writeOutput(path("a"), "old").isOk());
   EXPECT_TRUE(checkOutput(path("a")).isOk());
   EXPECT_EQ(text("a"), "old");
+}
+
+TEST_F(Files, SeveralAreThereAtOnce) {
+  std::filesystem::create_directory(path("folder"));
+  std::vector<AtomicFile> files;
+  for (const char *name : {"a", "folder/b"})
+    files.push_back(std::move(*AtomicFile::create(path(name))));
+  ASSERT_TRUE(files[0].writeAt(0, std::as_bytes(std::span("x", 1))).isOk());
+  EXPECT_FALSE(std::filesystem::exists(path("a")));
+  EXPECT_EQ(AtomicFile::commit(files).message(), "");
+  EXPECT_EQ(text("a"), "x");
+  EXPECT_EQ(text("folder/b"), "");
 }
 
 TEST_F(Files, WhatIsNotWrittenIsZero) {
