@@ -1,4 +1,5 @@
 #include "codegen/host_compiler.h"
+#include "runtime/support/interrupt.h"
 
 #include <charconv>
 #include <cstdio>
@@ -40,7 +41,8 @@ StatusOr<std::string> readFile(const fs::path &path) {
 
 /// Runs a program found in PATH, in `folder`, with its output in `log`; its exit status, or an errno as a negative
 /// number.
-int runProgram(const std::vector<std::string> &arguments, const fs::path &folder, const fs::path &log) {
+int runProgram(const std::vector<std::string> &arguments, const fs::path &folder, const fs::path &log,
+               DeferSignals &signals) {
   std::vector<char *> pointers;
   pointers.reserve(arguments.size() + 1);
   for (const std::string &argument : arguments)
@@ -51,15 +53,23 @@ int runProgram(const std::vector<std::string> &arguments, const fs::path &folder
   posix_spawn_file_actions_addchdir_np(&actions, folder.c_str());
   posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
   posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
+  posix_spawnattr_t attributes; // a process group of its own, with its own children: it ends as a whole
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
   pid_t pid = 0;
-  const int error = posix_spawnp(&pid, pointers[0], &actions, nullptr, pointers.data(), environ);
+  const int error = posix_spawnp(&pid, pointers[0], &actions, &attributes, pointers.data(), environ);
+  posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
   if (error != 0)
     return -error;
-  int status = 0;
-  while (waitpid(pid, &status, 0) < 0)
-    if (errno != EINTR)
-      return -errno;
+  signals.setChild(pid);
+  int status = 0, waited = 0;
+  while ((waited = waitpid(pid, &status, 0)) < 0 && errno == EINTR)
+    ;
+  const int waitError = errno;
+  signals.setChild(0);
+  if (waited < 0)
+    return -waitError;
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
@@ -82,6 +92,7 @@ StatusOr<CompiledCode> compileForHost(const GeneratedSource &source) {
   std::string name = (parent / "cadenza-host-XXXXXX").string();
   if (error || !mkdtemp(name.data()))
     return failure("cannot make a temporary folder in " + parent.string());
+  DeferSignals signals; // until the folder is gone
   const TemporaryFolder folder{name};
   for (const SourceFile &file : source.files) {
     const fs::path path = folder.path / file.path;
@@ -110,7 +121,7 @@ StatusOr<CompiledCode> compileForHost(const GeneratedSource &source) {
   command.push_back("-ffile-prefix-map=" + folder.path.string() + "=/cadenza");
   command.push_back(source.model().path);
   command.insert(command.end(), {"-o", library.string()});
-  const int status = runProgram(command, folder.path, log);
+  const int status = runProgram(command, folder.path, log, signals);
   if (status < 0)
     return failure("cannot run '" + compiler + "': " + std::strerror(-status) + "; install g++ or set CXX");
   if (status != 0) {

@@ -1,4 +1,5 @@
 #include "codegen/nvrtc.h"
+#include "runtime/support/workers.h"
 
 #include <dlfcn.h>
 
@@ -7,7 +8,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <mutex>
-#include <thread>
 
 namespace fs = std::filesystem;
 
@@ -276,13 +276,7 @@ StatusOr<std::vector<CompiledCode>> Nvrtc::compile(const GeneratedSource &source
         onDone(*targets[i]);
     }
   };
-  const size_t wanted = threads > 0 ? static_cast<size_t>(threads) : std::max(1u, std::thread::hardware_concurrency());
-  std::vector<std::thread> workers;
-  for (size_t i = 1; i < std::min(wanted, targets.size()); ++i)
-    workers.emplace_back(work);
-  work();
-  for (std::thread &worker : workers)
-    worker.join();
+  runWorkers(std::min(threadCount(threads), targets.size()), work);
   for (const Status &failure : failures)
     CADENZA_RETURN_IF_ERROR(failure);
   return results;

@@ -47,9 +47,10 @@ struct SessionOptions {
 };
 
 struct GenerateOptions {
-  int64_t maxTokens = 128; // 0: only process the prompt
-  bool ignoreEos = false;  // go on after the model's stop tokens
-  /// Generation ends where one of these appears in the generated text. It is not part of the text; text that might be
+  int64_t maxTokens = 128;              // 0: only process the prompt
+  bool ignoreEos = false;               // go on after the model's stop tokens
+  std::vector<int32_t> stopTokens = {}; // end the generation besides the model's, as those do
+  /// Generation ends at a special token of this text ("<|im_end|>"), or where one of these appears in the generated text. It is not part of the text; text that might be
   /// the beginning of one is held back until that is settled.
   std::vector<std::string> stopTexts = {};
   /// Called for each generated token (a final stop token included). False ends the generation after it.
@@ -86,6 +87,7 @@ struct Generation {
   std::string text;            // of the tokens, without special tokens; empty if the plan has no tokenizer
   FinishReason reason = FinishReason::Length;
   Timing timing;
+  std::string advice; // what to do about a full context
 
   /// Ok; CacheFull or Cancelled for a generation that ended early for that reason. What was made until then is there.
   Status status() const;

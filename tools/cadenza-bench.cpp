@@ -14,7 +14,8 @@ constexpr const char *description =
 void declareOptions(CLI::App &app, cadenza::bench::BenchCommand &command) {
   cadenza::bench::BenchOptions &options = command.options;
   app.add_option("plan", command.plan, "the .plan file")->required();
-  app.add_option("--context", options.contexts, "positions already in the cache (seeded values), a list: 128,1024")
+  cadenza::addRepeatable(app, "--context", options.contexts,
+                         "positions already in the cache (seeded values), a list: 128,1024")
       ->delimiter(',')
       ->capture_default_str();
   app.add_option("--tokens", options.tokens, "timed tokens, a repeat")->capture_default_str();

@@ -65,7 +65,6 @@ std::string parseWeights(const std::string &text, ImportOptions &import) {
 
 void declareOptions(CLI::App &app, Arguments &args) {
   app.footer(examples);
-  app.set_version_flag("--version", compilerVersion());
   app.add_option(
       "directory", args.options.import.directory,
       "Hugging Face directory: config.json, *.safetensors, tokenizer.json; or a graph, an .mlir file of nn ops");
@@ -91,7 +90,8 @@ void declareOptions(CLI::App &app, Arguments &args) {
   app.add_option(
       "--target", args.options.targets,
       "GPUs to compile for, separated by commas: sm_80 sm_86 sm_89 sm_90 sm_100 sm_120, compute_80 compute_90 "
-      "(PTX), all, host (the emulation); default: the GPU of this machine");
+      "(PTX), all, host (the emulation), cpu (no GPU code; the others run on the CPU, too); default: the GPU of this "
+      "machine");
   app.add_option_function<std::string>(
          "--emit",
          [&args](const std::string &text) {
@@ -126,9 +126,9 @@ void declareOptions(CLI::App &app, Arguments &args) {
   app.add_flag("--strict", args.options.import.strict, "warnings (non-finite weights, say) are errors");
   app.add_option("--passes", args.passes, "'default', or 'none' for the unfused program: one op, one kernel")
       ->check(CLI::IsMember({"default", "none"}));
-  app.add_option("--disable-pass", args.options.pipeline.disabled, "leave out a pass by name; may be repeated");
-  app.add_option("--print-ir-after", args.options.printIrAfter,
-                 "print the IR after a pass to standard error; may be repeated");
+  addRepeatable(app, "--disable-pass", args.options.pipeline.disabled, "leave out a pass by name; may be repeated");
+  addRepeatable(app, "--print-ir-after", args.options.printIrAfter,
+                "print the IR after a pass to standard error; may be repeated");
   app.add_option("--crash-reproducer", args.options.crashReproducer,
                  "on a crash in a pass, write IR and pipeline to this file for cadenza-opt --run-reproducer");
   app.add_flag("--stats", args.options.stats, "print ops before and after, phases a layer, kernels a token");

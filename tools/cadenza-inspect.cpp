@@ -17,7 +17,7 @@ struct Options {
 void print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
 
 void printJson(const nlohmann::ordered_json &json) {
-  print(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  print(printable(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace)) + "\n");
 }
 
 Status printSources(const Plan &plan, const std::string &wanted) {
@@ -53,15 +53,15 @@ Status run(const Options &options) {
   else if (options.program && options.json)
     printJson(toJson(plan->program()));
   else if (options.program)
-    print(describeProgram(plan->program()));
+    print(printable(describeProgram(plan->program())));
   else if (options.weights && options.json)
     printJson(toJson(plan->program())["weights"]);
   else if (options.weights)
-    print(describeWeights(plan->program()));
+    print(printable(describeWeights(plan->program())));
   else if (options.json)
     printJson(planToJson(*plan));
   else
-    print(describePlan(*plan));
+    print(printable(describePlan(*plan)));
   if (options.verify && !options.json)
     print("\nall checksums are right\n");
   return Status::ok();

@@ -2,7 +2,9 @@
 #include "compiler/ir/sched/Sched.h"
 #include "compiler/verify/verify_numerics.h"
 #include "passes/Passes.h"
+#include "runtime/support/interrupt.h"
 #include "runtime/support/status.h"
+#include "runtime/support/version.h"
 
 #include "mlir/IR/Dialect.h"
 #include "mlir/Support/FileUtilities.h"
@@ -15,6 +17,7 @@
 using namespace mlir;
 
 int main(int argc, char **argv) {
+  cadenza::endOnSignals("cadenza-opt");
   DialectRegistry registry;
   registry
       .insert<func::FuncDialect, cadenza::nn::NNDialect, cadenza::step::StepDialect, cadenza::sched::SchedDialect>();
@@ -29,6 +32,7 @@ int main(int argc, char **argv) {
       "verify-numerics",
       llvm::cl::desc("run the IR after every pass on made-up weights and tokens; the first pass that "
                      "changes values is an error"));
+  llvm::cl::SetVersionPrinter([](llvm::raw_ostream &out) { out << cadenza::versionText() << "\n"; });
   auto [inputName, outputName] = registerAndParseCLIOptions(argc, argv, "Cadenza pass driver\n", registry);
   if (!verifyNumerics)
     return asMainReturnCode(MlirOptMain(argc, argv, inputName, outputName, registry));

@@ -4,7 +4,7 @@
 #include "runtime/cadenza.h"
 #include "runtime/decode/sequence.h"
 #include "runtime/plan/plan.h"
-#include "runtime/support/atomic_file.h"
+#include "runtime/support/output_file.h"
 #include "tools/run_tensors.h"
 #include "tools/tool.h"
 
@@ -13,7 +13,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <iostream>
@@ -41,7 +40,7 @@ constexpr const char *description = "Continues a prompt, token by token, always 
                                     "error.";
 constexpr const char *footer =
     "A plan that is no decoder runs on tensors: cadenza-run PLAN --input x=x.npy --output y=y.npy\n"
-    "Ctrl-C ends the generation after the current token; a second one ends the program at once.\n"
+    "Ctrl-C (or SIGTERM, SIGHUP) ends the generation after the current token; a second one ends the program at once.\n"
     "Exit codes: docs/exit-codes.md (9: the context is full, 13: interrupted; the text so far was printed).";
 
 constexpr int maximum = 1 << 30; // of every count on the command line
@@ -52,23 +51,22 @@ void declareOptions(CLI::App &app, Arguments &args) {
 
   auto *input = app.add_option_group("Input", "exactly one of these");
   input->add_option("-p,--prompt", args.prompt, "the text to continue");
-  input->add_option("-f,--prompt-file", args.promptFile, "a file with it; '-' for standard input");
+  input->add_option("-f,--prompt-file", args.promptFile,
+                    "a file with it; '-' for standard input. A newline at its end is not part of the prompt");
   input->add_option("--tokens", args.tokens, "token ids to continue, such as 1,2,3")
       ->each([&args](const std::string &) { args.tokensGiven = true; });
   CLI::Option *score = input->add_option(
       "--score", args.scoreFile,
       "print the perplexity of this text file instead of generating: windows of --window tokens, each from an "
       "empty cache; every token of a window but the first is predicted; exp of the mean -ln p");
-  CLI::Option *tensor = input->add_option(
-      "--input", args.tensors.inputs,
-      "of a plan that is no decoder: NAME=FILE.npy, a tensor that it takes (float32, C order); may be "
-      "repeated. Runs it once and writes what --output asks for");
-  tensor->allow_extra_args(false); // one each: what follows may be the plan
-  input->require_option(0, 1);     // none: run() says what this plan needs
+  CLI::Option *tensor =
+      addRepeatable(*input, "--input", args.tensors.inputs,
+                    "of a plan that is no decoder: NAME=FILE.npy, a tensor that it takes (float32, C order); may be "
+                    "repeated. Runs it once and writes what --output asks for");
+  input->require_option(0, 1); // none: run() says what this plan needs
   app.final_callback([&args, input] { args.inputGiven = input->count_all() > 0; });
   CLI::Option *output =
-      app.add_option("--output", args.tensors.outputs, "NAME=FILE.npy, a tensor that it gives; may be repeated");
-  output->allow_extra_args(false);
+      addRepeatable(app, "--output", args.tensors.outputs, "NAME=FILE.npy, a tensor that it gives; may be repeated");
   CLI::Option *entry =
       app.add_option("--entry", args.tensors.entry, "which of the plan's entries to run; default: the only one")
           ->check(notEmpty, "");
@@ -78,7 +76,10 @@ void declareOptions(CLI::App &app, Arguments &args) {
   app.add_option("-n,--max-tokens", args.generate.maxTokens, "tokens to generate")
       ->check(CLI::Range(0, maximum))
       ->capture_default_str();
-  app.add_option("--stop", args.generate.stopTexts, "end where this text appears (not printed); may be repeated");
+  addRepeatable(app, "--stop", args.generate.stopTexts,
+                "end where this text appears (not printed), or the special token of this name; may be repeated");
+  addRepeatable(app, "--stop-token", args.generate.stopTokens, "end after this token id; a list, or repeated")
+      ->delimiter(',');
   app.add_flag("--ignore-eos", args.generate.ignoreEos, "go on after the model's end-of-text token");
   app.add_option("--window", args.window, "tokens a window for --score")
       ->check(CLI::Range(1, maximum))
@@ -102,11 +103,13 @@ void declareOptions(CLI::App &app, Arguments &args) {
       ->check(notEmpty, "");
   app.add_option("--threads", args.session.threads, "CPU threads; default: all cores")->check(CLI::Range(1, 4096));
 
-  app.add_option("--stats-json", args.statsJson, "write speeds, token ids and settings to this file");
-  CLI::Option *logits = app.add_option(
-      "--logits", args.logits,
-      "write teacher-forced logits to this .npy file: float32 [T, vocabulary]; row t follows token t of prompt and "
-      "generated tokens together (a token beyond the context has no row). -n 0: of the prompt alone");
+  app.add_option("--stats-json", args.statsJson,
+                 "write speeds, token ids and settings to this file; '-': to standard output");
+  CLI::Option *logits =
+      app.add_option("--logits", args.logits,
+                     "write teacher-forced logits to this .npy file ('-': to standard output): float32 [T, "
+                     "vocabulary]; row t follows token t of prompt and "
+                     "generated tokens together (a token beyond the context has no row). -n 0: of the prompt alone");
   CLI::Option *dump = app.add_option(
       "--dump", args.dump,
       "run the prompt phase by phase and write the activations to this folder, one .npy [tokens, n] for each "
@@ -119,8 +122,8 @@ void declareOptions(CLI::App &app, Arguments &args) {
     score->excludes(other);
   for (CLI::Option *other : {dump, compare})
     logits->excludes(other);
-  for (const char *text : {"--max-tokens", "--stop", "--ignore-eos", "--window", "--context", "--schedule",
-                           "--division", "--stats-json", "--logits", "--dump", "--compare"})
+  for (const char *text : {"--max-tokens", "--stop", "--stop-token", "--ignore-eos", "--window", "--context",
+                           "--schedule", "--division", "--stats-json", "--logits", "--dump", "--compare"})
     tensor->excludes(app.get_option(text));
 }
 
@@ -156,7 +159,12 @@ StatusOr<std::vector<int32_t>> parseTokens(std::string_view list) {
 StatusOr<std::string> readText(const Arguments &args) {
   if (!args.scoreFile.empty())
     return readFile(args.scoreFile);
-  return args.promptFile.empty() ? args.prompt : readFile(args.promptFile);
+  if (args.promptFile.empty())
+    return args.prompt;
+  CADENZA_ASSIGN_OR_RETURN(std::string text, readFile(args.promptFile));
+  if (text.ends_with('\n')) // editors and echo end their last line
+    text.resize(text.size() - (text.ends_with("\r\n") ? 2 : 1));
+  return text;
 }
 
 nlohmann::ordered_json describe(const Session &session, const Arguments &args) {
@@ -175,8 +183,7 @@ nlohmann::ordered_json describe(const Session &session, const Arguments &args) {
 Status writeStats(const Arguments &args, const nlohmann::ordered_json &stats) {
   if (args.statsJson.empty())
     return Status::ok();
-  return writeFileAtomically(args.statsJson,
-                             stats.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  return writeOutput(args.statsJson, stats.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 
 Status runScore(Session &session, const Arguments &args, const std::string &text) {
@@ -220,11 +227,11 @@ Status writeLogits(Session &session, const std::string &path, std::vector<int32_
   tokens.resize(std::min<size_t>(tokens.size(), session.context()));
   std::string header = npyHeader(std::vector<int64_t>{std::ssize(tokens), session.vocabulary()});
   uint64_t rowBytes = session.vocabulary() * sizeof(float);
-  CADENZA_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::create(path, header.size() + tokens.size() * rowBytes));
-  CADENZA_RETURN_IF_ERROR(file.writeAt(0, std::as_bytes(std::span(header))));
-  CADENZA_RETURN_IF_ERROR(session.forEachLogits(tokens, [&](int64_t position, std::span<const float> logits) {
-    return file.writeAt(header.size() + position * rowBytes, std::as_bytes(logits));
-  }));
+  CADENZA_ASSIGN_OR_RETURN(OutputFile file, OutputFile::create(path));
+  CADENZA_RETURN_IF_ERROR(file.reserve(header.size() + tokens.size() * rowBytes));
+  CADENZA_RETURN_IF_ERROR(file.append(header));
+  CADENZA_RETURN_IF_ERROR(session.forEachLogits(
+      tokens, [&](int64_t, std::span<const float> logits) { return file.append(std::as_bytes(logits)); }));
   return file.commit();
 }
 
@@ -269,23 +276,17 @@ Status runGenerate(Session &session, const Arguments &args, std::vector<int32_t>
   return result.status();
 }
 
-/// While it lives, the first SIGINT ends what the session does; the handler then goes away, so that a second one ends
-/// the program.
-class CancelOnInterrupt {
+/// While it lives, the first signal ends what the session does, with what there is by then; a second one the program.
+class CancelOnSignal {
 public:
-  explicit CancelOnInterrupt(Session &interrupted) {
+  explicit CancelOnSignal(Session &interrupted) {
     session = &interrupted;
-    struct sigaction action = {};
-    action.sa_handler = [](int) { session->requestCancel(); };
-    action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
-    sigaction(SIGINT, &action, nullptr);
+    signal_.emplace([] { session->requestCancel(); });
   }
-  CancelOnInterrupt(const CancelOnInterrupt &) = delete;
-  CancelOnInterrupt &operator=(const CancelOnInterrupt &) = delete;
-  ~CancelOnInterrupt() { std::signal(SIGINT, SIG_DFL); } // before the session goes
 
 private:
   static inline Session *session = nullptr;
+  std::optional<OnSignal> signal_;
 };
 
 /// Nothing to run on: what there could be depends on the plan.
@@ -300,6 +301,8 @@ Status run(Arguments &args) {
     return runTensors(args.plan, args.tensors, {.device = args.session.device, .threads = args.session.threads});
   if (!args.inputGiven)
     return noInput(args.plan);
+  for (const std::string &output : {args.statsJson, args.logits})
+    CADENZA_RETURN_IF_ERROR(checkOutput(output));
   CADENZA_ASSIGN_OR_RETURN(std::string text, readText(args));
   CADENZA_ASSIGN_OR_RETURN(std::vector<int32_t> prompt, parseTokens(args.tokens));
   args.session.logits = !args.logits.empty() || !args.scoreFile.empty() || !args.dump.empty() || args.compare;
@@ -307,7 +310,7 @@ Status run(Arguments &args) {
     args.session.schedule = "launch"; // they look at phases, which are that schedule's
   CADENZA_ASSIGN_OR_RETURN(Session session, Session::open(args.plan, args.session));
   if (!session.notice().empty())
-    std::cerr << "cadenza-run: " << session.notice() << "\n";
+    std::cerr << "cadenza-run: " << printable(session.notice()) << "\n";
   if (args.scoreFile.empty() && !args.tokensGiven) {
     CADENZA_ASSIGN_OR_RETURN(prompt, session.tokenize(text));
   }
@@ -317,7 +320,7 @@ Status run(Arguments &args) {
     return runCompare(session, args, prompt);
   if (!args.dump.empty())
     return Status::ok();
-  CancelOnInterrupt cancelOnInterrupt(session); // only what looks for it: the others end at once
+  const CancelOnSignal cancelOnSignal(session); // only what looks for it: the others end at once
   return args.scoreFile.empty() ? runGenerate(session, args, std::move(prompt)) : runScore(session, args, text);
 }
 

@@ -3,8 +3,9 @@
 #include "runtime/api/npy.h"
 #include "runtime/executor.h"
 #include "runtime/plan/plan.h"
-#include "runtime/support/atomic_file.h"
 #include "runtime/support/checked.h"
+#include "runtime/support/output_file.h"
+#include "runtime/support/printable.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -32,9 +33,9 @@ StatusOr<std::map<std::string, std::string>> parse(const std::vector<std::string
 /// Files for the outputs, in their order, to be written and committed once the entry has run. Outputs that the entry
 /// does not have, two that would overwrite each other, and files that cannot be written are errors before anything
 /// runs.
-StatusOr<std::vector<AtomicFile>> createFiles(const Program &program, const Entry &entry,
+StatusOr<std::vector<OutputFile>> createFiles(const Program &program, const Entry &entry,
                                               const std::map<std::string, std::string> &outputs) {
-  std::vector<AtomicFile> files;
+  std::vector<OutputFile> files;
   std::set<std::filesystem::path> paths;
   for (const auto &[name, path] : outputs) {
     const auto port = std::find_if(entry.outputs.begin(), entry.outputs.end(),
@@ -50,7 +51,8 @@ StatusOr<std::vector<AtomicFile>> createFiles(const Program &program, const Entr
       return Status(StatusCode::InvalidArgument, "two outputs go to " + path);
     const uint64_t bytes =
         npyHeader(port->shape).size() + checked::byteSize(port->shape, sizeof(float)).value(); // below an arena's
-    CADENZA_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::create(path, bytes));
+    CADENZA_ASSIGN_OR_RETURN(OutputFile file, OutputFile::create(path));
+    CADENZA_RETURN_IF_ERROR(file.reserve(bytes));
     files.push_back(std::move(file));
   }
   return files;
@@ -66,21 +68,21 @@ Status runTensors(const std::string &planPath, const TensorArguments &arguments,
   CADENZA_ASSIGN_OR_RETURN(const uint32_t index, findTensorEntry(program, arguments.entry, plan->path()));
   if (outputFiles.empty())
     return {StatusCode::InvalidArgument, "no output is asked for; give --output NAME=FILE.npy"};
-  CADENZA_ASSIGN_OR_RETURN(std::vector<AtomicFile> files, createFiles(program, program.entries[index], outputFiles));
+  CADENZA_ASSIGN_OR_RETURN(std::vector<OutputFile> files, createFiles(program, program.entries[index], outputFiles));
   Tensors inputs;
   for (const auto &[name, file] : inputFiles) {
     CADENZA_ASSIGN_OR_RETURN(inputs[name], readNpy(file));
   }
   CADENZA_ASSIGN_OR_RETURN(TensorSession session, TensorSession::open(plan, options));
   if (!session.notice().empty())
-    std::cerr << "cadenza-run: " << session.notice() << "\n";
+    std::cerr << "cadenza-run: " << printable(session.notice()) << "\n";
   CADENZA_ASSIGN_OR_RETURN(Tensors outputs, session.run(inputs, program.entries[index].name));
   size_t next = 0;
   for (const auto &[name, path] : outputFiles) {
     const std::string bytes = npyBytes(outputs.at(name));
-    CADENZA_RETURN_IF_ERROR(files[next++].writeAt(0, std::as_bytes(std::span(bytes))));
+    CADENZA_RETURN_IF_ERROR(files[next++].append(bytes));
   }
-  return AtomicFile::commit(files);
+  return OutputFile::commit(files);
 }
 
 } // namespace cadenza

@@ -2,17 +2,63 @@
 // whatever way it took, becomes one line on standard error and the exit code of docs/exit-codes.md.
 #pragma once
 
+#include "runtime/support/interrupt.h"
+#include "runtime/support/printable.h"
 #include "runtime/support/status.h"
+#include "runtime/support/version.h"
 
 #include <CLI/CLI.hpp>
 
+#include <atomic>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <exception>
 #include <functional>
 #include <new>
 #include <string>
+#include <unistd.h>
+#include <vector>
 
 namespace cadenza {
+
+/// An option that may be repeated, with one value each time, as it is given. By itself CLI11 cuts "[a,b]" at its commas
+/// and takes the argument that follows for another value.
+template <typename Value>
+CLI::Option *addRepeatable(CLI::App &app, const std::string &names, std::vector<Value> &values,
+                           const std::string &description) {
+  return app.add_option(names, values, description)->allow_extra_args(false);
+}
+
+/// Memory that is given back when there is no other, so that what the program still has to do has some: destructors of
+/// JSON values allocate, and what one of them throws would end the program without a word.
+class MemoryReserve {
+public:
+  MemoryReserve() {
+    memory = std::malloc(size_t(8) << 20);
+    std::set_new_handler([] {
+      std::free(memory.exchange(nullptr));
+      throw std::bad_alloc();
+    });
+  }
+  MemoryReserve(const MemoryReserve &) = delete;
+  MemoryReserve &operator=(const MemoryReserve &) = delete;
+  ~MemoryReserve() {
+    std::set_new_handler(nullptr);
+    std::free(memory.exchange(nullptr));
+  }
+
+private:
+  static inline std::atomic<void *> memory{nullptr};
+};
+
+/// Says that memory is out, without any. Returns the exit code.
+inline int outOfMemory(const char *name) noexcept {
+  for (const char *text : {name, ": out of memory: no host memory is left\n"})
+    if (write(STDERR_FILENO, text, std::strlen(text)) < 0)
+      break;
+  return static_cast<int>(StatusCode::OutOfMemory);
+}
 
 /// For options whose default is the empty text: a name that is given has characters.
 inline std::string notEmpty(const std::string &text) { return text.empty() ? "expected a name" : ""; }
@@ -20,27 +66,34 @@ inline std::string notEmpty(const std::string &text) { return text.empty() ? "ex
 /// Parses the arguments that `declare` declares and does `work`. Returns the exit code.
 inline int runTool(const char *name, const char *description, int argc, char **argv,
                    const std::function<void(CLI::App &)> &declare, const std::function<Status()> &work) noexcept {
-  Status status;
+  endOnSignals(name);
+  const MemoryReserve reserve;
   try {
-    CLI::App app(description, name);
-    declare(app);
+    Status status;
     try {
-      app.parse(argc, argv);
-    } catch (const CLI::ParseError &error) {
-      return app.exit(error) == 0 ? 0 : static_cast<int>(StatusCode::InvalidArgument);
+      CLI::App app(description, name);
+      app.set_version_flag("--version", versionText());
+      declare(app);
+      try {
+        app.parse(argc, argv);
+      } catch (const CLI::ParseError &error) {
+        return app.exit(error) == 0 ? 0 : static_cast<int>(StatusCode::InvalidArgument);
+      }
+      status = work();
+      if ((std::fflush(stdout) != 0 || std::ferror(stdout)) && status.isOk())
+        status = Status(StatusCode::Io, "cannot write to standard output");
+    } catch (const std::bad_alloc &) {
+      throw;
+    } catch (const std::exception &error) {
+      status = Status(StatusCode::Internal, error.what());
     }
-    status = work();
-    if ((std::fflush(stdout) != 0 || std::ferror(stdout)) && status.isOk())
-      status = Status(StatusCode::Io, "cannot write to standard output");
-  } catch (const std::bad_alloc &) {
-    status = Status(StatusCode::OutOfMemory, "no host memory is left");
-  } catch (const std::exception &error) {
-    status = Status(StatusCode::Internal, error.what());
+    if (!status.isOk())
+      std::fprintf(stderr, "%s: %s: %s\n", name, statusCodeName(status.code()).data(),
+                   printable(status.message()).c_str());
+    return static_cast<int>(status.code());
+  } catch (...) { // bad_alloc, or one more while another error was put into words
+    return outOfMemory(name);
   }
-  if (!status.isOk())
-    std::fprintf(stderr, "%s: %s: %s\n", name, std::string(statusCodeName(status.code())).c_str(),
-                 status.message().c_str());
-  return static_cast<int>(status.code());
 }
 
 } // namespace cadenza

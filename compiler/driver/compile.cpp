@@ -14,18 +14,15 @@
 #include "compiler/schedule/exchanges.h"
 #include "compiler/schedule/phase_names.h"
 #include "runtime/plan/plan.h"
-#include "runtime/support/atomic_file.h"
-#include "version.h"
+#include "runtime/support/output_file.h"
+#include "runtime/support/printable.h"
+#include "runtime/support/version.h"
 
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/Diagnostics.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/SHA256.h"
 
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <iostream>
 
 using namespace mlir;
@@ -80,19 +77,6 @@ std::string printModule(ModuleOp module) {
   return text;
 }
 
-/// Writes to a file, which is replaced as a whole, or to a device or a pipe, which cannot be and is written as it is.
-Status writeTextTo(const std::string &path, std::string_view text) {
-  std::error_code error;
-  const std::filesystem::file_status status = std::filesystem::status(path, error);
-  if (!std::filesystem::exists(status) || std::filesystem::is_regular_file(status) ||
-      std::filesystem::is_directory(status))
-    return writeFileAtomically(path, text);
-  errno = 0;
-  std::ofstream stream(path, std::ios::binary);
-  stream << text << std::flush;
-  return stream ? Status::ok() : Status(StatusCode::Io, path + ": cannot be written: " + std::strerror(errno));
-}
-
 class Compilation {
 public:
   Compilation(const CompileOptions &options, Progress &progress)
@@ -102,6 +86,11 @@ public:
 
   Status run() {
     CADENZA_RETURN_IF_ERROR(checkOptions());
+    if (!options.check) {
+      const bool isPlan = options.emit == Stage::Plan; // a plan is a file
+      CADENZA_RETURN_IF_ERROR(isPlan ? AtomicFile::create(options.output).status() : checkOutput(options.output));
+      CADENZA_RETURN_IF_ERROR(checkOutput(options.statsJson));
+    }
     if (options.check)
       return check();
     CADENZA_RETURN_IF_ERROR(import());
@@ -124,9 +113,13 @@ public:
 private:
   /// What is wrong on the command line is said before any work.
   Status checkOptions() {
-    if (!options.targets.empty()) {
+    cpuOnly = options.targets == "cpu";
+    if (!options.targets.empty() && !cpuOnly) {
       CADENZA_ASSIGN_OR_RETURN(targets, parseTargets(options.targets));
     }
+    if (cpuOnly && (emitsCode() || options.schedules == Schedules::Persistent))
+      return {StatusCode::InvalidArgument,
+              "--target=cpu: there is no GPU code for the CPU; it runs the plan's program"};
     if (emitsCode() && !targets.empty() &&
         llvm::none_of(targets, [&](const DeviceTarget *target) { return target->kind == emittedKind(); }))
       return noCodeToEmit();
@@ -137,7 +130,7 @@ private:
     CADENZA_RETURN_IF_ERROR(checkScheduleOptions(options));
     pipeline = options.pipeline;
     pipeline.persistentOptional = options.schedules == Schedules::All;
-    if (targets.empty())
+    if (targets.empty() && !cpuOnly)
       CADENZA_RETURN_IF_ERROR(lookForTarget());
     CADENZA_ASSIGN_OR_RETURN(pipeline.persistent, chooseDivisions(options, targets));
     PassManager manager(&context);
@@ -171,7 +164,7 @@ private:
     if (status.isOk())
       status = generate();
     for (const Finding &finding : findings.all())
-      std::cout << findingKindName(finding.kind) << ": " << finding.message << "\n";
+      std::cout << findingKindName(finding.kind) << ": " << printable(finding.message) << "\n";
     if (status.isOk())
       std::cout << "everything in this model is supported\n";
     if (!findings.hasErrors())
@@ -195,8 +188,10 @@ private:
   /// Those that do not fail the compilation: errors come as the Status.
   void noteFindings(const Findings &findings) {
     for (const Finding &finding : findings.all()) {
-      if (finding.kind != Finding::Kind::Invalid && finding.kind != Finding::Kind::Unsupported)
-        progress.note(std::string(findingKindName(finding.kind)) + ": " + finding.message);
+      if (finding.kind == Finding::Kind::Warning)
+        progress.warn(finding.message);
+      else if (finding.kind == Finding::Kind::Notice)
+        progress.note("notice: " + finding.message);
     }
   }
 
@@ -275,6 +270,8 @@ private:
   }
 
   Status compileTargets() {
+    if (cpuOnly)
+      return Status::ok();
     if (targets.empty()) {
       CADENZA_ASSIGN_OR_RETURN(const DeviceTarget *present, targetOfPresentGpu());
       targets = {present};
@@ -340,9 +337,9 @@ private:
   /// Infinities and NaNs among the weights, which are known once all have been read: warnings, or errors if --strict.
   Status reportNonFinite() {
     Findings nonFinite;
-    model.weights->reportNonFinite(nonFinite);
     if (options.import.strict)
-      nonFinite.promoteWarnings();
+      nonFinite.beStrict();
+    model.weights->reportNonFinite(nonFinite);
     noteFindings(nonFinite);
     return nonFinite.toStatus();
   }
@@ -350,7 +347,7 @@ private:
   nlohmann::ordered_json metadata() const {
     nlohmann::ordered_json json;
     const ModelInfo &info = model.info;
-    json["compiler"] = {{"version", CADENZA_VERSION}, {"commit", CADENZA_COMMIT}};
+    json["compiler"] = {{"version", version()}, {"commit", versionCommit()}};
     json["model"] = {{"name", info.name},
                      {"family", model.decoder ? model.decoder->family : ""},
                      {"weights", info.weights},
@@ -413,16 +410,13 @@ private:
     if (options.stats)
       std::cerr << statistics.toText();
     if (!options.statsJson.empty())
-      CADENZA_RETURN_IF_ERROR(writeTextTo(options.statsJson, statistics.toJson().dump(2) + "\n"));
+      CADENZA_RETURN_IF_ERROR(writeOutput(options.statsJson, statistics.toJson().dump(2) + "\n"));
     return options.emit == Stage::Plan ? Status::ok() : writeText(text);
   }
 
   Status writeText(std::string_view text) {
     progress.finish();
-    if (!options.output.empty() && options.output != "-")
-      return writeTextTo(options.output, text);
-    std::cout << text << std::flush;
-    return std::cout ? Status::ok() : Status(StatusCode::Io, "standard output: write failed");
+    return writeOutput(options.output.empty() ? "-" : options.output, text);
   }
 
   const CompileOptions &options;
@@ -435,6 +429,7 @@ private:
   BuiltProgram built;
   GeneratedSource source;
   std::vector<const DeviceTarget *> targets; // to compile for
+  bool cpuOnly = false;                      // --target=cpu: no code
   std::vector<CompiledCode> code;
   std::string nvrtcVersion;
   Statistics statistics;
@@ -447,5 +442,3 @@ Status cadenza::compileModel(const CompileOptions &options, Progress &progress) 
     return {StatusCode::InvalidArgument, "a plan needs a file to go to: -o FILE"};
   return Compilation(options, progress).run();
 }
-
-std::string cadenza::compilerVersion() { return CADENZA_VERSION " (commit " CADENZA_COMMIT ")"; }

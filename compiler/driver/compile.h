@@ -28,7 +28,7 @@ enum class Schedules { All, Launch, Graph, Persistent };
 struct CompileOptions {
   ImportOptions import;
   std::string output;  // file; "-" or empty is standard output for text stages. A plan needs a file.
-  std::string targets; // "sm_90,compute_90", "all", "host"; empty: the GPU that is present
+  std::string targets; // "sm_90,compute_90", "all", "host", "cpu" (no code); empty: the GPU that is present
   Stage emit = Stage::Plan;
   PipelineOptions pipeline;
   Schedules schedules = Schedules::All;
@@ -48,8 +48,5 @@ struct CompileOptions {
 /// Compiles a model as `options` says. What a stage emits goes to the output file or to standard output, findings and
 /// progress to `progress`.
 Status compileModel(const CompileOptions &options, Progress &progress);
-
-/// "0.1.0 (commit 0123abcd)".
-std::string compilerVersion();
 
 } // namespace cadenza

@@ -15,7 +15,9 @@ Status noDevice(std::string why) {
     choices += choices.empty() ? "" : ", ";
     choices += target.name;
   }
-  return {StatusCode::NoDevice, "no GPU to compile for (" + why + "); choose with --target: " + choices + ", all"};
+  return {StatusCode::NoDevice, "no GPU to compile for (" + why + "); choose with --target: " + choices +
+                                    ", all; a plan for any of them runs on the CPU, too, and --target=cpu makes " +
+                                    "one without GPU code"};
 }
 
 } // namespace

@@ -1,4 +1,5 @@
 #include "compiler/driver/progress.h"
+#include "runtime/support/printable.h"
 
 #include <cstdio>
 #include <unistd.h>
@@ -46,9 +47,14 @@ void Progress::finish() {
   stage.clear();
 }
 
+void Progress::warn(const std::string &text) {
+  clearLine();
+  std::fprintf(stderr, "warning: %s\n", printable(text).c_str());
+}
+
 void Progress::note(const std::string &text) {
   if (!quiet) {
     clearLine();
-    std::fprintf(stderr, "%s\n", text.c_str());
+    std::fprintf(stderr, "%s\n", printable(text).c_str());
   }
 }

@@ -23,6 +23,8 @@ public:
   void finish();
   /// A line of its own, between stages or within one.
   void note(const std::string &text);
+  /// "warning: TEXT", which quiet does not silence.
+  void warn(const std::string &text);
 
 private:
   using Clock = std::chrono::steady_clock;

@@ -1,7 +1,5 @@
 #include "compiler/import/findings.h"
 
-#include <utility>
-
 namespace cadenza {
 
 void Findings::put(Finding::Kind kind, std::string message) {
@@ -18,15 +16,6 @@ void Findings::add(const Status &status) {
   if (status.code() != StatusCode::InvalidInput && !otherCode_)
     otherCode_ = status.code();
   invalid(status.message());
-}
-
-void Findings::promoteWarnings() {
-  for (Finding &finding : all_) {
-    if (finding.kind == Finding::Kind::Warning)
-      finding.kind = Finding::Kind::Invalid;
-  }
-  size_t &warnings = counts_[static_cast<size_t>(Finding::Kind::Warning)];
-  counts_[static_cast<size_t>(Finding::Kind::Invalid)] += std::exchange(warnings, 0);
 }
 
 Status Findings::toStatus() const {

@@ -27,12 +27,14 @@ class Findings {
 public:
   void invalid(std::string message) { put(Finding::Kind::Invalid, std::move(message)); }
   void unsupported(std::string message) { put(Finding::Kind::Unsupported, std::move(message)); }
-  void warning(std::string message) { put(Finding::Kind::Warning, std::move(message)); }
+  void warning(std::string message) { put(orError(Finding::Kind::Warning), std::move(message)); }
   void notice(std::string message) { put(Finding::Kind::Notice, std::move(message)); }
+  /// A notice that is an error under --strict.
+  void noticeOrError(std::string message) { put(orError(Finding::Kind::Notice), std::move(message)); }
   /// Files the error of a Status; does nothing when it is ok. Codes other than Unsupported count as invalid input.
   void add(const Status &status);
-  /// Turns every warning into an error (--strict).
-  void promoteWarnings();
+  /// From now on warnings, and notices that can be errors, are errors (--strict).
+  void beStrict() { strict_ = true; }
 
   /// In the order they were found; of a kind that a broken model has in thousands, the first hundred.
   const std::vector<Finding> &all() const { return all_; }
@@ -48,8 +50,10 @@ public:
   Status toStatus() const;
 
 private:
+  Finding::Kind orError(Finding::Kind kind) const { return strict_ ? Finding::Kind::Invalid : kind; }
   void put(Finding::Kind kind, std::string message);
 
+  bool strict_ = false;
   std::vector<Finding> all_;
   size_t counts_[4] = {};
   std::optional<StatusCode> otherCode_; // of the first added Status that is neither InvalidInput nor Unsupported

@@ -25,6 +25,17 @@ Status WeightSource::read(const WeightSpec &spec, int64_t firstRow, int64_t rows
     CADENZA_RETURN_IF_ERROR(readRows(spec, firstRow, rows, dtype, out));
   }
   if (uint64_t found = countNonFinite(dtype, out); found != 0) {
+    const uint64_t stored =
+        spec.constant.empty()
+            ? storedNonFinite(spec, firstRow, rows)
+            : countNonFinite(
+                  DType::f32,
+                  std::as_bytes(std::span(spec.constant).subspan(firstRow * spec.columns(), rows * spec.columns())));
+    if (found > stored)
+      return {StatusCode::InvalidInput,
+              "weight " + quotedName(spec.role) + ": " + std::to_string(found - stored) + " values of rows [" +
+                  std::to_string(firstRow) + ", " + std::to_string(firstRow + rows) + ") are too large for " +
+                  std::string(dtypeName(dtype == DType::f32 ? spec.dtype : dtype)) + ", to which they are rounded"};
     std::lock_guard lock(mutex_);
     nonFinite_[spec.role] += found;
   }

@@ -36,7 +36,7 @@ public:
   /// Writes rows [firstRow, firstRow + rows) as `dtype` (f32, bf16 or f16), row-major, to `out`, which has exactly
   /// rows * columns elements. Values are rounded to spec.dtype first and to nearest even throughout, so what is read as
   /// f32 is what a bf16 weight holds. A constant is its own source. Thread-safe. InvalidInput if the checkpoint does
-  /// not hold the tensor in that shape.
+  /// not hold the tensor in that shape, or if a finite value is too large for the type that it is rounded to.
   Status read(const WeightSpec &spec, int64_t firstRow, int64_t rows, DType dtype, std::span<std::byte> out) const;
   /// All of a weight as f32, for references and small vectors.
   StatusOr<std::vector<float>> readFloats(const WeightSpec &spec) const;
@@ -51,6 +51,10 @@ protected:
   /// The rows, in range and with `out` of the right size, already rounded to spec.dtype.
   virtual Status readRows(const WeightSpec &spec, int64_t firstRow, int64_t rows, DType dtype,
                           std::span<std::byte> out) const = 0;
+
+  /// Infinities and NaNs among these rows as they are stored, before any rounding. Asked for only where there are some
+  /// after it.
+  virtual uint64_t storedNonFinite(const WeightSpec &, int64_t /*firstRow*/, int64_t /*rows*/) const { return 0; }
 
 private:
   mutable std::mutex mutex_;                          // of nonFinite_

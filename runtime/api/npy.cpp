@@ -1,9 +1,9 @@
 #include "runtime/api/npy.h"
 
-#include "runtime/support/atomic_file.h"
 #include "runtime/support/checked.h"
 #include "runtime/support/float16.h"
 #include "runtime/support/mapped_file.h"
+#include "runtime/support/output_file.h"
 
 #include <cctype>
 #include <charconv>
@@ -170,6 +170,6 @@ std::string npyBytes(const Tensor &tensor) {
   return bytes;
 }
 
-Status writeNpy(const std::string &path, const Tensor &tensor) { return writeFileAtomically(path, npyBytes(tensor)); }
+Status writeNpy(const std::string &path, const Tensor &tensor) { return writeOutput(path, npyBytes(tensor)); }
 
 } // namespace cadenza

@@ -22,7 +22,7 @@ StatusOr<Tensor> parseNpy(std::string_view bytes);
 
 /// The bytes of a file that holds the tensor.
 std::string npyBytes(const Tensor &tensor);
-/// Writes the file atomically.
+/// Writes the file atomically; "-" is standard output.
 Status writeNpy(const std::string &path, const Tensor &tensor);
 
 } // namespace cadenza

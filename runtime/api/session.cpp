@@ -4,6 +4,7 @@
 #include "runtime/decode/sequence.h"
 #include "runtime/executor.h"
 #include "runtime/plan/plan.h"
+#include "runtime/shared/state.h"
 #include "runtime/tokenizer/tokenizer.h"
 
 #include <algorithm>
@@ -48,9 +49,30 @@ struct Session::State {
   /// Whether a cancel was requested; forgets the request.
   bool takeCancel() { return cancelRequested.exchange(false); }
 
+  /// The tokens that end a generation: the model's unless they are ignored, and those asked for.
+  StatusOr<std::vector<int32_t>> stopTokens(const GenerateOptions &options) const;
+
   /// Queues the steps of a prompt before the one that is needed with head. False: cancelled.
   StatusOr<bool> runPrompt(size_t steps);
 };
+
+StatusOr<std::vector<int32_t>> Session::State::stopTokens(const GenerateOptions &options) const {
+  const Decoder &decoder = *plan->program().decoder;
+  std::vector<int32_t> tokens = options.ignoreEos ? std::vector<int32_t>() : decoder.eosTokens;
+  for (int32_t token : options.stopTokens) {
+    if (token < 0 || token >= decoder.vocabulary)
+      return Status(StatusCode::InvalidArgument, "stop token " + std::to_string(token) +
+                                                     " is not in the vocabulary of " +
+                                                     std::to_string(decoder.vocabulary));
+    tokens.push_back(token);
+  }
+  for (const std::string &text : options.stopTexts) {
+    const std::optional<int32_t> token = tokenizer.isOk() ? tokenizer->tokenToId(text) : std::nullopt;
+    if (token && tokenizer->isSpecial(*token)) // its text is no part of what is generated
+      tokens.push_back(*token);
+  }
+  return tokens;
+}
 
 StatusOr<bool> Session::State::runPrompt(size_t steps) {
   const auto ahead = static_cast<size_t>(std::max(promptStepsAhead, device.executor->stepsAhead()));
@@ -130,9 +152,10 @@ StatusOr<Generation> Session::generate(std::span<const int32_t> prompt, const Ge
   if (!options.stopTexts.empty() && !state_->tokenizer.isOk())
     return state_->tokenizer.status();
 
-  const std::vector<int32_t> noStopTokens;
-  const std::vector<int32_t> &stopTokens =
-      options.ignoreEos ? noStopTokens : state_->plan->program().decoder->eosTokens;
+  CADENZA_ASSIGN_OR_RETURN(const std::vector<int32_t> stopTokens, state_->stopTokens(options));
+  // The device ends at the first of them by itself; for the others it is as with a stop text: what was queued ahead is
+  // computed and not used.
+  const std::span<const int32_t> known(stopTokens);
   std::optional<StreamDecoder> decoder;
   if (state_->tokenizer.isOk()) {
     decoder.emplace(*state_->tokenizer);
@@ -140,7 +163,7 @@ StatusOr<Generation> Session::generate(std::span<const int32_t> prompt, const Ge
       decoder->push(id);
   }
   Clock::time_point start = Clock::now();
-  CADENZA_RETURN_IF_ERROR(executor.begin(prompt, stopTokens));
+  CADENZA_RETURN_IF_ERROR(executor.begin(prompt, known.first(std::min<size_t>(known.size(), max_stop_tokens))));
 
   Generation result;
   result.timing.promptTokens = static_cast<int64_t>(prompt.size());
@@ -159,6 +182,7 @@ StatusOr<Generation> Session::generate(std::span<const int32_t> prompt, const Ge
   const int64_t last = first - 1 + std::min(options.maxTokens, executor.context() - first + 1);
   const int64_t stepsAhead = executor.stepsAhead();
   result.reason = last - first + 1 < options.maxTokens ? FinishReason::ContextFull : FinishReason::Length;
+  result.advice = adviceForLongTexts(state_->plan->program(), executor.context());
 
   CADENZA_ASSIGN_OR_RETURN(bool promptDone, state_->runPrompt(prompt.size() - (options.maxTokens > 0 ? 1 : 0)));
   if (!promptDone)
@@ -251,8 +275,7 @@ double Score::perplexity() const { return std::exp(nll / static_cast<double>(tok
 Status Generation::status() const {
   if (reason == FinishReason::ContextFull)
     return {StatusCode::CacheFull, "the context is full after " + std::to_string(timing.promptTokens) + " prompt and " +
-                                       std::to_string(tokens.size()) +
-                                       " generated tokens; a larger --context holds more"};
+                                       std::to_string(tokens.size()) + " generated tokens; " + advice};
   return reason == FinishReason::Cancelled ? cancelled() : Status::ok();
 }
 

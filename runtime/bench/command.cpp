@@ -2,7 +2,8 @@
 
 #include "runtime/bench/report.h"
 #include "runtime/plan/plan.h"
-#include "runtime/support/atomic_file.h"
+#include "runtime/support/output_file.h"
+#include "runtime/support/printable.h"
 
 namespace cadenza::bench {
 
@@ -12,6 +13,8 @@ Status runBench(const BenchCommand &command, std::ostream &out, std::ostream &pr
     if (!command.quiet)
       progress << "cadenza-bench: " << what << "\n" << std::flush;
   };
+  for (const std::string &output : {command.jsonPath, command.recordPath, command.tracePath})
+    CADENZA_RETURN_IF_ERROR(checkOutput(output));
   CADENZA_ASSIGN_OR_RETURN(BenchResult result, measure(*plan, command.device, command.options, say));
 
   // Before anything is written: a file is there only if all went well.
@@ -25,20 +28,19 @@ Status runBench(const BenchCommand &command, std::ostream &out, std::ostream &pr
   if (!command.jsonPath.empty())
     json = toJson(result).dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
   const ReportStyle style = command.markdown ? ReportStyle::Markdown : ReportStyle::Text;
-  if (command.jsonPath == "-")
-    out << json << std::flush;
-  else
-    out << formatReport(result, style) << std::flush;
-  if (!json.empty() && command.jsonPath != "-")
-    CADENZA_RETURN_IF_ERROR(writeFileAtomically(command.jsonPath, json));
+  const bool onlyJson = isStandardOutput(command.jsonPath);
+  if (!onlyJson)
+    out << printable(formatReport(result, style)) << std::flush;
+  if (!json.empty())
+    CADENZA_RETURN_IF_ERROR(writeOutput(command.jsonPath, json));
   if (!command.recordPath.empty()) {
     CADENZA_RETURN_IF_ERROR(appendRecords(command.recordPath, toRecords(result)));
     say("recorded in " + command.recordPath);
   }
   if (!command.tracePath.empty()) {
     const std::string trace = chromeTrace(result.trace, result.traceRanks).dump() + "\n";
-    CADENZA_RETURN_IF_ERROR(writeFileAtomically(command.tracePath, trace));
-    if (command.jsonPath != "-")
+    CADENZA_RETURN_IF_ERROR(writeOutput(command.tracePath, trace));
+    if (!onlyJson && !isStandardOutput(command.tracePath))
       out << "\n" << formatTraceTable(result.trace, traceTokens, style) << std::flush;
   }
   return Status::ok();

@@ -5,15 +5,12 @@
 #include "runtime/bench/step_bytes.h"
 #include "runtime/decode/sequence.h"
 #include "runtime/plan/describe.h"
+#include "runtime/support/version.h"
 
 #include <algorithm>
 #include <chrono>
 #include <ctime>
 #include <fstream>
-
-#ifndef CADENZA_COMMIT
-#define CADENZA_COMMIT "unknown"
-#endif
 
 namespace cadenza::bench {
 namespace {
@@ -59,7 +56,7 @@ BenchResult describe(const Plan &plan, const ChosenDevice &target) {
   if (plan.program().divisions.size() > 1)
     result.schedule += " " + target.executor->divisionName();
   result.device = target.executor->deviceName();
-  result.commit = textAt(metadata, "/compiler/commit", CADENZA_COMMIT);
+  result.commit = textAt(metadata, "/compiler/commit", std::string(versionCommit()));
   result.sourceSha256 = textAt(metadata, "/source_sha256", "");
   result.passes = metadata.is_object() && metadata.contains("passes") ? metadata["passes"] : nlohmann::json();
   result.date = today();

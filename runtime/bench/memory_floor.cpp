@@ -2,13 +2,13 @@
 
 #include "runtime/bench/statistics.h"
 #include "runtime/bench/stream_ptx.h"
+#include "runtime/support/workers.h"
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <numeric>
-#include <thread>
 #include <vector>
 
 namespace cadenza::bench {
@@ -105,7 +105,7 @@ StatusOr<MemoryFloor> measureGpuFloor(CudaExecutor &executor) {
 
 StatusOr<MemoryFloor> measureHostFloor() {
   constexpr uint64_t bytes = 512ull << 20;
-  unsigned threads = std::max(1u, std::thread::hardware_concurrency());
+  const size_t threads = threadCount(0);
   std::vector<uint64_t> buffer;
   try {
     buffer.assign(bytes / sizeof(uint64_t), 1);
@@ -116,16 +116,14 @@ StatusOr<MemoryFloor> measureHostFloor() {
   double best = 0;
   for (int run = 0; run < 5; ++run) {
     auto start = std::chrono::steady_clock::now();
-    {
-      std::vector<std::jthread> workers;
-      workers.reserve(threads);
-      for (unsigned i = 0; i < threads; ++i)
-        workers.emplace_back([&, i] {
-          auto begin = buffer.begin() + static_cast<ptrdiff_t>(buffer.size() * i / threads);
-          auto end = buffer.begin() + static_cast<ptrdiff_t>(buffer.size() * (i + 1) / threads);
-          total += std::accumulate(begin, end, uint64_t{0});
-        });
-    }
+    std::atomic<size_t> next = 0;
+    runWorkers(threads, [&] {
+      for (size_t i; (i = next++) < threads;) {
+        auto begin = buffer.begin() + static_cast<ptrdiff_t>(buffer.size() * i / threads);
+        auto end = buffer.begin() + static_cast<ptrdiff_t>(buffer.size() * (i + 1) / threads);
+        total += std::accumulate(begin, end, uint64_t{0});
+      }
+    });
     std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     best = std::max(best, static_cast<double>(bytes) / seconds.count() / 1e9);
   }

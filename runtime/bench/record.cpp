@@ -1,5 +1,5 @@
 #include "runtime/bench/report.h"
-#include "runtime/support/atomic_file.h"
+#include "runtime/support/output_file.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -52,6 +52,8 @@ StatusOr<nlohmann::ordered_json> readArray(const std::string &path) {
 } // namespace
 
 Status appendRecords(const std::string &path, const nlohmann::ordered_json &records) {
+  if (isStandardOutput(path)) // has no records yet
+    return writeOutput(path, records.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
   std::filesystem::path folder = std::filesystem::path(path).parent_path();
   FolderLock lock(folder.empty() ? "." : folder);
   CADENZA_ASSIGN_OR_RETURN(nlohmann::ordered_json all, readArray(path));

@@ -21,7 +21,7 @@ public:
   ExecutorImpl(Program program, std::span<const std::byte> weights, int64_t context, bool logits, std::string division,
                int threads)
       : machine_(std::move(program), weights, context, logits, threads),
-        sequence_(context, machine_.program.decoder->vocabulary), division_(std::move(division)) {}
+        sequence_(machine_.program, context), division_(std::move(division)) {}
 
   Status bind() {
     CADENZA_ASSIGN_OR_RETURN(step_, BoundEntry::bind(machine_, decodeEntry(machine_.program)));

@@ -1,16 +1,17 @@
 #include "runtime/cpu/thread_pool.h"
 
+#include "runtime/support/workers.h"
+
 #include <algorithm>
 #include <system_error>
 
 namespace cadenza::cpu {
 
 ThreadPool::ThreadPool(int threads) {
-  if (threads <= 0)
-    threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  workers_.reserve(threads - 1);
+  const size_t count = threadCount(threads);
+  workers_.reserve(count - 1);
   try {
-    for (int i = 1; i < threads; ++i)
+    for (size_t i = 1; i < count; ++i)
       workers_.emplace_back([this] { work(); });
   } catch (const std::system_error &) { // NOLINT(bugprone-empty-catch)
     // The machine grants no more threads: the work is done by those that there are.

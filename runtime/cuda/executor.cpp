@@ -67,7 +67,7 @@ Status CudaExecutor::load(const Plan &plan, const ExecutorOptions &options, int 
   CADENZA_ASSIGN_OR_RETURN(hostControl_, PinnedBuffer::make(*device_, sizeof(HostControl), "the control page"));
   CADENZA_ASSIGN_OR_RETURN(arrivals_, Arrivals::make(*device_, stream_.get(), hostTokens_.as<int32_t>(),
                                                      &hostControl_.as<HostControl>()->published));
-  sequence_ = Sequence(context_, program_->decoder->vocabulary);
+  sequence_ = Sequence(*program_, context_);
 
   CADENZA_ASSIGN_OR_RETURN(step_, bindStep(*program_, storage_.addresses()));
   launches_ = StepLaunches(stream_.get(), *program_, kernels_, step_);

@@ -7,11 +7,12 @@
 #include "runtime/shared/state.h"
 #include "runtime/support/checked.h"
 #include "runtime/support/float16.h"
+#include "runtime/support/workers.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <functional>
-#include <thread>
 
 namespace cadenza::cuda {
 namespace {
@@ -41,11 +42,12 @@ void storeAs(DType dtype, float value, std::byte *out) {
 /// Calls body(begin, end) for slices of [0, count), on several threads where that pays.
 void inParallel(uint64_t count, const std::function<void(uint64_t, uint64_t)> &body) {
   constexpr uint64_t minimumSlice = 1 << 18;
-  uint64_t threads = std::clamp<uint64_t>(count / minimumSlice, 1, std::max(1u, std::thread::hardware_concurrency()));
-  std::vector<std::jthread> others;
-  for (uint64_t i = 1; i < threads; ++i)
-    others.emplace_back([=, &body] { body(count * i / threads, count * (i + 1) / threads); });
-  body(0, count / threads);
+  const uint64_t slices = std::clamp<uint64_t>(count / minimumSlice, 1, threadCount(0));
+  std::atomic<uint64_t> next{0};
+  runWorkers(slices, [&] {
+    for (uint64_t i; (i = next++) < slices;)
+      body(count * i / slices, count * (i + 1) / slices);
+  });
 }
 
 } // namespace
@@ -85,7 +87,12 @@ Status Storage::uploadWeights(Device &device, CUstream stream, const Plan &plan)
   Status verified;
   Status uploaded;
   {
-    std::jthread verifier([&] { verified = plan.verifyWeights(); });
+    std::jthread verifier;
+    try {
+      verifier = std::jthread([&] { verified = plan.verifyWeights(); });
+    } catch (const std::system_error &) { // no more threads: first this, then that
+      verified = plan.verifyWeights();
+    }
     Uploader uploader(device, stream);
     uploaded = uploader.prepare(plan.weights().size());
     if (uploaded.isOk())

@@ -41,8 +41,15 @@ StatusOr<int64_t> chooseContext(const Program &program, int64_t asked) {
   return asked > 0 ? asked : std::min(maxContext, defaultContext);
 }
 
-Sequence::Sequence(int64_t context, int64_t vocabulary)
-    : context_(context), vocabulary_(vocabulary), selected_(static_cast<size_t>(context) + 1) {}
+std::string adviceForLongTexts(const Program &program, int64_t context) {
+  const int64_t longest = program.decoder->maxContext;
+  return context < longest ? "load with a larger --context, up to " + std::to_string(longest)
+                           : program.model.name + " has no more positions";
+}
+
+Sequence::Sequence(const Program &program, int64_t context)
+    : context_(context), vocabulary_(program.decoder->vocabulary), advice_(adviceForLongTexts(program, context)),
+      selected_(static_cast<size_t>(context) + 1) {}
 
 Status Sequence::checkPrompt(std::span<const int32_t> prompt, std::span<const int32_t> stopTokens) const {
   if (prompt.empty())
@@ -54,7 +61,7 @@ Status Sequence::checkPrompt(std::span<const int32_t> prompt, std::span<const in
   if (prompt.size() > static_cast<uint64_t>(context_))
     return {StatusCode::CacheFull, "a prompt of " + std::to_string(prompt.size()) +
                                        " tokens does not fit into the context of " + std::to_string(context_) +
-                                       "; load with a larger --context"};
+                                       "; " + advice_};
   if (stopTokens.size() > max_stop_tokens)
     return invalid(std::to_string(stopTokens.size()) + " stop tokens; at most " + std::to_string(max_stop_tokens) +
                    " are possible");
@@ -80,7 +87,7 @@ Status Sequence::beginStep() {
     return invalid("there is no sequence to continue: begin one (after a failed step, too)");
   if (position_ == context_)
     return {StatusCode::CacheFull,
-            "the context of " + std::to_string(context_) + " positions is full; load with a larger --context"};
+            "the context of " + std::to_string(context_) + " positions is full; " + advice_};
   if (position_ >= given_ && !selected_[static_cast<size_t>(position_)])
     return invalid("there is no token at position " + std::to_string(position_) +
                    ": the step before it ran without its head");

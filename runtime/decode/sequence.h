@@ -23,10 +23,15 @@ Status requireDecoder(const Plan &plan);
 /// more than the model has. `program` is a decoder.
 StatusOr<int64_t> chooseContext(const Program &program, int64_t asked);
 
+/// What to do about a text that does not fit into `context` positions: "load with a larger --context, up to 40960",
+/// unless the model has no more.
+std::string adviceForLongTexts(const Program &program, int64_t context);
+
 class Sequence {
 public:
   Sequence() = default;
-  Sequence(int64_t context, int64_t vocabulary);
+  /// Of `program`, a decoder, with `context` positions.
+  Sequence(const Program &program, int64_t context);
 
   /// What Executor::begin promises of its arguments, and fillCache of its own.
   Status checkPrompt(std::span<const int32_t> prompt, std::span<const int32_t> stopTokens) const;
@@ -52,6 +57,7 @@ public:
 private:
   int64_t context_ = 0;
   int64_t vocabulary_ = 0;
+  std::string advice_; // adviceForLongTexts
   bool begun_ = false; // there is a sequence, and no step of it failed half-way
   int64_t position_ = 0;
   int64_t given_ = 0;

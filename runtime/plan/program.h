@@ -294,6 +294,9 @@ struct ModelInfo {
   std::string weights; // "checkpoint" or "random:SEED": every figure on random weights says so
 };
 
+/// Stop tokens that a model may have. A device looks for the first max_stop_tokens itself, the host for all.
+constexpr size_t maxEosTokens = 1024;
+
 /// What makes a program a decoder: the entry that is its step, and what the runtime needs to know of tokens. A section
 /// of its own in the plan.
 struct Decoder {

@@ -1,7 +1,6 @@
 // What makes a program a decoder: all of it is a property of the entry that the decoder section names.
 #include "runtime/plan/functions.h"
 #include "runtime/plan/program_check.h"
-#include "runtime/shared/state.h"
 
 #include <algorithm>
 
@@ -16,8 +15,8 @@ void checkTokens(const Decoder &decoder, FieldErrors &errors) {
     errors.add(path + ".weight_dtype", "i32 is not a type of weights");
   if (decoder.bosToken >= decoder.vocabulary)
     errors.add(path + ".bos_token", text(decoder.bosToken) + " of a vocabulary of " + text(decoder.vocabulary));
-  if (decoder.eosTokens.size() > max_stop_tokens)
-    errors.add(path + ".eos_tokens", text(decoder.eosTokens.size()) + " tokens; at most " + text(max_stop_tokens));
+  if (decoder.eosTokens.size() > maxEosTokens)
+    errors.add(path + ".eos_tokens", text(decoder.eosTokens.size()) + " tokens; at most " + text(maxEosTokens));
   for (size_t i = 0; i < decoder.eosTokens.size(); ++i)
     checkIndex(decoder.eosTokens[i], decoder.vocabulary, "token", at(path + ".eos_tokens", i), errors);
   if (decoder.maxContext >= (int64_t(1) << 31) - 1) // tokens has one more entry, and positions are 32-bit

@@ -1,6 +1,7 @@
 #include "runtime/plan/weight_stream.h"
 
 #include "runtime/support/crc32c.h"
+#include "runtime/support/workers.h"
 
 #include <algorithm>
 #include <array>
@@ -9,7 +10,6 @@
 #include <memory>
 #include <mutex>
 #include <new>
-#include <thread>
 
 namespace cadenza {
 namespace {
@@ -30,15 +30,7 @@ public:
   }
 
   StatusOr<uint32_t> run() {
-    int threads = contents_.threads;
-    if (threads <= 0)
-      threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-    {
-      std::vector<std::jthread> pool;
-      for (size_t i = 1; i < std::min<size_t>(threads, weights_.size()); ++i)
-        pool.emplace_back([this] { work(); });
-      work();
-    }
+    runWorkers(std::min(threadCount(contents_.threads), weights_.size()), [this] { work(); });
     if (!error_.isOk())
       return error_;
     return combine();

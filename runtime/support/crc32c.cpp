@@ -1,11 +1,10 @@
 #include "runtime/support/crc32c.h"
+#include "runtime/support/workers.h"
 
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstring>
-#include <system_error>
-#include <thread>
 #include <vector>
 
 #if defined(__x86_64__)
@@ -109,9 +108,7 @@ uint32_t crc32cCombine(uint32_t a, uint32_t b, uint64_t lengthOfB) {
 uint32_t crc32cParallel(std::span<const std::byte> bytes, int threads) {
   constexpr size_t chunk = size_t(16) << 20;
   const size_t chunks = (bytes.size() + chunk - 1) / chunk;
-  if (threads <= 0)
-    threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  const size_t workers = std::min<size_t>(threads, chunks);
+  const size_t workers = std::min(threadCount(threads), chunks);
   if (workers <= 1)
     return crc32c(bytes);
 
@@ -122,15 +119,7 @@ uint32_t crc32cParallel(std::span<const std::byte> bytes, int threads) {
     for (size_t i = next++; i < chunks; i = next++)
       partial[i] = crc32c(part(i));
   };
-  std::vector<std::jthread> pool;
-  try {
-    for (size_t i = 1; i < workers; ++i)
-      pool.emplace_back(work);
-  } catch (const std::system_error &) { // NOLINT(bugprone-empty-catch)
-    // The machine grants no more threads: the work is done by those that there are.
-  }
-  work();
-  pool.clear(); // joins
+  runWorkers(workers, work);
   uint32_t crc = 0;
   for (size_t i = 0; i < chunks; ++i)
     crc = crc32cCombine(crc, partial[i], part(i).size());

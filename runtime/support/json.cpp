@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <deque>
 
 namespace cadenza {
 namespace {
@@ -12,10 +13,19 @@ using nlohmann::json;
 /// bounds.
 class BoundedBuilder : public nlohmann::json_sax<json> {
 public:
-  explicit BoundedBuilder(const JsonLimits &limits) : limits_(limits) {}
+  BoundedBuilder(const JsonLimits &limits, std::vector<std::string> *repeated) : limits_(limits), repeated_(repeated) {}
 
   json result;
   std::string error;
+
+  /// Once all is read: whether every key that occurs twice has one value.
+  void compareRepeated() {
+    for (const Repeated &again : again_) {
+      if (again.value != *again.first)
+        return void(fail("key '" + again.key + "' occurs twice in one object, with different values"));
+      repeated_->push_back(again.key);
+    }
+  }
 
   bool null() override { return put(nullptr); }
   bool boolean(bool value) override { return put(value); }
@@ -31,7 +41,13 @@ public:
   bool key(string_t &name) override {
     auto [place, inserted] = stack_.back()->get_ref<json::object_t &>().emplace(std::move(name), nullptr);
     field_ = &place->second;
-    return inserted || fail("key '" + place->first + "' occurs twice in one object");
+    if (inserted)
+      return true;
+    if (!repeated_)
+      return fail("key '" + place->first + "' occurs twice in one object");
+    again_.push_back({place->first, field_, nullptr});
+    field_ = &again_.back().value;
+    return true;
   }
   bool parse_error(std::size_t position, const std::string &, const nlohmann::detail::exception &exception) override {
     std::string what = exception.what(); // "[json.exception.parse_error.101] parse error at line 1, column 2: ..."
@@ -78,7 +94,16 @@ private:
     return true;
   }
 
+  /// The second value of a key, read beside the tree.
+  struct Repeated {
+    std::string key;
+    const json *first; // a member of an object, so it stays where it is
+    json value;
+  };
+
   const JsonLimits &limits_;
+  std::vector<std::string> *repeated_; // null: a repeated key is an error
+  std::deque<Repeated> again_;
   std::vector<json *> stack_;
   json *field_ = nullptr;
   size_t values_ = 0;
@@ -95,12 +120,15 @@ const json nullValue;
 
 } // namespace
 
-StatusOr<json> parseJson(std::string_view text, const JsonLimits &limits) {
+StatusOr<json> parseJson(std::string_view text, const JsonLimits &limits, std::vector<std::string> *repeated) {
   if (text.size() > limits.bytes)
     return Status(StatusCode::InvalidInput,
                   std::to_string(text.size()) + " bytes of JSON; at most " + std::to_string(limits.bytes));
-  BoundedBuilder builder(limits);
-  if (!json::sax_parse(text.begin(), text.end(), &builder) || !builder.error.empty())
+  BoundedBuilder builder(limits, repeated);
+  const bool parsed = json::sax_parse(text.begin(), text.end(), &builder);
+  if (parsed)
+    builder.compareRepeated();
+  if (!parsed || !builder.error.empty())
     return Status(StatusCode::InvalidInput, builder.error.empty() ? "malformed JSON" : builder.error);
   return std::move(builder.result);
 }

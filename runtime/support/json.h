@@ -24,7 +24,9 @@ struct JsonLimits {
 
 /// Parses `text`. InvalidInput, with the offset, for malformed text, invalid UTF-8, a number that does not fit, a key
 /// that occurs twice in one object, and whatever exceeds `limits`.
-StatusOr<nlohmann::json> parseJson(std::string_view text, const JsonLimits &limits = {});
+/// With `repeated`, a key that occurs twice with the same value is no error: it is listed there.
+StatusOr<nlohmann::json> parseJson(std::string_view text, const JsonLimits &limits = {},
+                                   std::vector<std::string> *repeated = nullptr);
 
 /// The first error of a series of checks, so that a caller checks everything and asks once.
 class FieldErrors {

@@ -28,7 +28,8 @@ StatusOr<MappedFile> MappedFile::open(const std::string &path) {
     const auto size = static_cast<size_t>(info.st_size);
     void *address = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
     if (address == MAP_FAILED)
-      status = fail(std::string("cannot be mapped: ") + std::strerror(errno));
+      status = Status(errno == ENOMEM ? StatusCode::OutOfMemory : StatusCode::Io,
+                      path + ": cannot be mapped: " + std::strerror(errno));
     else
       file.bytes_ = {static_cast<const std::byte *>(address), size};
   }

@@ -12,7 +12,8 @@ namespace cadenza {
 
 class MappedFile {
 public:
-  /// Maps `path`. Io if it cannot be opened or is not a regular file (a directory, a FIFO: never waits on one).
+  /// Maps `path`. Io if it cannot be opened or is not a regular file (a directory, a FIFO: never waits on one);
+  /// OutOfMemory if there is no room for it in the address space.
   static StatusOr<MappedFile> open(const std::string &path);
 
   MappedFile() = default;

@@ -1,6 +1,9 @@
 #include "compiler/import/hf/checkpoint.h"
+#include "compiler/import/hf/directory_hints.h"
 #include "compiler/import/text.h"
 #include "runtime/support/json.h"
+
+#include <set>
 
 namespace cadenza {
 namespace {
@@ -11,20 +14,16 @@ constexpr size_t maxShards = 4096;
 
 std::string inIndex(const std::string &message) { return std::string(indexFile) + ": weight_map: " + message; }
 
-/// Formats that a user may try instead, so that the message can name what is there.
-std::string otherFormats(const ModelDirectory &directory) {
-  std::string found;
-  for (std::string_view name : {"pytorch_model.bin", "pytorch_model.bin.index.json", "consolidated.safetensors",
-                                "tf_model.h5", "flax_model.msgpack"}) {
-    if (directory.has(name))
-      found += (found.empty() ? "; found only " : ", ") + std::string(name);
-  }
-  return found;
+/// "./one.safetensors" is "one.safetensors".
+std::string plainName(std::string name) {
+  while (name.starts_with("./"))
+    name.erase(0, 2);
+  return name;
 }
 
 } // namespace
 
-Checkpoint Checkpoint::open(const ModelDirectory &directory, Findings &findings) {
+Checkpoint Checkpoint::open(ModelDirectory &directory, Findings &findings) {
   Checkpoint checkpoint;
   size_t before = findings.errors();
   if (directory.has(singleFile))
@@ -33,7 +32,7 @@ Checkpoint Checkpoint::open(const ModelDirectory &directory, Findings &findings)
     checkpoint.addShards(directory, findings);
   else
     findings.invalid(directory.path() + ": there is neither " + std::string(singleFile) + " nor " +
-                     std::string(indexFile) + otherFormats(directory));
+                     std::string(indexFile) + otherWeights(directory.path()));
   checkpoint.complete_ = before == findings.errors();
   return checkpoint;
 }
@@ -43,6 +42,17 @@ const CheckpointTensor *Checkpoint::find(std::string_view name) const {
   return found == tensors_.end() ? nullptr : &found->second;
 }
 
+void Checkpoint::rename(const std::function<std::string(const std::string &)> &newName) {
+  Tensors renamed;
+  for (auto &[name, tensor] : tensors_) {
+    std::string wanted = newName(name);
+    if (wanted != name && (tensors_.contains(wanted) || renamed.contains(wanted)))
+      wanted = name; // the name is taken
+    renamed.emplace(std::move(wanted), std::move(tensor));
+  }
+  tensors_ = std::move(renamed);
+}
+
 StatusOr<Checkpoint> Checkpoint::openFile(const std::string &path) {
   Checkpoint checkpoint;
   CADENZA_ASSIGN_OR_RETURN(MappedFile mapping, MappedFile::open(path));
@@ -50,7 +60,7 @@ StatusOr<Checkpoint> Checkpoint::openFile(const std::string &path) {
   return checkpoint;
 }
 
-Status Checkpoint::addFile(const ModelDirectory &directory, const std::string &name) {
+Status Checkpoint::addFile(ModelDirectory &directory, const std::string &name) {
   CADENZA_ASSIGN_OR_RETURN(MappedFile mapping, directory.file(name));
   return addFile(name, std::move(mapping));
 }
@@ -64,46 +74,61 @@ Status Checkpoint::addFile(const std::string &name, MappedFile mapping) {
   files_.push_back({name, std::move(mapping), header->headerBytes});
   for (SafetensorsEntry &entry : header->entries) {
     auto [place, inserted] = tensors_.try_emplace(entry.name, CheckpointTensor{});
-    if (!inserted)
-      return {StatusCode::InvalidInput, escaped(name, 80) + ": tensor " + quotedName(entry.name) + " is also in " +
-                                            files_[place->second.file].name};
+    if (!inserted) {
+      const auto shard = shardOf_.find(entry.name);
+      if (shard == shardOf_.end())
+        return {StatusCode::InvalidInput, escaped(name, 80) + ": tensor " + quotedName(entry.name) + " is also in " +
+                                              files_[place->second.file].name + ", and the index names it in neither"};
+      if (shard->second != name)
+        continue; // that of another shard counts
+    }
     place->second = {std::move(entry.dtype), std::move(entry.shape), bytes.subspan(entry.offset, entry.bytes), index};
   }
   return Status::ok();
 }
 
-void Checkpoint::addShards(const ModelDirectory &directory, Findings &findings) {
+void Checkpoint::addShards(ModelDirectory &directory, Findings &findings) {
+  const size_t before = findings.errors();
   auto file = directory.file(indexFile);
   if (!file.isOk())
     return findings.add(file.status());
-  auto index = parseJson(textOf(*file));
+  std::vector<std::string> repeated;
+  auto index = parseJson(textOf(*file), {}, &repeated);
   if (!index.isOk())
     return findings.add(index.status().withPrefix(indexFile));
   auto map = index->find("weight_map");
   if (!index->is_object() || map == index->end() || !map->is_object())
     return findings.invalid(std::string(indexFile) + ": weight_map is missing or no object");
+  if (!repeated.empty())
+    findings.notice(std::string(indexFile) + ": " + std::to_string(repeated.size()) +
+                    " names are given twice, with the same value; the first is " + quotedName(repeated[0]));
 
-  std::map<std::string, std::vector<std::string>> tensorsOfShard;
+  std::set<std::string> shards;
   for (const auto &[tensor, shard] : map->items()) {
     if (!shard.is_string()) {
       findings.invalid(inIndex("the shard of " + quotedName(tensor) + " is no string"));
       continue;
     }
-    tensorsOfShard[shard.get<std::string>()].push_back(tensor);
-    if (tensorsOfShard.size() > maxShards)
+    shards.insert(shardOf_[tensor] = plainName(shard.get<std::string>()));
+    if (shards.size() > maxShards)
       return findings.invalid(inIndex("more than " + std::to_string(maxShards) + " shards"));
   }
-  for (const auto &[shard, tensors] : tensorsOfShard) {
-    if (Status status = addFile(directory, shard); !status.isOk()) {
-      findings.add(status.withPrefix(std::string(indexFile) + ": weight_map"));
-      continue;
-    }
-    for (const std::string &tensor : tensors) {
-      const CheckpointTensor *found = find(tensor);
-      if (!found || files_[found->file].name != shard)
-        findings.invalid(inIndex("tensor " + quotedName(tensor) + " is not in " + quotedName(shard)));
-    }
+  for (const std::string &shard : shards)
+    findings.add(addFile(directory, shard).withPrefix(std::string(indexFile) + ": weight_map"));
+
+  // A tensor that is not where it should be may be one that nobody asks for; if it is not, it is missing.
+  size_t absent = 0;
+  std::string first;
+  for (const auto &[tensor, shard] : shardOf_) {
+    const CheckpointTensor *found = find(tensor);
+    if ((!found || files_[found->file].name != shard) && absent++ == 0)
+      first = quotedName(tensor) + " in " + quotedName(shard);
+    if (found && files_[found->file].name != shard)
+      tensors_.erase(tensor);
   }
+  if (absent != 0 && findings.errors() == before)
+    findings.notice(inIndex(std::to_string(absent) + (absent == 1 ? " tensor is" : " tensors are") +
+                            " not where it says; the first is " + first));
 }
 
 } // namespace cadenza

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -35,10 +36,13 @@ public:
   using Tensors = std::map<std::string, CheckpointTensor, std::less<>>;
 
   /// Opens everything that can be opened; what is wrong goes to `findings`, so that all of it is listed.
-  static Checkpoint open(const ModelDirectory &directory, Findings &findings);
+  static Checkpoint open(ModelDirectory &directory, Findings &findings);
 
   /// One safetensors file that is not part of a model directory.
   static StatusOr<Checkpoint> openFile(const std::string &path);
+
+  /// Gives tensors other names. One whose new name another has keeps its own.
+  void rename(const std::function<std::string(const std::string &)> &newName);
 
   /// Whether every file could be read; if not, that a tensor is missing says nothing.
   bool complete() const { return complete_; }
@@ -47,13 +51,14 @@ public:
   const std::vector<CheckpointFile> &files() const { return files_; }
 
 private:
-  Status addFile(const ModelDirectory &directory, const std::string &name);
+  Status addFile(ModelDirectory &directory, const std::string &name);
   Status addFile(const std::string &name, MappedFile mapping);
-  void addShards(const ModelDirectory &directory, Findings &findings);
+  void addShards(ModelDirectory &directory, Findings &findings);
 
   bool complete_ = true;
   std::vector<CheckpointFile> files_;
   Tensors tensors_;
+  std::map<std::string, std::string, std::less<>> shardOf_; // the index
 };
 
 } // namespace cadenza

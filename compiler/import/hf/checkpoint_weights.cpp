@@ -22,15 +22,26 @@ protected:
     if (tensor->shape != spec.shape)
       return {StatusCode::InvalidInput, "tensor " + quotedName(spec.tensor) + " is " + shapeText(tensor->shape) +
                                             ", expected " + shapeText(spec.shape)};
-    // The header check has established that the tensor's bytes are shape x dtype, and the caller that the rows are
-    // inside.
-    auto first = static_cast<size_t>(firstRow * spec.columns());
-    auto count = static_cast<size_t>(rows * spec.columns());
-    convert(tensor->data.data() + first * dtypeSize(*stored), *stored, spec.dtype, dtype, out.data(), count);
+    convert(rowsOf(spec, *tensor, *stored, firstRow, rows).data(), *stored, spec.dtype, dtype, out.data(),
+            static_cast<size_t>(rows * spec.columns()));
     return Status::ok();
   }
 
+  uint64_t storedNonFinite(const WeightSpec &spec, int64_t firstRow, int64_t rows) const override {
+    const CheckpointTensor *tensor = checkpoint_->find(spec.tensor); // readRows has looked at both
+    const DType stored = weightDType(tensor->dtype).value();
+    return countNonFinite(stored, rowsOf(spec, *tensor, stored, firstRow, rows));
+  }
+
 private:
+  /// The header check has established that the tensor's bytes are shape x dtype, and the caller that the rows are
+  /// inside.
+  static std::span<const std::byte> rowsOf(const WeightSpec &spec, const CheckpointTensor &tensor, DType stored,
+                                           int64_t firstRow, int64_t rows) {
+    const size_t rowBytes = static_cast<size_t>(spec.columns()) * dtypeSize(stored);
+    return tensor.data.subspan(static_cast<size_t>(firstRow) * rowBytes, static_cast<size_t>(rows) * rowBytes);
+  }
+
   std::shared_ptr<const Checkpoint> checkpoint_;
 };
 

@@ -1,7 +1,10 @@
 #include "compiler/import/hf/config.h"
 #include "compiler/import/text.h"
+#include "runtime/plan/program.h"
 
+#include <algorithm>
 #include <cmath>
+#include <map>
 #include <numbers>
 
 namespace cadenza {
@@ -23,7 +26,11 @@ void refuse(ConfigReader &reader, std::string_view name, const std::string &valu
 
 void readHeads(ConfigReader &reader, const DecoderDefaults &defaults, DecoderConfig &config) {
   auto heads = reader.requiredInteger("num_attention_heads", 1, maxHeads);
-  auto kvHeads = reader.has("num_key_value_heads") ? reader.integer("num_key_value_heads", 1, maxHeads) : heads;
+  auto kvHeads = heads;
+  if (reader.has("num_key_value_heads"))
+    kvHeads = reader.integer("num_key_value_heads", 1, maxHeads);
+  else if (defaults.kvHeads && !reader.contains("num_key_value_heads")) // null is num_attention_heads in every class
+    kvHeads = reader.integerOr("num_key_value_heads", 1, maxHeads, *defaults.kvHeads);
   config.heads = heads.value_or(0);
   config.kvHeads = kvHeads.value_or(0);
   if (heads && kvHeads && *heads % *kvHeads != 0)
@@ -31,8 +38,10 @@ void readHeads(ConfigReader &reader, const DecoderDefaults &defaults, DecoderCon
                               " is no multiple of num_key_value_heads " + std::to_string(*kvHeads));
 
   std::optional<int64_t> headDim;
-  if (reader.has("head_dim") || !defaults.headDimFromHidden) {
-    headDim = reader.requiredInteger("head_dim", 1, maxHeadDim);
+  if (defaults.headDim) {
+    headDim = reader.integerOr("head_dim", 1, maxHeadDim, *defaults.headDim);
+  } else if (reader.has("head_dim")) {
+    headDim = reader.integer("head_dim", 1, maxHeadDim);
   } else if (heads && config.hiddenSize != 0) {
     if (config.hiddenSize % *heads == 0)
       headDim = config.hiddenSize / *heads;
@@ -47,89 +56,124 @@ void readHeads(ConfigReader &reader, const DecoderDefaults &defaults, DecoderCon
   config.headDim = headDim.value_or(0);
 }
 
-/// The llama3 parameters of rope_scaling or rope_parameters.
-void readLlama3Scaling(ConfigReader &reader, RopeParameters &rope) {
+/// What config.json says of RoPE. transformers 5 writes it to rope_parameters, transformers 4 to rope_scaling and
+/// fields beside it; files that were edited or converted have several of them. They are read as one object, `type` as
+/// `rope_type`, in which each field may be said in several places if they agree.
+class RopeFields {
+public:
+  RopeFields(ConfigReader &reader) : reader_(reader) {
+    addObject("rope_parameters");
+    addObject("rope_scaling");
+    addBeside("rope_theta");
+    addBeside("partial_rotary_factor");
+  }
+  /// For what Phi-3 and others keep beside the object.
+  void addBeside(const char *name) {
+    if (reader_.has(name))
+      add(name, reader_.where(name), reader_.raw(name));
+  }
+  /// The object's name, for messages.
+  std::string_view name() const { return name_; }
+  const nlohmann::json &object() const { return object_; }
+
+private:
+  void addObject(const char *name) {
+    reader_.object(name); // a finding if it is none
+    const nlohmann::json &object = reader_.raw(name);
+    if (!object.is_object())
+      return;
+    if (object_.empty())
+      name_ = name;
+    for (const auto &[field, value] : object.items()) {
+      if (!value.is_null())
+        add(field == "type" ? "rope_type" : field, reader_.where(name) + "." + escaped(field, 80), value);
+    }
+  }
+  void add(const std::string &field, const std::string &where, const nlohmann::json &value) {
+    auto [place, inserted] = object_.emplace(field, value);
+    if (inserted)
+      places_[field] = where;
+    else if (*place != value)
+      reader_.findings().invalid(where + " differs from " + places_[field].substr(places_[field].find(": ") + 2));
+  }
+
+  ConfigReader &reader_;
+  std::string_view name_ = "rope_parameters";
+  nlohmann::json object_ = nlohmann::json::object();
+  std::map<std::string, std::string> places_; // "config.json: rope_scaling.factor" by field
+};
+
+/// The llama3 parameters. Without original_max_position_embeddings transformers takes max_position_embeddings.
+void readLlama3Scaling(ConfigReader &fields, int64_t longest, RopeParameters &rope) {
   rope.type = RopeParameters::Type::Llama3;
-  rope.factor = reader.requiredNumber("factor", 0, 1e6).value_or(1);
-  auto low = reader.requiredNumber("low_freq_factor", 0, 1e6);
-  auto high = reader.requiredNumber("high_freq_factor", 0, 1e6);
-  rope.originalMaxPositions = reader.requiredInteger("original_max_position_embeddings", 1, maxPositions).value_or(1);
+  rope.factor = fields.requiredNumber("factor", 0, 1e6).value_or(1);
+  auto low = fields.requiredNumber("low_freq_factor", 0, 1e6);
+  auto high = fields.requiredNumber("high_freq_factor", 0, 1e6);
+  rope.originalMaxPositions =
+      fields.integerOr("original_max_position_embeddings", 1, maxPositions, longest).value_or(1);
   if (low && high && *low >= *high)
-    reader.findings().invalid(reader.where("low_freq_factor") + " is not below high_freq_factor");
+    fields.findings().invalid(fields.where("low_freq_factor") + " is not below high_freq_factor");
   rope.lowFrequencyFactor = low.value_or(1);
   rope.highFrequencyFactor = high.value_or(4);
 }
 
-void readRopeType(ConfigReader &reader, RopeParameters &rope) {
-  std::string_view field = reader.has("rope_type") ? "rope_type" : "type"; // before transformers 4.43
-  std::string type = reader.string(field).value_or("default");
-  if (type == "llama3")
-    readLlama3Scaling(reader, rope);
-  else if (type != "default")
-    refuse(reader, field, quotedName(type), "(default and llama3 are)");
-}
-
-void readPartialRotary(ConfigReader &reader) {
-  if (auto partial = reader.number("partial_rotary_factor", 0, 1); partial && *partial != 1)
-    refuse(reader, "partial_rotary_factor", reader.raw("partial_rotary_factor").dump(), "(1 is)");
-}
-
-RopeParameters readRope(ConfigReader &reader) {
+RopeParameters readRope(ConfigReader &reader, const DecoderDefaults &defaults, int64_t longest) {
   constexpr double maxTheta = 1e15;
   RopeParameters rope;
-  readPartialRotary(reader);
-  if (!reader.has("rope_parameters")) {
-    rope.theta = reader.requiredNumber("rope_theta", 0, maxTheta).value_or(1);
-    if (reader.has("rope_scaling")) {
-      ConfigReader scaling = reader.object("rope_scaling");
-      readRopeType(scaling, rope);
-      readPartialRotary(scaling);
-      scaling.noteUnread();
-    }
-    return rope;
-  }
   const nlohmann::json &parameters = reader.raw("rope_parameters");
   if (parameters.is_object() && !parameters.empty() && parameters.begin()->is_object()) {
     refuse(reader, "rope_parameters", "with one entry a layer type", "(one for all layers is)");
-    reader.ignore({"rope_theta", "rope_scaling"});
+    reader.ignore({"rope_theta", "rope_scaling", "partial_rotary_factor"});
     return rope;
   }
-  ConfigReader nested = reader.object("rope_parameters");
-  if (!parameters.is_object())
-    return rope;
-  auto theta = nested.requiredNumber("rope_theta", 0, maxTheta);
+  RopeFields merged(reader);
+  std::string type = "default";
+  if (auto found = merged.object().find("rope_type"); found != merged.object().end() && found->is_string())
+    type = found->get<std::string>();
+  if (type == "llama3")
+    merged.addBeside("original_max_position_embeddings");
+
+  ConfigReader fields = reader.nested(merged.name(), merged.object());
+  const auto theta = fields.has("rope_theta") ? fields.number("rope_theta", 0, maxTheta)
+                                              : reader.numberOr("rope_theta", 0, maxTheta, defaults.ropeTheta);
   rope.theta = theta.value_or(1);
-  readRopeType(nested, rope);
-  readPartialRotary(nested);
-  nested.noteUnread();
-  // A file that carries both generations must not contradict itself.
-  if (auto other = reader.number("rope_theta", 0, maxTheta); theta && other && *other != *theta)
-    reader.findings().invalid(reader.where("rope_theta") + " differs from rope_parameters.rope_theta");
-  if (reader.has("rope_scaling") && reader.raw("rope_scaling") != parameters)
-    reader.findings().invalid(reader.where("rope_scaling") + " is given beside rope_parameters and differs from it");
+  if (auto partial = fields.number("partial_rotary_factor", 0, 1); partial && *partial != 1)
+    refuse(fields, "partial_rotary_factor", fields.raw("partial_rotary_factor").dump(), "(1 is)");
+  fields.string("rope_type"); // a finding if it is none
+  if (type == "llama3") {
+    readLlama3Scaling(fields, longest, rope);
+  } else if (type == "linear") {
+    rope.type = RopeParameters::Type::Linear;
+    rope.factor = fields.requiredNumber("factor", 0, 1e6).value_or(1);
+  } else if (type != "default") {
+    refuse(fields, "rope_type", quotedName(type), "(default, linear and llama3 are)");
+  }
+  fields.noteDefaults(defaults.configClass);
+  fields.noteUnread();
   return rope;
 }
 
+/// What the tensors are, for "auto": nothing.
 std::optional<DType> readDType(ConfigReader &reader) {
-  std::string_view field = reader.has("dtype") ? "dtype" : "torch_dtype";
+  std::string_view field = reader.has("dtype") ? "dtype" : "torch_dtype"; // as transformers 5 chooses
   auto name = reader.string(field);
-  if (!name)
+  if (!name || *name == "auto")
     return std::nullopt;
-  if (*name == "bfloat16")
+  constexpr std::string_view module = "torch.";
+  const std::string_view dtype = std::string_view(*name).substr(name->starts_with(module) ? module.size() : 0);
+  if (dtype == "bfloat16")
     return DType::bf16;
-  if (*name == "float16")
+  if (dtype == "float16" || dtype == "half")
     return DType::f16;
-  if (*name == "float32")
+  if (dtype == "float32" || dtype == "float")
     return DType::f32;
   refuse(reader, field, quotedName(*name), "(bfloat16, float16 and float32 are)");
   return std::nullopt;
 }
 
-void refuseVariants(ConfigReader &reader) {
-  std::string activation = reader.string("hidden_act").value_or("");
-  if (activation.empty() && !reader.has("hidden_act"))
-    reader.findings().invalid(reader.where("hidden_act") + " is missing");
-  else if (!activation.empty() && activation != "silu" && activation != "swish")
+void refuseVariants(ConfigReader &reader, const DecoderDefaults &defaults) {
+  std::string activation = reader.stringOr("hidden_act", defaults.hiddenAct).value_or("silu");
+  if (activation != "silu" && activation != "swish")
     refuse(reader, "hidden_act", quotedName(activation), "(silu is); it needs an nn op: docs/add-an-op.md");
 
   if (reader.has("quantization_config")) {
@@ -137,35 +181,92 @@ void refuseVariants(ConfigReader &reader) {
     refuse(quantization, "quant_method", quotedName(quantization.string("quant_method").value_or("unnamed")),
            "(unquantised bfloat16, float16 and float32 are)");
   }
-  if (const nlohmann::json &types = reader.raw("layer_types"); types.is_array()) {
-    for (const nlohmann::json &type : types) {
-      if (type == "full_attention")
-        continue;
-      refuse(reader, "layer_types", type.is_string() ? quotedName(type.get_ref<const std::string &>()) : "entry",
-             "(full_attention is)");
-      break;
-    }
-  }
-  // A window without a switch is in force (Mistral); Qwen's is only if use_sliding_window says so.
-  bool windowed = reader.boolean("use_sliding_window").value_or(!reader.raw("sliding_window").is_null());
-  if (windowed)
-    refuse(reader, "sliding_window", reader.raw("sliding_window").dump().substr(0, 40),
-           "(null, or use_sliding_window false, is)");
 }
 
+/// Which layers layer_types says have a window, or nothing if it says nothing (or nonsense, which is a finding).
+std::optional<std::vector<bool>> readLayerTypes(ConfigReader &reader, int64_t layers) {
+  const nlohmann::json &types = reader.raw("layer_types");
+  if (types.is_null() || layers == 0)
+    return std::nullopt;
+  if (!types.is_array() || std::ssize(types) != layers) {
+    reader.findings().invalid(reader.where("layer_types") + " must be a list of one name a layer, " +
+                              std::to_string(layers));
+    return std::nullopt;
+  }
+  std::vector<bool> windowed;
+  for (const nlohmann::json &type : types) {
+    if (type != "full_attention" && type != "sliding_attention") {
+      refuse(reader, "layer_types", type.is_string() ? quotedName(type.get_ref<const std::string &>()) : "entry",
+             "(full_attention is)");
+      return std::nullopt;
+    }
+    windowed.push_back(type == "sliding_attention");
+  }
+  return windowed;
+}
+
+/// Refuses a window that is in force on any layer. One as long as the model's longest text hides nothing.
+void readWindow(ConfigReader &reader, const DecoderDefaults &defaults, const DecoderConfig &config) {
+  std::optional<std::vector<bool>> windowed = readLayerTypes(reader, config.layers);
+  std::optional<int64_t> window;
+  bool on = defaults.window == Window::Always;
+  int64_t full = 0; // layers before the first with a window
+  if (defaults.window == Window::Switched) {
+    on = reader.boolean("use_sliding_window").value_or(false);
+    full = reader.integer("max_window_layers", 0, maxLayers).value_or(defaults.fullLayers);
+    reader.ignore({"sliding_window"});
+  }
+  if (on && (reader.has("sliding_window") || !reader.contains("sliding_window")))
+    window = reader.integerOr("sliding_window", 1, maxPositions, defaults.slidingWindow);
+  if (!windowed && window)
+    windowed = std::vector<bool>(1, full < config.layers); // any of them
+  if (!windowed || std::find(windowed->begin(), windowed->end(), true) == windowed->end())
+    return;
+  if (!window)
+    refuse(reader, "layer_types", "'sliding_attention'", "without a sliding_window in force (full_attention is)");
+  else if (*window < config.maxPositions)
+    refuse(reader, "sliding_window", std::to_string(*window), "(null, or use_sliding_window false, is)");
+}
+
+/// The ids of a field. Those outside the vocabulary, where no model can ever be, are left out with a notice.
 std::vector<int32_t> readTokens(ConfigReader &reader, std::string_view name, int64_t vocabSize) {
-  std::vector<int64_t> tokens = reader.integers(name, 0, vocabSize == 0 ? maxVocab : vocabSize - 1);
-  return {tokens.begin(), tokens.end()};
+  std::vector<int32_t> tokens;
+  std::string outside;
+  for (int64_t token : reader.integers(name, INT64_MIN, INT64_MAX)) {
+    if (token < 0 || token >= (vocabSize == 0 ? maxVocab : vocabSize))
+      outside += (outside.empty() ? "" : ", ") + std::to_string(token);
+    else if (std::find(tokens.begin(), tokens.end(), token) == tokens.end())
+      tokens.push_back(static_cast<int32_t>(token));
+  }
+  if (!outside.empty())
+    reader.findings().notice(reader.where(name) + ": " + outside + " is outside the vocabulary of " +
+                             std::to_string(vocabSize) + " and was ignored");
+  if (tokens.size() > maxEosTokens) {
+    refuse(reader, name, "with " + std::to_string(tokens.size()) + " ids",
+           "(at most " + std::to_string(maxEosTokens) + " are)");
+    tokens.resize(maxEosTokens);
+  }
+  return tokens;
+}
+
+/// The class's own token, where the file does not say.
+std::vector<int32_t> readTokensOr(ConfigReader &reader, std::string_view name, int64_t vocabSize,
+                                  std::optional<int32_t> otherwise) {
+  if (reader.contains(name) || !otherwise || *otherwise >= vocabSize)
+    return readTokens(reader, name, vocabSize);
+  reader.addDefault(name, std::to_string(*otherwise));
+  return {*otherwise};
 }
 
 } // namespace
 
 std::optional<std::string> readArchitecture(ConfigReader &reader) {
   const nlohmann::json &architectures = reader.raw("architectures");
+  if (architectures.is_null() || (architectures.is_array() && architectures.empty()))
+    return std::nullopt;
   if (architectures.is_array() && architectures.size() == 1 && architectures[0].is_string())
     return architectures[0].get<std::string>();
-  reader.findings().invalid(reader.where("architectures") +
-                            (architectures.is_null() ? " is missing" : " must be a list of one name"));
+  reader.findings().invalid(reader.where("architectures") + " must be a list of one name");
   return std::nullopt;
 }
 
@@ -176,16 +277,19 @@ DecoderConfig readDecoderConfig(ConfigReader &reader, const DecoderDefaults &def
   config.intermediateSize = reader.requiredInteger("intermediate_size", 1, maxIntermediate).value_or(0);
   config.layers = reader.requiredInteger("num_hidden_layers", 1, maxLayers).value_or(0);
   readHeads(reader, defaults, config);
-  config.maxPositions = reader.requiredInteger("max_position_embeddings", 1, maxPositions).value_or(0);
-  config.rmsNormEps = reader.requiredNumber("rms_norm_eps", 0, 1).value_or(0);
-  config.tieWordEmbeddings = reader.boolean("tie_word_embeddings").value_or(false);
+  config.maxPositions = reader.integerOr("max_position_embeddings", 1, maxPositions, defaults.maxPositions).value_or(0);
+  config.rmsNormEps = reader.numberOr("rms_norm_eps", 0, 1, defaults.rmsNormEps).value_or(0);
+  config.tieWordEmbeddings =
+      reader.booleanOr("tie_word_embeddings", defaults.tieWordEmbeddings).value_or(defaults.tieWordEmbeddings);
   config.attentionBias = reader.boolean("attention_bias").value_or(false);
-  config.rope = readRope(reader);
+  config.rope = readRope(reader, defaults, config.maxPositions);
   config.dtype = readDType(reader);
-  refuseVariants(reader);
-  if (auto tokens = readTokens(reader, "bos_token_id", config.vocabSize); !tokens.empty())
+  refuseVariants(reader, defaults);
+  readWindow(reader, defaults, config);
+  if (auto tokens = readTokensOr(reader, "bos_token_id", config.vocabSize, defaults.bosToken); !tokens.empty())
     config.bosToken = tokens.front();
-  config.eosTokens = readTokens(reader, "eos_token_id", config.vocabSize);
+  config.eosTokens = readTokensOr(reader, "eos_token_id", config.vocabSize, defaults.eosToken);
+  reader.noteDefaults(defaults.configClass);
   reader.ignore({"architectures", "model_type", "transformers_version", "use_cache", "initializer_range",
                  "attention_dropout", "pad_token_id", "_name_or_path", "torch_dtype", "return_dict",
                  "output_attentions", "output_hidden_states", "torchscript", "chunk_size_feed_forward", "is_decoder",
@@ -204,7 +308,9 @@ std::vector<double> ropeInverseFrequencies(const RopeParameters &rope, int64_t h
   std::vector<double> frequencies(headDim / 2);
   for (size_t i = 0; i < frequencies.size(); ++i) {
     double frequency = std::pow(rope.theta, -2.0 * static_cast<double>(i) / static_cast<double>(headDim));
-    if (rope.type == RopeParameters::Type::Llama3) {
+    if (rope.type == RopeParameters::Type::Linear) {
+      frequency /= rope.factor;
+    } else if (rope.type == RopeParameters::Type::Llama3) {
       auto original = static_cast<double>(rope.originalMaxPositions);
       double wavelength = 2 * std::numbers::pi / frequency;
       double ratio = original / wavelength; // how often the wave turns in the original context

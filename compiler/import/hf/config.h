@@ -1,6 +1,7 @@
 // config.json of a decoder-only transformer, in both generations of the format: transformers 4 (rope_theta,
 // rope_scaling, torch_dtype) and 5 (rope_parameters, dtype). A field that decides what the model computes is never
-// guessed: where it is missing and the family does not define its default, that is an error.
+// guessed. What is not there has the default of the family's own configuration class in transformers (DecoderDefaults),
+// and one notice names the defaults that were taken; a dimension of weights that is not there is an error.
 #pragma once
 
 #include "compiler/import/hf/config_reader.h"
@@ -13,12 +14,13 @@
 
 namespace cadenza {
 
-/// Rotary embedding: theta is the base of the geometric series of wavelengths; the rest is used by llama3 scaling only.
+/// Rotary embedding: theta is the base of the geometric series of wavelengths; what follows `factor` is used by llama3
+/// scaling only.
 struct RopeParameters {
-  enum class Type { Default, Llama3 };
+  enum class Type { Default, Linear, Llama3 };
   Type type = Type::Default;
   double theta = 0;
-  double factor = 1;
+  double factor = 1; // of linear and llama3
   double lowFrequencyFactor = 1;
   double highFrequencyFactor = 4;
   int64_t originalMaxPositions = 0;
@@ -44,9 +46,28 @@ struct DecoderConfig {
   std::vector<int32_t> eosTokens;
 };
 
-/// Where the families' defaults differ.
+/// How a family attends to the last sliding_window positions only.
+enum class Window {
+  None,     // never: what config.json says of windows is ignored, with a notice
+  Always,   // on every layer, unless it is null
+  Switched, // if use_sliding_window says so (its default is false), from layer max_window_layers on
+};
+
+/// What a family's configuration class in transformers (configuration_*.py) gives to fields that config.json lacks.
 struct DecoderDefaults {
-  bool headDimFromHidden = false; // a missing head_dim means hidden_size / num_attention_heads
+  std::string_view configClass;        // "LlamaConfig", for the notice
+  std::optional<int64_t> kvHeads = {}; // nothing: num_attention_heads
+  std::optional<int64_t> headDim = {}; // nothing: hidden_size / num_attention_heads
+  int64_t maxPositions = 2048;
+  double rmsNormEps = 1e-6;
+  double ropeTheta = 10000;
+  std::string_view hiddenAct = "silu";
+  bool tieWordEmbeddings = false;
+  std::optional<int32_t> bosToken = {};
+  std::optional<int32_t> eosToken = {};
+  Window window = Window::None;
+  int64_t slidingWindow = 4096;
+  int64_t fullLayers = 28; // max_window_layers
 };
 
 /// Reads the fields above and refuses what would change the computation and is not supported (activations, rope types,
@@ -56,11 +77,14 @@ DecoderConfig readDecoderConfig(ConfigReader &reader, const DecoderDefaults &def
 /// Takes the end-of-text ids from generation_config.json, which go before those of config.json.
 void readGenerationConfig(ConfigReader &reader, DecoderConfig &config);
 
-/// The only entry of `architectures`, "Qwen3ForCausalLM", or nothing and a finding.
+/// The only entry of `architectures`, "Qwen3ForCausalLM". Nothing if there is none; nothing and a finding if it is
+/// something else.
 std::optional<std::string> readArchitecture(ConfigReader &reader);
 
 /// headDim / 2 inverse frequencies (radians a position), computed in double.
 ///   default: theta^(-2i / headDim) (Su et al. 2021, arXiv:2104.09864)
+///   linear:  all divided by `factor`, as if positions were (transformers, modeling_rope_utils.py,
+///            _compute_linear_scaling_rope_parameters).
 ///   llama3:  wavelengths longer than originalMaxPositions / lowFrequencyFactor are divided by `factor`, those shorter
 ///   than
 ///            originalMaxPositions / highFrequencyFactor are kept, and in between the two are blended linearly in

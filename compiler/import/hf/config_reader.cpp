@@ -41,10 +41,12 @@ const json &ConfigReader::raw(std::string_view name) {
 
 bool ConfigReader::has(std::string_view name) { return !raw(name).is_null(); }
 
+bool ConfigReader::contains(std::string_view name) { return has(name) || object_->contains(name); }
+
 bool ConfigReader::require(std::string_view name) {
   if (has(name))
     return true;
-  findings_.invalid(where(name) + " is missing");
+  findings_.invalid(where(name) + (contains(name) ? " is null" : " is missing"));
   return false;
 }
 
@@ -119,11 +121,51 @@ std::optional<double> ConfigReader::requiredNumber(std::string_view name, double
   return require(name) ? number(name, above, maximum) : std::nullopt;
 }
 
+std::optional<int64_t> ConfigReader::integerOr(std::string_view name, int64_t minimum, int64_t maximum,
+                                               int64_t otherwise) {
+  if (contains(name))
+    return requiredInteger(name, minimum, maximum);
+  addDefault(name, std::to_string(otherwise));
+  return otherwise;
+}
+
+std::optional<double> ConfigReader::numberOr(std::string_view name, double above, double maximum, double otherwise) {
+  if (contains(name))
+    return requiredNumber(name, above, maximum);
+  addDefault(name, numberText(otherwise));
+  return otherwise;
+}
+
+std::optional<bool> ConfigReader::booleanOr(std::string_view name, bool otherwise) {
+  if (contains(name))
+    return require(name) ? boolean(name) : std::nullopt;
+  if (otherwise) // what is off is not there: nothing to tell
+    addDefault(name, "true");
+  return otherwise;
+}
+
+std::optional<std::string> ConfigReader::stringOr(std::string_view name, std::string_view otherwise) {
+  if (contains(name))
+    return require(name) ? string(name) : std::nullopt;
+  addDefault(name, quotedName(otherwise));
+  return std::string(otherwise);
+}
+
+void ConfigReader::addDefault(std::string_view name, const std::string &value) {
+  defaults_ += (defaults_.empty() ? "" : ", ") + std::string(name) + " " + value;
+}
+
+void ConfigReader::noteDefaults(std::string_view configClass) {
+  if (!defaults_.empty())
+    findings_.notice(file_ + ": what is not given there is the default of " + std::string(configClass) + ": " +
+                     defaults_);
+}
+
 ConfigReader ConfigReader::object(std::string_view name) {
   const json &value = raw(name);
   if (!value.is_object() && !value.is_null())
     wrong(name, value, "an object");
-  return {value.is_object() ? value : nullValue, file_, parent_ + std::string(name) + ".", findings_};
+  return nested(name, value.is_object() ? value : nullValue);
 }
 
 void ConfigReader::noteUnread() {

@@ -29,6 +29,8 @@ public:
 
   /// Whether the field is there and is not null.
   bool has(std::string_view name);
+  /// Whether the field is there, be it null.
+  bool contains(std::string_view name);
   /// The field, or null; for what fits none of the typed readers.
   const nlohmann::json &raw(std::string_view name);
 
@@ -40,12 +42,27 @@ public:
   /// An integer or a list of them.
   std::vector<int64_t> integers(std::string_view name, int64_t minimum, int64_t maximum);
 
-  /// As above, but a missing field is a finding.
+  /// As above, but a missing field, or null, is a finding.
   std::optional<int64_t> requiredInteger(std::string_view name, int64_t minimum, int64_t maximum);
   std::optional<double> requiredNumber(std::string_view name, double above, double maximum);
 
+  /// As above, but a field that is not there has the value that the model's configuration class gives it, which
+  /// noteDefaults tells the user. Null is a finding: it is not the same as no field, and the classes do not take it.
+  std::optional<int64_t> integerOr(std::string_view name, int64_t minimum, int64_t maximum, int64_t otherwise);
+  std::optional<double> numberOr(std::string_view name, double above, double maximum, double otherwise);
+  std::optional<bool> booleanOr(std::string_view name, bool otherwise);
+  std::optional<std::string> stringOr(std::string_view name, std::string_view otherwise);
+  /// Names a default that the functions above cannot read: "eos_token_id 2".
+  void addDefault(std::string_view name, const std::string &value);
+  /// One notice that names every default that was taken, "LlamaConfig's".
+  void noteDefaults(std::string_view configClass);
+
   /// The fields of a nested object; a finding, and no fields, if it is none.
   ConfigReader object(std::string_view name);
+  /// The fields of an object that was made from the one called `name`; `value` outlives the reader.
+  ConfigReader nested(std::string_view name, const nlohmann::json &value) const {
+    return {value, file_, parent_ + std::string(name) + ".", findings_};
+  }
 
   /// Fields that do not change what a token step computes.
   void ignore(std::initializer_list<std::string_view> names) { read_.insert(names.begin(), names.end()); }
@@ -65,6 +82,7 @@ private:
   std::string parent_; // "rope_scaling." for a nested reader
   Findings &findings_;
   std::set<std::string, std::less<>> read_;
+  std::string defaults_; // "rope_theta 10000, rms_norm_eps 1e-06"
 };
 
 } // namespace cadenza

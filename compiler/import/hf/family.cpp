@@ -1,4 +1,5 @@
 #include "compiler/import/hf/family.h"
+#include "compiler/import/text.h"
 
 #include <algorithm>
 
@@ -27,6 +28,37 @@ const Family *findFamily(std::string_view architecture) {
       return family;
   }
   return nullptr;
+}
+
+const Family *readFamily(ConfigReader &reader) {
+  Findings &findings = reader.findings();
+  const size_t before = findings.errors();
+  const std::optional<std::string> architecture = readArchitecture(reader);
+  const std::optional<std::string> type = reader.string("model_type");
+  if (findings.errors() != before)
+    return nullptr;
+  const auto &all = allFamilies();
+  const auto named = std::find_if(all.begin(), all.end(), [&](const Family *family) { return type == family->name; });
+  const Family *byType = named == all.end() ? nullptr : *named;
+  if (architecture) {
+    const Family *family = findFamily(*architecture);
+    if (!family)
+      findings.unsupported(reader.where("architectures") + " " + quotedName(*architecture) + " is not supported (" +
+                           supportedArchitectures() + " are): docs/add-a-family.md");
+    else if (byType && byType != family)
+      findings.invalid(reader.where("architectures") + " " + quotedName(*architecture) + " contradicts model_type " +
+                       quotedName(*type));
+    return findings.errors() == before ? family : nullptr;
+  }
+  if (byType)
+    findings.notice(reader.where("architectures") + " is missing; model_type " + quotedName(*type) + " makes it " +
+                    std::string(byType->architectures.front()));
+  else if (type)
+    findings.unsupported(reader.where("model_type") + " " + quotedName(*type) + " is not supported (" +
+                         supportedArchitectures() + " are): docs/add-a-family.md");
+  else
+    findings.invalid(reader.where("architectures") + " is missing, and model_type, too");
+  return byType;
 }
 
 std::string supportedArchitectures() {

@@ -1,9 +1,11 @@
 #include "compiler/import/hf/import_hugging_face.h"
 #include "compiler/import/hf/checkpoint_weights.h"
+#include "compiler/import/hf/directory_hints.h"
 #include "compiler/import/hf/family.h"
 #include "compiler/import/hf/published.h"
 #include "compiler/import/hf/source_hash.h"
 #include "compiler/import/hf/tensor_check.h"
+#include "compiler/import/hf/tensor_names.h"
 #include "compiler/import/hf/tokenizer.h"
 #include "compiler/import/random_weights.h"
 #include "compiler/import/text.h"
@@ -22,6 +24,7 @@ constexpr size_t maxTokenizer = size_t{64} << 20;
 struct ModelTexts {
   std::string name;
   std::string config;
+  bool configRead = true;       // if not, there is a finding
   std::string generationConfig; // empty if there is none
   std::string tokenizer;        // empty if there is none
   std::string tokenizerConfig;  // empty if there is none
@@ -40,7 +43,7 @@ std::string modelName(const std::string &directory) {
   return escaped(name, 128);
 }
 
-std::string readOptional(const ModelDirectory &directory, std::string_view name, Findings &findings) {
+std::string readOptional(ModelDirectory &directory, std::string_view name, Findings &findings) {
   if (!directory.has(name))
     return {};
   auto file = directory.file(name);
@@ -60,12 +63,14 @@ std::string readOptional(const ModelDirectory &directory, std::string_view name,
   return std::string(textOf(*file));
 }
 
-StatusOr<ModelTexts> readTexts(const ModelDirectory &directory, Findings &findings) {
+StatusOr<ModelTexts> readTexts(ModelDirectory &directory, Findings &findings) {
   ModelTexts texts;
   texts.name = modelName(directory.path());
   if (!directory.has("config.json"))
-    return Status(StatusCode::InvalidInput, directory.path() + ": there is no config.json");
+    return noConfig(directory.path());
+  const size_t before = findings.errors();
   texts.config = readOptional(directory, "config.json", findings);
+  texts.configRead = findings.errors() == before;
   texts.generationConfig = readOptional(directory, "generation_config.json", findings);
   texts.tokenizer = readOptional(directory, "tokenizer.json", findings);
   texts.tokenizerConfig = readOptional(directory, "tokenizer_config.json", findings);
@@ -92,7 +97,7 @@ StatusOr<ModelTexts> publishedTexts(const ImportOptions &options) {
 
 struct ModelFiles {
   ModelTexts texts;
-  std::shared_ptr<const Checkpoint> checkpoint; // null with random weights
+  std::shared_ptr<Checkpoint> checkpoint; // null with random weights
 };
 
 StatusOr<ModelFiles> loadFiles(const ImportOptions &options, Findings &findings) {
@@ -104,17 +109,21 @@ StatusOr<ModelFiles> loadFiles(const ImportOptions &options, Findings &findings)
   CADENZA_ASSIGN_OR_RETURN(ModelDirectory directory, ModelDirectory::open(options.directory));
   CADENZA_ASSIGN_OR_RETURN(files.texts, readTexts(directory, findings));
   if (!options.randomSeed)
-    files.checkpoint = std::make_shared<const Checkpoint>(Checkpoint::open(directory, findings));
+    files.checkpoint = std::make_shared<Checkpoint>(Checkpoint::open(directory, findings));
+  directory.noteLinks(findings);
   return files;
 }
 
 /// A JSON object of one file, or nothing and a finding.
 std::optional<nlohmann::json> parseObject(const std::string &text, const char *file, Findings &findings) {
-  auto json = parseJson(text);
+  std::vector<std::string> repeated;
+  auto json = parseJson(text, {}, &repeated);
   if (!json.isOk()) {
     findings.invalid(std::string(file) + ": " + escaped(json.status().message(), 300));
     return std::nullopt;
   }
+  for (const std::string &key : repeated)
+    findings.notice(std::string(file) + ": " + escaped(key, 80) + " is given twice, with the same value");
   if (!json->is_object()) {
     findings.invalid(std::string(file) + ": the document is no object");
     return std::nullopt;
@@ -124,19 +133,15 @@ std::optional<nlohmann::json> parseObject(const std::string &text, const char *f
 
 /// The family and configuration, or nothing if config.json does not get that far.
 const Family *readConfigs(const ModelTexts &texts, DecoderConfig &config, Findings &findings) {
+  if (!texts.configRead)
+    return nullptr;
   auto json = parseObject(texts.config, "config.json", findings);
   if (!json)
     return nullptr;
   ConfigReader reader(*json, "config.json", findings);
-  auto architecture = readArchitecture(reader);
-  if (!architecture)
+  const Family *family = readFamily(reader);
+  if (!family)
     return nullptr;
-  const Family *family = findFamily(*architecture);
-  if (!family) {
-    findings.unsupported("config.json: architectures " + quotedName(*architecture) + " is not supported (" +
-                         supportedArchitectures() + " are): docs/add-a-family.md");
-    return nullptr;
-  }
   config = family->readConfig(reader);
   reader.noteUnread();
   if (!texts.generationConfig.empty()) {
@@ -162,7 +167,7 @@ Decoder decoderOf(const Family &family, const DecoderConfig &config, DType dtype
 }
 
 /// With random weights: what config.json names; bf16 without a word if it does not.
-DType matrixDType(const DecoderConfig &config) {
+DType modelDType(const DecoderConfig &config) {
   return config.dtype.value_or(DType::bf16) == DType::f16 ? DType::f16 : DType::bf16;
 }
 
@@ -170,6 +175,8 @@ DType matrixDType(const DecoderConfig &config) {
 
 StatusOr<ImportedModel> importHuggingFace(mlir::MLIRContext &context, const ImportOptions &options,
                                           Findings &findings) {
+  if (options.strict)
+    findings.beStrict();
   auto loaded = loadFiles(options, findings);
   if (!loaded.isOk()) {
     findings.add(loaded.status());
@@ -188,11 +195,14 @@ StatusOr<ImportedModel> importHuggingFace(mlir::MLIRContext &context, const Impo
                      config.heads && config.kvHeads && config.headDim && config.headDim % 2 == 0 &&
                      config.heads % config.kvHeads == 0;
   if (configSound) {
-    DType dtype = checkpoint ? cadenza::matrixDType(*checkpoint).value_or(DType::bf16) : matrixDType(config);
-    // Vectors are widened to f32 in the plan: those of an f32 checkpoint need not be rounded.
+    if (checkpoint)
+      recogniseNames(*checkpoint, family->basePrefix, findings);
+    DType dtype = checkpoint ? cadenza::modelDType(*checkpoint) : modelDType(config);
+    // Each tensor keeps its type, but matrices of f32. (Vectors are widened to f32 in the plan.)
     auto weightType = [&](std::string_view name, size_t rank) {
-      const CheckpointTensor *tensor = checkpoint && rank == 1 ? checkpoint->find(name) : nullptr;
-      return tensor ? weightDType(tensor->dtype).value_or(dtype) : dtype;
+      const CheckpointTensor *tensor = checkpoint ? checkpoint->find(name) : nullptr;
+      const auto stored = tensor ? weightDType(tensor->dtype) : std::nullopt;
+      return stored && (rank == 1 || *stored != DType::f32) ? *stored : dtype;
     };
     DecoderBuilder builder(context, config, dtype, weightType);
     family->build(builder);
@@ -204,8 +214,6 @@ StatusOr<ImportedModel> importHuggingFace(mlir::MLIRContext &context, const Impo
     model.info = {texts.name, model.weights->describe()};
     model.decoder = decoderOf(*family, config, dtype);
   }
-  if (options.strict)
-    findings.promoteWarnings();
   CADENZA_RETURN_IF_ERROR(findings.toStatus());
   if (!configSound || mlir::failed(mlir::verify(*model.module)))
     return Status(StatusCode::Internal, "the importer built IR that does not verify");

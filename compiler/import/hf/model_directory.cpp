@@ -1,4 +1,5 @@
 #include "compiler/import/hf/model_directory.h"
+#include "compiler/import/hf/directory_hints.h"
 #include "compiler/import/text.h"
 
 #include <filesystem>
@@ -22,7 +23,7 @@ Status invalid(std::string_view name, const std::string &message) {
 StatusOr<ModelDirectory> ModelDirectory::open(const std::string &path) {
   std::error_code error;
   if (path.empty() || path.find('\0') != std::string::npos || !fs::is_directory(path, error))
-    return Status(StatusCode::InvalidArgument, quotedName(path) + " is no directory");
+    return noDirectory(path);
   ModelDirectory directory;
   directory.path_ = path;
   fs::path root = fs::canonical(path, error);
@@ -42,17 +43,20 @@ bool ModelDirectory::has(std::string_view name) const {
   return fs::exists(fs::symlink_status(fs::path(root_) / name, error));
 }
 
-StatusOr<MappedFile> ModelDirectory::file(std::string_view name) const {
+StatusOr<MappedFile> ModelDirectory::file(std::string_view name) {
   if (name.empty() || name == "." || name == ".." || name.find('/') != std::string_view::npos ||
       name.find('\0') != std::string_view::npos || name.size() > 255)
     return invalid(name, "is no plain file name inside the model's directory");
   std::error_code error;
   fs::path path = fs::canonical(fs::path(root_) / name, error);
+  if (error == std::errc::no_such_file_or_directory && has(name))
+    return invalid(name, "is a symbolic link to a file that is not there: " +
+                             escaped(fs::read_symlink(fs::path(root_) / name, error).string(), 300));
   if (error)
     return Status(error == std::errc::no_such_file_or_directory ? StatusCode::InvalidInput : StatusCode::Io,
                   escaped(name, 80) + ": " + error.message());
   if (!isInside(path.string(), root_) && !isInside(path.string(), blobs_))
-    return invalid(name, "is a symbolic link that leaves the model's directory");
+    links_.push_back(quotedName(name) + " to " + escaped(path.string(), 300));
   auto file = MappedFile::open(path.string());
   if (!file.isOk()) {
     // "PATH: reason": the name says enough.
@@ -62,6 +66,15 @@ StatusOr<MappedFile> ModelDirectory::file(std::string_view name) const {
     return Status(file.status().code(), escaped(name, 80) + std::string(message));
   }
   return file;
+}
+
+void ModelDirectory::noteLinks(Findings &findings) const {
+  if (links_.size() == 1)
+    findings.notice(links_[0] + " is a symbolic link out of the model's directory, and was followed");
+  else if (!links_.empty())
+    findings.notice(std::to_string(links_.size()) +
+                    " files are symbolic links out of the model's directory, and were " + "followed; the first is " +
+                    links_[0]);
 }
 
 std::string_view textOf(const MappedFile &file) {

@@ -41,7 +41,13 @@ public:
   std::vector<SafetensorsEntry> entries; // `offset` relative to the buffer
   std::string error;
 
-  bool null() override { return unexpected("null"); }
+  bool null() override {
+    if (inMetadata_ && depth_ == 1) { // "__metadata__": null says that there is none
+      inMetadata_ = false;
+      return true;
+    }
+    return unexpected("null");
+  }
   bool boolean(bool) override { return unexpected("a boolean"); }
   bool number_integer(int64_t value) override { return unexpected("the negative number " + std::to_string(value)); }
   bool number_float(double, const std::string &text) override {

@@ -7,57 +7,112 @@
 namespace cadenza {
 namespace {
 
-constexpr std::string_view embeddingTensor = "model.embed_tokens.weight";
-
-/// Files what is wrong with the tensor of one weight; whether its values will be rounded.
-bool checkWeight(const Checkpoint &checkpoint, const WeightSpec &weight, Findings &findings) {
-  const CheckpointTensor *tensor = checkpoint.find(weight.tensor);
-  if (!tensor && !checkpoint.complete())
-    return false;
-  if (!tensor) {
-    std::string file = checkpoint.files().size() == 1 ? checkpoint.files().front().name + ": " : "checkpoint: ";
-    findings.invalid(file + "tensor " + quotedName(weight.tensor) + " is missing");
-    return false;
+/// "'model.layers.3.mlp.up_proj.weight'" to "model.layers.*.mlp.up_proj.weight": the same in every layer.
+std::string inEveryLayer(std::string_view name) {
+  std::string pattern;
+  for (size_t i = 0; i < name.size();) {
+    const size_t end = std::min(name.find('.', i), name.size());
+    const std::string_view part = name.substr(i, end - i);
+    const bool number = !part.empty() && part.find_first_not_of("0123456789") == std::string_view::npos;
+    pattern += (i == 0 ? "" : ".") + (number ? "*" : std::string(part));
+    i = end + 1;
   }
-  std::string where = checkpoint.files()[tensor->file].name + ": tensor " + quotedName(weight.tensor) + " ";
+  return pattern;
+}
+
+/// Problems of one kind: the first, and how many there are.
+struct Problem {
+  std::string first;
+  size_t count = 0;
+
+  void add(const std::string &text) {
+    if (count++ == 0)
+      first = text;
+  }
+  /// "; and 6 more".
+  std::string others() const { return count > 1 ? "; and " + std::to_string(count - 1) + " more" : ""; }
+};
+
+/// What is wrong with the tensors, by kind.
+struct Problems {
+  Problem missing, rounded, unused;
+  /// By dtype; by module and shapes. In the order in which they were found.
+  std::vector<std::pair<std::string, Problem>> dtypes, shapes;
+};
+
+Problem &problemOf(std::vector<std::pair<std::string, Problem>> &problems, const std::string &kind) {
+  for (auto &[known, problem] : problems)
+    if (known == kind)
+      return problem;
+  return problems.emplace_back(kind, Problem{}).second;
+}
+
+void checkWeight(const Checkpoint &checkpoint, const WeightSpec &weight, Problems &problems) {
+  const CheckpointTensor *tensor = checkpoint.find(weight.tensor);
+  if (!tensor) {
+    problems.missing.add(quotedName(weight.tensor));
+    return;
+  }
+  const std::string name = checkpoint.files()[tensor->file].name + ": tensor " + quotedName(weight.tensor);
   auto stored = weightDType(tensor->dtype);
   if (!stored)
-    findings.unsupported(where + "has dtype " + tensor->dtype + ", which is not supported (BF16, F16 and F32 are)");
-  if (tensor->shape != weight.shape)
-    findings.invalid(where + "is " + shapeText(tensor->shape) + ", but config.json asks for " +
-                     shapeText(weight.shape) + (weight.tensor == embeddingTensor ? " (vocab_size, hidden_size)" : ""));
-  return stored && *stored != weight.dtype;
+    problemOf(problems.dtypes, tensor->dtype).add(name);
+  else if (*stored != weight.dtype)
+    problems.rounded.add(std::string(dtypeName(weight.dtype)));
+  if (tensor->shape != weight.shape) {
+    const std::string shapes = shapeText(tensor->shape) + ", but config.json asks for " + shapeText(weight.shape);
+    problemOf(problems.shapes, inEveryLayer(weight.tensor) + shapes)
+        .add(name + " is " + shapes + (weight.role == "embedding.weight" ? " (vocab_size, hidden_size)" : ""));
+  }
 }
 
 } // namespace
 
 void checkTensors(const Checkpoint &checkpoint, const std::vector<WeightSpec> &weights, bool tied, Findings &findings) {
+  Problems problems;
   std::set<std::string_view> used;
-  size_t rounded = 0;
   for (const WeightSpec &weight : weights) {
     used.insert(weight.tensor);
-    rounded += checkWeight(checkpoint, weight, findings);
+    checkWeight(checkpoint, weight, problems);
   }
-  if (rounded != 0)
-    findings.notice("checkpoint: " + std::to_string(rounded) + " of " + std::to_string(weights.size()) +
-                    " tensors are rounded to " + std::string(dtypeName(weights.front().dtype)));
   for (const auto &[name, tensor] : checkpoint.tensors()) {
     if (used.contains(name) || name.ends_with(".rotary_emb.inv_freq")) // recomputed from config.json
       continue;
-    std::string where = checkpoint.files()[tensor.file].name + ": tensor " + quotedName(name) + " ";
+    const std::string where = checkpoint.files()[tensor.file].name + ": tensor " + quotedName(name);
     if (tied && name == "lm_head.weight")
-      findings.notice(where + "is not used: config.json ties the head to the embedding");
+      findings.notice(where + " is not used: config.json ties the head to the embedding");
     else
-      findings.unsupported(where +
-                           "is not part of this architecture as it is supported; leaving it out would change the "
-                           "model");
+      problems.unused.add(quotedName(name) + " in " + checkpoint.files()[tensor.file].name);
   }
+
+  // Of a checkpoint that could not be read as a whole, that a tensor is missing says nothing.
+  if (problems.missing.count != 0 && checkpoint.complete()) {
+    const std::string file = checkpoint.files().size() == 1 ? checkpoint.files().front().name : "checkpoint";
+    findings.invalid(file + ": tensor " + problems.missing.first + " is missing" + problems.missing.others() + " of " +
+                     std::to_string(weights.size()));
+  }
+  for (const auto &[dtype, problem] : problems.dtypes)
+    findings.unsupported(problem.first + " has dtype " + dtype + ", which is not supported (BF16, F16 and F32 are)" +
+                         problem.others());
+  for (const auto &[module, problem] : problems.shapes)
+    findings.invalid(problem.first + problem.others());
+  if (problems.rounded.count != 0)
+    findings.notice("checkpoint: " + std::to_string(problems.rounded.count) + " of " + std::to_string(weights.size()) +
+                    " tensors are rounded to " + problems.rounded.first);
+  if (problems.unused.count != 0)
+    findings.noticeOrError("checkpoint: " + std::to_string(problems.unused.count) +
+                           (problems.unused.count == 1 ? " tensor is" : " tensors are") +
+                           " no part of this architecture as transformers builds it and left out; the first is " +
+                           problems.unused.first);
 }
 
-std::optional<DType> matrixDType(const Checkpoint &checkpoint) {
-  const CheckpointTensor *embedding = checkpoint.find(embeddingTensor);
-  auto dtype = embedding ? weightDType(embedding->dtype) : std::nullopt;
-  return dtype == DType::f32 ? DType::bf16 : dtype;
+DType modelDType(const Checkpoint &checkpoint) {
+  uint64_t half = 0, other = 0; // bytes
+  for (const auto &[name, tensor] : checkpoint.tensors()) {
+    if (const auto dtype = weightDType(tensor.dtype))
+      (dtype == DType::f16 ? half : other) += tensor.data.size();
+  }
+  return half > other ? DType::f16 : DType::bf16;
 }
 
 } // namespace cadenza

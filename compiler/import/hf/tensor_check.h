@@ -1,4 +1,4 @@
-// Whether a checkpoint holds what the model needs, and nothing that would be left out.
+// Whether a checkpoint holds what the model needs, and what in it is left out.
 #pragma once
 
 #include "compiler/import/hf/checkpoint.h"
@@ -6,13 +6,14 @@
 
 namespace cadenza {
 
-/// Files a finding for each weight whose tensor is missing, has another shape or a dtype that is no weight; for each
-/// tensor that no weight uses (a bias that the family does not know would change the result); and a notice where values
-/// are rounded.
+/// Files what is wrong with the tensors of weights: those that are missing, have another shape, or a dtype that is no
+/// weight; and notices that count tensors that no weight uses (errors with --strict: a bias that the family does not
+/// know would change the result) and those that are rounded. One finding a kind of problem, with a count and the first
+/// name; of shapes, one for each module of a layer.
 void checkTensors(const Checkpoint &checkpoint, const std::vector<WeightSpec> &weights, bool tied, Findings &findings);
 
-/// The type that the matrices of a checkpoint are compiled to, taken from its embedding: bf16 for bf16 and f32, f16 for
-/// f16. Nothing if there is no embedding or it is no such type.
-std::optional<DType> matrixDType(const Checkpoint &checkpoint);
+/// The type of a model: what most bytes of its checkpoint are, of bf16 and f16; f32 is rounded to bf16. What has either
+/// type keeps it.
+DType modelDType(const Checkpoint &checkpoint);
 
 } // namespace cadenza

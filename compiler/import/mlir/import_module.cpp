@@ -92,6 +92,8 @@ std::shared_ptr<const Checkpoint> openWeights(const ImportOptions &options, cons
 bool isModuleFile(const std::string &path) { return path.ends_with(ending); }
 
 StatusOr<ImportedModel> importModule(mlir::MLIRContext &context, const ImportOptions &options, Findings &findings) {
+  if (options.strict)
+    findings.beStrict();
   const std::string &path = options.directory;
   StatusOr<MappedFile> file = MappedFile::open(path);
   if (!file.isOk()) {
@@ -118,8 +120,6 @@ StatusOr<ImportedModel> importModule(mlir::MLIRContext &context, const ImportOpt
         model.weightSpecs.push_back(weightSpec(weight));
     checkpoint = openWeights(options, model.weightSpecs, findings);
   }
-  if (options.strict)
-    findings.promoteWarnings();
   CADENZA_RETURN_IF_ERROR(findings.toStatus());
   model.weights = checkpoint ? makeCheckpointWeights(checkpoint) : makeRandomWeights(options.randomSeed.value_or(0));
   const bool constant = model.weightSpecs.empty(); // nothing is asked of the source

@@ -71,17 +71,28 @@ TEST(Checkpoint, FollowsLinksIntoTheHubCache) {
   EXPECT_NE(checkpoint.find("a"), nullptr);
 }
 
-TEST(Checkpoint, RefusesLinksOutOfTheDirectory) {
+TEST(Checkpoint, FollowsTheUsersLinks) {
   TemporaryFolder outside, directory;
-  outside.write("model.safetensors", safetensors({ones("a", {2})}));
-  std::filesystem::create_symlink(outside.path() / "model.safetensors", directory.path() / "model.safetensors");
-  EXPECT_EQ(open(directory).errors(), "'model.safetensors' is a symbolic link that leaves the model's directory");
+  outside.write("weights", safetensors({ones("a", {2})}));
+  std::filesystem::create_symlink(outside.path() / "weights", directory.path() / "model.safetensors");
+  auto model = ModelDirectory::open(directory.path().string());
+  Findings findings;
+  EXPECT_NE(Checkpoint::open(*model, findings).find("a"), nullptr);
+  model->noteLinks(findings);
+  ASSERT_EQ(findings.all().size(), 1u);
+  EXPECT_EQ(findings.all()[0].message, "'model.safetensors' to " +
+                                           std::filesystem::canonical(outside.path() / "weights").string() +
+                                           " is a symbolic link out of the model's directory, and was followed");
+  std::filesystem::remove(outside.path() / "weights");
+  EXPECT_EQ(open(directory).errors(), "'model.safetensors' is a symbolic link to a file that is not there: " +
+                                          (outside.path() / "weights").string());
 }
 
 TEST(Checkpoint, NamesWhatIsThereInstead) {
   TemporaryFolder directory;
   directory.write("pytorch_model.bin", "");
-  EXPECT_NE(open(directory).errors().find("found only pytorch_model.bin"), std::string::npos);
+  EXPECT_NE(open(directory).errors().find("found only pytorch_model.bin: PyTorch's pickles are not read: convert them"),
+            std::string::npos);
 }
 
 TEST(Checkpoint, RefusesLfsPointer) {
@@ -133,13 +144,48 @@ TEST(Checkpoint, ListsEveryBadShardAtOnce) {
   EXPECT_FALSE(opened.checkpoint.complete());
 }
 
-TEST(Checkpoint, RefusesContradictingShards) {
+TEST(Checkpoint, TheIndexDecidesWhereATensorIs) {
   TemporaryFolder directory;
   writeShards(directory);
-  directory.write("two.safetensors", safetensors({ones("a", {2}), ones("b", {3, 2})}));
-  EXPECT_NE(open(directory).errors().find("two.safetensors: tensor 'a' is also in one.safetensors"), std::string::npos);
-  directory.write("two.safetensors", safetensors({ones("c", {2})}));
-  EXPECT_NE(open(directory).errors().find("tensor 'b' is not in 'two.safetensors'"), std::string::npos);
+  // a in both: the one that the index names, with "./" before its name, counts, whichever is read first.
+  directory.write("two.safetensors", safetensors({ones("a", {7}), ones("b", {3, 2})}));
+  for (const auto &[shard, elements] : std::vector<std::pair<std::string, int64_t>>{{"one", 2}, {"two", 7}}) {
+    directory.write("model.safetensors.index.json",
+                    indexOf({{"a", "./" + shard + ".safetensors"}, {"b", "two.safetensors"}}));
+    if (shard == "two") { // or nobody would read one
+      directory.write("one.safetensors", safetensors({ones("a", {2}), ones("c", {1})}));
+      directory.write("model.safetensors.index.json",
+                      indexOf({{"a", "././two.safetensors"}, {"b", "two.safetensors"}, {"c", "one.safetensors"}}));
+    }
+    Opened opened = open(directory);
+    EXPECT_EQ(opened.errors(), "");
+    ASSERT_NE(opened.checkpoint.find("a"), nullptr);
+    EXPECT_EQ(opened.checkpoint.find("a")->shape, std::vector<int64_t>{elements});
+  }
+  directory.write("model.safetensors.index.json", indexOf({{"c", "one.safetensors"}, {"b", "two.safetensors"}}));
+  EXPECT_NE(open(directory).errors().find(
+                "two.safetensors: tensor 'a' is also in one.safetensors, and the index names it in neither"),
+            std::string::npos);
+}
+
+TEST(Checkpoint, NotesWhatIsNotWhereTheIndexSays) {
+  TemporaryFolder directory;
+  writeShards(directory);
+  directory.write("model.safetensors.index.json",
+                  indexOf({{"a", "one.safetensors"}, {"b", "one.safetensors"}, {"x", "two.safetensors"}}));
+  Opened opened = open(directory);
+  EXPECT_EQ(opened.errors(), "");
+  ASSERT_EQ(opened.findings.all().size(), 1u);
+  EXPECT_EQ(opened.findings.all()[0].message,
+            "model.safetensors.index.json: weight_map: 2 tensors are not where it says; the first is 'b' in "
+            "'one.safetensors'");
+  EXPECT_EQ(opened.checkpoint.find("x"), nullptr);
+  EXPECT_EQ(opened.checkpoint.find("b"), nullptr); // what asks for it finds it missing
+  directory.write("model.safetensors.index.json",
+                  R"({"weight_map":{"a":"one.safetensors","b":"two.safetensors","a":"one.safetensors"}})");
+  opened = open(directory);
+  EXPECT_EQ(opened.errors(), "");
+  EXPECT_EQ(opened.findings.all().size(), 1u);
 }
 
 TEST(Checkpoint, RefusesMalformedIndex) {

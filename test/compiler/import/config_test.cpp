@@ -1,4 +1,4 @@
-#include "compiler/import/hf/config.h"
+#include "compiler/import/hf/family.h"
 #include "compiler/import/hf/published.h"
 #include "test/compiler/import/model_files.h"
 
@@ -17,7 +17,7 @@ struct Read {
   Findings findings;
 };
 
-Read read(const json &object, DecoderDefaults defaults = {.headDimFromHidden = true}) {
+Read read(const json &object, const DecoderDefaults &defaults = {.configClass = "TestConfig"}) {
   Read result;
   ConfigReader reader(object, "config.json", result.findings);
   EXPECT_TRUE(readArchitecture(reader));
@@ -52,7 +52,7 @@ TEST(Config, ReadsGeneration5) {
   object["rope_parameters"] = {{"rope_type", "default"}, {"rope_theta", 5e5}};
   object["dtype"] = "float16";
   object["eos_token_id"] = {1, 2};
-  object["layer_types"] = {"full_attention"};
+  object["layer_types"] = json::array({"full_attention"});
   Read result = read(object);
   EXPECT_EQ(result.findings.all().size(), 0u);
   EXPECT_EQ(result.config.rope.theta, 5e5);
@@ -72,11 +72,214 @@ TEST(Config, GenerationConfigGoesFirst) {
   EXPECT_EQ(result.findings.all().size(), 0u);
 }
 
-TEST(Config, AcceptsWindowThatIsSwitchedOff) {
+/// The notices of a configuration without errors, one a line.
+std::string notices(const json &object, const DecoderDefaults &defaults = {.configClass = "TestConfig"}) {
+  Read result = read(object, defaults);
+  EXPECT_EQ(result.findings.toStatus().message(), "");
+  std::string text;
+  for (const Finding &finding : result.findings.all())
+    text += finding.message + "\n";
+  return text;
+}
+
+json without(std::initializer_list<const char *> names) {
   json object = test::smallConfig();
-  object["sliding_window"] = 4096;
-  object["use_sliding_window"] = false;
-  EXPECT_FALSE(read(object).findings.hasErrors());
+  for (const char *name : names)
+    object.erase(name);
+  return object;
+}
+
+TEST(Config, MissingFieldsAreTheClassDefaultsAndOneNoticeNamesThem) {
+  const DecoderDefaults defaults{.configClass = "TestConfig",
+                                 .kvHeads = 1,
+                                 .headDim = 6,
+                                 .maxPositions = 77,
+                                 .rmsNormEps = 1e-3,
+                                 .ropeTheta = 500,
+                                 .hiddenAct = "swish",
+                                 .tieWordEmbeddings = true,
+                                 .bosToken = 4,
+                                 .eosToken = 5};
+  json object = without({"num_key_value_heads", "head_dim", "max_position_embeddings", "rms_norm_eps", "rope_theta",
+                         "hidden_act", "tie_word_embeddings", "bos_token_id", "eos_token_id"});
+  EXPECT_EQ(notices(object, defaults),
+            "config.json: what is not given there is the default of TestConfig: num_key_value_heads 1, head_dim 6, "
+            "max_position_embeddings 77, rms_norm_eps 0.001, tie_word_embeddings true, rope_theta 500, hidden_act "
+            "'swish', bos_token_id 4, eos_token_id 5\n");
+  const DecoderConfig config = read(object, defaults).config;
+  EXPECT_EQ(config.kvHeads, 1);
+  EXPECT_EQ(config.headDim, 6);
+  EXPECT_EQ(config.maxPositions, 77);
+  EXPECT_EQ(config.rmsNormEps, 1e-3);
+  EXPECT_EQ(config.rope.theta, 500);
+  EXPECT_TRUE(config.tieWordEmbeddings);
+  EXPECT_EQ(config.bosToken, 4);
+  EXPECT_EQ(config.eosTokens, std::vector<int32_t>{5});
+}
+
+TEST(Config, WhatFollowsFromOtherFieldsNeedsNoNotice) {
+  EXPECT_EQ(notices(without({"num_key_value_heads", "head_dim", "tie_word_embeddings"})), "");
+  json object = test::smallConfig();
+  object["num_key_value_heads"] = nullptr; // num_attention_heads in every class, whatever its default
+  EXPECT_EQ(read(object, {.configClass = "TestConfig", .kvHeads = 1}).config.kvHeads, 4);
+}
+
+TEST(Config, NullIsNoMissingField) {
+  for (const char *name : {"rms_norm_eps", "hidden_act", "max_position_embeddings", "hidden_size"}) {
+    json object = test::smallConfig();
+    object[name] = nullptr;
+    EXPECT_EQ(read(object).findings.toStatus().message(), std::string("config.json: ") + name + " is null");
+  }
+  json object = test::smallConfig();
+  object["eos_token_id"] = nullptr; // says that there is none
+  EXPECT_TRUE(read(object, {.configClass = "TestConfig", .eosToken = 2}).config.eosTokens.empty());
+}
+
+TEST(Config, FamiliesDefaultsAreThoseOfTransformers) {
+  // configuration_llama.py and configuration_qwen3.py of transformers 4.57 and 5.24.
+  for (const char *name : {"llama", "qwen3"}) {
+    json object = test::smallConfig(name);
+    for (const char *field : {"num_key_value_heads", "head_dim", "max_position_embeddings", "rms_norm_eps",
+                              "rope_theta", "hidden_act", "bos_token_id", "eos_token_id"})
+      object.erase(field);
+    object["num_attention_heads"] = 32;
+    object["hidden_size"] = 128;
+    Findings findings;
+    ConfigReader reader(object, "config.json", findings);
+    const Family *family = readFamily(reader);
+    ASSERT_TRUE(family);
+    const DecoderConfig config = family->readConfig(reader);
+    const bool llama = family->name == "llama";
+    EXPECT_EQ(config.kvHeads, 32);
+    EXPECT_EQ(config.headDim, llama ? 4 : 128);
+    EXPECT_EQ(config.maxPositions, llama ? 2048 : 32768);
+    EXPECT_EQ(config.rmsNormEps, 1e-6);
+    EXPECT_EQ(config.rope.theta, 10000);
+    EXPECT_EQ(config.bosToken, llama ? 1 : -1);
+    EXPECT_EQ(config.eosTokens, llama ? std::vector<int32_t>{2} : std::vector<int32_t>{});
+  }
+}
+
+TEST(Config, BothGenerationsMaySayTheSame) {
+  json object = test::smallConfig();
+  object["rope_scaling"] = {{"factor", 8}, {"type", "llama3"}, {"low_freq_factor", 1}, {"high_freq_factor", 4}};
+  object["rope_parameters"] = {{"high_freq_factor", 4.0},
+                               {"rope_type", "llama3"},
+                               {"rope_theta", 10000},
+                               {"original_max_position_embeddings", 64},
+                               {"factor", 8.0}};
+  EXPECT_EQ(notices(object), "");
+  const RopeParameters rope = read(object).config.rope;
+  EXPECT_EQ(rope.type, RopeParameters::Type::Llama3);
+  EXPECT_EQ(rope.factor, 8);
+  EXPECT_EQ(rope.originalMaxPositions, 64);
+  object.erase("rope_theta");
+  EXPECT_EQ(read(object).config.rope.theta, 10000);
+  object["rope_parameters"].erase("rope_theta");
+  object["rope_scaling"]["rope_theta"] = 20;
+  EXPECT_EQ(read(object).config.rope.theta, 20);
+  object["rope_parameters"].erase("original_max_position_embeddings");
+  object["original_max_position_embeddings"] = 32; // as Phi-3 writes it
+  EXPECT_EQ(read(object).config.rope.originalMaxPositions, 32);
+  object.erase("original_max_position_embeddings");
+  EXPECT_EQ(notices(object), "config.json: what is not given there is the default of TestConfig: "
+                             "original_max_position_embeddings 512\n");
+  EXPECT_EQ(read(object).config.rope.originalMaxPositions, 512);
+}
+
+TEST(Config, LinearRope) {
+  json object = test::smallConfig();
+  object["rope_scaling"] = {{"type", "linear"}, {"factor", 4}};
+  EXPECT_EQ(notices(object), "");
+  const DecoderConfig config = read(object).config;
+  EXPECT_EQ(config.rope.type, RopeParameters::Type::Linear);
+  const std::vector<double> scaled = ropeInverseFrequencies(config.rope, 4);
+  EXPECT_DOUBLE_EQ(scaled[0], 0.25);
+  EXPECT_DOUBLE_EQ(scaled[1], 0.0025);
+}
+
+TEST(Config, WindowsThatAreNotInForce) {
+  const DecoderDefaults switched{.configClass = "TestConfig", .window = Window::Switched};
+  const char *harmless[] = {
+      R"({"sliding_window":4096})",                           // the switch is off by default
+      R"({"sliding_window":0,"use_sliding_window":false})",   // and nobody looks at what it switches
+      R"({"sliding_window":null,"use_sliding_window":true})", // no window
+      R"({"sliding_window":512,"use_sliding_window":true})",  // as long as the model's longest text
+      R"({"sliding_window":16,"use_sliding_window":true})",   // from layer 28 on: there is one layer
+      R"({"sliding_window":16,"use_sliding_window":true,"max_window_layers":0,"layer_types":["full_attention"]})",
+  };
+  for (const char *text : harmless) {
+    json object = test::smallConfig();
+    const json patch = json::parse(text);
+    for (const auto &[name, value] : patch.items()) // not merge_patch, which removes what is null
+      object[name] = value;
+    EXPECT_EQ(notices(object, switched), "") << text;
+  }
+  json object = test::smallConfig();
+  object["sliding_window"] = nullptr;
+  EXPECT_EQ(notices(object, {.configClass = "TestConfig", .window = Window::Always}), "");
+  object["sliding_window"] = 16; // of a family that has no windows
+  EXPECT_EQ(notices(object), "config.json: sliding_window is not known and was ignored\n");
+}
+
+TEST(Config, WindowsInForceAreRefused) {
+  const DecoderDefaults switched{.configClass = "TestConfig", .window = Window::Switched};
+  const std::pair<const char *, const char *> table[] = {
+      {R"({"sliding_window":16,"max_window_layers":0})", "sliding_window 16 is not supported"},
+      {R"({"max_window_layers":0,"max_position_embeddings":8192})", "sliding_window 4096 is not supported"},
+      {R"({"sliding_window":16,"layer_types":["sliding_attention"]})", "sliding_window 16 is not supported"},
+      {R"({"sliding_window":0})", "sliding_window is 0; expected an integer in"},
+      {R"({"use_sliding_window":false,"layer_types":["sliding_attention"]})",
+       "layer_types 'sliding_attention' is not supported without a sliding_window in force"},
+  };
+  for (const auto &[patch, message] : table) {
+    json object = test::smallConfig();
+    object["use_sliding_window"] = true;
+    object.merge_patch(json::parse(patch));
+    EXPECT_NE(read(object, switched).findings.toStatus().message().find(message), std::string::npos) << patch;
+  }
+  json object = test::smallConfig();
+  const DecoderDefaults always{.configClass = "TestConfig", .window = Window::Always, .slidingWindow = 100};
+  EXPECT_EQ(read(object, always).findings.toStatus().message(),
+            "config.json: sliding_window 100 is not supported (null, or use_sliding_window false, is)");
+  object["sliding_window"] = 16;
+  EXPECT_EQ(read(object, always).findings.toStatus().message(),
+            "config.json: sliding_window 16 is not supported (null, or use_sliding_window false, is)");
+}
+
+TEST(Config, DTypeNames) {
+  const std::pair<const char *, std::optional<DType>> table[] = {
+      {"torch.bfloat16", DType::bf16}, {"bfloat16", DType::bf16},
+      {"torch.float16", DType::f16},   {"half", DType::f16},
+      {"float", DType::f32},           {"torch.float32", DType::f32},
+      {"auto", std::nullopt}};
+  for (const auto &[name, dtype] : table) {
+    json object = test::smallConfig();
+    object["torch_dtype"] = name;
+    EXPECT_EQ(notices(object), "");
+    EXPECT_EQ(read(object).config.dtype, dtype) << name;
+  }
+}
+
+TEST(Config, TokensOutsideTheVocabularyAreIgnored) {
+  json object = test::smallConfig();
+  object["eos_token_id"] = {1, -1, 2, 1, 10, int64_t{1} << 40};
+  object["bos_token_id"] = -1;
+  EXPECT_EQ(notices(object), "config.json: bos_token_id: -1 is outside the vocabulary of 10 and was ignored\n"
+                             "config.json: eos_token_id: -1, 10, 1099511627776 is outside the vocabulary of 10 and was "
+                             "ignored\n");
+  EXPECT_EQ(read(object).config.eosTokens, (std::vector<int32_t>{1, 2}));
+  EXPECT_EQ(read(object).config.bosToken, -1);
+}
+
+TEST(Config, StopTokensHaveALimit) {
+  json object = test::smallConfig();
+  object["vocab_size"] = 5000;
+  object["eos_token_id"] = json::array();
+  for (int token = 0; token < 1025; ++token)
+    object["eos_token_id"].push_back(token);
+  EXPECT_EQ(read(object).findings.toStatus().message(),
+            "config.json: eos_token_id with 1025 ids is not supported (at most 1024 are)");
 }
 
 TEST(Config, NotesUnknownFields) {
@@ -110,44 +313,46 @@ TEST(Config, RefusesWrongFields) {
       {R"({"vocab_size":0})", "vocab_size is 0"},
       {R"({"num_hidden_layers":1000000})", "num_hidden_layers is 1000000"},
       {R"({"intermediate_size":[]})", "intermediate_size is a list"},
-      {R"({"max_position_embeddings":null})", "max_position_embeddings is missing"},
       {R"({"rms_norm_eps":0})", "rms_norm_eps is 0; expected a number above 0 and at most 1"},
-      {R"({"rms_norm_eps":null})", "rms_norm_eps is missing"},
       {R"({"tie_word_embeddings":"yes"})", "tie_word_embeddings is 'yes'; expected true or false"},
-      {R"({"rope_theta":null})", "rope_theta is missing"},
       {R"({"rope_theta":0})", "rope_theta is 0"},
       {R"({"rope_theta":-10000.0})", "rope_theta is -10000.0"},
       {R"({"rope_theta":"NaN"})", "rope_theta is 'NaN'"},
-      {R"({"rope_parameters":{"rope_type":"default"}})", "rope_parameters.rope_theta is missing"},
       {R"({"rope_parameters":{"rope_theta":5.0}})", "rope_theta differs from rope_parameters.rope_theta"},
       {R"({"rope_parameters":7})", "rope_parameters is 7; expected an object"},
       {R"({"rope_scaling":"llama3"})", "rope_scaling is 'llama3'; expected an object"},
       {R"({"rope_scaling":{"rope_type":"llama3","low_freq_factor":1,"high_freq_factor":4,"original_max_position_embeddings":8}})",
        "rope_scaling.factor is missing"},
+      {R"({"rope_scaling":{"rope_type":"linear"}})", "rope_scaling.factor is missing"},
+      {R"({"rope_scaling":{"rope_type":"linear","factor":0}})", "rope_scaling.factor is 0"},
+      {R"({"rope_scaling":{"rope_type":7}})", "rope_scaling.rope_type is 7; expected a string"},
+      {R"({"rope_scaling":{"rope_type":"linear","factor":2},"rope_parameters":{"type":"linear","factor":3}})",
+       "rope_scaling.factor differs from rope_parameters.factor"},
+      {R"({"rope_scaling":{"rope_type":"linear","factor":2,"type":"default"}})",
+       "rope_scaling.type differs from rope_scaling.rope_type"},
       {R"({"rope_scaling":{"rope_type":"llama3","factor":8,"low_freq_factor":4,"high_freq_factor":4,"original_max_position_embeddings":8}})",
        "rope_scaling.low_freq_factor is not below high_freq_factor"},
       {R"({"rope_scaling":{"rope_type":"yarn","factor":4}})",
-       "rope_scaling.rope_type 'yarn' is not supported (default and llama3 are)", StatusCode::Unsupported},
+       "rope_scaling.rope_type 'yarn' is not supported (default, linear and llama3 are)", StatusCode::Unsupported},
       {R"({"rope_parameters":{"full_attention":{"rope_theta":5.0}}})",
        "rope_parameters with one entry a layer type is not supported", StatusCode::Unsupported},
       {R"({"partial_rotary_factor":0.5})", "partial_rotary_factor 0.5 is not supported", StatusCode::Unsupported},
       {R"({"hidden_act":"relu2"})",
        "config.json: hidden_act 'relu2' is not supported (silu is); it needs an nn op: docs/add-an-op.md",
        StatusCode::Unsupported},
-      {R"({"hidden_act":null})", "hidden_act is missing"},
       {R"({"quantization_config":{"quant_method":"awq"}})", "quantization_config.quant_method 'awq' is not supported",
        StatusCode::Unsupported},
       {R"({"quantization_config":{}})", "quantization_config.quant_method 'unnamed' is not supported",
        StatusCode::Unsupported},
       {R"({"torch_dtype":"float8_e4m3fn"})",
        "torch_dtype 'float8_e4m3fn' is not supported (bfloat16, float16 and float32 are)", StatusCode::Unsupported},
-      {R"({"sliding_window":4096})", "sliding_window 4096 is not supported", StatusCode::Unsupported},
-      {R"({"use_sliding_window":true,"sliding_window":4096})", "sliding_window 4096 is not supported",
+      {R"({"layer_types":["sliding_attention"]})", "layer_types 'sliding_attention' is not supported",
        StatusCode::Unsupported},
-      {R"({"layer_types":["full_attention","sliding_attention"]})", "layer_types 'sliding_attention' is not supported",
+      {R"({"layer_types":["linear_attention"]})", "layer_types 'linear_attention' is not supported",
        StatusCode::Unsupported},
-      {R"({"eos_token_id":10})", "eos_token_id is 10; expected an integer in [0, 9]"},
-      {R"({"eos_token_id":[1,-1]})", "eos_token_id is -1"},
+      {R"({"layer_types":["full_attention","full_attention"]})", "layer_types must be a list of one name a layer, 1"},
+      {R"({"layer_types":"full_attention"})", "layer_types must be a list of one name a layer, 1"},
+      {R"({"eos_token_id":[1,2.5]})", "eos_token_id is 2.5"},
       {R"({"bos_token_id":"<s>"})", "bos_token_id is '<s>'"},
   };
   for (const Broken &broken : table) {
@@ -162,20 +367,40 @@ TEST(Config, RefusesWrongFields) {
   }
 }
 
-TEST(Config, FamilyMayRequireHeadDim) {
-  json object = test::smallConfig();
-  object.erase("head_dim");
-  EXPECT_EQ(read(object, {}).findings.toStatus().message(), "config.json: head_dim is missing");
+const Family *familyOf(const char *text, Findings &findings) {
+  json object = json::parse(text);
+  ConfigReader reader(object, "config.json", findings);
+  return readFamily(reader);
 }
 
-TEST(Config, RefusesArchitectureLists) {
-  for (const char *text : {R"({})", R"({"architectures":[]})", R"({"architectures":"LlamaForCausalLM"})",
-                           R"({"architectures":["A","B"]})", R"({"architectures":[1]})"}) {
+TEST(Config, ModelTypeNamesTheFamilyWithoutArchitectures) {
+  for (const char *text : {R"({"model_type":"qwen3"})", R"({"model_type":"qwen3","architectures":null})",
+                           R"({"model_type":"qwen3","architectures":[]})"}) {
     Findings findings;
-    json object = json::parse(text);
-    ConfigReader reader(object, "config.json", findings);
-    EXPECT_FALSE(readArchitecture(reader));
-    EXPECT_EQ(findings.toStatus().message().rfind("config.json: architectures ", 0), 0u);
+    const Family *family = familyOf(text, findings);
+    ASSERT_TRUE(family);
+    EXPECT_EQ(family->name, "qwen3");
+    ASSERT_EQ(findings.all().size(), 1u);
+    EXPECT_EQ(findings.all()[0].message,
+              "config.json: architectures is missing; model_type 'qwen3' makes it Qwen3ForCausalLM");
+  }
+}
+
+TEST(Config, RefusesWhatNamesNoFamily) {
+  const std::pair<const char *, const char *> table[] = {
+      {R"({})", "config.json: architectures is missing, and model_type, too"},
+      {R"({"model_type":"bert"})", "config.json: model_type 'bert' is not supported (LlamaForCausalLM"},
+      {R"({"model_type":7})", "config.json: model_type is 7; expected a string"},
+      {R"({"architectures":"LlamaForCausalLM"})", "config.json: architectures must be a list of one name"},
+      {R"({"architectures":["A","B"]})", "config.json: architectures must be a list of one name"},
+      {R"({"architectures":[1]})", "config.json: architectures must be a list of one name"},
+      {R"({"architectures":["LlamaForCausalLM"],"model_type":"qwen3"})",
+       "config.json: architectures 'LlamaForCausalLM' contradicts model_type 'qwen3'"},
+  };
+  for (const auto &[text, message] : table) {
+    Findings findings;
+    EXPECT_FALSE(familyOf(text, findings)) << text;
+    EXPECT_EQ(findings.toStatus().message().rfind(message, 0), 0u) << findings.toStatus().message();
   }
 }
 

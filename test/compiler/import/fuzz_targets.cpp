@@ -1,5 +1,5 @@
 #include "test/compiler/import/fuzz_targets.h"
-#include "compiler/import/hf/config.h"
+#include "compiler/import/hf/family.h"
 #include "compiler/import/hf/safetensors.h"
 #include "runtime/support/json.h"
 
@@ -33,13 +33,14 @@ void fuzzSafetensors(std::string_view file) {
 }
 
 void fuzzConfig(std::string_view text) {
-  auto json = parseJson(text);
+  std::vector<std::string> repeated;
+  auto json = parseJson(text, {}, &repeated);
   if (!json.isOk() || !json->is_object())
     return;
   Findings findings;
   ConfigReader reader(*json, "config.json", findings);
-  readArchitecture(reader);
-  DecoderConfig config = readDecoderConfig(reader, {.headDimFromHidden = true});
+  readFamily(reader);
+  DecoderConfig config = readDecoderConfig(reader, {.configClass = "TestConfig", .window = Window::Switched});
   reader.noteUnread();
   readGenerationConfig(reader, config);
   require(findings.hasErrors() != findings.toStatus().isOk());

@@ -186,15 +186,83 @@ TEST_F(Import, Biases) {
        "@layers.0.mlp.down.weight bias @layers.0.mlp.down.bias"});
 }
 
-TEST_F(Import, RefusesBiasThatTheConfigurationDoesNotAnnounce) {
+TEST_F(Import, CountsTensorsThatNothingUses) {
   std::vector<test::Tensor> tensors = test::smallTensors();
-  tensors.push_back(test::ones("model.layers.0.self_attn.q_proj.bias", {16}));
+  tensors.push_back({"model.layers.0.self_attn.masked_bias", "I64", {1}, std::string(8, '\0')});
+  tensors.push_back({"vision_tower.patch", "F32", {0, 4}, ""});
+  tensors.push_back(test::ones("model.layers.0.self_attn.rotary_emb.inv_freq", {2})); // of old files: known
   writeModel("llama", test::smallConfig(), tensors);
-  Status status = import().status();
-  EXPECT_EQ(status.code(), StatusCode::Unsupported);
-  EXPECT_EQ(
-      status.message().rfind("model.safetensors: tensor 'model.layers.0.self_attn.q_proj.bias' is not part of", 0), 0u)
-      << status.message();
+  const std::string message = "checkpoint: 2 tensors are no part of this architecture as transformers builds it and "
+                              "left out; the first is 'model.layers.0.self_attn.masked_bias' in model.safetensors";
+  ASSERT_TRUE(import().isOk());
+  EXPECT_TRUE(found(Finding::Kind::Notice, message));
+  findings = {};
+  EXPECT_EQ(import({.strict = true}).status().message(), message);
+}
+
+TEST_F(Import, OneLineForAKindOfProblem) {
+  json config = test::smallConfig();
+  config["num_hidden_layers"] = 2;
+  std::vector<test::Tensor> tensors = test::smallTensors();
+  tensors[2].dtype = tensors[3].dtype = "I16";
+  writeModel("llama", config, tensors);
+  EXPECT_EQ(import().status().message(),
+            "model.safetensors: tensor 'model.layers.1.input_layernorm.weight' is missing; and 8 more of 21\n"
+            "model.safetensors: tensor 'model.layers.0.self_attn.q_proj.weight' has dtype I16, which is not supported "
+            "(BF16, F16 and F32 are); and 1 more");
+  findings = {};
+  config["num_hidden_layers"] = 1;
+  config["intermediate_size"] = 16;
+  writeModel("llama", config, test::smallTensors());
+  EXPECT_EQ(import().status().message(),
+            "model.safetensors: tensor 'model.layers.0.mlp.down_proj.weight' is [8, 12], but config.json asks for [8, "
+            "16]\n"
+            "model.safetensors: tensor 'model.layers.0.mlp.gate_proj.weight' is [12, 8], but config.json asks for [16, "
+            "8]\n"
+            "model.safetensors: tensor 'model.layers.0.mlp.up_proj.weight' is [12, 8], but config.json asks for [16, "
+            "8]");
+}
+
+TEST_F(Import, RecognisesNamesWithOtherPrefixes) {
+  const auto replaced = [](const std::string &name, const std::string &from, const std::string &to) {
+    return name.starts_with(from) ? to + name.substr(from.size()) : name;
+  };
+  struct {
+    const char *from, *to; // of names that begin with `from`
+    const char *notice;
+  } const cases[] = {
+      {"model.", "", "11 tensors have no 'model.' before the name, which makes no difference; the first is 'embed_"},
+      {"", "_orig_mod.", "12 tensors have '_orig_mod.' before the name, which makes no difference; the first is '_or"},
+      {"", "module.", "12 tensors have 'module.' before the name"},
+      {"", "language_model.", "12 tensors have 'language_model.' before the name"},
+      {"model.", "model.language_model.", "11 tensors have 'model.language_model.' before the name"},
+  };
+  for (const auto &[from, to, notice] : cases) {
+    SCOPED_TRACE(to);
+    findings = {};
+    std::vector<test::Tensor> tensors = test::smallTensors();
+    for (test::Tensor &tensor : tensors)
+      tensor.name = replaced(tensor.name, from, to);
+    writeModel("llama", test::smallConfig(), tensors);
+    auto model = import();
+    ASSERT_TRUE(model.isOk()) << model.status().message();
+    EXPECT_TRUE(found(Finding::Kind::Notice, std::string("checkpoint: ") + notice));
+    EXPECT_TRUE(model->weights->readFloats(model->weightSpecs[3]).isOk());
+  }
+}
+
+TEST_F(Import, EachMatrixKeepsItsType) {
+  std::vector<test::Tensor> tensors = test::smallTensors();
+  for (test::Tensor &tensor : tensors)
+    if (tensor.name == "model.embed_tokens.weight")
+      tensor.dtype = "F16";
+  writeModel("llama", test::smallConfig(), tensors);
+  auto model = import();
+  ASSERT_TRUE(model.isOk()) << model.status().message();
+  EXPECT_EQ(model->decoder->weightDtype, DType::bf16); // most bytes
+  expectLines(linesOf(*model->module, false),
+              {"@embedding.weight : tensor<10x8xf16>", "@layers.0.attention.query.weight : tensor<16x8xbf16>",
+               "nn.cache @layers.0.cache heads 2 head_dim 4 : bf16"});
 }
 
 TEST_F(Import, FullPrecisionBecomesBf16WithNotice) {
@@ -249,8 +317,8 @@ TEST_F(Import, ListsEverythingAtOnce) {
   EXPECT_TRUE(found(Finding::Kind::Unsupported, "rope_type 'yarn'"));
   EXPECT_TRUE(found(Finding::Kind::Unsupported,
                     "'model.layers.0.input_layernorm.weight' has dtype I16, which is not supported"));
-  EXPECT_TRUE(
-      found(Finding::Kind::Invalid, "model.safetensors: tensor 'model.layers.1.mlp.up_proj.weight' is missing"));
+  EXPECT_TRUE(found(Finding::Kind::Invalid,
+                    "model.safetensors: tensor 'model.layers.1.input_layernorm.weight' is missing; and 8 more"));
   EXPECT_TRUE(found(Finding::Kind::Invalid, "tokenizer.json: is a Git LFS pointer"));
   EXPECT_EQ(model.status().code(), StatusCode::InvalidInput);
 }
@@ -296,6 +364,10 @@ TEST_F(Import, ReportsMissingFiles) {
   ImportOptions options;
   options.directory = (directory.path() / "nowhere").string();
   EXPECT_EQ(importHuggingFace(context, options, findings).status().code(), StatusCode::InvalidArgument);
+  findings = {};
+  std::filesystem::create_symlink("/nowhere/config.json", directory.path() / "config.json");
+  EXPECT_EQ(import({.randomSeed = 1}).status().message(), // and no error of JSON besides
+            "'config.json' is a symbolic link to a file that is not there: /nowhere/config.json");
 }
 
 TEST_F(Import, HashTellsModelsApart) {

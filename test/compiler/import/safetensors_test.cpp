@@ -26,7 +26,12 @@ TEST(Safetensors, ReadsEntriesInOffsetOrder) {
   EXPECT_EQ(header->headerBytes + 12, file.size());
 }
 
-TEST(Safetensors, ReadsFileWithoutTensors) { EXPECT_TRUE(parseSafetensorsHeader(safetensors("{}")).isOk()); }
+TEST(Safetensors, ReadsFileWithoutTensors) {
+  EXPECT_TRUE(parseSafetensorsHeader(safetensors("{}")).isOk());
+  EXPECT_TRUE(parseSafetensorsHeader(safetensors(R"({"__metadata__":null})")).isOk());
+  EXPECT_FALSE(parseSafetensorsHeader(safetensors(R"({"a":null})")).isOk());
+  EXPECT_FALSE(parseSafetensorsHeader(safetensors(R"({"__metadata__":{"a":null}})")).isOk());
+}
 
 /// A header of one tensor "t" with these fields.
 std::string one(const std::string &dtype, const std::string &shape, const std::string &offsets) {

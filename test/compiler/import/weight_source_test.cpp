@@ -71,18 +71,39 @@ TEST(CheckpointWeights, RefusesWhatIsNotThere) {
 TEST(CheckpointWeights, ReportsNonFiniteValues) {
   test::TemporaryFolder directory;
   float inf = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
-  // 3.4e38 is finite as f32 and infinite as bf16.
-  auto source = sourceOf(directory, {"t", "F32", {4}, bytesOf<float>({1, inf, nan, 3.4e38f})});
+  auto source = sourceOf(directory, {"t", "F32", {3}, bytesOf<float>({1, inf, nan})});
   Findings findings;
   source->reportNonFinite(findings);
   EXPECT_EQ(findings.all().size(), 0u);
-  EXPECT_EQ((*source->readFloats({"norm", "t", {4}, DType::bf16}))[0], 1);
+  EXPECT_EQ((*source->readFloats({"norm", "t", {3}, DType::bf16}))[0], 1);
   source->reportNonFinite(findings);
   ASSERT_EQ(findings.all().size(), 1u);
-  EXPECT_EQ(findings.all()[0].message, "weight 'norm' holds 3 infinities or NaNs");
+  EXPECT_EQ(findings.all()[0].message, "weight 'norm' holds 2 infinities or NaNs");
   EXPECT_FALSE(findings.hasErrors());
-  findings.promoteWarnings();
-  EXPECT_EQ(findings.toStatus().code(), StatusCode::InvalidInput);
+  Findings strict;
+  strict.beStrict();
+  source->reportNonFinite(strict);
+  EXPECT_EQ(strict.toStatus().code(), StatusCode::InvalidInput);
+}
+
+TEST(CheckpointWeights, RefusesRoundingToInfinity) {
+  test::TemporaryFolder directory;
+  const float inf = std::numeric_limits<float>::infinity();
+  // 3.4e38 is finite as f32 and infinite as bf16; the infinity before it is the checkpoint's own.
+  auto source = sourceOf(directory, {"t", "F32", {2, 2}, bytesOf<float>({1, 2, inf, 3.4e38f})});
+  WeightSpec spec{"norm", "t", {2, 2}, DType::bf16};
+  const Status status = source->readFloats(spec).status();
+  EXPECT_EQ(status.code(), StatusCode::InvalidInput);
+  EXPECT_EQ(status.message(),
+            "weight 'norm': 1 values of rows [0, 2) are too large for bf16, to which they are rounded");
+  std::byte row[4];
+  EXPECT_TRUE(source->read(spec, 0, 1, DType::bf16, row).isOk());
+  EXPECT_FALSE(source->read(spec, 1, 1, DType::bf16, row).isOk());
+  source = sourceOf(directory, {"t", "BF16", {1}, bytesOf<uint16_t>({0x4780})}); // 65536
+  EXPECT_NE(source->readFloats({"norm", "t", {1}, DType::f16}).status().message().find("too large for f16"),
+            std::string::npos);
+  spec = {"constant", "", {2}, DType::f16, {1, 1e6f}};
+  EXPECT_FALSE(source->readFloats(spec).isOk());
 }
 
 TEST(Convert, EveryHalfSurvivesTheRoundTrip) {

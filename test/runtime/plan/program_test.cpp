@@ -297,6 +297,7 @@ INSTANTIATE_TEST_SUITE_P(
             "program.entries[0].blocks[0].phases[0].matrix: 'embedding.weight' has 40 rows; the vocabulary has 41"},
         ProgramCase{"/decoder/eos_tokens/1", 40, "decoder.eos_tokens[1]: token 40 of 40"},
         ProgramCase{"/decoder/eos_tokens/1", -1, "decoder.eos_tokens[1]: -1; expected an integer in [0, 2147483647]"},
+        ProgramCase{"/decoder/eos_tokens", std::vector<int>(1025, 1), "decoder.eos_tokens: 1025 tokens; at most 1024"},
         ProgramCase{"/decoder/bos_token", 40, "decoder.bos_token: 40 of a vocabulary of 40"},
         ProgramCase{"/decoder/max_context", 2147483647, "decoder.max_context: 2147483647 is too long"},
         ProgramCase{"/decoder/weight_dtype", "i32", "decoder.weight_dtype: i32 is not a type of weights"},

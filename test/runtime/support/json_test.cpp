@@ -23,6 +23,21 @@ TEST(Json, Malformed) {
     EXPECT_TRUE(parseError(text).starts_with("offset ")) << text << ": " << parseError(text);
 }
 
+TEST(Json, RepeatedKeysWithOneValueMayBeAllowed) {
+  std::vector<std::string> repeated;
+  const auto json = parseJson(R"({"a": {"x": [1, 2]}, "b": 2, "a": {"x": [1, 2.0]}, "c": [{"d": 1, "d": 1, "d": 1}]})",
+                              {}, &repeated);
+  ASSERT_TRUE(json.isOk()) << json.status().message();
+  EXPECT_EQ(*json, nlohmann::json::parse(R"({"a": {"x": [1, 2]}, "b": 2, "c": [{"d": 1}]})"));
+  EXPECT_EQ(repeated, (std::vector<std::string>{"a", "d", "d"}));
+  for (std::string_view text : {R"({"a": 1, "a": 2})", R"({"a": {"b": 1}, "a": {"b": 1, "c": 2}})",
+                                R"({"a": 1, "a": 1, "a": "1"})", R"([{"a": [], "a": {}}])"})
+    EXPECT_EQ(parseJson(text, {}, &repeated).status().message(),
+              "key 'a' occurs twice in one object, with different values")
+        << text;
+  EXPECT_EQ(parseJson("[1,{\"a\":2,\"a\":2}]", {.values = 4}, &repeated).status().message(), "more than 4 values");
+}
+
 TEST(Json, Limits) {
   EXPECT_EQ(parseError(std::string(100000, '[')), "nested deeper than 32");
   EXPECT_EQ(parseError(std::string(32, '[') + std::string(32, ']')), "");

@@ -5,8 +5,10 @@
 namespace cadenza::families {
 namespace {
 
+constexpr DecoderDefaults defaults{.configClass = "LlamaConfig", .maxPositions = 2048, .bosToken = 1, .eosToken = 2};
+
 DecoderConfig readConfig(ConfigReader &reader) {
-  DecoderConfig config = readDecoderConfig(reader, {.headDimFromHidden = true});
+  DecoderConfig config = readDecoderConfig(reader, defaults);
   config.mlpBias = reader.boolean("mlp_bias").value_or(false);
   reader.ignore({"pretraining_tp"}); // slices the same products
   return config;

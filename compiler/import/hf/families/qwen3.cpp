@@ -5,11 +5,10 @@
 namespace cadenza::families {
 namespace {
 
-DecoderConfig readConfig(ConfigReader &reader) {
-  DecoderConfig config = readDecoderConfig(reader, {});
-  reader.ignore({"max_window_layers"}); // of the sliding window, which is refused if it is in force
-  return config;
-}
+constexpr DecoderDefaults defaults{
+    .configClass = "Qwen3Config", .kvHeads = 32, .headDim = 128, .maxPositions = 32768, .window = Window::Switched};
+
+DecoderConfig readConfig(ConfigReader &reader) { return readDecoderConfig(reader, defaults); }
 
 void build(DecoderBuilder &builder) {
   mlir::Value x = builder.tokenEmbedding();

@@ -1,0 +1,23 @@
+"""signal_when.py SIGNAL TEXT COMMAND...: sends the signal once the command's standard error has the text (empty: at once,
+after it started), and says how it ended and what it said last.
+"""
+import signal
+import subprocess
+import sys
+import time
+
+# A shell that runs tests in the background may have them ignore what Ctrl-C sends.
+for ignored in (signal.SIGINT, signal.SIGHUP):
+    signal.signal(ignored, signal.SIG_DFL)
+process = subprocess.Popen(sys.argv[3:], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+said = b""
+while sys.argv[2].encode() not in said:
+    byte = process.stderr.read(1)
+    if not byte:
+        break
+    said += byte
+time.sleep(0.2)
+process.send_signal(getattr(signal, sys.argv[1]))
+_, rest = process.communicate(timeout=120)
+lines = (said + rest).decode().strip().split("\n")
+print(f"{sys.argv[1]}: ended with {process.returncode}: {lines[-1]}")
