@@ -205,21 +205,55 @@ std::optional<std::vector<bool>> readLayerTypes(ConfigReader &reader, int64_t la
   return windowed;
 }
 
+/// Which layers rotate queries and keys: those with a 1 in no_rope_layers (which says the opposite of its name), or
+/// where there is no such list, all but every no_rope_layer_interval-th. A longer list is read as far as there are
+/// layers (transformers, configuration_smollm3.py).
+std::vector<bool> readRopeLayers(ConfigReader &reader, int64_t interval, int64_t layers) {
+  std::vector<bool> rope;
+  if (reader.has("no_rope_layers")) {
+    reader.ignore({"no_rope_layer_interval"});
+    const nlohmann::json &list = reader.raw("no_rope_layers");
+    if (!list.is_array() || std::ssize(list) < layers) {
+      reader.findings().invalid(reader.where("no_rope_layers") + " must be a list of one number a layer, " +
+                                std::to_string(layers));
+      return rope;
+    }
+    for (int64_t flag : reader.integers("no_rope_layers", 0, 1))
+      rope.push_back(flag != 0);
+    rope.resize(std::min<size_t>(rope.size(), layers)); // shorter if there was a finding
+    return rope;
+  }
+  interval = reader.integerOr("no_rope_layer_interval", 1, maxLayers, interval).value_or(1);
+  for (int64_t layer = 1; layer <= layers; ++layer)
+    rope.push_back(layer % interval != 0);
+  return rope;
+}
+
 /// Refuses a window that is in force on any layer. One as long as the model's longest text hides nothing.
 void readWindow(ConfigReader &reader, const DecoderDefaults &defaults, const DecoderConfig &config) {
   std::optional<std::vector<bool>> windowed = readLayerTypes(reader, config.layers);
   std::optional<int64_t> window;
   bool on = defaults.window == Window::Always;
   int64_t full = 0; // layers before the first with a window
-  if (defaults.window == Window::Switched) {
+  if (defaults.window == Window::Switched || defaults.window == Window::NoRope) {
     on = reader.boolean("use_sliding_window").value_or(false);
-    full = reader.integer("max_window_layers", 0, maxLayers).value_or(defaults.fullLayers);
-    reader.ignore({"sliding_window"});
+    reader.ignore({"sliding_window", "max_window_layers"});
   }
-  if (on && (reader.has("sliding_window") || !reader.contains("sliding_window")))
-    window = reader.integerOr("sliding_window", 1, maxPositions, defaults.slidingWindow);
-  if (!windowed && window)
+  if (defaults.window == Window::Switched)
+    full = reader.integer("max_window_layers", 0, maxLayers).value_or(defaults.fullLayers);
+  if (on && reader.has("sliding_window"))
+    window = reader.integer("sliding_window", 1, maxPositions);
+  else if (on && !reader.contains("sliding_window") && defaults.slidingWindow)
+    window = reader.integerOr("sliding_window", 1, maxPositions, *defaults.slidingWindow);
+
+  if (window && defaults.window == Window::Always) {
+    windowed = std::vector<bool>(1, true); // whatever layer_types says
+  } else if (window && !windowed && defaults.window == Window::NoRope) {
+    windowed = config.ropeLayers;
+    windowed->flip();
+  } else if (window && !windowed) {
     windowed = std::vector<bool>(1, full < config.layers); // any of them
+  }
   if (!windowed || std::find(windowed->begin(), windowed->end(), true) == windowed->end())
     return;
   if (!window)
@@ -281,10 +315,15 @@ DecoderConfig readDecoderConfig(ConfigReader &reader, const DecoderDefaults &def
   config.rmsNormEps = reader.numberOr("rms_norm_eps", 0, 1, defaults.rmsNormEps).value_or(0);
   config.tieWordEmbeddings =
       reader.booleanOr("tie_word_embeddings", defaults.tieWordEmbeddings).value_or(defaults.tieWordEmbeddings);
-  config.attentionBias = reader.boolean("attention_bias").value_or(false);
+  if (defaults.attentionBias == AttentionBias::Configured)
+    config.queryKeyValueBias = config.outputBias = reader.boolean("attention_bias").value_or(false);
+  else
+    config.queryKeyValueBias = defaults.attentionBias == AttentionBias::QueryKeyValue;
   config.rope = readRope(reader, defaults, config.maxPositions);
   config.dtype = readDType(reader);
   refuseVariants(reader, defaults);
+  if (defaults.noRopeInterval)
+    config.ropeLayers = readRopeLayers(reader, *defaults.noRopeInterval, config.layers);
   readWindow(reader, defaults, config);
   if (auto tokens = readTokensOr(reader, "bos_token_id", config.vocabSize, defaults.bosToken); !tokens.empty())
     config.bosToken = tokens.front();

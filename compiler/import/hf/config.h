@@ -38,12 +38,21 @@ struct DecoderConfig {
   int64_t maxPositions = 0;
   double rmsNormEps = 0;
   bool tieWordEmbeddings = false;
-  bool attentionBias = false; // on the query, key, value and output projections
-  bool mlpBias = false;       // on the gate, up and down projections
+  bool queryKeyValueBias = false; // on the query, key and value projections
+  bool outputBias = false;        // on attention's output projection
+  bool mlpBias = false;           // on the gate, up and down projections
+  std::vector<bool> ropeLayers;   // whether a layer rotates queries and keys; empty: all do
   RopeParameters rope;
   std::optional<DType> dtype; // what config.json says; the tensors themselves have the last word
   int32_t bosToken = -1;
   std::vector<int32_t> eosTokens;
+};
+
+/// Which projections of attention have a bias.
+enum class AttentionBias {
+  Configured,    // all four, if attention_bias says so (its default is false)
+  None,          // none: what config.json says of it is ignored, with a notice
+  QueryKeyValue, // always these three, never the output projection; the same
 };
 
 /// How a family attends to the last sliding_window positions only.
@@ -51,6 +60,7 @@ enum class Window {
   None,     // never: what config.json says of windows is ignored, with a notice
   Always,   // on every layer, unless it is null
   Switched, // if use_sliding_window says so (its default is false), from layer max_window_layers on
+  NoRope,   // if use_sliding_window says so, on the layers without RoPE
 };
 
 /// What a family's configuration class in transformers (configuration_*.py) gives to fields that config.json lacks.
@@ -65,13 +75,15 @@ struct DecoderDefaults {
   bool tieWordEmbeddings = false;
   std::optional<int32_t> bosToken = {};
   std::optional<int32_t> eosToken = {};
+  AttentionBias attentionBias = AttentionBias::Configured;
   Window window = Window::None;
-  int64_t slidingWindow = 4096;
-  int64_t fullLayers = 28; // max_window_layers
+  std::optional<int64_t> slidingWindow = 4096; // nothing: null
+  int64_t fullLayers = 28;                     // max_window_layers
+  std::optional<int64_t> noRopeInterval = {};  // no_rope_layer_interval; nothing: every layer has RoPE
 };
 
 /// Reads the fields above and refuses what would change the computation and is not supported (activations, rope types,
-/// windows, quantisation). mlpBias is left to the families that have it.
+/// windows, quantisation). mlpBias is left to the families that have it, as are fields that only one family has.
 DecoderConfig readDecoderConfig(ConfigReader &reader, const DecoderDefaults &defaults);
 
 /// Takes the end-of-text ids from generation_config.json, which go before those of config.json.

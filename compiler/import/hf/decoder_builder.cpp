@@ -67,10 +67,9 @@ mlir::FlatSymbolRefAttr DecoderBuilder::weight(const ModuleName &name, const std
   return reference;
 }
 
-mlir::FlatSymbolRefAttr DecoderBuilder::inverseFrequencies() {
-  const std::string symbol = "rope.inverse_frequencies";
+mlir::FlatSymbolRefAttr DecoderBuilder::inverseFrequencies(const std::string &symbol,
+                                                           const std::vector<double> &exact) {
   if (declared_.insert(symbol).second) {
-    std::vector<double> exact = ropeInverseFrequencies(config_.rope, config_.headDim);
     std::vector<float> rounded(exact.begin(), exact.end());
     auto type = mlir::RankedTensorType::get({static_cast<int64_t>(rounded.size())}, symbols_.getF32Type());
     nn::WeightOp::create(symbols_, location("model.rotary_emb"), symbol, type, /*source=*/mlir::StringAttr(),
@@ -97,8 +96,11 @@ mlir::Value DecoderBuilder::linear(mlir::Value input, const ModuleName &name, in
   return nn::LinearOp::create(ops_, location(name.huggingFace), vectorType(outputs), input, matrix, addend);
 }
 
-mlir::Value DecoderBuilder::rope(mlir::Value input, const std::string &huggingFace) {
-  return nn::RopeOp::create(ops_, location(huggingFace), input.getType(), input, position_, inverseFrequencies(),
+mlir::Value DecoderBuilder::rope(mlir::Value input, const std::string &huggingFace, bool rotate) {
+  mlir::FlatSymbolRefAttr table =
+      rotate ? inverseFrequencies("rope.inverse_frequencies", ropeInverseFrequencies(config_.rope, config_.headDim))
+             : inverseFrequencies("rope.zeros", std::vector<double>(config_.headDim / 2, 0.0));
+  return nn::RopeOp::create(ops_, location(huggingFace), input.getType(), input, position_, table,
                             ops_.getI64IntegerAttr(config_.headDim));
 }
 
@@ -139,26 +141,28 @@ void DecoderBuilder::finish(mlir::Value hidden) {
 }
 
 DecoderLayer::DecoderLayer(DecoderBuilder &builder, int64_t index)
-    : builder_(builder), role_("layers." + std::to_string(index) + "."),
+    : builder_(builder), index_(index), role_("layers." + std::to_string(index) + "."),
       huggingFace_("model.layers." + std::to_string(index) + ".") {}
 
 mlir::Value DecoderLayer::attention(mlir::Value x, const AttentionOptions &options) {
   const DecoderConfig &config = builder_.config();
   const int64_t kvSize = config.kvHeads * config.headDim;
+  const bool bias = config.queryKeyValueBias;
+  const bool rotate = config.ropeLayers.empty() || config.ropeLayers[index_];
   mlir::Value h = builder_.rmsNorm(x, name("attention_norm", "input_layernorm"));
-  mlir::Value query = builder_.linear(h, name("attention.query", "self_attn.q_proj"), config.heads * config.headDim,
-                                      config.attentionBias);
-  mlir::Value key = builder_.linear(h, name("attention.key", "self_attn.k_proj"), kvSize, config.attentionBias);
-  mlir::Value value = builder_.linear(h, name("attention.value", "self_attn.v_proj"), kvSize, config.attentionBias);
+  mlir::Value query =
+      builder_.linear(h, name("attention.query", "self_attn.q_proj"), config.heads * config.headDim, bias);
+  mlir::Value key = builder_.linear(h, name("attention.key", "self_attn.k_proj"), kvSize, bias);
+  mlir::Value value = builder_.linear(h, name("attention.value", "self_attn.v_proj"), kvSize, bias);
   if (options.queryKeyNorm) {
     query = builder_.rmsNorm(query, name("attention.query_norm", "self_attn.q_norm"), config.headDim);
     key = builder_.rmsNorm(key, name("attention.key_norm", "self_attn.k_norm"), config.headDim);
   }
-  query = builder_.rope(query, huggingFace_ + "self_attn.rotary_emb.query");
-  key = builder_.rope(key, huggingFace_ + "self_attn.rotary_emb.key");
+  query = builder_.rope(query, huggingFace_ + "self_attn.rotary_emb.query", rotate);
+  key = builder_.rope(key, huggingFace_ + "self_attn.rotary_emb.key", rotate);
   mlir::Value attended = builder_.attention(query, key, value, name("cache", "self_attn"));
   mlir::Value output =
-      builder_.linear(attended, name("attention.output", "self_attn.o_proj"), config.hiddenSize, config.attentionBias);
+      builder_.linear(attended, name("attention.output", "self_attn.o_proj"), config.hiddenSize, config.outputBias);
   return builder_.add(x, output, huggingFace_ + "post_attention_residual");
 }
 
@@ -171,6 +175,16 @@ mlir::Value DecoderLayer::gatedMlp(mlir::Value x) {
   mlir::Value product = builder_.mul(activated, up, huggingFace_ + "mlp.product");
   mlir::Value down = builder_.linear(product, name("mlp.down", "mlp.down_proj"), config.hiddenSize, config.mlpBias);
   return builder_.add(x, down, huggingFace_.substr(0, huggingFace_.size() - 1));
+}
+
+void buildLlamaLayers(DecoderBuilder &builder, const DecoderLayer::AttentionOptions &options) {
+  mlir::Value x = builder.tokenEmbedding();
+  for (int64_t i = 0; i < builder.config().layers; ++i) {
+    DecoderLayer layer(builder, i);
+    x = layer.attention(x, options);
+    x = layer.gatedMlp(x);
+  }
+  builder.finish(x);
 }
 
 } // namespace cadenza

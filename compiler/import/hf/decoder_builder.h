@@ -37,7 +37,9 @@ public:
   /// Over the whole vector, or over each group of `group` elements.
   mlir::Value rmsNorm(mlir::Value input, const ModuleName &name, std::optional<int64_t> group = std::nullopt);
   mlir::Value linear(mlir::Value input, const ModuleName &name, int64_t outputs, bool bias);
-  mlir::Value rope(mlir::Value input, const std::string &huggingFace);
+  /// Without `rotate` by angles of zero, which changes nothing: a layer without RoPE is one whose table is all zeros,
+  /// so that all layers are one body of a loop.
+  mlir::Value rope(mlir::Value input, const std::string &huggingFace, bool rotate = true);
   /// Appends key and value to the cache of `name` and attends with scale 1 / sqrt(head_dim).
   mlir::Value attention(mlir::Value query, mlir::Value key, mlir::Value value, const ModuleName &name);
   mlir::Value silu(mlir::Value input, const std::string &huggingFace);
@@ -58,7 +60,8 @@ private:
   mlir::RankedTensorType vectorType(int64_t elements); // [1 token][elements]
   /// Declares @ROLE.KIND from MODULE.KIND, unless that has been done, and refers to it.
   mlir::FlatSymbolRefAttr weight(const ModuleName &name, const std::string &kind, std::vector<int64_t> shape);
-  mlir::FlatSymbolRefAttr inverseFrequencies();
+  /// Declares @SYMBOL, a table of RoPE, unless that has been done, and refers to it.
+  mlir::FlatSymbolRefAttr inverseFrequencies(const std::string &symbol, const std::vector<double> &exact);
 
   DecoderConfig config_;
   DType cacheType_;
@@ -91,8 +94,12 @@ private:
   }
 
   DecoderBuilder &builder_;
+  int64_t index_;
   std::string role_;        // "layers.3."
   std::string huggingFace_; // "model.layers.3."
 };
+
+/// A whole decoder of Llama's layers: embedding, the two blocks above in every layer, final norm, head, selection.
+void buildLlamaLayers(DecoderBuilder &builder, const DecoderLayer::AttentionOptions &options = {});
 
 } // namespace cadenza

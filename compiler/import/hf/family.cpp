@@ -1,4 +1,5 @@
 #include "compiler/import/hf/family.h"
+#include "compiler/import/hf/unsupported_architectures.h"
 #include "compiler/import/text.h"
 
 #include <algorithm>
@@ -30,6 +31,21 @@ const Family *findFamily(std::string_view architecture) {
   return nullptr;
 }
 
+namespace {
+
+/// Refuses by name: with what is missing, if the architecture is known at all.
+void refuseArchitecture(ConfigReader &reader, const std::string &architecture) {
+  const std::string_view kind = unsupportedArchitecture(architecture);
+  std::string message = reader.where("architectures") + " " + quotedName(architecture) + " is not supported";
+  if (kind.empty())
+    message += " (" + supportedArchitectures() + " are): docs/add-a-family.md";
+  else
+    message += ": it is " + std::string(kind);
+  reader.findings().unsupported(message);
+}
+
+} // namespace
+
 const Family *readFamily(ConfigReader &reader) {
   Findings &findings = reader.findings();
   const size_t before = findings.errors();
@@ -43,8 +59,7 @@ const Family *readFamily(ConfigReader &reader) {
   if (architecture) {
     const Family *family = findFamily(*architecture);
     if (!family)
-      findings.unsupported(reader.where("architectures") + " " + quotedName(*architecture) + " is not supported (" +
-                           supportedArchitectures() + " are): docs/add-a-family.md");
+      refuseArchitecture(reader, *architecture);
     else if (byType && byType != family)
       findings.invalid(reader.where("architectures") + " " + quotedName(*architecture) + " contradicts model_type " +
                        quotedName(*type));

@@ -135,29 +135,148 @@ TEST(Config, NullIsNoMissingField) {
   EXPECT_TRUE(read(object, {.configClass = "TestConfig", .eosToken = 2}).config.eosTokens.empty());
 }
 
+/// What the family itself makes of a configuration.
+Read readAs(const json &object) {
+  Read result;
+  ConfigReader reader(object, "config.json", result.findings);
+  const Family *family = readFamily(reader);
+  EXPECT_TRUE(family);
+  result.config = family->readConfig(reader);
+  reader.noteUnread();
+  return result;
+}
+
 TEST(Config, FamiliesDefaultsAreThoseOfTransformers) {
-  // configuration_llama.py and configuration_qwen3.py of transformers 4.57 and 5.24.
-  for (const char *name : {"llama", "qwen3"}) {
-    json object = test::smallConfig(name);
+  // configuration_*.py of transformers 4.57 and 5.24.
+  struct Defaults {
+    const char *family;
+    int64_t kvHeads, headDim, maxPositions;
+    double ropeTheta;
+    bool tied;
+    int32_t bosToken;
+    std::vector<int32_t> eosTokens;
+  };
+  const Defaults table[] = {{"llama", 32, 4, 2048, 10000, false, 1, {2}},
+                            {"mistral", 8, 4, 131072, 10000, false, 1, {2}},
+                            {"qwen2", 32, 4, 32768, 10000, false, -1, {}},
+                            {"qwen3", 32, 128, 32768, 10000, false, -1, {}},
+                            {"smollm3", 4, 4, 32768, 2000000, true, 128000, {128001}}};
+  for (const Defaults &expected : table) {
+    SCOPED_TRACE(expected.family);
+    json object = test::smallConfig(expected.family);
     for (const char *field : {"num_key_value_heads", "head_dim", "max_position_embeddings", "rms_norm_eps",
-                              "rope_theta", "hidden_act", "bos_token_id", "eos_token_id"})
+                              "rope_theta", "hidden_act", "tie_word_embeddings", "bos_token_id", "eos_token_id"})
       object.erase(field);
     object["num_attention_heads"] = 32;
     object["hidden_size"] = 128;
-    Findings findings;
-    ConfigReader reader(object, "config.json", findings);
-    const Family *family = readFamily(reader);
-    ASSERT_TRUE(family);
-    const DecoderConfig config = family->readConfig(reader);
-    const bool llama = family->name == "llama";
-    EXPECT_EQ(config.kvHeads, 32);
-    EXPECT_EQ(config.headDim, llama ? 4 : 128);
-    EXPECT_EQ(config.maxPositions, llama ? 2048 : 32768);
+    object["vocab_size"] = 128256;
+    object["sliding_window"] = nullptr;
+    const DecoderConfig config = readAs(object).config;
+    EXPECT_EQ(config.kvHeads, expected.kvHeads);
+    EXPECT_EQ(config.headDim, expected.headDim);
+    EXPECT_EQ(config.maxPositions, expected.maxPositions);
     EXPECT_EQ(config.rmsNormEps, 1e-6);
-    EXPECT_EQ(config.rope.theta, 10000);
-    EXPECT_EQ(config.bosToken, llama ? 1 : -1);
-    EXPECT_EQ(config.eosTokens, llama ? std::vector<int32_t>{2} : std::vector<int32_t>{});
+    EXPECT_EQ(config.rope.theta, expected.ropeTheta);
+    EXPECT_EQ(config.tieWordEmbeddings, expected.tied);
+    EXPECT_EQ(config.bosToken, expected.bosToken);
+    EXPECT_EQ(config.eosTokens, expected.eosTokens);
   }
+}
+
+TEST(Config, BiasesOfAttention) {
+  struct Biases {
+    const char *family, *patch;
+    bool queryKeyValue, output;
+    const char *notice = "";
+  };
+  const char *ignored = "config.json: attention_bias is not known and was ignored";
+  const Biases table[] = {
+      {"llama", "{}", false, false},
+      {"llama", R"({"attention_bias":true})", true, true},
+      {"smollm3", R"({"attention_bias":true,"no_rope_layer_interval":4})", true, true},
+      {"qwen2", "{}", true, false},
+      {"qwen2", R"({"attention_bias":false})", true, false, ignored},
+      {"mistral", R"({"sliding_window":512})", false, false},
+      {"mistral", R"({"sliding_window":512,"attention_bias":true})", false, false, ignored},
+  };
+  for (const Biases &expected : table) {
+    SCOPED_TRACE(expected.family + std::string(expected.patch));
+    json object = test::smallConfig(expected.family);
+    object.merge_patch(json::parse(expected.patch));
+    const Read result = readAs(object);
+    EXPECT_EQ(result.config.queryKeyValueBias, expected.queryKeyValue);
+    EXPECT_EQ(result.config.outputBias, expected.output);
+    EXPECT_EQ(result.findings.all().empty() ? "" : result.findings.all()[0].message, expected.notice);
+  }
+}
+
+json smollm3(const char *patch, int layers = 5) {
+  json object = test::smallConfig("smollm3");
+  object["num_hidden_layers"] = layers;
+  const json fields = json::parse(patch);
+  for (const auto &[name, value] : fields.items()) // not merge_patch, which removes what is null
+    object[name] = value;
+  return object;
+}
+
+TEST(Config, LayersWithoutRope) {
+  const std::pair<const char *, std::vector<bool>> table[] = {
+      {R"({"no_rope_layers":[1,0,1,1,0]})", {true, false, true, true, false}},
+      {R"({"no_rope_layers":[0,1,1,1,1,0,0]})", {false, true, true, true, true}}, // the list may be longer
+      {R"({"no_rope_layers":null,"no_rope_layer_interval":2})", {true, false, true, false, true}},
+      {R"({"no_rope_layers":[1,1,1,1,1],"no_rope_layer_interval":2})", {true, true, true, true, true}},
+      {R"({"no_rope_layer_interval":1})", {false, false, false, false, false}},
+      {R"({"no_rope_layer_interval":6})", {true, true, true, true, true}},
+  };
+  for (const auto &[patch, layers] : table) {
+    const Read result = readAs(smollm3(patch));
+    EXPECT_EQ(result.findings.all().size(), 0u) << patch;
+    EXPECT_EQ(result.config.ropeLayers, layers) << patch;
+  }
+  const Read result = readAs(smollm3("{}"));
+  EXPECT_EQ(result.config.ropeLayers, (std::vector<bool>{true, true, true, false, true}));
+  ASSERT_EQ(result.findings.all().size(), 1u);
+  EXPECT_EQ(result.findings.all()[0].message,
+            "config.json: what is not given there is the default of SmolLM3Config: no_rope_layer_interval 4");
+  EXPECT_TRUE(readAs(test::smallConfig()).config.ropeLayers.empty());
+}
+
+TEST(Config, RefusesWrongLayersWithoutRope) {
+  const std::pair<const char *, const char *> table[] = {
+      {R"({"no_rope_layers":[1,0,1,1]})", "no_rope_layers must be a list of one number a layer, 5"},
+      {R"({"no_rope_layers":[]})", "no_rope_layers must be a list of one number a layer, 5"},
+      {R"({"no_rope_layers":1})", "no_rope_layers must be a list of one number a layer, 5"},
+      {R"({"no_rope_layers":[1,0,1,1,2]})", "no_rope_layers is 2; expected an integer in [0, 1]"},
+      {R"({"no_rope_layers":[1,0,true,1,1]})", "no_rope_layers is true"},
+      {R"({"no_rope_layer_interval":0})", "no_rope_layer_interval is 0; expected an integer in [1, 4096]"},
+      {R"({"no_rope_layer_interval":null})", "no_rope_layer_interval is null"},
+  };
+  for (const auto &[patch, message] : table) {
+    const Status status = readAs(smollm3(patch)).findings.toStatus();
+    EXPECT_EQ(status.code(), StatusCode::InvalidInput) << patch;
+    EXPECT_EQ(status.message().rfind("config.json: " + std::string(message), 0), 0u) << status.message();
+    EXPECT_EQ(status.message().find('\n'), std::string::npos) << "one mistake, one finding: " << status.message();
+  }
+}
+
+TEST(Config, WindowsOfLayersWithoutRope) {
+  const char *harmless[] = {
+      R"({"no_rope_layer_interval":4,"sliding_window":16})", // the switch is off by default
+      R"({"no_rope_layer_interval":4,"use_sliding_window":true})",
+      R"({"no_rope_layer_interval":4,"use_sliding_window":true,"sliding_window":null})",
+      R"({"no_rope_layer_interval":4,"use_sliding_window":true,"sliding_window":512})",
+      R"({"no_rope_layer_interval":6,"use_sliding_window":true,"sliding_window":16})", // all five have RoPE
+  };
+  for (const char *patch : harmless)
+    EXPECT_EQ(readAs(smollm3(patch)).findings.all().size(), 0u) << patch;
+  const char *inForce[] = {
+      R"({"no_rope_layer_interval":4,"use_sliding_window":true,"sliding_window":16,"max_window_layers":28})",
+      R"({"no_rope_layers":[1,1,1,1,0],"use_sliding_window":true,"sliding_window":16})",
+  };
+  for (const char *patch : inForce)
+    EXPECT_EQ(readAs(smollm3(patch)).findings.toStatus().message(),
+              "config.json: sliding_window 16 is not supported (null, or use_sliding_window false, is)")
+        << patch;
 }
 
 TEST(Config, BothGenerationsMaySayTheSame) {
@@ -243,6 +362,9 @@ TEST(Config, WindowsInForceAreRefused) {
   EXPECT_EQ(read(object, always).findings.toStatus().message(),
             "config.json: sliding_window 100 is not supported (null, or use_sliding_window false, is)");
   object["sliding_window"] = 16;
+  EXPECT_EQ(read(object, always).findings.toStatus().message(),
+            "config.json: sliding_window 16 is not supported (null, or use_sliding_window false, is)");
+  object["layer_types"] = {"full_attention"}; // which Mistral does not look at
   EXPECT_EQ(read(object, always).findings.toStatus().message(),
             "config.json: sliding_window 16 is not supported (null, or use_sliding_window false, is)");
 }
@@ -402,6 +524,31 @@ TEST(Config, RefusesWhatNamesNoFamily) {
     EXPECT_FALSE(familyOf(text, findings)) << text;
     EXPECT_EQ(findings.toStatus().message().rfind(message, 0), 0u) << findings.toStatus().message();
   }
+}
+
+TEST(Config, KnownArchitecturesAreRefusedWithWhatTheyNeed) {
+  const std::pair<const char *, const char *> table[] = {
+      {"MixtralForCausalLM", "it is a mixture of experts; it needs a router, and"},
+      {"Qwen2MoeForCausalLM", "it is a mixture of experts; it needs a router, and"},
+      {"Qwen3NextForCausalLM", "it is a hybrid with recurrent layers; it needs their ops"},
+      {"Gemma3nForConditionalGeneration", "it is a decoder whose layers share KV caches; it needs these"},
+      {"T5ForConditionalGeneration", "it is an encoder and a decoder; it needs an encoder"},
+      {"BertForMaskedLM", "it is an encoder, which generates no text"},
+      {"Qwen2VLForConditionalGeneration", "it is a model of texts and images or sounds; it needs"},
+  };
+  for (const auto &[architecture, message] : table) {
+    Findings findings;
+    const json object = {{"architectures", {architecture}}};
+    EXPECT_FALSE(familyOf(object.dump().c_str(), findings));
+    EXPECT_EQ(findings.toStatus().code(), StatusCode::Unsupported);
+    const std::string start = "config.json: architectures '" + std::string(architecture) + "' is not supported: ";
+    EXPECT_EQ(findings.toStatus().message().rfind(start + message, 0), 0u) << findings.toStatus().message();
+  }
+  Findings findings;
+  EXPECT_FALSE(familyOf(R"({"architectures":["GPT9ForCausalLM"]})", findings));
+  EXPECT_EQ(
+      findings.toStatus().message().rfind("config.json: architectures 'GPT9ForCausalLM' is not supported (Llama", 0),
+      0u);
 }
 
 TEST(Config, RopeFrequencies) {

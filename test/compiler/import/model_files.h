@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -51,9 +52,14 @@ inline Tensor ones(const std::string &name, std::vector<int64_t> shape) {
   return {name, "BF16", std::move(shape), std::move(bytes)};
 }
 
-/// config.json of a Llama or Qwen3 model of one layer: hidden 8, 4 query and 2 kv heads of 4, ffn 12, vocabulary 10.
+/// config.json of a model of one layer: hidden 8, 4 query and 2 kv heads of 4, ffn 12, vocabulary 10.
 inline nlohmann::json smallConfig(const std::string &family = "llama") {
-  return {{"architectures", {family == "llama" ? "LlamaForCausalLM" : "Qwen3ForCausalLM"}},
+  const std::map<std::string, const char *> architectures = {{"llama", "LlamaForCausalLM"},
+                                                             {"mistral", "MistralForCausalLM"},
+                                                             {"qwen2", "Qwen2ForCausalLM"},
+                                                             {"qwen3", "Qwen3ForCausalLM"},
+                                                             {"smollm3", "SmolLM3ForCausalLM"}};
+  return {{"architectures", {architectures.at(family)}},
           {"model_type", family},
           {"vocab_size", 10},
           {"hidden_size", 8},

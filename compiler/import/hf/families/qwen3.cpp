@@ -10,15 +10,7 @@ constexpr DecoderDefaults defaults{
 
 DecoderConfig readConfig(ConfigReader &reader) { return readDecoderConfig(reader, defaults); }
 
-void build(DecoderBuilder &builder) {
-  mlir::Value x = builder.tokenEmbedding();
-  for (int64_t i = 0; i < builder.config().layers; ++i) {
-    DecoderLayer layer(builder, i);
-    x = layer.attention(x, {.queryKeyNorm = true});
-    x = layer.gatedMlp(x);
-  }
-  builder.finish(x);
-}
+void build(DecoderBuilder &builder) { buildLlamaLayers(builder, {.queryKeyNorm = true}); }
 
 } // namespace
 
