@@ -50,8 +50,8 @@ struct GenerateOptions {
   int64_t maxTokens = 128;              // 0: only process the prompt
   bool ignoreEos = false;               // go on after the model's stop tokens
   std::vector<int32_t> stopTokens = {}; // end the generation besides the model's, as those do
-  /// Generation ends at a special token of this text ("<|im_end|>"), or where one of these appears in the generated text. It is not part of the text; text that might be
-  /// the beginning of one is held back until that is settled.
+  /// Generation ends at a special token of this text ("<|im_end|>"), or where one of these appears in the generated
+  /// text. It is not part of the text; text that might be the beginning of one is held back until that is settled.
   std::vector<std::string> stopTexts = {};
   /// Called for each generated token (a final stop token included). False ends the generation after it.
   std::function<bool(int32_t token)> onToken = {};

@@ -20,8 +20,8 @@ public:
   /// `division`: the name of the one whose order of sums `program` has, if it has one's.
   ExecutorImpl(Program program, std::span<const std::byte> weights, int64_t context, bool logits, std::string division,
                int threads)
-      : machine_(std::move(program), weights, context, logits, threads),
-        sequence_(machine_.program, context), division_(std::move(division)) {}
+      : machine_(std::move(program), weights, context, logits, threads), sequence_(machine_.program, context),
+        division_(std::move(division)) {}
 
   Status bind() {
     CADENZA_ASSIGN_OR_RETURN(step_, BoundEntry::bind(machine_, decodeEntry(machine_.program)));

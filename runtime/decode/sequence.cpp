@@ -60,8 +60,8 @@ Status Sequence::checkPrompt(std::span<const int32_t> prompt, std::span<const in
                      " is outside the vocabulary of " + std::to_string(vocabulary_));
   if (prompt.size() > static_cast<uint64_t>(context_))
     return {StatusCode::CacheFull, "a prompt of " + std::to_string(prompt.size()) +
-                                       " tokens does not fit into the context of " + std::to_string(context_) +
-                                       "; " + advice_};
+                                       " tokens does not fit into the context of " + std::to_string(context_) + "; " +
+                                       advice_};
   if (stopTokens.size() > max_stop_tokens)
     return invalid(std::to_string(stopTokens.size()) + " stop tokens; at most " + std::to_string(max_stop_tokens) +
                    " are possible");
@@ -86,8 +86,7 @@ Status Sequence::beginStep() {
   if (!begun_)
     return invalid("there is no sequence to continue: begin one (after a failed step, too)");
   if (position_ == context_)
-    return {StatusCode::CacheFull,
-            "the context of " + std::to_string(context_) + " positions is full; " + advice_};
+    return {StatusCode::CacheFull, "the context of " + std::to_string(context_) + " positions is full; " + advice_};
   if (position_ >= given_ && !selected_[static_cast<size_t>(position_)])
     return invalid("there is no token at position " + std::to_string(position_) +
                    ": the step before it ran without its head");

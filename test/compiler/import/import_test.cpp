@@ -215,12 +215,12 @@ TEST_F(Import, OneLineForAKindOfProblem) {
   config["intermediate_size"] = 16;
   writeModel("llama", config, test::smallTensors());
   EXPECT_EQ(import().status().message(),
-            "model.safetensors: tensor 'model.layers.0.mlp.down_proj.weight' is [8, 12], but config.json asks for [8, "
-            "16]\n"
             "model.safetensors: tensor 'model.layers.0.mlp.gate_proj.weight' is [12, 8], but config.json asks for [16, "
             "8]\n"
             "model.safetensors: tensor 'model.layers.0.mlp.up_proj.weight' is [12, 8], but config.json asks for [16, "
-            "8]");
+            "8]\n"
+            "model.safetensors: tensor 'model.layers.0.mlp.down_proj.weight' is [8, 12], but config.json asks for [8, "
+            "16]");
 }
 
 TEST_F(Import, RecognisesNamesWithOtherPrefixes) {

@@ -1,6 +1,7 @@
-"""signal_when.py SIGNAL TEXT COMMAND...: sends the signal once the command's standard error has the text (empty: at once,
-after it started), and says how it ended and what it said last.
+"""signal_when.py SIGNAL TEXT COMMAND...: sends the signal once the command's standard error has the text (empty: soon
+after it started; @PATH: once there is such a file), and says how it ended and what it said last.
 """
+import os
 import signal
 import subprocess
 import sys
@@ -11,7 +12,9 @@ for ignored in (signal.SIGINT, signal.SIGHUP):
     signal.signal(ignored, signal.SIG_DFL)
 process = subprocess.Popen(sys.argv[3:], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
 said = b""
-while sys.argv[2].encode() not in said:
+while sys.argv[2].startswith("@") and not os.path.exists(sys.argv[2][1:]) and process.poll() is None:
+    time.sleep(0.01)
+while not sys.argv[2].startswith("@") and sys.argv[2].encode() not in said:
     byte = process.stderr.read(1)
     if not byte:
         break
