@@ -19,15 +19,25 @@ namespace {
 /// "x=x.npy" to name and file, one a name.
 StatusOr<std::map<std::string, std::string>> parse(const std::vector<std::string> &pairs, const std::string &option) {
   std::map<std::string, std::string> files;
+  const auto invalid = [&](const std::string &pair, const std::string &what) {
+    return Status(StatusCode::InvalidArgument, option + " '" + pair + "': " + what);
+  };
   for (const std::string &pair : pairs) {
     const size_t equals = pair.find('=');
     if (equals == std::string::npos || equals == 0 || equals + 1 == pair.size())
-      return Status(StatusCode::InvalidArgument, option + " '" + pair + "': expected NAME=FILE.npy");
+      return invalid(pair, "expected NAME=FILE.npy");
     if (!files.emplace(pair.substr(0, equals), pair.substr(equals + 1)).second)
-      return Status(StatusCode::InvalidArgument,
-                    option + " '" + pair + "': '" + pair.substr(0, equals) + "' is given twice");
+      return invalid(pair, "'" + pair.substr(0, equals) + "' is given twice");
   }
   return files;
+}
+
+Status nobodyComputes(const std::string &output, const Program &program, const Entry &entry) {
+  std::string gives;
+  for (const Port &port : entry.outputs)
+    gives += (gives.empty() ? "" : ", ") + describePort(program, port);
+  return {StatusCode::InvalidArgument,
+          "nobody computes output \"" + output + "\"; entry '" + entry.name + "' gives " + gives};
 }
 
 /// Files for the outputs, in their order, to be written and committed once the entry has run. Outputs that the entry
@@ -40,12 +50,8 @@ StatusOr<std::vector<OutputFile>> createFiles(const Program &program, const Entr
   for (const auto &[name, path] : outputs) {
     const auto port = std::find_if(entry.outputs.begin(), entry.outputs.end(),
                                    [&name = name](const Port &port) { return port.name == name; });
-    std::string gives;
-    for (const Port &other : entry.outputs)
-      gives += (gives.empty() ? "" : ", ") + describePort(program, other);
     if (port == entry.outputs.end())
-      return Status(StatusCode::InvalidArgument,
-                    "nobody computes output \"" + name + "\"; entry '" + entry.name + "' gives " + gives);
+      return nobodyComputes(name, program, entry);
     std::error_code unresolved; // what is wrong with the path, create() says
     if (!paths.insert(std::filesystem::weakly_canonical(path, unresolved)).second && !unresolved)
       return Status(StatusCode::InvalidArgument, "two outputs go to " + path);

@@ -81,7 +81,8 @@ LogicalResult readParts(DecoderPhases &phases) {
       return needs(&*op, "a product over rows here, with which a part of a layer begins: all fusion passes must have "
                          "matched (merged matrices have multiples of 16 rows)");
     ++op;
-    if ((part.attend = dyn_cast<step::AttendOp>(*op)))
+    part.attend = dyn_cast<step::AttendOp>(*op);
+    if (part.attend)
       ++op;
     part.columns = dyn_cast<step::ProjectOp>(*op);
     if (part.attend && part.attend.getQuery() != part.rows.getResult(0))

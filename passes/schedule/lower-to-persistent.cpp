@@ -20,8 +20,8 @@ namespace {
 /// Builds the grid of a decoder, op by op as a block runs it.
 class GridBuilder {
 public:
-  GridBuilder(func::FuncOp function, DecoderPhases phases, const LayerShape &shape, const LayerDivision &division,
-              const PersistentDevice &device)
+  GridBuilder(func::FuncOp function, const DecoderPhases &phases, const LayerShape &shape,
+              const LayerDivision &division, const PersistentDevice &device)
       : function(function), phases(phases), shape(shape), division(division), device(device),
         builder(OpBuilder::atBlockEnd(function->getBlock())) {}
 

@@ -150,6 +150,7 @@ std::string divisionLines(const Program &program) {
   };
   for (const Division &division : program.divisions) {
     std::vector<std::string> phases;
+    phases.reserve(division.orders.size());
     for (const PhaseOrder &order : division.orders)
       phases.push_back(decodeEntry(program).blocks[order.block].phases[order.phase].name);
     table.row({division.name + (division.clusters ? "" : ", no clusters"), decimal(division.blocks()),

@@ -91,10 +91,11 @@ private:
       return nullptr;
     }
     const Kernel *kernel = found->second;
+    const std::string missing = "'" + name + "' is not in the code for ";
     for (const std::string &target : division_.targets)
       if (!kernel->targets.empty() &&
           std::find(kernel->targets.begin(), kernel->targets.end(), target) == kernel->targets.end())
-        fail(field, "'" + name + "' is not in the code for " + target);
+        fail(field, missing + target);
     return kernel;
   }
 

@@ -17,7 +17,7 @@
 
 namespace cadenza {
 
-struct AddedToken {
+struct AddedToken { // NOLINT(clang-analyzer-core.uninitialized.Assign): the analyzer loses sight of a StatusOr's value
   int32_t id = 0;
   std::string content;
   std::string searched;    // the form found in text and decoded to: normalised where `normalized` says so

@@ -11,6 +11,8 @@ namespace {
 
 /// clone() by copying.
 template <typename Self> class CopyableStep : public DecodeStep {
+  friend Self;
+  CopyableStep() = default;
   std::unique_ptr<DecodeStep> clone() const final { return std::make_unique<Self>(static_cast<const Self &>(*this)); }
 };
 

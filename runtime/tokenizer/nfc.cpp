@@ -40,6 +40,7 @@ static void sortMarks(Points &points) {
 /// Appends the normal form of the decomposed `points`, and empties them.
 static void flush(Points &points, std::string &out) {
   sortMarks(points);
+  // NOLINTNEXTLINE(clang-analyzer-optin.core.EnumCastOutOfRange): the library's enumerators are flags
   auto options = static_cast<utf8proc_option_t>(UTF8PROC_COMPOSE | UTF8PROC_STABLE);
   auto length = utf8proc_normalize_utf32(points.data(), points.size(), options);
   for (utf8proc_ssize_t i = 0; i < length; ++i)

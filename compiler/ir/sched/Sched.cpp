@@ -175,7 +175,10 @@ LogicalResult GridOp::verifyRegions() {
     return failure();
   mlir::Block &body = getBody().front();
   auto op = body.begin();
-  if (op == body.end() || !isa<EmbedOp>(*op) || ++op == body.end() || !isa<LayersOp>(*op))
+  const bool begins = op != body.end() && isa<EmbedOp>(*op);
+  if (begins)
+    ++op;
+  if (!begins || op == body.end() || !isa<LayersOp>(*op))
     return emitOpError() << "begins with the embedding and the layers";
   for (Operation &later : llvm::make_range(++op, body.end()))
     if (isa<EmbedOp, LayersOp>(later) || isa<SelectOp>(later) != (&later == &body.back()))
