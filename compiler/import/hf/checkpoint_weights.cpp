@@ -1,5 +1,4 @@
 #include "compiler/import/hf/checkpoint_weights.h"
-#include "compiler/import/convert.h"
 #include "compiler/import/text.h"
 
 namespace cadenza {
@@ -19,14 +18,12 @@ protected:
     auto stored = weightDType(tensor->dtype);
     if (!stored)
       return {StatusCode::Unsupported, "tensor " + quotedName(spec.tensor) + ": dtype " + tensor->dtype};
-    if (tensor->shape != spec.shape)
+    if (tensor->shape != spec.tensorShape())
       return {StatusCode::InvalidInput, "tensor " + quotedName(spec.tensor) + " is " + shapeText(tensor->shape) +
-                                            ", expected " + shapeText(spec.shape)};
-    // The header check has established that the tensor's bytes are shape x dtype, and the caller that the rows are
-    // inside.
-    auto first = static_cast<size_t>(firstRow * spec.columns());
-    auto count = static_cast<size_t>(rows * spec.columns());
-    convert(tensor->data.data() + first * dtypeSize(*stored), *stored, spec.dtype, dtype, out.data(), count);
+                                            ", expected " + shapeText(spec.tensorShape())};
+    // The header check has established that the tensor's bytes are shape x dtype, the IR that a view is inside, and the
+    // caller that the rows are.
+    copyRows(spec, tensor->data.data(), *stored, firstRow, rows, dtype, out.data());
     return Status::ok();
   }
 

@@ -23,9 +23,10 @@ bool checkWeight(const Checkpoint &checkpoint, const WeightSpec &weight, Finding
   auto stored = weightDType(tensor->dtype);
   if (!stored)
     findings.unsupported(where + "has dtype " + tensor->dtype + ", which is not supported (BF16, F16 and F32 are)");
-  if (tensor->shape != weight.shape)
+  if (tensor->shape != weight.tensorShape())
     findings.invalid(where + "is " + shapeText(tensor->shape) + ", but config.json asks for " +
-                     shapeText(weight.shape) + (weight.tensor == embeddingTensor ? " (vocab_size, hidden_size)" : ""));
+                     shapeText(weight.tensorShape()) +
+                     (weight.tensor == embeddingTensor ? " (vocab_size, hidden_size)" : ""));
   return stored && *stored != weight.dtype;
 }
 

@@ -3,6 +3,7 @@
 
 #include "mlir/IR/Builders.h"
 
+#include <cmath>
 #include <limits>
 
 using namespace mlir;
@@ -40,12 +41,26 @@ FailureOr<OpT> lookup(Operation *user, SymbolTableCollection &symbols, FlatSymbo
   return op;
 }
 
-/// Checks that the weight that `reference` names has exactly `shape`.
+/// Executors have numbers in fp32: one that is positive, or not zero, must be so there.
+bool isFinite32(const APFloat &number) { return std::isfinite(static_cast<float>(number.convertToDouble())); }
+bool isPositive32(const APFloat &number) {
+  return isFinite32(number) && static_cast<float>(number.convertToDouble()) > 0;
+}
+
+LogicalResult verifyPositive(Operation *op, StringRef what, const APFloat &number) {
+  if (isPositive32(number))
+    return success();
+  return op->emitOpError() << "needs a positive " << what << ", not " << number.convertToDouble();
+}
+
+/// Checks that the weight that `reference` names has exactly `shape`, and a factor only if the user applies it.
 LogicalResult verifyWeight(Operation *user, SymbolTableCollection &symbols, FlatSymbolRefAttr reference,
-                           ArrayRef<int64_t> shape) {
+                           ArrayRef<int64_t> shape, bool appliesFactor = false) {
   auto weight = lookup<WeightOp>(user, symbols, reference);
   if (failed(weight))
     return failure();
+  if (weight->getFactor() && !appliesFactor)
+    return user->emitOpError() << "reads " << reference << ", which has a factor: only nn.rope applies it";
   auto type = cast<ShapedType>(weight->getType());
   if (type.getShape() == shape)
     return success();
@@ -84,6 +99,32 @@ LogicalResult verifyCache(Operation *user, SymbolTableCollection &symbols, FlatS
   return success();
 }
 
+/// Checks that the rows that a view chooses are rows of the tensor, and each of them once.
+LogicalResult verifyView(WeightOp weight, ViewAttr view) {
+  auto type = cast<ShapedType>(weight.getType());
+  if (!weight.getSource())
+    return weight.emitOpError() << "is a constant, which has no view";
+  if (type.getRank() > 2 || type.getRank() < 1 || (view.getTransposed() && type.getRank() != 2))
+    return weight.emitOpError() << "is " << type << ", of which there is no such view: "
+                                << (view.getTransposed() ? "a matrix can be transposed"
+                                                         : "vectors and matrices have rows");
+  const int64_t rows = type.getDimSize(0), run = view.getRun() != 0 ? view.getRun() : rows;
+  if (view.getRows() <= 0 || view.getFirst() < 0 || run <= 0 || rows % run != 0)
+    return weight.emitOpError() << "has " << rows << " rows, which are no runs of " << run << " from row "
+                                << view.getFirst() << " on";
+  const int64_t runs = rows / run;
+  if (runs > 1 && view.getStride() < run)
+    return weight.emitOpError() << "is runs of " << run << " rows, each " << view.getStride()
+                                << " after the one before: they overlap";
+  // Where the last run ends; without overflow.
+  const int64_t room = view.getRows() - run - view.getFirst();
+  if (run > view.getRows() || room < 0 || (runs > 1 && view.getStride() > room / (runs - 1)))
+    return weight.emitOpError() << "has " << runs << " runs of " << run << " rows, from row " << view.getFirst()
+                                << " on, " << view.getStride() << " rows apart, but the tensor has " << view.getRows()
+                                << " rows";
+  return success();
+}
+
 } // namespace
 
 LogicalResult WeightOp::verify() {
@@ -93,6 +134,10 @@ LogicalResult WeightOp::verify() {
     return emitOpError() << "is declared as " << getType() << ", but its constant is " << getValue()->getShapedType();
   if (getValue() && !isa<DenseFPElementsAttr>(*getValue()))
     return emitOpError() << "needs a dense constant of floats";
+  if (getFactor() && failed(verifyPositive(*this, "factor", *getFactor())))
+    return failure();
+  if (ViewAttr view = getViewAttr())
+    return verifyView(*this, view);
   return success();
 }
 
