@@ -205,6 +205,8 @@ private:
       phase.parameters = {{"heads", attend.getHeads()},     {"kv_heads", cache.getKvHeads()},
                           {"head_dim", cache.getHeadDim()}, {"scale", attend.getScale().convertToDouble()},
                           {"splits", attend.getSplits()},   {"warps", attend.getWarps()}};
+      if (attend.getCap())
+        phase.parameters["cap"] = attend.getCap()->convertToDouble();
     } else if (auto map = dyn_cast<step::MapOp>(op)) {
       phase.kind = PhaseKind::Map;
       for (Value input : map.getInputs())
@@ -447,6 +449,8 @@ private:
       weight.dtype = format_of(encoding).matrix() ? dtypeOf(type.getElementType()) : DType::f32;
       addParts(recipe, part);
     }
+    if (FloatAttr factor = nn::WeightOp(parts[0]).getFactorAttr(); factor && encoding == Encoding::rope_table)
+      weight.scale = static_cast<float>(factor.getValueAsDouble());
     weight.bytes = storedBytes(weight); // the extents are bounded by the importer
     program.weights.push_back(std::move(weight));
     built.recipes.push_back(std::move(recipe));

@@ -164,6 +164,8 @@ LogicalResult EmbeddingOp::verifySymbolUses(SymbolTableCollection &symbols) {
   auto type = cast<ShapedType>(weight->getType());
   if (type.getRank() != 2)
     return emitOpError() << "needs a matrix, but " << getWeightAttr() << " is " << type;
+  if (getScale() && failed(verifyPositive(*this, "scale", *getScale())))
+    return failure();
   return verifyWeight(*this, symbols, getWeightAttr(), {type.getDimSize(0), rowElements(getResult())});
 }
 
@@ -197,7 +199,10 @@ LogicalResult RopeOp::verifySymbolUses(SymbolTableCollection &symbols) {
   if (headDim <= 0 || headDim % 2 != 0 || rowElements(getInput()) % headDim != 0)
     return emitOpError() << "needs whole heads of an even head_dim, not " << rowElements(getInput())
                          << " elements in heads of " << headDim;
-  return verifyWeight(*this, symbols, getInverseFrequenciesAttr(), {headDim / 2});
+  const int64_t rotated = getRotated();
+  if (rotated <= 0 || rotated % 2 != 0 || rotated > headDim)
+    return emitOpError() << "needs an even rotary_dim of at most head_dim, " << headDim << ", not " << rotated;
+  return verifyWeight(*this, symbols, getInverseFrequenciesAttr(), {rotated / 2}, /*appliesFactor=*/true);
 }
 
 LogicalResult KVAppendOp::verifySymbolUses(SymbolTableCollection &symbols) {
@@ -208,6 +213,14 @@ LogicalResult KVAppendOp::verifySymbolUses(SymbolTableCollection &symbols) {
   return verifyCache(*this, symbols, getCacheAttr(), 0, rowElements(getValue()), "value");
 }
 
+LogicalResult ScaleOp::verify() {
+  if (isFinite32(getFactor()) && static_cast<float>(getFactor().convertToDouble()) != 0)
+    return success();
+  return emitOpError() << "needs a finite factor that is not zero, not " << getFactor().convertToDouble();
+}
+
+LogicalResult SoftcapOp::verify() { return verifyPositive(*this, "cap", getCap()); }
+
 LogicalResult ArgmaxOp::verify() { return verifyOneRow(*this, getInput()); }
 
 LogicalResult AttentionOp::verifySymbolUses(SymbolTableCollection &symbols) {
@@ -216,6 +229,8 @@ LogicalResult AttentionOp::verifySymbolUses(SymbolTableCollection &symbols) {
   if (static_cast<int64_t>(getHeads()) <= 0)
     return emitOpError() << "needs at least one head";
   if (getWindow() && failed(lookup<ScalarOp>(*this, symbols, getWindowAttr())))
+    return failure();
+  if (getCap() && failed(verifyPositive(*this, "cap", *getCap())))
     return failure();
   return verifyCache(*this, symbols, getCacheAttr(), getHeads(), rowElements(getQuery()), "query");
 }

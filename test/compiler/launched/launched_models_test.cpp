@@ -89,9 +89,23 @@ protected:
   }
   Logits emulated(uint64_t seed) {
     cadenza::test::resetEmulator("", seed);
-    auto executor = makeCudaExecutor(*plan, {.context = 32, .logits = true, .schedule = Schedule::Launch});
+    auto executor = makeCudaExecutor(*plan, {.context = 32, .logits = true, .schedule = schedule});
     EXPECT_TRUE(executor.isOk()) << executor.status().message();
     return executor.isOk() ? run(**executor) : Logits();
+  }
+
+  /// Both round activations to 16 bits at the same places; sums differ in their order.
+  static void expectNear(const Logits &actual, const Logits &expected) {
+    ASSERT_EQ(actual.size(), expected.size());
+    for (size_t step = 0; step < expected.size(); ++step) {
+      ASSERT_EQ(actual[step].size(), expected[step].size());
+      double difference = 0, norm = 0;
+      for (size_t i = 0; i < expected[step].size(); ++i) {
+        difference += std::pow(static_cast<double>(actual[step][i]) - expected[step][i], 2);
+        norm += std::pow(static_cast<double>(expected[step][i]), 2);
+      }
+      EXPECT_LE(std::sqrt(difference / norm), 0.01) << "step " << step;
+    }
   }
 
   MLIRContext context{MLIRContext::Threading::DISABLED};
@@ -144,18 +158,8 @@ TEST_P(LaunchedModel, IsWhatTheCpuComputes) {
   compile(options);
   if (HasFatalFailure())
     return;
-  const Logits expected = onCpu(), actual = emulated(1);
-  ASSERT_EQ(actual.size(), expected.size());
-  for (size_t step = 0; step < expected.size(); ++step) {
-    ASSERT_EQ(actual[step].size(), expected[step].size());
-    double difference = 0, norm = 0;
-    for (size_t i = 0; i < expected[step].size(); ++i) {
-      difference += std::pow(static_cast<double>(actual[step][i]) - expected[step][i], 2);
-      norm += std::pow(static_cast<double>(expected[step][i]), 2);
-    }
-    // Both round activations to 16 bits at the same places; sums differ in their order.
-    EXPECT_LE(std::sqrt(difference / norm), 0.01) << "step " << step;
-  }
+  const Logits actual = emulated(1);
+  expectNear(actual, onCpu());
   EXPECT_EQ(actual, emulated(20)) << "bits depend on scheduling";
 }
 

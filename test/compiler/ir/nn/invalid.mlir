@@ -380,6 +380,66 @@ func.func @one_token_of_rows(%x: tensor<2x4xf32>) {
 
 // -----
 
+func.func @scale_by_nothing(%x: tensor<1x4xf32>) {
+  // expected-error @+1 {{needs a finite factor that is not zero, not 0.000000e+00}}
+  %y = nn.scale %x by 0.0 : tensor<1x4xf32>
+  return
+}
+
+// -----
+
+func.func @scale_beyond_f32(%x: tensor<1x4xf32>) {
+  // expected-error @+1 {{needs a finite factor that is not zero, not 1.000000e+60}}
+  %y = nn.scale %x by 1.0e60 : tensor<1x4xf32>
+  return
+}
+
+// -----
+
+func.func @cap(%x: tensor<1x4xf32>) {
+  // expected-error @+1 {{needs a positive cap, not -3.000000e+01}}
+  %y = nn.softcap %x cap -30.0 : tensor<1x4xf32>
+  return
+}
+
+// -----
+
+nn.cache @cache heads 1 head_dim 4 : bf16
+func.func @cap_of_scores(%x: tensor<1x4xf32>, %position: tensor<1xi32>) {
+  // expected-error @+1 {{needs a positive cap, not 0.000000e+00}}
+  %y = nn.attention %x, %position, @cache heads 1 scale 0.5 cap 0.0 : tensor<1x4xf32>
+  return
+}
+
+// -----
+
+nn.weight @w : tensor<4x8xbf16> from "w"
+func.func @embedding_scale(%token: tensor<1xi32>) {
+  // expected-error @+1 {{needs a positive scale, not 0.000000e+00}}
+  %y = nn.embedding %token, @w scale 0.0 : tensor<1x8xf32>
+  return
+}
+
+// -----
+
+nn.weight @f : tensor<3xf32> from "f"
+func.func @rotary_dim(%x: tensor<1x4xf32>, %position: tensor<1xi32>) {
+  // expected-error @+1 {{needs an even rotary_dim of at most head_dim, 4, not 6}}
+  %y = nn.rope %x, %position, @f head_dim 4 rotary_dim 6 : tensor<1x4xf32>
+  return
+}
+
+// -----
+
+nn.weight @f : tensor<2xf32> from "f"
+func.func @rotary_dim_of_frequencies(%x: tensor<1x4xf32>, %position: tensor<1xi32>) {
+  // expected-error @+1 {{needs a weight of shape [1], but @f is 'tensor<2xf32>'}}
+  %y = nn.rope %x, %position, @f head_dim 4 rotary_dim 2 : tensor<1x4xf32>
+  return
+}
+
+// -----
+
 // expected-error @+1 {{needs a positive factor, not -1.000000e+00}}
 nn.weight @f : tensor<2xf32> from "f" factor -1.0
 
