@@ -17,6 +17,8 @@ template <class Config, class Function> struct Unary {
     float *values = tile.segment(Config::segment);
     tile.for_owned([&](int, int row) { values[row] = Function::of(values[row]); });
   }
+  /// For whoever has an element elsewhere than in a tile.
+  CADENZA_DEVICE static float of(float x) { return Function::of(x); }
 };
 
 struct SiluFunction {
