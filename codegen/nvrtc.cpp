@@ -99,17 +99,6 @@ std::string withAbsoluteIncludes(const SourceFile &file) {
   return text;
 }
 
-/// The kernels know some limits better than the compiler: their static_assert says "unsupported: ", then what. That, or
-/// nothing.
-std::string assertedLimit(std::string_view log) {
-  constexpr std::string_view mark = "\"unsupported: ";
-  const size_t at = log.find(mark);
-  if (at == std::string_view::npos)
-    return "";
-  const size_t begin = at + mark.size();
-  return std::string(log.substr(begin, log.find('"', begin) - begin));
-}
-
 /// "model.cu(12)" or "line 12 of /cadenza/model.cu" in a log: the line, or 0.
 size_t firstModelLine(std::string_view log) {
   const auto number = [&](size_t position) {
@@ -253,8 +242,6 @@ StatusOr<CompiledCode> Nvrtc::compileOne(const GeneratedSource &source, const De
   if (error != success) {
     const std::string_view kernel = kernelAtLine(model, firstModelLine(log));
     const std::string where = prefix + (kernel.empty() ? "" : "kernel '" + std::string(kernel) + "': ");
-    if (const std::string limit = assertedLimit(log); !limit.empty())
-      return Status(StatusCode::Unsupported, where + limit);
     return Status(StatusCode::NoCompiler, where + "NVRTC: " + nvrtc.errorString(error) + "\n" + log);
   }
 

@@ -149,12 +149,13 @@ Division Emitter::addPersistent(sched::GridOp grid, func::FuncOp function,
   const uint64_t threads = 32 * (grid.getWarps() + 1);
   text += "static_assert(" + instance + "::blocks == " + std::to_string(grid.getBlocks()) + ");\n";
   text += "static_assert(" + instance + "::packet_bytes == " + std::to_string(grid.getPackets()) + ");\n";
+  text += "static_assert(" + instance + "::stages == " + std::to_string(grid.getStages()) + ");\n";
   text += "CADENZA_KERNEL(" + kernel + ", PersistentArgs, " + std::to_string(threads) + ", 1) {\n  " + instance +
           "::run(args);\n}\n";
 
   Kernel record;
   record.name = kernel;
-  record.phaseKind = "persistent";
+  record.phaseKind = persistentKind;
   record.blocks = static_cast<uint32_t>(grid.getBlocks());
   record.threads = static_cast<uint32_t>(threads);
   record.sharedBytes = static_cast<uint32_t>(grid.getShared());

@@ -19,7 +19,7 @@ namespace {
 // 10. fuse-maps: on the maps that no product has absorbed. Before, it would tie functions together that products want.
 // 11. narrow-edges: once it is settled which vectors still travel through memory and who reads them.
 // 12. order-sums: the ways of a product depend on the functions it absorbed.
-//     wrap-layers, if the persistent schedule is asked for: it needs a loop, and buffers need to know.
+//     wrap-layers, if there may be a persistent schedule: it needs a loop, and buffers need to know.
 // 13. assign-buffers: on the vectors that are left; it may add copies.
 // 14. name-phases: once all phases are there. Schedules and plans know them by their names.
 constexpr PipelinePass passes[] = {

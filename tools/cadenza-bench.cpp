@@ -26,8 +26,9 @@ void declareOptions(CLI::App &app, cadenza::bench::BenchCommand &command) {
                  "auto (the fastest that the plan and the GPU have), launch, graph or persistent")
       ->check(CLI::IsMember({"auto", "launch", "graph", "persistent"}));
   app.add_option(
-      "--division", options.division,
-      "of the persistent schedule, by its name (15x8); default: the one with the most blocks that the GPU holds");
+         "--division", options.division,
+         "of the persistent schedule, by its name (15x8); default: the one with the most blocks that the GPU holds")
+      ->check(cadenza::notEmpty, "");
   app.add_option("--graph-steps", options.graph.steps, "steps a graph of the graph schedule")
       ->check(CLI::Range(1, cadenza::maximumGraphSteps))
       ->capture_default_str();

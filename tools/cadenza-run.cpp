@@ -70,7 +70,8 @@ void declareOptions(CLI::App &app, Arguments &args) {
       app.add_option("--output", args.tensors.outputs, "NAME=FILE.npy, a tensor that it gives; may be repeated");
   output->allow_extra_args(false);
   CLI::Option *entry =
-      app.add_option("--entry", args.tensors.entry, "which of the plan's entries to run; default: the only one");
+      app.add_option("--entry", args.tensors.entry, "which of the plan's entries to run; default: the only one")
+          ->check(notEmpty, "");
   output->needs(tensor);
   entry->needs(tensor);
 
@@ -95,9 +96,10 @@ void declareOptions(CLI::App &app, Arguments &args) {
       ->check(CLI::IsMember({"auto", "launch", "graph", "persistent"}))
       ->capture_default_str();
   app.add_option(
-      "--division", args.session.division,
-      "of the persistent schedule, by its name (15x8): all schedules, and the CPU, follow its order of sums; "
-      "default: the one with the most blocks that the GPU holds");
+         "--division", args.session.division,
+         "of the persistent schedule, by its name (15x8): all schedules, and the CPU, follow its order of sums; "
+         "default: the one with the most blocks that the GPU holds")
+      ->check(notEmpty, "");
   app.add_option("--threads", args.session.threads, "CPU threads; default: all cores")->check(CLI::Range(1, 4096));
 
   app.add_option("--stats-json", args.statsJson, "write speeds, token ids and settings to this file");

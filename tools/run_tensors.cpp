@@ -3,8 +3,11 @@
 #include "runtime/api/npy.h"
 #include "runtime/executor.h"
 #include "runtime/plan/plan.h"
+#include "runtime/support/atomic_file.h"
+#include "runtime/support/checked.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <iostream>
 #include <map>
 #include <set>
@@ -26,22 +29,31 @@ StatusOr<std::map<std::string, std::string>> parse(const std::vector<std::string
   return files;
 }
 
-/// Outputs that the entry does not have, and two that would overwrite each other, are errors before anything runs.
-Status checkOutputs(const Program &program, const Entry &entry, const std::map<std::string, std::string> &outputs) {
-  std::set<std::string> files;
-  for (const auto &[name, file] : outputs) {
-    const bool known = std::any_of(entry.outputs.begin(), entry.outputs.end(),
+/// Files for the outputs, in their order, to be written and committed once the entry has run. Outputs that the entry
+/// does not have, two that would overwrite each other, and files that cannot be written are errors before anything
+/// runs.
+StatusOr<std::vector<AtomicFile>> createFiles(const Program &program, const Entry &entry,
+                                              const std::map<std::string, std::string> &outputs) {
+  std::vector<AtomicFile> files;
+  std::set<std::filesystem::path> paths;
+  for (const auto &[name, path] : outputs) {
+    const auto port = std::find_if(entry.outputs.begin(), entry.outputs.end(),
                                    [&name = name](const Port &port) { return port.name == name; });
     std::string gives;
-    for (const Port &port : entry.outputs)
-      gives += (gives.empty() ? "" : ", ") + describePort(program, port);
-    if (!known)
-      return {StatusCode::InvalidArgument,
-              "nobody computes output \"" + name + "\"; entry '" + entry.name + "' gives " + gives};
-    if (!files.insert(file).second)
-      return {StatusCode::InvalidArgument, "two outputs go to " + file};
+    for (const Port &other : entry.outputs)
+      gives += (gives.empty() ? "" : ", ") + describePort(program, other);
+    if (port == entry.outputs.end())
+      return Status(StatusCode::InvalidArgument,
+                    "nobody computes output \"" + name + "\"; entry '" + entry.name + "' gives " + gives);
+    std::error_code unresolved; // what is wrong with the path, create() says
+    if (!paths.insert(std::filesystem::weakly_canonical(path, unresolved)).second && !unresolved)
+      return Status(StatusCode::InvalidArgument, "two outputs go to " + path);
+    const uint64_t bytes =
+        npyHeader(port->shape).size() + checked::byteSize(port->shape, sizeof(float)).value(); // below an arena's
+    CADENZA_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::create(path, bytes));
+    files.push_back(std::move(file));
   }
-  return Status::ok();
+  return files;
 }
 
 } // namespace
@@ -52,9 +64,9 @@ Status runTensors(const std::string &planPath, const TensorArguments &arguments,
   CADENZA_ASSIGN_OR_RETURN(std::shared_ptr<const Plan> plan, Plan::open(planPath));
   const Program &program = plan->program();
   CADENZA_ASSIGN_OR_RETURN(const uint32_t index, findTensorEntry(program, arguments.entry, plan->path()));
-  CADENZA_RETURN_IF_ERROR(checkOutputs(program, program.entries[index], outputFiles));
   if (outputFiles.empty())
     return {StatusCode::InvalidArgument, "no output is asked for; give --output NAME=FILE.npy"};
+  CADENZA_ASSIGN_OR_RETURN(std::vector<AtomicFile> files, createFiles(program, program.entries[index], outputFiles));
   Tensors inputs;
   for (const auto &[name, file] : inputFiles) {
     CADENZA_ASSIGN_OR_RETURN(inputs[name], readNpy(file));
@@ -63,9 +75,12 @@ Status runTensors(const std::string &planPath, const TensorArguments &arguments,
   if (!session.notice().empty())
     std::cerr << "cadenza-run: " << session.notice() << "\n";
   CADENZA_ASSIGN_OR_RETURN(Tensors outputs, session.run(inputs, program.entries[index].name));
-  for (const auto &[name, file] : outputFiles)
-    CADENZA_RETURN_IF_ERROR(writeNpy(file, outputs.at(name)));
-  return Status::ok();
+  size_t next = 0;
+  for (const auto &[name, path] : outputFiles) {
+    const std::string bytes = npyBytes(outputs.at(name));
+    CADENZA_RETURN_IF_ERROR(files[next++].writeAt(0, std::as_bytes(std::span(bytes))));
+  }
+  return AtomicFile::commit(files);
 }
 
 } // namespace cadenza

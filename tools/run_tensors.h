@@ -13,8 +13,8 @@ struct TensorArguments {
   std::string entry;                        // empty: the only one
 };
 
-/// Reads the inputs, runs the entry and writes the outputs that are asked for; none is written unless all were
-/// computed.
+/// Reads the inputs, runs the entry and writes the outputs that are asked for; none is there unless all are
+/// written.
 Status runTensors(const std::string &plan, const TensorArguments &arguments, const TensorSessionOptions &options);
 
 } // namespace cadenza

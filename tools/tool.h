@@ -14,6 +14,9 @@
 
 namespace cadenza {
 
+/// For options whose default is the empty text: a name that is given has characters.
+inline std::string notEmpty(const std::string &text) { return text.empty() ? "expected a name" : ""; }
+
 /// Parses the arguments that `declare` declares and does `work`. Returns the exit code.
 inline int runTool(const char *name, const char *description, int argc, char **argv,
                    const std::function<void(CLI::App &)> &declare, const std::function<Status()> &work) noexcept {

@@ -55,6 +55,7 @@ template <class Config> struct Persistent {
   using Progress = typename Block::Progress;
   static constexpr int blocks = Block::blocks;
   static constexpr uint64_t packet_bytes = Block::packet_bytes;
+  static constexpr int stages = Block::stages;
 
   CADENZA_DEVICE static void run(const PersistentArgs &args) {
     const Block block(args);

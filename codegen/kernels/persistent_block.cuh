@@ -149,8 +149,7 @@ template <class Config> struct PersistentBlock {
   static constexpr int stage_bytes = larger(weight_stage_bytes<Encoded, warps>, chunk_bytes);
   static constexpr int stage_positions = stage_bytes / chunk_bytes * Core::chunk; // of the context
   static constexpr int stages = smaller(max_stages, (Config::shared_bytes - ring_offset) / stage_bytes);
-  static_assert(stages >= 2, "unsupported: the persistent schedule of this model needs more shared memory than a block "
-                             "has: less than two buffers of the ring are left; use --schedule=launch");
+  static_assert(stages >= 2, "the compiler divides no work that leaves less (compiler/schedule/division.h)");
   using WeightRing = Ring<stages, stage_bytes, warps>;
 
   /// What hops, and the barriers of a step's start and of the text's end; persistent_hop.cuh.

@@ -61,6 +61,9 @@ template <class Config> struct Project {
   static constexpr int threads = Config::threads, warps = threads / 32;
   using Order = SumOrder<typename Config::k_groups, Config::k_ways, A::padded / step_columns>;
   static constexpr int depth = smaller(Config::steps_in_flight, Order::most_steps);
+  // Items (a tile and a part) whose first steps a warp has in flight at once: two, if it takes several and all of two
+  // fit where four steps do, in 64 registers a thread.
+  static constexpr int ahead = Config::tiles_per_block * Order::parts > warps && 2 * Order::most_steps <= 4 ? 2 : 1;
   static constexpr int block_rows = tile_rows * Config::tiles_per_block;
   static constexpr int tiles = tiles_of(Segments::total);
   static constexpr int blocks = ceil_div(tiles, Config::tiles_per_block);
@@ -121,14 +124,19 @@ template <class Config> struct Project {
     float *sums = reinterpret_cast<float *>(shared + sums_offset);
     float *partial = reinterpret_cast<float *>(shared + partial_offset);
 
-    // An item is a tile and a part; a warp takes every `warps`-th. Weights are requested before anything else.
+    // A warp takes every `warps`-th item. Weights are requested before anything else.
     const int first_tile = static_cast<int>(arch::block_index()) * Config::tiles_per_block;
     const int live_tiles = smaller(Config::tiles_per_block, tiles - first_tile);
     const int items = live_tiles * Order::parts;
     int item = static_cast<int>(arch::warp());
-    Stream stream;
-    if (item < items)
-      stream.start(args.matrix, first_tile + item / Order::parts, item % Order::parts);
+    Stream streams[ahead];
+    const auto start = [&](Stream &stream, int next) {
+      if (next < items)
+        stream.start(args.matrix, first_tile + next / Order::parts, next % Order::parts);
+    };
+#pragma unroll
+    for (int i = 0; i < ahead; ++i)
+      start(streams[i], item + i * warps);
     Prologue prologue;
     prologue.load_weights(args);
 
@@ -142,10 +150,14 @@ template <class Config> struct Project {
     arch::block_barrier();
 
     while (item < items) {
-      multiply(stream, activation, partial, item / Order::parts, item % Order::parts);
-      item += warps;
-      if (item < items)
-        stream.start(args.matrix, first_tile + item / Order::parts, item % Order::parts);
+#pragma unroll
+      for (int i = 0; i < ahead; ++i) {
+        if (i > 0 && item >= items)
+          break;
+        multiply(streams[i], activation, partial, item / Order::parts, item % Order::parts);
+        item += warps;
+        start(streams[i], item + (ahead - 1) * warps);
+      }
     }
     arch::block_barrier();
 

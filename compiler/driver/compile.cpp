@@ -3,6 +3,7 @@
 #include "codegen/host_compiler.h"
 #include "codegen/nvrtc.h"
 #include "compiler/driver/present_gpu.h"
+#include "compiler/driver/schedule_choice.h"
 #include "compiler/driver/schedule_text.h"
 #include "compiler/driver/source_override.h"
 #include "compiler/driver/statistics.h"
@@ -37,9 +38,11 @@ class Diagnostics {
 public:
   explicit Diagnostics(MLIRContext &context)
       : handler(&context, [this](Diagnostic &diagnostic) {
-          if (diagnostic.getSeverity() == DiagnosticSeverity::Remark) {
-            if (std::string text = diagnostic.str(); !llvm::is_contained(remarks, text))
-              remarks.push_back(std::move(text));
+          if (diagnostic.getSeverity() == DiagnosticSeverity::Remark) { // lower-to-persistent's
+            leftOut.push_back({describe(diagnostic), {}, {}});
+            for (auto [text, note] :
+                 llvm::zip(std::array{&leftOut.back().target, &leftOut.back().name}, diagnostic.getNotes()))
+              *text = note.str();
             return success();
           }
           if (diagnostic.getSeverity() != DiagnosticSeverity::Error)
@@ -56,7 +59,7 @@ public:
   }
 
   std::vector<std::string> errors; // each with its notes on lines of their own
-  std::vector<std::string> remarks;
+  std::vector<DivisionLeftOut> leftOut;
 
 private:
   /// "model.layers.*.self_attn: 'step.attend' op has a head_dim of 20; ...": what the op computes, if it is known.
@@ -131,17 +134,12 @@ private:
       return {StatusCode::InvalidArgument, "--weights=" + options.import.weightsFile +
                                                ": only a graph (an .mlir file) takes its weights from a file; a model "
                                                "directory has its own"};
-    const bool persistent = options.schedules == Schedules::Persistent || options.schedules == Schedules::All;
-    if (!options.clusters && !persistent)
-      return {StatusCode::InvalidArgument, "--no-clusters: only the persistent schedule has groups; add "
-                                           "--schedule=persistent"};
-    if (options.traced && !persistent)
-      return {StatusCode::InvalidArgument, "--traced: only a persistent kernel can be instrumented; add "
-                                           "--schedule=persistent"};
+    CADENZA_RETURN_IF_ERROR(checkScheduleOptions(options));
     pipeline = options.pipeline;
     pipeline.persistentOptional = options.schedules == Schedules::All;
-    if (persistent)
-      CADENZA_RETURN_IF_ERROR(chooseDivisions());
+    if (targets.empty())
+      CADENZA_RETURN_IF_ERROR(lookForTarget());
+    CADENZA_ASSIGN_OR_RETURN(pipeline.persistent, chooseDivisions(options, targets));
     PassManager manager(&context);
     if (llvm::Error error = buildPipeline(manager, pipeline))
       return {StatusCode::InvalidArgument, llvm::toString(std::move(error))};
@@ -153,43 +151,16 @@ private:
     return Status::ok();
   }
 
-  /// What the persistent schedule is made for: each target's divisions, or --sms. What divides the work alike is one.
-  Status chooseDivisions() {
+  /// The GPU of this machine, where the schedules that are asked for depend on it. If there is none and only code needs
+  /// it, that is said once the model has been looked at.
+  Status lookForTarget() {
     const bool asked = options.schedules == Schedules::Persistent;
-    if (targets.empty()) {
-      // Stages before code need no GPU: without one they show what does not depend on it.
-      if (!asked && options.emit != Stage::Plan && !emitsCode())
-        return Status::ok();
-      if (options.check)
-        return Status::ok();
-      StatusOr<const DeviceTarget *> present = targetOfPresentGpu();
-      if (!present.isOk()) // if it is needed, that is said once the model has been looked at
-        return asked ? present.status() : Status::ok();
+    if (!asked && (options.check || (options.emit != Stage::Plan && !emitsCode())))
+      return Status::ok();
+    StatusOr<const DeviceTarget *> present = targetOfPresentGpu();
+    if (present.isOk())
       targets = {*present};
-    }
-    for (const DeviceTarget *target : targets) {
-      // The emulation has as many multiprocessors as somebody says, and a persistent kernel is slow there.
-      if (target->kind == CodeKind::Host && !asked && options.multiprocessors == 0)
-        continue;
-      std::vector<int> groups(target->persistentGroups.begin(), target->persistentGroups.end());
-      if (options.multiprocessors > 0) {
-        groups = {options.multiprocessors / target->persistentRanks};
-        if (groups[0] == 0)
-          return {StatusCode::InvalidArgument, "--sms=" + std::to_string(options.multiprocessors) + ": a group has " +
-                                                   std::to_string(target->persistentRanks) +
-                                                   " multiprocessors, and one is needed at least"};
-      }
-      for (int count : groups)
-        if (count > 0)
-          pipeline.persistent.push_back({count,
-                                         target->persistentRanks,
-                                         target->persistentWarps,
-                                         target->sharedPerBlock,
-                                         options.clusters && target->clusters,
-                                         options.traced,
-                                         {std::string(target->name)}});
-    }
-    return Status::ok();
+    return asked ? present.status() : Status::ok();
   }
 
   /// Everything up to code generation, which is where the last unsupported shapes show. No weight is read.
@@ -252,20 +223,10 @@ private:
       return unsupported();
     for (sched::GridOp grid : grids()) // no plan whose blocks could wait for ever or read too early
       CADENZA_RETURN_IF_ERROR(verifyExchanges(grid));
-    noteSchedules();
+    if (!options.check)
+      for (const std::string &note : scheduleNotes(*model.module, options, targets, diagnostics.leftOut))
+        progress.note(note);
     return Status::ok();
-  }
-
-  /// Which schedules the plan has, and why not the persistent one.
-  void noteSchedules() {
-    if (pipeline.persistent.empty())
-      return;
-    std::string divisions;
-    for (sched::GridOp grid : grids())
-      divisions += (divisions.empty() ? "" : ", ") + grid.getDivisionName().str();
-    progress.note("schedules: launch, graph" + (divisions.empty() ? "" : ", persistent (" + divisions + ")"));
-    for (const std::string &remark : diagnostics.remarks)
-      progress.note((divisions.empty() ? "no persistent schedule: " : "not every division: ") + remark);
   }
 
   /// The persistent schedules.
@@ -404,7 +365,12 @@ private:
       // Machine code runs on every driver of the compiler's major version, and on later ones.
       json["minimum_driver"] = "CUDA " + nvrtcVersion.substr(0, nvrtcVersion.find('.')) + ".0";
     }
-    json["schedule"] = built.program.divisions.empty() ? "launch" : "persistent";
+    std::vector<std::string> schedules = {"launch"};
+    if (built.program.decoder)
+      schedules.push_back("graph");
+    if (!built.program.divisions.empty())
+      schedules.push_back("persistent");
+    json["schedules"] = schedules;
     json["encoding"] = options.pipeline.encoding;
     json["passes"] = enabledPasses();
     json["source_sha256"] = sourceSha256();

@@ -15,11 +15,12 @@ constexpr int64_t tileRows = tile_rows, stepColumns = step_columns; // in 64 bit
 /// not for memory.
 constexpr int64_t chainBytes = 336 << 10;
 
-int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+constexpr int64_t mostStages = 32, hopBarriers = 7; // persistent_block.cuh
 
-Status unsupported(const std::string &what) {
-  return {StatusCode::Unsupported, "the persistent schedule " + what + "; --schedule=launch has no such limit"};
-}
+int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+int64_t roundUp(int64_t a, int64_t b) { return ceilDiv(a, b) * b; }
+
+Status unsupported(const std::string &what) { return {StatusCode::Unsupported, what}; }
 
 /// Steps of units that a group has at least: a tile of their rows a rank. The last step of the last
 /// group may be a part of one.
@@ -122,7 +123,41 @@ std::vector<int64_t> startsOf(const std::vector<int64_t> &counts) {
   return starts;
 }
 
+/// Steps of feed-forward units that a group has, at most.
+int64_t mostUnitSteps(const LayerShape &m, const LayerDivision &division) {
+  int64_t most = 0;
+  for (size_t group = 0; group < division.unitStarts.size(); ++group) {
+    const bool last = group + 1 == division.unitStarts.size();
+    const int64_t end = last ? ceilDiv(m.units, stepColumns) : division.unitStarts[group + 1];
+    most = std::max(most, end - division.unitStarts[group]);
+  }
+  return most;
+}
+
+/// f32 elements of one head's part of the context: a vector, its maximum and its sum.
+int64_t partFloats(const LayerShape &m) { return m.headDim + 2; }
+
 } // namespace
+
+int64_t ringOffset(const LayerShape &m, const LayerDivision &division, const PersistentDevice &device) {
+  const int64_t pairColumns = 2 * turn_steps * stepColumns;                          // stream_project.cuh
+  const auto scratchFloats = [](int64_t rows) { return roundUp(rows / 8, 4) + 72; }; // tile.cuh
+  const int64_t heads = headsOf(m, division.groups, 0), headGroup = m.heads / m.kvHeads,
+                queries = heads * m.queryRows(), units = stepColumns * mostUnitSteps(m, division),
+                unitTiles = ceilDiv(units / stripe_rows, device.ranks),
+                rankRows = tileRows * ceilDiv(m.hidden / tileRows, device.ranks),
+                setWarps = device.warps / ceilDiv(headGroup, 4);
+  const int64_t vectors = 2 * roundUp(m.hidden, pairColumns) + 4 * roundUp(ceilDiv(m.hidden, 16), 4) +
+                          2 * roundUp(queries, pairColumns) + 2 * roundUp(units, pairColumns);
+  const int64_t rows = 4 * heads * (m.headRows() + m.headDim) + 4 * queries + 4 * 2 * stripe_rows * unitTiles;
+  const int64_t scratch = 4 * std::max(3 * scratchFloats(queries), scratchFloats(stripe_rows * unitTiles));
+  const int64_t parts = roundUp(vectors + rows + scratch, 16);
+  const int64_t warpParts = parts + 4 * device.ranks * heads * headGroup * roundUp(partFloats(m), 4);
+  const int64_t table =
+      std::max(warpParts + 4 * roundUp(setWarps * headGroup * partFloats(m), 4), parts + 4 * rankRows);
+  const int64_t barriers = roundUp(table + 8 * m.tableWords, 16);
+  return roundUp(barriers + 8 * (2 * mostStages + hopBarriers) + (device.traced ? 16 : 0), 128);
+}
 
 uint64_t packetBytes(const LayerShape &m, const LayerDivision &division, const PersistentDevice &device,
                      int64_t parts) {
@@ -132,17 +167,10 @@ uint64_t packetBytes(const LayerShape &m, const LayerDivision &division, const P
   const int64_t exchange = 16 * (2 * parts * blocks * rankPackets + 2 * blocks);
   if (device.clusters)
     return static_cast<uint64_t>(exchange);
-  const int64_t groupHeads = headsOf(m, division.groups, 0), headGroup = m.heads / m.kvHeads,
-                partFloats = (m.headDim + 2 + 3) / 4 * 4;
-  int64_t groupSteps = 0; // the most
-  for (size_t group = 0; group < division.unitStarts.size(); ++group) {
-    const bool last = group + 1 == division.unitStarts.size();
-    const int64_t end = last ? ceilDiv(m.units, stepColumns) : division.unitStarts[group + 1];
-    groupSteps = std::max(groupSteps, end - division.unitStarts[group]);
-  }
+  const int64_t groupHeads = headsOf(m, division.groups, 0), headGroup = m.heads / m.kvHeads;
   const int hops = hop_packets_for(static_cast<int>(m.hidden), static_cast<int>(groupHeads * m.headRows()),
-                                   static_cast<int>(device.ranks * groupHeads * headGroup * partFloats),
-                                   static_cast<int>(stepColumns * groupSteps));
+                                   static_cast<int>(device.ranks * groupHeads * headGroup * roundUp(partFloats(m), 4)),
+                                   static_cast<int>(stepColumns * mostUnitSteps(m, division)));
   return static_cast<uint64_t>(exchange + 16 * int64_t{division.groups} * hops + 4 * blocks);
 }
 
@@ -184,6 +212,11 @@ StatusOr<LayerDivision> divide(const LayerShape &shape, const PersistentDevice &
     heads.push_back(headsOf(shape, division.groups, group));
   division.headStarts = startsOf(heads);
   division.unitStarts = startsOf(divideUnits(shape, device, division.groups, division.memoryBound));
+  const int64_t ring = device.sharedBytes - ringOffset(shape, division, device);
+  division.stages = static_cast<int>(std::clamp<int64_t>(ring / stage, 0, mostStages));
+  if (division.stages < 2)
+    return unsupported("needs " + std::to_string(device.sharedBytes - ring + 2 * stage) +
+                       " bytes of shared memory in a block, more than " + std::to_string(device.sharedBytes));
   return division;
 }
 

@@ -1,6 +1,6 @@
 // The division of a step over the blocks of one persistent kernel (codegen/kernels/persistent.cuh explains it): what is
-// decided with a model's dimensions and a GPU's. lower-to-persistent asks for it once; from then on a schedule is its
-// ops (compiler/ir/sched).
+// decided with a model's dimensions and a GPU's. lower-to-persistent asks for it, once a division; from then on a
+// schedule is its ops (compiler/ir/sched).
 #pragma once
 
 #include "runtime/shared/encoding.h"
@@ -27,6 +27,7 @@ struct LayerShape {
   int64_t hidden = 0, heads = 0, kvHeads = 0, headDim = 0, units = 0;
   int64_t unitRows = 2;                  // of a feed-forward unit: of gate and of up, or one without a gate
   Encoding encoding = Encoding::tiles16; // of all matrices but the embedding
+  int64_t tableWords = 0;                // of 8 bytes: the arguments of a step's phases, which each block has (layer.h)
 
   /// Of a KV head: rows of its queries; of these, its key and its value.
   int64_t queryRows() const { return heads / kvHeads * headDim; }
@@ -56,8 +57,8 @@ struct LayerDivision {
   /// products.
   bool memoryBound = false;
   /// Of a stage of the ring: two turns of a stripe for each warp (stream_project.cuh), and room for the keys and values
-  /// that a warp takes at once.
-  int stageBytes = 0;
+  /// that a warp takes at once. The ring has as many stages as fit behind what else a block has in shared memory.
+  int stageBytes = 0, stages = 0;
   InFlight inFlight;
 };
 
@@ -65,12 +66,17 @@ struct LayerDivision {
 /// feed-forward half, of which those without a KV head have filled their rings before; if it takes as long as its chain
 /// of exchanges and products, so that the last half of the chain, the feed-forward units, is spread as evenly as the
 /// stream allows. Each rank has something of each product that its group has a part in: what it sends proves that it
-/// has read what it was sent (exchanges.h). Errors (Unsupported) say which dimension does not fit, and what would.
+/// has read what it was sent (exchanges.h). Errors (Unsupported) say what the schedule needs, "needs a head_dim that
+/// ...".
 StatusOr<LayerDivision> divide(const LayerShape &shape, const PersistentDevice &device);
 
 /// Elements of a chunk of a norm's sum of squares over `hidden` elements: each rank adds those of its own rows, so a
 /// chunk lies in the rows of one rank. A power of two from 16 to 128.
 int64_t normChunk(int64_t hidden, int64_t ranks);
+
+/// Bytes of a block's shared memory before its ring, as the device code (persistent_block.cuh) lays them out. The
+/// generated source asserts that the number of stages that follows is its own.
+int64_t ringOffset(const LayerShape &shape, const LayerDivision &division, const PersistentDevice &device);
 
 /// Bytes of packets, as the device code lays them out, for layers of so many parts.
 uint64_t packetBytes(const LayerShape &shape, const LayerDivision &division, const PersistentDevice &device,

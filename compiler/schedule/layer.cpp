@@ -180,4 +180,34 @@ FailureOr<LayerShape> shapeOf(DecoderPhases phases) {
   return shape;
 }
 
+int64_t tableWords(DecoderPhases phases, int64_t ranks) {
+  SymbolTableCollection symbols;
+  const auto symbolWords = [&](step::ProjectOp project, step::FunctionAttrInterface function) {
+    int64_t words = 0;
+    bool caches = false;
+    for (FlatSymbolRefAttr symbol : function.getSymbols()) {
+      const bool cache = static_cast<bool>(step::SymbolLookup(project, symbols).cache(symbol));
+      caches |= cache;
+      words += cache ? 2 : 1; // keys and values
+    }
+    return words + (caches ? 1 : 0); // the context
+  };
+  const auto project = [&](step::ProjectOp op) {
+    int64_t words = 2 + (op.getPrologueAttr() ? symbolWords(op, op.getPrologueAttr()) : 0); // input, matrix
+    for (step::FunctionAttrInterface function : epilogues(op))
+      words += function.getNumOperands() + symbolWords(op, function) + (function.usesPosition() ? 1 : 0) +
+               (function.selectsToken() ? 3 : 0); // tokens, logits, scratch
+    const bool selects = llvm::any_of(epilogues(op), [](auto function) { return function.selectsToken(); });
+    return words + (selects ? 0 : static_cast<int64_t>(op.getNumResults()));
+  };
+  int64_t layer = 0;
+  for (LayerPart part : phases.parts) {
+    layer += project(part.rows) + project(part.columns);
+    if (part.attend) // query, result, keys, values, state, context
+      layer += 6 + (part.attend.getWindowAttr() ? 1 : 0) + (ranks > 1 ? 1 : 0);
+  }
+  return 4 + layer * static_cast<int64_t>(phases.layers.getCount()) +
+         project(phases.head); // embed: matrix, result, state, tokens
+}
+
 } // namespace cadenza

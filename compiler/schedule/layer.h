@@ -28,6 +28,9 @@ llvm::FailureOr<DecoderPhases> readDecoder(mlir::func::FuncOp function);
 /// The dimensions of the layers. An error at a part that has other ones than those before it.
 llvm::FailureOr<LayerShape> shapeOf(DecoderPhases phases);
 
+/// 8-byte words of the arguments of all phases of a step whose context is divided over so many ranks.
+int64_t tableWords(DecoderPhases phases, int64_t ranks);
+
 /// The functions of a project that its kernel keeps: all but the KV append, the residual addition and the selection,
 /// which are the persistent kernel's own.
 llvm::SmallVector<step::FunctionAttrInterface> keptFunctions(step::ProjectOp project);

@@ -9,7 +9,7 @@ namespace cadenza {
 /// warps of a split. Other phases sum nothing in an order of their own.
 struct SumOrder {
   llvm::SmallVector<int64_t> kGroups = {0};
-  int64_t kWays = 1, normChunk = 128, splits = 1, warps = 8;
+  int64_t kWays = 1, normChunk = 128, splits = 1, warps = 1;
 
   bool operator==(const SumOrder &) const = default;
 };

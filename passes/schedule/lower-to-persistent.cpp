@@ -1,9 +1,11 @@
 // A step program as one persistent kernel: groups of ranks, streams, hops, exchanges. See Passes.td.
 #include "compiler/ir/sched/Sched.h"
 #include "compiler/schedule/layer.h"
-#include "compiler/schedule/order.h"
+#include "compiler/schedule/phase_geometry.h"
 #include "passes/Passes.h"
 #include "runtime/shared/shares.h"
+
+#include "llvm/ADT/TypeSwitch.h"
 
 namespace cadenza {
 #define GEN_PASS_DEF_LOWERTOPERSISTENT
@@ -26,8 +28,8 @@ public:
   sched::GridOp build(StringRef name, ArrayAttr targets) {
     const auto parts = static_cast<int64_t>(phases.parts.size());
     auto grid = sched::GridOp::create(builder, function.getLoc(), name, function.getSymName(), targets, division.groups,
-                                      device.ranks, device.warps, device.sharedBytes, division.stageBytes,
-                                      format_of(shape.encoding).name, device.clusters,
+                                      device.ranks, device.warps, device.sharedBytes, division.stages,
+                                      division.stageBytes, format_of(shape.encoding).name, device.clusters,
                                       static_cast<int64_t>(packetBytes(shape, division, device, parts)),
                                       ArrayRef<int64_t>{division.inFlight.kvGroupAhead, division.inFlight.othersAhead},
                                       division.memoryBound, device.traced);
@@ -137,14 +139,14 @@ struct LowerToPersistentPass : cadenza::impl::LowerToPersistentBase<LowerToPersi
   using LowerToPersistentBase::LowerToPersistentBase;
 
   void runOnOperation() final {
-    std::string reasons;
+    // What does not fit is said as a remark, if the schedule is only one that would be good to have.
+    std::optional<std::pair<Location, std::string>> reason;
     {
-      // What does not fit is said as a remark, if the schedule is only one that would be good to have.
       std::optional<ScopedDiagnosticHandler> remarks;
       if (optional)
         remarks.emplace(&getContext(), [&](Diagnostic &diagnostic) {
-          if (reasons.empty())
-            reasons = diagnostic.str();
+          if (!reason)
+            reason.emplace(diagnostic.getLocation(), diagnostic.str());
           return success();
         });
       if (succeeded(lowerSteps()))
@@ -152,7 +154,9 @@ struct LowerToPersistentPass : cadenza::impl::LowerToPersistentBase<LowerToPersi
     }
     if (!optional)
       return signalPassFailure();
-    getOperation().emitRemark() << reasons;
+    InFlightDiagnostic remark = emitRemark(reason->first) << reason->second;
+    remark.attachNote() << llvm::join(targets, ",");
+    remark.attachNote() << Twine(groups.getValue()) + "x" + Twine(ranks.getValue());
   }
 
 private:
@@ -176,9 +180,12 @@ private:
     if (failed(shape))
       return failure();
     const PersistentDevice device{groups, ranks, warps, sharedBytes, clusters, traced};
+    shape->tableWords = tableWords(*phases, device.ranks);
     StatusOr<LayerDivision> division = divide(*shape, device);
     if (!division.isOk())
-      return function.emitError() << division.status().message();
+      return optional ? emitError(UnknownLoc::get(&getContext())) << "it " << division.status().message()
+                      : function.emitError() << "the persistent schedule " << division.status().message()
+                                             << "; --schedule=launch has no such limit";
     Builder builder(&getContext());
     SmallVector<StringRef> names(targets.begin(), targets.end());
 
@@ -204,9 +211,25 @@ private:
     }
     sched::GridOp grid =
         GridBuilder(function, *phases, *shape, *division, device).build(name, builder.getStrArrayAttr(names));
+    if (failed(checkLaunches(function, grid))) {
+      grid->erase();
+      return failure();
+    }
     if (others.empty())
       function.walk([&](step::PhaseOpInterface phase) { setOrder(phase, orderOf(phase, grid)); });
     return success();
+  }
+
+  /// Whether a kernel a phase can sum in the order of the division, as the other schedules of the plan will.
+  static LogicalResult checkLaunches(func::FuncOp function, sched::GridOp grid) {
+    const WalkResult walked = function.walk([&](Operation *op) {
+      const bool fits = llvm::TypeSwitch<Operation *, bool>(op)
+                            .Case<step::ProjectOp, step::AttendOp>(
+                                [&](auto phase) { return succeeded(geometryOf(phase, orderOf(phase, grid))); })
+                            .Default(true);
+      return fits ? WalkResult::advance() : WalkResult::interrupt();
+    });
+    return failure(walked.wasInterrupted());
   }
 };
 

@@ -164,10 +164,12 @@ StatusOr<Tensor> readNpy(const std::string &path) {
   return tensor.isOk() ? tensor : StatusOr<Tensor>(tensor.status().withPrefix(path));
 }
 
-Status writeNpy(const std::string &path, const Tensor &tensor) {
-  std::string text = npyHeader(tensor.shape);
-  text.append(reinterpret_cast<const char *>(tensor.values.data()), tensor.values.size() * sizeof(float));
-  return writeFileAtomically(path, text);
+std::string npyBytes(const Tensor &tensor) {
+  std::string bytes = npyHeader(tensor.shape);
+  bytes.append(reinterpret_cast<const char *>(tensor.values.data()), tensor.values.size() * sizeof(float));
+  return bytes;
 }
+
+Status writeNpy(const std::string &path, const Tensor &tensor) { return writeFileAtomically(path, npyBytes(tensor)); }
 
 } // namespace cadenza

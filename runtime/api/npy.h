@@ -20,6 +20,8 @@ StatusOr<Tensor> readNpy(const std::string &path);
 /// The same for the bytes of a file, for messages without its name.
 StatusOr<Tensor> parseNpy(std::string_view bytes);
 
+/// The bytes of a file that holds the tensor.
+std::string npyBytes(const Tensor &tensor);
 /// Writes the file atomically.
 Status writeNpy(const std::string &path, const Tensor &tensor);
 

@@ -95,12 +95,26 @@ StatusOr<ContextResult> measureContext(const Program &program, ChosenDevice &tar
     rates.push_back(rate);
   }
   result.tokensPerSecond = summarize(rates);
-  if (options.phases && target.gpu &&
-      target.gpu->schedule() != Schedule::Persistent) { // whose kernel has no phases to time
+  if (options.phases && target.gpu) {
     CADENZA_RETURN_IF_ERROR(target.executor->fillCache(context, options.seed));
     CADENZA_ASSIGN_OR_RETURN(result.phases, timePhases(*target.gpu, phaseRepeats));
   }
   return result;
+}
+
+/// The schedule that is asked for. One kernel for whole steps has no phases to time, so with --phases the fastest is
+/// one of a kernel a phase.
+StatusOr<Schedule> chosenSchedule(const BenchOptions &options) {
+  CADENZA_ASSIGN_OR_RETURN(const Schedule schedule, parseSchedule(options.schedule));
+  if (!options.phases || (schedule != Schedule::Auto && schedule != Schedule::Persistent))
+    return schedule;
+  if (options.trace)
+    return Status(StatusCode::InvalidArgument, "--phases times kernels and --trace looks into one; run them in turn");
+  if (schedule == Schedule::Persistent)
+    return Status(
+        StatusCode::InvalidArgument,
+        "--phases: the persistent schedule has one kernel, no phases to time; use --schedule=graph, or --trace");
+  return Schedule::Graph;
 }
 
 } // namespace
@@ -146,7 +160,7 @@ StatusOr<BenchResult> measure(const Plan &plan, const std::string &device, const
   if (options.trace && std::none_of(divisions.begin(), divisions.end(), [](const Division &d) { return d.traced; }))
     return Status(StatusCode::InvalidArgument,
                   "--trace: " + plan.path() + " records nothing; compile it with --schedule=persistent --traced");
-  CADENZA_ASSIGN_OR_RETURN(Schedule schedule, parseSchedule(options.schedule));
+  CADENZA_ASSIGN_OR_RETURN(const Schedule schedule, chosenSchedule(options));
   progress("loading");
   CADENZA_ASSIGN_OR_RETURN(
       ChosenDevice target,

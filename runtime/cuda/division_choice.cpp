@@ -32,7 +32,11 @@ Status checkRoom(Device &device, const Program &program, const Kernels &kernels,
   } else {
     DivisionLaunch launch;
     prepareLaunch(kernel, division, nullptr, launch);
-    CADENZA_CUDA_TRY(device, cuOccupancyMaxActiveClusters, &held, kernels.function(index), &launch.config);
+    const CUresult result = device.api().cuOccupancyMaxActiveClusters(&held, kernels.function(index), &launch.config);
+    if (result == CUDA_ERROR_INVALID_CLUSTER_SIZE)
+      held = 0; // there is no room for clusters of so many blocks
+    else
+      CADENZA_RETURN_IF_ERROR(device.check(result, "cuOccupancyMaxActiveClusters"));
   }
   if (held >= groups)
     return Status::ok();

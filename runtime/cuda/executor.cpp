@@ -99,8 +99,9 @@ Status CudaExecutor::chooseRunner(const Plan &plan, const ExecutorOptions &optio
   if (any || options.schedule == Schedule::Persistent) {
     StatusOr<std::unique_ptr<PersistentRunner>> made =
         Status(StatusCode::IncompatiblePlan,
-               notDivided.empty() ? plan.path() + ": has no persistent schedule; compile it with --schedule=persistent"
-                                  : notDivided);
+               !notDivided.empty() ? notDivided
+               : any ? "the plan has no persistent schedule"
+                     : plan.path() + ": has no persistent schedule; compile it with --schedule=persistent");
     if (division_)
       made = PersistentRunner::make(context);
     if (made.isOk()) {

@@ -20,15 +20,6 @@ StatusOr<std::unique_ptr<TensorExecutor>> makeCudaTensorExecutor(const Plan &pla
 }
 
 namespace cuda {
-namespace {
-
-/// An edge in the arena, from its first token to the end of its last.
-uint64_t edgeBytes(const Edge &edge) {
-  return static_cast<uint64_t>(edge.tokens - 1) * edgeStride(edge) +
-         static_cast<uint64_t>(edge.elements) * dtypeSize(edge.dtype);
-}
-
-} // namespace
 
 StatusOr<std::unique_ptr<CudaTensorExecutor>> CudaTensorExecutor::make(const Plan &plan, int ordinal) {
   std::unique_ptr<CudaTensorExecutor> executor(new CudaTensorExecutor());

@@ -50,9 +50,11 @@ private:
   Status invalid(const std::string &place, const std::string &what) const {
     return Status(StatusCode::InvalidPlan, path_ + ": " + place + ": " + what);
   }
-  Status incompatible(const std::string &place, const std::string &what) const {
+  Status incompatible(const std::string &place, const std::string &what, bool newer) const {
     return Status(StatusCode::IncompatiblePlan,
-                  path_ + ": " + place + ": " + what + "; rebuild it: cadenza-compile MODEL -o " + path_);
+                  path_ + ": " + place + ": " + what +
+                      (newer ? "; a newer Cadenza made it: update this one, or rebuild it: " : "; rebuild it: ") +
+                      "cadenza-compile MODEL -o " + path_);
   }
   Status readHeader(format::HeaderPage &page) const;
   Status readTable(const format::HeaderPage &page);
@@ -93,13 +95,15 @@ Status MappedPlan::readHeader(format::HeaderPage &page) const {
   // The version comes first: the rest of the header is what it says.
   if (page.header.version != format::version)
     return incompatible("header.version",
-                        std::to_string(page.header.version) + "; this build reads " + std::to_string(format::version));
+                        std::to_string(page.header.version) + "; this build reads " + std::to_string(format::version),
+                        page.header.version > format::version);
   format::HeaderPage unsignedPage = page;
   unsignedPage.header.headerCrc = 0;
   if (const uint32_t crc = crc32c(std::as_bytes(std::span(&unsignedPage, 1))); crc != page.header.headerCrc)
     return invalid("header.crc", hex(page.header.headerCrc) + "; the header's is " + hex(crc));
   if (const uint64_t unknown = page.header.requiredFeatures & ~format::knownFeatures)
-    return incompatible("header.required_features", "bits " + hex(unknown) + " are unknown to this build");
+    return incompatible("header.required_features", "bits " + hex(unknown) + " are unknown to this build",
+                        /*newer=*/true);
   if (page.header.fileBytes != bytes_.size())
     return invalid("header.file_bytes",
                    std::to_string(page.header.fileBytes) + "; the file has " + std::to_string(bytes_.size()));

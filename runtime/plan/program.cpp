@@ -50,18 +50,22 @@ uint64_t denseRowBytes(const Weight &weight) {
   return dense_bytes(format_of(weight.encoding), uint64_t{1}, static_cast<uint64_t>(weight.columns));
 }
 
+Phase inOrder(Phase phase, const PhaseOrder &order) {
+  phase.kGroups = order.kGroups;
+  phase.kWays = order.kWays;
+  phase.normChunk = order.normChunk;
+  if (phase.kind == PhaseKind::Attend) {
+    phase.parameters["splits"] = order.splits;
+    phase.parameters["warps"] = order.warps;
+  }
+  phase.launch = order.launch;
+  return phase;
+}
+
 Program inDivision(Program program, uint32_t division) {
   for (const PhaseOrder &order : program.divisions[division].orders) {
     Phase &phase = program.entries[program.decoder->entry].blocks[order.block].phases[order.phase];
-    if (phase.kind == PhaseKind::Attend) {
-      phase.parameters["splits"] = order.splits;
-      phase.parameters["warps"] = order.warps;
-    } else {
-      phase.kGroups = order.kGroups;
-      phase.kWays = order.kWays;
-      phase.normChunk = order.normChunk;
-    }
-    phase.launch = order.launch;
+    phase = inOrder(std::move(phase), order);
   }
   return program;
 }

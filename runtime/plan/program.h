@@ -94,6 +94,12 @@ constexpr uint64_t edgeStride(const Edge &edge) {
          edgeAlignment;
 }
 
+/// An edge in the arena, from its first token to the end of its last.
+constexpr uint64_t edgeBytes(const Edge &edge) {
+  return static_cast<uint64_t>(edge.tokens - 1) * edgeStride(edge) +
+         static_cast<uint64_t>(edge.elements) * dtypeSize(edge.dtype);
+}
+
 /// One entry of the weight section, stored as its encoding says (runtime/shared/encoding.h). A rope table is expanded
 /// by the executor at load to [context][rows][2] f32 (cos, sin), each multiplied by `scale`. The matrix ("packed") of a
 /// project with several holds their rows one after the other, or, if interleaved, 8 rows of the first, 8 rows of the
@@ -223,10 +229,13 @@ struct Block {
   std::vector<Phase> phases;
 };
 
+/// Kernel::phaseKind of a division's kernel. All others are for phases to launch.
+constexpr std::string_view persistentKind = "persistent";
+
 /// A generated kernel, the same for every target but for what the compiler reports.
 struct Kernel {
   std::string name;
-  std::string phaseKind;    // "project", for benchmarks
+  std::string phaseKind;    // "project", for benchmarks, or persistentKind
   uint32_t blocks = 1;      // grid size, one-dimensional
   uint32_t threads = 1;     // a multiple of 32
   uint32_t sharedBytes = 0; // dynamic shared memory
@@ -325,6 +334,8 @@ struct Program {
   std::optional<Decoder> decoder;  // none: entries of named tensors are all there is
 };
 
+/// `phase` with the order of sums, and the kernel, that a division has for it.
+Phase inOrder(Phase phase, const PhaseOrder &order);
 /// `program` in the order of sums of a division of its own: phases, and the kernels that they launch.
 Program inDivision(Program program, uint32_t division);
 /// The division of that name, or InvalidArgument with the names there are. `where` is named in the message.

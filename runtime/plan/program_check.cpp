@@ -1,5 +1,6 @@
 #include "runtime/plan/program_check.h"
 
+#include "runtime/plan/format.h"
 #include "runtime/plan/program_names.h"
 #include "runtime/support/checked.h"
 
@@ -28,8 +29,7 @@ void checkEdges(const Program &program, FieldErrors &errors) {
       errors.add(path + ".dtype", "i32 is not a type of activations");
     if (edge.offset % edgeAlignment != 0)
       errors.add(path + ".offset", text(edge.offset) + " is not a multiple of " + text(edgeAlignment));
-    const uint64_t bytes = static_cast<uint64_t>(edge.tokens - 1) * edgeStride(edge) + // factors below 2^31 and 2^34
-                           static_cast<uint64_t>(edge.elements) * dtypeSize(edge.dtype);
+    const uint64_t bytes = edgeBytes(edge); // of factors below 2^31 and 2^34
     if (bytes > maximumBuffer || !checked::inBounds(edge.offset, bytes, program.arenaBytes))
       errors.add(path, text(bytes) + " bytes at " + text(edge.offset) + " do not fit the arena of " +
                            text(program.arenaBytes));
@@ -143,11 +143,19 @@ std::set<std::string_view> checkKernels(const Program &program, FieldErrors &err
       errors.add(path + ".threads", text(kernel.threads) + "; expected a multiple of 32 up to 1024");
     if (kernel.sharedBytes > maximumSharedBytes)
       errors.add(path + ".shared_bytes", text(kernel.sharedBytes) + "; at most " + text(maximumSharedBytes));
+    checkTargets(kernel.targets, path + ".targets", errors);
   }
   return names;
 }
 
 } // namespace
+
+void checkTargets(const std::vector<std::string> &targets, const std::string &path, FieldErrors &errors) {
+  if (targets.size() > format::maximumSections)
+    errors.add(path, text(targets.size()) + "; at most " + text(format::maximumSections));
+  else if (std::set<std::string_view>(targets.begin(), targets.end()).size() != targets.size())
+    errors.add(path, "names one twice");
+}
 
 void checkProgram(const Program &program, FieldErrors &errors) {
   checkEdges(program, errors);

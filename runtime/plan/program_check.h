@@ -24,6 +24,9 @@ void checkDecoder(const Program &program, FieldErrors &errors);
 /// After checkDecoder, without errors so far.
 void checkDivisions(const Program &program, const std::set<std::string_view> &names, FieldErrors &errors);
 
+/// Names of targets of something that exists in code for these alone: different, and no more than a plan has code for.
+void checkTargets(const std::vector<std::string> &targets, const std::string &path, FieldErrors &errors);
+
 /// The part that concerns one phase of a block that runs `count` times. Tables have been checked;
 /// `kernels` are the names of program.kernels.
 void checkPhase(const Program &program, const std::set<std::string_view> &kernels, const Phase &phase, int64_t count,

@@ -1,5 +1,7 @@
 // The divisions of the persistent schedule.
 #include "runtime/plan/program_check.h"
+#include "runtime/shared/encoding.h"
+#include "runtime/shared/shares.h"
 
 #include <algorithm>
 #include <map>
@@ -8,8 +10,8 @@ namespace cadenza {
 namespace {
 
 constexpr uint64_t maximumPacketBytes = uint64_t{1} << 30;
-constexpr uint32_t maximumRanks = 16;   // blocks of a cluster
-constexpr size_t maximumDivisions = 64; // each is a copy of the program while it is checked
+constexpr uint32_t maximumRanks = 8; // blocks of a cluster on any GPU that has them
+constexpr size_t maximumDivisions = 64;
 
 std::string text(uint64_t value) { return std::to_string(value); }
 
@@ -25,20 +27,26 @@ public:
   void check() {
     if (division_.name.empty())
       fail("name", "is empty");
-    if (std::set<std::string_view>(division_.targets.begin(), division_.targets.end()).size() !=
-        division_.targets.size())
-      fail("targets", "names one twice");
+    checkTargets(division_.targets, path_ + ".targets", errors_);
+    if (!errors_.none())
+      return; // what follows compares all of them with all of a kernel
     for (uint32_t i = 0; i < index_; ++i)
       if (program_.divisions[i].name == division_.name)
         fail("name", "'" + division_.name + "' occurs twice");
     if (division_.ranks > maximumRanks)
       fail("ranks", text(division_.ranks) + "; at most " + text(maximumRanks));
-    if (division_.packetBytes > maximumPacketBytes)
-      fail("packet_bytes", text(division_.packetBytes) + "; at most " + text(maximumPacketBytes));
-    if (const Kernel *kernel = checkKernel(division_.kernel, "kernel");
-        kernel && uint64_t{division_.groups} * division_.ranks != kernel->blocks)
-      fail("groups", text(division_.groups) + " of " + text(division_.ranks) + " ranks; the kernel has " +
-                         text(kernel->blocks) + " blocks");
+    checkPackets();
+    for (uint32_t i = 0; i < index_; ++i)
+      if (program_.divisions[i].kernel == division_.kernel)
+        fail("kernel", "'" + division_.kernel + "' is the kernel of division '" + program_.divisions[i].name + "'");
+    if (const Kernel *kernel = checkKernel(division_.kernel, "kernel")) {
+      if (kernel->phaseKind != persistentKind)
+        fail("kernel", "'" + kernel->name + "' is of kind '" + kernel->phaseKind + "'; expected '" +
+                           std::string(persistentKind) + "'");
+      if (uint64_t{division_.groups} * division_.ranks != kernel->blocks)
+        fail("groups", text(division_.groups) + " of " + text(division_.ranks) + " ranks; the kernel has " +
+                           text(kernel->blocks) + " blocks");
+    }
     if (index_ == 0 && !division_.orders.empty())
       fail("orders", "not empty; phases carry the order of the first division");
     checkOrders();
@@ -46,6 +54,34 @@ public:
 
 private:
   void fail(const std::string &field, const std::string &what) { errors_.add(path_ + "." + field, what); }
+
+  /// The reader does not know a kernel's layout of packets (codegen/kernels/persistent_block.cuh), but what each has:
+  /// twice, as blocks may be one exchange apart, those of a block's rows of the residual stream for attention and for a
+  /// feed-forward, and one for a candidate. Hops without clusters come on top.
+  void checkPackets() {
+    constexpr uint64_t packetSize = 16, wordSize = 4, exchanges = 2, parts = 2;
+    const uint64_t tiles = static_cast<uint64_t>(tiles_of(residualElements())),
+                   rankTiles = (tiles + division_.ranks - 1) / division_.ranks,
+                   rankPackets = rankTiles * (tile_rows / stripe_rows) * stripe_packets,
+                   least = packetSize * exchanges * (parts * rankPackets + 1), // of a block
+        blocks = uint64_t{division_.groups} * division_.ranks, unit = division_.clusters ? packetSize : wordSize;
+    if (division_.packetBytes > maximumPacketBytes)
+      fail("packet_bytes", text(division_.packetBytes) + "; at most " + text(maximumPacketBytes));
+    if (division_.packetBytes / blocks < least)
+      fail("packet_bytes",
+           text(division_.packetBytes) + " for " + text(blocks) + " blocks; each needs " + text(least) + " at least");
+    if (division_.packetBytes % unit != 0)
+      fail("packet_bytes", text(division_.packetBytes) + " is not a multiple of " + text(unit));
+  }
+
+  /// Of the residual stream: what the step's one embed phase gives.
+  int64_t residualElements() const {
+    for (const Block &block : decodeEntry(program_).blocks)
+      for (const Phase &phase : block.phases)
+        if (phase.kind == PhaseKind::Embed)
+          return program_.edges[phase.outputs[0]].elements;
+    return 0; // checkDecoder has found one
+  }
 
   /// A kernel that the division runs: there, and in the code of all its targets.
   const Kernel *checkKernel(const std::string &name, const std::string &field) {
@@ -76,15 +112,13 @@ private:
         errors_.add(place + ".phase", "'" + phase.name + "' is no product and no attention: it has no order of sums");
       if (!seen.insert({order.block, order.phase}).second)
         errors_.add(place + ".phase", "'" + phase.name + "' occurs twice");
-      checkKernel(order.launch.kernel, "orders[" + text(i) + "].launch.kernel");
-    }
-    if (!errors_.none() || division_.orders.empty())
-      return;
-    const Program ordered = inDivision(program_, index_);
-    for (size_t i = 0; i < division_.orders.size(); ++i) {
-      const PhaseOrder &order = division_.orders[i];
-      const Block &block = decodeEntry(ordered).blocks[order.block];
-      checkPhase(ordered, names_, block.phases[order.phase], block.count, at(path_ + ".orders", i), errors_);
+      const std::string field = "orders[" + text(i) + "].launch.kernel";
+      if (const Kernel *kernel = checkKernel(order.launch.kernel, field); kernel && kernel->phaseKind == persistentKind)
+        fail(field, "'" + kernel->name + "' is not for phases: it is of kind '" + kernel->phaseKind + "'");
+      if (phase.kind != PhaseKind::Attend && (order.splits != 1 || order.warps != 1))
+        errors_.add(place + (order.splits != 1 ? ".splits" : ".warps"), "only an attend phase has more than one");
+      if (errors_.none())
+        checkPhase(program_, names_, inOrder(phase, order), blocks[order.block].count, place, errors_);
     }
   }
 
@@ -110,13 +144,18 @@ void checkDivisions(const Program &program, const std::set<std::string_view> &na
   for (uint32_t i = 0; i < program.divisions.size(); ++i)
     DivisionChecker(program, names, kernels, i, errors).check();
   // A phase launches its kernel on every GPU that the plan has code for.
+  const auto checkLaunched = [&](const Phase &phase, const Kernel &kernel) {
+    const std::string launched = "'" + kernel.name + "', which phase '" + phase.name + "' launches, is ";
+    if (!kernel.targets.empty())
+      errors.add("program.kernels", launched + "not in the code for all targets");
+    if (kernel.phaseKind == persistentKind)
+      errors.add("program.kernels", launched + "not for phases: it is of kind '" + kernel.phaseKind + "'");
+  };
   for (const Entry &entry : program.entries)
     for (const Block &block : entry.blocks)
       for (const Phase &phase : block.phases)
-        if (const auto found = kernels.find(phase.launch.kernel);
-            found != kernels.end() && !found->second->targets.empty())
-          errors.add("program.kernels", "'" + phase.launch.kernel + "', which phase '" + phase.name +
-                                            "' launches, is not in the code for all targets");
+        if (const auto found = kernels.find(phase.launch.kernel); found != kernels.end())
+          checkLaunched(phase, *found->second);
 }
 
 } // namespace cadenza

@@ -45,16 +45,40 @@ void checkPort(const Program &program, const Port &port, bool isInput, const std
                                     " tokens of " + text(edge.elements) + " elements");
 }
 
-bool isWritten(const Entry &entry, uint32_t edge) {
-  const auto holds = [&](const Phase &phase) {
-    return std::find(phase.outputs.begin(), phase.outputs.end(), edge) != phase.outputs.end();
-  };
-  return std::any_of(entry.inputs.begin(), entry.inputs.end(), [&](const Port &port) { return port.edge == edge; }) ||
-         std::any_of(entry.blocks.begin(), entry.blocks.end(),
-                     [&](const Block &block) { return std::any_of(block.phases.begin(), block.phases.end(), holds); });
+/// The edges that hold something once the entry has run: its inputs, and what its phases compute.
+std::set<uint32_t> writtenEdges(const Entry &entry) {
+  std::set<uint32_t> edges;
+  for (const Port &port : entry.inputs)
+    if (port.edge)
+      edges.insert(*port.edge);
+  for (const Block &block : entry.blocks)
+    for (const Phase &phase : block.phases)
+      edges.insert(phase.outputs.begin(), phase.outputs.end());
+  return edges;
+}
+
+/// Whoever runs the entry writes all inputs before its first phase and reads all outputs after its last one, so ports
+/// of a list have bytes of their own. Two outputs may be one edge: the same value.
+void checkApart(const Program &program, const std::vector<Port> &ports, bool mayShare, const std::string &path,
+                FieldErrors &errors) {
+  std::vector<size_t> order; // of ports, by where they lie
+  for (size_t i = 0; i < ports.size(); ++i)
+    if (ports[i].edge)
+      order.push_back(i);
+  const auto edge = [&](size_t port) -> const Edge & { return program.edges[*ports[port].edge]; };
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return edge(a).offset < edge(b).offset; });
+  for (size_t i = 1; i < order.size(); ++i) {
+    const size_t first = order[i - 1], second = order[i];
+    if (mayShare && ports[first].edge == ports[second].edge)
+      continue;
+    if (edge(first).offset + edgeBytes(edge(first)) > edge(second).offset) // both lie in the arena
+      errors.add(at(path, second) + ".edge",
+                 "edge '" + edge(second).name + "' overlaps that of '" + ports[first].name + "'");
+  }
 }
 
 void checkPorts(const Program &program, const Entry &entry, const std::string &path, FieldErrors &errors) {
+  const std::set<uint32_t> written = writtenEdges(entry);
   std::set<std::pair<PortKind, std::string>> taken;
   for (bool isInput : {true, false}) {
     const std::vector<Port> &ports = isInput ? entry.inputs : entry.outputs;
@@ -64,10 +88,14 @@ void checkPorts(const Program &program, const Entry &entry, const std::string &p
       if (!taken.emplace(ports[i].kind, ports[i].name).second)
         errors.add(place, ports[i].name.empty() ? std::string(portKindName(ports[i].kind)) + " is a port already"
                                                 : "'" + ports[i].name + "' is the name of another port");
-      if (errors.none() && !isInput && ports[i].edge && !isWritten(entry, *ports[i].edge))
+      if (errors.none() && !isInput && ports[i].edge && !written.contains(*ports[i].edge))
         errors.add(place + ".edge",
                    "no phase of this entry computes edge '" + program.edges[*ports[i].edge].name + "'");
     }
+  }
+  if (errors.none()) {
+    checkApart(program, entry.inputs, /*mayShare=*/false, path + ".inputs", errors);
+    checkApart(program, entry.outputs, /*mayShare=*/true, path + ".outputs", errors);
   }
   if (entry.outputs.empty())
     errors.add(path + ".outputs", "is empty");

@@ -111,16 +111,21 @@ Status AtomicFile::writeAt(uint64_t offset, std::span<const std::byte> bytes) co
   return Status::ok();
 }
 
-Status AtomicFile::commit() {
-  if (fsync(descriptor_) != 0)
-    return fail("fsync", errno);
-  if (::close(std::exchange(descriptor_, -1)) != 0)
-    return fail("close", errno);
-  if (rename(temporary_.c_str(), path_.c_str()) != 0)
-    return fail("rename", errno);
-  temporary_.clear();
-  if (const int error = syncFolder(folderOf(path_)))
-    return fail("written, but its folder cannot be synced", error);
+Status AtomicFile::commit(std::span<AtomicFile> files) {
+  for (AtomicFile &file : files) {
+    if (fsync(file.descriptor_) != 0)
+      return file.fail("fsync", errno);
+    if (::close(std::exchange(file.descriptor_, -1)) != 0)
+      return file.fail("close", errno);
+  }
+  for (AtomicFile &file : files) {
+    if (rename(file.temporary_.c_str(), file.path_.c_str()) != 0)
+      return file.fail("rename", errno);
+    file.temporary_.clear();
+  }
+  for (const AtomicFile &file : files)
+    if (const int error = syncFolder(folderOf(file.path_)))
+      return file.fail("written, but its folder cannot be synced", error);
   return Status::ok();
 }
 

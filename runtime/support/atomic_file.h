@@ -27,7 +27,9 @@ public:
   /// Writes at a place of the file; safe from several threads. What is never written is zero.
   Status writeAt(uint64_t offset, std::span<const std::byte> bytes) const;
   /// Syncs the file, renames it and syncs the folder.
-  Status commit();
+  Status commit() { return commit({this, 1}); }
+  /// The same for several: none is renamed before all are synced.
+  static Status commit(std::span<AtomicFile> files);
 
 private:
   AtomicFile() = default;

@@ -105,14 +105,13 @@ def Sched_GridOp : Sched_Schedule<"grid"> {
     With `clusters`, ranks of a group are a cluster of the GPU, and what hops goes from shared memory to shared memory.
     Without, it goes through packets in global memory. A module may have several grids of an entry, each a division of the
     work for other `targets` (none: any) or another number of multiprocessors; the phases carry the order of sums of the first.
-    `shared` is bytes of shared memory of a block, `stage` of a buffer of
-    the ring. All weights that stream are stored in one `encoding`. `ahead` is bytes that a
+    `shared` is bytes of shared memory of a block. Its ring has `stages` of `stage` bytes. All weights that stream are stored in one `encoding`. `ahead` is bytes that a
     producer has in flight at most while the ring fills ahead of a layer or of the head: in groups that attend, and in
     others. `packets` is bytes of the memory through which blocks exchange values. `memory_bound`: a layer takes as long as the
     memory needs for it. `traced`: the kernel records what its blocks do.
 
     ```mlir
-    sched.grid @decode.3x2 of @decode targets ["sm_90"] groups 3 ranks 2 warps 4 shared 232448 stage 16384 encoding "tiles16" clusters packets 2400 ahead [49152, 49152] {
+    sched.grid @decode.3x2 of @decode targets ["sm_90"] groups 3 ranks 2 warps 4 shared 232448 stages 12 of 16384 encoding "tiles16" clusters packets 2400 ahead [49152, 49152] {
       sched.embed "embed"
       sched.layers 2 {
         %attention = sched.part groups 2 {
@@ -137,11 +136,11 @@ def Sched_GridOp : Sched_Schedule<"grid"> {
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, FlatSymbolRefAttr:$entry, StrArrayAttr:$targets, I64Attr:$groups, I64Attr:$ranks,
-                       I64Attr:$warps, I64Attr:$shared, I64Attr:$stage, StrAttr:$encoding, UnitAttr:$clusters, I64Attr:$packets,
+                       I64Attr:$warps, I64Attr:$shared, I64Attr:$stages, I64Attr:$stage, StrAttr:$encoding, UnitAttr:$clusters, I64Attr:$packets,
                        DenseI64ArrayAttr:$ahead, UnitAttr:$memory_bound, UnitAttr:$traced);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
-    $sym_name `of` $entry `targets` $targets `groups` $groups `ranks` $ranks `warps` $warps `shared` $shared `stage` $stage `encoding` $encoding (`clusters` $clusters^)?
+    $sym_name `of` $entry `targets` $targets `groups` $groups `ranks` $ranks `warps` $warps `shared` $shared `stages` $stages `of` $stage `encoding` $encoding (`clusters` $clusters^)?
     `packets` $packets `ahead` $ahead (`memory_bound` $memory_bound^)? (`traced` $traced^)? attr-dict-with-keyword $body
   }];
   let hasVerifier = 1;

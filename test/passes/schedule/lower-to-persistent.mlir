@@ -78,7 +78,7 @@ nn.weight @down_square : tensor<64x64xbf16> from "s"
 // CHECK: step.project {{.*}} matrices [@down] {{.*}}k_groups = array<i64: 0, 1, 2>
 // CHECK: step.project {{.*}} matrices [@embedding] {{.*}} {k_ways = 4 : i64
 
-// CHECK: sched.grid @fits.3x2 of @fits targets [] groups 3 ranks 2 warps 4 shared 232448 stage 16384 encoding "tiles16" clusters packets {{[0-9]+}} ahead [49152, 49152] {
+// CHECK: sched.grid @fits.3x2 of @fits targets [] groups 3 ranks 2 warps 4 shared 232448 stages 13 of 16384 encoding "tiles16" clusters packets {{[0-9]+}} ahead [49152, 49152] {
 // CHECK-NEXT: sched.embed "embed"
 // CHECK-NEXT: sched.layers 2 {
 // CHECK-NEXT: %[[A:.*]] = sched.part groups 2 {

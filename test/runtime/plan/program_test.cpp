@@ -1,8 +1,11 @@
 // The program's JSON: round trip, and an error that names the field for each thing that can be wrong.
 #include "runtime/plan/functions.h"
+#include "runtime/support/json.h"
 #include "test/runtime/plan/small_plan.h"
 
 #include <gtest/gtest.h>
+
+#include <chrono>
 
 namespace cadenza::testing {
 namespace {
@@ -21,12 +24,12 @@ TEST(Program, RoundTrip) {
 /// The small program with two divisions, of two groups and of one; the second one sums `down` and `attend` differently.
 Program dividedProgram() {
   Program program = smallProgram();
-  const auto kernel = [&](const std::string &name, uint32_t blocks, std::vector<std::string> targets) {
-    program.kernels.push_back({name, "persistent", blocks, 160, 4096, 1024, 0, {}, {}, std::move(targets)});
+  const auto kernel = [&](const char *name, const char *kind, uint32_t blocks, std::vector<std::string> targets) {
+    program.kernels.push_back({name, kind, blocks, 160, 4096, 1024, 0, {}, {}, std::move(targets)});
   };
-  kernel("decode_steps", 4, {});
-  kernel("decode_steps_1x2", 2, {"sm_90"});
-  kernel("down_1x2", 4, {"sm_90", "host"});
+  kernel("decode_steps", "persistent", 4, {});
+  kernel("decode_steps_1x2", "persistent", 2, {"sm_90"});
+  kernel("down_1x2", "project", 4, {"sm_90", "host"});
   program.divisions.push_back({.name = "2x2",
                                .targets = {"sm_90", "host"},
                                .kernel = "decode_steps",
@@ -79,6 +82,13 @@ TEST(Program, InTheOrderOfADivision) {
             "a.plan: has no division '3x2' of the persistent schedule; it has 2x2, 1x2");
 }
 
+ordered_json differentNames(int count) {
+  ordered_json names = ordered_json::array();
+  for (int i = 0; i < count; ++i)
+    names.push_back("name" + std::to_string(i));
+  return names;
+}
+
 struct ProgramCase {
   const char *pointer;
   ordered_json value;
@@ -103,19 +113,52 @@ INSTANTIATE_TEST_SUITE_P(
         ProgramCase{"/divisions/1/name", "2x2", "program.divisions[1].name: '2x2' occurs twice"},
         ProgramCase{"/divisions/1/name", "", "program.divisions[1].name: is empty"},
         ProgramCase{"/divisions/0/targets/1", "sm_90", "program.divisions[0].targets: names one twice"},
+        ProgramCase{"/divisions/0/targets", differentNames(65), "program.divisions[0].targets: 65; at most 64"},
+        ProgramCase{"/kernels/8/targets", differentNames(65), "program.kernels[8].targets: 65; at most 64"},
+        ProgramCase{"/kernels/8/targets/1", "sm_90", "program.kernels[8].targets: names one twice"},
         ProgramCase{"/divisions/0/kernel", "nobody", "program.divisions[0].kernel: 'nobody' is not in program.kernels"},
         ProgramCase{"/divisions/0/kernel", "decode_steps_1x2",
                     "program.divisions[0].kernel: 'decode_steps_1x2' is not in the code for host"},
+        ProgramCase{"/divisions/0/kernel", "attend",
+                    "program.divisions[0].kernel: 'attend' is of kind 'project'; expected 'persistent'"},
+        ProgramCase{"/divisions/1/kernel", "decode_steps",
+                    "program.divisions[1].kernel: 'decode_steps' is the kernel of division '2x2'"},
+        ProgramCase{"/divisions/1/orders/0/launch/kernel", "decode_steps_1x2",
+                    "program.divisions[1].orders[0].launch.kernel: 'decode_steps_1x2' is not for phases: it is of kind "
+                    "'persistent'"},
+        ProgramCase{"/kernels/1/phase_kind", "persistent",
+                    "program.kernels: 'project_qkv', which phase 'layer.qkv' launches, is not for phases: it is of "
+                    "kind 'persistent'"},
         ProgramCase{"/divisions/1/groups", 2, "program.divisions[1].groups: 2 of 2 ranks; the kernel has 2 blocks"},
-        ProgramCase{"/divisions/1/ranks", 32, "program.divisions[1].ranks: 32; at most 16"},
+        ProgramCase{"/divisions/1/ranks", 9, "program.divisions[1].ranks: 9; at most 8"},
         ProgramCase{"/divisions/1/packet_bytes", 1ull << 31,
                     "program.divisions[1].packet_bytes: 2147483648; at most 1073741824"},
+        ProgramCase{"/divisions/1/packet_bytes", 0,
+                    "program.divisions[1].packet_bytes: 0 for 2 blocks; each needs 416 at least"},
+        ProgramCase{"/divisions/0/packet_bytes", 4 * 416 - 1,
+                    "program.divisions[0].packet_bytes: 1663 for 4 blocks; each needs 416 at least"},
+        ProgramCase{"/divisions/0/packet_bytes", 4098,
+                    "program.divisions[0].packet_bytes: 4098 is not a multiple of 4"},
+        ProgramCase{"/divisions/1/packet_bytes", 2056,
+                    "program.divisions[1].packet_bytes: 2056 is not a multiple of 16"},
         ProgramCase{"/divisions/0/orders/0", toJson(dividedProgram())["divisions"][1]["orders"][1],
                     "program.divisions[0].orders: not empty; phases carry the order of the first division"},
         ProgramCase{"/divisions/1/orders/0/block", 3, "program.divisions[1].orders[0].block: block 3 of 3"},
         ProgramCase{"/divisions/1/orders/0/phase", 5, "program.divisions[1].orders[0].phase: phase 5 of 5"},
-        ProgramCase{"/divisions/1/orders/0/phase", 1,
-                    "program.divisions[1].orders[1].phase: 'layer.attend' occurs twice"},
+        ProgramCase{"/divisions/1/orders/2", toJson(dividedProgram())["divisions"][1]["orders"][1],
+                    "program.divisions[1].orders[2].phase: 'layer.attend' occurs twice"},
+        ProgramCase{"/divisions/1/orders/0/splits", 2,
+                    "program.divisions[1].orders[0].splits: only an attend phase has more than one"},
+        ProgramCase{"/divisions/1/orders/0/warps", 2,
+                    "program.divisions[1].orders[0].warps: only an attend phase has more than one"},
+        ProgramCase{"/divisions/1/orders/0/norm_chunk", 64,
+                    "program.divisions[1].orders[0].norm_chunk: 64; without a prologue it is 128"},
+        ProgramCase{"/divisions/1/orders/1/k_groups/1", 1,
+                    "program.divisions[1].orders[1].k_groups: only a project phase has more than one, from 0"},
+        ProgramCase{"/divisions/1/orders/1/k_ways", 2,
+                    "program.divisions[1].orders[1].k_ways: only a project phase has more than one"},
+        ProgramCase{"/divisions/1/orders/1/norm_chunk", 64,
+                    "program.divisions[1].orders[1].norm_chunk: 64; without a prologue it is 128"},
         ProgramCase{"/divisions/1/orders/0/block", 0, "program.divisions[1].orders[0].phase: phase 4 of 1"},
         ProgramCase{"/divisions/1/orders/0/k_ways", 3,
                     "program.divisions[1].orders[0].k_ways: 3; expected a power of two up to 32"},
@@ -326,6 +369,21 @@ TEST(Program, ADecoderMayHaveOtherEntries) {
             "and position and gives next");
 }
 
+TEST(Program, InputsHaveBytesOfTheirOwn) {
+  Program program = graphProgram();
+  Entry &entry = program.entries[0];
+  program.edges.push_back({"in.z", DType::f32, 32, 2304, 1});
+  program.arenaBytes = 2560;
+  entry.inputs.push_back({PortKind::Tensor, "z", {32}, 3});
+  EXPECT_EQ(validateProgram(program).message(), "");
+  program.edges[3].offset = 512; // the last token of x
+  EXPECT_EQ(validateProgram(program).message(), "program.entries[0].inputs[1].edge: edge 'in.z' overlaps that of 'x'");
+  program.edges[3].offset = 768; // written when nobody needs z any more
+  EXPECT_EQ(validateProgram(program).message(), "");
+  entry.outputs.push_back({PortKind::Tensor, "again", {3, 32}, 2}); // one value, given twice
+  EXPECT_EQ(validateProgram(program).message(), "");
+}
+
 /// One value of the graph's JSON replaced and the error that it must give.
 class GraphField : public ::testing::TestWithParam<ProgramCase> {};
 
@@ -344,6 +402,10 @@ INSTANTIATE_TEST_SUITE_P(
         ProgramCase{"/entries", ordered_json::array(), "program.entries: is empty"},
         ProgramCase{"/entries/0/name", "", "program.entries[0].name: is empty"},
         ProgramCase{"/entries/1", toJson(graphProgram())["entries"][0], "program.entries[1].name: 'run' occurs twice"},
+        ProgramCase{"/entries/0/inputs/1",
+                    {{"kind", "tensor"}, {"name", "z"}, {"shape", {3, 32}}, {"edge", 0}},
+                    "program.entries[0].inputs[1].edge: edge 'in.x' overlaps that of 'x'"},
+        ProgramCase{"/edges/2/offset", 1280, "program.entries[0].outputs[1].edge: edge 'down.0' overlaps that of 'h'"},
         ProgramCase{"/entries/0/outputs", ordered_json::array(), "program.entries[0].outputs: is empty"},
         ProgramCase{"/entries/0/outputs/1/name", "h", "program.entries[0].outputs[1]: 'h' is the name of another port"},
         ProgramCase{"/entries/0/outputs/1/name", "x", "program.entries[0].outputs[1]: 'x' is the name of another port"},
@@ -615,6 +677,32 @@ TEST(Program, AnyValueAnywhere) {
       }
     }
   }
+}
+
+/// As many ports as JSON has values for. Checking them takes no more than a few times as long as reading the JSON: no
+/// list is searched for each entry of another.
+TEST(Program, ManyPortsTakeNoLonger) {
+  constexpr int inputs = 40000, outputs = 80000;
+  Program program;
+  program.model = {"ports", "random:1"};
+  Entry entry{"run", {}, {}, {}};
+  for (uint32_t i = 0; i < inputs; ++i) {
+    program.edges.push_back({"", DType::f32, 1, i * edgeAlignment, 1});
+    entry.inputs.push_back({PortKind::Tensor, "x" + std::to_string(i), {1}, i});
+  }
+  program.arenaBytes = inputs * edgeAlignment;
+  for (int i = 0; i < outputs; ++i)
+    entry.outputs.push_back({PortKind::Tensor, "y" + std::to_string(i), {1}, inputs - 1});
+  program.entries = {entry};
+  const std::string text = toJson(program).dump();
+  const auto time = [](const auto &work) {
+    const auto start = std::chrono::steady_clock::now();
+    work();
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  };
+  const double reading = time([&] { EXPECT_TRUE(parseJson(text).isOk()); });
+  const double checking = time([&] { EXPECT_EQ(parseProgram(text).status().message(), ""); });
+  EXPECT_LT(checking, 6 * reading);
 }
 
 TEST(Functions, TableIsConsistent) {

@@ -111,10 +111,12 @@ TEST(Plan, OtherFiles) {
 }
 
 TEST(Plan, IncompatibleSaysHowToRebuild) {
-  const std::string rebuild = "; rebuild it: cadenza-compile MODEL -o q.plan";
+  const std::string rebuild = "; rebuild it: cadenza-compile MODEL -o q.plan",
+                    update =
+                        "; a newer Cadenza made it: update this one, or rebuild it: cadenza-compile MODEL -o q.plan";
   const auto future = withHeader(smallPlanBytes(), [](auto &page) { page.header.version = 6; });
   expectError(openBytes(future), StatusCode::IncompatiblePlan,
-              "q.plan: header.version: 6; this build reads 5" + rebuild);
+              "q.plan: header.version: 6; this build reads 5" + update);
   for (uint32_t older : {1u, 4u}) {
     const auto plan = withHeader(smallPlanBytes(), [&](auto &page) { page.header.version = older; });
     expectError(openBytes(plan), StatusCode::IncompatiblePlan,
@@ -122,7 +124,7 @@ TEST(Plan, IncompatibleSaysHowToRebuild) {
   }
   const auto feature = withHeader(smallPlanBytes(), [](auto &page) { page.header.requiredFeatures = 5; });
   expectError(openBytes(feature), StatusCode::IncompatiblePlan,
-              "q.plan: header.required_features: bits 0x5 are unknown to this build" + rebuild);
+              "q.plan: header.required_features: bits 0x5 are unknown to this build" + update);
 }
 
 /// One change to the header page and the error that it must give, with all checksums right.

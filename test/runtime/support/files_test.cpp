@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <iterator>
 #include <sys/stat.h>
+#include <vector>
 
 namespace cadenza {
 namespace {
@@ -37,6 +38,18 @@ TEST_F(Files, DroppedWithoutCommit) {
     EXPECT_FALSE(std::filesystem::exists(path("a")));
   }
   EXPECT_EQ(folder.entries().size(), 0u);
+}
+
+TEST_F(Files, SeveralAreThereAtOnce) {
+  std::filesystem::create_directory(path("folder"));
+  std::vector<AtomicFile> files;
+  for (const char *name : {"a", "folder/b"})
+    files.push_back(std::move(*AtomicFile::create(path(name))));
+  ASSERT_TRUE(files[0].writeAt(0, std::as_bytes(std::span("x", 1))).isOk());
+  EXPECT_FALSE(std::filesystem::exists(path("a")));
+  EXPECT_EQ(AtomicFile::commit(files).message(), "");
+  EXPECT_EQ(text("a"), "x");
+  EXPECT_EQ(text("folder/b"), "");
 }
 
 TEST_F(Files, WhatIsNotWrittenIsZero) {

@@ -65,26 +65,26 @@ sched.sequence @decode.launch of @decode kinds ["launch"] {
 // -----
 
 // expected-error @+1 {{needs a positive number of ranks, not 0}}
-sched.grid @decode.g of @decode targets [] groups 1 ranks 0 warps 4 shared 1024 stage 512 encoding "tiles16" packets 16 ahead [1, 1] {
+sched.grid @decode.g of @decode targets [] groups 1 ranks 0 warps 4 shared 1024 stages 2 of 512 encoding "tiles16" packets 16 ahead [1, 1] {
 }
 
 // -----
 
 // expected-error @+1 {{in two numbers what its producers have in flight ahead, not in 1}}
-sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 stage 512 encoding "tiles16" packets 16 ahead [1] {
+sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 stages 2 of 512 encoding "tiles16" packets 16 ahead [1] {
 }
 
 // -----
 
 // expected-error @+1 {{begins with the embedding and the layers}}
-sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 stage 512 encoding "tiles16" packets 16 ahead [1, 1] {
+sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 stages 2 of 512 encoding "tiles16" packets 16 ahead [1, 1] {
   sched.embed "embed"
 }
 
 // -----
 
 // expected-error @+1 {{ends with the selection}}
-sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 stage 512 encoding "tiles16" packets 16 ahead [1, 1] {
+sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 stages 2 of 512 encoding "tiles16" packets 16 ahead [1, 1] {
   sched.embed "embed"
   sched.layers 1 {
     %s = sched.part groups 1 {
@@ -100,7 +100,7 @@ sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 
 
 // -----
 
-sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 stage 512 encoding "tiles16" packets 16 ahead [1, 1] {
+sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 stages 2 of 512 encoding "tiles16" packets 16 ahead [1, 1] {
   sched.embed "embed"
   // expected-error @+1 {{needs a positive number of layers, not 0}}
   sched.layers 0 {
@@ -109,7 +109,7 @@ sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 
 
 // -----
 
-sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 stage 512 encoding "tiles16" packets 16 ahead [1, 1] {
+sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 stages 2 of 512 encoding "tiles16" packets 16 ahead [1, 1] {
   sched.embed "embed"
   // expected-error @+1 {{ends with a collection}}
   sched.layers 1 {
@@ -125,7 +125,7 @@ sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 
 
 // -----
 
-sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 stage 512 encoding "tiles16" packets 16 ahead [1, 1] {
+sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 stages 2 of 512 encoding "tiles16" packets 16 ahead [1, 1] {
   sched.embed "embed"
   sched.layers 1 {
     // expected-error @+1 {{takes 2 of 1 groups}}
@@ -142,7 +142,7 @@ sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 
 
 // -----
 
-sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 stage 512 encoding "tiles16" packets 16 ahead [1, 1] {
+sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 stages 2 of 512 encoding "tiles16" packets 16 ahead [1, 1] {
   sched.embed "embed"
   sched.layers 1 {
     // expected-error @+1 {{begins with a product over rows and ends with one over columns}}
@@ -157,7 +157,7 @@ sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 
 
 // -----
 
-sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 stage 512 encoding "tiles16" packets 16 ahead [1, 1] {
+sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 stages 2 of 512 encoding "tiles16" packets 16 ahead [1, 1] {
   sched.embed "embed"
   sched.layers 1 {
     // expected-error @+1 {{publishes something else than its last product}}
@@ -174,7 +174,7 @@ sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 
 
 // -----
 
-sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 stage 512 encoding "tiles16" packets 16 ahead [1, 1] {
+sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 stages 2 of 512 encoding "tiles16" packets 16 ahead [1, 1] {
   sched.embed "embed"
   sched.layers 1 {
     %s = sched.part groups 1 {
@@ -189,7 +189,7 @@ sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 
 
 // -----
 
-sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 stage 512 encoding "tiles16" packets 16 ahead [1, 1] {
+sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 stages 2 of 512 encoding "tiles16" packets 16 ahead [1, 1] {
   sched.embed "embed"
   sched.layers 1 {
     %s = sched.part groups 1 {
@@ -203,7 +203,7 @@ sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 
 
 // -----
 
-sched.grid @decode.g of @decode targets [] groups 2 ranks 1 warps 4 shared 1024 stage 512 encoding "tiles16" packets 16 ahead [1, 1] {
+sched.grid @decode.g of @decode targets [] groups 2 ranks 1 warps 4 shared 1024 stages 2 of 512 encoding "tiles16" packets 16 ahead [1, 1] {
   sched.embed "embed"
   sched.layers 1 {
     %s = sched.part groups 2 {
@@ -218,7 +218,7 @@ sched.grid @decode.g of @decode targets [] groups 2 ranks 1 warps 4 shared 1024 
 
 // -----
 
-sched.grid @decode.g of @decode targets [] groups 2 ranks 1 warps 4 shared 1024 stage 512 encoding "tiles16" packets 16 ahead [1, 1] {
+sched.grid @decode.g of @decode targets [] groups 2 ranks 1 warps 4 shared 1024 stages 2 of 512 encoding "tiles16" packets 16 ahead [1, 1] {
   sched.embed "embed"
   sched.layers 1 {
     %s = sched.part groups 2 {
@@ -233,7 +233,7 @@ sched.grid @decode.g of @decode targets [] groups 2 ranks 1 warps 4 shared 1024 
 
 // -----
 
-sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 stage 512 encoding "tiles16" packets 16 ahead [1, 1] {
+sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 stages 2 of 512 encoding "tiles16" packets 16 ahead [1, 1] {
   sched.embed "embed"
   sched.layers 1 {
     %s = sched.part groups 1 {
@@ -248,7 +248,7 @@ sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 
 
 // -----
 
-sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 stage 512 encoding "tiles16" packets 16 ahead [1, 1] {
+sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 stages 2 of 512 encoding "tiles16" packets 16 ahead [1, 1] {
   sched.embed "embed"
   sched.layers 1 {
     %s = sched.part groups 1 {
@@ -264,13 +264,13 @@ sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 
 // -----
 
 // expected-error @+1 {{has weights in an encoding 'int3', which does not exist}}
-sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 stage 512 encoding "int3" packets 16 ahead [1, 1] {
+sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 stages 2 of 512 encoding "int3" packets 16 ahead [1, 1] {
 }
 
 // -----
 
 // expected-error @+1 {{is named after its entry: @decode.NAME}}
-sched.grid @other.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 stage 512 encoding "tiles16" packets 16 ahead [1, 1] {
+sched.grid @other.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 stages 2 of 512 encoding "tiles16" packets 16 ahead [1, 1] {
 }
 
 // -----

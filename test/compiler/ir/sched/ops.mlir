@@ -45,7 +45,7 @@ sched.sequence @decode.launch of @decode kinds ["launch", "graph"] {
   sched.launch "head" blocks 4 threads 128 shared 4096
 }
 
-// CHECK: sched.grid @decode.3x2 of @decode targets ["sm_90", "sm_100"] groups 3 ranks 2 warps 4 shared 232448 stage 16384 encoding "tiles16" clusters packets 2400 ahead [49152, 16384] memory_bound traced {
+// CHECK: sched.grid @decode.3x2 of @decode targets ["sm_90", "sm_100"] groups 3 ranks 2 warps 4 shared 232448 stages 12 of 16384 encoding "tiles16" clusters packets 2400 ahead [49152, 16384] memory_bound traced {
 // CHECK-NEXT: sched.embed "embed"
 // CHECK-NEXT: sched.layers 2 {
 // CHECK-NEXT: %[[A:.*]] = sched.part groups 2 {
@@ -66,7 +66,7 @@ sched.sequence @decode.launch of @decode kinds ["launch", "graph"] {
 // CHECK-NEXT: sched.compute "layer_gate_up"(%{{.*}}) units 208 x 64 of 104 at [0, 1, 2]
 // CHECK: sched.compute "head"(%{{.*}}) blocks 144 x 64
 // CHECK-NEXT: sched.select
-sched.grid @decode.3x2 of @decode targets ["sm_90", "sm_100"] groups 3 ranks 2 warps 4 shared 232448 stage 16384 encoding "tiles16" clusters packets 2400 ahead [49152, 16384] memory_bound traced {
+sched.grid @decode.3x2 of @decode targets ["sm_90", "sm_100"] groups 3 ranks 2 warps 4 shared 232448 stages 12 of 16384 encoding "tiles16" clusters packets 2400 ahead [49152, 16384] memory_bound traced {
   sched.embed "embed"
   sched.layers 2 {
     %attention = sched.part groups 2 {
