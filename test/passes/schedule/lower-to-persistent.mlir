@@ -343,8 +343,8 @@ func.func @negative_not_interleaved(%token: tensor<1xi32>, %position: tensor<1xi
 
 //--- ungated.mlir
 // A unit of an MLP without a gate is one row: sixteen a tile.
-// CHECK: sched.compute "layer_wide_up"(%{{.*}}) units 128 x 64 of 128 at [0, 1, 2]
-// CHECK: sched.compute "layer_wide_down"(%{{.*}}) columns 64 x 128 at [0, 1, 2]
+// CHECK: sched.compute "layer_wide_up"(%{{.*}}) units 128 x 64 of 128 at [0, 2, 3]
+// CHECK: sched.compute "layer_wide_down"(%{{.*}}) columns 64 x 128 at [0, 2, 3]
 func.func @ungated(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
   %e = step.embed %token, @embedding : tensor<1x64xf32>
   %l = step.layers count 2 (%x = %e) : tensor<1x64xf32> {

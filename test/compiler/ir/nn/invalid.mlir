@@ -431,6 +431,7 @@ func.func @rotary_dim(%x: tensor<1x4xf32>, %position: tensor<1xi32>) {
 
 // -----
 
+// expected-note @+1 {{the weight is declared here}}
 nn.weight @f : tensor<2xf32> from "f"
 func.func @rotary_dim_of_frequencies(%x: tensor<1x4xf32>, %position: tensor<1xi32>) {
   // expected-error @+1 {{needs a weight of shape [1], but @f is 'tensor<2xf32>'}}

@@ -284,7 +284,7 @@ sched.sequence @decode.launch.g of @decode kinds ["launch"] order @decode.g {
 
 // -----
 
-sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 stage 512 encoding "tiles16" packets 16 ahead [1, 1] {
+sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 stages 2 of 512 encoding "tiles16" packets 16 ahead [1, 1] {
   sched.embed "embed"
   sched.layers 1 {
     %s = sched.part groups 1 {
