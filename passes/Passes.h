@@ -39,6 +39,8 @@ struct PipelinePass {
 
 /// The pipeline from `nn` to a step program that is ready for code generation, in order.
 llvm::ArrayRef<PipelinePass> pipelinePasses();
+/// Names of those that run with these options, for people.
+std::vector<std::string> enabledPasses(const PipelineOptions &options);
 
 /// Appends the passes that make schedules of a step program that the pipeline has made: its `sched` ops.
 void buildSchedules(mlir::OpPassManager &manager, const PipelineOptions &options);

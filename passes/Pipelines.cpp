@@ -75,3 +75,11 @@ void cadenza::buildSchedules(mlir::OpPassManager &manager, const PipelineOptions
   }
   manager.addPass(createLowerToLaunch());
 }
+
+std::vector<std::string> cadenza::enabledPasses(const PipelineOptions &options) {
+  std::vector<std::string> names;
+  for (const PipelinePass &pass : pipelinePasses())
+    if (!pass.optional || (!options.none && !llvm::is_contained(options.disabled, pass.name)))
+      names.push_back(pass.name.str());
+  return names;
+}

@@ -2,6 +2,7 @@
 
 #include "codegen/host_compiler.h"
 #include "codegen/nvrtc.h"
+#include "compiler/driver/diagnostics.h"
 #include "compiler/driver/present_gpu.h"
 #include "compiler/driver/schedule_choice.h"
 #include "compiler/driver/schedule_text.h"
@@ -12,13 +13,11 @@
 #include "compiler/plan/weight_packer.h"
 #include "compiler/schedule/describe.h"
 #include "compiler/schedule/exchanges.h"
-#include "compiler/schedule/phase_names.h"
 #include "runtime/plan/plan.h"
 #include "runtime/support/atomic_file.h"
 #include "version.h"
 
 #include "mlir/IR/AsmState.h"
-#include "mlir/IR/Diagnostics.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/SHA256.h"
 
@@ -33,43 +32,17 @@ using namespace cadenza;
 
 namespace {
 
-/// Collects MLIR's errors, so that those of any stage come out as one Status.
-class Diagnostics {
-public:
-  explicit Diagnostics(MLIRContext &context)
-      : handler(&context, [this](Diagnostic &diagnostic) {
-          if (diagnostic.getSeverity() == DiagnosticSeverity::Remark) { // lower-to-persistent's
-            leftOut.push_back({describe(diagnostic), {}, {}});
-            for (auto [text, note] :
-                 llvm::zip(std::array{&leftOut.back().target, &leftOut.back().name}, diagnostic.getNotes()))
-              *text = note.str();
-            return success();
-          }
-          if (diagnostic.getSeverity() != DiagnosticSeverity::Error)
-            return failure();
-          std::string text = describe(diagnostic);
-          for (Diagnostic &note : diagnostic.getNotes())
-            text += "\n  note: " + describe(note);
-          errors.push_back(std::move(text));
-          return success();
-        }) {}
-  Status internalError() const {
-    return {StatusCode::Internal,
-            errors.empty() ? "compilation failed without a diagnostic: this is a bug" : llvm::join(errors, "\n")};
+/// Of all source files, names and texts: what code was compiled from.
+std::string sourceSha256(const GeneratedSource &source) {
+  llvm::SHA256 hash;
+  for (const SourceFile &file : source.files) {
+    hash.update(file.path);
+    hash.update(StringRef("\0", 1));
+    hash.update(file.text);
+    hash.update(StringRef("\0", 1));
   }
-
-  std::vector<std::string> errors; // each with its notes on lines of their own
-  std::vector<DivisionLeftOut> leftOut;
-
-private:
-  /// "model.layers.*.self_attn: 'step.attend' op has a head_dim of 20; ...": what the op computes, if it is known.
-  static std::string describe(Diagnostic &diagnostic) {
-    std::string modules = llvm::join(fusedNames(diagnostic.getLocation()), ", ");
-    return modules.empty() ? diagnostic.str() : modules + ": " + diagnostic.str();
-  }
-
-  ScopedDiagnosticHandler handler;
-};
+  return llvm::toHex(hash.final(), /*LowerCase=*/true);
+}
 
 std::string printModule(ModuleOp module) {
   std::string text;
@@ -372,32 +345,11 @@ private:
       schedules.push_back("persistent");
     json["schedules"] = schedules;
     json["encoding"] = options.pipeline.encoding;
-    json["passes"] = enabledPasses();
-    json["source_sha256"] = sourceSha256();
+    json["passes"] = enabledPasses(options.pipeline);
+    json["source_sha256"] = sourceSha256(source);
     json["source_overridden"] = !options.overrideSource.empty();
     json["statistics"] = statistics.toJson();
     return json;
-  }
-
-  std::vector<std::string> enabledPasses() const {
-    std::vector<std::string> names;
-    for (const PipelinePass &pass : pipelinePasses()) {
-      if (!pass.optional || (!options.pipeline.none && !llvm::is_contained(options.pipeline.disabled, pass.name)))
-        names.push_back(pass.name.str());
-    }
-    return names;
-  }
-
-  /// Of all source files, names and texts: what code was compiled from.
-  std::string sourceSha256() const {
-    llvm::SHA256 hash;
-    for (const SourceFile &file : source.files) {
-      hash.update(file.path);
-      hash.update(StringRef("\0", 1));
-      hash.update(file.text);
-      hash.update(StringRef("\0", 1));
-    }
-    return llvm::toHex(hash.final(), /*LowerCase=*/true);
   }
 
   /// Prints the statistics that were asked for and writes `text`. Without code there is no program yet: one is built

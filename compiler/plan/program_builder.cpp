@@ -1,27 +1,17 @@
 #include "compiler/plan/program_builder.h"
 
-#include "compiler/import/hf/import_hugging_face.h"
 #include "compiler/ir/sched/Sched.h"
+#include "compiler/plan/program_symbols.h"
 #include "compiler/schedule/order.h"
 #include "compiler/schedule/phase_names.h"
 #include "runtime/support/checked.h"
 
 #include "llvm/ADT/TypeSwitch.h"
 
-#include <map>
-
 using namespace mlir;
 using namespace cadenza;
 
 namespace {
-
-DType dtypeOf(Type type) {
-  if (type.isBF16())
-    return DType::bf16;
-  if (type.isF16())
-    return DType::f16;
-  return type.isF32() ? DType::f32 : DType::i32;
-}
 
 nlohmann::json toJsonValue(Attribute attribute) {
   return llvm::TypeSwitch<Attribute, nlohmann::json>(attribute)
@@ -32,7 +22,7 @@ nlohmann::json toJsonValue(Attribute attribute) {
 
 class ProgramBuilder {
 public:
-  ProgramBuilder(ModuleOp module, const GeneratedCode *code) : module(module), symbols(module), code(code) {}
+  ProgramBuilder(ModuleOp module, const GeneratedCode *code) : module(module), code(code), symbols(module, built) {}
 
   FailureOr<BuiltProgram> build(const ModelInfo &model, const std::optional<Decoder> &decoder) {
     program.model = model;
@@ -178,7 +168,7 @@ private:
     SmallVector<FlatSymbolRefAttr> matrices = interface.getMatrixSymbols();
     auto project = dyn_cast<step::ProjectOp>(op);
     if (!matrices.empty())
-      phase.matrix = matrixRef(matrices, project && project.getInterleaved());
+      phase.matrix = symbols.matrixRef(matrices, project && project.getInterleaved(), iterations);
     ValueRange sideInputs;
     if (auto embed = dyn_cast<step::EmbedOp>(op)) {
       phase.kind = PhaseKind::Embed;
@@ -191,17 +181,17 @@ private:
       phase.kWays = project.getKWays();
       phase.normChunk = project.getNormChunk();
       for (FlatSymbolRefAttr matrix : matrices)
-        phase.segmentRows.push_back(cast<ShapedType>(weightsOf(matrix)[0].getType()).getDimSize(0));
+        phase.segmentRows.push_back(cast<ShapedType>(symbols.weightsOf(matrix)[0].getType()).getDimSize(0));
       if (auto prologue = project.getPrologueAttr())
         phase.prologue.push_back(makeFunction(prologue, {}, /*isPrologue=*/true));
       sideInputs = project.getSideInputs();
     } else if (auto attend = dyn_cast<step::AttendOp>(op)) {
       phase.kind = PhaseKind::Attend;
       phase.inputs = {edgeOf(attend.getQuery())};
-      nn::CacheOp cache = cachesOf(attend.getCacheAttr())[0];
-      phase.caches.push_back(cacheRef(attend.getCacheAttr()));
+      nn::CacheOp cache = symbols.cachesOf(attend.getCacheAttr())[0];
+      phase.caches.push_back(symbols.cacheRef(attend.getCacheAttr()));
       if (FlatSymbolRefAttr window = attend.getWindowAttr())
-        phase.scalars.push_back(scalarRef(window));
+        phase.scalars.push_back(symbols.scalarRef(window));
       phase.parameters = {{"heads", attend.getHeads()},     {"kv_heads", cache.getKvHeads()},
                           {"head_dim", cache.getHeadDim()}, {"scale", attend.getScale().convertToDouble()},
                           {"splits", attend.getSplits()},   {"warps", attend.getWarps()}};
@@ -269,10 +259,10 @@ private:
     for (Value sideInput : sideInputs)
       result.operands.push_back(edgeOf(sideInput));
     for (FlatSymbolRefAttr symbol : attribute.getSymbols()) {
-      if (isCache(symbol))
-        result.caches.push_back(cacheRef(symbol));
+      if (symbols.isCache(symbol))
+        result.caches.push_back(symbols.cacheRef(symbol));
       else
-        result.weights.push_back(vectorRef(symbol, attribute.hasRopeTable()));
+        result.weights.push_back(symbols.vectorRef(symbol, attribute.hasRopeTable()));
     }
     return result;
   }
@@ -312,11 +302,11 @@ private:
       else if (argument.kind == ArgumentKind::Weight && argument.matrix)
         word.ref = matrix;
       else if (argument.kind == ArgumentKind::Weight)
-        word.ref = vectorRef(argument.symbol, hasRopeTable(op, argument.symbol));
+        word.ref = symbols.vectorRef(argument.symbol, hasRopeTable(op, argument.symbol));
       else if (argument.kind == ArgumentKind::CacheKey || argument.kind == ArgumentKind::CacheValue)
-        word.ref = cacheRef(argument.symbol);
+        word.ref = symbols.cacheRef(argument.symbol);
       else if (argument.kind == ArgumentKind::Scalar)
-        word.ref = scalarRef(argument.symbol);
+        word.ref = symbols.scalarRef(argument.symbol);
       result.arguments.push_back(word);
     }
     return result;
@@ -336,135 +326,12 @@ private:
     });
   }
 
-  //===--------------------------------------------------------------------===//
-  // Weights and caches
-  //===--------------------------------------------------------------------===//
-
-  /// What `symbol` stands for: one op, or one an iteration.
-  template <typename OpT> SmallVector<OpT> resolve(FlatSymbolRefAttr symbol) {
-    Operation *op = symbols.lookup(symbol.getValue());
-    SmallVector<OpT> result;
-    if (auto table = dyn_cast<step::TableOp>(op)) {
-      for (auto entry : table.getEntries().getAsRange<FlatSymbolRefAttr>())
-        result.push_back(cast<OpT>(symbols.lookup(entry.getValue())));
-    } else {
-      result.push_back(cast<OpT>(op));
-    }
-    return result;
-  }
-  SmallVector<nn::WeightOp> weightsOf(FlatSymbolRefAttr symbol) { return resolve<nn::WeightOp>(symbol); }
-  SmallVector<nn::CacheOp> cachesOf(FlatSymbolRefAttr symbol) { return resolve<nn::CacheOp>(symbol); }
-  bool isTable(FlatSymbolRefAttr symbol) { return isa<step::TableOp>(symbols.lookup(symbol.getValue())); }
-  bool isCache(FlatSymbolRefAttr symbol) {
-    Operation *op = symbols.lookup(symbol.getValue());
-    if (auto table = dyn_cast<step::TableOp>(op))
-      op = symbols.lookup(cast<FlatSymbolRefAttr>(table.getEntries()[0]).getValue());
-    return isa<nn::CacheOp>(op);
-  }
-
-  /// The index of `value` in `list`, at its end if it is new.
-  template <typename T> static uint32_t intern(std::vector<T> &list, const T &value) {
-    auto entry = llvm::find(list, value);
-    if (entry == list.end())
-      entry = list.insert(list.end(), value);
-    return static_cast<uint32_t>(entry - list.begin());
-  }
-
-  Ref matrixRef(ArrayRef<FlatSymbolRefAttr> matrices, bool interleaved) {
-    bool perLayer = llvm::any_of(matrices, [&](FlatSymbolRefAttr matrix) { return isTable(matrix); });
-    Table table;
-    for (int64_t i = 0; i < (perLayer ? iterations : 1); ++i) {
-      SmallVector<nn::WeightOp> parts;
-      for (FlatSymbolRefAttr matrix : matrices)
-        parts.push_back(weightsOf(matrix)[isTable(matrix) ? i : 0]);
-      table.push_back(weightIndex(parts, step::encodingOf(parts[0]).getEncoding(), interleaved));
-    }
-    return makeRef(perLayer, table, program.weightTables);
-  }
-
-  Ref vectorRef(FlatSymbolRefAttr symbol, bool ropeTable) {
-    Table table;
-    for (nn::WeightOp weight : weightsOf(symbol))
-      table.push_back(weightIndex(weight, ropeTable ? Encoding::rope_table : Encoding::vector, false));
-    return makeRef(isTable(symbol), table, program.weightTables);
-  }
-
-  Ref cacheRef(FlatSymbolRefAttr symbol) {
-    Table table;
-    for (nn::CacheOp cache : cachesOf(symbol)) {
-      auto [entry, isNew] = cacheIndices.insert({cache, static_cast<uint32_t>(program.caches.size())});
-      if (isNew)
-        program.caches.push_back({cache.getSymName().str(), dtypeOf(cache.getType()),
-                                  static_cast<int64_t>(cache.getKvHeads()), static_cast<int64_t>(cache.getHeadDim())});
-      table.push_back(entry->second);
-    }
-    return makeRef(isTable(symbol), table, program.cacheTables);
-  }
-
-  Ref scalarRef(FlatSymbolRefAttr symbol) {
-    Table table;
-    for (nn::ScalarOp scalar : resolve<nn::ScalarOp>(symbol)) {
-      auto [entry, isNew] = scalarIndices.insert({scalar, static_cast<uint32_t>(program.scalars.size())});
-      if (isNew)
-        program.scalars.push_back({scalar.getSymName().str(), static_cast<int64_t>(scalar.getValue())});
-      table.push_back(entry->second);
-    }
-    return makeRef(isTable(symbol), table, program.scalarTables);
-  }
-
-  static Ref makeRef(bool perLayer, const Table &table, std::vector<Table> &tables) {
-    return perLayer ? Ref{true, intern(tables, table)} : Ref{false, table[0]};
-  }
-
-  /// What `weight` is made of in the checkpoint.
-  static void addParts(PackRecipe &recipe, nn::WeightOp weight) {
-    WeightSpec spec = weightSpec(weight);
-    if (auto original = weight->getAttrOfType<FlatSymbolRefAttr>(step::StepDialect::copyOfName))
-      spec.role = original.getValue().str(); // the same values, also if they are made up
-    if (!spec.constant.empty())
-      return recipe.parts.push_back(std::move(spec));
-    for (StringAttr tensor : step::encodingOf(weight).getSources(weight)) {
-      spec.tensor = tensor.str();
-      recipe.parts.push_back(spec);
-    }
-  }
-
-  uint32_t weightIndex(ArrayRef<nn::WeightOp> parts, Encoding encoding, bool interleaved) {
-    std::string key = std::to_string(static_cast<int>(encoding)) + (interleaved ? "i" : "");
-    for (nn::WeightOp part : parts)
-      key += "+" + part.getSymName().str();
-    auto [entry, isNew] = weightIndices.insert({key, static_cast<uint32_t>(program.weights.size())});
-    if (!isNew)
-      return entry->second;
-
-    Weight weight;
-    PackRecipe recipe;
-    weight.encoding = encoding;
-    recipe.interleaved = interleaved;
-    for (nn::WeightOp part : parts) {
-      auto type = cast<ShapedType>(part.getType());
-      weight.name += (weight.name.empty() ? "" : "+") + part.getSymName().str();
-      weight.rows += type.getDimSize(0);
-      weight.columns = type.getRank() == 2 ? type.getDimSize(1) : 1;
-      weight.dtype = format_of(encoding).matrix() ? dtypeOf(type.getElementType()) : DType::f32;
-      addParts(recipe, part);
-    }
-    if (FloatAttr factor = nn::WeightOp(parts[0]).getFactorAttr(); factor && encoding == Encoding::rope_table)
-      weight.scale = static_cast<float>(factor.getValueAsDouble());
-    weight.bytes = storedBytes(weight); // the extents are bounded by the importer
-    program.weights.push_back(std::move(weight));
-    built.recipes.push_back(std::move(recipe));
-    return entry->second;
-  }
-
   ModuleOp module;
-  SymbolTable symbols;
   const GeneratedCode *code;
   BuiltProgram built;
   Program &program = built.program;
+  ProgramSymbols symbols;
   llvm::DenseMap<Value, uint32_t> edges;
-  std::map<std::string, uint32_t> weightIndices;
-  llvm::DenseMap<Operation *, uint32_t> cacheIndices, scalarIndices;
   llvm::DenseMap<Operation *, std::pair<uint32_t, uint32_t>> places; // of the decode entry's phases: block, phase
   int64_t iterations = 1;                                            // of the block being built
   bool isDecoder = false;                                            // the entry being built decodes

@@ -23,9 +23,6 @@ double secondsBetween(Clock::time_point from, Clock::time_point to) {
   return std::chrono::duration<double>(to - from).count();
 }
 
-Status noTokenizer() {
-  return {StatusCode::Unsupported, "the plan carries no tokenizer; give token ids instead of text"};
-}
 Status cancelled() { return {StatusCode::Cancelled, "interrupted before the end"}; }
 
 /// -ln softmax(logits)[target], in double.
@@ -42,7 +39,9 @@ double negativeLogLikelihood(std::span<const float> logits, int32_t target) {
 struct Session::State {
   std::shared_ptr<const Plan> plan;
   ChosenDevice device; // works on the plan's weights
-  std::optional<Tokenizer> tokenizer;
+  // A plan without a tokenizer, or with one that this version cannot read, works with token ids.
+  StatusOr<Tokenizer> tokenizer =
+      Status(StatusCode::Unsupported, "the plan carries no tokenizer; give token ids instead of text");
   std::atomic<bool> cancelRequested{false};
   static_assert(std::atomic<bool>::is_always_lock_free, "requestCancel is called by signal handlers");
 
@@ -80,10 +79,11 @@ StatusOr<Session> Session::open(std::shared_ptr<const Plan> plan, const SessionO
   auto state = std::make_unique<State>();
   state->plan = std::move(plan);
   if (!state->plan->tokenizerJson().empty()) {
-    StatusOr<Tokenizer> tokenizer = Tokenizer::parse(state->plan->tokenizerJson());
-    if (!tokenizer.isOk())
-      return tokenizer.status().withPrefix(state->plan->path());
-    state->tokenizer = std::move(*tokenizer);
+    state->tokenizer = Tokenizer::parse(state->plan->tokenizerJson());
+    if (!state->tokenizer.isOk())
+      state->tokenizer = state->tokenizer.status().withPrefix(state->plan->path());
+    if (state->tokenizer.status().code() == StatusCode::OutOfMemory)
+      return state->tokenizer.status();
   }
   CADENZA_ASSIGN_OR_RETURN(Schedule schedule, parseSchedule(options.schedule));
   CADENZA_ASSIGN_OR_RETURN(
@@ -108,18 +108,18 @@ int64_t Session::context() const { return state_->device.executor->context(); }
 int64_t Session::vocabulary() const { return state_->plan->program().decoder->vocabulary; }
 const Plan &Session::plan() const { return *state_->plan; }
 Executor &Session::executor() { return *state_->device.executor; }
-bool Session::hasTokenizer() const { return state_->tokenizer.has_value(); }
+bool Session::hasTokenizer() const { return state_->tokenizer.isOk(); }
 void Session::requestCancel() noexcept { state_->cancelRequested = true; }
 
 StatusOr<std::vector<int32_t>> Session::tokenize(std::string_view text, bool addSpecialTokens) const {
-  if (!state_->tokenizer)
-    return noTokenizer();
+  if (!state_->tokenizer.isOk())
+    return state_->tokenizer.status();
   return state_->tokenizer->encode(text, addSpecialTokens);
 }
 
 StatusOr<std::string> Session::detokenize(std::span<const int32_t> tokens) const {
-  if (!state_->tokenizer)
-    return noTokenizer();
+  if (!state_->tokenizer.isOk())
+    return state_->tokenizer.status();
   return state_->tokenizer->decode(tokens);
 }
 
@@ -127,20 +127,23 @@ StatusOr<Generation> Session::generate(std::span<const int32_t> prompt, const Ge
   Executor &executor = *state_->device.executor;
   if (options.maxTokens < 0)
     return Status(StatusCode::InvalidArgument, "maxTokens " + std::to_string(options.maxTokens) + " is negative");
-  if (!options.stopTexts.empty() && !state_->tokenizer)
-    return noTokenizer();
+  if (!options.stopTexts.empty() && !state_->tokenizer.isOk())
+    return state_->tokenizer.status();
 
   const std::vector<int32_t> noStopTokens;
   const std::vector<int32_t> &stopTokens =
       options.ignoreEos ? noStopTokens : state_->plan->program().decoder->eosTokens;
+  std::optional<StreamDecoder> decoder;
+  if (state_->tokenizer.isOk()) {
+    decoder.emplace(*state_->tokenizer);
+    for (int32_t id : prompt) // its text is not the result's, but where the prompt ends no text begins
+      decoder->push(id);
+  }
   Clock::time_point start = Clock::now();
   CADENZA_RETURN_IF_ERROR(executor.begin(prompt, stopTokens));
 
   Generation result;
   result.timing.promptTokens = static_cast<int64_t>(prompt.size());
-  std::optional<StreamDecoder> decoder;
-  if (state_->tokenizer)
-    decoder.emplace(*state_->tokenizer);
   StopTextFilter stopFilter(options.stopTexts);
   auto emit = [&](const std::string &text) {
     if (text.empty())

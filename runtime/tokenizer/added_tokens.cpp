@@ -1,9 +1,8 @@
 #include "runtime/tokenizer/added_tokens.h"
 
 #include "runtime/tokenizer/json.h"
+#include "runtime/tokenizer/unicode.h"
 #include "runtime/tokenizer/utf8.h"
-
-#include <utf8proc.h>
 
 #include <algorithm>
 #include <unordered_set>
@@ -36,7 +35,8 @@ static StatusOr<AddedToken> parseToken(const json &entry, const std::string &pat
   return token;
 }
 
-StatusOr<AddedTokens> AddedTokens::parse(const json *list, const Vocabulary &vocabulary, const Normalizer &normalizer) {
+StatusOr<AddedTokens> AddedTokens::parse(const json *list, const Vocabulary &vocabulary, const Normalizer &normalizer,
+                                         std::vector<std::string> &notices) {
   AddedTokens result;
   if (!list)
     return result;
@@ -46,18 +46,23 @@ StatusOr<AddedTokens> AddedTokens::parse(const json *list, const Vocabulary &voc
   for (size_t i = 0; i < list->size(); ++i) {
     std::string path = "added_tokens[" + std::to_string(i) + "]";
     CADENZA_ASSIGN_OR_RETURN(AddedToken token, parseToken((*list)[i], path));
-    // Hugging Face ignores the id in the file: a token of the vocabulary keeps its id there, any other gets the next
-    // free one. A file that says something else has two readings, so it has none here.
-    auto known = vocabulary.idOfToken(token.content);
-    int32_t expected = known.value_or(nextId);
-    if (!result.byContent_.emplace(token.content, i).second)
-      return invalid(path + ".content", quote(token.content) + " is already an added token");
-    if (!result.byId_.emplace(token.id, i).second)
-      return invalid(path + ".id", std::to_string(token.id) + " is already the id of an added token");
-    if (token.id != expected)
-      return invalid(path + ".id", std::to_string(token.id) + " does not follow from the vocabulary: " +
-                                       quote(token.content) + " has the id " + std::to_string(expected));
-    nextId = std::max(nextId, token.id + 1);
+    auto [known, isNew] = result.byContent_.emplace(token.content, result.tokens_.size());
+    if (!isNew) {
+      AddedToken &earlier = result.tokens_[known->second];
+      token.id = earlier.id;
+      token.special |= earlier.special;
+      earlier = std::move(token);
+      continue;
+    }
+    int32_t id = vocabulary.idOfToken(token.content).value_or(nextId);
+    if (token.id != id)
+      notices.push_back(path + ".id: " + quote(token.content) + " has the id " + std::to_string(id) +
+                        ", which follows from the vocabulary, and not " + std::to_string(token.id) +
+                        " (as in Hugging Face tokenizers)");
+    token.id = id;
+    if (!result.byId_.emplace(id, result.tokens_.size()).second)
+      return invalid(path + ".id", std::to_string(id) + " is already the id of an added token");
+    nextId = std::max(nextId, id + 1);
     result.tokens_.push_back(std::move(token));
   }
   CADENZA_RETURN_IF_ERROR(result.buildPatterns(normalizer));
@@ -70,6 +75,9 @@ Status AddedTokens::buildPatterns(const Normalizer &normalizer) {
   for (size_t i = 0; i < tokens_.size(); ++i) {
     AddedToken &token = tokens_[i];
     token.searched = token.normalized ? std::string(normalizer.apply(token.content, storage)) : token.content;
+    if (token.searched.empty())
+      return unsupported("added_tokens[" + std::to_string(i) + "].content",
+                         quote(token.content) + " is empty once normalised");
     if (!seen.insert(token.searched).second)
       return unsupported("added_tokens[" + std::to_string(i) + "].content",
                          quote(token.content) + " is, normalised, the same text as another added token");
@@ -104,45 +112,9 @@ const AddedTokens::Pattern *AddedTokens::PatternSet::longestAt(std::string_view 
   return longest;
 }
 
-/// Unicode White_Space.
-static bool isSpace(uint32_t c) {
-  return (c >= 9 && c <= 13) || c == 0x20 || c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) ||
-         c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
-}
-
-/// A word character of Unicode TR18: letters, marks, decimal digits, letter numbers, connectors, joiners, and the
-/// circled letters, which are alphabetic symbols.
-static bool isWord(uint32_t c) {
-  switch (utf8proc_category(c)) {
-  case UTF8PROC_CATEGORY_LU:
-  case UTF8PROC_CATEGORY_LL:
-  case UTF8PROC_CATEGORY_LT:
-  case UTF8PROC_CATEGORY_LM:
-  case UTF8PROC_CATEGORY_LO:
-  case UTF8PROC_CATEGORY_MN:
-  case UTF8PROC_CATEGORY_MC:
-  case UTF8PROC_CATEGORY_ME:
-  case UTF8PROC_CATEGORY_ND:
-  case UTF8PROC_CATEGORY_NL:
-  case UTF8PROC_CATEGORY_PC:
-    return true;
-  default:
-    return c == 0x200C || c == 0x200D || (c >= 0x24B6 && c <= 0x24E9) || (c >= 0x1F130 && c <= 0x1F149) ||
-           (c >= 0x1F150 && c <= 0x1F169) || (c >= 0x1F170 && c <= 0x1F189);
-  }
-}
-
-/// Where the character before `pos` begins; pos > 0.
-static size_t previousCharacter(std::string_view text, size_t pos) {
-  do
-    --pos;
-  while (pos > 0 && (static_cast<uint8_t>(text[pos]) & 0xC0) == 0x80);
-  return pos;
-}
-
 static bool touchesWord(std::string_view text, size_t begin, size_t end) {
-  return (begin > 0 && isWord(utf8::scan(text, previousCharacter(text, begin)).codePoint)) ||
-         (end < text.size() && isWord(utf8::scan(text, end).codePoint));
+  return (begin > 0 && unicode::isWord(utf8::scan(text, utf8::previous(text, begin)).codePoint)) ||
+         (end < text.size() && unicode::isWord(utf8::scan(text, end).codePoint));
 }
 
 void AddedTokens::split(std::string_view text, Stage stage, std::vector<Segment> &segments) const {
@@ -162,14 +134,14 @@ void AddedTokens::split(std::string_view text, Stage stage, std::vector<Segment>
     if (token.lstrip) {
       begin = std::max(begin, covered); // the token before may have stripped what this one begins with
       while (begin > covered) {
-        size_t previous = previousCharacter(text, begin);
-        if (!isSpace(utf8::scan(text, previous).codePoint))
+        size_t previous = utf8::previous(text, begin);
+        if (!unicode::isWhiteSpace(utf8::scan(text, previous).codePoint))
           break;
         begin = previous;
       }
     }
     if (token.rstrip)
-      while (end < text.size() && isSpace(utf8::scan(text, end).codePoint))
+      while (end < text.size() && unicode::isWhiteSpace(utf8::scan(text, end).codePoint))
         end += utf8::scan(text, end).length;
     if (covered < begin)
       segments.push_back({text.substr(covered, begin - covered)});

@@ -30,9 +30,11 @@ struct AddedToken {
 
 class AddedTokens {
 public:
-  /// From the "added_tokens" field, or none if it is absent.
+  /// From the "added_tokens" field, or none if it is absent. As in Hugging Face, the ids in the file do not count: a
+  /// token of the vocabulary keeps its id there, any other gets the next free one; a sentence in `notices` says where
+  /// the file says something else. Of a token that is there twice, the later entry holds.
   static StatusOr<AddedTokens> parse(const nlohmann::json *list, const Vocabulary &vocabulary,
-                                     const Normalizer &normalizer);
+                                     const Normalizer &normalizer, std::vector<std::string> &notices);
 
   /// A part of a text: an added token, or (id -1) text without one.
   struct Segment {

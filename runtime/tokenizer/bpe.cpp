@@ -1,9 +1,13 @@
 #include "runtime/tokenizer/bpe.h"
 
+#include "runtime/tokenizer/byte_alphabet.h"
 #include "runtime/tokenizer/json.h"
+#include "runtime/tokenizer/utf8.h"
 
 #include <algorithm>
 #include <bit>
+#include <cstdio>
+#include <utility>
 
 namespace cadenza {
 
@@ -37,7 +41,7 @@ const MergeTable::Merge *MergeTable::find(int32_t left, int32_t right) const {
 }
 
 /// Refuses every option of the model that would change ids and is not implemented.
-static Status checkOptions(const json &model, bool allBytesKnown) {
+static Status checkOptions(const json &model) {
   static constexpr std::string_view kKnown[] = {"type",
                                                 "dropout",
                                                 "unk_token",
@@ -55,19 +59,13 @@ static Status checkOptions(const json &model, bool allBytesKnown) {
   const json *dropout = find(model, "dropout");
   if (dropout && !(dropout->is_number() && dropout->get<double>() == 0))
     return unsupported("model.dropout", "only null is supported (encoding is deterministic)");
-  // With a token for every byte nothing is ever unknown, and the name of an unknown token changes nothing.
-  if (find(model, "unk_token") && !allBytesKnown)
-    return unsupported("model.unk_token", "only null is supported where the vocabulary lacks some bytes");
   for (const char *affix : {"continuing_subword_prefix", "end_of_word_suffix"})
     if (const json *value = find(model, affix); value && *value != "")
       return unsupported(std::string("model.") + affix, "only null or \"\" is supported");
-  CADENZA_ASSIGN_OR_RETURN(bool byteFallback, readBool(model, "model", "byte_fallback", false));
-  if (byteFallback)
-    return unsupported("model.byte_fallback", "true is not supported (byte-level BPE needs no fallback)");
   return Status::ok();
 }
 
-StatusOr<Bpe> Bpe::parse(const json &model) {
+StatusOr<Bpe> Bpe::parse(const json &model, Vocabulary::Spelling spelling) {
   if (const json *type = find(model, "type")) // absent in old files: BPE is then recognised by its fields
     if (*type != "BPE")
       return unsupported("model.type",
@@ -77,17 +75,37 @@ StatusOr<Bpe> Bpe::parse(const json &model) {
   if (!vocab)
     return invalid("model.vocab", "expected an object");
   Bpe bpe;
-  CADENZA_ASSIGN_OR_RETURN(bpe.vocabulary_, Vocabulary::parse(*vocab));
-  for (int byte = 0; byte < 256; ++byte) {
-    char text = static_cast<char>(byte);
-    bpe.byteIds_[byte] = bpe.vocabulary_.idOfBytes({&text, 1}).value_or(-1);
-  }
-  bool allBytesKnown = std::none_of(bpe.byteIds_.begin(), bpe.byteIds_.end(), [](int32_t id) { return id < 0; });
-  CADENZA_RETURN_IF_ERROR(checkOptions(model, allBytesKnown));
+  CADENZA_ASSIGN_OR_RETURN(bpe.vocabulary_, Vocabulary::parse(*vocab, spelling));
+  CADENZA_RETURN_IF_ERROR(checkOptions(model));
+  CADENZA_RETURN_IF_ERROR(bpe.parseUnknown(model));
   CADENZA_ASSIGN_OR_RETURN(bpe.ignoreMerges_, readBool(model, "model", "ignore_merges", false));
   CADENZA_ASSIGN_OR_RETURN(const json *merges, readArray(model, "model", "merges"));
   CADENZA_RETURN_IF_ERROR(bpe.parseMerges(*merges));
   return bpe;
+}
+
+/// What stands for bytes and characters at the start, and for those that are no token.
+Status Bpe::parseUnknown(const json &model) {
+  CADENZA_ASSIGN_OR_RETURN(bool byteFallback, readBool(model, "model", "byte_fallback", false));
+  CADENZA_ASSIGN_OR_RETURN(fuseUnknown_, readBool(model, "model", "fuse_unk", false));
+  bool anyUnknown = vocabulary_.spelling() == Vocabulary::Spelling::Text;
+  fallbacks_.fill(-1);
+  for (int byte = 0; byte < 256; ++byte) {
+    char text = static_cast<char>(byte);
+    byteIds_[byte] = vocabulary_.idOfPiece({&text, 1}).value_or(-1);
+    anyUnknown |= byteIds_[byte] < 0;
+    char token[8];
+    std::snprintf(token, sizeof(token), "<0x%02X>", byte);
+    if (byteFallback)
+      fallbacks_[byte] = vocabulary_.idOfToken(token).value_or(-1);
+  }
+  if (find(model, "unk_token")) {
+    CADENZA_ASSIGN_OR_RETURN(std::string token, readString(model, "model", "unk_token"));
+    unknown_ = vocabulary_.idOfToken(token);
+    if (!unknown_ && anyUnknown) // where nothing can be unknown, its name changes nothing
+      return invalid("model.unk_token", "the token " + quote(token) + " is not in model.vocab");
+  }
+  return Status::ok();
 }
 
 /// Splits "a b" or ["a", "b"]; false if the entry has another form.
@@ -140,22 +158,54 @@ static bool mergesLater(const Bpe::Scratch::Candidate &a, const Bpe::Scratch::Ca
   return a.rank != b.rank ? a.rank > b.rank : a.position > b.position;
 }
 
+/// A character that is no token. An unknown token is written late (`pending`), for its neighbours may become part of
+/// it; as in Hugging Face, byte tokens overtake it.
+void Bpe::startUnknown(std::string_view character, bool &pending, Scratch &scratch) const {
+  auto fallback = [&](char byte) { return fallbacks_[static_cast<uint8_t>(byte)]; };
+  if (std::all_of(character.begin(), character.end(), [&](char byte) { return fallback(byte) >= 0; })) {
+    for (char byte : character)
+      scratch.append(fallback(byte));
+    return;
+  }
+  if (!unknown_)
+    return;
+  if (pending && !fuseUnknown_)
+    scratch.append(*unknown_);
+  pending = true;
+}
+
+/// The symbols of a piece before any merge.
+void Bpe::start(std::string_view piece, Scratch &scratch) const {
+  bool isText = vocabulary_.spelling() == Vocabulary::Spelling::Text;
+  bool pending = false; // an unknown token is to be written
+  scratch.symbols.clear();
+  for (size_t pos = 0; pos < piece.size();) {
+    std::string_view unit = piece.substr(pos, isText ? utf8::scan(piece, pos).length : 1);
+    pos += unit.size();
+    int32_t id = isText ? vocabulary_.idOfPiece(unit).value_or(-1) : byteIds_[static_cast<uint8_t>(unit[0])];
+    if (id < 0) {
+      startUnknown(isText ? std::string(unit) : tokenOfBytes(unit), pending, scratch);
+      continue;
+    }
+    if (std::exchange(pending, false))
+      scratch.append(*unknown_);
+    scratch.append(id);
+  }
+  if (pending)
+    scratch.append(*unknown_);
+}
+
 void Bpe::encode(std::string_view piece, std::vector<int32_t> &ids, Scratch &scratch) const {
   if (ignoreMerges_) {
-    if (auto id = vocabulary_.idOfBytes(piece)) {
+    if (auto id = vocabulary_.idOfPiece(piece)) {
       ids.push_back(*id);
       return;
     }
   }
   auto &symbols = scratch.symbols;
   auto &queue = scratch.queue;
-  symbols.clear();
   queue.clear();
-  for (char byte : piece)
-    if (int32_t id = byteIds_[static_cast<uint8_t>(byte)]; id >= 0) {
-      auto position = static_cast<ptrdiff_t>(symbols.size());
-      symbols.push_back({id, position - 1, position + 1});
-    }
+  start(piece, scratch);
   if (symbols.empty())
     return;
   symbols.back().next = kNone;

@@ -1,80 +1,105 @@
 #include "runtime/tokenizer/normalizer.h"
 
 #include "runtime/tokenizer/json.h"
+#include "runtime/tokenizer/nfc.h"
+#include "runtime/tokenizer/unicode.h"
 #include "runtime/tokenizer/utf8.h"
-
-#include <utf8proc.h>
-
-#include <algorithm>
-#include <vector>
 
 namespace cadenza {
 
 using namespace tokenizer_json;
 
-static Status parseInto(const json &config, const std::string &path, bool &nfc) {
-  CADENZA_ASSIGN_OR_RETURN(std::string type, readType(config, path));
-  if (type == "NFC") {
-    nfc = true;
-    return Status::ok();
-  }
-  if (type == "Sequence") {
-    CADENZA_ASSIGN_OR_RETURN(const json *parts, readArray(config, path, "normalizers"));
-    for (size_t i = 0; i < parts->size(); ++i)
-      CADENZA_RETURN_IF_ERROR(parseInto((*parts)[i], path + ".normalizers[" + std::to_string(i) + "]", nfc));
-    return Status::ok();
-  }
-  return unsupported(path + ".type", quote(type) + " is not supported (NFC and Sequence are)");
-}
+static constexpr size_t kMaxSteps = 32;
 
 StatusOr<Normalizer> Normalizer::parse(const json *config) {
   Normalizer normalizer;
   if (config)
-    CADENZA_RETURN_IF_ERROR(parseInto(*config, "normalizer", normalizer.nfc_));
+    CADENZA_RETURN_IF_ERROR(parseInto(*config, "normalizer", normalizer.steps_));
   return normalizer;
 }
 
-/// Sorts each run of combining marks by combining class, keeping the order of equals. (utf8proc's own decomposition
-/// does this by exchanging neighbours, which takes minutes on a megabyte of alternating marks.)
-static void sortMarks(std::vector<utf8proc_int32_t> &points) {
-  auto combiningClass = [](utf8proc_int32_t c) { return utf8proc_get_property(c)->combining_class; };
-  for (auto begin = points.begin(); begin != points.end();) {
-    if (combiningClass(*begin) == 0) {
-      ++begin;
-      continue;
-    }
-    auto end = std::find_if(begin, points.end(), [&](auto c) { return combiningClass(c) == 0; });
-    std::stable_sort(begin, end, [&](auto a, auto b) { return combiningClass(a) < combiningClass(b); });
-    begin = end;
+Status Normalizer::parseInto(const json &config, const std::string &path, std::vector<Step> &steps) {
+  auto read = readType(config, path);
+  if (!read.isOk())
+    return read.status();
+  const std::string &type = *read;
+  if (type == "Sequence") {
+    CADENZA_ASSIGN_OR_RETURN(const json *parts, readArray(config, path, "normalizers"));
+    for (size_t i = 0; i < parts->size(); ++i)
+      CADENZA_RETURN_IF_ERROR(parseInto((*parts)[i], path + ".normalizers[" + std::to_string(i) + "]", steps));
+    return Status::ok();
   }
+  if (steps.size() == kMaxSteps)
+    return unsupported("normalizer", "more than " + std::to_string(kMaxSteps) + " steps are not supported");
+  if (type == "NFC") {
+    steps.push_back(Nfc{});
+  } else if (type == "Replace") {
+    CADENZA_ASSIGN_OR_RETURN(Step step, parseReplace(config, path));
+    steps.push_back(std::move(step));
+  } else if (type == "Prepend") {
+    CADENZA_ASSIGN_OR_RETURN(std::string text, readString(config, path, "prepend"));
+    steps.push_back(Prepend{std::move(text)});
+  } else if (type == "Strip") {
+    CADENZA_ASSIGN_OR_RETURN(bool left, readBool(config, path, "strip_left"));
+    CADENZA_ASSIGN_OR_RETURN(bool right, readBool(config, path, "strip_right"));
+    steps.push_back(Strip{left, right});
+  } else {
+    return unsupported(path + ".type",
+                       quote(type) + " is not supported (NFC, Replace, Prepend, Strip and Sequence of them are)");
+  }
+  return Status::ok();
+}
+
+StatusOr<Normalizer::Step> Normalizer::parseReplace(const json &config, const std::string &path) {
+  CADENZA_ASSIGN_OR_RETURN(Regex pattern, Regex::parsePattern(config, path));
+  CADENZA_ASSIGN_OR_RETURN(std::string content, readString(config, path, "content"));
+  if (content.find('$') != std::string::npos && config["pattern"].contains("Regex"))
+    return unsupported(path + ".content", "a reference to a group of the expression is not supported");
+  return Step(Replace{std::move(pattern), std::move(content)});
+}
+
+std::string_view Normalizer::run(const Nfc &, std::string_view text, std::string &storage) {
+  return toNfc(text, storage);
+}
+
+std::string_view Normalizer::run(const Replace &step, std::string_view text, std::string &storage) {
+  storage = step.pattern.replace(text, step.content);
+  return storage;
+}
+
+std::string_view Normalizer::run(const Prepend &step, std::string_view text, std::string &storage) {
+  if (text.empty())
+    return text;
+  storage.assign(step.text).append(text);
+  return storage;
+}
+
+std::string_view Normalizer::run(const Strip &step, std::string_view text, std::string &) {
+  while (step.left && !text.empty()) {
+    utf8::Scan s = utf8::scan(text, 0);
+    if (!unicode::isWhiteSpace(s.codePoint))
+      break;
+    text.remove_prefix(s.length);
+  }
+  while (step.right && !text.empty()) {
+    size_t last = utf8::previous(text, text.size());
+    if (!unicode::isWhiteSpace(utf8::scan(text, last).codePoint))
+      break;
+    text = text.substr(0, last);
+  }
+  return text;
 }
 
 std::string_view Normalizer::apply(std::string_view text, std::string &storage) const {
-  // No character below U+0300 (lead byte 0xCC) decomposes for good, reorders or combines with its predecessor.
-  if (!nfc_ || std::all_of(text.begin(), text.end(), [](char c) { return static_cast<uint8_t>(c) < 0xCC; }))
-    return text;
-
-  std::vector<utf8proc_int32_t> points;
-  points.reserve(text.size());
-  for (size_t pos = 0; pos < text.size();) {
-    utf8::Scan s = utf8::scan(text, pos);
-    constexpr int kLongest = 4; // code points of a canonical decomposition
-    utf8proc_int32_t parts[kLongest];
-    auto count = utf8proc_decompose_char(s.codePoint, parts, kLongest, UTF8PROC_DECOMPOSE, nullptr);
-    if (count > 0 && count <= kLongest)
-      points.insert(points.end(), parts, parts + count);
-    else
-      points.push_back(s.codePoint);
-    pos += s.length;
+  std::string other; // a step reads one string and writes the other
+  for (const Step &step : steps_) {
+    std::string_view result = std::visit([&](const auto &s) { return run(s, text, other); }, step);
+    bool isNew = result.data() == other.data();
+    if (isNew)
+      storage.swap(other);
+    text = isNew ? std::string_view(storage).substr(0, result.size()) : result;
   }
-  sortMarks(points);
-  auto options = static_cast<utf8proc_option_t>(UTF8PROC_COMPOSE | UTF8PROC_STABLE);
-  auto length = utf8proc_normalize_utf32(points.data(), points.size(), options);
-
-  storage.clear();
-  for (utf8proc_ssize_t i = 0; i < length; ++i)
-    utf8::append(storage, points[i]);
-  return storage;
+  return text;
 }
 
 } // namespace cadenza

@@ -21,8 +21,6 @@ StatusOr<PreTokenizer> PreTokenizer::parse(const json *config) {
   for (size_t i = 0; i < result.steps_.size(); ++i)
     if (result.steps_[i].isByteLevel && i + 1 < result.steps_.size())
       return unsupported("pre_tokenizer", "a step after ByteLevel is not supported (ByteLevel comes last)");
-  if (result.steps_.empty() || !result.steps_.back().isByteLevel)
-    return unsupported("pre_tokenizer", "a tokenizer without a ByteLevel step is not supported (byte-level BPE is)");
   return result;
 }
 
@@ -39,11 +37,12 @@ Status PreTokenizer::parseInto(const json &config, const std::string &path, std:
   if (steps.size() == kMaxSteps)
     return unsupported("pre_tokenizer", "more than " + std::to_string(kMaxSteps) + " steps are not supported");
   static constexpr std::pair<std::string_view, StatusOr<Step> (*)(const json &, const std::string &)> kSteps[] = {
-      {"Split", parseSplit}, {"ByteLevel", parseByteLevel}, {"Digits", parseDigits}};
+      {"Split", parseSplit}, {"ByteLevel", parseByteLevel}, {"Digits", parseDigits}, {"Metaspace", parseMetaspace}};
   auto kind = std::find_if(std::begin(kSteps), std::end(kSteps), [&](auto &entry) { return entry.first == *type; });
   if (kind == std::end(kSteps))
     return unsupported(path + ".type",
-                       quote(*type) + " is not supported (Split, Digits, ByteLevel and Sequence of them are)");
+                       quote(*type) +
+                           " is not supported (Split, Digits, Metaspace, ByteLevel and Sequence of them are)");
   CADENZA_ASSIGN_OR_RETURN(Step step, kind->second(config, path));
   steps.push_back(std::move(step));
   return Status::ok();
@@ -66,20 +65,16 @@ StatusOr<PreTokenizer::Step> PreTokenizer::parseSplit(const json &config, const 
                                                          "MergedWithNext and Contiguous are)");
   step.behavior = behavior->second;
 
-  const json *pattern = find(config, "pattern");
-  if (!pattern || !pattern->is_object() || pattern->size() != 1)
-    return invalid(path + ".pattern", "expected {\"Regex\": \"...\"} or {\"String\": \"...\"}");
-  const char *kind = pattern->contains("Regex") ? "Regex" : "String";
-  CADENZA_ASSIGN_OR_RETURN(std::string text, readString(*pattern, path + ".pattern", kind));
-  auto compile = pattern->contains("Regex") ? Regex::compile : Regex::literal;
-  CADENZA_ASSIGN_OR_RETURN(step.regex, compile(text, path + ".pattern." + kind));
+  CADENZA_ASSIGN_OR_RETURN(step.regex, Regex::parsePattern(config, path));
   return step;
 }
 
 StatusOr<PreTokenizer::Step> PreTokenizer::parseByteLevel(const json &config, const std::string &path) {
   Step step;
   step.isByteLevel = true;
-  CADENZA_ASSIGN_OR_RETURN(step.addPrefixSpace, readBool(config, path, "add_prefix_space"));
+  step.prefix = " ";
+  CADENZA_ASSIGN_OR_RETURN(bool addPrefixSpace, readBool(config, path, "add_prefix_space"));
+  step.prepend = addPrefixSpace ? PrependScheme::Always : PrependScheme::Never;
   CADENZA_ASSIGN_OR_RETURN(bool useRegex, readBool(config, path, "use_regex", true));
   if (useRegex) {
     CADENZA_ASSIGN_OR_RETURN(step.regex, Regex::compile(kGpt2Pattern, path));
@@ -91,7 +86,20 @@ StatusOr<PreTokenizer::Step> PreTokenizer::parseDigits(const json &config, const
   Step step;
   CADENZA_ASSIGN_OR_RETURN(bool individual, readBool(config, path, "individual_digits", false));
   step.behavior = individual ? Behavior::Isolated : Behavior::Contiguous;
-  CADENZA_ASSIGN_OR_RETURN(step.regex, Regex::compile("\\p{N}", path));
+  CADENZA_ASSIGN_OR_RETURN(step.regex, Regex::digits(path));
+  return step;
+}
+
+StatusOr<PreTokenizer::Step> PreTokenizer::parseMetaspace(const json &config, const std::string &path) {
+  CADENZA_ASSIGN_OR_RETURN(Metaspace metaspace, Metaspace::parse(config, path));
+  CADENZA_ASSIGN_OR_RETURN(bool split, readBool(config, path, "split", true));
+  Step step;
+  step.space = step.prefix = metaspace.replacement;
+  step.prepend = metaspace.prepend;
+  step.behavior = Behavior::MergedWithNext;
+  if (split) {
+    CADENZA_ASSIGN_OR_RETURN(step.regex, Regex::literal(metaspace.replacement, path + ".replacement"));
+  }
   return step;
 }
 
@@ -129,7 +137,21 @@ void PreTokenizer::group(std::vector<RegexSpan> &spans, Behavior behavior) {
   spans.resize(kept);
 }
 
-void PreTokenizer::split(std::string_view text, std::vector<std::string_view> &pieces,
+std::string_view PreTokenizer::rewrite(const Step &step, std::string_view piece, bool isStart,
+                                       std::deque<std::string> &storage) {
+  if (!step.space.empty() && piece.find(' ') != std::string_view::npos) {
+    std::string &rewritten = storage.emplace_back();
+    for (char c : piece)
+      c == ' ' ? rewritten += step.space : rewritten += c;
+    piece = rewritten;
+  }
+  bool prepends = step.prepend == PrependScheme::Always || (step.prepend == PrependScheme::First && isStart);
+  if (prepends && !piece.starts_with(step.prefix))
+    piece = storage.emplace_back(step.prefix).append(piece);
+  return piece;
+}
+
+void PreTokenizer::split(std::string_view text, bool isStart, std::vector<std::string_view> &pieces,
                          std::deque<std::string> &storage) const {
   if (text.empty())
     return;
@@ -137,10 +159,11 @@ void PreTokenizer::split(std::string_view text, std::vector<std::string_view> &p
   std::vector<RegexSpan> spans;
   for (const Step &step : steps_) {
     next.clear();
-    for (std::string_view piece : current) {
-      if (step.addPrefixSpace && piece.front() != ' ')
-        piece = storage.emplace_back(1, ' ').append(piece);
+    bool staysStart = false; // the first piece still begins where the input does
+    for (size_t i = 0; i < current.size(); ++i) {
+      std::string_view piece = rewrite(step, current[i], isStart && i == 0, storage);
       if (!step.regex) {
+        staysStart |= isStart && i == 0;
         next.push_back(piece);
         continue;
       }
@@ -151,9 +174,12 @@ void PreTokenizer::split(std::string_view text, std::vector<std::string_view> &p
           span.isMatch = !span.isMatch;
       group(spans, step.behavior);
       for (const RegexSpan &span : spans)
-        if (span.begin < span.end)
+        if (span.begin < span.end) {
+          staysStart |= isStart && i == 0 && span.begin == 0;
           next.push_back(piece.substr(span.begin, span.end - span.begin));
+        }
     }
+    isStart = staysStart;
     current.swap(next);
   }
   pieces.insert(pieces.end(), current.begin(), current.end());

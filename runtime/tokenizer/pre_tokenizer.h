@@ -2,6 +2,7 @@
 #pragma once
 
 #include "runtime/support/status.h"
+#include "runtime/tokenizer/metaspace.h"
 #include "runtime/tokenizer/regex.h"
 
 #include <nlohmann/json_fwd.hpp>
@@ -16,22 +17,29 @@ namespace cadenza {
 
 class PreTokenizer {
 public:
-  /// From the value of the "pre_tokenizer" field: Split, Digits, ByteLevel, or a Sequence of them. ByteLevel must be
-  /// the last step: it turns text into bytes, and without it the model is no byte-level BPE.
+  /// From the value of the "pre_tokenizer" field: null, Split, Digits, Metaspace, ByteLevel, or a Sequence of them.
+  /// ByteLevel must be the last step: it turns text into bytes.
   static StatusOr<PreTokenizer> parse(const nlohmann::json *config);
 
-  /// Appends the non-empty pieces of valid UTF-8 in order. They are views of `text`, or of strings added to `storage`
-  /// where a step puts a space in front.
-  void split(std::string_view text, std::vector<std::string_view> &pieces, std::deque<std::string> &storage) const;
+  /// Whether pieces are bytes to the model, spelled in the byte alphabet, and not text.
+  bool isByteLevel() const { return !steps_.empty() && steps_.back().isByteLevel; }
+
+  /// Appends the non-empty pieces of valid UTF-8 in order; `isStart` says whether the input begins with `text`. They
+  /// are views of `text`, or of strings added to `storage` where a step rewrites.
+  void split(std::string_view text, bool isStart, std::vector<std::string_view> &pieces,
+             std::deque<std::string> &storage) const;
 
 private:
   enum class Behavior { Removed, Isolated, MergedWithPrevious, MergedWithNext, Contiguous };
 
+  /// What a step does to a piece, in this order.
   struct Step {
-    std::optional<Regex> regex; // ByteLevel with use_regex false has none: one piece
+    std::string space;  // replaces each ' '; empty: none
+    std::string prefix; // goes before a piece that does not begin with it
+    PrependScheme prepend = PrependScheme::Never;
+    std::optional<Regex> regex; // cuts the piece
     Behavior behavior = Behavior::Isolated;
-    bool invert = false;         // swap what matches and what does not
-    bool addPrefixSpace = false; // before splitting, unless the piece begins with one
+    bool invert = false; // swap what matches and what does not
     bool isByteLevel = false;
   };
 
@@ -41,6 +49,9 @@ private:
   static StatusOr<Step> parseSplit(const nlohmann::json &config, const std::string &path);
   static StatusOr<Step> parseByteLevel(const nlohmann::json &config, const std::string &path);
   static StatusOr<Step> parseDigits(const nlohmann::json &config, const std::string &path);
+  static StatusOr<Step> parseMetaspace(const nlohmann::json &config, const std::string &path);
+  static std::string_view rewrite(const Step &step, std::string_view piece, bool isStart,
+                                  std::deque<std::string> &storage);
   static void group(std::vector<RegexSpan> &spans, Behavior behavior);
 };
 

@@ -1,23 +1,36 @@
 #include "runtime/tokenizer/regex.h"
 
 #include "runtime/tokenizer/json.h"
+#include "runtime/tokenizer/unicode.h"
 #include "runtime/tokenizer/utf8.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <new>
+#include <span>
+#include <utility>
 
 namespace cadenza {
 
 using namespace tokenizer_json;
 
+namespace {
+
 // White_Space as Oniguruma has it. PCRE2's own \s adds U+180E.
-static constexpr std::string_view kSpaceMembers =
+constexpr std::string_view kSpaceMembers =
     "\\x{9}-\\x{D}\\x{20}\\x{85}\\x{A0}\\x{1680}\\x{2000}-\\x{200A}\\x{2028}\\x{2029}\\x{202F}\\x{205F}\\x{3000}";
 
-namespace {
+void appendRanges(std::string &pattern, std::span<const unicode::CodePointRange> ranges) {
+  for (const unicode::CodePointRange &range : ranges) {
+    char text[32];
+    std::snprintf(text, sizeof(text), range.first == range.last ? "\\x{%X}" : "\\x{%X}-\\x{%X}", range.first,
+                  range.last);
+    pattern += text;
+  }
+}
 
 /// Copies an Oniguruma pattern, rewriting or refusing what PCRE2 reads differently.
 class Translator {
@@ -27,6 +40,9 @@ public:
   StatusOr<std::string> run() {
     for (; pos_ < pattern_.size(); ++pos_) {
       char c = pattern_[pos_];
+      bool afterClass = std::exchange(afterClass_, false);
+      if (afterClass && inClass_ && c == '-' && !at(pos_ + 1, "]")) // the last of the ranges would grow
+        return refuse("a range that begins with a class");
       if (c == '\\') {
         CADENZA_RETURN_IF_ERROR(escape());
         continue;
@@ -52,33 +68,50 @@ private:
     if (++pos_ == pattern_.size())
       return refuse("a backslash");
     char c = pattern_[pos_];
+    if (inClass_ && std::string_view("sdDpP").find(c) != kNone && at(pos_ - 2, "-") && pos_ - 2 > classBegin_)
+      return refuse("a range that ends in a class");
     if (c == 's' || (c == 'S' && !inClass_)) {
+      afterClass_ = inClass_;
       if (inClass_)
         out_ += kSpaceMembers;
       else
         (out_ += c == 's' ? "[" : "[^").append(kSpaceMembers) += "]";
       return Status::ok();
     }
-    // Same in both: properties, digits, control characters, and any punctuation that is escaped to stand for itself.
+    if (c == 'd' || c == 'D')
+      return category("Nd", c == 'D');
+    if (c == 'p' || c == 'P')
+      return property(c == 'P');
+    // Same in both: control characters, and any punctuation that is escaped to stand for itself.
     bool isAlphanumeric = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    if (static_cast<uint8_t>(c) >= 0x80 || (isAlphanumeric && std::string_view("pPdDrntfx").find(c) == c_npos))
+    if (static_cast<uint8_t>(c) >= 0x80 || (isAlphanumeric && std::string_view("rntfx").find(c) == kNone))
       return refuse(std::string("the escape \\") + c);
     (out_ += '\\') += c;
-    if (c == 'p' || c == 'P')
-      return property();
     if (c == 'x' && at(pos_ + 1, "{"))
       copyBraces();
     return Status::ok();
   }
 
-  /// The braces of a property. Only general categories: what a script or another property holds is disputed.
-  Status property() {
+  /// \p{...} or \P{...}. Only general categories: what a script or another property holds is disputed.
+  Status property(bool complement) {
     size_t begin = pos_ + 2;
     std::string_view rest = pattern_.substr(std::min(begin, pattern_.size()));
     std::string_view name = rest.substr(0, rest.find('}'));
-    if (!at(pos_ + 1, "{") || name.empty() || name.size() > 2 || std::string_view("LMNPSZC").find(name[0]) == c_npos)
+    if (!at(pos_ + 1, "{") || !unicode::isCategory(name))
       return refuse("the property");
-    copyBraces();
+    pos_ = begin + name.size();
+    return category(name, complement);
+  }
+
+  Status category(std::string_view name, bool complement) {
+    if (std::find(caseless_.begin(), caseless_.end(), true) != caseless_.end()) // PCRE2 would add the other cases
+      return refuse("a property that ignores case");
+    afterClass_ = inClass_;
+    if (!inClass_)
+      out_ += '[';
+    appendRanges(out_, unicode::rangesOf(name, complement));
+    if (!inClass_)
+      out_ += ']';
     return Status::ok();
   }
 
@@ -115,10 +148,14 @@ private:
       if (!known)
         return refuse("the group " + quote(pattern_.substr(pos_, 4)));
     }
+    if (c == '(')
+      caseless_.push_back(at(pos_, "(?i:"));
+    if (c == ')' && !caseless_.empty())
+      caseless_.pop_back();
     return Status::ok();
   }
 
-  static constexpr size_t c_npos = std::string_view::npos;
+  static constexpr size_t kNone = std::string_view::npos;
 
   std::string_view pattern_;
   std::string_view path_;
@@ -126,23 +163,43 @@ private:
   size_t pos_ = 0;
   size_t classBegin_ = 0;
   bool inClass_ = false;
+  bool afterClass_ = false;    // what was copied last are the members of \s, \d or \p{...}
+  std::vector<bool> caseless_; // of the groups that are open, whether they begin with (?i:
 };
 
 } // namespace
 
+StatusOr<Regex> Regex::parsePattern(const json &step, const std::string &path) {
+  const json *pattern = find(step, "pattern");
+  if (!pattern || !pattern->is_object() || pattern->size() != 1)
+    return invalid(path + ".pattern", "expected {\"Regex\": \"...\"} or {\"String\": \"...\"}");
+  bool isRegex = pattern->contains("Regex");
+  const char *kind = isRegex ? "Regex" : "String";
+  CADENZA_ASSIGN_OR_RETURN(std::string text, readString(*pattern, path + ".pattern", kind));
+  return isRegex ? compile(text, path + ".pattern.Regex") : literal(text, path + ".pattern.String");
+}
+
 StatusOr<Regex> Regex::compile(std::string_view pattern, std::string_view path) {
   CADENZA_ASSIGN_OR_RETURN(std::string translated, Translator(pattern, path).run());
   // In Ruby ^ and $ always mean lines.
-  return compileTranslated(translated, PCRE2_UCP | PCRE2_MULTILINE, path);
+  return compileTranslated(translated, PCRE2_MULTILINE, pattern, path);
 }
 
 StatusOr<Regex> Regex::literal(std::string_view text, std::string_view path) {
   if (text.empty())
     return invalid(path, "the pattern is empty");
-  return compileTranslated(text, PCRE2_LITERAL, path);
+  return compileTranslated(text, PCRE2_LITERAL, text, path);
 }
 
-StatusOr<Regex> Regex::compileTranslated(std::string_view pattern, uint32_t options, std::string_view path) {
+StatusOr<Regex> Regex::digits(std::string_view path) {
+  std::string members = "[";
+  appendRanges(members, unicode::rangesOf("N"));
+  appendRanges(members, unicode::newerDigits());
+  return compileTranslated(members + ']', 0, "\\p{N}", path);
+}
+
+StatusOr<Regex> Regex::compileTranslated(std::string_view translated, uint32_t options, std::string_view pattern,
+                                         std::string_view path) {
   int error = 0;
   PCRE2_SIZE offset = 0;
   std::unique_ptr<pcre2_compile_context, decltype(&pcre2_compile_context_free)> context(
@@ -150,13 +207,13 @@ StatusOr<Regex> Regex::compileTranslated(std::string_view pattern, uint32_t opti
   if (!context)
     return Status(StatusCode::OutOfMemory, "no memory for a regular expression");
   pcre2_set_newline(context.get(), PCRE2_NEWLINE_LF);
-  pcre2_code *code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(), PCRE2_UTF | options,
-                                   &error, &offset, context.get());
+  pcre2_code *code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated.data()), translated.size(),
+                                   PCRE2_UTF | options, &error, &offset, context.get());
   if (!code) {
     PCRE2_UCHAR message[256] = {};
     pcre2_get_error_message(error, message, sizeof(message));
-    return invalid(path, "the regular expression " + quote(pattern) + " does not compile: " +
-                             reinterpret_cast<const char *>(message) + " at byte " + std::to_string(offset));
+    return invalid(path, "the regular expression " + quote(pattern) +
+                             " does not compile: " + reinterpret_cast<const char *>(message));
   }
   pcre2_jit_compile(code, PCRE2_JIT_COMPLETE); // where executable memory is refused, the interpreter does it
   Regex regex;
@@ -198,6 +255,15 @@ void Regex::split(std::string_view text, std::vector<RegexSpan> &spans) const {
   }
   if (covered < text.size())
     spans.push_back({covered, text.size(), false});
+}
+
+std::string Regex::replace(std::string_view text, std::string_view content) const {
+  std::vector<RegexSpan> spans;
+  split(text, spans);
+  std::string out;
+  for (const RegexSpan &span : spans)
+    out += span.isMatch ? content : text.substr(span.begin, span.end - span.begin);
+  return out;
 }
 
 } // namespace cadenza

@@ -1,8 +1,6 @@
 #include "runtime/tokenizer/tokenizer.h"
 
-#include "runtime/tokenizer/added_tokens.h"
 #include "runtime/tokenizer/bpe.h"
-#include "runtime/tokenizer/byte_alphabet.h"
 #include "runtime/tokenizer/json.h"
 #include "runtime/tokenizer/normalizer.h"
 #include "runtime/tokenizer/post_processor.h"
@@ -11,7 +9,6 @@
 #include <algorithm>
 #include <deque>
 #include <new>
-#include <unordered_map>
 
 namespace cadenza {
 
@@ -23,53 +20,34 @@ struct Tokenizer::Model {
   PreTokenizer preTokenizer;
   AddedTokens added;
   PostProcessor postProcessor;
-  std::unordered_map<int32_t, std::string> addedBytes; // what each added token decodes to
+  std::vector<std::string> notices;
+  TokenDecoder decoder; // to be cloned
 
   static StatusOr<Model> parse(const json &document);
   bool contains(int32_t id) const { return added.find(id) || bpe.vocabulary().contains(id); }
 };
-
-/// Decoding is the concatenation of bytes; anything else the file may ask for is not implemented.
-static Status checkDecoder(const json *config, const std::string &path) {
-  if (!config)
-    return unsupported(path, "null is not supported (ByteLevel is)");
-  CADENZA_ASSIGN_OR_RETURN(std::string type, readType(*config, path));
-  if (type == "ByteLevel")
-    return Status::ok();
-  if (type == "Sequence") {
-    CADENZA_ASSIGN_OR_RETURN(const json *parts, readArray(*config, path, "decoders"));
-    if (parts->size() == 1)
-      return checkDecoder(&(*parts)[0], path + ".decoders[0]");
-    return unsupported(path + ".decoders", "only a Sequence of one ByteLevel is supported");
-  }
-  return unsupported(path + ".type", quote(type) + " is not supported (ByteLevel is)");
-}
 
 StatusOr<Tokenizer::Model> Tokenizer::Model::parse(const json &document) {
   if (!document.is_object())
     return Status(StatusCode::InvalidInput, "expected an object");
   if (const json *version = tokenizer_json::find(document, "version"); version && *version != "1.0")
     return unsupported("version", "only \"1.0\" is supported");
-  for (const char *field : {"truncation", "padding"})
-    if (tokenizer_json::find(document, field))
-      return unsupported(field, "only null is supported (a prompt is encoded whole)");
   const json *model = tokenizer_json::find(document, "model");
   if (!model || !model->is_object())
     return invalid("model", "expected an object");
 
   Model result;
-  CADENZA_ASSIGN_OR_RETURN(result.bpe, Bpe::parse(*model));
   auto field = [&](const char *name) { return tokenizer_json::find(document, name); };
   CADENZA_ASSIGN_OR_RETURN(result.normalizer, Normalizer::parse(field("normalizer")));
   CADENZA_ASSIGN_OR_RETURN(result.preTokenizer, PreTokenizer::parse(field("pre_tokenizer")));
-  CADENZA_ASSIGN_OR_RETURN(result.added,
-                           AddedTokens::parse(field("added_tokens"), result.bpe.vocabulary(), result.normalizer));
+  CADENZA_ASSIGN_OR_RETURN(result.bpe,
+                           Bpe::parse(*model, result.preTokenizer.isByteLevel() ? Vocabulary::Spelling::ByteAlphabet
+                                                                                : Vocabulary::Spelling::Text));
+  CADENZA_ASSIGN_OR_RETURN(result.added, AddedTokens::parse(field("added_tokens"), result.bpe.vocabulary(),
+                                                            result.normalizer, result.notices));
   CADENZA_ASSIGN_OR_RETURN(result.postProcessor, PostProcessor::parse(field("post_processor"),
                                                                       [&](int32_t id) { return result.contains(id); }));
-  CADENZA_RETURN_IF_ERROR(checkDecoder(field("decoder"), "decoder"));
-  // Like any token, an added one that happens to be spelled in the byte alphabet decodes to those bytes.
-  for (const AddedToken &token : result.added.all())
-    result.addedBytes.emplace(token.id, bytesOfToken(token.searched).value_or(token.searched));
+  CADENZA_ASSIGN_OR_RETURN(result.decoder, TokenDecoder::parse(field("decoder")));
   return result;
 }
 
@@ -81,6 +59,8 @@ StatusOr<Tokenizer> Tokenizer::parse(std::string_view text) {
     auto model = Model::parse(*document);
     if (!model.isOk())
       return model.status().withPrefix("tokenizer.json");
+    for (std::string &notice : model->notices)
+      notice.insert(0, "tokenizer.json: ");
     return Tokenizer(std::make_shared<const Model>(std::move(*model)));
   } catch (const std::bad_alloc &) {
     return Status(StatusCode::OutOfMemory, "tokenizer.json: out of memory");
@@ -110,6 +90,7 @@ std::vector<int32_t> Tokenizer::encode(std::string_view text, bool addSpecialTok
       continue;
     }
     segments.clear();
+    bool isStart = raw.text.data() == text.data();
     model_->added.split(model_->normalizer.apply(raw.text, normalized), AddedTokens::Normalized, segments);
     for (const AddedTokens::Segment &segment : segments) {
       if (segment.id >= 0) {
@@ -118,7 +99,7 @@ std::vector<int32_t> Tokenizer::encode(std::string_view text, bool addSpecialTok
       }
       pieces.clear();
       storage.clear();
-      model_->preTokenizer.split(segment.text, pieces, storage);
+      model_->preTokenizer.split(segment.text, isStart && &segment == &segments.front(), pieces, storage);
       for (std::string_view piece : pieces)
         model_->bpe.encode(piece, ids, scratch);
     }
@@ -129,18 +110,11 @@ std::vector<int32_t> Tokenizer::encode(std::string_view text, bool addSpecialTok
 }
 
 std::string Tokenizer::decode(std::span<const int32_t> ids, bool skipSpecial) const {
-  std::string bytes;
+  StreamDecoder decoder(*this, skipSpecial);
+  std::string text;
   for (int32_t id : ids)
-    if (!skipSpecial || !isSpecial(id))
-      bytes += tokenBytes(id);
-  return utf8::isValid(bytes) ? bytes : utf8::repair(bytes);
-}
-
-std::string_view Tokenizer::tokenBytes(int32_t id) const {
-  if (auto added = model_->addedBytes.find(id); added != model_->addedBytes.end())
-    return added->second;
-  const Vocabulary &vocabulary = model_->bpe.vocabulary();
-  return vocabulary.contains(id) ? vocabulary.bytes(id) : std::string_view();
+    text += decoder.push(id);
+  return text + decoder.finish();
 }
 
 std::optional<int32_t> Tokenizer::tokenToId(std::string_view token) const {
@@ -155,6 +129,8 @@ std::optional<std::string> Tokenizer::idToToken(int32_t id) const {
   const Vocabulary &vocabulary = model_->bpe.vocabulary();
   return vocabulary.contains(id) ? std::optional(vocabulary.token(id)) : std::nullopt;
 }
+
+const AddedToken *Tokenizer::addedToken(std::string_view content) const { return model_->added.find(content); }
 
 bool Tokenizer::isSpecial(int32_t id) const {
   const AddedToken *added = model_->added.find(id);
@@ -175,10 +151,22 @@ int32_t Tokenizer::idLimit() const {
   return limit;
 }
 
+const std::vector<std::string> &Tokenizer::notices() const { return model_->notices; }
+
+StreamDecoder::StreamDecoder(Tokenizer tokenizer, bool skipSpecial)
+    : tokenizer_(std::move(tokenizer)), decoder_(tokenizer_.model_->decoder.clone()), skipSpecial_(skipSpecial) {}
+
 std::string StreamDecoder::push(int32_t id) {
-  if (skipSpecial_ && tokenizer_.isSpecial(id))
+  auto token = tokenizer_.idToToken(id);
+  if (!token || (skipSpecial_ && tokenizer_.isSpecial(id)))
     return {};
-  return repair_.push(tokenizer_.tokenBytes(id));
+  return decoder_.push(std::move(*token));
+}
+
+std::string StreamDecoder::finish() {
+  std::string text = decoder_.finish();
+  decoder_ = tokenizer_.model_->decoder.clone();
+  return text;
 }
 
 } // namespace cadenza

@@ -44,6 +44,13 @@ Scan scan(std::string_view text, size_t pos) {
   return {Scan::Valid, codePoint, length};
 }
 
+size_t previous(std::string_view text, size_t pos) {
+  do
+    --pos;
+  while (pos > 0 && (static_cast<uint8_t>(text[pos]) & 0xC0) == 0x80);
+  return pos;
+}
+
 bool isValid(std::string_view text) {
   for (size_t pos = 0; pos < text.size();) {
     Scan s = scan(text, pos);

@@ -19,6 +19,9 @@ struct Scan {
 /// Reads the sequence that begins at text[pos]; pos < text.size().
 Scan scan(std::string_view text, size_t pos);
 
+/// Where the character before `pos` begins, in valid UTF-8; pos > 0.
+size_t previous(std::string_view text, size_t pos);
+
 /// Whether every byte of `text` belongs to a valid sequence.
 bool isValid(std::string_view text);
 

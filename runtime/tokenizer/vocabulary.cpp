@@ -9,10 +9,11 @@ namespace cadenza {
 
 using namespace tokenizer_json;
 
-StatusOr<Vocabulary> Vocabulary::parse(const json &vocab) {
+StatusOr<Vocabulary> Vocabulary::parse(const json &vocab, Spelling spelling) {
   if (!vocab.is_object())
     return invalid("model.vocab", "expected an object");
   Vocabulary result;
+  result.spelling_ = spelling;
   size_t total = 0;
   for (const auto &[token, value] : vocab.items()) {
     CADENZA_ASSIGN_OR_RETURN(int32_t id, readId(value, "model.vocab[" + quote(token) + "]"));
@@ -28,10 +29,10 @@ StatusOr<Vocabulary> Vocabulary::parse(const json &vocab) {
     result.entries_.pop_back();
 
   result.arena_.reserve(total); // at most: decoding a token never makes it longer; a document is below 4 GiB
-  result.byBytes_.reserve(vocab.size());
+  (spelling == Spelling::Text ? result.byText_ : result.byBytes_).reserve(vocab.size());
   for (const auto &[token, value] : vocab.items()) {
     auto id = value.get<int32_t>();
-    auto bytes = bytesOfToken(token);
+    auto bytes = spelling == Spelling::Text ? std::nullopt : bytesOfToken(token);
     std::string_view stored = bytes ? *bytes : std::string_view(token);
     Entry &entry = result.entries_[id];
     entry = {static_cast<uint32_t>(result.arena_.size()), static_cast<uint32_t>(stored.size()),
@@ -43,7 +44,7 @@ StatusOr<Vocabulary> Vocabulary::parse(const json &vocab) {
 }
 
 std::optional<int32_t> Vocabulary::idOfToken(std::string_view token) const {
-  auto bytes = bytesOfToken(token);
+  auto bytes = spelling_ == Spelling::Text ? std::nullopt : bytesOfToken(token);
   return bytes ? find(byBytes_, *bytes) : find(byText_, token);
 }
 

@@ -1,6 +1,6 @@
-// The vocabulary of a byte-level BPE: which bytes each id stands for. A token is normally spelled in the byte alphabet;
-// one that holds other characters (some published special tokens) can be looked up and decoded, but text never reaches
-// it through merges.
+// The vocabulary of a BPE: what each id stands for. That of a byte-level BPE spells bytes in the byte alphabet; a token
+// with other characters (some published special tokens) can be looked up and decoded, but text never reaches it through
+// merges. Any other vocabulary spells text as it is.
 #pragma once
 
 #include "runtime/support/status.h"
@@ -18,19 +18,24 @@ namespace cadenza {
 
 class Vocabulary {
 public:
-  /// From the "vocab" object of the model, {token: id}. Ids may leave holes but not repeat.
-  static StatusOr<Vocabulary> parse(const nlohmann::json &vocab);
+  enum class Spelling : uint8_t { ByteAlphabet, Text };
 
-  /// The token that spells exactly `bytes`.
-  std::optional<int32_t> idOfBytes(std::string_view bytes) const { return find(byBytes_, bytes); }
+  /// From the "vocab" object of the model, {token: id}. Ids may leave holes but not repeat.
+  static StatusOr<Vocabulary> parse(const nlohmann::json &vocab, Spelling spelling);
+
+  Spelling spelling() const { return spelling_; }
+
+  /// The token for exactly `piece`: bytes, or text, as the vocabulary spells.
+  std::optional<int32_t> idOfPiece(std::string_view piece) const {
+    return find(spelling_ == Spelling::Text ? byText_ : byBytes_, piece);
+  }
 
   /// The token written `token` in tokenizer.json.
   std::optional<int32_t> idOfToken(std::string_view token) const;
 
   bool contains(int32_t id) const { return id >= 0 && id < idLimit() && entries_[id].kind != Kind::Hole; }
 
-  /// What the id decodes to, and how tokenizer.json writes it; contains(id).
-  std::string_view bytes(int32_t id) const { return viewOf(entries_[id]); }
+  /// How tokenizer.json writes the token; contains(id).
   std::string token(int32_t id) const;
 
   int32_t size() const { return static_cast<int32_t>(byBytes_.size() + byText_.size()); }
@@ -49,6 +54,7 @@ private:
   std::vector<Entry> entries_;
   Map byBytes_;
   Map byText_;
+  Spelling spelling_ = Spelling::ByteAlphabet;
 
   std::string_view viewOf(const Entry &entry) const { return {arena_.data() + entry.offset, entry.length}; }
   static std::optional<int32_t> find(const Map &map, std::string_view key) {

@@ -4,6 +4,7 @@
 #include "compiler/import/hf/published.h"
 #include "compiler/import/hf/source_hash.h"
 #include "compiler/import/hf/tensor_check.h"
+#include "compiler/import/hf/tokenizer.h"
 #include "compiler/import/random_weights.h"
 #include "compiler/import/text.h"
 #include "runtime/support/json.h"
@@ -23,6 +24,7 @@ struct ModelTexts {
   std::string config;
   std::string generationConfig; // empty if there is none
   std::string tokenizer;        // empty if there is none
+  std::string tokenizerConfig;  // empty if there is none
 };
 
 /// "Qwen3-0.6B" of .../Qwen3-0.6B/ and of .../models--Qwen--Qwen3-0.6B/snapshots/REVISION.
@@ -66,7 +68,8 @@ StatusOr<ModelTexts> readTexts(const ModelDirectory &directory, Findings &findin
   texts.config = readOptional(directory, "config.json", findings);
   texts.generationConfig = readOptional(directory, "generation_config.json", findings);
   texts.tokenizer = readOptional(directory, "tokenizer.json", findings);
-  if (texts.tokenizer.empty())
+  texts.tokenizerConfig = readOptional(directory, "tokenizer_config.json", findings);
+  if (!directory.has("tokenizer.json"))
     findings.notice("tokenizer.json: there is none; the plan will take token ids only");
   return texts;
 }
@@ -175,6 +178,8 @@ StatusOr<ImportedModel> importHuggingFace(mlir::MLIRContext &context, const Impo
   auto &[texts, checkpoint] = *loaded;
   DecoderConfig config;
   const Family *family = readConfigs(texts, config, findings);
+  if (!texts.tokenizer.empty())
+    texts.tokenizer = importTokenizer(texts.tokenizer, texts.tokenizerConfig, config.vocabSize, findings);
 
   // With dimensions in order the module can be built, and the checkpoint compared with it, even if something in the
   // configuration is unsupported: then that is listed too.

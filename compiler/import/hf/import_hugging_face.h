@@ -29,7 +29,7 @@ struct ImportedModel {
   std::vector<WeightSpec> weightSpecs; // of every nn.weight that has a source, in the module's order
   ModelInfo info;
   std::optional<Decoder> decoder; // without what only its program says: entry, head block
-  std::string tokenizer;          // tokenizer.json, empty if the model has none
+  std::string tokenizer;          // tokenizer.json (hf/tokenizer.h), empty if the plan is to have none
   std::string sourceHash;         // source_hash.h
 };
 

@@ -9,7 +9,7 @@
 
 namespace cadenza {
 
-/// SHA-256, in hexadecimal, over the given texts (config.json, generation_config.json, tokenizer.json, and a
+/// SHA-256, in hexadecimal, over the given texts (config.json, generation_config.json, the plan's tokenizer.json, and a
 /// description of random weights if there are any) and, of each checkpoint file, its length, its header and the first 4
 /// KiB of every tensor. Hashing all of a 16 GB checkpoint would take longer than compiling it: the hash tells models
 /// apart, fine-tunes of one model too, but does not vouch for every byte.

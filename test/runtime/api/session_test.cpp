@@ -211,6 +211,29 @@ TEST_F(SessionTest, WithoutATokenizer) {
   EXPECT_EQ(result.text, "");
 }
 
+TEST_F(SessionTest, ATokenizerThatIsNotSupported) {
+  auto tokenizer = nlohmann::json::parse(characterTokenizer());
+  tokenizer["model"]["type"] = "Unigram";
+  writeTinyPlan(plan, model, tokenizer.dump());
+  Session session = open();
+  EXPECT_FALSE(session.hasTokenizer());
+  auto ids = session.tokenize("x");
+  EXPECT_EQ(ids.status().code(), StatusCode::Unsupported);
+  EXPECT_NE(ids.status().message().find("model.type 'Unigram'"), std::string::npos) << ids.status().message();
+  EXPECT_EQ(generate(session, prompt, {.maxTokens = 3}).tokens.size(), 3u);
+}
+
+/// The text is what all tokens decode to, less what the prompt does: here, without a decoder, a space is between
+/// tokens.
+TEST_F(SessionTest, TextGoesOnFromThePrompt) {
+  auto tokenizer = nlohmann::json::parse(characterTokenizer());
+  tokenizer["decoder"] = nullptr;
+  writeTinyPlan(plan, model, tokenizer.dump());
+  Session session = open();
+  Generation result = generate(session, prompt, {.maxTokens = 3});
+  EXPECT_EQ(result.text, " " + *session.detokenize(result.tokens));
+}
+
 TEST_F(SessionTest, Devices) {
   for (const char *bad : {"gpu", "cuda:", "cuda:x", "cuda:-1", "cuda0", ""})
     EXPECT_EQ(Session::open(plan, {.device = bad}).status().code(), StatusCode::InvalidArgument) << bad;

@@ -9,7 +9,6 @@ namespace {
 TEST(Decode, IdsWithoutATokenGiveNothing) {
   Tokenizer tokenizer = make(document());
   EXPECT_EQ(tokenizer.decode(Ids{0, -1, 1, 13, INT_MAX, INT_MIN, 2}), "abc");
-  EXPECT_EQ(tokenizer.tokenBytes(-1), "");
   EXPECT_FALSE(tokenizer.idToToken(-1));
   EXPECT_FALSE(tokenizer.tokenToId("nothing"));
   EXPECT_FALSE(tokenizer.tokenToId("\xFF"));
@@ -19,7 +18,7 @@ TEST(Decode, TokensAreSpelledInTheByteAlphabet) {
   Tokenizer tokenizer = make(document());
   EXPECT_EQ(tokenizer.idToToken(8), "Ġa");
   EXPECT_EQ(tokenizer.tokenToId("Ġa"), 8);
-  EXPECT_EQ(tokenizer.tokenBytes(8), " a");
+  EXPECT_EQ(tokenizer.decode(Ids{8}), " a");
   EXPECT_FALSE(tokenizer.tokenToId(" a"));
 }
 
@@ -50,6 +49,62 @@ TEST(Decode, EmptyVocabulary) {
   EXPECT_EQ(tokenizer.encode("abc"), Ids{});
   EXPECT_EQ(tokenizer.vocabSize(), 0);
   EXPECT_EQ(tokenizer.decode(Ids{0}), "");
+}
+
+/// What a chain of decoder steps makes of each list of ids.
+std::vector<std::string> decodeWith(json decoder, const std::vector<Ids> &lists) {
+  json d = textDocument();
+  d["model"]["vocab"] = {{"▁a", 0}, {"▁", 1}, {"b", 2}, {"<0xC3>", 3}, {"<0xA9>", 4}, {"<0x41>", 5}, {"a▁", 6}};
+  d["model"]["merges"] = json::array();
+  d["decoder"] = decoder.is_array() ? json{{"type", "Sequence"}, {"decoders", decoder}} : decoder;
+  Tokenizer tokenizer = make(d);
+  std::vector<std::string> texts;
+  for (const Ids &ids : lists)
+    texts.push_back(tokenizer.decode(ids));
+  return texts;
+}
+using Texts = std::vector<std::string>;
+
+const json kReplace = {{"type", "Replace"}, {"pattern", {{"String", "▁"}}}, {"content", " "}};
+const json kFallback = {{"type", "ByteFallback"}};
+const json kFuse = {{"type", "Fuse"}};
+json strip(const char *content, int start, int stop) {
+  return {{"type", "Strip"}, {"content", content}, {"start", start}, {"stop", stop}};
+}
+
+TEST(Decoder, Chains) {
+  const std::vector<Ids> lists{{0, 0}, {1, 1, 0, 6}, {3, 4}, {3, 2, 4}, {3, 5, 2}, {6, 1, 6, 0}};
+  EXPECT_EQ(decodeWith({kReplace, kFallback, kFuse, strip(" ", 1, 0)}, lists),
+            (Texts{"a a", "  aa ", "\u00E9", "\uFFFDb\uFFFD", "\uFFFD\uFFFDb", "a  a  a"}));
+  EXPECT_EQ(decodeWith({kReplace, kFallback, kFuse}, lists),
+            (Texts{" a a", "   aa ", "\u00E9", "\uFFFDb\uFFFD", "\uFFFD\uFFFDb", "a  a  a"}));
+  EXPECT_EQ(decodeWith({kReplace, kFuse, strip(" ", 2, 1)}, lists),
+            (Texts{"a a", " aa", "<0xC3><0xA9>", "<0xC3>b<0xA9>", "<0xC3><0x41>b", "a  a  a"}));
+  EXPECT_EQ(decodeWith({strip("a", 1, 0)}, {{6, 2, 6}}), (Texts{"▁b▁"})); // every token for itself
+  EXPECT_EQ(decodeWith(nullptr, {{0, 2, 6}, {}}), (Texts{"▁a b a▁", ""}));
+}
+
+TEST(Decoder, Metaspace) {
+  json metaspace = {{"type", "Metaspace"}, {"replacement", "▁"}, {"prepend_scheme", "always"}};
+  const std::vector<Ids> lists{{0, 0}, {1, 1, 0, 6}, {6, 0}};
+  EXPECT_EQ(decodeWith(metaspace, lists), (Texts{"a a", "  aa ", "a a"}));
+  metaspace["prepend_scheme"] = "never";
+  EXPECT_EQ(decodeWith(metaspace, lists), (Texts{" a a", "   aa ", "a  a"}));
+}
+
+TEST(StreamDecoder, ByteTokensWaitForTheirEnd) {
+  json d = textDocument();
+  d["decoder"] = {{"type", "Sequence"}, {"decoders", {kReplace, kFallback, kFuse, strip(" ", 1, 1)}}};
+  StreamDecoder stream(make(d));
+  EXPECT_EQ(stream.push(3), "");
+  EXPECT_EQ(stream.push(5), " a"); // one space was stripped
+  EXPECT_EQ(stream.push(6), "");
+  EXPECT_EQ(stream.push(7), ""); // another byte would make it all invalid
+  EXPECT_EQ(stream.push(2), "\u00E9b");
+  EXPECT_EQ(stream.push(3), ""); // stripped, should the text end here
+  EXPECT_EQ(stream.push(6), "");
+  EXPECT_EQ(stream.finish(), " \uFFFD");
+  EXPECT_EQ(stream.push(5), "a"); // ready for another text
 }
 
 TEST(StreamDecoder, WaitsForWholeCharacters) {

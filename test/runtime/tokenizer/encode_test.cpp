@@ -43,6 +43,68 @@ TEST(Bpe, UnknownTokenIsHarmlessWhereNothingIsUnknown) {
   EXPECT_EQ(tokenizer.encode("\xC3\xA9\n\x7F"), (Ids{0xC3, 0xA9, 10, 0x7F}));
 }
 
+TEST(Bpe, UnknownCharacters) {
+  auto encode = [](json unknown, bool fuse, bool fallback) {
+    json d = textDocument();
+    d["model"]["unk_token"] = unknown;
+    d["model"]["fuse_unk"] = fuse;
+    d["model"]["byte_fallback"] = fallback;
+    Tokenizer tokenizer = make(d);
+    std::vector<Ids> ids;
+    for (const char *text : {"xab", "xxa", "Aa", "xA", "\u00E9", "x\u00E9ab", "xy\u00E9"})
+      ids.push_back(tokenizer.encode(text));
+    return ids;
+  };
+  using All = std::vector<Ids>;
+  EXPECT_EQ(encode(nullptr, false, false), (All{{8}, {1}, {1}, {}, {}, {8}, {}}));
+  EXPECT_EQ(encode("<unk>", false, false), (All{{0, 8}, {0, 0, 1}, {0, 1}, {0, 0}, {0}, {0, 0, 8}, {0, 0, 0}}));
+  EXPECT_EQ(encode("<unk>", true, false), (All{{0, 8}, {0, 1}, {0, 1}, {0}, {0}, {0, 8}, {0}}));
+  // Byte tokens overtake an unknown token that waits for its neighbours.
+  EXPECT_EQ(encode("<unk>", false, true), (All{{0, 8}, {0, 0, 1}, {4, 1}, {4, 0}, {6, 7}, {6, 7, 0, 8}, {0, 6, 7, 0}}));
+  EXPECT_EQ(encode("<unk>", true, true), (All{{0, 8}, {0, 1}, {4, 1}, {4, 0}, {6, 7}, {6, 7, 0, 8}, {6, 7, 0}}));
+}
+
+TEST(Bpe, UnknownBytes) {
+  json d = document();
+  d["model"]["unk_token"] = "'";
+  EXPECT_EQ(make(d).encode("bxc"), (Ids{1, 12, 2}));
+  EXPECT_EQ(make(d).encode("xxyb"), (Ids{12, 12, 12, 1}));
+  d["model"]["fuse_unk"] = true;
+  EXPECT_EQ(make(d).encode("xxyb"), (Ids{12, 1}));
+  EXPECT_EQ(make(d).encode("b\n\nc"), (Ids{1, 12, 12, 2})); // pieces: \n, \n
+}
+
+TEST(PreTokenizer, Metaspace) {
+  json d = textDocument();
+  d["model"]["merges"] = {"b ▁", "▁ a", "a b"};
+  d["added_tokens"] = {addedToken(10, "<s>")};
+  auto encode = [&](const char *scheme, bool split) {
+    d["pre_tokenizer"] = {{"type", "Metaspace"}, {"replacement", "▁"}, {"prepend_scheme", scheme}, {"split", split}};
+    Tokenizer tokenizer = make(d);
+    std::vector<Ids> ids;
+    for (const char *text : {"a", "b a", " a", "a<s>a", "<s>a", ""})
+      ids.push_back(tokenizer.encode(text));
+    return ids;
+  };
+  using All = std::vector<Ids>;
+  EXPECT_EQ(encode("always", true), (All{{5}, {3, 2, 5}, {5}, {5, 10, 5}, {10, 5}, {}}));
+  EXPECT_EQ(encode("always", false), (All{{5}, {3, 9, 1}, {5}, {5, 10, 5}, {10, 5}, {}}));
+  EXPECT_EQ(encode("first", true), (All{{5}, {3, 2, 5}, {5}, {5, 10, 1}, {10, 1}, {}}));
+  EXPECT_EQ(encode("first", false), (All{{5}, {3, 9, 1}, {5}, {5, 10, 1}, {10, 1}, {}}));
+  EXPECT_EQ(encode("never", true), (All{{1}, {2, 5}, {5}, {1, 10, 1}, {10, 1}, {}}));
+  EXPECT_EQ(encode("never", false), (All{{1}, {9, 1}, {5}, {1, 10, 1}, {10, 1}, {}}));
+}
+
+/// "first" is the piece that the input begins with, not the first that is left.
+TEST(PreTokenizer, MetaspaceBehindASplit) {
+  json d = textDocument();
+  json split = {{"type", "Split"}, {"pattern", {{"String", "b"}}}, {"behavior", "Removed"}, {"invert", false}};
+  json metaspace = {{"type", "Metaspace"}, {"replacement", "▁"}, {"prepend_scheme", "first"}};
+  d["pre_tokenizer"] = {{"type", "Sequence"}, {"pretokenizers", {split, metaspace}}};
+  EXPECT_EQ(make(d).encode("aba"), (Ids{5, 1}));
+  EXPECT_EQ(make(d).encode("baa"), (Ids{1, 1}));
+}
+
 TEST(PreTokenizer, PrefixSpace) {
   json d = document();
   d["pre_tokenizer"]["add_prefix_space"] = true;
@@ -110,6 +172,42 @@ TEST(Normalizer, Nfc) {
     EXPECT_EQ(make(d).encode("e\u0301"), (Ids{13}));
     EXPECT_EQ(make(d).encode("\u00E9a"), (Ids{13, 0}));
   }
+}
+
+TEST(Normalizer, PrependAndReplace) {
+  json d = textDocument();
+  json space = {{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", "▁"}};
+  d["normalizer"] = {{"type", "Sequence"}, {"normalizers", {{{"type", "Prepend"}, {"prepend", "▁"}}, space}}};
+  EXPECT_EQ(make(d).encode("a b"), (Ids{5, 3, 2}));
+  EXPECT_EQ(make(d).encode(""), Ids{});
+  EXPECT_EQ(make(d).encode("  a"), (Ids{3, 3, 5}));
+  d["normalizer"] = {{"type", "Replace"}, {"pattern", {{"Regex", "x+"}}}, {"content", "b"}};
+  EXPECT_EQ(make(d).encode("axxa"), (Ids{8, 1}));
+  EXPECT_EQ(make(d).encode("xax"), (Ids{2, 8}));
+}
+
+TEST(Normalizer, Strip) {
+  json d = textDocument();
+  d["normalizer"] = {{"type", "Strip"}, {"strip_left", true}, {"strip_right", false}};
+  EXPECT_EQ(make(d).encode(" \u3000a▁ "), (Ids{1, 3}));
+  d["model"]["vocab"][" "] = 10;
+  EXPECT_EQ(make(d).encode(" a "), (Ids{1, 10}));
+  d["normalizer"]["strip_right"] = true;
+  EXPECT_EQ(make(d).encode(" a \n"), (Ids{1}));
+  d["normalizer"]["strip_left"] = false;
+  EXPECT_EQ(make(d).encode(" a \n"), (Ids{10, 1}));
+  EXPECT_EQ(make(d).encode(" \n"), Ids{});
+}
+
+TEST(AddedTokens, IdsFollowFromTheVocabulary) {
+  json d = document();
+  d["added_tokens"] = {addedToken(99, "<x>"), addedToken(3, "a"), addedToken(14, "<y>"), addedToken(14, "<y>", false)};
+  Tokenizer tokenizer = make(d);
+  EXPECT_EQ(tokenizer.encode("<x>a<y>"), (Ids{13, 0, 14}));
+  EXPECT_TRUE(tokenizer.isSpecial(14)); // once special, always
+  ASSERT_EQ(tokenizer.notices().size(), 2u);
+  EXPECT_EQ(tokenizer.notices()[0], "tokenizer.json: added_tokens[0].id: '<x>' has the id 13, which follows from the "
+                                    "vocabulary, and not 99 (as in Hugging Face tokenizers)");
 }
 
 TEST(AddedTokens, AreFoundBeforeAnythingElse) {

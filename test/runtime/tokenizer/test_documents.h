@@ -41,6 +41,18 @@ inline json document() {
           {"model", model}};
 }
 
+/// A tokenizer over text as it is, without a pre-tokenizer and a decoder. 'A' and 'é' are no tokens, their bytes are.
+inline json textDocument() {
+  json d = document();
+  json model = d["model"];
+  model["vocab"] = {{"<unk>", 0}, {"a", 1},      {"b", 2},      {"▁", 3},  {"<0x41>", 4},
+                    {"▁a", 5},    {"<0xC3>", 6}, {"<0xA9>", 7}, {"ab", 8}, {"b▁", 9}};
+  model["merges"] = {"▁ a", "a b"};
+  d["model"] = model;
+  d["pre_tokenizer"] = d["decoder"] = nullptr;
+  return d;
+}
+
 inline json addedToken(int id, const std::string &content, bool special = true) {
   return {{"id", id},        {"content", content}, {"special", special}, {"normalized", false}, {"single_word", false},
           {"lstrip", false}, {"rstrip", false}};
