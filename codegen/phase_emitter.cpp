@@ -190,6 +190,8 @@ FailureOr<KernelDraft> emitAttend(step::AttendOp op, sched::LaunchOp launch, con
   config.type("cache_type", deviceType(cache.getType()));
   config.integers({{"heads", heads}, {"kv_heads", kvHeads}, {"head_dim", headDim}});
   config.number("scale", scale);
+  if (op.getCap())
+    config.number("cap", static_cast<float>(op.getCap()->convertToDouble()));
   config.integers({{"splits", splits}, {"split_multiple", *launch.getSplitMultiple()}, {"threads", threads(launch)}});
   if (op.getWindow())
     config.boolean("windowed", true);
@@ -211,8 +213,8 @@ FailureOr<KernelDraft> emitAttend(step::AttendOp op, sched::LaunchOp launch, con
   draft.record.activationBytes = vectorBytes(op.getQuery()) + vectorBytes(op.getResult());
   draft.cacheBytesReadAPosition = cachedPositionBytes(cache);
   draft.shapes = shape(op.getQuery()) + ", " + std::to_string(heads) + " heads on " + std::to_string(kvHeads) +
-                 " KV heads of " + std::to_string(headDim) + (op.getWindow() ? ", in a window" : "") + " -> " +
-                 shape(op.getResult());
+                 " KV heads of " + std::to_string(headDim) + (op.getCap() ? ", capped" : "") +
+                 (op.getWindow() ? ", in a window" : "") + " -> " + shape(op.getResult());
   setLaunch(draft, launch, PhaseKind::Attend);
   return draft;
 }

@@ -62,9 +62,11 @@ def FuseQueryKeyValue : Cadenza_Pass<"fuse-query-key-value"> {
 }
 
 def FuseActivationMul : Cadenza_Pass<"fuse-activation-mul"> {
-  let summary = "moves silu/gelu(gate) * up into the projection's epilogues";
+  let summary = "moves activations, gate * up, scales and caps into the projection's epilogues";
   let description = [{
-    Interleaves gate and up in eights of rows, so that a block holds both factors; half the outputs are stored.
+    An element of the result needs one element of the product, which the block holds, or one of each of two products:
+    gate and up are interleaved in eights of rows, so that a block holds both factors; half the outputs are stored. A scale
+    between a product and the residual addition, or a cap between the head and the selection, would keep those from fusing.
   }];
 }
 

@@ -233,6 +233,7 @@ CADENZA_DEVICE float exp(float x) { return ::expf(x); }     // 2 ulp
 CADENZA_DEVICE float exp2(float x) { return ::exp2f(x); }   // 2 ulp
 CADENZA_DEVICE float rsqrt(float x) { return ::rsqrtf(x); } // 2 ulp
 CADENZA_DEVICE float tanh(float x) { return ::tanhf(x); }   // 2 ulp
+CADENZA_DEVICE float erf(float x) { return ::erff(x); }     // 2 ulp
 CADENZA_DEVICE float fma(float a, float b, float c) { return ::fmaf(a, b, c); }
 CADENZA_DEVICE float max(float a, float b) { return ::fmaxf(a, b); } // the other one if one is NaN
 CADENZA_DEVICE float min(float a, float b) { return ::fminf(a, b); }

@@ -173,6 +173,7 @@ CADENZA_DEVICE float exp(float x) { return __builtin_expf(x); }
 CADENZA_DEVICE float exp2(float x) { return __builtin_exp2f(x); }
 CADENZA_DEVICE float rsqrt(float x) { return 1.0f / __builtin_sqrtf(x); }
 CADENZA_DEVICE float tanh(float x) { return __builtin_tanhf(x); }
+CADENZA_DEVICE float erf(float x) { return __builtin_erff(x); }
 CADENZA_DEVICE float fma(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 CADENZA_DEVICE float max(float a, float b) { return __builtin_fmaxf(a, b); }
 CADENZA_DEVICE float min(float a, float b) { return __builtin_fminf(a, b); }

@@ -38,10 +38,26 @@ struct IsWindowed<Config> {
   static constexpr bool value = Config::windowed;
 };
 
+/// A score in units of log2, so that exp2 serves: query_factor is what queries are multiplied by, of() what a product
+/// of them with a key becomes. A cap makes it cap * tanh(scale * product / cap); without one nothing is left to do. (A
+/// product that became one operation with a subtraction after it in one schedule would have other bits in another.)
+template <class Config> struct Score {
+  static constexpr float query_factor = Config::scale * 1.4426950408889634f;
+  CADENZA_DEVICE static float of(float product) { return product; }
+};
+template <class Config>
+  requires requires { Config::cap; }
+struct Score<Config> {
+  static constexpr float query_factor = Config::scale / Config::cap;
+  CADENZA_DEVICE static float of(float product) {
+    return arch::multiply(Config::cap * 1.4426950408889634f, arch::tanh(product));
+  }
+};
+
 /// Config: query_type, output_type, cache_type, heads, kv_heads, head_dim (a multiple of 8, at most 256), scale,
-/// splits, split_multiple, threads and, if it has a window, windowed. Arguments: [q, output, cache key, cache value,
-/// state, context], if windowed [window] (positions; 0: all) and, if splits > 1, [scratch]: a counter a KV head, padded
-/// to 16 bytes, then f32 [kv_heads][splits][group][head_dim + 2]: o, m, l.
+/// splits, split_multiple, threads, if it has a cap of scores, cap, and, if it has a window, windowed. Arguments: [q,
+/// output, cache key, cache value, state, context], if windowed [window] (positions; 0: all) and, if splits > 1,
+/// [scratch]: a counter a KV head, padded to 16 bytes, then f32 [kv_heads][splits][group][head_dim + 2]: o, m, l.
 template <class Config> struct Attend {
   using Query = typename Config::query_type;
   using Output = typename Config::output_type;
@@ -161,11 +177,11 @@ template <class Config> struct Attend {
       body(i / head_dim, i % head_dim);
   }
 
-  /// An element of a query in units of log2, so that exp2 serves, as two numbers of the cache's type.
+  /// An element of a query, times the factor of scores, as two numbers of the cache's type.
   struct Halves {
     Cache high, low;
     CADENZA_DEVICE static Halves of(float x) {
-      x *= Config::scale * 1.4426950408889634f;
+      x *= Score<Config>::query_factor;
       const Cache high = arch::from_float<Cache>(x);
       return {high, arch::from_float<Cache>(x - arch::to_float(high))};
     }
@@ -228,7 +244,7 @@ template <class Config> struct Attend {
         float maximum = m;
 #pragma unroll
         for (int i = 0; i < 4; ++i) {
-          weight[i] = base + position_of(i) < end ? weight[i] : lowest;
+          weight[i] = base + position_of(i) < end ? Score<Config>::of(weight[i]) : lowest;
           maximum = arch::max(maximum, weight[i]);
         }
         maximum = arch::max(maximum, arch::shuffle_xor(maximum, 1));

@@ -17,6 +17,8 @@ template <class Config, class Function> struct Unary {
     float *values = tile.segment(Config::segment);
     tile.for_owned([&](int, int row) { values[row] = Function::of(values[row]); });
   }
+  /// For whoever has an element elsewhere than in a tile.
+  CADENZA_DEVICE static float of(float x) { return Function::of(x); }
 };
 
 struct SiluFunction {
@@ -25,6 +27,15 @@ struct SiluFunction {
 };
 template <class Config> struct Silu : Unary<Config, SiluFunction> {};
 
+struct GeluFunction {
+  /// For negative x, 1 + erf(..) cancels: the error is up to 2^-23 |x| absolute, as in the published implementations.
+  CADENZA_DEVICE static float of(float x) {
+    constexpr float sqrt_half = 0.7071067811865476f;
+    return arch::multiply(0.5f * x, 1.0f + arch::erf(x * sqrt_half));
+  }
+};
+template <class Config> struct Gelu : Unary<Config, GeluFunction> {};
+
 struct GeluTanhFunction {
   CADENZA_DEVICE static float of(float x) {
     constexpr float sqrt_2_over_pi = 0.7978845608028654f;
@@ -32,6 +43,18 @@ struct GeluTanhFunction {
   }
 };
 template <class Config> struct GeluTanh : Unary<Config, GeluTanhFunction> {};
+
+template <class Config> struct ScaleFunction {
+  CADENZA_DEVICE static float of(float x) { return arch::multiply(x, Config::factor); }
+};
+/// y[segment] *= factor.
+template <class Config> struct Scale : Unary<Config, ScaleFunction<Config>> {};
+
+template <class Config> struct SoftcapFunction {
+  CADENZA_DEVICE static float of(float x) { return arch::multiply(Config::cap, arch::tanh(x / Config::cap)); }
+};
+/// y[segment] = cap * tanh(y[segment] / cap).
+template <class Config> struct Softcap : Unary<Config, SoftcapFunction<Config>> {};
 
 /// y[lhs] *= y[rhs]; rhs is consumed. Both slots must lie in one block: interleaved matrices, or a map.
 template <class Config> struct Mul {

@@ -60,8 +60,11 @@ template <class Config> struct PersistentBlock {
   static constexpr int units = Down::columns, unit_steps = steps_of(units);
   static constexpr int group_steps = largest_group<Units>(unit_steps); // of a group at most
   static constexpr int group_units = step_columns * group_steps;
-  static constexpr int rank_unit_tiles = ceil_div(group_units / stripe_rows, ranks);
-  static_assert(units % 8 == 0, "a tile of gate and up has eight units");
+  static constexpr int unit_rows = GateUp::segment_rows::segments; // of gate and of up; one, if there is no gate
+  static constexpr int tile_units = tile_rows / unit_rows, step_tiles = step_columns / tile_units;
+  static constexpr int rank_unit_tiles = ceil_div(group_units / tile_units, ranks);
+  static_assert((unit_rows == 1 || (unit_rows == 2 && GateUp::interleaved)) && units % tile_units == 0,
+                "a tile of gate and up has eight units, one of up alone sixteen");
 
   static constexpr int vocabulary = Head::segment_rows::total, vocabulary_tiles = tiles_of(vocabulary);
 
@@ -107,9 +110,9 @@ template <class Config> struct PersistentBlock {
   using QueryShape = HeadShape<0, q_rows, 0, warps / 2>;
   using KeyShape = HeadShape<1, head_dim, warps / 2, warps / 4>;
   using ValueShape = HeadShape<2, head_dim, warps / 2 + warps / 4, warps / 4>;
-  /// Units of the feed-forward half: slot 0 gate, slot 1 up.
+  /// Units of the feed-forward half: slot 0 gate, slot 1 up, or one slot.
   struct UnitShape {
-    static constexpr int rows = stripe_rows * rank_unit_tiles, slots = 2;
+    static constexpr int rows = tile_units * rank_unit_tiles, slots = unit_rows;
     static constexpr bool holds_all = true;
     using Team = Consumers<warps>;
   };
@@ -126,7 +129,7 @@ template <class Config> struct PersistentBlock {
       units_offset + 2 * round_up(group_units, pair_columns);                       // float [group_heads * head_rows]
   static constexpr int newest_offset = rows_offset + 4 * group_heads * head_rows;   // Cache [group_heads][2][head_dim]
   static constexpr int queries_offset = newest_offset + 4 * group_heads * head_dim; // Cache [2][group_q_rows]
-  static constexpr int gate_up_offset = queries_offset + 4 * group_q_rows;          // float [2][8 * rank_unit_tiles]
+  static constexpr int gate_up_offset = queries_offset + 4 * group_q_rows;          // float [slots][unit rows]
   static constexpr int scratch_offset = gate_up_offset + 4 * 2 * stripe_rows * rank_unit_tiles; // float [3][scratch]
   static constexpr int parts_offset = round_up(
       scratch_offset + 4 * larger(3 * scratch_floats, UnitTile::scratch_floats), 16); // float [ranks][heads][part]
@@ -247,9 +250,9 @@ template <class Config> struct PersistentBlock {
     const int value = i >= heads.count * (q + head);
     return kv_heads * (q + value * head) + heads.first * head + i - heads.count * (q + value * head);
   }
-  /// Tiles of gate and up that this rank has in a layer, counted from the group's first.
+  /// Tiles of units' rows that this rank has in a layer, counted from the group's first.
   CADENZA_DEVICE Range unit_tiles(int layer) const {
-    const int total = smaller(4 * my_units.count, units / 8 - 4 * my_units.first);
+    const int total = smaller(step_tiles * my_units.count, units / tile_units - step_tiles * my_units.first);
     return rotating_share(total, ranks, rank(), layer);
   }
 

@@ -1,5 +1,5 @@
-// The feed-forward half of a layer in the persistent kernel, by all groups: gate and up of some units, their
-// activation, and the down projection over these units' columns.
+// The feed-forward half of a layer in the persistent kernel, by all groups: gate and up of some units (or up alone),
+// their activation, and the down projection over these units' columns.
 #pragma once
 
 #include "persistent_residual.cuh"
@@ -36,8 +36,8 @@ template <class Config, int part> struct PersistentFeedForward {
     tile.values = Block::template at<float>(Block::gate_up_offset);
     tile.scratch = Block::template at<float>(Block::scratch_offset);
     tile.slot = 0;
-    tile.first_row = step_columns * block.my_units.first + stripe_rows * mine.first;
-    tile.live_rows = stripe_rows * mine.count;
+    tile.first_row = step_columns * block.my_units.first + Block::tile_units * mine.first;
+    tile.live_rows = Block::tile_units * mine.count;
     using Functions = typename GateUp::epilogue;
     const auto &functions = Block::template arguments<Functions>(
         static_cast<const typename GateUp::Launch::epilogue::Args &>(l.row_product));
@@ -54,9 +54,11 @@ template <class Config, int part> struct PersistentFeedForward {
     block.mark(PersistentWork::gate_up, p.layer);
     gate_up.run(Block::activation(), [&](int stripe, float sum) {
       const int lane = static_cast<int>(arch::lane());
-      const int row = tile_rows * (4 * block.my_units.first + mine.first) + stripe_rows * stripe + lane / 4; // packed
-      if (lane % 4 == 0) // stripes of gate and of up in turn
-        tile.values[stripe % 2 * UnitTile::rows + stripe / 2 * stripe_rows + lane / 4] =
+      const int first_tile = Block::step_tiles * block.my_units.first + mine.first;
+      const int row = tile_rows * first_tile + stripe_rows * stripe + lane / 4; // packed
+      constexpr int slots = UnitTile::slots;                                    // stripes of gate and of up in turn
+      if (lane % 4 == 0)
+        tile.values[stripe % slots * UnitTile::rows + stripe / slots * stripe_rows + lane / 4] =
             scales.product(sum, row, factor);
     });
     auto down = block.template consumer<typename Block::DownProduct>(p, Block::my_rows().count, block.my_units.count);
@@ -64,7 +66,7 @@ template <class Config, int part> struct PersistentFeedForward {
     down.start();
     Team::barrier();
     Functions::apply(functions, loaded, tile);
-    send_units(tile, stripe_rows * mine.first, p);
+    send_units(tile, Block::tile_units * mine.first, p);
     down.look();
     Hop::await(block, Block::hop_units, hop_bytes, p, PersistentWait::hop_units);
     block.mark(PersistentWork::down, p.layer);

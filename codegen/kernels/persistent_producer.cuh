@@ -94,7 +94,7 @@ private:
       const Range tiles = block.unit_tiles(layer);
       Block::HiddenProduct::produce(
           producer, l.row_product.matrix, tiles.count, 0, Block::hidden_steps,
-          [&](int i) { return 4 * block.my_units.first + tiles.first + i; }, begin);
+          [&](int i) { return Block::step_tiles * block.my_units.first + tiles.first + i; }, begin);
       Block::DownProduct::produce(producer, l.column_product.matrix, out.count, block.my_units.first,
                                   block.my_units.count, residual_tile, begin);
     }

@@ -54,18 +54,22 @@ template <class Config> struct PersistentResidual {
     }
   }
 
-  /// What is added to the sums of a product, once they are complete, before they go into the residual stream: its bias,
-  /// if it has one (the compiler lets no other function stay). For this thread's rows; asked for before it is needed.
-  template <class Phase> struct Bias {
-    static constexpr bool exists = Phase::epilogue::words > 0;
-    float quad[exists ? Block::owned_quads : 1][4];
+  /// What the functions of a product (biases, scales, whatever works element by element) make of its sums, once they
+  /// are complete, before they go into the residual stream: in the order of the chain, for this thread's rows. Biases
+  /// are asked for before they are needed.
+  template <class Functions> struct OfSums { // none
+    template <class Args> CADENZA_DEVICE explicit OfSums(const Args &) {}
+    CADENZA_DEVICE float apply(int, int, float sum) const { return sum; }
+  };
+  template <class First, class... Rest> struct OfSums<Chain<First, Rest...>> {
+    static constexpr bool is_bias = First::words > 0; // no other function has arguments (the compiler sees to it)
+    float quad[is_bias ? Block::owned_quads : 1][4];
+    OfSums<Chain<Rest...>> rest;
 
-    template <class PhaseArgs> CADENZA_DEVICE explicit Bias(const PhaseArgs &phase) {
-      if constexpr (exists) {
-        using Functions = typename Phase::epilogue;
-        const float *vector =
-            Block::template arguments<Functions>(static_cast<const typename Phase::Launch::epilogue::Args &>(phase))
-                .vector;
+    CADENZA_DEVICE explicit OfSums(const typename Chain<First, Rest...>::Args &args)
+        : rest(static_cast<const typename Chain<Rest...>::Args &>(args)) {
+      if constexpr (is_bias) {
+        const float *vector = static_cast<const typename First::Args &>(args).vector;
         const Range mine = Block::my_rows();
 #pragma unroll
         for (int j = 0; j < Block::owned_quads; ++j)
@@ -73,18 +77,17 @@ template <class Config> struct PersistentResidual {
             load4(vector + tile_rows * mine.first + row(j), quad[j]);
       }
     }
-    /// In the order of the epilogues: first the bias, then the residual stream.
-    CADENZA_DEVICE float add(int j, int e, float sum) const {
-      if constexpr (exists)
-        return quad[j][e] + sum;
+    CADENZA_DEVICE float apply(int j, int e, float sum) const {
+      if constexpr (is_bias)
+        return rest.apply(j, e, quad[j][e] + sum);
       else
-        return sum;
+        return rest.apply(j, e, First::of(sum));
     }
   };
 
   /// Adds the partial sums that the groups of `part` published in `layer`, the `counter`-th one since the packets were
   /// zeroed, in the order of the groups: complete sums of rows of the part's product over columns, which get their
-  /// scales and its bias here.
+  /// scales and its functions here.
   template <int part> CADENZA_DEVICE void receive(uint32_t counter, int layer, Progress &p) const {
     using Part = typename Block::Parts::template At<part>;
     using Phase = typename Part::column_product;
@@ -92,7 +95,9 @@ template <class Config> struct PersistentResidual {
     const auto &phase = arguments.column_product;
     const typename Block::template Scales<Phase> scales(phase.matrix);
     const Range mine = Block::my_rows();
-    const Bias<Phase> bias(phase);
+    using Functions = typename Phase::epilogue;
+    const OfSums<Functions> functions(
+        Block::template arguments<Functions>(static_cast<const typename Phase::Launch::epilogue::Args &>(phase)));
     float *sums = Block::group_sums();
     const arch::Packet *first_slot = block.slots(counter, part, 0);
 #pragma unroll
@@ -121,7 +126,7 @@ template <class Config> struct PersistentResidual {
                             arch::as_float(quad.w)};
 #pragma unroll
       for (int e = 0; e < 4; ++e)
-        p.residual[j][e] += bias.add(j, e, scales.product(sum[e], tile_rows * mine.first + row(j) + e));
+        p.residual[j][e] += functions.apply(j, e, scales.product(sum[e], tile_rows * mine.first + row(j) + e));
     }
   }
 

@@ -1,4 +1,5 @@
-// Rotary position embedding, half-split: element i < rotary_dim/2 of a head is rotated with element i + rotary_dim/2.
+// Rotary position embedding: of a head's first rotary_dim elements, element i < rotary_dim/2 is rotated with element
+// i + rotary_dim/2, or, interleaved, element 2i with element 2i + 1.
 #pragma once
 
 #include "shared/state.h"
@@ -8,7 +9,7 @@ namespace cadenza {
 
 /// Arguments: [table, state]; table is f32 [context][rotary_dim/2][2], (cos, sin). A block's rows are whole heads.
 /// Barriers: one before foreign elements are read, one before they are overwritten.
-template <class Config> struct Rope {
+template <class Config, bool interleaved> struct Rotation {
   static constexpr int segment = Config::segment, head_dim = Config::head_dim, rotary_dim = Config::rotary_dim;
   static constexpr int half = rotary_dim / 2;
   static_assert(rotary_dim % 2 == 0 && rotary_dim <= head_dim);
@@ -20,7 +21,7 @@ template <class Config> struct Rope {
   static constexpr int words = 2;
   template <class Tile> struct Loaded {
     float cosine[Tile::owned] = {};
-    float sine[Tile::owned] = {}; // negated in the lower half
+    float sine[Tile::owned] = {}; // negated for the first of a pair
   };
 
   template <class Tile> CADENZA_DEVICE static void load(const Args &args, const Tile &tile, Loaded<Tile> &loaded) {
@@ -35,9 +36,9 @@ template <class Config> struct Rope {
       const int i = row % head_dim;
       if (i >= rotary_dim)
         return;
-      const Angle angle = angles[i % half];
+      const Angle angle = angles[interleaved ? i / 2 : i % half];
       loaded.cosine[j] = angle.cosine;
-      loaded.sine[j] = i < half ? -angle.sine : angle.sine;
+      loaded.sine[j] = (interleaved ? i % 2 == 0 : i < half) ? -angle.sine : angle.sine;
     });
   }
 
@@ -51,7 +52,7 @@ template <class Config> struct Rope {
     tile.for_owned([&](int j, int row) {
       const int i = row % head_dim;
       if (i < rotary_dim)
-        partner[j] = values[i < half ? row + half : row - half];
+        partner[j] = values[interleaved ? row ^ 1 : i < half ? row + half : row - half];
     });
     tile.team.barrier();
     tile.for_owned([&](int j, int row) {
@@ -60,5 +61,8 @@ template <class Config> struct Rope {
     });
   }
 };
+
+template <class Config> struct Rope : Rotation<Config, false> {};
+template <class Config> struct RopeInterleaved : Rotation<Config, true> {};
 
 } // namespace cadenza

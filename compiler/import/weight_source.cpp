@@ -3,7 +3,60 @@
 #include "compiler/import/text.h"
 #include "runtime/support/checked.h"
 
+#include <algorithm>
+#include <cstring>
+
 namespace cadenza {
+namespace {
+
+/// Of a tensor [columns][tensorRows], `rows` rows of its transpose from `first` on. In blocks, whose rows stay in the
+/// cache while their columns come one after the other.
+void copyTransposed(const std::byte *tensor, DType stored, int64_t tensorRows, int64_t columns, int64_t first,
+                    int64_t rows, DType via, DType dtype, std::byte *out) {
+  constexpr int64_t blockRows = 64;
+  std::byte column[blockRows * sizeof(float)];
+  const size_t size = dtypeSize(dtype);
+  for (int64_t begin = 0; begin < rows; begin += blockRows) {
+    const int64_t count = std::min(blockRows, rows - begin);
+    for (int64_t c = 0; c < columns; ++c) {
+      const int64_t from = c * tensorRows + first + begin;
+      convert(tensor + static_cast<size_t>(from) * dtypeSize(stored), stored, via, dtype, column,
+              static_cast<size_t>(count));
+      for (int64_t i = 0; i < count; ++i)
+        std::memcpy(out + static_cast<size_t>((begin + i) * columns + c) * size, column + static_cast<size_t>(i) * size,
+                    size);
+    }
+  }
+}
+
+} // namespace
+
+std::vector<int64_t> WeightSpec::tensorShape() const {
+  if (!view)
+    return shape;
+  if (view->transposed)
+    return {columns(), view->rows};
+  return shape.size() < 2 ? std::vector<int64_t>{view->rows} : std::vector<int64_t>{view->rows, columns()};
+}
+
+void copyRows(const WeightSpec &spec, const std::byte *tensor, DType stored, int64_t firstRow, int64_t rows,
+              DType dtype, std::byte *out) {
+  const WeightView whole{.rows = spec.rows(), .run = spec.rows()};
+  const WeightView &view = spec.view ? *spec.view : whole;
+  const int64_t columns = spec.columns();
+  for (int64_t done = 0; done < rows;) {
+    const int64_t row = firstRow + done, inRun = row % view.run;
+    const int64_t count = std::min(view.run - inRun, rows - done);
+    const int64_t first = view.first + row / view.run * view.stride + inRun; // of the tensor
+    std::byte *to = out + static_cast<size_t>(done * columns) * dtypeSize(dtype);
+    if (view.transposed)
+      copyTransposed(tensor, stored, view.rows, columns, first, count, spec.dtype, dtype, to);
+    else
+      convert(tensor + static_cast<size_t>(first * columns) * dtypeSize(stored), stored, spec.dtype, dtype, to,
+              static_cast<size_t>(count * columns));
+    done += count;
+  }
+}
 
 Status WeightSource::read(const WeightSpec &spec, int64_t firstRow, int64_t rows, DType dtype,
                           std::span<std::byte> out) const {

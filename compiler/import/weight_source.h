@@ -10,12 +10,20 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace cadenza {
+
+/// Which rows of a tensor a weight is (#nn.view, which checks that they are in range).
+struct WeightView {
+  int64_t rows = 0; // of the tensor
+  bool transposed = false;
+  int64_t first = 0, run = 0, stride = 0; // runs of `run` rows, `stride` rows apart
+};
 
 /// A weight as the IR declares it (nn.weight).
 struct WeightSpec {
@@ -24,10 +32,18 @@ struct WeightSpec {
   std::vector<int64_t> shape;       // [rows, columns] or [rows]
   DType dtype = DType::bf16;        // declared; every value is rounded to it, whatever type is asked for
   std::vector<float> constant = {}; // its values, if the IR holds them: then there is no tensor
+  std::optional<WeightView> view = std::nullopt;
 
   int64_t rows() const { return shape.empty() ? 0 : shape[0]; }
   int64_t columns() const { return shape.size() < 2 ? 1 : shape[1]; }
+  /// What the checkpoint's tensor has to have.
+  std::vector<int64_t> tensorShape() const;
 };
+
+/// Rows [firstRow, firstRow + rows) of a weight out of its tensor's elements, which `tensor` holds as `stored`: rounded
+/// to spec.dtype and then to `dtype`, row-major, to `out`.
+void copyRows(const WeightSpec &spec, const std::byte *tensor, DType stored, int64_t firstRow, int64_t rows,
+              DType dtype, std::byte *out);
 
 class WeightSource {
 public:

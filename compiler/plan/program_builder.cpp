@@ -195,6 +195,8 @@ private:
       phase.parameters = {{"heads", attend.getHeads()},     {"kv_heads", cache.getKvHeads()},
                           {"head_dim", cache.getHeadDim()}, {"scale", attend.getScale().convertToDouble()},
                           {"splits", attend.getSplits()},   {"warps", attend.getWarps()}};
+      if (attend.getCap())
+        phase.parameters["cap"] = attend.getCap()->convertToDouble();
     } else if (auto map = dyn_cast<step::MapOp>(op)) {
       phase.kind = PhaseKind::Map;
       for (Value input : map.getInputs())

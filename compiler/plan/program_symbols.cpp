@@ -113,6 +113,8 @@ uint32_t ProgramSymbols::weightIndex(ArrayRef<nn::WeightOp> parts, Encoding enco
     weight.dtype = format_of(encoding).matrix() ? dtypeOf(type.getElementType()) : DType::f32;
     addParts(recipe, part);
   }
+  if (FloatAttr factor = nn::WeightOp(parts[0]).getFactorAttr(); factor && encoding == Encoding::rope_table)
+    weight.scale = static_cast<float>(factor.getValueAsDouble());
   weight.bytes = storedBytes(weight); // the extents are bounded by the importer
   program.weights.push_back(std::move(weight));
   built.recipes.push_back(std::move(recipe));

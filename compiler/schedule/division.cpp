@@ -22,13 +22,13 @@ int64_t roundUp(int64_t a, int64_t b) { return ceilDiv(a, b) * b; }
 
 Status unsupported(const std::string &what) { return {StatusCode::Unsupported, what}; }
 
-/// Steps of units that a group has at least: eight units, a tile of gate and up, a rank. The last step of the last
+/// Steps of units that a group has at least: a tile of their rows a rank. The last step of the last
 /// group may be a part of one.
 struct LeastSteps {
   int64_t all, group, last;
   LeastSteps(const LayerShape &m, const PersistentDevice &d)
-      : all(ceilDiv(m.units, stepColumns)), group(ceilDiv(stripe_rows * d.ranks, stepColumns)),
-        last(ceilDiv(stripe_rows * d.ranks + all * stepColumns - m.units, stepColumns)) {}
+      : all(ceilDiv(m.units, stepColumns)), group(ceilDiv(m.tileUnits() * d.ranks, stepColumns)),
+        last(ceilDiv(m.tileUnits() * d.ranks + all * stepColumns - m.units, stepColumns)) {}
 };
 
 /// Those for which there are units.
@@ -45,7 +45,7 @@ Status checkShape(const LayerShape &m, const PersistentDevice &d) {
   };
   CADENZA_RETURN_IF_ERROR(multiple("a head_dim", m.headDim, tileRows));
   CADENZA_RETURN_IF_ERROR(multiple("a hidden size", m.hidden, tileRows));
-  CADENZA_RETURN_IF_ERROR(multiple("a feed-forward size", m.units, stripe_rows));
+  CADENZA_RETURN_IF_ERROR(multiple("a feed-forward size", m.units, m.tileUnits()));
   CADENZA_RETURN_IF_ERROR(multiple("query heads of a KV head whose elements are together", m.queryRows(), stepColumns));
   const int64_t group = m.heads / m.kvHeads, warpSets = ceilDiv(group, 4); // launch_geometry.h: four heads a warp
   if (d.warps % warpSets != 0)
@@ -62,19 +62,19 @@ Status checkShape(const LayerShape &m, const PersistentDevice &d) {
   CADENZA_RETURN_IF_ERROR(rows("rows of the residual stream", m.hidden));
   CADENZA_RETURN_IF_ERROR(rows("rows of the query, key and value of a KV head", m.headRows()));
   if (usableGroups(m, d) == 0)
-    return unsupported("gives each of the " + std::to_string(d.ranks) +
-                       " blocks of a group 8 feed-forward units at least: " + std::to_string(m.units) +
+    return unsupported("gives each of the " + std::to_string(d.ranks) + " blocks of a group " +
+                       std::to_string(m.tileUnits()) + " feed-forward units at least: " + std::to_string(m.units) +
                        " are not enough");
   return Status::ok();
 }
 
 /// Of a layer's weights: a KV head costs its rows of q, k, v and its columns of the output projection, a step of units
-/// 32 rows of gate, 32 of up and 32 columns of down. (The scales of an encoding are few and left out.)
+/// 32 rows of gate and 32 of up, or 32 rows, and 32 columns of down. (The scales of an encoding are few and left out.)
 struct LayerBytes {
   int64_t head, unitStep;
   explicit LayerBytes(const LayerShape &m)
       : head(weight_bytes(format_of(m.encoding), (m.headRows() + m.queryRows()) * m.hidden)),
-        unitStep(weight_bytes(format_of(m.encoding), 3 * stepColumns * m.hidden)) {}
+        unitStep(weight_bytes(format_of(m.encoding), (m.unitRows + 1) * stepColumns * m.hidden)) {}
 };
 
 /// KV heads of a group.

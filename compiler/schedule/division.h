@@ -25,12 +25,15 @@ struct PersistentDevice {
 /// The dimensions of a layer: those of its attention, and those of its feed-forward.
 struct LayerShape {
   int64_t hidden = 0, heads = 0, kvHeads = 0, headDim = 0, units = 0;
+  int64_t unitRows = 2;                  // of a feed-forward unit: of gate and of up, or one without a gate
   Encoding encoding = Encoding::tiles16; // of all matrices but the embedding
   int64_t tableWords = 0;                // of 8 bytes: the arguments of a step's phases, which each block has (layer.h)
 
   /// Of a KV head: rows of its queries; of these, its key and its value.
   int64_t queryRows() const { return heads / kvHeads * headDim; }
   int64_t headRows() const { return queryRows() + 2 * headDim; }
+  /// Feed-forward units of a tile of their rows.
+  int64_t tileUnits() const { return tile_rows / unitRows; }
 };
 
 /// Bytes that a producer has in flight, one copy at least; a copy is begun as long as all in flight are less. The

@@ -40,9 +40,10 @@ LogicalResult checkKept(step::ProjectOp project, bool heads) {
 LogicalResult checkRows(LayerPart part, Value x) {
   step::ProjectOp rows = part.rows;
   if (!part.attend) {
-    if (rows.getInput() != x || !rows.getInterleaved() || rows.getMatrices().size() != 2 || rows.getNumResults() != 1)
-      return needs(rows, "gate and up of the residual stream, interleaved, with one result (passes merge-projections, "
-                         "fuse-activation-mul)");
+    const size_t matrices = rows.getMatrices().size();
+    if (rows.getInput() != x || matrices > 2 || (matrices == 2 && !rows.getInterleaved()) || rows.getNumResults() != 1)
+      return needs(rows, "one matrix of the residual stream, or gate and up interleaved, with one result (passes "
+                         "merge-projections, fuse-activation-mul)");
     return checkKept(rows, /*heads=*/false);
   }
   SmallVector<step::FunctionAttrInterface> functions = epilogues(rows);
@@ -58,13 +59,10 @@ LogicalResult checkColumns(step::ProjectOp columns, Value input, Value x) {
   if (columns.getInput() != input || columns.getPrologueAttr() || columns.getMatrices().size() != 1)
     return needs(columns, "the product of one matrix and the result of the phase before it");
   SmallVector<step::FunctionAttrInterface> functions = epilogues(columns);
-  const size_t biases = !functions.empty() && functions[0].addsWeight() ? 1 : 0;
-  if (functions.size() != biases + 1 || !functions.back().addsOperand() || columns.getSideInputs()[0] != x ||
-      !isF32(x) || columns.getNumResults() != 1 || !isF32(columns.getResult(0)))
-    return needs(columns,
-                 "the addition to the residual stream, in f32, as its only function but a bias before it (pass "
-                 "fuse-residual)");
-  return success();
+  if (functions.empty() || !functions.back().addsOperand() || columns.getSideInputs().size() != 1 ||
+      columns.getSideInputs()[0] != x || !isF32(x) || columns.getNumResults() != 1 || !isF32(columns.getResult(0)))
+    return needs(columns, "the addition to the residual stream, in f32, as its last function (pass fuse-residual)");
+  return checkKept(columns, /*heads=*/false);
 }
 
 /// The parts of a layer: each a product, attention or nothing, and a product.
@@ -172,10 +170,11 @@ FailureOr<LayerShape> shapeOf(DecoderPhases phases) {
       next.headDim = static_cast<int64_t>(cache.getHeadDim());
     } else {
       next.units = nn::rowElements(rows.getResult(0));
+      next.unitRows = static_cast<int64_t>(rows.getMatrices().size());
     }
     const bool first = attend ? shape.heads == 0 : shape.units == 0;
     if (!first && (next.heads != shape.heads || next.kvHeads != shape.kvHeads || next.headDim != shape.headDim ||
-                   next.units != shape.units))
+                   next.units != shape.units || next.unitRows != shape.unitRows))
       return needs(rows, "parts of one kind to have the same dimensions");
     shape = next;
   }

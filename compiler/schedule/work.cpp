@@ -43,9 +43,10 @@ BlockWork workOf(sched::ComputeOp compute, int64_t group, int64_t rank, int64_t 
     return whole(ofRank(shareOf(*compute.getStarts(), group, heads).count * (rows / heads / tileRows)));
   }
   case sched::Split::units: {
-    const int64_t units = rows / 2; // of gate and of up
+    const auto units = static_cast<int64_t>(*compute.getOf());
     const GroupShare mine = shareOf(*compute.getStarts(), group, llvm::divideCeil(units, stepColumns));
-    const int64_t tiles = std::min(4 * mine.count, units / stripe_rows - 4 * mine.first); // eight units a tile
+    const int64_t stepTiles = rows / units * stepColumns / tileRows; // eight units a tile, or sixteen
+    const int64_t tiles = std::min(stepTiles * mine.count, allTiles - stepTiles * mine.first);
     return whole(rotating_share(static_cast<int>(tiles), ranks, static_cast<int>(rank), static_cast<int>(layer)));
   }
   case sched::Split::columns: {

@@ -80,10 +80,12 @@ public:
   }
 
 private:
-  /// Whether `op` is a norm whose factor the program applies after the products.
+  /// Whether `op` is a norm whose factor the program applies after the products. (A norm of the one key head is over a
+  /// whole vector, too, and in the same phase.)
   bool isDeferred(Operation *op) const {
     auto norm = dyn_cast_if_present<nn::RMSNormOp>(op);
-    if (!norm || norm.getGroup() != nn::rowElements(norm.getInput()))
+    if (!norm || norm.getGroup() != nn::rowElements(norm.getInput()) ||
+        !llvm::all_of(norm->getUsers(), llvm::IsaPred<nn::LinearOp>))
       return false;
     auto name = dyn_cast<NameLoc>(op->getLoc());
     return name && inDeferringPhase.contains(name.getName());

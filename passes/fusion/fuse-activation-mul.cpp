@@ -1,4 +1,4 @@
-// silu/gelu(gate) * up moves into the projection's epilogues. See Passes.td.
+// Functions of single elements, such as silu(gate) * up, move into the projection's epilogues. See Passes.td.
 #include "passes/fusion/absorb.h"
 
 namespace cadenza {

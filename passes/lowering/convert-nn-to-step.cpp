@@ -27,7 +27,7 @@ struct ConvertEmbedding : OpConversionPattern<nn::EmbeddingOp> {
   LogicalResult matchAndRewrite(nn::EmbeddingOp op, OpAdaptor adaptor,
                                 ConversionPatternRewriter &rewriter) const final {
     rewriter.replaceOpWithNewOp<step::EmbedOp>(op, op.getType(), adaptor.getToken(), op.getWeightAttr(),
-                                               rewriter.getF64FloatAttr(1.0));
+                                               op.getScale() ? op.getScaleAttr() : rewriter.getF64FloatAttr(1.0));
     return success();
   }
 };
@@ -70,9 +70,9 @@ struct ConvertLayerNorm : OpConversionPattern<nn::LayerNormOp> {
 struct ConvertRope : OpConversionPattern<nn::RopeOp> {
   using OpConversionPattern::OpConversionPattern;
   LogicalResult matchAndRewrite(nn::RopeOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const final {
-    int64_t headDim = op.getHeadDim();
     replaceByMap(rewriter, op, adaptor.getInput(), {}, adaptor.getPosition(),
-                 step::RopeAttr::get(getContext(), 0, op.getInverseFrequenciesAttr(), headDim, headDim));
+                 step::RopeAttr::get(getContext(), 0, op.getInverseFrequenciesAttr(), op.getHeadDim(), op.getRotated(),
+                                     op.getInterleaved()));
     return success();
   }
 };
@@ -94,7 +94,7 @@ struct ConvertAttention : OpConversionPattern<nn::AttentionOp> {
                                 ConversionPatternRewriter &rewriter) const final {
     rewriter.replaceOpWithNewOp<step::AttendOp>(op, op.getType(), adaptor.getQuery(), adaptor.getPosition(),
                                                 op.getCacheAttr(), op.getHeadsAttr(), op.getScaleAttr(),
-                                                op.getWindowAttr(), rewriter.getI64IntegerAttr(1));
+                                                op.getWindowAttr(), op.getCapAttr(), rewriter.getI64IntegerAttr(1));
     return success();
   }
 };
@@ -104,6 +104,22 @@ template <typename OpT, typename FunctionT> struct ConvertActivation : OpConvers
   using OpConversionPattern<OpT>::OpConversionPattern;
   LogicalResult matchAndRewrite(OpT op, OpT::Adaptor adaptor, ConversionPatternRewriter &rewriter) const final {
     replaceByMap(rewriter, op, adaptor.getInput(), {}, {}, FunctionT::get(op.getContext(), 0));
+    return success();
+  }
+};
+
+struct ConvertScale : OpConversionPattern<nn::ScaleOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(nn::ScaleOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const final {
+    replaceByMap(rewriter, op, adaptor.getInput(), {}, {}, step::ScaleAttr::get(getContext(), 0, op.getFactorAttr()));
+    return success();
+  }
+};
+
+struct ConvertSoftcap : OpConversionPattern<nn::SoftcapOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(nn::SoftcapOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const final {
+    replaceByMap(rewriter, op, adaptor.getInput(), {}, {}, step::SoftcapAttr::get(getContext(), 0, op.getCapAttr()));
     return success();
   }
 };
@@ -173,8 +189,8 @@ struct ConvertNNToStepPass : cadenza::impl::ConvertNNToStepBase<ConvertNNToStepP
     RewritePatternSet patterns(&getContext());
     patterns.add<ConvertEmbedding, ConvertLinear, ConvertRMSNorm, ConvertLayerNorm, ConvertRope, ConvertKVAppend,
                  ConvertAttention, ConvertActivation<nn::SiluOp, step::SiluAttr>,
-                 ConvertActivation<nn::GeluTanhOp, step::GeluTanhAttr>, ConvertMul, ConvertAdd, ConvertArgmax>(
-        &getContext());
+                 ConvertActivation<nn::GeluOp, step::GeluAttr>, ConvertActivation<nn::GeluTanhOp, step::GeluTanhAttr>,
+                 ConvertScale, ConvertSoftcap, ConvertMul, ConvertAdd, ConvertArgmax>(&getContext());
     ConversionTarget target(getContext());
     target.addLegalDialect<step::StepDialect, func::FuncDialect, BuiltinDialect>();
     target.addLegalOp<nn::WeightOp, nn::CacheOp, nn::ScalarOp>();

@@ -82,7 +82,7 @@ private:
       value = compute(attend, value, sched::Split::context, {});
       value = hop(sched::Hop::parts, attend, value);
     } else {
-      value = compute(rows, value, sched::Split::units, extents(rows), std::nullopt, starts);
+      value = compute(rows, value, sched::Split::units, extents(rows), shape.units, starts);
       value = hop(sched::Hop::units, rows, value);
     }
     stream(sched::Source::weights, columns, bytes, others);

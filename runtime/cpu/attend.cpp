@@ -1,6 +1,6 @@
-// attend: softmax(scale * q k) v over the positions so far, or the last ones of them that a window holds. Query head h
-// reads kv head h / (heads / kv_heads). Scores, softmax and the weighted sum are fp32, positions in order; `splits` is
-// for GPUs.
+// attend: softmax(scale * q k) v, the scores capped if it has a cap, over the positions so far, or the last ones of
+// them that a window holds. Query head h reads kv head h / (heads / kv_heads). Scores, softmax and the weighted sum are
+// fp32, positions in order; `splits` is for GPUs.
 #include "runtime/cpu/phase.h"
 #include "runtime/cpu/products.h"
 #include "runtime/support/float16.h"
@@ -18,7 +18,7 @@ public:
         prologue_(std::move(b.prologue)), heads_(b.phase.parameters.at("heads").get<int64_t>()),
         kvHeads_(b.phase.parameters.at("kv_heads").get<int64_t>()),
         headDim_(b.phase.parameters.at("head_dim").get<int64_t>()), scale_(b.phase.parameters.at("scale").get<float>()),
-        query_(heads_ * headDim_), scores_(heads_ * b.machine.context) {}
+        cap_(b.phase.parameters.value("cap", 0.0f)), query_(heads_ * headDim_), scores_(heads_ * b.machine.context) {}
 
   int64_t size() const { return heads_ * headDim_; }
 
@@ -50,6 +50,9 @@ private:
 
     for (int64_t p = 0; p < length; ++p)
       scores[p] = scale_ * dot(query_.data() + head * headDim_, dtype, keys + p * rowBytes, headDim_);
+    if (cap_ > 0)
+      for (float &score : scores)
+        score = cap_ * std::tanh(score / cap_);
     float largest = *std::max_element(scores.begin(), scores.end());
     float sum = 0.0f;
     for (float &score : scores)
@@ -83,6 +86,7 @@ private:
   Prologue prologue_;
   int64_t heads_, kvHeads_, headDim_;
   float scale_;
+  float cap_; // 0: none
   std::vector<float> query_;
   std::vector<float> scores_; // [heads][context]
 };

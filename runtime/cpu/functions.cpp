@@ -24,6 +24,11 @@ template <float function(float)> Epilogue bindElementwise(const Binding &b) {
 
 float silu(float x) { return x / (1.0f + std::exp(-x)); }
 
+float gelu(float x) {
+  constexpr float sqrtHalf = 0.70710678118654752440f;
+  return 0.5f * x * (1.0f + std::erf(x * sqrtHalf));
+}
+
 float geluTanh(float x) {
   constexpr float sqrt2OverPi = 0.79788456080286535588f;
   return 0.5f * x * (1.0f + std::tanh(sqrt2OverPi * (x + 0.044715f * x * x * x)));
@@ -72,7 +77,7 @@ Epilogue bindLayerNorm(const Binding &b) {
   };
 }
 
-Epilogue bindRope(const Binding &b) {
+template <bool interleaved> Epilogue bindRope(const Binding &b) {
   size_t slot = b.slot("segment");
   int64_t headDim = b.integer("head_dim");
   int64_t rotaryDim = b.integer("rotary_dim");
@@ -82,9 +87,10 @@ Epilogue bindRope(const Binding &b) {
     int64_t half = rotaryDim / 2;
     for (float *head = segments[slot].data(); head != segments[slot].data() + segments[slot].size(); head += headDim) {
       for (int64_t i = 0; i < half; ++i) {
-        float c = cosSin[2 * i], s = cosSin[2 * i + 1], low = head[i], high = head[i + half];
-        head[i] = low * c - high * s;
-        head[i + half] = high * c + low * s;
+        float &first = head[interleaved ? 2 * i : i], &second = head[interleaved ? 2 * i + 1 : i + half];
+        float c = cosSin[2 * i], s = cosSin[2 * i + 1], low = first, high = second;
+        first = low * c - high * s;
+        second = high * c + low * s;
       }
     }
   };
@@ -104,6 +110,24 @@ Epilogue bindKvAppend(const Binding &b) {
       narrow(dtype, segments[key].subspan(head * headDim, headDim), machine.caches[index].keys.data() + offset);
       narrow(dtype, segments[value].subspan(head * headDim, headDim), machine.caches[index].values.data() + offset);
     }
+  };
+}
+
+Epilogue bindScale(const Binding &b) {
+  size_t slot = b.slot("segment");
+  float factor = b.number("factor");
+  return [=](Machine &, std::span<const Segment> segments) {
+    for (float &x : segments[slot])
+      x *= factor;
+  };
+}
+
+Epilogue bindSoftcap(const Binding &b) {
+  size_t slot = b.slot("segment");
+  float cap = b.number("cap");
+  return [=](Machine &, std::span<const Segment> segments) {
+    for (float &x : segments[slot])
+      x = cap * std::tanh(x / cap);
   };
 }
 
@@ -152,10 +176,14 @@ constexpr std::pair<std::string_view, BindEpilogue> epilogues[] = {
     {"bias", bindBias},
     {"rms_norm", bindRmsNorm},
     {"layer_norm", bindLayerNorm},
-    {"rope", bindRope},
+    {"rope", bindRope<false>},
+    {"rope_interleaved", bindRope<true>},
     {"kv_append", bindKvAppend},
     {"silu", bindElementwise<silu>},
+    {"gelu", bindElementwise<gelu>},
     {"gelu_tanh", bindElementwise<geluTanh>},
+    {"scale", bindScale},
+    {"softcap", bindSoftcap},
     {"mul", bindMul},
     {"add", bindAdd},
     {"argmax", bindArgmax},

@@ -1,5 +1,7 @@
 #include "runtime/plan/functions.h"
 
+#include <cmath>
+
 namespace cadenza {
 namespace {
 
@@ -75,6 +77,16 @@ void checkAppend(FunctionCall &call) {
 
 void checkNothing(FunctionCall &) {}
 
+void checkScale(FunctionCall &call) {
+  if (const auto factor = call.function().parameters.at("factor").get<float>(); !std::isfinite(factor) || factor == 0)
+    call.fail("parameters.factor", "must be finite and not zero");
+}
+
+void checkSoftcap(FunctionCall &call) {
+  if (const auto cap = call.function().parameters.at("cap").get<float>(); !std::isfinite(cap) || !(cap > 0))
+    call.fail("parameters.cap", "must be positive");
+}
+
 void checkMul(FunctionCall &call) {
   if (call.segment("lhs") != call.segment("rhs"))
     call.fail("parameters.rhs",
@@ -93,6 +105,8 @@ constexpr ParameterSpec prologueLayerNormParameters[] = {{"eps", Number}, {"grou
 constexpr ParameterSpec layerNormParameters[] = {
     {"segment", Slot}, {"eps", Number}, {"group_size", Extent}, {"bias", Flag}};
 constexpr ParameterSpec segmentParameters[] = {{"segment", Slot}};
+constexpr ParameterSpec scaleParameters[] = {{"segment", Slot}, {"factor", Number}};
+constexpr ParameterSpec softcapParameters[] = {{"segment", Slot}, {"cap", Number}};
 constexpr ParameterSpec ropeParameters[] = {{"segment", Slot}, {"head_dim", Extent}, {"rotary_dim", Extent}};
 constexpr ParameterSpec appendParameters[] = {
     {"key", ConsumedSlot}, {"value", ConsumedSlot}, {"kv_heads", Extent}, {"head_dim", Extent}};
@@ -107,9 +121,13 @@ constexpr FunctionSpec specs[] = {
     {"rms_norm", Epilogue, normParameters, 0, 1, 0, checkNorm},
     {"layer_norm", Epilogue, layerNormParameters, 0, 1, 0, checkNorm, "bias"},
     {"rope", Epilogue, ropeParameters, 0, 1, 0, checkRope, {}, true},
+    {"rope_interleaved", Epilogue, ropeParameters, 0, 1, 0, checkRope, {}, true},
     {"kv_append", Epilogue, appendParameters, 0, 0, 1, checkAppend, {}, true},
     {"silu", Epilogue, segmentParameters, 0, 0, 0, checkNothing},
+    {"gelu", Epilogue, segmentParameters, 0, 0, 0, checkNothing},
     {"gelu_tanh", Epilogue, segmentParameters, 0, 0, 0, checkNothing},
+    {"scale", Epilogue, scaleParameters, 0, 0, 0, checkScale},
+    {"softcap", Epilogue, softcapParameters, 0, 0, 0, checkSoftcap},
     {"mul", Epilogue, mulParameters, 0, 0, 0, checkMul},
     {"add", Epilogue, segmentParameters, 1, 0, 0, checkAdd},
     {"argmax", Epilogue, argmaxParameters, 0, 0, 0, checkNothing, {}, true},

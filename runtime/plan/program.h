@@ -29,9 +29,13 @@
 //   layer_norm {segment, eps, group_size, bias}; weights: [gamma] or [gamma, beta]   likewise
 //   rope       {segment, head_dim, rotary_dim}; weights: [rope table]   half-split rotation: for each head and
 //              i < rotary_dim/2: (x[i], x[i+rotary_dim/2]) rotated by the table's (cos, sin)[position][i]
+//   rope_interleaved {segment, head_dim, rotary_dim}; weights: [rope table]   the same of the pairs (x[2i], x[2i+1])
 //   kv_append  {key, value, kv_heads, head_dim}; caches: [cache]   stores both at `position`; consumes both
 //   silu       {segment}                           y[s] = x / (1 + exp(-x))
+//   gelu       {segment}                           y[s] = 0.5 x (1 + erf(x / sqrt(2)))
 //   gelu_tanh  {segment}                           y[s] = 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))
+//   scale      {segment, factor}                   y[s] *= factor
+//   softcap    {segment, cap}                      y[s] = cap * tanh(y[s] / cap)
 //   mul        {lhs, rhs}                          y[lhs] *= y[rhs]; consumes rhs
 //   add        {segment}; operands: [r]            y[s] = r + y[s]
 //   argmax     {segment}                           tokens[position + 1] = index of the largest element, the lowest
@@ -44,7 +48,8 @@
 //   embed    no input; initial segment: row tokens[position] of `matrix` ([vocabulary][n]) times parameters.scale
 //   project  one input; an initial segment a matrix, see Phase::matrix
 //   attend   one input, the query; initial segment, [heads * head_dim]: softmax(scale * q k^T) v over positions
-//            [0, position], or, with a scalar w > 0 as its window, over those from position + 1 - w on
+//            [0, position], or, with a scalar w > 0 as its window, over those from position + 1 - w on; if it has a
+//            cap, softmax(cap * tanh(scale * q k^T / cap)) v
 //   select   one input, the logits; initial segment: the input, consumed by its argmax epilogue (the unfused head)
 //   map      any inputs; an initial segment an input
 // The entry of a decoder has exactly one embed phase, in a block of count 1 before headBlock, and exactly one argmax,
@@ -202,8 +207,8 @@ struct Phase {
   int64_t normChunk = 128;
   std::vector<Function> prologue; // none or one
   std::vector<Function> epilogues;
-  // attend {heads, kv_heads, head_dim, scale, splits, warps}: q is inputs[0], result [heads * head_dim]; the last
-  // two are the order of its sums. embed {scale}
+  // attend {heads, kv_heads, head_dim, scale, splits, warps} and, if it has one, cap: q is inputs[0], result
+  // [heads * head_dim]; splits and warps are the order of its sums. embed {scale}
   nlohmann::json parameters = nlohmann::json::object();
   std::vector<Ref> caches;  // attend
   std::vector<Ref> scalars; // attend: none, or its window

@@ -286,10 +286,15 @@ void PhaseChecker::checkSumOrder(int64_t steps) {
 void PhaseChecker::checkAttend() {
   static constexpr ParameterSpec parameters[] = {
       {"heads", ParameterType::Extent}, {"kv_heads", ParameterType::Extent}, {"head_dim", ParameterType::Extent},
-      {"scale", ParameterType::Number}, {"splits", ParameterType::Extent},   {"warps", ParameterType::Extent}};
+      {"scale", ParameterType::Number}, {"splits", ParameterType::Extent},   {"warps", ParameterType::Extent},
+      {"cap", ParameterType::Number}};
   expectInputs(1);
-  if (!checkParameters(phase_.parameters, parameters, "parameters"))
+  const bool capped = phase_.parameters.is_object() && phase_.parameters.contains("cap");
+  if (!checkParameters(phase_.parameters, std::span(parameters).first(std::size(parameters) - (capped ? 0 : 1)),
+                       "parameters"))
     return;
+  if (capped && !(phase_.parameters["cap"].get<float>() > 0))
+    fail("parameters.cap", "must be positive");
   const auto parameter = [&](const char *name) { return phase_.parameters.at(name).get<int64_t>(); };
   const int64_t heads = parameter("heads"), kvHeads = parameter("kv_heads"), headDim = parameter("head_dim");
   if (parameter("warps") > maximumAttendWarps)

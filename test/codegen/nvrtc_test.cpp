@@ -81,8 +81,8 @@ TEST_P(CompileForAllTargets, SameBytesFromEveryDirectory) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Programs, CompileForAllTargets,
-                         testing::Values(Program{"fused", test::fusedProgram},
-                                         Program{"unfused", test::unfusedProgram}),
+                         testing::Values(Program{"fused", test::fusedProgram}, Program{"unfused", test::unfusedProgram},
+                                         Program{"otherFunctions", test::otherFunctions}),
                          [](const auto &info) { return std::string(info.param.name); });
 
 TEST(Nvrtc, ErrorsNameTargetAndKernel) {

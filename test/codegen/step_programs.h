@@ -78,6 +78,29 @@ func.func @step(%x: tensor<1x192xf32>, %y: tensor<1x192xbf16>, %position: tensor
   return %next : tensor<1xi32>
 })";
 
+/// What the two above have not: rotated neighbours, a cap of scores, other functions of single elements.
+inline constexpr llvm::StringLiteral otherFunctions = R"(
+nn.weight @rope : tensor<16xf32> from "w"
+nn.weight @q : tensor<256x192xbf16> from "w"
+nn.weight @k : tensor<128x192xbf16> from "w"
+nn.weight @up : tensor<384x256xbf16> from "w"
+nn.weight @bias : tensor<384xf32> from "w"
+nn.cache @cache heads 2 head_dim 64 : bf16
+func.func @step(%x: tensor<1x192xf32>, %position: tensor<1xi32>) -> tensor<1x384xf32> {
+  %q = step.project %x at %position matrices [@q, @k, @k]
+         epilogues [#step.rope<segment = 0, table = @rope, head_dim = 64, rotary_dim = 32, interleaved = true>,
+                    #step.rope<segment = 1, table = @rope, head_dim = 64, rotary_dim = 32, interleaved = true>,
+                    #step.kv_append<key = 1, value = 2, cache = @cache, kv_heads = 2, head_dim = 64>]
+         : (tensor<1x192xf32>, tensor<1xi32>) -> tensor<1x256xf32>
+  %a = step.attend %q at %position, @cache heads 4 scale 0.125 cap 50.0 {splits = 4 : i64} : tensor<1x256xf32> -> tensor<1x256xbf16>
+  %u = step.project %a matrices [@up]
+         epilogues [#step.bias<segment = 0, weight = @bias>, #step.scale<segment = 0, factor = 0.22>, #step.gelu<segment = 0>]
+         : (tensor<1x256xbf16>) -> tensor<1x384xf32>
+  %y = step.map %u epilogues [#step.gelu_tanh<segment = 0>, #step.softcap<segment = 0, cap = 30.0>]
+         : (tensor<1x384xf32>) -> tensor<1x384xf32>
+  return %y : tensor<1x384xf32>
+})";
+
 /// A parsed program and its kernels.
 struct Generated {
   std::vector<PhaseLaunch> launches; // in program order

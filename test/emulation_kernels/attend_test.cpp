@@ -61,6 +61,8 @@ protected:
           for (size_t i = 0; i < dim; ++i)
             scores[p] += static_cast<double>(q[head * dim + i]) * keys[first + p * dim + i];
           scores[p] *= Config::scale;
+          if constexpr (requires { Config::cap; })
+            scores[p] = Config::cap * std::tanh(scores[p] / Config::cap);
         }
         const double maximum = *std::max_element(scores.begin(), scores.end());
         double sum = 0;
@@ -105,6 +107,7 @@ TEST_F(AttendTest, WindowOfNothingIsNone) {
             attend<phase::attend_window>("attend_window", 100, q, keys, values, 100));
 }
 
+TEST_F(AttendTest, CappedScores) { check<phase::attend_capped>("attend_capped", 1e-5); }
 TEST_F(AttendTest, HeadDim256StoredAsBf16) { check<phase::attend_256>("attend_256", 0.004); }
 
 } // namespace

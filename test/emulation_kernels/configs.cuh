@@ -215,6 +215,10 @@ template <int context_splits> struct windowed_attention : attention<4, 2, 64, co
 };
 using attend_window = windowed_attention<4>;
 using attend_window_one_split = windowed_attention<1>;
+template <int context_splits> struct capped_attention : attention<4, 2, 64, context_splits, 256> {
+  static constexpr float cap = 1.5f;
+};
+using attend_capped = capped_attention<3>;
 using attend_256 = attention<6, 2, 256, 2, 256, bf16>;
 
 struct norm_all {
@@ -274,6 +278,31 @@ struct gelu_mul_add {
     using operand_type = bf16;
   };
   using epilogue = Chain<GeluTanh<gelu_tanh>, Mul<mul>, Add<add>, Store<0, float>>;
+};
+struct gelu_scale_cap {
+  using inputs = Inputs<float>;
+  static constexpr int rows = 200, block_rows = 64, threads = 32;
+  struct gelu {
+    static constexpr int segment = 0;
+  };
+  struct scale {
+    static constexpr int segment = 0;
+    static constexpr float factor = -1.75f;
+  };
+  struct softcap {
+    static constexpr int segment = 0;
+    static constexpr float cap = 2.5f;
+  };
+  using epilogue = Chain<Gelu<gelu>, Scale<scale>, Softcap<softcap>, Store<0, float>>;
+};
+// Neighbours of a part of each head, of one block and of several.
+struct rotate_neighbours {
+  using inputs = Inputs<float>;
+  static constexpr int rows = 160, block_rows = 96, threads = 32;
+  struct rope_interleaved {
+    static constexpr int segment = 0, head_dim = 32, rotary_dim = 24;
+  };
+  using epilogue = Chain<RopeInterleaved<rope_interleaved>, Store<0, float>>;
 };
 struct select_token {
   using inputs = Inputs<float>;

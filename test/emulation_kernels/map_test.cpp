@@ -88,6 +88,38 @@ TEST_F(MapTest, ElementwiseFunctionsOverSeveralBlocks) {
   expectNear(download(out, 200), expected, 1e-6);
 }
 
+TEST_F(MapTest, ExactGeluScaleAndCap) {
+  const std::vector<float> x = random(200, 4.0f);
+  auto *out = allocate<float>(200);
+  run<Map<phase::gelu_scale_cap>>("gelu_scale_cap", {word(upload(x)), word(out)});
+  std::vector<double> expected(200);
+  for (size_t i = 0; i < 200; ++i)
+    expected[i] = 2.5 * std::tanh(-1.75 * (0.5 * x[i] * (1 + std::erf(x[i] / std::sqrt(2.0)))) / 2.5);
+  expectNear(download(out, 200), expected, 1e-6);
+}
+
+TEST_F(MapTest, RotatesNeighbours) {
+  const std::vector<float> x = random(160), table = random(3 * 24); // [context][pairs][cosine, sine]
+  const auto rotate = [&] {
+    auto *out = allocate<float>(160);
+    run<Map<phase::rotate_neighbours>>("rotate_neighbours",
+                                       {word(upload(x)), word(upload(table)), word(uploadState(at(2))), word(out)});
+    return download(out, 160);
+  };
+  const std::vector<float> result = rotate();
+  std::vector<double> expected(x.begin(), x.end());
+  for (size_t head = 0; head < 160; head += 32)
+    for (size_t i = 0; i < 12; ++i) {
+      const double c = table[2 * 24 + 2 * i], s = table[2 * 24 + 2 * i + 1], a = x[head + 2 * i],
+                   b = x[head + 2 * i + 1];
+      expected[head + 2 * i] = a * c - b * s;
+      expected[head + 2 * i + 1] = b * c + a * s;
+    }
+  expectNear(result, expected, 1e-6);
+  restartWithSeed(3);
+  EXPECT_EQ(result, rotate());
+}
+
 class SelectTest : public KernelTest {
 protected:
   /// The token that is selected from logits, and that logits are passed on unchanged.

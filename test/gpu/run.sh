@@ -291,7 +291,7 @@ if wants activations; then
   check 120 activations-unfused activations --passes=none
 fi
 if wants numerics; then
-  for model in Qwen3-0.6B Llama-3.2-1B; do check 180 "numerics-$model" numerics "$model"; done
+  for model in Qwen3-0.6B Llama-3.2-1B Qwen2.5-0.5B SmolLM2-135M; do check 180 "numerics-$model" numerics "$model"; done
 fi
 if wants repeat; then
   check $((60 + 6 * repeats)) repeat-tinylm repeat "$repeats" 500 "$root/examples/tinylm"

@@ -19,29 +19,26 @@ protected:
     auto stored = weightDType(tensor->dtype);
     if (!stored)
       return {StatusCode::Unsupported, "tensor " + quotedName(spec.tensor) + ": dtype " + tensor->dtype};
-    if (tensor->shape != spec.shape)
+    if (tensor->shape != spec.tensorShape())
       return {StatusCode::InvalidInput, "tensor " + quotedName(spec.tensor) + " is " + shapeText(tensor->shape) +
-                                            ", expected " + shapeText(spec.shape)};
-    convert(rowsOf(spec, *tensor, *stored, firstRow, rows).data(), *stored, spec.dtype, dtype, out.data(),
-            static_cast<size_t>(rows * spec.columns()));
+                                            ", expected " + shapeText(spec.tensorShape())};
+    // The header check has established that the tensor's bytes are shape x dtype, the IR that a view is inside, and the
+    // caller that the rows are.
+    copyRows(spec, tensor->data.data(), *stored, firstRow, rows, dtype, out.data());
     return Status::ok();
   }
 
   uint64_t storedNonFinite(const WeightSpec &spec, int64_t firstRow, int64_t rows) const override {
     const CheckpointTensor *tensor = checkpoint_->find(spec.tensor); // readRows has looked at both
     const DType stored = weightDType(tensor->dtype).value();
-    return countNonFinite(stored, rowsOf(spec, *tensor, stored, firstRow, rows));
+    WeightSpec unrounded = spec;
+    unrounded.dtype = stored;
+    std::vector<std::byte> values(static_cast<size_t>(rows * spec.columns()) * dtypeSize(stored));
+    copyRows(unrounded, tensor->data.data(), stored, firstRow, rows, stored, values.data());
+    return countNonFinite(stored, values);
   }
 
 private:
-  /// The header check has established that the tensor's bytes are shape x dtype, and the caller that the rows are
-  /// inside.
-  static std::span<const std::byte> rowsOf(const WeightSpec &spec, const CheckpointTensor &tensor, DType stored,
-                                           int64_t firstRow, int64_t rows) {
-    const size_t rowBytes = static_cast<size_t>(spec.columns()) * dtypeSize(stored);
-    return tensor.data.subspan(static_cast<size_t>(firstRow) * rowBytes, static_cast<size_t>(rows) * rowBytes);
-  }
-
   std::shared_ptr<const Checkpoint> checkpoint_;
 };
 

@@ -228,6 +228,12 @@ WeightSpec weightSpec(nn::WeightOp weight) {
   mlir::Type element = type.getElementType();
   DType dtype = element.isBF16() ? DType::bf16 : element.isF16() ? DType::f16 : DType::f32;
   WeightSpec spec{weight.getSymName().str(), weight.getSource().value_or("").str(), type.getShape().vec(), dtype};
+  if (nn::ViewAttr view = weight.getViewAttr())
+    spec.view = {.rows = view.getRows(),
+                 .transposed = view.getTransposed(),
+                 .first = view.getFirst(),
+                 .run = view.getRun() != 0 ? view.getRun() : spec.rows(),
+                 .stride = view.getStride()};
   if (auto value = weight.getValue())
     for (const llvm::APFloat &element : llvm::cast<mlir::DenseElementsAttr>(*value).getValues<llvm::APFloat>())
       spec.constant.push_back(element.convertToFloat());

@@ -59,8 +59,9 @@ void checkWeight(const Checkpoint &checkpoint, const WeightSpec &weight, Problem
     problemOf(problems.dtypes, tensor->dtype).add(name);
   else if (*stored != weight.dtype)
     problems.rounded.add(std::string(dtypeName(weight.dtype)));
-  if (tensor->shape != weight.shape) {
-    const std::string shapes = shapeText(tensor->shape) + ", but config.json asks for " + shapeText(weight.shape);
+  if (tensor->shape != weight.tensorShape()) {
+    const std::string shapes =
+        shapeText(tensor->shape) + ", but config.json asks for " + shapeText(weight.tensorShape());
     problemOf(problems.shapes, inEveryLayer(weight.tensor) + shapes)
         .add(name + " is " + shapes + (weight.role == "embedding.weight" ? " (vocab_size, hidden_size)" : ""));
   }

@@ -63,9 +63,9 @@ void checkWeight(const Checkpoint &checkpoint, const std::string &file, const We
   const std::string where = file + ": tensor " + quotedName(weight.tensor) + " ";
   if (!weightDType(tensor->dtype))
     findings.unsupported(where + "has dtype " + tensor->dtype + ", which is not supported (BF16, F16 and F32 are)");
-  if (tensor->shape != weight.shape)
-    findings.invalid(where + "is " + shapeText(tensor->shape) + ", but @" + weight.role + " is " +
-                     shapeText(weight.shape));
+  if (tensor->shape != weight.tensorShape())
+    findings.invalid(where + "is " + shapeText(tensor->shape) + ", but @" + weight.role +
+                     (weight.view ? " is a view of " : " is ") + shapeText(weight.tensorShape()));
 }
 
 /// The weights' source; null if there are findings, or if no weight has one.

@@ -3,6 +3,7 @@
 
 #include "mlir/IR/Builders.h"
 
+#include <cmath>
 #include <limits>
 
 using namespace mlir;
@@ -40,12 +41,26 @@ FailureOr<OpT> lookup(Operation *user, SymbolTableCollection &symbols, FlatSymbo
   return op;
 }
 
-/// Checks that the weight that `reference` names has exactly `shape`.
+/// Executors have numbers in fp32: one that is positive, or not zero, must be so there.
+bool isFinite32(const APFloat &number) { return std::isfinite(static_cast<float>(number.convertToDouble())); }
+bool isPositive32(const APFloat &number) {
+  return isFinite32(number) && static_cast<float>(number.convertToDouble()) > 0;
+}
+
+LogicalResult verifyPositive(Operation *op, StringRef what, const APFloat &number) {
+  if (isPositive32(number))
+    return success();
+  return op->emitOpError() << "needs a positive " << what << ", not " << number.convertToDouble();
+}
+
+/// Checks that the weight that `reference` names has exactly `shape`, and a factor only if the user applies it.
 LogicalResult verifyWeight(Operation *user, SymbolTableCollection &symbols, FlatSymbolRefAttr reference,
-                           ArrayRef<int64_t> shape) {
+                           ArrayRef<int64_t> shape, bool appliesFactor = false) {
   auto weight = lookup<WeightOp>(user, symbols, reference);
   if (failed(weight))
     return failure();
+  if (weight->getFactor() && !appliesFactor)
+    return user->emitOpError() << "reads " << reference << ", which has a factor: only nn.rope applies it";
   auto type = cast<ShapedType>(weight->getType());
   if (type.getShape() == shape)
     return success();
@@ -84,6 +99,32 @@ LogicalResult verifyCache(Operation *user, SymbolTableCollection &symbols, FlatS
   return success();
 }
 
+/// Checks that the rows that a view chooses are rows of the tensor, and each of them once.
+LogicalResult verifyView(WeightOp weight, ViewAttr view) {
+  auto type = cast<ShapedType>(weight.getType());
+  if (!weight.getSource())
+    return weight.emitOpError() << "is a constant, which has no view";
+  if (type.getRank() > 2 || type.getRank() < 1 || (view.getTransposed() && type.getRank() != 2))
+    return weight.emitOpError() << "is " << type << ", of which there is no such view: "
+                                << (view.getTransposed() ? "a matrix can be transposed"
+                                                         : "vectors and matrices have rows");
+  const int64_t rows = type.getDimSize(0), run = view.getRun() != 0 ? view.getRun() : rows;
+  if (view.getRows() <= 0 || view.getFirst() < 0 || run <= 0 || rows % run != 0)
+    return weight.emitOpError() << "has " << rows << " rows, which are no runs of " << run << " from row "
+                                << view.getFirst() << " on";
+  const int64_t runs = rows / run;
+  if (runs > 1 && view.getStride() < run)
+    return weight.emitOpError() << "is runs of " << run << " rows, each " << view.getStride()
+                                << " after the one before: they overlap";
+  // Where the last run ends; without overflow.
+  const int64_t room = view.getRows() - run - view.getFirst();
+  if (run > view.getRows() || room < 0 || (runs > 1 && view.getStride() > room / (runs - 1)))
+    return weight.emitOpError() << "has " << runs << " runs of " << run << " rows, from row " << view.getFirst()
+                                << " on, " << view.getStride() << " rows apart, but the tensor has " << view.getRows()
+                                << " rows";
+  return success();
+}
+
 } // namespace
 
 LogicalResult WeightOp::verify() {
@@ -93,6 +134,10 @@ LogicalResult WeightOp::verify() {
     return emitOpError() << "is declared as " << getType() << ", but its constant is " << getValue()->getShapedType();
   if (getValue() && !isa<DenseFPElementsAttr>(*getValue()))
     return emitOpError() << "needs a dense constant of floats";
+  if (getFactor() && failed(verifyPositive(*this, "factor", *getFactor())))
+    return failure();
+  if (ViewAttr view = getViewAttr())
+    return verifyView(*this, view);
   return success();
 }
 
@@ -119,6 +164,8 @@ LogicalResult EmbeddingOp::verifySymbolUses(SymbolTableCollection &symbols) {
   auto type = cast<ShapedType>(weight->getType());
   if (type.getRank() != 2)
     return emitOpError() << "needs a matrix, but " << getWeightAttr() << " is " << type;
+  if (getScale() && failed(verifyPositive(*this, "scale", *getScale())))
+    return failure();
   return verifyWeight(*this, symbols, getWeightAttr(), {type.getDimSize(0), rowElements(getResult())});
 }
 
@@ -152,7 +199,10 @@ LogicalResult RopeOp::verifySymbolUses(SymbolTableCollection &symbols) {
   if (headDim <= 0 || headDim % 2 != 0 || rowElements(getInput()) % headDim != 0)
     return emitOpError() << "needs whole heads of an even head_dim, not " << rowElements(getInput())
                          << " elements in heads of " << headDim;
-  return verifyWeight(*this, symbols, getInverseFrequenciesAttr(), {headDim / 2});
+  const int64_t rotated = getRotated();
+  if (rotated <= 0 || rotated % 2 != 0 || rotated > headDim)
+    return emitOpError() << "needs an even rotary_dim of at most head_dim, " << headDim << ", not " << rotated;
+  return verifyWeight(*this, symbols, getInverseFrequenciesAttr(), {rotated / 2}, /*appliesFactor=*/true);
 }
 
 LogicalResult KVAppendOp::verifySymbolUses(SymbolTableCollection &symbols) {
@@ -163,6 +213,14 @@ LogicalResult KVAppendOp::verifySymbolUses(SymbolTableCollection &symbols) {
   return verifyCache(*this, symbols, getCacheAttr(), 0, rowElements(getValue()), "value");
 }
 
+LogicalResult ScaleOp::verify() {
+  if (isFinite32(getFactor()) && static_cast<float>(getFactor().convertToDouble()) != 0)
+    return success();
+  return emitOpError() << "needs a finite factor that is not zero, not " << getFactor().convertToDouble();
+}
+
+LogicalResult SoftcapOp::verify() { return verifyPositive(*this, "cap", getCap()); }
+
 LogicalResult ArgmaxOp::verify() { return verifyOneRow(*this, getInput()); }
 
 LogicalResult AttentionOp::verifySymbolUses(SymbolTableCollection &symbols) {
@@ -171,6 +229,8 @@ LogicalResult AttentionOp::verifySymbolUses(SymbolTableCollection &symbols) {
   if (static_cast<int64_t>(getHeads()) <= 0)
     return emitOpError() << "needs at least one head";
   if (getWindow() && failed(lookup<ScalarOp>(*this, symbols, getWindowAttr())))
+    return failure();
+  if (getCap() && failed(verifyPositive(*this, "cap", *getCap())))
     return failure();
   return verifyCache(*this, symbols, getCacheAttr(), getHeads(), rowElements(getQuery()), "query");
 }

@@ -33,4 +33,28 @@ def NN_PortAttr : AttrDef<NN_Dialect, "Port"> {
   let hasCustomAssemblyFormat = 1;
 }
 
+def NN_ViewAttr : AttrDef<NN_Dialect, "View"> {
+  let mnemonic = "view";
+  let summary = "which rows of a checkpoint's tensor a weight is";
+  let description = [{
+    The tensor has `rows` rows, of as many columns as the weight; if it is `transposed`, the checkpoint holds
+    [columns][rows]. The weight is runs of `run` of these rows: the first begins at row `first`, each next one `stride` rows
+    after the one before, as many as the weight has rows for. Without `run`, it is one run.
+
+    ```mlir
+    // the up half of a projection that makes gate and up
+    nn.weight @up : tensor<3072x1024xbf16> from "gate_up_proj.weight" view #nn.view<rows = 6144, first = 3072>
+    // the keys of a projection to query, key and value that is stored [768][2304]
+    nn.weight @k : tensor<768x768xbf16> from "c_attn.weight" view #nn.view<rows = 2304, transposed = true, first = 768>
+    // the keys of eight heads of 64 of a projection that is [head][query, key, value][64]
+    nn.weight @h : tensor<512x512xbf16> from "query_key_value.weight"
+      view #nn.view<rows = 1536, first = 64, run = 64, stride = 192>
+    ```
+  }];
+  let parameters = (ins "int64_t":$rows, DefaultValuedParameter<"bool", "false">:$transposed,
+                        DefaultValuedParameter<"int64_t", "0">:$first, DefaultValuedParameter<"int64_t", "0">:$run,
+                        DefaultValuedParameter<"int64_t", "0">:$stride);
+  let assemblyFormat = "`<` struct(params) `>`";
+}
+
 #endif

@@ -8,6 +8,12 @@ using namespace mlir;
 using namespace cadenza;
 using namespace cadenza::nn;
 
+namespace {
+
+double softcap(double x, double cap) { return cap * std::tanh(x / cap); }
+
+} // namespace
+
 const Vector &EvaluationState::weight(FlatSymbolRefAttr reference) {
   auto [entry, isNew] = weights.try_emplace(reference.getValue());
   if (!isNew)
@@ -35,7 +41,11 @@ LogicalResult EmbeddingOp::evaluate(EvaluationState &state, ArrayRef<Vector> ope
   if (row < 0 || row >= static_cast<float>(rows))
     return emitOpError() << "token " << static_cast<int64_t>(row) << " is outside the vocabulary of " << rows;
   size_t begin = static_cast<size_t>(row) * columns;
-  results.emplace_back(weight.begin() + begin, weight.begin() + begin + columns);
+  Vector y(weight.begin() + begin, weight.begin() + begin + columns);
+  if (getScale())
+    for (float &x : y)
+      x = static_cast<float>(x * getScale()->convertToDouble());
+  results.push_back(std::move(y));
   return success();
 }
 
@@ -94,14 +104,18 @@ LogicalResult LinearOp::evaluate(EvaluationState &state, ArrayRef<Vector> operan
 
 LogicalResult RopeOp::evaluate(EvaluationState &state, ArrayRef<Vector> operands, SmallVectorImpl<Vector> &results) {
   const Vector &frequencies = state.weight(getInverseFrequenciesAttr());
+  const std::optional<APFloat> ofTable =
+      cast<WeightOp>(state.lookup(getInverseFrequenciesAttr())).getFactor(); // of both cosine and sine
+  const double factor = ofTable ? ofTable->convertToDouble() : 1;
   Vector y = operands[0];
-  size_t half = getHeadDim() / 2;
-  for (size_t head = 0; head < y.size(); head += 2 * half) {
+  const size_t half = getRotated() / 2;
+  for (size_t head = 0; head < y.size(); head += getHeadDim()) {
     for (size_t i = 0; i < half; ++i) {
       double angle = operands[1][0] * frequencies[i]; // an fp32 product, as the published implementations have it
-      double a = y[head + i], b = y[head + i + half];
-      y[head + i] = static_cast<float>(a * std::cos(angle) - b * std::sin(angle));
-      y[head + i + half] = static_cast<float>(b * std::cos(angle) + a * std::sin(angle));
+      const size_t low = head + (getInterleaved() ? 2 * i : i), high = low + (getInterleaved() ? 1 : half);
+      double a = y[low], b = y[high];
+      y[low] = static_cast<float>(factor * (a * std::cos(angle) - b * std::sin(angle)));
+      y[high] = static_cast<float>(factor * (b * std::cos(angle) + a * std::sin(angle)));
     }
   }
   results.push_back(std::move(y));
@@ -140,6 +154,8 @@ LogicalResult AttentionOp::evaluate(EvaluationState &state, ArrayRef<Vector> ope
       for (size_t d = 0; d < headDim; ++d)
         scores[p] += static_cast<double>(q[h * headDim + d]) * cache.keys[p][kvBegin + d];
       scores[p] *= scale;
+      if (getCap())
+        scores[p] = softcap(scores[p], getCap()->convertToDouble());
     }
     double largest = *std::max_element(scores.begin() + first, scores.end()), total = 0;
     for (size_t p = first; p <= position; ++p)
@@ -163,6 +179,17 @@ LogicalResult SiluOp::evaluate(EvaluationState &, ArrayRef<Vector> operands, Sma
   return success();
 }
 
+LogicalResult GeluOp::evaluate(EvaluationState &, ArrayRef<Vector> operands, SmallVectorImpl<Vector> &results) {
+  const double sqrtHalf = 0.70710678118654752440;
+  Vector y = operands[0];
+  for (float &element : y) {
+    double x = element;
+    element = static_cast<float>(0.5 * x * (1 + std::erf(x * sqrtHalf)));
+  }
+  results.push_back(std::move(y));
+  return success();
+}
+
 LogicalResult GeluTanhOp::evaluate(EvaluationState &, ArrayRef<Vector> operands, SmallVectorImpl<Vector> &results) {
   const double sqrtTwoOverPi = 0.79788456080286535588;
   Vector y = operands[0];
@@ -170,6 +197,22 @@ LogicalResult GeluTanhOp::evaluate(EvaluationState &, ArrayRef<Vector> operands,
     double x = element;
     element = static_cast<float>(0.5 * x * (1 + std::tanh(sqrtTwoOverPi * (x + 0.044715 * x * x * x))));
   }
+  results.push_back(std::move(y));
+  return success();
+}
+
+LogicalResult ScaleOp::evaluate(EvaluationState &, ArrayRef<Vector> operands, SmallVectorImpl<Vector> &results) {
+  Vector y = operands[0];
+  for (float &x : y)
+    x = static_cast<float>(x * getFactor().convertToDouble());
+  results.push_back(std::move(y));
+  return success();
+}
+
+LogicalResult SoftcapOp::evaluate(EvaluationState &, ArrayRef<Vector> operands, SmallVectorImpl<Vector> &results) {
+  Vector y = operands[0];
+  for (float &x : y)
+    x = static_cast<float>(softcap(x, getCap().convertToDouble()));
   results.push_back(std::move(y));
   return success();
 }

@@ -17,16 +17,27 @@ def NN_WeightOp : NN_Op<"weight", [Symbol]> {
   let summary = "a weight of the model, bound to a checkpoint tensor or to a small constant";
   let description = [{
     The symbol is the weight's canonical role, the same whichever importer made it; `source` names the checkpoint's
-    tensor. A constant (`value`) is for tables that the compiler computes, such as RoPE's inverse frequencies.
+    tensor, of which the weight may be a `view`. A constant (`value`) is for tables that the compiler computes, such as
+    RoPE's inverse frequencies. A `factor` is what nn.rope multiplies rotated pairs by (the attention factor of YaRN, Peng
+    et al. 2023, arXiv:2309.00071); a weight that anything else reads has none.
 
     ```mlir
     nn.weight @layers.0.attention.query.weight : tensor<2048x1024xbf16> from "model.layers.0.self_attn.q_proj.weight"
-    nn.weight @rope.inverse_frequencies : tensor<2xf32> = dense<[1.0, 0.5]> : tensor<2xf32>
+    nn.weight @layers.0.mlp.up.weight : tensor<3072x1024xbf16> from "model.layers.0.mlp.gate_up_proj.weight"
+      view #nn.view<rows = 6144, first = 3072>
+    nn.weight @rope.inverse_frequencies : tensor<2xf32> = dense<[1.0, 0.5]> : tensor<2xf32> factor 1.19
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<AnyStaticShapeTensor>:$type,
-                       OptionalAttr<StrAttr>:$source, OptionalAttr<ElementsAttr>:$value);
-  let assemblyFormat = "$sym_name `:` $type (`from` $source^)? (`=` $value^)? attr-dict";
+                       OptionalAttr<StrAttr>:$source, OptionalAttr<ElementsAttr>:$value, OptionalAttr<NN_ViewAttr>:$view,
+                       OptionalAttr<F64Attr>:$factor);
+  let assemblyFormat = [{
+    $sym_name `:` $type (`from` $source^)? (`view` $view^)? (`=` $value^)? (`factor` $factor^)? attr-dict
+  }];
+  let builders = [OpBuilder<(ins "::llvm::StringRef":$name, "::mlir::RankedTensorType":$type, "::mlir::StringAttr":$source,
+                                 "::mlir::ElementsAttr":$value), [{
+    build($_builder, $_state, name, type, source, value, ViewAttr(), ::mlir::FloatAttr());
+  }]>];
   let hasVerifier = 1;
 }
 
@@ -70,15 +81,19 @@ class NN_PlainOp<string mnemonic, list<Trait> traits = []>
 def NN_EmbeddingOp : NN_ComputeOp<"embedding", [Pure]> {
   let summary = "row `token` of the embedding matrix";
   let description = [{
-    One token, so one row.
+    One token, so one row, times `scale`. A scale that a model rounds to the type of its weights is given as it is then.
 
     ```mlir
     %x = nn.embedding %token, @embedding.weight : tensor<1x1024xf32>
+    %y = nn.embedding %token, @embedding.weight scale 32.0 : tensor<1x1024xf32>
     ```
   }];
-  let arguments = (ins NN_Index:$token, FlatSymbolRefAttr:$weight);
+  let arguments = (ins NN_Index:$token, FlatSymbolRefAttr:$weight, OptionalAttr<F64Attr>:$scale);
   let results = (outs NN_Activation:$result);
-  let assemblyFormat = "$token `,` $weight attr-dict `:` type($result)";
+  let assemblyFormat = "$token `,` $weight (`scale` $scale^)? attr-dict `:` type($result)";
+  let builders = [OpBuilder<(ins "::mlir::Type":$type, "::mlir::Value":$token, "::mlir::FlatSymbolRefAttr":$weight), [{
+    build($_builder, $_state, type, token, weight, ::mlir::FloatAttr());
+  }]>];
 }
 
 /// A normalisation of each row, or, with `group_size`, of every run of that many elements on its own.
@@ -141,17 +156,31 @@ def NN_LinearOp : NN_ComputeOp<"linear", [Pure]> {
 def NN_RopeOp : NN_ComputeOp<"rope", [Pure, AllTypesMatch<["input", "result"]>]> {
   let summary = "rotary position embedding of each head";
   let description = [{
-    For each head of `head_dim` elements and i < head_dim/2, the pair (x[i], x[i + head_dim/2]) is rotated by the angle
-    position * inverse_frequencies[i] (Su et al. 2021, arXiv:2104.09864, in the half-split form of the published checkpoints).
-    One position, so one row; likewise in the ops below that take one.
+    Of each head of `head_dim` elements, the first `rotary_dim` (all, if it is not given) are rotated in pairs: for
+    i < rotary_dim/2, by the angle position * inverse_frequencies[i], and times the factor of that weight (Su et al. 2021,
+    arXiv:2104.09864). A pair is (x[i], x[i + rotary_dim/2]), or (x[2i], x[2i + 1]) if `interleaved`. One position, so one
+    row; likewise in the ops below that take one.
 
     ```mlir
     %r = nn.rope %q, %position, @rope.inverse_frequencies head_dim 128 : tensor<1x2048xf32>
+    %s = nn.rope %q, %position, @rope.inverse_frequencies head_dim 128 rotary_dim 64 interleaved : tensor<1x2048xf32>
     ```
   }];
-  let arguments = (ins NN_Activation:$input, NN_Index:$position, FlatSymbolRefAttr:$inverse_frequencies, I64Attr:$head_dim);
+  let arguments = (ins NN_Activation:$input, NN_Index:$position, FlatSymbolRefAttr:$inverse_frequencies, I64Attr:$head_dim,
+                       OptionalAttr<I64Attr>:$rotary_dim, UnitAttr:$interleaved);
   let results = (outs NN_Activation:$result);
-  let assemblyFormat = "$input `,` $position `,` $inverse_frequencies `head_dim` $head_dim attr-dict `:` type($result)";
+  let assemblyFormat = [{
+    $input `,` $position `,` $inverse_frequencies `head_dim` $head_dim (`rotary_dim` $rotary_dim^)?
+    (`interleaved` $interleaved^)? attr-dict `:` type($result)
+  }];
+  let builders = [OpBuilder<(ins "::mlir::Type":$type, "::mlir::Value":$input, "::mlir::Value":$position,
+                                 "::mlir::FlatSymbolRefAttr":$inverse_frequencies, "::mlir::IntegerAttr":$head_dim), [{
+    build($_builder, $_state, type, input, position, inverse_frequencies, head_dim, ::mlir::IntegerAttr());
+  }]>];
+  let extraClassDeclaration = [{
+    /// Elements of a head that are rotated: rotary_dim, or all.
+    int64_t getRotated() { return getRotaryDim().value_or(getHeadDim()); }
+  }];
 }
 
 def NN_KVAppendOp : NN_ComputeOp<"kv_append", [AllTypesMatch<["key", "value"]>]> {
@@ -171,23 +200,45 @@ def NN_AttentionOp : NN_ComputeOp<"attention", [AllTypesMatch<["query", "result"
     For each of the `heads` query heads h, with kv head g = h / (heads / kv_heads):
     softmax over p <= position of scale * q[h] . key[g][p], times value[g][p] (Vaswani et al. 2017; grouped queries:
     Ainslie et al. 2023, arXiv:2305.13245). The cache already holds this token's key and value. With a `window` w > 0, only
-    p > position - w count (sliding window attention: Beltagy et al. 2020, arXiv:2004.05150); 0 is no window.
+    p > position - w count (sliding window attention: Beltagy et al. 2020, arXiv:2004.05150); 0 is no window. With a `cap`, a
+    score s becomes cap * tanh(s / cap) (Gemma Team 2024, arXiv:2408.00118).
 
     ```mlir
     %o = nn.attention %q, %position, @layers.0.cache heads 16 scale 0.08838834764831845 : tensor<1x2048xf32>
     %p = nn.attention %q, %position, @layers.1.cache heads 16 scale 0.0884 window @layers.1.attention.window : tensor<1x2048xf32>
+    %s = nn.attention %q, %position, @layers.2.cache heads 16 scale 0.0625 cap 50.0 : tensor<1x2048xf32>
     ```
   }];
   let arguments = (ins NN_Activation:$query, NN_Index:$position, FlatSymbolRefAttr:$cache, I64Attr:$heads, F64Attr:$scale,
-                       OptionalAttr<FlatSymbolRefAttr>:$window);
+                       OptionalAttr<FlatSymbolRefAttr>:$window, OptionalAttr<F64Attr>:$cap);
   let results = (outs NN_Activation:$result);
   let assemblyFormat = [{
-    $query `,` $position `,` $cache `heads` $heads `scale` $scale (`window` $window^)? attr-dict `:` type($result)
+    $query `,` $position `,` $cache `heads` $heads `scale` $scale (`window` $window^)? (`cap` $cap^)? attr-dict
+    `:` type($result)
   }];
+  let builders = [OpBuilder<(ins "::mlir::Type":$type, "::mlir::Value":$query, "::mlir::Value":$position,
+                                 "::mlir::FlatSymbolRefAttr":$cache, "::mlir::IntegerAttr":$heads, "::mlir::FloatAttr":$scale,
+                                 "::mlir::FlatSymbolRefAttr":$window), [{
+    build($_builder, $_state, type, query, position, cache, heads, scale, window, ::mlir::FloatAttr());
+  }]>];
 }
 
 def NN_SiluOp : NN_PlainOp<"silu", [SameOperandsAndResultType]> {
   let summary = "x / (1 + exp(-x))";
+  let arguments = (ins NN_Activation:$input);
+  let results = (outs NN_Activation:$result);
+  let assemblyFormat = "$input attr-dict `:` type($result)";
+}
+
+def NN_GeluOp : NN_PlainOp<"gelu", [SameOperandsAndResultType]> {
+  let summary = "0.5 x (1 + erf(x / sqrt(2)))";
+  let description = [{
+    The exact form of GELU (Hendrycks and Gimpel 2016, arXiv:1606.08415); nn.gelu_tanh is the approximation.
+
+    ```mlir
+    %y = nn.gelu %x : tensor<1x3072xf32>
+    ```
+  }];
   let arguments = (ins NN_Activation:$input);
   let results = (outs NN_Activation:$result);
   let assemblyFormat = "$input attr-dict `:` type($result)";
@@ -198,6 +249,36 @@ def NN_GeluTanhOp : NN_PlainOp<"gelu_tanh", [SameOperandsAndResultType]> {
   let arguments = (ins NN_Activation:$input);
   let results = (outs NN_Activation:$result);
   let assemblyFormat = "$input attr-dict `:` type($result)";
+}
+
+def NN_ScaleOp : NN_PlainOp<"scale", [SameOperandsAndResultType]> {
+  let summary = "x times a constant";
+  let description = [{
+    What some models multiply the branches of the residual stream and the logits by.
+
+    ```mlir
+    %y = nn.scale %x by 0.22 : tensor<1x2048xf32>
+    ```
+  }];
+  let arguments = (ins NN_Activation:$input, F64Attr:$factor);
+  let results = (outs NN_Activation:$result);
+  let assemblyFormat = "$input `by` $factor attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
+def NN_SoftcapOp : NN_PlainOp<"softcap", [SameOperandsAndResultType]> {
+  let summary = "cap * tanh(x / cap): keeps x within (-cap, cap)";
+  let description = [{
+    The softcap of logits (Gemma Team 2024, arXiv:2408.00118); that of scores is an attribute of nn.attention.
+
+    ```mlir
+    %y = nn.softcap %x cap 30.0 : tensor<1x256000xf32>
+    ```
+  }];
+  let arguments = (ins NN_Activation:$input, F64Attr:$cap);
+  let results = (outs NN_Activation:$result);
+  let assemblyFormat = "$input `cap` $cap attr-dict `:` type($result)";
+  let hasVerifier = 1;
 }
 
 def NN_MulOp : NN_PlainOp<"mul", [SameOperandsAndResultType]> {

@@ -265,8 +265,11 @@ LogicalResult ComputeOp::verify() {
   const Split split = getSplit();
   if ((split == Split::context) == (getRows().has_value() && getColumns().has_value()))
     return emitOpError() << (split == Split::context ? "attends: it has no rows and columns" : "needs rows x columns");
-  if ((split == Split::kv_heads) != getOf().has_value())
-    return emitOpError() << "says how many KV heads there are if they divide it, and only then";
+  const bool ofRows = split == Split::kv_heads || split == Split::units;
+  if (ofRows != getOf().has_value())
+    return emitOpError() << "says how many KV heads or units there are if they divide it, and only then";
+  if (ofRows && (*getOf() == 0 || *getRows() % *getOf() != 0))
+    return emitOpError() << "has " << *getRows() << " rows, which " << *getOf() << " KV heads or units do not divide";
   const bool divides = split == Split::kv_heads || split == Split::units || split == Split::columns;
   if (divides != getStarts().has_value())
     return emitOpError() << "has a start for each group if groups divide it, and only then";
@@ -278,7 +281,7 @@ LogicalResult ComputeOp::verify() {
     return emitOpError() << "has " << starts.size() << " starts for "
                          << (part ? std::to_string(part.getGroups()) : std::string("no")) << " groups";
   const int64_t end = split == Split::kv_heads ? *getOf()
-                      : split == Split::units  ? steps_of<int64_t>(*getRows() / 2)
+                      : split == Split::units  ? steps_of<int64_t>(*getOf())
                                                : steps_of<int64_t>(*getColumns());
   int64_t before = -1;
   for (int64_t start : starts) {

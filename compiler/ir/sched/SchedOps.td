@@ -194,7 +194,7 @@ def Sched_PartOp : Sched_Op<"part", [ParentOneOf<["LayersOp"]>, SingleBlock]> {
     ```mlir
     %sums = sched.part groups 15 {
       %x = sched.hop residual
-      %units = sched.compute "layer_gate_up"(%x) units 208 x 64 at [0, 1, 2]
+      %units = sched.compute "layer_gate_up"(%x) units 208 x 64 of 104 at [0, 1, 2]
       %all = sched.hop units(%units)
       %o = sched.compute "layer_down"(%all) columns 64 x 104 at [0, 1, 2]
       sched.publish %o
@@ -295,7 +295,7 @@ def Sched_ComputeOp : Sched_PhaseUse<"compute", [ParentOneOf<["PartOp", "GridOp"
     | split | groups divide | ranks divide |
     |---|---|---|
     | `kv_heads` | KV heads, of which there are `of`: the rows of a head's queries, of its key and its value | their tiles of rows |
-    | `units` | steps of 32 units, each a row of gate and a row of up | their tiles of rows, larger shares going round with the layers |
+    | `units` | steps of 32 units, of which there are `of`: a row of gate and a row of up each, or a row alone | their tiles of rows, larger shares going round with the layers |
     | `columns` | steps of 32 columns | the tiles of rows |
     | `blocks` | | the tiles of rows, over all blocks of the grid |
     | `context` | nothing: a group's KV heads | the positions of the context |

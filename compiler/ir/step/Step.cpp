@@ -383,6 +383,9 @@ LogicalResult AttendOp::verifySymbolUses(SymbolTableCollection &symbols) {
                          << " KV heads of " << getCacheAttr();
   if (getWindow() && !SymbolLookup(*this, symbols).scalar(getWindowAttr()))
     return emitOpError() << "names " << getWindowAttr() << " as its window, which is no scalar";
+  if (getCap() && !(static_cast<float>(getCap()->convertToDouble()) > 0 &&
+                    std::isfinite(static_cast<float>(getCap()->convertToDouble()))))
+    return emitOpError() << "needs a positive cap, not " << getCap()->convertToDouble();
   int64_t expected = static_cast<int64_t>(getHeads() * cache.getHeadDim());
   if (elements(getQuery()) != expected || elements(getResult()) != expected)
     return emitOpError() << "needs query and result of " << expected << " elements";

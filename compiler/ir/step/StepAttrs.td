@@ -49,8 +49,12 @@ def Step_BiasAttr : Step_Function<"Bias", "bias", ["getSymbols", "withSymbols", 
 }
 
 def Step_RopeAttr : Step_Function<"Rope", "rope", ["getSymbols", "withSymbols", "hasRopeTable", "getRowGroup", "usesPosition", "getFusion"]> {
-  let summary = "rotary position embedding of each head, half-split form";
-  let parameters = (ins "int64_t":$segment, "::mlir::FlatSymbolRefAttr":$table, "int64_t":$head_dim, "int64_t":$rotary_dim);
+  let summary = "rotary position embedding of the first `rotary_dim` elements of each head";
+  let description = [{
+    A pair is (x[i], x[i + rotary_dim/2]), or (x[2i], x[2i + 1]) if `interleaved`.
+  }];
+  let parameters = (ins "int64_t":$segment, "::mlir::FlatSymbolRefAttr":$table, "int64_t":$head_dim, "int64_t":$rotary_dim,
+                        DefaultValuedParameter<"bool", "false">:$interleaved);
 }
 
 def Step_KVAppendAttr : Step_Function<"KVAppend", "kv_append",
@@ -60,14 +64,47 @@ def Step_KVAppendAttr : Step_Function<"KVAppend", "kv_append",
                         "int64_t":$head_dim);
 }
 
-def Step_SiluAttr : Step_Function<"Silu", "silu", ["isElementwise", "getFusion"]> {
-  let summary = "x / (1 + exp(-x))";
+/// A function of each element of one segment, without parameters.
+class Step_Activation<string name, string attrMnemonic>
+    : Step_Function<name, attrMnemonic, ["isElementwise", "getFusion"]> {
   let parameters = (ins "int64_t":$segment);
+  let extraClassDefinition = [{
+    ::llvm::StringRef $cppClass::getFunctionName() const { return getMnemonic(); }
+    ::llvm::SmallVector<int64_t> $cppClass::getSlots() const { return {getSegment()}; }
+    ::cadenza::step::FunctionAttrInterface $cppClass::withSlots(::llvm::ArrayRef<int64_t> slots) const {
+      return get(getContext(), slots[0]);
+    }
+    bool $cppClass::isElementwise() const { return true; }
+    ::llvm::StringRef $cppClass::getFusion() const { return "fuse-activation-mul"; }
+    ::mlir::DictionaryAttr $cppClass::getParameters() const { return ::mlir::DictionaryAttr::get(getContext()); }
+    ::llvm::LogicalResult $cppClass::verifyUse(::llvm::MutableArrayRef<int64_t>, ::mlir::ValueRange,
+                                               ::cadenza::step::SymbolLookup,
+                                               ::llvm::function_ref<::mlir::InFlightDiagnostic()>) const {
+      return ::mlir::success();
+    }
+  }];
 }
 
-def Step_GeluTanhAttr : Step_Function<"GeluTanh", "gelu_tanh", ["isElementwise", "getFusion"]> {
+def Step_SiluAttr : Step_Activation<"Silu", "silu"> {
+  let summary = "x / (1 + exp(-x))";
+}
+
+def Step_GeluAttr : Step_Activation<"Gelu", "gelu"> {
+  let summary = "the exact form of GELU, with erf";
+}
+
+def Step_GeluTanhAttr : Step_Activation<"GeluTanh", "gelu_tanh"> {
   let summary = "the tanh form of GELU";
-  let parameters = (ins "int64_t":$segment);
+}
+
+def Step_ScaleAttr : Step_Function<"Scale", "scale", ["isElementwise", "getFusion"]> {
+  let summary = "x times a constant";
+  let parameters = (ins "int64_t":$segment, "::mlir::FloatAttr":$factor);
+}
+
+def Step_SoftcapAttr : Step_Function<"Softcap", "softcap", ["isElementwise", "getFusion"]> {
+  let summary = "cap * tanh(x / cap)";
+  let parameters = (ins "int64_t":$segment, "::mlir::FloatAttr":$cap);
 }
 
 def Step_MulAttr : Step_Function<"Mul", "mul", ["getConsumedSlots", "getSlotNames", "isElementwise", "getFusion"]> {

@@ -5,6 +5,8 @@
 
 #include "llvm/ADT/TypeSwitch.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace cadenza::step;
 
@@ -151,14 +153,14 @@ LogicalResult BiasAttr::verifyUse(MutableArrayRef<int64_t> sizes, ValueRange, Sy
 // rope
 //===----------------------------------------------------------------------===//
 
-StringRef RopeAttr::getFunctionName() const { return getMnemonic(); }
+StringRef RopeAttr::getFunctionName() const { return getInterleaved() ? "rope_interleaved" : "rope"; }
 SmallVector<int64_t> RopeAttr::getSlots() const { return {getSegment()}; }
 FunctionAttrInterface RopeAttr::withSlots(ArrayRef<int64_t> slots) const {
-  return get(getContext(), slots[0], getTable(), getHeadDim(), getRotaryDim());
+  return get(getContext(), slots[0], getTable(), getHeadDim(), getRotaryDim(), getInterleaved());
 }
 SmallVector<FlatSymbolRefAttr> RopeAttr::getSymbols() const { return {getTable()}; }
 FunctionAttrInterface RopeAttr::withSymbols(ArrayRef<FlatSymbolRefAttr> symbols) const {
-  return get(getContext(), getSegment(), symbols[0], getHeadDim(), getRotaryDim());
+  return get(getContext(), getSegment(), symbols[0], getHeadDim(), getRotaryDim(), getInterleaved());
 }
 bool RopeAttr::hasRopeTable() const { return true; }
 int64_t RopeAttr::getRowGroup() const { return getHeadDim(); }
@@ -218,26 +220,36 @@ LogicalResult KVAppendAttr::verifyUse(MutableArrayRef<int64_t> sizes, ValueRange
 }
 
 //===----------------------------------------------------------------------===//
-// Elementwise functions
+// Elementwise functions; those without parameters are in StepAttrs.td
 //===----------------------------------------------------------------------===//
 
-StringRef SiluAttr::getFunctionName() const { return getMnemonic(); }
-SmallVector<int64_t> SiluAttr::getSlots() const { return {getSegment()}; }
-FunctionAttrInterface SiluAttr::withSlots(ArrayRef<int64_t> slots) const { return get(getContext(), slots[0]); }
-bool SiluAttr::isElementwise() const { return true; }
-StringRef SiluAttr::getFusion() const { return "fuse-activation-mul"; }
-DictionaryAttr SiluAttr::getParameters() const { return parameters(getContext(), {}); }
-LogicalResult SiluAttr::verifyUse(MutableArrayRef<int64_t>, ValueRange, SymbolLookup, EmitError) const {
+StringRef ScaleAttr::getFunctionName() const { return getMnemonic(); }
+SmallVector<int64_t> ScaleAttr::getSlots() const { return {getSegment()}; }
+FunctionAttrInterface ScaleAttr::withSlots(ArrayRef<int64_t> slots) const {
+  return get(getContext(), slots[0], getFactor());
+}
+bool ScaleAttr::isElementwise() const { return true; }
+StringRef ScaleAttr::getFusion() const { return "fuse-activation-mul"; }
+DictionaryAttr ScaleAttr::getParameters() const { return parameters(getContext(), {{"factor", getFactor()}}); }
+LogicalResult ScaleAttr::verifyUse(MutableArrayRef<int64_t>, ValueRange, SymbolLookup, EmitError emitError) const {
+  const auto factor = static_cast<float>(getFactor().getValueAsDouble()); // what executors have
+  if (!std::isfinite(factor) || factor == 0)
+    return emitError() << "needs a finite factor that is not zero, not " << getFactor().getValueAsDouble();
   return success();
 }
 
-StringRef GeluTanhAttr::getFunctionName() const { return getMnemonic(); }
-SmallVector<int64_t> GeluTanhAttr::getSlots() const { return {getSegment()}; }
-FunctionAttrInterface GeluTanhAttr::withSlots(ArrayRef<int64_t> slots) const { return get(getContext(), slots[0]); }
-bool GeluTanhAttr::isElementwise() const { return true; }
-StringRef GeluTanhAttr::getFusion() const { return "fuse-activation-mul"; }
-DictionaryAttr GeluTanhAttr::getParameters() const { return parameters(getContext(), {}); }
-LogicalResult GeluTanhAttr::verifyUse(MutableArrayRef<int64_t>, ValueRange, SymbolLookup, EmitError) const {
+StringRef SoftcapAttr::getFunctionName() const { return getMnemonic(); }
+SmallVector<int64_t> SoftcapAttr::getSlots() const { return {getSegment()}; }
+FunctionAttrInterface SoftcapAttr::withSlots(ArrayRef<int64_t> slots) const {
+  return get(getContext(), slots[0], getCap());
+}
+bool SoftcapAttr::isElementwise() const { return true; }
+StringRef SoftcapAttr::getFusion() const { return "fuse-activation-mul"; }
+DictionaryAttr SoftcapAttr::getParameters() const { return parameters(getContext(), {{"cap", getCap()}}); }
+LogicalResult SoftcapAttr::verifyUse(MutableArrayRef<int64_t>, ValueRange, SymbolLookup, EmitError emitError) const {
+  const auto cap = static_cast<float>(getCap().getValueAsDouble()); // what executors have
+  if (!std::isfinite(cap) || !(cap > 0))
+    return emitError() << "needs a positive cap, not " << getCap().getValueAsDouble();
   return success();
 }
 

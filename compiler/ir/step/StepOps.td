@@ -122,19 +122,22 @@ def Step_AttendOp : Step_PhaseOp<"attend"> {
     The context is cut into `splits` equal runs, a function of the position only; partial results are merged in order.
     In a split, up to `warps` warps take 16 positions in turn (for up to four query heads together: more heads on a KV
     head divide the warps). Both are part of the order of sums. With a `window`, an nn.scalar w > 0 or a table of such, the
-    context is the last w positions; positions before it are neither read nor counted.
+    context is the last w positions; positions before it are neither read nor counted. With a `cap`, a score s becomes
+    cap * tanh(s / cap).
 
     ```mlir
     %o = step.attend %q at %position, @layers.cache heads 16 scale 0.088 : tensor<1x2048xf32> -> tensor<1x2048xbf16>
     %p = step.attend %q at %position, @layers.cache heads 16 scale 0.088 window @layers.attention.window
-           : tensor<1x2048xf32> -> tensor<1x2048xbf16>
+           cap 50.0 : tensor<1x2048xf32> -> tensor<1x2048xbf16>
     ```
   }];
   let arguments = (ins Step_Vector:$query, NN_Index:$position, FlatSymbolRefAttr:$cache, I64Attr:$heads, F64Attr:$scale,
-                       OptionalAttr<FlatSymbolRefAttr>:$window, DefaultValuedAttr<I64Attr, "1">:$splits, DefaultValuedAttr<I64Attr, "8">:$warps);
+                       OptionalAttr<FlatSymbolRefAttr>:$window, OptionalAttr<F64Attr>:$cap,
+                       DefaultValuedAttr<I64Attr, "1">:$splits, DefaultValuedAttr<I64Attr, "8">:$warps);
   let results = (outs Step_Vector:$result);
   let assemblyFormat = [{
-    $query `at` $position `,` $cache `heads` $heads `scale` $scale (`window` $window^)? attr-dict `:` type($query) `->` type($result)
+    $query `at` $position `,` $cache `heads` $heads `scale` $scale (`window` $window^)? (`cap` $cap^)? attr-dict
+    `:` type($query) `->` type($result)
   }];
 }
 

@@ -68,6 +68,71 @@ TEST(CheckpointWeights, RefusesWhatIsNotThere) {
   EXPECT_EQ(source->read(spec, 0, 1, DType::bf16, out).code(), StatusCode::Internal) << "buffer too large";
 }
 
+/// Rows 10 r + c of a tensor [rows][columns], or of its transpose.
+std::vector<float> numbered(int64_t rows, int64_t columns, bool transposed) {
+  std::vector<float> values;
+  for (int64_t i = 0; i < (transposed ? columns : rows); ++i)
+    for (int64_t j = 0; j < (transposed ? rows : columns); ++j)
+      values.push_back(static_cast<float>(transposed ? 1000 * j + i : 1000 * i + j));
+  return values;
+}
+
+TEST(CheckpointWeights, ReadsViews) {
+  test::TemporaryFolder directory;
+  constexpr int64_t rows = 210, columns = 3;
+  for (bool transposed : {false, true}) {
+    const auto shape = transposed ? std::vector<int64_t>{columns, rows} : std::vector<int64_t>{rows, columns};
+    auto source = sourceOf(directory, {"t", "F32", shape, bytesOf(numbered(rows, columns, transposed))});
+    struct Case {
+      int64_t first, run, stride, runs;
+    };
+    for (const Case &c : {Case{0, 210, 0, 1}, Case{70, 100, 0, 1}, Case{2, 2, 6, 34}, Case{1, 70, 139, 2}}) {
+      const int64_t count = c.run * c.runs;
+      WeightSpec spec{"role", "t", {count, columns}, DType::f32};
+      spec.view = {.rows = rows, .transposed = transposed, .first = c.first, .run = c.run, .stride = c.stride};
+      std::vector<float> expected;
+      for (int64_t row = 0; row < count; ++row)
+        for (int64_t column = 0; column < columns; ++column)
+          expected.push_back(static_cast<float>(1000 * (c.first + row / c.run * c.stride + row % c.run) + column));
+      auto whole = source->readFloats(spec);
+      ASSERT_TRUE(whole.isOk()) << whole.status().message();
+      EXPECT_EQ(*whole, expected) << c.first << " " << transposed;
+      // In pieces that cut runs and blocks.
+      std::vector<float> pieces(expected.size());
+      for (int64_t row = 0; row < count; row += 67) {
+        const int64_t piece = std::min<int64_t>(67, count - row);
+        ASSERT_TRUE(source
+                        ->read(spec, row, piece, DType::f32,
+                               std::as_writable_bytes(std::span(pieces).subspan(row * columns, piece * columns)))
+                        .isOk());
+      }
+      EXPECT_EQ(pieces, expected);
+    }
+  }
+}
+
+TEST(CheckpointWeights, ReadsViewsOfVectors) {
+  test::TemporaryFolder directory;
+  auto source = sourceOf(directory, {"t", "F32", {8}, bytesOf<float>({0, 1, 2, 3, 4, 5, 6, 7})});
+  WeightSpec spec{"role", "t", {4}, DType::bf16};
+  spec.view = {.rows = 8, .first = 1, .run = 2, .stride = 4};
+  EXPECT_EQ(*source->readFloats(spec), (std::vector<float>{1, 2, 5, 6}));
+  // Made-up values have no tensor: a view changes none of them.
+  WeightSpec plain = spec;
+  plain.view = std::nullopt;
+  EXPECT_EQ(*makeRandomWeights(1)->readFloats(spec), *makeRandomWeights(1)->readFloats(plain));
+}
+
+TEST(CheckpointWeights, RefusesAViewOfAnotherTensor) {
+  test::TemporaryFolder directory;
+  auto source = sourceOf(directory, test::ones("t", {2, 3}));
+  WeightSpec spec{"role", "t", {2, 2}, DType::bf16};
+  spec.view = {.rows = 3, .transposed = true, .first = 1, .run = 2};
+  EXPECT_TRUE(source->readFloats(spec).isOk());
+  spec.view->transposed = false; // rows and columns change places: the tensor would have to be [3, 2]
+  EXPECT_EQ(source->readFloats(spec).status().message(), "tensor 't' is [2, 3], expected [3, 2]");
+}
+
 TEST(CheckpointWeights, ReportsNonFiniteValues) {
   test::TemporaryFolder directory;
   float inf = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();

@@ -308,16 +308,80 @@ TEST_F(EvaluateTest, Elementwise) {
   weights["in.y"] = {1, 2, 3, 4, 5};
   const std::string t = "tensor<1x5xf32>";
   parse("",
-        "%s = nn.silu %x : " + t + "\n%g = nn.gelu_tanh %x : " + t + "\n%m = nn.mul %x, %y : " + t +
-            "\n%a = nn.add %x, %y : " + t + "\nreturn %s, %g, %m, %a : " + t + ", " + t + ", " + t + ", " + t,
-        "(" + t + ", " + t + ", " + t + ", " + t + ")");
+        "%s = nn.silu %x : " + t + "\n%g = nn.gelu_tanh %x : " + t + "\n%e = nn.gelu %x : " + t +
+            "\n%m = nn.mul %x, %y : " + t + "\n%a = nn.add %x, %y : " + t + "\nreturn %s, %g, %m, %a, %e : " + t +
+            ", " + t + ", " + t + ", " + t + ", " + t,
+        "(" + t + ", " + t + ", " + t + ", " + t + ", " + t + ")");
   auto results = run();
   ASSERT_TRUE(succeeded(results));
-  // silu(2) = 2 / (1 + e^-2); gelu_tanh(-1) = -0.158808, gelu_tanh(2) = 1.954598 (torch.nn.functional.gelu)
+  // silu(2) = 2 / (1 + e^-2); gelu_tanh(-1) = -0.158808, gelu_tanh(2) = 1.954598 (torch.nn.functional.gelu);
+  // gelu(x) is x times the normal distribution up to x
   expectNear((*results)[0], {0, -0.2689414214, 0, 1.7615941560, 100});
   expectNear((*results)[1], {0, -0.1588080, 0, 1.9545977, 100});
   expectNear((*results)[2], {-100, -2, 0, 8, 500});
   expectNear((*results)[3], {-99, 1, 3, 6, 105});
+  expectNear((*results)[4], {0, -0.1586552539, 0, 1.9544997361, 100});
+}
+
+TEST_F(EvaluateTest, ScaleAndSoftcap) {
+  weights["in.x"] = {-100, -1, 0, 2, 100};
+  const std::string t = "tensor<1x5xf32>";
+  parse("",
+        "%s = nn.scale %x by 0.25 : " + t + "\n%c = nn.softcap %x cap 4.0 : " + t +
+            "\n%e = nn.embedding %token, @in.x " + "scale 3.0 : " + t + "\nreturn %s, %c, %e : " + t + ", " + t + ", " +
+            t,
+        "(" + t + ", " + t + ", " + t + ")");
+  auto results = run();
+  ASSERT_TRUE(succeeded(results));
+  expectNear((*results)[0], {-25, -0.25, 0, 0.5, 25});
+  expectNear((*results)[1], {-4, 4 * std::tanh(-0.25), 0, 4 * std::tanh(0.5), 4});
+  expectNear((*results)[2], {-300, -3, 0, 6, 300});
+}
+
+TEST_F(EvaluateTest, RopeOfAPartOfEachHead) {
+  weights["in.x"] = {1, 2, 3, 4, 5, 6, -1, -2, -3, -4, -5, -6}; // two heads of six, of which four are rotated
+  const std::string t = "tensor<1x12xf32>";
+  parse("nn.weight @f : tensor<2xf32> = dense<[1.0, 0.5]> : tensor<2xf32> factor 1.5",
+        "%h = nn.rope %x, %position, @f head_dim 6 rotary_dim 4 : " + t +
+            "\n%i = nn.rope %x, %position, @f head_dim 6 rotary_dim 4 interleaved : " + t + "\nreturn %h, %i : " + t +
+            ", " + t,
+        "(" + t + ", " + t + ")");
+  const int position = 3;
+  auto results = run(0, position);
+  ASSERT_TRUE(succeeded(results));
+  const double c[] = {1.5 * std::cos(3.0), 1.5 * std::cos(1.5)}, s[] = {1.5 * std::sin(3.0), 1.5 * std::sin(1.5)};
+  std::vector<double> halves, pairs;
+  for (double sign : {1.0, -1.0}) {
+    for (double x : {1 * c[0] - 3 * s[0], 2 * c[1] - 4 * s[1], 3 * c[0] + 1 * s[0], 4 * c[1] + 2 * s[1], 5.0, 6.0})
+      halves.push_back(sign * x);
+    for (double x : {1 * c[0] - 2 * s[0], 2 * c[0] + 1 * s[0], 3 * c[1] - 4 * s[1], 4 * c[1] + 3 * s[1], 5.0, 6.0})
+      pairs.push_back(sign * x);
+  }
+  expectNear((*results)[0], halves);
+  expectNear((*results)[1], pairs);
+}
+
+/// Two positions, whose scores are 0 and 6 before a cap of 2.
+TEST_F(EvaluateTest, CappedScores) {
+  weights["k"] = {0, 3};
+  weights["v"] = {1, 10};
+  weights["q"] = {2, 2};
+  parse(R"(
+    nn.weight @k : tensor<2x1xbf16> from "k"
+    nn.weight @v : tensor<2x1xbf16> from "v"
+    nn.weight @q : tensor<2x1xbf16> from "q"
+    nn.cache @cache heads 1 head_dim 1 : bf16)",
+        R"(
+    %k = nn.embedding %token, @k : tensor<1x1xf32>
+    %v = nn.embedding %token, @v : tensor<1x1xf32>
+    %q = nn.embedding %token, @q : tensor<1x1xf32>
+    nn.kv_append %k, %v, %position, @cache : tensor<1x1xf32>
+    %a = nn.attention %q, %position, @cache heads 1 scale 1.0 cap 2.0 : tensor<1x1xf32>
+    return %a : tensor<1x1xf32>)",
+        "tensor<1x1xf32>");
+  one(0, 0);
+  const double weight = std::exp(2 * std::tanh(3.0));
+  expectNear(one(1, 1), {(1 + 10 * weight) / (1 + weight)});
 }
 
 TEST_F(EvaluateTest, ArgmaxTakesTheLowestOfEquals) {

@@ -1,5 +1,6 @@
-// Whole models that no importer makes (yet), as `nn` IR: their step programs run as kernels of the `launch` schedule in
-// the emulation and on the CPU executor, fused, unfused and without each pass that finds something in them.
+// Whole models that no importer makes (yet), as `nn` IR: their step programs run as kernels in the emulation and on the
+// CPU executor: of the `launch` schedule fused, unfused and without each pass that finds something in them, and of the
+// persistent schedule, where it has a place for them, with the same bits.
 #include "codegen/host_compiler.h"
 #include "compiler/import/random_weights.h"
 #include "compiler/plan/generate_code.h"
@@ -87,11 +88,25 @@ protected:
     EXPECT_TRUE(executor.isOk()) << executor.status().message();
     return executor.isOk() ? run(**executor) : Logits();
   }
-  Logits emulated(uint64_t seed) {
+  Logits emulated(uint64_t seed, Schedule schedule = Schedule::Launch) {
     cadenza::test::resetEmulator("", seed);
-    auto executor = makeCudaExecutor(*plan, {.context = 32, .logits = true, .schedule = Schedule::Launch});
+    auto executor = makeCudaExecutor(*plan, {.context = 32, .logits = true, .schedule = schedule});
     EXPECT_TRUE(executor.isOk()) << executor.status().message();
     return executor.isOk() ? run(**executor) : Logits();
+  }
+
+  /// Both round activations to 16 bits at the same places; sums differ in their order.
+  static void expectNear(const Logits &actual, const Logits &expected) {
+    ASSERT_EQ(actual.size(), expected.size());
+    for (size_t step = 0; step < expected.size(); ++step) {
+      ASSERT_EQ(actual[step].size(), expected[step].size());
+      double difference = 0, norm = 0;
+      for (size_t i = 0; i < expected[step].size(); ++i) {
+        difference += std::pow(static_cast<double>(actual[step][i]) - expected[step][i], 2);
+        norm += std::pow(static_cast<double>(expected[step][i]), 2);
+      }
+      EXPECT_LE(std::sqrt(difference / norm), 0.01) << "step " << step;
+    }
   }
 
   MLIRContext context{MLIRContext::Threading::DISABLED};
@@ -144,19 +159,28 @@ TEST_P(LaunchedModel, IsWhatTheCpuComputes) {
   compile(options);
   if (HasFatalFailure())
     return;
-  const Logits expected = onCpu(), actual = emulated(1);
-  ASSERT_EQ(actual.size(), expected.size());
-  for (size_t step = 0; step < expected.size(); ++step) {
-    ASSERT_EQ(actual[step].size(), expected[step].size());
-    double difference = 0, norm = 0;
-    for (size_t i = 0; i < expected[step].size(); ++i) {
-      difference += std::pow(static_cast<double>(actual[step][i]) - expected[step][i], 2);
-      norm += std::pow(static_cast<double>(expected[step][i]), 2);
-    }
-    // Both round activations to 16 bits at the same places; sums differ in their order.
-    EXPECT_LE(std::sqrt(difference / norm), 0.01) << "step " << step;
-  }
+  const Logits actual = emulated(1);
+  expectNear(actual, onCpu());
   EXPECT_EQ(actual, emulated(20)) << "bits depend on scheduling";
+}
+
+class PersistentModel : public LaunchedModel {
+protected:
+  void TearDown() override { unsetenv("CADENZA_EMULATED_SMS"); }
+};
+
+TEST_P(PersistentModel, HasTheBitsOfLaunches) {
+  PipelineOptions options;
+  options.persistent = {{.groups = 3, .ranks = 2, .sharedBytes = 232448}};
+  options.persistent[0].clusters = std::string(std::get<1>(GetParam())) != "clusters";
+  compile(options);
+  if (HasFatalFailure())
+    return;
+  setenv("CADENZA_EMULATED_SMS", "6", 1);
+  const Logits launched = emulated(1);
+  expectNear(launched, onCpu());
+  for (uint64_t seed : {1, 7})
+    EXPECT_EQ(emulated(seed, Schedule::Persistent), launched) << "seed " << seed;
 }
 
 std::string nameOf(const testing::TestParamInfo<std::tuple<const char *, const char *>> &info) {
@@ -174,6 +198,19 @@ INSTANTIATE_TEST_SUITE_P(LayerNorm, LaunchedModel,
                                           testing::Values("nothing", "everything", "merge-projections",
                                                           "fuse-norm-project", "fuse-query-key-value",
                                                           "fuse-activation-mul", "fuse-residual", "fuse-head-select")),
+                         nameOf);
+INSTANTIATE_TEST_SUITE_P(Ungated, LaunchedModel,
+                         testing::Combine(testing::Values("ungated"),
+                                          testing::Values("nothing", "everything", "fuse-query-key-value",
+                                                          "fuse-activation-mul", "fuse-residual")),
+                         nameOf);
+INSTANTIATE_TEST_SUITE_P(Capped, LaunchedModel,
+                         testing::Combine(testing::Values("capped"),
+                                          testing::Values("nothing", "everything", "fuse-activation-mul",
+                                                          "fuse-head-select")),
+                         nameOf);
+INSTANTIATE_TEST_SUITE_P(Models, PersistentModel,
+                         testing::Combine(testing::Values("ungated", "capped"), testing::Values("nothing", "clusters")),
                          nameOf);
 INSTANTIATE_TEST_SUITE_P(WholeNorms, LaunchedModel,
                          testing::Combine(testing::Values("whole_norms"), testing::Values("nothing", "everything")),

@@ -223,6 +223,9 @@ private:
       }
     return Status::ok();
   }
+  uint64_t storedNonFinite(const WeightSpec &, int64_t firstRow, int64_t rows) const override {
+    return badRow >= firstRow && badRow < firstRow + rows;
+  }
 };
 
 struct Int8Matrix {

@@ -38,7 +38,8 @@ TEST(Division, EveryWeightIsSomebodysAndNobodyElses) {
     Model model;
     PersistentDevice device;
   };
-  for (const auto &[model, device] : {Case{qwen3Small, h100}, Case{llama1B, h100}, Case{tiny, tinyDevice}}) {
+  for (const auto &[model, device] :
+       {Case{qwen3Small, h100}, Case{llama1B, h100}, Case{tiny, tinyDevice}, Case{tinyUngated, tinyDevice}}) {
     Lowered s(model, device);
     ASSERT_TRUE(s.grid) << s.errors;
     const LayerShape &shape = model.shape;
@@ -48,7 +49,8 @@ TEST(Division, EveryWeightIsSomebodysAndNobodyElses) {
       expectCovered(s, "layer_query_key_key", layer, (shape.heads + 2 * shape.kvHeads) * shape.headDim / 16,
                     hiddenSteps, true);
       expectCovered(s, "layer_output", layer, hiddenTiles, shape.heads * shape.headDim / 32, false);
-      expectCovered(s, "layer_gate_gate", layer, shape.units / 8, hiddenSteps, true);
+      expectCovered(s, shape.unitRows == 2 ? "layer_gate_gate" : "layer_gate", layer, shape.units * shape.unitRows / 16,
+                    hiddenSteps, true);
       expectCovered(s, "layer_down", layer, hiddenTiles, unitSteps, false);
     }
     expectCovered(s, "head", 0, (model.vocabulary + 15) / 16, hiddenSteps, false);
@@ -116,6 +118,11 @@ TEST(Division, ShapesThatDoNotFitAreNamed) {
   shape.units = 8;
   EXPECT_NE(message(shape, tinyDevice).find("2 blocks of a group 8 feed-forward units at least: 8 are not enough"),
             std::string::npos);
+  shape.unitRows = 1; // without a gate a tile has sixteen units
+  EXPECT_NE(message(shape, tinyDevice).find("a feed-forward size that is a multiple of 16, not 8"), std::string::npos);
+  shape.units = 16;
+  EXPECT_NE(message(shape, tinyDevice).find("2 blocks of a group 16 feed-forward units at least: 16 are not enough"),
+            std::string::npos);
   PersistentDevice device = tinyDevice;
   device.ranks = 8;
   EXPECT_NE(message(tiny.shape, device).find("8 blocks of a group 16 rows of the residual stream at least: 64 are not"),
@@ -136,6 +143,10 @@ TEST(Division, AsManyGroupsAsThereAreUnitsFor) {
   EXPECT_EQ(steps(tinyDevice), (std::vector<int64_t>{1, 1}));
   shape.units = 72; // eight units would not do for two ranks
   EXPECT_EQ(steps(tinyDevice), (std::vector<int64_t>{1, 2}));
+  shape.unitRows = 1; // nor sixteen, of an MLP without a gate
+  shape.units = 80;
+  EXPECT_EQ(steps(tinyDevice), (std::vector<int64_t>{1, 2}));
+  shape.unitRows = 2;
   shape.hidden = shape.units = 256; // two steps for eight ranks
   shape.headDim = 32;
   PersistentDevice device = tinyDevice;

@@ -29,6 +29,10 @@ inline const PersistentDevice h100 = {.groups = 15, .ranks = 8, .warps = 8, .sha
 /// Fewer layers and blocks: what a verifier can walk through in no time.
 inline const Model tiny = {
     .layers = 3, .shape = {.hidden = 64, .heads = 4, .kvHeads = 2, .headDim = 16, .units = 136}, .vocabulary = 131};
+inline const Model tinyUngated = {
+    .layers = 3,
+    .shape = {.hidden = 64, .heads = 4, .kvHeads = 2, .headDim = 16, .units = 144, .unitRows = 1},
+    .vocabulary = 131};
 inline const PersistentDevice tinyDevice = {.groups = 3, .ranks = 2, .warps = 4, .sharedBytes = 232448};
 
 /// A decoder as all fusions leave it.
@@ -60,8 +64,8 @@ inline std::string stepProgram(const Model &model) {
         %a = step.attend %q at %position, @cache heads {6} scale 0.5 : tensor<1x{5}xf32> -> tensor<1x{5}xbf16>
         %o = step.project %a with(%x) matrices [@output] epilogues [#step.add<segment = 0>]
           : (tensor<1x{5}xbf16>, tensor<1x{0}xf32>) -> tensor<1x{0}xf32>
-        %g = step.project %o matrices [@gate, @gate] {2}
-          epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>] {{interleaved}
+        %g = step.project %o matrices [@gate{8}] {2}
+          epilogues [#step.silu<segment = 0>{9}
           : (tensor<1x{0}xf32>) -> tensor<1x{7}xbf16>
         %d = step.project %g with(%o) matrices [@down] epilogues [#step.add<segment = 0>]
           : (tensor<1x{7}xbf16>, tensor<1x{0}xf32>) -> tensor<1x{0}xf32>
@@ -71,7 +75,9 @@ inline std::string stepProgram(const Model &model) {
         : (tensor<1x{0}xf32>) -> tensor<1xi32>
       return %h : tensor<1xi32>
     })",
-                        s.hidden, model.layers, norm, s.kvHeads, s.headDim, s.heads * s.headDim, s.heads, s.units);
+                        s.hidden, model.layers, norm, s.kvHeads, s.headDim, s.heads * s.headDim, s.heads, s.units,
+                        s.unitRows == 2 ? ", @gate" : "",
+                        s.unitRows == 2 ? ", #step.mul<lhs = 0, rhs = 1>] {interleaved}" : "]");
   return text;
 }
 

@@ -130,3 +130,25 @@ func.func @ungated(%x: tensor<1x32xf32>) -> tensor<1x24xf32> {
   %y = step.map %u epilogues [#step.gelu_tanh<segment = 0>] : (tensor<1x24xf32>) -> tensor<1x24xf32>
   return %y : tensor<1x24xf32>
 }
+
+// Scales and caps of a product's result.
+// CHECK-LABEL: @scaled_and_capped
+// CHECK-NOT: step.map
+// CHECK: matrices [@up] epilogues [#step.bias<segment = 0, weight = @norm>, #step.scale<segment = 0, factor = 2.200000e-01 : f64>, #step.softcap<segment = 0, cap = 3.000000e+01 : f64>, #step.gelu<segment = 0>] {passes = ["fuse-activation-mul"]}
+// CHECK-NOT: step.map
+// CHECK: return
+func.func @scaled_and_capped(%x: tensor<1x32xf32>) -> tensor<1x24xf32> {
+  %u = step.project %x matrices [@up] epilogues [#step.bias<segment = 0, weight = @norm>] : (tensor<1x32xf32>) -> tensor<1x24xf32>
+  %s = step.map %u epilogues [#step.scale<segment = 0, factor = 0.22>] : (tensor<1x24xf32>) -> tensor<1x24xf32>
+  %c = step.map %s epilogues [#step.softcap<segment = 0, cap = 30.0>] : (tensor<1x24xf32>) -> tensor<1x24xf32>
+  %y = step.map %c epilogues [#step.gelu<segment = 0>] : (tensor<1x24xf32>) -> tensor<1x24xf32>
+  return %y : tensor<1x24xf32>
+}
+
+// CHECK-LABEL: @negative_unscaled_used
+// CHECK: step.map
+func.func @negative_unscaled_used(%x: tensor<1x32xf32>) -> (tensor<1x24xf32>, tensor<1x24xf32>) {
+  %u = step.project %x matrices [@up] : (tensor<1x32xf32>) -> tensor<1x24xf32>
+  %s = step.map %u epilogues [#step.scale<segment = 0, factor = 0.22>] : (tensor<1x24xf32>) -> tensor<1x24xf32>
+  return %u, %s : tensor<1x24xf32>, tensor<1x24xf32>
+}

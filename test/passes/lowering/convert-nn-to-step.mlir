@@ -54,6 +54,24 @@ func.func @layer_norm_and_window(%x: tensor<1x8xf32>, %position: tensor<1xi32>) 
   return %a : tensor<1x8xf32>
 }
 
+nn.weight @rope.part : tensor<1xf32> = dense<[1.0]> : tensor<1xf32> factor 1.25
+// CHECK-LABEL: @attributes
+// CHECK-NEXT: %[[E:.*]] = step.embed %{{.*}}, @embedding.weight {scale = 3.200000e+01 : f64} : tensor<1x8xf32>
+// CHECK-NEXT: %[[R:.*]] = step.map %[[E]] at %{{.*}} epilogues [#step.rope<segment = 0, table = @rope.part, head_dim = 4, rotary_dim = 2, interleaved = true>]
+// CHECK-NEXT: %[[A:.*]] = step.attend %[[R]] at %{{.*}}, @cache heads 2 scale 5.000000e-01 cap 5.000000e+01 : tensor<1x8xf32> -> tensor<1x8xf32>
+// CHECK-NEXT: %[[G:.*]] = step.map %[[A]] epilogues [#step.gelu<segment = 0>]
+// CHECK-NEXT: %[[S:.*]] = step.map %[[G]] epilogues [#step.scale<segment = 0, factor = 2.200000e-01 : f64>]
+// CHECK-NEXT: step.map %[[S]] epilogues [#step.softcap<segment = 0, cap = 3.000000e+01 : f64>]
+func.func @attributes(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1x8xf32> {
+  %x = nn.embedding %token, @embedding.weight scale 32.0 : tensor<1x8xf32>
+  %r = nn.rope %x, %position, @rope.part head_dim 4 rotary_dim 2 interleaved : tensor<1x8xf32>
+  %a = nn.attention %r, %position, @cache heads 2 scale 0.5 cap 50.0 : tensor<1x8xf32>
+  %g = nn.gelu %a : tensor<1x8xf32>
+  %s = nn.scale %g by 0.22 : tensor<1x8xf32>
+  %y = nn.softcap %s cap 30.0 : tensor<1x8xf32>
+  return %y : tensor<1x8xf32>
+}
+
 // What is a phase already stays as it is.
 // CHECK-LABEL: @negative_phases
 // CHECK-NEXT: %[[X:.*]] = step.embed %{{.*}}, @embedding.weight : tensor<1x8xf32>

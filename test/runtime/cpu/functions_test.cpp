@@ -147,10 +147,39 @@ TEST_P(FunctionTest, RopeOnPartOfTheHead) {
       2);
 }
 
+TEST_P(FunctionTest, RopeOfNeighboursOnPartOfTheHead) {
+  std::vector<float> frequencies = {1.0f, 0.5f, 0.01f};
+  Function rope = TestProgram::function("rope_interleaved", {{"segment", 1}, {"head_dim", 16}, {"rotary_dim", 6}},
+                                        {test.ropeTable(frequencies, 1.25f)});
+  run({{rope},
+       [&](std::vector<Vector> s, int position) {
+         for (int64_t h = 0; h < size; h += 16) {
+           for (int i = 0; i < 3; ++i) {
+             double c = 1.25 * std::cos(position * double(frequencies[i]));
+             double n = 1.25 * std::sin(position * double(frequencies[i]));
+             double even = s[1][h + 2 * i], odd = s[1][h + 2 * i + 1];
+             s[1][h + 2 * i] = even * c - odd * n;
+             s[1][h + 2 * i + 1] = odd * c + even * n;
+           }
+         }
+         return s;
+       }},
+      2);
+}
+
 TEST_P(FunctionTest, Silu) {
   run({{TestProgram::function("silu", {{"segment", 0}})},
        [](std::vector<Vector> s, int) {
          s[0] = map(s[0], [](double v) { return v / (1 + std::exp(-v)); });
+         return s;
+       }},
+      2);
+}
+
+TEST_P(FunctionTest, Gelu) {
+  run({{TestProgram::function("gelu", {{"segment", 1}})},
+       [](std::vector<Vector> s, int) {
+         s[1] = map(s[1], [](double v) { return 0.5 * v * (1 + std::erf(v / std::sqrt(2.0))); });
          return s;
        }},
       2);
@@ -162,6 +191,24 @@ TEST_P(FunctionTest, GeluTanh) {
          s[1] = map(s[1], [](double v) {
            return 0.5 * v * (1 + std::tanh(std::sqrt(2 / M_PI) * (v + 0.044715 * v * v * v)));
          });
+         return s;
+       }},
+      2);
+}
+
+TEST_P(FunctionTest, Scale) {
+  run({{TestProgram::function("scale", {{"segment", 1}, {"factor", -0.75}})},
+       [](std::vector<Vector> s, int) {
+         s[1] = map(s[1], [](double v) { return -0.75 * v; });
+         return s;
+       }},
+      2);
+}
+
+TEST_P(FunctionTest, Softcap) {
+  run({{TestProgram::function("softcap", {{"segment", 0}, {"cap", 1.5}})},
+       [](std::vector<Vector> s, int) {
+         s[0] = map(s[0], [](double v) { return 1.5 * std::tanh(v / 1.5); });
          return s;
        }},
       2);

@@ -219,6 +219,42 @@ TEST(Attend, MatchesDouble) {
   }
 }
 
+/// One head of one element: what a cap makes of scores.
+TEST(Attend, CappedScores) {
+  TestProgram test(vocabulary);
+  Matrix rows = test.randomMatrix(DType::bf16, vocabulary, 8, 1.0f);
+  Ref embedding = test.matrix("embedding", DType::bf16, {rows});
+  uint32_t x = test.edge("x", DType::f32, 8), out = test.edge("out", DType::f32, 8);
+  Ref cache = test.cache(DType::bf16, 1, 8);
+  test.block("input");
+  test.embed(embedding, x);
+  test.phase("append", PhaseKind::Map, {x, x}, {}).epilogues = {TestProgram::function(
+      "kv_append", {{"key", 0}, {"value", 1}, {"kv_heads", 1}, {"head_dim", 8}}, {}, {}, {cache})};
+  Phase &attend = test.phase("attend", PhaseKind::Attend, {x}, {out});
+  attend.parameters = {{"heads", 1},  {"kv_heads", 1}, {"head_dim", 8}, {"scale", 0.5},
+                       {"splits", 1}, {"warps", 8},    {"cap", 1.5}};
+  attend.caches = {cache};
+  test.head(x, embedding);
+
+  Observations seen = observe(test, prompt);
+  for (size_t t = 0; t < prompt.size(); ++t) {
+    std::vector<double> expected(8);
+    double sum = 0;
+    for (size_t p = 0; p <= t; ++p) {
+      double score = 0;
+      for (int64_t i = 0; i < 8; ++i)
+        score += static_cast<double>(rows(prompt[t], i)) * rows(prompt[p], i);
+      const double weight = std::exp(1.5 * std::tanh(0.5 * score / 1.5));
+      sum += weight;
+      for (int64_t i = 0; i < 8; ++i)
+        expected[i] += weight * rows(prompt[p], i);
+    }
+    for (double &value : expected)
+      value /= sum;
+    expectNear(seen[{"attend", 0}][t], expected, 1e-6, "token " + std::to_string(t));
+  }
+}
+
 /// All scores are equal, so attention is the mean of the values in the window, of each of three iterations its own.
 TEST(Attend, WindowsOfAScalarTable) {
   constexpr int64_t windows[] = {2, 0, 100};

@@ -7,6 +7,15 @@ namespace {
 
 using Tokens = std::vector<int32_t>;
 
+/// A decoder of 67 tokens and 8 positions.
+Program smallModel() {
+  Program model;
+  model.model.name = "m";
+  model.decoder.emplace().maxContext = 8;
+  model.decoder->vocabulary = 67;
+  return model;
+}
+
 TEST(Context, IsTheModels) {
   Program model;
   model.model.name = "m";
@@ -20,12 +29,16 @@ TEST(Context, IsTheModels) {
 }
 
 TEST(Sequence, ChecksPrompts) {
-  const Sequence sequence(4, 67);
+  const Sequence sequence(smallModel(), 4);
   auto code = [&](const Tokens &tokens, const Tokens &stop = {}) { return sequence.checkPrompt(tokens, stop).code(); };
   EXPECT_EQ(code({}), StatusCode::InvalidArgument);
   EXPECT_EQ(code({1, -1}), StatusCode::InvalidArgument);
   EXPECT_EQ(code({67}), StatusCode::InvalidArgument);
   EXPECT_EQ(code({1, 1, 1, 1, 1}), StatusCode::CacheFull);
+  EXPECT_EQ(sequence.checkPrompt(Tokens(5, 1), {}).message(),
+            "a prompt of 5 tokens does not fit into the context of 4; load with a larger --context, up to 8");
+  EXPECT_EQ(Sequence(smallModel(), 8).checkPrompt(Tokens(9, 1), {}).message(),
+            "a prompt of 9 tokens does not fit into the context of 8; m has no more positions");
   EXPECT_EQ(code({1}, Tokens(17, 0)), StatusCode::InvalidArgument);
   EXPECT_EQ(code({0, 66, 1, 1}, Tokens(16, 0)), StatusCode::Ok);
   EXPECT_EQ(sequence.checkFill(-1).code(), StatusCode::InvalidArgument);
@@ -34,7 +47,7 @@ TEST(Sequence, ChecksPrompts) {
 }
 
 TEST(Sequence, EveryStepNeedsItsToken) {
-  Sequence sequence(8, 67);
+  Sequence sequence(smallModel(), 8);
   EXPECT_EQ(sequence.beginStep().code(), StatusCode::InvalidArgument); // nothing was begun
   sequence.start(0, 2);
   for (bool withHead : {false, true, false}) {
@@ -50,7 +63,7 @@ TEST(Sequence, EveryStepNeedsItsToken) {
 }
 
 TEST(Sequence, AStepThatIsNotFinishedEndsIt) {
-  Sequence sequence(8, 67);
+  Sequence sequence(smallModel(), 8);
   sequence.start(0, 2);
   EXPECT_TRUE(sequence.beginStep().isOk());
   EXPECT_EQ(sequence.beginStep().code(), StatusCode::InvalidArgument);
@@ -59,7 +72,7 @@ TEST(Sequence, AStepThatIsNotFinishedEndsIt) {
 }
 
 TEST(Sequence, AFullContextChangesNothing) {
-  Sequence sequence(2, 67);
+  Sequence sequence(smallModel(), 2);
   sequence.start(1, 2);
   EXPECT_EQ(sequence.checkHeadRan().code(), StatusCode::InvalidArgument);
   EXPECT_TRUE(sequence.beginStep().isOk());

@@ -377,3 +377,123 @@ func.func @one_token_of_rows(%x: tensor<2x4xf32>) {
   %y = nn.argmax %x : tensor<2x4xf32>
   return
 }
+
+// -----
+
+func.func @scale_by_nothing(%x: tensor<1x4xf32>) {
+  // expected-error @+1 {{needs a finite factor that is not zero, not 0.000000e+00}}
+  %y = nn.scale %x by 0.0 : tensor<1x4xf32>
+  return
+}
+
+// -----
+
+func.func @scale_beyond_f32(%x: tensor<1x4xf32>) {
+  // expected-error @+1 {{needs a finite factor that is not zero, not 1.000000e+60}}
+  %y = nn.scale %x by 1.0e60 : tensor<1x4xf32>
+  return
+}
+
+// -----
+
+func.func @cap(%x: tensor<1x4xf32>) {
+  // expected-error @+1 {{needs a positive cap, not -3.000000e+01}}
+  %y = nn.softcap %x cap -30.0 : tensor<1x4xf32>
+  return
+}
+
+// -----
+
+nn.cache @cache heads 1 head_dim 4 : bf16
+func.func @cap_of_scores(%x: tensor<1x4xf32>, %position: tensor<1xi32>) {
+  // expected-error @+1 {{needs a positive cap, not 0.000000e+00}}
+  %y = nn.attention %x, %position, @cache heads 1 scale 0.5 cap 0.0 : tensor<1x4xf32>
+  return
+}
+
+// -----
+
+nn.weight @w : tensor<4x8xbf16> from "w"
+func.func @embedding_scale(%token: tensor<1xi32>) {
+  // expected-error @+1 {{needs a positive scale, not 0.000000e+00}}
+  %y = nn.embedding %token, @w scale 0.0 : tensor<1x8xf32>
+  return
+}
+
+// -----
+
+nn.weight @f : tensor<3xf32> from "f"
+func.func @rotary_dim(%x: tensor<1x4xf32>, %position: tensor<1xi32>) {
+  // expected-error @+1 {{needs an even rotary_dim of at most head_dim, 4, not 6}}
+  %y = nn.rope %x, %position, @f head_dim 4 rotary_dim 6 : tensor<1x4xf32>
+  return
+}
+
+// -----
+
+// expected-note @+1 {{the weight is declared here}}
+nn.weight @f : tensor<2xf32> from "f"
+func.func @rotary_dim_of_frequencies(%x: tensor<1x4xf32>, %position: tensor<1xi32>) {
+  // expected-error @+1 {{needs a weight of shape [1], but @f is 'tensor<2xf32>'}}
+  %y = nn.rope %x, %position, @f head_dim 4 rotary_dim 2 : tensor<1x4xf32>
+  return
+}
+
+// -----
+
+// expected-error @+1 {{needs a positive factor, not -1.000000e+00}}
+nn.weight @f : tensor<2xf32> from "f" factor -1.0
+
+// -----
+
+nn.weight @f : tensor<4xf32> from "f" factor 1.5
+func.func @factor_of_a_norm(%x: tensor<1x4xf32>) {
+  // expected-error @+1 {{reads @f, which has a factor: only nn.rope applies it}}
+  %y = nn.rms_norm %x, @f eps 0.5 : tensor<1x4xf32>
+  return
+}
+
+// -----
+
+// expected-error @+1 {{is a constant, which has no view}}
+nn.weight @f : tensor<2xf32> view #nn.view<rows = 4> = dense<1.0> : tensor<2xf32>
+
+// -----
+
+// expected-error @+1 {{is 'tensor<4xf32>', of which there is no such view: a matrix can be transposed}}
+nn.weight @f : tensor<4xf32> from "f" view #nn.view<rows = 4, transposed = true>
+
+// -----
+
+// expected-error @+1 {{is 'tensor<4x2x2xf32>', of which there is no such view: vectors and matrices have rows}}
+nn.weight @f : tensor<4x2x2xf32> from "f" view #nn.view<rows = 4>
+
+// -----
+
+// expected-error @+1 {{has 4 rows, which are no runs of 3 from row 0 on}}
+nn.weight @f : tensor<4x2xf32> from "f" view #nn.view<rows = 8, run = 3, stride = 4>
+
+// -----
+
+// expected-error @+1 {{has 4 rows, which are no runs of 4 from row -1 on}}
+nn.weight @f : tensor<4x2xf32> from "f" view #nn.view<rows = 8, first = -1>
+
+// -----
+
+// expected-error @+1 {{is runs of 2 rows, each 1 after the one before: they overlap}}
+nn.weight @f : tensor<4x2xf32> from "f" view #nn.view<rows = 8, run = 2, stride = 1>
+
+// -----
+
+// expected-error @+1 {{has 1 runs of 4 rows, from row 5 on, 0 rows apart, but the tensor has 8 rows}}
+nn.weight @f : tensor<4x2xf32> from "f" view #nn.view<rows = 8, first = 5>
+
+// -----
+
+// expected-error @+1 {{has 2 runs of 2 rows, from row 1 on, 6 rows apart, but the tensor has 8 rows}}
+nn.weight @f : tensor<4x2xf32> from "f" view #nn.view<rows = 8, first = 1, run = 2, stride = 6>
+
+// -----
+
+// expected-error @+1 {{has 2 runs of 2 rows, from row 0 on, 9223372036854775807 rows apart, but the tensor has 8 rows}}
+nn.weight @f : tensor<4x2xf32> from "f" view #nn.view<rows = 8, run = 2, stride = 9223372036854775807>

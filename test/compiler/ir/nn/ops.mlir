@@ -8,6 +8,12 @@ nn.weight @key.bias : tensor<4xf16> from "k.bias"
 nn.weight @key.weight : tensor<4x8xbf16> from "k.weight"
 // CHECK: nn.weight @rope.inverse_frequencies : tensor<2xf32> = dense<[1.000000e+00, 5.000000e-01]> : tensor<2xf32>
 nn.weight @rope.inverse_frequencies : tensor<2xf32> = dense<[1.0, 0.5]> : tensor<2xf32>
+// CHECK: nn.weight @rope.part : tensor<1xf32> = dense<1.000000e+00> : tensor<1xf32> factor 1.250000e+00
+nn.weight @rope.part : tensor<1xf32> = dense<[1.0]> : tensor<1xf32> factor 1.25
+// CHECK: nn.weight @rows : tensor<4x8xf16> from "fused" view <rows = 12, first = 4>
+nn.weight @rows : tensor<4x8xf16> from "fused" view #nn.view<rows = 12, first = 4>
+// CHECK: nn.weight @heads : tensor<4x8xf16> from "fused" view <rows = 12, transposed = true, first = 2, run = 2, stride = 6>
+nn.weight @heads : tensor<4x8xf16> from "fused" view #nn.view<rows = 12, transposed = true, first = 2, run = 2, stride = 6>
 // CHECK: nn.cache @cache heads 1 head_dim 4 : f16
 nn.cache @cache heads 1 head_dim 4 : f16
 
@@ -19,6 +25,8 @@ nn.scalar @window = 512
 func.func @decode(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
   // CHECK: %[[X:.*]] = nn.embedding %[[TOKEN]], @embedding.weight : tensor<1x8xf32>
   %x = nn.embedding %token, @embedding.weight : tensor<1x8xf32>
+  // CHECK: nn.embedding %[[TOKEN]], @embedding.weight scale 3.200000e+01 : tensor<1x8xf32>
+  %xs = nn.embedding %token, @embedding.weight scale 32.0 : tensor<1x8xf32>
   // CHECK: nn.rms_norm %[[X]], @norm.weight eps 5.000000e-01 : tensor<1x8xf32>
   %n = nn.rms_norm %x, @norm.weight eps 0.5 : tensor<1x8xf32>
   // CHECK: %[[Q:.*]] = nn.rms_norm %{{.*}}, @head_norm.weight eps 5.000000e-01 group_size 4 : tensor<1x8xf32>
@@ -33,14 +41,24 @@ func.func @decode(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi
   %v = nn.linear %n, @key.weight : (tensor<1x8xf32>) -> tensor<1x4xf32>
   // CHECK: nn.rope %[[K]], %[[POSITION]], @rope.inverse_frequencies head_dim 4 : tensor<1x4xf32>
   %r = nn.rope %k, %position, @rope.inverse_frequencies head_dim 4 : tensor<1x4xf32>
+  // CHECK: nn.rope %[[K]], %[[POSITION]], @rope.part head_dim 4 rotary_dim 2 interleaved : tensor<1x4xf32>
+  %ri = nn.rope %k, %position, @rope.part head_dim 4 rotary_dim 2 interleaved : tensor<1x4xf32>
   // CHECK: nn.kv_append %{{.*}}, %[[V]], %[[POSITION]], @cache : tensor<1x4xf32>
   nn.kv_append %r, %v, %position, @cache : tensor<1x4xf32>
   // CHECK: %[[A:.*]] = nn.attention %[[Q]], %[[POSITION]], @cache heads 2 scale 5.000000e-01 : tensor<1x8xf32>
   %a = nn.attention %q, %position, @cache heads 2 scale 0.5 : tensor<1x8xf32>
   // CHECK: nn.attention %[[Q]], %[[POSITION]], @cache heads 2 scale 5.000000e-01 window @window : tensor<1x8xf32>
   %w = nn.attention %q, %position, @cache heads 2 scale 0.5 window @window : tensor<1x8xf32>
+  // CHECK: nn.attention %[[Q]], %[[POSITION]], @cache heads 2 scale 5.000000e-01 window @window cap 5.000000e+01 : tensor<1x8xf32>
+  %wc = nn.attention %q, %position, @cache heads 2 scale 0.5 window @window cap 50.0 : tensor<1x8xf32>
+  // CHECK: nn.scale %{{.*}} by 2.200000e-01 : tensor<1x8xf32>
+  %sc = nn.scale %wc by 0.22 : tensor<1x8xf32>
+  // CHECK: nn.softcap %{{.*}} cap 3.000000e+01 : tensor<1x8xf32>
+  %cp = nn.softcap %sc cap 30.0 : tensor<1x8xf32>
   // CHECK: nn.silu %[[A]] : tensor<1x8xf32>
   %s = nn.silu %a : tensor<1x8xf32>
+  // CHECK: nn.gelu %{{.*}} : tensor<1x8xf32>
+  %ge = nn.gelu %s : tensor<1x8xf32>
   // CHECK: nn.gelu_tanh %{{.*}} : tensor<1x8xf32>
   %g = nn.gelu_tanh %s : tensor<1x8xf32>
   // CHECK: nn.mul %{{.*}}, %[[A]] : tensor<1x8xf32>

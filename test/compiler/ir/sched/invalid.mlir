@@ -89,7 +89,7 @@ sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 
   sched.layers 1 {
     %s = sched.part groups 1 {
       %x = sched.hop residual
-      %u = sched.compute "up"(%x) units 64 x 32 at [0]
+      %u = sched.compute "up"(%x) units 64 x 32 of 32 at [0]
       %a = sched.hop units(%u)
       %o = sched.compute "down"(%a) columns 32 x 32 at [0]
       sched.publish %o
@@ -115,7 +115,7 @@ sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 
   sched.layers 1 {
     %s = sched.part groups 1 {
       %x = sched.hop residual
-      %u = sched.compute "up"(%x) units 64 x 32 at [0]
+      %u = sched.compute "up"(%x) units 64 x 32 of 32 at [0]
       %a = sched.hop units(%u)
       %o = sched.compute "down"(%a) columns 32 x 32 at [0]
       sched.publish %o
@@ -131,7 +131,7 @@ sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 
     // expected-error @+1 {{takes 2 of 1 groups}}
     %s = sched.part groups 2 {
       %x = sched.hop residual
-      %u = sched.compute "up"(%x) units 128 x 32 at [0, 1]
+      %u = sched.compute "up"(%x) units 128 x 32 of 64 at [0, 1]
       %a = sched.hop units(%u)
       %o = sched.compute "down"(%a) columns 32 x 64 at [0, 1]
       sched.publish %o
@@ -163,7 +163,7 @@ sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 
     // expected-error @+1 {{publishes something else than its last product}}
     %s = sched.part groups 1 {
       %x = sched.hop residual
-      %u = sched.compute "up"(%x) units 64 x 32 at [0]
+      %u = sched.compute "up"(%x) units 64 x 32 of 32 at [0]
       %a = sched.hop units(%u)
       %o = sched.compute "down"(%a) columns 32 x 32 at [0]
       sched.publish %u
@@ -209,7 +209,7 @@ sched.grid @decode.g of @decode targets [] groups 2 ranks 1 warps 4 shared 1024 
     %s = sched.part groups 2 {
       %x = sched.hop residual
       // expected-error @+1 {{has 1 starts for 2 groups}}
-      %u = sched.compute "up"(%x) units 64 x 32 at [0]
+      %u = sched.compute "up"(%x) units 64 x 32 of 32 at [0]
       sched.publish %u
     }
     sched.collect %s
@@ -224,7 +224,7 @@ sched.grid @decode.g of @decode targets [] groups 2 ranks 1 warps 4 shared 1024 
     %s = sched.part groups 2 {
       %x = sched.hop residual
       // expected-error @+1 {{has starts that do not ascend from 0 to less than 2}}
-      %u = sched.compute "up"(%x) units 128 x 32 at [0, 2]
+      %u = sched.compute "up"(%x) units 128 x 32 of 64 at [0, 2]
       sched.publish %u
     }
     sched.collect %s
@@ -238,7 +238,7 @@ sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 
   sched.layers 1 {
     %s = sched.part groups 1 {
       %x = sched.hop residual
-      // expected-error @+1 {{says how many KV heads there are if they divide it, and only then}}
+      // expected-error @+1 {{says how many KV heads or units there are if they divide it, and only then}}
       %u = sched.compute "up"(%x) kv_heads 64 x 32 at [0]
       sched.publish %u
     }
@@ -280,4 +280,19 @@ func.func @decode() {
 }
 // expected-error @+1 {{has the order of @decode.g, which is no division of @decode}}
 sched.sequence @decode.launch.g of @decode kinds ["launch"] order @decode.g {
+}
+
+// -----
+
+sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 stages 2 of 512 encoding "tiles16" packets 16 ahead [1, 1] {
+  sched.embed "embed"
+  sched.layers 1 {
+    %s = sched.part groups 1 {
+      %x = sched.hop residual
+      // expected-error @+1 {{has 64 rows, which 24 KV heads or units do not divide}}
+      %u = sched.compute "up"(%x) units 64 x 32 of 24 at [0]
+      sched.publish %u
+    }
+    sched.collect %s
+  }
 }

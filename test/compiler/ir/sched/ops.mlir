@@ -63,7 +63,7 @@ sched.sequence @decode.launch of @decode kinds ["launch", "graph"] {
 // CHECK-NEXT: }
 // CHECK-NEXT: sched.collect %[[A]]
 // CHECK: sched.stream weights "layer_gate_up" in_flight 24576 others 8192
-// CHECK-NEXT: sched.compute "layer_gate_up"(%{{.*}}) units 208 x 64 at [0, 1, 2]
+// CHECK-NEXT: sched.compute "layer_gate_up"(%{{.*}}) units 208 x 64 of 104 at [0, 1, 2]
 // CHECK: sched.compute "head"(%{{.*}}) blocks 144 x 64
 // CHECK-NEXT: sched.select
 sched.grid @decode.3x2 of @decode targets ["sm_90", "sm_100"] groups 3 ranks 2 warps 4 shared 232448 stages 12 of 16384 encoding "tiles16" clusters packets 2400 ahead [49152, 16384] memory_bound traced {
@@ -86,7 +86,7 @@ sched.grid @decode.3x2 of @decode targets ["sm_90", "sm_100"] groups 3 ranks 2 w
     %sums = sched.part groups 3 {
       %x = sched.hop residual
       sched.stream weights "layer_gate_up" in_flight 24576 others 8192
-      %units = sched.compute "layer_gate_up"(%x) units 208 x 64 at [0, 1, 2]
+      %units = sched.compute "layer_gate_up"(%x) units 208 x 64 of 104 at [0, 1, 2]
       %all = sched.hop units(%units)
       sched.stream weights "layer_down" in_flight 24576 others 8192
       %o = sched.compute "layer_down"(%all) columns 64 x 104 at [0, 1, 2]

@@ -759,3 +759,28 @@ func.func @one_token_is_selected(%x: tensor<2x8xf32>) {
   %t = step.select %x : tensor<2x8xf32>
   return
 }
+
+// -----
+
+func.func @scale_factor(%x: tensor<1x32xf32>) {
+  // expected-error @+1 {{epilogue 0 (scale) needs a finite factor that is not zero, not 0.000000e+00}}
+  %y = step.map %x epilogues [#step.scale<segment = 0, factor = 0.0>] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  return
+}
+
+// -----
+
+func.func @softcap_cap(%x: tensor<1x32xf32>) {
+  // expected-error @+1 {{epilogue 0 (softcap) needs a positive cap, not 0.000000e+00}}
+  %y = step.map %x epilogues [#step.softcap<segment = 0, cap = 0.0>] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  return
+}
+
+// -----
+
+nn.cache @cache heads 2 head_dim 16 : bf16
+func.func @attend_cap(%x: tensor<1x32xf32>, %p: tensor<1xi32>) {
+  // expected-error @+1 {{needs a positive cap, not -1.000000e+00}}
+  %y = step.attend %x at %p, @cache heads 2 scale 0.5 cap -1.0 : tensor<1x32xf32> -> tensor<1x32xf32>
+  return
+}

@@ -56,6 +56,11 @@ func.func @decode(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi
     epilogues [#step.gelu_tanh<segment = 1>, #step.add<segment = 0>,
                #step.rope<segment = 0, table = @frequencies, head_dim = 16, rotary_dim = 16>]
     : (tensor<1x32xf32>, tensor<1x32xf32>, tensor<1x32xf32>, tensor<1xi32>) -> (tensor<1x32xf32>, tensor<1x32xf32>)
+  // CHECK: step.map %{{.*}} at %[[POSITION]] epilogues [#step.gelu<segment = 0>, #step.scale<segment = 0, factor = 2.200000e-01 : f64>, #step.softcap<segment = 0, cap = 3.000000e+01 : f64>, #step.rope<segment = 0, table = @frequencies, head_dim = 16, rotary_dim = 16, interleaved = true>]
+  %mf = step.map %m#0 at %position
+    epilogues [#step.gelu<segment = 0>, #step.scale<segment = 0, factor = 0.22>, #step.softcap<segment = 0, cap = 30.0>,
+               #step.rope<segment = 0, table = @frequencies, head_dim = 16, rotary_dim = 16, interleaved = true>]
+    : (tensor<1x32xf32>, tensor<1xi32>) -> tensor<1x32xf32>
   // CHECK: step.project %{{.*}}#1 matrices [@embedding] : (tensor<1x32xf32>) -> tensor<1x64xf32>
   %logits = step.project %m#1 matrices [@embedding] : (tensor<1x32xf32>) -> tensor<1x64xf32>
   // The types must not be taken for the prologue's:

@@ -24,6 +24,9 @@ func.func @run(%x: tensor<2x3x48xf32> {nn.port = #nn.port<"x">}, %scale: tensor<
   %y = nn.add %x, %s : tensor<2x3x48xf32>
   %l = nn.layer_norm %y, @last eps 1.0e-5 : tensor<2x3x48xf32>
   %p = nn.linear %l, @pick bias @pick.bias : (tensor<2x3x48xf32>) -> tensor<2x3x3xf32>
-  %picked = nn.gelu_tanh %p : tensor<2x3x3xf32>
+  %e = nn.gelu %p : tensor<2x3x3xf32>
+  %t = nn.scale %e by -1.5 : tensor<2x3x3xf32>
+  %c = nn.softcap %t cap 2.0 : tensor<2x3x3xf32>
+  %picked = nn.gelu_tanh %c : tensor<2x3x3xf32>
   return %y, %picked : tensor<2x3x48xf32>, tensor<2x3x3xf32>
 }

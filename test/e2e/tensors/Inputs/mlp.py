@@ -63,6 +63,7 @@ def make(folder):
         text = json.dumps(tensors).encode()
         with open(f"{folder}/{file}.safetensors", "wb") as out:
             out.write(struct.pack("<Q", len(text)) + text + data)
+    fused(folder)
     for name, values in INPUTS.items():
         npy(f"{folder}/{name}.npy", values, (2, 3, HIDDEN))
     x = INPUTS["x"]
@@ -72,6 +73,28 @@ def make(folder):
     npy(f"{folder}/half.npy", x, (2, 3, HIDDEN), "<f2")
     open(f"{folder}/cut.npy", "wb").write(open(f"{folder}/x.npy", "rb").read()[:-4])
     open(f"{folder}/text.npy", "wb").write(b"1 2 3\n")
+
+
+def fused(folder):
+    """The same weights as parts of other tensors: gate and up stored [inputs][outputs], down four rows of eight."""
+    rows = lambda name, columns: [WEIGHTS[name][i : i + columns] for i in range(0, len(WEIGHTS[name]), columns)]
+    gate_up = rows("gate", HIDDEN) + rows("up", HIDDEN)
+    other = normal("other", HIDDEN * UNITS, 0.3)
+    mixed = []
+    for i in range(0, HIDDEN, 4):
+        mixed += WEIGHTS["down"][i * UNITS : (i + 4) * UNITS] + other[i * UNITS : (i + 4) * UNITS]
+    tensors = {name: (SHAPES[name], WEIGHTS[name]) for name in SHAPES if name not in ("gate", "up", "down", "post", "last")}
+    tensors["gate_up"] = ((HIDDEN, 2 * UNITS), [row[k] for k in range(HIDDEN) for row in gate_up])
+    tensors["mixed"] = ((2 * HIDDEN, UNITS), mixed)
+    tensors["norms"] = ((2 * HIDDEN,), WEIGHTS["post"] + WEIGHTS["last"])
+    header, data = {}, b""
+    for name, (shape, values) in tensors.items():
+        packed = struct.pack(f"<{len(values)}f", *values)
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [len(data), len(data) + len(packed)]}
+        data += packed
+    text = json.dumps(header).encode()
+    with open(f"{folder}/fused.safetensors", "wb") as out:
+        out.write(struct.pack("<Q", len(text)) + text + data)
 
 
 def linear(x, weight, outputs):
@@ -100,6 +123,7 @@ def reference():
         last = layer_norm(out, WEIGHTS["last"], [0] * HIDDEN)
         for bias in (1.0, -2.0, 0.5):
             p = linear(last, [0.125] * HIDDEN, 1)[0] + bias
+            p = 2 * math.tanh(-1.5 * (0.5 * p * (1 + math.erf(p / math.sqrt(2)))) / 2)
             picked.append(0.5 * p * (1 + math.tanh(math.sqrt(2 / math.pi) * (p + 0.044715 * p**3))))
     return y, picked
 
