@@ -80,8 +80,7 @@ std::vector<float> logitsOfReference(ModuleOp nn, const WeightSource &weights, s
   nn::EvaluationState state(nn, [&](Operation *op) { return *weights.readFloats(weightSpec(cast<nn::WeightOp>(op))); });
   std::vector<float> logits;
   const auto onValue = [&](Operation *op, ArrayRef<nn::Vector> values) {
-    auto name = dyn_cast<NameLoc>(op->getLoc());
-    if (name && name.getName() == "lm_head")
+    if (op->hasOneUse() && isa<nn::ArgmaxOp>(*op->user_begin()))
       logits.insert(logits.end(), values[0].begin(), values[0].end());
   };
   for (size_t position = 0; position < tokens.size(); ++position)

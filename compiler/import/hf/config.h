@@ -42,6 +42,12 @@ struct DecoderConfig {
   bool outputBias = false;        // on attention's output projection
   bool mlpBias = false;           // on the gate, up and down projections
   std::vector<bool> ropeLayers;   // whether a layer rotates queries and keys; empty: all do
+  /// Factors of the embedding, of scores (nothing: 1 / sqrt(head_dim)), of what blocks add to the residual stream, and
+  /// of the logits.
+  double embeddingScale = 1;
+  std::optional<double> attentionScale;
+  double residualScale = 1;
+  double logitsScale = 1;
   RopeParameters rope;
   std::optional<DType> dtype; // what config.json says; the tensors themselves have the last word
   int32_t bosToken = -1;

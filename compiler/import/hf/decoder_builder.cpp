@@ -80,7 +80,9 @@ mlir::FlatSymbolRefAttr DecoderBuilder::inverseFrequencies(const std::string &sy
 
 mlir::Value DecoderBuilder::embedding(const ModuleName &name) {
   auto matrix = weight(name, "weight", {config_.vocabSize, config_.hiddenSize});
-  return nn::EmbeddingOp::create(ops_, location(name.huggingFace), vectorType(config_.hiddenSize), token_, matrix);
+  auto scale = config_.embeddingScale == 1 ? mlir::FloatAttr() : ops_.getF64FloatAttr(config_.embeddingScale);
+  return nn::EmbeddingOp::create(ops_, location(name.huggingFace), vectorType(config_.hiddenSize), token_, matrix,
+                                 scale);
 }
 
 mlir::Value DecoderBuilder::rmsNorm(mlir::Value input, const ModuleName &name, std::optional<int64_t> group) {
@@ -109,7 +111,7 @@ mlir::Value DecoderBuilder::attention(mlir::Value query, mlir::Value key, mlir::
                       elementType(symbols_, cacheType_));
   auto cache = mlir::FlatSymbolRefAttr::get(ops_.getContext(), name.role);
   nn::KVAppendOp::create(ops_, location(name.huggingFace + ".kv_append"), key, value, position_, cache);
-  double scale = 1 / std::sqrt(static_cast<double>(config_.headDim));
+  double scale = config_.attentionScale.value_or(1 / std::sqrt(static_cast<double>(config_.headDim)));
   return nn::AttentionOp::create(ops_, location(name.huggingFace + ".attention"), query.getType(), query, position_,
                                  cache, ops_.getI64IntegerAttr(config_.heads), ops_.getF64FloatAttr(scale),
                                  /*window=*/mlir::FlatSymbolRefAttr());
@@ -121,6 +123,12 @@ mlir::Value DecoderBuilder::silu(mlir::Value input, const std::string &huggingFa
 
 mlir::Value DecoderBuilder::mul(mlir::Value lhs, mlir::Value rhs, const std::string &huggingFace) {
   return nn::MulOp::create(ops_, location(huggingFace), lhs.getType(), lhs, rhs);
+}
+
+mlir::Value DecoderBuilder::scale(mlir::Value input, double factor, const std::string &huggingFace) {
+  if (factor == 1)
+    return input;
+  return nn::ScaleOp::create(ops_, location(huggingFace), input.getType(), input, ops_.getF64FloatAttr(factor));
 }
 
 mlir::Value DecoderBuilder::add(mlir::Value residual, mlir::Value update, const std::string &huggingFace) {
@@ -136,6 +144,7 @@ void DecoderBuilder::finish(mlir::Value hidden) {
                                   /*bias=*/mlir::FlatSymbolRefAttr());
   else
     logits = linear(hidden, {"head", "lm_head"}, config_.vocabSize, /*bias=*/false);
+  logits = scale(logits, config_.logitsScale, "logits_scale");
   mlir::Value next = nn::ArgmaxOp::create(ops_, location("next_token"), token_.getType(), logits);
   mlir::func::ReturnOp::create(ops_, location("decode"), next);
 }
@@ -163,6 +172,7 @@ mlir::Value DecoderLayer::attention(mlir::Value x, const AttentionOptions &optio
   mlir::Value attended = builder_.attention(query, key, value, name("cache", "self_attn"));
   mlir::Value output =
       builder_.linear(attended, name("attention.output", "self_attn.o_proj"), config.hiddenSize, config.outputBias);
+  output = builder_.scale(output, config.residualScale, huggingFace_ + "self_attn.scale");
   return builder_.add(x, output, huggingFace_ + "post_attention_residual");
 }
 
@@ -174,6 +184,7 @@ mlir::Value DecoderLayer::gatedMlp(mlir::Value x) {
   mlir::Value activated = builder_.silu(gate, huggingFace_ + "mlp.act_fn");
   mlir::Value product = builder_.mul(activated, up, huggingFace_ + "mlp.product");
   mlir::Value down = builder_.linear(product, name("mlp.down", "mlp.down_proj"), config.hiddenSize, config.mlpBias);
+  down = builder_.scale(down, config.residualScale, huggingFace_ + "mlp.scale");
   return builder_.add(x, down, huggingFace_.substr(0, huggingFace_.size() - 1));
 }
 

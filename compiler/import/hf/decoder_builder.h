@@ -40,10 +40,12 @@ public:
   /// Without `rotate` by angles of zero, which changes nothing: a layer without RoPE is one whose table is all zeros,
   /// so that all layers are one body of a loop.
   mlir::Value rope(mlir::Value input, const std::string &huggingFace, bool rotate = true);
-  /// Appends key and value to the cache of `name` and attends with scale 1 / sqrt(head_dim).
+  /// Appends key and value to the cache of `name` and attends.
   mlir::Value attention(mlir::Value query, mlir::Value key, mlir::Value value, const ModuleName &name);
   mlir::Value silu(mlir::Value input, const std::string &huggingFace);
   mlir::Value mul(mlir::Value lhs, mlir::Value rhs, const std::string &huggingFace);
+  /// The input itself if the factor is 1.
+  mlir::Value scale(mlir::Value input, double factor, const std::string &huggingFace);
   mlir::Value add(mlir::Value residual, mlir::Value update, const std::string &huggingFace);
 
   /// "model.embed_tokens" of the current token.

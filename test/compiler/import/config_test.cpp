@@ -156,11 +156,10 @@ TEST(Config, FamiliesDefaultsAreThoseOfTransformers) {
     int32_t bosToken;
     std::vector<int32_t> eosTokens;
   };
-  const Defaults table[] = {{"llama", 32, 4, 2048, 10000, false, 1, {2}},
-                            {"mistral", 8, 4, 131072, 10000, false, 1, {2}},
-                            {"qwen2", 32, 4, 32768, 10000, false, -1, {}},
-                            {"qwen3", 32, 128, 32768, 10000, false, -1, {}},
-                            {"smollm3", 4, 4, 32768, 2000000, true, 128000, {128001}}};
+  const Defaults table[] = {
+      {"granite", 32, 4, 2048, 10000, false, 1, {2}},  {"llama", 32, 4, 2048, 10000, false, 1, {2}},
+      {"mistral", 8, 4, 131072, 10000, false, 1, {2}}, {"qwen2", 32, 4, 32768, 10000, false, -1, {}},
+      {"qwen3", 32, 128, 32768, 10000, false, -1, {}}, {"smollm3", 4, 4, 32768, 2000000, true, 128000, {128001}}};
   for (const Defaults &expected : table) {
     SCOPED_TRACE(expected.family);
     json object = test::smallConfig(expected.family);
@@ -207,6 +206,35 @@ TEST(Config, BiasesOfAttention) {
     EXPECT_EQ(result.config.queryKeyValueBias, expected.queryKeyValue);
     EXPECT_EQ(result.config.outputBias, expected.output);
     EXPECT_EQ(result.findings.all().empty() ? "" : result.findings.all()[0].message, expected.notice);
+  }
+}
+
+TEST(Config, Multipliers) {
+  json object = test::smallConfig("granite");
+  Read result = readAs(object);
+  ASSERT_EQ(result.findings.all().size(), 1u);
+  EXPECT_EQ(result.findings.all()[0].message,
+            "config.json: what is not given there is the default of GraniteConfig: embedding_multiplier 1, "
+            "attention_multiplier 1, residual_multiplier 1, logits_scaling 1");
+  EXPECT_EQ(result.config.attentionScale, 1.0); // and not 1 / sqrt(head_dim)
+  object.update({{"embedding_multiplier", 12},
+                 {"attention_multiplier", 0.25},
+                 {"residual_multiplier", 0.22},
+                 {"logits_scaling", 8.0}});
+  result = readAs(object);
+  EXPECT_EQ(result.findings.all().size(), 0u);
+  EXPECT_EQ(result.config.embeddingScale, 12);
+  EXPECT_EQ(result.config.attentionScale, 0.25);
+  EXPECT_EQ(result.config.residualScale, 0.22);
+  EXPECT_EQ(result.config.logitsScale, 0.125);
+  EXPECT_FALSE(readAs(test::smallConfig()).config.attentionScale);
+  for (const char *name : {"embedding_multiplier", "attention_multiplier", "residual_multiplier", "logits_scaling"}) {
+    json broken = object;
+    broken[name] = 0;
+    EXPECT_EQ(readAs(broken).findings.toStatus().message(),
+              std::string("config.json: ") + name + " is 0; expected a number above 0 and at most 1e+06");
+    broken[name] = nullptr;
+    EXPECT_EQ(readAs(broken).findings.toStatus().message(), std::string("config.json: ") + name + " is null");
   }
 }
 
@@ -511,7 +539,7 @@ TEST(Config, ModelTypeNamesTheFamilyWithoutArchitectures) {
 TEST(Config, RefusesWhatNamesNoFamily) {
   const std::pair<const char *, const char *> table[] = {
       {R"({})", "config.json: architectures is missing, and model_type, too"},
-      {R"({"model_type":"bert"})", "config.json: model_type 'bert' is not supported (LlamaForCausalLM"},
+      {R"({"model_type":"bert"})", "config.json: model_type 'bert' is not supported (GraniteForCausalLM, LlamaForCausalLM"},
       {R"({"model_type":7})", "config.json: model_type is 7; expected a string"},
       {R"({"architectures":"LlamaForCausalLM"})", "config.json: architectures must be a list of one name"},
       {R"({"architectures":["A","B"]})", "config.json: architectures must be a list of one name"},
@@ -547,7 +575,7 @@ TEST(Config, KnownArchitecturesAreRefusedWithWhatTheyNeed) {
   Findings findings;
   EXPECT_FALSE(familyOf(R"({"architectures":["GPT9ForCausalLM"]})", findings));
   EXPECT_EQ(
-      findings.toStatus().message().rfind("config.json: architectures 'GPT9ForCausalLM' is not supported (Llama", 0),
+      findings.toStatus().message().rfind("config.json: architectures 'GPT9ForCausalLM' is not supported (Granite", 0),
       0u);
 }
 
