@@ -1,0 +1,132 @@
+#include "compiler/import/hf/config_parts.h"
+#include "compiler/import/text.h"
+
+#include <cmath>
+#include <map>
+#include <numbers>
+
+namespace cadenza {
+namespace {
+
+/// What config.json says of RoPE. transformers 5 writes it to rope_parameters, transformers 4 to rope_scaling and
+/// fields beside it; files that were edited or converted have several of them. They are read as one object, `type` as
+/// `rope_type`, in which each field may be said in several places if they agree.
+class RopeFields {
+public:
+  RopeFields(ConfigReader &reader) : reader_(reader) {
+    addObject("rope_parameters");
+    addObject("rope_scaling");
+    addBeside("rope_theta");
+    addBeside("partial_rotary_factor");
+  }
+  /// For what Phi-3 and others keep beside the object.
+  void addBeside(const char *name) {
+    if (reader_.has(name))
+      add(name, reader_.where(name), reader_.raw(name));
+  }
+  /// The object's name, for messages.
+  std::string_view name() const { return name_; }
+  const nlohmann::json &object() const { return object_; }
+
+private:
+  void addObject(const char *name) {
+    reader_.object(name); // a finding if it is none
+    const nlohmann::json &object = reader_.raw(name);
+    if (!object.is_object())
+      return;
+    if (object_.empty())
+      name_ = name;
+    for (const auto &[field, value] : object.items()) {
+      if (!value.is_null())
+        add(field == "type" ? "rope_type" : field, reader_.where(name) + "." + escaped(field, 80), value);
+    }
+  }
+  void add(const std::string &field, const std::string &where, const nlohmann::json &value) {
+    auto [place, inserted] = object_.emplace(field, value);
+    if (inserted)
+      places_[field] = where;
+    else if (*place != value)
+      reader_.findings().invalid(where + " differs from " + places_[field].substr(places_[field].find(": ") + 2));
+  }
+
+  ConfigReader &reader_;
+  std::string_view name_ = "rope_parameters";
+  nlohmann::json object_ = nlohmann::json::object();
+  std::map<std::string, std::string> places_; // "config.json: rope_scaling.factor" by field
+};
+
+/// The llama3 parameters. Without original_max_position_embeddings transformers takes max_position_embeddings.
+void readLlama3Scaling(ConfigReader &fields, int64_t longest, RopeParameters &rope) {
+  rope.type = RopeParameters::Type::Llama3;
+  rope.factor = fields.requiredNumber("factor", 0, 1e6).value_or(1);
+  auto low = fields.requiredNumber("low_freq_factor", 0, 1e6);
+  auto high = fields.requiredNumber("high_freq_factor", 0, 1e6);
+  rope.originalMaxPositions =
+      fields.integerOr("original_max_position_embeddings", 1, maxTextPositions, longest).value_or(1);
+  if (low && high && *low >= *high)
+    fields.findings().invalid(fields.where("low_freq_factor") + " is not below high_freq_factor");
+  rope.lowFrequencyFactor = low.value_or(1);
+  rope.highFrequencyFactor = high.value_or(4);
+}
+
+} // namespace
+
+RopeParameters readRope(ConfigReader &reader, const DecoderDefaults &defaults, int64_t longest) {
+  constexpr double maxTheta = 1e15;
+  RopeParameters rope;
+  const nlohmann::json &parameters = reader.raw("rope_parameters");
+  if (parameters.is_object() && !parameters.empty() && parameters.begin()->is_object()) {
+    refuseValue(reader, "rope_parameters", "with one entry a layer type", "(one for all layers is)");
+    reader.ignore({"rope_theta", "rope_scaling", "partial_rotary_factor"});
+    return rope;
+  }
+  RopeFields merged(reader);
+  std::string type = "default";
+  if (auto found = merged.object().find("rope_type"); found != merged.object().end() && found->is_string())
+    type = found->get<std::string>();
+  if (type == "llama3")
+    merged.addBeside("original_max_position_embeddings");
+
+  ConfigReader fields = reader.nested(merged.name(), merged.object());
+  const auto theta = fields.has("rope_theta") ? fields.number("rope_theta", 0, maxTheta)
+                                              : reader.numberOr("rope_theta", 0, maxTheta, defaults.ropeTheta);
+  rope.theta = theta.value_or(1);
+  if (auto partial = fields.number("partial_rotary_factor", 0, 1); partial && *partial != 1)
+    refuseValue(fields, "partial_rotary_factor", fields.raw("partial_rotary_factor").dump(), "(1 is)");
+  fields.string("rope_type"); // a finding if it is none
+  if (type == "llama3") {
+    readLlama3Scaling(fields, longest, rope);
+  } else if (type == "linear") {
+    rope.type = RopeParameters::Type::Linear;
+    rope.factor = fields.requiredNumber("factor", 0, 1e6).value_or(1);
+  } else if (type != "default") {
+    refuseValue(fields, "rope_type", quotedName(type), "(default, linear and llama3 are)");
+  }
+  fields.noteDefaults(defaults.configClass);
+  fields.noteUnread();
+  return rope;
+}
+
+std::vector<double> ropeInverseFrequencies(const RopeParameters &rope, int64_t headDim) {
+  std::vector<double> frequencies(headDim / 2);
+  for (size_t i = 0; i < frequencies.size(); ++i) {
+    double frequency = std::pow(rope.theta, -2.0 * static_cast<double>(i) / static_cast<double>(headDim));
+    if (rope.type == RopeParameters::Type::Linear) {
+      frequency /= rope.factor;
+    } else if (rope.type == RopeParameters::Type::Llama3) {
+      auto original = static_cast<double>(rope.originalMaxPositions);
+      double wavelength = 2 * std::numbers::pi / frequency;
+      double ratio = original / wavelength; // how often the wave turns in the original context
+      if (ratio < rope.lowFrequencyFactor) {
+        frequency /= rope.factor;
+      } else if (ratio <= rope.highFrequencyFactor) {
+        double kept = (ratio - rope.lowFrequencyFactor) / (rope.highFrequencyFactor - rope.lowFrequencyFactor);
+        frequency = (1 - kept) * frequency / rope.factor + kept * frequency;
+      }
+    }
+    frequencies[i] = frequency;
+  }
+  return frequencies;
+}
+
+} // namespace cadenza
