@@ -104,10 +104,23 @@ private:
     text.constants(constants);
     for (sched::ComputeOp compute : computations) {
       if (compute.getSplit() == sched::Split::context)
-        text.line("using attention = " + kernelNamed(compute.getPhase()) + ";");
+        writeAttention(compute, *computations.front().getOf());
       else
         writeProduct(compute.getSplit() == sched::Split::columns ? "column_product" : "row_product", compute);
     }
+    text.close();
+  }
+
+  /// With more query groups than KV heads, the heads of a KV head are divided as the grid says, not as the phase's own
+  /// kernel does.
+  void writeAttention(sched::ComputeOp compute, uint64_t queryGroups) {
+    auto attend = cast<step::AttendOp>(phases.lookup(compute.getPhase()));
+    nn::CacheOp cache = step::SymbolLookup(attend, symbols).cache(attend.getCacheAttr());
+    const StringRef launch = kernelNamed(compute.getPhase());
+    if (queryGroups == cache.getKvHeads())
+      return text.line("using attention = " + launch + ";");
+    text.open("struct attention : " + launch);
+    text.constants({{"subgroups", queryGroups / cache.getKvHeads()}, {"threads", 32 * grid.getWarps()}});
     text.close();
   }
 
@@ -130,6 +143,7 @@ private:
   StringRef kernel;
   llvm::function_ref<StringRef(Operation *)> kernelOf;
   llvm::StringMap<Operation *> phases;
+  SymbolTableCollection symbols;
   Text text;
 };
 

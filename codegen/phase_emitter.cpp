@@ -195,6 +195,8 @@ FailureOr<KernelDraft> emitAttend(step::AttendOp op, sched::LaunchOp launch, con
   config.integers({{"splits", splits}, {"split_multiple", *launch.getSplitMultiple()}, {"threads", threads(launch)}});
   if (op.getWindow())
     config.boolean("windowed", true);
+  if (launch.getSubgroups())
+    config.integers({{"subgroups", *launch.getSubgroups()}});
 
   KernelDraft draft;
   draft.config = config.text();

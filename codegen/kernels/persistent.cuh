@@ -4,9 +4,10 @@
 // ## Division of work
 // Blocks form groups (clusters of a GPU that has them) of `ranks` blocks that exchange values quickly ("hop"). A layer
 // is a list of parts (persistent_parts.cuh), each divided over groups as tensor parallelism divides it over GPUs:
-//   attention     a group has a KV head and its query heads: their rows of q, k, v; a part of the context a rank; their
+//   attention     a group has a KV head and query heads of it: their rows of q, k, v; a part of the context a rank;
+//   their
 //                 columns of the output projection. If there are more KV heads than groups, a group has several; if
-//                 there are fewer, some groups have no part in it.
+//                 there are fewer, several groups may have the same one, and some groups have no part in it.
 //   feed-forward  a group has some units: their rows of gate and up, their columns of down.
 // Each part ends in partial sums of the residual stream, which are exchanged over the grid: rank r of every group
 // publishes its share of the rows, and rank r of every group collects the same rows from all groups, adds them in order

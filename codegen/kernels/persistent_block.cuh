@@ -43,13 +43,14 @@ template <class Config> struct PersistentBlock {
   static constexpr int layers = Config::layers, hidden = Config::hidden, hidden_tiles = hidden / tile_rows;
   static constexpr int hidden_steps = steps_of(hidden);
 
-  // Attention: a group has one KV head or more, or none. Their rows are in the order q of all, k of all, v of all.
-  static constexpr int kv_heads = Core::kv_heads, head_group = Core::group, head_dim = Core::head_dim;
-  static constexpr int q_rows = head_group * head_dim, head_rows = q_rows + 2 * head_dim; // of a KV head
+  // Attention: a group has one query group or more, or none. Their rows are in the order q of all, k of all, v of all.
+  static constexpr int query_groups = Core::query_groups, head_group = Core::group, head_dim = Core::head_dim;
+  static constexpr int q_rows = head_group * head_dim, head_rows = q_rows + 2 * head_dim; // of a query group
   static constexpr int head_tiles = head_rows / tile_rows;
-  static constexpr int attention_groups = smaller(kv_heads, groups);
-  static constexpr int group_heads = ceil_div(kv_heads, attention_groups); // KV heads of a group, at most
+  static constexpr int attention_groups = smaller(query_groups, groups);
+  static constexpr int group_heads = ceil_div(query_groups, attention_groups); // query groups of a group, at most
   static constexpr int group_q_rows = group_heads * q_rows;
+  static_assert(Core::subgroups == 1 || group_heads == 1, "a group has keys and values of different KV heads");
   static_assert(head_dim % tile_rows == 0 && q_rows % step_columns == 0 && hidden % tile_rows == 0,
                 "whole tiles and steps");
   static_assert(AttentionPart::groups == attention_groups && ActivationPart::groups == groups, "who takes part");
@@ -76,7 +77,7 @@ template <class Config> struct PersistentBlock {
   using HiddenProduct =
       StreamProject<Encoded, hidden_steps, hidden_steps, hidden_steps, warps>; // q, k, v; gate, up; the head
   using OutputProduct =
-      StreamProject<Encoded, steps_of(Output::columns), kv_heads / attention_groups *(q_rows / step_columns),
+      StreamProject<Encoded, steps_of(Output::columns), query_groups / attention_groups *(q_rows / step_columns),
                     group_q_rows / step_columns, warps>;
   using DownProduct = StreamProject<Encoded, unit_steps, smallest_group<Units>(unit_steps), group_steps, warps>;
   static_assert(Head::k_ways == turn_steps, "the ways of a turn");
@@ -197,12 +198,14 @@ template <class Config> struct PersistentBlock {
   // What costs nothing to find again is not kept: registers are few.
   CADENZA_DEVICE static int rank() { return static_cast<int>(arch::block_index()) % ranks; }
   CADENZA_DEVICE static int group() { return static_cast<int>(arch::block_index()) / ranks; }
-  CADENZA_DEVICE static bool attends() { return group() < attention_groups; } // this group has a KV head
-  CADENZA_DEVICE static Range my_heads() {                                    // KV heads of this group, if it attends
+  CADENZA_DEVICE static bool attends() { return group() < attention_groups; } // this group has a query group
+  CADENZA_DEVICE static Range my_heads() { // query groups of this group, if it attends
     if constexpr (group_heads == 1)
       return {group(), 1};
-    return share(kv_heads, attention_groups, group());
+    return share(query_groups, attention_groups, group());
   }
+  /// The KV heads of these query groups.
+  CADENZA_DEVICE static Range kv_heads_of(Range heads) { return {heads.first / Core::subgroups, heads.count}; }
   CADENZA_DEVICE static Range my_rows() { return share(hidden_tiles, ranks, rank()); } // of the residual stream: tiles
   CADENZA_DEVICE static Range my_vocabulary() {
     return share(vocabulary_tiles, blocks, static_cast<int>(arch::block_index()));
@@ -223,7 +226,7 @@ template <class Config> struct PersistentBlock {
   CADENZA_DEVICE static Weight *heads() { return at<Weight>(heads_offset); }
   CADENZA_DEVICE static Weight *unit_values() { return at<Weight>(units_offset); }
   CADENZA_DEVICE static float *rows() { return at<float>(rows_offset); }
-  /// The key and the value of the step's position of the group's `local`-th KV head, as the cache holds them.
+  /// The key and the value of the step's position of the group's `local`-th query group, as the cache holds them.
   CADENZA_DEVICE static Cache *newest(int local) { return at<Cache>(newest_offset) + local * (2 * head_dim); }
   CADENZA_DEVICE static Cache *queries() { return at<Cache>(queries_offset); } // high parts, low parts
   CADENZA_DEVICE static float *partial() { return at<float>(partial_offset); }
@@ -248,7 +251,8 @@ template <class Config> struct PersistentBlock {
     if (i < heads.count * q)
       return heads.first * q + i;
     const int value = i >= heads.count * (q + head);
-    return kv_heads * (q + value * head) + heads.first * head + i - heads.count * (q + value * head);
+    return query_groups * q + Core::kv_heads * value * head + kv_heads_of(heads).first * head + i -
+           heads.count * (q + value * head);
   }
   /// Tiles of units' rows that this rank has in a layer, counted from the group's first.
   CADENZA_DEVICE Range unit_tiles(int layer) const {

@@ -11,7 +11,8 @@ namespace cadenza {
 template <class Config, int part> struct PersistentAttention;   // persistent_attention.cuh
 template <class Config, int part> struct PersistentFeedForward; // persistent_feed_forward.cuh
 
-/// Rows of query, key and value by KV heads, attention over the context, columns of the output projection by KV heads.
+/// Rows of query, key and value by query groups, attention over the context, columns of the output projection by query
+/// groups.
 /// Config: groups (the first so many take part), in_flight (bytes that a producer has in flight), context_in_flight (in
 /// a long context); row_product, attention, column_product: the configurations of the phases.
 template <class Config> struct AttentionPart : Config {

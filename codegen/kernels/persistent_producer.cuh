@@ -84,7 +84,7 @@ private:
             [&](int i) { return Block::qkv_tile(mine.first + i); }, begin);
         begin_step();
         for (int i = 0; i < heads.count; ++i)
-          produce_context<Part>(producer, l.attention, heads.first + i, position, begin, limit);
+          produce_context<Part>(producer, l.attention, Block::kv_heads_of(heads).first + i, position, begin, limit);
         constexpr int steps = Block::q_rows / step_columns;
         Block::OutputProduct::produce(producer, l.column_product.matrix, out.count, heads.first * steps,
                                       heads.count * steps, residual_tile, begin);

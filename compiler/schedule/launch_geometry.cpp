@@ -109,20 +109,23 @@ StatusOr<AttendGeometry> attendGeometry(int64_t heads, int64_t kvHeads, int64_t 
                                         int64_t warps) {
   if (headDim % 8 != 0 || headDim > 256)
     return unsupported("has a head_dim of " + std::to_string(headDim) + "; multiples of 8 up to 256 are supported");
-  const int64_t group = heads / kvHeads;
-  const int64_t sets = ceilDiv(group, 4);
-  const int64_t setWarps = std::max<int64_t>(1, warps / sets);
-  if (sets * setWarps * 32 > maxThreads)
-    return unsupported("has " + std::to_string(group) + " query heads on a KV head; 128 are supported");
+  const int64_t sharing = heads / kvHeads;
+  const auto threads = [&](int64_t subgroups) { return ceilDiv(sharing / subgroups, 4) * warps * 32; };
+  int64_t subgroups = 1;
+  while (sharing % subgroups != 0 || (threads(subgroups) > 256 && subgroups < sharing))
+    ++subgroups;
+  const int64_t group = sharing / subgroups, queryGroups = kvHeads * subgroups;
   AttendGeometry geometry;
-  geometry.blocks = static_cast<int>(kvHeads * splits);
-  geometry.threads = static_cast<int>(sets * setWarps * 32);
+  geometry.subgroups = static_cast<int>(subgroups);
+  geometry.blocks = static_cast<int>(queryGroups * splits);
+  geometry.threads = static_cast<int>(threads(subgroups));
   const int64_t partial = headDim + 2; // o, m, l
-  const int64_t shared = 4 * std::max(setWarps * group * partial, splits * group * 2) + 16;
+  const int64_t shared = 4 * std::max(warps * group * partial, splits * group * 2) + 16;
   CADENZA_RETURN_IF_ERROR(checkShared(shared));
   geometry.sharedBytes = static_cast<int>(shared);
   if (splits > 1)
-    geometry.scratchBytes = static_cast<uint64_t>(roundUp(4 * kvHeads, 16) + 4 * kvHeads * splits * group * partial);
+    geometry.scratchBytes =
+        static_cast<uint64_t>(roundUp(4 * queryGroups, 16) + 4 * queryGroups * splits * group * partial);
   return geometry;
 }
 

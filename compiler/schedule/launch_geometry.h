@@ -41,11 +41,12 @@ StatusOr<MapGeometry> mapGeometry(int64_t rows, int64_t slots, int64_t rowGroup,
 
 struct AttendGeometry : LaunchGeometry {
   int splitMultiple = 16;    // positions; a split is a multiple of it
+  int subgroups = 1;         // into which the query heads of a KV head are divided
   uint64_t scratchBytes = 0; // 0: needs none
 };
 
-/// A block a KV head and split, of `warps` warps (fewer, or one for each, if the sets of query heads do not divide into
-/// them).
+/// A block for the query heads of a KV head and a split, with `warps` warps for each set of at most four of them. If
+/// those are more than eight, the heads are divided over as many blocks as it takes.
 StatusOr<AttendGeometry> attendGeometry(int64_t heads, int64_t kvHeads, int64_t headDim, int64_t splits, int64_t warps);
 
 /// One block with a thread for every 8 columns.

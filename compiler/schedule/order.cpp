@@ -25,8 +25,11 @@ SumOrder orderOf(Operation *phase, sched::GridOp grid) {
     if (compute.getPhase() != sched::phaseName(phase))
       return;
     if (compute.getSplit() == sched::Split::context) {
+      // A warp takes at most four query heads (attend.cuh).
+      auto queryGroups = *cast<sched::PartOp>(compute->getParentOp()).getComputations().front().getOf();
+      const uint64_t heads = cast<step::AttendOp>(phase).getHeads() / queryGroups;
       order.splits = static_cast<int64_t>(grid.getRanks());
-      order.warps = static_cast<int64_t>(grid.getWarps());
+      order.warps = static_cast<int64_t>(grid.getWarps() / llvm::divideCeil(heads, 4));
       return;
     }
     order.kGroups = {0};

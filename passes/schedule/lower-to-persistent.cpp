@@ -76,7 +76,9 @@ private:
     Value value = hopResidual(rows);
     stream(sched::Source::weights, rows, bytes, others);
     if (attend) {
-      value = compute(rows, value, sched::Split::kv_heads, extents(rows), shape.kvHeads, starts);
+      value = compute(rows, value, sched::Split::query_groups, extents(rows), shape.queryGroups(), starts);
+      if (shape.subgroups > 1)
+        value.getDefiningOp<sched::ComputeOp>().setEach(shape.headRows());
       value = hop(sched::Hop::rows, rows, value);
       stream(sched::Source::context, attend, bytes, std::nullopt, inFlight.context);
       value = compute(attend, value, sched::Split::context, {});
@@ -92,7 +94,7 @@ private:
     sched::CollectOp::create(builder, columns->getLoc(), op.getSums());
   }
 
-  /// Where the columns of each group start, in steps: those of its KV heads, or of its units.
+  /// Where the columns of each group start, in steps: those of its query groups, or of its units.
   std::vector<int64_t> columnStarts(LayerPart part) const {
     if (!part.attend)
       return division.unitStarts;
@@ -123,6 +125,7 @@ private:
                 std::optional<int64_t> of = std::nullopt, ArrayRef<int64_t> starts = {}) {
     return sched::ComputeOp::create(builder, phase->getLoc(), vector(), sched::phaseName(phase), input, split,
                                     integer(extents.rows), integer(extents.columns), integer(of),
+                                    /*each=*/IntegerAttr(),
                                     starts.empty() ? DenseI64ArrayAttr() : builder.getDenseI64ArrayAttr(starts));
   }
 
@@ -179,13 +182,14 @@ private:
     FailureOr<LayerShape> shape = shapeOf(*phases);
     if (failed(shape))
       return failure();
-    const PersistentDevice device{groups, ranks, warps, sharedBytes, clusters, traced};
+    const PersistentDevice device{groups, ranks, warps, sharedBytes, clusters, traced, {}, subgroups};
     shape->tableWords = tableWords(*phases, device.ranks);
     StatusOr<LayerDivision> division = divide(*shape, device);
     if (!division.isOk())
       return optional ? emitError(UnknownLoc::get(&getContext())) << "it " << division.status().message()
                       : function.emitError() << "the persistent schedule " << division.status().message()
                                              << "; --schedule=launch has no such limit";
+    shape->subgroups = division->subgroups;
     Builder builder(&getContext());
     SmallVector<StringRef> names(targets.begin(), targets.end());
 

@@ -208,7 +208,8 @@ struct Phase {
   std::vector<Function> prologue; // none or one
   std::vector<Function> epilogues;
   // attend {heads, kv_heads, head_dim, scale, splits, warps} and, if it has one, cap: q is inputs[0], result
-  // [heads * head_dim]; splits and warps are the order of its sums. embed {scale}
+  // [heads * head_dim]; splits and warps (that share a split of a query
+  // head) are the order of its sums. embed {scale}
   nlohmann::json parameters = nlohmann::json::object();
   std::vector<Ref> caches;  // attend
   std::vector<Ref> scalars; // attend: none, or its window

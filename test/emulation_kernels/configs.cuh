@@ -209,6 +209,9 @@ using attend_16 = attention<4, 2, 16, 3, 256>;
 using attend_64 = attention<4, 2, 64, 4, 256>;
 using attend_128 = attention<4, 2, 128, 1, 256>;
 using attend_group_16 = attention<16, 1, 64, 3, 256>;
+struct attend_subgroups : attention<6, 2, 64, 3, 256> { // each head on its own, three read the same keys
+  static constexpr int subgroups = 3;
+};
 using attend_80 = attention<5, 1, 80, 2, 512>;
 template <int context_splits> struct windowed_attention : attention<4, 2, 64, context_splits, 256> {
   static constexpr bool windowed = true;

@@ -120,8 +120,7 @@ def Step_AttendOp : Step_PhaseOp<"attend"> {
   let summary = "causal attention of one query token over the cache";
   let description = [{
     The context is cut into `splits` equal runs, a function of the position only; partial results are merged in order.
-    In a split, up to `warps` warps take 16 positions in turn (for up to four query heads together: more heads on a KV
-    head divide the warps). Both are part of the order of sums. With a `window`, an nn.scalar w > 0 or a table of such, the
+    In a split, up to `warps` warps take 16 positions of a query head in turn. Both are part of the order of sums. With a `window`, an nn.scalar w > 0 or a table of such, the
     context is the last w positions; positions before it are neither read nor counted. With a `cap`, a score s becomes
     cap * tanh(s / cap).
 

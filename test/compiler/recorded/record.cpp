@@ -26,12 +26,13 @@ public:
     const int64_t hiddenTiles = shape.hidden / tile_rows;
     rankPackets = tile_rows * ((hiddenTiles + ranks - 1) / ranks) / stripe_rows * stripe_packets;
     const auto groups = static_cast<int64_t>(grid.getGroups());
-    const int64_t attend = std::min(shape.kvHeads, groups), groupHeads = (shape.kvHeads + attend - 1) / attend;
+    const int64_t attend = std::min(shape.queryGroups(), groups),
+                  groupHeads = (shape.queryGroups() + attend - 1) / attend;
     const int64_t partFloats = (shape.headDim + 2 + 3) / 4 * 4;
     hopEnds = {{shape.hidden / 4, residualStream},
                {residual_packets_for(static_cast<int>(shape.hidden)), sumsFirst(grid) ? sumsOfSquares : residualStream},
                {groupHeads * shape.headRows() / 2, headRows},
-               {ranks * groupHeads * (shape.heads / shape.kvHeads) * partFloats / 2, contextParts}};
+               {ranks * groupHeads * (shape.heads / shape.queryGroups()) * partFloats / 2, contextParts}};
     hopEnds[2].first += hopEnds[1].first;
     hopEnds[3].first += hopEnds[2].first;
     const int64_t exchange = 16 * (2 * parts * blocks * rankPackets + 2 * blocks);
