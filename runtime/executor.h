@@ -71,12 +71,13 @@ public:
 
   /// Forgets all state and makes `prompt` the given tokens, to be processed from position 0. Errors: InvalidArgument
   /// for an empty prompt or an id outside the vocabulary (names index and id), CacheFull if it does not fit.
-  /// `stopTokens` (at most max_stop_tokens) end the generation, see DecodeState.
+  /// `stopTokens` (at most max_stop_tokens) end the generation, see DecodeState. A prompt of more tokens than
+  /// longAfter(program()) begins a long sequence.
   virtual Status begin(std::span<const int32_t> prompt, std::span<const int32_t> stopTokens) = 0;
 
   /// Queues one step: it processes the token at the next position. Without head it selects nothing (for all prompt
   /// tokens but the last). May return before the step has run. CacheFull, with the state intact, if position ==
-  /// context.
+  /// context; InvalidArgument likewise if position == longAfter(program()) and the sequence is no long one.
   virtual Status enqueueStep(bool withHead) = 0;
 
   /// Waits until the step that selects the token at `position` has run, and returns it; 0 if a stop token came before
@@ -102,7 +103,8 @@ public:
   virtual Status stepWithVisitor(const PhaseVisitor &visitor) = 0;
 
   /// Fills keys and values of positions [0, length) from a seed and makes `length` the next position, as if a prompt of
-  /// that length had been processed: for benchmarks at a context. The values are the same on every executor.
+  /// that length had been processed: for benchmarks at a context. The values are the same on every executor. The
+  /// sequence is a long one if it can become one within context().
   virtual Status fillCache(int64_t length, uint64_t seed) = 0;
 };
 

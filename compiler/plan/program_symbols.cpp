@@ -113,8 +113,16 @@ uint32_t ProgramSymbols::weightIndex(ArrayRef<nn::WeightOp> parts, Encoding enco
     weight.dtype = format_of(encoding).matrix() ? dtypeOf(type.getElementType()) : DType::f32;
     addParts(recipe, part);
   }
-  if (FloatAttr factor = nn::WeightOp(parts[0]).getFactorAttr(); factor && encoding == Encoding::rope_table)
+  nn::WeightOp first = parts[0];
+  if (FloatAttr factor = first.getFactorAttr(); factor && encoding == Encoding::rope_table)
     weight.scale = static_cast<float>(factor.getValueAsDouble());
+  if (nn::LongAttr other = first.getLongTableAttr(); other && encoding == Encoding::rope_table) {
+    weight.longAfter = other.getAfter();
+    WeightSpec &stored = recipe.parts[0]; // both tables, one after the other
+    for (const APFloat &value : other.getValues().getValues<APFloat>())
+      stored.constant.push_back(value.convertToFloat());
+    stored.shape[0] *= 2;
+  }
   weight.bytes = storedBytes(weight); // the extents are bounded by the importer
   program.weights.push_back(std::move(weight));
   built.recipes.push_back(std::move(recipe));

@@ -56,6 +56,9 @@ public:
     });
   }
 
+  /// How many tokens there will be.
+  void setLength(size_t tokens) { state.length = static_cast<int64_t>(tokens); }
+
   /// One token. onResult may replace the result of an op.
   Status step(int64_t token, int64_t position, llvm::function_ref<void(Operation *, nn::Vector &)> onResult) {
     const auto onOperands = [&](Operation *op, MutableArrayRef<nn::Vector> operands) {
@@ -226,6 +229,7 @@ StatusOr<Comparison> cadenza::compareWithReference(func::FuncOp nn, const Weight
   const OutputsOfPhases phases(nn, step);
   RoundedReference reference(nn, weights, step);
   Comparison comparison;
+  reference.setLength(tokens.size());
   CADENZA_RETURN_IF_ERROR(executor.begin(tokens, {}));
   for (size_t at = 0; at < tokens.size(); ++at) {
     const auto position = static_cast<int64_t>(at);

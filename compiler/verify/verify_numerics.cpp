@@ -64,6 +64,7 @@ FailureOr<EntryValues> decodeNN(func::FuncOp function, nn::EvaluationState &stat
   if (!scores)
     return function.emitError() << "selects no token, so there are no logits to compare";
   EntryValues logits;
+  state.length = steps;
   for (int64_t step = 0; step < steps; ++step) {
     const auto onValue = [&](Operation *op, ArrayRef<nn::Vector> values) {
       if (op == scores)

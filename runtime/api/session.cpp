@@ -189,13 +189,25 @@ StatusOr<Generation> Session::generate(std::span<const int32_t> prompt, const Ge
     result.reason = FinishReason::Cancelled;
   int64_t queued = first - 1;
   Clock::time_point firstToken = start, lastToken = start;
+  // A prompt that is not long becomes so at the step that processes this position, and is computed again up to there.
+  const int64_t outgrown = longAfter(executor.program()) >= first ? longAfter(executor.program()) : last;
   for (int64_t position = first; promptDone && position <= last; ++position) {
+    if (position == outgrown + 1) {
+      std::vector<int32_t> all(prompt.begin(), prompt.end());
+      all.insert(all.end(), result.tokens.begin(), result.tokens.end());
+      CADENZA_RETURN_IF_ERROR(executor.begin(all, known.first(std::min<size_t>(known.size(), max_stop_tokens))));
+      CADENZA_ASSIGN_OR_RETURN(promptDone, state_->runPrompt(all.size() - 1));
+      if (!promptDone) {
+        result.reason = FinishReason::Cancelled;
+        break;
+      }
+    }
     if (state_->takeCancel()) {
       result.reason = FinishReason::Cancelled;
       CADENZA_RETURN_IF_ERROR(executor.stop());
       break;
     }
-    for (; queued < std::min(position + stepsAhead, last); ++queued)
+    for (; queued < std::min({position + stepsAhead, last, position > outgrown ? last : outgrown}); ++queued)
       CADENZA_RETURN_IF_ERROR(executor.enqueueStep(/*withHead=*/true));
     CADENZA_ASSIGN_OR_RETURN(int32_t token, executor.awaitToken(position));
     lastToken = Clock::now();

@@ -49,7 +49,8 @@ public:
 private:
   Status step(bool withHead, const PhaseEditor &editor);
   Status show(PhaseOutput where, const BoundPhase &phase, const PhaseEditor &editor);
-  void restart(int64_t position, int64_t forcedTokens);
+  /// `length`: how long the sequence is at least.
+  void restart(int64_t position, int64_t forcedTokens, int64_t length);
 
   Machine machine_;
   BoundEntry step_;
@@ -57,17 +58,18 @@ private:
   std::string division_; // counts the steps that callers asked for: one a position, even after a stop token
 };
 
-void ExecutorImpl::restart(int64_t position, int64_t forcedTokens) {
+void ExecutorImpl::restart(int64_t position, int64_t forcedTokens, int64_t length) {
   machine_.state = DecodeState{};
   machine_.state.next_position = static_cast<int>(position);
   machine_.state.forced_tokens = static_cast<int>(forcedTokens);
   std::fill(machine_.tokens.begin(), machine_.tokens.end(), 0);
-  sequence_.start(position, forcedTokens);
+  sequence_.start(position, forcedTokens, length);
+  machine_.isLong = sequence_.isLong();
 }
 
 Status ExecutorImpl::begin(std::span<const int32_t> prompt, std::span<const int32_t> stopTokens) {
   CADENZA_RETURN_IF_ERROR(sequence_.checkPrompt(prompt, stopTokens));
-  restart(0, static_cast<int64_t>(prompt.size()));
+  restart(0, static_cast<int64_t>(prompt.size()), static_cast<int64_t>(prompt.size()));
   std::copy(prompt.begin(), prompt.end(), machine_.tokens.begin());
   machine_.state.stop_token_count = static_cast<int>(stopTokens.size());
   std::copy(stopTokens.begin(), stopTokens.end(), machine_.state.stop_tokens);
@@ -139,7 +141,7 @@ Status ExecutorImpl::fillCache(int64_t length, uint64_t seed) {
       });
     }
   }
-  restart(length, length + 1); // the token at `length` is given: id 0
+  restart(length, length + 1, machine_.context); // the token at `length` is given: id 0
   return Status::ok();
 }
 

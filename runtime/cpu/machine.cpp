@@ -13,13 +13,15 @@ Machine::Machine(Program takenProgram, std::span<const std::byte> weights, int64
     : program(std::move(takenProgram)), weightSection(weights), context(positions), arena(program.arenaBytes),
       tokens(static_cast<size_t>(positions) + 1), pool(threads) {
   ropeTables.resize(program.weights.size());
+  longRopeTables.resize(program.weights.size());
   for (size_t i = 0; i < program.weights.size(); ++i) {
     const Weight &weight = program.weights[i];
     if (weight.encoding != Encoding::rope_table)
       continue;
-    std::span frequencies(reinterpret_cast<const float *>(weightSection.data() + weight.offset),
-                          static_cast<size_t>(weight.rows));
-    ropeTables[i] = expandRopeTable(weight, frequencies, context);
+    const std::byte *stored = weightSection.data() + weight.offset;
+    ropeTables[i] = expandRopeTable(weight, stored, context, /*isLong=*/false);
+    if (weight.longAfter > 0 && context > weight.longAfter)
+      longRopeTables[i] = expandRopeTable(weight, stored, context, /*isLong=*/true);
   }
   for (const Cache &cache : program.caches) {
     auto bytes = checked::byteSize(std::array{cache.kvHeads, context, cache.headDim}, dtypeSize(cache.dtype));
@@ -47,8 +49,9 @@ MemoryUse Machine::memoryUse() const {
   for (const CacheStorage &cache : caches)
     use.cache += cache.keys.size() + cache.values.size();
   use.activations = arena.size() + sizeof(state) + tokens.size() * sizeof(int32_t) + logits.size() * sizeof(float);
-  for (const std::vector<float> &table : ropeTables)
-    use.activations += table.size() * sizeof(float);
+  for (const auto *tables : {&ropeTables, &longRopeTables})
+    for (const std::vector<float> &table : *tables)
+      use.activations += table.size() * sizeof(float);
   return use;
 }
 

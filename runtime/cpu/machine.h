@@ -28,8 +28,11 @@ struct Machine {
   const int64_t context;
 
   std::vector<std::vector<float>> ropeTables; // by weight: [context][rows][2], empty for other encodings
-  std::vector<CacheStorage> caches;           // by cache
-  Buffer arena;                               // edges
+  /// Likewise for long sequences; empty for a table that has no longAfter, or no context to get there.
+  std::vector<std::vector<float>> longRopeTables;
+  bool isLong = false;              // the sequence, so that the latter are what it rotates by, where there are any
+  std::vector<CacheStorage> caches; // by cache
+  Buffer arena;                     // edges
   DecodeState state{};
   std::vector<int32_t> tokens; // [context + 1]
   std::vector<float> logits;   // [vocabulary], or empty if nobody asked
@@ -50,7 +53,10 @@ struct Machine {
   const float *vector(Ref ref) const { return reinterpret_cast<const float *>(weightData(ref)); }
   /// Encoding rope_table: `rows` (cos, sin) pairs of the current position.
   const float *ropeRow(Ref ref) const {
-    return ropeTables[weightIndex(ref)].data() + state.position * weight(ref).rows * 2;
+    const uint32_t index = weightIndex(ref);
+    const std::vector<float> &table =
+        isLong && !longRopeTables[index].empty() ? longRopeTables[index] : ropeTables[index];
+    return table.data() + state.position * weight(ref).rows * 2;
   }
 
   /// Widens the current token of an edge to fp32; `out` has its number of elements.

@@ -144,7 +144,8 @@ Status CudaExecutor::begin(std::span<const int32_t> prompt, std::span<const int3
   std::fill(tokens, tokens + context_ + 1, 0);
   std::copy(prompt.begin(), prompt.end(), tokens);
   filled_ = {};
-  return writeState(0, static_cast<int64_t>(prompt.size()), stopTokens);
+  const auto length = static_cast<int64_t>(prompt.size());
+  return writeState(0, length, stopTokens, length);
 }
 
 Status CudaExecutor::fillCache(int64_t length, uint64_t seed) {
@@ -159,10 +160,11 @@ Status CudaExecutor::fillCache(int64_t length, uint64_t seed) {
   }
   filled_ = {length, seed};
   std::fill_n(hostTokens_.as<int32_t>(), context_ + 1, 0);
-  return writeState(length, length + 1, {}); // the token at `length` is given: id 0
+  return writeState(length, length + 1, {}, context_); // the token at `length` is given: id 0
 }
 
-Status CudaExecutor::writeState(int64_t nextPosition, int64_t forcedTokens, std::span<const int32_t> stopTokens) {
+Status CudaExecutor::writeState(int64_t nextPosition, int64_t forcedTokens, std::span<const int32_t> stopTokens,
+                                int64_t length) {
   sequence_.end();
   *hostControl_.as<HostControl>() = {};
   arrivals_.begin(nextPosition);
@@ -184,7 +186,11 @@ Status CudaExecutor::writeState(int64_t nextPosition, int64_t forcedTokens, std:
   CADENZA_CUDA_TRY(*device_, cuMemcpyHtoDAsync, addresses.state, state, sizeof *state, stream_.get());
   CADENZA_CUDA_TRY(*device_, cuMemcpyHtoDAsync, addresses.tokens, hostTokens_.get(), hostTokens_.bytes(),
                    stream_.get());
-  sequence_.start(nextPosition, forcedTokens);
+  sequence_.start(nextPosition, forcedTokens, length);
+  if (Status status = storage_.chooseRopeTables(*device_, stream_.get(), sequence_.isLong()); !status.isOk()) {
+    sequence_.end();
+    return status;
+  }
   return Status::ok();
 }
 

@@ -63,7 +63,8 @@ private:
   Status chooseRunner(const Plan &plan, const ExecutorOptions &options, const std::string &notDivided);
   /// Starts every public call: the context is current, and a latched fault is reported.
   Status enter(const CurrentContext &current) const;
-  Status writeState(int64_t nextPosition, int64_t forcedTokens, std::span<const int32_t> stopTokens);
+  /// Begins a sequence of `length` tokens at least.
+  Status writeState(int64_t nextPosition, int64_t forcedTokens, std::span<const int32_t> stopTokens, int64_t length);
   /// InvalidArgument if steps have no phases to run one by one.
   Status checkPhases() const;
   /// Before and after the kernels of a step with head are queued one by one.

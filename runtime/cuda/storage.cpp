@@ -110,15 +110,34 @@ Status Storage::uploadRopeTables(Device &device, CUstream stream, const Plan &pl
     const Weight &weight = weights[i];
     if (weight.encoding != Encoding::rope_table)
       continue;
-    std::vector<float> inverseFrequencies(static_cast<size_t>(weight.rows));
-    std::memcpy(inverseFrequencies.data(), plan.weights().data() + weight.offset, inverseFrequencies.size() * 4);
-    std::vector<float> table = expandRopeTable(weight, inverseFrequencies, context);
+    const std::byte *stored = plan.weights().data() + weight.offset;
+    const std::vector<float> table = expandRopeTable(weight, stored, context, /*isLong=*/false);
     std::span<const std::byte> bytes = std::as_bytes(std::span<const float>(table));
+    if (weight.longAfter > 0 && context > weight.longAfter) {
+      const std::vector<float> ofLong = expandRopeTable(weight, stored, context, /*isLong=*/true);
+      TwoTables &tables = twoTables_.emplace_back();
+      tables.address = addresses_.weights[i];
+      CADENZA_ASSIGN_OR_RETURN(tables.both, PinnedBuffer::make(device, 2 * bytes.size(), "rope tables"));
+      std::memcpy(tables.both.as<std::byte>(), bytes.data(), bytes.size());
+      std::memcpy(tables.both.as<std::byte>() + bytes.size(), ofLong.data(), bytes.size());
+    }
     Uploader uploader(device, stream);
     CADENZA_RETURN_IF_ERROR(uploader.prepare(bytes.size()));
     CADENZA_RETURN_IF_ERROR(uploader.copy(addresses_.weights[i], bytes));
     CADENZA_RETURN_IF_ERROR(uploader.finish());
   }
+  return Status::ok();
+}
+
+Status Storage::chooseRopeTables(Device &device, CUstream stream, bool isLong) {
+  if (isLong == isLong_)
+    return Status::ok();
+  for (const TwoTables &tables : twoTables_) {
+    const uint64_t bytes = tables.both.bytes() / 2;
+    CADENZA_CUDA_TRY(device, cuMemcpyHtoDAsync, tables.address, tables.both.as<std::byte>() + (isLong ? bytes : 0),
+                     bytes, stream);
+  }
+  isLong_ = isLong;
   return Status::ok();
 }
 

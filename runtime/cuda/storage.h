@@ -20,6 +20,10 @@ public:
   /// Writes seeded keys and values to positions [0, length) of every cache.
   Status fillCaches(Device &device, CUstream stream, const Program &program, int64_t length, uint64_t seed);
 
+  /// Queues copies of the tables of a long sequence, or of a short one, to where kernels read them, unless they are
+  /// there.
+  Status chooseRopeTables(Device &device, CUstream stream, bool isLong);
+
   const Addresses &addresses() const { return addresses_; }
   const MemoryUse &memory() const { return memory_; }
   const DeviceBuffer &weights() const { return weights_; }
@@ -31,8 +35,16 @@ private:
   Status uploadRopeTables(Device &device, CUstream stream, const Plan &plan, int64_t context);
   Status zero(Device &device, CUstream stream);
 
+  /// A RoPE table of which there are two: what kernels read is at `address`.
+  struct TwoTables {
+    uint64_t address = 0;
+    PinnedBuffer both; // the table of short sequences, then that of long ones
+  };
+
   DeviceBuffer weights_;
   std::vector<DeviceBuffer> buffers_; // all but the weights
+  std::vector<TwoTables> twoTables_;
+  bool isLong_ = false; // which of them is at `address`
   Addresses addresses_;
   MemoryUse memory_;
 };

@@ -4,15 +4,16 @@
 
 #include "runtime/plan/program.h"
 
+#include <cstddef>
 #include <cstdint>
-#include <span>
 #include <vector>
 
 namespace cadenza {
 
-/// [context][rows][2] (cos, sin), where rows == inverseFrequencies.size(). The angle is the fp32 product
-/// float(position) * inverseFrequencies[i], as transformers computes it; cosine and sine of that fp32 angle are taken
-/// in double, rounded to fp32 and multiplied by `weight.scale` in fp32.
-std::vector<float> expandRopeTable(const Weight &weight, std::span<const float> inverseFrequencies, int64_t context);
+/// [context][rows][2] (cos, sin) of a rope table; `stored` is what the plan holds of it. `isLong`: the one for
+/// sequences of more than longAfter tokens, which it has. The angle is the fp32 product float(position) * frequency, as
+/// transformers computes it; cosine and sine of that fp32 angle are taken in double, rounded to fp32 and multiplied by
+/// `weight.scale` in fp32.
+std::vector<float> expandRopeTable(const Weight &weight, const std::byte *stored, int64_t context, bool isLong);
 
 } // namespace cadenza

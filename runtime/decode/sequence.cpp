@@ -48,8 +48,8 @@ std::string adviceForLongTexts(const Program &program, int64_t context) {
 }
 
 Sequence::Sequence(const Program &program, int64_t context)
-    : context_(context), vocabulary_(program.decoder->vocabulary), advice_(adviceForLongTexts(program, context)),
-      selected_(static_cast<size_t>(context) + 1) {}
+    : context_(context), vocabulary_(program.decoder->vocabulary), longAfter_(longAfter(program)),
+      advice_(adviceForLongTexts(program, context)), selected_(static_cast<size_t>(context) + 1) {}
 
 Status Sequence::checkPrompt(std::span<const int32_t> prompt, std::span<const int32_t> stopTokens) const {
   if (prompt.empty())
@@ -74,7 +74,8 @@ Status Sequence::checkFill(int64_t length) const {
   return invalid("cannot fill " + std::to_string(length) + " of " + std::to_string(context_) + " positions");
 }
 
-void Sequence::start(int64_t position, int64_t given) {
+void Sequence::start(int64_t position, int64_t given, int64_t length) {
+  isLong_ = longAfter_ > 0 && length > longAfter_;
   std::fill(selected_.begin(), selected_.end(), uint8_t{0});
   position_ = position;
   given_ = given;
@@ -87,6 +88,9 @@ Status Sequence::beginStep() {
     return invalid("there is no sequence to continue: begin one (after a failed step, too)");
   if (position_ == context_)
     return {StatusCode::CacheFull, "the context of " + std::to_string(context_) + " positions is full; " + advice_};
+  if (longAfter_ > 0 && !isLong_ && position_ >= longAfter_)
+    return invalid("keys of a sequence of more than " + std::to_string(longAfter_) +
+                   " tokens are rotated by other angles: begin again with all of its tokens");
   if (position_ >= given_ && !selected_[static_cast<size_t>(position_)])
     return invalid("there is no token at position " + std::to_string(position_) +
                    ": the step before it ran without its head");

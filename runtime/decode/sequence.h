@@ -39,11 +39,15 @@ public:
 
   /// From here on there is nothing to continue.
   void end() { begun_ = false; }
-  /// The next step processes `position`; tokens [0, given) need not be selected.
-  void start(int64_t position, int64_t given);
+  /// The next step processes `position`; tokens [0, given) need not be selected. `length`: tokens that the sequence has
+  /// at least, which says whether it is a long one.
+  void start(int64_t position, int64_t given, int64_t length);
+  /// Whether RoPE tables are those of a long sequence (longAfter in runtime/plan/program.h).
+  bool isLong() const { return isLong_; }
 
   /// Before a step. The sequence has ended unless finishStep follows: the state of half a step is nobody's. Errors
-  /// leave it as it is: CacheFull; InvalidArgument if there is no sequence, or no token at its position.
+  /// leave it as it is: CacheFull; InvalidArgument if there is no sequence, or no token at its position, or if it was
+  /// short and gets long.
   Status beginStep();
   /// Moves on; with head, the token at position() is now one that a step selects.
   void finishStep(bool withHead);
@@ -57,8 +61,10 @@ public:
 private:
   int64_t context_ = 0;
   int64_t vocabulary_ = 0;
+  int64_t longAfter_ = 0;
   std::string advice_; // adviceForLongTexts
   bool begun_ = false; // there is a sequence, and no step of it failed half-way
+  bool isLong_ = false;
   int64_t position_ = 0;
   int64_t given_ = 0;
   bool headRan_ = false;          // since start

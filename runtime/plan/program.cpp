@@ -37,7 +37,7 @@ std::vector<std::string_view> matrixEncodingNames() {
 uint64_t storedBytes(const Weight &weight) {
   const uint64_t rows = static_cast<uint64_t>(weight.rows), columns = static_cast<uint64_t>(weight.columns);
   const EncodingFormat format = format_of(weight.encoding);
-  return format.matrix() ? matrix_bytes(format, rows, columns) : rows * sizeof(float);
+  return format.matrix() ? matrix_bytes(format, rows, columns) : (weight.longAfter > 0 ? 2 : 1) * rows * sizeof(float);
 }
 
 uint64_t denseBytes(const Weight &weight) {
@@ -48,6 +48,13 @@ uint64_t denseBytes(const Weight &weight) {
 
 uint64_t denseRowBytes(const Weight &weight) {
   return dense_bytes(format_of(weight.encoding), uint64_t{1}, static_cast<uint64_t>(weight.columns));
+}
+
+int64_t longAfter(const Program &program) {
+  for (const Weight &weight : program.weights)
+    if (weight.longAfter > 0)
+      return weight.longAfter;
+  return 0;
 }
 
 Phase inOrder(Phase phase, const PhaseOrder &order) {

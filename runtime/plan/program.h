@@ -101,17 +101,18 @@ constexpr uint64_t edgeBytes(const Edge &edge) {
 }
 
 /// One entry of the weight section, stored as its encoding says (runtime/shared/encoding.h). A rope table is expanded
-/// by the executor at load to [context][rows][2] f32 (cos, sin), each multiplied by `scale`. The matrix ("packed") of a
-/// project with several holds their rows one after the other, or, if interleaved, 8 rows of the first, 8 rows of the
-/// second, and so on.
+/// by the executor at load to [context][rows][2] f32 (cos, sin), each multiplied by `scale`; with a longAfter, `rows`
+/// more frequencies follow, for sequences of more tokens than that. The matrix ("packed") of a project with several
+/// holds their rows one after the other, or, if interleaved, 8 rows of the first, 8 rows of the second, and so on.
 struct Weight {
   std::string name; // canonical role(s), for people: "layers.3.attention.query.weight+..."
   Encoding encoding = Encoding::vector;
   DType dtype = DType::f32; // of a matrix, the type that its products take: bf16 or f16
   int64_t rows = 0;
   int64_t columns = 1;
-  float scale = 1.0f;  // RopeTable only
-  uint64_t offset = 0; // in the weight section, multiple of 256
+  float scale = 1.0f;    // RopeTable only
+  int64_t longAfter = 0; // RopeTable only; 0: the same frequencies for any sequence
+  uint64_t offset = 0;   // in the weight section, multiple of 256
   uint64_t bytes = 0;
 };
 
@@ -344,6 +345,10 @@ Phase inOrder(Phase phase, const PhaseOrder &order);
 Program inDivision(Program program, uint32_t division);
 /// The division of that name, or InvalidArgument with the names there are. `where` is named in the message.
 StatusOr<uint32_t> findDivision(const Program &program, std::string_view name, const std::string &where);
+
+/// The tokens up to which a sequence of the program rotates by the short one of two tables, in all of its RoPE tables
+/// that have two; 0 if none has. One that grows longer has to be computed again from its first token on.
+int64_t longAfter(const Program &program);
 
 /// The step of a program that has a decoder.
 inline const Entry &decodeEntry(const Program &program) { return program.entries[program.decoder->entry]; }

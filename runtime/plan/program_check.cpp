@@ -51,6 +51,10 @@ void checkWeights(const Program &program, FieldErrors &errors) {
       errors.add(path + ".columns", text(weight.columns) + "; expected 1 in encoding " + name);
     if (weight.encoding != Encoding::rope_table && weight.scale != 1)
       errors.add(path + ".scale", "only a rope table has one; expected 1");
+    if (weight.longAfter != 0 && weight.encoding != Encoding::rope_table)
+      errors.add(path + ".long_after", "only a rope table has one; expected 0");
+    if (weight.longAfter != 0 && weight.longAfter != longAfter(program))
+      errors.add(path + ".long_after", text(weight.longAfter) + "; another table has " + text(longAfter(program)));
     if (weight.bytes != storedBytes(weight))
       errors.add(path + ".bytes",
                  text(weight.bytes) + "; its shape takes " + text(storedBytes(weight)) + " in encoding " + name);
@@ -65,8 +69,8 @@ void checkWeights(const Program &program, FieldErrors &errors) {
 }
 
 bool alike(const Weight &a, const Weight &b) {
-  return a.encoding == b.encoding && a.dtype == b.dtype && a.rows == b.rows && a.columns == b.columns &&
-         a.scale == b.scale;
+  // A layer without RoPE, whose table is all zeros, has neither another layer's scale nor its longAfter.
+  return a.encoding == b.encoding && a.dtype == b.dtype && a.rows == b.rows && a.columns == b.columns;
 }
 
 bool alike(const Cache &a, const Cache &b) {

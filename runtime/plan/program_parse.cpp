@@ -35,7 +35,7 @@ Edge readEdge(const JsonReader &reader) {
 }
 
 Weight readWeight(const JsonReader &reader) {
-  reader.onlyFields({"name", "encoding", "dtype", "rows", "columns", "scale", "offset", "bytes"});
+  reader.onlyFields({"name", "encoding", "dtype", "rows", "columns", "scale", "long_after", "offset", "bytes"});
   Weight weight;
   weight.name = reader["name"].string();
   weight.encoding = readEnum<Encoding>(reader["encoding"], encodingNames);
@@ -47,6 +47,7 @@ Weight readWeight(const JsonReader &reader) {
     reader["scale"].error("does not fit a 32-bit float");
   else
     weight.scale = static_cast<float>(scale);
+  weight.longAfter = reader["long_after"].integer(0, maximumExtent);
   weight.offset = reader["offset"].unsignedInteger();
   weight.bytes = reader["bytes"].unsignedInteger();
   return weight;

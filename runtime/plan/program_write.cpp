@@ -31,6 +31,7 @@ Json writeWeight(const Weight &weight) {
           {"rows", weight.rows},
           {"columns", weight.columns},
           {"scale", weight.scale},
+          {"long_after", weight.longAfter},
           {"offset", weight.offset},
           {"bytes", weight.bytes}};
 }

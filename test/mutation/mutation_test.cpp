@@ -83,6 +83,7 @@ std::vector<float> logitsOfReference(ModuleOp nn, const WeightSource &weights, s
     if (op->hasOneUse() && isa<nn::ArgmaxOp>(*op->user_begin()))
       logits.insert(logits.end(), values[0].begin(), values[0].end());
   };
+  state.length = static_cast<int64_t>(tokens.size());
   for (size_t position = 0; position < tokens.size(); ++position)
     EXPECT_TRUE(succeeded(nn::evaluateFunction(
         test::decodeOf(nn), state,

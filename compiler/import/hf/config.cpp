@@ -135,9 +135,11 @@ DecoderConfig readDecoderConfig(ConfigReader &reader, const DecoderDefaults &def
       reader.booleanOr("tie_word_embeddings", defaults.tieWordEmbeddings).value_or(defaults.tieWordEmbeddings);
   if (defaults.attentionBias == AttentionBias::Configured)
     config.queryKeyValueBias = config.outputBias = reader.boolean("attention_bias").value_or(false);
+  else if (defaults.attentionBias == AttentionBias::ConfiguredQueryKeyValue)
+    config.queryKeyValueBias = reader.booleanOr("attention_bias", true).value_or(true);
   else
     config.queryKeyValueBias = defaults.attentionBias == AttentionBias::QueryKeyValue;
-  config.rope = readRope(reader, defaults, config.maxPositions);
+  readRope(reader, defaults, config);
   config.dtype = readDType(reader);
   refuseVariants(reader, defaults);
   if (defaults.noRopeInterval)

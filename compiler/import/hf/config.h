@@ -14,16 +14,22 @@
 
 namespace cadenza {
 
-/// Rotary embedding: theta is the base of the geometric series of wavelengths; what follows `factor` is used by llama3
-/// scaling only.
+/// Rotary embedding: theta is the base of the geometric series of wavelengths. In ropeInverseFrequencies is what the
+/// types make of the rest.
 struct RopeParameters {
-  enum class Type { Default, Linear, Llama3 };
+  enum class Type { Default, Linear, Llama3, Yarn, LongRope };
   Type type = Type::Default;
   double theta = 0;
-  double factor = 1; // of linear and llama3
-  double lowFrequencyFactor = 1;
-  double highFrequencyFactor = 4;
-  int64_t originalMaxPositions = 0;
+  double factor = 1;                     // of linear, llama3 and yarn
+  double lowFrequencyFactor = 1;         // of llama3
+  double highFrequencyFactor = 4;        // of llama3
+  int64_t originalMaxPositions = 0;      // of all but linear
+  double betaFast = 32;                  // of yarn
+  double betaSlow = 1;                   // of yarn
+  bool truncate = true;                  // of yarn
+  std::vector<double> shortFactors = {}; // of longrope, one a pair that is rotated
+  std::vector<double> longFactors = {};  // of longrope: those for a sequence of more than originalMaxPositions
+  double attentionFactor = 1;            // of yarn and longrope: what cosine and sine are multiplied by
 };
 
 /// What the decoder families have in common, in config.json's own words.
@@ -33,8 +39,9 @@ struct DecoderConfig {
   int64_t intermediateSize = 0;
   int64_t layers = 0;
   int64_t heads = 0;
-  int64_t kvHeads = 0; // divides heads
-  int64_t headDim = 0; // even
+  int64_t kvHeads = 0;   // divides heads
+  int64_t headDim = 0;   // even
+  int64_t rotaryDim = 0; // even: so many elements of each head, the first ones, are rotated
   int64_t maxPositions = 0;
   double rmsNormEps = 0;
   bool tieWordEmbeddings = false;
@@ -42,6 +49,7 @@ struct DecoderConfig {
   bool outputBias = false;        // on attention's output projection
   bool mlpBias = false;           // on the gate, up and down projections
   std::vector<bool> ropeLayers;   // whether a layer rotates queries and keys; empty: all do
+  bool ropeInterleaved = false;   // what is rotated together: elements 2i and 2i + 1, or i and i + rotaryDim / 2
   /// Factors of the embedding, of scores (nothing: 1 / sqrt(head_dim)), of what blocks add to the residual stream, and
   /// of the logits.
   double embeddingScale = 1;
@@ -56,9 +64,10 @@ struct DecoderConfig {
 
 /// Which projections of attention have a bias.
 enum class AttentionBias {
-  Configured,    // all four, if attention_bias says so (its default is false)
-  None,          // none: what config.json says of it is ignored, with a notice
-  QueryKeyValue, // always these three, never the output projection; the same
+  Configured,              // all four, if attention_bias says so (its default is false)
+  ConfiguredQueryKeyValue, // these three, unless attention_bias says not (its default is true)
+  None,                    // none: what config.json says of it is ignored, with a notice
+  QueryKeyValue,           // always these three, never the output projection; the same
 };
 
 /// How a family attends to the last sliding_window positions only.
@@ -77,6 +86,9 @@ struct DecoderDefaults {
   int64_t maxPositions = 2048;
   double rmsNormEps = 1e-6;
   double ropeTheta = 10000;
+  std::optional<double> partialRotaryFactor = {};   // nothing: heads are rotated as a whole, whatever config.json says
+  std::optional<int64_t> originalMaxPositions = {}; // nothing: max_position_embeddings
+  bool onlyLongRope = false; // of the rope types that scale; by whatever of its former names, "su" and "yarn"
   std::string_view hiddenAct = "silu";
   bool tieWordEmbeddings = false;
   std::optional<int32_t> bosToken = {};
@@ -99,8 +111,9 @@ void readGenerationConfig(ConfigReader &reader, DecoderConfig &config);
 /// something else.
 std::optional<std::string> readArchitecture(ConfigReader &reader);
 
-/// headDim / 2 inverse frequencies (radians a position), computed in double.
-///   default: theta^(-2i / headDim) (Su et al. 2021, arXiv:2104.09864)
+/// rotaryDim / 2 inverse frequencies (radians a position), computed in double. `isLong`: those of a sequence of more
+/// than originalMaxPositions.
+///   default: theta^(-2i / rotaryDim) (Su et al. 2021, arXiv:2104.09864)
 ///   linear:  all divided by `factor`, as if positions were (transformers, modeling_rope_utils.py,
 ///            _compute_linear_scaling_rope_parameters).
 ///   llama3:  wavelengths longer than originalMaxPositions / lowFrequencyFactor are divided by `factor`, those shorter
@@ -108,6 +121,12 @@ std::optional<std::string> readArchitecture(ConfigReader &reader);
 ///            originalMaxPositions / highFrequencyFactor are kept, and in between the two are blended linearly in
 ///            originalMaxPositions / wavelength (meta-llama/llama-models, models/llama3/model.py, apply_scaling; the
 ///            same as transformers, modeling_rope_utils.py, _compute_llama3_parameters).
-std::vector<double> ropeInverseFrequencies(const RopeParameters &rope, int64_t headDim);
+///   yarn:    those of the first pairs are kept, those of the last ones divided by `factor`, and in between the two are
+///            blended linearly in i. It begins at the pair that turns betaFast times in originalMaxPositions, rounded
+///            down, and ends at the one that turns betaSlow times, rounded up (if `truncate`; Peng et al. 2023,
+///            arXiv:2309.00071; transformers, _compute_yarn_parameters).
+///   longrope: frequency i is divided by shortFactors[i] or longFactors[i] (Ding et al. 2024, arXiv:2402.13753;
+///            transformers, _compute_longrope_parameters).
+std::vector<double> ropeInverseFrequencies(const RopeParameters &rope, int64_t rotaryDim, bool isLong = false);
 
 } // namespace cadenza

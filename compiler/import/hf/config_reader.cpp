@@ -66,10 +66,7 @@ std::optional<int64_t> ConfigReader::integer(std::string_view name, int64_t mini
   return value.is_null() ? std::nullopt : asInteger(name, value, minimum, maximum);
 }
 
-std::optional<double> ConfigReader::number(std::string_view name, double above, double maximum) {
-  const json &value = raw(name);
-  if (value.is_null())
-    return std::nullopt;
+std::optional<double> ConfigReader::asNumber(std::string_view name, const json &value, double above, double maximum) {
   if (value.is_number()) {
     double number = value.get<double>();
     if (std::isfinite(number) && number > above && number <= maximum)
@@ -77,6 +74,11 @@ std::optional<double> ConfigReader::number(std::string_view name, double above, 
   }
   wrong(name, value, "a number above " + numberText(above) + " and at most " + numberText(maximum));
   return std::nullopt;
+}
+
+std::optional<double> ConfigReader::number(std::string_view name, double above, double maximum) {
+  const json &value = raw(name);
+  return value.is_null() ? std::nullopt : asNumber(name, value, above, maximum);
 }
 
 std::optional<bool> ConfigReader::boolean(std::string_view name) {
@@ -111,6 +113,22 @@ std::vector<int64_t> ConfigReader::integers(std::string_view name, int64_t minim
     put(value);
   }
   return result;
+}
+
+std::vector<double> ConfigReader::numbers(std::string_view name, size_t count, double above, double maximum) {
+  if (!require(name))
+    return {};
+  const json &value = raw(name);
+  if (!value.is_array() || value.size() != count) {
+    findings_.invalid(where(name) + " must be a list of " + std::to_string(count) + " numbers" +
+                      (value.is_array() ? ", not of " + std::to_string(value.size()) : ""));
+    return {};
+  }
+  std::vector<double> result;
+  for (size_t i = 0; i < count; ++i)
+    if (auto number = asNumber(std::string(name) + "[" + std::to_string(i) + "]", value[i], above, maximum))
+      result.push_back(*number);
+  return result.size() == count ? result : std::vector<double>();
 }
 
 std::optional<int64_t> ConfigReader::requiredInteger(std::string_view name, int64_t minimum, int64_t maximum) {

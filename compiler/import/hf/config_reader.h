@@ -41,6 +41,8 @@ public:
   std::optional<std::string> string(std::string_view name);
   /// An integer or a list of them.
   std::vector<int64_t> integers(std::string_view name, int64_t minimum, int64_t maximum);
+  /// A list of `count` numbers in (above, maximum]; empty and a finding if it is none.
+  std::vector<double> numbers(std::string_view name, size_t count, double above, double maximum);
 
   /// As above, but a missing field, or null, is a finding.
   std::optional<int64_t> requiredInteger(std::string_view name, int64_t minimum, int64_t maximum);
@@ -73,6 +75,7 @@ private:
   ConfigReader(const nlohmann::json &object, std::string file, std::string parent, Findings &findings)
       : object_(&object), file_(std::move(file)), parent_(std::move(parent)), findings_(findings) {}
   void wrong(std::string_view name, const nlohmann::json &value, const std::string &expected);
+  std::optional<double> asNumber(std::string_view name, const nlohmann::json &value, double above, double maximum);
   std::optional<int64_t> asInteger(std::string_view name, const nlohmann::json &value, int64_t minimum,
                                    int64_t maximum);
   bool require(std::string_view name);

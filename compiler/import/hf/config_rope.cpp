@@ -1,6 +1,7 @@
 #include "compiler/import/hf/config_parts.h"
 #include "compiler/import/text.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <numbers>
@@ -55,74 +56,225 @@ private:
   std::map<std::string, std::string> places_; // "config.json: rope_scaling.factor" by field
 };
 
-/// The llama3 parameters. Without original_max_position_embeddings transformers takes max_position_embeddings.
-void readLlama3Scaling(ConfigReader &fields, int64_t longest, RopeParameters &rope) {
+constexpr double maxFactor = 1e6; // of anything that scales
+
+/// The longest text that the frequencies were made for. Where config.json does not say, it is the longest text.
+int64_t readOriginalMaxPositions(ConfigReader &fields, const DecoderDefaults &defaults, int64_t longest) {
+  return fields
+      .integerOr("original_max_position_embeddings", 1, maxTextPositions,
+                 defaults.originalMaxPositions.value_or(longest))
+      .value_or(1);
+}
+
+void readLlama3Scaling(ConfigReader &fields, RopeParameters &rope) {
   rope.type = RopeParameters::Type::Llama3;
-  rope.factor = fields.requiredNumber("factor", 0, 1e6).value_or(1);
-  auto low = fields.requiredNumber("low_freq_factor", 0, 1e6);
-  auto high = fields.requiredNumber("high_freq_factor", 0, 1e6);
-  rope.originalMaxPositions =
-      fields.integerOr("original_max_position_embeddings", 1, maxTextPositions, longest).value_or(1);
+  rope.factor = fields.requiredNumber("factor", 0, maxFactor).value_or(1);
+  auto low = fields.requiredNumber("low_freq_factor", 0, maxFactor);
+  auto high = fields.requiredNumber("high_freq_factor", 0, maxFactor);
   if (low && high && *low >= *high)
     fields.findings().invalid(fields.where("low_freq_factor") + " is not below high_freq_factor");
   rope.lowFrequencyFactor = low.value_or(1);
   rope.highFrequencyFactor = high.value_or(4);
 }
 
-} // namespace
+/// A factor that is not by how much the text has become longer is taken all the same, as transformers does.
+void noteFactor(ConfigReader &fields, double factor, const RopeParameters &rope, int64_t longest) {
+  const double longer = static_cast<double>(longest) / static_cast<double>(rope.originalMaxPositions);
+  if (factor == longer || longer == 1)
+    return;
+  fields.findings().notice(fields.where("factor") + " " + fields.raw("factor").dump() +
+                           " is taken, and not max_position_embeddings / original_max_position_embeddings, " +
+                           std::to_string(longest) + " / " + std::to_string(rope.originalMaxPositions));
+}
 
-RopeParameters readRope(ConfigReader &reader, const DecoderDefaults &defaults, int64_t longest) {
+void readYarnScaling(ConfigReader &fields, int64_t longest, RopeParameters &rope) {
+  rope.type = RopeParameters::Type::Yarn;
+  const auto factor = fields.requiredNumber("factor", 0, maxFactor);
+  rope.factor = factor.value_or(1);
+  if (factor)
+    noteFactor(fields, *factor, rope, longest);
+  rope.betaFast = fields.number("beta_fast", 0, maxFactor).value_or(rope.betaFast);
+  rope.betaSlow = fields.number("beta_slow", 0, maxFactor).value_or(rope.betaSlow);
+  if (rope.betaFast < rope.betaSlow)
+    fields.findings().invalid(fields.where("beta_fast") + " is below beta_slow");
+  rope.truncate = fields.boolean("truncate").value_or(true);
+  if (rope.theta <= 1)
+    fields.findings().invalid(fields.where("rope_type") + " 'yarn' needs a rope_theta above 1");
+  // How much attention is sharpened for texts of `factor` times the length.
+  const auto sharpened = [&](double scale) {
+    return rope.factor <= 1 ? 1.0 : 0.1 * scale * std::log(rope.factor) + 1.0;
+  };
+  const auto scale = fields.number("mscale", 0, maxFactor), allDim = fields.number("mscale_all_dim", 0, maxFactor);
+  const auto given = fields.number("attention_factor", 0, maxFactor);
+  rope.attentionFactor = given ? *given : scale && allDim ? sharpened(*scale) / sharpened(*allDim) : sharpened(1);
+}
+
+void readLongRope(ConfigReader &fields, const DecoderConfig &config, RopeParameters &rope) {
+  if (config.headDim == 0) { // there is a finding
+    fields.ignore({"short_factor", "long_factor"});
+  } else {
+    const auto pairs = static_cast<size_t>(config.rotaryDim / 2);
+    rope.shortFactors = fields.numbers("short_factor", pairs, 0, maxFactor);
+    rope.longFactors = fields.numbers("long_factor", pairs, 0, maxFactor);
+  }
+  if (!rope.shortFactors.empty() && !rope.longFactors.empty())
+    rope.type = RopeParameters::Type::LongRope;
+  const auto original = static_cast<double>(rope.originalMaxPositions);
+  const auto factor = fields.number("factor", 0, maxFactor);
+  if (factor)
+    noteFactor(fields, *factor, rope, config.maxPositions);
+  const double longer = factor.value_or(static_cast<double>(config.maxPositions) / original);
+  const auto given = fields.number("attention_factor", 0, maxFactor);
+  if (given)
+    rope.attentionFactor = *given;
+  else if (longer > 1 && original > 1)
+    rope.attentionFactor = std::sqrt(1 + std::log(longer) / std::log(original));
+  else if (longer > 1)
+    fields.findings().invalid(fields.where("original_max_position_embeddings") +
+                              " 1 leaves no attention_factor to be computed");
+}
+
+/// How much of each head is rotated.
+int64_t readRotaryDim(ConfigReader &fields, const DecoderDefaults &defaults, int64_t headDim) {
+  const auto given = fields.number("partial_rotary_factor", 0, 1);
+  if (!defaults.partialRotaryFactor) {
+    if (given && *given != 1)
+      refuseValue(fields, "partial_rotary_factor", fields.raw("partial_rotary_factor").dump(), "(1 is)");
+    return headDim;
+  }
+  if (!fields.has("partial_rotary_factor") && *defaults.partialRotaryFactor != 1)
+    fields.addDefault("partial_rotary_factor", nlohmann::json(*defaults.partialRotaryFactor).dump());
+  const double part = given.value_or(*defaults.partialRotaryFactor);
+  const auto rotated = static_cast<int64_t>(static_cast<double>(headDim) * part); // rounded down, as transformers does
+  if (headDim != 0 && (rotated < 2 || rotated % 2 != 0))
+    fields.findings().invalid(fields.where("partial_rotary_factor") + " " + nlohmann::json(part).dump() + " makes " +
+                              std::to_string(rotated) + " of the " + std::to_string(headDim) +
+                              " elements of a head; rotary embedding needs pairs");
+  return std::max<int64_t>(rotated / 2 * 2, 2);
+}
+
+/// The names that transformers has for types that are supported, for messages.
+std::string supportedTypes(const DecoderDefaults &defaults) {
+  return defaults.onlyLongRope ? "(default and longrope are)" : "(default, linear, llama3, yarn and longrope are)";
+}
+
+/// What `merged` says; theta is also looked for beside it, as `thetaField`, and is `theta` if it is nowhere. rotaryDim
+/// of `config` is read, too.
+RopeParameters readFields(ConfigReader &reader, RopeFields &merged, std::string_view thetaField, double theta,
+                          const DecoderDefaults &defaults, DecoderConfig &config) {
   constexpr double maxTheta = 1e15;
   RopeParameters rope;
-  const nlohmann::json &parameters = reader.raw("rope_parameters");
-  if (parameters.is_object() && !parameters.empty() && parameters.begin()->is_object()) {
-    refuseValue(reader, "rope_parameters", "with one entry a layer type", "(one for all layers is)");
-    reader.ignore({"rope_theta", "rope_scaling", "partial_rotary_factor"});
-    return rope;
-  }
-  RopeFields merged(reader);
   std::string type = "default";
   if (auto found = merged.object().find("rope_type"); found != merged.object().end() && found->is_string())
     type = found->get<std::string>();
-  if (type == "llama3")
+  if (defaults.onlyLongRope && (type == "su" || type == "yarn"))
+    type = "longrope";
+  const bool scaled = type == "llama3" || type == "yarn" || type == "longrope";
+  if (scaled)
     merged.addBeside("original_max_position_embeddings");
+  else if (defaults.originalMaxPositions)
+    reader.ignore({"original_max_position_embeddings"});
 
   ConfigReader fields = reader.nested(merged.name(), merged.object());
-  const auto theta = fields.has("rope_theta") ? fields.number("rope_theta", 0, maxTheta)
-                                              : reader.numberOr("rope_theta", 0, maxTheta, defaults.ropeTheta);
-  rope.theta = theta.value_or(1);
-  if (auto partial = fields.number("partial_rotary_factor", 0, 1); partial && *partial != 1)
-    refuseValue(fields, "partial_rotary_factor", fields.raw("partial_rotary_factor").dump(), "(1 is)");
+  rope.theta = (fields.has("rope_theta") ? fields.number("rope_theta", 0, maxTheta)
+                                         : reader.numberOr(thetaField, 0, maxTheta, theta))
+                   .value_or(1);
+  config.rotaryDim = readRotaryDim(fields, defaults, config.headDim);
   fields.string("rope_type"); // a finding if it is none
-  if (type == "llama3") {
-    readLlama3Scaling(fields, longest, rope);
+  if (scaled)
+    rope.originalMaxPositions = readOriginalMaxPositions(fields, defaults, config.maxPositions);
+  if (type == "longrope") {
+    readLongRope(fields, config, rope);
+  } else if (type == "dynamic") {
+    refuseValue(fields, "rope_type", quotedName(type),
+                "(its frequencies depend on the length of the text, and those of keys that are cached on how long it "
+                "was then; " +
+                    supportedTypes(defaults).substr(1));
+  } else if (type != "default" && (defaults.onlyLongRope || (type != "llama3" && type != "linear" && type != "yarn"))) {
+    refuseValue(fields, "rope_type", quotedName(type), supportedTypes(defaults));
+  } else if (type == "llama3") {
+    readLlama3Scaling(fields, rope);
+  } else if (type == "yarn") {
+    readYarnScaling(fields, config.maxPositions, rope);
   } else if (type == "linear") {
     rope.type = RopeParameters::Type::Linear;
-    rope.factor = fields.requiredNumber("factor", 0, 1e6).value_or(1);
-  } else if (type != "default") {
-    refuseValue(fields, "rope_type", quotedName(type), "(default, linear and llama3 are)");
+    rope.factor = fields.requiredNumber("factor", 0, maxFactor).value_or(1);
   }
   fields.noteDefaults(defaults.configClass);
   fields.noteUnread();
   return rope;
 }
 
-std::vector<double> ropeInverseFrequencies(const RopeParameters &rope, int64_t headDim) {
-  std::vector<double> frequencies(headDim / 2);
+} // namespace
+
+void readRope(ConfigReader &reader, const DecoderDefaults &defaults, DecoderConfig &config) {
+  config.rotaryDim = config.headDim;
+  const nlohmann::json &parameters = reader.raw("rope_parameters");
+  if (parameters.is_object() && !parameters.empty() && parameters.begin()->is_object()) {
+    refuseValue(reader, "rope_parameters", "with one entry a layer type", "(one for all layers is)");
+    reader.ignore({"rope_theta", "rope_scaling", "partial_rotary_factor"});
+    return;
+  }
+  RopeFields merged(reader);
+  config.rope = readFields(reader, merged, "rope_theta", defaults.ropeTheta, defaults, config);
+}
+
+namespace {
+
+/// How much of frequency i of llama3 is kept, and not divided.
+double keptByLlama3(const RopeParameters &rope, double frequency) {
+  const double wavelength = 2 * std::numbers::pi / frequency;
+  const double turns = static_cast<double>(rope.originalMaxPositions) / wavelength; // in the original context
+  return std::clamp((turns - rope.lowFrequencyFactor) / (rope.highFrequencyFactor - rope.lowFrequencyFactor), 0.0, 1.0);
+}
+
+/// The same for each frequency of YaRN.
+std::vector<double> keptByYarn(const RopeParameters &rope, int64_t rotaryDim) {
+  const auto size = static_cast<double>(rotaryDim);
+  // The pair, as a real number, that turns so often in the original context.
+  const auto pairOf = [&](double turns) {
+    const double wavelength = static_cast<double>(rope.originalMaxPositions) / turns;
+    return size * std::log(wavelength / (2 * std::numbers::pi)) / (2 * std::log(rope.theta));
+  };
+  double first = pairOf(rope.betaFast), last = pairOf(rope.betaSlow);
+  if (rope.truncate) {
+    first = std::floor(first);
+    last = std::ceil(last);
+  }
+  first = std::max(first, 0.0);
+  last = std::min(last, size - 1);
+  if (first == last)
+    last += 0.001;
+  std::vector<double> kept;
+  for (int64_t i = 0; i < rotaryDim / 2; ++i)
+    kept.push_back(1 - std::clamp((static_cast<double>(i) - first) / (last - first), 0.0, 1.0));
+  return kept;
+}
+
+} // namespace
+
+std::vector<double> ropeInverseFrequencies(const RopeParameters &rope, int64_t rotaryDim, bool isLong) {
+  std::vector<double> frequencies(static_cast<size_t>(rotaryDim / 2));
+  const std::vector<double> kept =
+      rope.type == RopeParameters::Type::Yarn ? keptByYarn(rope, rotaryDim) : std::vector<double>();
   for (size_t i = 0; i < frequencies.size(); ++i) {
-    double frequency = std::pow(rope.theta, -2.0 * static_cast<double>(i) / static_cast<double>(headDim));
-    if (rope.type == RopeParameters::Type::Linear) {
+    double frequency = std::pow(rope.theta, -2.0 * static_cast<double>(i) / static_cast<double>(rotaryDim));
+    const auto blend = [&](double part) { return (1 - part) * frequency / rope.factor + part * frequency; };
+    switch (rope.type) {
+    case RopeParameters::Type::Default:
+      break;
+    case RopeParameters::Type::Linear:
       frequency /= rope.factor;
-    } else if (rope.type == RopeParameters::Type::Llama3) {
-      auto original = static_cast<double>(rope.originalMaxPositions);
-      double wavelength = 2 * std::numbers::pi / frequency;
-      double ratio = original / wavelength; // how often the wave turns in the original context
-      if (ratio < rope.lowFrequencyFactor) {
-        frequency /= rope.factor;
-      } else if (ratio <= rope.highFrequencyFactor) {
-        double kept = (ratio - rope.lowFrequencyFactor) / (rope.highFrequencyFactor - rope.lowFrequencyFactor);
-        frequency = (1 - kept) * frequency / rope.factor + kept * frequency;
-      }
+      break;
+    case RopeParameters::Type::Llama3:
+      frequency = blend(keptByLlama3(rope, frequency));
+      break;
+    case RopeParameters::Type::Yarn:
+      frequency = blend(kept[i]);
+      break;
+    case RopeParameters::Type::LongRope:
+      frequency /= (isLong ? rope.longFactors : rope.shortFactors)[i];
+      break;
     }
     frequencies[i] = frequency;
   }

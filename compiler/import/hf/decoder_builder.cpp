@@ -55,27 +55,50 @@ mlir::RankedTensorType DecoderBuilder::vectorType(int64_t elements) {
 
 mlir::FlatSymbolRefAttr DecoderBuilder::weight(const ModuleName &name, const std::string &kind,
                                                std::vector<int64_t> shape) {
-  WeightSpec spec{name.role + "." + kind, name.huggingFace + "." + kind, std::move(shape), DType::bf16};
+  WeightSpec spec{name.role + "." + kind, (name.part ? name.part->module : name.huggingFace) + "." + kind,
+                  std::move(shape), DType::bf16};
   auto reference = mlir::FlatSymbolRefAttr::get(ops_.getContext(), spec.role);
   if (!declared_.insert(spec.role).second)
     return reference;
   spec.dtype = weightTypes_(spec.tensor, spec.shape.size());
-  nn::WeightOp::create(symbols_, location(spec.tensor), spec.role,
-                       mlir::RankedTensorType::get(spec.shape, elementType(symbols_, spec.dtype)),
-                       symbols_.getStringAttr(spec.tensor), /*value=*/mlir::ElementsAttr());
+  auto op = nn::WeightOp::create(symbols_, location(spec.tensor), spec.role,
+                                 mlir::RankedTensorType::get(spec.shape, elementType(symbols_, spec.dtype)),
+                                 symbols_.getStringAttr(spec.tensor), /*value=*/mlir::ElementsAttr());
+  if (name.part) {
+    const WeightView &rows = name.part->rows;
+    const int64_t run = rows.run == spec.rows() ? 0 : rows.run; // 0: one run
+    op.setViewAttr(nn::ViewAttr::get(ops_.getContext(), rows.rows, rows.transposed, rows.first, run, rows.stride));
+    spec.view = rows;
+  }
   weights_.push_back(std::move(spec));
   return reference;
 }
 
-mlir::FlatSymbolRefAttr DecoderBuilder::inverseFrequencies(const std::string &symbol,
-                                                           const std::vector<double> &exact) {
-  if (declared_.insert(symbol).second) {
-    std::vector<float> rounded(exact.begin(), exact.end());
-    auto type = mlir::RankedTensorType::get({static_cast<int64_t>(rounded.size())}, symbols_.getF32Type());
+mlir::FlatSymbolRefAttr DecoderBuilder::inverseFrequencies(bool rotate) {
+  const std::string symbol = rotate ? "rope.inverse_frequencies" : "rope.zeros";
+  const auto reference = mlir::FlatSymbolRefAttr::get(ops_.getContext(), symbol);
+  if (!declared_.insert(symbol).second)
+    return reference;
+  const RopeParameters &rope = config_.rope;
+  auto type = mlir::RankedTensorType::get({config_.rotaryDim / 2}, symbols_.getF32Type());
+  const auto constant = [&](const std::vector<double> &exact) {
+    const std::vector<float> rounded(exact.begin(), exact.end());
+    return mlir::DenseElementsAttr::get(type, llvm::ArrayRef<float>(rounded));
+  };
+  if (!rotate) {
     nn::WeightOp::create(symbols_, location("model.rotary_emb"), symbol, type, /*source=*/mlir::StringAttr(),
-                         mlir::DenseElementsAttr::get(type, llvm::ArrayRef<float>(rounded)));
+                         constant(std::vector<double>(config_.rotaryDim / 2)));
+    return reference;
   }
-  return mlir::FlatSymbolRefAttr::get(ops_.getContext(), symbol);
+  auto op = nn::WeightOp::create(symbols_, location("model.rotary_emb"), symbol, type, /*source=*/mlir::StringAttr(),
+                                 constant(ropeInverseFrequencies(rope, config_.rotaryDim)));
+  if (rope.attentionFactor != 1)
+    op.setFactorAttr(symbols_.getF64FloatAttr(rope.attentionFactor));
+  if (rope.type == RopeParameters::Type::LongRope && config_.maxPositions > rope.originalMaxPositions)
+    op.setLongTableAttr(nn::LongAttr::get(ops_.getContext(),
+                                          constant(ropeInverseFrequencies(rope, config_.rotaryDim, /*isLong=*/true)),
+                                          rope.originalMaxPositions));
+  return reference;
 }
 
 mlir::Value DecoderBuilder::embedding(const ModuleName &name) {
@@ -99,11 +122,11 @@ mlir::Value DecoderBuilder::linear(mlir::Value input, const ModuleName &name, in
 }
 
 mlir::Value DecoderBuilder::rope(mlir::Value input, const std::string &huggingFace, bool rotate) {
-  mlir::FlatSymbolRefAttr table =
-      rotate ? inverseFrequencies("rope.inverse_frequencies", ropeInverseFrequencies(config_.rope, config_.headDim))
-             : inverseFrequencies("rope.zeros", std::vector<double>(config_.headDim / 2, 0.0));
-  return nn::RopeOp::create(ops_, location(huggingFace), input.getType(), input, position_, table,
-                            ops_.getI64IntegerAttr(config_.headDim));
+  auto rotaryDim =
+      config_.rotaryDim == config_.headDim ? mlir::IntegerAttr() : ops_.getI64IntegerAttr(config_.rotaryDim);
+  return nn::RopeOp::create(ops_, location(huggingFace), input.getType(), input, position_, inverseFrequencies(rotate),
+                            ops_.getI64IntegerAttr(config_.headDim), rotaryDim,
+                            config_.ropeInterleaved ? ops_.getUnitAttr() : mlir::UnitAttr());
 }
 
 mlir::Value DecoderBuilder::attention(mlir::Value query, mlir::Value key, mlir::Value value, const ModuleName &name) {
@@ -153,16 +176,31 @@ DecoderLayer::DecoderLayer(DecoderBuilder &builder, int64_t index)
     : builder_(builder), index_(index), role_("layers." + std::to_string(index) + "."),
       huggingFace_("model.layers." + std::to_string(index) + ".") {}
 
-mlir::Value DecoderLayer::attention(mlir::Value x, const AttentionOptions &options) {
+ModuleName DecoderLayer::projection(const char *role, const char *huggingFace, const char *fused, int64_t all,
+                                    int64_t first, int64_t rows) const {
+  ModuleName module = name(role, huggingFace);
+  if (fused)
+    module.part = {huggingFace_ + fused, {.rows = all, .first = first, .run = rows}};
+  return module;
+}
+
+mlir::Value DecoderLayer::norm(mlir::Value x, const char *role, const char *norm) {
+  return norm ? builder_.rmsNorm(x, name(role, norm)) : x;
+}
+
+mlir::Value DecoderLayer::attention(mlir::Value x, const Options &options) {
   const DecoderConfig &config = builder_.config();
-  const int64_t kvSize = config.kvHeads * config.headDim;
-  const bool bias = config.queryKeyValueBias;
+  const int64_t querySize = config.heads * config.headDim, kvSize = config.kvHeads * config.headDim;
+  const char *fused = options.fusedQueryKeyValue ? "self_attn.qkv_proj" : nullptr;
+  const auto project = [&](mlir::Value input, const char *role, const char *huggingFace, int64_t first, int64_t rows) {
+    return builder_.linear(input, projection(role, huggingFace, fused, querySize + 2 * kvSize, first, rows), rows,
+                           config.queryKeyValueBias);
+  };
   const bool rotate = config.ropeLayers.empty() || config.ropeLayers[index_];
-  mlir::Value h = builder_.rmsNorm(x, name("attention_norm", "input_layernorm"));
-  mlir::Value query =
-      builder_.linear(h, name("attention.query", "self_attn.q_proj"), config.heads * config.headDim, bias);
-  mlir::Value key = builder_.linear(h, name("attention.key", "self_attn.k_proj"), kvSize, bias);
-  mlir::Value value = builder_.linear(h, name("attention.value", "self_attn.v_proj"), kvSize, bias);
+  mlir::Value h = norm(x, "attention_norm", options.attentionNorm);
+  mlir::Value query = project(h, "attention.query", "self_attn.q_proj", 0, querySize);
+  mlir::Value key = project(h, "attention.key", "self_attn.k_proj", querySize, kvSize);
+  mlir::Value value = project(h, "attention.value", "self_attn.v_proj", querySize + kvSize, kvSize);
   if (options.queryKeyNorm) {
     query = builder_.rmsNorm(query, name("attention.query_norm", "self_attn.q_norm"), config.headDim);
     key = builder_.rmsNorm(key, name("attention.key_norm", "self_attn.k_norm"), config.headDim);
@@ -172,28 +210,34 @@ mlir::Value DecoderLayer::attention(mlir::Value x, const AttentionOptions &optio
   mlir::Value attended = builder_.attention(query, key, value, name("cache", "self_attn"));
   mlir::Value output =
       builder_.linear(attended, name("attention.output", "self_attn.o_proj"), config.hiddenSize, config.outputBias);
+  output = norm(output, "attention_post_norm", options.attentionPostNorm);
   output = builder_.scale(output, config.residualScale, huggingFace_ + "self_attn.scale");
   return builder_.add(x, output, huggingFace_ + "post_attention_residual");
 }
 
-mlir::Value DecoderLayer::gatedMlp(mlir::Value x) {
+mlir::Value DecoderLayer::gatedMlp(mlir::Value x, const Options &options) {
   const DecoderConfig &config = builder_.config();
-  mlir::Value h = builder_.rmsNorm(x, name("mlp_norm", "post_attention_layernorm"));
-  mlir::Value gate = builder_.linear(h, name("mlp.gate", "mlp.gate_proj"), config.intermediateSize, config.mlpBias);
-  mlir::Value up = builder_.linear(h, name("mlp.up", "mlp.up_proj"), config.intermediateSize, config.mlpBias);
+  const int64_t size = config.intermediateSize;
+  const char *fused = options.fusedGateUp ? "mlp.gate_up_proj" : nullptr;
+  mlir::Value h = norm(x, "mlp_norm", options.mlpNorm);
+  mlir::Value gate =
+      builder_.linear(h, projection("mlp.gate", "mlp.gate_proj", fused, 2 * size, 0, size), size, config.mlpBias);
+  mlir::Value up =
+      builder_.linear(h, projection("mlp.up", "mlp.up_proj", fused, 2 * size, size, size), size, config.mlpBias);
   mlir::Value activated = builder_.silu(gate, huggingFace_ + "mlp.act_fn");
   mlir::Value product = builder_.mul(activated, up, huggingFace_ + "mlp.product");
   mlir::Value down = builder_.linear(product, name("mlp.down", "mlp.down_proj"), config.hiddenSize, config.mlpBias);
+  down = norm(down, "mlp_post_norm", options.mlpPostNorm);
   down = builder_.scale(down, config.residualScale, huggingFace_ + "mlp.scale");
   return builder_.add(x, down, huggingFace_.substr(0, huggingFace_.size() - 1));
 }
 
-void buildLlamaLayers(DecoderBuilder &builder, const DecoderLayer::AttentionOptions &options) {
+void buildLlamaLayers(DecoderBuilder &builder, const DecoderLayer::Options &options) {
   mlir::Value x = builder.tokenEmbedding();
   for (int64_t i = 0; i < builder.config().layers; ++i) {
     DecoderLayer layer(builder, i);
     x = layer.attention(x, options);
-    x = layer.gatedMlp(x);
+    x = layer.gatedMlp(x, options);
   }
   builder.finish(x);
 }

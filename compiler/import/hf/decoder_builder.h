@@ -11,6 +11,7 @@
 #include "mlir/IR/OwningOpRef.h"
 
 #include <functional>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -23,6 +24,12 @@ namespace cadenza {
 struct ModuleName {
   std::string role;
   std::string huggingFace;
+  /// Where the checkpoint has one tensor for several modules: its module, and which of its rows are this one's.
+  struct Part {
+    std::string module; // "model.layers.3.self_attn.qkv_proj"
+    WeightView rows;
+  };
+  std::optional<Part> part = std::nullopt;
 };
 
 class DecoderBuilder {
@@ -37,8 +44,8 @@ public:
   /// Over the whole vector, or over each group of `group` elements.
   mlir::Value rmsNorm(mlir::Value input, const ModuleName &name, std::optional<int64_t> group = std::nullopt);
   mlir::Value linear(mlir::Value input, const ModuleName &name, int64_t outputs, bool bias);
-  /// Without `rotate` by angles of zero, which changes nothing: a layer without RoPE is one whose table is all zeros,
-  /// so that all layers are one body of a loop.
+  /// Of every head as much as the configuration says. Without `rotate` by angles of zero, which changes nothing: a
+  /// layer without RoPE is one whose table is all zeros, so that all layers are one body of a loop.
   mlir::Value rope(mlir::Value input, const std::string &huggingFace, bool rotate = true);
   /// Appends key and value to the cache of `name` and attends.
   mlir::Value attention(mlir::Value query, mlir::Value key, mlir::Value value, const ModuleName &name);
@@ -62,8 +69,8 @@ private:
   mlir::RankedTensorType vectorType(int64_t elements); // [1 token][elements]
   /// Declares @ROLE.KIND from MODULE.KIND, unless that has been done, and refers to it.
   mlir::FlatSymbolRefAttr weight(const ModuleName &name, const std::string &kind, std::vector<int64_t> shape);
-  /// Declares @SYMBOL, a table of RoPE, unless that has been done, and refers to it.
-  mlir::FlatSymbolRefAttr inverseFrequencies(const std::string &symbol, const std::vector<double> &exact);
+  /// Declares the table of RoPE, or the one of zeros, unless that has been done, and refers to it.
+  mlir::FlatSymbolRefAttr inverseFrequencies(bool rotate);
 
   DecoderConfig config_;
   DType cacheType_;
@@ -82,15 +89,26 @@ class DecoderLayer {
 public:
   DecoderLayer(DecoderBuilder &builder, int64_t index);
 
-  struct AttentionOptions {
-    bool queryKeyNorm = false; // RMSNorm on each query and key head, before RoPE
+  struct Options {
+    bool queryKeyNorm = false;       // RMSNorm on each query and key head, before RoPE
+    bool fusedQueryKeyValue = false; // one tensor for the three projections, qkv_proj: their rows in this order
+    bool fusedGateUp = false;        // one tensor for both projections, gate_up_proj: their rows in this order
+    /// Names of the norms of what goes into the two blocks and of what comes out of them; null: there is none.
+    const char *attentionNorm = "input_layernorm", *attentionPostNorm = nullptr;
+    const char *mlpNorm = "post_attention_layernorm", *mlpPostNorm = nullptr;
   };
   /// x + o_proj(attention(norm(x))): norm, projections, RoPE, cache, attention, residual.
-  mlir::Value attention(mlir::Value x, const AttentionOptions &options);
+  mlir::Value attention(mlir::Value x, const Options &options);
   /// x + down_proj(silu(gate_proj(norm(x))) * up_proj(norm(x))): the layer's output.
-  mlir::Value gatedMlp(mlir::Value x);
+  mlir::Value gatedMlp(mlir::Value x, const Options &options);
 
 private:
+  /// The norm of `x`, or `x` if `name` is null.
+  mlir::Value norm(mlir::Value x, const char *role, const char *name);
+  /// The module of a projection to `rows` rows, which are rows `first` on of the `all` rows of `fused`, if that is
+  /// given.
+  ModuleName projection(const char *role, const char *huggingFace, const char *fused, int64_t all, int64_t first,
+                        int64_t rows) const;
   ModuleName name(const char *role, const char *huggingFace) const {
     return {role_ + role, huggingFace_ + huggingFace};
   }
@@ -102,6 +120,6 @@ private:
 };
 
 /// A whole decoder of Llama's layers: embedding, the two blocks above in every layer, final norm, head, selection.
-void buildLlamaLayers(DecoderBuilder &builder, const DecoderLayer::AttentionOptions &options = {});
+void buildLlamaLayers(DecoderBuilder &builder, const DecoderLayer::Options &options = {});
 
 } // namespace cadenza

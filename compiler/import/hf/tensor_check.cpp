@@ -73,8 +73,8 @@ void checkTensors(const Checkpoint &checkpoint, const std::vector<WeightSpec> &w
   Problems problems;
   std::set<std::string_view> used;
   for (const WeightSpec &weight : weights) {
-    used.insert(weight.tensor);
-    checkWeight(checkpoint, weight, problems);
+    if (used.insert(weight.tensor).second) // a tensor may hold several weights
+      checkWeight(checkpoint, weight, problems);
   }
   for (const auto &[name, tensor] : checkpoint.tensors()) {
     if (used.contains(name) || name.ends_with(".rotary_emb.inv_freq")) // recomputed from config.json
@@ -90,7 +90,7 @@ void checkTensors(const Checkpoint &checkpoint, const std::vector<WeightSpec> &w
   if (problems.missing.count != 0 && checkpoint.complete()) {
     const std::string file = checkpoint.files().size() == 1 ? checkpoint.files().front().name : "checkpoint";
     findings.invalid(file + ": tensor " + problems.missing.first + " is missing" + problems.missing.others() + " of " +
-                     std::to_string(weights.size()));
+                     std::to_string(used.size()));
   }
   for (const auto &[dtype, problem] : problems.dtypes)
     findings.unsupported(problem.first + " has dtype " + dtype + ", which is not supported (BF16, F16 and F32 are)" +
@@ -98,7 +98,7 @@ void checkTensors(const Checkpoint &checkpoint, const std::vector<WeightSpec> &w
   for (const auto &[module, problem] : problems.shapes)
     findings.invalid(problem.first + problem.others());
   if (problems.rounded.count != 0)
-    findings.notice("checkpoint: " + std::to_string(problems.rounded.count) + " of " + std::to_string(weights.size()) +
+    findings.notice("checkpoint: " + std::to_string(problems.rounded.count) + " of " + std::to_string(used.size()) +
                     " tensors are rounded to " + problems.rounded.first);
   if (problems.unused.count != 0)
     findings.noticeOrError("checkpoint: " + std::to_string(problems.unused.count) +

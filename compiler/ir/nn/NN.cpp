@@ -53,14 +53,18 @@ LogicalResult verifyPositive(Operation *op, StringRef what, const APFloat &numbe
   return op->emitOpError() << "needs a positive " << what << ", not " << number.convertToDouble();
 }
 
-/// Checks that the weight that `reference` names has exactly `shape`, and a factor only if the user applies it.
+/// Checks that the weight that `reference` names has exactly `shape`, and what only RoPE has if the user is that.
 LogicalResult verifyWeight(Operation *user, SymbolTableCollection &symbols, FlatSymbolRefAttr reference,
-                           ArrayRef<int64_t> shape, bool appliesFactor = false) {
+                           ArrayRef<int64_t> shape, bool isRope = false) {
   auto weight = lookup<WeightOp>(user, symbols, reference);
   if (failed(weight))
     return failure();
-  if (weight->getFactor() && !appliesFactor)
+  if (weight->getFactor() && !isRope)
     return user->emitOpError() << "reads " << reference << ", which has a factor: only nn.rope applies it";
+  if (weight->getLongTable() && !isRope)
+    return user->emitOpError() << "reads " << reference
+                               << ", which is another one in a long sequence: only nn.rope "
+                                  "knows of that";
   auto type = cast<ShapedType>(weight->getType());
   if (type.getShape() == shape)
     return success();
@@ -136,6 +140,15 @@ LogicalResult WeightOp::verify() {
     return emitOpError() << "needs a dense constant of floats";
   if (getFactor() && failed(verifyPositive(*this, "factor", *getFactor())))
     return failure();
+  if (LongAttr other = getLongTableAttr()) {
+    if (!getValue() || other.getValues().getShapedType() != getType() || !isa<DenseFPElementsAttr>(other.getValues()))
+      return emitOpError() << "of a long sequence is " << other.getValues().getShapedType()
+                           << "; it needs dense floats, as what it takes the place of: a constant of type "
+                           << getType();
+    if (other.getAfter() <= 0 || other.getAfter() > std::numeric_limits<int32_t>::max())
+      return emitOpError() << "is of sequences that are long after 1 to 2^31 - 1 tokens, not after "
+                           << other.getAfter();
+  }
   if (ViewAttr view = getViewAttr())
     return verifyView(*this, view);
   return success();
@@ -202,7 +215,7 @@ LogicalResult RopeOp::verifySymbolUses(SymbolTableCollection &symbols) {
   const int64_t rotated = getRotated();
   if (rotated <= 0 || rotated % 2 != 0 || rotated > headDim)
     return emitOpError() << "needs an even rotary_dim of at most head_dim, " << headDim << ", not " << rotated;
-  return verifyWeight(*this, symbols, getInverseFrequenciesAttr(), {rotated / 2}, /*appliesFactor=*/true);
+  return verifyWeight(*this, symbols, getInverseFrequenciesAttr(), {rotated / 2}, /*isRope=*/true);
 }
 
 LogicalResult KVAppendOp::verifySymbolUses(SymbolTableCollection &symbols) {

@@ -50,6 +50,8 @@ public:
     std::vector<Vector> values;
   };
   Cache &cache(mlir::FlatSymbolRefAttr reference) { return caches[reference.getValue()]; }
+  /// Tokens of the sequence that is evaluated: more than have been, where the rest is known.
+  int64_t length = 0;
   /// The value of the nn.scalar that `reference` names.
   int64_t scalar(mlir::FlatSymbolRefAttr reference);
   /// The nn.cache op that `reference` names.

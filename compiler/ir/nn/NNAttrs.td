@@ -33,6 +33,22 @@ def NN_PortAttr : AttrDef<NN_Dialect, "Port"> {
   let hasCustomAssemblyFormat = 1;
 }
 
+def NN_LongAttr : AttrDef<NN_Dialect, "Long"> {
+  let mnemonic = "long";
+  let summary = "the inverse frequencies of a long sequence";
+  let description = [{
+    What nn.rope rotates by, at every position, in a sequence of more than `after` tokens (Ding et al. 2024,
+    arXiv:2402.13753). A sequence that grows beyond that is computed again from its first token on.
+
+    ```mlir
+    nn.weight @rope.inverse_frequencies : tensor<2xf32> = dense<[1.0, 0.5]> : tensor<2xf32>
+      long #nn.long<dense<[0.5, 0.1]> : tensor<2xf32>, after = 4096>
+    ```
+  }];
+  let parameters = (ins "::mlir::ElementsAttr":$values, "int64_t":$after);
+  let assemblyFormat = "`<` $values `,` `after` `=` $after `>`";
+}
+
 def NN_ViewAttr : AttrDef<NN_Dialect, "View"> {
   let mnemonic = "view";
   let summary = "which rows of a checkpoint's tensor a weight is";

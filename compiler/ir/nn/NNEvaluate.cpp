@@ -103,9 +103,12 @@ LogicalResult LinearOp::evaluate(EvaluationState &state, ArrayRef<Vector> operan
 }
 
 LogicalResult RopeOp::evaluate(EvaluationState &state, ArrayRef<Vector> operands, SmallVectorImpl<Vector> &results) {
-  const Vector &frequencies = state.weight(getInverseFrequenciesAttr());
-  const std::optional<APFloat> ofTable =
-      cast<WeightOp>(state.lookup(getInverseFrequenciesAttr())).getFactor(); // of both cosine and sine
+  auto table = cast<WeightOp>(state.lookup(getInverseFrequenciesAttr()));
+  Vector frequencies = state.weight(getInverseFrequenciesAttr());
+  if (LongAttr other = table.getLongTableAttr(); other && state.length > other.getAfter())
+    llvm::transform(other.getValues().getValues<APFloat>(), frequencies.begin(),
+                    [](const APFloat &value) { return value.convertToFloat(); });
+  const std::optional<APFloat> ofTable = table.getFactor(); // of both cosine and sine
   const double factor = ofTable ? ofTable->convertToDouble() : 1;
   Vector y = operands[0];
   const size_t half = getRotated() / 2;

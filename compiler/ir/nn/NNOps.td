@@ -19,7 +19,8 @@ def NN_WeightOp : NN_Op<"weight", [Symbol]> {
     The symbol is the weight's canonical role, the same whichever importer made it; `source` names the checkpoint's
     tensor, of which the weight may be a `view`. A constant (`value`) is for tables that the compiler computes, such as
     RoPE's inverse frequencies. A `factor` is what nn.rope multiplies rotated pairs by (the attention factor of YaRN, Peng
-    et al. 2023, arXiv:2309.00071); a weight that anything else reads has none.
+    et al. 2023, arXiv:2309.00071), and `long` what it rotates by in a long sequence; a weight that anything else reads has
+    neither.
 
     ```mlir
     nn.weight @layers.0.attention.query.weight : tensor<2048x1024xbf16> from "model.layers.0.self_attn.q_proj.weight"
@@ -30,13 +31,13 @@ def NN_WeightOp : NN_Op<"weight", [Symbol]> {
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<AnyStaticShapeTensor>:$type,
                        OptionalAttr<StrAttr>:$source, OptionalAttr<ElementsAttr>:$value, OptionalAttr<NN_ViewAttr>:$view,
-                       OptionalAttr<F64Attr>:$factor);
+                       OptionalAttr<F64Attr>:$factor, OptionalAttr<NN_LongAttr>:$long_table);
   let assemblyFormat = [{
-    $sym_name `:` $type (`from` $source^)? (`view` $view^)? (`=` $value^)? (`factor` $factor^)? attr-dict
+    $sym_name `:` $type (`from` $source^)? (`view` $view^)? (`=` $value^)? (`factor` $factor^)? (`long` $long_table^)? attr-dict
   }];
   let builders = [OpBuilder<(ins "::llvm::StringRef":$name, "::mlir::RankedTensorType":$type, "::mlir::StringAttr":$source,
                                  "::mlir::ElementsAttr":$value), [{
-    build($_builder, $_state, name, type, source, value, ViewAttr(), ::mlir::FloatAttr());
+    build($_builder, $_state, name, type, source, value, ViewAttr(), ::mlir::FloatAttr(), LongAttr());
   }]>];
   let hasVerifier = 1;
 }
@@ -158,7 +159,7 @@ def NN_RopeOp : NN_ComputeOp<"rope", [Pure, AllTypesMatch<["input", "result"]>]>
   let description = [{
     Of each head of `head_dim` elements, the first `rotary_dim` (all, if it is not given) are rotated in pairs: for
     i < rotary_dim/2, by the angle position * inverse_frequencies[i], and times the factor of that weight (Su et al. 2021,
-    arXiv:2104.09864). A pair is (x[i], x[i + rotary_dim/2]), or (x[2i], x[2i + 1]) if `interleaved`. One position, so one
+    arXiv:2104.09864). In a sequence of more tokens than its `long` says, the frequencies are those. A pair is (x[i], x[i + rotary_dim/2]), or (x[2i], x[2i + 1]) if `interleaved`. One position, so one
     row; likewise in the ops below that take one.
 
     ```mlir

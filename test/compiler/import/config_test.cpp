@@ -155,11 +155,17 @@ TEST(Config, FamiliesDefaultsAreThoseOfTransformers) {
     bool tied;
     int32_t bosToken;
     std::vector<int32_t> eosTokens;
+    double eps = 1e-6;
   };
-  const Defaults table[] = {
-      {"granite", 32, 4, 2048, 10000, false, 1, {2}},  {"llama", 32, 4, 2048, 10000, false, 1, {2}},
-      {"mistral", 8, 4, 131072, 10000, false, 1, {2}}, {"qwen2", 32, 4, 32768, 10000, false, -1, {}},
-      {"qwen3", 32, 128, 32768, 10000, false, -1, {}}, {"smollm3", 4, 4, 32768, 2000000, true, 128000, {128001}}};
+  const Defaults table[] = {{"glm", 2, 128, 131072, 10000, false, -1, {}, 1.5625e-7},
+                            {"glm4", 2, 128, 131072, 10000, false, -1, {}, 1.5625e-7},
+                            {"granite", 32, 4, 2048, 10000, false, 1, {2}},
+                            {"llama", 32, 4, 2048, 10000, false, 1, {2}},
+                            {"mistral", 8, 4, 131072, 10000, false, 1, {2}},
+                            {"phi3", 32, 4, 4096, 10000, false, 1, {32000}, 1e-5},
+                            {"qwen2", 32, 4, 32768, 10000, false, -1, {}},
+                            {"qwen3", 32, 128, 32768, 10000, false, -1, {}},
+                            {"smollm3", 4, 4, 32768, 2000000, true, 128000, {128001}}};
   for (const Defaults &expected : table) {
     SCOPED_TRACE(expected.family);
     json object = test::smallConfig(expected.family);
@@ -174,7 +180,7 @@ TEST(Config, FamiliesDefaultsAreThoseOfTransformers) {
     EXPECT_EQ(config.kvHeads, expected.kvHeads);
     EXPECT_EQ(config.headDim, expected.headDim);
     EXPECT_EQ(config.maxPositions, expected.maxPositions);
-    EXPECT_EQ(config.rmsNormEps, 1e-6);
+    EXPECT_EQ(config.rmsNormEps, expected.eps);
     EXPECT_EQ(config.rope.theta, expected.ropeTheta);
     EXPECT_EQ(config.tieWordEmbeddings, expected.tied);
     EXPECT_EQ(config.bosToken, expected.bosToken);
@@ -196,6 +202,8 @@ TEST(Config, BiasesOfAttention) {
       {"qwen2", "{}", true, false},
       {"qwen2", R"({"attention_bias":false})", true, false, ignored},
       {"mistral", R"({"sliding_window":512})", false, false},
+      {"glm", R"({"attention_bias":true,"partial_rotary_factor":0.5})", true, false},
+      {"glm", R"({"attention_bias":false,"partial_rotary_factor":0.5})", false, false},
       {"mistral", R"({"sliding_window":512,"attention_bias":true})", false, false, ignored},
   };
   for (const Biases &expected : table) {
@@ -482,8 +490,41 @@ TEST(Config, RefusesWrongFields) {
        "rope_scaling.type differs from rope_scaling.rope_type"},
       {R"({"rope_scaling":{"rope_type":"llama3","factor":8,"low_freq_factor":4,"high_freq_factor":4,"original_max_position_embeddings":8}})",
        "rope_scaling.low_freq_factor is not below high_freq_factor"},
-      {R"({"rope_scaling":{"rope_type":"yarn","factor":4}})",
-       "rope_scaling.rope_type 'yarn' is not supported (default, linear and llama3 are)", StatusCode::Unsupported},
+      {R"({"rope_scaling":{"rope_type":"yarn"}})", "rope_scaling.factor is missing"},
+      {R"({"rope_scaling":{"rope_type":"yarn","factor":0}})", "rope_scaling.factor is 0; expected a number above 0"},
+      {R"({"rope_scaling":{"rope_type":"yarn","factor":4,"attention_factor":0}})",
+       "rope_scaling.attention_factor is 0"},
+      {R"({"rope_scaling":{"rope_type":"yarn","factor":4,"beta_fast":0}})", "rope_scaling.beta_fast is 0"},
+      {R"({"rope_scaling":{"rope_type":"yarn","factor":4,"beta_slow":"1"}})", "rope_scaling.beta_slow is '1'"},
+      {R"({"rope_scaling":{"rope_type":"yarn","factor":4,"beta_fast":0.5}})",
+       "rope_scaling.beta_fast is below beta_slow"},
+      {R"({"rope_scaling":{"rope_type":"yarn","factor":4,"mscale":0}})", "rope_scaling.mscale is 0"},
+      {R"({"rope_scaling":{"rope_type":"yarn","factor":4,"mscale_all_dim":-1}})", "rope_scaling.mscale_all_dim is -1"},
+      {R"({"rope_scaling":{"rope_type":"yarn","factor":4,"truncate":0}})", "rope_scaling.truncate is 0"},
+      {R"({"rope_scaling":{"rope_type":"yarn","factor":4,"original_max_position_embeddings":0}})",
+       "rope_scaling.original_max_position_embeddings is 0"},
+      {R"({"rope_scaling":{"rope_type":"yarn","factor":4,"original_max_position_embeddings":8},"original_max_position_embeddings":9})",
+       "original_max_position_embeddings differs from rope_scaling.original_max_position_embeddings"},
+      {R"({"rope_theta":1,"rope_scaling":{"rope_type":"yarn","factor":4}})",
+       "rope_scaling.rope_type 'yarn' needs a rope_theta above 1"},
+      {R"({"rope_scaling":{"rope_type":"longrope","short_factor":[1,1],"factor":4}})",
+       "rope_scaling.long_factor is missing"},
+      {R"({"rope_scaling":{"rope_type":"longrope","short_factor":[1,1],"long_factor":[1,2,3]}})",
+       "rope_scaling.long_factor must be a list of 2 numbers, not of 3"},
+      {R"({"rope_scaling":{"rope_type":"longrope","short_factor":1,"long_factor":[1,1]}})",
+       "rope_scaling.short_factor must be a list of 2 numbers"},
+      {R"({"rope_scaling":{"rope_type":"longrope","short_factor":[0,1],"long_factor":[1,1]}})",
+       "rope_scaling.short_factor[0] is 0; expected a number above 0"},
+      {R"({"rope_scaling":{"rope_type":"longrope","short_factor":[1,1],"long_factor":["2",1]}})",
+       "rope_scaling.long_factor[0] is '2'"},
+      {R"({"rope_scaling":{"rope_type":"longrope","short_factor":[1,1],"long_factor":[2,2],"original_max_position_embeddings":1}})",
+       "rope_scaling.original_max_position_embeddings 1 leaves no attention_factor to be computed"},
+      {R"({"rope_scaling":{"rope_type":"dynamic","factor":2}})",
+       "rope_scaling.rope_type 'dynamic' is not supported (its frequencies depend on the length of the text",
+       StatusCode::Unsupported},
+      {R"({"rope_scaling":{"rope_type":"ntk"}})",
+       "rope_scaling.rope_type 'ntk' is not supported (default, linear, llama3, yarn and longrope are)",
+       StatusCode::Unsupported},
       {R"({"rope_parameters":{"full_attention":{"rope_theta":5.0}}})",
        "rope_parameters with one entry a layer type is not supported", StatusCode::Unsupported},
       {R"({"partial_rotary_factor":0.5})", "partial_rotary_factor 0.5 is not supported", StatusCode::Unsupported},
@@ -539,8 +580,8 @@ TEST(Config, ModelTypeNamesTheFamilyWithoutArchitectures) {
 TEST(Config, RefusesWhatNamesNoFamily) {
   const std::pair<const char *, const char *> table[] = {
       {R"({})", "config.json: architectures is missing, and model_type, too"},
-      {R"({"model_type":"bert"})",
-       "config.json: model_type 'bert' is not supported (GraniteForCausalLM, LlamaForCausalLM"},
+      {R"({"model_type":"bert"})", "config.json: model_type 'bert' is not supported (GlmForCausalLM, Glm4ForCausalLM, "
+                                   "GraniteForCausalLM, LlamaForCausalLM"},
       {R"({"model_type":7})", "config.json: model_type is 7; expected a string"},
       {R"({"architectures":"LlamaForCausalLM"})", "config.json: architectures must be a list of one name"},
       {R"({"architectures":["A","B"]})", "config.json: architectures must be a list of one name"},
@@ -576,8 +617,7 @@ TEST(Config, KnownArchitecturesAreRefusedWithWhatTheyNeed) {
   Findings findings;
   EXPECT_FALSE(familyOf(R"({"architectures":["GPT9ForCausalLM"]})", findings));
   EXPECT_EQ(
-      findings.toStatus().message().rfind("config.json: architectures 'GPT9ForCausalLM' is not supported (Granite", 0),
-      0u);
+      findings.toStatus().message().rfind("config.json: architectures 'GPT9ForCausalLM' is not supported (Glm", 0), 0u);
 }
 
 TEST(Config, RopeFrequencies) {
@@ -585,6 +625,166 @@ TEST(Config, RopeFrequencies) {
   ASSERT_EQ(plain.size(), 2u);
   EXPECT_DOUBLE_EQ(plain[0], 1.0);
   EXPECT_DOUBLE_EQ(plain[1], 0.01);
+}
+
+struct YarnCase {
+  const char *name, *fields; // of rope_parameters
+  int64_t headDim, maxPositions;
+  double attentionFactor;
+  std::vector<std::pair<size_t, double>> frequencies;
+};
+
+TEST(Config, YarnIsThatOfTransformers) {
+  // _compute_yarn_parameters of transformers 5.24 with the published settings.
+  const YarnCase table[] = {
+      {"Qwen2.5 with factor 4",
+       R"({"rope_theta":1e6,"rope_type":"yarn","factor":4.0,"original_max_position_embeddings":32768})",
+       128,
+       32768,
+       1.138629436111989,
+       {{0, 1.0},
+        {16, 0.03162277862429619},
+        {25, 0.004131738096475601},
+        {32, 0.0006029411451891065},
+        {42, 2.8869548259535804e-05},
+        {63, 3.102344408034696e-07}}},
+      {"gpt-oss",
+       R"({"rope_theta":150000,"rope_type":"yarn","factor":32.0,"beta_fast":32.0,"beta_slow":1.0,"truncate":false,
+           "original_max_position_embeddings":4096})",
+       64,
+       131072,
+       1.3465735902799727,
+       {{8, 0.05081327259540558},
+        {12, 0.006794959306716919},
+        {16, 0.0004564839182421565},
+        {21, 1.253256959898863e-05},
+        {31, 3.023511396804679e-07}}},
+      {"Ministral 3",
+       R"({"rope_theta":1e6,"type":"yarn","factor":16.0,"beta_fast":32.0,"beta_slow":1.0,"mscale":1.0,
+           "mscale_all_dim":1.0,"original_max_position_embeddings":16384})",
+       128,
+       262144,
+       1.0,
+       {{25, 0.0032820659689605236}, {32, 0.0003382352879270911}, {42, 7.217387064883951e-06}}},
+      {"two scales",
+       R"({"rope_theta":1e4,"rope_type":"yarn","factor":40,"mscale":0.707,"mscale_all_dim":0.9,
+           "original_max_position_embeddings":4096})",
+       64,
+       163840,
+       0.9465499858480512,
+       {{8, 0.10000000149011612}, {12, 0.026879360899329185}, {16, 0.005500000435858965}}},
+  };
+  for (const YarnCase &expected : table) {
+    SCOPED_TRACE(expected.name);
+    json object = without({"rope_theta", "rope_scaling"});
+    object["rope_parameters"] = json::parse(expected.fields);
+    object["head_dim"] = expected.headDim;
+    object["max_position_embeddings"] = expected.maxPositions;
+    EXPECT_EQ(notices(object), "");
+    const DecoderConfig config = read(object).config;
+    EXPECT_NEAR(config.rope.attentionFactor, expected.attentionFactor, 1e-12);
+    const std::vector<double> frequencies = ropeInverseFrequencies(config.rope, config.rotaryDim);
+    for (const auto &[i, value] : expected.frequencies)
+      EXPECT_NEAR(frequencies[i], value, 1e-6 * value) << i; // transformers computes in fp32
+  }
+}
+
+TEST(Config, WhatYarnLeavesOpen) {
+  json object = test::smallConfig();
+  object["max_position_embeddings"] = 64;
+  object["rope_scaling"] = {{"type", "yarn"}, {"factor", 4.0}, {"mscale", 2.0}}; // no mscale_all_dim: not used
+  EXPECT_EQ(notices(object), "config.json: what is not given there is the default of TestConfig: "
+                             "original_max_position_embeddings 64\n");
+  RopeParameters rope = read(object).config.rope;
+  EXPECT_EQ(rope.originalMaxPositions, 64);
+  EXPECT_NEAR(rope.attentionFactor, 0.1 * std::log(4.0) + 1, 1e-12);
+  object["rope_scaling"]["original_max_position_embeddings"] = 32;
+  object["rope_scaling"]["attention_factor"] = 1.5;
+  EXPECT_EQ(notices(object), "config.json: rope_scaling.factor 4.0 is taken, and not max_position_embeddings / "
+                             "original_max_position_embeddings, 64 / 32\n");
+  EXPECT_EQ(read(object).config.rope.attentionFactor, 1.5);
+}
+
+json phi3(const char *patch) {
+  json object = test::smallConfig("phi3");
+  object.erase("rope_scaling");
+  object["num_key_value_heads"] = object["num_attention_heads"];
+  object["head_dim"] = 8;
+  object["max_position_embeddings"] = 64;
+  object["original_max_position_embeddings"] = 16;
+  object["sliding_window"] = nullptr;
+  const json fields = json::parse(patch);
+  for (const auto &[name, value] : fields.items())
+    object[name] = value;
+  return object;
+}
+
+TEST(Config, LongRopeHasTwoTables) {
+  const char *patch = R"({"partial_rotary_factor":0.5,
+                          "rope_scaling":{"type":"su","short_factor":[1,2],"long_factor":[4.0,5]}})";
+  const Read result = readAs(phi3(patch));
+  EXPECT_EQ(result.findings.toStatus().message(), "");
+  EXPECT_EQ(result.findings.all().size(), 0u);
+  const DecoderConfig &config = result.config;
+  EXPECT_EQ(config.rotaryDim, 4);
+  EXPECT_EQ(config.rope.type, RopeParameters::Type::LongRope);
+  EXPECT_EQ(config.rope.originalMaxPositions, 16);
+  EXPECT_NEAR(config.rope.attentionFactor, std::sqrt(1 + std::log(4.0) / std::log(16.0)), 1e-12);
+  const double theta = config.rope.theta;
+  const std::vector<double> ofShort = ropeInverseFrequencies(config.rope, 4);
+  EXPECT_DOUBLE_EQ(ofShort[0], 1.0);
+  EXPECT_DOUBLE_EQ(ofShort[1], 1 / (2 * std::sqrt(theta)));
+  const std::vector<double> ofLong = ropeInverseFrequencies(config.rope, 4, /*isLong=*/true);
+  EXPECT_DOUBLE_EQ(ofLong[0], 0.25);
+  EXPECT_DOUBLE_EQ(ofLong[1], 1 / (5 * std::sqrt(theta)));
+  // The former name of the type; factor, and attention_factor before it.
+  json object = phi3(R"({"partial_rotary_factor":0.5,"rope_parameters":{"rope_type":"longrope","factor":4,
+                         "short_factor":[1,2],"long_factor":[4,5],"attention_factor":2.5}})");
+  EXPECT_EQ(readAs(object).config.rope.attentionFactor, 2.5);
+  object["rope_parameters"].erase("attention_factor");
+  object["rope_parameters"]["factor"] = 1.0;
+  EXPECT_EQ(readAs(object).config.rope.attentionFactor, 1.0);
+}
+
+TEST(Config, GlmRotatesNeighboursInHalfOfAHead) {
+  json object = test::smallConfig("glm");
+  const Read result = readAs(object);
+  EXPECT_EQ(result.config.rotaryDim, 2);
+  EXPECT_TRUE(result.config.ropeInterleaved);
+  EXPECT_TRUE(result.config.queryKeyValueBias);
+  ASSERT_EQ(result.findings.all().size(), 2u);
+  EXPECT_EQ(result.findings.all()[0].message, "config.json: what is not given there is the default of GlmConfig: "
+                                              "partial_rotary_factor 0.5");
+  EXPECT_EQ(result.findings.all()[1].message, "config.json: what is not given there is the default of GlmConfig: "
+                                              "attention_bias true");
+  EXPECT_FALSE(readAs(test::smallConfig()).config.ropeInterleaved);
+  object["vocab_size"] = 151552;
+  object.erase("eos_token_id");
+  EXPECT_EQ(readAs(object).config.eosTokens, (std::vector<int32_t>{151329, 151336, 151338}));
+}
+
+TEST(Config, PartsOfHeads) {
+  EXPECT_EQ(readAs(phi3("{}")).config.rotaryDim, 8);
+  EXPECT_EQ(readAs(phi3(R"({"partial_rotary_factor":0.75})")).config.rotaryDim, 6);
+  EXPECT_EQ(readAs(phi3(R"({"partial_rotary_factor":0.3})")).config.rotaryDim, 2); // rounded down
+  const std::pair<const char *, const char *> table[] = {
+      {R"({"partial_rotary_factor":0})", "partial_rotary_factor is 0; expected a number above 0 and at most 1"},
+      {R"({"partial_rotary_factor":1.5})", "partial_rotary_factor is 1.5"},
+      {R"({"partial_rotary_factor":0.4})",
+       "partial_rotary_factor 0.4 makes 3 of the 8 elements of a head; rotary embedding needs pairs"},
+      {R"({"partial_rotary_factor":0.2})", "partial_rotary_factor 0.2 makes 1 of the 8 elements"},
+      {R"({"rope_parameters":{"partial_rotary_factor":0.75},"partial_rotary_factor":0.5})",
+       "partial_rotary_factor differs from rope_parameters.partial_rotary_factor"},
+      {R"({"rope_scaling":{"type":"linear","factor":2}})",
+       "rope_scaling.rope_type 'linear' is not supported (default and longrope are)"},
+      {R"({"sliding_window":16})", "sliding_window 16 is not supported"},
+      {R"({"lm_head_bias":true})", "lm_head_bias true is not supported (false is)"},
+  };
+  for (const auto &[patch, message] : table) {
+    const Status status = readAs(phi3(patch)).findings.toStatus();
+    EXPECT_NE(status.message().find(message), std::string::npos) << status.message();
+    EXPECT_EQ(status.message().find('\n'), std::string::npos) << status.message();
+  }
 }
 
 TEST(Config, RopeLlama3KeepsBlendsAndDivides) {

@@ -305,7 +305,7 @@ TEST_F(Import, RefusesVocabularyThatIsNotTheEmbeddings) {
 TEST_F(Import, ListsEverythingAtOnce) {
   json config = test::smallConfig();
   config["hidden_act"] = "relu2";
-  config["rope_scaling"] = {{"rope_type", "yarn"}};
+  config["rope_scaling"] = {{"rope_type", "ntk"}};
   config["num_hidden_layers"] = 2;
   std::vector<test::Tensor> tensors = test::smallTensors();
   tensors[1].dtype = "I16";
@@ -314,7 +314,7 @@ TEST_F(Import, ListsEverythingAtOnce) {
   auto model = import();
   ASSERT_FALSE(model.isOk());
   EXPECT_TRUE(found(Finding::Kind::Unsupported, "hidden_act 'relu2'"));
-  EXPECT_TRUE(found(Finding::Kind::Unsupported, "rope_type 'yarn'"));
+  EXPECT_TRUE(found(Finding::Kind::Unsupported, "rope_type 'ntk'"));
   EXPECT_TRUE(found(Finding::Kind::Unsupported,
                     "'model.layers.0.input_layernorm.weight' has dtype I16, which is not supported"));
   EXPECT_TRUE(found(Finding::Kind::Invalid,

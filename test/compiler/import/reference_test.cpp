@@ -40,6 +40,7 @@ TEST_P(Reference, MatchesTransformers) {
   auto decode = nn::decodeEntryOf(*model->module);
   std::vector<float> logits;
   const std::vector<int32_t> tokens = test::tokensOf(GetParam());
+  state.length = static_cast<int64_t>(tokens.size());
   for (size_t position = 0; position < tokens.size(); ++position) {
     auto onValue = [&](mlir::Operation *op, llvm::ArrayRef<nn::Vector> values) {
       if (op->hasOneUse() && llvm::isa<nn::ArgmaxOp>(*op->user_begin()))

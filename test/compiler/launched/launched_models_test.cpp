@@ -36,6 +36,8 @@ protected:
     OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(
         CADENZA_SOURCE_DIR "/test/passes/Inputs/" + std::string(std::get<0>(GetParam())) + ".mlir", &context);
     ASSERT_TRUE(module);
+    if (longAfter > 0)
+      addLongTable(*module);
     PassManager manager(&context);
     ASSERT_FALSE(buildPipeline(manager, options));
     buildSchedules(manager, options);
@@ -67,9 +69,21 @@ protected:
     plan = std::move(*opened);
   }
 
+  /// Other frequencies for sequences of more than longAfter tokens.
+  void addLongTable(ModuleOp module) const {
+    module.walk([&](nn::RopeOp rope) {
+      auto weight = SymbolTable::lookupNearestSymbolFrom<nn::WeightOp>(rope, rope.getInverseFrequenciesAttr());
+      std::vector<float> values;
+      for (const APFloat &value : cast<DenseElementsAttr>(*weight.getValue()).getValues<APFloat>())
+        values.push_back(value.convertToFloat() / 3);
+      const auto other = DenseElementsAttr::get(cast<ShapedType>(weight.getType()), ArrayRef<float>(values));
+      weight.setLongTableAttr(nn::LongAttr::get(&context, other, longAfter));
+    });
+  }
+
   /// The logits of each of a few given tokens.
-  static Logits run(Executor &executor) {
-    std::vector<int32_t> tokens(24);
+  static Logits run(Executor &executor, size_t count = 24) {
+    std::vector<int32_t> tokens(count);
     for (size_t i = 0; i < tokens.size(); ++i)
       tokens[i] = static_cast<int32_t>((7 + 31 * i) % 67);
     Logits logits;
@@ -109,7 +123,8 @@ protected:
     }
   }
 
-  MLIRContext context{MLIRContext::Threading::DISABLED};
+  mutable MLIRContext context{MLIRContext::Threading::DISABLED};
+  int64_t longAfter = 0; // see addLongTable
   cadenza::test::TemporaryFolder folder;
   std::shared_ptr<const Plan> plan;
 };
@@ -183,6 +198,52 @@ TEST_P(PersistentModel, HasTheBitsOfLaunches) {
     EXPECT_EQ(emulated(seed, Schedule::Persistent), launched) << "seed " << seed;
 }
 
+class LongSequences : public PersistentModel {};
+
+TEST_P(LongSequences, HaveTheirOwnRope) {
+  PipelineOptions options;
+  options.persistent = {{.groups = 3, .ranks = 2, .sharedBytes = 232448}};
+  compile(options);
+  if (HasFatalFailure())
+    return;
+  const auto shortPlan = plan;
+  longAfter = 12;
+  compile(options);
+  if (HasFatalFailure())
+    return;
+  setenv("CADENZA_EMULATED_SMS", "6", 1);
+  Logits launchedLong;
+  for (Schedule schedule : {Schedule::Auto, Schedule::Launch, Schedule::Graph, Schedule::Persistent}) {
+    SCOPED_TRACE(static_cast<int>(schedule));
+    const ExecutorOptions how{.context = 32, .logits = true, .schedule = schedule};
+    const auto make = [&](const Plan &of) {
+      cadenza::test::resetEmulator("", 1);
+      return schedule == Schedule::Auto ? makeCpuExecutor(of, how) : makeCudaExecutor(of, how);
+    };
+    Logits alwaysShort;
+    {
+      auto executor = make(*shortPlan);
+      ASSERT_TRUE(executor.isOk()) << executor.status().message();
+      alwaysShort = run(**executor);
+    }
+    auto executor = make(*plan);
+    ASSERT_TRUE(executor.isOk()) << executor.status().message();
+    const Logits ofShort = run(**executor, 12);
+    EXPECT_EQ(ofShort, Logits(alwaysShort.begin(), alwaysShort.begin() + 12));
+    for (int i = 0; i < 2; ++i)
+      EXPECT_EQ((*executor)->enqueueStep(true).code(), StatusCode::InvalidArgument); // it would be a long one
+    const Logits ofLong = run(**executor);
+    for (size_t step = 1; step < ofLong.size(); ++step) // at position 0 no angle differs
+      EXPECT_NE(ofLong[step], alwaysShort[step]) << step;
+    EXPECT_EQ(run(**executor, 12), ofShort);
+    EXPECT_EQ(run(**executor, 13), Logits(ofLong.begin(), ofLong.begin() + 13));
+    if (schedule == Schedule::Launch)
+      launchedLong = ofLong;
+    else if (schedule != Schedule::Auto)
+      EXPECT_EQ(ofLong, launchedLong);
+  }
+}
+
 std::string nameOf(const testing::TestParamInfo<std::tuple<const char *, const char *>> &info) {
   std::string name = std::string(std::get<0>(info.param)) + "_without_" + std::get<1>(info.param);
   std::replace(name.begin(), name.end(), '-', '_');
@@ -212,6 +273,8 @@ INSTANTIATE_TEST_SUITE_P(Capped, LaunchedModel,
 INSTANTIATE_TEST_SUITE_P(Models, PersistentModel,
                          testing::Combine(testing::Values("ungated", "capped"), testing::Values("nothing", "clusters")),
                          nameOf);
+INSTANTIATE_TEST_SUITE_P(Models, LongSequences,
+                         testing::Combine(testing::Values("ungated"), testing::Values("nothing")), nameOf);
 INSTANTIATE_TEST_SUITE_P(WholeNorms, LaunchedModel,
                          testing::Combine(testing::Values("whole_norms"), testing::Values("nothing", "everything")),
                          nameOf);

@@ -187,8 +187,9 @@ TEST_P(CudaExecutorTest, VisitorSeesEveryOutput) {
       EXPECT_EQ(output.outputs[0][5], static_cast<float>(second + 5));
     }
     if (phase.name == "rope") {
-      float frequencies[] = {1.0f, 1.0f / 2, 1.0f / 3, 1.0f / 4};
-      std::vector<float> table = expandRopeTable(plan.program().weights[3], frequencies, 8);
+      const float frequencies[] = {1.0f, 1.0f / 2, 1.0f / 3, 1.0f / 4};
+      std::vector<float> table = expandRopeTable(plan.program().weights[3],
+                                                 reinterpret_cast<const std::byte *>(frequencies), 8, /*isLong=*/false);
       for (size_t i = 0; i < 8; ++i)
         EXPECT_EQ(output.outputs[0][i], table[8 + i]); // position 1
     }

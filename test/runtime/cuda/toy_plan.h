@@ -67,12 +67,12 @@ private:
     p.arenaBytes = 1024;
     Table layerWeights, layerCaches;
     for (uint32_t i = 0; i < toyLayers; ++i) {
-      p.weights.push_back({"w" + std::to_string(i), Encoding::vector, DType::f32, toyWidth, 1, 1.0f, i * 256, 256});
+      p.weights.push_back({"w" + std::to_string(i), Encoding::vector, DType::f32, toyWidth, 1, 1.0f, 0, i * 256, 256});
       p.caches.push_back({"kv" + std::to_string(i), DType::f32, toyWidth / toyHeadDim, toyHeadDim});
       layerWeights.push_back(i);
       layerCaches.push_back(i);
     }
-    p.weights.push_back({"rope", Encoding::rope_table, DType::f32, 4, 1, 2.0f, 768, 16});
+    p.weights.push_back({"rope", Encoding::rope_table, DType::f32, 4, 1, 2.0f, 0, 768, 16});
     p.weightTables = {layerWeights};
     p.cacheTables = {layerCaches};
     p.scratch = {{"counter", 64}};

@@ -49,7 +49,7 @@ TEST(Sequence, ChecksPrompts) {
 TEST(Sequence, EveryStepNeedsItsToken) {
   Sequence sequence(smallModel(), 8);
   EXPECT_EQ(sequence.beginStep().code(), StatusCode::InvalidArgument); // nothing was begun
-  sequence.start(0, 2);
+  sequence.start(0, 2, 2);
   for (bool withHead : {false, true, false}) {
     EXPECT_TRUE(sequence.beginStep().isOk());
     sequence.finishStep(withHead);
@@ -64,16 +64,47 @@ TEST(Sequence, EveryStepNeedsItsToken) {
 
 TEST(Sequence, AStepThatIsNotFinishedEndsIt) {
   Sequence sequence(smallModel(), 8);
-  sequence.start(0, 2);
+  sequence.start(0, 2, 2);
   EXPECT_TRUE(sequence.beginStep().isOk());
   EXPECT_EQ(sequence.beginStep().code(), StatusCode::InvalidArgument);
-  sequence.start(0, 2);
+  sequence.start(0, 2, 2);
   EXPECT_TRUE(sequence.beginStep().isOk());
+}
+
+TEST(Sequence, AShortOneDoesNotBecomeLong) {
+  Program model = smallModel();
+  model.weights.resize(3);
+  model.weights[1].longAfter = 2;
+  EXPECT_EQ(longAfter(model), 2);
+  EXPECT_EQ(longAfter(smallModel()), 0);
+  Sequence sequence(model, 8);
+  sequence.start(0, 2, 2);
+  EXPECT_FALSE(sequence.isLong());
+  for (int step = 0; step < 2; ++step) {
+    EXPECT_TRUE(sequence.beginStep().isOk());
+    sequence.finishStep(true);
+  }
+  for (int i = 0; i < 2; ++i) { // changes nothing
+    const Status status = sequence.beginStep();
+    EXPECT_EQ(status.code(), StatusCode::InvalidArgument);
+    EXPECT_EQ(status.message(), "keys of a sequence of more than 2 tokens are rotated by other angles: begin again with "
+                                "all of its tokens");
+  }
+  EXPECT_TRUE(sequence.checkSelected(2).isOk());
+  sequence.start(0, 3, 3);
+  EXPECT_TRUE(sequence.isLong());
+  for (int step = 0; step < 8; ++step) {
+    EXPECT_TRUE(sequence.beginStep().isOk());
+    sequence.finishStep(true);
+  }
+  Sequence none(smallModel(), 8);
+  none.start(0, 8, 8);
+  EXPECT_FALSE(none.isLong());
 }
 
 TEST(Sequence, AFullContextChangesNothing) {
   Sequence sequence(smallModel(), 2);
-  sequence.start(1, 2);
+  sequence.start(1, 2, 2);
   EXPECT_EQ(sequence.checkHeadRan().code(), StatusCode::InvalidArgument);
   EXPECT_TRUE(sequence.beginStep().isOk());
   sequence.finishStep(true);

@@ -13,14 +13,17 @@ TEST(RopeTable, AngleIsAnFp32Product) {
   Weight weight;
   weight.rows = 2;
   weight.scale = 1.5f;
-  std::vector<float> frequencies = {1.0f, 0.3f};
-  std::vector<float> table = expandRopeTable(weight, frequencies, 5);
-  ASSERT_EQ(table.size(), 5u * 2 * 2);
-  for (int position = 0; position < 5; ++position) {
-    for (int i = 0; i < 2; ++i) {
-      float angle = static_cast<float>(position) * frequencies[i];
-      EXPECT_EQ(table[(position * 2 + i) * 2], static_cast<float>(std::cos(double(angle))) * 1.5f);
-      EXPECT_EQ(table[(position * 2 + i) * 2 + 1], static_cast<float>(std::sin(double(angle))) * 1.5f);
+  weight.longAfter = 3;
+  const float frequencies[] = {1.0f, 0.3f, 0.5f, 0.1f}; // the last two of long sequences
+  for (bool isLong : {false, true}) {
+    std::vector<float> table = expandRopeTable(weight, reinterpret_cast<const std::byte *>(frequencies), 5, isLong);
+    ASSERT_EQ(table.size(), 5u * 2 * 2);
+    for (int position = 0; position < 5; ++position) {
+      for (int i = 0; i < 2; ++i) {
+        float angle = static_cast<float>(position) * frequencies[i + (isLong ? 2 : 0)];
+        EXPECT_EQ(table[(position * 2 + i) * 2], static_cast<float>(std::cos(double(angle))) * 1.5f);
+        EXPECT_EQ(table[(position * 2 + i) * 2 + 1], static_cast<float>(std::sin(double(angle))) * 1.5f);
+      }
     }
   }
 }

@@ -497,3 +497,27 @@ nn.weight @f : tensor<4x2xf32> from "f" view #nn.view<rows = 8, first = 1, run =
 
 // expected-error @+1 {{has 2 runs of 2 rows, from row 0 on, 9223372036854775807 rows apart, but the tensor has 8 rows}}
 nn.weight @f : tensor<4x2xf32> from "f" view #nn.view<rows = 8, run = 2, stride = 9223372036854775807>
+
+// -----
+
+nn.weight @f : tensor<4xf32> = dense<1.0> : tensor<4xf32> long #nn.long<dense<0.5> : tensor<4xf32>, after = 16>
+func.func @long_weight_of_a_norm(%x: tensor<1x4xf32>) {
+  // expected-error @+1 {{reads @f, which is another one in a long sequence: only nn.rope knows of that}}
+  %y = nn.rms_norm %x, @f eps 0.5 : tensor<1x4xf32>
+  return
+}
+
+// -----
+
+// expected-error @+1 {{of a long sequence is 'tensor<1xf32>'; it needs dense floats, as what it takes the place of: a constant of type 'tensor<2xf32>'}}
+nn.weight @f : tensor<2xf32> = dense<1.0> : tensor<2xf32> long #nn.long<dense<0.5> : tensor<1xf32>, after = 16>
+
+// -----
+
+// expected-error @+1 {{it needs dense floats, as what it takes the place of: a constant of type 'tensor<2xf32>'}}
+nn.weight @f : tensor<2xf32> from "f" long #nn.long<dense<0.5> : tensor<2xf32>, after = 16>
+
+// -----
+
+// expected-error @+1 {{is of sequences that are long after 1 to 2^31 - 1 tokens, not after 0}}
+nn.weight @f : tensor<2xf32> = dense<1.0> : tensor<2xf32> long #nn.long<dense<0.5> : tensor<2xf32>, after = 0>

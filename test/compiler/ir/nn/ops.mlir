@@ -10,6 +10,8 @@ nn.weight @key.weight : tensor<4x8xbf16> from "k.weight"
 nn.weight @rope.inverse_frequencies : tensor<2xf32> = dense<[1.0, 0.5]> : tensor<2xf32>
 // CHECK: nn.weight @rope.part : tensor<1xf32> = dense<1.000000e+00> : tensor<1xf32> factor 1.250000e+00
 nn.weight @rope.part : tensor<1xf32> = dense<[1.0]> : tensor<1xf32> factor 1.25
+// CHECK: nn.weight @rope.two : tensor<2xf32> = dense<1.000000e+00> : tensor<2xf32> long <dense<5.000000e-01> : tensor<2xf32>, after = 16>
+nn.weight @rope.two : tensor<2xf32> = dense<1.0> : tensor<2xf32> long #nn.long<dense<0.5> : tensor<2xf32>, after = 16>
 // CHECK: nn.weight @rows : tensor<4x8xf16> from "fused" view <rows = 12, first = 4>
 nn.weight @rows : tensor<4x8xf16> from "fused" view #nn.view<rows = 12, first = 4>
 // CHECK: nn.weight @heads : tensor<4x8xf16> from "fused" view <rows = 12, transposed = true, first = 2, run = 2, stride = 6>
