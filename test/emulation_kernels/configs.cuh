@@ -89,7 +89,7 @@ template <bool with_bias> struct ungated {
   using input_type = float;
   using segment_rows = Rows<48>;
   static constexpr bool interleaved = false;
-  static constexpr int columns = 1000, k_ways = 2;
+  static constexpr int columns = 1000, k_ways = 2, norm_sums = 2;
   using k_groups = Steps<0>;
   static constexpr int tiles_per_block = 1, threads = 64, steps_in_flight = 4;
   struct norm {

@@ -147,9 +147,10 @@ def Step_MapOp : Step_PhaseOp<"map", [AttrSizedOperandSegments], ["getFunctions"
     %a = step.map %g, %u epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>]
            : (tensor<1x3072xf32>, tensor<1x3072xf32>) -> tensor<1x3072xf32>
     ```
+    A function over the whole vector sums in chunks of `norm_chunk` elements, as the prologue of a `step.project` does.
   }];
   let arguments = (ins Variadic<Step_Vector>:$inputs, Variadic<Step_Vector>:$side_inputs, Optional<NN_Index>:$position,
-                       Step_FunctionArrayAttr:$epilogues);
+                       Step_FunctionArrayAttr:$epilogues, DefaultValuedAttr<I64Attr, "128">:$norm_chunk);
   let results = (outs Variadic<Step_Vector>:$results);
   let assemblyFormat = [{
     $inputs (`with` `(` $side_inputs^ `)`)? (`at` $position^)? `epilogues` $epilogues attr-dict
