@@ -488,7 +488,7 @@ TEST(Config, RefusesWrongFields) {
        "rope_parameters with one entry a layer type is not supported", StatusCode::Unsupported},
       {R"({"partial_rotary_factor":0.5})", "partial_rotary_factor 0.5 is not supported", StatusCode::Unsupported},
       {R"({"hidden_act":"relu2"})",
-       "config.json: hidden_act 'relu2' is not supported (silu is); it needs an nn op: docs/add-an-op.md",
+       "config.json: hidden_act 'relu2' is not supported (silu, gelu and gelu_pytorch_tanh are); it needs an nn op: docs/add-an-op.md",
        StatusCode::Unsupported},
       {R"({"quantization_config":{"quant_method":"awq"}})", "quantization_config.quant_method 'awq' is not supported",
        StatusCode::Unsupported},
