@@ -45,8 +45,8 @@
 // the executors.
 //
 // ## Phases
-//   embed    no input; initial segment: row tokens[position] of `matrix` ([vocabulary][n]) times parameters.scale, plus,
-//            if it has `positions` ([at least Decoder::maxContext][n]), row `position` of that
+//   embed    no input; initial segment: row tokens[position] of `matrix` ([vocabulary][n]) times parameters.scale, and
+//            row `position` of `positions` ([at least Decoder::maxContext][n]), if it has such, added to that
 //   project  one input; an initial segment a matrix, see Phase::matrix
 //   attend   one input, the query; initial segment, [heads * head_dim]: softmax(scale * q k^T) v over positions
 //            [0, position], or, with a scalar w > 0 as its window, over those from position + 1 - w on; if it has a

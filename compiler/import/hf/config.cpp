@@ -161,8 +161,7 @@ DecoderConfig readDecoderConfig(ConfigReader &reader, const DecoderDefaults &def
     config.intermediateSize = reader.requiredInteger(names.intermediateSize, 1, maxIntermediate).value_or(0);
   config.layers = reader.requiredInteger(names.layers, 1, maxConfigLayers).value_or(0);
   readHeads(reader, defaults, config);
-  config.maxPositions =
-      reader.integerOr(names.maxPositions, 1, maxTextPositions, defaults.maxPositions).value_or(0);
+  config.maxPositions = reader.integerOr(names.maxPositions, 1, maxTextPositions, defaults.maxPositions).value_or(0);
   config.rmsNormEps = reader.numberOr(names.normEps, 0, 1, defaults.rmsNormEps).value_or(0);
   config.tieWordEmbeddings =
       reader.booleanOr("tie_word_embeddings", defaults.tieWordEmbeddings).value_or(defaults.tieWordEmbeddings);

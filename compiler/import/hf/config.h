@@ -36,8 +36,8 @@ struct DecoderConfig {
   int64_t intermediateSize = 0;
   int64_t layers = 0;
   int64_t heads = 0;
-  int64_t kvHeads = 0; // divides heads
-  int64_t headDim = 0; // even
+  int64_t kvHeads = 0;   // divides heads
+  int64_t headDim = 0;   // even
   int64_t rotaryDim = 0; // even: so many elements of each head, the first ones, are rotated
   int64_t maxPositions = 0;
   double rmsNormEps = 0;
@@ -46,8 +46,8 @@ struct DecoderConfig {
   bool outputBias = false;        // on attention's output projection
   bool mlpBias = false;           // on the gate, up and down projections
   Activation activation = Activation::Silu;
-  bool parallelResidual = false;  // the MLP reads what attention reads, and not what attention has added to
-  std::vector<bool> ropeLayers;   // whether a layer rotates queries and keys; empty: all do
+  bool parallelResidual = false; // the MLP reads what attention reads, and not what attention has added to
+  std::vector<bool> ropeLayers;  // whether a layer rotates queries and keys; empty: all do
   /// Factors of the embedding, of scores (nothing: 1 / sqrt(head_dim)), of what blocks add to the residual stream, and
   /// of the logits.
   double embeddingScale = 1;
@@ -98,8 +98,8 @@ struct DecoderDefaults {
   /// Every head has keys and values of its own and hidden_size / num_attention_heads elements: there are no fields
   /// num_key_value_heads and head_dim.
   bool equalHeads = false;
-  bool rotary = true;              // positions are RoPE's; else the family reads its own fields
-  bool wideMlp = false;            // intermediate_size may be missing or null: 4 * hidden_size
+  bool rotary = true;                  // positions are RoPE's; else the family reads its own fields
+  bool wideMlp = false;                // intermediate_size may be missing or null: 4 * hidden_size
   std::optional<int64_t> kvHeads = {}; // nothing: num_attention_heads
   std::optional<int64_t> headDim = {}; // nothing: hidden_size / num_attention_heads
   int64_t maxPositions = 2048;

@@ -93,9 +93,9 @@ int64_t readRotaryDim(ConfigReader &reader, ConfigReader &fields, const DecoderD
   const auto rotated = static_cast<int64_t>(static_cast<double>(headDim) * part); // rounded down, as transformers does
   const std::string_view name = defaults.fields.partialRotaryFactor;
   if (headDim != 0 && (rotated < 2 || rotated % 2 != 0))
-    fields.findings().invalid((reader.has(name) ? reader.where(name) : fields.where("partial_rotary_factor")) + " " + nlohmann::json(part).dump() + " makes " +
-                              std::to_string(rotated) + " of the " + std::to_string(headDim) +
-                              " elements of a head; rotary embedding needs pairs");
+    fields.findings().invalid((reader.has(name) ? reader.where(name) : fields.where("partial_rotary_factor")) + " " +
+                              nlohmann::json(part).dump() + " makes " + std::to_string(rotated) + " of the " +
+                              std::to_string(headDim) + " elements of a head; rotary embedding needs pairs");
   return std::max<int64_t>(rotated / 2 * 2, 2);
 }
 
@@ -118,8 +118,9 @@ void readRope(ConfigReader &reader, const DecoderDefaults &defaults, DecoderConf
     merged.addBeside("original_max_position_embeddings");
 
   ConfigReader fields = reader.nested(merged.name(), merged.object());
-  const auto theta = fields.has("rope_theta") ? fields.number("rope_theta", 0, maxTheta)
-                                              : reader.numberOr(defaults.fields.ropeTheta, 0, maxTheta, defaults.ropeTheta);
+  const auto theta = fields.has("rope_theta")
+                         ? fields.number("rope_theta", 0, maxTheta)
+                         : reader.numberOr(defaults.fields.ropeTheta, 0, maxTheta, defaults.ropeTheta);
   rope.theta = theta.value_or(1);
   config.rotaryDim = readRotaryDim(reader, fields, defaults, config.headDim);
   fields.string("rope_type"); // a finding if it is none

@@ -88,8 +88,8 @@ mlir::FlatSymbolRefAttr DecoderBuilder::inverseFrequencies(const std::string &sy
 
 mlir::Value DecoderBuilder::embedding(const ModuleName &name, const std::optional<ModuleName> &positions) {
   auto matrix = weight(name, "weight", {config_.vocabSize, config_.hiddenSize});
-  auto learned = positions ? weight(*positions, "weight", {config_.maxPositions, config_.hiddenSize})
-                           : mlir::FlatSymbolRefAttr();
+  auto learned =
+      positions ? weight(*positions, "weight", {config_.maxPositions, config_.hiddenSize}) : mlir::FlatSymbolRefAttr();
   auto scale = config_.embeddingScale == 1 ? mlir::FloatAttr() : ops_.getF64FloatAttr(config_.embeddingScale);
   return nn::EmbeddingOp::create(ops_, location(name.huggingFace), vectorType(config_.hiddenSize), token_,
                                  positions ? position_ : mlir::Value(), matrix, learned, scale);

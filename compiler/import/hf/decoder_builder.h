@@ -24,7 +24,8 @@ namespace cadenza {
 struct ModuleName {
   std::string role;
   std::string huggingFace;
-  /// Where the checkpoint's tensors are not as the weights are: their module, and which of their rows are this module's.
+  /// Where the checkpoint's tensors are not as the weights are: their module, and which of their rows are this
+  /// module's.
   struct Part {
     std::string module; // "transformer.h.3.attn.c_attn"
     WeightView rows;
@@ -47,8 +48,8 @@ public:
   /// With a bias, over the whole vector.
   mlir::Value layerNorm(mlir::Value input, const ModuleName &name);
   mlir::Value linear(mlir::Value input, const ModuleName &name, int64_t outputs, bool bias);
-  /// Of every head as much as the configuration says. Without `rotate` by angles of zero, which changes nothing: a layer without RoPE is one whose table is all zeros,
-  /// so that all layers are one body of a loop.
+  /// Of every head as much as the configuration says. Without `rotate` by angles of zero, which changes nothing: a
+  /// layer without RoPE is one whose table is all zeros, so that all layers are one body of a loop.
   mlir::Value rope(mlir::Value input, const std::string &huggingFace, bool rotate = true);
   /// Appends key and value to the cache of `name` and attends.
   mlir::Value attention(mlir::Value query, mlir::Value key, mlir::Value value, const ModuleName &name);

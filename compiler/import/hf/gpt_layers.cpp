@@ -6,8 +6,7 @@ namespace {
 class GptLayer {
 public:
   GptLayer(DecoderBuilder &builder, const GptModules &modules, int64_t index)
-      : builder_(builder), config_(builder.config()), modules_(modules),
-        role_("layers." + std::to_string(index) + "."),
+      : builder_(builder), config_(builder.config()), modules_(modules), role_("layers." + std::to_string(index) + "."),
         huggingFace_(modules.layers + "." + std::to_string(index) + ".") {}
 
   /// The attention's part of the residual stream, of which `x` is the layer's input.

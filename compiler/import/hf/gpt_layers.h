@@ -23,12 +23,12 @@ struct GptModules {
   std::string finalNorm;
   std::string head;
   bool transposed = false; // matrices are [inputs][outputs]
-  bool byHead = false;     // rows of queryKeyValue are those of each head in turn, query, key and value; not all queries,
-                           // all keys, all values
+  bool byHead = false; // rows of queryKeyValue are those of each head in turn, query, key and value; not all queries,
+                       // all keys, all values
 };
 
-/// A whole decoder of such blocks. x + attention(norm(x)), and to that, or, if config().parallelResidual, to x, the MLP's
-/// part is made of it.
+/// A whole decoder of such blocks. x + attention(norm(x)), and to that, or, if config().parallelResidual, to x, the
+/// MLP's part is made of it.
 void buildGptLayers(DecoderBuilder &builder, const GptModules &modules);
 
 } // namespace cadenza

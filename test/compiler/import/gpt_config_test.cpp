@@ -195,10 +195,9 @@ TEST(GptConfig, NeoxsDefaultsAreThoseOfTransformers) {
   std::string all;
   for (const std::string &message : messagesOf(result))
     all += message + "\n";
-  for (const char *part :
-       {"use_parallel_residual true", "max_position_embeddings 2048", "layer_norm_eps 1e-05", "rotary_emb_base 10000",
-        "rotary_pct 0.25", "hidden_act 'gelu'", "tie_word_embeddings false", "attention_bias true",
-        "bos_token_id 0", "eos_token_id 2"})
+  for (const char *part : {"use_parallel_residual true", "max_position_embeddings 2048", "layer_norm_eps 1e-05",
+                           "rotary_emb_base 10000", "rotary_pct 0.25", "hidden_act 'gelu'", "tie_word_embeddings false",
+                           "attention_bias true", "bos_token_id 0", "eos_token_id 2"})
     EXPECT_NE(all.find(part), std::string::npos) << part << " in " << all;
   EXPECT_TRUE(result.config.parallelResidual);
   EXPECT_EQ(result.config.rope.theta, 10000.0);
@@ -238,12 +237,11 @@ TEST(GptConfig, NeoxsWrongFields) {
       {R"({"rotary_emb_base":0})", "config.json: rotary_emb_base is 0; expected a number above 0"},
       {R"({"rotary_pct":0})", "config.json: rotary_pct is 0; expected a number above 0"},
       {R"({"rotary_pct":1.5})", "config.json: rotary_pct is 1.5"},
-      {R"({"rotary_pct":0.2})",
-       "config.json: rotary_pct 0.2 makes 3 of the 16 elements of a head; rotary "
-       "embedding needs pairs"},
+      {R"({"rotary_pct":0.2})", "config.json: rotary_pct 0.2 makes 3 of the 16 elements of a head; rotary "
+                                "embedding needs pairs"},
       {R"({"rotary_pct":0.01})", "config.json: rotary_pct 0.01 makes 0 of the 16 elements"},
       {R"({"rotary_pct":0.25,"partial_rotary_factor":0.5})", "config.json: rotary_pct differs from "
-                                                            "partial_rotary_factor"},
+                                                             "partial_rotary_factor"},
       {R"({"rope_parameters":{"rope_theta":10000.0}})", "config.json: rotary_emb_base differs from "
                                                         "rope_parameters.rope_theta"},
       {R"({"rope_scaling":{"rope_type":"dynamic","factor":2.0}})", "config.json: rope_scaling.rope_type 'dynamic' is "

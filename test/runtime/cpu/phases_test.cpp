@@ -175,7 +175,8 @@ TEST(Embed, AddsTheRowOfThePosition) {
   Observations seen = observe(test, prompt);
   for (size_t t = 0; t < prompt.size(); ++t)
     for (int64_t i = 0; i < columns; ++i)
-      EXPECT_EQ(seen[std::make_pair("embed", 0)][t][i], 0.5f * rows(prompt[t], i) + positions(static_cast<int64_t>(t), i));
+      EXPECT_EQ(seen[std::make_pair("embed", 0)][t][i],
+                0.5f * rows(prompt[t], i) + positions(static_cast<int64_t>(t), i));
 }
 
 struct AttentionShape {

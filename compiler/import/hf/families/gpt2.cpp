@@ -36,6 +36,7 @@ DecoderConfig readConfig(ConfigReader &reader) {
       refuseValue(reader, name, "true", "(false is)");
   reader.boolean("reorder_and_upcast_attn"); // the same products, in another order
   reader.ignore({"n_ctx", "resid_pdrop", "embd_pdrop", "attn_pdrop", "task_specific_params"});
+  reader.ignore({"n_special", "predict_special_tokens", "output_past", "gradient_checkpointing"}); // of older files
   reader.ignore({"summary_type", "summary_use_proj", "summary_activation", "summary_proj_to_labels",
                  "summary_first_dropout"}); // of a head for choices
   return config;
