@@ -46,7 +46,7 @@ struct DecoderConfig {
   bool outputBias = false;        // on attention's output projection
   bool mlpBias = false;           // on the gate, up and down projections
   Activation activation = Activation::Silu;
-  bool parallelResidual = false; // the MLP reads what attention reads, and not what attention has added to
+  bool parallelResidual = false; // the MLP reads the layer's input, and not the sum of that and attention's part
   std::vector<bool> ropeLayers;  // whether a layer rotates queries and keys; empty: all do
   /// Factors of the embedding, of scores (nothing: 1 / sqrt(head_dim)), of what blocks add to the residual stream, and
   /// of the logits.

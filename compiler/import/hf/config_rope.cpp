@@ -87,11 +87,11 @@ int64_t readRotaryDim(ConfigReader &reader, ConfigReader &fields, const DecoderD
       refuseValue(fields, "partial_rotary_factor", fields.raw("partial_rotary_factor").dump(), "(1 is)");
     return headDim;
   }
-  if (!fields.has("partial_rotary_factor") && *defaults.partialRotaryFactor != 1)
-    reader.addDefault(defaults.fields.partialRotaryFactor, nlohmann::json(*defaults.partialRotaryFactor).dump());
+  const std::string_view name = defaults.fields.partialRotaryFactor;
+  if (!fields.has("partial_rotary_factor") && !reader.has(name) && *defaults.partialRotaryFactor != 1)
+    reader.addDefault(name, nlohmann::json(*defaults.partialRotaryFactor).dump());
   const double part = given.value_or(*defaults.partialRotaryFactor);
   const auto rotated = static_cast<int64_t>(static_cast<double>(headDim) * part); // rounded down, as transformers does
-  const std::string_view name = defaults.fields.partialRotaryFactor;
   if (headDim != 0 && (rotated < 2 || rotated % 2 != 0))
     fields.findings().invalid((reader.has(name) ? reader.where(name) : fields.where("partial_rotary_factor")) + " " +
                               nlohmann::json(part).dump() + " makes " + std::to_string(rotated) + " of the " +
@@ -118,9 +118,11 @@ void readRope(ConfigReader &reader, const DecoderDefaults &defaults, DecoderConf
     merged.addBeside("original_max_position_embeddings");
 
   ConfigReader fields = reader.nested(merged.name(), merged.object());
-  const auto theta = fields.has("rope_theta")
-                         ? fields.number("rope_theta", 0, maxTheta)
-                         : reader.numberOr(defaults.fields.ropeTheta, 0, maxTheta, defaults.ropeTheta);
+  std::optional<double> theta;
+  if (fields.has("rope_theta"))
+    theta = fields.number("rope_theta", 0, maxTheta);
+  else if (!reader.has(defaults.fields.ropeTheta)) // if it is wrong, there is a finding
+    theta = reader.numberOr(defaults.fields.ropeTheta, 0, maxTheta, defaults.ropeTheta);
   rope.theta = theta.value_or(1);
   config.rotaryDim = readRotaryDim(reader, fields, defaults, config.headDim);
   fields.string("rope_type"); // a finding if it is none

@@ -27,8 +27,8 @@ struct GptModules {
                        // all keys, all values
 };
 
-/// A whole decoder of such blocks. x + attention(norm(x)), and to that, or, if config().parallelResidual, to x, the
-/// MLP's part is made of it.
+/// A whole decoder of such blocks. A layer adds attention's part and the MLP's part to its input; the MLP reads the
+/// first of these sums or, with config().parallelResidual, the layer's input.
 void buildGptLayers(DecoderBuilder &builder, const GptModules &modules);
 
 } // namespace cadenza

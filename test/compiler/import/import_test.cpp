@@ -417,7 +417,14 @@ TEST_F(Import, PublishedModelsByName) {
     EXPECT_EQ(model->info.name, name);
     EXPECT_FALSE(model->decoder->eosTokens.empty());
   }
-  EXPECT_EQ(findings.all().size(), 0u) << findings.all()[0].message;
+  // Files that are older than what their classes have since.
+  std::vector<std::string> messages;
+  for (const Finding &finding : findings.all())
+    messages.push_back(finding.message);
+  EXPECT_EQ(messages,
+            (std::vector<std::string>{
+                "config.json: what is not given there is the default of GPT2Config: tie_word_embeddings true",
+                "config.json: what is not given there is the default of GPTNeoXConfig: attention_bias true"}));
 }
 
 TEST_F(Import, PublishedModelsAreConfigurationsOnly) {
