@@ -26,6 +26,9 @@ struct RopeParameters {
   int64_t originalMaxPositions = 0;
 };
 
+/// The function in the middle of an MLP.
+enum class Activation { Silu, Gelu, GeluTanh };
+
 /// What the decoder families have in common, in config.json's own words.
 struct DecoderConfig {
   int64_t vocabSize = 0;
@@ -33,15 +36,18 @@ struct DecoderConfig {
   int64_t intermediateSize = 0;
   int64_t layers = 0;
   int64_t heads = 0;
-  int64_t kvHeads = 0; // divides heads
-  int64_t headDim = 0; // even
+  int64_t kvHeads = 0;   // divides heads
+  int64_t headDim = 0;   // even
+  int64_t rotaryDim = 0; // even: so many elements of each head, the first ones, are rotated
   int64_t maxPositions = 0;
   double rmsNormEps = 0;
   bool tieWordEmbeddings = false;
   bool queryKeyValueBias = false; // on the query, key and value projections
   bool outputBias = false;        // on attention's output projection
   bool mlpBias = false;           // on the gate, up and down projections
-  std::vector<bool> ropeLayers;   // whether a layer rotates queries and keys; empty: all do
+  Activation activation = Activation::Silu;
+  bool parallelResidual = false; // the MLP reads the layer's input, and not the sum of that and attention's part
+  std::vector<bool> ropeLayers;  // whether a layer rotates queries and keys; empty: all do
   /// Factors of the embedding, of scores (nothing: 1 / sqrt(head_dim)), of what blocks add to the residual stream, and
   /// of the logits.
   double embeddingScale = 1;
@@ -56,7 +62,9 @@ struct DecoderConfig {
 
 /// Which projections of attention have a bias.
 enum class AttentionBias {
+  Always,        // all four: there is no field
   Configured,    // all four, if attention_bias says so (its default is false)
+  Unless,        // all four, unless attention_bias is false (its default is true)
   None,          // none: what config.json says of it is ignored, with a notice
   QueryKeyValue, // always these three, never the output projection; the same
 };
@@ -69,14 +77,35 @@ enum class Window {
   NoRope,   // if use_sliding_window says so, on the layers without RoPE
 };
 
+/// What a family calls the fields that all families have, where it does not follow Llama.
+struct FieldNames {
+  std::string_view hiddenSize = "hidden_size";
+  std::string_view intermediateSize = "intermediate_size";
+  std::string_view layers = "num_hidden_layers";
+  std::string_view heads = "num_attention_heads";
+  std::string_view maxPositions = "max_position_embeddings";
+  std::string_view normEps = "rms_norm_eps";
+  std::string_view activation = "hidden_act";
+  // Beside those of RoPE that transformers 4.57 and later write for every family:
+  std::string_view ropeTheta = "rope_theta";
+  std::string_view partialRotaryFactor = "partial_rotary_factor";
+};
+
 /// What a family's configuration class in transformers (configuration_*.py) gives to fields that config.json lacks.
 struct DecoderDefaults {
-  std::string_view configClass;        // "LlamaConfig", for the notice
+  std::string_view configClass; // "LlamaConfig", for the notice
+  FieldNames fields = {};
+  /// Every head has keys and values of its own and hidden_size / num_attention_heads elements: there are no fields
+  /// num_key_value_heads and head_dim.
+  bool equalHeads = false;
+  bool rotary = true;                  // positions are RoPE's; else the family reads its own fields
+  bool wideMlp = false;                // intermediate_size may be missing or null: 4 * hidden_size
   std::optional<int64_t> kvHeads = {}; // nothing: num_attention_heads
   std::optional<int64_t> headDim = {}; // nothing: hidden_size / num_attention_heads
   int64_t maxPositions = 2048;
   double rmsNormEps = 1e-6;
   double ropeTheta = 10000;
+  std::optional<double> partialRotaryFactor = {}; // nothing: heads are rotated as a whole, whatever config.json says
   std::string_view hiddenAct = "silu";
   bool tieWordEmbeddings = false;
   std::optional<int32_t> bosToken = {};
@@ -99,8 +128,8 @@ void readGenerationConfig(ConfigReader &reader, DecoderConfig &config);
 /// something else.
 std::optional<std::string> readArchitecture(ConfigReader &reader);
 
-/// headDim / 2 inverse frequencies (radians a position), computed in double.
-///   default: theta^(-2i / headDim) (Su et al. 2021, arXiv:2104.09864)
+/// rotaryDim / 2 inverse frequencies (radians a position), computed in double.
+///   default: theta^(-2i / rotaryDim) (Su et al. 2021, arXiv:2104.09864)
 ///   linear:  all divided by `factor`, as if positions were (transformers, modeling_rope_utils.py,
 ///            _compute_linear_scaling_rope_parameters).
 ///   llama3:  wavelengths longer than originalMaxPositions / lowFrequencyFactor are divided by `factor`, those shorter
@@ -108,6 +137,6 @@ std::optional<std::string> readArchitecture(ConfigReader &reader);
 ///            originalMaxPositions / highFrequencyFactor are kept, and in between the two are blended linearly in
 ///            originalMaxPositions / wavelength (meta-llama/llama-models, models/llama3/model.py, apply_scaling; the
 ///            same as transformers, modeling_rope_utils.py, _compute_llama3_parameters).
-std::vector<double> ropeInverseFrequencies(const RopeParameters &rope, int64_t headDim);
+std::vector<double> ropeInverseFrequencies(const RopeParameters &rope, int64_t rotaryDim);
 
 } // namespace cadenza

@@ -1,6 +1,7 @@
 #include "compiler/import/hf/config_parts.h"
 #include "compiler/import/text.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <numbers>
@@ -8,16 +9,20 @@
 namespace cadenza {
 namespace {
 
+constexpr double maxTheta = 1e15;
+
 /// What config.json says of RoPE. transformers 5 writes it to rope_parameters, transformers 4 to rope_scaling and
 /// fields beside it; files that were edited or converted have several of them. They are read as one object, `type` as
 /// `rope_type`, in which each field may be said in several places if they agree.
 class RopeFields {
 public:
-  RopeFields(ConfigReader &reader) : reader_(reader) {
+  RopeFields(ConfigReader &reader, const FieldNames &names) : reader_(reader) {
     addObject("rope_parameters");
     addObject("rope_scaling");
     addBeside("rope_theta");
     addBeside("partial_rotary_factor");
+    addRenamed(names.ropeTheta, "rope_theta", maxTheta);
+    addRenamed(names.partialRotaryFactor, "partial_rotary_factor", 1);
   }
   /// For what Phi-3 and others keep beside the object.
   void addBeside(const char *name) {
@@ -29,6 +34,11 @@ public:
   const nlohmann::json &object() const { return object_; }
 
 private:
+  /// A number in (0, maximum] that is beside the object under another name; if it is wrong, that is what messages say.
+  void addRenamed(std::string_view name, const char *field, double maximum) {
+    if (name != field && reader_.has(name) && reader_.number(name, 0, maximum))
+      add(field, reader_.where(name), reader_.raw(name));
+  }
   void addObject(const char *name) {
     reader_.object(name); // a finding if it is none
     const nlohmann::json &object = reader_.raw(name);
@@ -69,18 +79,38 @@ void readLlama3Scaling(ConfigReader &fields, int64_t longest, RopeParameters &ro
   rope.highFrequencyFactor = high.value_or(4);
 }
 
+/// How much of each head is rotated.
+int64_t readRotaryDim(ConfigReader &reader, ConfigReader &fields, const DecoderDefaults &defaults, int64_t headDim) {
+  const auto given = fields.number("partial_rotary_factor", 0, 1);
+  if (!defaults.partialRotaryFactor) {
+    if (given && *given != 1)
+      refuseValue(fields, "partial_rotary_factor", fields.raw("partial_rotary_factor").dump(), "(1 is)");
+    return headDim;
+  }
+  const std::string_view name = defaults.fields.partialRotaryFactor;
+  if (!fields.has("partial_rotary_factor") && !reader.has(name) && *defaults.partialRotaryFactor != 1)
+    reader.addDefault(name, nlohmann::json(*defaults.partialRotaryFactor).dump());
+  const double part = given.value_or(*defaults.partialRotaryFactor);
+  const auto rotated = static_cast<int64_t>(static_cast<double>(headDim) * part); // rounded down, as transformers does
+  if (headDim != 0 && (rotated < 2 || rotated % 2 != 0))
+    fields.findings().invalid((reader.has(name) ? reader.where(name) : fields.where("partial_rotary_factor")) + " " +
+                              nlohmann::json(part).dump() + " makes " + std::to_string(rotated) + " of the " +
+                              std::to_string(headDim) + " elements of a head; rotary embedding needs pairs");
+  return std::max<int64_t>(rotated / 2 * 2, 2);
+}
+
 } // namespace
 
-RopeParameters readRope(ConfigReader &reader, const DecoderDefaults &defaults, int64_t longest) {
-  constexpr double maxTheta = 1e15;
-  RopeParameters rope;
+void readRope(ConfigReader &reader, const DecoderDefaults &defaults, DecoderConfig &config) {
+  RopeParameters &rope = config.rope;
+  config.rotaryDim = config.headDim;
   const nlohmann::json &parameters = reader.raw("rope_parameters");
   if (parameters.is_object() && !parameters.empty() && parameters.begin()->is_object()) {
     refuseValue(reader, "rope_parameters", "with one entry a layer type", "(one for all layers is)");
     reader.ignore({"rope_theta", "rope_scaling", "partial_rotary_factor"});
-    return rope;
+    return;
   }
-  RopeFields merged(reader);
+  RopeFields merged(reader, defaults.fields);
   std::string type = "default";
   if (auto found = merged.object().find("rope_type"); found != merged.object().end() && found->is_string())
     type = found->get<std::string>();
@@ -88,14 +118,16 @@ RopeParameters readRope(ConfigReader &reader, const DecoderDefaults &defaults, i
     merged.addBeside("original_max_position_embeddings");
 
   ConfigReader fields = reader.nested(merged.name(), merged.object());
-  const auto theta = fields.has("rope_theta") ? fields.number("rope_theta", 0, maxTheta)
-                                              : reader.numberOr("rope_theta", 0, maxTheta, defaults.ropeTheta);
+  std::optional<double> theta;
+  if (fields.has("rope_theta"))
+    theta = fields.number("rope_theta", 0, maxTheta);
+  else if (!reader.has(defaults.fields.ropeTheta)) // if it is wrong, there is a finding
+    theta = reader.numberOr(defaults.fields.ropeTheta, 0, maxTheta, defaults.ropeTheta);
   rope.theta = theta.value_or(1);
-  if (auto partial = fields.number("partial_rotary_factor", 0, 1); partial && *partial != 1)
-    refuseValue(fields, "partial_rotary_factor", fields.raw("partial_rotary_factor").dump(), "(1 is)");
+  config.rotaryDim = readRotaryDim(reader, fields, defaults, config.headDim);
   fields.string("rope_type"); // a finding if it is none
   if (type == "llama3") {
-    readLlama3Scaling(fields, longest, rope);
+    readLlama3Scaling(fields, config.maxPositions, rope);
   } else if (type == "linear") {
     rope.type = RopeParameters::Type::Linear;
     rope.factor = fields.requiredNumber("factor", 0, 1e6).value_or(1);
@@ -104,13 +136,12 @@ RopeParameters readRope(ConfigReader &reader, const DecoderDefaults &defaults, i
   }
   fields.noteDefaults(defaults.configClass);
   fields.noteUnread();
-  return rope;
 }
 
-std::vector<double> ropeInverseFrequencies(const RopeParameters &rope, int64_t headDim) {
-  std::vector<double> frequencies(headDim / 2);
+std::vector<double> ropeInverseFrequencies(const RopeParameters &rope, int64_t rotaryDim) {
+  std::vector<double> frequencies(rotaryDim / 2);
   for (size_t i = 0; i < frequencies.size(); ++i) {
-    double frequency = std::pow(rope.theta, -2.0 * static_cast<double>(i) / static_cast<double>(headDim));
+    double frequency = std::pow(rope.theta, -2.0 * static_cast<double>(i) / static_cast<double>(rotaryDim));
     if (rope.type == RopeParameters::Type::Linear) {
       frequency /= rope.factor;
     } else if (rope.type == RopeParameters::Type::Llama3) {
