@@ -69,9 +69,15 @@ template <class Config> struct Embed {
 #pragma unroll
       for (int j = 0; j < 8; ++j)
         if (8 * part + j < columns)
-          args.output[8 * part + j] =
-              arch::from_float<Output>(positioned ? x[j] * Config::scale + y[j] : x[j] * Config::scale);
+          args.output[8 * part + j] = of(x[j], y[j]);
     }
+  }
+
+  /// An element, from those of the token's and the position's rows. (A product that became one operation with the
+  /// addition in one schedule would have other bits in another.)
+  CADENZA_DEVICE static Output of(float token, float position) {
+    const float scaled = arch::multiply(token, Config::scale);
+    return arch::from_float<Output>(positioned ? scaled + position : scaled);
   }
 };
 

@@ -34,23 +34,24 @@ template <class Config> struct PersistentResidual {
     }
   };
 
-  /// The token's row.
+  /// The token's row, and the position's, if positions are learned.
   CADENZA_DEVICE void embed(int token, Progress &p) const {
     using Embedding = typename Block::Embedding;
-    const Weight *from = Block::table().embed.matrix +
-                         static_cast<uint64_t>(token / tile_rows) * (Block::hidden_steps * tile_step_weights) +
-                         token % tile_rows * step_columns; // weight_index(token, 0)
+    const auto &args = Block::table().embed;
+    const auto *from = row_of(args.matrix, token);
     const Range mine = Block::my_rows();
 #pragma unroll
     for (int j = 0; j < Block::owned_quads; ++j) {
       if (row(j) >= tile_rows * mine.count)
         break;
-      const int i = tile_rows * mine.first + row(j);
-      float x[4];
-      load4(from + i / step_columns * tile_step_weights + i % step_columns, x);
+      const int i = tile_rows * mine.first + row(j), at = i / step_columns * tile_step_weights + i % step_columns;
+      float x[4], y[4] = {};
+      load4(from + at, x);
+      if constexpr (Embed<Embedding>::positioned)
+        load4(row_of(args.positions, p.position) + at, y);
 #pragma unroll
       for (int e = 0; e < 4; ++e)
-        p.residual[j][e] = arch::to_float(arch::from_float<typename Embedding::output_type>(x[e] * Embedding::scale));
+        p.residual[j][e] = arch::to_float(Embed<Embedding>::of(x[e], y[e]));
     }
   }
 
@@ -237,6 +238,11 @@ template <class Config> struct PersistentResidual {
   }
 
 private:
+  /// Of a matrix as wide as the residual stream, where a row begins: weight_index(row, 0).
+  template <class Type> CADENZA_DEVICE static const Type *row_of(const Type *matrix, int row) {
+    return matrix + static_cast<uint64_t>(row / tile_rows) * (Block::hidden_steps * tile_step_weights) +
+           row % tile_rows * step_columns;
+  }
   /// body(j, i, live) for the j-th quad of each thread, whose first row is i, in whole warps; live: it exists.
   template <class Body> CADENZA_DEVICE static void for_owned_warps(Range mine, Body body) {
 #pragma unroll

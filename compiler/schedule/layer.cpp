@@ -155,8 +155,6 @@ FailureOr<DecoderPhases> readDecoder(func::FuncOp function) {
     else
       return needs(&op, "an embedding, the layers as one loop (pass roll-layers) and the head, and nothing between");
   }
-  if (phases.embed && phases.embed.getPositionsAttr())
-    return needs(phases.embed, "an embedding without learned positions");
   if (!phases.head)
     return needs(function, "an embedding, the layers as one loop (pass roll-layers) and the head");
   if (failed(readParts(phases)))
@@ -243,8 +241,8 @@ int64_t tableWords(DecoderPhases phases, int64_t ranks) {
     if (part.attend) // query, result, keys, values, state, context
       layer += 6 + (part.attend.getWindowAttr() ? 1 : 0) + (ranks > 1 ? 1 : 0);
   }
-  return 4 + layer * static_cast<int64_t>(phases.layers.getCount()) +
-         project(phases.head); // embed: matrix, result, state, tokens
+  const int64_t embed = 4 + (phases.embed.getPositionsAttr() ? 1 : 0); // matrix, result, state, tokens, positions
+  return embed + layer * static_cast<int64_t>(phases.layers.getCount()) + project(phases.head);
 }
 
 } // namespace cadenza

@@ -220,7 +220,7 @@ INSTANTIATE_TEST_SUITE_P(ParallelBranches, LaunchedModel,
                                                           "fuse-residual")),
                          nameOf);
 INSTANTIATE_TEST_SUITE_P(Models, PersistentModel,
-                         testing::Combine(testing::Values("ungated", "capped", "post_norm", "layer_norm", "parallel"),
+                         testing::Combine(testing::Values("ungated", "capped", "post_norm", "layer_norm"),
                                           testing::Values("nothing", "clusters")),
                          nameOf);
 INSTANTIATE_TEST_SUITE_P(WholeNorms, LaunchedModel,

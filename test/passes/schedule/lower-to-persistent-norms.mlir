@@ -4,7 +4,7 @@
 // DEFINE:   --order-sums --name-phases --lower-to-persistent="groups=3 ranks=2 warps=4"
 // RUN: cadenza-opt %S/../Inputs/post_norm.mlir %{passes} | FileCheck %s --check-prefix=POST
 // RUN: cadenza-opt %S/../Inputs/layer_norm.mlir %{passes} | FileCheck %s --check-prefix=LAYER
-// RUN: cadenza-opt %S/../Inputs/parallel.mlir %{passes} | FileCheck %s --check-prefix=PARALLEL
+// RUN: cadenza-opt %S/../Inputs/parallel_branches.mlir %{passes} | FileCheck %s --check-prefix=PARALLEL
 
 // The order of the norm's sums is that of the ranks' rows; a window changes nothing in the schedule.
 // POST:      step.map {{.*}} epilogues [#step.rms_norm<{{.*}}>, #step.add<segment = 0>] {norm_chunk = 32 : i64,
