@@ -65,8 +65,11 @@ FailureOr<KernelDraft> emitProject(step::ProjectOp op, sched::LaunchOp launch, c
   config.type("segment_rows", "Rows<" + integerList(rows) + ">");
   config.boolean("interleaved", op.getInterleaved());
   config.integers({{"columns", columns}, {"k_ways", order.kWays}});
-  if (op.getPrologueAttr())
+  if (step::FunctionAttrInterface prologue = op.getPrologueAttr()) {
     config.integers({{"norm_chunk", order.normChunk}});
+    if (prologue.getChunkSums() > 1)
+      config.integers({{"norm_sums", prologue.getChunkSums()}});
+  }
   config.type("k_groups", "Steps<" + integerList(order.kGroups) + ">");
   config.integers({{"tiles_per_block", *launch.getTilesPerBlock()},
                    {"threads", threads(launch)},
@@ -110,7 +113,8 @@ FailureOr<KernelDraft> emitProject(step::ProjectOp op, sched::LaunchOp launch, c
   return draft;
 }
 
-FailureOr<KernelDraft> emitMap(step::MapOp op, sched::LaunchOp launch, SymbolTableCollection &symbols) {
+FailureOr<KernelDraft> emitMap(step::MapOp op, sched::LaunchOp launch, const SumOrder &order,
+                               SymbolTableCollection &symbols) {
   const int64_t rows = elements(op.getInputs().front());
   std::vector<std::string> types;
   uint64_t inputBytes = 0;
@@ -127,6 +131,7 @@ FailureOr<KernelDraft> emitMap(step::MapOp op, sched::LaunchOp launch, SymbolTab
   FunctionEmitter functions(op, symbols);
   for (Value input : op.getInputs())
     functions.arguments.push_back({.kind = ArgumentKind::Edge, .edge = input});
+  functions.normChunk = order.normChunk;
   ValueRange operands = op.getSideInputs();
   for (step::FunctionAttrInterface function : epilogues)
     if (failed(functions.add(function, operands, launch.getScratch())))
@@ -229,6 +234,11 @@ FailureOr<KernelDraft> emitEmbed(step::EmbedOp op, sched::LaunchOp launch, Symbo
     return op->emitOpError() << "has a scale that is not finite";
   ConfigWriter config(kernelName);
   config.type("weight_type", deviceType(matrix.getElementType()));
+  RankedTensorType positions;
+  if (FlatSymbolRefAttr symbol = op.getPositionsAttr()) {
+    positions = step::SymbolLookup(op, symbols).weightType(symbol);
+    config.type("positions_type", deviceType(positions.getElementType()));
+  }
   config.type("output_type", elementType(op.getResult()));
   config.integers({{"columns", columns}, {"threads", threads(launch)}});
   config.number("scale", scale);
@@ -240,10 +250,12 @@ FailureOr<KernelDraft> emitEmbed(step::EmbedOp op, sched::LaunchOp launch, Symbo
                      {.kind = ArgumentKind::Edge, .edge = op.getResult()},
                      {.kind = ArgumentKind::State},
                      {.kind = ArgumentKind::Tokens}};
+  if (positions)
+    draft.arguments.push_back({.kind = ArgumentKind::Weight, .positions = true});
   draft.record.fusedOps = {"embedding"};
-  draft.record.weightBytes = dense_bytes(format_of(Encoding::tiles16), int64_t{1}, columns); // one row
+  draft.record.weightBytes = (positions ? 2 : 1) * dense_bytes(format_of(Encoding::tiles16), int64_t{1}, columns);
   draft.record.activationBytes = vectorBytes(op.getResult());
-  draft.shapes = "token -> " + shape(op.getResult());
+  draft.shapes = std::string(positions ? "token and position" : "token") + " -> " + shape(op.getResult());
   setLaunch(draft, launch, PhaseKind::Embed);
   return draft;
 }

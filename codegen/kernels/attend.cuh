@@ -156,7 +156,7 @@ template <class Config> struct Attend {
   }
 
   /// The first position that counts.
-  CADENZA_DEVICE static int first_position(const Args &args, int position) {
+  template <class AnyArgs> CADENZA_DEVICE static int first_position(const AnyArgs &args, int position) {
     if constexpr (windowed) {
       const int window = static_cast<int>(args.window);
       return window > 0 && window <= position ? position + 1 - window : 0;

@@ -90,8 +90,9 @@ private:
       if (step >= block.headless_steps) {
         token = PersistentSelect<Config>{block}.run(p, number, stopped);
       } else {
-        residual.template receive<Block::parts - 1>(p.counter, p.layer, p); // nobody needs them, but they must be read
-        Team::barrier();
+        Hops<Config>::begin(Block::parts, p);
+        residual.template receive_through<Block::parts - 1>(p.counter, p.layer, p); // nobody needs them, but they must
+        Team::barrier();                                                            // be read
         token = args.tokens[p.position + 1];
       }
     }
@@ -109,11 +110,13 @@ private:
   template <int part>
   CADENZA_DEVICE static void run_parts(const Block &block, const Residual &residual, int token, Progress &p) {
     using Part = typename Block::Parts::template At<part>;
+    Hops<Config>::begin(part, p);
     const auto receive = [&] {
       if constexpr (part > 0) {
-        residual.template receive<part - 1>(p.counter, p.layer, p);
+        if constexpr (Block::Parts::template At<part - 1>::collected > 0) // else this part has the same residual stream
+          residual.template receive_through<part - 1>(p.counter, p.layer, p);
       } else if (p.layer > 0) {
-        residual.template receive<Block::parts - 1>(p.counter - 1, p.layer - 1, p);
+        residual.template receive_through<Block::parts - 1>(p.counter - 1, p.layer - 1, p);
       } else {
         block.mark(PersistentWork::embed, p.layer);
         residual.embed(token, p);

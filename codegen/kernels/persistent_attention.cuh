@@ -25,7 +25,6 @@ template <class Config, int part> struct PersistentAttention {
   /// receive() brings the residual stream to this part's beginning.
   template <class Receive> CADENZA_DEVICE void run(Progress &p, Receive receive) const {
     const Residual residual{block};
-    Hop::begin(part, p);
     const Args &l = Block::table().layer[p.layer];
     const Range heads = Block::my_heads(), mine = share(heads.count * Block::head_tiles, ranks, Block::rank());
     auto qkv = block.template consumer<typename Block::HiddenProduct>(p, mine.count, Block::hidden_steps);
@@ -57,7 +56,8 @@ template <class Config, int part> struct PersistentAttention {
     Team::barrier();
 
     block.mark(PersistentWork::attend, p.layer);
-    const typename Core::Split split = Core::split_of(p.position, Block::rank());
+    const typename Core::Split split =
+        Core::split_of(p.position, Block::rank(), Core::first_position(l.attention, p.position));
     const int part_bytes = 4 * split.used * heads.count * head_group * Core::partial_floats;
     Hop::expect(Block::hop_parts, part_bytes);
     if (split.begin < split.end)

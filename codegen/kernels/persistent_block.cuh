@@ -74,6 +74,10 @@ template <class Config> struct PersistentBlock {
   static constexpr int owned_quads = ceil_div(rank_rows / 4, threads);        // of a thread
   static constexpr int rank_packets = packets_for(rank_rows);
 
+  /// Sums that a norm has of a chunk of the residual stream, at most.
+  static constexpr int norm_sums =
+      larger(NormSumsOf<Qkv>::value, larger(NormSumsOf<GateUp>::value, NormSumsOf<Head>::value));
+
   using HiddenProduct =
       StreamProject<Encoded, hidden_steps, hidden_steps, hidden_steps, warps>; // q, k, v; gate, up; the head
   using OutputProduct =
@@ -94,8 +98,8 @@ template <class Config> struct PersistentBlock {
   // (persistent_hop.cuh): [group][hop_packets], then u32 [group][rank].
   static constexpr uint64_t exchange_bytes = 16 * (uint64_t{2 * parts} * blocks * rank_packets + 2 * blocks);
   static constexpr int part_floats = round_up(Core::partial_floats, 4); // of one head and a part of the context
-  static constexpr int hop_packets =
-      hop_packets_for(hidden, group_heads *head_rows, ranks * group_heads * head_group * part_floats, group_units);
+  static constexpr int hop_packets = hop_packets_for(hidden, norm_sums, Parts::norms, group_heads *head_rows,
+                                                     ranks * group_heads * head_group * part_floats, group_units);
   static constexpr uint64_t packet_bytes =
       exchange_bytes + (Config::clusters ? 0 : 16 * uint64_t{groups} * hop_packets + 4 * uint64_t{blocks});
 
@@ -122,9 +126,12 @@ template <class Config> struct PersistentBlock {
   static constexpr int scratch_floats = Tile<QueryShape>::scratch_floats; // the largest of the three teams
   static constexpr int warp_part_floats = Core::set_warps * head_group * Core::partial_floats; // of the context
 
-  static constexpr int activation_offset = 0;                                                  // Weight [hidden_padded]
-  static constexpr int sums_offset = activation_offset + 2 * round_up(hidden, pair_columns);   // float [chunks]
-  static constexpr int heads_offset = sums_offset + 4 * Activation<Qkv>::sums_floats;          // Weight [group_q_rows]
+  static constexpr int activation_offset = 0;                                                // Weight [hidden_padded]
+  static constexpr int sums_offset = activation_offset + 2 * round_up(hidden, pair_columns); // float [sets][chunks]
+  static constexpr int sums_floats = round_up(ceil_div(hidden, smallest_norm_chunk), 4);
+  static constexpr int update_sums_offset =
+      sums_offset + 4 * norm_sums * sums_floats; // float [parts with norms][chunks]
+  static constexpr int heads_offset = update_sums_offset + 4 * Parts::norms * sums_floats;     // Weight [group_q_rows]
   static constexpr int units_offset = heads_offset + 2 * round_up(group_q_rows, pair_columns); // Weight [group_units]
   static constexpr int rows_offset =
       units_offset + 2 * round_up(group_units, pair_columns);                       // float [group_heads * head_rows]
@@ -142,7 +149,7 @@ template <class Config> struct PersistentBlock {
   static constexpr int table_offset =
       larger(partial_offset + 4 * round_up(warp_part_floats, 4), group_sums_offset + 4 * rank_rows); // Step
   static constexpr int barriers_offset = round_up(table_offset + static_cast<int>(sizeof(Step)), 16);
-  static constexpr int max_stages = 32, hop_barriers = 7;
+  static constexpr int max_stages = 32, hop_barriers = 7 + Parts::norms;
   static constexpr int trace_offset = barriers_offset + 8 * (2 * max_stages + hop_barriers); // TraceCursor [2]
   static constexpr int fixed_bytes = trace_offset + (Config::traced ? 16 : 0);
   static constexpr int ring_offset = round_up(fixed_bytes, 128);
@@ -154,7 +161,7 @@ template <class Config> struct PersistentBlock {
   using WeightRing = Ring<stages, stage_bytes, warps>;
 
   /// What hops, and the barriers of a step's start and of the text's end; persistent_hop.cuh.
-  enum Hop { hop_rows, hop_parts, hop_sums, hop_residual, hop_units, step_start, text_end };
+  enum Hop { hop_rows, hop_parts, hop_sums, hop_residual, hop_units, step_start, text_end, hop_updates };
 
   const PersistentArgs &args;
   const int first_position, steps, headless_steps;
@@ -223,6 +230,8 @@ template <class Config> struct PersistentBlock {
   CADENZA_DEVICE static arch::Mbarrier *hops() { return at<arch::Mbarrier>(barriers_offset) + 2 * max_stages; }
   CADENZA_DEVICE static Weight *activation() { return at<Weight>(activation_offset); } // of q, k, v; gate, up; the head
   CADENZA_DEVICE static float *sums() { return at<float>(sums_offset); }               // of its squares
+  /// Of what a part adds to the residual stream, before its norm.
+  CADENZA_DEVICE static float *update_sums(int part) { return at<float>(update_sums_offset) + part * sums_floats; }
   CADENZA_DEVICE static Weight *heads() { return at<Weight>(heads_offset); }
   CADENZA_DEVICE static Weight *unit_values() { return at<Weight>(units_offset); }
   CADENZA_DEVICE static float *rows() { return at<float>(rows_offset); }

@@ -43,6 +43,11 @@ Status checkShape(const LayerShape &m, const PersistentDevice &d) {
                            : unsupported("needs " + std::string(what) + " that is a multiple of " + std::to_string(of) +
                                          ", not " + std::to_string(value));
   };
+  if (d.subgroups > 0 && (m.heads % m.queryGroups() != 0 || (m.subgroups > 1 && m.queryGroups() > d.groups)))
+    return unsupported(
+        "divides the query heads of a KV head into equal subgroups, one a group of blocks at most: not " +
+        std::to_string(m.heads) + " heads of " + std::to_string(m.kvHeads) + " KV heads into " +
+        std::to_string(m.subgroups));
   CADENZA_RETURN_IF_ERROR(multiple("a head_dim", m.headDim, tileRows));
   CADENZA_RETURN_IF_ERROR(multiple("a hidden size", m.hidden, tileRows));
   CADENZA_RETURN_IF_ERROR(multiple("a feed-forward size", m.units, m.tileUnits()));
@@ -53,11 +58,6 @@ Status checkShape(const LayerShape &m, const PersistentDevice &d) {
                        " consumer warps of a block over sets of four query heads " +
                        "that share a KV head: " + std::to_string(group) + " heads are " + std::to_string(warpSets) +
                        " sets, which do not divide them");
-  if (d.subgroups > 0 && (m.heads % m.queryGroups() != 0 || (m.subgroups > 1 && m.queryGroups() > d.groups)))
-    return unsupported(
-        "divides the query heads of a KV head into equal subgroups, one a group of blocks at most: not " +
-        std::to_string(m.heads) + " heads of " + std::to_string(m.kvHeads) + " KV heads into " +
-        std::to_string(m.subgroups));
   const auto rows = [&](const char *what, int64_t value) {
     return value >= tileRows * d.ranks
                ? Status::ok()
@@ -90,9 +90,11 @@ int64_t headsOf(const LayerShape &m, int64_t groups, int64_t group) {
 }
 
 /// Into how many query groups a KV head is divided, of those divisors for which there are groups and for which the
-/// shape fits. More of them divide attention over more groups, but each computes the key and the value for itself. A
-/// layer is taken to last as long as its bytes at the fair share of a block, and in its attention part, for which the
-/// others wait, a block to have twice the fair share. With several KV heads a group nothing is divided.
+/// shape fits. More of them leave a group less of the attention part, for which the other groups wait, but each
+/// computes the key and the value for itself, and there are more partial sums to collect. In bytes of a block, which
+/// stand for time: what all read, 3/4 of what a block reads for attention beyond the first 64 KiB, 6 KiB for each group
+/// whose sums are collected; the constants are measured (docs/benchmarks/notes.md). With several KV heads a group
+/// nothing is divided.
 int64_t chooseSubgroups(LayerShape m, const PersistentDevice &device) {
   const int64_t groups = usableGroups(m, device), blocks = std::max<int64_t>(1, groups * device.ranks);
   int64_t best = 1, leastCost = INT64_MAX;
@@ -102,7 +104,9 @@ int64_t chooseSubgroups(LayerShape m, const PersistentDevice &device) {
     const LayerBytes bytes(m);
     const int64_t attention = headsOf(m, groups, 0) * bytes.head / device.ranks,
                   all = m.queryGroups() * bytes.head + ceilDiv(m.units, stepColumns) * bytes.unitStep;
-    if (const int64_t cost = all / blocks + attention / 2; cost < leastCost) {
+    const int64_t cost = all / blocks + std::max<int64_t>(0, attention - (64 << 10)) * 3 / 4 +
+                         std::min(m.queryGroups(), groups) * (6 << 10);
+    if (cost < leastCost) {
       leastCost = cost;
       best = m.subgroups;
     }
@@ -174,7 +178,8 @@ int64_t ringOffset(const LayerShape &m, const LayerDivision &division, const Per
                 unitTiles = ceilDiv(units / stripe_rows, device.ranks),
                 rankRows = tileRows * ceilDiv(m.hidden / tileRows, device.ranks),
                 setWarps = device.warps / ceilDiv(headGroup, 4);
-  const int64_t vectors = 2 * roundUp(m.hidden, pairColumns) + 4 * roundUp(ceilDiv(m.hidden, 16), 4) +
+  const int64_t vectors = 2 * roundUp(m.hidden, pairColumns) +
+                          4 * (m.normSums + m.partNorms) * roundUp(ceilDiv(m.hidden, 16), 4) +
                           2 * roundUp(queries, pairColumns) + 2 * roundUp(units, pairColumns);
   const int64_t rows = 4 * heads * (m.headRows() + m.headDim) + 4 * queries + 4 * 2 * stripe_rows * unitTiles;
   const int64_t scratch = 4 * std::max(3 * scratchFloats(queries), scratchFloats(stripe_rows * unitTiles));
@@ -183,7 +188,7 @@ int64_t ringOffset(const LayerShape &m, const LayerDivision &division, const Per
   const int64_t table =
       std::max(warpParts + 4 * roundUp(setWarps * headGroup * partFloats(m), 4), parts + 4 * rankRows);
   const int64_t barriers = roundUp(table + 8 * m.tableWords, 16);
-  return roundUp(barriers + 8 * (2 * mostStages + hopBarriers) + (device.traced ? 16 : 0), 128);
+  return roundUp(barriers + 8 * (2 * mostStages + hopBarriers + m.partNorms) + (device.traced ? 16 : 0), 128);
 }
 
 uint64_t packetBytes(const LayerShape &m, const LayerDivision &division, const PersistentDevice &device,
@@ -195,7 +200,8 @@ uint64_t packetBytes(const LayerShape &m, const LayerDivision &division, const P
   if (device.clusters)
     return static_cast<uint64_t>(exchange);
   const int64_t groupHeads = headsOf(m, division.groups, 0), headGroup = m.heads / m.queryGroups();
-  const int hops = hop_packets_for(static_cast<int>(m.hidden), static_cast<int>(groupHeads * m.headRows()),
+  const int hops = hop_packets_for(static_cast<int>(m.hidden), static_cast<int>(m.normSums),
+                                   static_cast<int>(m.partNorms), static_cast<int>(groupHeads * m.headRows()),
                                    static_cast<int>(device.ranks * groupHeads * headGroup * roundUp(partFloats(m), 4)),
                                    static_cast<int>(stepColumns * mostUnitSteps(m, division)));
   return static_cast<uint64_t>(exchange + 16 * int64_t{division.groups} * hops + 4 * blocks);

@@ -31,6 +31,8 @@ struct LayerShape {
   int64_t subgroups = 1;
   int64_t unitRows = 2;                  // of a feed-forward unit: of gate and of up, or one without a gate
   Encoding encoding = Encoding::tiles16; // of all matrices but the embedding
+  int64_t normSums = 1;                  // that a norm has of a chunk of the residual stream, at most
+  int64_t partNorms = 0;                 // parts, if any has a norm of what it adds to the residual stream
   int64_t tableWords = 0;                // of 8 bytes: the arguments of a step's phases, which each block has (layer.h)
 
   int64_t queryGroups() const { return kvHeads * subgroups; }

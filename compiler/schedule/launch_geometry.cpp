@@ -31,7 +31,8 @@ Status checkShared(int64_t bytes) {
 } // namespace
 
 StatusOr<ProjectGeometry> projectGeometry(std::span<const int64_t> segmentRows, bool interleaved, int64_t columns,
-                                          std::span<const int64_t> kGroups, int64_t kWays, int64_t rowGroup) {
+                                          std::span<const int64_t> kGroups, int64_t kWays, int64_t rowGroup,
+                                          int64_t normSums) {
   const int64_t segments = static_cast<int64_t>(segmentRows.size());
   const int64_t total = std::accumulate(segmentRows.begin(), segmentRows.end(), int64_t{0});
   const int64_t steps = steps_of(columns);
@@ -71,7 +72,7 @@ StatusOr<ProjectGeometry> projectGeometry(std::span<const int64_t> segmentRows, 
   const auto threads = [&](int64_t tiles) { return std::min(maxThreads, tiles * parts * 32); };
   const auto shared = [&](int64_t tiles) {
     const int64_t rows = tiles * tileRows;
-    return 2 * steps * stepColumns + 4 * roundUp(ceilDiv(columns, smallestNormChunk), 4) + 4 * parts * rows +
+    return 2 * steps * stepColumns + 4 * normSums * roundUp(ceilDiv(columns, smallestNormChunk), 4) + 4 * parts * rows +
            tileBytes(rows / live, live);
   };
   while (fits(2 * tiles) && shared(2 * tiles) <= maxShared &&

@@ -12,6 +12,8 @@ SumOrder orderOf(Operation *phase) {
     order.kGroups.assign(project.getKGroups().begin(), project.getKGroups().end());
     order.kWays = static_cast<int64_t>(project.getKWays());
     order.normChunk = static_cast<int64_t>(project.getNormChunk());
+  } else if (auto map = dyn_cast<step::MapOp>(phase)) {
+    order.normChunk = static_cast<int64_t>(map.getNormChunk());
   } else if (auto attend = dyn_cast<step::AttendOp>(phase)) {
     order.splits = static_cast<int64_t>(attend.getSplits());
     order.warps = static_cast<int64_t>(attend.getWarps());
@@ -39,6 +41,10 @@ SumOrder orderOf(Operation *phase, sched::GridOp grid) {
     if (auto hop = compute.getInput().getDefiningOp<sched::HopOp>(); hop && hop.getChunk())
       order.normChunk = static_cast<int64_t>(*hop.getChunk());
   });
+  grid.walk([&](sched::CollectOp collect) {
+    if (collect.getNorm() == sched::phaseName(phase))
+      order.normChunk = static_cast<int64_t>(*collect.getChunk());
+  });
   return order;
 }
 
@@ -47,6 +53,8 @@ void setOrder(Operation *phase, const SumOrder &order) {
     project.setKGroups(order.kGroups);
     project.setKWays(order.kWays);
     project.setNormChunk(order.normChunk);
+  } else if (auto map = dyn_cast<step::MapOp>(phase)) {
+    map.setNormChunk(order.normChunk);
   } else if (auto attend = dyn_cast<step::AttendOp>(phase)) {
     attend.setSplits(order.splits);
     attend.setWarps(order.warps);

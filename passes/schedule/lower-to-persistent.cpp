@@ -37,8 +37,16 @@ public:
     sched::EmbedOp::create(builder, phases.embed->getLoc(), sched::phaseName(phases.embed));
     auto layers = sched::LayersOp::create(builder, phases.layers->getLoc(), phases.layers.getCount());
     builder.createBlock(&layers.getBody());
-    for (LayerPart part : phases.parts)
-      addPart(part);
+    // What parallel parts add to the residual stream is collected after the last one of them.
+    SmallVector<std::pair<LayerPart, sched::PartOp>> open;
+    for (auto [i, part] : llvm::enumerate(phases.parts)) {
+      open.emplace_back(part, addPart(part));
+      if (i + 1 < phases.parts.size() && phases.parts[i + 1].parallel)
+        continue;
+      for (auto &[published, op] : open)
+        addCollection(published, op);
+      open.clear();
+    }
     builder.setInsertionPointAfter(layers);
     Value x = hopResidual(phases.head);
     stream(sched::Source::weights, phases.head, division.inFlight.head);
@@ -65,14 +73,16 @@ private:
     return extents;
   }
 
-  void addPart(LayerPart part) {
-    auto [rows, attend, columns] = part;
+  sched::PartOp addPart(LayerPart part) {
+    auto [rows, attend, columns, norm, parallel] = part;
     const std::vector<int64_t> &starts = attend ? division.headStarts : division.unitStarts;
     auto op = sched::PartOp::create(builder, rows->getLoc(), vector(), static_cast<int64_t>(starts.size()));
     builder.createBlock(&op.getBody());
     const InFlight &inFlight = division.inFlight;
     const int64_t bytes = attend ? inFlight.attention : inFlight.kvGroup;
-    const std::optional<int64_t> others = attend ? std::nullopt : std::optional<int64_t>(inFlight.others);
+    std::optional<int64_t> others;
+    if (!attend)
+      others = inFlight.others;
     Value value = hopResidual(rows);
     stream(sched::Source::weights, rows, bytes, others);
     if (attend) {
@@ -91,7 +101,13 @@ private:
     value = compute(columns, value, sched::Split::columns, extents(columns), std::nullopt, columnStarts(part));
     sched::PublishOp::create(builder, columns->getLoc(), value);
     builder.setInsertionPointAfter(op);
-    sched::CollectOp::create(builder, columns->getLoc(), op.getSums());
+    return op;
+  }
+  void addCollection(LayerPart part, sched::PartOp op) {
+    step::MapOp norm = part.norm;
+    sched::CollectOp::create(builder, (norm ? norm : part.columns)->getLoc(), op.getSums(),
+                             norm ? builder.getStringAttr(sched::phaseName(norm)) : StringAttr(),
+                             norm ? integer(normChunk(shape.hidden, device.ranks)) : IntegerAttr());
   }
 
   /// Where the columns of each group start, in steps: those of its query groups, or of its units.

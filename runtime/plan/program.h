@@ -45,7 +45,8 @@
 // the executors.
 //
 // ## Phases
-//   embed    no input; initial segment: row tokens[position] of `matrix` ([vocabulary][n]) times parameters.scale
+//   embed    no input; initial segment: row tokens[position] of `matrix` ([vocabulary][n]) times parameters.scale, and
+//            row `position` of `positions` ([at least Decoder::maxContext][n]), if it has such, added to that
 //   project  one input; an initial segment a matrix, see Phase::matrix
 //   attend   one input, the query; initial segment, [heads * head_dim]: softmax(scale * q k^T) v over positions
 //            [0, position], or, with a scalar w > 0 as its window, over those from position + 1 - w on; if it has a
@@ -196,6 +197,7 @@ struct Phase {
                                         // module whose output it is, "model.layers.*.mlp" ('*' is the iteration)
   // project: the packed matrix and the rows of each segment in it; embed: one matrix.
   Ref matrix;
+  std::optional<Ref> positions = {}; // embed: the matrix of learned positions, if the model has any
   std::vector<int64_t> segmentRows;
   bool interleaved = false;
   // project: the order of a row's sum. The 32-column steps of K are cut into groups, which start at the steps kGroups
@@ -203,14 +205,14 @@ struct Phase {
   // added as a balanced tree.
   std::vector<int64_t> kGroups = {0};
   int64_t kWays = 1;
-  // And of its prologue's sums over the input, if it has any: that many elements at a time, a power of two from 16 to
-  // 128.
+  // And of its prologue's sums over the input, if it has any, or of a map's norms over the whole vector: that many
+  // elements at a time, a power of two from 16 to 128.
   int64_t normChunk = 128;
   std::vector<Function> prologue; // none or one
   std::vector<Function> epilogues;
   // attend {heads, kv_heads, head_dim, scale, splits, warps} and, if it has one, cap: q is inputs[0], result
-  // [heads * head_dim]; splits and warps (that share a split of a query
-  // head) are the order of its sums. embed {scale}
+  // [heads * head_dim]; splits and warps (that share a split of a query head) are the
+  // order of its sums. embed {scale}
   nlohmann::json parameters = nlohmann::json::object();
   std::vector<Ref> caches;  // attend
   std::vector<Ref> scalars; // attend: none, or its window
@@ -251,7 +253,7 @@ struct Kernel {
 /// The order of a phase's sums in a division, where it is another one than the phase carries, and the kernel with that
 /// order. What does not concern the phase's kind is as in a Phase that says nothing of it.
 struct PhaseOrder {
-  uint32_t block = 0, phase = 0; // of the decode entry: a project or attend phase
+  uint32_t block = 0, phase = 0; // of the decode entry: a project, attend or map phase
   std::vector<int64_t> kGroups = {0};
   int64_t kWays = 1, normChunk = 128;
   int64_t splits = 1, warps = 1;

@@ -32,6 +32,9 @@ struct RopeParameters {
   double attentionFactor = 1;            // of yarn and longrope: what cosine and sine are multiplied by
 };
 
+/// The function in the middle of an MLP.
+enum class Activation { Silu, Gelu, GeluTanh };
+
 /// What the decoder families have in common, in config.json's own words.
 struct DecoderConfig {
   int64_t vocabSize = 0;
@@ -48,8 +51,10 @@ struct DecoderConfig {
   bool queryKeyValueBias = false; // on the query, key and value projections
   bool outputBias = false;        // on attention's output projection
   bool mlpBias = false;           // on the gate, up and down projections
-  std::vector<bool> ropeLayers;   // whether a layer rotates queries and keys; empty: all do
-  bool ropeInterleaved = false;   // what is rotated together: elements 2i and 2i + 1, or i and i + rotaryDim / 2
+  Activation activation = Activation::Silu;
+  bool parallelResidual = false; // the MLP reads the layer's input, and not the sum of that and attention's part
+  std::vector<bool> ropeLayers;  // whether a layer rotates queries and keys; empty: all do
+  bool ropeInterleaved = false;  // what is rotated together: elements 2i and 2i + 1, or i and i + rotaryDim / 2
   /// Factors of the embedding, of scores (nothing: 1 / sqrt(head_dim)), of what blocks add to the residual stream, and
   /// of the logits.
   double embeddingScale = 1;
@@ -64,8 +69,10 @@ struct DecoderConfig {
 
 /// Which projections of attention have a bias.
 enum class AttentionBias {
+  Always,                  // all four: there is no field
   Configured,              // all four, if attention_bias says so (its default is false)
-  ConfiguredQueryKeyValue, // these three, unless attention_bias says not (its default is true)
+  Unless,                  // all four, unless attention_bias is false (its default is true)
+  ConfiguredQueryKeyValue, // query, key and value, unless attention_bias is false (its default is true)
   None,                    // none: what config.json says of it is ignored, with a notice
   QueryKeyValue,           // always these three, never the output projection; the same
 };
@@ -78,9 +85,29 @@ enum class Window {
   NoRope,   // if use_sliding_window says so, on the layers without RoPE
 };
 
+/// What a family calls the fields that all families have, where it does not follow Llama.
+struct FieldNames {
+  std::string_view hiddenSize = "hidden_size";
+  std::string_view intermediateSize = "intermediate_size";
+  std::string_view layers = "num_hidden_layers";
+  std::string_view heads = "num_attention_heads";
+  std::string_view maxPositions = "max_position_embeddings";
+  std::string_view normEps = "rms_norm_eps";
+  std::string_view activation = "hidden_act";
+  // Beside those of RoPE that transformers 4.57 and later write for every family:
+  std::string_view ropeTheta = "rope_theta";
+  std::string_view partialRotaryFactor = "partial_rotary_factor";
+};
+
 /// What a family's configuration class in transformers (configuration_*.py) gives to fields that config.json lacks.
 struct DecoderDefaults {
-  std::string_view configClass;        // "LlamaConfig", for the notice
+  std::string_view configClass; // "LlamaConfig", for the notice
+  FieldNames fields = {};
+  /// Every head has keys and values of its own and hidden_size / num_attention_heads elements: there are no fields
+  /// num_key_value_heads and head_dim.
+  bool equalHeads = false;
+  bool rotary = true;                  // positions are RoPE's; else the family reads its own fields
+  bool wideMlp = false;                // intermediate_size may be missing or null: 4 * hidden_size
   std::optional<int64_t> kvHeads = {}; // nothing: num_attention_heads
   std::optional<int64_t> headDim = {}; // nothing: hidden_size / num_attention_heads
   int64_t maxPositions = 2048;

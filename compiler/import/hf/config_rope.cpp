@@ -9,16 +9,20 @@
 namespace cadenza {
 namespace {
 
+constexpr double maxTheta = 1e15;
+
 /// What config.json says of RoPE. transformers 5 writes it to rope_parameters, transformers 4 to rope_scaling and
 /// fields beside it; files that were edited or converted have several of them. They are read as one object, `type` as
 /// `rope_type`, in which each field may be said in several places if they agree.
 class RopeFields {
 public:
-  RopeFields(ConfigReader &reader) : reader_(reader) {
+  RopeFields(ConfigReader &reader, const FieldNames &names) : reader_(reader) {
     addObject("rope_parameters");
     addObject("rope_scaling");
     addBeside("rope_theta");
     addBeside("partial_rotary_factor");
+    addRenamed(names.ropeTheta, "rope_theta", maxTheta);
+    addRenamed(names.partialRotaryFactor, "partial_rotary_factor", 1);
   }
   /// For what Phi-3 and others keep beside the object.
   void addBeside(const char *name) {
@@ -30,6 +34,11 @@ public:
   const nlohmann::json &object() const { return object_; }
 
 private:
+  /// A number in (0, maximum] that is beside the object under another name; if it is wrong, that is what messages say.
+  void addRenamed(std::string_view name, const char *field, double maximum) {
+    if (name != field && reader_.has(name) && reader_.number(name, 0, maximum))
+      add(field, reader_.where(name), reader_.raw(name));
+  }
   void addObject(const char *name) {
     reader_.object(name); // a finding if it is none
     const nlohmann::json &object = reader_.raw(name);
@@ -135,21 +144,22 @@ void readLongRope(ConfigReader &fields, const DecoderConfig &config, RopeParamet
 }
 
 /// How much of each head is rotated.
-int64_t readRotaryDim(ConfigReader &fields, const DecoderDefaults &defaults, int64_t headDim) {
+int64_t readRotaryDim(ConfigReader &reader, ConfigReader &fields, const DecoderDefaults &defaults, int64_t headDim) {
   const auto given = fields.number("partial_rotary_factor", 0, 1);
   if (!defaults.partialRotaryFactor) {
     if (given && *given != 1)
       refuseValue(fields, "partial_rotary_factor", fields.raw("partial_rotary_factor").dump(), "(1 is)");
     return headDim;
   }
-  if (!fields.has("partial_rotary_factor") && *defaults.partialRotaryFactor != 1)
-    fields.addDefault("partial_rotary_factor", nlohmann::json(*defaults.partialRotaryFactor).dump());
+  const std::string_view name = defaults.fields.partialRotaryFactor;
+  if (!fields.has("partial_rotary_factor") && !reader.has(name) && *defaults.partialRotaryFactor != 1)
+    reader.addDefault(name, nlohmann::json(*defaults.partialRotaryFactor).dump());
   const double part = given.value_or(*defaults.partialRotaryFactor);
   const auto rotated = static_cast<int64_t>(static_cast<double>(headDim) * part); // rounded down, as transformers does
   if (headDim != 0 && (rotated < 2 || rotated % 2 != 0))
-    fields.findings().invalid(fields.where("partial_rotary_factor") + " " + nlohmann::json(part).dump() + " makes " +
-                              std::to_string(rotated) + " of the " + std::to_string(headDim) +
-                              " elements of a head; rotary embedding needs pairs");
+    fields.findings().invalid((reader.has(name) ? reader.where(name) : fields.where("partial_rotary_factor")) + " " +
+                              nlohmann::json(part).dump() + " makes " + std::to_string(rotated) + " of the " +
+                              std::to_string(headDim) + " elements of a head; rotary embedding needs pairs");
   return std::max<int64_t>(rotated / 2 * 2, 2);
 }
 
@@ -158,11 +168,9 @@ std::string supportedTypes(const DecoderDefaults &defaults) {
   return defaults.onlyLongRope ? "(default and longrope are)" : "(default, linear, llama3, yarn and longrope are)";
 }
 
-/// What `merged` says; theta is also looked for beside it, as `thetaField`, and is `theta` if it is nowhere. rotaryDim
-/// of `config` is read, too.
-RopeParameters readFields(ConfigReader &reader, RopeFields &merged, std::string_view thetaField, double theta,
-                          const DecoderDefaults &defaults, DecoderConfig &config) {
-  constexpr double maxTheta = 1e15;
+/// What `merged` says. rotaryDim of `config` is read, too.
+RopeParameters readFields(ConfigReader &reader, RopeFields &merged, const DecoderDefaults &defaults,
+                          DecoderConfig &config) {
   RopeParameters rope;
   std::string type = "default";
   if (auto found = merged.object().find("rope_type"); found != merged.object().end() && found->is_string())
@@ -176,10 +184,13 @@ RopeParameters readFields(ConfigReader &reader, RopeFields &merged, std::string_
     reader.ignore({"original_max_position_embeddings"});
 
   ConfigReader fields = reader.nested(merged.name(), merged.object());
-  rope.theta = (fields.has("rope_theta") ? fields.number("rope_theta", 0, maxTheta)
-                                         : reader.numberOr(thetaField, 0, maxTheta, theta))
-                   .value_or(1);
-  config.rotaryDim = readRotaryDim(fields, defaults, config.headDim);
+  std::optional<double> theta;
+  if (fields.has("rope_theta"))
+    theta = fields.number("rope_theta", 0, maxTheta);
+  else if (!reader.has(defaults.fields.ropeTheta)) // if it is wrong, there is a finding
+    theta = reader.numberOr(defaults.fields.ropeTheta, 0, maxTheta, defaults.ropeTheta);
+  rope.theta = theta.value_or(1);
+  config.rotaryDim = readRotaryDim(reader, fields, defaults, config.headDim);
   fields.string("rope_type"); // a finding if it is none
   if (scaled)
     rope.originalMaxPositions = readOriginalMaxPositions(fields, defaults, config.maxPositions);
@@ -215,8 +226,8 @@ void readRope(ConfigReader &reader, const DecoderDefaults &defaults, DecoderConf
     reader.ignore({"rope_theta", "rope_scaling", "partial_rotary_factor"});
     return;
   }
-  RopeFields merged(reader);
-  config.rope = readFields(reader, merged, "rope_theta", defaults.ropeTheta, defaults, config);
+  RopeFields merged(reader, defaults.fields);
+  config.rope = readFields(reader, merged, defaults, config);
 }
 
 namespace {

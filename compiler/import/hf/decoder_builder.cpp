@@ -65,7 +65,8 @@ mlir::FlatSymbolRefAttr DecoderBuilder::weight(const ModuleName &name, const std
                                  mlir::RankedTensorType::get(spec.shape, elementType(symbols_, spec.dtype)),
                                  symbols_.getStringAttr(spec.tensor), /*value=*/mlir::ElementsAttr());
   if (name.part) {
-    const WeightView &rows = name.part->rows;
+    WeightView rows = name.part->rows;
+    rows.transposed &= spec.shape.size() == 2;
     const int64_t run = rows.run == spec.rows() ? 0 : rows.run; // 0: one run
     op.setViewAttr(nn::ViewAttr::get(ops_.getContext(), rows.rows, rows.transposed, rows.first, run, rows.stride));
     spec.view = rows;
@@ -101,11 +102,13 @@ mlir::FlatSymbolRefAttr DecoderBuilder::inverseFrequencies(bool rotate) {
   return reference;
 }
 
-mlir::Value DecoderBuilder::embedding(const ModuleName &name) {
+mlir::Value DecoderBuilder::embedding(const ModuleName &name, const std::optional<ModuleName> &positions) {
   auto matrix = weight(name, "weight", {config_.vocabSize, config_.hiddenSize});
+  auto learned =
+      positions ? weight(*positions, "weight", {config_.maxPositions, config_.hiddenSize}) : mlir::FlatSymbolRefAttr();
   auto scale = config_.embeddingScale == 1 ? mlir::FloatAttr() : ops_.getF64FloatAttr(config_.embeddingScale);
-  return nn::EmbeddingOp::create(ops_, location(name.huggingFace), vectorType(config_.hiddenSize), token_, matrix,
-                                 scale);
+  return nn::EmbeddingOp::create(ops_, location(name.huggingFace), vectorType(config_.hiddenSize), token_,
+                                 positions ? position_ : mlir::Value(), matrix, learned, scale);
 }
 
 mlir::Value DecoderBuilder::rmsNorm(mlir::Value input, const ModuleName &name, std::optional<int64_t> group) {
@@ -113,6 +116,13 @@ mlir::Value DecoderBuilder::rmsNorm(mlir::Value input, const ModuleName &name, s
   auto groupSize = group ? ops_.getI64IntegerAttr(*group) : mlir::IntegerAttr();
   return nn::RMSNormOp::create(ops_, location(name.huggingFace), input.getType(), input, gamma,
                                ops_.getF64FloatAttr(config_.rmsNormEps), groupSize);
+}
+
+mlir::Value DecoderBuilder::layerNorm(mlir::Value input, const ModuleName &name) {
+  const int64_t elements = nn::rowElements(input);
+  return nn::LayerNormOp::create(ops_, location(name.huggingFace), input.getType(), input,
+                                 weight(name, "weight", {elements}), weight(name, "bias", {elements}),
+                                 ops_.getF64FloatAttr(config_.rmsNormEps), /*group_size=*/mlir::IntegerAttr());
 }
 
 mlir::Value DecoderBuilder::linear(mlir::Value input, const ModuleName &name, int64_t outputs, bool bias) {
@@ -140,7 +150,15 @@ mlir::Value DecoderBuilder::attention(mlir::Value query, mlir::Value key, mlir::
                                  /*window=*/mlir::FlatSymbolRefAttr());
 }
 
-mlir::Value DecoderBuilder::silu(mlir::Value input, const std::string &huggingFace) {
+mlir::Value DecoderBuilder::activation(mlir::Value input, const std::string &huggingFace) {
+  switch (config_.activation) {
+  case Activation::Silu:
+    break;
+  case Activation::Gelu:
+    return nn::GeluOp::create(ops_, location(huggingFace), input.getType(), input);
+  case Activation::GeluTanh:
+    return nn::GeluTanhOp::create(ops_, location(huggingFace), input.getType(), input);
+  }
   return nn::SiluOp::create(ops_, location(huggingFace), input.getType(), input);
 }
 
@@ -158,15 +176,14 @@ mlir::Value DecoderBuilder::add(mlir::Value residual, mlir::Value update, const 
   return nn::AddOp::create(ops_, location(huggingFace), residual.getType(), residual, update);
 }
 
-void DecoderBuilder::finish(mlir::Value hidden) {
-  hidden = rmsNorm(hidden, {"final_norm", "model.norm"});
+void DecoderBuilder::finishNormed(mlir::Value normed, const std::string &head) {
   mlir::Value logits;
   if (config_.tieWordEmbeddings)
-    logits = nn::LinearOp::create(ops_, location("lm_head"), vectorType(config_.vocabSize), hidden,
+    logits = nn::LinearOp::create(ops_, location(head), vectorType(config_.vocabSize), normed,
                                   mlir::FlatSymbolRefAttr::get(ops_.getContext(), "embedding.weight"),
                                   /*bias=*/mlir::FlatSymbolRefAttr());
   else
-    logits = linear(hidden, {"head", "lm_head"}, config_.vocabSize, /*bias=*/false);
+    logits = linear(normed, {"head", head}, config_.vocabSize, /*bias=*/false);
   logits = scale(logits, config_.logitsScale, "logits_scale");
   mlir::Value next = nn::ArgmaxOp::create(ops_, location("next_token"), token_.getType(), logits);
   mlir::func::ReturnOp::create(ops_, location("decode"), next);
@@ -224,7 +241,7 @@ mlir::Value DecoderLayer::gatedMlp(mlir::Value x, const Options &options) {
       builder_.linear(h, projection("mlp.gate", "mlp.gate_proj", fused, 2 * size, 0, size), size, config.mlpBias);
   mlir::Value up =
       builder_.linear(h, projection("mlp.up", "mlp.up_proj", fused, 2 * size, size, size), size, config.mlpBias);
-  mlir::Value activated = builder_.silu(gate, huggingFace_ + "mlp.act_fn");
+  mlir::Value activated = builder_.activation(gate, huggingFace_ + "mlp.act_fn");
   mlir::Value product = builder_.mul(activated, up, huggingFace_ + "mlp.product");
   mlir::Value down = builder_.linear(product, name("mlp.down", "mlp.down_proj"), config.hiddenSize, config.mlpBias);
   down = norm(down, "mlp_post_norm", options.mlpPostNorm);

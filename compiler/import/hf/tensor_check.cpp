@@ -2,6 +2,7 @@
 #include "compiler/import/hf/checkpoint_weights.h"
 #include "compiler/import/text.h"
 
+#include <algorithm>
 #include <set>
 
 namespace cadenza {
@@ -35,7 +36,7 @@ struct Problem {
 
 /// What is wrong with the tensors, by kind.
 struct Problems {
-  Problem missing, rounded, unused;
+  Problem missing, rounded, buffers, unused;
   /// By dtype; by module and shapes. In the order in which they were found.
   std::vector<std::pair<std::string, Problem>> dtypes, shapes;
 };
@@ -60,8 +61,10 @@ void checkWeight(const Checkpoint &checkpoint, const WeightSpec &weight, Problem
   else if (*stored != weight.dtype)
     problems.rounded.add(std::string(dtypeName(weight.dtype)));
   if (tensor->shape != weight.tensorShape()) {
-    const std::string shapes =
-        shapeText(tensor->shape) + ", but config.json asks for " + shapeText(weight.tensorShape());
+    const std::vector<int64_t> shape = weight.tensorShape();
+    const bool transposed = tensor->shape == std::vector<int64_t>(shape.rbegin(), shape.rend());
+    const std::string shapes = shapeText(tensor->shape) + ", but config.json asks for " + shapeText(shape) +
+                               (transposed ? ", its transpose" : "");
     problemOf(problems.shapes, inEveryLayer(weight.tensor) + shapes)
         .add(name + " is " + shapes + (weight.role == "embedding.weight" ? " (vocab_size, hidden_size)" : ""));
   }
@@ -69,18 +72,25 @@ void checkWeight(const Checkpoint &checkpoint, const WeightSpec &weight, Problem
 
 } // namespace
 
-void checkTensors(const Checkpoint &checkpoint, const std::vector<WeightSpec> &weights, bool tied, Findings &findings) {
+void checkTensors(const Checkpoint &checkpoint, const std::vector<WeightSpec> &weights, const KnownTensors &known,
+                  Findings &findings) {
   Problems problems;
   std::set<std::string_view> used;
   for (const WeightSpec &weight : weights) {
     if (used.insert(weight.tensor).second) // a tensor may hold several weights
       checkWeight(checkpoint, weight, problems);
   }
+  const auto isBuffer = [&](std::string_view name) {
+    return std::any_of(known.buffers.begin(), known.buffers.end(),
+                       [&](std::string_view end) { return name.ends_with(end); });
+  };
   for (const auto &[name, tensor] : checkpoint.tensors()) {
     if (used.contains(name) || name.ends_with(".rotary_emb.inv_freq")) // recomputed from config.json
       continue;
     const std::string where = checkpoint.files()[tensor.file].name + ": tensor " + quotedName(name);
-    if (tied && name == "lm_head.weight")
+    if (isBuffer(name))
+      problems.buffers.add(quotedName(name));
+    else if (name == known.tiedHead)
       findings.notice(where + " is not used: config.json ties the head to the embedding");
     else
       problems.unused.add(quotedName(name) + " in " + checkpoint.files()[tensor.file].name);
@@ -100,6 +110,10 @@ void checkTensors(const Checkpoint &checkpoint, const std::vector<WeightSpec> &w
   if (problems.rounded.count != 0)
     findings.notice("checkpoint: " + std::to_string(problems.rounded.count) + " of " + std::to_string(used.size()) +
                     " tensors are rounded to " + problems.rounded.first);
+  if (problems.buffers.count != 0)
+    findings.notice("checkpoint: " + std::to_string(problems.buffers.count) +
+                    (problems.buffers.count == 1 ? " tensor is a buffer" : " tensors are buffers") +
+                    " that the model makes itself and left out; the first is " + problems.buffers.first);
   if (problems.unused.count != 0)
     findings.noticeOrError("checkpoint: " + std::to_string(problems.unused.count) +
                            (problems.unused.count == 1 ? " tensor is" : " tensors are") +

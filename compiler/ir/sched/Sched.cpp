@@ -66,6 +66,8 @@ static LogicalResult checkPhases(Operation *schedule, FlatSymbolRefAttr entry, S
   schedule->walk([&](Operation *op) {
     if (isa<LaunchOp, EmbedOp, ComputeOp>(op))
       uses.push_back({op->getAttrOfType<StringAttr>(phaseAttribute).getValue(), op});
+    if (auto collect = dyn_cast<CollectOp>(op); collect && collect.getNorm())
+      uses.push_back({*collect.getNorm(), op});
   });
   size_t next = 0;
   Operation *missing = nullptr;
@@ -191,15 +193,24 @@ LogicalResult GridOp::verifyRegions() {
 LogicalResult LayersOp::verify() { return checkPositive(*this, {{"layers", getCount()}}); }
 
 LogicalResult LayersOp::verifyRegions() {
-  PartOp open;
+  SmallVector<PartOp> open; // whose sums have not been collected
+  bool collects = false;    // once begun, all of them
   for (Operation &op : getBody().front()) {
+    auto part = dyn_cast<PartOp>(op);
     auto collect = dyn_cast<CollectOp>(op);
-    if (open ? !collect || collect.getSums() != open.getSums() : !isa<PartOp>(op))
-      return op.emitOpError()
-             << "does not follow here: a layer is parts, each with the collection of its sums after it";
-    open = dyn_cast<PartOp>(op);
+    const bool fits = part      ? !collects || open.empty()
+                      : collect ? !open.empty() && collect.getSums() == open.front().getSums()
+                                : false;
+    if (!fits)
+      return op.emitOpError() << "does not follow here: a layer is parts, one or several in parallel, with the "
+                                 "collection of their sums after them";
+    collects = !part;
+    if (part)
+      open.push_back(part);
+    else
+      open.erase(open.begin());
   }
-  if (open || getBody().front().empty())
+  if (!open.empty() || getBody().front().empty())
     return emitOpError() << "ends with a collection";
   return success();
 }
@@ -237,6 +248,8 @@ LogicalResult PartOp::verifyRegions() {
 LogicalResult CollectOp::verify() {
   if (!getSums().getDefiningOp<PartOp>())
     return emitOpError() << "collects what no part has published";
+  if (getNorm().has_value() != getChunk().has_value())
+    return emitOpError() << "has a norm and the chunk of its sums, or neither";
   return success();
 }
 

@@ -170,8 +170,11 @@ def Sched_EmbedOp : Sched_PhaseUse<"embed", [ParentOneOf<["GridOp"]>]> {
 }
 
 def Sched_LayersOp : Sched_Op<"layers", [ParentOneOf<["GridOp"]>, SingleBlock, NoTerminator]> {
-  let summary = "the layers, one after the other: parts, each followed by the collection of its sums";
+  let summary = "the layers, one after the other: parts, and the collection of their sums";
   let description = [{
+    A part that follows another one without a collection between them begins with the same residual stream: the two are
+    parallel branches. The sums of parts are collected in their order.
+
     ```mlir
     sched.layers 28 {
       %sums = sched.part groups 15 { ... }
@@ -231,14 +234,16 @@ def Sched_PublishOp : Sched_Op<"publish", [ParentOneOf<["PartOp"]>, Terminator]>
 def Sched_CollectOp : Sched_Op<"collect", [ParentOneOf<["LayersOp"]>]> {
   let summary = "each rank adds the partial sums of all groups of the part, in the order of the groups, to its rows";
   let description = [{
-    Every block collects, also those whose group takes no part in the part.
+    Every block collects, also those whose group takes no part in the part. With a `norm`, the phase of that name, what is
+    added is a norm of the sums: the ranks of a group hop the sums of squares of their rows, in chunks of `chunk` elements.
 
     ```mlir
     sched.collect %sums
+    sched.collect %more norm "layer_mlp_post_norm" chunk 16
     ```
   }];
-  let arguments = (ins Sched_AnyVector:$sums);
-  let assemblyFormat = "$sums attr-dict";
+  let arguments = (ins Sched_AnyVector:$sums, OptionalAttr<StrAttr>:$norm, OptionalAttr<I64Attr>:$chunk);
+  let assemblyFormat = "$sums (`norm` $norm^)? (`chunk` $chunk^)? attr-dict";
   let hasVerifier = 1;
 }
 
@@ -248,7 +253,7 @@ def Sched_HopOp : Sched_Op<"hop", [ParentOneOf<["PartOp", "GridOp"]>]> {
   let summary = "each rank sends its part of a vector to all ranks of its group, and waits for theirs";
   let description = [{
     `residual`: the rows of the residual stream as the next product reads them (scaled by a norm's weights, rounded),
-    with the sums of their squares in chunks of `chunk` elements, if there is a norm. `squares`: those sums alone, before the
+    with the sums of their squares in chunks of `chunk` elements, if there is a norm. `squares`: those sums alone (and of a layer norm those of the elements), before the
     residual, which has the hop's result as an operand: a norm whose factor is applied before rounding. `rows`: of
     query, key and value. `parts`: attention over each rank's part of the context. `units`: activations of a feed-forward.
 

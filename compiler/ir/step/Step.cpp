@@ -286,15 +286,21 @@ SmallVector<FlatSymbolRefAttr> EmbedOp::getMatrixSymbols() { return {getMatrixAt
 LogicalResult EmbedOp::verifySymbolUses(SymbolTableCollection &symbols) {
   if (failed(verifyTokens(*this, /*oneToken=*/true)))
     return failure();
-  RankedTensorType type = SymbolLookup(*this, symbols).weightType(getMatrixAttr());
-  if (!type || type.getRank() != 2)
-    return emitOpError() << "names " << getMatrixAttr() << ", which is no matrix";
-  if (type.getDimSize(1) != elements(getResult()))
-    return emitOpError() << "has " << elements(getResult()) << " elements, but " << getMatrixAttr() << " is " << type;
-  if (auto encoding = SymbolLookup(*this, symbols).encoding(getMatrixAttr()); !isa<Tiles16Attr>(encoding))
-    return emitOpError() << "reads rows of tiles16, but " << getMatrixAttr() << " is stored as "
-                         << encoding.getFormat().name;
-  return success();
+  if ((getPosition() != nullptr) != (getPositionsAttr() != nullptr))
+    return emitOpError() << "needs both a matrix of positions and a position, or neither";
+  const auto verifyRows = [&](FlatSymbolRefAttr matrix) -> LogicalResult {
+    RankedTensorType type = SymbolLookup(*this, symbols).weightType(matrix);
+    if (!type || type.getRank() != 2)
+      return emitOpError() << "names " << matrix << ", which is no matrix";
+    if (type.getDimSize(1) != elements(getResult()))
+      return emitOpError() << "has " << elements(getResult()) << " elements, but " << matrix << " is " << type;
+    if (auto encoding = SymbolLookup(*this, symbols).encoding(matrix); !isa<Tiles16Attr>(encoding))
+      return emitOpError() << "reads rows of tiles16, but " << matrix << " is stored as " << encoding.getFormat().name;
+    return success();
+  };
+  if (getPositionsAttr() && failed(verifyRows(getPositionsAttr())))
+    return failure();
+  return verifyRows(getMatrixAttr());
 }
 
 SmallVector<FlatSymbolRefAttr> ProjectOp::getMatrixSymbols() {
@@ -307,6 +313,14 @@ SmallVector<FunctionAttrInterface> ProjectOp::getFunctions() {
     functions.push_back(prologue);
   llvm::append_range(functions, getEpilogues().getAsRange<FunctionAttrInterface>());
   return functions;
+}
+
+template <class Phase> static LogicalResult verifyNormChunk(Phase phase) {
+  const auto chunk = static_cast<uint64_t>(phase.getNormChunk());
+  if (chunk < minNormChunk || chunk > maxNormChunk || !llvm::isPowerOf2_64(chunk))
+    return phase.emitOpError() << "sums squares in chunks of " << static_cast<int64_t>(chunk) << "; powers of two from "
+                               << minNormChunk << " to " << maxNormChunk << " are possible";
+  return success();
 }
 
 LogicalResult ProjectOp::verifySymbolUses(SymbolTableCollection &symbols) {
@@ -343,9 +357,8 @@ LogicalResult ProjectOp::verifySymbolUses(SymbolTableCollection &symbols) {
       !llvm::is_sorted(getKGroups(), std::less_equal()))
     return emitOpError() << "needs K groups that start at step 0, ascend, and stay below the " << steps << " steps of "
                          << step_columns << " columns";
-  if (getNormChunk() < minNormChunk || getNormChunk() > maxNormChunk || !llvm::isPowerOf2_64(getNormChunk()))
-    return emitOpError() << "sums squares in chunks of " << static_cast<int64_t>(getNormChunk())
-                         << "; powers of two from " << minNormChunk << " to " << maxNormChunk << " are possible";
+  if (failed(verifyNormChunk(*this)))
+    return failure();
   if (auto prologue = getPrologueAttr()) {
     SmallVector<int64_t> sizes = {elements(getInput())};
     auto emitError = [&] { return emitOpError() << "prologue (" << prologue.getFunctionName() << ") "; };
@@ -367,6 +380,8 @@ SmallVector<FunctionAttrInterface> MapOp::getFunctions() {
 }
 
 LogicalResult MapOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  if (failed(verifyNormChunk(*this)))
+    return failure();
   SmallVector<int64_t> sizes = llvm::map_to_vector(getInputs(), elements);
   return verifyFunctions(*this, sizes, getEpilogues(), getSideInputs(), getPosition() != nullptr,
                          SymbolLookup(*this, symbols));

@@ -529,7 +529,8 @@ TEST(Config, RefusesWrongFields) {
        "rope_parameters with one entry a layer type is not supported", StatusCode::Unsupported},
       {R"({"partial_rotary_factor":0.5})", "partial_rotary_factor 0.5 is not supported", StatusCode::Unsupported},
       {R"({"hidden_act":"relu2"})",
-       "config.json: hidden_act 'relu2' is not supported (silu is); it needs an nn op: docs/add-an-op.md",
+       "config.json: hidden_act 'relu2' is not supported (silu, gelu and gelu_pytorch_tanh are); it needs an nn op: "
+       "docs/add-an-op.md",
        StatusCode::Unsupported},
       {R"({"quantization_config":{"quant_method":"awq"}})", "quantization_config.quant_method 'awq' is not supported",
        StatusCode::Unsupported},
@@ -581,7 +582,7 @@ TEST(Config, RefusesWhatNamesNoFamily) {
   const std::pair<const char *, const char *> table[] = {
       {R"({})", "config.json: architectures is missing, and model_type, too"},
       {R"({"model_type":"bert"})", "config.json: model_type 'bert' is not supported (GlmForCausalLM, Glm4ForCausalLM, "
-                                   "GraniteForCausalLM, LlamaForCausalLM"},
+                                   "GPT2LMHeadModel, GPTNeoXForCausalLM, GraniteForCausalLM, LlamaForCausalLM"},
       {R"({"model_type":7})", "config.json: model_type is 7; expected a string"},
       {R"({"architectures":"LlamaForCausalLM"})", "config.json: architectures must be a list of one name"},
       {R"({"architectures":["A","B"]})", "config.json: architectures must be a list of one name"},

@@ -400,11 +400,11 @@ TEST_F(Import, RandomWeightsNeedNoCheckpoint) {
 
 TEST_F(Import, PublishedModelsByName) {
   const std::pair<const char *, int64_t> parameters[] = {
-      {"Qwen3-0.6B", 596'049'920},      {"Qwen3-1.7B", 1'720'574'976},   {"Qwen3-8B", 8'190'735'360},
-      {"Qwen2.5-0.5B", 494'032'768},    {"Qwen2.5-1.5B", 1'543'714'304}, {"Qwen2.5-7B", 7'615'616'512},
-      {"Llama-3.2-1B", 1'235'814'400},  {"Llama-3.1-8B", 8'030'261'248}, {"Mistral-7B-v0.3", 7'248'023'552},
-      {"SmolLM2-135M", 134'515'008},    {"SmolLM2-1.7B", 1'711'376'384}, {"SmolLM3-3B", 3'075'098'624},
-      {"Granite-3.3-2B", 2'533'539'840}};
+      {"Qwen3-0.6B", 596'049'920},       {"Qwen3-1.7B", 1'720'574'976},   {"Qwen3-8B", 8'190'735'360},
+      {"Qwen2.5-0.5B", 494'032'768},     {"Qwen2.5-1.5B", 1'543'714'304}, {"Qwen2.5-7B", 7'615'616'512},
+      {"Llama-3.2-1B", 1'235'814'400},   {"Llama-3.1-8B", 8'030'261'248}, {"Mistral-7B-v0.3", 7'248'023'552},
+      {"SmolLM2-135M", 134'515'008},     {"SmolLM2-1.7B", 1'711'376'384}, {"SmolLM3-3B", 3'075'098'624},
+      {"Granite-3.3-2B", 2'533'539'840}, {"GPT-2", 124'439'808},          {"Pythia-160M", 162'322'944}};
   EXPECT_EQ(publishedModels().size(), std::size(parameters));
   for (const auto &[name, count] : parameters) {
     SCOPED_TRACE(name);
@@ -417,7 +417,14 @@ TEST_F(Import, PublishedModelsByName) {
     EXPECT_EQ(model->info.name, name);
     EXPECT_FALSE(model->decoder->eosTokens.empty());
   }
-  EXPECT_EQ(findings.all().size(), 0u) << findings.all()[0].message;
+  // Files that are older than what their classes have since.
+  std::vector<std::string> messages;
+  for (const Finding &finding : findings.all())
+    messages.push_back(finding.message);
+  EXPECT_EQ(messages,
+            (std::vector<std::string>{
+                "config.json: what is not given there is the default of GPT2Config: tie_word_embeddings true",
+                "config.json: what is not given there is the default of GPTNeoXConfig: attention_bias true"}));
 }
 
 TEST_F(Import, PublishedModelsAreConfigurationsOnly) {

@@ -5,6 +5,7 @@
 #include "compiler/import/random_weights.h"
 #include "compiler/plan/generate_code.h"
 #include "compiler/plan/weight_packer.h"
+#include "compiler/schedule/exchanges.h"
 #include "passes/Passes.h"
 #include "runtime/executor.h"
 #include "test/runtime/cuda/emulator.h"
@@ -42,6 +43,10 @@ protected:
     ASSERT_FALSE(buildPipeline(manager, options));
     buildSchedules(manager, options);
     ASSERT_TRUE(succeeded(manager.run(*module)));
+    for (sched::GridOp grid : module->getOps<sched::GridOp>()) {
+      const Status proof = verifyExchanges(grid);
+      EXPECT_TRUE(proof.isOk()) << proof.message();
+    }
     auto code = generateCode(*module);
     ASSERT_TRUE(succeeded(code));
     Decoder decoder;
@@ -270,8 +275,14 @@ INSTANTIATE_TEST_SUITE_P(Capped, LaunchedModel,
                                           testing::Values("nothing", "everything", "fuse-activation-mul",
                                                           "fuse-head-select")),
                          nameOf);
+INSTANTIATE_TEST_SUITE_P(ParallelBranches, LaunchedModel,
+                         testing::Combine(testing::Values("parallel_branches"),
+                                          testing::Values("nothing", "everything", "fuse-query-key-value",
+                                                          "fuse-residual")),
+                         nameOf);
 INSTANTIATE_TEST_SUITE_P(Models, PersistentModel,
-                         testing::Combine(testing::Values("ungated", "capped"), testing::Values("nothing", "clusters")),
+                         testing::Combine(testing::Values("ungated", "capped", "post_norm", "layer_norm"),
+                                          testing::Values("nothing", "clusters")),
                          nameOf);
 INSTANTIATE_TEST_SUITE_P(Models, LongSequences,
                          testing::Combine(testing::Values("ungated"), testing::Values("nothing")), nameOf);
