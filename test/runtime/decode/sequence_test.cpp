@@ -87,8 +87,9 @@ TEST(Sequence, AShortOneDoesNotBecomeLong) {
   for (int i = 0; i < 2; ++i) { // changes nothing
     const Status status = sequence.beginStep();
     EXPECT_EQ(status.code(), StatusCode::InvalidArgument);
-    EXPECT_EQ(status.message(), "keys of a sequence of more than 2 tokens are rotated by other angles: begin again with "
-                                "all of its tokens");
+    EXPECT_EQ(status.message(),
+              "keys of a sequence of more than 2 tokens are rotated by other angles: begin again with "
+              "all of its tokens");
   }
   EXPECT_TRUE(sequence.checkSelected(2).isOk());
   sequence.start(0, 3, 3);
