@@ -13,8 +13,14 @@ constexpr int64_t maxIntermediate = int64_t{1} << 22;
 constexpr int64_t maxHeads = 4096;
 constexpr int64_t maxHeadDim = 4096;
 
+/// A dimension of weights: in the file, but where it has a default all the same.
+std::optional<int64_t> readExtent(ConfigReader &reader, std::string_view name, int64_t maximum,
+                                  std::optional<int64_t> otherwise = {}) {
+  return otherwise ? reader.integerOr(name, 1, maximum, *otherwise) : reader.requiredInteger(name, 1, maximum);
+}
+
 void readHeads(ConfigReader &reader, const DecoderDefaults &defaults, DecoderConfig &config) {
-  auto heads = reader.requiredInteger("num_attention_heads", 1, maxHeads);
+  auto heads = readExtent(reader, "num_attention_heads", maxHeads, defaults.heads);
   auto kvHeads = heads;
   if (reader.has("num_key_value_heads"))
     kvHeads = reader.integer("num_key_value_heads", 1, maxHeads);
@@ -63,11 +69,20 @@ std::optional<DType> readDType(ConfigReader &reader) {
   return std::nullopt;
 }
 
-void refuseVariants(ConfigReader &reader, const DecoderDefaults &defaults) {
-  std::string activation = reader.stringOr("hidden_act", defaults.hiddenAct).value_or("silu");
-  if (activation != "silu" && activation != "swish")
-    refuseValue(reader, "hidden_act", quotedName(activation), "(silu is); it needs an nn op: docs/add-an-op.md");
+Activation readActivation(ConfigReader &reader, const DecoderDefaults &defaults) {
+  const std::string_view field = defaults.activationField;
+  const std::string name = reader.stringOr(field, defaults.hiddenAct).value_or(std::string(defaults.hiddenAct));
+  if (name == "gelu")
+    return Activation::Gelu;
+  if (name == "gelu_pytorch_tanh" || name == "gelu_new")
+    return Activation::GeluTanh;
+  if (name != "silu" && name != "swish")
+    refuseValue(reader, field, quotedName(name),
+                "(silu, gelu and gelu_pytorch_tanh are); it needs an nn op: docs/add-an-op.md");
+  return Activation::Silu;
+}
 
+void refuseQuantization(ConfigReader &reader) {
   if (reader.has("quantization_config")) {
     ConfigReader quantization = reader.object("quantization_config");
     refuseValue(quantization, "quant_method", quotedName(quantization.string("quant_method").value_or("unnamed")),
@@ -123,10 +138,10 @@ std::optional<std::string> readArchitecture(ConfigReader &reader) {
 
 DecoderConfig readDecoderConfig(ConfigReader &reader, const DecoderDefaults &defaults) {
   DecoderConfig config;
-  config.vocabSize = reader.requiredInteger("vocab_size", 1, maxVocab).value_or(0);
-  config.hiddenSize = reader.requiredInteger("hidden_size", 1, maxHidden).value_or(0);
-  config.intermediateSize = reader.requiredInteger("intermediate_size", 1, maxIntermediate).value_or(0);
-  config.layers = reader.requiredInteger("num_hidden_layers", 1, maxConfigLayers).value_or(0);
+  config.vocabSize = readExtent(reader, "vocab_size", maxVocab, defaults.vocabSize).value_or(0);
+  config.hiddenSize = readExtent(reader, "hidden_size", maxHidden).value_or(0);
+  config.intermediateSize = readExtent(reader, "intermediate_size", maxIntermediate).value_or(0);
+  config.layers = readExtent(reader, "num_hidden_layers", maxConfigLayers).value_or(0);
   readHeads(reader, defaults, config);
   config.maxPositions =
       reader.integerOr("max_position_embeddings", 1, maxTextPositions, defaults.maxPositions).value_or(0);
@@ -137,9 +152,10 @@ DecoderConfig readDecoderConfig(ConfigReader &reader, const DecoderDefaults &def
     config.queryKeyValueBias = config.outputBias = reader.boolean("attention_bias").value_or(false);
   else
     config.queryKeyValueBias = defaults.attentionBias == AttentionBias::QueryKeyValue;
-  config.rope = readRope(reader, defaults, config.maxPositions);
+  readRope(reader, defaults, config);
   config.dtype = readDType(reader);
-  refuseVariants(reader, defaults);
+  config.activation = readActivation(reader, defaults);
+  refuseQuantization(reader);
   if (defaults.noRopeInterval)
     config.ropeLayers = readRopeLayers(reader, *defaults.noRopeInterval, config.layers);
   readWindow(reader, defaults, config);
@@ -151,6 +167,32 @@ DecoderConfig readDecoderConfig(ConfigReader &reader, const DecoderDefaults &def
                  "attention_dropout", "pad_token_id", "_name_or_path", "torch_dtype", "return_dict",
                  "output_attentions", "output_hidden_states", "torchscript", "chunk_size_feed_forward", "is_decoder",
                  "is_encoder_decoder"});
+  return config;
+}
+
+DecoderConfig readTextConfig(ConfigReader &reader, DecoderConfig (*read)(ConfigReader &)) {
+  if (!reader.has("text_config"))
+    return read(reader);
+  reader.object("text_config"); // a finding if it is none
+  nlohmann::json text = reader.raw("text_config");
+  if (!text.is_object())
+    return {};
+  // What such files say outside of it, as the part that reads images has it, too.
+  for (const char *name : {"dtype", "torch_dtype", "bos_token_id", "eos_token_id", "pad_token_id",
+                           "tie_word_embeddings", "quantization_config"}) {
+    if (!reader.has(name))
+      continue;
+    const nlohmann::json &value = reader.raw(name);
+    // Other tokens make no other model; another head does.
+    if (std::string_view(name) == "tie_word_embeddings" && text.value(name, value) != value)
+      reader.findings().invalid(reader.where(name) + " differs from text_config." + name);
+    text[name] = value;
+  }
+  ConfigReader textReader = reader.nested("text_config", text);
+  const DecoderConfig config = read(textReader);
+  textReader.noteUnread();
+  reader.ignore({"architectures", "model_type", "transformers_version", "initializer_range", "use_cache",
+                 "vision_config", "_name_or_path"});
   return config;
 }
 

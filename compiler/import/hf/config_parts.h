@@ -13,15 +13,16 @@ inline constexpr int64_t maxTextPositions = int64_t{1} << 28;
 /// "config.json: hidden_act 'relu2' is not supported (silu is); it needs an nn op: docs/add-an-op.md".
 void refuseValue(ConfigReader &reader, std::string_view name, const std::string &value, const std::string &rest);
 
-/// What config.json says of RoPE; `longest` is the longest text.
-RopeParameters readRope(ConfigReader &reader, const DecoderDefaults &defaults, int64_t longest);
+/// What config.json says of RoPE, of config.maxPositions: config.rope and slidingRope.
+void readRope(ConfigReader &reader, const DecoderDefaults &defaults, DecoderConfig &config);
 
 /// Which layers rotate queries and keys: those with a 1 in no_rope_layers (which says the opposite of its name), or
 /// where there is no such list, all but every no_rope_layer_interval-th. A longer list is read as far as there are
 /// layers (transformers, configuration_smollm3.py).
 std::vector<bool> readRopeLayers(ConfigReader &reader, int64_t interval, int64_t layers);
 
-/// Refuses a window that is in force on any layer. One as long as the model's longest text hides nothing.
-void readWindow(ConfigReader &reader, const DecoderDefaults &defaults, const DecoderConfig &config);
+/// Which layers have a window, and how long it is: config.slidingLayers and window. One as long as the model's longest
+/// text hides nothing and is none.
+void readWindow(ConfigReader &reader, const DecoderDefaults &defaults, DecoderConfig &config);
 
 } // namespace cadenza

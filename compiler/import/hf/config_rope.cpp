@@ -13,34 +13,32 @@ namespace {
 /// `rope_type`, in which each field may be said in several places if they agree.
 class RopeFields {
 public:
-  RopeFields(ConfigReader &reader) : reader_(reader) {
-    addObject("rope_parameters");
-    addObject("rope_scaling");
-    addBeside("rope_theta");
-    addBeside("partial_rotary_factor");
+  explicit RopeFields(ConfigReader &reader) : reader_(reader) {}
+  /// Of the object `name`, which is in the file or in `parent`, an object of the file.
+  void addObject(ConfigReader &in, const std::string &name, const std::string &parent = "") {
+    in.object(name); // a finding if it is none
+    const nlohmann::json &object = in.raw(name);
+    if (!object.is_object())
+      return;
+    if (object_.empty())
+      name_ = parent + name;
+    for (const auto &[field, value] : object.items()) {
+      if (!value.is_null())
+        add(field == "type" ? "rope_type" : field, in.where(name) + "." + escaped(field, 80), value);
+    }
   }
   /// For what Phi-3 and others keep beside the object.
-  void addBeside(const char *name) {
+  void addBeside(std::string_view name) { addBeside(name, std::string(name)); }
+  /// The same under another name than the object has for it.
+  void addBeside(std::string_view name, const std::string &field) {
     if (reader_.has(name))
-      add(name, reader_.where(name), reader_.raw(name));
+      add(field, reader_.where(name), reader_.raw(name));
   }
   /// The object's name, for messages.
   std::string_view name() const { return name_; }
   const nlohmann::json &object() const { return object_; }
 
 private:
-  void addObject(const char *name) {
-    reader_.object(name); // a finding if it is none
-    const nlohmann::json &object = reader_.raw(name);
-    if (!object.is_object())
-      return;
-    if (object_.empty())
-      name_ = name;
-    for (const auto &[field, value] : object.items()) {
-      if (!value.is_null())
-        add(field == "type" ? "rope_type" : field, reader_.where(name) + "." + escaped(field, 80), value);
-    }
-  }
   void add(const std::string &field, const std::string &where, const nlohmann::json &value) {
     auto [place, inserted] = object_.emplace(field, value);
     if (inserted)
@@ -50,7 +48,7 @@ private:
   }
 
   ConfigReader &reader_;
-  std::string_view name_ = "rope_parameters";
+  std::string name_ = "rope_parameters";
   nlohmann::json object_ = nlohmann::json::object();
   std::map<std::string, std::string> places_; // "config.json: rope_scaling.factor" by field
 };
@@ -69,18 +67,11 @@ void readLlama3Scaling(ConfigReader &fields, int64_t longest, RopeParameters &ro
   rope.highFrequencyFactor = high.value_or(4);
 }
 
-} // namespace
-
-RopeParameters readRope(ConfigReader &reader, const DecoderDefaults &defaults, int64_t longest) {
+/// What `merged` says; theta is also looked for beside it, as `thetaField`, and is `theta` if it is nowhere.
+RopeParameters readFields(ConfigReader &reader, RopeFields &merged, std::string_view thetaField, double theta,
+                          const DecoderDefaults &defaults, int64_t longest) {
   constexpr double maxTheta = 1e15;
   RopeParameters rope;
-  const nlohmann::json &parameters = reader.raw("rope_parameters");
-  if (parameters.is_object() && !parameters.empty() && parameters.begin()->is_object()) {
-    refuseValue(reader, "rope_parameters", "with one entry a layer type", "(one for all layers is)");
-    reader.ignore({"rope_theta", "rope_scaling", "partial_rotary_factor"});
-    return rope;
-  }
-  RopeFields merged(reader);
   std::string type = "default";
   if (auto found = merged.object().find("rope_type"); found != merged.object().end() && found->is_string())
     type = found->get<std::string>();
@@ -88,9 +79,9 @@ RopeParameters readRope(ConfigReader &reader, const DecoderDefaults &defaults, i
     merged.addBeside("original_max_position_embeddings");
 
   ConfigReader fields = reader.nested(merged.name(), merged.object());
-  const auto theta = fields.has("rope_theta") ? fields.number("rope_theta", 0, maxTheta)
-                                              : reader.numberOr("rope_theta", 0, maxTheta, defaults.ropeTheta);
-  rope.theta = theta.value_or(1);
+  const bool inside = fields.has("rope_theta") && !reader.has(thetaField); // which messages name if it is there
+  rope.theta =
+      (inside ? fields.number("rope_theta", 0, maxTheta) : reader.numberOr(thetaField, 0, maxTheta, theta)).value_or(1);
   if (auto partial = fields.number("partial_rotary_factor", 0, 1); partial && *partial != 1)
     refuseValue(fields, "partial_rotary_factor", fields.raw("partial_rotary_factor").dump(), "(1 is)");
   fields.string("rope_type"); // a finding if it is none
@@ -105,6 +96,49 @@ RopeParameters readRope(ConfigReader &reader, const DecoderDefaults &defaults, i
   fields.noteDefaults(defaults.configClass);
   fields.noteUnread();
   return rope;
+}
+
+/// RoPE of a family whose layers with and without a window have their own: an entry a layer type in rope_parameters, or
+/// rope_theta and rope_scaling of those without beside the theta of those with one.
+void readRopeByType(ConfigReader &reader, const DecoderDefaults &defaults, DecoderConfig &config) {
+  const nlohmann::json &parameters = reader.raw("rope_parameters");
+  const bool byType = parameters.is_object() && !parameters.empty() && parameters.begin()->is_object();
+  if (!parameters.is_null() && !byType)
+    reader.findings().invalid(reader.where("rope_parameters") +
+                              " must have one entry a layer type, full_attention and sliding_attention");
+  const nlohmann::json none = nlohmann::json::object();
+  ConfigReader entries = reader.nested("rope_parameters", byType ? parameters : none);
+  RopeFields full(reader), sliding(reader);
+  full.addObject(entries, "full_attention", "rope_parameters.");
+  full.addObject(reader, "rope_scaling");
+  full.addBeside("rope_theta");
+  config.rope = readFields(reader, full, "rope_theta", defaults.ropeTheta, defaults, config.maxPositions);
+  sliding.addObject(entries, "sliding_attention", "rope_parameters.");
+  sliding.addBeside(defaults.slidingThetaField, "rope_theta");
+  const RopeParameters rope =
+      readFields(reader, sliding, defaults.slidingThetaField, defaults.slidingRopeTheta, defaults, config.maxPositions);
+  if (rope != config.rope)
+    config.slidingRope = rope;
+  entries.noteUnread();
+}
+
+} // namespace
+
+void readRope(ConfigReader &reader, const DecoderDefaults &defaults, DecoderConfig &config) {
+  if (!defaults.slidingThetaField.empty())
+    return readRopeByType(reader, defaults, config);
+  const nlohmann::json &parameters = reader.raw("rope_parameters");
+  if (parameters.is_object() && !parameters.empty() && parameters.begin()->is_object()) {
+    refuseValue(reader, "rope_parameters", "with one entry a layer type", "(one for all layers is)");
+    reader.ignore({"rope_theta", "rope_scaling", "partial_rotary_factor"});
+    return;
+  }
+  RopeFields merged(reader);
+  merged.addObject(reader, "rope_parameters");
+  merged.addObject(reader, "rope_scaling");
+  merged.addBeside("rope_theta");
+  merged.addBeside("partial_rotary_factor");
+  config.rope = readFields(reader, merged, "rope_theta", defaults.ropeTheta, defaults, config.maxPositions);
 }
 
 std::vector<double> ropeInverseFrequencies(const RopeParameters &rope, int64_t headDim) {

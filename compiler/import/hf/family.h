@@ -18,6 +18,7 @@ struct Family {
   void (*build)(DecoderBuilder &builder);
   /// What stands before the names of all tensors but the head's: transformers' base_model_prefix.
   std::string_view basePrefix = "model.";
+  std::vector<std::string_view> otherTypes = {}; // what model_type may be beside `name`
 };
 
 /// All families, by name.
