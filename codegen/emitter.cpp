@@ -128,7 +128,7 @@ FailureOr<PhaseLaunch> Emitter::add(step::PhaseOpInterface phase, sched::LaunchO
   FailureOr<KernelDraft> draft =
       llvm::TypeSwitch<Operation *, FailureOr<KernelDraft>>(phase)
           .Case([&](step::ProjectOp op) { return emitProject(op, launch, order, symbols_); })
-          .Case([&](step::MapOp op) { return emitMap(op, launch, symbols_); })
+          .Case([&](step::MapOp op) { return emitMap(op, launch, order, symbols_); })
           .Case([&](step::AttendOp op) { return emitAttend(op, launch, order, symbols_); })
           .Case([&](step::EmbedOp op) { return emitEmbed(op, launch, symbols_); })
           .Case([&](step::SelectOp op) { return emitSelect(op, launch, symbols_); })

@@ -123,6 +123,9 @@ LogicalResult FunctionEmitter::add(step::FunctionAttrInterface function, ValueRa
   FailureOr<ConfigWriter> config = this->config(function, function.getParameters(), name, own);
   if (failed(config))
     return failure();
+  if (normChunk != 128 && !function.getSlots().empty() && isa<step::MapOp>(phase_) &&
+      function.getReduction(nn::rowElements(phase_->getOperand(0))) == step::Reduction::Vector)
+    config->integers({{"norm_chunk", normChunk}});
   configs_.push_back(std::move(*config));
   chain_.push_back(camelCase(base) + "<" + name + ">");
   names.push_back(base);

@@ -33,6 +33,9 @@ public:
   /// Adds the functions' structs and `using epilogue = Chain<..>;`.
   void write(ConfigWriter &config) const;
 
+  /// Elements a chunk of the sums of epilogues over the whole vector (a map's).
+  int64_t normChunk = 128;
+
   std::vector<PhaseArgument> arguments;
   std::vector<std::string> names; // of the functions, for people
   uint64_t weightBytes = 0;       // a weight counts once, however many functions read it

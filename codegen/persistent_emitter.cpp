@@ -93,8 +93,8 @@ private:
   void writePart(sched::PartOp part, StringRef name) {
     SmallVector<sched::ComputeOp> computations = part.getComputations();
     sched::StreamOp stream = part.streamOf(computations.front().getPhase());
-    SmallVector<std::pair<StringRef, uint64_t>> constants = {{"groups", part.getGroups()},
-                                                             {"in_flight", stream.getInFlight()}};
+    SmallVector<std::pair<StringRef, uint64_t>> constants = {
+        {"groups", part.getGroups()}, {"collected", collectedAfter(part)}, {"in_flight", stream.getInFlight()}};
     if (stream.getOthers())
       constants.push_back({"others_in_flight", *stream.getOthers()});
     for (sched::ComputeOp compute : computations)
@@ -104,10 +104,43 @@ private:
     text.constants(constants);
     for (sched::ComputeOp compute : computations) {
       if (compute.getSplit() == sched::Split::context)
-        text.line("using attention = " + kernelNamed(compute.getPhase()) + ";");
+        writeAttention(compute, *computations.front().getOf());
       else
         writeProduct(compute.getSplit() == sched::Split::columns ? "column_product" : "row_product", compute);
     }
+    for (Operation *user : part.getSums().getUsers())
+      if (auto collect = cast<sched::CollectOp>(user); collect.getNorm())
+        writeNorm(*collect.getNorm());
+    text.close();
+  }
+
+  /// Collections between a part and the next one.
+  static uint64_t collectedAfter(sched::PartOp part) {
+    uint64_t count = 0;
+    for (Operation *op = part->getNextNode(); isa_and_nonnull<sched::CollectOp>(op); op = op->getNextNode())
+      ++count;
+    return count;
+  }
+
+  void writeNorm(StringRef phase) {
+    step::FunctionAttrInterface function = cast<step::MapOp>(phases.lookup(phase)).getFunctions().front();
+    const StringRef launch = kernelNamed(phase), name = function.getFunctionName();
+    text.open("struct norm");
+    text.line("using Launch = " + launch + ";");
+    text.line("using function = " + camelCase(name) + "<" + launch + "::" + name + ">;");
+    text.close();
+  }
+
+  /// With more query groups than KV heads, the heads of a KV head are divided as the grid says, not as the phase's own
+  /// kernel does.
+  void writeAttention(sched::ComputeOp compute, uint64_t queryGroups) {
+    auto attend = cast<step::AttendOp>(phases.lookup(compute.getPhase()));
+    nn::CacheOp cache = step::SymbolLookup(attend, symbols).cache(attend.getCacheAttr());
+    const StringRef launch = kernelNamed(compute.getPhase());
+    if (queryGroups == cache.getKvHeads())
+      return text.line("using attention = " + launch + ";");
+    text.open("struct attention : " + launch);
+    text.constants({{"subgroups", queryGroups / cache.getKvHeads()}, {"threads", 32 * grid.getWarps()}});
     text.close();
   }
 
@@ -130,6 +163,7 @@ private:
   StringRef kernel;
   llvm::function_ref<StringRef(Operation *)> kernelOf;
   llvm::StringMap<Operation *> phases;
+  SymbolTableCollection symbols;
   Text text;
 };
 

@@ -65,8 +65,11 @@ FailureOr<KernelDraft> emitProject(step::ProjectOp op, sched::LaunchOp launch, c
   config.type("segment_rows", "Rows<" + integerList(rows) + ">");
   config.boolean("interleaved", op.getInterleaved());
   config.integers({{"columns", columns}, {"k_ways", order.kWays}});
-  if (op.getPrologueAttr())
+  if (step::FunctionAttrInterface prologue = op.getPrologueAttr()) {
     config.integers({{"norm_chunk", order.normChunk}});
+    if (prologue.getChunkSums() > 1)
+      config.integers({{"norm_sums", prologue.getChunkSums()}});
+  }
   config.type("k_groups", "Steps<" + integerList(order.kGroups) + ">");
   config.integers({{"tiles_per_block", *launch.getTilesPerBlock()},
                    {"threads", threads(launch)},
@@ -110,7 +113,8 @@ FailureOr<KernelDraft> emitProject(step::ProjectOp op, sched::LaunchOp launch, c
   return draft;
 }
 
-FailureOr<KernelDraft> emitMap(step::MapOp op, sched::LaunchOp launch, SymbolTableCollection &symbols) {
+FailureOr<KernelDraft> emitMap(step::MapOp op, sched::LaunchOp launch, const SumOrder &order,
+                               SymbolTableCollection &symbols) {
   const int64_t rows = elements(op.getInputs().front());
   std::vector<std::string> types;
   uint64_t inputBytes = 0;
@@ -127,6 +131,7 @@ FailureOr<KernelDraft> emitMap(step::MapOp op, sched::LaunchOp launch, SymbolTab
   FunctionEmitter functions(op, symbols);
   for (Value input : op.getInputs())
     functions.arguments.push_back({.kind = ArgumentKind::Edge, .edge = input});
+  functions.normChunk = order.normChunk;
   ValueRange operands = op.getSideInputs();
   for (step::FunctionAttrInterface function : epilogues)
     if (failed(functions.add(function, operands, launch.getScratch())))
@@ -195,6 +200,8 @@ FailureOr<KernelDraft> emitAttend(step::AttendOp op, sched::LaunchOp launch, con
   config.integers({{"splits", splits}, {"split_multiple", *launch.getSplitMultiple()}, {"threads", threads(launch)}});
   if (op.getWindow())
     config.boolean("windowed", true);
+  if (launch.getSubgroups())
+    config.integers({{"subgroups", *launch.getSubgroups()}});
 
   KernelDraft draft;
   draft.config = config.text();

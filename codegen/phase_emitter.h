@@ -26,7 +26,8 @@ inline constexpr llvm::StringLiteral kernelName = "@";
 /// `launch` is how the phase becomes a grid, `order` that of its sums.
 llvm::FailureOr<KernelDraft> emitProject(step::ProjectOp op, sched::LaunchOp launch, const SumOrder &order,
                                          mlir::SymbolTableCollection &symbols);
-llvm::FailureOr<KernelDraft> emitMap(step::MapOp op, sched::LaunchOp launch, mlir::SymbolTableCollection &symbols);
+llvm::FailureOr<KernelDraft> emitMap(step::MapOp op, sched::LaunchOp launch, const SumOrder &order,
+                                     mlir::SymbolTableCollection &symbols);
 llvm::FailureOr<KernelDraft> emitSelect(step::SelectOp op, sched::LaunchOp launch,
                                         mlir::SymbolTableCollection &symbols);
 llvm::FailureOr<KernelDraft> emitAttend(step::AttendOp op, sched::LaunchOp launch, const SumOrder &order,

@@ -63,13 +63,13 @@ llvm::Error cadenza::buildPipeline(mlir::OpPassManager &manager, const PipelineO
 }
 
 // 1. lower-to-persistent, once a division: before lower-to-launch, because the order of sums follows the division, and
-// how many threads
-//    a product has follows from its order.
+//    how many threads a product has follows from its order.
 // 2. lower-to-launch.
 void cadenza::buildSchedules(mlir::OpPassManager &manager, const PipelineOptions &options) {
   for (const PersistentDevice &device : options.persistent) {
-    LowerToPersistentOptions pass{device.groups,   device.ranks,  device.warps, device.sharedBytes,
-                                  device.clusters, device.traced, {},           options.persistentOptional};
+    LowerToPersistentOptions pass{
+        device.groups,    device.ranks,  device.warps, device.sharedBytes,        device.clusters,
+        device.subgroups, device.traced, {},           options.persistentOptional};
     pass.targets.assign(device.targets.begin(), device.targets.end());
     manager.addPass(createLowerToPersistent(pass));
   }

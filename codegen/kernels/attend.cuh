@@ -1,7 +1,8 @@
 // Attention of one query over the cache, grouped queries: out = softmax(scale · q Kᵀ) V.
 //
-// Grid: kv_heads x splits. A block takes one KV head, all query heads that share it, and one split of the positions;
-// keys and values are read once. Split borders depend on the position alone: a split is ceil((position + 1) / splits)
+// Grid: query groups x splits. A query group is query heads that share a KV head: all of them, or one of the
+// `subgroups` into which they are divided. A block takes a query group and one split of the positions; keys and values
+// are read once by each subgroup. Split borders depend on the position alone: a split is ceil((position + 1) / splits)
 // positions rounded up to split_multiple; splits beyond the position do nothing. A window w > 0 leaves the last w
 // positions, which are what is split then.
 //
@@ -54,18 +55,31 @@ struct Score<Config> {
   }
 };
 
+/// The subgroups of a KV head's query heads: `subgroups`, if the configuration names them.
+template <class Config> struct SubgroupsOf {
+  static constexpr int value = 1;
+};
+template <class Config>
+  requires requires { Config::subgroups; }
+struct SubgroupsOf<Config> {
+  static constexpr int value = Config::subgroups;
+};
+
 /// Config: query_type, output_type, cache_type, heads, kv_heads, head_dim (a multiple of 8, at most 256), scale,
-/// splits, split_multiple, threads, if it has a cap of scores, cap, and, if it has a window, windowed. Arguments: [q,
-/// output, cache key, cache value, state, context], if windowed [window] (positions; 0: all) and, if splits > 1,
-/// [scratch]: a counter a KV head, padded to 16 bytes, then f32 [kv_heads][splits][group][head_dim + 2]: o, m, l.
+/// splits, split_multiple, threads, if it has a cap of scores, cap, if it has a window, windowed, and subgroups, if
+/// they are several. Arguments: [q, output, cache key, cache value, state, context], if windowed [window] (positions;
+/// 0: all) and, if splits > 1, [scratch]: a counter a query group, padded to 16 bytes, then f32
+/// [query_groups][splits][group][head_dim + 2]: o, m, l.
 template <class Config> struct Attend {
   using Query = typename Config::query_type;
   using Output = typename Config::output_type;
   using Cache = typename Config::cache_type;
-  static constexpr int kv_heads = Config::kv_heads, group = Config::heads / kv_heads, head_dim = Config::head_dim;
+  static constexpr int kv_heads = Config::kv_heads, subgroups = SubgroupsOf<Config>::value;
+  static constexpr int query_groups = kv_heads * subgroups, group = Config::heads / query_groups;
+  static constexpr int head_dim = Config::head_dim;
   static constexpr int splits = Config::splits, threads = Config::threads, warps = threads / 32;
-  static constexpr int blocks = kv_heads * splits;
-  static_assert(Config::heads % kv_heads == 0 && head_dim % 8 == 0 && head_dim <= 256);
+  static constexpr int blocks = query_groups * splits;
+  static_assert(Config::heads % query_groups == 0 && head_dim % 8 == 0 && head_dim <= 256);
 
   static constexpr int chunk = attend_positions;          // of a warp at once
   static constexpr int sets = ceil_div(group, 4);         // of query heads
@@ -100,14 +114,14 @@ template <class Config> struct Attend {
   static constexpr int partial_floats = head_dim + 2;
   static constexpr int partials_floats = larger(set_warps * group * partial_floats, splits * group * 2);
   static constexpr int shared_bytes = 4 * partials_floats + 16;
-  static constexpr int counter_bytes = round_up(4 * kv_heads, 16);
+  static constexpr int counter_bytes = round_up(4 * query_groups, 16);
   static constexpr uint64_t scratch_bytes =
-      splits > 1 ? counter_bytes + uint64_t{4} * kv_heads * splits * group *partial_floats : 0;
+      splits > 1 ? counter_bytes + uint64_t{4} * query_groups * splits * group *partial_floats : 0;
 
   CADENZA_DEVICE static void run(const Args &args) {
     arch::grid_dependency_wait();
     arch::grid_dependency_trigger();
-    const int kv_head = static_cast<int>(arch::block_index()) / splits;
+    const int query_group = static_cast<int>(arch::block_index()) / splits;
     const int split = static_cast<int>(arch::block_index()) % splits;
     const int position = args.state->position;
     const Split part = split_of(position, split, first_position(args, position));
@@ -115,14 +129,14 @@ template <class Config> struct Attend {
     if (split >= used_splits)
       return; // the whole block
     float *partials = reinterpret_cast<float *>(arch::shared_memory());
-    const uint64_t first = static_cast<uint64_t>(kv_head) * args.context * head_dim;
+    const uint64_t first = static_cast<uint64_t>(query_group / subgroups) * args.context * head_dim;
     CacheRows rows{args.key + first, args.value + first};
-    attend(QueryRows{args.query + kv_head * group * head_dim}, rows, part.begin, part.end, partials);
+    attend(QueryRows{args.query + query_group * group * head_dim}, rows, part.begin, part.end, partials);
     arch::block_barrier(); // the warps' partials are complete
-    Output *output = args.output + kv_head * group * head_dim;
+    Output *output = args.output + query_group * group * head_dim;
     if constexpr (splits > 1) {
       if (used_splits > 1)
-        return combine_splits(args, kv_head, split, part, partials, output);
+        return combine_splits(args, query_group, split, part, partials, output);
     }
     for_each_element([&](int head, int element) {
       const Merged merged = merge_warps(partials, used_warps(part), head, element);
@@ -142,7 +156,7 @@ template <class Config> struct Attend {
   }
 
   /// The first position that counts.
-  CADENZA_DEVICE static int first_position(const Args &args, int position) {
+  template <class AnyArgs> CADENZA_DEVICE static int first_position(const AnyArgs &args, int position) {
     if constexpr (windowed) {
       const int window = static_cast<int>(args.window);
       return window > 0 && window <= position ? position + 1 - window : 0;
@@ -402,13 +416,13 @@ private:
     }
   }
 
-  /// Publishes this split; the last block of a KV head to arrive merges all splits in order and writes the output.
-  CADENZA_DEVICE static void combine_splits(const Args &args, int kv_head, int split, Split part, float *partials,
+  /// Publishes this split; the last block of a query group to arrive merges all splits in order and writes the output.
+  CADENZA_DEVICE static void combine_splits(const Args &args, int query_group, int split, Split part, float *partials,
                                             Output *output) {
     const int used_splits = part.used;
-    uint32_t *counter = reinterpret_cast<uint32_t *>(args.scratch) + kv_head;
+    uint32_t *counter = reinterpret_cast<uint32_t *>(args.scratch) + query_group;
     float *published = reinterpret_cast<float *>(args.scratch + counter_bytes) +
-                       static_cast<uint64_t>(kv_head) * splits * group * partial_floats; // [splits][group][..]
+                       static_cast<uint64_t>(query_group) * splits * group * partial_floats; // [splits][group][..]
     for_each_element([&](int head, int element) {
       const Merged merged = merge_warps(partials, used_warps(part), head, element);
       float *partial = published + (split * group + head) * partial_floats;

@@ -3,8 +3,9 @@
 // The sum of squares of a vector: chunks of 128 elements, or of a smaller power of two from 16 on; lane l adds the
 // squares of elements 4l .. 4l+3 of a chunk in ascending order (absent ones are zero), the lanes of a chunk are added
 // by an xor butterfly (16, 8, 4, 2, 1 for 128 elements), and the chunk sums in ascending order. Which warp takes which
-// chunk, and so the number of threads, does not change the bits. A layer norm adds the elements, for their mean, and
-// then the squares of their distances from it, in the same order, always in chunks of 128.
+// chunk, and so the number of threads, does not change the bits. A layer norm has two sums a chunk: of its elements,
+// and of the squares of their distances from the chunk's own mean, which are put together as Chan, Golub and LeVeque do
+// (1983, "Algorithms for computing the sample variance").
 #pragma once
 
 #include "tile.cuh"
@@ -13,6 +14,16 @@ namespace cadenza {
 
 constexpr int norm_chunk = 128;         // of a warp; the usual chunk
 constexpr int smallest_norm_chunk = 16; // shared memory has room for the sums of chunks of this size
+
+/// Elements a chunk of a sum over a whole vector: `norm_chunk`, if the configuration names it.
+template <class Config> struct NormChunkOf {
+  static constexpr int value = norm_chunk;
+};
+template <class Config>
+  requires requires { Config::norm_chunk; }
+struct NormChunkOf<Config> {
+  static constexpr int value = Config::norm_chunk;
+};
 
 /// The sum over the lanes of a chunk of what each has, the same bits in every lane.
 template <int chunk> CADENZA_DEVICE float add_lanes(float sum) {
@@ -42,11 +53,45 @@ template <int size, int chunk = norm_chunk> CADENZA_DEVICE float norm_factor(con
   return arch::rsqrt(mean_of_chunks<size, chunk>(chunk_sums) + eps);
 }
 
+/// What a layer norm needs to know of a vector: its mean, and 1 / sqrt(mean of the squares of distances from it + eps).
+struct Moments {
+  float mean, factor;
+};
+
+/// The sum of the `present` elements of a chunk, of which this lane has four (absent ones are zero), and the sum of the
+/// squares of their distances from their mean; the same bits in every lane of the chunk.
+template <int chunk = norm_chunk>
+CADENZA_DEVICE void chunk_moments(const float (&x)[4], int present, float &sum, float &squares) {
+  sum = add_lanes<chunk>(x[0] + x[1] + x[2] + x[3]);
+  const float mean = sum / static_cast<float>(present);
+  const int first = 4 * static_cast<int>(arch::lane()) % chunk;
+  float distance[4];
+#pragma unroll
+  for (int j = 0; j < 4; ++j)
+    distance[j] = first + j < present ? x[j] - mean : 0.0f;
+  squares = chunk_sum_of_squares<chunk>(distance);
+}
+
+/// Of a vector of `size` elements, from the sums and squares of its chunks.
+template <int size, int chunk = norm_chunk>
+CADENZA_DEVICE Moments moments_of_chunks(const float *sums, const float *squares, float eps) {
+  const float mean = mean_of_chunks<size, chunk>(sums);
+  float total = 0.0f;
+#pragma unroll 8
+  for (int i = 0; i < ceil_div(size, chunk); ++i) {
+    const float present = static_cast<float>(smaller(chunk, size - i * chunk)), distance = sums[i] / present - mean;
+    total = arch::fma(present * distance, distance, total + squares[i]);
+  }
+  return {mean, arch::rsqrt(total / static_cast<float>(size) + eps)};
+}
+
 /// y[segment] = x * gamma / sqrt(mean(x^2) + eps) over groups of group_size rows. Arguments: [gamma], f32 [group_size].
 /// A block's rows are whole groups. Barriers: one before foreign elements are read, one between sums and use.
 template <class Config> struct RmsNorm {
   static constexpr int segment = Config::segment, group_size = Config::group_size;
-  static constexpr int chunks = ceil_div(group_size, norm_chunk); // of a group
+  static constexpr float eps = Config::eps;
+  static constexpr int chunk = NormChunkOf<Config>::value, chunks = ceil_div(group_size, chunk); // of a group
+  static constexpr int spans = ceil_div(group_size, norm_chunk);                                 // that warps take
 
   struct Args {
     const float *gamma;
@@ -70,23 +115,27 @@ template <class Config> struct RmsNorm {
     float *chunk_sums = tile.scratch; // [groups][chunks]
     tile.team.barrier();
     const int lane = static_cast<int>(arch::lane());
-    for (int i = tile.team.warp(); i < tile.live_rows / group_size * chunks; i += Tile::warps) {
-      const int first = i % chunks * norm_chunk + 4 * lane;
-      const float *group = values + i / chunks * group_size;
+    for (int i = tile.team.warp(); i < tile.live_rows / group_size * spans; i += Tile::warps) {
+      const int first = i % spans * norm_chunk + 4 * lane;
+      const float *group = values + i / spans * group_size;
       float x[4];
 #pragma unroll
       for (int j = 0; j < 4; ++j)
         x[j] = first + j < group_size ? group[first + j] : 0.0f;
-      const float sum = chunk_sum_of_squares(x);
-      if (lane == 0)
-        chunk_sums[i] = sum;
+      const float sum = chunk_sum_of_squares<chunk>(x);
+      if (4 * lane % chunk == 0 && (spans * norm_chunk == group_size || first < group_size))
+        chunk_sums[i / spans * chunks + first / chunk] = sum;
     }
     tile.team.barrier();
     tile.for_owned([&](int j, int row) {
-      const float factor = norm_factor<group_size>(chunk_sums + row / group_size * chunks, Config::eps);
-      values[row] = values[row] * factor * loaded.gamma[j];
+      const float factor = norm_factor<group_size, chunk>(chunk_sums + row / group_size * chunks, Config::eps);
+      values[row] = of(values[row], factor, loaded.gamma[j]);
     });
   }
+
+  /// One element. (A product that became one operation with an addition after it in one schedule would have other bits
+  /// in another.)
+  CADENZA_DEVICE static float of(float x, float factor, float gamma) { return arch::multiply(x * factor, gamma); }
 };
 
 /// What a layer norm multiplies by and adds. Arguments: [gamma] or, with Norm::bias, [gamma, beta], each f32.
@@ -102,15 +151,8 @@ template <class Norm> struct LayerNormWeights {
   static constexpr int words = 1 + Norm::bias;
 };
 
-/// Four elements less the mean, absent ones 0.
-template <int size> CADENZA_DEVICE void subtract_mean(float (&x)[4], int first, float mean) {
-#pragma unroll
-  for (int j = 0; j < 4; ++j)
-    x[j] = first + j < size ? x[j] - mean : 0.0f;
-}
-
 /// y[segment] = (x - mean) / sqrt(mean((x - mean)^2) + eps) * gamma + beta over groups of group_size rows. A block's
-/// rows are whole groups. Barriers: one before foreign elements are read, one after each of the two sums.
+/// rows are whole groups. Barriers: one before foreign elements are read, one between sums and use.
 template <class Config> struct LayerNorm {
   static constexpr int segment = Config::segment, group_size = Config::group_size;
   static constexpr int chunks = ceil_div(group_size, norm_chunk); // of a group
@@ -140,38 +182,32 @@ template <class Config> struct LayerNorm {
     float *values = tile.segment(segment);
     float *sums = tile.scratch, *squares = sums + most_sums; // [groups][chunks]
     tile.team.barrier();
-    for_chunks(tile, values, sums,
-               [&](int, int, const float (&x)[4]) { return add_lanes<norm_chunk>(x[0] + x[1] + x[2] + x[3]); });
-    tile.team.barrier();
-    for_chunks(tile, values, squares, [&](int group, int first, float (&x)[4]) {
-      subtract_mean<group_size>(x, first, mean_of_chunks<group_size>(sums + group * chunks));
-      return chunk_sum_of_squares(x);
-    });
+    const int lane = static_cast<int>(arch::lane());
+    for (int i = tile.team.warp(); i < tile.live_rows / group_size * chunks; i += Tile::warps) {
+      const int first = i % chunks * norm_chunk, present = smaller(norm_chunk, group_size - first);
+      const float *chunk = values + i / chunks * group_size + first;
+      float x[4], sum, square;
+#pragma unroll
+      for (int j = 0; j < 4; ++j)
+        x[j] = 4 * lane + j < present ? chunk[4 * lane + j] : 0.0f;
+      chunk_moments(x, present, sum, square);
+      if (lane == 0) {
+        sums[i] = sum;
+        squares[i] = square;
+      }
+    }
     tile.team.barrier();
     tile.for_owned([&](int j, int row) {
       const int group = row / group_size * chunks;
-      const float mean = mean_of_chunks<group_size>(sums + group);
-      const float scaled = (values[row] - mean) * norm_factor<group_size>(squares + group, Config::eps);
-      values[row] = Config::bias ? arch::fma(scaled, loaded.gamma[j], loaded.beta[j]) : scaled * loaded.gamma[j];
+      const Moments moments = moments_of_chunks<group_size>(sums + group, squares + group, Config::eps);
+      values[row] = of(values[row], moments, loaded.gamma[j], loaded.beta[j]);
     });
   }
 
-private:
-  /// sums[chunk] = body(group, first element of this lane in it, four elements), a warp a chunk.
-  template <class Tile, class Body>
-  CADENZA_DEVICE static void for_chunks(const Tile &tile, const float *values, float *sums, Body body) {
-    const int lane = static_cast<int>(arch::lane());
-    for (int i = tile.team.warp(); i < tile.live_rows / group_size * chunks; i += Tile::warps) {
-      const int first = i % chunks * norm_chunk + 4 * lane;
-      const float *group = values + i / chunks * group_size;
-      float x[4];
-#pragma unroll
-      for (int j = 0; j < 4; ++j)
-        x[j] = first + j < group_size ? group[first + j] : 0.0f;
-      const float sum = body(i / chunks, first, x);
-      if (lane == 0)
-        sums[i] = sum;
-    }
+  /// One element.
+  CADENZA_DEVICE static float of(float x, const Moments &moments, float gamma, float beta) {
+    const float scaled = (x - moments.mean) * moments.factor;
+    return Config::bias ? arch::fma(scaled, gamma, beta) : scaled * gamma;
   }
 };
 

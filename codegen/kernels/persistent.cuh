@@ -4,9 +4,10 @@
 // ## Division of work
 // Blocks form groups (clusters of a GPU that has them) of `ranks` blocks that exchange values quickly ("hop"). A layer
 // is a list of parts (persistent_parts.cuh), each divided over groups as tensor parallelism divides it over GPUs:
-//   attention     a group has a KV head and its query heads: their rows of q, k, v; a part of the context a rank; their
+//   attention     a group has a KV head and query heads of it: their rows of q, k, v; a part of the context a rank;
+//   their
 //                 columns of the output projection. If there are more KV heads than groups, a group has several; if
-//                 there are fewer, some groups have no part in it.
+//                 there are fewer, several groups may have the same one, and some groups have no part in it.
 //   feed-forward  a group has some units: their rows of gate and up, their columns of down.
 // Each part ends in partial sums of the residual stream, which are exchanged over the grid: rank r of every group
 // publishes its share of the rows, and rank r of every group collects the same rows from all groups, adds them in order
@@ -89,8 +90,9 @@ private:
       if (step >= block.headless_steps) {
         token = PersistentSelect<Config>{block}.run(p, number, stopped);
       } else {
-        residual.template receive<Block::parts - 1>(p.counter, p.layer, p); // nobody needs them, but they must be read
-        Team::barrier();
+        Hops<Config>::begin(Block::parts, p);
+        residual.template receive_through<Block::parts - 1>(p.counter, p.layer, p); // nobody needs them, but they must
+        Team::barrier();                                                            // be read
         token = args.tokens[p.position + 1];
       }
     }
@@ -108,11 +110,13 @@ private:
   template <int part>
   CADENZA_DEVICE static void run_parts(const Block &block, const Residual &residual, int token, Progress &p) {
     using Part = typename Block::Parts::template At<part>;
+    Hops<Config>::begin(part, p);
     const auto receive = [&] {
       if constexpr (part > 0) {
-        residual.template receive<part - 1>(p.counter, p.layer, p);
+        if constexpr (Block::Parts::template At<part - 1>::collected > 0) // else this part has the same residual stream
+          residual.template receive_through<part - 1>(p.counter, p.layer, p);
       } else if (p.layer > 0) {
-        residual.template receive<Block::parts - 1>(p.counter - 1, p.layer - 1, p);
+        residual.template receive_through<Block::parts - 1>(p.counter - 1, p.layer - 1, p);
       } else {
         block.mark(PersistentWork::embed, p.layer);
         residual.embed(token, p);

@@ -1,5 +1,5 @@
-// The attention half of a layer in the persistent kernel, by the groups that have KV heads: query, key and value; norms
-// and rotations; attention over each rank's part of the context; the output projection over these heads' columns.
+// The attention half of a layer in the persistent kernel, by the groups that have query heads: query, key and value;
+// norms and rotations; attention over each rank's part of the context; the output projection over these heads' columns.
 #pragma once
 
 #include "persistent_residual.cuh"
@@ -25,7 +25,6 @@ template <class Config, int part> struct PersistentAttention {
   /// receive() brings the residual stream to this part's beginning.
   template <class Receive> CADENZA_DEVICE void run(Progress &p, Receive receive) const {
     const Residual residual{block};
-    Hop::begin(part, p);
     const Args &l = Block::table().layer[p.layer];
     const Range heads = Block::my_heads(), mine = share(heads.count * Block::head_tiles, ranks, Block::rank());
     auto qkv = block.template consumer<typename Block::HiddenProduct>(p, mine.count, Block::hidden_steps);
@@ -57,12 +56,13 @@ template <class Config, int part> struct PersistentAttention {
     Team::barrier();
 
     block.mark(PersistentWork::attend, p.layer);
-    const typename Core::Split split = Core::split_of(p.position, Block::rank());
+    const typename Core::Split split =
+        Core::split_of(p.position, Block::rank(), Core::first_position(l.attention, p.position));
     const int part_bytes = 4 * split.used * heads.count * head_group * Core::partial_floats;
     Hop::expect(Block::hop_parts, part_bytes);
     if (split.begin < split.end)
       for (int i = 0; i < heads.count; ++i)
-        attend(l, split, heads.first + i, i, p);
+        attend(l, split, Block::kv_heads_of(heads).first + i, i, p);
     const Range out = Block::my_rows();
     auto output = block.template consumer<typename Block::OutputProduct>(p, out.count,
                                                                          heads.count * (Block::q_rows / step_columns));
@@ -77,7 +77,7 @@ template <class Config, int part> struct PersistentAttention {
   }
 
 private:
-  /// Norms, rotations, biases: on all rows of the KV heads, by every rank.
+  /// Norms, rotations, biases: on all rows of the query groups, by every rank.
   template <class Shape> CADENZA_DEVICE void finish_rows(const Args &l, Progress &p) const {
     using RowTile = Tile<Shape>;
     RowTile tile;
@@ -86,7 +86,7 @@ private:
     tile.values = Block::rows() + heads.count * Shape::first_head_row;
     tile.scratch = Block::template at<float>(Block::scratch_offset) + Shape::slot * Block::scratch_floats;
     tile.slot = Shape::slot;
-    tile.first_row = heads.first * Shape::head_rows;
+    tile.first_row = (Shape::slot == 0 ? heads : Block::kv_heads_of(heads)).first * Shape::head_rows;
     tile.live_rows = heads.count * Shape::head_rows;
     using Functions = typename Qkv::epilogue;
     const auto &functions =
@@ -109,7 +109,7 @@ private:
     });
   }
 
-  struct HeadQueries { // of a KV head
+  struct HeadQueries { // of a query group
     const Cache *first;
     CADENZA_DEVICE void load(int head, int element, Vec16 &high, Vec16 &low) const {
       const Cache *from = first + head * head_dim + element;
@@ -124,7 +124,7 @@ private:
     Progress &p;
     const int end;  // of what comes through the ring
     int stage_base; // the first position of the stage at the cursor
-    const int head; // of the group's KV heads
+    const int head; // of the group's query groups
 
     CADENZA_DEVICE bool in_ring() const { return stage_base < end; }
     CADENZA_DEVICE void await() { Block::ring().await(p.cursor, typename Block::RingWait{block, p}); }
@@ -166,7 +166,7 @@ private:
             arch::shuffle(value, first + 3)};
   }
 
-  /// A KV head, the group's `local`-th one: this rank's part of the context, to all ranks.
+  /// A query group, the `local`-th of this group: this rank's part of the context, to all ranks.
   CADENZA_DEVICE void attend(const Args &l, typename Core::Split split, int kv_head, int local, Progress &p) const {
     float *warps_parts = Block::partial();
     if (local > 0)
@@ -204,7 +204,8 @@ private:
       });
   }
 
-  /// The newest key and value of a KV head, for later steps; by the rank whose part of the context has them.
+  /// The newest key and value of a KV head, for later steps; by the rank whose part of the context has them. Groups
+  /// that share the KV head store the same bytes, each for its own copies later.
   CADENZA_DEVICE static void append(const typename Core::Args &l, int kv_head, int local, int position) {
     const uint64_t first = (static_cast<uint64_t>(kv_head) * l.context + static_cast<uint64_t>(position)) * head_dim;
     constexpr int words = head_dim / 8; // of 16 bytes, of the key; as many of the value

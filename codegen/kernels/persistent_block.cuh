@@ -43,13 +43,14 @@ template <class Config> struct PersistentBlock {
   static constexpr int layers = Config::layers, hidden = Config::hidden, hidden_tiles = hidden / tile_rows;
   static constexpr int hidden_steps = steps_of(hidden);
 
-  // Attention: a group has one KV head or more, or none. Their rows are in the order q of all, k of all, v of all.
-  static constexpr int kv_heads = Core::kv_heads, head_group = Core::group, head_dim = Core::head_dim;
-  static constexpr int q_rows = head_group * head_dim, head_rows = q_rows + 2 * head_dim; // of a KV head
+  // Attention: a group has one query group or more, or none. Their rows are in the order q of all, k of all, v of all.
+  static constexpr int query_groups = Core::query_groups, head_group = Core::group, head_dim = Core::head_dim;
+  static constexpr int q_rows = head_group * head_dim, head_rows = q_rows + 2 * head_dim; // of a query group
   static constexpr int head_tiles = head_rows / tile_rows;
-  static constexpr int attention_groups = smaller(kv_heads, groups);
-  static constexpr int group_heads = ceil_div(kv_heads, attention_groups); // KV heads of a group, at most
+  static constexpr int attention_groups = smaller(query_groups, groups);
+  static constexpr int group_heads = ceil_div(query_groups, attention_groups); // query groups of a group, at most
   static constexpr int group_q_rows = group_heads * q_rows;
+  static_assert(Core::subgroups == 1 || group_heads == 1, "a group has keys and values of different KV heads");
   static_assert(head_dim % tile_rows == 0 && q_rows % step_columns == 0 && hidden % tile_rows == 0,
                 "whole tiles and steps");
   static_assert(AttentionPart::groups == attention_groups && ActivationPart::groups == groups, "who takes part");
@@ -73,10 +74,14 @@ template <class Config> struct PersistentBlock {
   static constexpr int owned_quads = ceil_div(rank_rows / 4, threads);        // of a thread
   static constexpr int rank_packets = packets_for(rank_rows);
 
+  /// Sums that a norm has of a chunk of the residual stream, at most.
+  static constexpr int norm_sums =
+      larger(NormSumsOf<Qkv>::value, larger(NormSumsOf<GateUp>::value, NormSumsOf<Head>::value));
+
   using HiddenProduct =
       StreamProject<Encoded, hidden_steps, hidden_steps, hidden_steps, warps>; // q, k, v; gate, up; the head
   using OutputProduct =
-      StreamProject<Encoded, steps_of(Output::columns), kv_heads / attention_groups *(q_rows / step_columns),
+      StreamProject<Encoded, steps_of(Output::columns), query_groups / attention_groups *(q_rows / step_columns),
                     group_q_rows / step_columns, warps>;
   using DownProduct = StreamProject<Encoded, unit_steps, smallest_group<Units>(unit_steps), group_steps, warps>;
   static_assert(Head::k_ways == turn_steps, "the ways of a turn");
@@ -93,8 +98,8 @@ template <class Config> struct PersistentBlock {
   // (persistent_hop.cuh): [group][hop_packets], then u32 [group][rank].
   static constexpr uint64_t exchange_bytes = 16 * (uint64_t{2 * parts} * blocks * rank_packets + 2 * blocks);
   static constexpr int part_floats = round_up(Core::partial_floats, 4); // of one head and a part of the context
-  static constexpr int hop_packets =
-      hop_packets_for(hidden, group_heads *head_rows, ranks * group_heads * head_group * part_floats, group_units);
+  static constexpr int hop_packets = hop_packets_for(hidden, norm_sums, Parts::norms, group_heads *head_rows,
+                                                     ranks * group_heads * head_group * part_floats, group_units);
   static constexpr uint64_t packet_bytes =
       exchange_bytes + (Config::clusters ? 0 : 16 * uint64_t{groups} * hop_packets + 4 * uint64_t{blocks});
 
@@ -121,9 +126,12 @@ template <class Config> struct PersistentBlock {
   static constexpr int scratch_floats = Tile<QueryShape>::scratch_floats; // the largest of the three teams
   static constexpr int warp_part_floats = Core::set_warps * head_group * Core::partial_floats; // of the context
 
-  static constexpr int activation_offset = 0;                                                  // Weight [hidden_padded]
-  static constexpr int sums_offset = activation_offset + 2 * round_up(hidden, pair_columns);   // float [chunks]
-  static constexpr int heads_offset = sums_offset + 4 * Activation<Qkv>::sums_floats;          // Weight [group_q_rows]
+  static constexpr int activation_offset = 0;                                                // Weight [hidden_padded]
+  static constexpr int sums_offset = activation_offset + 2 * round_up(hidden, pair_columns); // float [sets][chunks]
+  static constexpr int sums_floats = round_up(ceil_div(hidden, smallest_norm_chunk), 4);
+  static constexpr int update_sums_offset =
+      sums_offset + 4 * norm_sums * sums_floats; // float [parts with norms][chunks]
+  static constexpr int heads_offset = update_sums_offset + 4 * Parts::norms * sums_floats;     // Weight [group_q_rows]
   static constexpr int units_offset = heads_offset + 2 * round_up(group_q_rows, pair_columns); // Weight [group_units]
   static constexpr int rows_offset =
       units_offset + 2 * round_up(group_units, pair_columns);                       // float [group_heads * head_rows]
@@ -141,7 +149,7 @@ template <class Config> struct PersistentBlock {
   static constexpr int table_offset =
       larger(partial_offset + 4 * round_up(warp_part_floats, 4), group_sums_offset + 4 * rank_rows); // Step
   static constexpr int barriers_offset = round_up(table_offset + static_cast<int>(sizeof(Step)), 16);
-  static constexpr int max_stages = 32, hop_barriers = 7;
+  static constexpr int max_stages = 32, hop_barriers = 7 + Parts::norms;
   static constexpr int trace_offset = barriers_offset + 8 * (2 * max_stages + hop_barriers); // TraceCursor [2]
   static constexpr int fixed_bytes = trace_offset + (Config::traced ? 16 : 0);
   static constexpr int ring_offset = round_up(fixed_bytes, 128);
@@ -153,7 +161,7 @@ template <class Config> struct PersistentBlock {
   using WeightRing = Ring<stages, stage_bytes, warps>;
 
   /// What hops, and the barriers of a step's start and of the text's end; persistent_hop.cuh.
-  enum Hop { hop_rows, hop_parts, hop_sums, hop_residual, hop_units, step_start, text_end };
+  enum Hop { hop_rows, hop_parts, hop_sums, hop_residual, hop_units, step_start, text_end, hop_updates };
 
   const PersistentArgs &args;
   const int first_position, steps, headless_steps;
@@ -197,12 +205,14 @@ template <class Config> struct PersistentBlock {
   // What costs nothing to find again is not kept: registers are few.
   CADENZA_DEVICE static int rank() { return static_cast<int>(arch::block_index()) % ranks; }
   CADENZA_DEVICE static int group() { return static_cast<int>(arch::block_index()) / ranks; }
-  CADENZA_DEVICE static bool attends() { return group() < attention_groups; } // this group has a KV head
-  CADENZA_DEVICE static Range my_heads() {                                    // KV heads of this group, if it attends
+  CADENZA_DEVICE static bool attends() { return group() < attention_groups; } // this group has a query group
+  CADENZA_DEVICE static Range my_heads() { // query groups of this group, if it attends
     if constexpr (group_heads == 1)
       return {group(), 1};
-    return share(kv_heads, attention_groups, group());
+    return share(query_groups, attention_groups, group());
   }
+  /// The KV heads of these query groups.
+  CADENZA_DEVICE static Range kv_heads_of(Range heads) { return {heads.first / Core::subgroups, heads.count}; }
   CADENZA_DEVICE static Range my_rows() { return share(hidden_tiles, ranks, rank()); } // of the residual stream: tiles
   CADENZA_DEVICE static Range my_vocabulary() {
     return share(vocabulary_tiles, blocks, static_cast<int>(arch::block_index()));
@@ -220,10 +230,12 @@ template <class Config> struct PersistentBlock {
   CADENZA_DEVICE static arch::Mbarrier *hops() { return at<arch::Mbarrier>(barriers_offset) + 2 * max_stages; }
   CADENZA_DEVICE static Weight *activation() { return at<Weight>(activation_offset); } // of q, k, v; gate, up; the head
   CADENZA_DEVICE static float *sums() { return at<float>(sums_offset); }               // of its squares
+  /// Of what a part adds to the residual stream, before its norm.
+  CADENZA_DEVICE static float *update_sums(int part) { return at<float>(update_sums_offset) + part * sums_floats; }
   CADENZA_DEVICE static Weight *heads() { return at<Weight>(heads_offset); }
   CADENZA_DEVICE static Weight *unit_values() { return at<Weight>(units_offset); }
   CADENZA_DEVICE static float *rows() { return at<float>(rows_offset); }
-  /// The key and the value of the step's position of the group's `local`-th KV head, as the cache holds them.
+  /// The key and the value of the step's position of the group's `local`-th query group, as the cache holds them.
   CADENZA_DEVICE static Cache *newest(int local) { return at<Cache>(newest_offset) + local * (2 * head_dim); }
   CADENZA_DEVICE static Cache *queries() { return at<Cache>(queries_offset); } // high parts, low parts
   CADENZA_DEVICE static float *partial() { return at<float>(partial_offset); }
@@ -248,7 +260,8 @@ template <class Config> struct PersistentBlock {
     if (i < heads.count * q)
       return heads.first * q + i;
     const int value = i >= heads.count * (q + head);
-    return kv_heads * (q + value * head) + heads.first * head + i - heads.count * (q + value * head);
+    return query_groups * q + Core::kv_heads * value * head + kv_heads_of(heads).first * head + i -
+           heads.count * (q + value * head);
   }
   /// Tiles of units' rows that this rank has in a layer, counted from the group's first.
   CADENZA_DEVICE Range unit_tiles(int layer) const {

@@ -23,7 +23,6 @@ template <class Config, int part> struct PersistentFeedForward {
   /// receive() brings the residual stream to this part's beginning.
   template <class Receive> CADENZA_DEVICE void run(Progress &p, Receive receive) const {
     const Residual residual{block};
-    Hop::begin(part, p);
     const Args &l = Block::table().layer[p.layer];
     const Range mine = block.unit_tiles(p.layer);
     auto gate_up = block.template consumer<typename Block::HiddenProduct>(p, mine.count, Block::hidden_steps);

@@ -100,7 +100,8 @@ template <class Config> struct Hops<Config, false> {
   CADENZA_DEVICE static void await(const Block &block, Hop hop, int bytes, Progress &p, PersistentWait what) {
     const Region region = region_of(hop);
     const int sums = hop == Block::hop_residual ? (bytes - 2 * Block::hidden) / 4 : 0; // behind the residual stream
-    const int count = hop == Block::hop_sums    ? bytes / 4
+    const bool words = hop == Block::hop_sums || hop >= Block::hop_updates;
+    const int count = words                     ? bytes / 4
                       : hop == Block::hop_parts ? bytes / (4 * Block::Core::partial_floats) * (Block::part_floats / 2)
                                                 : (bytes - 4 * sums) / 8 + sums;
     const arch::Packet *from = slots(block) + region.slot;
@@ -115,7 +116,9 @@ template <class Config> struct Hops<Config, false> {
         [&](int i) { return from + i; },
         [&](int i, const arch::Packet &packet) {
           const int sum = region.slot + i - region_of(Block::hop_sums).slot;
-          if (hop == Block::hop_sums || (hop == Block::hop_residual && sum >= 0))
+          if (hop >= Block::hop_updates)
+            Block::update_sums(hop - Block::hop_updates)[i] = arch::as_float(packet.payload[0]);
+          else if (hop == Block::hop_sums || (hop == Block::hop_residual && sum >= 0))
             Block::sums()[sum] = arch::as_float(packet.payload[0]);
           else
             *Block::template at<uint64_t>(region.offset + 8 * i) =
@@ -132,7 +135,7 @@ template <class Config> struct Hops<Config, false> {
     if (static_cast<int>(arch::lane()) % lanes != 0)
       return;
     const int offset = static_cast<int>(reinterpret_cast<unsigned char *>(mine) - Block::template at<unsigned char>(0));
-    const Region region = region_of(sizeof(T) == 4 ? Block::hop_sums : hop);
+    const Region region = region_of(sizeof(T) == 4 && hop < Block::hop_updates ? Block::hop_sums : hop);
     arch::Packet *to = slots(block) + region.slot + (offset - region.offset) / (sizeof(T) == 4 ? 4 : 8);
     if constexpr (sizeof(T) == 4) {
       arch::store_packet(to, {{value, 0, 0}, p.hop_epoch});
@@ -178,10 +181,11 @@ private:
     int offset, slot;
   };
   CADENZA_DEVICE static Region region_of(Hop hop) {
-    constexpr int sums = Block::hidden / 4, rows = residual_packets_for(Block::hidden),
+    constexpr int sums = Block::hidden / 4, rows = residual_packets_for(Block::hidden, Block::norm_sums),
                   parts = rows + Block::group_heads * Block::head_rows / 2,
                   units = parts + Block::ranks * Block::group_heads * Block::head_group * Block::part_floats / 2;
-    static_assert(units + Block::group_units / 4 == Block::hop_packets);
+    constexpr int updates = units + Block::group_units / 4;
+    static_assert(updates + Block::Parts::norms * norm_packets_for(Block::hidden) == Block::hop_packets);
     switch (hop) {
     case Block::hop_residual:
       return {Block::activation_offset, 0};
@@ -191,8 +195,13 @@ private:
       return {Block::rows_offset, rows};
     case Block::hop_parts:
       return {Block::parts_offset, parts};
-    default:
+    case Block::hop_units:
       return {Block::units_offset, units};
+    default: {
+      const int part = hop - Block::hop_updates;
+      return {Block::update_sums_offset + 4 * Block::sums_floats * part,
+              updates + part * norm_packets_for(Block::hidden)};
+    }
     }
   }
   CADENZA_DEVICE static arch::Packet *slots(const Block &block) {

@@ -4,36 +4,57 @@
 #pragma once
 
 #include "attend.cuh"
+#include "map.cuh"
 #include "project.cuh"
 
 namespace cadenza {
 
+/// A part's norm of what it adds to the residual stream: `norm` of its configuration, if it has one, is {Launch (the
+/// norm's own kernel), function}.
+template <class Config> struct PartNorm {
+  static constexpr bool has_norm = false;
+  struct Args {};
+};
+template <class Config>
+  requires requires { typename Config::norm; }
+struct PartNorm<Config> {
+  static constexpr bool has_norm = true;
+  struct Args {
+    typename Map<typename Config::norm::Launch>::Args norm;
+  };
+};
+
 template <class Config, int part> struct PersistentAttention;   // persistent_attention.cuh
 template <class Config, int part> struct PersistentFeedForward; // persistent_feed_forward.cuh
 
-/// Rows of query, key and value by KV heads, attention over the context, columns of the output projection by KV heads.
-/// Config: groups (the first so many take part), in_flight (bytes that a producer has in flight), context_in_flight (in
-/// a long context); row_product, attention, column_product: the configurations of the phases.
+/// Rows of query, key and value by query groups, attention over the context, columns of the output projection by query
+/// groups.
+/// Config: groups (the first so many take part), collected (how many parts' sums are collected after this one: its own
+/// and those before it that had the same residual stream; 0: the next part has it, too), in_flight (bytes that a
+/// producer has in flight), context_in_flight (in a long context); row_product, attention, column_product: the
+/// configurations of the phases; norm, if there is one.
 template <class Config> struct AttentionPart : Config {
-  static constexpr bool attends = true;
+  static constexpr bool attends = true, has_norm = PartNorm<Config>::has_norm;
   template <class Kernel, int part> using Run = PersistentAttention<Kernel, part>;
   /// The words of the phases' kernels.
-  struct Args {
+  struct Products {
     typename Project<typename Config::row_product::Launch>::Args row_product;
     typename Attend<typename Config::attention>::Args attention;
     typename Project<typename Config::column_product::Launch>::Args column_product;
   };
+  struct Args : Products, PartNorm<Config>::Args {};
 };
 
 /// Rows by units, what functions make of them, columns by units. Config: as above, without attention; in_flight of
 /// groups that attend, others_in_flight of the others.
 template <class Config> struct ActivationPart : Config {
-  static constexpr bool attends = false;
+  static constexpr bool attends = false, has_norm = PartNorm<Config>::has_norm;
   template <class Kernel, int part> using Run = PersistentFeedForward<Kernel, part>;
-  struct Args {
+  struct Products {
     typename Project<typename Config::row_product::Launch>::Args row_product;
     typename Project<typename Config::column_product::Launch>::Args column_product;
   };
+  struct Args : Products, PartNorm<Config>::Args {};
 };
 
 template <int index, class First, class... Rest> struct PartAt {
@@ -55,6 +76,9 @@ struct FirstPart<attends, First, Rest...> {
 
 template <class... Part> struct Parts {
   static constexpr int count = sizeof...(Part);
+  /// Sets of sums of squares for the norms of what parts add: one a part, if any has a norm. (A group that takes no
+  /// part in a part may run ahead to the next norm before all of its ranks are through with the last.)
+  static constexpr int norms = (Part::has_norm || ...) ? count : 0;
   template <int index> using At = typename PartAt<index, Part...>::type;
   using FirstAttention = typename FirstPart<true, Part...>::type;
   using FirstActivation = typename FirstPart<false, Part...>::type;

@@ -84,7 +84,7 @@ private:
             [&](int i) { return Block::qkv_tile(mine.first + i); }, begin);
         begin_step();
         for (int i = 0; i < heads.count; ++i)
-          produce_context<Part>(producer, l.attention, heads.first + i, position, begin, limit);
+          produce_context<Part>(producer, l.attention, Block::kv_heads_of(heads).first + i, position, begin, limit);
         constexpr int steps = Block::q_rows / step_columns;
         Block::OutputProduct::produce(producer, l.column_product.matrix, out.count, heads.first * steps,
                                       heads.count * steps, residual_tile, begin);
@@ -106,7 +106,7 @@ private:
   CADENZA_DEVICE void produce_context(Producer &producer, const typename Attend<typename Part::attention>::Args &l,
                                       int kv_head, int position, Begin begin, int &limit) const {
     constexpr int head_dim = Block::head_dim, stage_positions = Block::stage_positions;
-    const typename Core::Split mine = Core::split_of(position, Block::rank());
+    const typename Core::Split mine = Core::split_of(position, Block::rank(), Core::first_position(l, position));
     const int end = smaller(mine.end, position); // the newest position never leaves this block's shared memory
     const uint64_t first = static_cast<uint64_t>(kv_head) * l.context * head_dim;
     if (end - mine.begin > Block::stages * stage_positions) // all others wait for this

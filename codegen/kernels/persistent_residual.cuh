@@ -1,7 +1,7 @@
 // The residual stream of the persistent kernel. A rank has some rows of it, in fp32 in registers, four consecutive ones
-// a thread. Each half of a layer begins with `receive`, the partial sums of the half before it, and `spread`: the rows,
-// as the products of the half see them (scaled by the norm's weights, rounded), hop to all ranks of the group, with the
-// sums of their squares.
+// a thread. A part of a layer begins with `receive`, the partial sums of the part before it (or of several, if they had
+// the same residual stream), and `spread`: the rows, as the products of the part see them (scaled by the norm's
+// weights, rounded), hop to all ranks of the group, with the sums of their squares.
 #pragma once
 
 #include "persistent_hop.cuh"
@@ -22,7 +22,7 @@ template <class Config> struct PersistentResidual {
 
   /// The weights of a phase's norm for this thread's rows: asked for before they are needed.
   template <class Phase> struct NormWeights {
-    float quad[Block::owned_quads][4] = {};
+    typename Phase::prologue::Quad quad[Block::owned_quads] = {};
 
     template <class PhaseArgs> CADENZA_DEVICE explicit NormWeights(const PhaseArgs &phase) {
       const Range mine = Block::my_rows();
@@ -85,6 +85,53 @@ template <class Config> struct PersistentResidual {
     }
   };
 
+  /// A part's norm of the complete sums of its product over columns (`norm` of its configuration): an RmsNorm of all
+  /// rows. The ranks of a group exchange the sums of squares of their rows.
+  template <int part, class Part, bool has_norm = Part::has_norm> struct NormOfSums { // none
+    CADENZA_DEVICE NormOfSums(const PersistentResidual &, const typename Part::Args &) {}
+    CADENZA_DEVICE void apply(float (&)[Block::owned_quads][4], Progress &) const {}
+  };
+  template <int part, class Part> struct NormOfSums<part, Part, true> {
+    using Function = typename Part::norm::function;
+    static constexpr int chunk = Function::chunk, bytes = 4 * (Block::hidden / chunk);
+    static constexpr auto hop = static_cast<typename Block::Hop>(Block::hop_updates + part);
+    static_assert(Function::group_size == Block::hidden && Block::hidden % chunk == 0, "ranks have whole chunks");
+    static_assert(Part::collected == 1, "no two norms in one part: the epochs of their hops would be the same");
+    const PersistentResidual &residual;
+    float gamma[Block::owned_quads][4] = {};
+
+    CADENZA_DEVICE NormOfSums(const PersistentResidual &residual, const typename Part::Args &args)
+        : residual(residual) {
+      const Range mine = Block::my_rows();
+      const float *from = static_cast<const typename Function::Args &>(args.norm).gamma;
+#pragma unroll
+      for (int j = 0; j < Block::owned_quads; ++j)
+        if (row(j) < tile_rows * mine.count)
+          load4(from + tile_rows * mine.first + row(j), gamma[j]);
+    }
+    CADENZA_DEVICE void apply(float (&sums)[Block::owned_quads][4], Progress &p) const {
+      Hop::expect(hop, bytes);
+      for_owned_warps(Block::my_rows(), [&](int j, int i, bool live) {
+        residual.send_sum<chunk>(hop, p, Block::update_sums(part) + i / chunk, chunk_sum_of_squares<chunk>(sums[j]),
+                                 live);
+      });
+      Hop::await(residual.block, hop, bytes, p, PersistentWait::hop_residual);
+      const float factor = norm_factor<Block::hidden, chunk>(Block::update_sums(part), Function::eps);
+#pragma unroll
+      for (int j = 0; j < Block::owned_quads; ++j)
+#pragma unroll
+        for (int e = 0; e < 4; ++e)
+          sums[j][e] = Function::of(sums[j][e], factor, gamma[j][e]);
+    }
+  };
+
+  /// Adds what was published since the last part that had sums collected: `last` and the parts before it that had the
+  /// same residual stream.
+  template <int last> CADENZA_DEVICE void receive_through(uint32_t counter, int layer, Progress &p) const {
+    constexpr int first = last + 1 - Block::Parts::template At<last>::collected;
+    receive_from<first, last>(counter, layer, p);
+  }
+
   /// Adds the partial sums that the groups of `part` published in `layer`, the `counter`-th one since the packets were
   /// zeroed, in the order of the groups: complete sums of rows of the part's product over columns, which get their
   /// scales and its functions here.
@@ -98,6 +145,7 @@ template <class Config> struct PersistentResidual {
     using Functions = typename Phase::epilogue;
     const OfSums<Functions> functions(
         Block::template arguments<Functions>(static_cast<const typename Phase::Launch::epilogue::Args &>(phase)));
+    const NormOfSums<part, Part> norm(*this, arguments);
     float *sums = Block::group_sums();
     const arch::Packet *first_slot = block.slots(counter, part, 0);
 #pragma unroll
@@ -117,6 +165,7 @@ template <class Config> struct PersistentResidual {
     }
     block.mark(PersistentWork::sums, p.layer);
     Team::barrier();
+    float update[Block::owned_quads][4] = {};
 #pragma unroll
     for (int j = 0; j < Block::owned_quads; ++j) {
       if (row(j) >= tile_rows * mine.count)
@@ -126,32 +175,44 @@ template <class Config> struct PersistentResidual {
                             arch::as_float(quad.w)};
 #pragma unroll
       for (int e = 0; e < 4; ++e)
-        p.residual[j][e] += functions.apply(j, e, scales.product(sum[e], tile_rows * mine.first + row(j) + e));
+        update[j][e] = functions.apply(j, e, scales.product(sum[e], tile_rows * mine.first + row(j) + e));
     }
+    norm.apply(update, p);
+#pragma unroll
+    for (int j = 0; j < Block::owned_quads; ++j)
+#pragma unroll
+      for (int e = 0; e < 4; ++e)
+        p.residual[j][e] += update[j][e];
   }
 
   /// Fills activation() and sums() in all ranks with the residual stream as `Phase` sees it, and waits for the others'
-  /// rows; look() is called before that. A norm whose factor is applied before rounding has to know all sums first: one
-  /// more hop.
+  /// rows; look() is called before that. A norm that is applied before rounding has to know all sums first: one more
+  /// hop.
   template <class Phase, class Look>
   CADENZA_DEVICE void spread(const NormWeights<Phase> &weights, Progress &p, Look look) const {
     block.mark(PersistentWork::spread, p.layer);
     using Prologue = typename Phase::prologue;
     constexpr int chunk = Prologue::chunk, chunks = chunk > 0 ? Block::hidden / larger(chunk, 1) : 0;
+    constexpr int sum_bytes = 4 * Prologue::sum_sets * chunks;
     constexpr auto sums_hop = Prologue::defers ? Block::hop_residual : Block::hop_sums;
     const Range mine = Block::my_rows();
-    constexpr int bytes = 2 * Block::hidden + (Prologue::defers ? 4 * chunks : 0);
+    constexpr int bytes = 2 * Block::hidden + (Prologue::defers ? sum_bytes : 0);
     Hop::expect(Block::hop_residual, bytes);
-    float factor = 1.0f;
+    const auto send_sums = [&](int j, int i, bool live) {
+      Prologue::sums_of(p.residual[j], [&](int set, float sum) {
+        send_sum<chunk>(sums_hop, p, Block::sums() + set * chunks + i / chunk, sum, live);
+      });
+    };
+    typename Prologue::Statistics statistics{};
     if constexpr (!Prologue::defers) {
-      Hop::expect(sums_hop, 4 * chunks);
-      for_owned_warps(mine, [&](int j, int i, bool live) { send_sum<chunk>(sums_hop, p, p.residual[j], i, live); });
-      Hop::await(block, sums_hop, 4 * chunks, p, PersistentWait::hop_residual);
-      factor = Prologue::norm_of(Block::sums());
+      Hop::expect(sums_hop, sum_bytes);
+      for_owned_warps(mine, send_sums);
+      Hop::await(block, sums_hop, sum_bytes, p, PersistentWait::hop_residual);
+      statistics = Prologue::statistics_of(Block::sums());
     }
     for_owned_warps(mine, [&](int j, int i, bool live) {
       float y[4];
-      Prologue::quad(p.residual[j], weights.quad[j], factor, y);
+      Prologue::transform(p.residual[j], weights.quad[j], statistics, y);
       // The pairs of two neighbours, in the order of turn_place.
       const uint32_t low = arch::pack2<Weight>(y[0], y[1]), high = arch::pack2<Weight>(y[2], y[3]);
       const bool even = arch::lane() % 2 == 0;
@@ -160,7 +221,7 @@ template <class Config> struct PersistentResidual {
         Hop::template send<1>(block, Block::hop_residual, p, reinterpret_cast<uint64_t *>(Block::activation() + i),
                               even ? low | other << 32 : other | static_cast<uint64_t>(high) << 32);
       if constexpr (Prologue::defers && chunk > 0)
-        send_sum<chunk>(sums_hop, p, p.residual[j], i, live);
+        send_sums(j, i, live);
     });
     look();
     Hop::await(block, Block::hop_residual, bytes, p, PersistentWait::hop_residual);
@@ -183,14 +244,19 @@ private:
       if (row(j) - 4 * static_cast<int>(arch::lane()) < tile_rows * mine.count)
         body(j, tile_rows * mine.first + row(j), row(j) < tile_rows * mine.count);
   }
-  /// The sum of squares of the chunk of which this lane has rows i .. i+3; those that do not exist are zero.
+  /// A sum of the chunk of which this lane has four rows, to its place.
   template <int chunk>
-  CADENZA_DEVICE void send_sum(typename Block::Hop hop, const Progress &p, const float (&x)[4], int i,
-                               bool live) const {
-    const float sum = chunk_sum_of_squares<chunk>(x);
+  CADENZA_DEVICE void send_sum(typename Block::Hop hop, const Progress &p, float *to, float sum, bool live) const {
     if (live)
-      Hop::template send<chunk / 4>(block, hop, p, reinterpret_cast<uint32_t *>(Block::sums() + i / chunk),
-                                    arch::as_bits(sum));
+      Hop::template send<chunk / 4>(block, hop, p, reinterpret_cast<uint32_t *>(to), arch::as_bits(sum));
+  }
+
+  template <int first, int last> CADENZA_DEVICE void receive_from(uint32_t counter, int layer, Progress &p) const {
+    receive<first>(counter, layer, p);
+    if constexpr (first < last) {
+      Team::barrier(); // the sums are read before the next ones are collected
+      receive_from<first + 1, last>(counter, layer, p);
+    }
   }
 };
 

@@ -23,7 +23,7 @@ template <class Config> struct PersistentSelect {
     block.mark(PersistentWork::first_weights, p.layer);
     product.start();
     const typename Residual::template NormWeights<Head> norm(Block::table().head);
-    residual.template receive<Block::parts - 1>(p.counter, p.layer, p);
+    residual.template receive_through<Block::parts - 1>(p.counter, p.layer, p);
     residual.template spread<Head>(norm, p, [&] { product.look(); });
 
     const float factor = Head::prologue::factor(Block::sums());

@@ -8,10 +8,12 @@
 //   apply(activation, sums)    all threads of the team; both are complete after the barrier that the caller issues
 //   factor(sums)        what every row is multiplied by after the products
 // and, for the persistent kernel, in which one lane has four consecutive elements of the residual stream:
-//   P::chunk            elements a sum, 0: no sums
-//   load_quad(args, first, weights)    requests what transforms elements first .. first+3
-//   quad(x, weights, factor, y)   those elements as the products see them
-//   P::defers           whether they are so without the factor, which is then not looked at
+//   P::chunk, P::sum_sets   elements a chunk, 0: no sums; sums a chunk, each in a run of its own
+//   sums_of(x, take)    take(set, sum) for each sum of the chunk of which this lane has elements x
+//   Statistics, statistics_of(sums)    what all sums amount to
+//   Quad, load_quad(args, first, quad)    requests what transforms elements first .. first+3
+//   transform(x, quad, statistics, y)     those elements as the products see them
+//   P::defers           whether they are so without the statistics, which are then not looked at
 #pragma once
 
 #include "norm.cuh"
@@ -20,13 +22,24 @@
 
 namespace cadenza {
 
+/// Sums that a norm has of a chunk, at most.
+template <class Config> struct NormSumsOf {
+  static constexpr int value = 1;
+};
+template <class Config>
+  requires requires { Config::norm_sums; }
+struct NormSumsOf<Config> {
+  static constexpr int value = Config::norm_sums;
+};
+
 /// Where a prologue leaves its result, and what it works on.
 template <class Config> struct Activation {
   using Type = typename Config::weight_type;
   static constexpr int columns = Config::columns;
   static constexpr int padded = padded_columns(columns);
-  static constexpr int chunks = ceil_div(columns, norm_chunk);                            // that warps take
-  static constexpr int sums_floats = round_up(ceil_div(columns, smallest_norm_chunk), 4); // room for chunk sums
+  static constexpr int chunks = ceil_div(columns, norm_chunk); // that warps take
+  /// Room for the sums of chunks, `norm_sums` each, if the configuration says so.
+  static constexpr int sums_floats = NormSumsOf<Config>::value * round_up(ceil_div(columns, smallest_norm_chunk), 4);
   using Team = typename TeamOf<Config>::type;
 
   /// Rounds four consecutive elements; `first` is a multiple of 4 below `padded`.
@@ -45,16 +58,6 @@ template <class Config> struct Activation {
     if (columns % 4 == 0 && first < columns)
       load4(vector + first, x);
   }
-};
-
-/// Elements a chunk of the sum of squares: the phase's `norm_chunk`, if it names one.
-template <class Config> struct NormChunkOf {
-  static constexpr int value = norm_chunk;
-};
-template <class Config>
-  requires requires { Config::norm_chunk; }
-struct NormChunkOf<Config> {
-  static constexpr int value = Config::norm_chunk;
 };
 
 /// The input itself, rounded to the weight type. No arguments.
@@ -90,10 +93,13 @@ template <class Config> struct PlainPrologue {
   }
   CADENZA_DEVICE static float factor(const float *) { return 1.0f; }
 
-  static constexpr int chunk = 0;
-  CADENZA_DEVICE static void load_quad(const Args &, int, float (&)[4]) {}
+  static constexpr int chunk = 0, sum_sets = 0;
+  template <class Take> CADENZA_DEVICE static void sums_of(const float (&)[4], Take) {}
   static constexpr bool defers = true;
-  CADENZA_DEVICE static void quad(const float (&x)[4], const float (&)[4], float, float (&y)[4]) {
+  struct Statistics {};
+  struct Quad {};
+  CADENZA_DEVICE static void load_quad(const Args &, int, Quad &) {}
+  CADENZA_DEVICE static void transform(const float (&x)[4], const Quad &, Statistics, float (&y)[4]) {
 #pragma unroll
     for (int j = 0; j < 4; ++j)
       y[j] = x[j];
@@ -156,27 +162,38 @@ template <class Config, class Norm> struct RmsNormPrologue {
     }
   }
 
-  CADENZA_DEVICE static float norm_of(const float *sums) { return norm_factor<A::columns, chunk>(sums, Norm::eps); }
-  CADENZA_DEVICE static float factor(const float *sums) { return Norm::defer_scale ? norm_of(sums) : 1.0f; }
+  CADENZA_DEVICE static float factor(const float *sums) { return Norm::defer_scale ? statistics_of(sums) : 1.0f; }
 
-  CADENZA_DEVICE static void load_quad(const Args &args, int first, float (&weights)[4]) {
-    A::load_padded(args.gamma, first, weights);
+  static constexpr int sum_sets = 1;
+  template <class Take> CADENZA_DEVICE static void sums_of(const float (&x)[4], Take take) {
+    take(0, chunk_sum_of_squares<chunk>(x));
   }
   static constexpr bool defers = Norm::defer_scale;
-  CADENZA_DEVICE static void quad(const float (&x)[4], const float (&weights)[4], float factor, float (&y)[4]) {
+  using Statistics = float; // the factor
+  CADENZA_DEVICE static float statistics_of(const float *sums) {
+    return norm_factor<A::columns, chunk>(sums, Norm::eps);
+  }
+  struct Quad {
+    float gamma[4] = {};
+  };
+  CADENZA_DEVICE static void load_quad(const Args &args, int first, Quad &quad) {
+    A::load_padded(args.gamma, first, quad.gamma);
+  }
+  CADENZA_DEVICE static void transform(const float (&x)[4], const Quad &quad, float factor, float (&y)[4]) {
 #pragma unroll
     for (int j = 0; j < 4; ++j)
-      y[j] = defers ? x[j] * weights[j] : x[j] * factor * weights[j];
+      y[j] = defers ? x[j] * quad.gamma[j] : x[j] * factor * quad.gamma[j];
   }
 };
 
 /// (x - mean) / sqrt(mean((x - mean)^2) + eps) * gamma + beta. Nothing is deferred: the mean's part and beta would take
-/// a product of the matrix each. Two barriers stand between reading x and using it. Not for the persistent kernel,
-/// which exchanges sums of squares only. Norm: group_size, bias, eps.
+/// a product of the matrix each. A barrier stands between reading x and using it. Norm: group_size, bias, eps.
 template <class Config, class Norm> struct LayerNormPrologue {
   using A = Activation<Config>;
   static_assert(Norm::group_size == A::columns, "the norm is over the whole vector");
-  static_assert(2 * A::chunks <= A::sums_floats, "there is room for the sums of elements and of squares");
+  static_assert(NormSumsOf<Config>::value == 2, "there is room for the sums of elements and of squares");
+  static constexpr int chunk = NormChunkOf<Config>::value, all_chunks = ceil_div(A::columns, chunk);
+  using Function = LayerNorm<Norm>;
   static constexpr int chunks_per_warp = ceil_div(A::chunks, A::Team::warps);
 
   using Args = typename LayerNormWeights<Norm>::Args;
@@ -203,25 +220,25 @@ template <class Config, class Norm> struct LayerNormPrologue {
   }
 
   CADENZA_DEVICE void apply(typename A::Type *activation, float *sums) {
-    float *squares = sums + A::chunks;
-#pragma unroll
-    for (int c = 0; c < chunks_per_warp; ++c)
-      store_sum(c, sums, add_lanes<norm_chunk>(x[c][0] + x[c][1] + x[c][2] + x[c][3]));
-    A::Team::barrier(); // all sums of elements are there
-    const float mean = mean_of_chunks<A::columns>(sums);
 #pragma unroll
     for (int c = 0; c < chunks_per_warp; ++c) {
-      subtract_mean<A::columns>(x[c], first(c), mean);
-      store_sum(c, squares, chunk_sum_of_squares(x[c]));
+      if (index(c) >= A::chunks)
+        break;
+      float sum, square;
+      chunk_moments<chunk>(x[c], smaller(chunk, A::columns - first(c) / chunk * chunk), sum, square);
+      if (first(c) % chunk == 0 && first(c) < A::columns) {
+        sums[first(c) / chunk] = sum;
+        sums[all_chunks + first(c) / chunk] = square;
+      }
     }
-    A::Team::barrier(); // all sums of squares are there
-    const float factor = norm_factor<A::columns>(squares, Norm::eps);
+    A::Team::barrier(); // all sums are there
+    const Moments moments = statistics_of(sums);
 #pragma unroll
     for (int c = 0; c < chunks_per_warp; ++c) {
       float y[4];
 #pragma unroll
       for (int j = 0; j < 4; ++j)
-        y[j] = Norm::bias ? arch::fma(x[c][j] * factor, gamma[c][j], beta[c][j]) : x[c][j] * factor * gamma[c][j];
+        y[j] = Function::of(x[c][j], moments, gamma[c][j], beta[c][j]); // 0 beyond the end
       if (first(c) < A::padded)
         A::store4(activation, first(c), y);
     }
@@ -229,10 +246,31 @@ template <class Config, class Norm> struct LayerNormPrologue {
 
   CADENZA_DEVICE static float factor(const float *) { return 1.0f; }
 
-private:
-  CADENZA_DEVICE static void store_sum(int c, float *sums, float sum) {
-    if (index(c) < A::chunks && arch::lane() == 0)
-      sums[index(c)] = sum;
+  static constexpr int sum_sets = 2;
+  template <class Take> CADENZA_DEVICE static void sums_of(const float (&x)[4], Take take) {
+    static_assert(A::columns % chunk == 0, "ranks have whole chunks");
+    float sum, squares;
+    chunk_moments<chunk>(x, chunk, sum, squares);
+    take(0, sum);
+    take(1, squares);
+  }
+  static constexpr bool defers = false;
+  using Statistics = Moments;
+  CADENZA_DEVICE static Moments statistics_of(const float *sums) {
+    return moments_of_chunks<A::columns, chunk>(sums, sums + all_chunks, Norm::eps);
+  }
+  struct Quad {
+    float gamma[4] = {}, beta[4] = {};
+  };
+  CADENZA_DEVICE static void load_quad(const Args &args, int first, Quad &quad) {
+    A::load_padded(args.gamma, first, quad.gamma);
+    if constexpr (Norm::bias)
+      A::load_padded(args.beta, first, quad.beta);
+  }
+  CADENZA_DEVICE static void transform(const float (&x)[4], const Quad &quad, const Moments &moments, float (&y)[4]) {
+#pragma unroll
+    for (int j = 0; j < 4; ++j)
+      y[j] = Function::of(x[j], moments, quad.gamma[j], quad.beta[j]);
   }
 };
 

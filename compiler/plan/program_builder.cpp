@@ -199,6 +199,7 @@ private:
         phase.parameters["cap"] = attend.getCap()->convertToDouble();
     } else if (auto map = dyn_cast<step::MapOp>(op)) {
       phase.kind = PhaseKind::Map;
+      phase.normChunk = map.getNormChunk();
       for (Value input : map.getInputs())
         phase.inputs.push_back(edgeOf(input));
       sideInputs = map.getSideInputs();

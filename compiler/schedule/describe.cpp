@@ -65,7 +65,7 @@ std::string describe(sched::GridOp grid) {
       grid.getClusters() ? "the shared memory of its cluster" : "packets, too: no clusters");
   text += "\nwork of a block: first tile+tiles (16 rows) x first step+steps (32 columns), in the order of the ring; "
           "rows that\n"
-          "KV heads or units divide count from the group's first\n";
+          "query groups or units divide count from the group's first\n";
   const EncodingFormat format = format_of(*step::findEncoding(grid.getEncoding()));
   std::string titles = "group rank  ";
   for (sched::ComputeOp compute : inLayer)

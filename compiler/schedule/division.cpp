@@ -43,15 +43,20 @@ Status checkShape(const LayerShape &m, const PersistentDevice &d) {
                            : unsupported("needs " + std::string(what) + " that is a multiple of " + std::to_string(of) +
                                          ", not " + std::to_string(value));
   };
+  if (d.subgroups > 0 && (m.heads % m.queryGroups() != 0 || (m.subgroups > 1 && m.queryGroups() > d.groups)))
+    return unsupported(
+        "divides the query heads of a KV head into equal subgroups, one a group of blocks at most: not " +
+        std::to_string(m.heads) + " heads of " + std::to_string(m.kvHeads) + " KV heads into " +
+        std::to_string(m.subgroups));
   CADENZA_RETURN_IF_ERROR(multiple("a head_dim", m.headDim, tileRows));
   CADENZA_RETURN_IF_ERROR(multiple("a hidden size", m.hidden, tileRows));
   CADENZA_RETURN_IF_ERROR(multiple("a feed-forward size", m.units, m.tileUnits()));
   CADENZA_RETURN_IF_ERROR(multiple("query heads of a KV head whose elements are together", m.queryRows(), stepColumns));
-  const int64_t group = m.heads / m.kvHeads, warpSets = ceilDiv(group, 4); // launch_geometry.h: four heads a warp
+  const int64_t group = m.heads / m.queryGroups(), warpSets = ceilDiv(group, 4); // attend.cuh: four heads a warp
   if (d.warps % warpSets != 0)
     return unsupported("divides the " + std::to_string(d.warps) +
                        " consumer warps of a block over sets of four query heads " +
-                       "of a KV head: " + std::to_string(group) + " heads are " + std::to_string(warpSets) +
+                       "that share a KV head: " + std::to_string(group) + " heads are " + std::to_string(warpSets) +
                        " sets, which do not divide them");
   const auto rows = [&](const char *what, int64_t value) {
     return value >= tileRows * d.ranks
@@ -60,7 +65,7 @@ Status checkShape(const LayerShape &m, const PersistentDevice &d) {
                              " at least: " + std::to_string(value) + " are not enough");
   };
   CADENZA_RETURN_IF_ERROR(rows("rows of the residual stream", m.hidden));
-  CADENZA_RETURN_IF_ERROR(rows("rows of the query, key and value of a KV head", m.headRows()));
+  CADENZA_RETURN_IF_ERROR(rows("rows of the query, key and value of a query group", m.headRows()));
   if (usableGroups(m, d) == 0)
     return unsupported("gives each of the " + std::to_string(d.ranks) + " blocks of a group " +
                        std::to_string(m.tileUnits()) + " feed-forward units at least: " + std::to_string(m.units) +
@@ -68,8 +73,9 @@ Status checkShape(const LayerShape &m, const PersistentDevice &d) {
   return Status::ok();
 }
 
-/// Of a layer's weights: a KV head costs its rows of q, k, v and its columns of the output projection, a step of units
-/// 32 rows of gate and 32 of up, or 32 rows, and 32 columns of down. (The scales of an encoding are few and left out.)
+/// Of a layer's weights: a query group costs its rows of q, k, v and its columns of the output projection, a step of
+/// units 32 rows of gate and 32 of up, or 32 rows, and 32 columns of down. (The scales of an encoding are few and left
+/// out.)
 struct LayerBytes {
   int64_t head, unitStep;
   explicit LayerBytes(const LayerShape &m)
@@ -77,10 +83,31 @@ struct LayerBytes {
         unitStep(weight_bytes(format_of(m.encoding), (m.unitRows + 1) * stepColumns * m.hidden)) {}
 };
 
-/// KV heads of a group.
+/// Query groups of a group.
 int64_t headsOf(const LayerShape &m, int64_t groups, int64_t group) {
-  const auto attend = static_cast<int>(std::min(m.kvHeads, groups));
-  return group < attend ? share(static_cast<int>(m.kvHeads), attend, static_cast<int>(group)).count : 0;
+  const auto attend = static_cast<int>(std::min(m.queryGroups(), groups));
+  return group < attend ? share(static_cast<int>(m.queryGroups()), attend, static_cast<int>(group)).count : 0;
+}
+
+/// Into how many query groups a KV head is divided, of those divisors for which there are groups and for which the
+/// shape fits. More of them divide attention over more groups, but each computes the key and the value for itself. A
+/// layer is taken to last as long as its bytes at the fair share of a block, and in its attention part, for which the
+/// others wait, a block to have twice the fair share. With several KV heads a group nothing is divided.
+int64_t chooseSubgroups(LayerShape m, const PersistentDevice &device) {
+  const int64_t groups = usableGroups(m, device), blocks = std::max<int64_t>(1, groups * device.ranks);
+  int64_t best = 1, leastCost = INT64_MAX;
+  for (const int64_t sharing = m.heads / m.kvHeads; m.subgroups <= sharing; ++m.subgroups) {
+    if (sharing % m.subgroups != 0 || (m.subgroups > 1 && m.queryGroups() > groups) || !checkShape(m, device).isOk())
+      continue;
+    const LayerBytes bytes(m);
+    const int64_t attention = headsOf(m, groups, 0) * bytes.head / device.ranks,
+                  all = m.queryGroups() * bytes.head + ceilDiv(m.units, stepColumns) * bytes.unitStep;
+    if (const int64_t cost = all / blocks + attention / 2; cost < leastCost) {
+      leastCost = cost;
+      best = m.subgroups;
+    }
+  }
+  return best;
 }
 
 /// Steps of units of each group.
@@ -142,12 +169,13 @@ int64_t partFloats(const LayerShape &m) { return m.headDim + 2; }
 int64_t ringOffset(const LayerShape &m, const LayerDivision &division, const PersistentDevice &device) {
   const int64_t pairColumns = 2 * turn_steps * stepColumns;                          // stream_project.cuh
   const auto scratchFloats = [](int64_t rows) { return roundUp(rows / 8, 4) + 72; }; // tile.cuh
-  const int64_t heads = headsOf(m, division.groups, 0), headGroup = m.heads / m.kvHeads,
+  const int64_t heads = headsOf(m, division.groups, 0), headGroup = m.heads / m.queryGroups(),
                 queries = heads * m.queryRows(), units = stepColumns * mostUnitSteps(m, division),
                 unitTiles = ceilDiv(units / stripe_rows, device.ranks),
                 rankRows = tileRows * ceilDiv(m.hidden / tileRows, device.ranks),
                 setWarps = device.warps / ceilDiv(headGroup, 4);
-  const int64_t vectors = 2 * roundUp(m.hidden, pairColumns) + 4 * roundUp(ceilDiv(m.hidden, 16), 4) +
+  const int64_t vectors = 2 * roundUp(m.hidden, pairColumns) +
+                          4 * (m.normSums + m.partNorms) * roundUp(ceilDiv(m.hidden, 16), 4) +
                           2 * roundUp(queries, pairColumns) + 2 * roundUp(units, pairColumns);
   const int64_t rows = 4 * heads * (m.headRows() + m.headDim) + 4 * queries + 4 * 2 * stripe_rows * unitTiles;
   const int64_t scratch = 4 * std::max(3 * scratchFloats(queries), scratchFloats(stripe_rows * unitTiles));
@@ -156,7 +184,7 @@ int64_t ringOffset(const LayerShape &m, const LayerDivision &division, const Per
   const int64_t table =
       std::max(warpParts + 4 * roundUp(setWarps * headGroup * partFloats(m), 4), parts + 4 * rankRows);
   const int64_t barriers = roundUp(table + 8 * m.tableWords, 16);
-  return roundUp(barriers + 8 * (2 * mostStages + hopBarriers) + (device.traced ? 16 : 0), 128);
+  return roundUp(barriers + 8 * (2 * mostStages + hopBarriers + m.partNorms) + (device.traced ? 16 : 0), 128);
 }
 
 uint64_t packetBytes(const LayerShape &m, const LayerDivision &division, const PersistentDevice &device,
@@ -167,8 +195,9 @@ uint64_t packetBytes(const LayerShape &m, const LayerDivision &division, const P
   const int64_t exchange = 16 * (2 * parts * blocks * rankPackets + 2 * blocks);
   if (device.clusters)
     return static_cast<uint64_t>(exchange);
-  const int64_t groupHeads = headsOf(m, division.groups, 0), headGroup = m.heads / m.kvHeads;
-  const int hops = hop_packets_for(static_cast<int>(m.hidden), static_cast<int>(groupHeads * m.headRows()),
+  const int64_t groupHeads = headsOf(m, division.groups, 0), headGroup = m.heads / m.queryGroups();
+  const int hops = hop_packets_for(static_cast<int>(m.hidden), static_cast<int>(m.normSums),
+                                   static_cast<int>(m.partNorms), static_cast<int>(groupHeads * m.headRows()),
                                    static_cast<int>(device.ranks * groupHeads * headGroup * roundUp(partFloats(m), 4)),
                                    static_cast<int>(stepColumns * mostUnitSteps(m, division)));
   return static_cast<uint64_t>(exchange + 16 * int64_t{division.groups} * hops + 4 * blocks);
@@ -181,12 +210,15 @@ int64_t normChunk(int64_t hidden, int64_t ranks) {
   return chunk;
 }
 
-StatusOr<LayerDivision> divide(const LayerShape &shape, const PersistentDevice &device) {
+StatusOr<LayerDivision> divide(const LayerShape &given, const PersistentDevice &device) {
+  LayerShape shape = given;
+  shape.subgroups = device.subgroups > 0 ? device.subgroups : chooseSubgroups(given, device);
   CADENZA_RETURN_IF_ERROR(checkShape(shape, device));
   LayerDivision division;
+  division.subgroups = shape.subgroups;
   division.groups = static_cast<int>(usableGroups(shape, device));
   const LayerBytes bytes(shape);
-  division.memoryBound = shape.kvHeads * bytes.head + ceilDiv(shape.units, stepColumns) * bytes.unitStep >=
+  division.memoryBound = shape.queryGroups() * bytes.head + ceilDiv(shape.units, stepColumns) * bytes.unitStep >=
                          chainBytes * division.groups * device.ranks;
   // If the memory bounds a layer, blocks with a KV head that are through with it leave the memory to those that are
   // not; the others, if they do the same, gain nothing (docs/benchmarks/notes.md). If the chain does, fewer bytes in

@@ -20,17 +20,24 @@ struct PersistentDevice {
   bool clusters = true; // groups are clusters of the GPU; without them, they exchange values through global memory
   bool traced = false;  // the kernel is instrumented
   std::vector<std::string> targets = {}; // that it is for (compiler/support/device_table.h); none: any
+  int64_t subgroups = 0; // into which the query heads of a KV head are divided; 0: as the model of cost says
 };
 
 /// The dimensions of a layer: those of its attention, and those of its feed-forward.
 struct LayerShape {
   int64_t hidden = 0, heads = 0, kvHeads = 0, headDim = 0, units = 0;
+  /// A query group is query heads that share a KV head and are computed together: all of them, or one of the
+  /// `subgroups` into which they are divided (LayerDivision).
+  int64_t subgroups = 1;
   int64_t unitRows = 2;                  // of a feed-forward unit: of gate and of up, or one without a gate
   Encoding encoding = Encoding::tiles16; // of all matrices but the embedding
+  int64_t normSums = 1;                  // that a norm has of a chunk of the residual stream, at most
+  int64_t partNorms = 0;                 // parts, if any has a norm of what it adds to the residual stream
   int64_t tableWords = 0;                // of 8 bytes: the arguments of a step's phases, which each block has (layer.h)
 
-  /// Of a KV head: rows of its queries; of these, its key and its value.
-  int64_t queryRows() const { return heads / kvHeads * headDim; }
+  int64_t queryGroups() const { return kvHeads * subgroups; }
+  /// Of a query group: rows of its queries; of these, its key and its value.
+  int64_t queryRows() const { return heads / queryGroups() * headDim; }
   int64_t headRows() const { return queryRows() + 2 * headDim; }
   /// Feed-forward units of a tile of their rows.
   int64_t tileUnits() const { return tile_rows / unitRows; }
@@ -51,7 +58,8 @@ struct InFlight {
 /// How the weights of a layer, and of the head, are divided over groups, and what their streams have in flight.
 struct LayerDivision {
   int groups = 0;                  // fewer than the device has, if there are not units enough for all
-  std::vector<int64_t> headStarts; // the first KV head of each group that has one
+  int64_t subgroups = 1;           // of the query heads of a KV head
+  std::vector<int64_t> headStarts; // the first query group of each group that has one
   std::vector<int64_t> unitStarts; // of each group's feed-forward units, in steps of 32
   /// Whether a layer takes as long as the memory needs for it; else it takes as long as its chain of exchanges and
   /// products.

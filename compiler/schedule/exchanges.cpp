@@ -76,7 +76,7 @@ private:
             if (sends(&op, rank))
               add(ExchangeOp::Write, sumsName(op.getParentOp()), mine(), everyone);
           })
-          .Case([&](sched::CollectOp collect) { this->collect(collect.getSums().getDefiningOp()); })
+          .Case([&](sched::CollectOp collect) { this->collect(collect); })
           .Case([&](sched::SelectOp) { select(); });
       // What this op was the last one to need. A block's own ops end in their order.
       for (Value operand : op.getOperands())
@@ -126,8 +126,22 @@ private:
   std::string sumsName(Operation *part) const {
     return "partial sums (part " + std::to_string(partIndex.lookup(part)) + ", set " + std::to_string(set) + ")";
   }
-  /// Of the same rank of the groups of a part: the same rows.
-  void collect(Operation *part) {
+  /// Of the same rank of the groups of a part: the same rows. Their norm needs the sums of squares of all ranks' rows.
+  void collect(sched::CollectOp op) {
+    Operation *part = op.getSums().getDefiningOp();
+    collectSums(part);
+    if (!op.getNorm())
+      return;
+    const std::string what = "sums of squares of what part " + std::to_string(partIndex.lookup(part)) + " adds";
+    if (residualTiles(rank) > 0)
+      for (int64_t peer = 0; peer < ranks; ++peer)
+        add(ExchangeOp::Write, what, mine(), block(group, peer));
+    for (ExchangeOp::Kind kind : {ExchangeOp::Read, ExchangeOp::Finish})
+      for (int64_t peer = 0; peer < ranks; ++peer)
+        if (residualTiles(peer) > 0)
+          add(kind, what, block(group, peer), mine());
+  }
+  void collectSums(Operation *part) {
     if (residualTiles(rank) == 0)
       return;
     const auto sources = static_cast<int64_t>(cast<sched::PartOp>(part).getGroups());

@@ -31,7 +31,8 @@ Status checkShared(int64_t bytes) {
 } // namespace
 
 StatusOr<ProjectGeometry> projectGeometry(std::span<const int64_t> segmentRows, bool interleaved, int64_t columns,
-                                          std::span<const int64_t> kGroups, int64_t kWays, int64_t rowGroup) {
+                                          std::span<const int64_t> kGroups, int64_t kWays, int64_t rowGroup,
+                                          int64_t normSums) {
   const int64_t segments = static_cast<int64_t>(segmentRows.size());
   const int64_t total = std::accumulate(segmentRows.begin(), segmentRows.end(), int64_t{0});
   const int64_t steps = steps_of(columns);
@@ -71,7 +72,7 @@ StatusOr<ProjectGeometry> projectGeometry(std::span<const int64_t> segmentRows, 
   const auto threads = [&](int64_t tiles) { return std::min(maxThreads, tiles * parts * 32); };
   const auto shared = [&](int64_t tiles) {
     const int64_t rows = tiles * tileRows;
-    return 2 * steps * stepColumns + 4 * roundUp(ceilDiv(columns, smallestNormChunk), 4) + 4 * parts * rows +
+    return 2 * steps * stepColumns + 4 * normSums * roundUp(ceilDiv(columns, smallestNormChunk), 4) + 4 * parts * rows +
            tileBytes(rows / live, live);
   };
   while (fits(2 * tiles) && shared(2 * tiles) <= maxShared &&
@@ -109,20 +110,23 @@ StatusOr<AttendGeometry> attendGeometry(int64_t heads, int64_t kvHeads, int64_t 
                                         int64_t warps) {
   if (headDim % 8 != 0 || headDim > 256)
     return unsupported("has a head_dim of " + std::to_string(headDim) + "; multiples of 8 up to 256 are supported");
-  const int64_t group = heads / kvHeads;
-  const int64_t sets = ceilDiv(group, 4);
-  const int64_t setWarps = std::max<int64_t>(1, warps / sets);
-  if (sets * setWarps * 32 > maxThreads)
-    return unsupported("has " + std::to_string(group) + " query heads on a KV head; 128 are supported");
+  const int64_t sharing = heads / kvHeads;
+  const auto threads = [&](int64_t subgroups) { return ceilDiv(sharing / subgroups, 4) * warps * 32; };
+  int64_t subgroups = 1;
+  while (sharing % subgroups != 0 || (threads(subgroups) > 256 && subgroups < sharing))
+    ++subgroups;
+  const int64_t group = sharing / subgroups, queryGroups = kvHeads * subgroups;
   AttendGeometry geometry;
-  geometry.blocks = static_cast<int>(kvHeads * splits);
-  geometry.threads = static_cast<int>(sets * setWarps * 32);
+  geometry.subgroups = static_cast<int>(subgroups);
+  geometry.blocks = static_cast<int>(queryGroups * splits);
+  geometry.threads = static_cast<int>(threads(subgroups));
   const int64_t partial = headDim + 2; // o, m, l
-  const int64_t shared = 4 * std::max(setWarps * group * partial, splits * group * 2) + 16;
+  const int64_t shared = 4 * std::max(warps * group * partial, splits * group * 2) + 16;
   CADENZA_RETURN_IF_ERROR(checkShared(shared));
   geometry.sharedBytes = static_cast<int>(shared);
   if (splits > 1)
-    geometry.scratchBytes = static_cast<uint64_t>(roundUp(4 * kvHeads, 16) + 4 * kvHeads * splits * group * partial);
+    geometry.scratchBytes =
+        static_cast<uint64_t>(roundUp(4 * queryGroups, 16) + 4 * queryGroups * splits * group * partial);
   return geometry;
 }
 

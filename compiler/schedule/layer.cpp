@@ -31,8 +31,6 @@ LogicalResult checkKept(step::ProjectOp project, bool heads) {
     if (!heads && !function.isElementwise())
       return needs(project, "functions of single elements here, but has " + function.getFunctionName());
   }
-  if (step::FunctionAttrInterface prologue = project.getPrologueAttr(); prologue && !prologue.canDeferScale())
-    return needs(project, "a norm of one sum, which is what blocks exchange, but has " + prologue.getFunctionName());
   return success();
 }
 
@@ -54,11 +52,28 @@ LogicalResult checkRows(LayerPart part, Value x) {
   return checkKept(rows, /*heads=*/true);
 }
 
-/// The last product of a part: columns, whose sums are added to the residual stream `x`.
-LogicalResult checkColumns(step::ProjectOp columns, Value input, Value x) {
+/// A map that is the norm of `columns`' whole result and its addition to the residual stream `x`.
+bool isNorm(step::MapOp map, step::ProjectOp columns, Value x) {
+  SmallVector<step::FunctionAttrInterface> functions = map.getFunctions();
+  return map.getInputs().size() == 1 && map.getInputs()[0] == columns.getResult(0) && functions.size() == 2 &&
+         functions[0].getReduction(nn::rowElements(x)) == step::Reduction::Vector && functions[0].canDeferScale() &&
+         functions[1].addsOperand() && map.getSideInputs().size() == 1 && map.getSideInputs()[0] == x &&
+         map.getNumResults() == 1 && isF32(map.getResult(0)) && isF32(x);
+}
+
+/// The last product of a part: columns, whose sums, or a norm of them, are added to the residual stream `x`.
+LogicalResult checkColumns(LayerPart part, Value input, Value x) {
+  step::ProjectOp columns = part.columns;
   if (columns.getInput() != input || columns.getPrologueAttr() || columns.getMatrices().size() != 1)
     return needs(columns, "the product of one matrix and the result of the phase before it");
   SmallVector<step::FunctionAttrInterface> functions = epilogues(columns);
+  if (part.norm) {
+    if (part.parallel)
+      return needs(part.norm, "no norm of what parallel branches add");
+    if (!columns.getSideInputs().empty() || !isF32(columns.getResult(0)))
+      return needs(columns, "a result in f32 that nothing else is added to before its norm");
+    return checkKept(columns, /*heads=*/false);
+  }
   if (functions.empty() || !functions.back().addsOperand() || columns.getSideInputs().size() != 1 ||
       columns.getSideInputs()[0] != x || !isF32(x) || columns.getNumResults() != 1 || !isF32(columns.getResult(0)))
     return needs(columns, "the addition to the residual stream, in f32, as its last function (pass fuse-residual)");
@@ -71,6 +86,7 @@ LogicalResult readParts(DecoderPhases &phases) {
   if (body.getNumArguments() != 1)
     return needs(phases.layers, "layers that carry one vector, the residual stream");
   Value x = body.getArgument(0);
+  Value stream = x; // what the parts since the last one that is not parallel read
   auto op = body.begin();
   while (&*op != body.getTerminator()) {
     LayerPart part;
@@ -85,19 +101,25 @@ LogicalResult readParts(DecoderPhases &phases) {
     part.columns = dyn_cast<step::ProjectOp>(*op);
     if (part.attend && part.attend.getQuery() != part.rows.getResult(0))
       return needs(part.attend, "attention for the query of the product before it");
-    if (part.attend && part.attend.getWindow())
-      return needs(part.attend, "attention to all positions, not to a window of them");
-    if (failed(checkRows(part, x)))
+    // What the part before this one read, too, if it is not what that one has added to.
+    part.parallel = !phases.parts.empty() && part.rows.getInput() != x && part.rows.getInput() == stream;
+    if (!part.parallel)
+      stream = x;
+    if (failed(checkRows(part, stream)))
       return failure();
     if (!part.columns)
       return needs(&*op, "a product over columns here, with which a part of a layer ends: all fusion passes must have "
                          "matched");
-    Value middle = part.attend ? part.attend.getResult() : part.rows.getResult(0);
-    if (failed(checkColumns(part.columns, middle, x)))
-      return failure();
-    x = part.columns.getResult(0);
-    phases.parts.push_back(part);
     ++op;
+    if (auto map = dyn_cast<step::MapOp>(*op); map && isNorm(map, part.columns, x)) {
+      part.norm = map;
+      ++op;
+    }
+    Value middle = part.attend ? part.attend.getResult() : part.rows.getResult(0);
+    if (failed(checkColumns(part, middle, x)))
+      return failure();
+    x = part.norm ? part.norm.getResult(0) : part.columns.getResult(0);
+    phases.parts.push_back(part);
   }
   if (cast<step::YieldOp>(body.getTerminator()).getValues()[0] != x)
     return needs(phases.layers, "the result of a layer's last product to be what the next layer begins with");
@@ -159,6 +181,16 @@ FailureOr<LayerShape> shapeOf(DecoderPhases phases) {
   LayerShape shape;
   shape.hidden = nn::rowElements(phases.layers.getResult(0));
   shape.encoding = encodingOf(phases.head).getEncoding();
+  const auto addSums = [&](step::ProjectOp project) {
+    if (step::FunctionAttrInterface norm = project.getPrologueAttr())
+      shape.normSums = std::max<int64_t>(shape.normSums, norm.getChunkSums());
+  };
+  addSums(phases.head);
+  for (LayerPart part : phases.parts) {
+    addSums(part.rows);
+    if (part.norm)
+      shape.partNorms = static_cast<int64_t>(phases.parts.size());
+  }
   for (LayerPart part : phases.parts) {
     LayerShape next = shape;
     step::AttendOp attend = part.attend;
@@ -204,6 +236,8 @@ int64_t tableWords(DecoderPhases phases, int64_t ranks) {
   int64_t layer = 0;
   for (LayerPart part : phases.parts) {
     layer += project(part.rows) + project(part.columns);
+    if (part.norm) // input, residual stream, weight, result
+      layer += 4;
     if (part.attend) // query, result, keys, values, state, context
       layer += 6 + (part.attend.getWindowAttr() ? 1 : 0) + (ranks > 1 ? 1 : 0);
   }

@@ -7,12 +7,15 @@
 
 namespace cadenza {
 
-/// From the residual stream to what is added to it: a product over rows, attention or the product's own functions, and
-/// a product over columns.
+/// From the residual stream to what is added to it: a product over rows, attention or the product's own functions, a
+/// product over columns, and maybe a norm of its result.
 struct LayerPart {
   step::ProjectOp rows;
   step::AttendOp attend; // or null
   step::ProjectOp columns;
+  step::MapOp norm; // or null: the norm and the addition to the residual stream
+  /// Whether it begins with the residual stream of the part before it, to which that one has not added yet.
+  bool parallel = false;
 };
 
 struct DecoderPhases {

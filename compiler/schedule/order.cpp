@@ -12,6 +12,8 @@ SumOrder orderOf(Operation *phase) {
     order.kGroups.assign(project.getKGroups().begin(), project.getKGroups().end());
     order.kWays = static_cast<int64_t>(project.getKWays());
     order.normChunk = static_cast<int64_t>(project.getNormChunk());
+  } else if (auto map = dyn_cast<step::MapOp>(phase)) {
+    order.normChunk = static_cast<int64_t>(map.getNormChunk());
   } else if (auto attend = dyn_cast<step::AttendOp>(phase)) {
     order.splits = static_cast<int64_t>(attend.getSplits());
     order.warps = static_cast<int64_t>(attend.getWarps());
@@ -25,8 +27,11 @@ SumOrder orderOf(Operation *phase, sched::GridOp grid) {
     if (compute.getPhase() != sched::phaseName(phase))
       return;
     if (compute.getSplit() == sched::Split::context) {
+      // A warp takes at most four query heads (attend.cuh).
+      auto queryGroups = *cast<sched::PartOp>(compute->getParentOp()).getComputations().front().getOf();
+      const uint64_t heads = cast<step::AttendOp>(phase).getHeads() / queryGroups;
       order.splits = static_cast<int64_t>(grid.getRanks());
-      order.warps = static_cast<int64_t>(grid.getWarps());
+      order.warps = static_cast<int64_t>(grid.getWarps() / llvm::divideCeil(heads, 4));
       return;
     }
     order.kGroups = {0};
@@ -36,6 +41,10 @@ SumOrder orderOf(Operation *phase, sched::GridOp grid) {
     if (auto hop = compute.getInput().getDefiningOp<sched::HopOp>(); hop && hop.getChunk())
       order.normChunk = static_cast<int64_t>(*hop.getChunk());
   });
+  grid.walk([&](sched::CollectOp collect) {
+    if (collect.getNorm() == sched::phaseName(phase))
+      order.normChunk = static_cast<int64_t>(*collect.getChunk());
+  });
   return order;
 }
 
@@ -44,6 +53,8 @@ void setOrder(Operation *phase, const SumOrder &order) {
     project.setKGroups(order.kGroups);
     project.setKWays(order.kWays);
     project.setNormChunk(order.normChunk);
+  } else if (auto map = dyn_cast<step::MapOp>(phase)) {
+    map.setNormChunk(order.normChunk);
   } else if (auto attend = dyn_cast<step::AttendOp>(phase)) {
     attend.setSplits(order.splits);
     attend.setWarps(order.warps);

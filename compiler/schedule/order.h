@@ -6,7 +6,8 @@
 namespace cadenza {
 
 /// Of a product: groups and ways of its columns, chunks of its prologue's sums. Of attention: splits of the context and
-/// warps of a split. Other phases sum nothing in an order of their own.
+/// warps that share a split of a query head. Of a map: chunks of
+/// a norm over the whole vector. Other phases sum nothing in an order of their own.
 struct SumOrder {
   llvm::SmallVector<int64_t> kGroups = {0};
   int64_t kWays = 1, normChunk = 128, splits = 1, warps = 1;

@@ -52,8 +52,10 @@ FailureOr<ProjectGeometry> geometryOf(step::ProjectOp op, const SumOrder &order)
     return op->emitOpError() << "has matrices of " << weight << "; kernels multiply bf16 and f16";
   SmallVector<step::FunctionAttrInterface> epilogues =
       llvm::to_vector(op.getEpilogues().getAsRange<step::FunctionAttrInterface>());
-  return orError(
-      projectGeometry(rows, op.getInterleaved(), columns, order.kGroups, order.kWays, commonRowGroup(epilogues)), op);
+  const int64_t normSums = op.getPrologueAttr() ? op.getPrologueAttr().getChunkSums() : 1;
+  return orError(projectGeometry(rows, op.getInterleaved(), columns, order.kGroups, order.kWays,
+                                 commonRowGroup(epilogues), normSums),
+                 op);
 }
 
 FailureOr<AttendGeometry> geometryOf(step::AttendOp op, const SumOrder &order) {

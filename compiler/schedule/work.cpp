@@ -38,9 +38,10 @@ BlockWork workOf(sched::ComputeOp compute, int64_t group, int64_t rank, int64_t 
   const auto ofRank = [&](int64_t tiles) { return share(static_cast<int>(tiles), ranks, static_cast<int>(rank)); };
   const auto whole = [&](Range tiles) { return BlockWork{tiles.first, tiles.count, 0, steps}; };
   switch (split) {
-  case sched::Split::kv_heads: {
-    const auto heads = static_cast<int64_t>(*compute.getOf());
-    return whole(ofRank(shareOf(*compute.getStarts(), group, heads).count * (rows / heads / tileRows)));
+  case sched::Split::query_groups: {
+    const auto all = static_cast<int64_t>(*compute.getOf());
+    const auto each = static_cast<int64_t>(compute.getEach().value_or(*compute.getRows() / *compute.getOf()));
+    return whole(ofRank(shareOf(*compute.getStarts(), group, all).count * (each / tileRows)));
   }
   case sched::Split::units: {
     const auto units = static_cast<int64_t>(*compute.getOf());

@@ -12,8 +12,8 @@ struct BlockWork {
   int64_t bytes(const EncodingFormat &format) const { return tiles * steps * format.tile_step_bytes(); }
 };
 
-/// What `rank` of `group` does of a product in a layer. Tiles that KV heads or units divide count from the group's
-/// first; nothing if the group takes no part.
+/// What `rank` of `group` does of a product in a layer. Tiles that query groups or units divide count from the
+/// group's first; nothing if the group takes no part.
 BlockWork workOf(sched::ComputeOp compute, int64_t group, int64_t rank, int64_t layer);
 
 /// The grid that an op of its body belongs to.

@@ -15,7 +15,7 @@ constexpr int64_t maxWarps = 32;      // of a block: tiles x ways
 constexpr int64_t minWaySteps = 4;    // fewer would not cover the latency of their loads
 constexpr int64_t attendBlocks = 128; // about the blocks that a GPU runs at once: KV heads x splits
 constexpr int64_t maxSplits = 32;     // more would spend longer on merging than on reading
-constexpr int64_t attendWarps = 8;    // of a block
+constexpr int64_t attendWarps = 8;    // of a block: sets of four query heads x warps that share a split
 
 /// The largest power of two of ways that K divides into, of at least minWaySteps steps each, with which the rows that a
 /// block must hold together still fit one block.
@@ -35,8 +35,9 @@ int64_t chooseWays(step::ProjectOp project) {
 /// Splits so that all KV heads together occupy the GPU.
 void partition(step::AttendOp attend, SymbolTableCollection &symbols) {
   int64_t kvHeads = step::SymbolLookup(attend, symbols).cache(attend.getCacheAttr()).getKvHeads();
+  const auto sharing = static_cast<int64_t>(attend.getHeads()) / kvHeads;
   attend.setSplits(std::clamp<int64_t>(attendBlocks / kvHeads, 1, maxSplits));
-  attend.setWarps(attendWarps);
+  attend.setWarps(std::max<int64_t>(1, attendWarps / llvm::divideCeil(sharing, 4)));
 }
 
 struct OrderSumsPass : cadenza::impl::OrderSumsBase<OrderSumsPass> {

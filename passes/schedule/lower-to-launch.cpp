@@ -60,7 +60,7 @@ private:
 
   sched::LaunchOp launch(Operation *phase, const LaunchGeometry &geometry, uint64_t scratch = 0) {
     return sched::LaunchOp::create(builder, phase->getLoc(), sched::phaseName(phase), geometry.blocks, geometry.threads,
-                                   geometry.sharedBytes, geometry.minBlocks, {}, {}, {}, {}, scratch);
+                                   geometry.sharedBytes, geometry.minBlocks, {}, {}, {}, {}, {}, scratch);
   }
 
   LogicalResult addPhase(step::ProjectOp op) {
@@ -93,7 +93,10 @@ private:
     FailureOr<AttendGeometry> geometry = geometryOf(op, order(op));
     if (failed(geometry))
       return failure();
-    launch(op, *geometry, geometry->scratchBytes).setSplitMultiple(geometry->splitMultiple);
+    sched::LaunchOp added = launch(op, *geometry, geometry->scratchBytes);
+    added.setSplitMultiple(geometry->splitMultiple);
+    if (geometry->subgroups > 1)
+      added.setSubgroups(geometry->subgroups);
     return success();
   }
 

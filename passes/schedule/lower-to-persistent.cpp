@@ -37,8 +37,16 @@ public:
     sched::EmbedOp::create(builder, phases.embed->getLoc(), sched::phaseName(phases.embed));
     auto layers = sched::LayersOp::create(builder, phases.layers->getLoc(), phases.layers.getCount());
     builder.createBlock(&layers.getBody());
-    for (LayerPart part : phases.parts)
-      addPart(part);
+    // What parallel parts add to the residual stream is collected after the last one of them.
+    SmallVector<std::pair<LayerPart, sched::PartOp>> open;
+    for (auto [i, part] : llvm::enumerate(phases.parts)) {
+      open.emplace_back(part, addPart(part));
+      if (i + 1 < phases.parts.size() && phases.parts[i + 1].parallel)
+        continue;
+      for (auto &[published, op] : open)
+        addCollection(published, op);
+      open.clear();
+    }
     builder.setInsertionPointAfter(layers);
     Value x = hopResidual(phases.head);
     stream(sched::Source::weights, phases.head, division.inFlight.head);
@@ -65,18 +73,22 @@ private:
     return extents;
   }
 
-  void addPart(LayerPart part) {
-    auto [rows, attend, columns] = part;
+  sched::PartOp addPart(LayerPart part) {
+    auto [rows, attend, columns, norm, parallel] = part;
     const std::vector<int64_t> &starts = attend ? division.headStarts : division.unitStarts;
     auto op = sched::PartOp::create(builder, rows->getLoc(), vector(), static_cast<int64_t>(starts.size()));
     builder.createBlock(&op.getBody());
     const InFlight &inFlight = division.inFlight;
     const int64_t bytes = attend ? inFlight.attention : inFlight.kvGroup;
-    const std::optional<int64_t> others = attend ? std::nullopt : std::optional<int64_t>(inFlight.others);
+    std::optional<int64_t> others;
+    if (!attend)
+      others = inFlight.others;
     Value value = hopResidual(rows);
     stream(sched::Source::weights, rows, bytes, others);
     if (attend) {
-      value = compute(rows, value, sched::Split::kv_heads, extents(rows), shape.kvHeads, starts);
+      value = compute(rows, value, sched::Split::query_groups, extents(rows), shape.queryGroups(), starts);
+      if (shape.subgroups > 1)
+        value.getDefiningOp<sched::ComputeOp>().setEach(shape.headRows());
       value = hop(sched::Hop::rows, rows, value);
       stream(sched::Source::context, attend, bytes, std::nullopt, inFlight.context);
       value = compute(attend, value, sched::Split::context, {});
@@ -89,10 +101,16 @@ private:
     value = compute(columns, value, sched::Split::columns, extents(columns), std::nullopt, columnStarts(part));
     sched::PublishOp::create(builder, columns->getLoc(), value);
     builder.setInsertionPointAfter(op);
-    sched::CollectOp::create(builder, columns->getLoc(), op.getSums());
+    return op;
+  }
+  void addCollection(LayerPart part, sched::PartOp op) {
+    step::MapOp norm = part.norm;
+    sched::CollectOp::create(builder, (norm ? norm : part.columns)->getLoc(), op.getSums(),
+                             norm ? builder.getStringAttr(sched::phaseName(norm)) : StringAttr(),
+                             norm ? integer(normChunk(shape.hidden, device.ranks)) : IntegerAttr());
   }
 
-  /// Where the columns of each group start, in steps: those of its KV heads, or of its units.
+  /// Where the columns of each group start, in steps: those of its query groups, or of its units.
   std::vector<int64_t> columnStarts(LayerPart part) const {
     if (!part.attend)
       return division.unitStarts;
@@ -123,6 +141,7 @@ private:
                 std::optional<int64_t> of = std::nullopt, ArrayRef<int64_t> starts = {}) {
     return sched::ComputeOp::create(builder, phase->getLoc(), vector(), sched::phaseName(phase), input, split,
                                     integer(extents.rows), integer(extents.columns), integer(of),
+                                    /*each=*/IntegerAttr(),
                                     starts.empty() ? DenseI64ArrayAttr() : builder.getDenseI64ArrayAttr(starts));
   }
 
@@ -179,13 +198,14 @@ private:
     FailureOr<LayerShape> shape = shapeOf(*phases);
     if (failed(shape))
       return failure();
-    const PersistentDevice device{groups, ranks, warps, sharedBytes, clusters, traced};
+    const PersistentDevice device{groups, ranks, warps, sharedBytes, clusters, traced, {}, subgroups};
     shape->tableWords = tableWords(*phases, device.ranks);
     StatusOr<LayerDivision> division = divide(*shape, device);
     if (!division.isOk())
       return optional ? emitError(UnknownLoc::get(&getContext())) << "it " << division.status().message()
                       : function.emitError() << "the persistent schedule " << division.status().message()
                                              << "; --schedule=launch has no such limit";
+    shape->subgroups = division->subgroups;
     Builder builder(&getContext());
     SmallVector<StringRef> names(targets.begin(), targets.end());
 

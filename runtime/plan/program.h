@@ -202,13 +202,14 @@ struct Phase {
   // added as a balanced tree.
   std::vector<int64_t> kGroups = {0};
   int64_t kWays = 1;
-  // And of its prologue's sums over the input, if it has any: that many elements at a time, a power of two from 16 to
-  // 128.
+  // And of its prologue's sums over the input, if it has any, or of a map's norms over the whole vector: that many
+  // elements at a time, a power of two from 16 to 128.
   int64_t normChunk = 128;
   std::vector<Function> prologue; // none or one
   std::vector<Function> epilogues;
   // attend {heads, kv_heads, head_dim, scale, splits, warps} and, if it has one, cap: q is inputs[0], result
-  // [heads * head_dim]; splits and warps are the order of its sums. embed {scale}
+  // [heads * head_dim]; splits and warps (that share a split of a query head) are the
+  // order of its sums. embed {scale}
   nlohmann::json parameters = nlohmann::json::object();
   std::vector<Ref> caches;  // attend
   std::vector<Ref> scalars; // attend: none, or its window
@@ -249,7 +250,7 @@ struct Kernel {
 /// The order of a phase's sums in a division, where it is another one than the phase carries, and the kernel with that
 /// order. What does not concern the phase's kind is as in a Phase that says nothing of it.
 struct PhaseOrder {
-  uint32_t block = 0, phase = 0; // of the decode entry: a project or attend phase
+  uint32_t block = 0, phase = 0; // of the decode entry: a project, attend or map phase
   std::vector<int64_t> kGroups = {0};
   int64_t kWays = 1, normChunk = 128;
   int64_t splits = 1, warps = 1;

@@ -109,8 +109,8 @@ private:
           !checkIndex(order.phase, blocks[order.block].phases.size(), "phase", place + ".phase", errors_))
         continue;
       const Phase &phase = blocks[order.block].phases[order.phase];
-      if (phase.kind != PhaseKind::Project && phase.kind != PhaseKind::Attend)
-        errors_.add(place + ".phase", "'" + phase.name + "' is no product and no attention: it has no order of sums");
+      if (phase.kind == PhaseKind::Embed || phase.kind == PhaseKind::Select)
+        errors_.add(place + ".phase", "'" + phase.name + "' sums nothing: it has no order of sums");
       if (!seen.insert({order.block, order.phase}).second)
         errors_.add(place + ".phase", "'" + phase.name + "' occurs twice");
       const std::string field = "orders[" + text(i) + "].launch.kernel";

@@ -198,7 +198,7 @@ void PhaseChecker::checkKind() {
     fail("k_groups", "only a project phase has more than one, from 0");
   if (!project && phase_.kWays != 1)
     fail("k_ways", "only a project phase has more than one");
-  if (phase_.prologue.empty() && phase_.normChunk != maximumNormChunk)
+  if (phase_.prologue.empty() && phase_.kind != PhaseKind::Map && phase_.normChunk != maximumNormChunk)
     fail("norm_chunk", text(phase_.normChunk) + "; without a prologue it is " + text(maximumNormChunk));
   if (phase_.normChunk < minimumNormChunk || phase_.normChunk > maximumNormChunk ||
       !std::has_single_bit(static_cast<uint64_t>(phase_.normChunk)))

@@ -31,14 +31,20 @@ CADENZA_EVERYWHERE constexpr Range rotating_share(int total, int parts, int inde
   return share(total, parts, (index + layer * (total % parts)) % parts);
 }
 
-/// Without clusters (persistent_hop.cuh): packets of the residual stream when it hops, two 32-bit words of 16-bit
-/// elements each, and a packet for each sum of squares, of 16 elements at least.
-CADENZA_EVERYWHERE constexpr int residual_packets_for(int hidden) { return hidden / 4 + (hidden + 15) / 16; }
+/// Without clusters (persistent_hop.cuh): packets of one sum for each chunk of a norm, of 16 elements at least.
+CADENZA_EVERYWHERE constexpr int norm_packets_for(int hidden) { return (hidden + 15) / 16; }
+/// Of the residual stream when it hops, two 32-bit words of 16-bit elements each, and of as many sums a chunk.
+CADENZA_EVERYWHERE constexpr int residual_packets_for(int hidden, int norm_sums) {
+  return hidden / 4 + norm_sums * norm_packets_for(hidden);
+}
 
 /// Of all vectors that hop in a group: those of the residual stream, then f32 rows of q, k, v, f32 parts of the
-/// context and 16-bit units, two words a packet.
-CADENZA_EVERYWHERE constexpr int hop_packets_for(int hidden, int head_rows, int part_floats, int group_units) {
-  return residual_packets_for(hidden) + head_rows / 2 + part_floats / 2 + group_units / 4;
+/// context and 16-bit units, two words a packet, and sums of squares for the norms of
+/// what `part_norms` parts add.
+CADENZA_EVERYWHERE constexpr int hop_packets_for(int hidden, int norm_sums, int part_norms, int head_rows,
+                                                 int part_floats, int group_units) {
+  return residual_packets_for(hidden, norm_sums) + head_rows / 2 + part_floats / 2 + group_units / 4 +
+         part_norms * norm_packets_for(hidden);
 }
 
 } // namespace cadenza

@@ -28,7 +28,7 @@ protected:
     }
     run<Instance>(name, words);
     if (scratch) {
-      for (uint32_t counter : download(scratch, static_cast<size_t>(Config::kv_heads)))
+      for (uint32_t counter : download(scratch, static_cast<size_t>(Config::kv_heads * SubgroupsOf<Config>::value)))
         EXPECT_EQ(counter, 0u) << "the counter is reset for the next launch";
     }
     std::vector<float> result;
@@ -87,6 +87,7 @@ TEST_F(AttendTest, HeadDim16) { check<phase::attend_16>("attend_16", 1e-5); }
 TEST_F(AttendTest, HeadDim64) { check<phase::attend_64>("attend_64", 1e-5); }
 TEST_F(AttendTest, HeadDim128OneSplit) { check<phase::attend_128>("attend_128", 1e-5); }
 TEST_F(AttendTest, SixteenHeadsOnAKvHead) { check<phase::attend_group_16>("attend_group_16", 1e-5); }
+TEST_F(AttendTest, SubgroupsOfTheHeadsOnAKvHead) { check<phase::attend_subgroups>("attend_subgroups", 1e-5); }
 TEST_F(AttendTest, FiveHeadsOfDim80) { check<phase::attend_80>("attend_80", 1e-5); }
 TEST_F(AttendTest, Window) {
   for (int window : {0, 1, 7, 16, 50, 129, 130, 4096}) {

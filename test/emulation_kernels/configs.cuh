@@ -89,7 +89,7 @@ template <bool with_bias> struct ungated {
   using input_type = float;
   using segment_rows = Rows<48>;
   static constexpr bool interleaved = false;
-  static constexpr int columns = 1000, k_ways = 2;
+  static constexpr int columns = 1000, k_ways = 2, norm_sums = 2;
   using k_groups = Steps<0>;
   static constexpr int tiles_per_block = 1, threads = 64, steps_in_flight = 4;
   struct norm {
@@ -209,6 +209,9 @@ using attend_16 = attention<4, 2, 16, 3, 256>;
 using attend_64 = attention<4, 2, 64, 4, 256>;
 using attend_128 = attention<4, 2, 128, 1, 256>;
 using attend_group_16 = attention<16, 1, 64, 3, 256>;
+struct attend_subgroups : attention<6, 2, 64, 3, 256> { // each head on its own, three read the same keys
+  static constexpr int subgroups = 3;
+};
 using attend_80 = attention<5, 1, 80, 2, 512>;
 template <int context_splits> struct windowed_attention : attention<4, 2, 64, context_splits, 256> {
   static constexpr bool windowed = true;

@@ -66,6 +66,8 @@ static LogicalResult checkPhases(Operation *schedule, FlatSymbolRefAttr entry, S
   schedule->walk([&](Operation *op) {
     if (isa<LaunchOp, EmbedOp, ComputeOp>(op))
       uses.push_back({op->getAttrOfType<StringAttr>(phaseAttribute).getValue(), op});
+    if (auto collect = dyn_cast<CollectOp>(op); collect && collect.getNorm())
+      uses.push_back({*collect.getNorm(), op});
   });
   size_t next = 0;
   Operation *missing = nullptr;
@@ -191,15 +193,24 @@ LogicalResult GridOp::verifyRegions() {
 LogicalResult LayersOp::verify() { return checkPositive(*this, {{"layers", getCount()}}); }
 
 LogicalResult LayersOp::verifyRegions() {
-  PartOp open;
+  SmallVector<PartOp> open; // whose sums have not been collected
+  bool collects = false;    // once begun, all of them
   for (Operation &op : getBody().front()) {
+    auto part = dyn_cast<PartOp>(op);
     auto collect = dyn_cast<CollectOp>(op);
-    if (open ? !collect || collect.getSums() != open.getSums() : !isa<PartOp>(op))
-      return op.emitOpError()
-             << "does not follow here: a layer is parts, each with the collection of its sums after it";
-    open = dyn_cast<PartOp>(op);
+    const bool fits = part      ? !collects || open.empty()
+                      : collect ? !open.empty() && collect.getSums() == open.front().getSums()
+                                : false;
+    if (!fits)
+      return op.emitOpError() << "does not follow here: a layer is parts, one or several in parallel, with the "
+                                 "collection of their sums after them";
+    collects = !part;
+    if (part)
+      open.push_back(part);
+    else
+      open.erase(open.begin());
   }
-  if (open || getBody().front().empty())
+  if (!open.empty() || getBody().front().empty())
     return emitOpError() << "ends with a collection";
   return success();
 }
@@ -224,7 +235,9 @@ LogicalResult PartOp::verifyRegions() {
   if (failed(checkBody<HopOp, StreamOp, ComputeOp, PublishOp>(*this)))
     return failure();
   SmallVector<ComputeOp> computations = getComputations();
-  const auto isRows = [](ComputeOp op) { return op.getSplit() == Split::kv_heads || op.getSplit() == Split::units; };
+  const auto isRows = [](ComputeOp op) {
+    return op.getSplit() == Split::query_groups || op.getSplit() == Split::units;
+  };
   if (computations.size() < 2 || !isRows(computations.front()) || computations.back().getSplit() != Split::columns)
     return emitOpError() << "begins with a product over rows and ends with one over columns";
   if (cast<PublishOp>(getBody().front().back()).getSums() != computations.back().getVector())
@@ -235,6 +248,8 @@ LogicalResult PartOp::verifyRegions() {
 LogicalResult CollectOp::verify() {
   if (!getSums().getDefiningOp<PartOp>())
     return emitOpError() << "collects what no part has published";
+  if (getNorm().has_value() != getChunk().has_value())
+    return emitOpError() << "has a norm and the chunk of its sums, or neither";
   return success();
 }
 
@@ -265,12 +280,15 @@ LogicalResult ComputeOp::verify() {
   const Split split = getSplit();
   if ((split == Split::context) == (getRows().has_value() && getColumns().has_value()))
     return emitOpError() << (split == Split::context ? "attends: it has no rows and columns" : "needs rows x columns");
-  const bool ofRows = split == Split::kv_heads || split == Split::units;
+  const bool ofRows = split == Split::query_groups || split == Split::units;
   if (ofRows != getOf().has_value())
-    return emitOpError() << "says how many KV heads or units there are if they divide it, and only then";
-  if (ofRows && (*getOf() == 0 || *getRows() % *getOf() != 0))
-    return emitOpError() << "has " << *getRows() << " rows, which " << *getOf() << " KV heads or units do not divide";
-  const bool divides = split == Split::kv_heads || split == Split::units || split == Split::columns;
+    return emitOpError() << "says how many query groups or units there are if they divide it, and only then";
+  if (getEach() && (split != Split::query_groups || *getEach() * *getOf() <= *getRows()))
+    return emitOpError() << "says how many rows each query group has if that makes more than there are, and only then";
+  if (ofRows && (*getOf() == 0 || (!getEach() && *getRows() % *getOf() != 0)))
+    return emitOpError() << "has " << *getRows() << " rows, which " << *getOf()
+                         << " query groups or units do not divide";
+  const bool divides = split == Split::query_groups || split == Split::units || split == Split::columns;
   if (divides != getStarts().has_value())
     return emitOpError() << "has a start for each group if groups divide it, and only then";
   if (!divides)
@@ -280,9 +298,9 @@ LogicalResult ComputeOp::verify() {
   if (!part || starts.size() != part.getGroups())
     return emitOpError() << "has " << starts.size() << " starts for "
                          << (part ? std::to_string(part.getGroups()) : std::string("no")) << " groups";
-  const int64_t end = split == Split::kv_heads ? *getOf()
-                      : split == Split::units  ? steps_of<int64_t>(*getOf())
-                                               : steps_of<int64_t>(*getColumns());
+  const int64_t end = split == Split::query_groups ? *getOf()
+                      : split == Split::units      ? steps_of<int64_t>(*getOf())
+                                                   : steps_of<int64_t>(*getColumns());
   int64_t before = -1;
   for (int64_t start : starts) {
     if (start <= before || start >= end || (before < 0 && start != 0))

@@ -60,7 +60,7 @@ def Sched_LaunchOp : Sched_PhaseUse<"launch", [ParentOneOf<["SequenceOp", "Repea
     Where threads and blocks are: nothing here changes a sum. `min_blocks` is how many blocks must fit on one
     multiprocessor. Which others there are depends on the phase: a product has `tiles_per_block` (of 16 rows) and
     `steps_in_flight` (32-column steps that a warp requests ahead), a map `block_rows`, attention `split_multiple` (a
-    split is that many positions, or a multiple); `scratch` is bytes of scratch memory that the kernel needs.
+    split is that many positions, or a multiple) and `subgroups` (into which the query heads of a KV head are divided); `scratch` is bytes of scratch memory that the kernel needs.
 
     ```mlir
     sched.launch "layer_down" blocks 64 threads 256 shared 9216 {min_blocks = 4 : i64, steps_in_flight = 4 : i64, tiles_per_block = 1 : i64}
@@ -69,7 +69,8 @@ def Sched_LaunchOp : Sched_PhaseUse<"launch", [ParentOneOf<["SequenceOp", "Repea
   let arguments = (ins StrAttr:$phase, I64Attr:$blocks, I64Attr:$threads, I64Attr:$shared,
                        DefaultValuedAttr<I64Attr, "1">:$min_blocks, OptionalAttr<I64Attr>:$tiles_per_block,
                        OptionalAttr<I64Attr>:$steps_in_flight, OptionalAttr<I64Attr>:$block_rows,
-                       OptionalAttr<I64Attr>:$split_multiple, DefaultValuedAttr<I64Attr, "0">:$scratch);
+                       OptionalAttr<I64Attr>:$split_multiple, OptionalAttr<I64Attr>:$subgroups,
+                       DefaultValuedAttr<I64Attr, "0">:$scratch);
   let assemblyFormat = "$phase `blocks` $blocks `threads` $threads `shared` $shared attr-dict";
   let hasVerifier = 1;
 }
@@ -117,7 +118,7 @@ def Sched_GridOp : Sched_Schedule<"grid"> {
         %attention = sched.part groups 2 {
           %x = sched.hop residual
           sched.stream weights "layer_query_key_value" in_flight 24576
-          %q = sched.compute "layer_query_key_value"(%x) kv_heads 256 x 64 of 2 at [0, 1]
+          %q = sched.compute "layer_query_key_value"(%x) query_groups 256 x 64 of 2 at [0, 1]
           %rows = sched.hop rows(%q)
           sched.stream context "layer_attend" in_flight 24576 long 49152
           %a = sched.compute "layer_attend"(%rows) context
@@ -169,8 +170,11 @@ def Sched_EmbedOp : Sched_PhaseUse<"embed", [ParentOneOf<["GridOp"]>]> {
 }
 
 def Sched_LayersOp : Sched_Op<"layers", [ParentOneOf<["GridOp"]>, SingleBlock, NoTerminator]> {
-  let summary = "the layers, one after the other: parts, each followed by the collection of its sums";
+  let summary = "the layers, one after the other: parts, and the collection of their sums";
   let description = [{
+    A part that follows another one without a collection between them begins with the same residual stream: the two are
+    parallel branches. The sums of parts are collected in their order.
+
     ```mlir
     sched.layers 28 {
       %sums = sched.part groups 15 { ... }
@@ -230,14 +234,16 @@ def Sched_PublishOp : Sched_Op<"publish", [ParentOneOf<["PartOp"]>, Terminator]>
 def Sched_CollectOp : Sched_Op<"collect", [ParentOneOf<["LayersOp"]>]> {
   let summary = "each rank adds the partial sums of all groups of the part, in the order of the groups, to its rows";
   let description = [{
-    Every block collects, also those whose group takes no part in the part.
+    Every block collects, also those whose group takes no part in the part. With a `norm`, the phase of that name, what is
+    added is a norm of the sums: the ranks of a group hop the sums of squares of their rows, in chunks of `chunk` elements.
 
     ```mlir
     sched.collect %sums
+    sched.collect %more norm "layer_mlp_post_norm" chunk 16
     ```
   }];
-  let arguments = (ins Sched_AnyVector:$sums);
-  let assemblyFormat = "$sums attr-dict";
+  let arguments = (ins Sched_AnyVector:$sums, OptionalAttr<StrAttr>:$norm, OptionalAttr<I64Attr>:$chunk);
+  let assemblyFormat = "$sums (`norm` $norm^)? (`chunk` $chunk^)? attr-dict";
   let hasVerifier = 1;
 }
 
@@ -247,7 +253,7 @@ def Sched_HopOp : Sched_Op<"hop", [ParentOneOf<["PartOp", "GridOp"]>]> {
   let summary = "each rank sends its part of a vector to all ranks of its group, and waits for theirs";
   let description = [{
     `residual`: the rows of the residual stream as the next product reads them (scaled by a norm's weights, rounded),
-    with the sums of their squares in chunks of `chunk` elements, if there is a norm. `squares`: those sums alone, before the
+    with the sums of their squares in chunks of `chunk` elements, if there is a norm. `squares`: those sums alone (and of a layer norm those of the elements), before the
     residual, which has the hop's result as an operand: a norm whose factor is applied before rounding. `rows`: of
     query, key and value. `parts`: attention over each rank's part of the context. `units`: activations of a feed-forward.
 
@@ -284,7 +290,7 @@ def Sched_StreamOp : Sched_PhaseUse<"stream", [ParentOneOf<["PartOp", "GridOp"]>
   }];
 }
 
-def Sched_Split : Sched_Keyword<"Split", "how a computation is divided", ["kv_heads", "units", "blocks", "columns", "context"]>;
+def Sched_Split : Sched_Keyword<"Split", "how a computation is divided", ["query_groups", "units", "blocks", "columns", "context"]>;
 
 def Sched_ComputeOp : Sched_PhaseUse<"compute", [ParentOneOf<["PartOp", "GridOp"]>]> {
   let summary = "a phase, divided over groups and ranks";
@@ -294,23 +300,27 @@ def Sched_ComputeOp : Sched_PhaseUse<"compute", [ParentOneOf<["PartOp", "GridOp"
 
     | split | groups divide | ranks divide |
     |---|---|---|
-    | `kv_heads` | KV heads, of which there are `of`: the rows of a head's queries, of its key and its value | their tiles of rows |
+    | `query_groups` | query groups, of which there are `of`: the rows of their queries, of their key and value | their tiles of rows |
     | `units` | steps of 32 units, of which there are `of`: a row of gate and a row of up each, or a row alone | their tiles of rows, larger shares going round with the layers |
     | `columns` | steps of 32 columns | the tiles of rows |
     | `blocks` | | the tiles of rows, over all blocks of the grid |
-    | `context` | nothing: a group's KV heads | the positions of the context |
+    | `context` | nothing: a group's query groups | the positions of the context |
+
+    A *query group* is query heads that share a KV head: all of them, or if there are more query groups than KV heads, some of them.
+    Then several compute the same key and value, and `each` says how many rows that makes of each query group.
 
     ```mlir
-    %q = sched.compute "layer_query_key_value"(%x) kv_heads 4096 x 1024 of 8 at [0, 1, 2, 3, 4, 5, 6, 7]
+    %q = sched.compute "layer_query_key_value"(%x) query_groups 4096 x 1024 of 8 at [0, 1, 2, 3, 4, 5, 6, 7]
+    %r = sched.compute "layer_query_key_value"(%x) query_groups 1152 x 896 of 14 each 192 at [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]
     %o = sched.compute "layer_down"(%all) columns 1024 x 3072 at [0, 32, 64]
     ```
   }];
   let arguments = (ins StrAttr:$phase, Sched_AnyVector:$input, Sched_Split:$split,
                        OptionalAttr<I64Attr>:$rows, OptionalAttr<I64Attr>:$columns, OptionalAttr<I64Attr>:$of,
-                       OptionalAttr<DenseI64ArrayAttr>:$starts);
+                       OptionalAttr<I64Attr>:$each, OptionalAttr<DenseI64ArrayAttr>:$starts);
   let results = (outs Sched_AnyVector:$vector);
   let assemblyFormat = [{
-    $phase `(` $input `)` $split ($rows^ `x` $columns)? (`of` $of^)? (`at` $starts^)? attr-dict
+    $phase `(` $input `)` $split ($rows^ `x` $columns)? (`of` $of^)? (`each` $each^)? (`at` $starts^)? attr-dict
   }];
   let hasVerifier = 1;
 }

@@ -309,6 +309,14 @@ SmallVector<FunctionAttrInterface> ProjectOp::getFunctions() {
   return functions;
 }
 
+template <class Phase> static LogicalResult verifyNormChunk(Phase phase) {
+  const auto chunk = static_cast<uint64_t>(phase.getNormChunk());
+  if (chunk < minNormChunk || chunk > maxNormChunk || !llvm::isPowerOf2_64(chunk))
+    return phase.emitOpError() << "sums squares in chunks of " << static_cast<int64_t>(chunk) << "; powers of two from "
+                               << minNormChunk << " to " << maxNormChunk << " are possible";
+  return success();
+}
+
 LogicalResult ProjectOp::verifySymbolUses(SymbolTableCollection &symbols) {
   SymbolLookup lookup(*this, symbols);
   SmallVector<int64_t> rows;
@@ -343,9 +351,8 @@ LogicalResult ProjectOp::verifySymbolUses(SymbolTableCollection &symbols) {
       !llvm::is_sorted(getKGroups(), std::less_equal()))
     return emitOpError() << "needs K groups that start at step 0, ascend, and stay below the " << steps << " steps of "
                          << step_columns << " columns";
-  if (getNormChunk() < minNormChunk || getNormChunk() > maxNormChunk || !llvm::isPowerOf2_64(getNormChunk()))
-    return emitOpError() << "sums squares in chunks of " << static_cast<int64_t>(getNormChunk())
-                         << "; powers of two from " << minNormChunk << " to " << maxNormChunk << " are possible";
+  if (failed(verifyNormChunk(*this)))
+    return failure();
   if (auto prologue = getPrologueAttr()) {
     SmallVector<int64_t> sizes = {elements(getInput())};
     auto emitError = [&] { return emitOpError() << "prologue (" << prologue.getFunctionName() << ") "; };
@@ -367,6 +374,8 @@ SmallVector<FunctionAttrInterface> MapOp::getFunctions() {
 }
 
 LogicalResult MapOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  if (failed(verifyNormChunk(*this)))
+    return failure();
   SmallVector<int64_t> sizes = llvm::map_to_vector(getInputs(), elements);
   return verifyFunctions(*this, sizes, getEpilogues(), getSideInputs(), getPosition() != nullptr,
                          SymbolLookup(*this, symbols));

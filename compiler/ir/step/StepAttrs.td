@@ -29,7 +29,7 @@ def Step_RMSNormAttr : Step_Function<"RMSNorm", "rms_norm",
 }
 
 def Step_LayerNormAttr : Step_Function<"LayerNorm", "layer_norm",
-    ["getSymbols", "withSymbols", "getRowGroup", "getReduction", "getFusion"]> {
+    ["getSymbols", "withSymbols", "getRowGroup", "getReduction", "getChunkSums", "getFusion"]> {
   let summary = "layer normalisation of groups of `group_size` elements, with an optional bias";
   let description = [{
     As a prologue it normalises the whole vector, as an epilogue heads. Its scale is not deferred: products would have to be

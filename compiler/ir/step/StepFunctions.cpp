@@ -112,6 +112,7 @@ FunctionAttrInterface LayerNormAttr::withSymbols(ArrayRef<FlatSymbolRefAttr> sym
 }
 int64_t LayerNormAttr::getRowGroup() const { return getGroupSize(); }
 Reduction LayerNormAttr::getReduction(int64_t elements) const { return reductionOver(getGroupSize(), elements); }
+int64_t LayerNormAttr::getChunkSums() const { return 2; } // of elements, of squares
 StringRef LayerNormAttr::getFusion() const { return "fuse-query-key-value"; }
 DictionaryAttr LayerNormAttr::getParameters() const {
   return parameters(getContext(), {{"bias", BoolAttr::get(getContext(), static_cast<bool>(getBias()))},

@@ -49,6 +49,8 @@ def Step_FunctionAttrInterface : AttrInterface<"FunctionAttrInterface"> {
     InterfaceMethod<"What an element of the result depends on besides itself, on segments of `elements` elements.",
       "::cadenza::step::Reduction", "getReduction", (ins "int64_t":$elements), "",
       "return ::cadenza::step::Reduction::None;">,
+    InterfaceMethod<"Sums that a reduction over the whole vector has of each chunk of it.",
+      "int64_t", "getChunkSums", (ins), "", "return 1;">,
     InterfaceMethod<[{Whether an element of the result depends on nothing but the elements at its place, of its segments
       and operands, and so can be computed wherever those are.}],
       "bool", "isElementwise", (ins), "", "return false;">,

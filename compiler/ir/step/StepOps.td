@@ -120,8 +120,7 @@ def Step_AttendOp : Step_PhaseOp<"attend"> {
   let summary = "causal attention of one query token over the cache";
   let description = [{
     The context is cut into `splits` equal runs, a function of the position only; partial results are merged in order.
-    In a split, up to `warps` warps take 16 positions in turn (for up to four query heads together: more heads on a KV
-    head divide the warps). Both are part of the order of sums. With a `window`, an nn.scalar w > 0 or a table of such, the
+    In a split, up to `warps` warps take 16 positions of a query head in turn. Both are part of the order of sums. With a `window`, an nn.scalar w > 0 or a table of such, the
     context is the last w positions; positions before it are neither read nor counted. With a `cap`, a score s becomes
     cap * tanh(s / cap).
 
@@ -148,9 +147,10 @@ def Step_MapOp : Step_PhaseOp<"map", [AttrSizedOperandSegments], ["getFunctions"
     %a = step.map %g, %u epilogues [#step.silu<segment = 0>, #step.mul<lhs = 0, rhs = 1>]
            : (tensor<1x3072xf32>, tensor<1x3072xf32>) -> tensor<1x3072xf32>
     ```
+    A function over the whole vector sums in chunks of `norm_chunk` elements, as the prologue of a `step.project` does.
   }];
   let arguments = (ins Variadic<Step_Vector>:$inputs, Variadic<Step_Vector>:$side_inputs, Optional<NN_Index>:$position,
-                       Step_FunctionArrayAttr:$epilogues);
+                       Step_FunctionArrayAttr:$epilogues, DefaultValuedAttr<I64Attr, "128">:$norm_chunk);
   let results = (outs Variadic<Step_Vector>:$results);
   let assemblyFormat = [{
     $inputs (`with` `(` $side_inputs^ `)`)? (`at` $position^)? `epilogues` $epilogues attr-dict

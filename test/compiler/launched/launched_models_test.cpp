@@ -5,6 +5,7 @@
 #include "compiler/import/random_weights.h"
 #include "compiler/plan/generate_code.h"
 #include "compiler/plan/weight_packer.h"
+#include "compiler/schedule/exchanges.h"
 #include "passes/Passes.h"
 #include "runtime/executor.h"
 #include "test/runtime/cuda/emulator.h"
@@ -40,6 +41,10 @@ protected:
     ASSERT_FALSE(buildPipeline(manager, options));
     buildSchedules(manager, options);
     ASSERT_TRUE(succeeded(manager.run(*module)));
+    for (sched::GridOp grid : module->getOps<sched::GridOp>()) {
+      const Status proof = verifyExchanges(grid);
+      EXPECT_TRUE(proof.isOk()) << proof.message();
+    }
     auto code = generateCode(*module);
     ASSERT_TRUE(succeeded(code));
     Decoder decoder;
@@ -210,7 +215,8 @@ INSTANTIATE_TEST_SUITE_P(Capped, LaunchedModel,
                                                           "fuse-head-select")),
                          nameOf);
 INSTANTIATE_TEST_SUITE_P(Models, PersistentModel,
-                         testing::Combine(testing::Values("ungated", "capped"), testing::Values("nothing", "clusters")),
+                         testing::Combine(testing::Values("ungated", "capped", "post_norm", "layer_norm", "parallel"),
+                                          testing::Values("nothing", "clusters")),
                          nameOf);
 INSTANTIATE_TEST_SUITE_P(WholeNorms, LaunchedModel,
                          testing::Combine(testing::Values("whole_norms"), testing::Values("nothing", "everything")),

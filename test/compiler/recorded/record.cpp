@@ -16,6 +16,8 @@ namespace {
 constexpr const char *residualStream = "residual stream", *sumsOfSquares = "sums of squares",
                      *headRows = "rows of query, key, value", *contextParts = "parts of the context", *units = "units";
 
+std::string squaresOf(int64_t part) { return "sums of squares of what part " + std::to_string(part) + " adds"; }
+
 /// Who wrote or read what, from where it lies.
 class Layout {
 public:
@@ -26,17 +28,22 @@ public:
     const int64_t hiddenTiles = shape.hidden / tile_rows;
     rankPackets = tile_rows * ((hiddenTiles + ranks - 1) / ranks) / stripe_rows * stripe_packets;
     const auto groups = static_cast<int64_t>(grid.getGroups());
-    const int64_t attend = std::min(shape.kvHeads, groups), groupHeads = (shape.kvHeads + attend - 1) / attend;
+    const int64_t attend = std::min(shape.queryGroups(), groups),
+                  groupHeads = (shape.queryGroups() + attend - 1) / attend;
     const int64_t partFloats = (shape.headDim + 2 + 3) / 4 * 4;
     hopEnds = {{shape.hidden / 4, residualStream},
-               {residual_packets_for(static_cast<int>(shape.hidden)), sumsFirst(grid) ? sumsOfSquares : residualStream},
+               {residual_packets_for(static_cast<int>(shape.hidden), static_cast<int>(shape.normSums)),
+                sumsFirst(grid) ? sumsOfSquares : residualStream},
                {groupHeads * shape.headRows() / 2, headRows},
-               {ranks * groupHeads * (shape.heads / shape.kvHeads) * partFloats / 2, contextParts}};
-    hopEnds[2].first += hopEnds[1].first;
-    hopEnds[3].first += hopEnds[2].first;
+               {ranks * groupHeads * (shape.heads / shape.queryGroups()) * partFloats / 2, contextParts}};
     const int64_t exchange = 16 * (2 * parts * blocks * rankPackets + 2 * blocks);
     hopPackets =
         grid.getClusters() ? 0 : (static_cast<int64_t>(grid.getPackets()) - exchange - 4 * blocks) / 16 / groups;
+    hopEnds[2].first += hopEnds[1].first;
+    hopEnds[3].first += hopEnds[2].first;
+    hopEnds.emplace_back(hopPackets - shape.partNorms * norm_packets_for(static_cast<int>(shape.hidden)), units);
+    normPackets = norm_packets_for(static_cast<int>(shape.hidden));
+    hopBarriers = 7 + shape.partNorms;
   }
 
   struct Slot {
@@ -58,15 +65,15 @@ public:
     for (const auto &[end, what] : hopEnds)
       if (number < end)
         return {what, -1};
-    return {units, -1};
+    return {squaresOf((number - hopEnds.back().first) / normPackets), -1};
   }
 
   /// What the barrier counts that was the index-th to be initialised among those of the hops; "" for others.
   static std::string barrier(int64_t index) {
     constexpr const char *names[] = {headRows, contextParts, sumsOfSquares, residualStream, units};
-    return index >= 0 && index < 5 ? names[index] : "";
+    return index < 0 ? "" : index < 5 ? names[index] : index < 7 ? "" : squaresOf(index - 7);
   }
-  static constexpr int64_t hopBarriers = 7;
+  int64_t hopBarriers = 0; // of a block
 
 private:
   /// Whether sums of squares hop on their own, or with the residual stream.
@@ -78,7 +85,7 @@ private:
         .wasInterrupted();
   }
 
-  int64_t blocks, ranks, parts = 0, rankPackets = 0, hopPackets = 0;
+  int64_t blocks, ranks, parts = 0, rankPackets = 0, hopPackets = 0, normPackets = 0;
   std::vector<std::pair<int64_t, const char *>> hopEnds; // in the order in which they lie
 };
 
@@ -149,7 +156,7 @@ std::vector<RecordedEvent> readRecord(const std::string &path, sched::GridOp gri
   const auto barrierAt = [&](int64_t block, int64_t offset) {
     const std::vector<int64_t> &all = barriers[block];
     const auto at = std::find(all.begin(), all.end(), offset) - all.begin();
-    return Layout::barrier(at - (static_cast<int64_t>(all.size()) - Layout::hopBarriers));
+    return Layout::barrier(at - (static_cast<int64_t>(all.size()) - layout.hopBarriers));
   };
   std::vector<RecordedEvent> events;
   for (const Line &line : lines) {

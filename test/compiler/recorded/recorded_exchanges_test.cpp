@@ -95,6 +95,8 @@ protected:
     auto shape = shapeOf(*phases);
     if (mlir::failed(shape))
       return "no shape";
+    sched::PartOp attention = *grid.getLayers().getBody().getOps<sched::PartOp>().begin();
+    shape->subgroups = static_cast<int64_t>(*attention.getComputations().front().getOf()) / shape->kvHeads;
     const auto events = cadenza::test::readRecord(path, grid, *shape);
     EXPECT_GT(events.size(), 1000u);
     return cadenza::test::compareRecord(events, grid, steps, headless, parts);

@@ -104,6 +104,33 @@ TEST(Division, GroupsHaveSeveralKvHeadsIfThereAreMore) {
   }
 }
 
+// Few KV heads: their query heads are divided over as many groups as there are, where that pays.
+TEST(Division, GroupsShareAKvHeadIfThereAreFewer) {
+  const auto subgroups = [](LayerShape shape) {
+    StatusOr<LayerDivision> s = divide(shape, h100);
+    EXPECT_TRUE(s.isOk()) << s.status().message();
+    return s.isOk() ? s->subgroups : 0;
+  };
+  EXPECT_EQ(subgroups(qwen3Small.shape), 1); // 8 KV heads, 15 groups
+  EXPECT_EQ(subgroups({.hidden = 896, .heads = 14, .kvHeads = 2, .headDim = 64, .units = 4864}), 7);
+  EXPECT_EQ(subgroups({.hidden = 1152, .heads = 4, .kvHeads = 1, .headDim = 256, .units = 6912}), 4);
+  EXPECT_EQ(subgroups({.hidden = 4096, .heads = 32, .kvHeads = 2, .headDim = 128, .units = 13696}), 4);
+  // Nine query heads a KV head are three sets of four, which eight warps do not divide into: three groups of three.
+  EXPECT_EQ(subgroups({.hidden = 1024, .heads = 36, .kvHeads = 4, .headDim = 64, .units = 4096}), 3);
+
+  Model model = tiny;
+  model.shape.heads = 6;
+  model.shape.kvHeads = 1;
+  Lowered s(model, tinyDevice); // three groups of two heads: 32 rows of queries, 16 of the key, 16 of the value
+  ASSERT_TRUE(s.grid) << s.errors;
+  EXPECT_EQ(*s.compute("layer_query_key_key").getOf(), 3u);
+  EXPECT_EQ(*s.compute("layer_query_key_key").getEach(), 64u);
+  EXPECT_EQ(llvm::to_vector(*s.compute("layer_output").getStarts()), (llvm::SmallVector<int64_t>{0, 1, 2}));
+  for (int64_t group : {0, 1, 2})
+    for (int64_t rank : {0, 1})
+      EXPECT_EQ(workOf(s.compute("layer_query_key_key"), group, rank, 0).tiles, 2);
+}
+
 TEST(Division, ShapesThatDoNotFitAreNamed) {
   const auto message = [](LayerShape shape, PersistentDevice device) {
     StatusOr<LayerDivision> s = divide(shape, device);
@@ -128,7 +155,7 @@ TEST(Division, ShapesThatDoNotFitAreNamed) {
   EXPECT_NE(message(tiny.shape, device).find("8 blocks of a group 16 rows of the residual stream at least: 64 are not"),
             std::string::npos);
   shape.hidden = 128;
-  EXPECT_NE(message(shape, device).find("16 rows of the query, key and value of a KV head at least: 64 are not"),
+  EXPECT_NE(message(shape, device).find("16 rows of the query, key and value of a query group at least: 64 are not"),
             std::string::npos);
 }
 

@@ -95,8 +95,15 @@ public:
       return;
     mlir::PassManager manager(&context);
     manager.addPass(createNamePhases());
-    manager.addPass(createLowerToPersistent(
-        {device.groups, device.ranks, device.warps, device.sharedBytes, device.clusters, device.traced, {}, false}));
+    manager.addPass(createLowerToPersistent({device.groups,
+                                             device.ranks,
+                                             device.warps,
+                                             device.sharedBytes,
+                                             device.clusters,
+                                             device.subgroups,
+                                             device.traced,
+                                             {},
+                                             false}));
     if (mlir::succeeded(manager.run(*module)))
       grid = *module->getOps<sched::GridOp>().begin();
   }

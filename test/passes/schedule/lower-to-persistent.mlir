@@ -85,7 +85,7 @@ nn.weight @down_square : tensor<64x64xbf16> from "s"
 // CHECK-NEXT: %[[S:.*]] = sched.hop squares {chunk = 32 : i64}
 // CHECK-NEXT: %[[X:.*]] = sched.hop residual(%[[S]]) {chunk = 32 : i64}
 // CHECK-NEXT: sched.stream weights "layer_query_key_value" in_flight 24576
-// CHECK-NEXT: %[[Q:.*]] = sched.compute "layer_query_key_value"(%[[X]]) kv_heads 256 x 64 of 2 at [0, 1]
+// CHECK-NEXT: %[[Q:.*]] = sched.compute "layer_query_key_value"(%[[X]]) query_groups 256 x 64 of 2 at [0, 1]
 // CHECK-NEXT: %[[R:.*]] = sched.hop rows(%[[Q]])
 // CHECK-NEXT: sched.stream context "layer_attend" in_flight 24576 long 49152
 // CHECK-NEXT: %[[P:.*]] = sched.compute "layer_attend"(%[[R]]) context

@@ -238,8 +238,8 @@ sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 
   sched.layers 1 {
     %s = sched.part groups 1 {
       %x = sched.hop residual
-      // expected-error @+1 {{says how many KV heads or units there are if they divide it, and only then}}
-      %u = sched.compute "up"(%x) kv_heads 64 x 32 at [0]
+      // expected-error @+1 {{says how many query groups or units there are if they divide it, and only then}}
+      %u = sched.compute "up"(%x) query_groups 64 x 32 at [0]
       sched.publish %u
     }
     sched.collect %s
@@ -289,7 +289,7 @@ sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 
   sched.layers 1 {
     %s = sched.part groups 1 {
       %x = sched.hop residual
-      // expected-error @+1 {{has 64 rows, which 24 KV heads or units do not divide}}
+      // expected-error @+1 {{has 64 rows, which 24 query groups or units do not divide}}
       %u = sched.compute "up"(%x) units 64 x 32 of 24 at [0]
       sched.publish %u
     }

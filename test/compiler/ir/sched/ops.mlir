@@ -52,7 +52,7 @@ sched.sequence @decode.launch of @decode kinds ["launch", "graph"] {
 // CHECK-NEXT: %[[S:.*]] = sched.hop squares {chunk = 32 : i64}
 // CHECK-NEXT: %[[X:.*]] = sched.hop residual(%[[S]]) {chunk = 32 : i64}
 // CHECK-NEXT: sched.stream weights "layer_query_key_value" in_flight 24576
-// CHECK-NEXT: %[[Q:.*]] = sched.compute "layer_query_key_value"(%[[X]]) kv_heads 256 x 64 of 2 at [0, 1]
+// CHECK-NEXT: %[[Q:.*]] = sched.compute "layer_query_key_value"(%[[X]]) query_groups 256 x 64 of 2 at [0, 1]
 // CHECK-NEXT: %[[R:.*]] = sched.hop rows(%[[Q]])
 // CHECK-NEXT: sched.stream context "layer_attend" in_flight 24576 long 49152
 // CHECK-NEXT: %[[P:.*]] = sched.compute "layer_attend"(%[[R]]) context
@@ -73,7 +73,7 @@ sched.grid @decode.3x2 of @decode targets ["sm_90", "sm_100"] groups 3 ranks 2 w
       %squares = sched.hop squares {chunk = 32 : i64}
       %x = sched.hop residual(%squares) {chunk = 32 : i64}
       sched.stream weights "layer_query_key_value" in_flight 24576
-      %q = sched.compute "layer_query_key_value"(%x) kv_heads 256 x 64 of 2 at [0, 1]
+      %q = sched.compute "layer_query_key_value"(%x) query_groups 256 x 64 of 2 at [0, 1]
       %rows = sched.hop rows(%q)
       sched.stream context "layer_attend" in_flight 24576 long 49152
       %a = sched.compute "layer_attend"(%rows) context
