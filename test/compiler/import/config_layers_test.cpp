@@ -232,6 +232,30 @@ TEST(ConfigGemma, SoftcapsOfTheClassUnlessTheyAreNull) {
   EXPECT_EQ(windowOf(readAs(patched("gemma2", R"({"sliding_window":16})", 5)).config), "16: 0, 2, 4");
 }
 
+TEST(ConfigOlmo3, WhatScalesRopeIsForLayersWithoutAWindow) {
+  const DecoderConfig config = readAs(patched("olmo3", R"({"rope_theta":500000,"sliding_window":16,
+      "rope_scaling":{"rope_type":"linear","factor":8.0}})",
+                                              5))
+                                   .config;
+  EXPECT_EQ(windowOf(config), "16: 0, 1, 2, 4");
+  EXPECT_EQ(config.rope.factor, 8);
+  ASSERT_TRUE(config.slidingRope);
+  EXPECT_EQ(config.slidingRope->type, RopeParameters::Type::Default);
+  EXPECT_EQ(config.slidingRope->theta, 500000);
+  EXPECT_FALSE(readAs(patched("olmo3", R"({"rope_theta":500000})", 5)).config.slidingRope);
+  // Where versions of transformers differ, nothing is guessed.
+  const json other = patched("olmo3", R"({"rope_theta":10000})", 5);
+  EXPECT_EQ(readAs(other).findings.toStatus().message().rfind("config.json: rope_theta 10000 is not supported", 0), 0u);
+  json missing = other;
+  missing.erase("rope_theta");
+  EXPECT_EQ(readAs(missing).findings.toStatus().message(),
+            "config.json: rope_theta is missing; transformers 4 takes 10000 then, and 5 takes 500000");
+  json both = other;
+  both["rope_parameters"] = {{"full_attention", {{"rope_theta", 10000}}},
+                             {"sliding_attention", {{"rope_theta", 10000}}}};
+  EXPECT_EQ(readAs(both).findings.toStatus().message(), "");
+}
+
 /// Gemma 3 as the text part of a model that reads images.
 json withImages(const char *text, const char *outside) {
   json object = {{"architectures", {"Gemma3ForConditionalGeneration"}},

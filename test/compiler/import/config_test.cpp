@@ -130,11 +130,18 @@ TEST(Config, FamiliesDefaultsAreThoseOfTransformers) {
     bool tied;
     int32_t bosToken;
     std::vector<int32_t> eosTokens;
+    double rmsNormEps = 1e-6;
   };
-  const Defaults table[] = {
-      {"granite", 32, 4, 2048, 10000, false, 1, {2}},  {"llama", 32, 4, 2048, 10000, false, 1, {2}},
-      {"mistral", 8, 4, 131072, 10000, false, 1, {2}}, {"qwen2", 32, 4, 32768, 10000, false, -1, {}},
-      {"qwen3", 32, 128, 32768, 10000, false, -1, {}}, {"smollm3", 4, 4, 32768, 2000000, true, 128000, {128001}}};
+  const Defaults table[] = {{"gemma2", 4, 256, 8192, 10000, true, 2, {1}},
+                            {"gemma3", 4, 256, 131072, 1000000, true, 2, {1}},
+                            {"olmo2", 32, 4, 2048, 10000, false, -1, {50279}, 1e-5},
+                            {"olmo3", 32, 4, 2048, 500000, false, -1, {50279}, 1e-5},
+                            {"granite", 32, 4, 2048, 10000, false, 1, {2}},
+                            {"llama", 32, 4, 2048, 10000, false, 1, {2}},
+                            {"mistral", 8, 4, 131072, 10000, false, 1, {2}},
+                            {"qwen2", 32, 4, 32768, 10000, false, -1, {}},
+                            {"qwen3", 32, 128, 32768, 10000, false, -1, {}},
+                            {"smollm3", 4, 4, 32768, 2000000, true, 128000, {128001}}};
   for (const Defaults &expected : table) {
     SCOPED_TRACE(expected.family);
     json object = test::smallConfig(expected.family);
@@ -149,7 +156,7 @@ TEST(Config, FamiliesDefaultsAreThoseOfTransformers) {
     EXPECT_EQ(config.kvHeads, expected.kvHeads);
     EXPECT_EQ(config.headDim, expected.headDim);
     EXPECT_EQ(config.maxPositions, expected.maxPositions);
-    EXPECT_EQ(config.rmsNormEps, 1e-6);
+    EXPECT_EQ(config.rmsNormEps, expected.rmsNormEps);
     EXPECT_EQ(config.rope.theta, expected.ropeTheta);
     EXPECT_EQ(config.tieWordEmbeddings, expected.tied);
     EXPECT_EQ(config.bosToken, expected.bosToken);

@@ -18,7 +18,11 @@ constexpr DecoderDefaults defaults{.configClass = "Olmo3Config",
 
 DecoderConfig readConfig(ConfigReader &reader) {
   DecoderConfig config = readDecoderConfig(reader, defaults);
-  if (reader.has("rope_theta") && !reader.has("rope_parameters") && config.rope.theta != theta)
+  // Where the versions of transformers differ, nothing is guessed.
+  if (!reader.has("rope_parameters") && !reader.has("rope_theta"))
+    reader.findings().invalid(reader.where("rope_theta") +
+                              " is missing; transformers 4 takes 10000 then, and 5 takes 500000");
+  else if (!reader.has("rope_parameters") && config.rope.theta != theta)
     reader.findings().unsupported(reader.where("rope_theta") + " " + reader.raw("rope_theta").dump() +
                                   " is not supported: of layers with a window, transformers 4 takes it for the base, "
                                   "and 5 takes 500000; say both in rope_parameters, an entry a layer type");
