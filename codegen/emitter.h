@@ -16,6 +16,7 @@ struct PhaseArgument {
   mlir::Value edge = {};               // Edge: an operand or a result of the phase
   mlir::FlatSymbolRefAttr symbol = {}; // Weight, CacheKey, CacheValue, Scalar: as the phase names it, perhaps a table
   bool matrix = false;                 // Weight: the phase's matrices, packed into one; `symbol` is null
+  bool positions = false;              // Weight: the matrix of learned positions; `symbol` is null
   uint64_t scratchBytes = 0;           // Scratch: what the kernel needs; launches of one kernel may share it
 };
 
@@ -34,7 +35,7 @@ struct PhaseLaunch {
 ///   attend   query, output, cache key, cache value, state, context, its window if it has one, and scratch if it has
 ///   more
 ///            than one split
-///   embed    matrix, output, state, tokens
+///   embed    matrix, output, state, tokens, the matrix of learned positions if there is one
 ///   select   logits edge, argmax's
 ///   a function   its operands, its weights, its caches (key, value), state if it uses the position, context if it has
 ///                caches, and tokens, logits, scratch if it selects the token

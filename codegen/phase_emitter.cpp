@@ -234,6 +234,11 @@ FailureOr<KernelDraft> emitEmbed(step::EmbedOp op, sched::LaunchOp launch, Symbo
     return op->emitOpError() << "has a scale that is not finite";
   ConfigWriter config(kernelName);
   config.type("weight_type", deviceType(matrix.getElementType()));
+  RankedTensorType positions;
+  if (FlatSymbolRefAttr symbol = op.getPositionsAttr()) {
+    positions = step::SymbolLookup(op, symbols).weightType(symbol);
+    config.type("positions_type", deviceType(positions.getElementType()));
+  }
   config.type("output_type", elementType(op.getResult()));
   config.integers({{"columns", columns}, {"threads", threads(launch)}});
   config.number("scale", scale);
@@ -245,10 +250,12 @@ FailureOr<KernelDraft> emitEmbed(step::EmbedOp op, sched::LaunchOp launch, Symbo
                      {.kind = ArgumentKind::Edge, .edge = op.getResult()},
                      {.kind = ArgumentKind::State},
                      {.kind = ArgumentKind::Tokens}};
+  if (positions)
+    draft.arguments.push_back({.kind = ArgumentKind::Weight, .positions = true});
   draft.record.fusedOps = {"embedding"};
-  draft.record.weightBytes = dense_bytes(format_of(Encoding::tiles16), int64_t{1}, columns); // one row
+  draft.record.weightBytes = (positions ? 2 : 1) * dense_bytes(format_of(Encoding::tiles16), int64_t{1}, columns);
   draft.record.activationBytes = vectorBytes(op.getResult());
-  draft.shapes = "token -> " + shape(op.getResult());
+  draft.shapes = std::string(positions ? "token and position" : "token") + " -> " + shape(op.getResult());
   setLaunch(draft, launch, PhaseKind::Embed);
   return draft;
 }

@@ -116,6 +116,11 @@ void declareOptions(CLI::App &app, Arguments &args) {
          "multiprocessors that the persistent schedule divides the work over; default: one division or more by target "
          "(docs/gpus.md)")
       ->check(CLI::Range(1, 1024));
+  app.add_option(
+         "--subgroups", args.options.subgroups,
+         "into how many groups of blocks the persistent schedule divides the query heads of a KV head; default: "
+         "what costs least (docs/persistent.md)")
+      ->check(CLI::Range(1, 1024));
   app.add_flag("!--no-clusters", args.options.clusters,
                "blocks of a group of the persistent schedule exchange values through global memory, as they do where a "
                "GPU has no clusters (before sm_90); slower");

@@ -1,5 +1,5 @@
-// The first phase of a step: advances the decode state (shared/state.h) and looks up the token's row. One block; it
-// reads one row of the table.
+// The first phase of a step: advances the decode state (shared/state.h) and looks up the token's row, and that of the
+// position where positions are learned. One block; it reads one row of each table.
 #pragma once
 
 #include "shared/encoding.h"
@@ -8,20 +8,44 @@
 
 namespace cadenza {
 
-/// Config: weight_type, output_type, columns, scale, threads. Arguments: [matrix, output, state, tokens].
+/// What the elements of learned positions are: positions_type, if the configuration has it.
+template <class Config> struct PositionsOf {
+  using type = void;
+};
+template <class Config>
+  requires requires { typename Config::positions_type; }
+struct PositionsOf<Config> {
+  using type = typename Config::positions_type;
+};
+
+/// Eight elements of a row, from 8 * part on.
+template <class Weight> CADENZA_DEVICE void unpack_row(const Weight *row, int part, float (&x)[8]) {
+  constexpr int parts = step_columns / 8; // of a step; step_columns every tile_step_weights
+  unpack8<Weight>(arch::load_weights<Vec16>(row + part / parts * tile_step_weights + part % parts * 8), x);
+}
+
+/// Config: weight_type, output_type, columns, scale, threads and, if positions are learned, positions_type. Arguments:
+/// [matrix, output, state, tokens] and then [positions].
 template <class Config> struct Embed {
   using Weight = typename Config::weight_type;
+  using Positions = typename PositionsOf<Config>::type;
   using Output = typename Config::output_type;
   static constexpr int columns = Config::columns, steps = steps_of(columns);
   static constexpr int threads = Config::threads, blocks = 1, shared_bytes = 0;
 
-  struct Args {
+  struct Token {
     const Weight *matrix; // tiles16 of [vocabulary][columns]
     Output *output;       // [columns]
     DecodeState *state;
     const int32_t *tokens; // [context + 1]
   };
-  static constexpr int words = 4;
+  template <class Type, class = void> struct WithPositions : Token {
+    const Type *positions; // tiles16 of [at least context][columns]
+  };
+  template <class Any> struct WithPositions<void, Any> : Token {};
+  using Args = WithPositions<Positions>;
+  static constexpr bool positioned = requires { typename Config::positions_type; };
+  static constexpr int words = 4 + positioned;
   static_assert(sizeof(Args) == 8 * words, "arguments are 8-byte words");
 
   CADENZA_DEVICE static void run(const Args &args) {
@@ -38,13 +62,15 @@ template <class Config> struct Embed {
     const uint64_t token = static_cast<uint64_t>(args.tokens[position]);
     const Weight *row = args.matrix + weight_index<uint64_t>(token, 0, steps); // step_columns every tile_step_weights
     for (int part = static_cast<int>(arch::thread_index()); 8 * part < columns; part += threads) {
-      float x[8];
-      constexpr int parts = step_columns / 8; // of a step
-      unpack8<Weight>(arch::load_weights<Vec16>(row + part / parts * tile_step_weights + part % parts * 8), x);
+      float x[8], y[8] = {};
+      unpack_row(row, part, x);
+      if constexpr (positioned)
+        unpack_row(args.positions + weight_index<uint64_t>(static_cast<uint64_t>(position), 0, steps), part, y);
 #pragma unroll
       for (int j = 0; j < 8; ++j)
         if (8 * part + j < columns)
-          args.output[8 * part + j] = arch::from_float<Output>(x[j] * Config::scale);
+          args.output[8 * part + j] =
+              arch::from_float<Output>(positioned ? x[j] * Config::scale + y[j] : x[j] * Config::scale);
     }
   }
 };

@@ -35,6 +35,7 @@ struct CompileOptions {
   bool clusters = true;                  // where the GPU has them: groups of the persistent schedule are clusters
   bool traced = false;                   // the persistent kernel records what its blocks do
   int multiprocessors = 0;               // that it uses; 0: several divisions, by target
+  int subgroups = 0;                     // into which it divides the query heads of a KV head; 0: it chooses
   std::vector<std::string> printIrAfter; // names of passes
   std::string crashReproducer;           // file
   std::string overrideSource; // folder as cadenza-inspect --extract wrote it; its .cu and .cuh files replace ours

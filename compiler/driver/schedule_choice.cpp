@@ -16,7 +16,7 @@ namespace {
 /// somebody says, and a persistent kernel is slow there.
 bool isDivided(const CompileOptions &options, const DeviceTarget &target) {
   return target.kind != CodeKind::Host || options.schedules == Schedules::Persistent || options.multiprocessors > 0 ||
-         options.traced || !options.clusters;
+         options.subgroups > 0 || options.traced || !options.clusters;
 }
 
 std::vector<std::string> divisionsFor(ArrayRef<sched::GridOp> grids, std::string_view target) {
@@ -43,6 +43,8 @@ Status checkScheduleOptions(const CompileOptions &options) {
     return alone("--traced", "can be instrumented");
   if (options.multiprocessors > 0)
     return alone("--sms", "divides the work over multiprocessors");
+  if (options.subgroups > 0)
+    return alone("--subgroups", "divides query heads over groups of blocks");
   return Status::ok();
 }
 
@@ -70,7 +72,8 @@ StatusOr<std::vector<PersistentDevice>> chooseDivisions(const CompileOptions &op
                            target->sharedPerBlock,
                            options.clusters && target->clusters,
                            options.traced,
-                           {std::string(target->name)}});
+                           {std::string(target->name)},
+                           options.subgroups});
   }
   return devices;
 }

@@ -1,9 +1,18 @@
 #include "compiler/driver/statistics.h"
 
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 
 using namespace mlir;
 using namespace cadenza;
+
+/// Whether a module is a layer's, or in one: "model.layers.*.mlp", "transformer.h.3".
+static bool isOfLayer(llvm::StringRef module) {
+  llvm::SmallVector<llvm::StringRef> parts;
+  module.split(parts, '.');
+  return llvm::any_of(
+      parts, [](llvm::StringRef part) { return part == "*" || (!part.empty() && llvm::all_of(part, llvm::isDigit)); });
+}
 
 void Statistics::countBefore(ModuleOp module) {
   for (func::FuncOp function : nn::entriesOf(module))
@@ -23,7 +32,7 @@ void Statistics::countAfter(const Program &program) {
         launchesPerToken += launches;
         if (phase.kind == PhaseKind::Map && phase.epilogues.empty())
           copies += launches;
-        if (llvm::StringRef(phase.outputNames[0]).starts_with("model.layers."))
+        if (isOfLayer(phase.outputNames[0]))
           layerLaunches += launches;
       }
     }

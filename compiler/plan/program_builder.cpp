@@ -172,6 +172,8 @@ private:
     ValueRange sideInputs;
     if (auto embed = dyn_cast<step::EmbedOp>(op)) {
       phase.kind = PhaseKind::Embed;
+      if (FlatSymbolRefAttr positions = embed.getPositionsAttr())
+        phase.positions = symbols.matrixRef(positions, /*interleaved=*/false, iterations);
       phase.parameters["scale"] = embed.getScale().convertToDouble();
     } else if (project) {
       phase.kind = PhaseKind::Project;
@@ -215,7 +217,7 @@ private:
       sideInputs = sideInputs.drop_front(function.getNumOperands());
     }
     if (code)
-      phase.launch = makeLaunch(op, code->launches.find(op)->second, phase.matrix);
+      phase.launch = makeLaunch(op, code->launches.find(op)->second, phase);
     if (isDecoder)
       places[op] = {static_cast<uint32_t>(program.entries.back().blocks.size() - 1),
                     static_cast<uint32_t>(block.phases.size())};
@@ -277,7 +279,7 @@ private:
         return;
       const auto [block, index] = places.lookup(phase);
       const SumOrder order = orderOf(phase, divided.grid);
-      const Ref matrix = program.entries[program.decoder->entry].blocks[block].phases[index].matrix;
+      const Phase &made = program.entries[program.decoder->entry].blocks[block].phases[index];
       division.orders.push_back({block,
                                  index,
                                  {order.kGroups.begin(), order.kGroups.end()},
@@ -285,13 +287,13 @@ private:
                                  order.normChunk,
                                  order.splits,
                                  order.warps,
-                                 makeLaunch(phase, launch->second, matrix)});
+                                 makeLaunch(phase, launch->second, made)});
     });
     program.divisions.push_back(std::move(division));
   }
 
-  /// `matrix` is the phase's, if it has one.
-  Launch makeLaunch(Operation *op, const PhaseLaunch &launch, const Ref &matrix) {
+  /// `phase` is what has been made of `op`: its matrices are among the arguments.
+  Launch makeLaunch(Operation *op, const PhaseLaunch &launch, const Phase &phase) {
     Launch result{launch.kernel, {}};
     for (const PhaseArgument &argument : launch.arguments) {
       Argument word;
@@ -301,7 +303,9 @@ private:
       else if (argument.kind == ArgumentKind::Scratch)
         word.index = scratchOf(launch.kernel, argument.scratchBytes);
       else if (argument.kind == ArgumentKind::Weight && argument.matrix)
-        word.ref = matrix;
+        word.ref = phase.matrix;
+      else if (argument.kind == ArgumentKind::Weight && argument.positions)
+        word.ref = *phase.positions;
       else if (argument.kind == ArgumentKind::Weight)
         word.ref = symbols.vectorRef(argument.symbol, hasRopeTable(op, argument.symbol));
       else if (argument.kind == ArgumentKind::CacheKey || argument.kind == ArgumentKind::CacheValue)

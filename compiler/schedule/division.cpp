@@ -90,9 +90,11 @@ int64_t headsOf(const LayerShape &m, int64_t groups, int64_t group) {
 }
 
 /// Into how many query groups a KV head is divided, of those divisors for which there are groups and for which the
-/// shape fits. More of them divide attention over more groups, but each computes the key and the value for itself. A
-/// layer is taken to last as long as its bytes at the fair share of a block, and in its attention part, for which the
-/// others wait, a block to have twice the fair share. With several KV heads a group nothing is divided.
+/// shape fits. More of them leave a group less of the attention part, for which the other groups wait, but each
+/// computes the key and the value for itself, and there are more partial sums to collect. In bytes of a block, which
+/// stand for time: what all read, 3/4 of what a block reads for attention beyond the first 64 KiB, 6 KiB for each group
+/// whose sums are collected; the constants are measured (docs/benchmarks/notes.md). With several KV heads a group
+/// nothing is divided.
 int64_t chooseSubgroups(LayerShape m, const PersistentDevice &device) {
   const int64_t groups = usableGroups(m, device), blocks = std::max<int64_t>(1, groups * device.ranks);
   int64_t best = 1, leastCost = INT64_MAX;
@@ -102,7 +104,9 @@ int64_t chooseSubgroups(LayerShape m, const PersistentDevice &device) {
     const LayerBytes bytes(m);
     const int64_t attention = headsOf(m, groups, 0) * bytes.head / device.ranks,
                   all = m.queryGroups() * bytes.head + ceilDiv(m.units, stepColumns) * bytes.unitStep;
-    if (const int64_t cost = all / blocks + attention / 2; cost < leastCost) {
+    const int64_t cost = all / blocks + std::max<int64_t>(0, attention - (64 << 10)) * 3 / 4 +
+                         std::min(m.queryGroups(), groups) * (6 << 10);
+    if (cost < leastCost) {
       leastCost = cost;
       best = m.subgroups;
     }

@@ -155,6 +155,8 @@ FailureOr<DecoderPhases> readDecoder(func::FuncOp function) {
     else
       return needs(&op, "an embedding, the layers as one loop (pass roll-layers) and the head, and nothing between");
   }
+  if (phases.embed && phases.embed.getPositionsAttr())
+    return needs(phases.embed, "an embedding without learned positions");
   if (!phases.head)
     return needs(function, "an embedding, the layers as one loop (pass roll-layers) and the head");
   if (failed(readParts(phases)))

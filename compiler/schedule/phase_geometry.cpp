@@ -92,12 +92,16 @@ FailureOr<MapGeometry> geometryOf(step::SelectOp op) {
 
 FailureOr<LaunchGeometry> geometryOf(step::EmbedOp op) {
   SymbolTableCollection symbols;
-  RankedTensorType matrix = step::SymbolLookup(op, symbols).weightType(op.getMatrixAttr());
-  const int64_t columns = matrix.getDimSize(1);
-  if (failed(checkExtents(op, matrix.getDimSize(0))) || failed(checkExtents(op, columns, mostColumns)))
-    return failure();
-  if (!matrix.getElementType().isBF16() && !matrix.getElementType().isF16())
-    return op->emitOpError() << "has a table of " << matrix.getElementType() << "; kernels read bf16 and f16";
+  const int64_t columns = nn::rowElements(op.getResult());
+  for (FlatSymbolRefAttr symbol : {op.getMatrixAttr(), op.getPositionsAttr()}) {
+    if (!symbol)
+      continue;
+    RankedTensorType matrix = step::SymbolLookup(op, symbols).weightType(symbol);
+    if (failed(checkExtents(op, matrix.getDimSize(0))) || failed(checkExtents(op, columns, mostColumns)))
+      return failure();
+    if (!matrix.getElementType().isBF16() && !matrix.getElementType().isF16())
+      return op->emitOpError() << "has a table of " << matrix.getElementType() << "; kernels read bf16 and f16";
+  }
   return embedGeometry(columns);
 }
 

@@ -26,7 +26,8 @@ struct ConvertEmbedding : OpConversionPattern<nn::EmbeddingOp> {
   using OpConversionPattern::OpConversionPattern;
   LogicalResult matchAndRewrite(nn::EmbeddingOp op, OpAdaptor adaptor,
                                 ConversionPatternRewriter &rewriter) const final {
-    rewriter.replaceOpWithNewOp<step::EmbedOp>(op, op.getType(), adaptor.getToken(), op.getWeightAttr(),
+    rewriter.replaceOpWithNewOp<step::EmbedOp>(op, op.getType(), adaptor.getToken(), adaptor.getPosition(),
+                                               op.getWeightAttr(), op.getPositionsAttr(),
                                                op.getScale() ? op.getScaleAttr() : rewriter.getF64FloatAttr(1.0));
     return success();
   }

@@ -26,7 +26,11 @@ struct EncodeWeightsPass : cadenza::impl::EncodeWeightsBase<EncodeWeightsPass> {
     }
     SymbolTable symbols(getOperation());
     DenseSet<StringRef> embeddings;
-    getOperation().walk([&](step::EmbedOp embed) { embeddings.insert(embed.getMatrix()); });
+    getOperation().walk([&](step::EmbedOp embed) {
+      embeddings.insert(embed.getMatrix());
+      if (embed.getPositionsAttr())
+        embeddings.insert(*embed.getPositions());
+    });
     WalkResult result = getOperation().walk([&](step::ProjectOp project) {
       SmallVector<Attribute> matrices;
       for (FlatSymbolRefAttr matrix : project.getMatrixSymbols()) {

@@ -36,6 +36,8 @@ uint64_t weightBytesPerStep(const Program &program) {
       reads(phase.matrix, iteration, denseBytes);
     else if (phase.kind == PhaseKind::Embed)
       reads(phase.matrix, iteration, denseRowBytes);
+    if (phase.positions)
+      reads(*phase.positions, iteration, denseRowBytes);
     for (const auto *functions : {&phase.prologue, &phase.epilogues})
       for (const Function &function : *functions)
         for (const Ref &ref : function.weights)

@@ -103,6 +103,8 @@ private:
     };
     if (phase.kind == PhaseKind::Project || phase.kind == PhaseKind::Embed)
       line("matrix", weight(phase.matrix));
+    if (phase.positions)
+      line("positions", weight(*phase.positions));
     if (phase.kind == PhaseKind::Project)
       line("segments", join(phase.segmentRows, [](int64_t rows) { return decimal(rows); }) +
                            (phase.interleaved ? ", interleaved" : "") + ", K in " + describeSumOrder(phase));

@@ -45,7 +45,8 @@
 // the executors.
 //
 // ## Phases
-//   embed    no input; initial segment: row tokens[position] of `matrix` ([vocabulary][n]) times parameters.scale
+//   embed    no input; initial segment: row tokens[position] of `matrix` ([vocabulary][n]) times parameters.scale, and
+//            row `position` of `positions` ([at least Decoder::maxContext][n]), if it has such, added to that
 //   project  one input; an initial segment a matrix, see Phase::matrix
 //   attend   one input, the query; initial segment, [heads * head_dim]: softmax(scale * q k^T) v over positions
 //            [0, position], or, with a scalar w > 0 as its window, over those from position + 1 - w on; if it has a
@@ -195,6 +196,7 @@ struct Phase {
                                         // module whose output it is, "model.layers.*.mlp" ('*' is the iteration)
   // project: the packed matrix and the rows of each segment in it; embed: one matrix.
   Ref matrix;
+  std::optional<Ref> positions = {}; // embed: the matrix of learned positions, if the model has any
   std::vector<int64_t> segmentRows;
   bool interleaved = false;
   // project: the order of a row's sum. The 32-column steps of K are cut into groups, which start at the steps kGroups

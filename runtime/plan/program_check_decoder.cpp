@@ -54,6 +54,11 @@ int64_t segmentSize(const Program &program, const Phase &phase, size_t slot) {
   return phase.kind == PhaseKind::Project ? phase.segmentRows[slot] : program.edges[phase.inputs[slot]].elements;
 }
 
+/// What `ref` stands for, in a table for the first iteration.
+const Weight &firstWeight(const Program &program, const Ref &ref) {
+  return program.weights[ref.perLayer ? program.weightTables[ref.index][0] : ref.index];
+}
+
 /// A step selects its token once and reads one embedding row, so that position and token advance as they should.
 void checkStep(const Program &program, const Entry &entry, const std::string &path, FieldErrors &errors) {
   const Decoder &decoder = *program.decoder;
@@ -71,11 +76,16 @@ void checkStep(const Program &program, const Entry &entry, const std::string &pa
       if (phase.kind == PhaseKind::Embed) {
         if (++embeds > 1 || head || block.count != 1)
           errors.add(place + ".kind", "embed; expected once, before decoder.head_block, in a block of count 1");
-        const Ref &ref = phase.matrix;
-        const Weight &table = program.weights[ref.perLayer ? program.weightTables[ref.index][0] : ref.index];
+        const Weight &table = firstWeight(program, phase.matrix);
         if (table.rows != decoder.vocabulary)
           errors.add(place + ".matrix", "'" + table.name + "' has " + text(table.rows) + " rows; the vocabulary has " +
                                             text(decoder.vocabulary));
+        if (phase.positions && firstWeight(program, *phase.positions).rows < decoder.maxContext) {
+          const Weight &positions = firstWeight(program, *phase.positions);
+          errors.add(place + ".positions", "'" + positions.name + "' has " + text(positions.rows) +
+                                               " rows; positions go up to decoder.max_context, " +
+                                               text(decoder.maxContext));
+        }
       }
       for (const Function &epilogue : phase.epilogues) {
         if (epilogue.name != "argmax")

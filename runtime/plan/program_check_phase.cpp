@@ -206,6 +206,8 @@ void PhaseChecker::checkKind() {
                            text(maximumNormChunk));
   if (phase_.caches.size() != (phase_.kind == PhaseKind::Attend ? 1u : 0u))
     fail("caches", text(phase_.caches.size()) + "; an attend phase has one, others none");
+  if (phase_.positions && phase_.kind != PhaseKind::Embed)
+    fail("positions", "only an embed phase has any");
   if (phase_.scalars.size() > (phase_.kind == PhaseKind::Attend ? 1u : 0u))
     fail("scalars", text(phase_.scalars.size()) + "; an attend phase may have one, its window, others none");
 
@@ -242,10 +244,18 @@ void PhaseChecker::checkEmbed() {
   const Weight *table = matrix();
   if (!table)
     return;
-  if (table->encoding != Encoding::tiles16)
-    fail("matrix", "'" + table->name + "' is stored as " + format_of(table->encoding).name +
-                       "; rows of an embedding are read as tiles16");
   segments_.emplace_back(table->columns);
+  const auto checkRows = [&](const char *field, const Weight &weight) {
+    if (weight.encoding != Encoding::tiles16)
+      fail(field, "'" + weight.name + "' is stored as " + format_of(weight.encoding).name +
+                      "; rows of an embedding are read as tiles16");
+    else if (weight.columns != table->columns)
+      fail(field, "'" + weight.name + "' has " + text(weight.columns) + " columns; '" + table->name + "' has " +
+                      text(table->columns));
+  };
+  checkRows("matrix", *table);
+  if (const Weight *positions = phase_.positions ? this->weight(*phase_.positions, "positions") : nullptr)
+    checkRows("positions", *positions);
 }
 
 void PhaseChecker::checkProject() {

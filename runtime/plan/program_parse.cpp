@@ -111,9 +111,9 @@ std::vector<int64_t> readGroups(const JsonReader &reader) {
 }
 
 Phase readPhase(const JsonReader &reader) {
-  reader.onlyFields({"name", "kind", "inputs", "outputs", "output_names", "matrix", "segment_rows", "interleaved",
-                     "k_groups", "k_ways", "norm_chunk", "prologue", "epilogues", "parameters", "caches", "scalars",
-                     "launch"});
+  reader.onlyFields({"name", "kind", "inputs", "outputs", "output_names", "matrix", "positions", "segment_rows",
+                     "interleaved", "k_groups", "k_ways", "norm_chunk", "prologue", "epilogues", "parameters", "caches",
+                     "scalars", "launch"});
   Phase phase;
   phase.name = reader["name"].string();
   phase.kind = readEnum<PhaseKind>(reader["kind"], phaseKindNames);
@@ -124,6 +124,8 @@ Phase readPhase(const JsonReader &reader) {
     phase.matrix = readRef(reader["matrix"]);
   else if (!reader["matrix"].isNull())
     reader["matrix"].error("this kind of phase has none; expected null");
+  if (!reader["positions"].isNull())
+    phase.positions = readRef(reader["positions"]);
   phase.segmentRows = reader["segment_rows"].list<int64_t>(readExtent);
   phase.interleaved = reader["interleaved"].boolean();
   phase.kGroups = readGroups(reader["k_groups"]);

@@ -81,6 +81,7 @@ Json writePhase(const Phase &phase) {
           {"outputs", phase.outputs},
           {"output_names", phase.outputNames},
           {"matrix", matrix ? writeRef(phase.matrix) : Json()},
+          {"positions", phase.positions ? writeRef(*phase.positions) : Json()},
           {"segment_rows", phase.segmentRows},
           {"interleaved", phase.interleaved},
           {"k_groups", phase.kGroups},

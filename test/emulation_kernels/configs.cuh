@@ -17,6 +17,14 @@ struct embed_scaled {
   static constexpr float scale = 3.0f;
 };
 
+struct embed_positioned {
+  using weight_type = bf16;
+  using positions_type = f16;
+  using output_type = float;
+  static constexpr int columns = 100, threads = 32;
+  static constexpr float scale = 0.5f;
+};
+
 // Query, key and value of a Qwen3 layer: 4 heads on 2 KV heads of 64.
 template <int tiles, int block_threads, int in_flight> struct qkv {
   using weight_type = bf16;

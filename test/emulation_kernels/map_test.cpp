@@ -33,6 +33,23 @@ TEST_F(MapTest, EmbedAdvancesTheState) {
   EXPECT_EQ(row, download(out, 198));
 }
 
+TEST_F(MapTest, EmbedAddsTheRowOfThePosition) {
+  const std::vector<float> table = rounded<bf16>(random(20 * 100)), positions = rounded<f16>(random(40 * 100));
+  DecodeState state{};
+  state.next_position = 37;
+  std::vector<int32_t> tokens(39, 0);
+  tokens[37] = 17;
+  auto *deviceState = uploadState(state);
+  auto *out = allocate<float>(100);
+  run<Embed<phase::embed_positioned>>("embed_positioned",
+                                      {word(upload(pack<bf16>(table, 20, 100))), word(out), word(deviceState),
+                                       word(upload(tokens)), word(upload(pack<f16>(positions, 40, 100)))});
+  EXPECT_EQ(download(deviceState, 1)[0].position, 37);
+  const std::vector<float> row = download(out, 100);
+  for (size_t i = 0; i < 100; ++i)
+    ASSERT_EQ(row[i], 0.5f * table[17 * 100 + i] + positions[37 * 100 + i]);
+}
+
 TEST_F(MapTest, NormOfAWholeVector) {
   const std::vector<float> x = rounded<bf16>(random(200)), gamma = random(200);
   auto *out = allocate<float>(200);

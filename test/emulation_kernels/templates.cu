@@ -6,6 +6,7 @@ namespace cadenza {
   CADENZA_KERNEL(name, Template<phase::name>::Args, phase::name::threads, 1) { Template<phase::name>::run(args); }
 
 CADENZA_TEST_INSTANCE(Embed, embed_scaled)
+CADENZA_TEST_INSTANCE(Embed, embed_positioned)
 CADENZA_TEST_INSTANCE(Project, qkv_wide)
 CADENZA_TEST_INSTANCE(Project, qkv_narrow)
 CADENZA_TEST_INSTANCE(Project, gate_up)

@@ -5,6 +5,7 @@
 // RUN: cadenza-opt %S/Inputs/llama.mlir %{passes} | FileCheck %s --check-prefixes=CHECK,LLAMA
 // RUN: cadenza-opt %S/Inputs/post_norm.mlir %{passes} | FileCheck %s --check-prefix=POST
 // RUN: cadenza-opt %S/Inputs/layer_norm.mlir %{passes} | FileCheck %s --check-prefix=LAYER
+// RUN: cadenza-opt %S/Inputs/parallel_branches.mlir %{passes} | FileCheck %s --check-prefix=PARALLEL
 // RUN: cadenza-opt %S/Inputs/whole_norms.mlir %{passes} | FileCheck %s --check-prefix=WHOLE
 // RUN: cadenza-opt %S/Inputs/qwen3.mlir %{passes} -o %t.once
 // RUN: cadenza-opt %S/Inputs/qwen3.mlir %{passes} | diff - %t.once
@@ -67,6 +68,20 @@
 // LAYER-NEXT: step.yield %[[Y]]
 // LAYER-NEXT: }
 // LAYER-NEXT: step.project {{.*}} prologue #step.layer_norm<{{.*}} epilogues [#step.bias<segment = 0, weight = @head.bias>, #step.argmax<segment = 0>]
+
+// Branches that read one vector are the same five phases: attention's product adds the vector, the MLP's adds that sum.
+// PARALLEL-LABEL: @decode(
+// PARALLEL-SAME: %[[TOKEN:.*]]: tensor<1xi32> {{{.*}}}, %[[P:.*]]: tensor<1xi32>
+// PARALLEL-NEXT: %[[X:.*]] = step.embed %[[TOKEN]], @embedding.weight positions @positions.weight at %[[P]]
+// PARALLEL-NEXT: step.layers count 2 (%[[H:.*]] = %[[X]])
+// PARALLEL-NEXT: %[[Q:.*]] = step.project %[[H]] at {{.*}} prologue #step.layer_norm<segment = 0, weight = @layers.attention_norm.weight,
+// PARALLEL-SAME: #step.rope<segment = 1, table = @rope.inverse_frequencies, head_dim = 16, rotary_dim = 8>
+// PARALLEL-NEXT: %[[A:.*]] = step.attend %[[Q]]
+// PARALLEL-NEXT: %[[R:.*]] = step.project %[[A]] with(%[[H]]) {{.*}} epilogues [#step.bias<segment = 0, {{.*}}>, #step.add<segment = 0>]
+// PARALLEL-NEXT: %[[M:.*]] = step.project %[[H]] matrices {{.*}} prologue #step.layer_norm<segment = 0, weight = @layers.mlp_norm.weight,
+// PARALLEL-SAME: epilogues [#step.bias<segment = 0, {{.*}}>, #step.gelu<segment = 0>]
+// PARALLEL-NEXT: %[[Y:.*]] = step.project %[[M]] with(%[[R]]) {{.*}} epilogues [#step.bias<segment = 0, {{.*}}>, #step.add<segment = 0>]
+// PARALLEL-NEXT: step.yield %[[Y]]
 
 // Query and key are normalised as a whole, so they are rotated and stored by maps: nine phases.
 // WHOLE-LABEL: @decode

@@ -111,7 +111,8 @@ TEST_P(PipelineTest, EveryPassIsNeeded) {
 
 INSTANTIATE_TEST_SUITE_P(Models, PipelineTest,
                          testing::Values("qwen3.mlir", "llama.mlir", "one_layer.mlir", "post_norm.mlir",
-                                         "layer_norm.mlir", "whole_norms.mlir", "ungated.mlir", "capped.mlir"),
+                                         "layer_norm.mlir", "whole_norms.mlir", "ungated.mlir", "capped.mlir",
+                                         "parallel_branches.mlir"),
                          [](const auto &info) { return std::filesystem::path(info.param).stem().string(); });
 
 TEST(PipelineOptionsTest, UnknownPass) {

@@ -93,7 +93,11 @@ private:
     Term token = 0;
     llvm::ArrayRef<mlir::Attribute> functions;
     if (auto embed = mlir::dyn_cast<step::EmbedOp>(op)) {
-      slots = {get("embed", {name(embed.getMatrixAttr()), text(embed.getScaleAttr()), number(embed.getToken())})};
+      std::vector<std::string> parts = {name(embed.getMatrixAttr()), text(embed.getScaleAttr()),
+                                        number(embed.getToken())};
+      if (embed.getPositionsAttr())
+        parts.insert(parts.end(), {name(embed.getPositionsAttr()), number(embed.getPosition())});
+      slots = {get("embed", parts)};
     } else if (auto attend = mlir::dyn_cast<step::AttendOp>(op)) {
       std::string cache = name(attend.getCacheAttr());
       slots = {get("attend", {cache, std::to_string(caches[cache]), text(attend.getHeadsAttr()),

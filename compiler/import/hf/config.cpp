@@ -19,8 +19,31 @@ std::optional<int64_t> readExtent(ConfigReader &reader, std::string_view name, i
   return otherwise ? reader.integerOr(name, 1, maximum, *otherwise) : reader.requiredInteger(name, 1, maximum);
 }
 
+/// Elements of a head where config.json does not say it: an equal share of hidden_size.
+std::optional<int64_t> shareOfHidden(ConfigReader &reader, const DecoderDefaults &defaults,
+                                     const DecoderConfig &config) {
+  if (config.heads == 0 || config.hiddenSize == 0)
+    return std::nullopt;
+  if (config.hiddenSize % config.heads == 0)
+    return config.hiddenSize / config.heads;
+  const FieldNames &names = defaults.fields;
+  reader.findings().invalid(reader.where(names.hiddenSize) + " " + std::to_string(config.hiddenSize) +
+                            " is no multiple of " + std::string(names.heads) + " " + std::to_string(config.heads) +
+                            (defaults.equalHeads ? "" : ", and head_dim is not given"));
+  return std::nullopt;
+}
+
 void readHeads(ConfigReader &reader, const DecoderDefaults &defaults, DecoderConfig &config) {
-  auto heads = readExtent(reader, "num_attention_heads", maxHeads, defaults.heads);
+  auto heads = readExtent(reader, defaults.fields.heads, maxHeads, defaults.heads);
+  if (defaults.equalHeads) {
+    config.heads = config.kvHeads = heads.value_or(0);
+    config.headDim = shareOfHidden(reader, defaults, config).value_or(0);
+    if (config.headDim % 2 != 0)
+      reader.findings().invalid(reader.where(defaults.fields.hiddenSize) + " " + std::to_string(config.hiddenSize) +
+                                " / " + std::string(defaults.fields.heads) + " " + std::to_string(config.heads) +
+                                " makes heads of an odd size");
+    return;
+  }
   auto kvHeads = heads;
   if (reader.has("num_key_value_heads"))
     kvHeads = reader.integer("num_key_value_heads", 1, maxHeads);
@@ -37,13 +60,8 @@ void readHeads(ConfigReader &reader, const DecoderDefaults &defaults, DecoderCon
     headDim = reader.integerOr("head_dim", 1, maxHeadDim, *defaults.headDim);
   } else if (reader.has("head_dim")) {
     headDim = reader.integer("head_dim", 1, maxHeadDim);
-  } else if (heads && config.hiddenSize != 0) {
-    if (config.hiddenSize % *heads == 0)
-      headDim = config.hiddenSize / *heads;
-    else
-      reader.findings().invalid(reader.where("hidden_size") + " " + std::to_string(config.hiddenSize) +
-                                " is no multiple of num_attention_heads " + std::to_string(*heads) +
-                                ", and head_dim is not given");
+  } else {
+    headDim = shareOfHidden(reader, defaults, config);
   }
   if (headDim && *headDim % 2 != 0)
     reader.findings().invalid(reader.where("head_dim") + " " + std::to_string(*headDim) +
@@ -69,12 +87,14 @@ std::optional<DType> readDType(ConfigReader &reader) {
   return std::nullopt;
 }
 
+/// transformers, activations.py: many names for three functions.
 Activation readActivation(ConfigReader &reader, const DecoderDefaults &defaults) {
-  const std::string_view field = defaults.activationField;
+  const std::string_view field = defaults.fields.activation;
   const std::string name = reader.stringOr(field, defaults.hiddenAct).value_or(std::string(defaults.hiddenAct));
-  if (name == "gelu")
+  if (name == "gelu" || name == "gelu_python")
     return Activation::Gelu;
-  if (name == "gelu_pytorch_tanh" || name == "gelu_new")
+  if (name == "gelu_new" || name == "gelu_pytorch_tanh" || name == "gelu_python_tanh" || name == "gelu_fast" ||
+      name == "gelu_accurate")
     return Activation::GeluTanh;
   if (name != "silu" && name != "swish")
     refuseValue(reader, field, quotedName(name),
@@ -139,20 +159,27 @@ std::optional<std::string> readArchitecture(ConfigReader &reader) {
 DecoderConfig readDecoderConfig(ConfigReader &reader, const DecoderDefaults &defaults) {
   DecoderConfig config;
   config.vocabSize = readExtent(reader, "vocab_size", maxVocab, defaults.vocabSize).value_or(0);
-  config.hiddenSize = readExtent(reader, "hidden_size", maxHidden).value_or(0);
-  config.intermediateSize = readExtent(reader, "intermediate_size", maxIntermediate).value_or(0);
-  config.layers = readExtent(reader, "num_hidden_layers", maxConfigLayers).value_or(0);
+  const FieldNames &names = defaults.fields;
+  config.hiddenSize = readExtent(reader, names.hiddenSize, maxHidden).value_or(0);
+  if (defaults.wideMlp && !reader.has(names.intermediateSize))
+    config.intermediateSize = 4 * config.hiddenSize;
+  else
+    config.intermediateSize = readExtent(reader, names.intermediateSize, maxIntermediate).value_or(0);
+  config.layers = readExtent(reader, names.layers, maxConfigLayers).value_or(0);
   readHeads(reader, defaults, config);
-  config.maxPositions =
-      reader.integerOr("max_position_embeddings", 1, maxTextPositions, defaults.maxPositions).value_or(0);
-  config.rmsNormEps = reader.numberOr("rms_norm_eps", 0, 1, defaults.rmsNormEps).value_or(0);
+  config.maxPositions = reader.integerOr(names.maxPositions, 1, maxTextPositions, defaults.maxPositions).value_or(0);
+  config.rmsNormEps = reader.numberOr(names.normEps, 0, 1, defaults.rmsNormEps).value_or(0);
   config.tieWordEmbeddings =
       reader.booleanOr("tie_word_embeddings", defaults.tieWordEmbeddings).value_or(defaults.tieWordEmbeddings);
   if (defaults.attentionBias == AttentionBias::Configured)
     config.queryKeyValueBias = config.outputBias = reader.boolean("attention_bias").value_or(false);
+  else if (defaults.attentionBias == AttentionBias::Unless)
+    config.queryKeyValueBias = config.outputBias = reader.booleanOr("attention_bias", true).value_or(true);
   else
-    config.queryKeyValueBias = defaults.attentionBias == AttentionBias::QueryKeyValue;
-  readRope(reader, defaults, config);
+    config.queryKeyValueBias = defaults.attentionBias != AttentionBias::None;
+  config.outputBias |= defaults.attentionBias == AttentionBias::Always;
+  if (defaults.rotary)
+    readRope(reader, defaults, config);
   config.dtype = readDType(reader);
   config.activation = readActivation(reader, defaults);
   refuseQuantization(reader);

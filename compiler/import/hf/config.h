@@ -28,7 +28,7 @@ struct RopeParameters {
   bool operator==(const RopeParameters &) const = default;
 };
 
-/// The function of a gated MLP's gate.
+/// The function in the middle of an MLP.
 enum class Activation { Silu, Gelu, GeluTanh };
 
 /// What the decoder families have in common, in config.json's own words.
@@ -38,19 +38,21 @@ struct DecoderConfig {
   int64_t intermediateSize = 0;
   int64_t layers = 0;
   int64_t heads = 0;
-  int64_t kvHeads = 0; // divides heads
-  int64_t headDim = 0; // even
+  int64_t kvHeads = 0;   // divides heads
+  int64_t headDim = 0;   // even
+  int64_t rotaryDim = 0; // even: so many elements of each head, the first ones, are rotated
   int64_t maxPositions = 0;
   double rmsNormEps = 0;
   bool tieWordEmbeddings = false;
-  bool queryKeyValueBias = false;  // on the query, key and value projections
-  bool outputBias = false;         // on attention's output projection
-  bool mlpBias = false;            // on the gate, up and down projections
+  bool queryKeyValueBias = false; // on the query, key and value projections
+  bool outputBias = false;        // on attention's output projection
+  bool mlpBias = false;           // on the gate, up and down projections
+  Activation activation = Activation::Silu;
+  double normPlus = 0;             // added to the weights of all norms
+  bool parallelResidual = false;   // the MLP reads the layer's input, and not the sum of that and attention's part
   std::vector<bool> ropeLayers;    // whether a layer rotates queries and keys; empty: all do
   std::vector<bool> slidingLayers; // whether a layer is of type sliding_attention; empty: none is
   int64_t window = 0;              // positions that these layers attend to, 0: all
-  Activation activation = Activation::Silu;
-  double normPlus = 0; // added to the weights of all norms
   /// Factors of the embedding, of scores (nothing: 1 / sqrt(head_dim)), of what blocks add to the residual stream, and
   /// of the logits.
   double embeddingScale = 1;
@@ -69,7 +71,9 @@ struct DecoderConfig {
 
 /// Which projections of attention have a bias.
 enum class AttentionBias {
+  Always,        // all four: there is no field
   Configured,    // all four, if attention_bias says so (its default is false)
+  Unless,        // all four, unless attention_bias is false (its default is true)
   None,          // none: what config.json says of it is ignored, with a notice
   QueryKeyValue, // always these three, never the output projection; the same
 };
@@ -83,9 +87,29 @@ enum class Window {
   Interval, // on all layers but every fullInterval-th
 };
 
+/// What a family calls the fields that all families have, where it does not follow Llama.
+struct FieldNames {
+  std::string_view hiddenSize = "hidden_size";
+  std::string_view intermediateSize = "intermediate_size";
+  std::string_view layers = "num_hidden_layers";
+  std::string_view heads = "num_attention_heads";
+  std::string_view maxPositions = "max_position_embeddings";
+  std::string_view normEps = "rms_norm_eps";
+  std::string_view activation = "hidden_act";
+  // Beside those of RoPE that transformers 4.57 and later write for every family:
+  std::string_view ropeTheta = "rope_theta";
+  std::string_view partialRotaryFactor = "partial_rotary_factor";
+};
+
 /// What a family's configuration class in transformers (configuration_*.py) gives to fields that config.json lacks.
 struct DecoderDefaults {
-  std::string_view configClass;                      // "LlamaConfig", for the notice
+  std::string_view configClass; // "LlamaConfig", for the notice
+  FieldNames fields = {};
+  /// Every head has keys and values of its own and hidden_size / num_attention_heads elements: there are no fields
+  /// num_key_value_heads and head_dim.
+  bool equalHeads = false;
+  bool rotary = true;                                // positions are RoPE's; else the family reads its own fields
+  bool wideMlp = false;                              // intermediate_size may be missing or null: 4 * hidden_size
   std::optional<int64_t> vocabSize = {}, heads = {}; // of classes whose files leave them out; nothing: an error
   std::optional<int64_t> kvHeads = {};               // nothing: num_attention_heads
   std::optional<int64_t> headDim = {};               // nothing: hidden_size / num_attention_heads
@@ -94,7 +118,7 @@ struct DecoderDefaults {
   double ropeTheta = 10000;
   std::string_view slidingThetaField = {}; // "rope_local_base_freq"; empty: RoPE is the same on all layers
   double slidingRopeTheta = 10000;
-  std::string_view activationField = "hidden_act";
+  std::optional<double> partialRotaryFactor = {}; // nothing: heads are rotated as a whole, whatever config.json says
   std::string_view hiddenAct = "silu";
   bool tieWordEmbeddings = false;
   std::optional<int32_t> bosToken = {};
@@ -128,8 +152,8 @@ void readGenerationConfig(ConfigReader &reader, DecoderConfig &config);
 /// something else.
 std::optional<std::string> readArchitecture(ConfigReader &reader);
 
-/// headDim / 2 inverse frequencies (radians a position), computed in double.
-///   default: theta^(-2i / headDim) (Su et al. 2021, arXiv:2104.09864)
+/// rotaryDim / 2 inverse frequencies (radians a position), computed in double.
+///   default: theta^(-2i / rotaryDim) (Su et al. 2021, arXiv:2104.09864)
 ///   linear:  all divided by `factor`, as if positions were (transformers, modeling_rope_utils.py,
 ///            _compute_linear_scaling_rope_parameters).
 ///   llama3:  wavelengths longer than originalMaxPositions / lowFrequencyFactor are divided by `factor`, those shorter
@@ -137,6 +161,6 @@ std::optional<std::string> readArchitecture(ConfigReader &reader);
 ///            originalMaxPositions / highFrequencyFactor are kept, and in between the two are blended linearly in
 ///            originalMaxPositions / wavelength (meta-llama/llama-models, models/llama3/model.py, apply_scaling; the
 ///            same as transformers, modeling_rope_utils.py, _compute_llama3_parameters).
-std::vector<double> ropeInverseFrequencies(const RopeParameters &rope, int64_t headDim);
+std::vector<double> ropeInverseFrequencies(const RopeParameters &rope, int64_t rotaryDim);
 
 } // namespace cadenza

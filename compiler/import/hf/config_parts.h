@@ -13,7 +13,8 @@ inline constexpr int64_t maxTextPositions = int64_t{1} << 28;
 /// "config.json: hidden_act 'relu2' is not supported (silu is); it needs an nn op: docs/add-an-op.md".
 void refuseValue(ConfigReader &reader, std::string_view name, const std::string &value, const std::string &rest);
 
-/// What config.json says of RoPE, of config.maxPositions: config.rope and slidingRope.
+/// What config.json says of RoPE: rope, slidingRope and rotaryDim of `config`, whose headDim and maxPositions have been
+/// read.
 void readRope(ConfigReader &reader, const DecoderDefaults &defaults, DecoderConfig &config);
 
 /// Which layers rotate queries and keys: those with a 1 in no_rope_layers (which says the opposite of its name), or

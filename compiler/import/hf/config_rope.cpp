@@ -1,12 +1,15 @@
 #include "compiler/import/hf/config_parts.h"
 #include "compiler/import/text.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <numbers>
 
 namespace cadenza {
 namespace {
+
+constexpr double maxTheta = 1e15;
 
 /// What config.json says of RoPE. transformers 5 writes it to rope_parameters, transformers 4 to rope_scaling and
 /// fields beside it; files that were edited or converted have several of them. They are read as one object, `type` as
@@ -28,10 +31,13 @@ public:
     }
   }
   /// For what Phi-3 and others keep beside the object.
-  void addBeside(std::string_view name) { addBeside(name, std::string(name)); }
-  /// The same under another name than the object has for it.
-  void addBeside(std::string_view name, const std::string &field) {
+  void addBeside(std::string_view name) {
     if (reader_.has(name))
+      add(std::string(name), reader_.where(name), reader_.raw(name));
+  }
+  /// A number in (0, maximum] that is beside the object under another name; if it is wrong, that is what messages say.
+  void addRenamed(std::string_view name, const char *field, double maximum) {
+    if (name != field && reader_.has(name) && reader_.number(name, 0, maximum))
       add(field, reader_.where(name), reader_.raw(name));
   }
   /// The object's name, for messages.
@@ -67,10 +73,29 @@ void readLlama3Scaling(ConfigReader &fields, int64_t longest, RopeParameters &ro
   rope.highFrequencyFactor = high.value_or(4);
 }
 
-/// What `merged` says; theta is also looked for beside it, as `thetaField`, and is `theta` if it is nowhere.
+/// How much of each head is rotated.
+int64_t readRotaryDim(ConfigReader &reader, ConfigReader &fields, const DecoderDefaults &defaults, int64_t headDim) {
+  const auto given = fields.number("partial_rotary_factor", 0, 1);
+  if (!defaults.partialRotaryFactor) {
+    if (given && *given != 1)
+      refuseValue(fields, "partial_rotary_factor", fields.raw("partial_rotary_factor").dump(), "(1 is)");
+    return headDim;
+  }
+  const std::string_view name = defaults.fields.partialRotaryFactor;
+  if (!fields.has("partial_rotary_factor") && !reader.has(name) && *defaults.partialRotaryFactor != 1)
+    reader.addDefault(name, nlohmann::json(*defaults.partialRotaryFactor).dump());
+  const double part = given.value_or(*defaults.partialRotaryFactor);
+  const auto rotated = static_cast<int64_t>(static_cast<double>(headDim) * part); // rounded down, as transformers does
+  if (headDim != 0 && (rotated < 2 || rotated % 2 != 0))
+    fields.findings().invalid((reader.has(name) ? reader.where(name) : fields.where("partial_rotary_factor")) + " " +
+                              nlohmann::json(part).dump() + " makes " + std::to_string(rotated) + " of the " +
+                              std::to_string(headDim) + " elements of a head; rotary embedding needs pairs");
+  return std::max<int64_t>(rotated / 2 * 2, 2);
+}
+
+/// What `merged` says; where theta is nowhere, messages call it `thetaField`, and it is `theta`.
 RopeParameters readFields(ConfigReader &reader, RopeFields &merged, std::string_view thetaField, double theta,
-                          const DecoderDefaults &defaults, int64_t longest) {
-  constexpr double maxTheta = 1e15;
+                          const DecoderDefaults &defaults, DecoderConfig &config) {
   RopeParameters rope;
   std::string type = "default";
   if (auto found = merged.object().find("rope_type"); found != merged.object().end() && found->is_string())
@@ -79,14 +104,14 @@ RopeParameters readFields(ConfigReader &reader, RopeFields &merged, std::string_
     merged.addBeside("original_max_position_embeddings");
 
   ConfigReader fields = reader.nested(merged.name(), merged.object());
-  const bool inside = fields.has("rope_theta") && !reader.has(thetaField); // which messages name if it is there
-  rope.theta =
-      (inside ? fields.number("rope_theta", 0, maxTheta) : reader.numberOr(thetaField, 0, maxTheta, theta)).value_or(1);
-  if (auto partial = fields.number("partial_rotary_factor", 0, 1); partial && *partial != 1)
-    refuseValue(fields, "partial_rotary_factor", fields.raw("partial_rotary_factor").dump(), "(1 is)");
+  if (fields.has("rope_theta"))
+    rope.theta = fields.number("rope_theta", 0, maxTheta).value_or(1);
+  else if (!reader.has(thetaField)) // if it is wrong, there is a finding
+    rope.theta = reader.numberOr(thetaField, 0, maxTheta, theta).value_or(1);
+  config.rotaryDim = readRotaryDim(reader, fields, defaults, config.headDim);
   fields.string("rope_type"); // a finding if it is none
   if (type == "llama3") {
-    readLlama3Scaling(fields, longest, rope);
+    readLlama3Scaling(fields, config.maxPositions, rope);
   } else if (type == "linear") {
     rope.type = RopeParameters::Type::Linear;
     rope.factor = fields.requiredNumber("factor", 0, 1e6).value_or(1);
@@ -112,11 +137,14 @@ void readRopeByType(ConfigReader &reader, const DecoderDefaults &defaults, Decod
   full.addObject(entries, "full_attention", "rope_parameters.");
   full.addObject(reader, "rope_scaling");
   full.addBeside("rope_theta");
-  config.rope = readFields(reader, full, "rope_theta", defaults.ropeTheta, defaults, config.maxPositions);
+  config.rope = readFields(reader, full, "rope_theta", defaults.ropeTheta, defaults, config);
   sliding.addObject(entries, "sliding_attention", "rope_parameters.");
-  sliding.addBeside(defaults.slidingThetaField, "rope_theta");
+  if (defaults.slidingThetaField == "rope_theta")
+    sliding.addBeside("rope_theta");
+  else
+    sliding.addRenamed(defaults.slidingThetaField, "rope_theta", maxTheta);
   const RopeParameters rope =
-      readFields(reader, sliding, defaults.slidingThetaField, defaults.slidingRopeTheta, defaults, config.maxPositions);
+      readFields(reader, sliding, defaults.slidingThetaField, defaults.slidingRopeTheta, defaults, config);
   if (rope != config.rope)
     config.slidingRope = rope;
   entries.noteUnread();
@@ -125,6 +153,7 @@ void readRopeByType(ConfigReader &reader, const DecoderDefaults &defaults, Decod
 } // namespace
 
 void readRope(ConfigReader &reader, const DecoderDefaults &defaults, DecoderConfig &config) {
+  config.rotaryDim = config.headDim;
   if (!defaults.slidingThetaField.empty())
     return readRopeByType(reader, defaults, config);
   const nlohmann::json &parameters = reader.raw("rope_parameters");
@@ -133,18 +162,21 @@ void readRope(ConfigReader &reader, const DecoderDefaults &defaults, DecoderConf
     reader.ignore({"rope_theta", "rope_scaling", "partial_rotary_factor"});
     return;
   }
+  const FieldNames &names = defaults.fields;
   RopeFields merged(reader);
   merged.addObject(reader, "rope_parameters");
   merged.addObject(reader, "rope_scaling");
   merged.addBeside("rope_theta");
   merged.addBeside("partial_rotary_factor");
-  config.rope = readFields(reader, merged, "rope_theta", defaults.ropeTheta, defaults, config.maxPositions);
+  merged.addRenamed(names.ropeTheta, "rope_theta", maxTheta);
+  merged.addRenamed(names.partialRotaryFactor, "partial_rotary_factor", 1);
+  config.rope = readFields(reader, merged, names.ropeTheta, defaults.ropeTheta, defaults, config);
 }
 
-std::vector<double> ropeInverseFrequencies(const RopeParameters &rope, int64_t headDim) {
-  std::vector<double> frequencies(headDim / 2);
+std::vector<double> ropeInverseFrequencies(const RopeParameters &rope, int64_t rotaryDim) {
+  std::vector<double> frequencies(rotaryDim / 2);
   for (size_t i = 0; i < frequencies.size(); ++i) {
-    double frequency = std::pow(rope.theta, -2.0 * static_cast<double>(i) / static_cast<double>(headDim));
+    double frequency = std::pow(rope.theta, -2.0 * static_cast<double>(i) / static_cast<double>(rotaryDim));
     if (rope.type == RopeParameters::Type::Linear) {
       frequency /= rope.factor;
     } else if (rope.type == RopeParameters::Type::Llama3) {

@@ -56,16 +56,25 @@ mlir::RankedTensorType DecoderBuilder::vectorType(int64_t elements) {
 
 mlir::FlatSymbolRefAttr DecoderBuilder::weight(const ModuleName &name, const std::string &kind,
                                                std::vector<int64_t> shape, double plus) {
-  WeightSpec spec{name.role + "." + kind, name.huggingFace + "." + kind, std::move(shape), DType::bf16};
+  WeightSpec spec{name.role + "." + kind, (name.part ? name.part->module : name.huggingFace) + "." + kind,
+                  std::move(shape), DType::bf16};
   spec.plus = static_cast<float>(plus);
   auto reference = mlir::FlatSymbolRefAttr::get(ops_.getContext(), spec.role);
   if (!declared_.insert(spec.role).second)
     return reference;
   spec.dtype = weightTypes_(spec.tensor, spec.shape.size());
-  nn::WeightOp::create(symbols_, location(spec.tensor), spec.role,
-                       mlir::RankedTensorType::get(spec.shape, elementType(symbols_, spec.dtype)),
-                       symbols_.getStringAttr(spec.tensor), /*value=*/mlir::ElementsAttr(), nn::ViewAttr(),
-                       /*factor=*/mlir::FloatAttr(), plus != 0 ? symbols_.getF64FloatAttr(plus) : mlir::FloatAttr());
+  auto op = nn::WeightOp::create(symbols_, location(spec.tensor), spec.role,
+                                 mlir::RankedTensorType::get(spec.shape, elementType(symbols_, spec.dtype)),
+                                 symbols_.getStringAttr(spec.tensor), /*value=*/mlir::ElementsAttr());
+  if (plus != 0)
+    op.setPlusAttr(symbols_.getF64FloatAttr(plus));
+  if (name.part) {
+    WeightView rows = name.part->rows;
+    rows.transposed &= spec.shape.size() == 2;
+    const int64_t run = rows.run == spec.rows() ? 0 : rows.run; // 0: one run
+    op.setViewAttr(nn::ViewAttr::get(ops_.getContext(), rows.rows, rows.transposed, rows.first, run, rows.stride));
+    spec.view = rows;
+  }
   weights_.push_back(std::move(spec));
   return reference;
 }
@@ -81,17 +90,19 @@ mlir::FlatSymbolRefAttr DecoderBuilder::inverseFrequencies(const std::string &sy
   return mlir::FlatSymbolRefAttr::get(ops_.getContext(), symbol);
 }
 
-mlir::Value DecoderBuilder::embedding(const ModuleName &name) {
+mlir::Value DecoderBuilder::embedding(const ModuleName &name, const std::optional<ModuleName> &positions) {
   auto matrix = weight(name, "weight", {config_.vocabSize, config_.hiddenSize});
+  auto learned =
+      positions ? weight(*positions, "weight", {config_.maxPositions, config_.hiddenSize}) : mlir::FlatSymbolRefAttr();
   double factor = config_.embeddingScale;
   if (config_.roundsEmbeddingScale) {
     auto rounded = static_cast<float>(factor);
-    roundTo(weightTypes_(weights_.back().tensor, 2), {&rounded, 1});
+    roundTo(weightTypes_(name.huggingFace + ".weight", 2), {&rounded, 1});
     factor = rounded;
   }
   auto scale = factor == 1 ? mlir::FloatAttr() : ops_.getF64FloatAttr(factor);
-  return nn::EmbeddingOp::create(ops_, location(name.huggingFace), vectorType(config_.hiddenSize), token_, matrix,
-                                 scale);
+  return nn::EmbeddingOp::create(ops_, location(name.huggingFace), vectorType(config_.hiddenSize), token_,
+                                 positions ? position_ : mlir::Value(), matrix, learned, scale);
 }
 
 mlir::Value DecoderBuilder::rmsNorm(mlir::Value input, const ModuleName &name, std::optional<int64_t> group) {
@@ -99,6 +110,13 @@ mlir::Value DecoderBuilder::rmsNorm(mlir::Value input, const ModuleName &name, s
   auto groupSize = group ? ops_.getI64IntegerAttr(*group) : mlir::IntegerAttr();
   return nn::RMSNormOp::create(ops_, location(name.huggingFace), input.getType(), input, gamma,
                                ops_.getF64FloatAttr(config_.rmsNormEps), groupSize);
+}
+
+mlir::Value DecoderBuilder::layerNorm(mlir::Value input, const ModuleName &name) {
+  const int64_t elements = nn::rowElements(input);
+  return nn::LayerNormOp::create(ops_, location(name.huggingFace), input.getType(), input,
+                                 weight(name, "weight", {elements}), weight(name, "bias", {elements}),
+                                 ops_.getF64FloatAttr(config_.rmsNormEps), /*group_size=*/mlir::IntegerAttr());
 }
 
 mlir::Value DecoderBuilder::linear(mlir::Value input, const ModuleName &name, int64_t outputs, bool bias) {
@@ -109,17 +127,19 @@ mlir::Value DecoderBuilder::linear(mlir::Value input, const ModuleName &name, in
 
 mlir::Value DecoderBuilder::rope(mlir::Value input, const std::string &huggingFace, int64_t layer) {
   const auto table = [&](const std::string &symbol, const RopeParameters &rope) {
-    return inverseFrequencies(symbol, ropeInverseFrequencies(rope, config_.headDim));
+    return inverseFrequencies(symbol, ropeInverseFrequencies(rope, config_.rotaryDim));
   };
   mlir::FlatSymbolRefAttr frequencies;
   if (!config_.ropeLayers.empty() && !config_.ropeLayers[layer])
-    frequencies = inverseFrequencies("rope.zeros", std::vector<double>(config_.headDim / 2, 0.0));
+    frequencies = inverseFrequencies("rope.zeros", std::vector<double>(config_.rotaryDim / 2, 0.0));
   else if (config_.slidingRope && isSliding(layer))
     frequencies = table("rope.sliding_inverse_frequencies", *config_.slidingRope);
   else
     frequencies = table("rope.inverse_frequencies", config_.rope);
+  auto rotaryDim =
+      config_.rotaryDim == config_.headDim ? mlir::IntegerAttr() : ops_.getI64IntegerAttr(config_.rotaryDim);
   return nn::RopeOp::create(ops_, location(huggingFace), input.getType(), input, position_, frequencies,
-                            ops_.getI64IntegerAttr(config_.headDim));
+                            ops_.getI64IntegerAttr(config_.headDim), rotaryDim);
 }
 
 mlir::Value DecoderBuilder::attention(mlir::Value query, mlir::Value key, mlir::Value value, const ModuleName &name,
@@ -167,15 +187,14 @@ mlir::Value DecoderBuilder::add(mlir::Value residual, mlir::Value update, const 
   return nn::AddOp::create(ops_, location(huggingFace), residual.getType(), residual, update);
 }
 
-void DecoderBuilder::finish(mlir::Value hidden) {
-  hidden = rmsNorm(hidden, {"final_norm", "model.norm"});
+void DecoderBuilder::finishNormed(mlir::Value normed, const std::string &head) {
   mlir::Value logits;
   if (config_.tieWordEmbeddings)
-    logits = nn::LinearOp::create(ops_, location("lm_head"), vectorType(config_.vocabSize), hidden,
+    logits = nn::LinearOp::create(ops_, location(head), vectorType(config_.vocabSize), normed,
                                   mlir::FlatSymbolRefAttr::get(ops_.getContext(), "embedding.weight"),
                                   /*bias=*/mlir::FlatSymbolRefAttr());
   else
-    logits = linear(hidden, {"head", "lm_head"}, config_.vocabSize, /*bias=*/false);
+    logits = linear(normed, {"head", head}, config_.vocabSize, /*bias=*/false);
   logits = scale(logits, config_.logitsScale, "logits_scale");
   if (config_.logitsCap)
     logits = nn::SoftcapOp::create(ops_, location("logits_cap"), logits.getType(), logits,

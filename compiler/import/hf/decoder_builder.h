@@ -11,6 +11,7 @@
 #include "mlir/IR/OwningOpRef.h"
 
 #include <functional>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -23,6 +24,13 @@ namespace cadenza {
 struct ModuleName {
   std::string role;
   std::string huggingFace;
+  /// Where the checkpoint's tensors are not as the weights are: their module, and which of their rows are this
+  /// module's.
+  struct Part {
+    std::string module; // "transformer.h.3.attn.c_attn"
+    WeightView rows;
+  };
+  std::optional<Part> part = std::nullopt;
 };
 
 class DecoderBuilder {
@@ -33,16 +41,19 @@ public:
   DecoderBuilder(mlir::MLIRContext &context, const DecoderConfig &config, DType cacheType, WeightTypes weightTypes);
 
   const DecoderConfig &config() const { return config_; }
-  mlir::Value embedding(const ModuleName &name);
+  /// With `positions`, learned ones: config().maxPositions rows.
+  mlir::Value embedding(const ModuleName &name, const std::optional<ModuleName> &positions = std::nullopt);
   /// Over the whole vector, or over each group of `group` elements.
   mlir::Value rmsNorm(mlir::Value input, const ModuleName &name, std::optional<int64_t> group = std::nullopt);
+  /// With a bias, over the whole vector.
+  mlir::Value layerNorm(mlir::Value input, const ModuleName &name);
   mlir::Value linear(mlir::Value input, const ModuleName &name, int64_t outputs, bool bias);
-  /// As layer `layer` does. One without RoPE rotates by angles of zero, which changes nothing: layers differ in a
-  /// table, so that all of them are one body of a loop.
+  /// Of every head as much as the configuration says, as layer `layer` does. One without RoPE rotates by angles of
+  /// zero, which changes nothing: layers differ in a table, so that all of them are one body of a loop.
   mlir::Value rope(mlir::Value input, const std::string &huggingFace, int64_t layer);
   /// Appends key and value to the cache of `name` and attends, with the window of layer `layer`.
   mlir::Value attention(mlir::Value query, mlir::Value key, mlir::Value value, const ModuleName &name, int64_t layer);
-  /// The function of the configuration.
+  /// The configuration's.
   mlir::Value activation(mlir::Value input, const std::string &huggingFace);
   mlir::Value mul(mlir::Value lhs, mlir::Value rhs, const std::string &huggingFace);
   /// The input itself if the factor is 1.
@@ -51,8 +62,10 @@ public:
 
   /// "model.embed_tokens" of the current token.
   mlir::Value tokenEmbedding() { return embedding({"embedding", "model.embed_tokens"}); }
-  /// Final norm, head (the embedding again if tied) and greedy selection; ends the function.
-  void finish(mlir::Value hidden);
+  /// Final norm, head and greedy selection; ends the function.
+  void finish(mlir::Value hidden) { finishNormed(rmsNorm(hidden, {"final_norm", "model.norm"}), "lm_head"); }
+  /// The same after the final norm; the head is the embedding again if it is tied.
+  void finishNormed(mlir::Value normed, const std::string &head);
 
   /// Every weight that was used, in the order of first use.
   const std::vector<WeightSpec> &weights() const { return weights_; }

@@ -18,6 +18,10 @@ struct Family {
   void (*build)(DecoderBuilder &builder);
   /// What stands before the names of all tensors but the head's: transformers' base_model_prefix.
   std::string_view basePrefix = "model.";
+  /// The head's module.
+  std::string_view head = "lm_head";
+  /// How tensors end that checkpoints have although no module learns them: masks, for example.
+  std::vector<std::string_view> buffers = {};
   std::vector<std::string_view> otherTypes = {}; // what model_type may be beside `name`
 };
 

@@ -196,7 +196,7 @@ StatusOr<ImportedModel> importHuggingFace(mlir::MLIRContext &context, const Impo
                      config.heads % config.kvHeads == 0;
   if (configSound) {
     if (checkpoint)
-      recogniseNames(*checkpoint, family->basePrefix, findings);
+      recogniseNames(*checkpoint, family->basePrefix, family->head, findings);
     DType dtype = checkpoint ? cadenza::modelDType(*checkpoint) : modelDType(config);
     // Each tensor keeps its type, but matrices of f32. (Vectors are widened to f32 in the plan.)
     auto weightType = [&](std::string_view name, size_t rank) {
@@ -209,7 +209,10 @@ StatusOr<ImportedModel> importHuggingFace(mlir::MLIRContext &context, const Impo
     model.weightSpecs = builder.weights();
     model.module = builder.takeModule();
     if (checkpoint)
-      checkTensors(*checkpoint, model.weightSpecs, config.tieWordEmbeddings, findings);
+      checkTensors(*checkpoint, model.weightSpecs,
+                   {.tiedHead = config.tieWordEmbeddings ? std::string(family->head) + ".weight" : "",
+                    .buffers = family->buffers},
+                   findings);
     model.weights = checkpoint ? makeCheckpointWeights(checkpoint) : makeRandomWeights(options.randomSeed.value_or(0));
     model.info = {texts.name, model.weights->describe()};
     model.decoder = decoderOf(*family, config, dtype);

@@ -2,6 +2,7 @@
 #include "compiler/import/hf/checkpoint_weights.h"
 #include "compiler/import/text.h"
 
+#include <algorithm>
 #include <set>
 
 namespace cadenza {
@@ -49,7 +50,7 @@ bool isNoText(std::string_view name) {
 
 /// What is wrong with the tensors, by kind.
 struct Problems {
-  Problem missing, rounded, unused, noText;
+  Problem missing, rounded, buffers, unused, noText;
   /// By dtype; by module and shapes. In the order in which they were found.
   std::vector<std::pair<std::string, Problem>> dtypes, shapes;
 };
@@ -74,8 +75,10 @@ void checkWeight(const Checkpoint &checkpoint, const WeightSpec &weight, Problem
   else if (*stored != weight.dtype)
     problems.rounded.add(std::string(dtypeName(weight.dtype)));
   if (tensor->shape != weight.tensorShape()) {
-    const std::string shapes =
-        shapeText(tensor->shape) + ", but config.json asks for " + shapeText(weight.tensorShape());
+    const std::vector<int64_t> shape = weight.tensorShape();
+    const bool transposed = tensor->shape == std::vector<int64_t>(shape.rbegin(), shape.rend());
+    const std::string shapes = shapeText(tensor->shape) + ", but config.json asks for " + shapeText(shape) +
+                               (transposed ? ", its transpose" : "");
     problemOf(problems.shapes, inEveryLayer(weight.tensor) + shapes)
         .add(name + " is " + shapes + (weight.role == "embedding.weight" ? " (vocab_size, hidden_size)" : ""));
   }
@@ -83,13 +86,18 @@ void checkWeight(const Checkpoint &checkpoint, const WeightSpec &weight, Problem
 
 } // namespace
 
-void checkTensors(const Checkpoint &checkpoint, const std::vector<WeightSpec> &weights, bool tied, Findings &findings) {
+void checkTensors(const Checkpoint &checkpoint, const std::vector<WeightSpec> &weights, const KnownTensors &known,
+                  Findings &findings) {
   Problems problems;
   std::set<std::string_view> used;
   for (const WeightSpec &weight : weights) {
-    used.insert(weight.tensor);
-    checkWeight(checkpoint, weight, problems);
+    if (used.insert(weight.tensor).second) // a tensor may hold several weights
+      checkWeight(checkpoint, weight, problems);
   }
+  const auto isBuffer = [&](std::string_view name) {
+    return std::any_of(known.buffers.begin(), known.buffers.end(),
+                       [&](std::string_view end) { return name.ends_with(end); });
+  };
   for (const auto &[name, tensor] : checkpoint.tensors()) {
     if (used.contains(name))
       continue;
@@ -98,7 +106,9 @@ void checkTensors(const Checkpoint &checkpoint, const std::vector<WeightSpec> &w
       continue;
     }
     const std::string where = checkpoint.files()[tensor.file].name + ": tensor " + quotedName(name);
-    if (tied && name == "lm_head.weight")
+    if (isBuffer(name))
+      problems.buffers.add(quotedName(name));
+    else if (name == known.tiedHead)
       findings.notice(where + " is not used: config.json ties the head to the embedding");
     else
       problems.unused.add(quotedName(name) + " in " + checkpoint.files()[tensor.file].name);
@@ -108,7 +118,7 @@ void checkTensors(const Checkpoint &checkpoint, const std::vector<WeightSpec> &w
   if (problems.missing.count != 0 && checkpoint.complete()) {
     const std::string file = checkpoint.files().size() == 1 ? checkpoint.files().front().name : "checkpoint";
     findings.invalid(file + ": tensor " + problems.missing.first + " is missing" + problems.missing.others() + " of " +
-                     std::to_string(weights.size()));
+                     std::to_string(used.size()));
   }
   for (const auto &[dtype, problem] : problems.dtypes)
     findings.unsupported(problem.first + " has dtype " + dtype + ", which is not supported (BF16, F16 and F32 are)" +
@@ -116,13 +126,17 @@ void checkTensors(const Checkpoint &checkpoint, const std::vector<WeightSpec> &w
   for (const auto &[module, problem] : problems.shapes)
     findings.invalid(problem.first + problem.others());
   if (problems.rounded.count != 0)
-    findings.notice("checkpoint: " + std::to_string(problems.rounded.count) + " of " + std::to_string(weights.size()) +
+    findings.notice("checkpoint: " + std::to_string(problems.rounded.count) + " of " + std::to_string(used.size()) +
                     " tensors are rounded to " + problems.rounded.first);
   if (problems.noText.count != 0)
     findings.notice("checkpoint: " + std::to_string(problems.noText.count) +
                     (problems.noText.count == 1 ? " tensor is" : " tensors are") +
                     " not used by a text decoder (vision tower, rotary buffers) and passed over; the first is " +
                     problems.noText.first);
+  if (problems.buffers.count != 0)
+    findings.notice("checkpoint: " + std::to_string(problems.buffers.count) +
+                    (problems.buffers.count == 1 ? " tensor is a buffer" : " tensors are buffers") +
+                    " that the model makes itself and left out; the first is " + problems.buffers.first);
   if (problems.unused.count != 0)
     findings.noticeOrError("checkpoint: " + std::to_string(problems.unused.count) +
                            (problems.unused.count == 1 ? " tensor is" : " tensors are") +

@@ -6,11 +6,19 @@
 
 namespace cadenza {
 
+/// Tensors that no weight uses, and what is known of them.
+struct KnownTensors {
+  std::string tiedHead; // the head's, where the embedding takes its place; or nothing
+  /// How tensors end that the model makes itself (Family::buffers).
+  std::span<const std::string_view> buffers;
+};
+
 /// Files what is wrong with the tensors of weights: those that are missing, have another shape, or a dtype that is no
 /// weight; and notices that count tensors that no weight uses (errors with --strict: a bias that the family does not
 /// know would change the result) and those that are rounded. One finding a kind of problem, with a count and the first
 /// name; of shapes, one for each module of a layer.
-void checkTensors(const Checkpoint &checkpoint, const std::vector<WeightSpec> &weights, bool tied, Findings &findings);
+void checkTensors(const Checkpoint &checkpoint, const std::vector<WeightSpec> &weights, const KnownTensors &known,
+                  Findings &findings);
 
 /// The type of a model: what most bytes of its checkpoint are, of bf16 and f16; f32 is rounded to bf16. What has either
 /// type keeps it.

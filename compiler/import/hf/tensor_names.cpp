@@ -27,7 +27,7 @@ void renameAndNote(Checkpoint &checkpoint, const std::string &what, const NewNam
 
 } // namespace
 
-void recogniseNames(Checkpoint &checkpoint, std::string_view base, Findings &findings) {
+void recogniseNames(Checkpoint &checkpoint, std::string_view base, std::string_view head, Findings &findings) {
   const auto without = [](std::string_view prefix) {
     return [prefix](const std::string &name) { return name.starts_with(prefix) ? name.substr(prefix.size()) : name; };
   };
@@ -51,6 +51,14 @@ void recogniseNames(Checkpoint &checkpoint, std::string_view base, Findings &fin
     renameAndNote(
         checkpoint, "no '" + std::string(base) + "' before the name",
         [&](const std::string &name) { return isHead(name) ? name : std::string(base) + name; }, findings);
+
+  const std::string_view other = head == "lm_head" ? "embed_out" : "lm_head";
+  renameAndNote(
+      checkpoint, "'" + std::string(other) + ".' for '" + std::string(head) + ".'",
+      [&](const std::string &name) {
+        return isHead(name) && name.starts_with(other) ? std::string(head) + name.substr(other.size()) : name;
+      },
+      findings);
 }
 
 } // namespace cadenza

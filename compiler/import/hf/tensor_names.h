@@ -14,6 +14,8 @@ namespace cadenza {
 ///   language_model.model.X, language_model.lm_head.X     a multimodal model's text model (transformers before 4.52)
 ///   model.language_model.X                               the same since
 ///   X, where no name has `base`                          what the model without its head was saved as
-void recogniseNames(Checkpoint &checkpoint, std::string_view base, Findings &findings);
+///   lm_head.X, embed_out.X                               the head, which transformers 5 calls lm_head in all models
+/// `head` is what the family calls the head.
+void recogniseNames(Checkpoint &checkpoint, std::string_view base, std::string_view head, Findings &findings);
 
 } // namespace cadenza

@@ -161,15 +161,22 @@ LogicalResult ScalarOp::verify() {
 LogicalResult EmbeddingOp::verifySymbolUses(SymbolTableCollection &symbols) {
   if (failed(verifyOneRow(*this, getResult())))
     return failure();
-  auto weight = lookup<WeightOp>(*this, symbols, getWeightAttr());
-  if (failed(weight))
-    return failure();
-  auto type = cast<ShapedType>(weight->getType());
-  if (type.getRank() != 2)
-    return emitOpError() << "needs a matrix, but " << getWeightAttr() << " is " << type;
   if (getScale() && failed(verifyPositive(*this, "scale", *getScale())))
     return failure();
-  return verifyWeight(*this, symbols, getWeightAttr(), {type.getDimSize(0), rowElements(getResult())});
+  if ((getPosition() != nullptr) != (getPositionsAttr() != nullptr))
+    return emitOpError() << "needs both a matrix of positions and a position, or neither";
+  const auto verifyRows = [&](FlatSymbolRefAttr matrix) -> LogicalResult {
+    auto weight = lookup<WeightOp>(*this, symbols, matrix);
+    if (failed(weight))
+      return failure();
+    auto type = cast<ShapedType>(weight->getType());
+    if (type.getRank() != 2)
+      return emitOpError() << "needs a matrix, but " << matrix << " is " << type;
+    return verifyWeight(*this, symbols, matrix, {type.getDimSize(0), rowElements(getResult())});
+  };
+  if (getPositionsAttr() && failed(verifyRows(getPositionsAttr())))
+    return failure();
+  return verifyRows(getWeightAttr());
 }
 
 LogicalResult RMSNormOp::verifySymbolUses(SymbolTableCollection &symbols) {

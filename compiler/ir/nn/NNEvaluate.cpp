@@ -42,9 +42,18 @@ LogicalResult EmbeddingOp::evaluate(EvaluationState &state, ArrayRef<Vector> ope
     return emitOpError() << "token " << static_cast<int64_t>(row) << " is outside the vocabulary of " << rows;
   size_t begin = static_cast<size_t>(row) * columns;
   Vector y(weight.begin() + begin, weight.begin() + begin + columns);
-  if (getScale())
-    for (float &x : y)
-      x = static_cast<float>(x * getScale()->convertToDouble());
+  const double scale = getScale() ? getScale()->convertToDouble() : 1;
+  for (float &x : y)
+    x = static_cast<float>(x * scale);
+  if (getPositionsAttr()) {
+    const Vector &positions = state.weight(getPositionsAttr());
+    const size_t position = static_cast<size_t>(operands[1][0]);
+    if (position >= positions.size() / columns)
+      return emitOpError() << "position " << position << " is beyond the " << positions.size() / columns
+                           << " that were learned";
+    for (size_t i = 0; i < columns; ++i)
+      y[i] += positions[position * columns + i];
+  }
   results.push_back(std::move(y));
   return success();
 }

@@ -82,20 +82,26 @@ class NN_PlainOp<string mnemonic, list<Trait> traits = []>
     : NN_Op<mnemonic, traits # [Pure, DeclareOpInterfaceMethods<NN_EvaluateOpInterface>]>;
 
 def NN_EmbeddingOp : NN_ComputeOp<"embedding", [Pure]> {
-  let summary = "row `token` of the embedding matrix";
+  let summary = "row `token` of the embedding matrix, and row `position` of learned positions";
   let description = [{
     One token, so one row, times `scale`. A scale that a model rounds to the type of its weights is given as it is then.
+    With `positions`, a matrix of a row a position, the row `position` of it is added (Radford et al. 2018, GPT); the scale does
+    not concern it. Such a model has no positions beyond the matrix.
 
     ```mlir
     %x = nn.embedding %token, @embedding.weight : tensor<1x1024xf32>
     %y = nn.embedding %token, @embedding.weight scale 32.0 : tensor<1x1024xf32>
+    %z = nn.embedding %token, @embedding.weight positions @positions.weight at %position : tensor<1x1024xf32>
     ```
   }];
-  let arguments = (ins NN_Index:$token, FlatSymbolRefAttr:$weight, OptionalAttr<F64Attr>:$scale);
+  let arguments = (ins NN_Index:$token, Optional<NN_Index>:$position, FlatSymbolRefAttr:$weight,
+                       OptionalAttr<FlatSymbolRefAttr>:$positions, OptionalAttr<F64Attr>:$scale);
   let results = (outs NN_Activation:$result);
-  let assemblyFormat = "$token `,` $weight (`scale` $scale^)? attr-dict `:` type($result)";
+  let assemblyFormat = [{
+    $token `,` $weight (`positions` $positions^ `at` $position)? (`scale` $scale^)? attr-dict `:` type($result)
+  }];
   let builders = [OpBuilder<(ins "::mlir::Type":$type, "::mlir::Value":$token, "::mlir::FlatSymbolRefAttr":$weight), [{
-    build($_builder, $_state, type, token, weight, ::mlir::FloatAttr());
+    build($_builder, $_state, type, token, ::mlir::Value(), weight, ::mlir::FlatSymbolRefAttr(), ::mlir::FloatAttr());
   }]>];
 }
 

@@ -286,15 +286,21 @@ SmallVector<FlatSymbolRefAttr> EmbedOp::getMatrixSymbols() { return {getMatrixAt
 LogicalResult EmbedOp::verifySymbolUses(SymbolTableCollection &symbols) {
   if (failed(verifyTokens(*this, /*oneToken=*/true)))
     return failure();
-  RankedTensorType type = SymbolLookup(*this, symbols).weightType(getMatrixAttr());
-  if (!type || type.getRank() != 2)
-    return emitOpError() << "names " << getMatrixAttr() << ", which is no matrix";
-  if (type.getDimSize(1) != elements(getResult()))
-    return emitOpError() << "has " << elements(getResult()) << " elements, but " << getMatrixAttr() << " is " << type;
-  if (auto encoding = SymbolLookup(*this, symbols).encoding(getMatrixAttr()); !isa<Tiles16Attr>(encoding))
-    return emitOpError() << "reads rows of tiles16, but " << getMatrixAttr() << " is stored as "
-                         << encoding.getFormat().name;
-  return success();
+  if ((getPosition() != nullptr) != (getPositionsAttr() != nullptr))
+    return emitOpError() << "needs both a matrix of positions and a position, or neither";
+  const auto verifyRows = [&](FlatSymbolRefAttr matrix) -> LogicalResult {
+    RankedTensorType type = SymbolLookup(*this, symbols).weightType(matrix);
+    if (!type || type.getRank() != 2)
+      return emitOpError() << "names " << matrix << ", which is no matrix";
+    if (type.getDimSize(1) != elements(getResult()))
+      return emitOpError() << "has " << elements(getResult()) << " elements, but " << matrix << " is " << type;
+    if (auto encoding = SymbolLookup(*this, symbols).encoding(matrix); !isa<Tiles16Attr>(encoding))
+      return emitOpError() << "reads rows of tiles16, but " << matrix << " is stored as " << encoding.getFormat().name;
+    return success();
+  };
+  if (getPositionsAttr() && failed(verifyRows(getPositionsAttr())))
+    return failure();
+  return verifyRows(getMatrixAttr());
 }
 
 SmallVector<FlatSymbolRefAttr> ProjectOp::getMatrixSymbols() {

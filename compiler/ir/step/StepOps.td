@@ -73,13 +73,19 @@ def Step_YieldOp : Step_Op<"yield", [Pure, Terminator, ParentOneOf<["LayersOp"]>
 def Step_EmbedOp : Step_PhaseOp<"embed", [Pure], ["getMatrixSymbols"]> {
   let summary = "the embedding of the current token; advances the position";
   let description = [{
+    Row `token` of the matrix times `scale`, plus row `position` of `positions`, if there is such a matrix; in fp32.
+
     ```mlir
     %x = step.embed %token, @embedding.weight : tensor<1x1024xf32>
+    %y = step.embed %token, @embedding.weight positions @positions.weight at %position : tensor<1x1024xf32>
     ```
   }];
-  let arguments = (ins NN_Index:$token, FlatSymbolRefAttr:$matrix, DefaultValuedAttr<F64Attr, "1.0">:$scale);
+  let arguments = (ins NN_Index:$token, Optional<NN_Index>:$position, FlatSymbolRefAttr:$matrix,
+                       OptionalAttr<FlatSymbolRefAttr>:$positions, DefaultValuedAttr<F64Attr, "1.0">:$scale);
   let results = (outs Step_Vector:$result);
-  let assemblyFormat = "$token `,` $matrix attr-dict `:` type($result)";
+  let assemblyFormat = [{
+    $token `,` $matrix (`positions` $positions^ `at` $position)? attr-dict `:` type($result)
+  }];
 }
 
 def Step_ProjectOp : Step_PhaseOp<"project", [AttrSizedOperandSegments], ["getMatrixSymbols", "getFunctions"]> {

@@ -92,6 +92,21 @@ TEST_F(EvaluateTest, EmbeddingOutOfRange) {
   EXPECT_EQ(error(-1, 0), "'nn.embedding' op token -1 is outside the vocabulary of 3");
 }
 
+TEST_F(EvaluateTest, EmbeddingWithLearnedPositions) {
+  weights["e"] = {1, 2, 3, 4, 5, 6};
+  weights["p"] = {0.5, 0.25, 10, 20};
+  parse(R"(
+    nn.weight @e : tensor<3x2xbf16> from "e"
+    nn.weight @p : tensor<2x2xbf16> from "p")",
+        R"(
+    %y = nn.embedding %token, @e positions @p at %position scale 3.0 : tensor<1x2xf32>
+    return %y : tensor<1x2xf32>)",
+        "tensor<1x2xf32>");
+  expectNear(one(0, 1), {3 + 10, 6 + 20}); // the scale is the token's
+  expectNear(one(2, 0), {15.5, 18.25});
+  EXPECT_EQ(error(0, 2), "'nn.embedding' op position 2 is beyond the 2 that were learned");
+}
+
 TEST_F(EvaluateTest, RMSNormOfTheWholeVector) {
   weights["in.x"] = {3, 4};
   weights["g"] = {1, 2};

@@ -214,6 +214,11 @@ INSTANTIATE_TEST_SUITE_P(Capped, LaunchedModel,
                                           testing::Values("nothing", "everything", "fuse-activation-mul",
                                                           "fuse-head-select")),
                          nameOf);
+INSTANTIATE_TEST_SUITE_P(ParallelBranches, LaunchedModel,
+                         testing::Combine(testing::Values("parallel_branches"),
+                                          testing::Values("nothing", "everything", "fuse-query-key-value",
+                                                          "fuse-residual")),
+                         nameOf);
 INSTANTIATE_TEST_SUITE_P(Models, PersistentModel,
                          testing::Combine(testing::Values("ungated", "capped", "post_norm", "layer_norm", "parallel"),
                                           testing::Values("nothing", "clusters")),

@@ -118,6 +118,33 @@ TEST(ProgramBuilder, TiedEmbeddingIsStoredOnce) {
             decodeEntry(untied.built.program).blocks[2].phases[0].matrix.index);
 }
 
+TEST(ProgramBuilder, LearnedPositionsAreAMatrixOfTheEmbedding) {
+  Model model("test/fixtures/models/gpt2-inner96", {}, /*withCode=*/true);
+  const Program &program = model.built.program;
+  const Phase &embed = decodeEntry(program).blocks[0].phases[0];
+  ASSERT_TRUE(embed.positions);
+  EXPECT_FALSE(embed.positions->perLayer);
+  const Weight &positions = program.weights[embed.positions->index];
+  EXPECT_EQ(positions.name, "positions.weight");
+  EXPECT_EQ(positions.encoding, Encoding::tiles16);
+  EXPECT_EQ(positions.rows, 64);
+  EXPECT_EQ(positions.columns, 128);
+  const std::vector<Argument> &arguments = embed.launch.arguments;
+  ASSERT_EQ(arguments.size(), 5u);
+  EXPECT_EQ(arguments[0].ref.index, embed.matrix.index);
+  EXPECT_EQ(arguments[4].kind, ArgumentKind::Weight);
+  EXPECT_EQ(arguments[4].ref.index, embed.positions->index);
+  // The three parts of one tensor, transposed, are packed one after the other.
+  const Phase &qkv = decodeEntry(program).blocks[1].phases[0];
+  EXPECT_EQ(qkv.segmentRows, (std::vector<int64_t>{128, 128, 128}));
+  const auto &parts = model.built.recipes[program.weightTables[qkv.matrix.index][1]].parts;
+  ASSERT_EQ(parts.size(), 3u);
+  EXPECT_EQ(parts[2].tensor, "transformer.h.1.attn.c_attn.weight");
+  ASSERT_TRUE(parts[2].view);
+  EXPECT_TRUE(parts[2].view->transposed);
+  EXPECT_EQ(parts[2].view->first, 256);
+}
+
 TEST(ProgramBuilder, WeightsLieOneAfterTheOther) {
   Model model("test/fixtures/models/llama-hidden80-d128");
   uint64_t end = 0;

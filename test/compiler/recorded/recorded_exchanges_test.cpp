@@ -28,7 +28,8 @@ struct Damage {
 class RecordedExchanges : public testing::Test {
 protected:
   /// Compiles a model for the emulation, with its schedule in the plan.
-  void compile(const std::string &model, int multiprocessors, bool clusters, std::vector<Damage> damages = {}) {
+  void compile(const std::string &model, int multiprocessors, bool clusters, std::vector<Damage> damages = {},
+               int subgroups = 0) {
     CompileOptions options;
     options.import.directory = CADENZA_SOURCE_DIR "/test/fixtures/models/" + model;
     options.output = folder.path("model.plan");
@@ -36,6 +37,7 @@ protected:
     options.schedules = Schedules::Persistent;
     options.multiprocessors = multiprocessors;
     options.clusters = clusters;
+    options.subgroups = subgroups;
     options.embedIr = true;
     if (!damages.empty()) {
       options.overrideSource = folder.path("source");
@@ -121,6 +123,14 @@ TEST_F(RecordedExchanges, AreThoseOfTheOpsWithoutClusters) {
   compile("llama-gqa4-rope-llama3", 6, /*clusters=*/false);
   EXPECT_EQ(run(0, 5, 2, 1, 1), "");
   EXPECT_EQ(run(40, 3, 0, 2, 1), "");
+}
+
+// Two groups have the same KV head.
+TEST_F(RecordedExchanges, OfSubgroups) {
+  for (bool clusters : {true, false}) {
+    compile("llama-gqa4-rope-llama3", 6, clusters, {}, /*subgroups=*/2);
+    EXPECT_EQ(run(40, 3, 0, 2, 1), "");
+  }
 }
 
 // f16: sums of squares hop before the residual stream.

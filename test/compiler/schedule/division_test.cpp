@@ -113,6 +113,7 @@ TEST(Division, GroupsShareAKvHeadIfThereAreFewer) {
   };
   EXPECT_EQ(subgroups(qwen3Small.shape), 1); // 8 KV heads, 15 groups
   EXPECT_EQ(subgroups({.hidden = 896, .heads = 14, .kvHeads = 2, .headDim = 64, .units = 4864}), 7);
+  EXPECT_EQ(subgroups({.hidden = 576, .heads = 9, .kvHeads = 3, .headDim = 64, .units = 1536}), 1); // little to divide
   EXPECT_EQ(subgroups({.hidden = 1152, .heads = 4, .kvHeads = 1, .headDim = 256, .units = 6912}), 4);
   EXPECT_EQ(subgroups({.hidden = 4096, .heads = 32, .kvHeads = 2, .headDim = 128, .units = 13696}), 4);
   // Nine query heads a KV head are three sets of four, which eight warps do not divide into: three groups of three.
@@ -121,7 +122,9 @@ TEST(Division, GroupsShareAKvHeadIfThereAreFewer) {
   Model model = tiny;
   model.shape.heads = 6;
   model.shape.kvHeads = 1;
-  Lowered s(model, tinyDevice); // three groups of two heads: 32 rows of queries, 16 of the key, 16 of the value
+  PersistentDevice device = tinyDevice;
+  device.subgroups = 3;
+  Lowered s(model, device); // three groups of two heads: 32 rows of queries, 16 of the key, 16 of the value
   ASSERT_TRUE(s.grid) << s.errors;
   EXPECT_EQ(*s.compute("layer_query_key_key").getOf(), 3u);
   EXPECT_EQ(*s.compute("layer_query_key_key").getEach(), 64u);

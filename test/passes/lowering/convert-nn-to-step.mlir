@@ -1,6 +1,7 @@
 // RUN: cadenza-opt %s --convert-nn-to-step | FileCheck %s
 
 nn.weight @embedding.weight : tensor<10x8xbf16> from "e"
+nn.weight @positions.weight : tensor<6x8xbf16> from "p"
 nn.weight @norm.weight : tensor<8xbf16> from "n"
 nn.weight @head_norm.weight : tensor<4xbf16> from "h"
 nn.weight @key.weight : tensor<4x8xbf16> from "k"
@@ -14,6 +15,8 @@ nn.cache @cache heads 1 head_dim 4 : bf16
 func.func @decode(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {
   // CHECK-NEXT: %[[X:.*]] = step.embed %[[TOKEN]], @embedding.weight : tensor<1x8xf32>
   %x = nn.embedding %token, @embedding.weight : tensor<1x8xf32>
+  // CHECK-NEXT: step.embed %[[TOKEN]], @embedding.weight positions @positions.weight at %[[P]] {scale = 2.000000e+00 : f64} : tensor<1x8xf32>
+  %xp = nn.embedding %token, @embedding.weight positions @positions.weight at %position scale 2.0 : tensor<1x8xf32>
   // CHECK-NEXT: %[[N:.*]] = step.map %[[X]] epilogues [#step.rms_norm<segment = 0, weight = @norm.weight, eps = 5.000000e-01 : f64, group_size = 8>]
   %n = nn.rms_norm %x, @norm.weight eps 0.5 : tensor<1x8xf32>
   // CHECK-NEXT: %[[Q:.*]] = step.map %[[N]] epilogues [#step.rms_norm<segment = 0, weight = @head_norm.weight, eps = 5.000000e-01 : f64, group_size = 4>]

@@ -43,6 +43,13 @@ TEST(StepBytes, EveryWeightOnceWithoutPadding) {
   EXPECT_EQ(weightBytesPerStep(makeProgram(false)), layers + rope + head + row);
 }
 
+TEST(StepBytes, ARowOfLearnedPositions) {
+  Program program = makeProgram(true);
+  const uint64_t without = weightBytesPerStep(program);
+  program.entries[0].blocks[0].phases[0].positions = Ref{false, 1}; // nothing else reads it, if the head is tied
+  EXPECT_EQ(weightBytesPerStep(program), without + 40 * 2);
+}
+
 TEST(StepBytes, AnEncodingsWeightsAndScales) {
   Program program = makeProgram(false);
   for (uint32_t matrix : {1u, 2u, 3u})

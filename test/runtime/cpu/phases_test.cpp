@@ -161,6 +161,24 @@ TEST(Embed, ReadsRowsOfAPackedMatrix) {
   }
 }
 
+TEST(Embed, AddsTheRowOfThePosition) {
+  TestProgram test(vocabulary);
+  const int64_t columns = 44;
+  Matrix rows = test.randomMatrix(DType::bf16, vocabulary, columns, 1.0f);
+  const int64_t longest = test.program.decoder->maxContext;
+  Matrix positions = test.randomMatrix(DType::f16, longest, columns, 1.0f);
+  Ref embedding = test.matrix("embedding", DType::bf16, {rows});
+  uint32_t x = test.edge("x", DType::f32, columns);
+  test.block("input");
+  test.embed(embedding, x, 0.5f).positions = test.matrix("positions", DType::f16, {positions});
+  test.head(x, embedding);
+  Observations seen = observe(test, prompt);
+  for (size_t t = 0; t < prompt.size(); ++t)
+    for (int64_t i = 0; i < columns; ++i)
+      EXPECT_EQ(seen[std::make_pair("embed", 0)][t][i],
+                0.5f * rows(prompt[t], i) + positions(static_cast<int64_t>(t), i));
+}
+
 struct AttentionShape {
   DType edges, cache;
   int64_t heads, kvHeads, headDim;

@@ -222,6 +222,16 @@ TEST(Program, AnEmbeddingIsReadAsTiles16) {
             "embedding are read as tiles16");
 }
 
+TEST(Program, RoundTripWithLearnedPositions) {
+  Program program = smallProgram();
+  program.decoder->maxContext = 40; // the embedding has as many rows
+  program.entries[0].blocks[0].phases[0].positions = Ref{false, 0};
+  const ordered_json json = toJson(program);
+  const auto parsed = parseProgram(json.dump(), toJson(*program.decoder).dump());
+  ASSERT_TRUE(parsed.isOk()) << parsed.status().message();
+  EXPECT_EQ(toJson(*parsed), json);
+}
+
 // Blocks: 0 embed; 1 layers: 0 qkv, 1 attend, 2 o, 3 gate_up, 4 down; 2 head. Edges: x, q, attended, act.
 INSTANTIATE_TEST_SUITE_P(
     Global, ProgramField,
@@ -295,6 +305,24 @@ INSTANTIATE_TEST_SUITE_P(
         ProgramCase{
             "/decoder/vocabulary", 41,
             "program.entries[0].blocks[0].phases[0].matrix: 'embedding.weight' has 40 rows; the vocabulary has 41"},
+        ProgramCase{"/entries/0/blocks/0/phases/0/positions",
+                    {{"index", 0}},
+                    "program.entries[0].blocks[0].phases[0].positions: 'embedding.weight' has 40 rows; positions go up "
+                    "to decoder.max_context, 128"},
+        ProgramCase{"/entries/0/blocks/0/phases/0/positions",
+                    {{"index", 8}},
+                    "program.entries[0].blocks[0].phases[0].positions: 'layers.0.down.weight' has 48 columns; "
+                    "'embedding.weight' has 32"},
+        ProgramCase{"/entries/0/blocks/0/phases/0/positions",
+                    {{"index", 2}},
+                    "program.entries[0].blocks[0].phases[0].positions: 'final_norm.weight' is stored as vector; rows "
+                    "of an embedding are read as tiles16"},
+        ProgramCase{"/entries/0/blocks/0/phases/0/positions",
+                    {{"index", 15}},
+                    "program.entries[0].blocks[0].phases[0].positions: weight 15 of 15"},
+        ProgramCase{"/entries/0/blocks/1/phases/0/positions",
+                    {{"index", 0}},
+                    "program.entries[0].blocks[1].phases[0].positions: only an embed phase has any"},
         ProgramCase{"/decoder/eos_tokens/1", 40, "decoder.eos_tokens[1]: token 40 of 40"},
         ProgramCase{"/decoder/eos_tokens/1", -1, "decoder.eos_tokens[1]: -1; expected an integer in [0, 2147483647]"},
         ProgramCase{"/decoder/eos_tokens", std::vector<int>(1025, 1), "decoder.eos_tokens: 1025 tokens; at most 1024"},

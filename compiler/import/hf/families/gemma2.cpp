@@ -6,10 +6,10 @@ namespace cadenza::families {
 namespace {
 
 constexpr DecoderDefaults defaults{.configClass = "Gemma2Config",
+                                   .fields = {.activation = "hidden_activation"},
                                    .kvHeads = 4,
                                    .headDim = 256,
                                    .maxPositions = 8192,
-                                   .activationField = "hidden_activation",
                                    .hiddenAct = "gelu_pytorch_tanh",
                                    .tieWordEmbeddings = true,
                                    .bosToken = 2,

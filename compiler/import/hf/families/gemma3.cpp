@@ -6,6 +6,7 @@ namespace cadenza::families {
 namespace {
 
 constexpr DecoderDefaults defaults{.configClass = "Gemma3TextConfig",
+                                   .fields = {.activation = "hidden_activation"},
                                    .vocabSize = 262208,
                                    .heads = 8,
                                    .kvHeads = 4,
@@ -14,7 +15,6 @@ constexpr DecoderDefaults defaults{.configClass = "Gemma3TextConfig",
                                    .ropeTheta = 1000000,
                                    .slidingThetaField = "rope_local_base_freq",
                                    .slidingRopeTheta = 10000,
-                                   .activationField = "hidden_activation",
                                    .hiddenAct = "gelu_pytorch_tanh",
                                    .tieWordEmbeddings = true,
                                    .bosToken = 2,

@@ -53,6 +53,36 @@ func.func @cache_as_weight(%x: tensor<1x4xf32>) {
 // -----
 
 nn.weight @vector : tensor<4xbf16> from "w"
+nn.weight @matrix : tensor<8x4xbf16> from "m"
+func.func @positions_rank(%token: tensor<1xi32>, %position: tensor<1xi32>) {
+  // expected-error @+1 {{needs a matrix, but @vector is 'tensor<4xbf16>'}}
+  %x = nn.embedding %token, @matrix positions @vector at %position : tensor<1x4xf32>
+  return
+}
+
+// -----
+
+nn.weight @matrix : tensor<8x4xbf16> from "m"
+// expected-note @+1 {{the weight is declared here}}
+nn.weight @positions : tensor<8x5xbf16> from "p"
+func.func @positions_size(%token: tensor<1xi32>, %position: tensor<1xi32>) {
+  // expected-error @+1 {{needs a weight of shape [8, 4], but @positions is 'tensor<8x5xbf16>'}}
+  %x = nn.embedding %token, @matrix positions @positions at %position : tensor<1x4xf32>
+  return
+}
+
+// -----
+
+nn.weight @matrix : tensor<8x4xbf16> from "m"
+func.func @positions_without_position(%token: tensor<1xi32>) {
+  // expected-error @+1 {{needs both a matrix of positions and a position, or neither}}
+  %x = "nn.embedding"(%token) <{weight = @matrix, positions = @matrix}> : (tensor<1xi32>) -> tensor<1x4xf32>
+  return
+}
+
+// -----
+
+nn.weight @vector : tensor<4xbf16> from "w"
 func.func @embedding_rank(%token: tensor<1xi32>) {
   // expected-error @+1 {{needs a matrix, but @vector is 'tensor<4xbf16>'}}
   %x = nn.embedding %token, @vector : tensor<1x4xf32>

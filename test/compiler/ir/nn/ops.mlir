@@ -2,6 +2,7 @@
 
 // CHECK: nn.weight @embedding.weight : tensor<10x8xbf16> from "model.embed_tokens.weight"
 nn.weight @embedding.weight : tensor<10x8xbf16> from "model.embed_tokens.weight"
+nn.weight @positions.weight : tensor<6x8xf16> from "model.embed_positions.weight"
 nn.weight @norm.weight : tensor<8xbf16> from "norm"
 nn.weight @head_norm.weight : tensor<4xf32> from "head_norm"
 nn.weight @key.bias : tensor<4xf16> from "k.bias"
@@ -29,6 +30,8 @@ func.func @decode(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi
   %x = nn.embedding %token, @embedding.weight : tensor<1x8xf32>
   // CHECK: nn.embedding %[[TOKEN]], @embedding.weight scale 3.200000e+01 : tensor<1x8xf32>
   %xs = nn.embedding %token, @embedding.weight scale 32.0 : tensor<1x8xf32>
+  // CHECK: nn.embedding %[[TOKEN]], @embedding.weight positions @positions.weight at %[[POSITION]] scale 3.200000e+01 : tensor<1x8xf32>
+  %xp = nn.embedding %token, @embedding.weight positions @positions.weight at %position scale 32.0 : tensor<1x8xf32>
   // CHECK: nn.rms_norm %[[X]], @norm.weight eps 5.000000e-01 : tensor<1x8xf32>
   %n = nn.rms_norm %x, @norm.weight eps 0.5 : tensor<1x8xf32>
   // CHECK: %[[Q:.*]] = nn.rms_norm %{{.*}}, @head_norm.weight eps 5.000000e-01 group_size 4 : tensor<1x8xf32>

@@ -108,6 +108,35 @@ func.func @embed_size(%token: tensor<1xi32>) {
 
 // -----
 
+nn.weight @w : tensor<64x32xbf16> from "w"
+nn.weight @p : tensor<48x16xbf16> from "p"
+func.func @embed_positions_size(%token: tensor<1xi32>, %position: tensor<1xi32>) {
+  // expected-error @+1 {{has 32 elements, but @p is 'tensor<48x16xbf16>'}}
+  %x = step.embed %token, @w positions @p at %position : tensor<1x32xf32>
+  return
+}
+
+// -----
+
+nn.weight @w : tensor<64x32xbf16> from "w"
+nn.weight @p : tensor<48x32xbf16> from "p" {step.encoding = #step.int8}
+func.func @embed_positions_encoding(%token: tensor<1xi32>, %position: tensor<1xi32>) {
+  // expected-error @+1 {{reads rows of tiles16, but @p is stored as int8}}
+  %x = step.embed %token, @w positions @p at %position : tensor<1x32xf32>
+  return
+}
+
+// -----
+
+nn.weight @w : tensor<64x32xbf16> from "w"
+func.func @embed_position_without_positions(%token: tensor<1xi32>, %position: tensor<1xi32>) {
+  // expected-error @+1 {{needs both a matrix of positions and a position, or neither}}
+  %x = "step.embed"(%token, %position) <{matrix = @w}> : (tensor<1xi32>, tensor<1xi32>) -> tensor<1x32xf32>
+  return
+}
+
+// -----
+
 //===----------------------------------------------------------------------===//
 // step.project
 //===----------------------------------------------------------------------===//

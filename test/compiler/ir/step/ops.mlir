@@ -1,6 +1,7 @@
 // RUN: cadenza-opt %s | cadenza-opt | FileCheck %s
 
 nn.weight @embedding : tensor<64x32xbf16> from "e"
+nn.weight @positions : tensor<48x32xf16> from "p"
 nn.weight @norm : tensor<32xbf16> from "n"
 nn.weight @bias : tensor<32xbf16> from "b"
 nn.weight @w.0 : tensor<32x32xbf16> from "w0"
@@ -23,6 +24,8 @@ func.func @decode(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi
   %x = step.embed %token, @embedding : tensor<1x32xf32>
   // CHECK: step.embed %[[TOKEN]], @embedding {scale = 2.000000e+00 : f64} : tensor<1x32xf32>
   %scaled = step.embed %token, @embedding {scale = 2.0} : tensor<1x32xf32>
+  // CHECK: step.embed %[[TOKEN]], @embedding positions @positions at %[[POSITION]] : tensor<1x32xf32>
+  %positioned = step.embed %token, @embedding positions @positions at %position : tensor<1x32xf32>
   // CHECK: %[[L:.*]]:2 = step.layers count 2 (%[[H:.*]] = %[[X]], %[[G:.*]] = %{{.*}}) : tensor<1x32xf32>, tensor<1x32xf32> {
   %l:2 = step.layers count 2 (%h = %x, %g = %scaled) : tensor<1x32xf32>, tensor<1x32xf32> {
     // CHECK: %[[Q:.*]] = step.project %[[H]] at %[[POSITION]] matrices [@w, @w, @w]
