@@ -1,4 +1,5 @@
 #include "compiler/import/hf/decoder_builder.h"
+#include "compiler/import/convert.h"
 
 #include "mlir/IR/BuiltinAttributes.h"
 
@@ -54,9 +55,10 @@ mlir::RankedTensorType DecoderBuilder::vectorType(int64_t elements) {
 }
 
 mlir::FlatSymbolRefAttr DecoderBuilder::weight(const ModuleName &name, const std::string &kind,
-                                               std::vector<int64_t> shape) {
+                                               std::vector<int64_t> shape, double plus) {
   WeightSpec spec{name.role + "." + kind, (name.part ? name.part->module : name.huggingFace) + "." + kind,
                   std::move(shape), DType::bf16};
+  spec.plus = static_cast<float>(plus);
   auto reference = mlir::FlatSymbolRefAttr::get(ops_.getContext(), spec.role);
   if (!declared_.insert(spec.role).second)
     return reference;
@@ -64,6 +66,8 @@ mlir::FlatSymbolRefAttr DecoderBuilder::weight(const ModuleName &name, const std
   auto op = nn::WeightOp::create(symbols_, location(spec.tensor), spec.role,
                                  mlir::RankedTensorType::get(spec.shape, elementType(symbols_, spec.dtype)),
                                  symbols_.getStringAttr(spec.tensor), /*value=*/mlir::ElementsAttr());
+  if (plus != 0)
+    op.setPlusAttr(symbols_.getF64FloatAttr(plus));
   if (name.part) {
     WeightView rows = name.part->rows;
     rows.transposed &= spec.shape.size() == 2;
@@ -90,13 +94,19 @@ mlir::Value DecoderBuilder::embedding(const ModuleName &name, const std::optiona
   auto matrix = weight(name, "weight", {config_.vocabSize, config_.hiddenSize});
   auto learned =
       positions ? weight(*positions, "weight", {config_.maxPositions, config_.hiddenSize}) : mlir::FlatSymbolRefAttr();
-  auto scale = config_.embeddingScale == 1 ? mlir::FloatAttr() : ops_.getF64FloatAttr(config_.embeddingScale);
+  double factor = config_.embeddingScale;
+  if (config_.roundsEmbeddingScale) {
+    auto rounded = static_cast<float>(factor);
+    roundTo(weightTypes_(name.huggingFace + ".weight", 2), {&rounded, 1});
+    factor = rounded;
+  }
+  auto scale = factor == 1 ? mlir::FloatAttr() : ops_.getF64FloatAttr(factor);
   return nn::EmbeddingOp::create(ops_, location(name.huggingFace), vectorType(config_.hiddenSize), token_,
                                  positions ? position_ : mlir::Value(), matrix, learned, scale);
 }
 
 mlir::Value DecoderBuilder::rmsNorm(mlir::Value input, const ModuleName &name, std::optional<int64_t> group) {
-  auto gamma = weight(name, "weight", {group.value_or(nn::rowElements(input))});
+  auto gamma = weight(name, "weight", {group.value_or(nn::rowElements(input))}, config_.normPlus);
   auto groupSize = group ? ops_.getI64IntegerAttr(*group) : mlir::IntegerAttr();
   return nn::RMSNormOp::create(ops_, location(name.huggingFace), input.getType(), input, gamma,
                                ops_.getF64FloatAttr(config_.rmsNormEps), groupSize);
@@ -115,25 +125,40 @@ mlir::Value DecoderBuilder::linear(mlir::Value input, const ModuleName &name, in
   return nn::LinearOp::create(ops_, location(name.huggingFace), vectorType(outputs), input, matrix, addend);
 }
 
-mlir::Value DecoderBuilder::rope(mlir::Value input, const std::string &huggingFace, bool rotate) {
-  mlir::FlatSymbolRefAttr table =
-      rotate ? inverseFrequencies("rope.inverse_frequencies", ropeInverseFrequencies(config_.rope, config_.rotaryDim))
-             : inverseFrequencies("rope.zeros", std::vector<double>(config_.rotaryDim / 2, 0.0));
+mlir::Value DecoderBuilder::rope(mlir::Value input, const std::string &huggingFace, int64_t layer) {
+  const auto table = [&](const std::string &symbol, const RopeParameters &rope) {
+    return inverseFrequencies(symbol, ropeInverseFrequencies(rope, config_.rotaryDim));
+  };
+  mlir::FlatSymbolRefAttr frequencies;
+  if (!config_.ropeLayers.empty() && !config_.ropeLayers[layer])
+    frequencies = inverseFrequencies("rope.zeros", std::vector<double>(config_.rotaryDim / 2, 0.0));
+  else if (config_.slidingRope && isSliding(layer))
+    frequencies = table("rope.sliding_inverse_frequencies", *config_.slidingRope);
+  else
+    frequencies = table("rope.inverse_frequencies", config_.rope);
   auto rotaryDim =
       config_.rotaryDim == config_.headDim ? mlir::IntegerAttr() : ops_.getI64IntegerAttr(config_.rotaryDim);
-  return nn::RopeOp::create(ops_, location(huggingFace), input.getType(), input, position_, table,
+  return nn::RopeOp::create(ops_, location(huggingFace), input.getType(), input, position_, frequencies,
                             ops_.getI64IntegerAttr(config_.headDim), rotaryDim);
 }
 
-mlir::Value DecoderBuilder::attention(mlir::Value query, mlir::Value key, mlir::Value value, const ModuleName &name) {
+mlir::Value DecoderBuilder::attention(mlir::Value query, mlir::Value key, mlir::Value value, const ModuleName &name,
+                                      int64_t layer) {
   nn::CacheOp::create(symbols_, location(name.huggingFace), name.role, config_.kvHeads, config_.headDim,
                       elementType(symbols_, cacheType_));
   auto cache = mlir::FlatSymbolRefAttr::get(ops_.getContext(), name.role);
   nn::KVAppendOp::create(ops_, location(name.huggingFace + ".kv_append"), key, value, position_, cache);
   double scale = config_.attentionScale.value_or(1 / std::sqrt(static_cast<double>(config_.headDim)));
+  mlir::FlatSymbolRefAttr window;
+  if (config_.window != 0) {
+    const std::string symbol = "layers." + std::to_string(layer) + ".attention.window";
+    nn::ScalarOp::create(symbols_, location(name.huggingFace), symbol, isSliding(layer) ? config_.window : 0);
+    window = mlir::FlatSymbolRefAttr::get(ops_.getContext(), symbol);
+  }
+  auto cap = config_.attentionCap ? ops_.getF64FloatAttr(*config_.attentionCap) : mlir::FloatAttr();
   return nn::AttentionOp::create(ops_, location(name.huggingFace + ".attention"), query.getType(), query, position_,
-                                 cache, ops_.getI64IntegerAttr(config_.heads), ops_.getF64FloatAttr(scale),
-                                 /*window=*/mlir::FlatSymbolRefAttr());
+                                 cache, ops_.getI64IntegerAttr(config_.heads), ops_.getF64FloatAttr(scale), window,
+                                 cap);
 }
 
 mlir::Value DecoderBuilder::activation(mlir::Value input, const std::string &huggingFace) {
@@ -171,6 +196,9 @@ void DecoderBuilder::finishNormed(mlir::Value normed, const std::string &head) {
   else
     logits = linear(normed, {"head", head}, config_.vocabSize, /*bias=*/false);
   logits = scale(logits, config_.logitsScale, "logits_scale");
+  if (config_.logitsCap)
+    logits = nn::SoftcapOp::create(ops_, location("logits_cap"), logits.getType(), logits,
+                                   ops_.getF64FloatAttr(*config_.logitsCap));
   mlir::Value next = nn::ArgmaxOp::create(ops_, location("next_token"), token_.getType(), logits);
   mlir::func::ReturnOp::create(ops_, location("decode"), next);
 }
@@ -179,47 +207,55 @@ DecoderLayer::DecoderLayer(DecoderBuilder &builder, int64_t index)
     : builder_(builder), index_(index), role_("layers." + std::to_string(index) + "."),
       huggingFace_("model.layers." + std::to_string(index) + ".") {}
 
-mlir::Value DecoderLayer::attention(mlir::Value x, const AttentionOptions &options) {
+mlir::Value DecoderLayer::norm(mlir::Value x, const char *role, const char *norm) {
+  return norm ? builder_.rmsNorm(x, name(role, norm)) : x;
+}
+
+mlir::Value DecoderLayer::attention(mlir::Value x, const Options &options) {
   const DecoderConfig &config = builder_.config();
   const int64_t kvSize = config.kvHeads * config.headDim;
   const bool bias = config.queryKeyValueBias;
-  const bool rotate = config.ropeLayers.empty() || config.ropeLayers[index_];
-  mlir::Value h = builder_.rmsNorm(x, name("attention_norm", "input_layernorm"));
+  mlir::Value h = norm(x, "attention_norm", options.attentionNorm);
   mlir::Value query =
       builder_.linear(h, name("attention.query", "self_attn.q_proj"), config.heads * config.headDim, bias);
   mlir::Value key = builder_.linear(h, name("attention.key", "self_attn.k_proj"), kvSize, bias);
   mlir::Value value = builder_.linear(h, name("attention.value", "self_attn.v_proj"), kvSize, bias);
-  if (options.queryKeyNorm) {
-    query = builder_.rmsNorm(query, name("attention.query_norm", "self_attn.q_norm"), config.headDim);
-    key = builder_.rmsNorm(key, name("attention.key_norm", "self_attn.k_norm"), config.headDim);
+  if (options.queryKeyNorm != QueryKeyNorm::None) {
+    std::optional<int64_t> group; // nothing: all elements
+    if (options.queryKeyNorm == QueryKeyNorm::Heads)
+      group = config.headDim;
+    query = builder_.rmsNorm(query, name("attention.query_norm", "self_attn.q_norm"), group);
+    key = builder_.rmsNorm(key, name("attention.key_norm", "self_attn.k_norm"), group);
   }
-  query = builder_.rope(query, huggingFace_ + "self_attn.rotary_emb.query", rotate);
-  key = builder_.rope(key, huggingFace_ + "self_attn.rotary_emb.key", rotate);
-  mlir::Value attended = builder_.attention(query, key, value, name("cache", "self_attn"));
+  query = builder_.rope(query, huggingFace_ + "self_attn.rotary_emb.query", index_);
+  key = builder_.rope(key, huggingFace_ + "self_attn.rotary_emb.key", index_);
+  mlir::Value attended = builder_.attention(query, key, value, name("cache", "self_attn"), index_);
   mlir::Value output =
       builder_.linear(attended, name("attention.output", "self_attn.o_proj"), config.hiddenSize, config.outputBias);
+  output = norm(output, "attention_post_norm", options.attentionPostNorm);
   output = builder_.scale(output, config.residualScale, huggingFace_ + "self_attn.scale");
   return builder_.add(x, output, huggingFace_ + "post_attention_residual");
 }
 
-mlir::Value DecoderLayer::gatedMlp(mlir::Value x) {
+mlir::Value DecoderLayer::gatedMlp(mlir::Value x, const Options &options) {
   const DecoderConfig &config = builder_.config();
-  mlir::Value h = builder_.rmsNorm(x, name("mlp_norm", "post_attention_layernorm"));
+  mlir::Value h = norm(x, "mlp_norm", options.mlpNorm);
   mlir::Value gate = builder_.linear(h, name("mlp.gate", "mlp.gate_proj"), config.intermediateSize, config.mlpBias);
   mlir::Value up = builder_.linear(h, name("mlp.up", "mlp.up_proj"), config.intermediateSize, config.mlpBias);
   mlir::Value activated = builder_.activation(gate, huggingFace_ + "mlp.act_fn");
   mlir::Value product = builder_.mul(activated, up, huggingFace_ + "mlp.product");
   mlir::Value down = builder_.linear(product, name("mlp.down", "mlp.down_proj"), config.hiddenSize, config.mlpBias);
+  down = norm(down, "mlp_post_norm", options.mlpPostNorm);
   down = builder_.scale(down, config.residualScale, huggingFace_ + "mlp.scale");
   return builder_.add(x, down, huggingFace_.substr(0, huggingFace_.size() - 1));
 }
 
-void buildLlamaLayers(DecoderBuilder &builder, const DecoderLayer::AttentionOptions &options) {
+void buildLlamaLayers(DecoderBuilder &builder, const DecoderLayer::Options &options) {
   mlir::Value x = builder.tokenEmbedding();
   for (int64_t i = 0; i < builder.config().layers; ++i) {
     DecoderLayer layer(builder, i);
     x = layer.attention(x, options);
-    x = layer.gatedMlp(x);
+    x = layer.gatedMlp(x, options);
   }
   builder.finish(x);
 }

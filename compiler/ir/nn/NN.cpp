@@ -136,6 +136,9 @@ LogicalResult WeightOp::verify() {
     return emitOpError() << "needs a dense constant of floats";
   if (getFactor() && failed(verifyPositive(*this, "factor", *getFactor())))
     return failure();
+  if (getPlus() && (!getSource() || cast<ShapedType>(getType()).getRank() != 1 || !isFinite32(*getPlus())))
+    return emitOpError() << "adds " << getPlus()->convertToDouble() << " ('plus'), which is for a vector of the "
+                         << "checkpoint, and a finite number";
   if (ViewAttr view = getViewAttr())
     return verifyView(*this, view);
   return success();
