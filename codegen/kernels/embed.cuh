@@ -18,12 +18,6 @@ struct PositionsOf<Config> {
   using type = typename Config::positions_type;
 };
 
-/// Eight elements of a row, from 8 * part on.
-template <class Weight> CADENZA_DEVICE void unpack_row(const Weight *row, int part, float (&x)[8]) {
-  constexpr int parts = step_columns / 8; // of a step; step_columns every tile_step_weights
-  unpack8<Weight>(arch::load_weights<Vec16>(row + part / parts * tile_step_weights + part % parts * 8), x);
-}
-
 /// Config: weight_type, output_type, columns, scale, threads and, if positions are learned, positions_type. Arguments:
 /// [matrix, output, state, tokens] and then [positions].
 template <class Config> struct Embed {
@@ -63,9 +57,13 @@ template <class Config> struct Embed {
     const Weight *row = args.matrix + weight_index<uint64_t>(token, 0, steps); // step_columns every tile_step_weights
     for (int part = static_cast<int>(arch::thread_index()); 8 * part < columns; part += threads) {
       float x[8], y[8] = {};
-      unpack_row(row, part, x);
-      if constexpr (positioned)
-        unpack_row(args.positions + weight_index<uint64_t>(static_cast<uint64_t>(position), 0, steps), part, y);
+      constexpr int parts = step_columns / 8; // of a step
+      unpack8<Weight>(arch::load_weights<Vec16>(row + part / parts * tile_step_weights + part % parts * 8), x);
+      if constexpr (positioned) {
+        const uint64_t first = weight_index<uint64_t>(static_cast<uint64_t>(position), 0, steps);
+        unpack8<Positions>(
+            arch::load_weights<Vec16>(args.positions + first + part / parts * tile_step_weights + part % parts * 8), y);
+      }
 #pragma unroll
       for (int j = 0; j < 8; ++j)
         if (8 * part + j < columns)
@@ -76,8 +74,9 @@ template <class Config> struct Embed {
   /// An element, from those of the token's and the position's rows. (A product that became one operation with the
   /// addition in one schedule would have other bits in another.)
   CADENZA_DEVICE static Output of(float token, float position) {
-    const float scaled = arch::multiply(token, Config::scale);
-    return arch::from_float<Output>(positioned ? scaled + position : scaled);
+    if constexpr (positioned)
+      return arch::from_float<Output>(arch::multiply(token, Config::scale) + position);
+    return arch::from_float<Output>(token * Config::scale);
   }
 };
 

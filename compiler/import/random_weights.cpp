@@ -31,7 +31,7 @@ struct Distribution {
 
 Distribution distributionOf(const WeightSpec &spec) {
   if (spec.shape.size() == 1)
-    return {spec.role.ends_with("norm.weight") ? 1.0f : 0.0f, 0.1f};
+    return {(spec.role.ends_with("norm.weight") ? 1.0f : 0.0f) - spec.plus, 0.1f};
   bool logits = spec.role == "embedding.weight" || spec.role == "head.weight";
   return {0.0f, (logits ? 3.0f : 1.0f) / std::sqrt(static_cast<float>(spec.columns()))};
 }

@@ -29,6 +29,16 @@ void copyTransposed(const std::byte *tensor, DType stored, int64_t tensorRows, i
   }
 }
 
+/// Adds `plus` to every float.
+void add(float plus, std::span<std::byte> floats) {
+  for (size_t at = 0; at < floats.size(); at += sizeof(float)) {
+    float value;
+    std::memcpy(&value, &floats[at], sizeof(float));
+    value += plus;
+    std::memcpy(&floats[at], &value, sizeof(float));
+  }
+}
+
 } // namespace
 
 std::vector<int64_t> WeightSpec::tensorShape() const {
@@ -64,6 +74,9 @@ Status WeightSource::read(const WeightSpec &spec, int64_t firstRow, int64_t rows
     return {StatusCode::Internal, "weight " + quotedName(spec.role) +
                                       ": only vectors and matrices of f32, bf16 and f16 can "
                                       "be read"};
+  if (spec.plus != 0 && dtype != DType::f32)
+    return {StatusCode::Internal, "weight " + quotedName(spec.role) + ": is a sum in f32, which " +
+                                      std::string(dtypeName(dtype)) + " would round"};
   auto bytes = checked::byteSize({{rows, spec.columns()}}, dtypeSize(dtype));
   if (firstRow < 0 || rows < 0 || spec.rows() < 0 || !bytes || *bytes != out.size() ||
       !checked::inBounds(firstRow, rows, spec.rows()))
@@ -77,6 +90,8 @@ Status WeightSource::read(const WeightSpec &spec, int64_t firstRow, int64_t rows
   } else {
     CADENZA_RETURN_IF_ERROR(readRows(spec, firstRow, rows, dtype, out));
   }
+  if (spec.plus != 0)
+    add(spec.plus, out);
   if (uint64_t found = countNonFinite(dtype, out); found != 0) {
     const uint64_t stored =
         spec.constant.empty()

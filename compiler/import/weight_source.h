@@ -33,6 +33,8 @@ struct WeightSpec {
   DType dtype = DType::bf16;        // declared; every value is rounded to it, whatever type is asked for
   std::vector<float> constant = {}; // its values, if the IR holds them: then there is no tensor
   std::optional<WeightView> view = std::nullopt;
+  /// What is added to every value, in fp32 and after the rounding to `dtype`: such a weight is read as f32 only.
+  float plus = 0;
 
   int64_t rows() const { return shape.empty() ? 0 : shape[0]; }
   int64_t columns() const { return shape.size() < 2 ? 1 : shape[1]; }
@@ -51,7 +53,8 @@ public:
 
   /// Writes rows [firstRow, firstRow + rows) as `dtype` (f32, bf16 or f16), row-major, to `out`, which has exactly
   /// rows * columns elements. Values are rounded to spec.dtype first and to nearest even throughout, so what is read as
-  /// f32 is what a bf16 weight holds. A constant is its own source. Thread-safe. InvalidInput if the checkpoint does
+  /// f32 is what a bf16 weight holds; spec.plus comes on top. A constant is its own source. Thread-safe. InvalidInput
+  /// if the checkpoint does
   /// not hold the tensor in that shape, or if a finite value is too large for the type that it is rounded to.
   Status read(const WeightSpec &spec, int64_t firstRow, int64_t rows, DType dtype, std::span<std::byte> out) const;
   /// All of a weight as f32, for references and small vectors.

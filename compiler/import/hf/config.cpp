@@ -13,6 +13,12 @@ constexpr int64_t maxIntermediate = int64_t{1} << 22;
 constexpr int64_t maxHeads = 4096;
 constexpr int64_t maxHeadDim = 4096;
 
+/// A dimension of weights: in the file, but where it has a default all the same.
+std::optional<int64_t> readExtent(ConfigReader &reader, std::string_view name, int64_t maximum,
+                                  std::optional<int64_t> otherwise = {}) {
+  return otherwise ? reader.integerOr(name, 1, maximum, *otherwise) : reader.requiredInteger(name, 1, maximum);
+}
+
 /// Elements of a head where config.json does not say it: an equal share of hidden_size.
 std::optional<int64_t> shareOfHidden(ConfigReader &reader, const DecoderDefaults &defaults,
                                      const DecoderConfig &config) {
@@ -28,7 +34,7 @@ std::optional<int64_t> shareOfHidden(ConfigReader &reader, const DecoderDefaults
 }
 
 void readHeads(ConfigReader &reader, const DecoderDefaults &defaults, DecoderConfig &config) {
-  auto heads = reader.requiredInteger(defaults.fields.heads, 1, maxHeads);
+  auto heads = readExtent(reader, defaults.fields.heads, maxHeads, defaults.heads);
   if (defaults.equalHeads) {
     config.heads = config.kvHeads = heads.value_or(0);
     config.headDim = shareOfHidden(reader, defaults, config).value_or(0);
@@ -152,14 +158,14 @@ std::optional<std::string> readArchitecture(ConfigReader &reader) {
 
 DecoderConfig readDecoderConfig(ConfigReader &reader, const DecoderDefaults &defaults) {
   DecoderConfig config;
-  config.vocabSize = reader.requiredInteger("vocab_size", 1, maxVocab).value_or(0);
+  config.vocabSize = readExtent(reader, "vocab_size", maxVocab, defaults.vocabSize).value_or(0);
   const FieldNames &names = defaults.fields;
-  config.hiddenSize = reader.requiredInteger(names.hiddenSize, 1, maxHidden).value_or(0);
+  config.hiddenSize = readExtent(reader, names.hiddenSize, maxHidden).value_or(0);
   if (defaults.wideMlp && !reader.has(names.intermediateSize))
     config.intermediateSize = 4 * config.hiddenSize;
   else
-    config.intermediateSize = reader.requiredInteger(names.intermediateSize, 1, maxIntermediate).value_or(0);
-  config.layers = reader.requiredInteger(names.layers, 1, maxConfigLayers).value_or(0);
+    config.intermediateSize = readExtent(reader, names.intermediateSize, maxIntermediate).value_or(0);
+  config.layers = readExtent(reader, names.layers, maxConfigLayers).value_or(0);
   readHeads(reader, defaults, config);
   config.maxPositions = reader.integerOr(names.maxPositions, 1, maxTextPositions, defaults.maxPositions).value_or(0);
   config.rmsNormEps = reader.numberOr(names.normEps, 0, 1, defaults.rmsNormEps).value_or(0);
@@ -190,6 +196,32 @@ DecoderConfig readDecoderConfig(ConfigReader &reader, const DecoderDefaults &def
                  "attention_dropout", "pad_token_id", "_name_or_path", "torch_dtype", "return_dict",
                  "output_attentions", "output_hidden_states", "torchscript", "chunk_size_feed_forward", "is_decoder",
                  "is_encoder_decoder"});
+  return config;
+}
+
+DecoderConfig readTextConfig(ConfigReader &reader, DecoderConfig (*read)(ConfigReader &)) {
+  if (!reader.has("text_config"))
+    return read(reader);
+  reader.object("text_config"); // a finding if it is none
+  nlohmann::json text = reader.raw("text_config");
+  if (!text.is_object())
+    return {};
+  // What such files say outside of it, as the part that reads images has it, too.
+  for (const char *name : {"dtype", "torch_dtype", "bos_token_id", "eos_token_id", "pad_token_id",
+                           "tie_word_embeddings", "quantization_config"}) {
+    if (!reader.has(name))
+      continue;
+    const nlohmann::json &value = reader.raw(name);
+    // Other tokens make no other model; another head does.
+    if (std::string_view(name) == "tie_word_embeddings" && text.value(name, value) != value)
+      reader.findings().invalid(reader.where(name) + " differs from text_config." + name);
+    text[name] = value;
+  }
+  ConfigReader textReader = reader.nested("text_config", text);
+  const DecoderConfig config = read(textReader);
+  textReader.noteUnread();
+  reader.ignore({"architectures", "model_type", "transformers_version", "initializer_range", "use_cache",
+                 "vision_config", "_name_or_path"});
   return config;
 }
 

@@ -30,6 +30,8 @@ struct RopeParameters {
   std::vector<double> shortFactors = {}; // of longrope, one a pair that is rotated
   std::vector<double> longFactors = {};  // of longrope: those for a sequence of more than originalMaxPositions
   double attentionFactor = 1;            // of yarn and longrope: what cosine and sine are multiplied by
+
+  bool operator==(const RopeParameters &) const = default;
 };
 
 /// The function in the middle of an MLP.
@@ -52,17 +54,24 @@ struct DecoderConfig {
   bool outputBias = false;        // on attention's output projection
   bool mlpBias = false;           // on the gate, up and down projections
   Activation activation = Activation::Silu;
-  bool parallelResidual = false; // the MLP reads the layer's input, and not the sum of that and attention's part
-  std::vector<bool> ropeLayers;  // whether a layer rotates queries and keys; empty: all do
-  bool ropeInterleaved = false;  // what is rotated together: elements 2i and 2i + 1, or i and i + rotaryDim / 2
+  double normPlus = 0;             // added to the weights of all norms
+  bool parallelResidual = false;   // the MLP reads the layer's input, and not the sum of that and attention's part
+  std::vector<bool> ropeLayers;    // whether a layer rotates queries and keys; empty: all do
+  bool ropeInterleaved = false;    // rotated together are elements 2i and 2i + 1, or i and i + rotaryDim / 2
+  std::vector<bool> slidingLayers; // whether a layer is of type sliding_attention; empty: none is
+  int64_t window = 0;              // positions that these layers attend to, 0: all
   /// Factors of the embedding, of scores (nothing: 1 / sqrt(head_dim)), of what blocks add to the residual stream, and
   /// of the logits.
   double embeddingScale = 1;
   std::optional<double> attentionScale;
   double residualScale = 1;
   double logitsScale = 1;
+  bool roundsEmbeddingScale = false;  // to the type of the embedding
+  std::optional<double> attentionCap; // softcaps of scores and of logits
+  std::optional<double> logitsCap;
   RopeParameters rope;
-  std::optional<DType> dtype; // what config.json says; the tensors themselves have the last word
+  std::optional<RopeParameters> slidingRope; // of slidingLayers, if not `rope`
+  std::optional<DType> dtype;                // what config.json says; the tensors themselves have the last word
   int32_t bosToken = -1;
   std::vector<int32_t> eosTokens;
 };
@@ -83,6 +92,7 @@ enum class Window {
   Always,   // on every layer, unless it is null
   Switched, // if use_sliding_window says so (its default is false), from layer max_window_layers on
   NoRope,   // if use_sliding_window says so, on the layers without RoPE
+  Interval, // on all layers but every fullInterval-th
 };
 
 /// What a family calls the fields that all families have, where it does not follow Llama.
@@ -106,13 +116,16 @@ struct DecoderDefaults {
   /// Every head has keys and values of its own and hidden_size / num_attention_heads elements: there are no fields
   /// num_key_value_heads and head_dim.
   bool equalHeads = false;
-  bool rotary = true;                  // positions are RoPE's; else the family reads its own fields
-  bool wideMlp = false;                // intermediate_size may be missing or null: 4 * hidden_size
-  std::optional<int64_t> kvHeads = {}; // nothing: num_attention_heads
-  std::optional<int64_t> headDim = {}; // nothing: hidden_size / num_attention_heads
+  bool rotary = true;                                // positions are RoPE's; else the family reads its own fields
+  bool wideMlp = false;                              // intermediate_size may be missing or null: 4 * hidden_size
+  std::optional<int64_t> vocabSize = {}, heads = {}; // of classes whose files leave them out; nothing: an error
+  std::optional<int64_t> kvHeads = {};               // nothing: num_attention_heads
+  std::optional<int64_t> headDim = {};               // nothing: hidden_size / num_attention_heads
   int64_t maxPositions = 2048;
   double rmsNormEps = 1e-6;
   double ropeTheta = 10000;
+  std::string_view slidingThetaField = {}; // "rope_local_base_freq"; empty: RoPE is the same on all layers
+  double slidingRopeTheta = 10000;
   std::optional<double> partialRotaryFactor = {};   // nothing: heads are rotated as a whole, whatever config.json says
   std::optional<int64_t> originalMaxPositions = {}; // nothing: max_position_embeddings
   bool onlyLongRope = false; // of the rope types that scale; by whatever of its former names, "su" and "yarn"
@@ -124,12 +137,23 @@ struct DecoderDefaults {
   Window window = Window::None;
   std::optional<int64_t> slidingWindow = 4096; // nothing: null
   int64_t fullLayers = 28;                     // max_window_layers
-  std::optional<int64_t> noRopeInterval = {};  // no_rope_layer_interval; nothing: every layer has RoPE
+  int64_t fullInterval = 1;
+  std::string_view fullIntervalField = {};    // "sliding_window_pattern"; empty: it is always the above
+  std::optional<int64_t> noRopeInterval = {}; // no_rope_layer_interval; nothing: every layer has RoPE
 };
 
 /// Reads the fields above and refuses what would change the computation and is not supported (activations, rope types,
-/// windows, quantisation). mlpBias is left to the families that have it, as are fields that only one family has.
+/// quantisation). mlpBias is left to the families that have it, as are fields that only one family has.
 DecoderConfig readDecoderConfig(ConfigReader &reader, const DecoderDefaults &defaults);
+
+/// readDecoderConfig and what Gemma 2 and 3 have in common beyond it: all but softcaps.
+DecoderConfig readGemmaConfig(ConfigReader &reader, const DecoderDefaults &defaults);
+/// A softcap: null is none, and a field that is not there has the class's.
+std::optional<double> readSoftcap(ConfigReader &reader, std::string_view name, std::optional<double> otherwise);
+
+/// The configuration of the decoder of a model that also reads images or sounds: text_config, read by `read` with what
+/// such files say of the text outside of it; the whole file, if there is no such field.
+DecoderConfig readTextConfig(ConfigReader &reader, DecoderConfig (*read)(ConfigReader &));
 
 /// Takes the end-of-text ids from generation_config.json, which go before those of config.json.
 void readGenerationConfig(ConfigReader &reader, DecoderConfig &config);

@@ -18,12 +18,13 @@ std::optional<std::vector<bool>> readLayerTypes(ConfigReader &reader, int64_t la
   }
   std::vector<bool> windowed;
   for (const nlohmann::json &type : types) {
-    if (type != "full_attention" && type != "sliding_attention") {
-      refuseValue(reader, "layer_types", type.is_string() ? quotedName(type.get_ref<const std::string &>()) : "entry",
-                  "(full_attention is)");
+    const std::string name = type.is_string() ? type.get<std::string>() : "";
+    if (name != "full_attention" && name != "sliding_attention") {
+      refuseValue(reader, "layer_types", type.is_string() ? quotedName(name) : "entry",
+                  "(full_attention and sliding_attention are)");
       return std::nullopt;
     }
-    windowed.push_back(type == "sliding_attention");
+    windowed.push_back(name == "sliding_attention");
   }
   return windowed;
 }
@@ -51,36 +52,63 @@ std::vector<bool> readRopeLayers(ConfigReader &reader, int64_t interval, int64_t
   return rope;
 }
 
-void readWindow(ConfigReader &reader, const DecoderDefaults &defaults, const DecoderConfig &config) {
-  std::optional<std::vector<bool>> windowed = readLayerTypes(reader, config.layers);
-  std::optional<int64_t> window;
-  bool on = defaults.window == Window::Always;
-  int64_t full = 0; // layers before the first with a window
+namespace {
+
+/// Which layers have the window where layer_types does not say it.
+std::vector<bool> windowLayers(ConfigReader &reader, const DecoderDefaults &defaults, const DecoderConfig &config) {
+  std::vector<bool> windowed(config.layers, defaults.window == Window::Always);
+  if (defaults.window == Window::NoRope) {
+    windowed = config.ropeLayers;
+    windowed.flip();
+  } else if (defaults.window == Window::Switched) {
+    const int64_t full = reader.integer("max_window_layers", 0, maxConfigLayers).value_or(defaults.fullLayers);
+    for (int64_t layer = full; layer < config.layers; ++layer)
+      windowed[layer] = true;
+  } else if (defaults.window == Window::Interval) {
+    int64_t interval = defaults.fullInterval;
+    if (!defaults.fullIntervalField.empty())
+      interval = reader.integer(defaults.fullIntervalField, 1, maxConfigLayers).value_or(interval);
+    for (int64_t layer = 0; layer < config.layers; ++layer)
+      windowed[layer] = (layer + 1) % interval != 0;
+  }
+  return windowed;
+}
+
+} // namespace
+
+void readWindow(ConfigReader &reader, const DecoderDefaults &defaults, DecoderConfig &config) {
+  const std::optional<std::vector<bool>> types = readLayerTypes(reader, config.layers);
+  bool on = defaults.window == Window::Always || defaults.window == Window::Interval;
   if (defaults.window == Window::Switched || defaults.window == Window::NoRope) {
     on = reader.boolean("use_sliding_window").value_or(false);
     reader.ignore({"sliding_window", "max_window_layers"});
   }
-  if (defaults.window == Window::Switched)
-    full = reader.integer("max_window_layers", 0, maxConfigLayers).value_or(defaults.fullLayers);
-  if (on && reader.has("sliding_window"))
+  std::optional<int64_t> window;
+  bool wrong = false;
+  if (on && reader.has("sliding_window")) {
     window = reader.integer("sliding_window", 1, maxTextPositions);
-  else if (on && !reader.contains("sliding_window") && defaults.slidingWindow)
+    wrong = !window;
+  } else if (on && !reader.contains("sliding_window") && defaults.slidingWindow) {
     window = reader.integerOr("sliding_window", 1, maxTextPositions, *defaults.slidingWindow);
-
-  if (window && defaults.window == Window::Always) {
-    windowed = std::vector<bool>(1, true); // whatever layer_types says
-  } else if (window && !windowed && defaults.window == Window::NoRope) {
-    windowed = config.ropeLayers;
-    windowed->flip();
-  } else if (window && !windowed) {
-    windowed = std::vector<bool>(1, full < config.layers); // any of them
   }
-  if (!windowed || std::find(windowed->begin(), windowed->end(), true) == windowed->end())
-    return;
-  if (!window)
-    refuseValue(reader, "layer_types", "'sliding_attention'", "without a sliding_window in force (full_attention is)");
-  else if (*window < config.maxPositions)
-    refuseValue(reader, "sliding_window", std::to_string(*window), "(null, or use_sliding_window false, is)");
+
+  const std::vector<bool> byRule = windowLayers(reader, defaults, config);
+  if (types && defaults.window != Window::Always) { // there layer_types says nothing
+    config.slidingLayers = *types;
+    if (!defaults.fullIntervalField.empty() && reader.has(defaults.fullIntervalField) && *types != byRule)
+      reader.findings().invalid(reader.where(defaults.fullIntervalField) + " contradicts layer_types");
+  } else if (window || defaults.window == Window::Interval) {
+    config.slidingLayers = byRule;
+  }
+  if (std::find(config.slidingLayers.begin(), config.slidingLayers.end(), true) == config.slidingLayers.end()) {
+    config.slidingLayers.clear();
+  } else if (!window) {
+    if (!wrong)
+      refuseValue(reader, "layer_types", "'sliding_attention'",
+                  "without a sliding_window in force (full_attention is)");
+  } else if (*window < config.maxPositions) {
+    config.window = *window;
+  }
 }
 
 } // namespace cadenza

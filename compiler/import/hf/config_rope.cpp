@@ -16,41 +16,35 @@ constexpr double maxTheta = 1e15;
 /// `rope_type`, in which each field may be said in several places if they agree.
 class RopeFields {
 public:
-  RopeFields(ConfigReader &reader, const FieldNames &names) : reader_(reader) {
-    addObject("rope_parameters");
-    addObject("rope_scaling");
-    addBeside("rope_theta");
-    addBeside("partial_rotary_factor");
-    addRenamed(names.ropeTheta, "rope_theta", maxTheta);
-    addRenamed(names.partialRotaryFactor, "partial_rotary_factor", 1);
+  explicit RopeFields(ConfigReader &reader) : reader_(reader) {}
+  /// Of the object `name`, which is in the file or in `parent`, an object of the file.
+  void addObject(ConfigReader &in, const std::string &name, const std::string &parent = "") {
+    in.object(name); // a finding if it is none
+    const nlohmann::json &object = in.raw(name);
+    if (!object.is_object())
+      return;
+    if (object_.empty())
+      name_ = parent + name;
+    for (const auto &[field, value] : object.items()) {
+      if (!value.is_null())
+        add(field == "type" ? "rope_type" : field, in.where(name) + "." + escaped(field, 80), value);
+    }
   }
   /// For what Phi-3 and others keep beside the object.
-  void addBeside(const char *name) {
+  void addBeside(std::string_view name) {
     if (reader_.has(name))
-      add(name, reader_.where(name), reader_.raw(name));
+      add(std::string(name), reader_.where(name), reader_.raw(name));
+  }
+  /// A number in (0, maximum] that is beside the object under another name; if it is wrong, that is what messages say.
+  void addRenamed(std::string_view name, const char *field, double maximum) {
+    if (name != field && reader_.has(name) && reader_.number(name, 0, maximum))
+      add(field, reader_.where(name), reader_.raw(name));
   }
   /// The object's name, for messages.
   std::string_view name() const { return name_; }
   const nlohmann::json &object() const { return object_; }
 
 private:
-  /// A number in (0, maximum] that is beside the object under another name; if it is wrong, that is what messages say.
-  void addRenamed(std::string_view name, const char *field, double maximum) {
-    if (name != field && reader_.has(name) && reader_.number(name, 0, maximum))
-      add(field, reader_.where(name), reader_.raw(name));
-  }
-  void addObject(const char *name) {
-    reader_.object(name); // a finding if it is none
-    const nlohmann::json &object = reader_.raw(name);
-    if (!object.is_object())
-      return;
-    if (object_.empty())
-      name_ = name;
-    for (const auto &[field, value] : object.items()) {
-      if (!value.is_null())
-        add(field == "type" ? "rope_type" : field, reader_.where(name) + "." + escaped(field, 80), value);
-    }
-  }
   void add(const std::string &field, const std::string &where, const nlohmann::json &value) {
     auto [place, inserted] = object_.emplace(field, value);
     if (inserted)
@@ -60,7 +54,7 @@ private:
   }
 
   ConfigReader &reader_;
-  std::string_view name_ = "rope_parameters";
+  std::string name_ = "rope_parameters";
   nlohmann::json object_ = nlohmann::json::object();
   std::map<std::string, std::string> places_; // "config.json: rope_scaling.factor" by field
 };
@@ -168,9 +162,9 @@ std::string supportedTypes(const DecoderDefaults &defaults) {
   return defaults.onlyLongRope ? "(default and longrope are)" : "(default, linear, llama3, yarn and longrope are)";
 }
 
-/// What `merged` says. rotaryDim of `config` is read, too.
-RopeParameters readFields(ConfigReader &reader, RopeFields &merged, const DecoderDefaults &defaults,
-                          DecoderConfig &config) {
+/// What `merged` says; where theta is nowhere, messages call it `thetaField`, and it is `theta`.
+RopeParameters readFields(ConfigReader &reader, RopeFields &merged, std::string_view thetaField, double theta,
+                          const DecoderDefaults &defaults, DecoderConfig &config) {
   RopeParameters rope;
   std::string type = "default";
   if (auto found = merged.object().find("rope_type"); found != merged.object().end() && found->is_string())
@@ -184,12 +178,10 @@ RopeParameters readFields(ConfigReader &reader, RopeFields &merged, const Decode
     reader.ignore({"original_max_position_embeddings"});
 
   ConfigReader fields = reader.nested(merged.name(), merged.object());
-  std::optional<double> theta;
   if (fields.has("rope_theta"))
-    theta = fields.number("rope_theta", 0, maxTheta);
-  else if (!reader.has(defaults.fields.ropeTheta)) // if it is wrong, there is a finding
-    theta = reader.numberOr(defaults.fields.ropeTheta, 0, maxTheta, defaults.ropeTheta);
-  rope.theta = theta.value_or(1);
+    rope.theta = fields.number("rope_theta", 0, maxTheta).value_or(1);
+  else if (!reader.has(thetaField)) // if it is wrong, there is a finding
+    rope.theta = reader.numberOr(thetaField, 0, maxTheta, theta).value_or(1);
   config.rotaryDim = readRotaryDim(reader, fields, defaults, config.headDim);
   fields.string("rope_type"); // a finding if it is none
   if (scaled)
@@ -216,18 +208,54 @@ RopeParameters readFields(ConfigReader &reader, RopeFields &merged, const Decode
   return rope;
 }
 
+/// RoPE of a family whose layers with and without a window have their own: an entry a layer type in rope_parameters, or
+/// rope_theta and rope_scaling of those without beside the theta of those with one.
+void readRopeByType(ConfigReader &reader, const DecoderDefaults &defaults, DecoderConfig &config) {
+  const nlohmann::json &parameters = reader.raw("rope_parameters");
+  const bool byType = parameters.is_object() && !parameters.empty() && parameters.begin()->is_object();
+  if (!parameters.is_null() && !byType)
+    reader.findings().invalid(reader.where("rope_parameters") +
+                              " must have one entry a layer type, full_attention and sliding_attention");
+  const nlohmann::json none = nlohmann::json::object();
+  ConfigReader entries = reader.nested("rope_parameters", byType ? parameters : none);
+  RopeFields full(reader), sliding(reader);
+  full.addObject(entries, "full_attention", "rope_parameters.");
+  full.addObject(reader, "rope_scaling");
+  full.addBeside("rope_theta");
+  config.rope = readFields(reader, full, "rope_theta", defaults.ropeTheta, defaults, config);
+  sliding.addObject(entries, "sliding_attention", "rope_parameters.");
+  if (defaults.slidingThetaField == "rope_theta")
+    sliding.addBeside("rope_theta");
+  else
+    sliding.addRenamed(defaults.slidingThetaField, "rope_theta", maxTheta);
+  const RopeParameters rope =
+      readFields(reader, sliding, defaults.slidingThetaField, defaults.slidingRopeTheta, defaults, config);
+  if (rope != config.rope)
+    config.slidingRope = rope;
+  entries.noteUnread();
+}
+
 } // namespace
 
 void readRope(ConfigReader &reader, const DecoderDefaults &defaults, DecoderConfig &config) {
   config.rotaryDim = config.headDim;
+  if (!defaults.slidingThetaField.empty())
+    return readRopeByType(reader, defaults, config);
   const nlohmann::json &parameters = reader.raw("rope_parameters");
   if (parameters.is_object() && !parameters.empty() && parameters.begin()->is_object()) {
     refuseValue(reader, "rope_parameters", "with one entry a layer type", "(one for all layers is)");
     reader.ignore({"rope_theta", "rope_scaling", "partial_rotary_factor"});
     return;
   }
-  RopeFields merged(reader, defaults.fields);
-  config.rope = readFields(reader, merged, defaults, config);
+  const FieldNames &names = defaults.fields;
+  RopeFields merged(reader);
+  merged.addObject(reader, "rope_parameters");
+  merged.addObject(reader, "rope_scaling");
+  merged.addBeside("rope_theta");
+  merged.addBeside("partial_rotary_factor");
+  merged.addRenamed(names.ropeTheta, "rope_theta", maxTheta);
+  merged.addRenamed(names.partialRotaryFactor, "partial_rotary_factor", 1);
+  config.rope = readFields(reader, merged, names.ropeTheta, defaults.ropeTheta, defaults, config);
 }
 
 namespace {

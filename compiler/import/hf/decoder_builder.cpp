@@ -1,4 +1,5 @@
 #include "compiler/import/hf/decoder_builder.h"
+#include "compiler/import/convert.h"
 
 #include "mlir/IR/BuiltinAttributes.h"
 
@@ -54,9 +55,10 @@ mlir::RankedTensorType DecoderBuilder::vectorType(int64_t elements) {
 }
 
 mlir::FlatSymbolRefAttr DecoderBuilder::weight(const ModuleName &name, const std::string &kind,
-                                               std::vector<int64_t> shape) {
+                                               std::vector<int64_t> shape, double plus) {
   WeightSpec spec{name.role + "." + kind, (name.part ? name.part->module : name.huggingFace) + "." + kind,
                   std::move(shape), DType::bf16};
+  spec.plus = static_cast<float>(plus);
   auto reference = mlir::FlatSymbolRefAttr::get(ops_.getContext(), spec.role);
   if (!declared_.insert(spec.role).second)
     return reference;
@@ -64,6 +66,8 @@ mlir::FlatSymbolRefAttr DecoderBuilder::weight(const ModuleName &name, const std
   auto op = nn::WeightOp::create(symbols_, location(spec.tensor), spec.role,
                                  mlir::RankedTensorType::get(spec.shape, elementType(symbols_, spec.dtype)),
                                  symbols_.getStringAttr(spec.tensor), /*value=*/mlir::ElementsAttr());
+  if (plus != 0)
+    op.setPlusAttr(symbols_.getF64FloatAttr(plus));
   if (name.part) {
     WeightView rows = name.part->rows;
     rows.transposed &= spec.shape.size() == 2;
@@ -75,30 +79,23 @@ mlir::FlatSymbolRefAttr DecoderBuilder::weight(const ModuleName &name, const std
   return reference;
 }
 
-mlir::FlatSymbolRefAttr DecoderBuilder::inverseFrequencies(bool rotate) {
-  const std::string symbol = rotate ? "rope.inverse_frequencies" : "rope.zeros";
+mlir::FlatSymbolRefAttr DecoderBuilder::inverseFrequencies(const std::string &symbol, const RopeParameters *rope) {
   const auto reference = mlir::FlatSymbolRefAttr::get(ops_.getContext(), symbol);
   if (!declared_.insert(symbol).second)
     return reference;
-  const RopeParameters &rope = config_.rope;
   auto type = mlir::RankedTensorType::get({config_.rotaryDim / 2}, symbols_.getF32Type());
-  const auto constant = [&](const std::vector<double> &exact) {
+  const auto constant = [&](bool isLong) {
+    const std::vector<double> exact =
+        rope ? ropeInverseFrequencies(*rope, config_.rotaryDim, isLong) : std::vector<double>(config_.rotaryDim / 2);
     const std::vector<float> rounded(exact.begin(), exact.end());
     return mlir::DenseElementsAttr::get(type, llvm::ArrayRef<float>(rounded));
   };
-  if (!rotate) {
-    nn::WeightOp::create(symbols_, location("model.rotary_emb"), symbol, type, /*source=*/mlir::StringAttr(),
-                         constant(std::vector<double>(config_.rotaryDim / 2)));
-    return reference;
-  }
   auto op = nn::WeightOp::create(symbols_, location("model.rotary_emb"), symbol, type, /*source=*/mlir::StringAttr(),
-                                 constant(ropeInverseFrequencies(rope, config_.rotaryDim)));
-  if (rope.attentionFactor != 1)
-    op.setFactorAttr(symbols_.getF64FloatAttr(rope.attentionFactor));
-  if (rope.type == RopeParameters::Type::LongRope && config_.maxPositions > rope.originalMaxPositions)
-    op.setLongTableAttr(nn::LongAttr::get(ops_.getContext(),
-                                          constant(ropeInverseFrequencies(rope, config_.rotaryDim, /*isLong=*/true)),
-                                          rope.originalMaxPositions));
+                                 constant(/*isLong=*/false));
+  if (rope && rope->attentionFactor != 1)
+    op.setFactorAttr(symbols_.getF64FloatAttr(rope->attentionFactor));
+  if (rope && rope->type == RopeParameters::Type::LongRope && config_.maxPositions > rope->originalMaxPositions)
+    op.setLongTableAttr(nn::LongAttr::get(ops_.getContext(), constant(/*isLong=*/true), rope->originalMaxPositions));
   return reference;
 }
 
@@ -106,13 +103,19 @@ mlir::Value DecoderBuilder::embedding(const ModuleName &name, const std::optiona
   auto matrix = weight(name, "weight", {config_.vocabSize, config_.hiddenSize});
   auto learned =
       positions ? weight(*positions, "weight", {config_.maxPositions, config_.hiddenSize}) : mlir::FlatSymbolRefAttr();
-  auto scale = config_.embeddingScale == 1 ? mlir::FloatAttr() : ops_.getF64FloatAttr(config_.embeddingScale);
+  double factor = config_.embeddingScale;
+  if (config_.roundsEmbeddingScale) {
+    auto rounded = static_cast<float>(factor);
+    roundTo(weightTypes_(name.huggingFace + ".weight", 2), {&rounded, 1});
+    factor = rounded;
+  }
+  auto scale = factor == 1 ? mlir::FloatAttr() : ops_.getF64FloatAttr(factor);
   return nn::EmbeddingOp::create(ops_, location(name.huggingFace), vectorType(config_.hiddenSize), token_,
                                  positions ? position_ : mlir::Value(), matrix, learned, scale);
 }
 
 mlir::Value DecoderBuilder::rmsNorm(mlir::Value input, const ModuleName &name, std::optional<int64_t> group) {
-  auto gamma = weight(name, "weight", {group.value_or(nn::rowElements(input))});
+  auto gamma = weight(name, "weight", {group.value_or(nn::rowElements(input))}, config_.normPlus);
   auto groupSize = group ? ops_.getI64IntegerAttr(*group) : mlir::IntegerAttr();
   return nn::RMSNormOp::create(ops_, location(name.huggingFace), input.getType(), input, gamma,
                                ops_.getF64FloatAttr(config_.rmsNormEps), groupSize);
@@ -131,23 +134,38 @@ mlir::Value DecoderBuilder::linear(mlir::Value input, const ModuleName &name, in
   return nn::LinearOp::create(ops_, location(name.huggingFace), vectorType(outputs), input, matrix, addend);
 }
 
-mlir::Value DecoderBuilder::rope(mlir::Value input, const std::string &huggingFace, bool rotate) {
+mlir::Value DecoderBuilder::rope(mlir::Value input, const std::string &huggingFace, int64_t layer) {
+  mlir::FlatSymbolRefAttr table;
+  if (!config_.ropeLayers.empty() && !config_.ropeLayers[layer])
+    table = inverseFrequencies("rope.zeros", nullptr);
+  else if (config_.slidingRope && isSliding(layer))
+    table = inverseFrequencies("rope.sliding_inverse_frequencies", &*config_.slidingRope);
+  else
+    table = inverseFrequencies("rope.inverse_frequencies", &config_.rope);
   auto rotaryDim =
       config_.rotaryDim == config_.headDim ? mlir::IntegerAttr() : ops_.getI64IntegerAttr(config_.rotaryDim);
-  return nn::RopeOp::create(ops_, location(huggingFace), input.getType(), input, position_, inverseFrequencies(rotate),
+  return nn::RopeOp::create(ops_, location(huggingFace), input.getType(), input, position_, table,
                             ops_.getI64IntegerAttr(config_.headDim), rotaryDim,
                             config_.ropeInterleaved ? ops_.getUnitAttr() : mlir::UnitAttr());
 }
 
-mlir::Value DecoderBuilder::attention(mlir::Value query, mlir::Value key, mlir::Value value, const ModuleName &name) {
+mlir::Value DecoderBuilder::attention(mlir::Value query, mlir::Value key, mlir::Value value, const ModuleName &name,
+                                      int64_t layer) {
   nn::CacheOp::create(symbols_, location(name.huggingFace), name.role, config_.kvHeads, config_.headDim,
                       elementType(symbols_, cacheType_));
   auto cache = mlir::FlatSymbolRefAttr::get(ops_.getContext(), name.role);
   nn::KVAppendOp::create(ops_, location(name.huggingFace + ".kv_append"), key, value, position_, cache);
   double scale = config_.attentionScale.value_or(1 / std::sqrt(static_cast<double>(config_.headDim)));
+  mlir::FlatSymbolRefAttr window;
+  if (config_.window != 0) {
+    const std::string symbol = "layers." + std::to_string(layer) + ".attention.window";
+    nn::ScalarOp::create(symbols_, location(name.huggingFace), symbol, isSliding(layer) ? config_.window : 0);
+    window = mlir::FlatSymbolRefAttr::get(ops_.getContext(), symbol);
+  }
+  auto cap = config_.attentionCap ? ops_.getF64FloatAttr(*config_.attentionCap) : mlir::FloatAttr();
   return nn::AttentionOp::create(ops_, location(name.huggingFace + ".attention"), query.getType(), query, position_,
-                                 cache, ops_.getI64IntegerAttr(config_.heads), ops_.getF64FloatAttr(scale),
-                                 /*window=*/mlir::FlatSymbolRefAttr());
+                                 cache, ops_.getI64IntegerAttr(config_.heads), ops_.getF64FloatAttr(scale), window,
+                                 cap);
 }
 
 mlir::Value DecoderBuilder::activation(mlir::Value input, const std::string &huggingFace) {
@@ -185,6 +203,9 @@ void DecoderBuilder::finishNormed(mlir::Value normed, const std::string &head) {
   else
     logits = linear(normed, {"head", head}, config_.vocabSize, /*bias=*/false);
   logits = scale(logits, config_.logitsScale, "logits_scale");
+  if (config_.logitsCap)
+    logits = nn::SoftcapOp::create(ops_, location("logits_cap"), logits.getType(), logits,
+                                   ops_.getF64FloatAttr(*config_.logitsCap));
   mlir::Value next = nn::ArgmaxOp::create(ops_, location("next_token"), token_.getType(), logits);
   mlir::func::ReturnOp::create(ops_, location("decode"), next);
 }
@@ -213,18 +234,20 @@ mlir::Value DecoderLayer::attention(mlir::Value x, const Options &options) {
     return builder_.linear(input, projection(role, huggingFace, fused, querySize + 2 * kvSize, first, rows), rows,
                            config.queryKeyValueBias);
   };
-  const bool rotate = config.ropeLayers.empty() || config.ropeLayers[index_];
   mlir::Value h = norm(x, "attention_norm", options.attentionNorm);
   mlir::Value query = project(h, "attention.query", "self_attn.q_proj", 0, querySize);
   mlir::Value key = project(h, "attention.key", "self_attn.k_proj", querySize, kvSize);
   mlir::Value value = project(h, "attention.value", "self_attn.v_proj", querySize + kvSize, kvSize);
-  if (options.queryKeyNorm) {
-    query = builder_.rmsNorm(query, name("attention.query_norm", "self_attn.q_norm"), config.headDim);
-    key = builder_.rmsNorm(key, name("attention.key_norm", "self_attn.k_norm"), config.headDim);
+  if (options.queryKeyNorm != QueryKeyNorm::None) {
+    std::optional<int64_t> group; // nothing: all elements
+    if (options.queryKeyNorm == QueryKeyNorm::Heads)
+      group = config.headDim;
+    query = builder_.rmsNorm(query, name("attention.query_norm", "self_attn.q_norm"), group);
+    key = builder_.rmsNorm(key, name("attention.key_norm", "self_attn.k_norm"), group);
   }
-  query = builder_.rope(query, huggingFace_ + "self_attn.rotary_emb.query", rotate);
-  key = builder_.rope(key, huggingFace_ + "self_attn.rotary_emb.key", rotate);
-  mlir::Value attended = builder_.attention(query, key, value, name("cache", "self_attn"));
+  query = builder_.rope(query, huggingFace_ + "self_attn.rotary_emb.query", index_);
+  key = builder_.rope(key, huggingFace_ + "self_attn.rotary_emb.key", index_);
+  mlir::Value attended = builder_.attention(query, key, value, name("cache", "self_attn"), index_);
   mlir::Value output =
       builder_.linear(attended, name("attention.output", "self_attn.o_proj"), config.hiddenSize, config.outputBias);
   output = norm(output, "attention_post_norm", options.attentionPostNorm);

@@ -48,11 +48,11 @@ public:
   /// With a bias, over the whole vector.
   mlir::Value layerNorm(mlir::Value input, const ModuleName &name);
   mlir::Value linear(mlir::Value input, const ModuleName &name, int64_t outputs, bool bias);
-  /// Of every head as much as the configuration says. Without `rotate` by angles of zero, which changes nothing: a
-  /// layer without RoPE is one whose table is all zeros, so that all layers are one body of a loop.
-  mlir::Value rope(mlir::Value input, const std::string &huggingFace, bool rotate = true);
-  /// Appends key and value to the cache of `name` and attends.
-  mlir::Value attention(mlir::Value query, mlir::Value key, mlir::Value value, const ModuleName &name);
+  /// Of every head as much as the configuration says, as layer `layer` does. One without RoPE rotates by angles of
+  /// zero, which changes nothing: layers differ in a table, so that all of them are one body of a loop.
+  mlir::Value rope(mlir::Value input, const std::string &huggingFace, int64_t layer);
+  /// Appends key and value to the cache of `name` and attends, with the window of layer `layer`.
+  mlir::Value attention(mlir::Value query, mlir::Value key, mlir::Value value, const ModuleName &name, int64_t layer);
   /// The configuration's.
   mlir::Value activation(mlir::Value input, const std::string &huggingFace);
   mlir::Value mul(mlir::Value lhs, mlir::Value rhs, const std::string &huggingFace);
@@ -72,12 +72,15 @@ public:
   mlir::OwningOpRef<mlir::ModuleOp> takeModule() { return std::move(module_); }
 
 private:
+  bool isSliding(int64_t layer) const { return !config_.slidingLayers.empty() && config_.slidingLayers[layer]; }
   mlir::Location location(const std::string &name);
   mlir::RankedTensorType vectorType(int64_t elements); // [1 token][elements]
-  /// Declares @ROLE.KIND from MODULE.KIND, unless that has been done, and refers to it.
-  mlir::FlatSymbolRefAttr weight(const ModuleName &name, const std::string &kind, std::vector<int64_t> shape);
-  /// Declares the table of RoPE, or the one of zeros, unless that has been done, and refers to it.
-  mlir::FlatSymbolRefAttr inverseFrequencies(bool rotate);
+  /// Declares @ROLE.KIND from MODULE.KIND (and `plus`), unless that has been done, and refers to it.
+  mlir::FlatSymbolRefAttr weight(const ModuleName &name, const std::string &kind, std::vector<int64_t> shape,
+                                 double plus = 0);
+  /// Declares @SYMBOL, the table of `rope` or, if that is null, one of zeros, unless that has been done, and refers to
+  /// it.
+  mlir::FlatSymbolRefAttr inverseFrequencies(const std::string &symbol, const RopeParameters *rope);
 
   DecoderConfig config_;
   DType cacheType_;
@@ -91,13 +94,16 @@ private:
   std::set<std::string> declared_; // symbols
 };
 
+/// RMSNorm of queries and keys before RoPE: of each head, or of all heads together.
+enum class QueryKeyNorm { None, Heads, Whole };
+
 /// The blocks of layer `index` in Llama's naming, which most families follow.
 class DecoderLayer {
 public:
   DecoderLayer(DecoderBuilder &builder, int64_t index);
 
   struct Options {
-    bool queryKeyNorm = false;       // RMSNorm on each query and key head, before RoPE
+    QueryKeyNorm queryKeyNorm = QueryKeyNorm::None;
     bool fusedQueryKeyValue = false; // one tensor for the three projections, qkv_proj: their rows in this order
     bool fusedGateUp = false;        // one tensor for both projections, gate_up_proj: their rows in this order
     /// Names of the norms of what goes into the two blocks and of what comes out of them; null: there is none.
@@ -106,7 +112,7 @@ public:
   };
   /// x + o_proj(attention(norm(x))): norm, projections, RoPE, cache, attention, residual.
   mlir::Value attention(mlir::Value x, const Options &options);
-  /// x + down_proj(silu(gate_proj(norm(x))) * up_proj(norm(x))): the layer's output.
+  /// x + down_proj(activation(gate_proj(norm(x))) * up_proj(norm(x))): the layer's output.
   mlir::Value gatedMlp(mlir::Value x, const Options &options);
 
 private:

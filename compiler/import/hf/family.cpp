@@ -54,7 +54,10 @@ const Family *readFamily(ConfigReader &reader) {
   if (findings.errors() != before)
     return nullptr;
   const auto &all = allFamilies();
-  const auto named = std::find_if(all.begin(), all.end(), [&](const Family *family) { return type == family->name; });
+  const auto named = std::find_if(all.begin(), all.end(), [&](const Family *family) {
+    const auto &others = family->otherTypes;
+    return type && (*type == family->name || std::find(others.begin(), others.end(), *type) != others.end());
+  });
   const Family *byType = named == all.end() ? nullptr : *named;
   if (architecture) {
     const Family *family = findFamily(*architecture);

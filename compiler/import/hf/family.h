@@ -22,6 +22,7 @@ struct Family {
   std::string_view head = "lm_head";
   /// How tensors end that checkpoints have although no module learns them: masks, for example.
   std::vector<std::string_view> buffers = {};
+  std::vector<std::string_view> otherTypes = {}; // what model_type may be beside `name`
 };
 
 /// All families, by name.

@@ -6,7 +6,8 @@ namespace {
 class GptLayer {
 public:
   GptLayer(DecoderBuilder &builder, const GptModules &modules, int64_t index)
-      : builder_(builder), config_(builder.config()), modules_(modules), role_("layers." + std::to_string(index) + "."),
+      : builder_(builder), config_(builder.config()), modules_(modules), index_(index),
+        role_("layers." + std::to_string(index) + "."),
         huggingFace_(modules.layers + "." + std::to_string(index) + ".") {}
 
   /// The attention's part of the residual stream, of which `x` is the layer's input.
@@ -15,10 +16,10 @@ public:
     mlir::Value query = queryKeyValue(h, "query", 0), key = queryKeyValue(h, "key", 1),
                 value = queryKeyValue(h, "value", 2);
     if (modules_.positions.empty()) {
-      query = builder_.rope(query, huggingFace_ + modules_.attention + ".rotary_emb.query");
-      key = builder_.rope(key, huggingFace_ + modules_.attention + ".rotary_emb.key");
+      query = builder_.rope(query, huggingFace_ + modules_.attention + ".rotary_emb.query", index_);
+      key = builder_.rope(key, huggingFace_ + modules_.attention + ".rotary_emb.key", index_);
     }
-    mlir::Value attended = builder_.attention(query, key, value, name("cache", modules_.attention));
+    mlir::Value attended = builder_.attention(query, key, value, name("cache", modules_.attention), index_);
     return linear(attended, "attention.output", modules_.attentionOutput, config_.hiddenSize, config_.outputBias);
   }
 
@@ -64,6 +65,7 @@ private:
   DecoderBuilder &builder_;
   const DecoderConfig &config_;
   const GptModules &modules_;
+  int64_t index_;
   std::string role_;        // "layers.3."
   std::string huggingFace_; // "transformer.h.3."
 };

@@ -237,6 +237,8 @@ WeightSpec weightSpec(nn::WeightOp weight) {
                  .first = view.getFirst(),
                  .run = view.getRun() != 0 ? view.getRun() : spec.rows(),
                  .stride = view.getStride()};
+  if (weight.getPlus())
+    spec.plus = static_cast<float>(weight.getPlus()->convertToDouble());
   if (auto value = weight.getValue())
     for (const llvm::APFloat &element : llvm::cast<mlir::DenseElementsAttr>(*value).getValues<llvm::APFloat>())
       spec.constant.push_back(element.convertToFloat());

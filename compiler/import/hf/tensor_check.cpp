@@ -34,9 +34,23 @@ struct Problem {
   std::string others() const { return count > 1 ? "; and " + std::to_string(count - 1) + " more" : ""; }
 };
 
+/// Whether a text decoder has no use for the tensor, whatever the model: it is a part of what reads images, or a buffer
+/// that is recomputed from config.json.
+bool isNoText(std::string_view name) {
+  constexpr std::string_view base = "model.";
+  if (name.ends_with(".rotary_emb.inv_freq"))
+    return true;
+  if (name.starts_with(base))
+    name.remove_prefix(base.size());
+  for (std::string_view part : {"vision_tower.", "multi_modal_projector."})
+    if (name.starts_with(part))
+      return true;
+  return false;
+}
+
 /// What is wrong with the tensors, by kind.
 struct Problems {
-  Problem missing, rounded, buffers, unused;
+  Problem missing, rounded, buffers, unused, noText;
   /// By dtype; by module and shapes. In the order in which they were found.
   std::vector<std::pair<std::string, Problem>> dtypes, shapes;
 };
@@ -85,8 +99,12 @@ void checkTensors(const Checkpoint &checkpoint, const std::vector<WeightSpec> &w
                        [&](std::string_view end) { return name.ends_with(end); });
   };
   for (const auto &[name, tensor] : checkpoint.tensors()) {
-    if (used.contains(name) || name.ends_with(".rotary_emb.inv_freq")) // recomputed from config.json
+    if (used.contains(name))
       continue;
+    if (isNoText(name)) {
+      problems.noText.add(quotedName(name));
+      continue;
+    }
     const std::string where = checkpoint.files()[tensor.file].name + ": tensor " + quotedName(name);
     if (isBuffer(name))
       problems.buffers.add(quotedName(name));
@@ -110,6 +128,11 @@ void checkTensors(const Checkpoint &checkpoint, const std::vector<WeightSpec> &w
   if (problems.rounded.count != 0)
     findings.notice("checkpoint: " + std::to_string(problems.rounded.count) + " of " + std::to_string(used.size()) +
                     " tensors are rounded to " + problems.rounded.first);
+  if (problems.noText.count != 0)
+    findings.notice("checkpoint: " + std::to_string(problems.noText.count) +
+                    (problems.noText.count == 1 ? " tensor is" : " tensors are") +
+                    " not used by a text decoder (vision tower, rotary buffers) and passed over; the first is " +
+                    problems.noText.first);
   if (problems.buffers.count != 0)
     findings.notice("checkpoint: " + std::to_string(problems.buffers.count) +
                     (problems.buffers.count == 1 ? " tensor is a buffer" : " tensors are buffers") +

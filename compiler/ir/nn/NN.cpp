@@ -149,6 +149,9 @@ LogicalResult WeightOp::verify() {
       return emitOpError() << "is of sequences that are long after 1 to 2^31 - 1 tokens, not after "
                            << other.getAfter();
   }
+  if (getPlus() && (!getSource() || cast<ShapedType>(getType()).getRank() != 1 || !isFinite32(*getPlus())))
+    return emitOpError() << "adds " << getPlus()->convertToDouble() << " ('plus'), which is for a vector of the "
+                         << "checkpoint, and a finite number";
   if (ViewAttr view = getViewAttr())
     return verifyView(*this, view);
   return success();

@@ -20,24 +20,30 @@ def NN_WeightOp : NN_Op<"weight", [Symbol]> {
     tensor, of which the weight may be a `view`. A constant (`value`) is for tables that the compiler computes, such as
     RoPE's inverse frequencies. A `factor` is what nn.rope multiplies rotated pairs by (the attention factor of YaRN, Peng
     et al. 2023, arXiv:2309.00071), and `long` what it rotates by in a long sequence; a weight that anything else reads has
-    neither.
+    neither. With `plus`, the weight is that much more than what the checkpoint holds, in fp32: Gemma's norms store w and
+    multiply by 1 + w. Only vectors have it, as they are the ones that are kept in fp32, in which the sum is not rounded to 16
+    bits.
 
     ```mlir
     nn.weight @layers.0.attention.query.weight : tensor<2048x1024xbf16> from "model.layers.0.self_attn.q_proj.weight"
     nn.weight @layers.0.mlp.up.weight : tensor<3072x1024xbf16> from "model.layers.0.mlp.gate_up_proj.weight"
       view #nn.view<rows = 6144, first = 3072>
+    nn.weight @layers.0.attention_norm.weight : tensor<1152xbf16> from "model.layers.0.input_layernorm.weight" plus 1.0
     nn.weight @rope.inverse_frequencies : tensor<2xf32> = dense<[1.0, 0.5]> : tensor<2xf32> factor 1.19
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<AnyStaticShapeTensor>:$type,
                        OptionalAttr<StrAttr>:$source, OptionalAttr<ElementsAttr>:$value, OptionalAttr<NN_ViewAttr>:$view,
-                       OptionalAttr<F64Attr>:$factor, OptionalAttr<NN_LongAttr>:$long_table);
+                       OptionalAttr<F64Attr>:$factor, OptionalAttr<F64Attr>:$plus,
+                       OptionalAttr<NN_LongAttr>:$long_table);
   let assemblyFormat = [{
-    $sym_name `:` $type (`from` $source^)? (`view` $view^)? (`=` $value^)? (`factor` $factor^)? (`long` $long_table^)? attr-dict
+    $sym_name `:` $type (`from` $source^)? (`view` $view^)? (`=` $value^)? (`factor` $factor^)? (`plus` $plus^)?
+    (`long` $long_table^)? attr-dict
   }];
   let builders = [OpBuilder<(ins "::llvm::StringRef":$name, "::mlir::RankedTensorType":$type, "::mlir::StringAttr":$source,
                                  "::mlir::ElementsAttr":$value), [{
-    build($_builder, $_state, name, type, source, value, ViewAttr(), ::mlir::FloatAttr(), LongAttr());
+    build($_builder, $_state, name, type, source, value, ViewAttr(), ::mlir::FloatAttr(), ::mlir::FloatAttr(),
+          LongAttr());
   }]>];
   let hasVerifier = 1;
 }

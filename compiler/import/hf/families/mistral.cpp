@@ -1,5 +1,5 @@
-// Mistral 7B, Nemo and Small (Jiang et al. 2023, arXiv:2310.06825): Llama's block, without biases. The sliding window
-// of Mistral 7B v0.1 is refused if it is in force (readDecoderConfig).
+// Mistral 7B, Nemo and Small (Jiang et al. 2023, arXiv:2310.06825): Llama's block, without biases. Mistral 7B v0.1 has
+// a window on all layers.
 #include "compiler/import/hf/family.h"
 
 namespace cadenza::families {

@@ -1,5 +1,5 @@
 // Qwen2 and 2.5 (Yang et al. 2024, arXiv:2407.10671): Llama's block with a bias on queries, keys and values, and none
-// on the output projection. A window is refused if it is in force (readDecoderConfig); no published model has one.
+// on the output projection. No published model has its window switched on.
 #include "compiler/import/hf/family.h"
 
 namespace cadenza::families {

@@ -10,7 +10,7 @@ constexpr DecoderDefaults defaults{
 
 DecoderConfig readConfig(ConfigReader &reader) { return readDecoderConfig(reader, defaults); }
 
-void build(DecoderBuilder &builder) { buildLlamaLayers(builder, {.queryKeyNorm = true}); }
+void build(DecoderBuilder &builder) { buildLlamaLayers(builder, {.queryKeyNorm = QueryKeyNorm::Heads}); }
 
 } // namespace
 

@@ -471,6 +471,21 @@ func.func @rotary_dim_of_frequencies(%x: tensor<1x4xf32>, %position: tensor<1xi3
 
 // -----
 
+// expected-error @+1 {{adds 1.000000e+00 ('plus'), which is for a vector of the checkpoint, and a finite number}}
+nn.weight @matrix : tensor<2x2xbf16> from "m" plus 1.0
+
+// -----
+
+// expected-error @+1 {{adds 1.000000e+00 ('plus'), which is for a vector of the checkpoint, and a finite number}}
+nn.weight @constant : tensor<2xf32> = dense<1.0> : tensor<2xf32> plus 1.0
+
+// -----
+
+// expected-error @+1 {{adds 1.000000e+60 ('plus'), which is for a vector of the checkpoint, and a finite number}}
+nn.weight @infinite : tensor<2xf32> from "v" plus 1.0e60
+
+// -----
+
 // expected-error @+1 {{needs a positive factor, not -1.000000e+00}}
 nn.weight @f : tensor<2xf32> from "f" factor -1.0
 

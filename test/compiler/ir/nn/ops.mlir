@@ -9,6 +9,8 @@ nn.weight @key.bias : tensor<4xf16> from "k.bias"
 nn.weight @key.weight : tensor<4x8xbf16> from "k.weight"
 // CHECK: nn.weight @rope.inverse_frequencies : tensor<2xf32> = dense<[1.000000e+00, 5.000000e-01]> : tensor<2xf32>
 nn.weight @rope.inverse_frequencies : tensor<2xf32> = dense<[1.0, 0.5]> : tensor<2xf32>
+// CHECK: nn.weight @shifted : tensor<64xbf16> from "norm" plus 1.000000e+00
+nn.weight @shifted : tensor<64xbf16> from "norm" plus 1.0
 // CHECK: nn.weight @rope.part : tensor<1xf32> = dense<1.000000e+00> : tensor<1xf32> factor 1.250000e+00
 nn.weight @rope.part : tensor<1xf32> = dense<[1.0]> : tensor<1xf32> factor 1.25
 // CHECK: nn.weight @rope.two : tensor<2xf32> = dense<1.000000e+00> : tensor<2xf32> long <dense<5.000000e-01> : tensor<2xf32>, after = 16>
