@@ -412,7 +412,7 @@ TEST_F(Import, PublishedModelsByName) {
       {"SmolLM2-135M", 134'515'008},     {"SmolLM2-1.7B", 1'711'376'384}, {"SmolLM3-3B", 3'075'098'624},
       {"Granite-3.3-2B", 2'533'539'840}, {"GPT-2", 124'439'808},          {"Pythia-160M", 162'322'944},
       {"Gemma-2-2B", 2'614'341'888},     {"Gemma-3-1B", 999'885'952},     {"Gemma-3-4B", 3'880'263'168},
-      {"OLMo-2-1B", 1'484'916'736}};
+      {"OLMo-2-1B", 1'484'916'736},      {"Phi-4-mini", 3'836'021'760},   {"GLM-4-9B", 9'399'951'360}};
   EXPECT_EQ(publishedModels().size(), std::size(parameters));
   for (const auto &[name, count] : parameters) {
     SCOPED_TRACE(name);

@@ -266,7 +266,7 @@ INSTANTIATE_TEST_SUITE_P(
         ProgramCase{"/weights/1/long_after", 8,
                     "program.weights[1].bytes: 32; its shape takes 64 in encoding rope_table"},
         ProgramCase{"/weights/1/long_after", -1,
-                    "program.weights[1].long_after: -1; expected an integer between 0 and 2147483647"},
+                    "program.weights[1].long_after: -1; expected an integer in [0, 2147483647]"},
         ProgramCase{"/weight_tables/1/1", 15, "program.weight_tables[1][1]: weight 15 of 15"},
         ProgramCase{"/weight_tables/1/1", 2,
                     "program.weight_tables[1][1]: 'final_norm.weight' has another type or shape than "
