@@ -432,7 +432,7 @@ TEST_F(Import, PublishedModelsByName) {
     EXPECT_EQ(finding.message.rfind(start, 0), 0u) << finding.message;
     classes += finding.message.substr(start.size(), finding.message.find(':', start.size()) - start.size()) + " ";
   }
-  EXPECT_EQ(classes, "GPT2Config GPTNeoXConfig Gemma2Config Gemma3TextConfig Gemma3TextConfig ");
+  EXPECT_EQ(classes, "GPT2Config GPTNeoXConfig Gemma2Config Gemma3TextConfig Gemma3TextConfig GlmConfig ");
 }
 
 TEST_F(Import, PublishedModelsAreConfigurationsOnly) {
