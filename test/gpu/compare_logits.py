@@ -20,6 +20,9 @@ def reference(checkpoint: str, positions: int, folder: str) -> None:
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
     model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype="auto", attn_implementation="eager").cuda().eval()
+    embedding = model.get_input_embeddings()
+    if hasattr(embedding, "embed_scale"):  # Gemma's constant, which the model rounds as its weights are
+        embedding.embed_scale = embedding.embed_scale.to(embedding.weight.dtype)
     tokens = np.random.default_rng(7).integers(0, model.config.vocab_size, positions)
     with open(f"{folder}/tokens.txt", "w", encoding="ascii") as file:
         file.write(",".join(map(str, tokens)))

@@ -3,8 +3,8 @@
     make_checkpoint.py CONFIG_FOLDER OUTPUT_FOLDER
 
 CONFIG_FOLDER holds config.json (compiler/import/hf/published/<name>). The weights are seeded, bf16, and scaled so that
-activations stay near 1 through the layers and logits spread over several nats: matrices N(0, 1/columns), the embedding
-N(0, 9/columns), norm weights 1 + N(0, 0.01).
+activations stay near 1 through the layers and logits spread over several nats: matrices N(0, 1/inputs), the embedding
+N(0, 9/columns), norms multiply by 1 + N(0, 0.01), biases N(0, 0.01).
 """
 import shutil
 import sys
@@ -13,6 +13,8 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
 SEED = 20
+EMBEDDINGS = ("embed_tokens", "lm_head", "wte", "embed_in", "embed_out")
+TRANSPOSED = ("c_attn.weight", "c_fc.weight", "c_proj.weight")  # GPT-2's: [inputs, outputs]
 
 
 def main() -> None:
@@ -25,10 +27,11 @@ def main() -> None:
         for name, parameter in model.named_parameters():
             noise = torch.randn(parameter.shape, generator=generator, device="cuda", dtype=torch.float32)
             if parameter.dim() == 1:
-                value = 1 + 0.1 * noise
+                # Gemma's norms multiply by 1 + what is stored.
+                value = 0.1 * noise + (0 if name.endswith("bias") or config.model_type.startswith("gemma") else 1)
             else:
-                spread = 3.0 if "embed_tokens" in name or "lm_head" in name else 1.0
-                value = noise * (spread / parameter.shape[1] ** 0.5)
+                spread = 3.0 if any(part in name for part in EMBEDDINGS) else 1.0
+                value = noise * (spread / parameter.shape[0 if name.endswith(TRANSPOSED) else 1] ** 0.5)
             parameter.copy_(value)
     model.save_pretrained(folder, max_shard_size="50GB")
     shutil.copy(f"{source}/config.json", f"{folder}/config.json")

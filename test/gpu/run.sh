@@ -117,13 +117,13 @@ activations() {
   [[ $? == 14 ]] || { echo "a tolerance of 1e-6 was kept"; return 1; }
   "${compare[@]}" --tolerance 0.01
 }
-numerics() { # MODEL
+numerics() { # MODEL POSITIONS
   local folder=$work/$1
   mkdir -p "$folder"
   python3 "$here/make_checkpoint.py" "$root/compiler/import/hf/published/$1" "$folder/hf" &&
-    python3 "$here/compare_logits.py" reference "$folder/hf" 256 "$folder" &&
+    python3 "$here/compare_logits.py" reference "$folder/hf" "$2" "$folder" &&
     compile "$folder/hf" -o "$folder/model.plan" &&
-    run "$folder/model.plan" --tokens "$(<"$folder/tokens.txt")" -n 0 --context 512 --logits "$folder/ours.npy" &&
+    run "$folder/model.plan" --tokens "$(<"$folder/tokens.txt")" -n 0 --context "$2" --logits "$folder/ours.npy" &&
     python3 "$here/compare_logits.py" judge "$folder/ours.npy" "$folder/f32.npy" "$folder/low.npy"
   local code=$?
   rm -rf "$folder"
@@ -291,7 +291,11 @@ if wants activations; then
   check 120 activations-unfused activations --passes=none
 fi
 if wants numerics; then
-  for model in Qwen3-0.6B Llama-3.2-1B Qwen2.5-0.5B SmolLM2-135M; do check 180 "numerics-$model" numerics "$model"; done
+  for model in Qwen3-0.6B Llama-3.2-1B Qwen2.5-0.5B SmolLM2-135M GPT-2; do
+    check 180 "numerics-$model" numerics "$model" 256
+  done
+  check 180 numerics-Gemma-3-1B numerics Gemma-3-1B 640 # its window is 512
+  check 300 numerics-Phi-4-mini numerics Phi-4-mini 256
 fi
 if wants repeat; then
   check $((60 + 6 * repeats)) repeat-tinylm repeat "$repeats" 500 "$root/examples/tinylm"
