@@ -1,10 +1,9 @@
-// Norms of what is added to the residual stream, layer norms and parallel branches in the persistent schedule.
+// Norms of what is added to the residual stream and layer norms in the persistent schedule.
 // DEFINE: %{passes} = --convert-nn-to-step --roll-layers --merge-projections --fuse-norm-project --defer-norm-scale \
 // DEFINE:   --fuse-query-key-value --fuse-activation-mul --fuse-residual --fuse-head-select --fuse-maps --narrow-edges \
 // DEFINE:   --order-sums --name-phases --lower-to-persistent="groups=3 ranks=2 warps=4"
 // RUN: cadenza-opt %S/../Inputs/post_norm.mlir %{passes} | FileCheck %s --check-prefix=POST
 // RUN: cadenza-opt %S/../Inputs/layer_norm.mlir %{passes} | FileCheck %s --check-prefix=LAYER
-// RUN: cadenza-opt %S/../Inputs/parallel_branches.mlir %{passes} | FileCheck %s --check-prefix=PARALLEL
 
 // The order of the norm's sums is that of the ranks' rows; a window changes nothing in the schedule.
 // POST:      step.map {{.*}} epilogues [#step.rms_norm<{{.*}}>, #step.add<segment = 0>] {norm_chunk = 32 : i64,
@@ -22,14 +21,3 @@
 // LAYER-NEXT:   %[[S:.*]] = sched.hop squares {chunk = 32 : i64}
 // LAYER-NEXT:   sched.hop residual(%[[S]]) {chunk = 32 : i64}
 // LAYER:      sched.collect %[[A]]{{$}}
-
-// Parallel branches begin with the same residual stream; one exchange brings what both add.
-// PARALLEL:      %[[A:.*]] = sched.part groups 2
-// PARALLEL:        sched.publish
-// PARALLEL-NEXT: }
-// PARALLEL-NEXT: %[[F:.*]] = sched.part groups 3
-// PARALLEL:        sched.publish
-// PARALLEL-NEXT: }
-// PARALLEL-NEXT: sched.collect %[[A]]
-// PARALLEL-NEXT: sched.collect %[[F]]
-// PARALLEL-NEXT: }
