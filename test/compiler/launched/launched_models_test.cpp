@@ -242,10 +242,11 @@ TEST_P(LongSequences, HaveTheirOwnRope) {
       EXPECT_NE(ofLong[step], alwaysShort[step]) << step;
     EXPECT_EQ(run(**executor, 12), ofShort);
     EXPECT_EQ(run(**executor, 13), Logits(ofLong.begin(), ofLong.begin() + 13));
-    if (schedule == Schedule::Launch)
+    if (schedule == Schedule::Launch) {
       launchedLong = ofLong;
-    else if (schedule != Schedule::Auto)
+    } else if (schedule != Schedule::Auto) {
       EXPECT_EQ(ofLong, launchedLong);
+    }
   }
 }
 
