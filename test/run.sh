@@ -15,7 +15,7 @@ Exit codes: 0, or nonzero if installing, building or a test failed.
 USAGE
 }
 
-install=yes preset=dev limit=1800 filter=()
+install=yes preset=dev limit=2700 filter=()
 while (($#)); do
   case $1 in
     --no-install) install=no ;;
