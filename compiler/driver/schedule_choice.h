@@ -24,8 +24,8 @@ Status checkScheduleOptions(const CompileOptions &options);
 StatusOr<std::vector<PersistentDevice>> chooseDivisions(const CompileOptions &options,
                                                         const std::vector<const DeviceTarget *> &targets);
 
-/// "schedules: launch, graph, persistent (15x8, 13x8, 8x8)", and lines that say why not others. `graphs`: the module
-/// has no decode entry.
+/// "schedules: launch, graph, persistent (15x8, 13x8, 8x8)", and lines that say why not others; of a module
+/// without a decode entry "schedules: launch".
 std::vector<std::string> scheduleNotes(mlir::ModuleOp module, const CompileOptions &options,
                                        const std::vector<const DeviceTarget *> &targets,
                                        const std::vector<DivisionLeftOut> &leftOut);

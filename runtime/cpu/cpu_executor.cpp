@@ -54,8 +54,8 @@ private:
 
   Machine machine_;
   BoundEntry step_;
-  Sequence sequence_;
-  std::string division_; // counts the steps that callers asked for: one a position, even after a stop token
+  Sequence sequence_; // counts the steps that callers asked for: one a position, even after a stop token
+  std::string division_;
 };
 
 void ExecutorImpl::restart(int64_t position, int64_t forcedTokens, int64_t length) {
