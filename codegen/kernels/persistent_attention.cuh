@@ -2,6 +2,7 @@
 // norms and rotations; attention over each rank's part of the context; the output projection over these heads' columns.
 #pragma once
 
+#include "persistent_head_norm.cuh"
 #include "persistent_residual.cuh"
 
 namespace cadenza {
@@ -93,8 +94,14 @@ private:
         Block::template arguments<Functions>(static_cast<const typename Qkv::Launch::epilogue::Args &>(l.row_product));
     typename Functions::template Loaded<RowTile> loaded;
     Functions::load(functions, tile, loaded); // latency that hides behind the hop
+    using Maps = typename Part::row_maps;
+    using MapTile = HeadTile<Config, part, Shape>;
+    MapTile map_tile{tile, block, p};
+    typename Maps::template Loaded<MapTile> loaded_maps;
+    Maps::load(l, map_tile, loaded_maps);
     Hop::await(block, Block::hop_rows, 4 * heads.count * Block::head_rows, p, PersistentWait::hop_rows);
     Functions::apply(functions, loaded, tile);
+    Maps::apply(l, loaded_maps, map_tile);
     // As attention reads them. Nobody needs the rows as they were.
     tile.for_owned([&](int, int row) {
       if constexpr (Shape::slot > 0) {

@@ -165,6 +165,9 @@ int64_t mostUnitSteps(const LayerShape &m, const LayerDivision &division) {
   return most;
 }
 
+/// Sums of squares of the norms of all heads together.
+int64_t headSums(const LayerShape &m) { return m.normedRows / headNormChunk(m.headDim); }
+
 /// f32 elements of one head's part of the context: a vector, its maximum and its sum.
 int64_t partFloats(const LayerShape &m) { return m.headDim + 2; }
 
@@ -185,8 +188,8 @@ int64_t ringOffset(const LayerShape &m, const LayerDivision &division, const Per
   const int64_t scratch = 4 * std::max(3 * scratchFloats(queries), scratchFloats(stripe_rows * unitTiles));
   const int64_t parts = roundUp(vectors + rows + scratch, 16);
   const int64_t warpParts = parts + 4 * device.ranks * heads * headGroup * roundUp(partFloats(m), 4);
-  const int64_t table =
-      std::max(warpParts + 4 * roundUp(setWarps * headGroup * partFloats(m), 4), parts + 4 * rankRows);
+  const int64_t table = std::max(
+      warpParts + 4 * roundUp(std::max(setWarps * headGroup * partFloats(m), headSums(m)), 4), parts + 4 * rankRows);
   const int64_t barriers = roundUp(table + 8 * m.tableWords, 16);
   return roundUp(barriers + 8 * (2 * mostStages + hopBarriers + m.partNorms) + (device.traced ? 16 : 0), 128);
 }
@@ -196,7 +199,7 @@ uint64_t packetBytes(const LayerShape &m, const LayerDivision &division, const P
   const int64_t blocks = int64_t{division.groups} * device.ranks;
   const int64_t rankRows = tileRows * ceilDiv(m.hidden / tileRows, device.ranks);
   const int64_t rankPackets = rankRows / stripe_rows * stripe_packets;
-  const int64_t exchange = 16 * (2 * parts * blocks * rankPackets + 2 * blocks);
+  const int64_t exchange = 16 * (2 * parts * blocks * rankPackets + 2 * blocks + parts * device.ranks * headSums(m));
   if (device.clusters)
     return static_cast<uint64_t>(exchange);
   const int64_t groupHeads = headsOf(m, division.groups, 0), headGroup = m.heads / m.queryGroups();
@@ -213,6 +216,8 @@ int64_t normChunk(int64_t hidden, int64_t ranks) {
     chunk /= 2;
   return chunk;
 }
+
+int64_t headNormChunk(int64_t headDim) { return std::min<int64_t>(128, headDim & -headDim); }
 
 StatusOr<LayerDivision> divide(const LayerShape &given, const PersistentDevice &device) {
   LayerShape shape = given;
