@@ -402,22 +402,24 @@ private:
   /// The sum of what the slices of a head have of the scores of a chunk, in the same order in all of them. Chunks take
   /// two places in turn: whoever writes into one again has met the others since they read it.
   struct Exchange {
-    float *places; // [2][slices][heads of a set][16]
+    static constexpr int slice_scores = 4 * chunk;
+    float *places; // [2][slices][heads of a set][chunk]
     int slice, barrier, turn = 0;
 
     CADENZA_DEVICE Exchange(float *places, int slice, int barrier) : places(places), slice(slice), barrier(barrier) {}
     /// scores: as of `scores`; lanes of a head that are 4 apart have the same ones.
     CADENZA_DEVICE void add(float (&scores)[4]) {
       if constexpr (slices > 1) {
-        const int lane = static_cast<int>(arch::lane()), place = lane / 8 * 16 + lane % 4 * 4;
+        const int lane = static_cast<int>(arch::lane()), place = lane / 8 * chunk + lane % 4 * 4;
         float *of_chunk = places + turn * (exchange_floats / 2);
         if (lane / 4 % 2 == 0)
-          arch::store16(of_chunk + slice * 64 + place, Vec16{arch::as_bits(scores[0]), arch::as_bits(scores[1]),
-                                                             arch::as_bits(scores[2]), arch::as_bits(scores[3])});
+          arch::store16(of_chunk + slice * slice_scores + place,
+                        Vec16{arch::as_bits(scores[0]), arch::as_bits(scores[1]), arch::as_bits(scores[2]),
+                              arch::as_bits(scores[3])});
         arch::named_barrier(static_cast<uint32_t>(barrier), 32 * slices);
 #pragma unroll
         for (int s = 0; s < slices; ++s) {
-          const Vec16 of_slice = arch::load16(of_chunk + s * 64 + place);
+          const Vec16 of_slice = arch::load16(of_chunk + s * slice_scores + place);
           const float part[4] = {arch::as_float(of_slice.x), arch::as_float(of_slice.y), arch::as_float(of_slice.z),
                                  arch::as_float(of_slice.w)};
 #pragma unroll

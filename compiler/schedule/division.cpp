@@ -124,7 +124,8 @@ std::vector<int64_t> divideUnits(const LayerShape &m, const PersistentDevice &de
                                  bool memoryBound) {
   const LayerBytes layer(m);
   // What a group with a KV head has to read more than others: if the memory is what all wait for, until the
-  // feed-forward half ends, that is what the others have in their rings when it begins.
+  // feed-forward half ends, that is what the others have in their rings when it begins, less what it then has itself:
+  // measured, a quarter of the shared memory (docs/benchmarks/notes.md).
   const auto more = [&](int64_t group) -> int64_t {
     const int64_t heads = headsOf(m, groups, group);
     return memoryBound ? (heads > 0 ? device.sharedBytes / 4 * device.ranks : 0) : heads * layer.head;
@@ -236,9 +237,8 @@ StatusOr<LayerDivision> divide(const LayerShape &given, const PersistentDevice &
   const LayerBytes bytes(shape);
   division.memoryBound = shape.queryGroups() * bytes.head + ceilDiv(shape.units, stepColumns) * bytes.unitStep >=
                          chainBytes * division.groups * device.ranks;
-  // If the memory bounds a layer, blocks with a KV head that are through with it leave the memory to those that are
-  // not; the others, if they do the same, gain nothing (docs/benchmarks/notes.md). If the chain does, fewer bytes in
-  // flight make it shorter.
+  // If the memory bounds a layer, two stages in flight serve everyone best, also while a ring fills ahead of a layer
+  // (docs/benchmarks/notes.md). If the chain does, fewer bytes in flight make it shorter.
   const int stage = division.stageBytes = std::max(2 * turn_steps * format_of(shape.encoding).unit_bytes * device.warps,
                                                    static_cast<int>(4 * attend_positions * shape.headDim));
   division.inFlight = division.memoryBound ? InFlight{.attention = 5 * stage,
