@@ -170,6 +170,7 @@ template <class Config> struct LayerNorm {
     constexpr int most_sums = Tile::rows / group_size * chunks;
     static_assert(Tile::rows % group_size == 0, "a block's rows are whole groups");
     static_assert(2 * most_sums <= Tile::scratch_floats, "groups have at least 16 rows");
+    static_assert(NormChunkOf<Config>::value == norm_chunk, "no schedule has other chunks for a layer norm in a map");
     if (!tile.holds(segment))
       return;
     float *values = tile.segment(segment);
