@@ -116,6 +116,8 @@ uint32_t ProgramSymbols::weightIndex(ArrayRef<nn::WeightOp> parts, Encoding enco
   nn::WeightOp first = parts[0];
   if (FloatAttr factor = first.getFactorAttr(); factor && encoding == Encoding::rope_table)
     weight.scale = static_cast<float>(factor.getValueAsDouble());
+  if (nn::GrowthAttr growth = first.getGrowthAttr(); growth && encoding == Encoding::rope_table)
+    weight.growth = {static_cast<float>(growth.getRate().getValueAsDouble()), growth.getEvery()};
   if (nn::LongAttr other = first.getLongTableAttr(); other && encoding == Encoding::rope_table) {
     weight.longAfter = other.getAfter();
     WeightSpec &stored = recipe.parts[0]; // both tables, one after the other

@@ -102,10 +102,15 @@ constexpr uint64_t edgeBytes(const Edge &edge) {
 }
 
 /// One entry of the weight section, stored as its encoding says (runtime/shared/encoding.h). A rope table is expanded
-/// by the executor at load to [context][rows][2] f32 (cos, sin), each multiplied by `scale`; with a longAfter, `rows`
-/// more frequencies follow, for sequences of more tokens than that. The matrix ("packed") of a project with several
+/// by the executor at load to [context][rows][2] f32 (cos, sin), each multiplied by `scale` and, with a growth, by
+/// 1 + growth.rate * ln(1 + floor(position / growth.every)); with a longAfter, `rows` more frequencies follow, for
+/// sequences of more tokens than that. The matrix ("packed") of a project with several
 /// holds their rows one after the other, or, if interleaved, 8 rows of the first, 8 rows of the second, and so on.
 struct Weight {
+  struct Growth {
+    float rate = 0;
+    int64_t every = 0; // positions; 0: there is no growth
+  };
   std::string name; // canonical role(s), for people: "layers.3.attention.query.weight+..."
   Encoding encoding = Encoding::vector;
   DType dtype = DType::f32; // of a matrix, the type that its products take: bf16 or f16
@@ -113,6 +118,7 @@ struct Weight {
   int64_t columns = 1;
   float scale = 1.0f;    // RopeTable only
   int64_t longAfter = 0; // RopeTable only; 0: the same frequencies for any sequence
+  Growth growth = {};    // RopeTable only
   uint64_t offset = 0;   // in the weight section, multiple of 256
   uint64_t bytes = 0;
 };

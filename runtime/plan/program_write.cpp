@@ -25,15 +25,18 @@ Json writeEdge(const Edge &edge) {
 }
 
 Json writeWeight(const Weight &weight) {
-  return {{"name", weight.name},
-          {"encoding", nameOf(encodingNames, weight.encoding)},
-          {"dtype", dtypeName(weight.dtype)},
-          {"rows", weight.rows},
-          {"columns", weight.columns},
-          {"scale", weight.scale},
-          {"long_after", weight.longAfter},
-          {"offset", weight.offset},
-          {"bytes", weight.bytes}};
+  Json json = {{"name", weight.name},
+               {"encoding", nameOf(encodingNames, weight.encoding)},
+               {"dtype", dtypeName(weight.dtype)},
+               {"rows", weight.rows},
+               {"columns", weight.columns},
+               {"scale", weight.scale},
+               {"long_after", weight.longAfter},
+               {"offset", weight.offset},
+               {"bytes", weight.bytes}};
+  if (weight.growth.every != 0)
+    json["growth"] = {{"rate", weight.growth.rate}, {"every", weight.growth.every}};
+  return json;
 }
 
 Json writeCache(const Cache &cache) {
