@@ -38,18 +38,29 @@ private:
   unsigned indent_ = 0;
 };
 
-/// The device functors that a project keeps, under the names of their configurations in its own kernel's.
-std::string keptChain(step::ProjectOp project) {
-  SmallVector<step::FunctionAttrInterface> kept = keptFunctions(project);
-  llvm::StringMap<int> seen;
-  std::vector<std::string> chain;
-  for (auto function : project.getEpilogues().getAsRange<step::FunctionAttrInterface>()) {
+/// The names that functions of a phase have in the configuration of its own kernel, in order.
+class FunctionNames {
+public:
+  std::string next(step::FunctionAttrInterface function) {
     const std::string base = function.getFunctionName().str();
     const int n = ++seen[base];
-    if (llvm::is_contained(kept, function))
-      chain.push_back(camelCase(base) + "<" + base + (n > 1 ? "_" + std::to_string(n) : "") + ">");
+    return base + (n > 1 ? "_" + std::to_string(n) : "");
   }
-  return "Chain<" + llvm::join(chain, ", ") + ">";
+
+private:
+  llvm::StringMap<int> seen;
+};
+
+std::string chainOf(ArrayRef<std::string> functors) { return "Chain<" + llvm::join(functors, ", ") + ">"; }
+
+/// The device functors that a project keeps, under the names of their configurations in its own kernel's.
+std::string keptChain(step::ProjectOp project) {
+  FunctionNames names;
+  SmallVector<std::string> chain;
+  for (auto function : project.getEpilogues().getAsRange<step::FunctionAttrInterface>())
+    if (const std::string name = names.next(function); isKept(function))
+      chain.push_back(camelCase(function.getFunctionName()) + "<" + name + ">");
+  return chainOf(chain);
 }
 
 /// Writes the configuration of a grid.
@@ -108,10 +119,47 @@ private:
       else
         writeProduct(compute.getSplit() == sched::Split::columns ? "column_product" : "row_product", compute);
     }
+    if (part.attends())
+      writeRowMaps(part);
     for (Operation *user : part.getSums().getUsers())
       if (auto collect = cast<sched::CollectOp>(user); collect.getNorm())
         writeNorm(*collect.getNorm());
     text.close();
+  }
+
+  /// The maps between the product of query, key and value and attention. The sums of squares of norms of all heads
+  /// together lie one behind the other.
+  void writeRowMaps(sched::PartOp part) {
+    SmallVector<sched::ComputeOp> computations = part.getComputations();
+    auto attend = cast<step::AttendOp>(phases.lookup(computations[1].getPhase()));
+    nn::CacheOp cache = step::SymbolLookup(attend, symbols).cache(attend.getCacheAttr());
+    const auto headDim = static_cast<int64_t>(cache.getHeadDim());
+    int64_t sums = 0;
+    std::vector<std::string> names;
+    for (const RowMap &map : rowMapsOf(cast<step::ProjectOp>(phases.lookup(computations[0].getPhase())), headDim)) {
+      names.push_back("map_" + std::to_string(names.size()));
+      text.open("struct " + names.back());
+      text.line("using Launch = " + kernelOf(map.map) + ";");
+      FunctionNames functionNames;
+      SmallVector<std::string> chain;
+      for (const auto &[function, allRows] : map.functions) {
+        const std::string name = functionNames.next(function);
+        if (!isKept(function))
+          continue;
+        // On the slot of the product, which may be another one than the map's.
+        text.open("struct " + name + " : Launch::" + name);
+        text.constants({{function.getSlotNames().front(), static_cast<uint64_t>(function.getSlots().front())}});
+        text.close();
+        chain.push_back(allRows > 0 ? "AllHeadsNorm<" + name + ", " + std::to_string(sums) + ">"
+                                    : camelCase(function.getFunctionName()) + "<" + name + ">");
+        if (allRows > 0)
+          sums += allRows / headNormChunk(headDim);
+      }
+      text.line("using functions = " + chainOf(chain) + ";");
+      text.close();
+    }
+    text.line("using row_maps = RowMaps<" + llvm::join(names, ", ") + ">;");
+    text.constants({{"head_sums", static_cast<uint64_t>(sums)}});
   }
 
   /// Collections between a part and the next one.

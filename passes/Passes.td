@@ -57,7 +57,8 @@ def DeferNormScale : Cadenza_Pass<"defer-norm-scale"> {
 def FuseQueryKeyValue : Cadenza_Pass<"fuse-query-key-value"> {
   let summary = "moves query and key norms, RoPE and the KV append into the projection's epilogues";
   let description = [{
-    A block that holds whole heads can normalise and rotate them and write them to the cache in place.
+    A block that holds whole heads can normalise and rotate them and write them to the cache in place. A norm of all heads
+    together (OLMo) stays a map, with what follows it.
   }];
 }
 

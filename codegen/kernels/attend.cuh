@@ -32,14 +32,7 @@
 namespace cadenza {
 
 /// Whether a phase has a window: `windowed`, if its configuration says so.
-template <class Config> struct IsWindowed {
-  static constexpr bool value = false;
-};
-template <class Config>
-  requires requires { Config::windowed; }
-struct IsWindowed<Config> {
-  static constexpr bool value = Config::windowed;
-};
+CADENZA_OPTIONAL(IsWindowed, windowed, false);
 
 /// A score in units of log2, so that exp2 serves: query_factor is what queries are multiplied by, of() what a product
 /// of them with a key becomes. A cap makes it cap * tanh(scale * product / cap); without one nothing is left to do. (A
@@ -58,14 +51,7 @@ struct Score<Config> {
 };
 
 /// The subgroups of a KV head's query heads: `subgroups`, if the configuration names them.
-template <class Config> struct SubgroupsOf {
-  static constexpr int value = 1;
-};
-template <class Config>
-  requires requires { Config::subgroups; }
-struct SubgroupsOf<Config> {
-  static constexpr int value = Config::subgroups;
-};
+CADENZA_OPTIONAL(SubgroupsOf, subgroups, 1);
 
 /// Config: query_type, output_type, cache_type, heads, kv_heads, head_dim (a multiple of 8, at most 256), scale,
 /// splits, split_multiple, threads, if it has a cap of scores, cap, if it has a window, windowed, and subgroups, if

@@ -16,14 +16,7 @@ constexpr int norm_chunk = 128;         // of a warp; the usual chunk
 constexpr int smallest_norm_chunk = 16; // shared memory has room for the sums of chunks of this size
 
 /// Elements a chunk of a sum over a whole vector: `norm_chunk`, if the configuration names it.
-template <class Config> struct NormChunkOf {
-  static constexpr int value = norm_chunk;
-};
-template <class Config>
-  requires requires { Config::norm_chunk; }
-struct NormChunkOf<Config> {
-  static constexpr int value = Config::norm_chunk;
-};
+CADENZA_OPTIONAL(NormChunkOf, norm_chunk, cadenza::norm_chunk);
 
 /// The sum over the lanes of a chunk of what each has, the same bits in every lane.
 template <int chunk> CADENZA_DEVICE float add_lanes(float sum) {

@@ -12,7 +12,8 @@
 // Each part ends in partial sums of the residual stream, which are exchanged over the grid: rank r of every group
 // publishes its share of the rows, and rank r of every group collects the same rows from all groups, adds them in order
 // to its rows of the residual stream and hops the result to its group, as the next products see it. So a layer has as
-// many exchanges over the grid as parts.
+// many exchanges over the grid as parts, and one more where a norm takes all query heads or all key heads together
+// (persistent_head_norm.cuh).
 //
 // ## Roles in a block
 // The last warp produces: it streams the block's share of weights and keys and values through the ring, across phases,
@@ -32,7 +33,7 @@
 //
 // ## Where things are
 // persistent_block.cuh: dimensions, shared memory, waits; persistent_hop.cuh: hops. One file a part of the step:
-// persistent_residual.cuh, _attention, _feed_forward, _select; and persistent_producer.cuh. Below them: ring.cuh,
+// persistent_residual.cuh, _attention, _head_norm, _feed_forward, _select; and persistent_producer.cuh. Below them: ring.cuh,
 // stream_project.cuh, exchange.cuh, shared/shares.h.
 #pragma once
 

@@ -2,6 +2,7 @@
 // norms and rotations; attention over each rank's part of the context; the output projection over these heads' columns.
 #pragma once
 
+#include "persistent_head_norm.cuh"
 #include "persistent_residual.cuh"
 
 namespace cadenza {
@@ -77,24 +78,31 @@ private:
   /// rank finishes all of them.
   template <class Shape> struct Rows {
     using Functions = typename Qkv::epilogue;
+    using Maps = typename Part::row_maps;
+    using RowTile = HeadTile<Config, part, Shape>;
     const typename Functions::Args &arguments;
-    Tile<Shape> tile;
-    typename Functions::template Loaded<Tile<Shape>> loaded;
+    const typename Maps::Args &map_arguments;
+    RowTile tile;
+    typename Functions::template Loaded<RowTile> loaded;
+    typename Maps::template Loaded<RowTile> loaded_maps;
 
-    CADENZA_DEVICE Rows(const Args &l, int position)
+    CADENZA_DEVICE Rows(const Block &block, const Args &l, const Progress &p)
         : arguments(Block::template arguments<Functions>(
-              static_cast<const typename Qkv::Launch::epilogue::Args &>(l.row_product))) {
+              static_cast<const typename Qkv::Launch::epilogue::Args &>(l.row_product))),
+          map_arguments(l), tile{{}, block, p} {
       const Range heads = Block::my_heads();
-      tile.team = {position};
+      tile.team = {p.position};
       tile.values = Block::rows() + heads.count * Shape::first_head_row;
       tile.scratch = Block::template at<float>(Block::scratch_offset) + Shape::slot * Block::scratch_floats;
       tile.slot = Shape::slot;
       tile.first_row = (Shape::slot == 0 ? heads : Block::kv_heads_of(heads)).first * Shape::head_rows;
       tile.live_rows = heads.count * Shape::head_rows;
       Functions::load(arguments, tile, loaded);
+      Maps::load(map_arguments, tile, loaded_maps);
     }
     CADENZA_DEVICE void finish() {
       Functions::apply(arguments, loaded, tile);
+      Maps::apply(map_arguments, loaded_maps, tile);
       // As attention reads them. Nobody needs the rows as they were.
       tile.for_owned([&](int, int row) {
         if constexpr (Shape::slot > 0) {
@@ -111,7 +119,7 @@ private:
   };
   /// By the team of these shapes.
   template <class... Shapes> CADENZA_DEVICE void finish_rows(const Args &l, Progress &p) const {
-    finish_after_hop(p, Rows<Shapes>(l, p.position)...); // what they load is there when the rows are
+    finish_after_hop(p, Rows<Shapes>(block, l, p)...); // what they load is there when the rows are
   }
   template <class... Of> CADENZA_DEVICE void finish_after_hop(Progress &p, Of &&...rows) const {
     Hop::await(block, Block::hop_rows, 4 * Block::my_heads().count * Block::head_rows, p, PersistentWait::hop_rows);

@@ -94,9 +94,12 @@ template <class Config> struct PersistentBlock {
     typename Project<typename Head::Launch>::Args head;
   };
 
-  // Packets: [parity][part][block][rank_packets], then candidates: [parity][block]. Without clusters, those of hops
-  // (persistent_hop.cuh): [group][hop_packets], then u32 [group][rank].
-  static constexpr uint64_t exchange_bytes = 16 * (uint64_t{2 * parts} * blocks * rank_packets + 2 * blocks);
+  // Packets: [parity][part][block][rank_packets], then candidates: [parity][block], then sums of squares of all heads:
+  // [part][rank][head_sums]. Without clusters, those of hops (persistent_hop.cuh): [group][hop_packets], then u32
+  // [group][rank].
+  static constexpr int head_sums = Parts::head_sums;
+  static constexpr uint64_t exchange_bytes =
+      16 * (uint64_t{2 * parts} * blocks * rank_packets + 2 * blocks + parts * ranks * head_sums);
   static constexpr int part_floats = round_up(Core::partial_floats, 4); // of one head and a part of the context
   static constexpr int hop_packets = hop_packets_for(hidden, norm_sums, Parts::norms, group_heads *head_rows,
                                                      ranks * group_heads * head_group * part_floats, group_units);
@@ -124,6 +127,7 @@ template <class Config> struct PersistentBlock {
   using UnitTile = Tile<UnitShape>;
 
   static constexpr int scratch_floats = Tile<QueryShape>::scratch_floats; // the largest of the three teams
+  static constexpr int partial_floats = larger(Core::warps_floats, round_up(head_sums, 4));
 
   static constexpr int activation_offset = 0;                                                // Weight [hidden_padded]
   static constexpr int sums_offset = activation_offset + 2 * round_up(hidden, pair_columns); // float [sets][chunks]
@@ -141,12 +145,12 @@ template <class Config> struct PersistentBlock {
   static constexpr int parts_offset = round_up(
       scratch_offset + 4 * larger(3 * scratch_floats, UnitTile::scratch_floats), 16); // float [ranks][heads][part]
   static constexpr int partial_offset =
-      parts_offset + 4 * ranks * group_heads * head_group * part_floats; // float, of the warps: Core::warps_floats
+      parts_offset + 4 * ranks * group_heads * head_group * part_floats; // float [partial_floats]
   // The groups' partial sums, added, lie in the same place: whoever sends parts has all rows of the residual stream,
   // and those are sent after the sums were read.
   static constexpr int group_sums_offset = parts_offset; // float [rank_rows]
   static constexpr int table_offset =
-      larger(partial_offset + 4 * Core::warps_floats, group_sums_offset + 4 * rank_rows); // Step
+      larger(partial_offset + 4 * partial_floats, group_sums_offset + 4 * rank_rows); // Step
   static constexpr int barriers_offset = round_up(table_offset + static_cast<int>(sizeof(Step)), 16);
   static constexpr int max_stages = 32, hop_barriers = 7 + Parts::norms;
   static constexpr int trace_offset = barriers_offset + 8 * (2 * max_stages + hop_barriers); // TraceCursor [2]
@@ -237,6 +241,7 @@ template <class Config> struct PersistentBlock {
   /// The key and the value of the step's position of the group's `local`-th query group, as the cache holds them.
   CADENZA_DEVICE static Cache *newest(int local) { return at<Cache>(newest_offset) + local * (2 * head_dim); }
   CADENZA_DEVICE static Cache *queries() { return at<Cache>(queries_offset); } // high parts, low parts
+  /// The warps' parts of the context; before attention, the sums of squares of all heads.
   CADENZA_DEVICE static float *partial() { return at<float>(partial_offset); }
   CADENZA_DEVICE static float *group_sums() { return at<float>(group_sums_offset); }
   /// Of a rank and a query head of this group.
@@ -251,6 +256,10 @@ template <class Config> struct PersistentBlock {
   }
   CADENZA_DEVICE arch::Packet *candidates(uint32_t step) const {
     return reinterpret_cast<arch::Packet *>(args.packets) + 2 * parts * blocks * rank_packets + (step & 1) * blocks;
+  }
+  /// Of this rank: the sums of squares of all heads in a part of a layer, one a packet.
+  CADENZA_DEVICE arch::Packet *head_slots(int part) const {
+    return candidates(0) + 2 * blocks + (part * ranks + rank()) * head_sums;
   }
   /// Tile i of this group's rows of q, k, v in the packed matrix.
   CADENZA_DEVICE static int qkv_tile(int i) {

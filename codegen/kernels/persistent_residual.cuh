@@ -200,9 +200,10 @@ template <class Config> struct PersistentResidual {
     constexpr int bytes = 2 * Block::hidden + (Prologue::defers ? sum_bytes : 0);
     Hop::expect(Block::hop_residual, bytes);
     const auto send_sums = [&](int j, int i, bool live) {
-      Prologue::sums_of(p.residual[j], [&](int set, float sum) {
-        send_sum<chunk>(sums_hop, p, Block::sums() + set * chunks + i / chunk, sum, live);
-      });
+      if constexpr (chunk > 0)
+        Prologue::sums_of(p.residual[j], [&](int set, float sum) {
+          send_sum<chunk>(sums_hop, p, Block::sums() + set * chunks + i / chunk, sum, live);
+        });
     };
     typename Prologue::Statistics statistics{};
     if constexpr (!Prologue::defers) {
@@ -221,7 +222,7 @@ template <class Config> struct PersistentResidual {
       if (live)
         Hop::template send<1>(block, Block::hop_residual, p, reinterpret_cast<uint64_t *>(Block::activation() + i),
                               even ? low | other << 32 : other | static_cast<uint64_t>(high) << 32);
-      if constexpr (Prologue::defers && chunk > 0)
+      if constexpr (Prologue::defers)
         send_sums(j, i, live);
     });
     look();

@@ -23,14 +23,7 @@
 namespace cadenza {
 
 /// Sums that a norm has of a chunk, at most.
-template <class Config> struct NormSumsOf {
-  static constexpr int value = 1;
-};
-template <class Config>
-  requires requires { Config::norm_sums; }
-struct NormSumsOf<Config> {
-  static constexpr int value = Config::norm_sums;
-};
+CADENZA_OPTIONAL(NormSumsOf, norm_sums, 1);
 
 /// Where a prologue leaves its result, and what it works on.
 template <class Config> struct Activation {

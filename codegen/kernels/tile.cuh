@@ -29,6 +29,17 @@ CADENZA_DEVICE constexpr int round_up(int a, int b) { return ceil_div(a, b) * b;
 CADENZA_DEVICE constexpr int larger(int a, int b) { return a > b ? a : b; }
 CADENZA_DEVICE constexpr int smaller(int a, int b) { return a < b ? a : b; }
 
+/// A trait of configurations: Trait<Config>::value is Config::member, if it has one, else `otherwise`.
+#define CADENZA_OPTIONAL(Trait, member, otherwise)                                                                     \
+  template <class Config> struct Trait {                                                                               \
+    static constexpr auto value = otherwise;                                                                           \
+  };                                                                                                                   \
+  template <class Config>                                                                                              \
+    requires requires { Config::member; }                                                                              \
+  struct Trait<Config> {                                                                                               \
+    static constexpr auto value = Config::member;                                                                      \
+  }
+
 /// Four consecutive elements in one access, as floats; `source` is aligned to four elements.
 template <class T> CADENZA_DEVICE void load4(const T *source, float (&out)[4]) {
   struct alignas(4 * sizeof(T)) Four {

@@ -102,7 +102,8 @@ private:
                                                "directory has its own"};
     CADENZA_RETURN_IF_ERROR(checkScheduleOptions(options));
     pipeline = options.pipeline;
-    pipeline.persistentOptional = options.schedules == Schedules::All;
+    // Who divides query heads asks for the schedule that does.
+    pipeline.persistentOptional = options.schedules == Schedules::All && options.subgroups == 0;
     if (targets.empty() && !cpuOnly)
       CADENZA_RETURN_IF_ERROR(lookForTarget());
     CADENZA_ASSIGN_OR_RETURN(pipeline.persistent, chooseDivisions(options, targets));

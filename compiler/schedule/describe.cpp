@@ -43,6 +43,23 @@ std::string pacing(sched::GridOp grid) {
   return text;
 }
 
+/// Norms of all heads together, each with an exchange of its own; `exchanges` counts them. Those of one part are
+/// made at the same time.
+std::string headNorms(sched::GridOp grid, int64_t &exchanges) {
+  std::string text;
+  grid.walk([&](sched::FinishOp finish) {
+    if (finish.getNorms().empty())
+      return;
+    ++exchanges;
+    text += llvm::formatv("before attention, groups exchange sums of squares of all {0}, {1} elements each\n",
+                          finish.getNorms().size() == 2 ? "queries and of all keys"
+                          : finish.getNorms()[0] == 0   ? "queries"
+                                                        : "keys",
+                          *finish.getChunk());
+  });
+  return text;
+}
+
 } // namespace
 
 std::string describe(sched::GridOp grid) {
@@ -53,16 +70,18 @@ std::string describe(sched::GridOp grid) {
   sched::ComputeOp head = *grid.getBody().getOps<sched::ComputeOp>().begin();
   const auto parts = std::distance(grid.getLayers().getBody().op_begin<sched::PartOp>(),
                                    grid.getLayers().getBody().op_end<sched::PartOp>());
+  int64_t exchanges = parts;
+  const std::string norms = headNorms(grid, exchanges);
   std::string text = llvm::formatv(
       "persistent schedule: {0} groups of {1} blocks, {2} consumer warps and a producer a block\n"
       "KiB in flight, {3} ahead of a layer ({4} in groups that do not attend), in stages of {5} KiB:\n{6}"
       "{7}\npackets: {8} bytes, {9} exchanges a layer, {10} sets of slots in turn\n"
-      "within a group, values go through {11}\n",
+      "{12}within a group, values go through {11}\n",
       groups, ranks, grid.getWarps(), grid.getAhead()[0] / 1024, grid.getAhead()[1] / 1024, grid.getStage() / 1024,
       pacing(grid),
       grid.getMemoryBound() ? "the memory bounds a layer" : "the chain of exchanges and products bounds a layer",
-      grid.getPackets(), parts, 2 * parts,
-      grid.getClusters() ? "the shared memory of its cluster" : "packets, too: no clusters");
+      grid.getPackets(), exchanges, 2 * parts,
+      grid.getClusters() ? "the shared memory of its cluster" : "packets, too: no clusters", norms);
   text += "\nwork of a block: first tile+tiles (16 rows) x first step+steps (32 columns), in the order of the ring; "
           "rows that\n"
           "query groups or units divide count from the group's first\n";

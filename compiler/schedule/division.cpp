@@ -171,6 +171,9 @@ int64_t mostUnitSteps(const LayerShape &m, const LayerDivision &division) {
   return most;
 }
 
+/// Sums of squares of the norms of all heads together.
+int64_t headSums(const LayerShape &m) { return m.normedRows / headNormChunk(m.headDim); }
+
 /// f32 elements of one head's part of the context: a vector, its maximum and its sum.
 int64_t partFloats(const LayerShape &m) { return m.headDim + 2; }
 
@@ -193,7 +196,8 @@ int64_t ringOffset(const LayerShape &m, const LayerDivision &division, const Per
   const int64_t warpParts = parts + 4 * device.ranks * heads * headGroup * roundUp(partFloats(m), 4);
   const int64_t ofWarps =
       attend_floats(static_cast<int>(setWarps), static_cast<int>(headGroup), static_cast<int>(m.headDim));
-  const int64_t table = std::max(warpParts + 4 * ofWarps, parts + 4 * rankRows);
+  const int64_t partial = std::max<int64_t>(ofWarps, roundUp(headSums(m), 4));
+  const int64_t table = std::max(warpParts + 4 * partial, parts + 4 * rankRows);
   const int64_t barriers = roundUp(table + 8 * m.tableWords, 16);
   return roundUp(barriers + 8 * (2 * mostStages + hopBarriers + m.partNorms) + (device.traced ? 16 : 0), 128);
 }
@@ -203,7 +207,7 @@ uint64_t packetBytes(const LayerShape &m, const LayerDivision &division, const P
   const int64_t blocks = int64_t{division.groups} * device.ranks;
   const int64_t rankRows = tileRows * ceilDiv(m.hidden / tileRows, device.ranks);
   const int64_t rankPackets = rankRows / stripe_rows * stripe_packets;
-  const int64_t exchange = 16 * (2 * parts * blocks * rankPackets + 2 * blocks);
+  const int64_t exchange = 16 * (2 * parts * blocks * rankPackets + 2 * blocks + parts * device.ranks * headSums(m));
   if (device.clusters)
     return static_cast<uint64_t>(exchange);
   const int64_t groupHeads = headsOf(m, division.groups, 0), headGroup = m.heads / m.queryGroups();
@@ -220,6 +224,8 @@ int64_t normChunk(int64_t hidden, int64_t ranks) {
     chunk /= 2;
   return chunk;
 }
+
+int64_t headNormChunk(int64_t headDim) { return std::min<int64_t>(128, headDim & -headDim); }
 
 StatusOr<LayerDivision> divide(const LayerShape &given, const PersistentDevice &device) {
   LayerShape shape = given;

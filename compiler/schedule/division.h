@@ -33,6 +33,7 @@ struct LayerShape {
   Encoding encoding = Encoding::tiles16; // of all matrices but the embedding
   int64_t normSums = 1;                  // that a norm has of a chunk of the residual stream, at most
   int64_t partNorms = 0;                 // parts, if any has a norm of what it adds to the residual stream
+  int64_t normedRows = 0;                // of query and key that norms of all heads together take
   int64_t tableWords = 0;                // of 8 bytes: the arguments of a step's phases, which each block has (layer.h)
 
   int64_t queryGroups() const { return kvHeads * subgroups; }
@@ -81,6 +82,8 @@ StatusOr<LayerDivision> divide(const LayerShape &shape, const PersistentDevice &
 /// Elements of a chunk of a norm's sum of squares over `hidden` elements: each rank adds those of its own rows, so a
 /// chunk lies in the rows of one rank. A power of two from 16 to 128.
 int64_t normChunk(int64_t hidden, int64_t ranks);
+/// The same for norms of all query heads or all key heads together: each group adds those of its heads.
+int64_t headNormChunk(int64_t headDim);
 
 /// Bytes of a block's shared memory before its ring, as the device code (persistent_block.cuh) lays them out. The
 /// generated source asserts that the number of stages that follows is its own.

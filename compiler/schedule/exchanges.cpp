@@ -72,6 +72,7 @@ private:
               walk(part.getBody());
           })
           .Case([&](sched::HopOp hop) { exchange(hop); })
+          .Case([&](sched::FinishOp finish) { exchangeSquares(finish); })
           .Case([&](sched::PublishOp) {
             if (sends(&op, rank))
               add(ExchangeOp::Write, sumsName(op.getParentOp()), mine(), everyone);
@@ -121,6 +122,26 @@ private:
     for (int64_t peer = 0; peer < ranks; ++peer)
       if (sends(hop, peer))
         add(kind, nameOf(hop.getKind()), block(group, peer), mine());
+  }
+
+  /// Sums of squares of the rows of all groups of a part, of the same rank of each. The ranks of a group have the same
+  /// rows. Query and key are normalised at the same time, by different warps.
+  void exchangeSquares(sched::FinishOp op) {
+    auto part = cast<sched::PartOp>(op->getParentOp());
+    const auto sharing = static_cast<int64_t>(op.getSharing());
+    const auto publishes = [&](int64_t ofGroup, int64_t segment) { return segment == 0 || ofGroup % sharing == 0; };
+    const auto what = [&](int64_t segment) {
+      return std::string("sums of squares of all ") + (segment == 0 ? "queries" : "keys") + " (part " +
+             std::to_string(partIndex.lookup(part)) + ")";
+    };
+    for (int64_t segment : op.getNorms())
+      if (publishes(group, segment))
+        add(ExchangeOp::Write, what(segment), mine(), everyone);
+    for (int64_t segment : op.getNorms())
+      for (ExchangeOp::Kind kind : {ExchangeOp::Read, ExchangeOp::Finish})
+        for (int64_t source = 0; source < static_cast<int64_t>(part.getGroups()); ++source)
+          if (publishes(source, segment))
+            add(kind, what(segment), block(source, rank), everyone);
   }
 
   std::string sumsName(Operation *part) const {

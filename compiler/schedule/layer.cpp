@@ -23,33 +23,119 @@ LogicalResult needs(Operation *op, const Twine &what) {
   return op->emitOpError() << "does not fit the persistent schedule, which needs " << what;
 }
 
-/// What the kernel keeps works on its own rows; whole heads if `heads`, else single elements.
-LogicalResult checkKept(step::ProjectOp project, bool heads) {
+/// What the kernel keeps works on its own rows: single elements.
+LogicalResult checkKept(step::ProjectOp project) {
   for (step::FunctionAttrInterface function : keptFunctions(project)) {
     if (function.getNumOperands() > 0)
       return needs(project, "no function that reads another vector here, but has " + function.getFunctionName());
-    if (!heads && !function.isElementwise())
+    if (!function.isElementwise())
       return needs(project, "functions of single elements here, but has " + function.getFunctionName());
   }
   return success();
 }
 
+/// A function of query, key or value works on one of them, and on heads of `headDim` elements, unless it is the RMS
+/// norm of a whole one (`allRows`).
+LogicalResult checkHeads(Operation *phase, step::FunctionAttrInterface function, int64_t headDim, bool allRows) {
+  if (function.getNumOperands() > 0 || function.getSlots().size() != 1)
+    return needs(phase, "functions of query, key or value alone here, but has " + function.getFunctionName());
+  if (allRows ? !function.canDeferScale() : headDim % function.getRowGroup() != 0)
+    return needs(phase,
+                 "functions of heads of " + Twine(headDim) +
+                     " elements here, or the RMS norm of all query heads or of all key heads together, but has " +
+                     function.getFunctionName() + " of " + Twine(function.getRowGroup()) + " elements");
+  return success();
+}
+
+int64_t headDimOf(step::AttendOp attend) {
+  SymbolTableCollection symbols;
+  return static_cast<int64_t>(step::SymbolLookup(attend, symbols).cache(attend.getCacheAttr()).getHeadDim());
+}
+
+/// What is left of the slots of a phase after its functions: those of its results, in order.
+SmallVector<int64_t> remaining(SmallVector<int64_t> slots, ArrayRef<step::FunctionAttrInterface> functions) {
+  for (step::FunctionAttrInterface function : functions)
+    for (int64_t consumed : function.getConsumedSlots())
+      llvm::erase(slots, consumed);
+  return slots;
+}
+
+/// See rowMapsOf.
+struct RowMaps {
+  SmallVector<RowMap> maps;
+  llvm::DenseMap<Value, int64_t> slots; // of the product, of what it and the maps leave
+};
+
+RowMaps readRowMaps(step::ProjectOp rows, int64_t headDim) {
+  RowMaps found;
+  SmallVector<int64_t> all = llvm::to_vector(llvm::seq<int64_t>(0, rows.getMatrices().size()));
+  for (auto [slot, result] : llvm::zip(remaining(all, epilogues(rows)), rows.getResults()))
+    found.slots[result] = slot;
+  for (Operation *op = rows->getNextNode(); auto map = dyn_cast_if_present<step::MapOp>(op); op = op->getNextNode()) {
+    if (!llvm::all_of(map.getInputs(), [&](Value input) { return found.slots.contains(input) && input.hasOneUse(); }))
+      break;
+    RowMap next{map, {}};
+    SmallVector<int64_t> slots;
+    for (Value input : map.getInputs())
+      slots.push_back(found.slots.lookup(input));
+    SmallVector<step::FunctionAttrInterface> functions;
+    for (step::FunctionAttrInterface function : map.getFunctions()) {
+      const int64_t elements = nn::rowElements(map.getInputs()[function.getSlots().front()]),
+                    group = function.getRowGroup();
+      const bool ofAll = function.getReduction(elements) == step::Reduction::Vector && group > headDim;
+      functions.push_back(
+          function.withSlots(llvm::map_to_vector(function.getSlots(), [&](int64_t slot) { return slots[slot]; })));
+      next.functions.push_back({functions.back(), ofAll ? elements : 0});
+    }
+    for (auto [slot, result] : llvm::zip(remaining(slots, functions), map.getResults()))
+      found.slots[result] = slot;
+    found.maps.push_back(std::move(next));
+  }
+  return found;
+}
+
+/// Query, key and value of the residual stream `x`: their product, and maps of what it leaves.
+LogicalResult checkQueryKeyValue(const LayerPart &part, Value x) {
+  step::ProjectOp rows = part.rows;
+  step::AttendOp attend = part.attend;
+  const int64_t headDim = headDimOf(attend);
+  SmallVector<std::pair<Operation *, step::FunctionAttrInterface>> last; // of each phase
+  const auto check = [&](Operation *phase, step::FunctionAttrInterface function, bool allRows) -> LogicalResult {
+    if (last.empty() || last.back().first != phase)
+      last.emplace_back(phase, function);
+    last.back().second = function;
+    return isKept(function) ? checkHeads(phase, function, headDim, allRows) : success();
+  };
+  for (step::FunctionAttrInterface function : epilogues(rows))
+    if (failed(check(rows, function, /*allRows=*/false)))
+      return failure();
+  for (const RowMap &map : part.maps)
+    for (const RowFunction &function : map.functions)
+      if (failed(check(map.map, function.function, function.allRows > 0)))
+        return failure();
+  const auto appends = [](auto &function) {
+    return function.second.writesCache() && function.second.getSlots() == ArrayRef<int64_t>{1, 2};
+  };
+  const llvm::DenseMap<Value, int64_t> slots = readRowMaps(rows, headDim).slots;
+  const auto query = slots.find(attend.getQuery());
+  if (rows.getInput() != x || rows.getMatrices().size() != 3 || llvm::none_of(last, appends) || query == slots.end() ||
+      query->second != 0 || !llvm::all_of(slots, [](auto &value) { return isF32(value.first); }))
+    return needs(rows, "query, key and value of the residual stream in this order, with the KV append as the last "
+                       "function of key and value (passes merge-projections, fuse-query-key-value)");
+  return success();
+}
+
 /// The first product of a part: rows, of the residual stream `x`.
-LogicalResult checkRows(LayerPart part, Value x) {
+LogicalResult checkRows(const LayerPart &part, Value x) {
   step::ProjectOp rows = part.rows;
   if (!part.attend) {
     const size_t matrices = rows.getMatrices().size();
     if (rows.getInput() != x || matrices > 2 || (matrices == 2 && !rows.getInterleaved()) || rows.getNumResults() != 1)
       return needs(rows, "one matrix of the residual stream, or gate and up interleaved, with one result (passes "
                          "merge-projections, fuse-activation-mul)");
-    return checkKept(rows, /*heads=*/false);
+    return checkKept(rows);
   }
-  SmallVector<step::FunctionAttrInterface> functions = epilogues(rows);
-  if (rows.getInput() != x || rows.getMatrices().size() != 3 || functions.empty() || !functions.back().writesCache() ||
-      functions.back().getSlots() != ArrayRef<int64_t>{1, 2} || rows.getNumResults() != 1 || !isF32(rows.getResult(0)))
-    return needs(rows, "query, key and value of the residual stream in this order, with the KV append as the last "
-                       "function (passes merge-projections, fuse-query-key-value)");
-  return checkKept(rows, /*heads=*/true);
+  return checkQueryKeyValue(part, x);
 }
 
 /// A map that is the norm of `columns`' whole result and its addition to the residual stream `x`.
@@ -62,7 +148,7 @@ bool isNorm(step::MapOp map, step::ProjectOp columns, Value x) {
 }
 
 /// The last product of a part: columns, whose sums, or a norm of them, are added to the residual stream `x`.
-LogicalResult checkColumns(LayerPart part, Value input, Value x) {
+LogicalResult checkColumns(const LayerPart &part, Value input, Value x) {
   step::ProjectOp columns = part.columns;
   if (columns.getInput() != input || columns.getPrologueAttr() || columns.getMatrices().size() != 1)
     return needs(columns, "the product of one matrix and the result of the phase before it");
@@ -72,12 +158,12 @@ LogicalResult checkColumns(LayerPart part, Value input, Value x) {
       return needs(part.norm, "no norm of what parallel branches add");
     if (!columns.getSideInputs().empty() || !isF32(columns.getResult(0)))
       return needs(columns, "a result in f32 that nothing else is added to before its norm");
-    return checkKept(columns, /*heads=*/false);
+    return checkKept(columns);
   }
   if (functions.empty() || !functions.back().addsOperand() || columns.getSideInputs().size() != 1 ||
       columns.getSideInputs()[0] != x || !isF32(x) || columns.getNumResults() != 1 || !isF32(columns.getResult(0)))
     return needs(columns, "the addition to the residual stream, in f32, as its last function (pass fuse-residual)");
-  return checkKept(columns, /*heads=*/false);
+  return checkKept(columns);
 }
 
 /// The parts of a layer: each a product, attention or nothing, and a product.
@@ -95,12 +181,18 @@ LogicalResult readParts(DecoderPhases &phases) {
       return needs(&*op, "a product over rows here, with which a part of a layer begins: all fusion passes must have "
                          "matched (merged matrices have multiples of 16 rows)");
     ++op;
-    part.attend = dyn_cast<step::AttendOp>(*op);
-    if (part.attend)
+    auto afterMaps = op;
+    while (isa<step::MapOp>(*afterMaps))
+      ++afterMaps;
+    part.attend = dyn_cast<step::AttendOp>(*afterMaps);
+    if (part.attend) {
+      part.maps = rowMapsOf(part.rows, headDimOf(part.attend));
+      op = std::next(op, part.maps.size());
+      if (op != afterMaps)
+        return needs(&*op, "functions of nothing but query, key and value before attention");
       ++op;
+    }
     part.columns = dyn_cast<step::ProjectOp>(*op);
-    if (part.attend && part.attend.getQuery() != part.rows.getResult(0))
-      return needs(part.attend, "attention for the query of the product before it");
     // What the part before this one read, too, if it is not what that one has added to.
     part.parallel = !phases.parts.empty() && part.rows.getInput() != x && part.rows.getInput() == stream;
     if (!part.parallel)
@@ -135,12 +227,14 @@ LogicalResult readParts(DecoderPhases &phases) {
 
 } // namespace
 
+SmallVector<RowMap> rowMapsOf(step::ProjectOp rows, int64_t headDim) { return readRowMaps(rows, headDim).maps; }
+
+bool isKept(step::FunctionAttrInterface function) {
+  return !function.writesCache() && !function.addsOperand() && !function.selectsToken();
+}
+
 SmallVector<step::FunctionAttrInterface> keptFunctions(step::ProjectOp project) {
-  SmallVector<step::FunctionAttrInterface> functions = epilogues(project);
-  llvm::erase_if(functions, [](step::FunctionAttrInterface function) {
-    return function.writesCache() || function.addsOperand() || function.selectsToken();
-  });
-  return functions;
+  return llvm::to_vector(llvm::make_filter_range(epilogues(project), isKept));
 }
 
 FailureOr<DecoderPhases> readDecoder(func::FuncOp function) {
@@ -163,7 +257,7 @@ FailureOr<DecoderPhases> readDecoder(func::FuncOp function) {
   if (phases.head.getInput() != phases.layers.getResult(0) || phases.head.getMatrices().size() != 1 ||
       functions.empty() || !functions.back().selectsToken())
     return needs(phases.head, "the selection as the head's last function (pass fuse-head-select)");
-  if (failed(checkKept(phases.head, /*heads=*/false)))
+  if (failed(checkKept(phases.head)))
     return failure();
   SmallVector<step::ProjectOp> projects = {phases.head};
   for (LayerPart part : phases.parts)
@@ -208,6 +302,11 @@ FailureOr<LayerShape> shapeOf(DecoderPhases phases) {
     if (!first && (next.heads != shape.heads || next.kvHeads != shape.kvHeads || next.headDim != shape.headDim ||
                    next.units != shape.units || next.unitRows != shape.unitRows))
       return needs(rows, "parts of one kind to have the same dimensions");
+    int64_t elements = 0;
+    for (const RowMap &map : part.maps)
+      for (const RowFunction &function : map.functions)
+        elements += function.allRows;
+    next.normedRows = std::max(shape.normedRows, elements);
     shape = next;
   }
   return shape;
@@ -215,29 +314,35 @@ FailureOr<LayerShape> shapeOf(DecoderPhases phases) {
 
 int64_t tableWords(DecoderPhases phases, int64_t ranks) {
   SymbolTableCollection symbols;
-  const auto symbolWords = [&](step::ProjectOp project, step::FunctionAttrInterface function) {
+  const auto symbolWords = [&](Operation *op, step::FunctionAttrInterface function) {
     int64_t words = 0;
     bool caches = false;
     for (FlatSymbolRefAttr symbol : function.getSymbols()) {
-      const bool cache = static_cast<bool>(step::SymbolLookup(project, symbols).cache(symbol));
+      const bool cache = static_cast<bool>(step::SymbolLookup(op, symbols).cache(symbol));
       caches |= cache;
       words += cache ? 2 : 1; // keys and values
     }
     return words + (caches ? 1 : 0); // the context
   };
-  const auto project = [&](step::ProjectOp op) {
-    int64_t words = 2 + (op.getPrologueAttr() ? symbolWords(op, op.getPrologueAttr()) : 0); // input, matrix
-    for (step::FunctionAttrInterface function : epilogues(op))
+  const auto phase = [&](step::PhaseOpInterface op, int64_t inputs) {
+    int64_t words = inputs;
+    bool selects = false;
+    for (step::FunctionAttrInterface function : op.getFunctions()) {
       words += function.getNumOperands() + symbolWords(op, function) + (function.usesPosition() ? 1 : 0) +
                (function.selectsToken() ? 3 : 0); // tokens, logits, scratch
-    const bool selects = llvm::any_of(epilogues(op), [](auto function) { return function.selectsToken(); });
-    return words + (selects ? 0 : static_cast<int64_t>(op.getNumResults()));
+      selects |= function.selectsToken();
+    }
+    return words + (selects ? 0 : static_cast<int64_t>(op->getNumResults()));
   };
+  const auto project = [&](step::ProjectOp op) { return phase(op, 2); }; // input, matrix
+  const auto mapped = [&](step::MapOp op) { return phase(op, static_cast<int64_t>(op.getInputs().size())); };
   int64_t layer = 0;
   for (LayerPart part : phases.parts) {
     layer += project(part.rows) + project(part.columns);
-    if (part.norm) // input, residual stream, weight, result
-      layer += 4;
+    for (const RowMap &map : part.maps)
+      layer += mapped(map.map);
+    if (part.norm)
+      layer += mapped(part.norm);
     if (part.attend) // query, result, keys, values, state, context
       layer += 6 + (part.attend.getWindowAttr() ? 1 : 0) + (ranks > 1 ? 1 : 0);
   }

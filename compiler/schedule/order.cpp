@@ -44,6 +44,11 @@ SumOrder orderOf(Operation *phase, sched::GridOp grid) {
     if (auto hop = compute.getInput().getDefiningOp<sched::HopOp>(); hop && hop.getChunk())
       order.normChunk = static_cast<int64_t>(*hop.getChunk());
   });
+  grid.walk([&](sched::FinishOp finish) {
+    for (auto name : finish.getPhases().getAsRange<StringAttr>())
+      if (name == sched::phaseName(phase) && finish.getChunk())
+        order.normChunk = static_cast<int64_t>(*finish.getChunk());
+  });
   grid.walk([&](sched::CollectOp collect) {
     if (collect.getNorm() == sched::phaseName(phase))
       order.normChunk = static_cast<int64_t>(*collect.getChunk());

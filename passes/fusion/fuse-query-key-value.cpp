@@ -14,11 +14,25 @@ namespace {
 /// A block holds whole tiles, at most this many rows together.
 constexpr int64_t maxBlockRows = 256;
 
+/// Whether a map that reads what `map` computes works on groups of rows of another size than `function`: a norm of all
+/// heads together before their rotation.
+bool isFollowedByOtherGroups(step::MapOp map, step::FunctionAttrInterface function) {
+  const auto isOther = [&](step::FunctionAttrInterface next) {
+    return next.getRowGroup() != 1 && next.getRowGroup() != function.getRowGroup();
+  };
+  return function.getRowGroup() != 1 && llvm::any_of(map->getUsers(), [&](Operation *user) {
+           auto next = dyn_cast<step::MapOp>(user);
+           return next && llvm::any_of(next.getFunctions(), isOther);
+         });
+}
+
 LogicalResult acceptHeads(step::MapOp map, step::ProjectOp project, PatternRewriter &rewriter) {
   for (step::FunctionAttrInterface function : map.getFunctions()) {
     if (function.getRowGroup() % tile_rows != 0 || function.getRowGroup() > maxBlockRows)
       return rewriter.notifyMatchFailure(map,
                                          "it works on more rows together than a block can hold, or not on whole tiles");
+    if (isFollowedByOtherGroups(map, function))
+      return rewriter.notifyMatchFailure(map, "what follows works on groups of another size: it could not follow");
   }
   SymbolTableCollection symbols;
   step::SymbolLookup lookup(project, symbols);

@@ -73,8 +73,9 @@ private:
     return extents;
   }
 
-  sched::PartOp addPart(LayerPart part) {
-    auto [rows, attend, columns, norm, parallel] = part;
+  sched::PartOp addPart(const LayerPart &part) {
+    step::ProjectOp rows = part.rows, columns = part.columns;
+    step::AttendOp attend = part.attend;
     const std::vector<int64_t> &starts = attend ? division.headStarts : division.unitStarts;
     auto op = sched::PartOp::create(builder, rows->getLoc(), vector(), static_cast<int64_t>(starts.size()));
     builder.createBlock(&op.getBody());
@@ -89,7 +90,7 @@ private:
       value = compute(rows, value, sched::Split::query_groups, extents(rows), shape.queryGroups(), starts);
       if (shape.subgroups > 1)
         value.getDefiningOp<sched::ComputeOp>().setEach(shape.headRows());
-      value = hop(sched::Hop::rows, rows, value);
+      value = finish(part, hop(sched::Hop::rows, rows, value));
       stream(sched::Source::context, attend, bytes, std::nullopt, inFlight.context);
       value = compute(attend, value, sched::Split::context, {});
       value = hop(sched::Hop::parts, attend, value);
@@ -103,15 +104,33 @@ private:
     builder.setInsertionPointAfter(op);
     return op;
   }
-  void addCollection(LayerPart part, sched::PartOp op) {
+  /// What maps make of the rows of query, key and value.
+  Value finish(const LayerPart &part, Value rows) {
+    SmallVector<StringRef> names;
+    SmallVector<int64_t> norms;
+    for (const RowMap &map : part.maps) {
+      names.push_back(sched::phaseName(map.map));
+      for (const RowFunction &function : map.functions)
+        if (function.allRows > 0)
+          norms.push_back(function.function.getSlots().front());
+    }
+    if (names.empty())
+      return rows;
+    step::MapOp first = part.maps.front().map;
+    return sched::FinishOp::create(builder, first->getLoc(), vector(), builder.getStrArrayAttr(names), rows, norms,
+                                   norms.empty() ? IntegerAttr() : integer(headNormChunk(shape.headDim)),
+                                   shape.subgroups);
+  }
+  void addCollection(const LayerPart &part, sched::PartOp op) {
     step::MapOp norm = part.norm;
-    sched::CollectOp::create(builder, (norm ? norm : part.columns)->getLoc(), op.getSums(),
+    step::ProjectOp columns = part.columns;
+    sched::CollectOp::create(builder, norm ? norm->getLoc() : columns->getLoc(), op.getSums(),
                              norm ? builder.getStringAttr(sched::phaseName(norm)) : StringAttr(),
                              norm ? integer(normChunk(shape.hidden, device.ranks)) : IntegerAttr());
   }
 
   /// Where the columns of each group start, in steps: those of its query groups, or of its units.
-  std::vector<int64_t> columnStarts(LayerPart part) const {
+  std::vector<int64_t> columnStarts(const LayerPart &part) const {
     if (!part.attend)
       return division.unitStarts;
     std::vector<int64_t> starts = division.headStarts;

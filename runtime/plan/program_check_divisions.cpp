@@ -56,14 +56,14 @@ private:
   void fail(const std::string &field, const std::string &what) { errors_.add(path_ + "." + field, what); }
 
   /// The reader does not know a kernel's layout of packets (codegen/kernels/persistent_block.cuh), but what each has:
-  /// twice, as blocks may be one exchange apart, those of a block's rows of the residual stream for attention and for a
-  /// feed-forward, and one for a candidate. Hops without clusters come on top.
+  /// twice, as blocks may be one exchange apart, those of a block's rows of the residual stream for each part of a layer,
+  /// and one for a candidate. Hops without clusters come on top, and sums for norms.
   void checkPackets() {
-    constexpr uint64_t packetSize = 16, wordSize = 4, exchanges = 2, parts = 2;
+    constexpr uint64_t packetSize = 16, wordSize = 4, exchanges = 2;
     const uint64_t tiles = static_cast<uint64_t>(tiles_of(residualElements())),
                    rankTiles = (tiles + division_.ranks - 1) / division_.ranks,
                    rankPackets = rankTiles * (tile_rows / stripe_rows) * stripe_packets,
-                   least = packetSize * exchanges * (parts * rankPackets + 1), // of a block
+                   least = packetSize * exchanges * (parts() * rankPackets + 1), // of a block
         blocks = uint64_t{division_.groups} * division_.ranks, unit = division_.clusters ? packetSize : wordSize;
     if (division_.packetBytes > maximumPacketBytes)
       fail("packet_bytes", text(division_.packetBytes) + "; at most " + text(maximumPacketBytes));
@@ -72,6 +72,15 @@ private:
            text(division_.packetBytes) + " for " + text(blocks) + " blocks; each needs " + text(least) + " at least");
     if (division_.packetBytes % unit != 0)
       fail("packet_bytes", text(division_.packetBytes) + " is not a multiple of " + text(unit));
+  }
+
+  /// Of a layer: two products each. One more is the head.
+  uint64_t parts() const {
+    uint64_t products = 0;
+    for (const Block &block : decodeEntry(program_).blocks)
+      for (const Phase &phase : block.phases)
+        products += phase.kind == PhaseKind::Project ? 1 : 0;
+    return products / 2;
   }
 
   /// Of the residual stream: what the step's one embed phase gives.

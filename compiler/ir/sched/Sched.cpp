@@ -68,6 +68,9 @@ static LogicalResult checkPhases(Operation *schedule, FlatSymbolRefAttr entry, S
       uses.push_back({op->getAttrOfType<StringAttr>(phaseAttribute).getValue(), op});
     if (auto collect = dyn_cast<CollectOp>(op); collect && collect.getNorm())
       uses.push_back({*collect.getNorm(), op});
+    if (auto finish = dyn_cast<FinishOp>(op))
+      for (auto phase : finish.getPhases().getAsRange<StringAttr>())
+        uses.push_back({phase.getValue(), op});
   });
   size_t next = 0;
   Operation *missing = nullptr;
@@ -232,7 +235,7 @@ LogicalResult PartOp::verifyRegions() {
   auto grid = (*this)->getParentOfType<GridOp>();
   if (getGroups() == 0 || getGroups() > grid.getGroups())
     return emitOpError() << "takes " << getGroups() << " of " << grid.getGroups() << " groups";
-  if (failed(checkBody<HopOp, StreamOp, ComputeOp, PublishOp>(*this)))
+  if (failed(checkBody<HopOp, FinishOp, StreamOp, ComputeOp, PublishOp>(*this)))
     return failure();
   SmallVector<ComputeOp> computations = getComputations();
   const auto isRows = [](ComputeOp op) {
@@ -274,6 +277,20 @@ LogicalResult HopOp::verify() {
     break;
   }
   return success();
+}
+
+LogicalResult FinishOp::verify() {
+  auto hop = getRows().getDefiningOp<HopOp>();
+  if (!hop || hop.getKind() != Hop::rows)
+    return emitOpError() << "works on the rows of query, key and value, once they have hopped";
+  if (getPhases().empty())
+    return emitOpError() << "names no phase";
+  if (getNorms().empty() == getChunk().has_value())
+    return emitOpError() << "has norms and the chunk of their sums, or neither";
+  for (auto [i, segment] : llvm::enumerate(getNorms()))
+    if (segment < 0 || segment > 1 || llvm::is_contained(getNorms().take_front(i), segment))
+      return emitOpError() << "has a norm of the query (0) or of the key (1), once each, not of " << segment;
+  return checkPositive(*this, {{"sharing groups", getSharing()}});
 }
 
 LogicalResult ComputeOp::verify() {

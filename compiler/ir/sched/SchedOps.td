@@ -268,6 +268,30 @@ def Sched_HopOp : Sched_Op<"hop", [ParentOneOf<["PartOp", "GridOp"]>]> {
   let hasVerifier = 1;
 }
 
+def Sched_FinishOp : Sched_Op<"finish", [ParentOneOf<["PartOp"]>]> {
+  let summary = "functions of query, key and value that their product has not absorbed, by each rank on all rows of its group";
+  let description = [{
+    `phases`: the maps that have these functions, in their order. `norms` are the segments (0: the query, 1: the key) whose norm
+    takes the rows of all groups together. For each of them, each rank publishes the sums of squares of its group's rows, in
+    chunks of `chunk` elements, and collects those of the same rank of every group. If `sharing` groups have the same KV head,
+    the first of them publishes the key's.
+
+    ```mlir
+    %rows = sched.hop rows(%q)
+    %all = sched.finish ["layer_rms_norm_rope", "layer_rms_norm_rope_kv_append"](%rows) norms [0, 1] chunk 128
+    %a = sched.compute "layer_attend"(%all) context
+    ```
+  }];
+  let arguments = (ins StrArrayAttr:$phases, Sched_AnyVector:$rows,
+                       DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$norms, OptionalAttr<I64Attr>:$chunk,
+                       DefaultValuedAttr<I64Attr, "1">:$sharing);
+  let results = (outs Sched_AnyVector:$vector);
+  let assemblyFormat = [{
+    $phases `(` $rows `)` (`norms` $norms^ `chunk` $chunk)? (`sharing` $sharing^)? attr-dict
+  }];
+  let hasVerifier = 1;
+}
+
 def Sched_Source : Sched_Keyword<"Source", "what a producer streams", ["weights", "context"]>;
 
 def Sched_StreamOp : Sched_PhaseUse<"stream", [ParentOneOf<["PartOp", "GridOp"]>]> {

@@ -34,6 +34,8 @@ const char *waitName(uint32_t wait) {
     return "the logits of other blocks";
   case PersistentWait::step_start:
     return "its group to begin the step";
+  case PersistentWait::head_sums:
+    return "sums of squares of the heads of other groups";
   }
   return "something unknown";
 }

@@ -36,7 +36,22 @@ public:
                 sumsFirst(grid) ? sumsOfSquares : residualStream},
                {groupHeads * shape.headRows() / 2, headRows},
                {ranks * groupHeads * (shape.heads / shape.queryGroups()) * partFloats / 2, contextParts}};
-    const int64_t exchange = 16 * (2 * parts * blocks * rankPackets + 2 * blocks);
+    const int64_t chunk = headNormChunk(shape.headDim), queryRows = shape.heads * shape.headDim,
+                  headRowsOf[] = {queryRows, shape.kvHeads * shape.headDim};
+    grid.walk([&](sched::FinishOp finish) {
+      for (int64_t segment : finish.getNorms())
+        for (int64_t row = 0; row < headRowsOf[segment]; row += chunk) {
+          const int64_t queryGroup =
+              segment == 0 ? row / shape.queryRows() : row / shape.headDim * static_cast<int64_t>(finish.getSharing());
+          // The first groups have one query group more, if those are more than groups.
+          const int64_t more = shape.queryGroups() % attend, each = shape.queryGroups() / attend;
+          const int64_t group =
+              queryGroup < more * (each + 1) ? queryGroup / (each + 1) : more + (queryGroup - more * (each + 1)) / each;
+          headSums.emplace_back(segment == 0 ? "queries" : "keys", group);
+        }
+    });
+    const int64_t exchange =
+        16 * (2 * parts * blocks * rankPackets + 2 * blocks + parts * ranks * static_cast<int64_t>(headSums.size()));
     hopPackets =
         grid.getClusters() ? 0 : (static_cast<int64_t>(grid.getPackets()) - exchange - 4 * blocks) / 16 / groups;
     hopEnds[2].first += hopEnds[1].first;
@@ -61,7 +76,15 @@ public:
     number -= sums;
     if (number < 2 * blocks)
       return {"candidates (set " + std::to_string(number / blocks) + ")", number % blocks};
-    number = (number - 2 * blocks) % hopPackets;
+    number -= 2 * blocks;
+    const auto sumsOfRank = static_cast<int64_t>(headSums.size());
+    if (number < parts * ranks * sumsOfRank) {
+      const auto &[what, group] = headSums[number % sumsOfRank];
+      return {std::string("sums of squares of all ") + what + " (part " + std::to_string(number / sumsOfRank / ranks) +
+                  ")",
+              group * ranks + number / sumsOfRank % ranks};
+    }
+    number = (number - parts * ranks * sumsOfRank) % hopPackets;
     for (const auto &[end, what] : hopEnds)
       if (number < end)
         return {what, -1};
@@ -86,7 +109,8 @@ private:
   }
 
   int64_t blocks, ranks, parts = 0, rankPackets = 0, hopPackets = 0, normPackets = 0;
-  std::vector<std::pair<int64_t, const char *>> hopEnds; // in the order in which they lie
+  std::vector<std::pair<const char *, int64_t>> headSums; // of a rank: whose, and of which group
+  std::vector<std::pair<int64_t, const char *>> hopEnds;  // in the order in which they lie
 };
 
 std::string describe(bool write, const std::string &what) { return (write ? "writes " : "reads ") + what; }

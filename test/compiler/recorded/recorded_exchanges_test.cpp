@@ -141,6 +141,27 @@ TEST_F(RecordedExchanges, OfSumsOfSquaresBeforeTheRows) {
   }
 }
 
+// A norm of all query heads and one of all key heads; a KV head a group, or one group that has both.
+TEST_F(RecordedExchanges, OfNormsOfAllHeads) {
+  for (bool clusters : {true, false}) {
+    compile("olmo2-biases", 4, clusters);
+    EXPECT_EQ(run(40, 3, 0, 2, 1), "");
+    compile("olmo3-interval", 4, clusters);
+    EXPECT_EQ(run(0, 4, 1, 1, 7), "");
+  }
+  compile("olmo2-biases", 2, /*clusters=*/true);
+  EXPECT_EQ(run(40, 3, 0, 2, 1), "");
+}
+
+TEST_F(RecordedExchanges, AMissingSumOfAllHeadsIsSeen) {
+  compile("olmo3-interval", 4, true,
+          {{"persistent_head_norm.cuh", "if (row % chunk == 0 && row < tile.live_rows)",
+            "if (row % chunk == 0 && row < tile.live_rows && !(tile.slot == 1 && tile.p.counter == 1))"},
+           {"arch_async.cuh", "now - start > static_cast<uint32_t>(limit_ns)", "now - start > 2000000"}});
+  EXPECT_EQ(run(0, 2, 0, 1, 1),
+            "no thread of block 0 writes sums of squares of all keys (part 0), which the schedule does");
+}
+
 TEST_F(RecordedExchanges, AMissingPublishIsSeen) {
   compile("llama-gqa4-rope-llama3", 6, true,
           {{"exchange.cuh", "if (arch::lane() < stripe_packets)", "if (arch::lane() < stripe_packets && epoch != 2)"},

@@ -52,9 +52,10 @@ TEST(Exchanges, ThoseOfTheScheduleAreSafe) {
       Status status = verify(tinyExchanges(4, headless, model));
       EXPECT_TRUE(status.isOk()) << layers << " layers, " << headless << " headless: " << status.message();
     }
-  for (bool sumsFirst : {false, true}) {
+  for (auto [sumsFirst, headNorms] : {std::pair(false, false), {true, false}, {false, true}}) {
     Model model = qwen3Small;
     model.sumsFirst = sumsFirst;
+    model.headNorms = headNorms;
     Lowered s(model, h100);
     ASSERT_TRUE(s.grid) << s.errors;
     Status status = verifyExchanges(s.grid);
@@ -110,10 +111,31 @@ TEST(Exchanges, OneSetOfSlotsIsNotEnough) {
   EXPECT_NE(status.message().find("may overwrite partial sums"), std::string::npos) << status.message();
 }
 
+/// The key's sums of squares are published by one of the groups that have the same KV head, and read by all.
+TEST(Exchanges, GroupsThatShareAKeyAgreeOnWhoPublishes) {
+  Model model = tiny;
+  model.shape.headDim = 32;
+  model.headNorms = true;
+  PersistentDevice device = tinyDevice;
+  device.groups = 4;
+  device.subgroups = 2;
+  Lowered s(model, device);
+  ASSERT_TRUE(s.grid) << s.errors;
+  EXPECT_TRUE(verifyExchanges(s.grid).isOk()) << verifyExchanges(s.grid).message();
+  std::vector<int64_t> writers;
+  const Exchanges exchanges = exchangesOf(s.grid, model.layers, 1, 0, 2);
+  for (const ExchangeBuffer &buffer : exchanges.buffers)
+    if (buffer.what == "sums of squares of all keys (part 0)")
+      writers.push_back(buffer.writer);
+  EXPECT_EQ(writers, (std::vector<int64_t>{0, 4, 1, 5})); // ranks 0 and 1 of groups 0 and 2, as they are read
+}
+
 TEST(Exchanges, AMissingWriteIsAWaitForEver) {
-  for (std::string_view what : {"rows of query", "parts of the context", "residual stream", "units", "(part 0, set",
-                                "(part 1, set", "candidates"}) {
-    Exchanges exchanges = tinyExchanges();
+  Model model = tiny;
+  model.headNorms = true;
+  for (std::string_view what : {"rows of query", "all queries", "all keys", "parts of the context", "residual stream",
+                                "units", "(part 0, set", "(part 1, set", "candidates"}) {
+    Exchanges exchanges = tinyExchanges(5, 1, model);
     remove(exchanges, 1, ExchangeOp::Write, what);
     Status status = verify(exchanges);
     EXPECT_EQ(status.code(), StatusCode::Internal) << what;
@@ -122,10 +144,11 @@ TEST(Exchanges, AMissingWriteIsAWaitForEver) {
 }
 
 TEST(Exchanges, AReaderThatTakesItsTimeIsSeen) {
-  for (std::string_view what : {"rows of query", "parts of the context", "sums of squares", "residual stream", "units",
-                                "(part 0, set", "(part 1, set", "candidates"}) {
+  for (std::string_view what : {"rows of query", "all queries", "all keys", "parts of the context", "sums of squares",
+                                "residual stream", "units", "(part 0, set", "(part 1, set", "candidates"}) {
     Model model = tiny;
     model.sumsFirst = what == "sums of squares";
+    model.headNorms = what.starts_with("all ");
     Exchanges exchanges = tinyExchanges(5, 1, model);
     auto &ops = exchanges.blocks[1];
     auto op = std::ranges::find_if(ops, [&](const ExchangeOp &op) {

@@ -16,6 +16,7 @@ struct Model {
   LayerShape shape;
   int64_t vocabulary = 0;
   bool sumsFirst = false; // norms apply their factor before rounding: sums of squares hop before the rows do
+  bool headNorms = false; // of all query heads together, and of all key heads, in maps behind their product
 };
 
 inline const Model qwen3Small = {.layers = 28,
@@ -35,6 +36,29 @@ inline const Model tinyUngated = {
     .vocabulary = 131};
 inline const PersistentDevice tinyDevice = {.groups = 3, .ranks = 2, .warps = 4, .sharedBytes = 232448};
 
+/// The product of query, key and value, as `%q`, with what follows it before attention.
+inline std::string queryKeyValue(const Model &model, const std::string &norm) {
+  const LayerShape &s = model.shape;
+  const std::string append = llvm::formatv("cache = @cache, kv_heads = {0}, head_dim = {1}>]", s.kvHeads, s.headDim);
+  const int64_t queries = s.heads * s.headDim, keys = s.kvHeads * s.headDim;
+  if (!model.headNorms)
+    return llvm::formatv(R"(
+        %q = step.project %x at %position matrices [@query, @key, @key] {0}
+          epilogues [#step.kv_append<key = 1, value = 2, {1}
+          : (tensor<1x{2}xf32>, tensor<1xi32>) -> tensor<1x{3}xf32>)",
+                         norm, append, s.hidden, queries);
+  return llvm::formatv(R"(
+        %p, %k, %v = step.project %x matrices [@query, @key, @key] {0} epilogues []
+          : (tensor<1x{2}xf32>) -> (tensor<1x{3}xf32>, tensor<1x{4}xf32>, tensor<1x{4}xf32>)
+        %q = step.map %p epilogues [#step.rms_norm<segment = 0, weight = @query_norm, eps = 0.5, group_size = {3}>]
+          : (tensor<1x{3}xf32>) -> tensor<1x{3}xf32>
+        step.map %k, %v at %position
+          epilogues [#step.rms_norm<segment = 0, weight = @key_norm, eps = 0.5, group_size = {4}>,
+                     #step.kv_append<key = 0, value = 1, {1}
+          : (tensor<1x{4}xf32>, tensor<1x{4}xf32>, tensor<1xi32>) -> ())",
+                       norm, append, s.hidden, queries, keys);
+}
+
 /// A decoder as all fusions leave it.
 inline std::string stepProgram(const Model &model) {
   const LayerShape &s = model.shape;
@@ -44,6 +68,8 @@ inline std::string stepProgram(const Model &model) {
   std::string text = llvm::formatv(R"(
     nn.weight @embedding : tensor<{0}x{1}xbf16> from "w"
     nn.weight @norm : tensor<{1}xbf16> from "w"
+    nn.weight @query_norm : tensor<{2}xbf16> from "w"
+    nn.weight @key_norm : tensor<{3}xbf16> from "w"
     nn.weight @query : tensor<{2}x{1}xbf16> from "w"
     nn.weight @key : tensor<{3}x{1}xbf16> from "w"
     nn.weight @output : tensor<{1}x{2}xbf16> from "w"
@@ -54,30 +80,28 @@ inline std::string stepProgram(const Model &model) {
                                    model.vocabulary, s.hidden, s.heads * s.headDim, s.kvHeads * s.headDim, s.units,
                                    s.kvHeads, s.headDim);
   // Braces are the formatter's: those of the program are doubled.
-  text += llvm::formatv(R"(
+  text += llvm::formatv(
+      R"(
     func.func @decode(%token: tensor<1xi32>, %position: tensor<1xi32>) -> tensor<1xi32> {{
       %e = step.embed %token, @embedding : tensor<1x{0}xf32>
       %l = step.layers count {1} (%x = %e) : tensor<1x{0}xf32> {{
-        %q = step.project %x at %position matrices [@query, @key, @key] {2}
-          epilogues [#step.kv_append<key = 1, value = 2, cache = @cache, kv_heads = {3}, head_dim = {4}>]
-          : (tensor<1x{0}xf32>, tensor<1xi32>) -> tensor<1x{5}xf32>
-        %a = step.attend %q at %position, @cache heads {6} scale 0.5 : tensor<1x{5}xf32> -> tensor<1x{5}xbf16>
+        {8}
+        %a = step.attend %q at %position, @cache heads {4} scale 0.5 : tensor<1x{3}xf32> -> tensor<1x{3}xbf16>
         %o = step.project %a with(%x) matrices [@output] epilogues [#step.add<segment = 0>]
-          : (tensor<1x{5}xbf16>, tensor<1x{0}xf32>) -> tensor<1x{0}xf32>
-        %g = step.project %o matrices [@gate{8}] {2}
-          epilogues [#step.silu<segment = 0>{9}
-          : (tensor<1x{0}xf32>) -> tensor<1x{7}xbf16>
+          : (tensor<1x{3}xbf16>, tensor<1x{0}xf32>) -> tensor<1x{0}xf32>
+        %g = step.project %o matrices [@gate{6}] {2}
+          epilogues [#step.silu<segment = 0>{7}
+          : (tensor<1x{0}xf32>) -> tensor<1x{5}xbf16>
         %d = step.project %g with(%o) matrices [@down] epilogues [#step.add<segment = 0>]
-          : (tensor<1x{7}xbf16>, tensor<1x{0}xf32>) -> tensor<1x{0}xf32>
+          : (tensor<1x{5}xbf16>, tensor<1x{0}xf32>) -> tensor<1x{0}xf32>
         step.yield %d : tensor<1x{0}xf32>
       }
       %h = step.project %l matrices [@embedding] {2} epilogues [#step.argmax<segment = 0>]
         : (tensor<1x{0}xf32>) -> tensor<1xi32>
       return %h : tensor<1xi32>
     })",
-                        s.hidden, model.layers, norm, s.kvHeads, s.headDim, s.heads * s.headDim, s.heads, s.units,
-                        s.unitRows == 2 ? ", @gate" : "",
-                        s.unitRows == 2 ? ", #step.mul<lhs = 0, rhs = 1>] {interleaved}" : "]");
+      s.hidden, model.layers, norm, s.heads * s.headDim, s.heads, s.units, s.unitRows == 2 ? ", @gate" : "",
+      s.unitRows == 2 ? ", #step.mul<lhs = 0, rhs = 1>] {interleaved}" : "]", queryKeyValue(model, norm));
   return text;
 }
 

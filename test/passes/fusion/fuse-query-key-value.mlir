@@ -123,6 +123,17 @@ func.func @negative_groups_of_two_sizes(%x: tensor<1x32xf32>) -> (tensor<1x32xf3
   return %n, %m : tensor<1x32xf32>, tensor<1x32xf32>
 }
 
+// A norm of both key heads together: the rotation of each could not follow it.
+// CHECK-LABEL: @negative_norm_of_all_heads
+// CHECK: step.project {{.*}} matrices [@q, @k] :
+// CHECK: step.map {{.*}} epilogues [#step.rms_norm
+func.func @negative_norm_of_all_heads(%x: tensor<1x32xf32>, %p: tensor<1xi32>) -> (tensor<1x64xf32>, tensor<1x32xf32>) {
+  %q, %k = step.project %x matrices [@q, @k] : (tensor<1x32xf32>) -> (tensor<1x64xf32>, tensor<1x32xf32>)
+  %n = step.map %k epilogues [#step.rms_norm<segment = 0, weight = @vector_norm, eps = 0.5, group_size = 32>] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  %r = step.map %n at %p epilogues [#step.rope<segment = 0, table = @frequencies, head_dim = 16, rotary_dim = 16>] : (tensor<1x32xf32>, tensor<1xi32>) -> tensor<1x32xf32>
+  return %q, %r : tensor<1x64xf32>, tensor<1x32xf32>
+}
+
 // The second matrix's heads of 32 rows would begin in the middle of a block.
 // CHECK-LABEL: @negative_straddling_heads
 // CHECK: step.map

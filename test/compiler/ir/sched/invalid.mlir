@@ -296,3 +296,88 @@ sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 
     sched.collect %s
   }
 }
+
+// -----
+
+sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 stages 2 of 512 encoding "tiles16" packets 16 ahead [1, 1] {
+  sched.embed "embed"
+  sched.layers 1 {
+    %s = sched.part groups 1 {
+      %x = sched.hop residual
+      %u = sched.compute "qkv"(%x) query_groups 64 x 32 of 1 at [0]
+      %rows = sched.hop rows(%u)
+      // expected-error @+1 {{works on the rows of query, key and value, once they have hopped}}
+      %f = sched.finish ["map"](%u) norms [0] chunk 16
+      sched.publish %u
+    }
+    sched.collect %s
+  }
+}
+
+// -----
+
+sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 stages 2 of 512 encoding "tiles16" packets 16 ahead [1, 1] {
+  sched.embed "embed"
+  sched.layers 1 {
+    %s = sched.part groups 1 {
+      %x = sched.hop residual
+      %u = sched.compute "qkv"(%x) query_groups 64 x 32 of 1 at [0]
+      %rows = sched.hop rows(%u)
+      // expected-error @+1 {{names no phase}}
+      %f = sched.finish [](%rows)
+      sched.publish %u
+    }
+    sched.collect %s
+  }
+}
+
+// -----
+
+sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 stages 2 of 512 encoding "tiles16" packets 16 ahead [1, 1] {
+  sched.embed "embed"
+  sched.layers 1 {
+    %s = sched.part groups 1 {
+      %x = sched.hop residual
+      %u = sched.compute "qkv"(%x) query_groups 64 x 32 of 1 at [0]
+      %rows = sched.hop rows(%u)
+      // expected-error @+1 {{has norms and the chunk of their sums, or neither}}
+      %f = sched.finish ["map"](%rows) {chunk = 16 : i64}
+      sched.publish %u
+    }
+    sched.collect %s
+  }
+}
+
+// -----
+
+sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 stages 2 of 512 encoding "tiles16" packets 16 ahead [1, 1] {
+  sched.embed "embed"
+  sched.layers 1 {
+    %s = sched.part groups 1 {
+      %x = sched.hop residual
+      %u = sched.compute "qkv"(%x) query_groups 64 x 32 of 1 at [0]
+      %rows = sched.hop rows(%u)
+      // expected-error @+1 {{has a norm of the query (0) or of the key (1), once each, not of 1}}
+      %f = sched.finish ["map"](%rows) norms [1, 1] chunk 16
+      sched.publish %u
+    }
+    sched.collect %s
+  }
+}
+
+// -----
+
+sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 stages 2 of 512 encoding "tiles16" packets 16 ahead [1, 1] {
+  sched.embed "embed"
+  sched.layers 1 {
+    %s = sched.part groups 1 {
+      %x = sched.hop residual
+      %u = sched.compute "qkv"(%x) query_groups 64 x 32 of 1 at [0]
+      %rows = sched.hop rows(%u)
+      // expected-error @+1 {{needs a positive number of sharing groups, not 0}}
+      %f = sched.finish ["map"](%rows) norms [0, 1] chunk 16 sharing 0
+      sched.publish %u
+    }
+    sched.collect %s
+  }
+}
