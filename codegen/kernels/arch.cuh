@@ -37,6 +37,13 @@ CADENZA_DEVICE uint32_t block_threads() { return blockDim.x; } // %ntid.x
 CADENZA_DEVICE uint32_t lane() { return threadIdx.x % 32; }
 CADENZA_DEVICE uint32_t warp() { return threadIdx.x / 32; }
 
+/// x, but the compiler can't know that: what follows from it is computed where it is used, and not kept in registers
+/// throughout a loop.
+CADENZA_DEVICE int opaque(int x) {
+  asm volatile("" : "+r"(x));
+  return x;
+}
+
 /// Base of the dynamic shared memory of this block, 128-byte aligned; its size is the launch's. Contents undefined.
 CADENZA_DEVICE unsigned char *shared_memory() {
   extern __shared__ __align__(128) unsigned char cadenza_dynamic_shared[];

@@ -33,6 +33,7 @@ CADENZA_DEVICE uint32_t block_count() { return cadenza_host_services->thread->bl
 CADENZA_DEVICE uint32_t block_threads() { return cadenza_host_services->thread->block_threads; }
 CADENZA_DEVICE uint32_t lane() { return thread_index() % 32; }
 CADENZA_DEVICE uint32_t warp() { return thread_index() / 32; }
+CADENZA_DEVICE int opaque(int x) { return x; }
 CADENZA_DEVICE unsigned char *shared_memory() { return cadenza_host_services->thread->shared; }
 
 CADENZA_DEVICE void block_barrier() { cadenza_host_services->block_barrier(); }

@@ -8,7 +8,9 @@
 //
 // In a block, a warp works on 16 positions (a chunk) at a time, for a set of at most 4 query heads, by tensor cores;
 // the warps of a set take chunks in turn. Each warp keeps an online softmax (maximum m, sum l, weighted values o, in
-// units of log2); these are merged in a fixed order: warps, splits.
+// units of log2); these are merged in a fixed order: warps, splits. If a head has more than 128 elements, a chunk is
+// the work of two warps, each of which has a slice of the elements: they add up their parts of the scores, through
+// shared memory.
 //
 // ## The two products of a chunk
 // Both take keys and values as they lie, 16 bytes a lane, and leave it to the other operand to fit: which element of a
@@ -82,12 +84,17 @@ template <class Config> struct Attend {
   static constexpr int blocks = query_groups * splits;
   static_assert(Config::heads % query_groups == 0 && head_dim % 8 == 0 && head_dim <= 256);
 
-  static constexpr int chunk = attend_positions;          // of a warp at once
-  static constexpr int sets = ceil_div(group, 4);         // of query heads
+  static constexpr int chunk = attend_positions;          // of a warp, or the warps of its slices, at once
+  static constexpr int sets = attend_sets(group);         // of query heads
   static constexpr int set_heads = ceil_div(group, sets); // of a warp
-  static constexpr int set_warps = warps / sets;          // that share the positions of a set
-  static constexpr int key_blocks = ceil_div(head_dim, 32), value_blocks = ceil_div(head_dim, 64);
-  static_assert(warps % sets == 0 && set_warps > 0, "every set of query heads has as many warps");
+  static constexpr int slices = attend_slices(head_dim);  // of a head's elements
+  static constexpr int set_warps = warps / sets / slices; // chunks of a set at once
+  static constexpr int slice_dim = round_up(ceil_div(head_dim, slices), 8); // the last slice may be shorter
+  static constexpr int key_blocks = ceil_div(slice_dim, 32), value_blocks = ceil_div(slice_dim, 64);
+  static_assert(warps % (sets * slices) == 0 && set_warps > 0, "every set of query heads has as many warps");
+  // Named barriers of the warps of a chunk: behind those of teams (team.cuh).
+  static constexpr int first_barrier = 8;
+  static_assert(slices == 1 || sets * set_warps <= 8, "a block has sixteen named barriers");
 
   struct Operands {
     const Query *query; // [heads][head_dim]
@@ -110,10 +117,13 @@ template <class Config> struct Attend {
   static constexpr int words = 6 + windowed + (splits > 1);
   static_assert(sizeof(Args) == 8 * words, "arguments are 8-byte words");
 
-  // A partial result is head_dim + 2 floats: o, m, l. Shared memory: partials [set_warps][group] (later the m and l of
-  // all splits, [splits][group][2]) | flag
+  // A partial result is head_dim + 2 floats: o, m, l. Shared memory: partials [set_warps][group] | exchanges of slices
+  // (later the m and l of all splits, [splits][group][2]) | flag
   static constexpr int partial_floats = head_dim + 2;
-  static constexpr int partials_floats = larger(set_warps * group * partial_floats, splits * group * 2);
+  static constexpr int exchange_floats = attend_exchange_floats(head_dim); // of a chunk
+  static constexpr int warps_floats = attend_floats(set_warps, group, head_dim);
+  static constexpr int exchanges_offset = warps_floats - sets * set_warps * exchange_floats;
+  static constexpr int partials_floats = larger(warps_floats, splits * group * 2);
   static constexpr int shared_bytes = 4 * partials_floats + 16;
   static constexpr int counter_bytes = round_up(4 * query_groups, 16);
   static constexpr uint64_t scratch_bytes =
@@ -248,14 +258,17 @@ template <class Config> struct Attend {
   template <class Queries, class Rows>
   CADENZA_DEVICE static void attend(const Queries &queries, Rows &rows, int begin, int end, float *partials) {
     const int warp = static_cast<int>(arch::warp()), lane = static_cast<int>(arch::lane());
-    const int set = warp % sets, set_warp = warp / sets;
+    const int set = warp % sets, slice = warp / sets % slices, set_warp = warp / (sets * slices);
     const int g = lane / 4, t = lane % 4;
     const int first = begin + set_warp * chunk;
+    const int element0 = slice * slice_dim;     // of this warp's
+    const int of_chunk = set + sets * set_warp; // the warps of the same chunk and set
+    Exchange exchange(partials + exchanges_offset + of_chunk * exchange_floats, slice, first_barrier + of_chunk);
     if (first < end) {
       Vec16 query[2][key_blocks]; // high, low parts; of a head that does not exist, some other's
 #pragma unroll
       for (int i = 0; i < key_blocks; ++i)
-        if (const int element = 32 * i + 8 * t; element < head_dim)
+        if (const int element = element0 + 32 * i + 8 * t; exists(32 * i + 8 * t, element))
           queries.load(smaller(set * set_heads + g / 2, group - 1), element, query[0][i], query[1][i]);
         else
           query[0][i] = query[1][i] = {0, 0, 0, 0};
@@ -268,13 +281,14 @@ template <class Config> struct Attend {
         Vec16 k[2][key_blocks], v[4][value_blocks];
 #pragma unroll
         for (int i = 0; i < 2; ++i)
-          load_row<32>(k[i], rows.key(smaller(base + 8 * i + g, end - 1)), 8 * t);
+          load_row(k[i], rows.key(smaller(base + 8 * i + g, end - 1)), element0, 8 * t, 32, g % 2);
         float weight[4];
         scores(query, k, weight);
 #pragma unroll
         for (int i = 0; i < 4; ++i)
-          load_row<64>(v[i], rows.value(smaller(base + position_of(i), end - 1)), 8 * g);
+          load_row(v[i], rows.value(smaller(base + position_of(i), end - 1)), element0, 8 * value_blocks * g, 8, t % 2);
         rows.finish(base + set_warps * chunk);
+        exchange.add(weight);
 
         float maximum = m;
 #pragma unroll
@@ -301,7 +315,7 @@ template <class Config> struct Attend {
       }
       l += arch::shuffle_xor(l, 1);
       l += arch::shuffle_xor(l, 2);
-      store(partials + (set_warp * group + set * set_heads) * partial_floats, set, o, arch::shuffle(m, 8 * t),
+      store(partials + (set_warp * group + set * set_heads) * partial_floats, set, element0, o, arch::shuffle(m, 8 * t),
             arch::shuffle(l, 8 * t));
     }
     rows.complete();
@@ -359,17 +373,32 @@ private:
   /// Of a chunk, the i-th position of which this lane has weights and values.
   CADENZA_DEVICE static int position_of(int i) { return 2 * static_cast<int>(arch::lane() % 4) + i % 2 + i / 2 * 8; }
 
-  /// A lane's eight elements of each block of `block_elements` of a row, from `first` on; zeros beyond its end.
-  template <int block_elements, int count>
-  CADENZA_DEVICE static void load_row(Vec16 (&to)[count], const Cache *row, int first) {
+  /// Whether a slice has the element that is `of_slice` in it and `element` in the head.
+  CADENZA_DEVICE static bool exists(int of_slice, int element) {
+    return of_slice < slice_dim && (slices * slice_dim == head_dim || element < head_dim);
+  }
+  /// Several times eight elements of a slice of a row, which begins at `first`: from `offset` on, `stride` apart; zeros
+  /// beyond its end. Rows begin at the same bank of shared memory. So some lanes (`swapped`) load each two in the other
+  /// order, from other banks than the others do.
+  template <int count>
+  CADENZA_DEVICE static void load_row(Vec16 (&to)[count], const Cache *row, int first, int offset, int stride,
+                                      int swapped) {
+    const auto load = [&](int i) -> Vec16 {
+      const int of_slice = i * stride + offset;
+      constexpr bool all = slice_dim % 64 == 0 && slices * slice_dim == head_dim;
+      return all || exists(of_slice, first + of_slice) ? arch::load16(row + first + of_slice) : Vec16{0, 0, 0, 0};
+    };
+    const auto select = [](bool which, const Vec16 &a, const Vec16 &b) -> Vec16 {
+      return {which ? a.x : b.x, which ? a.y : b.y, which ? a.z : b.z, which ? a.w : b.w};
+    };
 #pragma unroll
-    for (int i = 0; i < count; ++i) {
-      const int element = i * block_elements + first;
-      if ((i + 1) * block_elements <= head_dim || element < head_dim)
-        to[i] = arch::load16(row + element);
-      else
-        to[i] = {0, 0, 0, 0};
+    for (int i = 0; i + 1 < count; i += 2) {
+      const Vec16 one = load(i + swapped), other = load(i + 1 - swapped);
+      to[i] = select(swapped, other, one);
+      to[i + 1] = select(swapped, one, other);
     }
+    if constexpr (count % 2 != 0)
+      to[count - 1] = load(count - 1);
   }
 
   /// query, k: elements of each block of 32, of one head and of the keys at the positions g and 8 + g. out: scores of
@@ -390,6 +419,36 @@ private:
         out[2 * i + j] = (sums[0][j] + sums[0][j + 2]) + (sums[1][j] + sums[1][j + 2]);
     }
   }
+
+  /// The sum of what the slices of a head have of the scores of a chunk, in the same order in all of them. Chunks take
+  /// two places in turn: whoever writes into one again has met the others since they read it.
+  struct Exchange {
+    float *places; // [2][slices][heads of a set][16]
+    int slice, barrier, turn = 0;
+
+    CADENZA_DEVICE Exchange(float *places, int slice, int barrier) : places(places), slice(slice), barrier(barrier) {}
+    /// scores: as of `scores`; lanes of a head that are 4 apart have the same ones.
+    CADENZA_DEVICE void add(float (&scores)[4]) {
+      if constexpr (slices > 1) {
+        const int lane = static_cast<int>(arch::lane()), place = lane / 8 * 16 + lane % 4 * 4;
+        float *of_chunk = places + turn * (exchange_floats / 2);
+        if (lane / 4 % 2 == 0)
+          arch::store16(of_chunk + slice * 64 + place, Vec16{arch::as_bits(scores[0]), arch::as_bits(scores[1]),
+                                                             arch::as_bits(scores[2]), arch::as_bits(scores[3])});
+        arch::named_barrier(static_cast<uint32_t>(barrier), 32 * slices);
+#pragma unroll
+        for (int s = 0; s < slices; ++s) {
+          const Vec16 of_slice = arch::load16(of_chunk + s * 64 + place);
+          const float part[4] = {arch::as_float(of_slice.x), arch::as_float(of_slice.y), arch::as_float(of_slice.z),
+                                 arch::as_float(of_slice.w)};
+#pragma unroll
+          for (int i = 0; i < 4; ++i)
+            scores[i] = s == 0 ? part[i] : scores[i] + part[i];
+        }
+        turn ^= 1;
+      }
+    }
+  };
 
   /// v: values of this lane's positions; weights: of those of one head, high or low parts.
   CADENZA_DEVICE static void add_values(float (&o)[value_blocks][4][4], const Vec16 (&v)[4][value_blocks],
@@ -415,23 +474,25 @@ private:
   }
 
   /// This lane's elements of its head, t, to `partials`, those of the set's first head.
-  CADENZA_DEVICE static void store(float *partials, int set, const float (&o)[value_blocks][4][4], float m, float l) {
+  CADENZA_DEVICE static void store(float *partials, int set, int first, const float (&o)[value_blocks][4][4], float m,
+                                   float l) {
     const int g = static_cast<int>(arch::lane() / 4), t = static_cast<int>(arch::lane() % 4);
     if (t >= set_heads || set * set_heads + t >= group)
       return;
     float *partial = partials + t * partial_floats;
 #pragma unroll
     for (int block = 0; block < value_blocks; ++block) {
-      if (block * 64 + 8 * g >= head_dim)
+      const int of_slice = 8 * (value_blocks * g + block), element = first + of_slice;
+      if (!exists(of_slice, element))
         continue;
 #pragma unroll
       for (int pair = 0; pair < 4; ++pair) {
         const float (&d)[4] = o[block][pair];
-        partial[block * 64 + 8 * g + 2 * pair] = d[0] + d[1];
-        partial[block * 64 + 8 * g + 2 * pair + 1] = d[2] + d[3];
+        partial[element + 2 * pair] = d[0] + d[1];
+        partial[element + 2 * pair + 1] = d[2] + d[3];
       }
     }
-    if (g == 0) {
+    if (g == 0 && first == 0) {
       partial[head_dim] = m;
       partial[head_dim + 1] = l;
     }

@@ -45,14 +45,10 @@ template <class Config, int part> struct PersistentAttention {
                        scales.product(sum, row, factor));
     });
     block.mark(PersistentWork::rows, p.layer);
-    // Each of these waits for the rows; which one a warp runs is the same for the whole warp.
-    constexpr int warps = Block::warps;
-    if (Team::warp() < warps / 2)
+    if (Team::warp() < Block::warps / 2)
       finish_rows<typename Block::QueryShape>(l, p);
-    else if (Team::warp() < warps / 2 + warps / 4)
-      finish_rows<typename Block::KeyShape>(l, p);
     else
-      finish_rows<typename Block::ValueShape>(l, p);
+      finish_rows<typename Block::KeyShape, typename Block::ValueShape>(l, p);
     Team::barrier();
 
     block.mark(PersistentWork::attend, p.layer);
@@ -77,36 +73,49 @@ template <class Config, int part> struct PersistentAttention {
   }
 
 private:
-  /// Norms, rotations, biases: on all rows of the query groups, by every rank.
-  template <class Shape> CADENZA_DEVICE void finish_rows(const Args &l, Progress &p) const {
-    using RowTile = Tile<Shape>;
-    RowTile tile;
-    tile.team = {p.position};
-    const Range heads = Block::my_heads();
-    tile.values = Block::rows() + heads.count * Shape::first_head_row;
-    tile.scratch = Block::template at<float>(Block::scratch_offset) + Shape::slot * Block::scratch_floats;
-    tile.slot = Shape::slot;
-    tile.first_row = (Shape::slot == 0 ? heads : Block::kv_heads_of(heads)).first * Shape::head_rows;
-    tile.live_rows = heads.count * Shape::head_rows;
+  /// The rows of q, k or v of the query groups, and the functions that finish them: norms, rotations, biases. Every
+  /// rank finishes all of them.
+  template <class Shape> struct Rows {
     using Functions = typename Qkv::epilogue;
-    const auto &functions =
-        Block::template arguments<Functions>(static_cast<const typename Qkv::Launch::epilogue::Args &>(l.row_product));
-    typename Functions::template Loaded<RowTile> loaded;
-    Functions::load(functions, tile, loaded); // latency that hides behind the hop
-    Hop::await(block, Block::hop_rows, 4 * heads.count * Block::head_rows, p, PersistentWait::hop_rows);
-    Functions::apply(functions, loaded, tile);
-    // As attention reads them. Nobody needs the rows as they were.
-    tile.for_owned([&](int, int row) {
-      if constexpr (Shape::slot > 0) {
-        const int local = Block::group_heads == 1 ? 0 : row / head_dim;
-        Block::newest(local)[(Shape::slot - 1) * head_dim + row - local * head_dim] =
-            arch::from_float<Cache>(tile.values[row]);
-      } else {
-        const typename Core::Halves halves = Core::Halves::of(tile.values[row]);
-        Block::queries()[row] = halves.high;
-        Block::queries()[Block::group_q_rows + row] = halves.low;
-      }
-    });
+    const typename Functions::Args &arguments;
+    Tile<Shape> tile;
+    typename Functions::template Loaded<Tile<Shape>> loaded;
+
+    CADENZA_DEVICE Rows(const Args &l, int position)
+        : arguments(Block::template arguments<Functions>(
+              static_cast<const typename Qkv::Launch::epilogue::Args &>(l.row_product))) {
+      const Range heads = Block::my_heads();
+      tile.team = {position};
+      tile.values = Block::rows() + heads.count * Shape::first_head_row;
+      tile.scratch = Block::template at<float>(Block::scratch_offset) + Shape::slot * Block::scratch_floats;
+      tile.slot = Shape::slot;
+      tile.first_row = (Shape::slot == 0 ? heads : Block::kv_heads_of(heads)).first * Shape::head_rows;
+      tile.live_rows = heads.count * Shape::head_rows;
+      Functions::load(arguments, tile, loaded);
+    }
+    CADENZA_DEVICE void finish() {
+      Functions::apply(arguments, loaded, tile);
+      // As attention reads them. Nobody needs the rows as they were.
+      tile.for_owned([&](int, int row) {
+        if constexpr (Shape::slot > 0) {
+          const int local = Block::group_heads == 1 ? 0 : row / head_dim;
+          Block::newest(local)[(Shape::slot - 1) * head_dim + row - local * head_dim] =
+              arch::from_float<Cache>(tile.values[row]);
+        } else {
+          const typename Core::Halves halves = Core::Halves::of(tile.values[row]);
+          Block::queries()[row] = halves.high;
+          Block::queries()[Block::group_q_rows + row] = halves.low;
+        }
+      });
+    }
+  };
+  /// By the team of these shapes.
+  template <class... Shapes> CADENZA_DEVICE void finish_rows(const Args &l, Progress &p) const {
+    finish_after_hop(p, Rows<Shapes>(l, p.position)...); // what they load is there when the rows are
+  }
+  template <class... Of> CADENZA_DEVICE void finish_after_hop(Progress &p, Of &&...rows) const {
+    Hop::await(block, Block::hop_rows, 4 * Block::my_heads().count * Block::head_rows, p, PersistentWait::hop_rows);
+    (rows.finish(), ...);
   }
 
   struct HeadQueries { // of a query group

@@ -55,7 +55,7 @@ template <class Config> struct PersistentBlock {
                 "whole tiles and steps");
   static_assert(AttentionPart::groups == attention_groups && ActivationPart::groups == groups, "who takes part");
   static_assert(Core::splits == ranks && Core::threads == threads, "attention's part of the plan");
-  static_assert(warps % 4 == 0, "q takes half of the consumer warps, k and v a quarter each; a tile two");
+  static_assert(warps % 2 == 0, "q takes half of the consumer warps, k and v the other half; a tile two");
 
   // Feed-forward
   static constexpr int units = Down::columns, unit_steps = steps_of(units);
@@ -109,12 +109,12 @@ template <class Config> struct PersistentBlock {
   template <int slot_index, int of_head, int first_warp, int team_warps> struct HeadShape {
     static constexpr int slot = slot_index, head_rows = of_head, rows = group_heads * of_head, slots = 1;
     static constexpr bool holds_all = false;
-    using Team = WarpTeam<first_warp, team_warps, 2 + slot_index>;
+    using Team = WarpTeam<first_warp, team_warps, slot_index == 0 ? 2 : 3>;
     static constexpr int first_head_row = slot_index == 0 ? 0 : slot_index == 1 ? q_rows : q_rows + head_dim; // of one
   };
   using QueryShape = HeadShape<0, q_rows, 0, warps / 2>;
-  using KeyShape = HeadShape<1, head_dim, warps / 2, warps / 4>;
-  using ValueShape = HeadShape<2, head_dim, warps / 2 + warps / 4, warps / 4>;
+  using KeyShape = HeadShape<1, head_dim, warps / 2, warps / 2>;
+  using ValueShape = HeadShape<2, head_dim, warps / 2, warps / 2>;
   /// Units of the feed-forward half: slot 0 gate, slot 1 up, or one slot.
   struct UnitShape {
     static constexpr int rows = tile_units * rank_unit_tiles, slots = unit_rows;
@@ -124,7 +124,6 @@ template <class Config> struct PersistentBlock {
   using UnitTile = Tile<UnitShape>;
 
   static constexpr int scratch_floats = Tile<QueryShape>::scratch_floats; // the largest of the three teams
-  static constexpr int warp_part_floats = Core::set_warps * head_group * Core::partial_floats; // of the context
 
   static constexpr int activation_offset = 0;                                                // Weight [hidden_padded]
   static constexpr int sums_offset = activation_offset + 2 * round_up(hidden, pair_columns); // float [sets][chunks]
@@ -142,12 +141,12 @@ template <class Config> struct PersistentBlock {
   static constexpr int parts_offset = round_up(
       scratch_offset + 4 * larger(3 * scratch_floats, UnitTile::scratch_floats), 16); // float [ranks][heads][part]
   static constexpr int partial_offset =
-      parts_offset + 4 * ranks * group_heads * head_group * part_floats; // float [warp_parts]
+      parts_offset + 4 * ranks * group_heads * head_group * part_floats; // float, of the warps: Core::warps_floats
   // The groups' partial sums, added, lie in the same place: whoever sends parts has all rows of the residual stream,
   // and those are sent after the sums were read.
   static constexpr int group_sums_offset = parts_offset; // float [rank_rows]
   static constexpr int table_offset =
-      larger(partial_offset + 4 * round_up(warp_part_floats, 4), group_sums_offset + 4 * rank_rows); // Step
+      larger(partial_offset + 4 * Core::warps_floats, group_sums_offset + 4 * rank_rows); // Step
   static constexpr int barriers_offset = round_up(table_offset + static_cast<int>(sizeof(Step)), 16);
   static constexpr int max_stages = 32, hop_barriers = 7 + Parts::norms;
   static constexpr int trace_offset = barriers_offset + 8 * (2 * max_stages + hop_barriers); // TraceCursor [2]

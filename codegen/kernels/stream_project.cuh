@@ -77,8 +77,11 @@ template <class E, int matrix_steps, int least_steps, int most_steps, int warps>
 
     /// Takes the first weights out of the ring; what comes before them there has been consumed.
     CADENZA_DEVICE void start() {
-      begin_wave(stripes);
-      load_pair(/*ends_wave=*/pairs() == 1, [] {}, [] {});
+      const Pair pair = whole_waves() > 0 ? pair_of_whole() : pair_of_rest(0);
+      await(pair);
+      load<0>(pair);
+      load<1>(pair);
+      ring.release(cursor, pair.ends_stage);
     }
     /// Sees what else has arrived; for times when this warp waits for the activation.
     CADENZA_DEVICE void look() {
@@ -90,80 +93,94 @@ template <class E, int matrix_steps, int least_steps, int most_steps, int warps>
     /// is called for every stripe, by one warp: lanes 4g .. 4g+3 have the sum of row g (without its scale). No barrier
     /// is issued.
     template <class Take> CADENZA_DEVICE void run(const Weight *activation, Take take) {
-      constexpr int unroll = !same_pairs ? 1 : most_pairs % 4 == 0 ? 4 : most_pairs % 2 == 0 ? 2 : 1;
+      constexpr int unroll = same_pairs ? 4 : 1;
       UnitVector x[2] = {turn_vector(activation), turn_vector(activation + turn_columns)};
+      // What is loaded is always the pair after the one that is multiplied, at last the first one of the next wave.
+      int stripe = Team::warp();
 #pragma unroll 1
-      for (int stripe = Team::warp(); stripe < round_up(stripes, warps); stripe += warps) {
-        UnitProduct<Weight> sums[turn_steps];
-#pragma unroll 1
-        for (int first = 0; first < pairs(); first += unroll) {
-#pragma unroll
-          for (int i = 0; i < unroll; ++i) {
-            // What is loaded is the pair after this one.
-            const bool last = i == unroll - 1 && first + unroll >= pairs();
-            const int next = last ? 0 : first + i + 1;
-            if (last)
-              begin_wave(left - warps);
-            load_pair(
-                next + 1 == pairs(),
-                [&] {
-                  multiply(sums, 0, x[0]);
-                  x[0] = turn_vector(activation + next * pair_columns);
-                },
-                [&] {
-                  multiply(sums, 1, x[1]);
-                  x[1] = turn_vector(activation + next * pair_columns + turn_columns);
-                });
-          }
-        }
-        if (stripe < stripes)
-          take(stripe, turn_sum(sums));
+      for (int waves = whole_waves(); waves > 0; --waves, stripe += warps) {
+        Sums sums;
+#pragma unroll unroll
+        for (int next = 1; next < pairs(); ++next)
+          step(sums, x, activation + next * pair_columns, pair_of_whole());
+        if (waves > 1)
+          step(sums, x, activation, pair_of_whole());
+        else
+          step(sums, x, activation, pair_of_rest(0));
+        take(stripe, turn_sum(sums.ways));
       }
+      if (rest() == 0)
+        return;
+      Sums sums;
+#pragma unroll 1
+      for (int next = 1; next <= pairs(); ++next)
+        step(sums, x, activation + (next < pairs() ? next : 0) * pair_columns, pair_of_rest(next));
+      if (stripe < stripes)
+        take(stripe, turn_sum(sums.ways));
     }
 
   private:
     static constexpr int turn_columns = step_columns * turn_steps;
+    struct Sums {
+      UnitProduct<Weight> ways[turn_steps];
+    };
+    /// A pair of turns in the stage at the cursor: where this lane's weights will be; whether there is such a pair,
+    /// whether this warp has a stripe of it, and whether nothing comes after it in the stage.
+    struct Pair {
+      arch::SharedPointer from;
+      bool exists, wanted, ends_stage;
+    };
     const Ring ring;
     typename Ring::Cursor &cursor;
     const Wait wait;
     const int stripes, block_pairs;
     typename E::Unit units[2][turn_steps] = {};
-    // Of the wave that is being loaded: its stripes and those of later waves; the pairs of turns that a stage has, and
-    // those of them that come before the next one.
-    int left, stage_pairs, part;
 
     CADENZA_DEVICE int pairs() const { return same_pairs ? most_pairs : block_pairs; }
+    /// Waves with a stripe for each warp, and the stripes of the last wave, if it has fewer.
+    CADENZA_DEVICE int whole_waves() const { return stripes / warps; }
+    CADENZA_DEVICE int rest() const { return stripes % warps; }
 
-    CADENZA_DEVICE void begin_wave(int stripes_left) {
-      left = stripes_left;
-      stage_pairs = 1 << stage_pairs_log2(left);
-      part = 0;
+    /// Multiplies the pair of turns that was loaded last, and loads the next one, whose vector is `next`, each half of
+    /// it after its registers were used for the last time. No branches but for a stage that is not known to have
+    /// arrived.
+    CADENZA_DEVICE void step(Sums &sums, UnitVector (&x)[2], const Weight *next, Pair pair) {
+      multiply(sums.ways, 0, x[0]);
+      x[0] = turn_vector(next);
+      await(pair);
+      load<0>(pair);
+      multiply(sums.ways, 1, x[1]);
+      x[1] = turn_vector(next + turn_columns);
+      load<1>(pair);
+      ring.release(cursor, pair.ends_stage);
     }
-    /// Loads the next two turns, if there are any, each after its registers were used for the last time: use0(),
-    /// use1(). No branches but for a stage that is not known to have arrived.
-    template <class Use0, class Use1> CADENZA_DEVICE void load_pair(bool ends_wave, Use0 use0, Use1 use1) {
-      const bool there = left > 0, wanted = Team::warp() < left;
-      use0();
-      if (there)
+    CADENZA_DEVICE void await(Pair pair) {
+      if (pair.exists)
         ring.await(cursor, wait);
-      const arch::SharedPointer from =
-          arch::shared_pointer(ring.buffer(cursor)) + (Team::warp() / 2 * stage_pairs + part) * pair_bytes +
-          Team::warp() % 2 * Format::unit_bytes + static_cast<int>(arch::lane()) * Format::lane_bytes;
-      load<0>(wanted, from);
-      use1();
-      load<1>(wanted, from);
-      const bool done = there && (++part == stage_pairs || ends_wave);
-      ring.release(cursor, done);
-      part = done ? 0 : part;
+    }
+
+    /// The next pair of a whole wave: a stage has one of each stripe.
+    CADENZA_DEVICE Pair pair_of_whole() const { return {place(Team::warp() / 2), true, true, true}; }
+    /// Pair `index` of the last wave, if that has fewer stripes: a stage may have several pairs. None after the last.
+    CADENZA_DEVICE Pair pair_of_rest(int index) const {
+      const bool exists = rest() > 0 && index < pairs();
+      const int log2 = stage_pairs_log2(rest()), part = index & ((1 << log2) - 1);
+      return {place((Team::warp() / 2 << log2) + part), exists, exists && Team::warp() < rest(),
+              exists && (part + 1 == 1 << log2 || index + 1 == pairs())};
+    }
+    /// Where this lane's weights of a pair lie in the stage at the cursor: the `pair`-th of a tile.
+    CADENZA_DEVICE arch::SharedPointer place(int pair) const {
+      return arch::shared_pointer(ring.buffer(cursor)) + pair * pair_bytes + Team::warp() % 2 * Format::unit_bytes +
+             static_cast<int>(arch::lane()) * Format::lane_bytes;
     }
     /// What a stage does not have is loaded and multiplied, too (by zeros), if a warp has other weights there.
-    template <int slot> CADENZA_DEVICE void load(bool wanted, arch::SharedPointer from) {
+    template <int slot> CADENZA_DEVICE void load(const Pair &pair) {
       constexpr int step = Format::tile_step_bytes, offset = slot * turn_steps * step;
       static_assert(turn_steps == 4);
-      arch::load_if<offset>(wanted, from, units[slot][0]);
-      arch::load_if<offset + step>(wanted, from, units[slot][1]);
-      arch::load_if<offset + 2 * step>(wanted, from, units[slot][2]);
-      arch::load_if<offset + 3 * step>(wanted, from, units[slot][3]);
+      arch::load_if<offset>(pair.wanted, pair.from, units[slot][0]);
+      arch::load_if<offset + step>(pair.wanted, pair.from, units[slot][1]);
+      arch::load_if<offset + 2 * step>(pair.wanted, pair.from, units[slot][2]);
+      arch::load_if<offset + 3 * step>(pair.wanted, pair.from, units[slot][3]);
     }
     /// Steps that a block does not have are multiplied like others: the vector is zero there, and what the ring holds
     /// in their place is zero or older weights.

@@ -24,7 +24,11 @@ template <int first_warp, int warp_count, int id> struct WarpTeam {
   static constexpr int threads = 32 * warp_count, warps = warp_count, barrier_id = id;
   int step_position;
 
-  CADENZA_DEVICE static int thread() { return static_cast<int>(arch::thread_index()) - 32 * first_warp; }
+  CADENZA_DEVICE static int thread() {
+    if constexpr (id > 0)
+      return arch::opaque(static_cast<int>(arch::thread_index())) - 32 * first_warp;
+    return static_cast<int>(arch::thread_index()) - 32 * first_warp;
+  }
   CADENZA_DEVICE static int warp() { return static_cast<int>(arch::warp()) - first_warp; }
   CADENZA_DEVICE static void barrier() { arch::named_barrier(id, threads); }
   CADENZA_DEVICE int position(const DecodeState *) const { return step_position; }

@@ -20,6 +20,9 @@ constexpr int64_t mostStages = 32, hopBarriers = 7; // persistent_block.cuh
 int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 int64_t roundUp(int64_t a, int64_t b) { return ceilDiv(a, b) * b; }
 
+/// Warps that share a chunk of positions (attend.cuh).
+int64_t slicesOf(const LayerShape &m) { return attend_slices(static_cast<int>(m.headDim)); }
+
 Status unsupported(const std::string &what) { return {StatusCode::Unsupported, what}; }
 
 /// Steps of units that a group has at least: a tile of their rows a rank. The last step of the last
@@ -52,12 +55,14 @@ Status checkShape(const LayerShape &m, const PersistentDevice &d) {
   CADENZA_RETURN_IF_ERROR(multiple("a hidden size", m.hidden, tileRows));
   CADENZA_RETURN_IF_ERROR(multiple("a feed-forward size", m.units, m.tileUnits()));
   CADENZA_RETURN_IF_ERROR(multiple("query heads of a KV head whose elements are together", m.queryRows(), stepColumns));
-  const int64_t group = m.heads / m.queryGroups(), warpSets = ceilDiv(group, 4); // attend.cuh: four heads a warp
-  if (d.warps % warpSets != 0)
+  const int64_t group = m.heads / m.queryGroups(), warpSets = attend_sets(static_cast<int>(group)),
+                slices = slicesOf(m);
+  if (d.warps % (warpSets * slices) != 0)
     return unsupported("divides the " + std::to_string(d.warps) +
-                       " consumer warps of a block over sets of four query heads " +
-                       "that share a KV head: " + std::to_string(group) + " heads are " + std::to_string(warpSets) +
-                       " sets, which do not divide them");
+                       " consumer warps of a block over sets of four query heads that share a KV head" +
+                       (slices > 1 ? ", and over slices of 128 elements of a head: " : ": ") + std::to_string(group) +
+                       " heads are " + std::to_string(warpSets) + " sets" +
+                       (slices > 1 ? " of " + std::to_string(slices) + " slices" : "") + ", which do not divide them");
   const auto rows = [&](const char *what, int64_t value) {
     return value >= tileRows * d.ranks
                ? Status::ok()
@@ -122,7 +127,7 @@ std::vector<int64_t> divideUnits(const LayerShape &m, const PersistentDevice &de
   // feed-forward half ends, that is what the others have in their rings when it begins.
   const auto more = [&](int64_t group) -> int64_t {
     const int64_t heads = headsOf(m, groups, group);
-    return memoryBound ? (heads > 0 ? device.sharedBytes * 3 / 4 * device.ranks : 0) : heads * layer.head;
+    return memoryBound ? (heads > 0 ? device.sharedBytes / 4 * device.ranks : 0) : heads * layer.head;
   };
   const int64_t most = memoryBound ? 0 : chainBytes * device.ranks;
   const LeastSteps least(m, device);
@@ -177,7 +182,7 @@ int64_t ringOffset(const LayerShape &m, const LayerDivision &division, const Per
                 queries = heads * m.queryRows(), units = stepColumns * mostUnitSteps(m, division),
                 unitTiles = ceilDiv(units / stripe_rows, device.ranks),
                 rankRows = tileRows * ceilDiv(m.hidden / tileRows, device.ranks),
-                setWarps = device.warps / ceilDiv(headGroup, 4);
+                setWarps = device.warps / attend_sets(static_cast<int>(headGroup)) / slicesOf(m);
   const int64_t vectors = 2 * roundUp(m.hidden, pairColumns) +
                           4 * (m.normSums + m.partNorms) * roundUp(ceilDiv(m.hidden, 16), 4) +
                           2 * roundUp(queries, pairColumns) + 2 * roundUp(units, pairColumns);
@@ -185,8 +190,9 @@ int64_t ringOffset(const LayerShape &m, const LayerDivision &division, const Per
   const int64_t scratch = 4 * std::max(3 * scratchFloats(queries), scratchFloats(stripe_rows * unitTiles));
   const int64_t parts = roundUp(vectors + rows + scratch, 16);
   const int64_t warpParts = parts + 4 * device.ranks * heads * headGroup * roundUp(partFloats(m), 4);
-  const int64_t table =
-      std::max(warpParts + 4 * roundUp(setWarps * headGroup * partFloats(m), 4), parts + 4 * rankRows);
+  const int64_t ofWarps =
+      attend_floats(static_cast<int>(setWarps), static_cast<int>(headGroup), static_cast<int>(m.headDim));
+  const int64_t table = std::max(warpParts + 4 * ofWarps, parts + 4 * rankRows);
   const int64_t barriers = roundUp(table + 8 * m.tableWords, 16);
   return roundUp(barriers + 8 * (2 * mostStages + hopBarriers + m.partNorms) + (device.traced ? 16 : 0), 128);
 }
@@ -234,7 +240,7 @@ StatusOr<LayerDivision> divide(const LayerShape &given, const PersistentDevice &
                                                       .others = 2 * stage,
                                                       .context = 5 * stage,
                                                       .head = 2 * stage,
-                                                      .kvGroupAhead = stage,
+                                                      .kvGroupAhead = 2 * stage,
                                                       .othersAhead = 2 * stage}
                                            : InFlight{.attention = 3 * stage / 2,
                                                       .kvGroup = 3 * stage / 2,

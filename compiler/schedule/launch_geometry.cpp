@@ -1,6 +1,7 @@
 #include "compiler/schedule/launch_geometry.h"
 
 #include "runtime/shared/encoding.h"
+#include "runtime/shared/shares.h"
 
 #include <algorithm>
 #include <numeric>
@@ -111,7 +112,10 @@ StatusOr<AttendGeometry> attendGeometry(int64_t heads, int64_t kvHeads, int64_t 
   if (headDim % 8 != 0 || headDim > 256)
     return unsupported("has a head_dim of " + std::to_string(headDim) + "; multiples of 8 up to 256 are supported");
   const int64_t sharing = heads / kvHeads;
-  const auto threads = [&](int64_t subgroups) { return ceilDiv(sharing / subgroups, 4) * warps * 32; };
+  const int dim = static_cast<int>(headDim), slices = attend_slices(dim);
+  const auto threads = [&](int64_t subgroups) {
+    return attend_sets(static_cast<int>(sharing / subgroups)) * slices * warps * 32;
+  };
   int64_t subgroups = 1;
   while (sharing % subgroups != 0 || (threads(subgroups) > 256 && subgroups < sharing))
     ++subgroups;
@@ -120,8 +124,14 @@ StatusOr<AttendGeometry> attendGeometry(int64_t heads, int64_t kvHeads, int64_t 
   geometry.subgroups = static_cast<int>(subgroups);
   geometry.blocks = static_cast<int>(queryGroups * splits);
   geometry.threads = static_cast<int>(threads(subgroups));
-  const int64_t partial = headDim + 2; // o, m, l
-  const int64_t shared = 4 * std::max(warps * group * partial, splits * group * 2) + 16;
+  const int64_t partial = headDim + 2;                                                 // o, m, l
+  const int64_t chunks = warps * attend_sets(static_cast<int>(group)), mostChunks = 8; // attend.cuh
+  if (slices > 1 && chunks > mostChunks)
+    return unsupported("works on " + std::to_string(chunks) + " chunks of positions at once; with a head_dim of " +
+                       std::to_string(headDim) + ", a block has barriers for " + std::to_string(mostChunks));
+  const int64_t shared =
+      4 * std::max<int64_t>(attend_floats(static_cast<int>(warps), static_cast<int>(group), dim), splits * group * 2) +
+      16;
   CADENZA_RETURN_IF_ERROR(checkShared(shared));
   geometry.sharedBytes = static_cast<int>(shared);
   if (splits > 1)

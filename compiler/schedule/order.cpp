@@ -27,11 +27,14 @@ SumOrder orderOf(Operation *phase, sched::GridOp grid) {
     if (compute.getPhase() != sched::phaseName(phase))
       return;
     if (compute.getSplit() == sched::Split::context) {
-      // A warp takes at most four query heads (attend.cuh).
       auto queryGroups = *cast<sched::PartOp>(compute->getParentOp()).getComputations().front().getOf();
-      const uint64_t heads = cast<step::AttendOp>(phase).getHeads() / queryGroups;
+      auto attend = cast<step::AttendOp>(phase);
+      SymbolTableCollection symbols;
+      const auto headDim = step::SymbolLookup(attend, symbols).cache(attend.getCacheAttr()).getHeadDim();
+      const int heads = static_cast<int>(attend.getHeads() / queryGroups);
       order.splits = static_cast<int64_t>(grid.getRanks());
-      order.warps = static_cast<int64_t>(grid.getWarps() / llvm::divideCeil(heads, 4));
+      order.warps =
+          static_cast<int64_t>(grid.getWarps()) / attend_sets(heads) / attend_slices(static_cast<int>(headDim));
       return;
     }
     order.kGroups = {0};

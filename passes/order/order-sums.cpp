@@ -1,6 +1,8 @@
 // Ways of products; splits and warps of attention: the order of sums. See Passes.td.
 #include "passes/Passes.h"
 
+#include "runtime/shared/shares.h"
+
 namespace cadenza {
 #define GEN_PASS_DEF_ORDERSUMS
 #include "passes/Passes.h.inc"
@@ -15,7 +17,7 @@ constexpr int64_t maxWarps = 32;      // of a block: tiles x ways
 constexpr int64_t minWaySteps = 4;    // fewer would not cover the latency of their loads
 constexpr int64_t attendBlocks = 128; // about the blocks that a GPU runs at once: KV heads x splits
 constexpr int64_t maxSplits = 32;     // more would spend longer on merging than on reading
-constexpr int64_t attendWarps = 8;    // of a block: sets of four query heads x warps that share a split
+constexpr int64_t attendWarps = 8;    // of a block: sets of query heads x slices of them x chunks at once
 
 /// The largest power of two of ways that K divides into, of at least minWaySteps steps each, with which the rows that a
 /// block must hold together still fit one block.
@@ -34,10 +36,12 @@ int64_t chooseWays(step::ProjectOp project) {
 
 /// Splits so that all KV heads together occupy the GPU.
 void partition(step::AttendOp attend, SymbolTableCollection &symbols) {
-  int64_t kvHeads = step::SymbolLookup(attend, symbols).cache(attend.getCacheAttr()).getKvHeads();
-  const auto sharing = static_cast<int64_t>(attend.getHeads()) / kvHeads;
+  nn::CacheOp cache = step::SymbolLookup(attend, symbols).cache(attend.getCacheAttr());
+  const auto kvHeads = static_cast<int64_t>(cache.getKvHeads()),
+             sharing = static_cast<int64_t>(attend.getHeads()) / kvHeads;
+  const int warps = attend_sets(static_cast<int>(sharing)) * attend_slices(static_cast<int>(cache.getHeadDim()));
   attend.setSplits(std::clamp<int64_t>(attendBlocks / kvHeads, 1, maxSplits));
-  attend.setWarps(std::max<int64_t>(1, attendWarps / llvm::divideCeil(sharing, 4)));
+  attend.setWarps(std::max<int64_t>(1, attendWarps / warps));
 }
 
 struct OrderSumsPass : cadenza::impl::OrderSumsBase<OrderSumsPass> {

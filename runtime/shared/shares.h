@@ -13,6 +13,23 @@ constexpr int turn_steps = 4;
 /// Positions of the context that a warp takes at a time (attend.cuh).
 constexpr int attend_positions = 16;
 
+/// Warps that share these positions of a set of query heads: each has a slice of the head's elements, at most 128, so
+/// that what it needs fits its registers.
+CADENZA_EVERYWHERE constexpr int attend_slices(int head_dim) { return (head_dim + 127) / 128; }
+/// Sets of query heads that share keys and values: a warp takes at most four.
+CADENZA_EVERYWHERE constexpr int attend_sets(int heads) { return (heads + 3) / 4; }
+/// Scores that the slices of a set exchange: of two chunks in turn, 4 heads x 16 positions each.
+CADENZA_EVERYWHERE constexpr int attend_exchange_floats(int head_dim) {
+  const int slices = attend_slices(head_dim);
+  return slices > 1 ? 2 * slices * 4 * attend_positions : 0;
+}
+/// What a block has in shared memory for `heads` query heads that share keys and values, of which `set_warps` chunks
+/// are worked on at once: f32 partial results, [set_warps][heads][head_dim + 2], then the sets' exchanges.
+CADENZA_EVERYWHERE constexpr int attend_floats(int set_warps, int heads, int head_dim) {
+  return (set_warps * heads * (head_dim + 2) + 3) / 4 * 4 +
+         set_warps * attend_sets(heads) * attend_exchange_floats(head_dim);
+}
+
 /// Partial sums in a packet, and packets of a stripe (exchange.cuh).
 constexpr int packet_rows = 3, stripe_packets = 3;
 
