@@ -33,8 +33,8 @@
 //
 // ## Where things are
 // persistent_block.cuh: dimensions, shared memory, waits; persistent_hop.cuh: hops. One file a part of the step:
-// persistent_residual.cuh, _attention, _head_norm, _feed_forward, _select; and persistent_producer.cuh. Below them: ring.cuh,
-// stream_project.cuh, exchange.cuh, shared/shares.h.
+// persistent_residual.cuh, _attention, _head_norm, _feed_forward, _select; and persistent_producer.cuh. Below them:
+// ring.cuh, stream_project.cuh, exchange.cuh, shared/shares.h.
 #pragma once
 
 #include "persistent_attention.cuh"

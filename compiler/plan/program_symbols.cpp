@@ -76,7 +76,8 @@ Ref ProgramSymbols::cacheRef(FlatSymbolRefAttr symbol) {
     auto [entry, isNew] = cacheIndices.insert({cache, static_cast<uint32_t>(program.caches.size())});
     if (isNew)
       program.caches.push_back({cache.getSymName().str(), dtypeOf(cache.getType()),
-                                static_cast<int64_t>(cache.getKvHeads()), static_cast<int64_t>(cache.getHeadDim())});
+                                static_cast<int64_t>(cache.getKvHeads()), static_cast<int64_t>(cache.getHeadDim()),
+                                step::positionsOf(cache)});
     table.push_back(entry->second);
   }
   return makeRef(isTable(symbol), table, program.cacheTables);

@@ -116,7 +116,8 @@ void checkMemory(const Program &program, FieldErrors &errors) {
     const Cache &cache = program.caches[i];
     if (!isFloat(cache.dtype))
       errors.add(at("program.caches", i) + ".dtype", "i32 is not a type of caches");
-    count({2, cache.kvHeads, context, cache.headDim}, dtypeSize(cache.dtype), at("program.caches", i));
+    count({2, cache.kvHeads, cachePositions(cache, context), cache.headDim}, dtypeSize(cache.dtype),
+          at("program.caches", i));
   }
   for (size_t i = 0; i < program.weights.size(); ++i) {
     if (program.weights[i].encoding == Encoding::rope_table)

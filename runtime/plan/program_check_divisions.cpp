@@ -56,8 +56,8 @@ private:
   void fail(const std::string &field, const std::string &what) { errors_.add(path_ + "." + field, what); }
 
   /// The reader does not know a kernel's layout of packets (codegen/kernels/persistent_block.cuh), but what each has:
-  /// twice, as blocks may be one exchange apart, those of a block's rows of the residual stream for each part of a layer,
-  /// and one for a candidate. Hops without clusters come on top, and sums for norms.
+  /// twice, as blocks may be one exchange apart, those of a block's rows of the residual stream for each part of a
+  /// layer, and one for a candidate. Hops without clusters come on top, and sums for norms.
   void checkPackets() {
     constexpr uint64_t packetSize = 16, wordSize = 4, exchanges = 2;
     const uint64_t tiles = static_cast<uint64_t>(tiles_of(residualElements())),

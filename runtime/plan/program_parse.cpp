@@ -67,9 +67,9 @@ Weight readWeight(const JsonReader &reader) {
 }
 
 Cache readCache(const JsonReader &reader) {
-  reader.onlyFields({"name", "dtype", "kv_heads", "head_dim"});
+  reader.onlyFields({"name", "dtype", "kv_heads", "head_dim", "positions"});
   return {reader["name"].string(), readDType(reader["dtype"]), readExtent(reader["kv_heads"]),
-          readExtent(reader["head_dim"])};
+          readExtent(reader["head_dim"]), reader["positions"].integer(0, maximumExtent)};
 }
 
 Scalar readScalar(const JsonReader &reader) {
@@ -104,6 +104,7 @@ Argument readArgument(const JsonReader &reader) {
   case ArgumentKind::Weight:
   case ArgumentKind::CacheKey:
   case ArgumentKind::CacheValue:
+  case ArgumentKind::CachePositions:
   case ArgumentKind::Scalar:
     reader.onlyFields({"kind", "ref"});
     argument.ref = readRef(reader["ref"]);

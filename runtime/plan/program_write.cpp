@@ -43,7 +43,8 @@ Json writeCache(const Cache &cache) {
   return {{"name", cache.name},
           {"dtype", dtypeName(cache.dtype)},
           {"kv_heads", cache.kvHeads},
-          {"head_dim", cache.headDim}};
+          {"head_dim", cache.headDim},
+          {"positions", cache.positions}};
 }
 
 Json writeFunction(const Function &function) {
@@ -64,6 +65,7 @@ Json writeArgument(const Argument &argument) {
   case ArgumentKind::Weight:
   case ArgumentKind::CacheKey:
   case ArgumentKind::CacheValue:
+  case ArgumentKind::CachePositions:
   case ArgumentKind::Scalar:
     result["ref"] = writeRef(argument.ref);
     break;

@@ -289,6 +289,17 @@ INSTANTIATE_TEST_SUITE_P(
         ProgramCase{"/caches/0/dtype", "i32",
                     "program.cache_tables[0][1]: 'layers.1.cache' has another type or shape "
                     "than 'layers.0.cache'"},
+        ProgramCase{"/caches/0/positions", -1,
+                    "program.caches[0].positions: -1; expected an integer in [0, 2147483647]"},
+        ProgramCase{"/caches/0/positions", "64",
+                    "program.caches[0].positions: \"64\"; expected an integer in [0, 2147483647]"},
+        ProgramCase{
+            "/caches/0/positions", 63,
+            "program.entries[0].blocks[1].phases[1].caches[0]: 'layers.0.cache' keeps 63 positions; iteration 0 "
+            "attends to 64"},
+        ProgramCase{"/caches/1/positions", 100,
+                    "program.entries[0].blocks[1].phases[1].caches[0]: 'layers.1.cache' keeps 100 positions; iteration "
+                    "1 attends to all"},
         ProgramCase{"/scalars/0/value", -1, "program.scalars[0].value: -1; expected an integer in [0, 2147483647]"},
         ProgramCase{"/scalar_tables/0/1", 2, "program.scalar_tables[0][1]: scalar 2 of 2"},
         ProgramCase{
