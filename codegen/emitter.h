@@ -14,7 +14,7 @@ namespace cadenza {
 struct PhaseArgument {
   ArgumentKind kind = ArgumentKind::Edge;
   mlir::Value edge = {};               // Edge: an operand or a result of the phase
-  mlir::FlatSymbolRefAttr symbol = {}; // Weight, CacheKey, CacheValue, Scalar: as the phase names it, perhaps a table
+  mlir::FlatSymbolRefAttr symbol = {}; // Weight, caches, Scalar: as the phase names it, perhaps a table
   bool matrix = false;                 // Weight: the phase's matrices, packed into one; `symbol` is null
   bool positions = false;              // Weight: the matrix of learned positions; `symbol` is null
   uint64_t scratchBytes = 0;           // Scratch: what the kernel needs; launches of one kernel may share it
@@ -32,13 +32,12 @@ struct PhaseLaunch {
 /// The order of arguments:
 ///   project  input, matrix, the prologue's, each epilogue's in order, outputs in slot order
 ///   map      inputs, each epilogue's in order, outputs in slot order
-///   attend   query, output, cache key, cache value, state, context, its window if it has one, and scratch if it has
-///   more
-///            than one split
+///   attend   query, output, cache key, cache value, state, the cache's positions, its window if it has one, and
+///            scratch if it has more than one split
 ///   embed    matrix, output, state, tokens, the matrix of learned positions if there is one
 ///   select   logits edge, argmax's
-///   a function   its operands, its weights, its caches (key, value), state if it uses the position, context if it has
-///                caches, and tokens, logits, scratch if it selects the token
+///   a function   its operands, its weights, its caches (key, value), state if it uses the position, the positions of
+///                its cache if it has one, and tokens, logits, scratch if it selects the token
 class Emitter {
 public:
   /// Generates the kernel of `phase`, launched as `launch` says, or finds that an earlier phase has the same one. The

@@ -73,6 +73,8 @@ FailureOr<ConfigWriter> FunctionEmitter::config(step::FunctionAttrInterface func
     if (cache.getType().getIntOrFloatBitWidth() != 16)
       return phase_->emitOpError() << "stores keys and values as " << cache.getType() << "; kernels need 16 bits";
     config.type("cache_type", deviceType(cache.getType()));
+    if (lookup_.isRing(symbol))
+      config.boolean("ring_cache", true);
   }
   return config;
 }
@@ -83,10 +85,10 @@ void FunctionEmitter::addArguments(step::FunctionAttrInterface function, ValueRa
     arguments.push_back({.kind = ArgumentKind::Edge, .edge = operand});
     activationBytes += vectorBytes(operand);
   }
-  bool caches = false;
+  FlatSymbolRefAttr written;
   for (FlatSymbolRefAttr symbol : function.getSymbols()) {
     if (lookup_.cache(symbol)) {
-      caches = true;
+      written = symbol;
       continue;
     }
     arguments.push_back({.kind = ArgumentKind::Weight, .symbol = symbol});
@@ -105,8 +107,8 @@ void FunctionEmitter::addArguments(step::FunctionAttrInterface function, ValueRa
   }
   if (function.usesPosition())
     add(ArgumentKind::State);
-  if (caches)
-    add(ArgumentKind::Context);
+  if (written)
+    arguments.push_back({.kind = ArgumentKind::CachePositions, .symbol = written});
   if (function.selectsToken()) {
     add(ArgumentKind::Tokens);
     add(ArgumentKind::Logits);

@@ -200,6 +200,8 @@ FailureOr<KernelDraft> emitAttend(step::AttendOp op, sched::LaunchOp launch, con
   config.integers({{"splits", splits}, {"split_multiple", *launch.getSplitMultiple()}, {"threads", threads(launch)}});
   if (op.getWindow())
     config.boolean("windowed", true);
+  if (step::SymbolLookup(op, symbols).isRing(op.getCacheAttr()))
+    config.boolean("ring_cache", true);
   if (launch.getSubgroups())
     config.integers({{"subgroups", *launch.getSubgroups()}});
 
@@ -211,7 +213,7 @@ FailureOr<KernelDraft> emitAttend(step::AttendOp op, sched::LaunchOp launch, con
                      {.kind = ArgumentKind::CacheKey, .symbol = op.getCacheAttr()},
                      {.kind = ArgumentKind::CacheValue, .symbol = op.getCacheAttr()},
                      {.kind = ArgumentKind::State},
-                     {.kind = ArgumentKind::Context}};
+                     {.kind = ArgumentKind::CachePositions, .symbol = op.getCacheAttr()}};
   if (FlatSymbolRefAttr window = op.getWindowAttr())
     draft.arguments.push_back({.kind = ArgumentKind::Scalar, .symbol = window});
   if (launch.getScratch() > 0)

@@ -103,6 +103,17 @@ def NarrowEdges : Cadenza_Pass<"narrow-edges"> {
   }];
 }
 
+def BoundCaches : Cadenza_Pass<"bound-caches"> {
+  let summary = "a cache that is read through a window keeps no more than the window";
+  let description = [{
+    Gives such a cache the attribute `step.positions`: a position lies at its number modulo that, and what lay there is
+    overwritten. Tokens of one step are computed together, a tile: the first query of a tile still needs what the key of its
+    last one would overwrite, so that a cache keeps window + tile - 1 positions. A sequence can go back to a position p only
+    if it has come no further than p + tile - 1. Layers of one body may differ in it: the table of caches has the sizes.
+  }];
+  let options = [Option<"tile", "tile", "int64_t", /*default=*/"1", "the most tokens that one step takes">];
+}
+
 def EncodeWeights : Cadenza_Pass<"encode-weights"> {
   let summary = "chooses how the matrices of products are stored";
   let description = [{

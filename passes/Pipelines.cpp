@@ -18,10 +18,11 @@ namespace {
 //    the order of a layer.
 // 10. fuse-maps: on the maps that no product has absorbed. Before, it would tie functions together that products want.
 // 11. narrow-edges: once it is settled which vectors still travel through memory and who reads them.
-// 12. order-sums: the ways of a product depend on the functions it absorbed.
+// 12. bound-caches: a matter of storage, like 11.
+// 13. order-sums: the ways of a product depend on the functions it absorbed.
 //     wrap-layers, if there may be a persistent schedule: it needs a loop, and buffers need to know.
-// 13. assign-buffers: on the vectors that are left; it may add copies.
-// 14. name-phases: once all phases are there. Schedules and plans know them by their names.
+// 14. assign-buffers: on the vectors that are left; it may add copies.
+// 15. name-phases: once all phases are there. Schedules and plans know them by their names.
 constexpr PipelinePass passes[] = {
     {"convert-nn-to-step", false, createConvertNNToStep},
     {"roll-layers", true, createRollLayers},
@@ -34,6 +35,7 @@ constexpr PipelinePass passes[] = {
     {"fuse-head-select", true, createFuseHeadSelect},
     {"fuse-maps", true, createFuseMaps},
     {"narrow-edges", true, createNarrowEdges},
+    {"bound-caches", true, [] { return createBoundCaches(); }},
     {"order-sums", false, createOrderSums},
     {"assign-buffers", false, createAssignBuffers},
     {"name-phases", false, createNamePhases},

@@ -25,6 +25,7 @@
 //           head t.
 #pragma once
 
+#include "cache.cuh"
 #include "shared/shares.h"
 #include "shared/state.h"
 #include "tile.cuh"
@@ -54,10 +55,10 @@ struct Score<Config> {
 CADENZA_OPTIONAL(SubgroupsOf, subgroups, 1);
 
 /// Config: query_type, output_type, cache_type, heads, kv_heads, head_dim (a multiple of 8, at most 256), scale,
-/// splits, split_multiple, threads, if it has a cap of scores, cap, if it has a window, windowed, and subgroups, if
-/// they are several. Arguments: [q, output, cache key, cache value, state, context], if windowed [window] (positions;
-/// 0: all) and, if splits > 1, [scratch]: a counter a query group, padded to 16 bytes, then f32
-/// [query_groups][splits][group][head_dim + 2]: o, m, l.
+/// splits, split_multiple, threads, if it has a cap of scores, cap, if it has a window, windowed, if some of its caches
+/// are rings (cache.cuh), ring_cache, and subgroups, if they are several. Arguments: [q, output, cache key, cache
+/// value, state, the cache's positions], if windowed [window] (positions; 0: all) and, if splits > 1, [scratch]: a
+/// counter a query group, padded to 16 bytes, then f32 [query_groups][splits][group][head_dim + 2]: o, m, l.
 template <class Config> struct Attend {
   using Query = typename Config::query_type;
   using Output = typename Config::output_type;
@@ -84,10 +85,10 @@ template <class Config> struct Attend {
   struct Operands {
     const Query *query; // [heads][head_dim]
     Output *output;     // [heads][head_dim]
-    const Cache *key;   // [kv_heads][context][head_dim]
-    const Cache *value; // [kv_heads][context][head_dim]
+    const Cache *key;   // [kv_heads][positions][head_dim]
+    const Cache *value; // [kv_heads][positions][head_dim]
     const DecodeState *state;
-    uint64_t context;
+    uint64_t positions; // that the cache has room for
   };
   static constexpr bool windowed = IsWindowed<Config>::value;
   template <bool has_window, class = void> struct WithWindow : Operands {
@@ -125,9 +126,16 @@ template <class Config> struct Attend {
     if (split >= used_splits)
       return; // the whole block
     float *partials = reinterpret_cast<float *>(arch::shared_memory());
-    const uint64_t first = static_cast<uint64_t>(query_group / subgroups) * args.context * head_dim;
-    CacheRows rows{args.key + first, args.value + first};
-    attend(QueryRows{args.query + query_group * group * head_dim}, rows, part.begin, part.end, partials);
+    const uint64_t first = static_cast<uint64_t>(query_group / subgroups) * args.positions * head_dim;
+    const QueryRows queries{args.query + query_group * group * head_dim};
+    if constexpr (HasRingCache<Config>::value) {
+      const int positions = static_cast<int>(args.positions);
+      RingRows rows{{args.key + first, args.value + first}, part.begin - part.begin % positions, positions};
+      attend(queries, rows, part.begin, part.end, partials);
+    } else {
+      CacheRows rows{args.key + first, args.value + first};
+      attend(queries, rows, part.begin, part.end, partials);
+    }
     arch::block_barrier(); // the warps' partials are complete
     Output *output = args.output + query_group * group * head_dim;
     if constexpr (splits > 1) {
@@ -171,7 +179,7 @@ template <class Config> struct Attend {
   /// of a chunk, whose first position is `base`, `finish` after them, with the next one of this warp, and `complete` at
   /// the end.
   struct CacheRows {
-    const Cache *keys, *values; // of the KV head, [context][head_dim]
+    const Cache *keys, *values; // of the KV head, [positions][head_dim]
 
     CADENZA_DEVICE void start(int) {}
     CADENZA_DEVICE const Cache *key(int position) const { return keys + static_cast<uint64_t>(position) * head_dim; }
@@ -180,6 +188,19 @@ template <class Config> struct Attend {
     }
     CADENZA_DEVICE void finish(int) {}
     CADENZA_DEVICE void complete() {}
+  };
+
+  /// Keys and values in a ring of `positions`. No more positions than that are read, so they wrap once at most. lap:
+  /// the first position of the turn of the ring in which the first of them lies.
+  struct RingRows : CacheRows {
+    int lap, positions;
+
+    CADENZA_DEVICE int place(int position) const {
+      const int place = position - lap;
+      return place < positions ? place : place - positions;
+    }
+    CADENZA_DEVICE const Cache *key(int position) const { return CacheRows::key(place(position)); }
+    CADENZA_DEVICE const Cache *value(int position) const { return CacheRows::value(place(position)); }
   };
 
   template <class Body> CADENZA_DEVICE static void for_each_element(Body body) {

@@ -224,7 +224,8 @@ private:
   /// The newest key and value of a KV head, for later steps; by the rank whose part of the context has them. Groups
   /// that share the KV head store the same bytes, each for its own copies later.
   CADENZA_DEVICE static void append(const typename Core::Args &l, int kv_head, int local, int position) {
-    const uint64_t first = (static_cast<uint64_t>(kv_head) * l.context + static_cast<uint64_t>(position)) * head_dim;
+    const int place = cache_place<typename Part::attention>(position, l.positions);
+    const uint64_t first = (static_cast<uint64_t>(kv_head) * l.positions + static_cast<uint64_t>(place)) * head_dim;
     constexpr int words = head_dim / 8; // of 16 bytes, of the key; as many of the value
     for (int i = Team::thread(); i < 2 * words; i += Team::threads)
       arch::store16(const_cast<Cache *>(i < words ? l.key : l.value) + first + i % words * 8,

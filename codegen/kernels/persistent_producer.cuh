@@ -108,7 +108,7 @@ private:
     constexpr int head_dim = Block::head_dim, stage_positions = Block::stage_positions;
     const typename Core::Split mine = Core::split_of(position, Block::rank(), Core::first_position(l, position));
     const int end = smaller(mine.end, position); // the newest position never leaves this block's shared memory
-    const uint64_t first = static_cast<uint64_t>(kv_head) * l.context * head_dim;
+    const uint64_t first = static_cast<uint64_t>(kv_head) * l.positions * head_dim;
     if (end - mine.begin > Block::stages * stage_positions) // all others wait for this
       limit = Part::context_in_flight;
     for (int base = mine.begin; base < end; base += stage_positions) {
@@ -118,7 +118,22 @@ private:
       if (!to)
         return;
       const bool value = arch::lane() == 1;
-      producer.pieces(2, to + (value ? stage_positions * head_dim * 2 : 0), (value ? l.value : l.key) + offset, bytes);
+      if constexpr (HasRingCache<typename Part::attention>::value) {
+        const int count = smaller(stage_positions, end - base);
+        const int place = cache_place<typename Part::attention>(base, l.positions);
+        const int before = smaller(count, static_cast<int>(l.positions) - place); // the ring's end
+        const auto copy = [&](int at, int from, int positions) {
+          producer.pieces(2, to + ((value ? stage_positions : 0) + at) * head_dim * 2,
+                          (value ? l.value : l.key) + first + static_cast<uint64_t>(from) * head_dim,
+                          static_cast<uint32_t>(positions) * head_dim * 2);
+        };
+        copy(0, place, before);
+        if (before < count)
+          copy(before, 0, count - before);
+      } else {
+        producer.pieces(2, to + (value ? stage_positions * head_dim * 2 : 0), (value ? l.value : l.key) + offset,
+                        bytes);
+      }
       producer.end();
     }
     limit = Part::in_flight;

@@ -23,6 +23,7 @@ void Statistics::countBefore(ModuleOp module) {
 void Statistics::countAfter(const Program &program) {
   layers = program.decoder ? program.decoder->layers : 0;
   kernels = static_cast<int64_t>(program.kernels.size());
+  memory = memoryNeeds(program);
   int64_t layerLaunches = 0;
   for (const Entry &entry : program.entries) {
     for (const cadenza::Block &block : entry.blocks) {
@@ -51,8 +52,10 @@ std::string Statistics::toText() const {
   // Before code generation nobody knows which phases share a kernel.
   std::string kernelLine = kernels == 0 ? "" : llvm::formatv("kernels            {0,6}\n", kernels).str();
   return llvm::formatv("nn ops a token     {0,6}\n{1}step phases        {2,6}\nphases a layer     {3,6}\n{4}"
-                       "launches a token   {5,6}\ncasts, views, copies{6,5}\n",
-                       total, kinds, phases, phasesPerLayer, kernelLine, launchesPerToken, copies);
+                       "launches a token   {5,6}\ncasts, views, copies{6,5}\ncache a position   {7,6} bytes\n"
+                       "caches of windows  {8,6} bytes\n",
+                       total, kinds, phases, phasesPerLayer, kernelLine, launchesPerToken, copies,
+                       memory.cachePerPosition, memory.cacheOfWindows);
 }
 
 nlohmann::ordered_json Statistics::toJson() const {
@@ -61,5 +64,7 @@ nlohmann::ordered_json Statistics::toJson() const {
           {"phases_per_layer", phasesPerLayer},
           {"kernels", kernels},
           {"launches_per_token", launchesPerToken},
-          {"copies", copies}};
+          {"copies", copies},
+          {"cache_per_position", memory.cachePerPosition},
+          {"cache_of_windows", memory.cacheOfWindows}};
 }

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "compiler/ir/step/Step.h"
-#include "runtime/plan/program.h"
+#include "runtime/plan/describe.h"
 
 #include <nlohmann/json.hpp>
 
@@ -19,6 +19,7 @@ struct Statistics {
   int64_t kernels = 0;                  // different ones
   int64_t launchesPerToken = 0;
   int64_t copies = 0; // launches a token of phases without a function: casts, views, copies
+  MemoryNeeds memory; // of which the caches are shown
 
   /// Counts the ops of the entries of an `nn` module.
   void countBefore(mlir::ModuleOp module);

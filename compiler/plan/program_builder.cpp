@@ -308,7 +308,8 @@ private:
         word.ref = *phase.positions;
       else if (argument.kind == ArgumentKind::Weight)
         word.ref = symbols.vectorRef(argument.symbol, hasRopeTable(op, argument.symbol));
-      else if (argument.kind == ArgumentKind::CacheKey || argument.kind == ArgumentKind::CacheValue)
+      else if (argument.kind == ArgumentKind::CacheKey || argument.kind == ArgumentKind::CacheValue ||
+               argument.kind == ArgumentKind::CachePositions)
         word.ref = symbols.cacheRef(argument.symbol);
       else if (argument.kind == ArgumentKind::Scalar)
         word.ref = symbols.scalarRef(argument.symbol);

@@ -76,7 +76,8 @@ Ref ProgramSymbols::cacheRef(FlatSymbolRefAttr symbol) {
     auto [entry, isNew] = cacheIndices.insert({cache, static_cast<uint32_t>(program.caches.size())});
     if (isNew)
       program.caches.push_back({cache.getSymName().str(), dtypeOf(cache.getType()),
-                                static_cast<int64_t>(cache.getKvHeads()), static_cast<int64_t>(cache.getHeadDim())});
+                                static_cast<int64_t>(cache.getKvHeads()), static_cast<int64_t>(cache.getHeadDim()),
+                                step::positionsOf(cache)});
     table.push_back(entry->second);
   }
   return makeRef(isTable(symbol), table, program.cacheTables);
@@ -116,6 +117,8 @@ uint32_t ProgramSymbols::weightIndex(ArrayRef<nn::WeightOp> parts, Encoding enco
   nn::WeightOp first = parts[0];
   if (FloatAttr factor = first.getFactorAttr(); factor && encoding == Encoding::rope_table)
     weight.scale = static_cast<float>(factor.getValueAsDouble());
+  if (nn::GrowthAttr growth = first.getGrowthAttr(); growth && encoding == Encoding::rope_table)
+    weight.growth = {static_cast<float>(growth.getRate().getValueAsDouble()), growth.getEvery()};
   if (nn::LongAttr other = first.getLongTableAttr(); other && encoding == Encoding::rope_table) {
     weight.longAfter = other.getAfter();
     WeightSpec &stored = recipe.parts[0]; // both tables, one after the other

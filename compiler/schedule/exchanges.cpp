@@ -34,8 +34,8 @@ StringRef nameOf(sched::Hop hop) {
 /// reader (a block, or a rank of every group).
 class Walker {
 public:
-  Walker(sched::GridOp grid, int64_t layers, int64_t parts)
-      : grid(grid), layers(layers), parts(parts), ranks(static_cast<int64_t>(grid.getRanks())),
+  Walker(sched::GridOp grid, int64_t layers, int64_t parts, bool caches)
+      : grid(grid), layers(layers), parts(parts), caches(caches), ranks(static_cast<int64_t>(grid.getRanks())),
         groups(static_cast<int64_t>(grid.getGroups())) {
     result.blocks.resize(grid.getBlocks());
     int index = 0;
@@ -73,6 +73,10 @@ private:
           })
           .Case([&](sched::HopOp hop) { exchange(hop); })
           .Case([&](sched::FinishOp finish) { exchangeSquares(finish); })
+          .Case([&](sched::ComputeOp compute) {
+            if (caches && compute.getSplit() == sched::Split::context)
+              attend(compute);
+          })
           .Case([&](sched::PublishOp) {
             if (sends(&op, rank))
               add(ExchangeOp::Write, sumsName(op.getParentOp()), mine(), everyone);
@@ -171,6 +175,21 @@ private:
         add(kind, sumsName(part), block(source, rank), everyone);
   }
 
+  /// The rank that has the newest position appends it, which may overwrite the oldest one of the step before: in a
+  /// cache that keeps a window, every step does. Who shares a KV head is not looked at: no group may be so far ahead of
+  /// any.
+  void attend(sched::ComputeOp compute) {
+    if (rank >= parts)
+      return;
+    auto part = compute->getParentOfType<sched::PartOp>();
+    const std::string what =
+        "oldest position (part " + std::to_string(partIndex.lookup(part)) + ", layer " + std::to_string(layer) + ")";
+    for (int64_t writer = 0; writer < static_cast<int64_t>(part.getGroups()); ++writer)
+      add(ExchangeOp::Finish, what, block(writer, parts - 1), everyone);
+    if (rank == parts - 1)
+      add(ExchangeOp::Write, what, mine(), everyone);
+  }
+
   void select() {
     const std::string what = "candidates (set " + std::to_string(set) + ")";
     add(ExchangeOp::Write, what, mine(), everyone);
@@ -194,7 +213,9 @@ private:
   }
 
   sched::GridOp grid;
-  const int64_t layers, parts, ranks, groups;
+  const int64_t layers, parts;
+  const bool caches;
+  const int64_t ranks, groups;
   llvm::DenseMap<Operation *, int> partIndex;
   int64_t group = 0, rank = 0, layer = 0, set = 0; // of the block whose list is being built
   static constexpr int64_t everyone = -1;
@@ -219,7 +240,7 @@ public:
     for (size_t block = 0; block < exchanges.blocks.size(); ++block)
       for (const ExchangeOp &op : exchanges.blocks[block])
         if (std::vector<int> &readers = buffers[op.buffer].readers;
-            op.kind == ExchangeOp::Read && std::ranges::find(readers, static_cast<int>(block)) == readers.end())
+            op.kind == ExchangeOp::Finish && std::ranges::find(readers, static_cast<int>(block)) == readers.end())
           readers.push_back(static_cast<int>(block));
   }
 
@@ -286,8 +307,8 @@ std::string ExchangeBuffer::name() const {
   return what + " of block " + std::to_string(writer) + (reader < 0 ? "" : " for block " + std::to_string(reader));
 }
 
-Exchanges exchangesOf(sched::GridOp grid, int64_t layers, int64_t steps, int64_t headless, int64_t parts) {
-  Walker walker(grid, layers, parts);
+Exchanges exchangesOf(sched::GridOp grid, int64_t layers, int64_t steps, int64_t headless, int64_t parts, bool caches) {
+  Walker walker(grid, layers, parts, caches);
   for (int64_t step = 0; step < steps; ++step)
     walker.step(step >= headless, step);
   return std::move(walker.result);
@@ -300,7 +321,8 @@ Status verifyExchanges(sched::GridOp grid) {
   // Three heads, because every other one writes the same slots; three steps without a head, if each is but one layer.
   const int64_t headless = layers == 1 ? 3 : 1;
   for (int64_t parts : {int64_t{1}, static_cast<int64_t>(grid.getRanks())})
-    CADENZA_RETURN_IF_ERROR(verify(exchangesOf(grid, layers, /*steps=*/headless + 3, headless, parts)));
+    CADENZA_RETURN_IF_ERROR(
+        verify(exchangesOf(grid, layers, /*steps=*/headless + 3, headless, parts, /*caches=*/true)));
   return Status::ok();
 }
 

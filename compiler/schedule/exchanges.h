@@ -20,7 +20,7 @@ struct ExchangeOp {
   enum Kind : uint8_t {
     Write,  // new contents, for all readers
     Read,   // waits for the next contents
-    Finish, // has no more need of what it read last
+    Finish, // has no more need of what it read last; of a cache, which it reads without waiting, of the oldest position
   };
   Kind kind;
   uint32_t buffer;
@@ -42,8 +42,9 @@ struct Exchanges {
 /// The exchanges of `steps` steps of a schedule in a row, of `layers` layers each, the first `headless` of which select
 /// nothing: the ops in their order, by every block. A vector's contents are finished with when the last op that has it
 /// as an operand has ended. The context is so short, or long, that the first `parts` ranks of a group have a part of
-/// it.
-Exchanges exchangesOf(sched::GridOp grid, int64_t layers, int64_t steps, int64_t headless, int64_t parts);
+/// it. With `caches`, also the positions of caches that a window has left, which are overwritten.
+Exchanges exchangesOf(sched::GridOp grid, int64_t layers, int64_t steps, int64_t headless, int64_t parts,
+                      bool caches = false);
 
 /// Ok, or (Internal) the first write that may come too early, or the waits that never end.
 Status verify(const Exchanges &exchanges);

@@ -25,8 +25,12 @@ def layers_of(model: str) -> tuple[str, int | None]:
     """Qwen3-0.6B-7-layers: the model whose configuration it is, and 7."""
     if match := FEWER_LAYERS.fullmatch(model):
         return match[1], int(match[2])
-    config = PUBLISHED / model / "config.json"
-    return model, json.loads(config.read_text(encoding="utf-8"))["num_hidden_layers"] if config.exists() else None
+    file = PUBLISHED / model / "config.json"
+    if not file.exists():
+        return model, None
+    config = json.loads(file.read_text(encoding="utf-8"))
+    config = config.get("text_config", config)
+    return model, config.get("num_hidden_layers") or config["n_layer"]  # GPT-2's name
 
 
 def lines(records: list[dict], place) -> dict[str, dict[str, dict[float, dict]]]:

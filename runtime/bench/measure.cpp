@@ -78,10 +78,8 @@ StatusOr<ContextResult> measureContext(const Program &program, ChosenDevice &tar
                                        const BenchOptions &options) {
   ContextResult result;
   result.context = context;
-  // Step i of a run reads the keys and values of context + i + 1 positions: the mean is in the middle.
   result.bytesPerToken =
-      static_cast<double>(weightBytesPerStep(program)) +
-      static_cast<double>(cacheBytesPerStep(program, 1)) * (static_cast<double>(context) + (options.tokens + 1) / 2.0);
+      static_cast<double>(weightBytesPerStep(program)) + meanCacheBytes(program, context, options.tokens);
   if (options.warmup > 0) {
     auto ignored = timeDecode(*target.executor, context, options.warmup, options.seed);
     CADENZA_RETURN_IF_ERROR(ignored.status());

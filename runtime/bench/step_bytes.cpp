@@ -65,4 +65,11 @@ uint64_t cacheBytesPerStep(const Program &program, int64_t positions) {
   return total;
 }
 
+double meanCacheBytes(const Program &program, int64_t context, int64_t steps) {
+  double total = 0;
+  for (int64_t i = 0; i < steps; ++i)
+    total += static_cast<double>(cacheBytesPerStep(program, context + i + 1));
+  return total / static_cast<double>(steps);
+}
+
 } // namespace cadenza::bench

@@ -37,19 +37,20 @@ private:
     uint32_t index = machine.cacheIndex(cache_);
     DType dtype = machine.program.caches[index].dtype;
     uint64_t rowBytes = headDim_ * dtypeSize(dtype);
-    uint64_t headOffset = head / (heads_ / kvHeads_) * machine.context * rowBytes;
-    const std::byte *keys = machine.caches[index].keys.data() + headOffset;
-    const std::byte *values = machine.caches[index].values.data() + headOffset;
-    int64_t length = machine.state.position + 1;
+    const CacheStorage &cache = machine.caches[index];
+    uint64_t headOffset = head / (heads_ / kvHeads_) * cache.positions * rowBytes;
+    const std::byte *keys = cache.keys.data() + headOffset;
+    const std::byte *values = cache.values.data() + headOffset;
+    int64_t length = machine.state.position + 1, first = 0;
     if (const int64_t window = window_.empty() ? 0 : machine.scalar(window_[0]); window > 0 && window < length) {
-      keys += (length - window) * rowBytes;
-      values += (length - window) * rowBytes;
+      first = length - window;
       length = window;
     }
+    const auto row = [&](int64_t p) { return (first + p) % cache.positions * rowBytes; };
     std::span scores(scores_.data() + head * machine.context, static_cast<size_t>(length));
 
     for (int64_t p = 0; p < length; ++p)
-      scores[p] = scale_ * dot(query_.data() + head * headDim_, dtype, keys + p * rowBytes, headDim_);
+      scores[p] = scale_ * dot(query_.data() + head * headDim_, dtype, keys + row(p), headDim_);
     if (cap_ > 0)
       for (float &score : scores)
         score = cap_ * std::tanh(score / cap_);
@@ -60,7 +61,7 @@ private:
 
     std::fill(out.begin(), out.end(), 0.0f);
     for (int64_t p = 0; p < length; ++p)
-      accumulate(dtype, values + p * rowBytes, scores[p], out);
+      accumulate(dtype, values + row(p), scores[p], out);
     for (float &x : out)
       x /= sum;
   }

@@ -127,15 +127,16 @@ Status ExecutorImpl::fillCache(int64_t length, uint64_t seed) {
   for (uint32_t index = 0; index < machine_.caches.size(); ++index) {
     const Cache &cache = machine_.program.caches[index];
     uint64_t rowBytes = cache.headDim * dtypeSize(cache.dtype);
+    const int64_t kept = machine_.caches[index].positions;
     for (bool isValue : {false, true}) {
       std::byte *tensor = (isValue ? machine_.caches[index].values : machine_.caches[index].keys).data();
       machine_.pool.parallelFor(cache.kvHeads, 1, [&](int64_t begin, int64_t end) {
         std::vector<float> row(cache.headDim);
         for (int64_t head = begin; head < end; ++head) {
-          for (int64_t position = 0; position < length; ++position) {
+          for (int64_t position = std::max<int64_t>(0, length - kept); position < length; ++position) {
             for (int64_t i = 0; i < cache.headDim; ++i)
               row[i] = cacheFillValue(seed, cacheFillIndex(index, isValue, head, position, i));
-            narrow(cache.dtype, row, tensor + (head * machine_.context + position) * rowBytes);
+            narrow(cache.dtype, row, tensor + (head * kept + position % kept) * rowBytes);
           }
         }
       });

@@ -105,8 +105,9 @@ Epilogue bindKvAppend(const Binding &b) {
   return [=](Machine &machine, std::span<const Segment> segments) {
     uint32_t index = machine.cacheIndex(cache);
     DType dtype = machine.program.caches[index].dtype;
+    const int64_t positions = machine.caches[index].positions;
     for (int64_t head = 0; head < kvHeads; ++head) {
-      uint64_t offset = (head * machine.context + machine.state.position) * headDim * dtypeSize(dtype);
+      uint64_t offset = (head * positions + machine.state.position % positions) * headDim * dtypeSize(dtype);
       narrow(dtype, segments[key].subspan(head * headDim, headDim), machine.caches[index].keys.data() + offset);
       narrow(dtype, segments[value].subspan(head * headDim, headDim), machine.caches[index].values.data() + offset);
     }

@@ -24,10 +24,11 @@ Machine::Machine(Program takenProgram, std::span<const std::byte> weights, int64
       longRopeTables[i] = expandRopeTable(weight, stored, context, /*isLong=*/true);
   }
   for (const Cache &cache : program.caches) {
-    auto bytes = checked::byteSize(std::array{cache.kvHeads, context, cache.headDim}, dtypeSize(cache.dtype));
+    const int64_t kept = cachePositions(cache, context);
+    auto bytes = checked::byteSize(std::array{cache.kvHeads, kept, cache.headDim}, dtypeSize(cache.dtype));
     if (!bytes)
       throw std::bad_alloc();
-    caches.push_back({Buffer(*bytes), Buffer(*bytes)});
+    caches.push_back({Buffer(*bytes), Buffer(*bytes), kept});
   }
   if (keepLogits)
     logits.resize(static_cast<size_t>(program.decoder->vocabulary));

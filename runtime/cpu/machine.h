@@ -14,10 +14,12 @@
 
 namespace cadenza::cpu {
 
-/// Keys and values of one layer, each [kv_heads][context][head_dim] in the cache's type.
+/// Keys and values of one layer, each [kv_heads][positions][head_dim] in the cache's type; position p lies at p mod
+/// positions.
 struct CacheStorage {
   Buffer keys;
   Buffer values;
+  int64_t positions = 0;
 };
 
 struct Machine {

@@ -154,10 +154,9 @@ Status CudaExecutor::fillCache(int64_t length, uint64_t seed) {
   CADENZA_RETURN_IF_ERROR(sequence_.checkFill(length));
   CADENZA_CUDA_TRY(*device_, cuStreamSynchronize, stream_.get());
   sequence_.end();
-  if (filled_.seed != seed || filled_.length < length) {
-    filled_ = {};
-    CADENZA_RETURN_IF_ERROR(storage_.fillCaches(*device_, stream_.get(), *program_, length, seed));
-  }
+  const bool ringsOnly = filled_.seed == seed && filled_.length >= length;
+  filled_ = {};
+  CADENZA_RETURN_IF_ERROR(storage_.fillCaches(*device_, stream_.get(), *program_, length, seed, ringsOnly));
   filled_ = {length, seed};
   std::fill_n(hostTokens_.as<int32_t>(), context_ + 1, 0);
   return writeState(length, length + 1, {}, context_); // the token at `length` is given: id 0

@@ -96,6 +96,7 @@ private:
 
   Sequence sequence_;
   // Positions [0, length) hold the values of fillCache(_, seed): a benchmark need not write them again for each run.
+  // (Of caches that keep them: steps and longer fills overwrite what a ring held.)
   struct {
     int64_t length = 0;
     uint64_t seed = 0;

@@ -19,12 +19,13 @@ uint64_t wordOf(const Program &program, const Addresses &addresses, const Argume
     return addresses.cacheKeys[resolve(argument.ref, program.cacheTables, iteration)];
   case ArgumentKind::CacheValue:
     return addresses.cacheValues[resolve(argument.ref, program.cacheTables, iteration)];
+  case ArgumentKind::CachePositions:
+    return static_cast<uint64_t>(cachePositions(program.caches[resolve(argument.ref, program.cacheTables, iteration)],
+                                                static_cast<int64_t>(addresses.context)));
   case ArgumentKind::State:
     return addresses.state;
   case ArgumentKind::Tokens:
     return addresses.tokens;
-  case ArgumentKind::Context:
-    return addresses.context;
   case ArgumentKind::Logits:
     return addresses.logits;
   case ArgumentKind::Scratch:

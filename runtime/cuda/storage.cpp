@@ -21,9 +21,9 @@ Status tooLarge(std::string_view what) {
   return Status(StatusCode::OutOfMemory, std::string(what) + ": the size does not fit into 64 bits");
 }
 
-/// The bytes of the key (or value) tensor of `cache`: [kv_heads][context][head_dim].
+/// The bytes of the key (or value) tensor of `cache`: [kv_heads][cachePositions][head_dim].
 StatusOr<uint64_t> tensorBytes(const Cache &cache, int64_t context) {
-  int64_t shape[] = {cache.kvHeads, context, cache.headDim};
+  int64_t shape[] = {cache.kvHeads, cachePositions(cache, context), cache.headDim};
   auto bytes = checked::byteSize(shape, dtypeSize(cache.dtype));
   if (!bytes)
     return tooLarge("KV cache");
@@ -182,18 +182,29 @@ StatusOr<Storage> Storage::load(Device &device, CUstream stream, const Plan &pla
   return storage;
 }
 
-Status Storage::fillCaches(Device &device, CUstream stream, const Program &program, int64_t length, uint64_t seed) {
+Status Storage::fillCaches(Device &device, CUstream stream, const Program &program, int64_t length, uint64_t seed,
+                           bool ringsOnly) {
   Uploader uploader(device, stream);
-  uint64_t largest = 0; // the positions [0, length) of one head are contiguous
-  for (const Cache &cache : program.caches)
-    largest = std::max(largest, static_cast<uint64_t>(length * cache.headDim) * dtypeSize(cache.dtype));
+  const auto context = static_cast<int64_t>(addresses_.context);
+  const auto isFilled = [&](const Cache &cache) { return !ringsOnly || cachePositions(cache, context) < context; };
+  uint64_t largest = 0; // the positions of one head that are there are contiguous
+  for (const Cache &cache : program.caches) {
+    const int64_t filled = std::min(length, cachePositions(cache, context));
+    if (isFilled(cache))
+      largest = std::max(largest, static_cast<uint64_t>(filled * cache.headDim) * dtypeSize(cache.dtype));
+  }
   if (largest == 0)
     return Status::ok();
   CADENZA_RETURN_IF_ERROR(uploader.prepare(largest));
   for (uint32_t c = 0; c < program.caches.size(); ++c) {
     const Cache &cache = program.caches[c];
+    if (!isFilled(cache))
+      continue;
     uint64_t size = dtypeSize(cache.dtype);
     uint64_t headDim = static_cast<uint64_t>(cache.headDim);
+    const int64_t kept = cachePositions(cache, context), filled = std::min(length, kept);
+    // Of a ring, the place of a position that is kept is that of the last one of all that lie there.
+    const auto positionAt = [&](int64_t place) { return place + (length - 1 - place) / kept * kept; };
     for (bool isValue : {false, true}) {
       uint64_t tensor = (isValue ? addresses_.cacheValues : addresses_.cacheKeys)[c];
       for (int64_t head = 0; head < cache.kvHeads; ++head) {
@@ -201,15 +212,15 @@ Status Storage::fillCaches(Device &device, CUstream stream, const Program &progr
           inParallel(out.size() / size, [&](uint64_t begin, uint64_t end) {
             for (uint64_t i = begin; i < end; ++i) {
               uint64_t element = offset / size + i;
-              uint64_t index = cacheFillIndex(c, isValue, head, static_cast<int64_t>(element / headDim),
+              uint64_t index = cacheFillIndex(c, isValue, head, positionAt(static_cast<int64_t>(element / headDim)),
                                               static_cast<int64_t>(element % headDim));
               storeAs(cache.dtype, cacheFillValue(seed, index), out.data() + i * size);
             }
           });
         };
-        uint64_t headBytes = addresses_.context * headDim * size;
+        uint64_t headBytes = static_cast<uint64_t>(kept) * headDim * size;
         CADENZA_RETURN_IF_ERROR(uploader.produce(tensor + static_cast<uint64_t>(head) * headBytes,
-                                                 static_cast<uint64_t>(length) * headDim * size, fill));
+                                                 static_cast<uint64_t>(filled) * headDim * size, fill));
       }
     }
   }

@@ -17,8 +17,10 @@ public:
   /// zeroes the rest. Everything has arrived when it returns.
   static StatusOr<Storage> load(Device &device, CUstream stream, const Plan &plan, int64_t context, bool logits);
 
-  /// Writes seeded keys and values to positions [0, length) of every cache.
-  Status fillCaches(Device &device, CUstream stream, const Program &program, int64_t length, uint64_t seed);
+  /// Writes seeded keys and values to positions [0, length) of every cache, or of those only that do not keep all
+  /// positions.
+  Status fillCaches(Device &device, CUstream stream, const Program &program, int64_t length, uint64_t seed,
+                    bool ringsOnly);
 
   /// Queues copies of the tables of a long sequence, or of a short one, to where kernels read them, unless they are
   /// there.

@@ -13,7 +13,7 @@ namespace cadenza {
 /// [context][rows][2] (cos, sin) of a rope table; `stored` is what the plan holds of it. `isLong`: the one for
 /// sequences of more than longAfter tokens, which it has. The angle is the fp32 product float(position) * frequency, as
 /// transformers computes it; cosine and sine of that fp32 angle are taken in double, rounded to fp32 and multiplied by
-/// `weight.scale` in fp32.
+/// `weight.scale` in fp32, and then by what `weight.growth` comes to at the position, which is fp32 arithmetic, too.
 std::vector<float> expandRopeTable(const Weight &weight, const std::byte *stored, int64_t context, bool isLong);
 
 } // namespace cadenza

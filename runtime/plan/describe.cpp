@@ -110,6 +110,9 @@ std::string memoryLines(const Program &program) {
   table.row({"weights", formatBytes(needs.weights), ""});
   if (program.decoder) {
     table.row({"keys and values", formatBytes(1024 * needs.cachePerPosition), "per 1024 positions"});
+    if (needs.windowCaches != 0)
+      table.row({"  of windows", formatBytes(needs.cacheOfWindows),
+                 decimal(needs.windowCaches) + " of " + decimal(program.caches.size()) + " caches keep a window"});
     table.row({"rope tables, tokens", formatBytes(1024 * needs.tablesPerPosition), "per 1024 positions"});
   }
   table.row({"activations", formatBytes(needs.activations), ""});
@@ -178,8 +181,15 @@ MemoryNeeds memoryNeeds(const Program &program) {
     if (weight.encoding == Encoding::rope_table)
       needs.tablesPerPosition += positionBytes(weight);
   }
-  for (const Cache &cache : program.caches)
-    needs.cachePerPosition += positionBytes(cache);
+  for (const Cache &cache : program.caches) {
+    if (cache.positions == 0) {
+      needs.cachePerPosition += positionBytes(cache);
+      continue;
+    }
+    const int64_t longest = program.decoder ? program.decoder->maxContext : cache.positions;
+    needs.cacheOfWindows += static_cast<uint64_t>(cachePositions(cache, longest)) * positionBytes(cache);
+    ++needs.windowCaches;
+  }
   return needs;
 }
 
@@ -253,6 +263,7 @@ Json planToJson(const Plan &plan) {
                 {{"weights", needs.weights},
                  {"activations", needs.activations},
                  {"cache_per_position", needs.cachePerPosition},
+                 {"cache_of_windows", needs.cacheOfWindows},
                  {"tables_per_position", needs.tablesPerPosition}}},
                {"kernels", programJson["kernels"]},
                {"divisions", programJson["divisions"]},

@@ -18,7 +18,9 @@ uint64_t positionBytes(const Weight &ropeTable);
 struct MemoryNeeds {
   uint64_t weights = 0;
   uint64_t activations = 0;       // the arena and scratch
-  uint64_t cachePerPosition = 0;  // keys and values of all layers
+  uint64_t cachePerPosition = 0;  // keys and values of the layers that keep all positions
+  uint64_t cacheOfWindows = 0;    // of those that keep their last positions only, at the longest context
+  uint64_t windowCaches = 0;      // how many those are
   uint64_t tablesPerPosition = 0; // rope tables, token ids
 };
 MemoryNeeds memoryNeeds(const Program &program);

@@ -82,6 +82,7 @@ private:
       return weight(argument.ref);
     case ArgumentKind::CacheKey:
     case ArgumentKind::CacheValue:
+    case ArgumentKind::CachePositions:
       return kind + " " + cache(argument.ref);
     case ArgumentKind::Scalar:
       return kind + " " + scalar(argument.ref);

@@ -56,6 +56,9 @@ void checkRope(FunctionCall &call) {
     return call.fail("parameters.rotary_dim", number(rotary) + "; expected an even number up to " + number(head));
   if (table.encoding != Encoding::rope_table)
     return call.fail("weights[0]", "'" + table.name + "' is not a rope table");
+  if (table.growth.every != 0 && rotary != head)
+    return call.fail("parameters.rotary_dim", number(rotary) + " of " + number(head) + "; '" + table.name +
+                                                  "' has a growth, which is for whole heads");
   if (table.rows != rotary / 2)
     return call.fail("weights[0]",
                      "'" + table.name + "' has " + number(table.rows) + " frequencies; expected " + number(rotary / 2));

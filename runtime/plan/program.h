@@ -102,10 +102,15 @@ constexpr uint64_t edgeBytes(const Edge &edge) {
 }
 
 /// One entry of the weight section, stored as its encoding says (runtime/shared/encoding.h). A rope table is expanded
-/// by the executor at load to [context][rows][2] f32 (cos, sin), each multiplied by `scale`; with a longAfter, `rows`
-/// more frequencies follow, for sequences of more tokens than that. The matrix ("packed") of a project with several
+/// by the executor at load to [context][rows][2] f32 (cos, sin), each multiplied by `scale` and, with a growth, by
+/// 1 + growth.rate * ln(1 + floor(position / growth.every)); with a longAfter, `rows` more frequencies follow, for
+/// sequences of more tokens than that. The matrix ("packed") of a project with several
 /// holds their rows one after the other, or, if interleaved, 8 rows of the first, 8 rows of the second, and so on.
 struct Weight {
+  struct Growth {
+    float rate = 0;
+    int64_t every = 0; // positions; 0: there is no growth
+  };
   std::string name; // canonical role(s), for people: "layers.3.attention.query.weight+..."
   Encoding encoding = Encoding::vector;
   DType dtype = DType::f32; // of a matrix, the type that its products take: bf16 or f16
@@ -113,6 +118,7 @@ struct Weight {
   int64_t columns = 1;
   float scale = 1.0f;    // RopeTable only
   int64_t longAfter = 0; // RopeTable only; 0: the same frequencies for any sequence
+  Growth growth = {};    // RopeTable only
   uint64_t offset = 0;   // in the weight section, multiple of 256
   uint64_t bytes = 0;
 };
@@ -128,13 +134,19 @@ uint64_t denseRowBytes(const Weight &weight);
 /// Weights start at multiples of this many bytes in the weight section, in order, each at the first one that is free.
 constexpr uint64_t weightAlignment = 256;
 
-/// Keys and values of one layer, stored by the executor as two tensors [kv_heads][context][head_dim].
+/// Keys and values of one layer, stored by the executor as two tensors [kv_heads][cachePositions][head_dim]. A cache
+/// that keeps the last `positions` only is a ring: position p lies at p mod positions.
 struct Cache {
   std::string name;
   DType dtype = DType::bf16;
   int64_t kvHeads = 0;
   int64_t headDim = 0;
+  int64_t positions = 0; // that it keeps, 0: all
 };
+/// How many positions a cache has room for, of `context`.
+constexpr int64_t cachePositions(const Cache &cache, int64_t context) {
+  return cache.positions == 0 || cache.positions > context ? context : cache.positions;
+}
 
 /// A number that phases name, such as the window of an attention: a kernel argument, so that layers may differ in it.
 struct Scalar {
@@ -164,21 +176,21 @@ std::string_view phaseKindName(PhaseKind kind); // "embed", ...
 
 /// What a kernel argument (an 8-byte word) is. The executor resolves it at load.
 enum class ArgumentKind : uint8_t {
-  Edge,       // address of edge `index`
-  Weight,     // address of `ref` (a rope table: of its expanded form)
-  CacheKey,   // address of the key tensor of cache `ref`
-  CacheValue, // ... of the value tensor
-  State,      // address of the DecodeState (runtime/shared/state.h)
-  Tokens,     // address of the token ids, int32 [context + 1]
-  Context,    // the number of positions that caches and rope tables hold, as a 64-bit integer
-  Logits,     // address of f32 [vocabulary], or 0 if nobody asked for logits
-  Scratch,    // address of scratch buffer `index`, zeroed once at load
-  Scalar,     // the value of scalar `ref`, as a 64-bit integer
+  Edge,           // address of edge `index`
+  Weight,         // address of `ref` (a rope table: of its expanded form)
+  CacheKey,       // address of the key tensor of cache `ref`
+  CacheValue,     // ... of the value tensor
+  CachePositions, // how many positions cache `ref` has room for (cachePositions), as a 64-bit integer
+  State,          // address of the DecodeState (runtime/shared/state.h)
+  Tokens,         // address of the token ids, int32 [context + 1]
+  Logits,         // address of f32 [vocabulary], or 0 if nobody asked for logits
+  Scratch,        // address of scratch buffer `index`, zeroed once at load
+  Scalar,         // the value of scalar `ref`, as a 64-bit integer
 };
 struct Argument {
   ArgumentKind kind = ArgumentKind::Edge;
   uint32_t index = 0; // Edge, Scratch
-  Ref ref;            // Weight, CacheKey, CacheValue, Scalar
+  Ref ref;            // Weight, CacheKey, CacheValue, CachePositions, Scalar
 };
 
 /// One kernel launch of the `launch` schedule. Its arguments form the kernel's single by-value parameter, a struct of

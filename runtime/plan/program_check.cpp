@@ -55,6 +55,10 @@ void checkWeights(const Program &program, FieldErrors &errors) {
       errors.add(path + ".long_after", "only a rope table has one; expected 0");
     if (weight.longAfter != 0 && weight.longAfter != longAfter(program))
       errors.add(path + ".long_after", text(weight.longAfter) + "; another table has " + text(longAfter(program)));
+    if (weight.growth.every != 0 && weight.encoding != Encoding::rope_table)
+      errors.add(path + ".growth", "only a rope table has one");
+    if (weight.growth.every != 0 && !(weight.growth.rate > 0))
+      errors.add(path + ".growth.rate", "is not positive");
     if (weight.bytes != storedBytes(weight))
       errors.add(path + ".bytes",
                  text(weight.bytes) + "; its shape takes " + text(storedBytes(weight)) + " in encoding " + name);
@@ -112,7 +116,8 @@ void checkMemory(const Program &program, FieldErrors &errors) {
     const Cache &cache = program.caches[i];
     if (!isFloat(cache.dtype))
       errors.add(at("program.caches", i) + ".dtype", "i32 is not a type of caches");
-    count({2, cache.kvHeads, context, cache.headDim}, dtypeSize(cache.dtype), at("program.caches", i));
+    count({2, cache.kvHeads, cachePositions(cache, context), cache.headDim}, dtypeSize(cache.dtype),
+          at("program.caches", i));
   }
   for (size_t i = 0; i < program.weights.size(); ++i) {
     if (program.weights[i].encoding == Encoding::rope_table)

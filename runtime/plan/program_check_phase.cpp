@@ -53,6 +53,8 @@ private:
   void checkProject();
   void checkSumOrder(int64_t steps);
   void checkAttend();
+  /// A ring has room for the window of every iteration that reads it.
+  void checkRings();
   void checkFunction(const Function &function, FunctionRole role, const std::string &field);
   void checkOutputs();
   /// All edges of a phase are of the same tokens.
@@ -321,7 +323,32 @@ void PhaseChecker::checkAttend() {
   if (keys && (keys->kvHeads != kvHeads || keys->headDim != headDim))
     fail("caches[0]", "'" + keys->name + "' is [" + text(keys->kvHeads) + "][..][" + text(keys->headDim) +
                           "]; expected [" + text(kvHeads) + "][..][" + text(headDim) + "]");
+  checkRings();
   segments_.emplace_back(query.elements);
+}
+
+void PhaseChecker::checkRings() {
+  for (int64_t i = 0; i < count_; ++i) {
+    const auto entryOf = [&](const Ref &ref, const std::vector<Table> &tables,
+                             size_t entries) -> std::optional<uint32_t> {
+      if (!ref.perLayer)
+        return ref.index < entries ? std::optional(ref.index) : std::nullopt;
+      const bool there = ref.index < tables.size() && static_cast<size_t>(i) < tables[ref.index].size() &&
+                         tables[ref.index][static_cast<size_t>(i)] < entries;
+      return there ? std::optional(tables[ref.index][static_cast<size_t>(i)]) : std::nullopt;
+    };
+    const auto index = entryOf(phase_.caches[0], program_.cacheTables, program_.caches.size());
+    if (!index || program_.caches[*index].positions == 0)
+      continue;
+    const Cache &ring = program_.caches[*index];
+    const auto scalar = phase_.scalars.empty()
+                            ? std::nullopt
+                            : entryOf(phase_.scalars[0], program_.scalarTables, program_.scalars.size());
+    const int64_t window = scalar ? program_.scalars[*scalar].value : 0;
+    if (window == 0 || window > ring.positions)
+      return fail("caches[0]", "'" + ring.name + "' keeps " + text(ring.positions) + " positions; iteration " +
+                                   text(i) + " attends to " + (window == 0 ? "all" : text(window)));
+  }
 }
 
 void PhaseChecker::checkFunction(const Function &function, FunctionRole role, const std::string &field) {
@@ -414,6 +441,7 @@ void PhaseChecker::checkLaunch() {
       break;
     case ArgumentKind::CacheKey:
     case ArgumentKind::CacheValue:
+    case ArgumentKind::CachePositions:
       cache(arguments[i].ref, field);
       break;
     case ArgumentKind::Scalar:

@@ -16,8 +16,8 @@ inline constexpr auto encodingNames = [] {
   return names;
 }();
 inline constexpr std::string_view phaseKindNames[] = {"embed", "project", "attend", "select", "map"};
-inline constexpr std::string_view argumentKindNames[] = {"edge",   "weight",  "cache_key", "cache_value", "state",
-                                                         "tokens", "context", "logits",    "scratch",     "scalar"};
+inline constexpr std::string_view argumentKindNames[] = {
+    "edge", "weight", "cache_key", "cache_value", "cache_positions", "state", "tokens", "logits", "scratch", "scalar"};
 
 template <typename Enum> std::string_view nameOf(std::span<const std::string_view> names, Enum value) {
   const auto index = static_cast<size_t>(value);

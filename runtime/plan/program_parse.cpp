@@ -34,29 +34,42 @@ Edge readEdge(const JsonReader &reader) {
           reader["offset"].unsignedInteger(), readExtent(reader["tokens"])};
 }
 
+/// `otherwise` and an error if it does not fit.
+float readFloat(const JsonReader &reader, float otherwise) {
+  const double number = reader.number();
+  if (number <= std::numeric_limits<float>::max() && number >= std::numeric_limits<float>::lowest())
+    return static_cast<float>(number);
+  reader.error("does not fit a 32-bit float");
+  return otherwise;
+}
+
+Weight::Growth readGrowth(const JsonReader &reader) {
+  reader.onlyFields({"rate", "every"});
+  return {readFloat(reader["rate"], 0), readExtent(reader["every"])};
+}
+
 Weight readWeight(const JsonReader &reader) {
-  reader.onlyFields({"name", "encoding", "dtype", "rows", "columns", "scale", "long_after", "offset", "bytes"});
+  reader.onlyFields(
+      {"name", "encoding", "dtype", "rows", "columns", "scale", "long_after", "offset", "bytes", "growth"});
   Weight weight;
   weight.name = reader["name"].string();
   weight.encoding = readEnum<Encoding>(reader["encoding"], encodingNames);
   weight.dtype = readDType(reader["dtype"]);
   weight.rows = readExtent(reader["rows"]);
   weight.columns = readExtent(reader["columns"]);
-  const double scale = reader["scale"].number();
-  if (scale > std::numeric_limits<float>::max() || scale < std::numeric_limits<float>::lowest())
-    reader["scale"].error("does not fit a 32-bit float");
-  else
-    weight.scale = static_cast<float>(scale);
+  weight.scale = readFloat(reader["scale"], weight.scale);
   weight.longAfter = reader["long_after"].integer(0, maximumExtent);
+  if (reader.value().is_object() && reader.value().contains("growth"))
+    weight.growth = readGrowth(reader["growth"]);
   weight.offset = reader["offset"].unsignedInteger();
   weight.bytes = reader["bytes"].unsignedInteger();
   return weight;
 }
 
 Cache readCache(const JsonReader &reader) {
-  reader.onlyFields({"name", "dtype", "kv_heads", "head_dim"});
+  reader.onlyFields({"name", "dtype", "kv_heads", "head_dim", "positions"});
   return {reader["name"].string(), readDType(reader["dtype"]), readExtent(reader["kv_heads"]),
-          readExtent(reader["head_dim"])};
+          readExtent(reader["head_dim"]), reader["positions"].integer(0, maximumExtent)};
 }
 
 Scalar readScalar(const JsonReader &reader) {
@@ -91,6 +104,7 @@ Argument readArgument(const JsonReader &reader) {
   case ArgumentKind::Weight:
   case ArgumentKind::CacheKey:
   case ArgumentKind::CacheValue:
+  case ArgumentKind::CachePositions:
   case ArgumentKind::Scalar:
     reader.onlyFields({"kind", "ref"});
     argument.ref = readRef(reader["ref"]);

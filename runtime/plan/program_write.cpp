@@ -25,22 +25,26 @@ Json writeEdge(const Edge &edge) {
 }
 
 Json writeWeight(const Weight &weight) {
-  return {{"name", weight.name},
-          {"encoding", nameOf(encodingNames, weight.encoding)},
-          {"dtype", dtypeName(weight.dtype)},
-          {"rows", weight.rows},
-          {"columns", weight.columns},
-          {"scale", weight.scale},
-          {"long_after", weight.longAfter},
-          {"offset", weight.offset},
-          {"bytes", weight.bytes}};
+  Json json = {{"name", weight.name},
+               {"encoding", nameOf(encodingNames, weight.encoding)},
+               {"dtype", dtypeName(weight.dtype)},
+               {"rows", weight.rows},
+               {"columns", weight.columns},
+               {"scale", weight.scale},
+               {"long_after", weight.longAfter},
+               {"offset", weight.offset},
+               {"bytes", weight.bytes}};
+  if (weight.growth.every != 0)
+    json["growth"] = {{"rate", weight.growth.rate}, {"every", weight.growth.every}};
+  return json;
 }
 
 Json writeCache(const Cache &cache) {
   return {{"name", cache.name},
           {"dtype", dtypeName(cache.dtype)},
           {"kv_heads", cache.kvHeads},
-          {"head_dim", cache.headDim}};
+          {"head_dim", cache.headDim},
+          {"positions", cache.positions}};
 }
 
 Json writeFunction(const Function &function) {
@@ -61,6 +65,7 @@ Json writeArgument(const Argument &argument) {
   case ArgumentKind::Weight:
   case ArgumentKind::CacheKey:
   case ArgumentKind::CacheValue:
+  case ArgumentKind::CachePositions:
   case ArgumentKind::Scalar:
     result["ref"] = writeRef(argument.ref);
     break;

@@ -21,10 +21,11 @@ TEST(Emitter, ArgumentsOfAFusedLayer) {
   using enum ArgumentKind;
   EXPECT_EQ(kinds(generated.launches[0]), (std::vector{Weight, Edge, State, Tokens}));
   EXPECT_EQ(kinds(generated.launches[1]),
-            (std::vector{Edge, Weight, Weight,                          // input, matrix, norm
-                         Weight, Weight, Weight, State, Weight, State,  // q and k norm, q and k rope
-                         CacheKey, CacheValue, State, Context, Edge})); // append, output
-  EXPECT_EQ(kinds(generated.launches[2]), (std::vector{Edge, Edge, CacheKey, CacheValue, State, Context, Scratch}));
+            (std::vector{Edge, Weight, Weight,                                 // input, matrix, norm
+                         Weight, Weight, Weight, State, Weight, State,         // q and k norm, q and k rope
+                         CacheKey, CacheValue, State, CachePositions, Edge})); // append, output
+  EXPECT_EQ(kinds(generated.launches[2]),
+            (std::vector{Edge, Edge, CacheKey, CacheValue, State, CachePositions, Scratch}));
   EXPECT_EQ(kinds(generated.launches[3]), (std::vector{Edge, Weight, Edge, Edge}));
   EXPECT_EQ(kinds(generated.launches[6]), (std::vector{Edge, Weight, Weight, State, Tokens, Logits, Scratch}));
   EXPECT_TRUE(generated.launches[1].arguments[1].matrix);
@@ -119,10 +120,10 @@ TEST(Emitter, AWindowIsAnArgument) {
   using enum ArgumentKind;
   const test::Generated windowed = attend("window @w"), whole = attend("");
   ASSERT_EQ(windowed.errors, "");
-  EXPECT_EQ(kinds(windowed.launches[0]), (std::vector{Edge, Edge, CacheKey, CacheValue, State, Context,
+  EXPECT_EQ(kinds(windowed.launches[0]), (std::vector{Edge, Edge, CacheKey, CacheValue, State, CachePositions,
                                                       ArgumentKind::Scalar, ArgumentKind::Scratch}));
   EXPECT_EQ(kinds(whole.launches[0]),
-            (std::vector{Edge, Edge, CacheKey, CacheValue, State, Context, ArgumentKind::Scratch}));
+            (std::vector{Edge, Edge, CacheKey, CacheValue, State, CachePositions, ArgumentKind::Scratch}));
   EXPECT_NE(windowed.source.model().text.find("windowed = true"), std::string::npos);
   EXPECT_EQ(whole.source.model().text.find("windowed"), std::string::npos);
 }

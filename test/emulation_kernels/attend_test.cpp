@@ -10,7 +10,8 @@ protected:
 
   template <class Config>
   std::vector<float> attend(const std::string &name, int position, const std::vector<float> &q,
-                            const std::vector<float> &keys, const std::vector<float> &values, uint64_t window = 0) {
+                            const std::vector<float> &keys, const std::vector<float> &values, uint64_t window = 0,
+                            uint64_t positions = context) {
     using Instance = Attend<Config>;
     auto *out = allocate<typename Config::output_type>(q.size());
     Words words = {word(upload(q)),
@@ -18,7 +19,7 @@ protected:
                    word(upload(bits<bf16>(keys))),
                    word(upload(bits<bf16>(values))),
                    word(uploadState(at(position))),
-                   context};
+                   positions};
     if (Instance::windowed)
       words.push_back(window);
     uint32_t *scratch = nullptr;
@@ -106,6 +107,36 @@ TEST_F(AttendTest, WindowOfNothingIsNone) {
             attend<phase::attend_window>("attend_window", 100, q, keys, values, 101));
   EXPECT_NE(attend<phase::attend_64>("attend_64", 100, q, keys, values),
             attend<phase::attend_window>("attend_window", 100, q, keys, values, 100));
+}
+
+/// Positions of a ring, in their places: the same bits as those of a cache that keeps all of them. What the cache has
+/// room for beyond the window holds older positions, or the newest ones of another sequence.
+TEST_F(AttendTest, Ring) {
+  const std::vector<float> q = random(4 * 64), keys = random(2 * context * 64), values = random(2 * context * 64);
+  for (int window : {1, 7, 16, 50}) {
+    for (int kept : {window, window + 3}) {
+      const auto ring = [&](const std::vector<float> &whole, int position) {
+        std::vector<float> placed(static_cast<size_t>(2 * kept * 64), 1000.0f);
+        for (int head = 0; head < 2; ++head)
+          for (int p = std::max(0, position + 1 - kept); p <= position; ++p)
+            std::copy_n(whole.begin() + (head * context + p) * 64, 64, placed.begin() + (head * kept + p % kept) * 64);
+        return placed;
+      };
+      for (int position : {0, window - 1, window, window + 1, 2 * window, 2 * window + 5, 3 * window - 1, 129}) {
+        if (position >= context)
+          continue;
+        SCOPED_TRACE("window of " + std::to_string(window) + " in " + std::to_string(kept) + ", position " +
+                     std::to_string(position));
+        const auto w = static_cast<uint64_t>(window);
+        EXPECT_EQ(attend<phase::attend_ring>("attend_ring", position, q, ring(keys, position), ring(values, position),
+                                             w, static_cast<uint64_t>(kept)),
+                  attend<phase::attend_window>("attend_window", position, q, keys, values, w));
+      }
+    }
+  }
+  // A layer of the same body that has no window.
+  EXPECT_EQ(attend<phase::attend_ring>("attend_ring", 100, q, keys, values, 0),
+            attend<phase::attend_64>("attend_64", 100, q, keys, values));
 }
 
 TEST_F(AttendTest, CappedScores) { check<phase::attend_capped>("attend_capped", 1e-5); }

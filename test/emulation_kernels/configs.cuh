@@ -226,6 +226,9 @@ template <int context_splits> struct windowed_attention : attention<4, 2, 64, co
 };
 using attend_window = windowed_attention<4>;
 using attend_window_one_split = windowed_attention<1>;
+struct attend_ring : windowed_attention<4> {
+  static constexpr bool ring_cache = true;
+};
 template <int context_splits> struct capped_attention : attention<4, 2, 64, context_splits, 256> {
   static constexpr float cap = 1.5f;
 };

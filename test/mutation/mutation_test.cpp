@@ -307,11 +307,13 @@ protected:
     OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(text, &model().context);
     if (!module)
       return {{"verifier", model().diagnostics}};
+    auto program = test::makeCpuProgram(*module, model().model, checks.context());
+    if (!program.isOk())
+      return {{"plan", program.status().message()}};
     std::map<std::string, Objection> result = {{"reference", checks.byReference(*module)}};
     // The other way round, it is the device's code that would be wrong: the original's goes with the mutant's program.
     std::shared_ptr<const Plan> plan = checks.originalPlan();
-    auto program = test::makeCpuProgram(*module, model().model, checks.context());
-    if (plan && program.isOk())
+    if (plan)
       result["device"] = checks.byDevice(*plan, *program->executor);
     return result;
   }

@@ -168,7 +168,7 @@ DecoderConfig readDecoderConfig(ConfigReader &reader, const DecoderDefaults &def
   config.layers = readExtent(reader, names.layers, maxConfigLayers).value_or(0);
   readHeads(reader, defaults, config);
   config.maxPositions = reader.integerOr(names.maxPositions, 1, maxTextPositions, defaults.maxPositions).value_or(0);
-  config.rmsNormEps = reader.numberOr(names.normEps, 0, 1, defaults.rmsNormEps).value_or(0);
+  config.normEps = reader.numberOr(names.normEps, 0, 1, defaults.normEps).value_or(0);
   config.tieWordEmbeddings =
       reader.booleanOr("tie_word_embeddings", defaults.tieWordEmbeddings).value_or(defaults.tieWordEmbeddings);
   if (defaults.attentionBias == AttentionBias::Configured)
@@ -206,6 +206,7 @@ DecoderConfig readTextConfig(ConfigReader &reader, DecoderConfig (*read)(ConfigR
   nlohmann::json text = reader.raw("text_config");
   if (!text.is_object())
     return {};
+  std::map<std::string, std::string, std::less<>> places;
   // What such files say outside of it, as the part that reads images has it, too.
   for (const char *name : {"dtype", "torch_dtype", "bos_token_id", "eos_token_id", "pad_token_id",
                            "tie_word_embeddings", "quantization_config"}) {
@@ -216,8 +217,10 @@ DecoderConfig readTextConfig(ConfigReader &reader, DecoderConfig (*read)(ConfigR
     if (std::string_view(name) == "tie_word_embeddings" && text.value(name, value) != value)
       reader.findings().invalid(reader.where(name) + " differs from text_config." + name);
     text[name] = value;
+    places[name] = name;
   }
   ConfigReader textReader = reader.nested("text_config", text);
+  textReader.setPlaces(std::move(places));
   const DecoderConfig config = read(textReader);
   textReader.noteUnread();
   reader.ignore({"architectures", "model_type", "transformers_version", "initializer_range", "use_cache",

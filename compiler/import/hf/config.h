@@ -23,13 +23,15 @@ struct RopeParameters {
   double factor = 1;                     // of linear, llama3 and yarn
   double lowFrequencyFactor = 1;         // of llama3
   double highFrequencyFactor = 4;        // of llama3
-  int64_t originalMaxPositions = 0;      // of all but linear
+  int64_t originalMaxPositions = 0;      // of llama3, yarn and longrope, and of a queryGrowth
   double betaFast = 32;                  // of yarn
   double betaSlow = 1;                   // of yarn
   bool truncate = true;                  // of yarn
   std::vector<double> shortFactors = {}; // of longrope, one a pair that is rotated
   std::vector<double> longFactors = {};  // of longrope: those for a sequence of more than originalMaxPositions
   double attentionFactor = 1;            // of yarn and longrope: what cosine and sine are multiplied by
+  /// Of any type: queries are multiplied by 1 + queryGrowth * ln(1 + floor(position / originalMaxPositions)).
+  double queryGrowth = 0;
 
   bool operator==(const RopeParameters &) const = default;
 };
@@ -48,8 +50,9 @@ struct DecoderConfig {
   int64_t headDim = 0;   // even
   int64_t rotaryDim = 0; // even: so many elements of each head, the first ones, are rotated
   int64_t maxPositions = 0;
-  double rmsNormEps = 0;
+  double normEps = 0; // of all norms, whatever their kind
   bool tieWordEmbeddings = false;
+  bool tiesUnlessHead = false;    // tied, but in a checkpoint that has a head: config.json does not say
   bool queryKeyValueBias = false; // on the query, key and value projections
   bool outputBias = false;        // on attention's output projection
   bool mlpBias = false;           // on the gate, up and down projections
@@ -122,12 +125,13 @@ struct DecoderDefaults {
   std::optional<int64_t> kvHeads = {};               // nothing: num_attention_heads
   std::optional<int64_t> headDim = {};               // nothing: hidden_size / num_attention_heads
   int64_t maxPositions = 2048;
-  double rmsNormEps = 1e-6;
+  double normEps = 1e-6;
   double ropeTheta = 10000;
   std::string_view slidingThetaField = {}; // "rope_local_base_freq"; empty: RoPE is the same on all layers
   double slidingRopeTheta = 10000;
   std::optional<double> partialRotaryFactor = {};   // nothing: heads are rotated as a whole, whatever config.json says
   std::optional<int64_t> originalMaxPositions = {}; // nothing: max_position_embeddings
+  bool queryGrowth = false;                         // rope_parameters must have one, llama_4_scaling_beta
   bool onlyLongRope = false; // of the rope types that scale; by whatever of its former names, "su" and "yarn"
   std::string_view hiddenAct = "silu";
   bool tieWordEmbeddings = false;

@@ -13,7 +13,8 @@ std::optional<std::vector<bool>> readLayerTypes(ConfigReader &reader, int64_t la
     return std::nullopt;
   if (!types.is_array() || std::ssize(types) != layers) {
     reader.findings().invalid(reader.where("layer_types") + " must be a list of one name a layer, " +
-                              std::to_string(layers));
+                              std::to_string(layers) +
+                              (types.is_array() ? ", not of " + std::to_string(types.size()) : ""));
     return std::nullopt;
   }
   std::vector<bool> windowed;

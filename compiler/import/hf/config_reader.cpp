@@ -1,6 +1,7 @@
 #include "compiler/import/hf/config_reader.h"
 #include "compiler/import/text.h"
 
+#include <algorithm>
 #include <cmath>
 #include <sstream>
 
@@ -28,6 +29,12 @@ std::string numberText(double value) {
 }
 
 } // namespace
+
+std::string ConfigReader::pathOf(std::string_view name) const {
+  const std::string_view element = name.substr(std::min(name.find('['), name.size())); // "[3]" of a list
+  const auto place = places_.find(name.substr(0, name.size() - element.size()));
+  return place == places_.end() ? parent_ + std::string(name) : place->second + std::string(element);
+}
 
 void ConfigReader::wrong(std::string_view name, const json &value, const std::string &expected) {
   findings_.invalid(where(name) + " is " + describe(value) + "; expected " + expected);
@@ -81,6 +88,11 @@ std::optional<double> ConfigReader::number(std::string_view name, double above, 
   return value.is_null() ? std::nullopt : asNumber(name, value, above, maximum);
 }
 
+std::optional<double> ConfigReader::numberUnlessZero(std::string_view name, double maximum) {
+  const json &value = raw(name);
+  return value.is_number() && value.get<double>() == 0 ? std::nullopt : number(name, 0, maximum);
+}
+
 std::optional<bool> ConfigReader::boolean(std::string_view name) {
   const json &value = raw(name);
   if (value.is_boolean())
@@ -125,10 +137,13 @@ std::vector<double> ConfigReader::numbers(std::string_view name, size_t count, d
     return {};
   }
   std::vector<double> result;
-  for (size_t i = 0; i < count; ++i)
-    if (auto number = asNumber(std::string(name) + "[" + std::to_string(i) + "]", value[i], above, maximum))
-      result.push_back(*number);
-  return result.size() == count ? result : std::vector<double>();
+  for (size_t i = 0; i < count; ++i) {
+    const auto number = asNumber(std::string(name) + "[" + std::to_string(i) + "]", value[i], above, maximum);
+    if (!number)
+      return {}; // the others are likely to be as wrong
+    result.push_back(*number);
+  }
+  return result;
 }
 
 std::optional<int64_t> ConfigReader::requiredInteger(std::string_view name, int64_t minimum, int64_t maximum) {
@@ -189,7 +204,7 @@ ConfigReader ConfigReader::object(std::string_view name) {
 void ConfigReader::noteUnread() {
   for (const auto &[name, value] : object_->items()) {
     if (!read_.contains(name))
-      findings_.notice(file_ + ": " + parent_ + escaped(name, 80) + " is not known and was ignored");
+      findings_.notice(file_ + ": " + pathOf(escaped(name, 80)) + " is not known and was ignored");
   }
 }
 

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -25,7 +26,10 @@ public:
 
   Findings &findings() { return findings_; }
   /// "config.json: rope_scaling.factor", as messages begin.
-  std::string where(std::string_view name) const { return file_ + ": " + parent_ + std::string(name); }
+  std::string where(std::string_view name) const { return file_ + ": " + pathOf(name); }
+  std::string pathOf(std::string_view name) const; // "rope_scaling.factor"
+  /// Of an object that was made of several: where each field really is, "rope_theta", if not in this object's parent.
+  void setPlaces(std::map<std::string, std::string, std::less<>> places) { places_ = std::move(places); }
 
   /// Whether the field is there and is not null.
   bool has(std::string_view name);
@@ -37,6 +41,8 @@ public:
   /// Nothing, without a finding, if the field is missing or null; nothing and a finding if it is not what is asked for.
   std::optional<int64_t> integer(std::string_view name, int64_t minimum, int64_t maximum);
   std::optional<double> number(std::string_view name, double above, double maximum); // in (above, maximum]
+  /// The same, but 0 is as if there were no such field, as in Python's `value or otherwise`.
+  std::optional<double> numberUnlessZero(std::string_view name, double maximum);
   std::optional<bool> boolean(std::string_view name);
   std::optional<std::string> string(std::string_view name);
   /// An integer or a list of them.
@@ -63,7 +69,7 @@ public:
   ConfigReader object(std::string_view name);
   /// The fields of an object that was made from the one called `name`; `value` outlives the reader.
   ConfigReader nested(std::string_view name, const nlohmann::json &value) const {
-    return {value, file_, parent_ + std::string(name) + ".", findings_};
+    return {value, file_, pathOf(name) + ".", findings_};
   }
 
   /// Fields that do not change what a token step computes.
@@ -83,6 +89,7 @@ private:
   const nlohmann::json *object_;
   std::string file_;
   std::string parent_; // "rope_scaling." for a nested reader
+  std::map<std::string, std::string, std::less<>> places_;
   Findings &findings_;
   std::set<std::string, std::less<>> read_;
   std::string defaults_; // "rope_theta 10000, rms_norm_eps 1e-06"

@@ -27,36 +27,44 @@ public:
       name_ = parent + name;
     for (const auto &[field, value] : object.items()) {
       if (!value.is_null())
-        add(field == "type" ? "rope_type" : field, in.where(name) + "." + escaped(field, 80), value);
+        add(field == "type" ? "rope_type" : field, parent + name + "." + escaped(field, 80), value);
     }
   }
   /// For what Phi-3 and others keep beside the object.
   void addBeside(std::string_view name) {
     if (reader_.has(name))
-      add(std::string(name), reader_.where(name), reader_.raw(name));
+      add(std::string(name), std::string(name), reader_.raw(name));
   }
   /// A number in (0, maximum] that is beside the object under another name; if it is wrong, that is what messages say.
   void addRenamed(std::string_view name, const char *field, double maximum) {
     if (name != field && reader_.has(name) && reader_.number(name, 0, maximum))
-      add(field, reader_.where(name), reader_.raw(name));
+      add(field, std::string(name), reader_.raw(name));
   }
-  /// The object's name, for messages.
-  std::string_view name() const { return name_; }
   const nlohmann::json &object() const { return object_; }
+  /// Of the object, which this outlives.
+  ConfigReader read() const {
+    ConfigReader fields = reader_.nested(name_, object_);
+    std::map<std::string, std::string, std::less<>> places;
+    for (const auto &[field, place] : places_)
+      places[field] = reader_.pathOf(place);
+    fields.setPlaces(std::move(places));
+    return fields;
+  }
 
 private:
-  void add(const std::string &field, const std::string &where, const nlohmann::json &value) {
-    auto [place, inserted] = object_.emplace(field, value);
+  /// `place` is the field's name in the file.
+  void add(const std::string &field, const std::string &place, const nlohmann::json &value) {
+    auto [entry, inserted] = object_.emplace(field, value);
     if (inserted)
-      places_[field] = where;
-    else if (*place != value)
-      reader_.findings().invalid(where + " differs from " + places_[field].substr(places_[field].find(": ") + 2));
+      places_[field] = place;
+    else if (*entry != value)
+      reader_.findings().invalid(reader_.where(place) + " differs from " + reader_.pathOf(places_[field]));
   }
 
   ConfigReader &reader_;
   std::string name_ = "rope_parameters";
   nlohmann::json object_ = nlohmann::json::object();
-  std::map<std::string, std::string> places_; // "config.json: rope_scaling.factor" by field
+  std::map<std::string, std::string, std::less<>> places_; // "rope_scaling.factor" by field
 };
 
 constexpr double maxFactor = 1e6; // of anything that scales
@@ -107,7 +115,8 @@ void readYarnScaling(ConfigReader &fields, int64_t longest, RopeParameters &rope
   const auto sharpened = [&](double scale) {
     return rope.factor <= 1 ? 1.0 : 0.1 * scale * std::log(rope.factor) + 1.0;
   };
-  const auto scale = fields.number("mscale", 0, maxFactor), allDim = fields.number("mscale_all_dim", 0, maxFactor);
+  const auto scale = fields.numberUnlessZero("mscale", maxFactor),
+             allDim = fields.numberUnlessZero("mscale_all_dim", maxFactor);
   const auto given = fields.number("attention_factor", 0, maxFactor);
   rope.attentionFactor = given ? *given : scale && allDim ? sharpened(*scale) / sharpened(*allDim) : sharpened(1);
 }
@@ -137,6 +146,19 @@ void readLongRope(ConfigReader &fields, const DecoderConfig &config, RopeParamet
                               " 1 leaves no attention_factor to be computed");
 }
 
+/// A growth of 0 is none, but not the same as no field, which the class does not take.
+void readQueryGrowth(ConfigReader &fields, const DecoderDefaults &defaults, RopeParameters &rope) {
+  constexpr const char *name = "llama_4_scaling_beta";
+  if (!fields.has(name))
+    return fields.findings().invalid(fields.where(name) + " is missing; " + std::string(defaults.configClass) +
+                                     " multiplies queries by what it says");
+  rope.queryGrowth = fields.numberUnlessZero(name, maxFactor).value_or(0);
+  if (rope.queryGrowth != 0 && rope.originalMaxPositions == 0)
+    rope.originalMaxPositions =
+        fields.requiredInteger("original_max_position_embeddings", 1, maxTextPositions).value_or(1);
+  fields.ignore({"original_max_position_embeddings", "max_position_embeddings"}); // the latter is read by nobody
+}
+
 /// How much of each head is rotated.
 int64_t readRotaryDim(ConfigReader &reader, ConfigReader &fields, const DecoderDefaults &defaults, int64_t headDim) {
   const auto given = fields.number("partial_rotary_factor", 0, 1);
@@ -151,7 +173,7 @@ int64_t readRotaryDim(ConfigReader &reader, ConfigReader &fields, const DecoderD
   const double part = given.value_or(*defaults.partialRotaryFactor);
   const auto rotated = static_cast<int64_t>(static_cast<double>(headDim) * part); // rounded down, as transformers does
   if (headDim != 0 && (rotated < 2 || rotated % 2 != 0))
-    fields.findings().invalid((reader.has(name) ? reader.where(name) : fields.where("partial_rotary_factor")) + " " +
+    fields.findings().invalid((given ? fields.where("partial_rotary_factor") : reader.where(name)) + " " +
                               nlohmann::json(part).dump() + " makes " + std::to_string(rotated) + " of the " +
                               std::to_string(headDim) + " elements of a head; rotary embedding needs pairs");
   return std::max<int64_t>(rotated / 2 * 2, 2);
@@ -160,6 +182,11 @@ int64_t readRotaryDim(ConfigReader &reader, ConfigReader &fields, const DecoderD
 /// The names that transformers has for types that are supported, for messages.
 std::string supportedTypes(const DecoderDefaults &defaults) {
   return defaults.onlyLongRope ? "(default and longrope are)" : "(default, linear, llama3, yarn and longrope are)";
+}
+
+bool isSupported(std::string_view type, const DecoderDefaults &defaults) {
+  return type == "default" || type == "longrope" ||
+         (!defaults.onlyLongRope && (type == "linear" || type == "llama3" || type == "yarn"));
 }
 
 /// What `merged` says; where theta is nowhere, messages call it `thetaField`, and it is `theta`.
@@ -177,13 +204,14 @@ RopeParameters readFields(ConfigReader &reader, RopeFields &merged, std::string_
   else if (defaults.originalMaxPositions)
     reader.ignore({"original_max_position_embeddings"});
 
-  ConfigReader fields = reader.nested(merged.name(), merged.object());
+  ConfigReader fields = merged.read();
   if (fields.has("rope_theta"))
     rope.theta = fields.number("rope_theta", 0, maxTheta).value_or(1);
   else if (!reader.has(thetaField)) // if it is wrong, there is a finding
     rope.theta = reader.numberOr(thetaField, 0, maxTheta, theta).value_or(1);
   config.rotaryDim = readRotaryDim(reader, fields, defaults, config.headDim);
-  fields.string("rope_type"); // a finding if it is none
+  const bool named = fields.string("rope_type") || !fields.has("rope_type"); // a finding if it is no string
+  const bool known = named && isSupported(type, defaults);
   if (scaled)
     rope.originalMaxPositions = readOriginalMaxPositions(fields, defaults, config.maxPositions);
   if (type == "longrope") {
@@ -193,7 +221,7 @@ RopeParameters readFields(ConfigReader &reader, RopeFields &merged, std::string_
                 "(its frequencies depend on the length of the text, and those of keys that are cached on how long it "
                 "was then; " +
                     supportedTypes(defaults).substr(1));
-  } else if (type != "default" && (defaults.onlyLongRope || (type != "llama3" && type != "linear" && type != "yarn"))) {
+  } else if (!isSupported(type, defaults)) {
     refuseValue(fields, "rope_type", quotedName(type), supportedTypes(defaults));
   } else if (type == "llama3") {
     readLlama3Scaling(fields, rope);
@@ -203,8 +231,11 @@ RopeParameters readFields(ConfigReader &reader, RopeFields &merged, std::string_
     rope.type = RopeParameters::Type::Linear;
     rope.factor = fields.requiredNumber("factor", 0, maxFactor).value_or(1);
   }
+  if (defaults.queryGrowth)
+    readQueryGrowth(fields, defaults, rope);
   fields.noteDefaults(defaults.configClass);
-  fields.noteUnread();
+  if (known) // of another type, nothing is known of its fields
+    fields.noteUnread();
   return rope;
 }
 

@@ -79,7 +79,10 @@ mlir::FlatSymbolRefAttr DecoderBuilder::weight(const ModuleName &name, const std
   return reference;
 }
 
-mlir::FlatSymbolRefAttr DecoderBuilder::inverseFrequencies(const std::string &symbol, const RopeParameters *rope) {
+mlir::FlatSymbolRefAttr DecoderBuilder::inverseFrequencies(const std::string &name, const RopeParameters *rope,
+                                                           Rotated rotated) {
+  const bool grows = rope && rope->queryGrowth != 0 && rotated == Rotated::Query;
+  const std::string symbol = (grows ? "rope.query_" : "rope.") + name;
   const auto reference = mlir::FlatSymbolRefAttr::get(ops_.getContext(), symbol);
   if (!declared_.insert(symbol).second)
     return reference;
@@ -92,6 +95,9 @@ mlir::FlatSymbolRefAttr DecoderBuilder::inverseFrequencies(const std::string &sy
   };
   auto op = nn::WeightOp::create(symbols_, location("model.rotary_emb"), symbol, type, /*source=*/mlir::StringAttr(),
                                  constant(/*isLong=*/false));
+  if (grows)
+    op.setGrowthAttr(nn::GrowthAttr::get(ops_.getContext(), symbols_.getF64FloatAttr(rope->queryGrowth),
+                                         rope->originalMaxPositions));
   if (rope && rope->attentionFactor != 1)
     op.setFactorAttr(symbols_.getF64FloatAttr(rope->attentionFactor));
   if (rope && rope->type == RopeParameters::Type::LongRope && config_.maxPositions > rope->originalMaxPositions)
@@ -118,14 +124,14 @@ mlir::Value DecoderBuilder::rmsNorm(mlir::Value input, const ModuleName &name, s
   auto gamma = weight(name, "weight", {group.value_or(nn::rowElements(input))}, config_.normPlus);
   auto groupSize = group ? ops_.getI64IntegerAttr(*group) : mlir::IntegerAttr();
   return nn::RMSNormOp::create(ops_, location(name.huggingFace), input.getType(), input, gamma,
-                               ops_.getF64FloatAttr(config_.rmsNormEps), groupSize);
+                               ops_.getF64FloatAttr(config_.normEps), groupSize);
 }
 
 mlir::Value DecoderBuilder::layerNorm(mlir::Value input, const ModuleName &name) {
   const int64_t elements = nn::rowElements(input);
   return nn::LayerNormOp::create(ops_, location(name.huggingFace), input.getType(), input,
                                  weight(name, "weight", {elements}), weight(name, "bias", {elements}),
-                                 ops_.getF64FloatAttr(config_.rmsNormEps), /*group_size=*/mlir::IntegerAttr());
+                                 ops_.getF64FloatAttr(config_.normEps), /*group_size=*/mlir::IntegerAttr());
 }
 
 mlir::Value DecoderBuilder::linear(mlir::Value input, const ModuleName &name, int64_t outputs, bool bias) {
@@ -134,14 +140,14 @@ mlir::Value DecoderBuilder::linear(mlir::Value input, const ModuleName &name, in
   return nn::LinearOp::create(ops_, location(name.huggingFace), vectorType(outputs), input, matrix, addend);
 }
 
-mlir::Value DecoderBuilder::rope(mlir::Value input, const std::string &huggingFace, int64_t layer) {
+mlir::Value DecoderBuilder::rope(mlir::Value input, const std::string &huggingFace, int64_t layer, Rotated rotated) {
   mlir::FlatSymbolRefAttr table;
   if (!config_.ropeLayers.empty() && !config_.ropeLayers[layer])
-    table = inverseFrequencies("rope.zeros", nullptr);
+    table = inverseFrequencies("zeros", nullptr, rotated);
   else if (config_.slidingRope && isSliding(layer))
-    table = inverseFrequencies("rope.sliding_inverse_frequencies", &*config_.slidingRope);
+    table = inverseFrequencies("sliding_inverse_frequencies", &*config_.slidingRope, rotated);
   else
-    table = inverseFrequencies("rope.inverse_frequencies", &config_.rope);
+    table = inverseFrequencies("inverse_frequencies", &config_.rope, rotated);
   auto rotaryDim =
       config_.rotaryDim == config_.headDim ? mlir::IntegerAttr() : ops_.getI64IntegerAttr(config_.rotaryDim);
   return nn::RopeOp::create(ops_, location(huggingFace), input.getType(), input, position_, table,
@@ -245,8 +251,8 @@ mlir::Value DecoderLayer::attention(mlir::Value x, const Options &options) {
     query = builder_.rmsNorm(query, name("attention.query_norm", "self_attn.q_norm"), group);
     key = builder_.rmsNorm(key, name("attention.key_norm", "self_attn.k_norm"), group);
   }
-  query = builder_.rope(query, huggingFace_ + "self_attn.rotary_emb.query", index_);
-  key = builder_.rope(key, huggingFace_ + "self_attn.rotary_emb.key", index_);
+  query = builder_.rope(query, huggingFace_ + "self_attn.rotary_emb.query", index_, Rotated::Query);
+  key = builder_.rope(key, huggingFace_ + "self_attn.rotary_emb.key", index_, Rotated::Key);
   mlir::Value attended = builder_.attention(query, key, value, name("cache", "self_attn"), index_);
   mlir::Value output =
       builder_.linear(attended, name("attention.output", "self_attn.o_proj"), config.hiddenSize, config.outputBias);

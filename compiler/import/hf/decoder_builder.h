@@ -33,6 +33,9 @@ struct ModuleName {
   std::optional<Part> part = std::nullopt;
 };
 
+/// What RoPE is applied to: only queries may grow with the position.
+enum class Rotated { Query, Key };
+
 class DecoderBuilder {
 public:
   /// The type to declare for a weight, given the checkpoint tensor's name and the weight's rank.
@@ -50,7 +53,7 @@ public:
   mlir::Value linear(mlir::Value input, const ModuleName &name, int64_t outputs, bool bias);
   /// Of every head as much as the configuration says, as layer `layer` does. One without RoPE rotates by angles of
   /// zero, which changes nothing: layers differ in a table, so that all of them are one body of a loop.
-  mlir::Value rope(mlir::Value input, const std::string &huggingFace, int64_t layer);
+  mlir::Value rope(mlir::Value input, const std::string &huggingFace, int64_t layer, Rotated rotated);
   /// Appends key and value to the cache of `name` and attends, with the window of layer `layer`.
   mlir::Value attention(mlir::Value query, mlir::Value key, mlir::Value value, const ModuleName &name, int64_t layer);
   /// The configuration's.
@@ -78,9 +81,9 @@ private:
   /// Declares @ROLE.KIND from MODULE.KIND (and `plus`), unless that has been done, and refers to it.
   mlir::FlatSymbolRefAttr weight(const ModuleName &name, const std::string &kind, std::vector<int64_t> shape,
                                  double plus = 0);
-  /// Declares @SYMBOL, the table of `rope` or, if that is null, one of zeros, unless that has been done, and refers to
-  /// it.
-  mlir::FlatSymbolRefAttr inverseFrequencies(const std::string &symbol, const RopeParameters *rope);
+  /// Declares @rope.NAME, the table of `rope` or, if that is null, one of zeros, unless that has been done, and refers
+  /// to it. One of queries that grow is @rope.query_NAME.
+  mlir::FlatSymbolRefAttr inverseFrequencies(const std::string &name, const RopeParameters *rope, Rotated rotated);
 
   DecoderConfig config_;
   DType cacheType_;

@@ -16,8 +16,8 @@ public:
     mlir::Value query = queryKeyValue(h, "query", 0), key = queryKeyValue(h, "key", 1),
                 value = queryKeyValue(h, "value", 2);
     if (modules_.positions.empty()) {
-      query = builder_.rope(query, huggingFace_ + modules_.attention + ".rotary_emb.query", index_);
-      key = builder_.rope(key, huggingFace_ + modules_.attention + ".rotary_emb.key", index_);
+      query = builder_.rope(query, huggingFace_ + modules_.attention + ".rotary_emb.query", index_, Rotated::Query);
+      key = builder_.rope(key, huggingFace_ + modules_.attention + ".rotary_emb.key", index_, Rotated::Key);
     }
     mlir::Value attended = builder_.attention(query, key, value, name("cache", modules_.attention), index_);
     return linear(attended, "attention.output", modules_.attentionOutput, config_.hiddenSize, config_.outputBias);

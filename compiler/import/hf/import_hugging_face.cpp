@@ -197,6 +197,10 @@ StatusOr<ImportedModel> importHuggingFace(mlir::MLIRContext &context, const Impo
   if (configSound) {
     if (checkpoint)
       recogniseNames(*checkpoint, family->basePrefix, family->head, findings);
+    if (config.tiesUnlessHead && checkpoint && checkpoint->find(std::string(family->head) + ".weight")) {
+      findings.notice("config.json: tie_word_embeddings is missing; the checkpoint has a head, so it is not tied");
+      config.tieWordEmbeddings = false;
+    }
     DType dtype = checkpoint ? cadenza::modelDType(*checkpoint) : modelDType(config);
     // Each tensor keeps its type, but matrices of f32. (Vectors are widened to f32 in the plan.)
     auto weightType = [&](std::string_view name, size_t rank) {

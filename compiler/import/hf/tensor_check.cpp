@@ -50,7 +50,7 @@ bool isNoText(std::string_view name) {
 
 /// What is wrong with the tensors, by kind.
 struct Problems {
-  Problem missing, rounded, buffers, unused, noText;
+  Problem missing, rounded, passedOver, unused;
   /// By dtype; by module and shapes. In the order in which they were found.
   std::vector<std::pair<std::string, Problem>> dtypes, shapes;
 };
@@ -101,14 +101,12 @@ void checkTensors(const Checkpoint &checkpoint, const std::vector<WeightSpec> &w
   for (const auto &[name, tensor] : checkpoint.tensors()) {
     if (used.contains(name))
       continue;
-    if (isNoText(name)) {
-      problems.noText.add(quotedName(name));
+    if (isNoText(name) || isBuffer(name)) {
+      problems.passedOver.add(quotedName(name));
       continue;
     }
     const std::string where = checkpoint.files()[tensor.file].name + ": tensor " + quotedName(name);
-    if (isBuffer(name))
-      problems.buffers.add(quotedName(name));
-    else if (name == known.tiedHead)
+    if (name == known.tiedHead)
       findings.notice(where + " is not used: config.json ties the head to the embedding");
     else
       problems.unused.add(quotedName(name) + " in " + checkpoint.files()[tensor.file].name);
@@ -128,15 +126,11 @@ void checkTensors(const Checkpoint &checkpoint, const std::vector<WeightSpec> &w
   if (problems.rounded.count != 0)
     findings.notice("checkpoint: " + std::to_string(problems.rounded.count) + " of " + std::to_string(used.size()) +
                     " tensors are rounded to " + problems.rounded.first);
-  if (problems.noText.count != 0)
-    findings.notice("checkpoint: " + std::to_string(problems.noText.count) +
-                    (problems.noText.count == 1 ? " tensor is" : " tensors are") +
-                    " not used by a text decoder (vision tower, rotary buffers) and passed over; the first is " +
-                    problems.noText.first);
-  if (problems.buffers.count != 0)
-    findings.notice("checkpoint: " + std::to_string(problems.buffers.count) +
-                    (problems.buffers.count == 1 ? " tensor is a buffer" : " tensors are buffers") +
-                    " that the model makes itself and left out; the first is " + problems.buffers.first);
+  if (problems.passedOver.count != 0)
+    findings.notice("checkpoint: " + std::to_string(problems.passedOver.count) +
+                    (problems.passedOver.count == 1 ? " tensor is" : " tensors are") +
+                    " not used by a text decoder (vision tower, rotary buffers, masks) and passed over; the first is " +
+                    problems.passedOver.first);
   if (problems.unused.count != 0)
     findings.noticeOrError("checkpoint: " + std::to_string(problems.unused.count) +
                            (problems.unused.count == 1 ? " tensor is" : " tensors are") +

@@ -65,6 +65,8 @@ LogicalResult verifyWeight(Operation *user, SymbolTableCollection &symbols, Flat
     return user->emitOpError() << "reads " << reference
                                << ", which is another one in a long sequence: only nn.rope "
                                   "knows of that";
+  if (weight->getGrowth() && !isRope)
+    return user->emitOpError() << "reads " << reference << ", which has a growth: only nn.rope applies it";
   auto type = cast<ShapedType>(weight->getType());
   if (type.getShape() == shape)
     return success();
@@ -149,6 +151,12 @@ LogicalResult WeightOp::verify() {
       return emitOpError() << "is of sequences that are long after 1 to 2^31 - 1 tokens, not after "
                            << other.getAfter();
   }
+  if (GrowthAttr growth = getGrowthAttr()) {
+    if (failed(verifyPositive(*this, "rate of growth", growth.getRate().getValue())))
+      return failure();
+    if (growth.getEvery() <= 0 || growth.getEvery() > std::numeric_limits<int32_t>::max())
+      return emitOpError() << "grows every 1 to 2^31 - 1 positions, not every " << growth.getEvery();
+  }
   if (getPlus() && (!getSource() || cast<ShapedType>(getType()).getRank() != 1 || !isFinite32(*getPlus())))
     return emitOpError() << "adds " << getPlus()->convertToDouble() << " ('plus'), which is for a vector of the "
                          << "checkpoint, and a finite number";
@@ -225,7 +233,12 @@ LogicalResult RopeOp::verifySymbolUses(SymbolTableCollection &symbols) {
   const int64_t rotated = getRotated();
   if (rotated <= 0 || rotated % 2 != 0 || rotated > headDim)
     return emitOpError() << "needs an even rotary_dim of at most head_dim, " << headDim << ", not " << rotated;
-  return verifyWeight(*this, symbols, getInverseFrequenciesAttr(), {rotated / 2}, /*isRope=*/true);
+  if (failed(verifyWeight(*this, symbols, getInverseFrequenciesAttr(), {rotated / 2}, /*isRope=*/true)))
+    return failure();
+  if (rotated != headDim && lookup<WeightOp>(*this, symbols, getInverseFrequenciesAttr())->getGrowth())
+    return emitOpError() << "rotates " << rotated << " of the " << headDim << " elements of a head by "
+                         << getInverseFrequenciesAttr() << ", which has a growth: the others would not grow";
+  return success();
 }
 
 LogicalResult KVAppendOp::verifySymbolUses(SymbolTableCollection &symbols) {

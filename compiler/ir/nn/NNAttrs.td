@@ -49,6 +49,27 @@ def NN_LongAttr : AttrDef<NN_Dialect, "Long"> {
   let assemblyFormat = "`<` $values `,` `after` `=` $after `>`";
 }
 
+def NN_GrowthAttr : AttrDef<NN_Dialect, "Growth"> {
+  let mnemonic = "growth";
+  let summary = "how what is rotated grows with the position";
+  let description = [{
+    What nn.rope multiplies whole heads by, beside the weight's factor: 1 + rate * ln(1 + floor(position / every)). Of
+    queries, it sharpens attention in texts that are longer than `every` positions (transformers, modeling_ministral3.py,
+    get_llama_4_attn_scale).
+
+    ```mlir
+    nn.weight @rope.query_inverse_frequencies : tensor<2xf32> = dense<[1.0, 0.5]> : tensor<2xf32>
+      growth #nn.growth<rate = 0.1, every = 16384>
+    ```
+  }];
+  let parameters = (ins "::mlir::FloatAttr":$rate, "int64_t":$every);
+  let assemblyFormat = "`<` `rate` `=` $rate `,` `every` `=` $every `>`";
+  let extraClassDeclaration = [{
+    /// At that position.
+    double factorAt(int64_t position);
+  }];
+}
+
 def NN_ViewAttr : AttrDef<NN_Dialect, "View"> {
   let mnemonic = "view";
   let summary = "which rows of a checkpoint's tensor a weight is";

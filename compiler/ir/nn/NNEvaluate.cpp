@@ -14,6 +14,10 @@ double softcap(double x, double cap) { return cap * std::tanh(x / cap); }
 
 } // namespace
 
+double GrowthAttr::factorAt(int64_t position) {
+  return 1 + getRate().getValueAsDouble() * std::log(1.0 + static_cast<double>(position / getEvery()));
+}
+
 const Vector &EvaluationState::weight(FlatSymbolRefAttr reference) {
   auto [entry, isNew] = weights.try_emplace(reference.getValue());
   if (!isNew)
@@ -118,7 +122,9 @@ LogicalResult RopeOp::evaluate(EvaluationState &state, ArrayRef<Vector> operands
     llvm::transform(other.getValues().getValues<APFloat>(), frequencies.begin(),
                     [](const APFloat &value) { return value.convertToFloat(); });
   const std::optional<APFloat> ofTable = table.getFactor(); // of both cosine and sine
-  const double factor = ofTable ? ofTable->convertToDouble() : 1;
+  double factor = ofTable ? ofTable->convertToDouble() : 1;
+  if (GrowthAttr growth = table.getGrowthAttr())
+    factor *= growth.factorAt(static_cast<int64_t>(operands[1][0]));
   Vector y = operands[0];
   const size_t half = getRotated() / 2;
   for (size_t head = 0; head < y.size(); head += getHeadDim()) {

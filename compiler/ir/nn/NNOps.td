@@ -19,9 +19,9 @@ def NN_WeightOp : NN_Op<"weight", [Symbol]> {
     The symbol is the weight's canonical role, the same whichever importer made it; `source` names the checkpoint's
     tensor, of which the weight may be a `view`. A constant (`value`) is for tables that the compiler computes, such as
     RoPE's inverse frequencies. A `factor` is what nn.rope multiplies rotated pairs by (the attention factor of YaRN, Peng
-    et al. 2023, arXiv:2309.00071), and `long` what it rotates by in a long sequence; a weight that anything else reads has
-    neither. With `plus`, the weight is that much more than what the checkpoint holds, in fp32: Gemma's norms store w and
-    multiply by 1 + w. Only vectors have it, as they are the ones that are kept in fp32, in which the sum is not rounded to 16
+    et al. 2023, arXiv:2309.00071), `growth` how that grows with the position, and `long` what it rotates by in a long
+    sequence; a weight that anything else reads has none of them. With `plus`, the weight is that much more than what the
+    checkpoint holds, in fp32: Gemma's norms store w and multiply by 1 + w. Only vectors have it, as they are the ones that are kept in fp32, in which the sum is not rounded to 16
     bits.
 
     ```mlir
@@ -35,15 +35,15 @@ def NN_WeightOp : NN_Op<"weight", [Symbol]> {
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<AnyStaticShapeTensor>:$type,
                        OptionalAttr<StrAttr>:$source, OptionalAttr<ElementsAttr>:$value, OptionalAttr<NN_ViewAttr>:$view,
                        OptionalAttr<F64Attr>:$factor, OptionalAttr<F64Attr>:$plus,
-                       OptionalAttr<NN_LongAttr>:$long_table);
+                       OptionalAttr<NN_LongAttr>:$long_table, OptionalAttr<NN_GrowthAttr>:$growth);
   let assemblyFormat = [{
     $sym_name `:` $type (`from` $source^)? (`view` $view^)? (`=` $value^)? (`factor` $factor^)? (`plus` $plus^)?
-    (`long` $long_table^)? attr-dict
+    (`long` $long_table^)? (`growth` $growth^)? attr-dict
   }];
   let builders = [OpBuilder<(ins "::llvm::StringRef":$name, "::mlir::RankedTensorType":$type, "::mlir::StringAttr":$source,
                                  "::mlir::ElementsAttr":$value), [{
     build($_builder, $_state, name, type, source, value, ViewAttr(), ::mlir::FloatAttr(), ::mlir::FloatAttr(),
-          LongAttr());
+          LongAttr(), GrowthAttr());
   }]>];
   let hasVerifier = 1;
 }
@@ -171,8 +171,9 @@ def NN_RopeOp : NN_ComputeOp<"rope", [Pure, AllTypesMatch<["input", "result"]>]>
   let description = [{
     Of each head of `head_dim` elements, the first `rotary_dim` (all, if it is not given) are rotated in pairs: for
     i < rotary_dim/2, by the angle position * inverse_frequencies[i], and times the factor of that weight (Su et al. 2021,
-    arXiv:2104.09864). In a sequence of more tokens than its `long` says, the frequencies are those. A pair is (x[i], x[i + rotary_dim/2]), or (x[2i], x[2i + 1]) if `interleaved`. One position, so one
-    row; likewise in the ops below that take one.
+    arXiv:2104.09864). In a sequence of more tokens than its `long` says, the frequencies are those. A weight with a
+    `growth` rotates whole heads, as all elements grow. A pair is (x[i], x[i + rotary_dim/2]), or (x[2i], x[2i + 1]) if
+    `interleaved`. One position, so one row; likewise in the ops below that take one.
 
     ```mlir
     %r = nn.rope %q, %position, @rope.inverse_frequencies head_dim 128 : tensor<1x2048xf32>

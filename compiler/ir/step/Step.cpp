@@ -87,6 +87,13 @@ LogicalResult StepDialect::verifyOperationAttribute(Operation *op, NamedAttribut
       return op->emitOpError() << "has " << copyOfName << ", which names the weight that a weight is a copy of";
     return success();
   }
+  if (attribute.getName() == positionsName) {
+    auto positions = dyn_cast<IntegerAttr>(attribute.getValue());
+    if (!isa<nn::CacheOp>(op) || !positions || positions.getInt() < 1)
+      return op->emitOpError() << "has " << positionsName
+                               << ", which is how many positions, at least one, a cache keeps";
+    return success();
+  }
   return op->emitOpError() << "has an attribute " << attribute.getName() << ", which the step dialect does not know";
 }
 
@@ -111,6 +118,24 @@ RankedTensorType SymbolLookup::weightType(FlatSymbolRefAttr reference) const {
 
 WeightEncodingAttrInterface SymbolLookup::encoding(FlatSymbolRefAttr reference) const {
   return encodingOf(cast<nn::WeightOp>(resolve(reference)));
+}
+
+int64_t cadenza::step::positionsOf(nn::CacheOp cache) {
+  auto positions = cache->getAttrOfType<IntegerAttr>(StepDialect::positionsName);
+  return positions ? positions.getInt() : 0;
+}
+
+bool SymbolLookup::isRing(FlatSymbolRefAttr reference) const {
+  Operation *op = symbols->lookupNearestSymbolFrom(user, reference);
+  const auto keepsSome = [&](Operation *entry) {
+    return isa_and_nonnull<nn::CacheOp>(entry) && positionsOf(cast<nn::CacheOp>(entry)) != 0;
+  };
+  auto table = dyn_cast_or_null<TableOp>(op);
+  if (!table)
+    return keepsSome(op);
+  return llvm::any_of(table.getEntries().getAsRange<FlatSymbolRefAttr>(), [&](FlatSymbolRefAttr entry) {
+    return keepsSome(symbols->lookupNearestSymbolFrom(user, entry));
+  });
 }
 
 nn::CacheOp SymbolLookup::cache(FlatSymbolRefAttr reference) const {

@@ -27,6 +27,8 @@ public:
   WeightEncodingAttrInterface encoding(mlir::FlatSymbolRefAttr reference) const;
   /// The cache, or the first of the caches of the table, that `reference` names; null if it names something else.
   nn::CacheOp cache(mlir::FlatSymbolRefAttr reference) const;
+  /// Whether it is a cache that keeps its last positions only, or a table with one that does.
+  bool isRing(mlir::FlatSymbolRefAttr reference) const;
   /// The scalar, or the first of the scalars of the table, that `reference` names; null if it names something else.
   nn::ScalarOp scalar(mlir::FlatSymbolRefAttr reference) const;
 
@@ -60,5 +62,7 @@ namespace cadenza::step {
 
 /// How a matrix is stored: its `step.encoding`, or tiles16.
 WeightEncodingAttrInterface encodingOf(nn::WeightOp weight);
+/// How many positions a cache keeps (`step.positions`), 0: all.
+int64_t positionsOf(nn::CacheOp cache);
 
 } // namespace cadenza::step

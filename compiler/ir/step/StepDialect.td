@@ -18,7 +18,8 @@ def Step_Dialect : Dialect {
     for each input. Functions name segments by their index in that initial list (their slot), which does not shift when
     others are consumed. What is left at the end is the phase's results, in slot order.
 
-    How a matrix is stored is the attribute `step.encoding` of its `nn.weight`.
+    How a matrix is stored is the attribute `step.encoding` of its `nn.weight`; how many positions a cache keeps, if not
+    all, `step.positions` of its `nn.cache`.
   }];
   let dependentDialects = ["::mlir::func::FuncDialect", "::cadenza::nn::NNDialect"];
   let useDefaultAttributePrinterParser = 1;
@@ -28,6 +29,8 @@ def Step_Dialect : Dialect {
     static constexpr ::llvm::StringLiteral encodingName = "step.encoding";
     /// Of an nn.weight: the weight that it is a copy of, in another encoding.
     static constexpr ::llvm::StringLiteral copyOfName = "step.copy_of";
+    /// Of an nn.cache: how many positions it keeps, the last ones; position p lies at p mod that.
+    static constexpr ::llvm::StringLiteral positionsName = "step.positions";
     void registerAttributes(); // with their definitions, in StepFunctions.cpp
   }];
 }

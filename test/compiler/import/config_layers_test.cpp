@@ -167,32 +167,29 @@ TEST(ConfigGemma, RopeByLayerType) {
 }
 
 TEST(ConfigGemma, RefusesWhatWouldChangeTheComputation) {
-  const std::pair<const char *, const char *> table[] = {
+  const test::Broken table[] = {
       {R"({"rope_parameters":{"rope_type":"default","rope_theta":5.0},"rope_theta":5.0})",
-       "config.json: rope_parameters must have one entry a layer type, full_attention and sliding_attention"},
+       "rope_parameters must have one entry a layer type, full_attention and sliding_attention"},
       {R"({"rope_parameters":{"full_attention":{"rope_theta":5.0}}})",
-       "config.json: rope_theta differs from rope_parameters.full_attention.rope_theta"},
+       "rope_theta differs from rope_parameters.full_attention.rope_theta"},
       {R"({"rope_parameters":{"sliding_attention":{"rope_theta":5.0}},"rope_local_base_freq":6})",
-       "config.json: rope_local_base_freq differs from rope_parameters.sliding_attention.rope_theta"},
+       "rope_local_base_freq differs from rope_parameters.sliding_attention.rope_theta"},
       {R"({"rope_parameters":{"sliding_attention":{"rope_type":"dynamic"}}})",
-       "config.json: rope_parameters.sliding_attention.rope_type 'dynamic' is not supported"},
+       "rope_parameters.sliding_attention.rope_type 'dynamic' is not supported", StatusCode::Unsupported},
       {R"({"rope_parameters":{"sliding_attention":7,"full_attention":{}}})",
-       "config.json: rope_parameters.sliding_attention is 7; expected an object"},
-      {R"({"rope_local_base_freq":0})", "config.json: rope_local_base_freq is 0"},
-      {R"({"query_pre_attn_scalar":0})", "config.json: query_pre_attn_scalar is 0"},
-      {R"({"query_pre_attn_scalar":null})", "config.json: query_pre_attn_scalar is null"},
-      {R"({"final_logit_softcapping":0})", "config.json: final_logit_softcapping is 0"},
-      {R"({"final_logit_softcapping":"30"})", "config.json: final_logit_softcapping is '30'"},
+       "rope_parameters.sliding_attention is 7; expected an object"},
+      {R"({"rope_local_base_freq":0})", "rope_local_base_freq is 0"},
+      {R"({"query_pre_attn_scalar":0})", "query_pre_attn_scalar is 0"},
+      {R"({"query_pre_attn_scalar":null})", "query_pre_attn_scalar is null"},
+      {R"({"final_logit_softcapping":0})", "final_logit_softcapping is 0"},
+      {R"({"final_logit_softcapping":"30"})", "final_logit_softcapping is '30'"},
       {R"({"use_bidirectional_attention":true})",
-       "config.json: use_bidirectional_attention true is not supported (false is): a token would attend to later ones"},
-      {R"({"hidden_activation":"relu2"})", "config.json: hidden_activation 'relu2' is not supported"},
-      {R"({"hidden_activation":null})", "config.json: hidden_activation is null"},
+       "use_bidirectional_attention true is not supported (false is): a token would attend to later ones",
+       StatusCode::Unsupported},
+      {R"({"hidden_activation":"relu2"})", "hidden_activation 'relu2' is not supported", StatusCode::Unsupported},
+      {R"({"hidden_activation":null})", "hidden_activation is null"},
   };
-  for (const auto &[patch, message] : table) {
-    const Status status = readAs(gemma3(patch)).findings.toStatus();
-    EXPECT_EQ(status.message().rfind(message, 0), 0u) << patch << ": " << status.message();
-    EXPECT_EQ(status.message().find('\n'), std::string::npos) << "one mistake, one finding: " << status.message();
-  }
+  test::expectRefused(table, [](const char *patch) { return readAs(gemma3(patch)); });
 }
 
 TEST(ConfigGemma, NoticesWhatTheClassDoesNotRead) {
@@ -302,7 +299,7 @@ TEST(ConfigText, NamesTheFieldsOfTheTextPart) {
        "config.json: tie_word_embeddings differs from text_config.tie_word_embeddings"},
       {withImages("{}", R"({"text_config":7})"), "config.json: text_config is 7; expected an object"},
       {withImages("{}", R"({"quantization_config":{"quant_method":"awq"}})"),
-       "config.json: text_config.quantization_config.quant_method 'awq' is not supported"},
+       "config.json: quantization_config.quant_method 'awq' is not supported"},
   };
   for (const auto &[object, message] : table) {
     const Status status = readAs(object).findings.toStatus();

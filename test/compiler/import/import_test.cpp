@@ -200,10 +200,36 @@ TEST_F(Import, CountsTensorsThatNothingUses) {
   ASSERT_TRUE(import().isOk());
   EXPECT_TRUE(found(Finding::Kind::Notice, message));
   EXPECT_TRUE(found(Finding::Kind::Notice,
-                    "checkpoint: 3 tensors are not used by a text decoder (vision tower, rotary buffers) and passed "
-                    "over; the first is 'model.layers.0.self_attn.rotary_emb.inv_freq'"));
+                    "checkpoint: 3 tensors are not used by a text decoder (vision tower, rotary buffers, masks) and "
+                    "passed over; the first is 'model.layers.0.self_attn.rotary_emb.inv_freq'"));
   findings = {};
   EXPECT_EQ(import({.strict = true}).status().message(), message);
+}
+
+/// Of a model that also reads images, whose file does not say whether the head is tied: the checkpoint does.
+TEST_F(Import, TiedUnlessTheCheckpointHasAHead) {
+  json text = test::smallConfig("mistral");
+  text.erase("tie_word_embeddings");
+  text["sliding_window"] = nullptr;
+  const json config = {
+      {"architectures", {"Mistral3ForConditionalGeneration"}}, {"model_type", "mistral3"}, {"text_config", text}};
+  const std::string notice =
+      "config.json: tie_word_embeddings is missing; the checkpoint has a head, so it is not tied";
+  std::vector<test::Tensor> tensors = test::smallTensors();
+  for (test::Tensor &tensor : tensors)
+    tensor.name = "language_model." + tensor.name;
+  writeModel("mistral3", config, tensors);
+  auto model = import();
+  ASSERT_TRUE(model.isOk()) << model.status().message();
+  EXPECT_EQ(model->weightSpecs.back().tensor, "lm_head.weight");
+  EXPECT_TRUE(found(Finding::Kind::Notice, notice));
+  findings = {};
+  tensors.pop_back();
+  writeModel("mistral3", config, tensors);
+  model = import();
+  ASSERT_TRUE(model.isOk()) << model.status().message();
+  EXPECT_EQ(model->weightSpecs.back().tensor, "model.norm.weight");
+  EXPECT_FALSE(found(Finding::Kind::Notice, notice));
 }
 
 TEST_F(Import, OneLineForAKindOfProblem) {
@@ -412,7 +438,8 @@ TEST_F(Import, PublishedModelsByName) {
       {"SmolLM2-135M", 134'515'008},     {"SmolLM2-1.7B", 1'711'376'384}, {"SmolLM3-3B", 3'075'098'624},
       {"Granite-3.3-2B", 2'533'539'840}, {"GPT-2", 124'439'808},          {"Pythia-160M", 162'322'944},
       {"Gemma-2-2B", 2'614'341'888},     {"Gemma-3-1B", 999'885'952},     {"Gemma-3-4B", 3'880'263'168},
-      {"OLMo-2-1B", 1'484'916'736},      {"Phi-4-mini", 3'836'021'760},   {"GLM-4-9B", 9'399'951'360}};
+      {"OLMo-2-1B", 1'484'916'736},      {"Phi-4-mini", 3'836'021'760},   {"GLM-4-9B", 9'399'951'360},
+      {"Ministral-3-3B", 3'429'006'336}};
   EXPECT_EQ(publishedModels().size(), std::size(parameters));
   for (const auto &[name, count] : parameters) {
     SCOPED_TRACE(name);
@@ -432,7 +459,8 @@ TEST_F(Import, PublishedModelsByName) {
     EXPECT_EQ(finding.message.rfind(start, 0), 0u) << finding.message;
     classes += finding.message.substr(start.size(), finding.message.find(':', start.size()) - start.size()) + " ";
   }
-  EXPECT_EQ(classes, "GPT2Config GPTNeoXConfig Gemma2Config Gemma3TextConfig Gemma3TextConfig GlmConfig ");
+  EXPECT_EQ(classes,
+            "GPT2Config GPTNeoXConfig Gemma2Config Gemma3TextConfig Gemma3TextConfig GlmConfig Ministral3Config ");
 }
 
 TEST_F(Import, PublishedModelsAreConfigurationsOnly) {

@@ -54,12 +54,20 @@ inline Tensor ones(const std::string &name, std::vector<int64_t> shape) {
 
 /// config.json of a model of one layer: hidden 8, 4 query and 2 kv heads of 4, ffn 12, vocabulary 10.
 inline nlohmann::json smallConfig(const std::string &family = "llama") {
-  const std::map<std::string, const char *> architectures = {
-      {"gemma2", "Gemma2ForCausalLM"},   {"gemma3", "Gemma3ForCausalLM"},   {"glm", "GlmForCausalLM"},
-      {"glm4", "Glm4ForCausalLM"},       {"granite", "GraniteForCausalLM"}, {"llama", "LlamaForCausalLM"},
-      {"mistral", "MistralForCausalLM"}, {"olmo2", "Olmo2ForCausalLM"},     {"olmo3", "Olmo3ForCausalLM"},
-      {"phi3", "Phi3ForCausalLM"},       {"qwen2", "Qwen2ForCausalLM"},     {"qwen3", "Qwen3ForCausalLM"},
-      {"smollm3", "SmolLM3ForCausalLM"}};
+  const std::map<std::string, const char *> architectures = {{"gemma2", "Gemma2ForCausalLM"},
+                                                             {"gemma3", "Gemma3ForCausalLM"},
+                                                             {"glm", "GlmForCausalLM"},
+                                                             {"glm4", "Glm4ForCausalLM"},
+                                                             {"granite", "GraniteForCausalLM"},
+                                                             {"llama", "LlamaForCausalLM"},
+                                                             {"ministral3", "Ministral3ForCausalLM"},
+                                                             {"mistral", "MistralForCausalLM"},
+                                                             {"olmo2", "Olmo2ForCausalLM"},
+                                                             {"olmo3", "Olmo3ForCausalLM"},
+                                                             {"phi3", "Phi3ForCausalLM"},
+                                                             {"qwen2", "Qwen2ForCausalLM"},
+                                                             {"qwen3", "Qwen3ForCausalLM"},
+                                                             {"smollm3", "SmolLM3ForCausalLM"}};
   return {{"architectures", {architectures.at(family)}},
           {"model_type", family},
           {"vocab_size", 10},

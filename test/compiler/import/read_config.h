@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include <span>
+
 namespace cadenza::test {
 
 struct Read {
@@ -41,6 +43,31 @@ inline std::string noticesOf(const Read &result) {
   for (const Finding &finding : result.findings.all())
     text += finding.message + "\n";
   return text;
+}
+
+/// The notices of a configuration without errors that readDecoderConfig reads, a line each.
+inline std::string notices(const nlohmann::json &object,
+                           const DecoderDefaults &defaults = {.configClass = "TestConfig"}) {
+  return noticesOf(read(object, defaults));
+}
+
+/// Something wrong with a configuration, and how what is said of it begins.
+struct Broken {
+  const char *patch;
+  const char *message; // after "config.json: "
+  StatusCode code = StatusCode::InvalidInput;
+};
+
+/// Of each configuration that `readPatched` reads with a patch of `table`, one thing is said, and that is what is
+/// wrong.
+template <typename ReadPatched> void expectRefused(std::span<const Broken> table, const ReadPatched &readPatched) {
+  for (const Broken &broken : table) {
+    SCOPED_TRACE(broken.patch);
+    const Status status = readPatched(broken.patch).findings.toStatus();
+    EXPECT_EQ(status.code(), broken.code);
+    EXPECT_EQ(status.message().rfind("config.json: " + std::string(broken.message), 0), 0u) << status.message();
+    EXPECT_EQ(status.message().find('\n'), std::string::npos) << "one mistake, one finding: " << status.message();
+  }
 }
 
 /// smallConfig(family) with other fields, null among them (which merge_patch would remove).

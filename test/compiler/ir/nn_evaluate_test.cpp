@@ -376,6 +376,26 @@ TEST_F(EvaluateTest, RopeOfAPartOfEachHead) {
   expectNear((*results)[1], pairs);
 }
 
+TEST_F(EvaluateTest, RopeGrowsAtMultiples) {
+  weights["in.x"] = {1, 2, 3, 4};
+  const std::string t = "tensor<1x4xf32>";
+  parse("nn.weight @f : tensor<2xf32> = dense<[1.0, 0.5]> : tensor<2xf32> factor 1.5\n"
+        "nn.weight @g : tensor<2xf32> = dense<[1.0, 0.5]> : tensor<2xf32> factor 1.5 growth #nn.growth<rate = 0.25, "
+        "every = 7>",
+        "%f = nn.rope %x, %position, @f head_dim 4 : " + t + "\n%g = nn.rope %x, %position, @g head_dim 4 : " + t +
+            "\nreturn %f, %g : " + t + ", " + t,
+        "(" + t + ", " + t + ")");
+  for (int position : {0, 6, 7, 13, 14, 70}) {
+    auto results = run(0, position);
+    ASSERT_TRUE(succeeded(results));
+    const double growth = 1 + 0.25 * std::log(1 + position / 7);
+    std::vector<double> expected;
+    for (float x : (*results)[0])
+      expected.push_back(growth * x);
+    expectNear((*results)[1], expected);
+  }
+}
+
 /// Two positions, whose scores are 0 and 6 before a cap of 2.
 TEST_F(EvaluateTest, CappedScores) {
   weights["k"] = {0, 3};

@@ -12,7 +12,8 @@ namespace {
 Exchanges tinyExchanges(int64_t steps = 5, int64_t headless = 1, const Model &model = tiny) {
   Lowered s(model, tinyDevice);
   EXPECT_TRUE(s.grid) << s.errors;
-  return s.grid ? exchangesOf(s.grid, model.layers, steps, headless, /*parts=*/tinyDevice.ranks) : Exchanges();
+  return s.grid ? exchangesOf(s.grid, model.layers, steps, headless, /*parts=*/tinyDevice.ranks, /*caches=*/true)
+                : Exchanges();
 }
 
 bool isAbout(const Exchanges &exchanges, const ExchangeOp &op, std::string_view what) {
@@ -144,8 +145,9 @@ TEST(Exchanges, AMissingWriteIsAWaitForEver) {
 }
 
 TEST(Exchanges, AReaderThatTakesItsTimeIsSeen) {
-  for (std::string_view what : {"rows of query", "all queries", "all keys", "parts of the context", "sums of squares",
-                                "residual stream", "units", "(part 0, set", "(part 1, set", "candidates"}) {
+  for (std::string_view what :
+       {"rows of query", "all queries", "all keys", "parts of the context", "sums of squares", "residual stream",
+        "units", "(part 0, set", "(part 1, set", "candidates", "oldest position"}) {
     Model model = tiny;
     model.sumsFirst = what == "sums of squares";
     model.headNorms = what.starts_with("all ");

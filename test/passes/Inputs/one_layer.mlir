@@ -14,6 +14,7 @@ nn.weight @layers.0.mlp.gate.weight : tensor<64x32xbf16> from "model.layers.0.ml
 nn.weight @layers.0.mlp.up.weight : tensor<64x32xbf16> from "model.layers.0.mlp.up_proj.weight"
 nn.weight @layers.0.mlp.down.weight : tensor<32x64xbf16> from "model.layers.0.mlp.down_proj.weight"
 nn.cache @layers.0.cache heads 1 head_dim 16 : bf16
+nn.scalar @layers.0.attention.window = 8
 nn.weight @final_norm.weight : tensor<32xbf16> from "model.norm.weight"
 
 func.func @decode(%token: tensor<1xi32> {nn.port = #nn.port<token>}, %position: tensor<1xi32> {nn.port = #nn.port<position>})
@@ -28,7 +29,7 @@ func.func @decode(%token: tensor<1xi32> {nn.port = #nn.port<token>}, %position: 
   %qr0 = nn.rope %qn0, %position, @rope.inverse_frequencies head_dim 16 : tensor<1x32xf32>
   %kr0 = nn.rope %kn0, %position, @rope.inverse_frequencies head_dim 16 : tensor<1x16xf32>
   nn.kv_append %kr0, %v0, %position, @layers.0.cache : tensor<1x16xf32>
-  %a0 = nn.attention %qr0, %position, @layers.0.cache heads 2 scale 0.25 : tensor<1x32xf32>
+  %a0 = nn.attention %qr0, %position, @layers.0.cache heads 2 scale 0.25 window @layers.0.attention.window : tensor<1x32xf32>
   %o0 = nn.linear %a0, @layers.0.attention.output.weight : (tensor<1x32xf32>) -> tensor<1x32xf32>
   %on0 = nn.rms_norm %o0, @layers.0.attention_post_norm.weight eps 1.0e-6 : tensor<1x32xf32>
   %r0 = nn.add %x0, %on0 : tensor<1x32xf32>

@@ -67,6 +67,8 @@ TEST(StepBytes, CacheInAWindow) {
   program.entries[0].blocks[1].phases[1].scalars = {{true, 0}};
   EXPECT_EQ(cacheBytesPerStep(program, 10), 2u * 2 * 16 * 2 * (4 + 10));
   EXPECT_EQ(cacheBytesPerStep(program, 3), 2u * 2 * 16 * 2 * (3 + 3));
+  EXPECT_EQ(meanCacheBytes(program, 10, 5), 2.0 * 2 * 16 * 2 * (4 + 13));
+  EXPECT_DOUBLE_EQ(meanCacheBytes(program, 2, 3), 2.0 * 2 * 16 * 2 * ((3 + 4 + 4) / 3.0 + 4));
 }
 
 } // namespace

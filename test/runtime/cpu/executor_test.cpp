@@ -202,6 +202,54 @@ TEST(CpuExecutor, FilledCacheDependsOnSeedAndLengthOnly) {
   EXPECT_EQ(executor->enqueueStep(true).code(), StatusCode::CacheFull);
 }
 
+/// Layers of one body with windows of 5, of none and of 3: what their caches keep beyond the windows changes no bit, at
+/// lengths below, at and above the windows, and after the rings have turned several times.
+TEST(CpuExecutor, RingsComputeWhatWholeCachesDo) {
+  const auto model = [](std::array<int64_t, 3> kept) {
+    TinyModel made;
+    made.test.program.scalars = {{"five", 5}, {"none", 0}, {"three", 3}};
+    made.test.program.scalarTables = {{0, 1, 2}};
+    made.test.blocks()[1].phases[1].scalars = {{true, 0}};
+    for (size_t i = 0; i < 3; ++i)
+      made.test.program.caches[i].positions = kept[i];
+    return made;
+  };
+  const TinyModel whole = model({0, 0, 0}), exact = model({5, 0, 3}), wider = model({6, 0, 7}),
+                  none = model({65, 0, 99});
+  std::vector<int32_t> tokens;
+  for (int32_t i = 0; i < 23; ++i)
+    tokens.push_back(i * 7 % TinyModel::vocabulary);
+  const auto logits = [&](const TinyModel &tiny, int64_t filled) {
+    auto executor = makeExecutor(tiny.test, {.context = 64, .logits = true});
+    std::vector<std::vector<float>> rows;
+    if (filled < 0)
+      EXPECT_TRUE(executor->begin(tokens, {}).isOk());
+    else
+      EXPECT_TRUE(executor->fillCache(filled, 3).isOk());
+    for (size_t i = 0; i < tokens.size(); ++i) {
+      EXPECT_TRUE(executor->enqueueStep(true).isOk());
+      rows.emplace_back(executor->logits()->begin(), executor->logits()->end());
+    }
+    return rows;
+  };
+  for (int64_t filled : {-1, 0, 2, 3, 4, 5, 6, 17}) {
+    SCOPED_TRACE(filled);
+    const auto expected = logits(whole, filled);
+    EXPECT_EQ(logits(exact, filled), expected);
+    EXPECT_EQ(logits(wider, filled), expected);
+    EXPECT_EQ(logits(none, filled), expected);
+  }
+  const TinyModel tooFew = model({4, 0, 3});
+  EXPECT_EQ(makeCpuExecutor(tooFew.test.program, tooFew.test.weights, {}, 1).status().message(),
+            "program.entries[0].blocks[1].phases[1].caches[0]: 'cache0' keeps 4 positions; iteration 0 attends to 5");
+  const auto cacheBytes = [](const TinyModel &tiny) {
+    return makeExecutor(tiny.test, {.context = 64})->memory().cache;
+  };
+  EXPECT_EQ(cacheBytes(whole), 3u * 2 * 64 * 2 * 16 * 2);
+  EXPECT_EQ(cacheBytes(exact), (5u + 64 + 3) * 2 * 2 * 16 * 2);
+  EXPECT_EQ(cacheBytes(none), cacheBytes(whole));
+}
+
 TEST(CpuExecutor, RefusesBadProgramsAndOptions) {
   TinyModel model;
   auto make = [](const TestProgram &test, ExecutorOptions options) {

@@ -172,6 +172,26 @@ TEST_P(CudaExecutorTest, FilledCacheHoldsTheSharedValues) {
   }
 }
 
+/// A cache that keeps its last positions only holds those, each in its place; the others hold all.
+TEST_P(CudaExecutorTest, FilledRingsHoldTheirLastPositions) {
+  plan.mutableProgram().caches[1].positions = 9;
+  plan.mutableProgram().caches[2].positions = 65; // more than there are
+  auto executor = make({.context = 64});
+  EXPECT_EQ(executor->memory().cache, 2u * 64 * 4 * (64 + 9 + 64));
+  for (int64_t length : {40, 40, 8, 9, 10, 27, 0}) { // steps overwrite what was filled, and so do longer texts
+    ASSERT_TRUE(executor->fillCache(length, 7).isOk());
+    ToyReference reference;
+    reference.kept[1] = 9;
+    reference.fill(length, 7);
+    int token = 0;
+    for (int64_t i = 1; i <= 11; ++i) {
+      ASSERT_TRUE(executor->enqueueStep(true).isOk());
+      token = reference.step(token);
+      EXPECT_EQ(*executor->awaitToken(length + i), token) << "length " << length << ", step " << i;
+    }
+  }
+}
+
 TEST_P(CudaExecutorTest, VisitorSeesEveryOutput) {
   auto executor = make({.context = 8, .logits = true});
   ASSERT_TRUE(executor->begin(std::vector<int32_t>{3}, {}).isOk());

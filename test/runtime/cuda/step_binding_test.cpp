@@ -8,6 +8,8 @@ namespace {
 
 TEST(BindStep, ResolvesArgumentsLayerByLayer) {
   test::ToyPlan plan({});
+  plan.mutableProgram().caches[0].positions = 3;
+  plan.mutableProgram().caches[1].positions = 7; // of which there are no more than 5
   Addresses at{.arena = 10000,
                .state = 2,
                .tokens = 3,
@@ -25,7 +27,7 @@ TEST(BindStep, ResolvesArgumentsLayerByLayer) {
                        bound->words.begin() + static_cast<ptrdiff_t>(launch.firstWord + launch.wordCount));
   EXPECT_EQ(words, (std::vector<std::vector<uint64_t>>{{10000, 2, 3},
                                                        {103, 10512, 2},
-                                                       {10000, 10256, 100, 200, 300, 2, 5},
+                                                       {10000, 10256, 100, 200, 300, 2, 3},
                                                        {10000, 10256, 101, 201, 301, 2, 5},
                                                        {10000, 10256, 102, 202, 302, 2, 5},
                                                        {10000, 2, 3, 4, 400}}));

@@ -101,7 +101,7 @@ private:
     };
     Phase attend = phase("layer.attend", PhaseKind::Attend, {0, 1}, "toy_layer",
                          {edge(0), edge(1), layer(ArgumentKind::Weight), layer(CacheKey), layer(CacheValue),
-                          plain(State), plain(Context)});
+                          plain(State), layer(CachePositions)});
     attend.caches = {{true, 0}};
     Entry &step = p.entries.emplace_back();
     step.name = "decode";
@@ -130,6 +130,7 @@ private:
 class ToyReference {
 public:
   std::vector<float> x = std::vector<float>(toyWidth);
+  std::array<size_t, toyLayers> kept = {toyMaxContext, toyMaxContext, toyMaxContext}; // positions, of each layer
 
   /// Processes `token` at the next position; returns the token selected.
   int step(int token) {
@@ -143,8 +144,8 @@ public:
       rows.push_back(row);
       for (size_t i = 0; i < toyWidth; ++i) {
         float sum = 0;
-        for (const auto &entry : rows)
-          sum += entry[i].first + entry[i].second;
+        for (size_t p = rows.size() - std::min(rows.size(), kept[static_cast<size_t>(l)]); p < rows.size(); ++p)
+          sum += rows[p][i].first + rows[p][i].second;
         x[i] = sum * ToyPlan::weight(l, static_cast<int>(i));
       }
     }

@@ -28,6 +28,25 @@ TEST(RopeTable, AngleIsAnFp32Product) {
   }
 }
 
+/// In steps at multiples of `every`, as transformers computes it: fp32 but for the logarithm's own rounding.
+TEST(RopeTable, GrowsAtMultiples) {
+  Weight weight;
+  weight.rows = 1;
+  weight.scale = 1.5f;
+  const float frequencies[] = {0.3f};
+  const auto expand = [&] {
+    return expandRopeTable(weight, reinterpret_cast<const std::byte *>(frequencies), 30, false);
+  };
+  const std::vector<float> without = expand();
+  weight.growth = {0.1f, 7};
+  const std::vector<float> with = expand();
+  const float steps[] = {1.0f, 1 + 0.1f * 0.693147180559945f, 1 + 0.1f * 1.09861228866811f,
+                         1 + 0.1f * 1.38629436111989f, 1 + 0.1f * 1.6094379124341f};
+  ASSERT_EQ(with.size(), 60u);
+  for (size_t i = 0; i < with.size(); ++i)
+    EXPECT_EQ(with[i], without[i] * steps[i / 2 / 7]) << i;
+}
+
 TEST(CacheFill, LooksLikeNormalNumbers) {
   double sum = 0, squares = 0;
   std::set<float> distinct;

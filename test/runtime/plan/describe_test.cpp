@@ -29,7 +29,8 @@ TEST(Describe, Text) {
   const auto plan = smallPlan();
   expectParts(describePlan(*plan), {"small (qwen3): 2 layers", "weights random:1", "sm_90       cubin",
                                     "12 launches and 12.3 kB of weights a token", "rms_norm > project > silu mul",
-                                    "keys and values       131 kB  per 1024 positions", "sm_90 80+16 B local",
+                                    "keys and values      65.5 kB  per 1024 positions",
+                                    "  of windows         4.10 kB  1 of 2 caches keep a window", "sm_90 80+16 B local",
                                     "\"compiler\"       \"cadenza 0.1.0\""});
   expectParts(describeProgram(plan->program()), {"layer.gate_up: project x -> act", "48, 48, interleaved, K in 1 way\n",
                                                  "K in 2 groups of 2 ways", "head(x, logits, scratch candidates)"});
@@ -46,7 +47,8 @@ TEST(Describe, EntriesAndPorts) {
 TEST(Describe, Numbers) {
   const Program program = smallProgram();
   const MemoryNeeds needs = memoryNeeds(program);
-  EXPECT_EQ(needs.cachePerPosition, 2u * 2 * 16 * 2); // layers, keys and values, head_dim, bf16
+  EXPECT_EQ(needs.cachePerPosition, 2u * 16 * 2);     // keys and values, head_dim, bf16; of layer 1
+  EXPECT_EQ(needs.cacheOfWindows, 64u * 2 * 16 * 2);  // positions as well; of layer 0
   EXPECT_EQ(needs.tablesPerPosition, 4u + 8 * 2 * 4); // token id; frequencies, cos and sin, f32
   EXPECT_EQ(needs.activations, 1024u + 64);           // arena, scratch
   EXPECT_EQ(launchesPerRun(program, decodeEntry(program)), 1u + 2 * 5 + 1);

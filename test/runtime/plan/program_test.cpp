@@ -265,6 +265,15 @@ INSTANTIATE_TEST_SUITE_P(
         ProgramCase{"/weights/2/long_after", 8, "program.weights[2].long_after: only a rope table has one; expected 0"},
         ProgramCase{"/weights/1/long_after", 8,
                     "program.weights[1].bytes: 32; its shape takes 64 in encoding rope_table"},
+        ProgramCase{"/weights/2/growth", ordered_json{{"rate", 0.5}, {"every", 8}},
+                    "program.weights[2].growth: only a rope table has one"},
+        ProgramCase{"/weights/1/growth", ordered_json{{"rate", 0.0}, {"every", 8}},
+                    "program.weights[1].growth.rate: is not positive"},
+        ProgramCase{"/weights/1/growth", ordered_json{{"rate", 1e300}, {"every", 8}},
+                    "program.weights[1].growth.rate: does not fit a 32-bit float"},
+        ProgramCase{"/weights/1/growth", ordered_json{{"rate", 0.5}, {"every", 0}},
+                    "program.weights[1].growth.every: 0; expected an integer in [1, 2147483647]"},
+        ProgramCase{"/weights/1/growth", 8, "program.weights[1].growth: 8; expected an object"},
         ProgramCase{"/weights/1/long_after", -1,
                     "program.weights[1].long_after: -1; expected an integer in [0, 2147483647]"},
         ProgramCase{"/weight_tables/1/1", 15, "program.weight_tables[1][1]: weight 15 of 15"},
@@ -280,6 +289,17 @@ INSTANTIATE_TEST_SUITE_P(
         ProgramCase{"/caches/0/dtype", "i32",
                     "program.cache_tables[0][1]: 'layers.1.cache' has another type or shape "
                     "than 'layers.0.cache'"},
+        ProgramCase{"/caches/0/positions", -1,
+                    "program.caches[0].positions: -1; expected an integer in [0, 2147483647]"},
+        ProgramCase{"/caches/0/positions", "64",
+                    "program.caches[0].positions: \"64\"; expected an integer in [0, 2147483647]"},
+        ProgramCase{
+            "/caches/0/positions", 63,
+            "program.entries[0].blocks[1].phases[1].caches[0]: 'layers.0.cache' keeps 63 positions; iteration 0 "
+            "attends to 64"},
+        ProgramCase{"/caches/1/positions", 100,
+                    "program.entries[0].blocks[1].phases[1].caches[0]: 'layers.1.cache' keeps 100 positions; iteration "
+                    "1 attends to all"},
         ProgramCase{"/scalars/0/value", -1, "program.scalars[0].value: -1; expected an integer in [0, 2147483647]"},
         ProgramCase{"/scalar_tables/0/1", 2, "program.scalar_tables[0][1]: scalar 2 of 2"},
         ProgramCase{

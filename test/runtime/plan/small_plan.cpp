@@ -9,7 +9,7 @@
 namespace cadenza::testing {
 namespace {
 
-constexpr int64_t hidden = 32, headDim = 16, heads = 2, ffn = 48, vocabulary = 40, layers = 2;
+constexpr int64_t hidden = 32, headDim = 16, heads = 2, ffn = 48, vocabulary = 40, layers = 2, window = 64;
 
 uint32_t addWeight(Program &program, Weight weight) {
   const uint64_t end = program.weights.empty() ? 0 : program.weights.back().offset + program.weights.back().bytes;
@@ -89,10 +89,10 @@ Program smallProgram() {
     program.weightTables[norm2].push_back(addVector(program, prefix + "norm2.weight", hidden));
     program.weightTables[gateUp].push_back(addMatrix(program, prefix + "gate+up.weight", 2 * ffn, hidden));
     program.weightTables[down].push_back(addMatrix(program, prefix + "down.weight", hidden, ffn));
-    program.caches.push_back({prefix + "cache", DType::bf16, 1, headDim});
+    program.caches.push_back({prefix + "cache", DType::bf16, 1, headDim, layer == 0 ? window : 0});
   }
   program.cacheTables = {{0, 1}};
-  program.scalars = {{"layers.0.window", 64}, {"layers.1.window", 0}};
+  program.scalars = {{"layers.0.window", window}, {"layers.1.window", 0}};
   program.scalarTables = {{0, 1}};
   program.scratch = {{"candidates", 64}};
   for (const char *name : {"embed", "project_qkv", "attend", "project_o", "project_gate_up", "project_down", "head"})
@@ -131,7 +131,7 @@ Program smallProgram() {
   attend.launch = launch("attend", {edge(q),
                                     {ArgumentKind::CacheKey, 0, {true, 0}},
                                     {ArgumentKind::CacheValue, 0, {true, 0}},
-                                    {ArgumentKind::Context, 0, {}},
+                                    {ArgumentKind::CachePositions, 0, {true, 0}},
                                     {ArgumentKind::Scalar, 0, {true, 0}},
                                     edge(attended)});
 

@@ -17,7 +17,7 @@ DecoderConfig readGlmConfig(ConfigReader &reader, std::string_view configClass) 
                                                     .kvHeads = 2,
                                                     .headDim = 128,
                                                     .maxPositions = 131072,
-                                                    .rmsNormEps = 1.5625e-7,
+                                                    .normEps = 1.5625e-7,
                                                     .partialRotaryFactor = 0.5,
                                                     .attentionBias = AttentionBias::ConfiguredQueryKeyValue});
   config.ropeInterleaved = true;

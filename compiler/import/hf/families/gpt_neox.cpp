@@ -12,7 +12,7 @@ constexpr DecoderDefaults defaults{
     .fields = {.normEps = "layer_norm_eps", .ropeTheta = "rotary_emb_base", .partialRotaryFactor = "rotary_pct"},
     .equalHeads = true,
     .maxPositions = 2048,
-    .rmsNormEps = 1e-5,
+    .normEps = 1e-5,
     .partialRotaryFactor = 0.25,
     .hiddenAct = "gelu",
     .bosToken = 0,

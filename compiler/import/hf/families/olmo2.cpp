@@ -6,7 +6,7 @@ namespace cadenza::families {
 namespace {
 
 constexpr DecoderDefaults defaults{
-    .configClass = "Olmo2Config", .maxPositions = 2048, .rmsNormEps = 1e-5, .eosToken = 50279};
+    .configClass = "Olmo2Config", .maxPositions = 2048, .normEps = 1e-5, .eosToken = 50279};
 
 DecoderConfig readConfig(ConfigReader &reader) { return readDecoderConfig(reader, defaults); }
 

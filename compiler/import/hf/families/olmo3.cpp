@@ -8,7 +8,7 @@ namespace {
 constexpr double theta = 500000;
 constexpr DecoderDefaults defaults{.configClass = "Olmo3Config",
                                    .maxPositions = 2048,
-                                   .rmsNormEps = 1e-5,
+                                   .normEps = 1e-5,
                                    .ropeTheta = theta,
                                    .slidingThetaField = "rope_theta",
                                    .slidingRopeTheta = theta,

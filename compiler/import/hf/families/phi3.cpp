@@ -9,7 +9,7 @@ namespace {
 
 constexpr DecoderDefaults defaults{.configClass = "Phi3Config",
                                    .maxPositions = 4096,
-                                   .rmsNormEps = 1e-5,
+                                   .normEps = 1e-5,
                                    .partialRotaryFactor = 1,
                                    .originalMaxPositions = 4096,
                                    .onlyLongRope = true,

@@ -566,3 +566,31 @@ nn.weight @f : tensor<2xf32> from "f" long #nn.long<dense<0.5> : tensor<2xf32>, 
 
 // expected-error @+1 {{is of sequences that are long after 1 to 2^31 - 1 tokens, not after 0}}
 nn.weight @f : tensor<2xf32> = dense<1.0> : tensor<2xf32> long #nn.long<dense<0.5> : tensor<2xf32>, after = 0>
+
+// -----
+
+// expected-error @+1 {{needs a positive rate of growth, not 0.000000e+00}}
+nn.weight @f : tensor<2xf32> = dense<1.0> : tensor<2xf32> growth #nn.growth<rate = 0.0, every = 16>
+
+// -----
+
+// expected-error @+1 {{grows every 1 to 2^31 - 1 positions, not every 0}}
+nn.weight @f : tensor<2xf32> = dense<1.0> : tensor<2xf32> growth #nn.growth<rate = 0.5, every = 0>
+
+// -----
+
+nn.weight @f : tensor<4xf32> = dense<1.0> : tensor<4xf32> growth #nn.growth<rate = 0.5, every = 16>
+func.func @growth_of_a_norm(%x: tensor<1x4xf32>) {
+  // expected-error @+1 {{reads @f, which has a growth: only nn.rope applies it}}
+  %y = nn.rms_norm %x, @f eps 0.5 : tensor<1x4xf32>
+  return
+}
+
+// -----
+
+nn.weight @f : tensor<1xf32> = dense<1.0> : tensor<1xf32> growth #nn.growth<rate = 0.5, every = 16>
+func.func @growth_of_a_part(%x: tensor<1x8xf32>, %position: tensor<1xi32>) {
+  // expected-error @+1 {{rotates 2 of the 4 elements of a head by @f, which has a growth: the others would not grow}}
+  %y = nn.rope %x, %position, @f head_dim 4 rotary_dim 2 : tensor<1x8xf32>
+  return
+}

@@ -15,6 +15,8 @@ nn.weight @shifted : tensor<64xbf16> from "norm" plus 1.0
 nn.weight @rope.part : tensor<1xf32> = dense<[1.0]> : tensor<1xf32> factor 1.25
 // CHECK: nn.weight @rope.two : tensor<2xf32> = dense<1.000000e+00> : tensor<2xf32> long <dense<5.000000e-01> : tensor<2xf32>, after = 16>
 nn.weight @rope.two : tensor<2xf32> = dense<1.0> : tensor<2xf32> long #nn.long<dense<0.5> : tensor<2xf32>, after = 16>
+// CHECK: nn.weight @rope.grown : tensor<2xf32> = dense<1.000000e+00> : tensor<2xf32> growth <rate = 1.000000e-01 : f64, every = 16>
+nn.weight @rope.grown : tensor<2xf32> = dense<1.0> : tensor<2xf32> growth #nn.growth<rate = 0.1, every = 16>
 // CHECK: nn.weight @rows : tensor<4x8xf16> from "fused" view <rows = 12, first = 4>
 nn.weight @rows : tensor<4x8xf16> from "fused" view #nn.view<rows = 12, first = 4>
 // CHECK: nn.weight @heads : tensor<4x8xf16> from "fused" view <rows = 12, transposed = true, first = 2, run = 2, stride = 6>

@@ -677,6 +677,21 @@ nn.cache @cache heads 1 head_dim 4 : bf16 {step.encoding = #step.int8}
 
 // -----
 
+// expected-error @+1 {{has step.positions, which is how many positions, at least one, a cache keeps}}
+nn.cache @cache heads 1 head_dim 4 : bf16 {step.positions = 0}
+
+// -----
+
+// expected-error @+1 {{has step.positions, which is how many positions, at least one, a cache keeps}}
+nn.cache @cache heads 1 head_dim 4 : bf16 {step.positions = "all"}
+
+// -----
+
+// expected-error @+1 {{has step.positions, which is how many positions, at least one, a cache keeps}}
+nn.weight @w : tensor<4x4xbf16> from "w" {step.positions = 8}
+
+// -----
+
 // expected-error @+1 {{has step.copy_of, which names the weight that a weight is a copy of}}
 nn.weight @copy : tensor<4x4xbf16> from "w" {step.copy_of = 1}
 

@@ -56,20 +56,22 @@ struct LayerArgs {
   float *x;             // [64], in place
   uint16_t *y;          // [64] bf16: the same, rounded
   const float *weight;  // [64]
-  float *keys, *values; // [2][context][32]
+  float *keys, *values; // [2][positions][32]
   const DecodeState *state;
-  uint64_t context;
+  uint64_t positions;
 };
 CADENZA_KERNEL(toy_layer, LayerArgs, 64, 1) {
   const uint64_t i = arch::thread_index();
   const float x = read(args.x + i);
-  const uint64_t column = i / head_dim * args.context * head_dim + i % head_dim;
+  const uint64_t column = i / head_dim * args.positions * head_dim + i % head_dim;
   const uint64_t position = static_cast<uint64_t>(args.state->position);
-  args.keys[column + position * head_dim] = x;
-  args.values[column + position * head_dim] = 2 * x;
+  args.keys[column + position % args.positions * head_dim] = x;
+  args.values[column + position % args.positions * head_dim] = 2 * x;
   float sum = 0;
-  for (uint64_t p = 0; p <= position; ++p)
-    sum += args.keys[column + p * head_dim] + args.values[column + p * head_dim];
+  for (uint64_t p = position < args.positions ? 0 : position + 1 - args.positions; p <= position; ++p) {
+    const uint64_t place = column + p % args.positions * head_dim;
+    sum += args.keys[place] + args.values[place];
+  }
   args.x[i] = sum * args.weight[i];
   args.y[i] = arch::to_bf16(args.x[i]).bits;
 }
