@@ -67,7 +67,7 @@ private:
     p.arenaBytes = 1024;
     Table layerWeights, layerCaches;
     for (uint32_t i = 0; i < toyLayers; ++i) {
-      p.weights.push_back({"w" + std::to_string(i), Encoding::vector, DType::f32, toyWidth, 1, 1.0f, 0, i * 256, 256});
+      p.weights.push_back({.name = "w" + std::to_string(i), .rows = toyWidth, .offset = i * 256, .bytes = 256});
       p.caches.push_back({"kv" + std::to_string(i), DType::f32, toyWidth / toyHeadDim, toyHeadDim});
       layerWeights.push_back(i);
       layerCaches.push_back(i);
