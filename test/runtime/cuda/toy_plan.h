@@ -72,7 +72,8 @@ private:
       layerWeights.push_back(i);
       layerCaches.push_back(i);
     }
-    p.weights.push_back({"rope", Encoding::rope_table, DType::f32, 4, 1, 2.0f, 0, 768, 16});
+    p.weights.push_back(
+        {.name = "rope", .encoding = Encoding::rope_table, .rows = 4, .scale = 2.0f, .offset = 768, .bytes = 16});
     p.weightTables = {layerWeights};
     p.cacheTables = {layerCaches};
     p.scratch = {{"counter", 64}};
