@@ -147,7 +147,7 @@ private:
         if (!isKept(function))
           continue;
         // On the slot of the product, which may be another one than the map's.
-        text.open("struct " + name + " : Launch::" + name);
+        text.open("struct " + Twine(name) + " : Launch::" + name);
         text.constants({{function.getSlotNames().front(), static_cast<uint64_t>(function.getSlots().front())}});
         text.close();
         chain.push_back(allRows > 0 ? "AllHeadsNorm<" + name + ", " + std::to_string(sums) + ">"

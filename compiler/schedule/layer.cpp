@@ -260,7 +260,7 @@ FailureOr<DecoderPhases> readDecoder(func::FuncOp function) {
   if (failed(checkKept(phases.head)))
     return failure();
   SmallVector<step::ProjectOp> projects = {phases.head};
-  for (LayerPart part : phases.parts)
+  for (const LayerPart &part : phases.parts)
     projects.append({part.rows, part.columns});
   for (step::ProjectOp project : projects)
     if (auto first = phases.parts.front().rows; encodingOf(project) != encodingOf(first))
@@ -285,7 +285,7 @@ FailureOr<LayerShape> shapeOf(DecoderPhases phases) {
     if (part.norm)
       shape.partNorms = static_cast<int64_t>(phases.parts.size());
   }
-  for (LayerPart part : phases.parts) {
+  for (const LayerPart &part : phases.parts) {
     LayerShape next = shape;
     step::AttendOp attend = part.attend;
     step::ProjectOp rows = part.rows;

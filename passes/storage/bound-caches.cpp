@@ -43,8 +43,7 @@ struct BoundCachesPass : cadenza::impl::BoundCachesBase<BoundCachesPass> {
       // What is no table is the same in all iterations.
       for (size_t i = 0; i < std::max(caches.size(), windows.size()); ++i) {
         const nn::CacheOp cache = caches[caches.size() == 1 ? 0 : i];
-        const uint64_t window =
-            windows.empty() ? 0 : static_cast<uint64_t>(windows[windows.size() == 1 ? 0 : i].getValue());
+        const uint64_t window = windows.empty() ? 0 : windows[windows.size() == 1 ? 0 : i].getValue();
         auto [entry, isNew] = widest.insert({cache, window});
         if (!isNew)
           entry->second = entry->second == 0 || window == 0 ? 0 : std::max(entry->second, window);

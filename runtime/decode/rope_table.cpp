@@ -11,7 +11,8 @@ namespace {
 float growthAt(const Weight::Growth &growth, int64_t position) {
   if (growth.every == 0)
     return 1;
-  const double logarithm = std::log(1.0 + static_cast<double>(position / growth.every));
+  const int64_t periods = position / growth.every;
+  const double logarithm = std::log(1.0 + static_cast<double>(periods));
   return 1 + growth.rate * static_cast<float>(logarithm);
 }
 

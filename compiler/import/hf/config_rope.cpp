@@ -316,6 +316,7 @@ std::vector<double> keptByYarn(const RopeParameters &rope, int64_t rotaryDim) {
   if (first == last)
     last += 0.001;
   std::vector<double> kept;
+  kept.reserve(rotaryDim / 2);
   for (int64_t i = 0; i < rotaryDim / 2; ++i)
     kept.push_back(1 - std::clamp((static_cast<double>(i) - first) / (last - first), 0.0, 1.0));
   return kept;
