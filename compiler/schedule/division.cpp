@@ -46,7 +46,7 @@ Status checkShape(const LayerShape &m, const PersistentDevice &d) {
                            : unsupported("needs " + std::string(what) + " that is a multiple of " + std::to_string(of) +
                                          ", not " + std::to_string(value));
   };
-  if (d.subgroups > 0 && (m.heads % m.queryGroups() != 0 || (m.subgroups > 1 && m.queryGroups() > d.groups)))
+  if (d.subgroups > 0 && (m.heads % m.queryGroups() != 0 || (m.subgroups > 1 && m.queryGroups() > usableGroups(m, d))))
     return unsupported(
         "divides the query heads of a KV head into equal subgroups, one a group of blocks at most: not " +
         std::to_string(m.heads) + " heads of " + std::to_string(m.kvHeads) + " KV heads into " +

@@ -322,7 +322,7 @@ int64_t tableWords(DecoderPhases phases, int64_t ranks) {
       caches |= cache;
       words += cache ? 2 : 1; // keys and values
     }
-    return words + (caches ? 1 : 0); // the context
+    return words + (caches ? 1 : 0); // the positions of the caches
   };
   const auto phase = [&](step::PhaseOpInterface op, int64_t inputs) {
     int64_t words = inputs;
@@ -343,7 +343,7 @@ int64_t tableWords(DecoderPhases phases, int64_t ranks) {
       layer += mapped(map.map);
     if (part.norm)
       layer += mapped(part.norm);
-    if (part.attend) // query, result, keys, values, state, context
+    if (part.attend) // query, result, keys, values, state, positions
       layer += 6 + (part.attend.getWindowAttr() ? 1 : 0) + (ranks > 1 ? 1 : 0);
   }
   const int64_t embed = 4 + (phases.embed.getPositionsAttr() ? 1 : 0); // matrix, result, state, tokens, positions

@@ -140,6 +140,12 @@ TEST_F(AttendTest, Ring) {
 }
 
 TEST_F(AttendTest, CappedScores) { check<phase::attend_capped>("attend_capped", 1e-5); }
+TEST_F(AttendTest, SlicesOfAHead) {
+  check<phase::attend_slices_256>("attend_slices_256", 1e-5);
+  check<phase::attend_slices_160>("attend_slices_160", 1e-5);
+  check<phase::attend_slices_136>("attend_slices_136", 1e-5);
+  check<phase::attend_slices_248>("attend_slices_248", 1e-5);
+}
 TEST_F(AttendTest, HeadDim256StoredAsBf16) { check<phase::attend_256>("attend_256", 0.004); }
 
 } // namespace

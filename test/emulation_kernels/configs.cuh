@@ -234,6 +234,12 @@ template <int context_splits> struct capped_attention : attention<4, 2, 64, cont
 };
 using attend_capped = capped_attention<3>;
 using attend_256 = attention<6, 2, 256, 2, 256, bf16>;
+// Two warps a chunk, several chunks each; slices that are full, that end within 32 elements, and of which the second is
+// shorter.
+using attend_slices_256 = attention<6, 2, 256, 1, 128>;
+using attend_slices_160 = attention<6, 2, 160, 1, 128>;
+using attend_slices_136 = attention<2, 1, 136, 2, 64>;
+using attend_slices_248 = attention<12, 2, 248, 1, 256>; // two sets
 
 struct norm_all {
   using inputs = Inputs<bf16>;

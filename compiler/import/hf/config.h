@@ -127,6 +127,7 @@ struct DecoderDefaults {
   int64_t maxPositions = 2048;
   double normEps = 1e-6;
   double ropeTheta = 10000;
+  std::string_view ropeParameters = {};    // an object, of a file that says nothing of RoPE; empty: ropeTheta alone
   std::string_view slidingThetaField = {}; // "rope_local_base_freq"; empty: RoPE is the same on all layers
   double slidingRopeTheta = 10000;
   std::optional<double> partialRotaryFactor = {};   // nothing: heads are rotated as a whole, whatever config.json says

@@ -76,6 +76,10 @@ std::optional<int64_t> ConfigReader::integer(std::string_view name, int64_t mini
 std::optional<double> ConfigReader::asNumber(std::string_view name, const json &value, double above, double maximum) {
   if (value.is_number()) {
     double number = value.get<double>();
+    if (number != 0 && static_cast<float>(number) == 0) {
+      wrong(name, value, "a number that is not 0 as a 32-bit float");
+      return std::nullopt;
+    }
     if (std::isfinite(number) && number > above && number <= maximum)
       return number;
   }
@@ -185,7 +189,9 @@ std::optional<std::string> ConfigReader::stringOr(std::string_view name, std::st
 }
 
 void ConfigReader::addDefault(std::string_view name, const std::string &value) {
-  defaults_ += (defaults_.empty() ? "" : ", ") + std::string(name) + " " + value;
+  const std::string entry = std::string(name) + " " + value;
+  if ((", " + defaults_ + ", ").find(", " + entry + ", ") == std::string::npos) // layers may share a field
+    defaults_ += (defaults_.empty() ? "" : ", ") + entry;
 }
 
 void ConfigReader::noteDefaults(std::string_view configClass) {

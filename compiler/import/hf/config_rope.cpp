@@ -40,6 +40,15 @@ public:
     if (name != field && reader_.has(name) && reader_.number(name, 0, maximum))
       add(field, std::string(name), reader_.raw(name));
   }
+  /// What the family's class has, if the file says nothing.
+  void addDefault(std::string_view object) {
+    if (!object_.empty() || object.empty())
+      return;
+    object_ = nlohmann::json::parse(object);
+    for (const auto &[field, value] : object_.items())
+      places_[field] = name_ + "." + field;
+    reader_.addDefault(name_, std::string(object));
+  }
   const nlohmann::json &object() const { return object_; }
   /// Of the object, which this outlives.
   ConfigReader read() const {
@@ -67,7 +76,8 @@ private:
   std::map<std::string, std::string, std::less<>> places_; // "rope_scaling.factor" by field
 };
 
-constexpr double maxFactor = 1e6; // of anything that scales
+// Of anything that scales. Below, frequencies that are divided by a factor would be no 32-bit floats.
+constexpr double minFactor = 1e-6, maxFactor = 1e6;
 
 /// The longest text that the frequencies were made for. Where config.json does not say, it is the longest text.
 int64_t readOriginalMaxPositions(ConfigReader &fields, const DecoderDefaults &defaults, int64_t longest) {
@@ -79,7 +89,7 @@ int64_t readOriginalMaxPositions(ConfigReader &fields, const DecoderDefaults &de
 
 void readLlama3Scaling(ConfigReader &fields, RopeParameters &rope) {
   rope.type = RopeParameters::Type::Llama3;
-  rope.factor = fields.requiredNumber("factor", 0, maxFactor).value_or(1);
+  rope.factor = fields.requiredNumber("factor", minFactor, maxFactor).value_or(1);
   auto low = fields.requiredNumber("low_freq_factor", 0, maxFactor);
   auto high = fields.requiredNumber("high_freq_factor", 0, maxFactor);
   if (low && high && *low >= *high)
@@ -100,7 +110,7 @@ void noteFactor(ConfigReader &fields, double factor, const RopeParameters &rope,
 
 void readYarnScaling(ConfigReader &fields, int64_t longest, RopeParameters &rope) {
   rope.type = RopeParameters::Type::Yarn;
-  const auto factor = fields.requiredNumber("factor", 0, maxFactor);
+  const auto factor = fields.requiredNumber("factor", minFactor, maxFactor);
   rope.factor = factor.value_or(1);
   if (factor)
     noteFactor(fields, *factor, rope, longest);
@@ -229,7 +239,7 @@ RopeParameters readFields(ConfigReader &reader, RopeFields &merged, std::string_
     readYarnScaling(fields, config.maxPositions, rope);
   } else if (type == "linear") {
     rope.type = RopeParameters::Type::Linear;
-    rope.factor = fields.requiredNumber("factor", 0, maxFactor).value_or(1);
+    rope.factor = fields.requiredNumber("factor", minFactor, maxFactor).value_or(1);
   }
   if (defaults.queryGrowth)
     readQueryGrowth(fields, defaults, rope);
@@ -243,7 +253,7 @@ RopeParameters readFields(ConfigReader &reader, RopeFields &merged, std::string_
 /// rope_theta and rope_scaling of those without beside the theta of those with one.
 void readRopeByType(ConfigReader &reader, const DecoderDefaults &defaults, DecoderConfig &config) {
   const nlohmann::json &parameters = reader.raw("rope_parameters");
-  const bool byType = parameters.is_object() && !parameters.empty() && parameters.begin()->is_object();
+  const bool byType = parameters.contains("full_attention") || parameters.contains("sliding_attention");
   if (!parameters.is_null() && !byType)
     reader.findings().invalid(reader.where("rope_parameters") +
                               " must have one entry a layer type, full_attention and sliding_attention");
@@ -286,6 +296,8 @@ void readRope(ConfigReader &reader, const DecoderDefaults &defaults, DecoderConf
   merged.addBeside("partial_rotary_factor");
   merged.addRenamed(names.ropeTheta, "rope_theta", maxTheta);
   merged.addRenamed(names.partialRotaryFactor, "partial_rotary_factor", 1);
+  if (!reader.has("rope_parameters") && !reader.has("rope_scaling")) // {} is an object that says nothing
+    merged.addDefault(defaults.ropeParameters);
   config.rope = readFields(reader, merged, names.ropeTheta, defaults.ropeTheta, defaults, config);
 }
 

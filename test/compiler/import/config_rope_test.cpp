@@ -58,6 +58,18 @@ TEST(ConfigRope, QueriesThatGrow) {
        "rope_parameters.llama_4_scaling_beta is '0.1'; expected a number above 0 and at most 1e+06"},
   };
   test::expectRefused(wrong, [&](const char *parameters) { return readAs(grown(parameters)); });
+  // Nothing at all is what the class has.
+  json nothing = test::smallConfig("ministral3");
+  nothing.erase("rope_theta");
+  result = readAs(nothing);
+  EXPECT_EQ(result.findings.errors(), 0u);
+  EXPECT_EQ(result.config.rope.type, RopeParameters::Type::Yarn);
+  EXPECT_EQ(result.config.rope.theta, 1e6);
+  EXPECT_EQ(result.config.rope.factor, 16);
+  EXPECT_EQ(result.config.rope.originalMaxPositions, 16384);
+  EXPECT_EQ(result.config.rope.queryGrowth, 0.1);
+  EXPECT_NE(test::noticesOf(result).find("is the default of Ministral3Config: "), std::string::npos);
+  EXPECT_NE(test::noticesOf(result).find("rope_parameters {\"rope_type\":\"yarn\""), std::string::npos);
   // Another family ignores it.
   json llama = test::smallConfig();
   llama["rope_scaling"] = {{"rope_type", "default"}, {"llama_4_scaling_beta", 0.1}};
@@ -97,7 +109,8 @@ TEST(ConfigRope, RefusesWrongFields) {
       {R"({"rope_scaling":{"rope_type":"llama3","factor":8,"low_freq_factor":4,"high_freq_factor":4,"original_max_position_embeddings":8}})",
        "rope_scaling.low_freq_factor is not below high_freq_factor"},
       {R"({"rope_scaling":{"rope_type":"yarn"}})", "rope_scaling.factor is missing"},
-      {R"({"rope_scaling":{"rope_type":"yarn","factor":0}})", "rope_scaling.factor is 0; expected a number above 0"},
+      {R"({"rope_scaling":{"rope_type":"yarn","factor":0}})",
+       "rope_scaling.factor is 0; expected a number above 1e-06"},
       {R"({"rope_scaling":{"rope_type":"yarn","factor":4,"attention_factor":0}})",
        "rope_scaling.attention_factor is 0"},
       {R"({"rope_scaling":{"rope_type":"yarn","factor":4,"beta_fast":0}})", "rope_scaling.beta_fast is 0"},

@@ -138,7 +138,7 @@ TEST(Config, FamiliesDefaultsAreThoseOfTransformers) {
                             {"olmo3", 32, 4, 2048, 500000, false, -1, {50279}, 1e-5},
                             {"granite", 32, 4, 2048, 10000, false, 1, {2}},
                             {"llama", 32, 4, 2048, 10000, false, 1, {2}},
-                            {"ministral3", 8, 128, 262144, 10000, false, 1, {2}, 1e-5},
+                            {"ministral3", 8, 128, 262144, 1000000, false, 1, {2}, 1e-5},
                             {"mistral", 8, 4, 131072, 10000, false, 1, {2}},
                             {"qwen2", 32, 4, 32768, 10000, false, -1, {}},
                             {"qwen3", 32, 128, 32768, 10000, false, -1, {}},
@@ -218,6 +218,9 @@ TEST(Config, Multipliers) {
     broken[name] = 0;
     EXPECT_EQ(readAs(broken).findings.toStatus().message(),
               std::string("config.json: ") + name + " is 0; expected a number above 0 and at most 1e+06");
+    broken[name] = 1e-46;
+    EXPECT_EQ(readAs(broken).findings.toStatus().message(),
+              std::string("config.json: ") + name + " is 1e-46; expected a number that is not 0 as a 32-bit float");
     broken[name] = nullptr;
     EXPECT_EQ(readAs(broken).findings.toStatus().message(), std::string("config.json: ") + name + " is null");
   }

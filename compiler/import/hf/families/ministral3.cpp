@@ -12,6 +12,10 @@ constexpr DecoderDefaults defaults{.configClass = "Ministral3Config",
                                    .headDim = 128,
                                    .maxPositions = 262144,
                                    .normEps = 1e-5,
+                                   .ropeParameters = R"({"rope_type":"yarn","rope_theta":1000000.0,"factor":16.0,)"
+                                                     R"("original_max_position_embeddings":16384,)"
+                                                     R"("beta_fast":32.0,"beta_slow":1.0,"mscale_all_dim":1.0,)"
+                                                     R"("mscale":1.0,"llama_4_scaling_beta":0.1})",
                                    .queryGrowth = true,
                                    .bosToken = 1,
                                    .eosToken = 2,
