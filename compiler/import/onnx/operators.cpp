@@ -18,6 +18,8 @@ constexpr bool before(const OperatorVersion &a, const OperatorVersion &b) {
   return std::tie(a.domain, a.name, a.since) < std::tie(b.domain, b.name, b.since);
 }
 static_assert(std::is_sorted(std::begin(table), std::end(table), before));
+static_assert(std::all_of(std::begin(table), std::end(table),
+                          [](auto &version) { return version.since <= newestOpset; }));
 
 } // namespace
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 
 namespace cadenza::onnx {
 namespace {
@@ -21,7 +22,8 @@ std::string operatorLines(const Graph &graph) {
   for (const Node &node : graph.nodes)
     ++counts[(node.domain.empty() ? "" : domainName(node.domain) + ".") + escaped(node.op, 80)];
   std::vector<std::pair<std::string, size_t>> sorted(counts.begin(), counts.end());
-  std::ranges::stable_sort(sorted, [](const auto &a, const auto &b) { return a.second > b.second; });
+  std::ranges::sort(
+      sorted, [](const auto &a, const auto &b) { return std::tie(b.second, a.first) < std::tie(a.second, b.first); });
   std::string text;
   for (const auto &[name, count] : sorted)
     text += "  " + name + " " + std::to_string(count) + "\n";
