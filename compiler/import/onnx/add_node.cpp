@@ -49,9 +49,10 @@ void GraphBuilder::addNode(const ::onnx::NodeProto &proto, int index, Scope &sco
     node.inputs.push_back(input.empty() ? none : lookUp(input, scope, where));
   while (!node.inputs.empty() && node.inputs.back() == none)
     node.inputs.pop_back();
+  const size_t before = findings.errors();
   addAttributes(proto, node, scope, where);
   if (node.domain == standardDomain && node.op == "Constant")
-    return addConstant(proto, node, scope, where);
+    return addConstant(proto, node, scope, where, /*attributesAreSound=*/findings.errors() == before);
   defineOutputs(proto, node, scope, where);
   if (node.version)
     checkCounts(node, where);
@@ -144,16 +145,16 @@ void GraphBuilder::addAttributes(const ::onnx::NodeProto &proto, Node &node, con
       findings.invalid(where + ": attribute '" + std::string(defined->name) + "' is missing");
 }
 
-void GraphBuilder::addConstant(const ::onnx::NodeProto &proto, const Node &node, Scope &scope,
-                               const std::string &where) {
+void GraphBuilder::addConstant(const ::onnx::NodeProto &proto, const Node &node, Scope &scope, const std::string &where,
+                               bool attributesAreSound) {
   if (proto.output_size() != 1 || proto.output(0).empty()) {
     findings.invalid(where + ": a Constant has one output");
     return;
   }
   const ValueId value = addValue(proto.output(0), scope);
   define(proto.output(0), value, scope, where);
-  if (node.attributes.size() != static_cast<size_t>(proto.attribute_size()))
-    return; // what is wrong with an attribute has been said
+  if (!attributesAreSound)
+    return; // what is wrong with them has been said
   StatusOr<Tensor> tensor = constantOf(node.attributes);
   findings.add(tensor.status().withPrefix(where));
   if (tensor.isOk())

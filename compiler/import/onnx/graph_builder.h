@@ -59,7 +59,8 @@ private:
   void addNode(const ::onnx::NodeProto &proto, int index, Scope &scope);
   void checkCounts(const Node &node, const std::string &where);
   void addAttributes(const ::onnx::NodeProto &proto, Node &node, const Scope &scope, const std::string &where);
-  void addConstant(const ::onnx::NodeProto &proto, const Node &node, Scope &scope, const std::string &where);
+  void addConstant(const ::onnx::NodeProto &proto, const Node &node, Scope &scope, const std::string &where,
+                   bool attributesAreSound);
   void defineOutputs(const ::onnx::NodeProto &proto, Node &node, Scope &scope, const std::string &where);
   void incompatible(const Node &node, const std::string &message);
 

@@ -70,6 +70,8 @@ bool GraphBuilder::inlineCall(const ::onnx::NodeProto &proto, int index, Scope &
   std::unordered_set<std::string_view> declared(function.attribute().begin(), function.attribute().end());
   for (const auto &attribute : function.attribute_proto()) {
     declared.insert(attribute.name());
+    if (!attribute.ref_attr_name().empty())
+      fail("attribute " + quotedName(attribute.name()) + ": its default is a reference");
     call.attributes[attribute.name()] = &attribute;
   }
   for (const auto &attribute : proto.attribute()) {
@@ -97,7 +99,6 @@ bool GraphBuilder::inlineCall(const ::onnx::NodeProto &proto, int index, Scope &
     if (value != none && i < function.input_size())
       define(function.input(i), value, body, where);
   }
-  std::unordered_set<std::string_view> leftOut; // inputs that the call does not have: "" in the body
   const auto firstOwn = static_cast<ValueId>(graph.values.size());
   const bool reported = broken.contains(&function);
   if (sound && !reported && spend(bytesOf(function.node(), body.prefix), where)) {

@@ -26,9 +26,11 @@ void checkTensor(const Tensor &tensor) {
 void checkGraph(const Graph &graph) {
   std::vector<bool> made(graph.values.size());
   for (size_t i = 0; i < graph.values.size(); ++i)
-    made[i] = graph.values[i].producer == none;
-  for (const Port &input : graph.inputs)
-    require(input.value < made.size() && input.type);
+    made[i] = graph.values[i].constant != nullptr;
+  for (const Port &input : graph.inputs) {
+    require(input.value < made.size() && !made[input.value] && input.type);
+    made[input.value] = true;
+  }
   for (NodeId id = 0; id < graph.nodes.size(); ++id) {
     const Node &node = graph.nodes[id];
     for (ValueId input : node.inputs)

@@ -109,6 +109,25 @@ TEST(Functions, AReferencesTypeIsThatOfTheOperator) {
             "be int\n");
 }
 
+TEST(Functions, AConstantNeedsItsReference) {
+  ::onnx::ModelProto model = callModel();
+  ::onnx::FunctionProto &function = addFunction(model, "F", {"a"}, {"b"});
+  function.add_attribute("v");
+  addReference(addNode(function, "Constant", {}, {"b"}, "c"), "value_int", "v");
+  EXPECT_EQ(read(model).text(),
+            "invalid: m.onnx: node 'call/c' (Constant): has 0 attributes; a Constant has its value in "
+            "exactly one\n");
+  addAttribute(*model.mutable_graph()->mutable_node(0), "v", 5);
+  const Read result = read(model);
+  EXPECT_EQ(result.text(), "");
+  EXPECT_EQ(integers(*result.value("y")->constant), std::vector<int64_t>{5});
+
+  model.mutable_graph()->mutable_node(0)->clear_attribute();
+  ::onnx::NodeProto fallback;
+  *function.add_attribute_proto() = addReference(fallback, "v", "other");
+  EXPECT_EQ(read(model).text(), "invalid: m.onnx: node 'call' (F): attribute 'v': its default is a reference\n");
+}
+
 TEST(Functions, OverloadsAreDifferentFunctions) {
   ::onnx::ModelProto model = callModel();
   addNode(addFunction(model, "F", {"a"}, {"b"}, "one"), "Exp", {"a"}, {"b"});
