@@ -20,6 +20,7 @@ struct Field {
   std::string_view name;
   Kind kind;
   const MessageType *message = nullptr;
+  uint64_t kept = 0; // bytes that the graph will have for it, about, beside what the parser allocates
 };
 
 struct MessageType {
@@ -39,7 +40,7 @@ constexpr MessageType opset = {"OperatorSetIdProto", sizeof(::onnx::OperatorSetI
 constexpr Field dimensionFields[] = {{1, "dim_value", Kind::Number}, {2, "dim_param", Kind::Text}};
 constexpr MessageType dimension = {"TensorShapeProto.Dimension", sizeof(::onnx::TensorShapeProto_Dimension),
                                    dimensionFields};
-constexpr Field shapeFields[] = {{1, "dim", Kind::Message, &dimension}};
+constexpr Field shapeFields[] = {{1, "dim", Kind::Message, &dimension, 56}};
 constexpr MessageType shape = {"TensorShapeProto", sizeof(::onnx::TensorShapeProto), shapeFields};
 
 constexpr Field tensorTypeFields[] = {{1, "elem_type", Kind::Number}, {2, "shape", Kind::Message, &shape}};
@@ -94,21 +95,18 @@ constexpr Field attributeFields[] = {{1, "name", Kind::Text},
                                      {23, "sparse_tensors", Kind::Message, &sparse}};
 constexpr MessageType attribute = {"AttributeProto", sizeof(::onnx::AttributeProto), attributeFields};
 
-constexpr Field nodeFields[] = {{1, "input", Kind::Text},
-                                {2, "output", Kind::Text},
-                                {3, "name", Kind::Text},
-                                {4, "op_type", Kind::Text},
-                                {5, "attribute", Kind::Message, &attribute},
-                                {7, "domain", Kind::Text},
-                                {8, "overload", Kind::Text}};
+constexpr Field nodeFields[] = {
+    {1, "input", Kind::Text},   {2, "output", Kind::Text, nullptr, 176},          {3, "name", Kind::Text},
+    {4, "op_type", Kind::Text}, {5, "attribute", Kind::Message, &attribute, 128}, {7, "domain", Kind::Text},
+    {8, "overload", Kind::Text}};
 constexpr MessageType node = {"NodeProto", sizeof(::onnx::NodeProto), nodeFields};
 
-constexpr Field graphFields[] = {{1, "node", Kind::Message, &node},
+constexpr Field graphFields[] = {{1, "node", Kind::Message, &node, 256},
                                  {2, "name", Kind::Text},
-                                 {5, "initializer", Kind::Message, &tensor},
-                                 {11, "input", Kind::Message, &valueInfo},
-                                 {12, "output", Kind::Message, &valueInfo},
-                                 {13, "value_info", Kind::Message, &valueInfo},
+                                 {5, "initializer", Kind::Message, &tensor, 288},
+                                 {11, "input", Kind::Message, &valueInfo, 420},
+                                 {12, "output", Kind::Message, &valueInfo, 160},
+                                 {13, "value_info", Kind::Message, &valueInfo, 128},
                                  {15, "sparse_initializer", Kind::Message, &sparse}};
 const MessageType graph = {"GraphProto", sizeof(::onnx::GraphProto), graphFields};
 
@@ -189,7 +187,7 @@ private:
     return std::count_if(bytes.begin(), bytes.end(), [](std::byte byte) { return static_cast<uint8_t>(byte) < 0x80; });
   }
 
-  /// Counts what the parser will allocate for one field beside the bytes themselves.
+  /// Counts what the parser, and the graph after it, will take for one field beside the bytes themselves.
   Status allocate(const MessageType &type, const Field &field, uint64_t start, uint64_t bytes) {
     parsed += bytes;
     return parsed <= maxParsedBytes
@@ -254,7 +252,7 @@ private:
       copy(start, at - start);
       return Status::ok();
     case Kind::Text:
-      CADENZA_RETURN_IF_ERROR(allocate(type, field, start, sizeof(std::string) + pointer));
+      CADENZA_RETURN_IF_ERROR(allocate(type, field, start, sizeof(std::string) + pointer + field.kept));
       copy(start, at - start);
       return Status::ok();
     case Kind::RawData: {
@@ -270,7 +268,7 @@ private:
     case Kind::Message:
       break;
     }
-    CADENZA_RETURN_IF_ERROR(allocate(type, field, start, field.message->size + pointer));
+    CADENZA_RETURN_IF_ERROR(allocate(type, field, start, field.message->size + pointer + field.kept));
     putVarint(uint64_t{field.number} << 3 | Length);
     // The length is known only afterwards: five bytes, which a varint may have though fewer would do.
     constexpr size_t lengthBytes = 5;

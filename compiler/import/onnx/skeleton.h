@@ -23,8 +23,9 @@ struct Skeleton {
 
 /// The deepest nesting of messages that is followed; protobuf's own limit is 100.
 inline constexpr int maxDepth = 90;
-/// What the parsed message may take beside the strings and bytes of the file itself.
-inline constexpr uint64_t maxParsedBytes = uint64_t{128} << 20;
+/// What the parsed message, and the graph made of it, may take beside the strings and bytes of the file itself. That is
+/// enough for 100,000 nodes; what measures more is made to exhaust memory.
+inline constexpr uint64_t maxParsedBytes = uint64_t{160} << 20;
 /// Protobuf's limit: lengths and offsets of a message are 31 bits.
 inline constexpr uint64_t maxMessageBytes = (uint64_t{1} << 31) - 1;
 

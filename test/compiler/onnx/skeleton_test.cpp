@@ -178,9 +178,9 @@ TEST(Skeleton, RefusesMessagesThatTakeMoreMemoryThanTheFile) {
   std::string nodes;
   for (int i = 0; i < 3'000'000; ++i)
     nodes += std::string("\x0a\0", 2);
-  EXPECT_NE(errorOf(field(7, nodes)).find("take more than 134217728 bytes of memory"), std::string::npos);
+  EXPECT_NE(errorOf(field(7, nodes)).find("take more than 167772160 bytes of memory"), std::string::npos);
   // A byte an element, eight in memory.
-  EXPECT_NE(errorOf(field(7, field(5, field(7, std::string(20'000'000, '\1'))))).find("TensorProto.int64_data"),
+  EXPECT_NE(errorOf(field(7, field(5, field(7, std::string(25'000'000, '\1'))))).find("TensorProto.int64_data"),
             std::string::npos);
   // But bytes of tensors and text are what they are.
   for (int bytes : {4, 9}) // float_data, raw_data
