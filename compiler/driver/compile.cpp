@@ -10,6 +10,8 @@
 #include "compiler/driver/statistics.h"
 #include "compiler/import/mlir/import_module.h"
 #include "compiler/import/onnx/read_model.h"
+#include "compiler/import/onnx/shapes/analysis.h"
+#include "compiler/import/onnx/shapes/operator_table.h"
 #include "compiler/import/onnx/summary.h"
 #include "compiler/import/onnx/support.h"
 #include "compiler/ir/sched/Sched.h"
@@ -105,6 +107,8 @@ private:
                                                "directory has its own"};
     if (options.import.randomSeed && onnx::isModelFile(options.import.directory))
       return {StatusCode::InvalidArgument, "--weights: an ONNX model has its own weights"};
+    if (!options.import.dims.empty() && !onnx::isModelFile(options.import.directory))
+      return {StatusCode::InvalidArgument, "--dim: only an ONNX model has dimensions that are left open"};
     CADENZA_RETURN_IF_ERROR(checkScheduleOptions(options));
     pipeline = options.pipeline;
     // Who divides query heads asks for the schedule that does.
@@ -151,17 +155,27 @@ private:
     return {status.code(), "this model cannot be compiled (errors: " + std::to_string(findings.errors()) + ")"};
   }
 
-  /// Reads an ONNX model and says what it would take to compile it: no operator can be compiled yet.
+  /// Reads an ONNX model and says what it would take to compile it: no graph can be compiled yet.
   Status importOnnx() {
     std::optional<onnx::Model> read = onnx::readModel(options.import.directory, findings);
     if (read && options.check)
       std::cout << onnx::summarize(*read);
     if (read)
-      onnx::checkSupport(*read, {}, findings);
+      analyse(*read);
     noteFindings(findings);
     if (read && !findings.hasErrors())
       findings.unsupported(read->file + ": graphs of ONNX models cannot be compiled yet");
     return findings.toStatus();
+  }
+
+  void analyse(const onnx::Model &read) {
+    const onnx::AnalysisOptions dims = {options.import.dims, {}};
+    onnx::checkDims(read, dims, findings);
+    if (findings.hasErrors())
+      return onnx::checkSupport(read, onnx::supportedOperators(), findings);
+    const onnx::Analysis analysis = onnx::analyse(read, dims, findings);
+    if (options.check && !findings.hasErrors())
+      std::cout << onnx::summarize(read, analysis);
   }
 
   Status import() {

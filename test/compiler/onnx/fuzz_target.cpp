@@ -1,5 +1,6 @@
 #include "test/compiler/onnx/fuzz_target.h"
 #include "compiler/import/onnx/read_model.h"
+#include "compiler/import/onnx/shapes/analysis.h"
 #include "compiler/import/onnx/summary.h"
 #include "compiler/import/onnx/support.h"
 
@@ -47,6 +48,26 @@ void checkGraph(const Graph &graph) {
     require(output.value < made.size() && made[output.value]);
 }
 
+/// What analysis.h promises.
+void checkAnalysis(const Model &model, const Analysis &analysis, const Findings &findings) {
+  require(analysis.facts.size() == model.graph.values.size());
+  for (const std::optional<Facts> &facts : analysis.facts) {
+    if (!facts)
+      continue;
+    for (const Extent &extent : facts->shape)
+      require(extent.isKnown());
+    require(!facts->elements || facts->elements->size() == smallCount(facts->shape));
+    if (facts->constant)
+      checkTensor(*facts->constant);
+  }
+  if (!findings.hasErrors()) // then all is known
+    for (const Node &node : model.graph.nodes)
+      for (ValueId output : node.outputs)
+        require(output == none || analysis.facts[output]);
+  require(!describe(model, analysis).empty() || model.graph.nodes.empty());
+  require(!summarize(model, analysis).empty());
+}
+
 } // namespace
 } // namespace cadenza::onnx
 
@@ -65,8 +86,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (value.constant)
       onnx::checkTensor(*value.constant);
   onnx::require(!onnx::summarize(*model).empty());
-  if (!findings.hasErrors())
-    onnx::checkGraph(model->graph);
-  onnx::checkSupport(*model, {}, findings);
+  if (findings.hasErrors()) {
+    onnx::checkSupport(*model, {}, findings);
+    return 0;
+  }
+  onnx::checkGraph(model->graph);
+  onnx::checkAnalysis(*model, onnx::analyse(*model, {}, findings), findings);
   return 0;
 }

@@ -102,6 +102,19 @@ inline ::onnx::TensorProto floats(const std::string &name, const std::vector<int
   return tensor;
 }
 
+/// i64 in int64_data.
+inline ::onnx::TensorProto int64s(const std::string &name, const std::vector<int64_t> &shape,
+                                  const std::vector<int64_t> &values) {
+  ::onnx::TensorProto tensor;
+  tensor.set_name(name);
+  tensor.set_data_type(::onnx::TensorProto::INT64);
+  for (int64_t extent : shape)
+    tensor.add_dims(extent);
+  for (int64_t value : values)
+    tensor.add_int64_data(value);
+  return tensor;
+}
+
 inline ::onnx::TensorProto boolean(const std::string &name, bool value) {
   ::onnx::TensorProto tensor;
   tensor.set_name(name);
