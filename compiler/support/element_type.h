@@ -1,5 +1,5 @@
-// The element types of tensors in graphs: of `nn` ops on tensors, their reference, and ONNX. The value is that of ONNX's
-// TensorProto.DataType, so an integer of such a file needs a range check and nothing else.
+// The element types of tensors in graphs: of `nn` ops on tensors, of their reference, and of ONNX. The value is that of
+// TensorProto.DataType, so an integer of an ONNX file needs a range check and nothing else.
 #pragma once
 
 #include <cstdint>

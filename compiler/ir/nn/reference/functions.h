@@ -2,8 +2,10 @@
 // one row of functions.inc, with its formula.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 
 namespace cadenza::nn {
@@ -34,13 +36,21 @@ std::string_view name(ArgFunction function);
 std::string_view name(ScatterFunction function);
 std::string_view name(PadMode mode);
 
+/// All spellings of the enumeration, by value (the argument only chooses which).
+std::span<const std::string_view> names(UnaryFunction);
+std::span<const std::string_view> names(BinaryFunction);
+std::span<const std::string_view> names(ReduceFunction);
+std::span<const std::string_view> names(ArgFunction);
+std::span<const std::string_view> names(ScatterFunction);
+std::span<const std::string_view> names(PadMode);
+
 /// The function of that spelling: `named<UnaryFunction>("sqrt")`.
-template <typename Function> std::optional<Function> named(std::string_view spelling);
-template <> std::optional<UnaryFunction> named(std::string_view spelling);
-template <> std::optional<BinaryFunction> named(std::string_view spelling);
-template <> std::optional<ReduceFunction> named(std::string_view spelling);
-template <> std::optional<ArgFunction> named(std::string_view spelling);
-template <> std::optional<ScatterFunction> named(std::string_view spelling);
-template <> std::optional<PadMode> named(std::string_view spelling);
+template <typename Function> std::optional<Function> named(std::string_view spelling) {
+  const std::span<const std::string_view> all = names(Function{});
+  for (size_t i = 0; i < all.size(); ++i)
+    if (all[i] == spelling)
+      return static_cast<Function>(i);
+  return std::nullopt;
+}
 
 } // namespace cadenza::nn

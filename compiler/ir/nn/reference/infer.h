@@ -18,40 +18,40 @@ StatusOr<Shape> broadcast(const Shape &a, const Shape &b);
 /// `axis` as a number from 0 on, of a tensor of that rank.
 StatusOr<int64_t> axisFrom0(int64_t axis, int64_t rank);
 
-StatusOr<TensorType> unary(UnaryFunction function, const TensorType &x);
-StatusOr<TensorType> binary(BinaryFunction function, const TensorType &a, const TensorType &b);
-StatusOr<TensorType> where(const TensorType &condition, const TensorType &a, const TensorType &b);
+StatusOr<TensorSpec> unary(UnaryFunction function, const TensorSpec &x);
+StatusOr<TensorSpec> binary(BinaryFunction function, const TensorSpec &a, const TensorSpec &b);
+StatusOr<TensorSpec> where(const TensorSpec &condition, const TensorSpec &a, const TensorSpec &b);
 /// Checks that x can be reshaped to `shape`; an unknown extent of it is computed if it is the only one and x is known.
-StatusOr<TensorType> reshape(const TensorType &x, Shape shape);
-StatusOr<TensorType> transpose(const TensorType &x, Integers permutation);
+StatusOr<TensorSpec> reshape(const TensorSpec &x, Shape shape);
+StatusOr<TensorSpec> transpose(const TensorSpec &x, Integers permutation);
 /// Starts and sizes may be unknown; steps are known.
-StatusOr<TensorType> slice(const TensorType &x, Integers starts, Integers sizes, Integers steps);
-StatusOr<TensorType> concat(std::span<const TensorType> parts, int64_t axis);
-StatusOr<TensorType> expand(const TensorType &x, const Shape &shape);
-StatusOr<TensorType> pad(const TensorType &x, Integers begins, Integers ends, PadMode mode, const TensorType *value);
-StatusOr<TensorType> trilu(const TensorType &x);
+StatusOr<TensorSpec> slice(const TensorSpec &x, Integers starts, Integers sizes, Integers steps);
+StatusOr<TensorSpec> concat(std::span<const TensorSpec> parts, int64_t axis);
+StatusOr<TensorSpec> expand(const TensorSpec &x, const Shape &shape);
+StatusOr<TensorSpec> pad(const TensorSpec &x, Integers begins, Integers ends, PadMode mode, const TensorSpec *value);
+StatusOr<TensorSpec> trilu(const TensorSpec &x);
 /// The number of elements follows from values: it is unknown here.
-StatusOr<TensorType> range(const TensorType &start, const TensorType &limit, const TensorType &delta);
+StatusOr<TensorSpec> range(const TensorSpec &start, const TensorSpec &limit, const TensorSpec &delta);
 
-StatusOr<TensorType> gather(const TensorType &x, const TensorType &indices, int64_t axis);
-StatusOr<TensorType> gatherElements(const TensorType &x, const TensorType &indices, int64_t axis);
-StatusOr<TensorType> gatherND(const TensorType &x, const TensorType &indices, int64_t batchDims);
-StatusOr<TensorType> scatterElements(const TensorType &x, const TensorType &indices, const TensorType &updates,
+StatusOr<TensorSpec> gather(const TensorSpec &x, const TensorSpec &indices, int64_t axis);
+StatusOr<TensorSpec> gatherElements(const TensorSpec &x, const TensorSpec &indices, int64_t axis);
+StatusOr<TensorSpec> gatherND(const TensorSpec &x, const TensorSpec &indices, int64_t batchDims);
+StatusOr<TensorSpec> scatterElements(const TensorSpec &x, const TensorSpec &indices, const TensorSpec &updates,
                                      int64_t axis, ScatterFunction function);
-StatusOr<TensorType> scatterND(const TensorType &x, const TensorType &indices, const TensorType &updates,
+StatusOr<TensorSpec> scatterND(const TensorSpec &x, const TensorSpec &indices, const TensorSpec &updates,
                                ScatterFunction function);
-StatusOr<TensorType> tensorScatter(const TensorType &cache, const TensorType &update, const TensorType *writeIndices,
+StatusOr<TensorSpec> tensorScatter(const TensorSpec &cache, const TensorSpec &update, const TensorSpec *writeIndices,
                                    int64_t axis);
 
-StatusOr<TensorType> reduce(ReduceFunction function, const TensorType &x, Integers axes, bool keepDims);
-StatusOr<TensorType> argReduce(const TensorType &x, int64_t axis, bool keepDims);
-StatusOr<TensorType> softmax(const TensorType &x, int64_t axis); // and log_softmax
-StatusOr<TensorType> cumsum(const TensorType &x, int64_t axis);
+StatusOr<TensorSpec> reduce(ReduceFunction function, const TensorSpec &x, Integers axes, bool keepDims);
+StatusOr<TensorSpec> argReduce(const TensorSpec &x, int64_t axis, bool keepDims);
+StatusOr<TensorSpec> softmax(const TensorSpec &x, int64_t axis); // and log_softmax
+StatusOr<TensorSpec> cumsum(const TensorSpec &x, int64_t axis);
 /// Of the values; the indices are i64 of the same shape.
-StatusOr<TensorType> topk(const TensorType &x, int64_t k, int64_t axis);
+StatusOr<TensorSpec> topk(const TensorSpec &x, int64_t k, int64_t axis);
 
-StatusOr<TensorType> matmul(const TensorType &a, const TensorType &b);
+StatusOr<TensorSpec> matmul(const TensorSpec &a, const TensorSpec &b);
 /// `bias` may be null: layer_normalization and rms_normalization.
-StatusOr<TensorType> normalization(const TensorType &x, const TensorType &scale, const TensorType *bias, int64_t axis);
+StatusOr<TensorSpec> normalization(const TensorSpec &x, const TensorSpec &scale, const TensorSpec *bias, int64_t axis);
 
 } // namespace cadenza::nn::infer

@@ -69,8 +69,8 @@ StatusOr<TensorValue> tensorScatter(const TensorValue &cache, const TensorValue 
                                     const TensorValue *writeIndices, int64_t axis, bool circular);
 
 // Along axes (reductions.cpp).
-/// Over `axes` (no two alike; none is a copy), which stay with extent 1 if `keepDims`. No elements: sum 0, product 1,
-/// mean NaN, log of 0; the largest and smallest is that of the type.
+/// Over `axes` (no two alike; none: each element alone), which stay with extent 1 if `keepDims`. No elements: sum 0,
+/// product 1, mean NaN, log of 0; the largest and smallest is that of the type.
 StatusOr<TensorValue> reduce(ReduceFunction function, const TensorValue &x, Integers axes, bool keepDims);
 /// The index (i64) of the largest or smallest; among equals the first, or the `last`.
 StatusOr<TensorValue> argReduce(ArgFunction function, const TensorValue &x, int64_t axis, bool keepDims, bool last);

@@ -18,20 +18,20 @@ inline constexpr int64_t unknownExtent = INT64_MIN;
 
 /// What a type says of a tensor. The element types that ops compute with: f32, f16, bf16, f64, boolean, and signed and
 /// unsigned integers of 8 to 64 bits.
-struct TensorType {
+struct TensorSpec {
   ElementType element = ElementType::f32;
   Shape shape;
 
   int64_t rank() const { return static_cast<int64_t>(shape.size()); }
-  friend bool operator==(const TensorType &, const TensorType &) = default;
+  friend bool operator==(const TensorSpec &, const TensorSpec &) = default;
 };
 
 /// "f32 [1, ?, 64]", for messages.
-std::string text(const TensorType &type);
+std::string text(const TensorSpec &type);
 /// "[1, ?, 64]"
 std::string text(const Shape &shape);
 
-struct TensorValue : TensorType {
+struct TensorValue : TensorSpec {
   /// Row-major, little-endian, without gaps; a boolean is one byte, 0 or 1.
   std::vector<std::byte> bytes;
 
@@ -44,7 +44,7 @@ bool isComputable(ElementType type);
 bool isFloat(ElementType type);
 
 /// A tensor of zeros.
-TensorValue zeros(TensorType type);
+TensorValue zeros(TensorSpec type);
 /// A tensor of `values`, each as a cast makes it of a double (reference.h); as many as the shape has elements.
 TensorValue tensorOf(ElementType type, Shape shape, std::span<const double> values);
 /// A tensor of `values`, each wrapped to the type if that is one of integers, rounded to it if it is one of floats.
