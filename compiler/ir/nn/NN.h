@@ -1,6 +1,8 @@
 // The `nn` dialect (NNDialect.td, NNOps.td) and the state that its executable reference runs on.
 #pragma once
 
+#include "compiler/ir/nn/reference/functions.h"
+#include "compiler/ir/nn/reference/tensor_value.h"
 #include "runtime/shared/port.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -10,6 +12,7 @@
 #include "mlir/IR/SymbolTable.h"
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "mlir/Interfaces/ViewLikeInterface.h" // custom<DynamicIndexList>
 
 #include "llvm/ADT/StringMap.h"
 
@@ -18,7 +21,8 @@
 
 namespace cadenza::nn {
 
-/// The value of an activation, row-major (or of a token id or position, as one element).
+/// The value of an activation, row-major (or of a token id or position, as one element), as the ops of a decoder take
+/// it. Ops on tensors take a TensorValue.
 using Vector = std::vector<float>;
 
 /// Elements of one row of an activation: its last dimension.
@@ -43,6 +47,12 @@ public:
 
   /// The fp32 values of the nn.weight that `reference` names, cached.
   const Vector &weight(mlir::FlatSymbolRefAttr reference);
+  /// Where weights of types that fp32 does not hold come from, for `tensor`; without it, they are an error.
+  using TensorReader = std::function<llvm::FailureOr<TensorValue>(mlir::Operation *weight)>;
+  TensorReader tensorReader;
+  /// The nn.weight that `user` names, in the type that it is stored in: a constant, of `tensorReader`, or, if that is
+  /// empty and the type is f32, f16 or bf16, of the WeightReader.
+  llvm::FailureOr<TensorValue> tensor(mlir::Operation *user, mlir::FlatSymbolRefAttr reference);
 
   /// Keys and values by position: each entry is one token's kv_heads * head_dim elements.
   struct Cache {
@@ -64,14 +74,28 @@ private:
   llvm::StringMap<Cache> caches;
 };
 
-/// Runs `function`, in `nn` ops, on the values of its arguments; `onValue` sees every op's results. Returns the
-/// function's results.
+/// Runs `function`, in `nn` ops of a decoder and on tensors, on the values of its arguments; `onValue` sees the results
+/// of every op of a decoder. Returns the function's results.
 llvm::FailureOr<llvm::SmallVector<Vector>>
 evaluateFunction(mlir::func::FuncOp function, EvaluationState &state, llvm::ArrayRef<Vector> arguments,
                  llvm::function_ref<void(mlir::Operation *, llvm::ArrayRef<Vector>)> onValue = nullptr);
 
 /// The arguments of a decode entry for one token: by port.
 llvm::SmallVector<Vector> decodeArguments(mlir::func::FuncOp function, int64_t token, int64_t position);
+
+/// Parses one of `spellings`, as a keyword, to its place among them.
+llvm::FailureOr<int64_t> parseSpelling(mlir::AsmParser &parser, llvm::ArrayRef<llvm::StringRef> spellings);
+
+/// Parses what `name` prints of an enumeration of functions (reference/functions.h).
+template <typename Function> llvm::FailureOr<Function> parseFunction(mlir::AsmParser &parser) {
+  llvm::SmallVector<llvm::StringRef> spellings;
+  for (std::string_view spelling : names(Function{}))
+    spellings.push_back(spelling);
+  const llvm::FailureOr<int64_t> value = parseSpelling(parser, spellings);
+  if (llvm::failed(value))
+    return llvm::failure();
+  return static_cast<Function>(*value);
+}
 
 } // namespace cadenza::nn
 

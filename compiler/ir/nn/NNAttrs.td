@@ -94,4 +94,32 @@ def NN_ViewAttr : AttrDef<NN_Dialect, "View"> {
   let assemblyFormat = "`<` struct(params) `>`";
 }
 
+//===----------------------------------------------------------------------===//
+// Functions of ops on tensors: enumerations of compiler/ir/nn/reference/functions.h, by their names
+//===----------------------------------------------------------------------===//
+
+class NN_FunctionParameter<string enumeration> : AttrParameter<enumeration, ""> {
+  let parser = "::cadenza::nn::parseFunction<" # enumeration # ">($_parser)";
+  let printer = "$_printer << ::llvm::StringRef(::cadenza::nn::name($_self))";
+}
+
+class NN_FunctionAttr<string enumeration, string name, string what> : AttrDef<NN_Dialect, enumeration> {
+  let mnemonic = name;
+  let summary = what;
+  let parameters = (ins NN_FunctionParameter<"::cadenza::nn::" # enumeration>:$value);
+  let assemblyFormat = "$value";
+  // Accessors and builders of ops have the enumeration itself.
+  let returnType = "::cadenza::nn::" # enumeration;
+  let convertFromStorage = "$_self.getValue()";
+  let constBuilderCall = "::cadenza::nn::" # cppClassName # "::get($_builder.getContext(), $0)";
+}
+
+def NN_UnaryFunctionAttr : NN_FunctionAttr<"UnaryFunction", "unary_function", "what nn.unary computes">;
+def NN_BinaryFunctionAttr : NN_FunctionAttr<"BinaryFunction", "binary_function", "what nn.binary computes">;
+def NN_ReduceFunctionAttr : NN_FunctionAttr<"ReduceFunction", "reduce_function", "what nn.reduce computes">;
+def NN_ArgFunctionAttr : NN_FunctionAttr<"ArgFunction", "arg_function", "which element nn.arg_reduce looks for">;
+def NN_ScatterFunctionAttr : NN_FunctionAttr<"ScatterFunction", "scatter_function",
+                                             "what a scatter does with an element and its update">;
+def NN_PadModeAttr : NN_FunctionAttr<"PadMode", "pad_mode", "what nn.pad adds">;
+
 #endif

@@ -1,4 +1,4 @@
-// The executable reference of each `nn` op.
+// The executable reference of each `nn` op of a decoder.
 #include "compiler/ir/nn/Evaluate.h"
 
 #include <algorithm>
@@ -255,51 +255,4 @@ LogicalResult ArgmaxOp::evaluate(EvaluationState &, ArrayRef<Vector> operands, S
   const Vector &x = operands[0];
   results.push_back({static_cast<float>(std::max_element(x.begin(), x.end()) - x.begin())});
   return success();
-}
-
-FailureOr<SmallVector<Vector>>
-cadenza::nn::evaluateFunction(func::FuncOp function, EvaluationState &state, ArrayRef<Vector> arguments,
-                              llvm::function_ref<void(Operation *, ArrayRef<Vector>)> onValue) {
-  return evaluateAndEdit(function, state, arguments, nullptr, [&](Operation *op, ArrayRef<Vector> results) {
-    if (onValue)
-      onValue(op, results);
-  });
-}
-
-FailureOr<SmallVector<Vector>> cadenza::nn::evaluateAndEdit(func::FuncOp function, EvaluationState &state,
-                                                            ArrayRef<Vector> arguments, ValueEditor onOperands,
-                                                            ValueEditor onResults) {
-  llvm::DenseMap<Value, Vector> values;
-  for (auto [argument, value] : llvm::zip_equal(function.getArguments(), arguments))
-    values[argument] = value;
-  SmallVector<Vector> operands, results;
-  for (Operation &op : function.getBody().front()) {
-    operands.clear();
-    results.clear();
-    for (Value operand : op.getOperands())
-      operands.push_back(values.lookup(operand));
-    if (isa<func::ReturnOp>(op))
-      return operands;
-    auto evaluable = dyn_cast<EvaluateOpInterface>(op);
-    if (!evaluable)
-      return op.emitOpError() << "has no executable reference";
-    if (onOperands)
-      onOperands(&op, operands);
-    if (failed(evaluable.evaluate(state, operands, results)))
-      return failure();
-    if (onResults)
-      onResults(&op, results);
-    for (auto [value, result] : llvm::zip_equal(op.getResults(), results))
-      values[value] = std::move(result);
-  }
-  return function.emitOpError() << "has no terminator";
-}
-
-SmallVector<Vector> cadenza::nn::decodeArguments(func::FuncOp function, int64_t token, int64_t position) {
-  SmallVector<Vector> arguments(function.getNumArguments());
-  if (auto argument = dyn_cast_or_null<BlockArgument>(argumentAt(function, PortKind::Token)))
-    arguments[argument.getArgNumber()] = {static_cast<float>(token)};
-  if (auto argument = dyn_cast_or_null<BlockArgument>(argumentAt(function, PortKind::Position)))
-    arguments[argument.getArgNumber()] = {static_cast<float>(position)};
-  return arguments;
 }

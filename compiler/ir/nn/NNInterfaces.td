@@ -19,4 +19,19 @@ def NN_EvaluateOpInterface : OpInterface<"EvaluateOpInterface"> {
   ];
 }
 
+def NN_EvaluateTensorsOpInterface : OpInterface<"EvaluateTensorsOpInterface"> {
+  let cppNamespace = "::cadenza::nn";
+  let description = [{
+    The executable reference of an op on tensors of any type and rank: compiler/ir/nn/reference/reference.h says how it computes.
+  }];
+  let methods = [
+    InterfaceMethod<
+      "Computes the results of this op from its operands' values, whose shapes are those of their types with every extent known.",
+      "::llvm::LogicalResult", "evaluate",
+      (ins "::cadenza::nn::EvaluationState &":$state,
+           "::llvm::ArrayRef<::cadenza::nn::TensorValue>":$operands,
+           "::llvm::SmallVectorImpl<::cadenza::nn::TensorValue> &":$results)>
+  ];
+}
+
 #endif

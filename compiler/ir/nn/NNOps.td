@@ -4,6 +4,7 @@
 include "compiler/ir/nn/NNAttrs.td"
 include "compiler/ir/nn/NNDialect.td"
 include "compiler/ir/nn/NNInterfaces.td"
+include "compiler/ir/nn/NNTensorOps.td"
 include "compiler/ir/nn/NNTypes.td"
 include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
