@@ -101,7 +101,10 @@ TEST_F(Polynomials, Broadcast) {
   EXPECT_EQ(symbols.broadcast(past, past), past);
   EXPECT_EQ(text(symbols.broadcast(past, 8)), "8") << "8 is not 1, so past is 8 or 1";
   EXPECT_EQ(text(symbols.broadcast(past + 2, seq)), "past + 2");
-  EXPECT_EQ(text(symbols.broadcast(seq, past)), "broadcast(past, seq)");
+  const Polynomial either = symbols.broadcast(seq, past);
+  EXPECT_EQ(text(either), "broadcast(past, seq)");
+  EXPECT_EQ(symbols.broadcast(either, seq), either);
+  EXPECT_EQ(symbols.broadcast(past, either), either);
 }
 
 TEST_F(Polynomials, HaveValues) {

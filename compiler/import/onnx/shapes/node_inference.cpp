@@ -57,7 +57,7 @@ std::optional<ElementType> NodeInference::elementType(std::string_view name) {
   const auto number = integer(name);
   if (!number)
     return std::nullopt;
-  const auto type = onnx::elementType(*number);
+  const auto type = cadenza::elementType(*number);
   if (!type)
     invalid("attribute '" + std::string(name) + "': " + std::to_string(*number) + " is no element type");
   return type;

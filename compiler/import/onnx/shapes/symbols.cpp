@@ -131,9 +131,15 @@ Polynomial Symbols::floorDivide(const Polynomial &a, const Polynomial &b) {
 }
 
 Polynomial Symbols::broadcast(const Polynomial &a, const Polynomial &b) {
-  if (a == b || b.is(1))
+  const auto covers = [&](const Polynomial &wide, const Polynomial &extent) { // is it broadcast(extent, ...)?
+    if (wide.terms().size() != 1 || wide.terms()[0].symbols.size() != 1 || wide.terms()[0].coefficient != 1)
+      return false;
+    const Symbol &symbol = all[wide.terms()[0].symbols[0]];
+    return symbol.kind == Kind::Broadcast && (symbol.a == extent || symbol.b == extent);
+  };
+  if (a == b || b.is(1) || covers(a, b))
     return a;
-  if (a.is(1))
+  if (a.is(1) || covers(b, a))
     return b;
   // An extent that is surely not 1 decides: the other is the same or 1.
   for (const Polynomial *extent : {&a, &b})
