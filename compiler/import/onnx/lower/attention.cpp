@@ -1,5 +1,6 @@
 // Attention and rotary embeddings of the standard domain. B batch, S positions of the queries, L of keys and values, P
 // of the past, H heads, D their size.
+#include "compiler/import/onnx/lower/attention_parts.h"
 #include "compiler/import/onnx/lower/lower.h"
 
 #include <cmath>
@@ -7,31 +8,6 @@
 
 namespace cadenza::onnx::lower {
 namespace {
-
-/// Input i as [B, H, S, D], of [B, S, H * D] if it has three axes.
-Operand asHeads(NodeLowering &node, size_t i, int64_t heads) {
-  const Shape &shape = node.shape(i);
-  if (shape.size() == 4)
-    return node.in(i);
-  const Operand apart = node.nn.reshape(node.in(i), {shape[0], shape[1], heads, shape[2].dividedBy(heads)});
-  return node.nn.transpose(apart, std::vector<int64_t>{0, 2, 1, 3});
-}
-
-/// [B, kv, L, D] to [B, kv * groups, L, D]: every head `groups` times.
-Operand repeatHeads(NodeLowering &node, Operand x, const Shape &shape, int64_t groups) {
-  if (groups == 1)
-    return x;
-  const Shape single = {shape[0], shape[1], 1, shape[2], shape[3]};
-  const Shape repeated = {shape[0], shape[1], groups, shape[2], shape[3]};
-  return node.nn.reshape(node.nn.expand(node.nn.reshape(x, single), repeated),
-                         {shape[0], shape[1] * groups, shape[2], shape[3]});
-}
-
-/// 0, 1, ... up to an extent, as `shape`.
-Operand positions(NodeLowering &node, const Extent &extent, const Shape &shape) {
-  const Operand size = node.nn.elements(ElementType::i64, {}, {extent});
-  return node.nn.reshape(node.nn.range(node.scalar(0), size, node.scalar(1)), shape);
-}
 
 /// What is added to the scores: 0, or minus infinity where a query must not see a key. Absent: nothing is masked.
 Operand biasOf(NodeLowering &node, const Extent &queries, const Extent &keys) {
@@ -156,43 +132,6 @@ void attention(NodeLowering &node) { // Q, K, V, mask, past key, past value, len
 }
 
 namespace {
-
-/// How X [B, S, H, D] (or [B, H, S, D]) is turned: the first `rotated` of D, by tables that broadcast to
-/// [..., rotated / 2], pairs next to each other or half apart.
-Operand rotate(NodeLowering &node, Operand x, const Shape &shape, int64_t rotated, bool interleaved, Operand cos,
-               Operand sin) {
-  const int64_t half = rotated / 2;
-  const size_t last = shape.size() - 1;
-  const auto part = [&](Operand from, int64_t start, const Extent &size, const Shape &whole, int64_t step) {
-    std::vector<Polynomial> starts(whole.size(), 0);
-    std::vector<int64_t> steps(whole.size(), 1);
-    Shape sizes = whole;
-    starts[last] = start;
-    sizes[last] = size;
-    steps[last] = step;
-    return node.nn.slice(from, starts, sizes, steps);
-  };
-  Shape turning = shape;
-  turning[last] = rotated;
-  const bool all = shape[last].is(rotated);
-  const Operand turned = all ? x : part(x, 0, rotated, shape, 1);
-  const Operand a = part(turned, 0, half, turning, interleaved ? 2 : 1);
-  const Operand b = part(turned, interleaved ? 1 : half, half, turning, interleaved ? 2 : 1);
-  Operand real = node.binary(B::Sub, node.binary(B::Mul, cos, a), node.binary(B::Mul, sin, b));
-  Operand imaginary = node.binary(B::Add, node.binary(B::Mul, sin, a), node.binary(B::Mul, cos, b));
-  Operand result;
-  if (interleaved) {
-    Shape single = turning;
-    single[last] = half;
-    single.push_back(1);
-    const std::vector<Operand> pairs = {node.nn.reshape(real, single), node.nn.reshape(imaginary, single)};
-    result = node.nn.reshape(node.nn.concat(pairs, -1), turning);
-  } else
-    result = node.nn.concat(std::vector<Operand>{real, imaginary}, -1);
-  if (all)
-    return result;
-  return node.nn.concat(std::vector<Operand>{result, part(x, rotated, shape[last] - rotated, shape, 1)}, -1);
-}
 
 /// X [B, S, H * D] or [B, H, S, D], turned by tables [B, S, rotated / 2].
 void setRotated(NodeLowering &node, int64_t heads, int64_t rotated, Operand cos, Operand sin, const Shape &table) {

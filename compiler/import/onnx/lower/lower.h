@@ -93,5 +93,11 @@ void dequantizeLinear(NodeLowering &node);
 void attention(NodeLowering &node);
 void rotaryEmbedding(NodeLowering &node);
 void contribRotaryEmbedding(NodeLowering &node);
+void groupQueryAttention(NodeLowering &node);
+void multiHeadAttention(NodeLowering &node);
+
+// Encoded weights (contrib_quantized.cpp).
+void matmulNBits(NodeLowering &node);
+void gatherBlockQuantized(NodeLowering &node);
 
 } // namespace cadenza::onnx::lower
