@@ -106,8 +106,8 @@ def NN_BinaryOp : NN_InferredOp<"binary"> {
 
     | | takes | makes |
     |---|---|---|
-    | `add sub mul div` (of integers towards zero) `min max pow fmod` (the sign of the left) | floats, integers | the same type |
-    | `mod` (the sign of the right) `bitwise_and bitwise_or bitwise_xor shift_left shift_right` | integers | the same type |
+    | `add sub mul div` (of integers towards zero) `min max pow mod` (the sign of the right) `fmod` (the sign of the left) | floats, integers | the same type |
+    | `bitwise_and bitwise_or bitwise_xor shift_left shift_right` | integers | the same type |
     | `and or xor` | i1 | i1 |
     | `equal less less_or_equal greater greater_or_equal` | any | i1 |
 
