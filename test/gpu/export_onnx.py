@@ -3,9 +3,10 @@
     export_onnx.py CONFIG_FOLDER CHECKPOINT_FOLDER ONNX_FOLDER [--opset 18] [--dtype bfloat16] [--device cuda]
 
 CONFIG_FOLDER holds config.json (compiler/import/hf/published/<name>); its weights are those of make_checkpoint.py. A
-CHECKPOINT_FOLDER that has weights already is exported as it is. ONNX_FOLDER gets model.onnx, model.onnx.data with all weights, and
-config.json. Inputs are input_ids, attention_mask, position_ids and past_key_values.N.{key,value}. Needs torch >= 2.11,
-transformers >= 5.17, onnx and onnxscript; no network. The export itself runs on the CPU, without computing the model.
+CHECKPOINT_FOLDER that has weights already is exported as it is. ONNX_FOLDER gets model.onnx, model.onnx.data with all
+weights, and config.json. Inputs are input_ids, attention_mask, position_ids and past_key_values.N.{key,value}. Needs
+torch >= 2.11, transformers >= 5.17, onnx and onnxscript; no network. The export itself runs on the CPU, without
+computing the model.
 """
 import argparse
 import shutil
