@@ -169,7 +169,7 @@ private:
   }
 
   void analyse(const onnx::Model &read) {
-    const onnx::AnalysisOptions dims = {options.import.dims, {}};
+    const onnx::AnalysisOptions dims = {.dims = options.import.dims};
     onnx::checkDims(read, dims, findings);
     if (findings.hasErrors())
       return onnx::checkSupport(read, onnx::supportedOperators(), findings);
