@@ -67,7 +67,8 @@ void declareOptions(CLI::App &app, Arguments &args) {
   app.footer(examples);
   app.add_option(
       "directory", args.options.import.directory,
-      "Hugging Face directory: config.json, *.safetensors, tokenizer.json; or a graph, an .mlir file of nn ops");
+      "Hugging Face directory: config.json, *.safetensors, tokenizer.json; or a graph, an .mlir file of nn ops; or an "
+      ".onnx file, so far for --check only");
   app.add_option("--model", args.options.import.publishedName,
                  "instead of a directory, a published configuration (needs --weights=random:SEED): " +
                      publishedNames());
