@@ -142,9 +142,12 @@ template <class Config> struct Attend {
       if (used_splits > 1)
         return combine_splits(args, query_group, split, part, partials, output);
     }
-    for_each_element([&](int head, int element) {
+    for_each_pair([&](int head, int element, bool live) {
       const Merged merged = merge_warps(partials, used_warps(part), head, element);
-      output[head * head_dim + element] = arch::from_float<Output>(merged.o / merged.l);
+#pragma unroll
+      for (int i = 0; i < 2; ++i)
+        if (live)
+          output[head * head_dim + element + i] = arch::from_float<Output>(merged.o[i] / merged.l);
     });
   }
 
@@ -203,9 +206,15 @@ template <class Config> struct Attend {
     CADENZA_DEVICE const Cache *value(int position) const { return CacheRows::value(place(position)); }
   };
 
-  template <class Body> CADENZA_DEVICE static void for_each_element(Body body) {
-    for (int i = static_cast<int>(arch::thread_index()); i < group * head_dim; i += threads)
-      body(i / head_dim, i % head_dim);
+  /// body(head, element, live) for each two neighbouring elements, of which `element` is the first. Whole warps call,
+  /// so that lanes may exchange values: those that are not `live` repeat the last pair.
+  template <class Body> CADENZA_DEVICE static void for_each_pair(Body body) {
+    constexpr int of_head = head_dim / 2, pairs = group * of_head;
+    for (int i = static_cast<int>(arch::thread_index()); i < round_up(pairs, 32); i += threads) {
+      const bool live = pairs % 32 == 0 || i < pairs;
+      const int pair = live ? i : pairs - 1;
+      body(pair / of_head, pair % of_head * 2, live);
+    }
   }
 
   /// An element of a query, times the factor of scores, as two numbers of the cache's type.
@@ -307,31 +316,43 @@ template <class Config> struct Attend {
     rows.complete();
   }
 
-  struct Merged {
-    float o, m, l;
+  struct alignas(8) Pair {
+    float x, y;
   };
-  /// One element over the warps of its set that have positions, in order.
+  /// What some positions give of two elements: they and the maximum and sum of their head, which lie behind the head.
+  struct Merged {
+    float o[2], m, l;
+
+    CADENZA_DEVICE static Merged load(const float *partial, int element) {
+      const Pair o = *reinterpret_cast<const Pair *>(partial + element);
+      const Pair ml = *reinterpret_cast<const Pair *>(partial + head_dim);
+      return {{o.x, o.y}, ml.x, ml.y};
+    }
+  };
+  /// Two elements over the warps of their set that have positions, in order.
   CADENZA_DEVICE static Merged merge_warps(const float *partials, int used, int head, int element) {
     const float *partial = partials + head * partial_floats;
     constexpr int stride = group * partial_floats;
-    Merged merged{0.0f, lowest, 0.0f};
+    Merged merged{{0.0f, 0.0f}, lowest, 0.0f};
 #pragma unroll 2
     for (int warp = 0; warp < used; ++warp)
       merged.m = arch::max(merged.m, partial[warp * stride + head_dim]);
 #pragma unroll 2
     for (int warp = 0; warp < used; ++warp) {
-      const float weight = arch::exp2(partial[warp * stride + head_dim] - merged.m);
-      merged.o = arch::fma(weight, partial[warp * stride + element], merged.o);
-      merged.l = arch::fma(weight, partial[warp * stride + head_dim + 1], merged.l);
+      const Merged of_warp = Merged::load(partial + warp * stride, element);
+      const float weight = arch::exp2(of_warp.m - merged.m);
+      merged.o[0] = arch::fma(weight, of_warp.o[0], merged.o[0]);
+      merged.o[1] = arch::fma(weight, of_warp.o[1], merged.o[1]);
+      merged.l = arch::fma(weight, of_warp.l, merged.l);
     }
     return merged;
   }
 
-  /// The value of an element over splits, of which there are `most` at most; part(s) is its Merged in split s,
+  /// The values of two elements over splits, of which there are `most` at most; part(s) is their Merged in split s,
   /// maximum(s) the m of that.
   template <int most, class Maximum, class Part>
-  CADENZA_DEVICE static float merge_splits(int used_splits, Maximum maximum, Part part) {
-    float m = lowest, l = 0.0f, o = 0.0f;
+  CADENZA_DEVICE static Pair merge_splits(int used_splits, Maximum maximum, Part part) {
+    float m = lowest, l = 0.0f, o[2] = {0.0f, 0.0f};
 #pragma unroll 8
     for (int s = 0; s < most; ++s)
       if (s < used_splits)
@@ -342,10 +363,11 @@ template <class Config> struct Attend {
         break;
       const Merged split = part(s);
       const float weight = arch::exp2(split.m - m);
-      o = arch::fma(weight, split.o, o);
+      o[0] = arch::fma(weight, split.o[0], o[0]);
+      o[1] = arch::fma(weight, split.o[1], o[1]);
       l = arch::fma(weight, split.l, l);
     }
-    return o / l;
+    return {o[0] / l, o[1] / l};
   }
 
 private:
@@ -493,10 +515,13 @@ private:
     uint32_t *counter = reinterpret_cast<uint32_t *>(args.scratch) + query_group;
     float *published = reinterpret_cast<float *>(args.scratch + counter_bytes) +
                        static_cast<uint64_t>(query_group) * splits * group * partial_floats; // [splits][group][..]
-    for_each_element([&](int head, int element) {
+    for_each_pair([&](int head, int element, bool live) {
       const Merged merged = merge_warps(partials, used_warps(part), head, element);
       float *partial = published + (split * group + head) * partial_floats;
-      arch::store_relaxed(partial + element, merged.o);
+      if (!live)
+        return;
+      arch::store_relaxed(partial + element, merged.o[0]);
+      arch::store_relaxed(partial + element + 1, merged.o[1]);
       if (element == 0) {
         arch::store_relaxed(partial + head_dim, merged.m);
         arch::store_relaxed(partial + head_dim + 1, merged.l);
@@ -511,15 +536,18 @@ private:
       ml[2 * i + 1] = arch::load_relaxed(published + i * partial_floats + head_dim + 1);
     }
     arch::block_barrier();
-    for_each_element([&](int head, int element) {
-      const float merged = merge_splits<splits>(
+    for_each_pair([&](int head, int element, bool live) {
+      const Pair merged = merge_splits<splits>(
           used_splits, [&](int s) { return ml[2 * (s * group + head)]; },
           [&](int s) {
             const int partial = s * group + head;
-            return Merged{arch::load_relaxed(published + partial * partial_floats + element), ml[2 * partial],
-                          ml[2 * partial + 1]};
+            const float *o = published + partial * partial_floats + element;
+            return Merged{{arch::load_relaxed(o), arch::load_relaxed(o + 1)}, ml[2 * partial], ml[2 * partial + 1]};
           });
-      output[head * head_dim + element] = arch::from_float<Output>(merged);
+      if (!live)
+        return;
+      output[head * head_dim + element] = arch::from_float<Output>(merged.x);
+      output[head * head_dim + element + 1] = arch::from_float<Output>(merged.y);
     });
   }
 };

@@ -176,11 +176,11 @@ private:
     }
   };
 
-  /// The values of four neighbouring lanes, in each of them; the whole warp calls.
-  CADENZA_DEVICE static Vec16 quad_of(uint32_t value) {
-    const int first = static_cast<int>(arch::lane()) & ~3;
-    return {arch::shuffle(value, first), arch::shuffle(value, first + 1), arch::shuffle(value, first + 2),
-            arch::shuffle(value, first + 3)};
+  /// The values of two neighbouring lanes, in each of them; the whole warp calls.
+  CADENZA_DEVICE static Vec16 quad_of(const float (&pair)[2]) {
+    const int first = static_cast<int>(arch::lane()) & ~1;
+    const uint32_t x = arch::as_bits(pair[0]), y = arch::as_bits(pair[1]);
+    return {arch::shuffle(x, first), arch::shuffle(y, first), arch::shuffle(x, first + 1), arch::shuffle(y, first + 1)};
   }
 
   /// A query group, the `local`-th of this group: this rank's part of the context, to all ranks.
@@ -193,12 +193,13 @@ private:
     if (split.end == p.position + 1)
       append(l.attention, kv_head, local, p.position);
     Team::barrier(); // the warps' parts are complete
-    Core::for_each_element([&](int head, int element) {
+    Core::for_each_pair([&](int head, int element, bool live) {
       const typename Core::Merged merged = Core::merge_warps(warps_parts, Core::used_warps(split), head, element);
       float *to = Block::part(Block::rank(), local * head_group + head);
-      Hop::template send<4>(block, Block::hop_parts, p, reinterpret_cast<Vec16 *>(to + element - element % 4),
-                            quad_of(arch::as_bits(merged.o)));
-      if (element < 8) {
+      const Vec16 quad = quad_of(merged.o);
+      if (live)
+        Hop::template send<2>(block, Block::hop_parts, p, reinterpret_cast<Vec16 *>(to + element - element % 4), quad);
+      if (live && element < 16) {
         const uint64_t m = arch::as_bits(merged.m), sum = arch::as_bits(merged.l);
         Hop::template send<8>(block, Block::hop_parts, p, reinterpret_cast<uint64_t *>(to + head_dim), m | sum << 32);
       }
@@ -208,16 +209,19 @@ private:
   /// Attention's result from the parts, as the output projection reads it.
   CADENZA_DEVICE static void merge_parts(int used) {
     for (int local = 0; local < Block::my_heads().count; ++local)
-      Core::for_each_element([&](int head, int element) {
+      Core::for_each_pair([&](int head, int element, bool live) {
         const int query_head = local * head_group + head; // of the group
-        const float merged = Core::template merge_splits<ranks>(
+        const typename Core::Pair merged = Core::template merge_splits<ranks>(
             used, [&](int s) { return Block::part(s, query_head)[head_dim]; },
-            [&](int s) {
-              const float *of_split = Block::part(s, query_head);
-              return typename Core::Merged{of_split[element], of_split[head_dim], of_split[head_dim + 1]};
-            });
-        Block::heads()[turn_place(query_head * head_dim + element)] =
-            arch::from_float<Weight>(arch::to_float(arch::from_float<typename Part::attention::output_type>(merged)));
+            [&](int s) { return Core::Merged::load(Block::part(s, query_head), element); });
+        const auto store = [&](int i, float value) {
+          Block::heads()[turn_place(query_head * head_dim + element + i)] =
+              arch::from_float<Weight>(arch::to_float(arch::from_float<typename Part::attention::output_type>(value)));
+        };
+        if (live) {
+          store(0, merged.x);
+          store(1, merged.y);
+        }
       });
   }
 
