@@ -17,10 +17,10 @@ def NN_Dialect : Dialect {
     that work on heads say so. The cache is explicit state: `nn.kv_append` writes it, `nn.attention` reads it, program
     order counts.
 
-    There are two kinds of ops. Those of a decoder are the above. Those on tensors (NNTensorOps.td; named as in the ONNX
-    specification) are what a graph is imported as: they take values of any element type and rank, whose extents may be open
-    (`?`), weights among them (`nn.get_weight`), and round their results to their type. Passes raise what they recognise of the
-    second kind to the first; a function may mix both.
+    There are two kinds of ops. Those of a decoder are the above. Those on tensors (NNTensorOps.td), named as in the ONNX
+    specification, are what a graph is imported as: they take values of any element type and rank, whose extents may be
+    open (`?`), weights among them (`nn.get_weight`), and round their results to their type. Passes raise what they
+    recognise of the second kind to the first; a function may mix both.
 
     Every op has an executable reference (`evaluate`), so a pass can be checked by running the IR before and after it.
   }];

@@ -1,4 +1,13 @@
 // Ops on tensors of any type and rank: what graphs are imported as. NNOps.td includes this file.
+//
+// There are few, so that passes that recognise something have one form to look for. An operator of ONNX that is a few of
+// these is lowered to them, as are all forms of attention and rotation: whether an exporter decomposed them makes no
+// difference afterwards.
+//   Squeeze, Unsqueeze, Flatten: reshape          Split: slices            Tile: reshape, expand, reshape
+//   Clip: min and max                             OneHot: equal, where     Gemm: transpose, matmul, mul, add
+//   Elu, LeakyRelu, PRelu, HardSigmoid, Swish, ...: binary and unary functions, where
+//   Attention, GroupQueryAttention, MultiHeadAttention, RotaryEmbedding: matmul, softmax, where, concat, slices, ...
+//   SkipLayerNormalization and its kin: add and a normalization
 #ifndef CADENZA_NN_TENSOR_OPS
 #define CADENZA_NN_TENSOR_OPS
 
@@ -12,8 +21,8 @@ include "mlir/Interfaces/SideEffectInterfaces.td"
 
 class NN_TensorOp<string mnemonic, list<Trait> traits = []>
     : NN_Op<mnemonic, traits # [DeclareOpInterfaceMethods<NN_EvaluateTensorsOpInterface>]>;
-/// One whose result is known, as far as it can be, from its operands: the declared type may leave more or fewer extents open,
-/// but cannot contradict it (compiler/ir/nn/reference/infer.h).
+/// One whose result is known, as far as it can be, from its operands: the declared type may leave more or fewer extents
+/// open, but cannot contradict it (compiler/ir/nn/reference/infer.h).
 class NN_InferredOp<string mnemonic, list<Trait> traits = []>
     : NN_TensorOp<mnemonic, traits # [Pure, InferTypeOpAdaptorWithIsCompatible]>;
 
@@ -43,8 +52,8 @@ def NN_ConstantOp : NN_TensorOp<"constant", [Pure, ConstantLike, AllTypesMatch<[
 def NN_GetWeightOp : NN_TensorOp<"get_weight", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "a weight as a value";
   let description = [{
-    The elements of an nn.weight in the type that it is stored in. Ops on tensors take values; those of a decoder name the
-    weight instead, as it travels from the checkpoint to the plan without ever being a value.
+    The elements of an nn.weight in the type that it is stored in. Ops on tensors take values; those of a decoder name
+    the weight instead, as it travels from the checkpoint to the plan without ever being a value.
 
     ```mlir
     %w = nn.get_weight @layers.0.mlp.up.weight : tensor<3072x1024xbf16>
@@ -102,12 +111,14 @@ def NN_UnaryOp : NN_InferredOp<"unary"> {
 def NN_BinaryOp : NN_InferredOp<"binary"> {
   let summary = "a function of the elements of two tensors that broadcast to each other";
   let description = [{
-    Shapes are aligned at the end, and extents of 1 repeat (NumPy). Operands have one element type.
+    Shapes are aligned at the end, and extents of 1 repeat (NumPy). Operands have one element type. Integers are divided
+    towards zero.
 
     | | takes | makes |
     |---|---|---|
-    | `add sub mul div` (of integers towards zero) `min max pow fmod` (the sign of the left) | floats, integers | the same type |
-    | `mod` (the sign of the right) `bitwise_and bitwise_or bitwise_xor shift_left shift_right` | integers | the same type |
+    | `add sub mul div min max pow` | floats, integers | the same type |
+    | `mod` (the sign of the right), `fmod` (the sign of the left) | floats, integers | the same type |
+    | `bitwise_and bitwise_or bitwise_xor shift_left shift_right` | integers | the same type |
     | `and or xor` | i1 | i1 |
     | `equal less less_or_equal greater greater_or_equal` | any | i1 |
 
@@ -143,8 +154,8 @@ def NN_WhereOp : NN_InferredOp<"where"> {
 def NN_CastOp : NN_TensorOp<"cast", [Pure]> {
   let summary = "the same elements in another type";
   let description = [{
-    Floats are rounded to nearest even. A float becomes an integer by truncation towards zero (the nearest one of the type
-    if it is outside of it, and 0 of NaN); integers wrap; i1 is whether the element is not 0.
+    Floats are rounded to nearest even. A float becomes an integer by truncation towards zero (the nearest one of the
+    type if it is outside of it, and 0 of NaN); integers wrap; i1 is whether the element is not 0.
 
     ```mlir
     %y = nn.cast %x : tensor<1x8xf16> -> tensor<1x8xf32>
@@ -164,9 +175,9 @@ def NN_CastOp : NN_TensorOp<"cast", [Pure]> {
 def NN_ReshapeOp : NN_TensorOp<"reshape", [Pure]> {
   let summary = "the same elements, row-major, in another shape";
   let description = [{
-    One extent that the result leaves open follows from the number of elements. Several are those that the operand leaves open, in
-    their order, and the other extents have one product on both sides. This is also what squeezes, unsqueezes and flattens
-    become.
+    One extent that the result leaves open follows from the number of elements. Several are those that the operand
+    leaves open, in their order, and the other extents have one product on both sides. This is also what squeezes,
+    unsqueezes and flattens become.
 
     ```mlir
     %y = nn.reshape %x : tensor<1x?x8x64xf32> -> tensor<1x?x512xf32>
@@ -198,9 +209,9 @@ def NN_TransposeOp : NN_InferredOp<"transpose"> {
 def NN_SliceOp : NN_InferredOp<"slice", [AttrSizedOperandSegments]> {
   let summary = "on each axis, elements at a constant distance";
   let description = [{
-    The elements start, start + step, ..., as many as the size says: all of them exist. Starts and sizes may be values; steps are 1
-    if they are not given, and may be negative. Starts and ends of an ONNX Slice, which may be negative or beyond the tensor, are
-    brought into this form by who knows the extents. A split is several slices.
+    The elements start, start + step, ..., as many as the size says: all of them exist. Starts and sizes may be values;
+    steps are 1 if they are not given, and may be negative. Starts and ends of an ONNX Slice, which may be negative or
+    beyond the tensor, are brought into this form by who knows the extents. A split is several slices.
 
     ```mlir
     %y = nn.slice %x starts [0, 2] sizes [1, 3] : (tensor<1x8xf32>) -> tensor<1x3xf32>
@@ -247,8 +258,8 @@ def NN_ConcatOp : NN_InferredOp<"concat"> {
 def NN_ExpandOp : NN_TensorOp<"expand", [Pure]> {
   let summary = "a tensor repeated along axes of extent 1 and new ones before the first";
   let description = [{
-    The shape is that of the result's type. An open extent of it is that of the operand if that is open, too; for each of the others,
-    in order, there is an extent as a value.
+    The shape is that of the result's type. An open extent of it is that of the operand if that is open, too; for each
+    of the others, in order, there is an extent as a value.
 
     ```mlir
     %y = nn.expand %k : (tensor<1x8x1x?x64xf16>) -> tensor<1x8x2x?x64xf16>
@@ -265,9 +276,9 @@ def NN_ExpandOp : NN_TensorOp<"expand", [Pure]> {
 def NN_PadOp : NN_InferredOp<"pad"> {
   let summary = "a tensor with elements added around it, or cut off";
   let description = [{
-    On each axis as many elements before and after as `begins` and `ends` say; negative numbers cut off. What is added: with mode
-    `constant` the value (0 if there is none); with `reflect` the tensor mirrored at its first or last element, which is not
-    repeated; with `edge` that element; with `wrap` the tensor again.
+    On each axis as many elements before and after as `begins` and `ends` say; negative numbers cut off. What is added:
+    with mode `constant` the value (0 if there is none); with `reflect` the tensor mirrored at its first or last
+    element, which is not repeated; with `edge` that element; with `wrap` the tensor again.
 
     ```mlir
     %y = nn.pad constant %x, %v begins [0, 1] ends [0, 2] : (tensor<2x3xf32>, tensor<f32>) -> tensor<2x6xf32>
@@ -361,8 +372,8 @@ def NN_GatherNDOp : NN_InferredOp<"gather_nd"> {
 def NN_ScatterElementsOp : NN_InferredOp<"scatter_elements"> {
   let summary = "a tensor with elements changed, at an index each along one axis";
   let description = [{
-    y = x but for y[j, but indices[j] at `axis`] = f(itself, updates[j]), in the order of j; f is `replace` (the update), `add`,
-    `mul`, `max` or `min`.
+    y = x but for y[j, but indices[j] at `axis`] = f(itself, updates[j]), in the order of j; f is `replace` (the
+    update), `add`, `mul`, `max` or `min`.
 
     ```mlir
     %y = nn.scatter_elements replace %x, %i, %u axis 1 : (tensor<2x8xf32>, tensor<2x3xi64>, tensor<2x3xf32>) -> tensor<2x8xf32>
@@ -379,8 +390,8 @@ def NN_ScatterElementsOp : NN_InferredOp<"scatter_elements"> {
 def NN_ScatterNDOp : NN_InferredOp<"scatter_nd"> {
   let summary = "a tensor with slices across its first axes changed, at indices of several numbers";
   let description = [{
-    y = x but for y[indices[j..., :]..., k...] = f(itself, updates[j..., k...]), in the order of j; f is `replace` (the update),
-    `add`, `mul`, `max` or `min`.
+    y = x but for y[indices[j..., :]..., k...] = f(itself, updates[j..., k...]), in the order of j; f is `replace` (the
+    update), `add`, `mul`, `max` or `min`.
 
     ```mlir
     %y = nn.scatter_nd add %x, %i, %u : (tensor<4x8xf32>, tensor<3x1xi64>, tensor<3x8xf32>) -> tensor<4x8xf32>
@@ -394,8 +405,9 @@ def NN_ScatterNDOp : NN_InferredOp<"scatter_nd"> {
 def NN_TensorScatterOp : NN_InferredOp<"tensor_scatter"> {
   let summary = "a cache with new rows written into it";
   let description = [{
-    Of each batch (axis 0), `update` takes the place of as many elements along `axis`, from its write index on (0 if there is none);
-    with `circular` positions wrap around at the end. What decoders with a cache of fixed size store keys and values with.
+    Of each batch (axis 0), `update` takes the place of as many elements along `axis`, from its write index on (0 if
+    there is none); with `circular` positions wrap around at the end. What decoders with a cache of fixed size store
+    keys and values with.
 
     ```mlir
     %c = nn.tensor_scatter %cache, %k at %i axis 2 : (tensor<1x8x64x16xf16>, tensor<1x8x1x16xf16>, tensor<1xi64>) -> tensor<1x8x64x16xf16>
@@ -417,9 +429,9 @@ def NN_TensorScatterOp : NN_InferredOp<"tensor_scatter"> {
 def NN_ReduceOp : NN_InferredOp<"reduce"> {
   let summary = "one number of the elements along some axes";
   let description = [{
-    `sum`, `mean`, `max`, `min`, `prod`, `l1` (sum of |x|), `l2` (square root of the sum of x^2), `log_sum` (log of the sum),
-    `log_sum_exp` (log of the sum of e^x) or `sum_square` (sum of x^2). No axes is no reduction. With `keep_dims` the axes stay,
-    with extent 1.
+    `sum`, `mean`, `max`, `min`, `prod`, `l1` (sum of |x|), `l2` (square root of the sum of x^2), `log_sum` (log of the
+    sum), `log_sum_exp` (log of the sum of e^x) or `sum_square` (sum of x^2). Without axes each element is a group of
+    its own. With `keep_dims` the axes stay, with extent 1.
 
     ```mlir
     %m = nn.reduce mean %x axes [-1] keep_dims : (tensor<1x8xf32>) -> tensor<1x1xf32>
@@ -518,8 +530,8 @@ def NN_TopKOp : NN_InferredOp<"topk"> {
 def NN_MatMulOp : NN_InferredOp<"matmul"> {
   let summary = "matrix product";
   let description = [{
-    The last two axes are matrices, those before them broadcast. A vector is a row on the left and a column on the right; the
-    result does not have that axis (NumPy's matmul). Gemm is nn.transpose, nn.matmul and nn.binary.
+    The last two axes are matrices, those before them broadcast. A vector is a row on the left and a column on the
+    right; the result does not have that axis (NumPy's matmul). Gemm is nn.transpose, nn.matmul and nn.binary.
 
     ```mlir
     %y = nn.matmul %x, %w : (tensor<1x1x8xf16>, tensor<8x4xf16>) -> tensor<1x1x4xf16>
@@ -534,8 +546,8 @@ def NN_MatMulOp : NN_InferredOp<"matmul"> {
 def NN_LayerNormalizationOp : NN_InferredOp<"layer_normalization"> {
   let summary = "layer normalisation over the last axes, by tensors";
   let description = [{
-    (x - mean) / sqrt(variance + eps), over the axes from `axis` on, rounded to the element type, times scale, plus bias (Ba et al. 2016,
-    arXiv:1607.06450). nn.layer_norm is that of a decoder, which names a weight.
+    (x - mean) / sqrt(variance + eps), over the axes from `axis` on, rounded to the element type, times scale, plus bias
+    (Ba et al. 2016, arXiv:1607.06450). nn.layer_norm is that of a decoder, which names a weight.
 
     ```mlir
     %y = nn.layer_normalization %x, %scale, %bias axis -1 eps 1.0e-5 : (tensor<1x8xf32>, tensor<8xf32>, tensor<8xf32>) -> tensor<1x8xf32>
@@ -551,8 +563,8 @@ def NN_LayerNormalizationOp : NN_InferredOp<"layer_normalization"> {
 def NN_RMSNormalizationOp : NN_InferredOp<"rms_normalization"> {
   let summary = "root-mean-square normalisation over the last axes, by a tensor";
   let description = [{
-    x / sqrt(mean of x^2 + eps), over the axes from `axis` on, rounded to the element type, times scale (Zhang and Sennrich 2019,
-    arXiv:1910.07467). nn.rms_norm is that of a decoder, which names a weight.
+    x / sqrt(mean of x^2 + eps), over the axes from `axis` on, rounded to the element type, times scale (Zhang and
+    Sennrich 2019, arXiv:1910.07467). nn.rms_norm is that of a decoder, which names a weight.
 
     ```mlir
     %y = nn.rms_normalization %x, %scale axis -1 eps 1.0e-6 : (tensor<1x8xf16>, tensor<8xf16>) -> tensor<1x8xf16>

@@ -55,8 +55,6 @@ template <typename T> Status checkDefined(BinaryFunction function, T a, T b) {
                          function == BinaryFunction::Fmod || (function == BinaryFunction::Pow && b < 0);
     if (divides && (function == BinaryFunction::Pow ? a : b) == 0)
       return invalid(std::string(name(function)) + " divides an integer by 0");
-    if ((function == BinaryFunction::ShiftLeft || function == BinaryFunction::ShiftRight) && b < 0)
-      return invalid(std::string(name(function)) + " by the negative distance " + std::to_string(b));
   }
   return Status::ok();
 }

@@ -86,6 +86,9 @@ template <typename T> T remainder(T a, T b) {
 
 template <typename T> T modulo(T a, T b) {
   const T rest = remainder(a, b);
+  if constexpr (isReal<T>)
+    if (rest == 0)
+      return std::copysign(rest, b);
   return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
 }
 
@@ -118,7 +121,7 @@ template <typename T> T larger(T a, T b) {
   return b > a ? b : a;
 }
 
-/// Distances are not negative; 64 and more leave nothing.
+/// A negative distance, and one of 64 or more, leaves nothing (on the right of a negative number its sign: -1).
 template <typename T> T shiftedLeft(T a, T b) {
   return static_cast<uint64_t>(b) < 64 ? static_cast<T>(static_cast<uint64_t>(a) << b) : T{0};
 }

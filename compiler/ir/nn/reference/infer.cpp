@@ -229,8 +229,10 @@ StatusOr<TensorSpec> concat(std::span<const TensorSpec> parts, int64_t axis) {
       int64_t &extent = result.shape[i];
       if (static_cast<int64_t>(i) != axis)
         extent = eitherKnown(extent, part.shape[i]);
-      else
-        extent = isKnown(extent) && isKnown(part.shape[i]) ? extent + part.shape[i] : unknownExtent;
+      else if (!isKnown(extent) || !isKnown(part.shape[i]))
+        extent = unknownExtent;
+      else if (__builtin_add_overflow(extent, part.shape[i], &extent))
+        return invalid("the parts have more elements than an extent can count");
     }
   }
   return result;
@@ -258,8 +260,8 @@ StatusOr<TensorSpec> pad(const TensorSpec &x, Integers begins, Integers ends, Pa
       return invalid("a pad of " + std::to_string(begin) + " and " + std::to_string(end) + place + " is too large");
     if (!isKnown(extent))
       continue;
-    result.shape[axis] = extent + begin + end;
-    if (result.shape[axis] < 0 || std::min(begin, end) < -extent)
+    if (__builtin_add_overflow(extent, begin + end, &result.shape[axis]) || result.shape[axis] < 0 ||
+        std::min(begin, end) < -extent)
       return invalid("a pad of " + std::to_string(begin) + " and " + std::to_string(end) + place +
                      " cuts off more than the extent of " + std::to_string(extent));
     if (mode == PadMode::Reflect && std::max(begin, end) >= std::max<int64_t>(extent, 1))

@@ -61,13 +61,13 @@ StatusOr<TensorValue> matmul(const TensorValue &a, const TensorValue &b) {
     for (size_t matrix = 0; matrix < matricesA.size(); ++matrix) {
       const T *left = as.data() + matricesA[matrix] * rows * depth;
       const T *right = bs.data() + matricesB[matrix] * depth * columns;
+      // Every sum in the order of k; rows of `right` one after the other, as they lie in memory.
       for (int64_t m = 0; m < rows; ++m) {
-        for (int64_t n = 0; n < columns; ++n) {
-          T total = 0;
-          for (int64_t k = 0; k < depth; ++k)
-            total = sum(total, product(left[m * depth + k], right[k * columns + n]));
-          values.push_back(total);
-        }
+        std::vector<T> totals(columns);
+        for (int64_t k = 0; k < depth; ++k)
+          for (int64_t n = 0; n < columns; ++n)
+            totals[n] = sum(totals[n], product(left[m * depth + k], right[k * columns + n]));
+        values.insert(values.end(), totals.begin(), totals.end());
       }
     }
     return pack(spec, values);

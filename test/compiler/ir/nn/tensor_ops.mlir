@@ -110,7 +110,7 @@ func.func @products(%q: tensor<1x8x1x64xf32>, %k: tensor<1x8x64x?xf32>, %x: tens
   %n = nn.layer_normalization %x, %scale, %scale axis -1 eps 1.0e-5 : (tensor<1x8xf16>, tensor<8xf16>, tensor<8xf16>) -> tensor<1x8xf16>
   // CHECK: nn.layer_normalization %{{.*}}, %{{.*}} axis 1 eps 1.000000e-05 : (tensor<1x8xf16>, tensor<8xf16>) -> tensor<1x8xf16>
   %m = nn.layer_normalization %x, %scale axis 1 eps 1.0e-5 : (tensor<1x8xf16>, tensor<8xf16>) -> tensor<1x8xf16>
-  // CHECK: nn.rms_normalization %{{.*}}, %{{.*}} axis -1 eps 1.000000e-06 : (tensor<1x8xf16>, tensor<8xf16>) -> tensor<1x8xf16>
-  %r = nn.rms_normalization %x, %scale axis -1 eps 1.0e-6 : (tensor<1x8xf16>, tensor<8xf16>) -> tensor<1x8xf16>
+  // CHECK: nn.rms_normalization %{{.*}}, %{{.*}} axis -1 eps 5.000000e-01 : (tensor<1x8xf16>, tensor<8xf16>) -> tensor<1x8xf16>
+  %r = nn.rms_normalization %x, %scale axis -1 eps 0.5 : (tensor<1x8xf16>, tensor<8xf16>) -> tensor<1x8xf16>
   return
 }
