@@ -1,4 +1,5 @@
 #include "compiler/import/onnx/shapes/analysis.h"
+#include "compiler/import/onnx/shapes/fold.h"
 #include "compiler/import/onnx/shapes/operator_table.h"
 #include "compiler/import/text.h"
 
@@ -13,6 +14,7 @@ public:
       : model(model), graph(model.graph), findings(findings) {
     result.symbols = std::make_shared<Symbols>(options.dims, options.limits);
     result.facts.resize(graph.values.size());
+    folder.emplace(graph, result.facts, *result.symbols);
     result.parameters.resize(graph.nodes.size());
     result.live.resize(graph.nodes.size());
   }
@@ -76,6 +78,8 @@ private:
     for (ValueId output : node.outputs)
       if (output != none)
         checkDeclared(output, graph.values[output].type.get());
+    if (std::ranges::all_of(node.outputs, [&](ValueId output) { return output == none || result.facts[output]; }))
+      folder->fold(id, result.parameters[id]);
   }
 
   /// Holds what the file says of a value against what follows, and takes from it what does not follow. Symbols that it
@@ -144,6 +148,7 @@ private:
   const Graph &graph;
   Findings &findings;
   Analysis result;
+  std::optional<Folder> folder;
 };
 
 } // namespace

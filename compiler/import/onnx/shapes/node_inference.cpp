@@ -4,18 +4,9 @@
 #include <algorithm>
 
 namespace cadenza::onnx {
-namespace {
-
-template <typename T> const T *find(const Node &node, std::string_view name) {
-  const Attribute *attribute = node.find(name);
-  return attribute ? std::get_if<T>(&attribute->value) : nullptr;
-}
-
-} // namespace
-
 NodeInference::NodeInference(const Model &model, NodeId id, const std::vector<std::optional<Facts>> &facts,
                              Symbols &symbols, Findings &findings)
-    : node(model.graph.nodes[id]), symbols(symbols), findings(findings), facts(facts),
+    : NodeAttributes(model.graph.nodes[id]), symbols(symbols), findings(findings), facts(facts),
       where(model.file + ": " + describe(model.graph, id)), results(node.outputs.size()) {}
 
 const Elements *NodeInference::parameter(size_t i) {
@@ -35,23 +26,6 @@ void NodeInference::ignoresValueOf(size_t i) {
   if (i < 64)
     taken |= uint64_t{1} << i;
 }
-
-std::optional<int64_t> NodeInference::integer(std::string_view name) const {
-  const auto *value = find<int64_t>(node, name);
-  return value ? std::optional(*value) : std::nullopt;
-}
-
-std::optional<std::vector<int64_t>> NodeInference::integers(std::string_view name) const {
-  const auto *value = find<std::vector<int64_t>>(node, name);
-  return value ? std::optional(*value) : std::nullopt;
-}
-
-std::string NodeInference::text(std::string_view name, std::string otherwise) const {
-  const auto *value = find<std::string>(node, name);
-  return value ? *value : otherwise;
-}
-
-const Tensor *NodeInference::tensor(std::string_view name) const { return find<Tensor>(node, name); }
 
 std::optional<ElementType> NodeInference::elementType(std::string_view name) {
   const auto number = integer(name);

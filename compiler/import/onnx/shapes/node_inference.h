@@ -4,6 +4,7 @@
 
 #include "compiler/import/findings.h"
 #include "compiler/import/onnx/graph.h"
+#include "compiler/import/onnx/node_attributes.h"
 #include "compiler/import/onnx/shapes/facts.h"
 #include "compiler/import/onnx/shapes/symbols.h"
 
@@ -14,12 +15,11 @@
 
 namespace cadenza::onnx {
 
-class NodeInference {
+class NodeInference : public NodeAttributes {
 public:
   NodeInference(const Model &model, NodeId id, const std::vector<std::optional<Facts>> &facts, Symbols &symbols,
                 Findings &findings);
 
-  const Node &node;
   Symbols &symbols;
   Findings &findings;
 
@@ -39,12 +39,6 @@ public:
   void ignoresValueOf(size_t i);
   uint64_t parameters() const { return taken; }
 
-  // Attributes, of which the reader has checked names and types.
-  std::optional<int64_t> integer(std::string_view name) const;
-  int64_t integer(std::string_view name, int64_t otherwise) const { return integer(name).value_or(otherwise); }
-  std::optional<std::vector<int64_t>> integers(std::string_view name) const;
-  std::string text(std::string_view name, std::string otherwise) const;
-  const Tensor *tensor(std::string_view name) const;
   /// Attribute `name` as an element type; nothing if it is not there, or, which is filed, no type.
   std::optional<ElementType> elementType(std::string_view name);
 

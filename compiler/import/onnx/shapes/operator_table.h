@@ -1,6 +1,7 @@
 // What the importer can do with each operator: one row an operator, which is at once the list of what is supported.
 #pragma once
 
+#include "compiler/import/onnx/lower/node_lowering.h"
 #include "compiler/import/onnx/shapes/node_inference.h"
 #include "compiler/import/onnx/support.h"
 
@@ -13,6 +14,8 @@ struct OperatorRow {
   SupportedOperator form;
   /// Types, shapes and elements of the outputs (infer.h).
   void (*infer)(NodeInference &node);
+  /// The ops that it becomes (lower.h); null: there are none yet.
+  void (*lower)(NodeLowering &node) = nullptr;
   /// Inputs that may be left out although later ones are there; else those that the operator needs come first.
   std::vector<size_t> optionalInputs = {};
 };
