@@ -1,0 +1,136 @@
+#include "compiler/import/onnx/ir/import_onnx.h"
+#include "compiler/import/hf/model_texts.h"
+#include "compiler/import/hf/source_hash.h"
+#include "compiler/import/hf/tokenizer.h"
+#include "compiler/import/onnx/decoder/companions.h"
+#include "compiler/import/onnx/ir/onnx_weights.h"
+#include "compiler/import/onnx/ir/step_module.h"
+#include "compiler/import/onnx/read_model.h"
+#include "compiler/import/onnx/shapes/operator_table.h"
+#include "compiler/import/onnx/summary.h"
+#include "compiler/import/text.h"
+
+#include <filesystem>
+
+namespace cadenza {
+namespace {
+
+/// Of a model that limits it nowhere: angles are computed.
+constexpr int64_t longestContext = int64_t{1} << 20;
+
+/// "llama" of llama.onnx; of a file with the usual name, its directory's.
+std::string nameOf(const std::string &file, const ModelDirectory &directory) {
+  const std::string stem = std::filesystem::path(file).stem().string();
+  return stem == "model" ? modelName(directory.path()) : escaped(stem, 128);
+}
+
+Decoder decoderOf(const onnx::DecoderStep &step, const onnx::Companions &companions, Findings &findings) {
+  Decoder decoder;
+  decoder.vocabulary = step.vocabulary;
+  decoder.maxContext = companions.context.value_or(longestContext);
+  if (step.capacity)
+    decoder.maxContext = std::min(decoder.maxContext, *step.capacity);
+  else if (!companions.context)
+    findings.notice(step.model.file + ": no file beside it says how long a text may be; up to " +
+                    std::to_string(longestContext) + " tokens are taken");
+  if (companions.eosTokens.empty())
+    findings.notice(step.model.file + ": no file beside it says which tokens end a text");
+  decoder.bosToken = companions.bosToken;
+  decoder.eosTokens = companions.eosTokens;
+  decoder.family = companions.family;
+  decoder.hiddenSize = step.hiddenSize;
+  decoder.layers = static_cast<int64_t>(step.layers.size());
+  return decoder;
+}
+
+/// Of what the model says, its graph and the beginning of every weight (source_hash.h).
+std::string hashOf(const onnx::DecoderStep &step, const onnx::Companions &companions, const std::string &tokenizer,
+                   const std::map<std::string, std::shared_ptr<const onnx::Tensor>> &weights) {
+  constexpr size_t sampled = 4096;
+  const std::string graph = onnx::describe(step.model, step.analysis);
+  std::vector<std::string_view> texts(companions.configs.begin(), companions.configs.end());
+  texts.insert(texts.end(), {tokenizer, graph});
+  for (const auto &[name, tensor] : weights) {
+    const std::span<const std::byte> bytes = tensor->bytes.first(std::min(sampled, tensor->bytes.size()));
+    texts.insert(texts.end(), {name, {reinterpret_cast<const char *>(bytes.data()), bytes.size()}});
+  }
+  return sourceHash(texts, nullptr);
+}
+
+/// What follows from the graph of a model that is no decoder.
+void reportShapes(const onnx::Model &model, const ImportOptions &options, Findings &findings, std::string &report) {
+  const onnx::Analysis analysis = onnx::analyse(model, {options.dims, {}}, findings);
+  if (!findings.hasErrors())
+    report += onnx::summarize(model, analysis);
+}
+
+} // namespace
+
+bool isOnnxModel(const std::string &path) {
+  if (onnx::isModelFile(path))
+    return true;
+  const auto file = onnx::modelFileIn(path);
+  return !file.isOk() || file->has_value();
+}
+
+StatusOr<ImportedModel> importOnnx(mlir::MLIRContext &context, const ImportOptions &options, Findings &findings,
+                                   std::string &report) {
+  if (options.strict)
+    findings.beStrict();
+  std::string path = options.directory;
+  if (!onnx::isModelFile(path)) {
+    auto found = onnx::modelFileIn(path);
+    if (!found.isOk()) {
+      findings.add(found.status());
+      return findings.toStatus();
+    }
+    path = **found;
+  }
+  const std::optional<onnx::Model> read = onnx::readModel(path, findings);
+  if (!read)
+    return findings.toStatus();
+  report += onnx::summarize(*read);
+  if (!findings.hasErrors())
+    onnx::checkDims(*read, {options.dims, {}}, findings);
+  if (findings.hasErrors()) {
+    onnx::checkSupport(*read, onnx::supportedOperators(), findings);
+    return findings.toStatus();
+  }
+  const std::string parent = std::filesystem::path(path).parent_path().string();
+  auto directory = ModelDirectory::open(parent.empty() ? "." : parent);
+  if (!directory.isOk())
+    return directory.status();
+  onnx::Companions companions = onnx::readCompanions(*directory, findings);
+  CADENZA_RETURN_IF_ERROR(findings.toStatus());
+
+  onnx::checkDims(*read, {options.dims, {}}, findings);
+  CADENZA_RETURN_IF_ERROR(findings.toStatus());
+  auto step = onnx::recogniseDecoder(*read, options.dims, companions.hints, findings);
+  if (!step.isOk() && !findings.hasErrors()) {
+    reportShapes(*read, options, findings, report);
+    if (!findings.hasErrors())
+      findings.add(step.status());
+  }
+  CADENZA_RETURN_IF_ERROR(findings.toStatus());
+  report += onnx::summarize(step->model, step->analysis);
+  report += onnx::summarize(*step);
+  auto made = onnx::makeStepModule(context, *step, findings);
+  if (!made.isOk()) {
+    if (!findings.hasErrors())
+      findings.add(made.status());
+    return findings.toStatus();
+  }
+  ImportedModel model;
+  model.decoder = decoderOf(*step, companions, findings);
+  if (!companions.tokenizer.empty())
+    model.tokenizer = importTokenizer(companions.tokenizer, companions.tokenizerConfig, step->vocabulary, findings);
+  directory->noteLinks(findings);
+  CADENZA_RETURN_IF_ERROR(findings.toStatus());
+  model.sourceHash = hashOf(*step, companions, model.tokenizer, made->weights);
+  model.weights = onnx::makeOnnxWeights(std::move(made->weights));
+  model.module = std::move(made->module);
+  model.info = {nameOf(path, *directory), model.weights->describe()};
+  return model;
+}
+
+} // namespace cadenza
