@@ -12,9 +12,22 @@ namespace cadenza::arch {
 /// A packet publishes only itself: nothing else that its writer wrote before is visible to its reader. Nor does it say
 /// that the previous packet in its slot was read: a slot may be written again only if what the writer waited for
 /// proves it. Epoch 0 is what fresh memory holds; epochs are never reused while the slots live.
+///
+/// A packet of fewer than three words has the epoch in the place of the others, and whoever waits for it looks at all
+/// of them (`is`). Hazard: of a load of which a word is never used, ptxas (CUDA 13.0) makes several narrower ones,
+/// which may see a new epoch beside an old payload.
 struct alignas(16) Packet {
   uint32_t payload[3];
   uint32_t epoch;
+
+  CADENZA_DEVICE static Packet of(uint32_t epoch, uint32_t word) { return {{word, epoch, epoch}, epoch}; }
+  CADENZA_DEVICE static Packet of(uint32_t epoch, uint32_t first, uint32_t second) {
+    return {{first, second, epoch}, epoch};
+  }
+  /// Whether this is the packet of `wanted`, of so many words.
+  CADENZA_DEVICE bool is(uint32_t wanted, int words) const {
+    return (epoch == wanted) & (words > 1 || payload[1] == wanted) & (words > 2 || payload[2] == wanted);
+  }
 };
 static_assert(sizeof(Packet) == 16, "one access");
 

@@ -63,11 +63,12 @@ CADENZA_DEVICE void sum_packets(const arch::Packet *from, int stride, uint32_t e
       sum[e] = s == 0 ? arch::as_float(packet[s].payload[e]) : sum[e] + arch::as_float(packet[s].payload[e]);
 }
 
-/// Collects those of `count` packets for which exists(i): packet i from address(i) (in global memory), take(i, packet)
-/// gets it. `at_once` packets a thread are polled together, so that their latencies overlap. spin(poll) waits until
-/// poll() is true.
-template <int at_once, class Team, class Exists, class Address, class Take, class Spin>
-CADENZA_DEVICE void collect_packets(int count, uint32_t epoch, Exists exists, Address address, Take take, Spin spin) {
+/// Collects `count` packets: packet i, of words_of(i) words (none: it does not exist), from address(i) in global
+/// memory; take(i, packet) gets it. `at_once` packets a thread are polled together, so that their latencies overlap.
+/// spin(poll) waits until poll() is true.
+template <int at_once, class Team, class WordsOf, class Address, class Take, class Spin>
+CADENZA_DEVICE void collect_packets(int count, uint32_t epoch, WordsOf words_of, Address address, Take take,
+                                    Spin spin) {
   for (int base = Team::thread(); base < count; base += at_once * Team::threads) {
     const arch::Packet *from[at_once];
     arch::Packet packet[at_once];
@@ -75,7 +76,7 @@ CADENZA_DEVICE void collect_packets(int count, uint32_t epoch, Exists exists, Ad
 #pragma unroll
     for (int i = 0; i < at_once; ++i) {
       const int index = base + i * Team::threads;
-      here[i] = index >= count || !exists(index);
+      here[i] = index >= count || words_of(index) == 0;
       from[i] = address(here[i] ? 0 : index);
       packet[i] = arch::load_packet(from[i]);
     }
@@ -85,7 +86,7 @@ CADENZA_DEVICE void collect_packets(int count, uint32_t epoch, Exists exists, Ad
       for (int i = 0; i < at_once; ++i) {
         if (here[i])
           continue;
-        if (packet[i].epoch == epoch) {
+        if (packet[i].is(epoch, words_of(base + i * Team::threads))) {
           here[i] = true;
           take(base + i * Team::threads, packet[i]);
         } else {

@@ -29,14 +29,14 @@ template <class Config, int part, class Shape> struct HeadTile : Tile<Shape> {
   }
   /// For the same rank of all groups, as the index-th sum of the part; one thread calls.
   CADENZA_DEVICE void publish(int index, float sum) const {
-    arch::store_packet(block.head_slots(part) + index, {{arch::as_bits(sum), 0, 0}, p.counter + 1});
+    arch::store_packet(block.head_slots(part) + index, arch::Packet::of(p.counter + 1, arch::as_bits(sum)));
   }
   /// `count` sums of all groups from the first-th on, for the whole team after its next barrier.
   CADENZA_DEVICE const float *collect(int first, int count) const {
     const arch::Packet *from = block.head_slots(part) + first;
     float *sums = Block::partial() + first;
     collect_packets<2, Team>(
-        count, p.counter + 1, [](int) { return true; }, [&](int i) { return from + i; },
+        count, p.counter + 1, [](int) { return 1; }, [&](int i) { return from + i; },
         [&](int i, const arch::Packet &packet) { sums[i] = arch::as_float(packet.payload[0]); },
         typename Block::Spin{block, PersistentWait::head_sums, p.layer, p.position});
     block.mark(PersistentWork::rows, p.layer);

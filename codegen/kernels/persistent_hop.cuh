@@ -105,21 +105,24 @@ template <class Config> struct Hops<Config, false> {
                       : hop == Block::hop_parts ? bytes / (4 * Block::Core::partial_floats) * (Block::part_floats / 2)
                                                 : (bytes - 4 * sums) / 8 + sums;
     const arch::Packet *from = slots(block) + region.slot;
+    const int first_sum = region.slot - region_of(Block::hop_sums).slot; // of packet 0, among the sums
+    const auto is_sum = [&](int i) { return words || (hop == Block::hop_residual && first_sum + i >= 0); };
     uint32_t before = 0; // what this block was doing, for the trace
     if constexpr (Config::traced)
       before = Block::trace_cursor()->state;
     collect_packets<4, Team>(
         count, p.hop_epoch,
         [&](int i) { // parts have a gap at their end
-          return hop != Block::hop_parts || i % (Block::part_floats / 2) < ceil_div(Block::Core::partial_floats, 2);
+          const bool gap =
+              hop == Block::hop_parts && i % (Block::part_floats / 2) >= ceil_div(Block::Core::partial_floats, 2);
+          return gap ? 0 : is_sum(i) ? 1 : 2;
         },
         [&](int i) { return from + i; },
         [&](int i, const arch::Packet &packet) {
-          const int sum = region.slot + i - region_of(Block::hop_sums).slot;
           if (hop >= Block::hop_updates)
             Block::update_sums(hop - Block::hop_updates)[i] = arch::as_float(packet.payload[0]);
-          else if (hop == Block::hop_sums || (hop == Block::hop_residual && sum >= 0))
-            Block::sums()[sum] = arch::as_float(packet.payload[0]);
+          else if (is_sum(i))
+            Block::sums()[first_sum + i] = arch::as_float(packet.payload[0]);
           else
             *Block::template at<uint64_t>(region.offset + 8 * i) =
                 packet.payload[0] | static_cast<uint64_t>(packet.payload[1]) << 32;
@@ -138,12 +141,13 @@ template <class Config> struct Hops<Config, false> {
     const Region region = region_of(sizeof(T) == 4 && hop < Block::hop_updates ? Block::hop_sums : hop);
     arch::Packet *to = slots(block) + region.slot + (offset - region.offset) / (sizeof(T) == 4 ? 4 : 8);
     if constexpr (sizeof(T) == 4) {
-      arch::store_packet(to, {{value, 0, 0}, p.hop_epoch});
+      arch::store_packet(to, arch::Packet::of(p.hop_epoch, value));
     } else if constexpr (sizeof(T) == 8) {
-      arch::store_packet(to, {{static_cast<uint32_t>(value), static_cast<uint32_t>(value >> 32), 0}, p.hop_epoch});
+      arch::store_packet(
+          to, arch::Packet::of(p.hop_epoch, static_cast<uint32_t>(value), static_cast<uint32_t>(value >> 32)));
     } else {
-      arch::store_packet(to, {{value.x, value.y, 0}, p.hop_epoch});
-      arch::store_packet(to + 1, {{value.z, value.w, 0}, p.hop_epoch});
+      arch::store_packet(to, arch::Packet::of(p.hop_epoch, value.x, value.y));
+      arch::store_packet(to + 1, arch::Packet::of(p.hop_epoch, value.z, value.w));
     }
   }
   CADENZA_DEVICE static void send_stripe(const Block &block, Hop hop, const Progress &p, float *first, float value) {

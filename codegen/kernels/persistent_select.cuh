@@ -102,7 +102,7 @@ private:
     best = {0, 0};
     bool stop = false;
     collect_packets<1, Team>(
-        Block::blocks, number + 1, [](int) { return true; }, [&](int i) { return block.candidates(number) + i; },
+        Block::blocks, number + 1, [](int) { return 3; }, [&](int i) { return block.candidates(number) + i; },
         [&](int, const arch::Packet &packet) {
           best.take_larger({packet.payload[0], packet.payload[1]});
           stop |= packet.payload[2] != 0;

@@ -323,6 +323,14 @@ if wants persistent; then
   for model in Qwen3-0.6B Llama-3.2-1B; do
     check 120 "persistent-bits-$model" schedule_bits persistent 600 --model="$model" --weights=random:1 --schedule=persistent
   done
+  # One more exchange, of sums of squares; several heads a group; caches that are rings. The window of Gemma 3 has 512 positions.
+  check 120 persistent-bits-OLMo-2-1B schedule_bits persistent 300 --model=OLMo-2-1B --weights=random:1 --schedule=persistent
+  check 120 persistent-bits-Gemma-3-1B schedule_bits persistent 800 --model=Gemma-3-1B --weights=random:1 --schedule=persistent
+  # Exchanges of single sums through global memory.
+  for model in OLMo-2-1B Gemma-3-1B GPT-2; do
+    check 120 "persistent-bits-$model-no-clusters" schedule_bits persistent 200 --model="$model" --weights=random:1 \
+      --schedule=persistent --no-clusters
+  done
   # Without clusters, and as on a GPU that has none: the driver compiles this PTX for the GPU at hand.
   for options in --no-clusters --target=compute_80; do
     check 120 "persistent-bits$options" schedule_bits persistent 200 --model=Qwen3-0.6B --weights=random:1 --schedule=persistent $options
