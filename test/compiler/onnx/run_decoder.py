@@ -20,57 +20,62 @@ from onnx import helper
 TOLERANCE = {"float32": 1e-5, "float16": 1e-2, "bfloat16": 5e-2}  # of the largest logit, by the type of the model
 
 
-def extents(info, known):
-    shape = []
-    for dim in info.type.tensor_type.shape.dim:
-        shape.append(dim.dim_value if dim.HasField("dim_value") else eval(dim.dim_param, {}, known))  # past + sequence
-    return shape
+def output_of(cache):
+    """The name of the output that continues an input cache."""
+    if cache.startswith(("key_cache", "value_cache")):
+        return "updated_" + cache
+    return cache.replace("past_key_values", "present") if cache.startswith("past") else "output" + cache[len("input"):]
+
+
+def dimensions(model, step):
+    """Extents by name: batch and sequence 1, `step` tokens in the cache. An input's role says what its dimensions are."""
+    known = {}
+    for info in model.graph.input:
+        roles = {"input_ids": (1, 1), "position_ids": (1, 1), "attention_mask": (1, step + 1)}.get(info.name)
+        dims = [dim.dim_param for dim in info.type.tensor_type.shape.dim]
+        roles = roles or {1: (1,), 3: (1, None, None), 4: (1, None, step, None)}[len(dims)]
+        known.update({name: extent for name, extent in zip(dims, roles) if name and extent is not None})
+    return known
+
+
+def feed(info, token, step, caches, known):
+    dtype = helper.tensor_dtype_to_np_dtype(info.type.tensor_type.elem_type)
+    scalars = {"input_ids": token, "position_ids": step, "write_indices": step, "nonpad_kv_seqlen": step + 1}
+    if info.name in scalars:
+        return numpy.array([scalars[info.name]], dtype)
+    if info.name == "attention_mask":
+        return numpy.ones([step + 1], dtype)
+    # A cache that grows begins with nothing, whatever its other extents are.
+    shape = [dim.dim_value or known.get(dim.dim_param, 0) for dim in info.type.tensor_type.shape.dim]
+    return caches.get(output_of(info.name), numpy.zeros(shape, dtype))
 
 
 def decode(tool, folder, temporary):
     model = onnx.load(folder / "model.onnx", load_external_data=False)
     tokens = json.loads((folder / "tokens.json").read_text())
-    tokens = tokens["tokens"] if isinstance(tokens, dict) else tokens
     reference = numpy.load(folder / "logits_f32.npy")
-    caches, worst = {}, 0.0
-    names = {dim.dim_param for info in model.graph.input for dim in info.type.tensor_type.shape.dim if dim.dim_param}
+    caches, worst, kind = {}, 0.0, None
     for step, token in enumerate(tokens):
-        known = {}
-        for name in names:
-            known[name] = 1 if name.startswith(("batch", "seq")) else step if name.startswith("past") else step + 1
-        if "kv_cache_dim" in known:
-            key = next(info for info in model.graph.output if info.name.startswith("present"))
-            known["kv_cache_dim"] = caches[key.name].shape[-1] if caches else 0
-        dims = [part for name, extent in known.items() if extent or name != "kv_cache_dim"
-                for part in ("--dim", f"{name}={extent}")]
+        known = dimensions(model, step)
+        dims = [part for name, extent in known.items() for part in ("--dim", f"{name}={extent}")]
         run = pathlib.Path(temporary) / f"{folder.name}.{step}"
         run.mkdir()
         for i, info in enumerate(model.graph.input):
-            dtype = helper.tensor_dtype_to_np_dtype(info.type.tensor_type.elem_type)
-            if info.name == "input_ids":
-                value = numpy.array([[token]], dtype)
-            elif info.name == "position_ids":
-                value = numpy.array([[step]], dtype)
-            elif info.name == "attention_mask":
-                value = numpy.ones([1, step + 1], dtype)
-            else:
-                value = caches.get(info.name.replace("past_key_values", "present"), numpy.zeros([0], dtype))
-            (run / f"input_{i}.bin").write_bytes(value.tobytes())
+            (run / f"input_{i}.bin").write_bytes(feed(info, token, step, caches, known).tobytes())
         line = subprocess.run([tool, *dims, str(folder / "model.onnx"), str(run)], capture_output=True, text=True,
                               check=True).stdout.strip().partition(": ")[2]
         if not line.startswith("PASS"):
             return line
-        for i, (info, text) in enumerate(zip(model.graph.output, line[5:].split("; "))):
+        for i, info in enumerate(model.graph.output):
             dtype = helper.tensor_dtype_to_np_dtype(info.type.tensor_type.elem_type)
-            shape = [int(extent) for extent in text.partition("[")[2][:-1].split(", ")]
-            value = numpy.frombuffer((run / f"output_{i}.bin").read_bytes(), dtype).reshape(shape)
+            value = numpy.frombuffer((run / f"output_{i}.bin").read_bytes(), dtype)
+            caches[info.name] = value
             if info.name == "logits":
-                worst = max(worst, float(numpy.abs(value.reshape(-1).astype(numpy.float32) - reference[step]).max()))
+                worst = max(worst, float(numpy.abs(value.astype(numpy.float32) - reference[step]).max()))
                 kind = dtype
-            else:
-                caches[info.name] = value
     allowed = TOLERANCE[kind.name] * float(numpy.abs(reference).max())
-    return f"{'PASS' if worst <= allowed else 'WRONG'}: {len(tokens)} tokens, logits within {worst:.2e} (allowed {allowed:.2e})"
+    return (f"{'PASS' if worst <= allowed else 'WRONG'}: {len(tokens)} tokens, logits within {worst:.2e} "
+            f"(allowed {allowed:.2e})")
 
 
 def main():

@@ -25,8 +25,8 @@ Operand softmaxWithSink(NodeLowering &node, Operand scores, const Shape &shape, 
 std::string gap(NodeLowering &node) {
   if (node.text("k_quant_type", "NONE") != "NONE" || node.text("v_quant_type", "NONE") != "NONE")
     return "an encoded cache";
-  if (node.integer("causal", 1) != 1 || node.integer("sliding_window_cache", 0) != 0)
-    return "attribute 'causal' or 'sliding_window_cache'";
+  if (node.integer("causal", 1) != 1 || node.has(16))
+    return "attribute 'causal' or input 16, query_seqlens";
   if (node.makes(3))
     return "output 3, the scores";
   if (node.has(3) != node.has(4) || !node.has(5))
@@ -35,6 +35,8 @@ std::string gap(NodeLowering &node) {
     return "several sequences of several tokens";
   if (node.has(3) && !(node.out(1).shape[2] == node.shape(3)[2] + node.shape(0)[1]))
     return "a cache that does not grow by the new tokens (total_sequence_length has to be known as past + new)";
+  // With sliding_window_cache the caller may keep fewer keys than there are tokens; one that keeps all, as here,
+  // computes the same.
   return "";
 }
 
@@ -70,10 +72,11 @@ void groupQueryAttention(NodeLowering &node) {
   if (!headSize || *headSize < 1 || heads % kv != 0)
     return node.unsupported("heads of that number and size");
   auto [q, k, v] = projections(node, heads, kv, size);
+  const double epsilon = node.real("qk_norm_epsilon", 1e-6F);
   if (node.has(14)) // q_norm_weight and k_norm_weight
-    q = node.nn.rmsNormalization(q, node.in(14), 3, node.real("qk_norm_epsilon", 1e-6F));
+    q = node.nn.rmsNormalization(q, node.in(14), 3, node.real("q_norm_epsilon", epsilon));
   if (node.has(15))
-    k = node.nn.rmsNormalization(k, node.in(15), 3, node.real("qk_norm_epsilon", 1e-6F));
+    k = node.nn.rmsNormalization(k, node.in(15), 3, node.real("k_norm_epsilon", epsilon));
   // Token i of a sequence stands at lengths - S + i, where lengths count it: seqlens_k is one less.
   const Operand lengths = node.nn.reshape(node.nn.cast(node.in(5), ElementType::i64), {batch, 1});
   const Operand before = node.binary(B::Sub, lengths, node.nn.elements(ElementType::i64, {}, {sequence - 1}));
