@@ -27,7 +27,7 @@ nn::TensorSpec withType(nn::TensorSpec spec, ElementType type) {
 } // namespace
 
 IrEmitter::IrEmitter(mlir::OpBuilder ops, mlir::OpBuilder symbols, const Symbols &extents, Options options)
-    : ops(std::move(ops)), symbols(std::move(symbols)), location(mlir::UnknownLoc::get(this->ops.getContext())),
+    : ops(std::move(ops)), symbols(std::move(symbols)), location(mlir::UnknownLoc::get(this->context())),
       extents(extents), options(std::move(options)) {}
 
 Operand IrEmitter::add(mlir::Value value) {
@@ -48,7 +48,7 @@ Operand IrEmitter::put(const StatusOr<nn::TensorSpec> &type, Arguments &&...argu
   fail(type.status());
   if (!status().isOk())
     return nothing();
-  return add(OpT::create(ops, location, nn::typeOf(ops.getContext(), *type), std::forward<Arguments>(arguments)...));
+  return add(OpT::create(ops, location, nn::typeOf(context(), *type), std::forward<Arguments>(arguments)...));
 }
 
 //===----------------------------------------------------------------------===//
@@ -56,7 +56,7 @@ Operand IrEmitter::put(const StatusOr<nn::TensorSpec> &type, Arguments &&...argu
 //===----------------------------------------------------------------------===//
 
 Operand IrEmitter::constant(nn::TensorValue value) {
-  return add(nn::ConstantOp::create(ops, location, nn::constantOf(ops.getContext(), value)));
+  return add(nn::ConstantOp::create(ops, location, nn::constantOf(context(), value)));
 }
 
 Operand IrEmitter::tensor(const std::string &name, std::shared_ptr<const Tensor> tensor) {
@@ -73,15 +73,14 @@ Operand IrEmitter::tensor(const std::string &name, std::shared_ptr<const Tensor>
 }
 
 Operand IrEmitter::weight(const std::string &name, std::shared_ptr<const Tensor> tensor) {
-  mlir::MLIRContext *context = ops.getContext();
   std::string symbol = name;
   while (!taken.insert(symbol).second || symbol == "decode") // that of the function
     symbol += "_";
-  const mlir::RankedTensorType type = nn::typeOf(context, {tensor->type, tensor->shape});
+  const mlir::RankedTensorType type = nn::typeOf(context(), {tensor->type, tensor->shape});
   const mlir::Location place = mlir::NameLoc::get(ops.getStringAttr(name));
   nn::WeightOp::create(symbols, place, symbol, type, symbols.getStringAttr(name), /*value=*/mlir::ElementsAttr());
   weights_[name] = std::move(tensor);
-  return add(nn::GetWeightOp::create(ops, place, type, mlir::FlatSymbolRefAttr::get(context, symbol)));
+  return add(nn::GetWeightOp::create(ops, place, type, mlir::FlatSymbolRefAttr::get(context(), symbol)));
 }
 
 Operand IrEmitter::scalar(SymbolId id) {
@@ -188,7 +187,7 @@ Operand IrEmitter::reshape(Operand x, const Shape &shape) {
 }
 
 Operand IrEmitter::transpose(Operand x, Integers permutation) {
-  return put<nn::TransposeOp>(nn::infer::transpose(spec(x), permutation), value(x), llvm::ArrayRef(permutation));
+  return put<nn::TransposeOp>(nn::infer::transpose(spec(x), permutation), value(x), list(permutation));
 }
 
 Operand IrEmitter::slice(Operand x, const std::vector<Polynomial> &starts, const Shape &sizes, Integers steps) {
@@ -201,7 +200,7 @@ Operand IrEmitter::slice(Operand x, const std::vector<Polynomial> &starts, const
   const bool allOnes = llvm::all_of(steps, [](int64_t step) { return step == 1; });
   return put<nn::SliceOp>(nn::infer::slice(spec(x), knownStarts, knownSizes, steps), value(x), openStarts, openSizes,
                           ops.getDenseI64ArrayAttr(knownStarts), ops.getDenseI64ArrayAttr(knownSizes),
-                          allOnes ? mlir::DenseI64ArrayAttr() : ops.getDenseI64ArrayAttr(llvm::ArrayRef(steps)));
+                          allOnes ? mlir::DenseI64ArrayAttr() : list(steps));
 }
 
 Operand IrEmitter::concat(std::span<const Operand> parts, int64_t axis) {
@@ -222,19 +221,19 @@ Operand IrEmitter::expand(Operand x, const Shape &shape) {
     return x;
   const StatusOr<nn::TensorSpec> checked = nn::infer::expand(from, result.shape);
   if (!checked.isOk())
-    return put<nn::ExpandOp>(checked);
+    return put<nn::ExpandOp>(checked, value(x), mlir::ValueRange());
   llvm::SmallVector<mlir::Value> open; // extents that are not the operand's
   const size_t added = result.shape.size() - from.shape.size();
   for (size_t axis = 0; axis < shape.size(); ++axis)
     if (result.shape[axis] == nn::unknownExtent && (axis < added || from.shape[axis - added] != nn::unknownExtent))
       open.push_back(value(scalar(shape[axis])));
-  return put<nn::ExpandOp>(result, value(x), open);
+  return put<nn::ExpandOp>(result, value(x), mlir::ValueRange(open));
 }
 
 Operand IrEmitter::pad(Operand x, Integers begins, Integers ends, nn::PadMode mode, Operand with) {
   const std::optional<nn::TensorSpec> added = with.isThere() ? std::optional(spec(with)) : std::nullopt;
-  return put<nn::PadOp>(nn::infer::pad(spec(x), begins, ends, mode, added ? &*added : nullptr), mode, value(x),
-                        valueOrNull(with), llvm::ArrayRef(begins), llvm::ArrayRef(ends));
+  return put<nn::PadOp>(nn::infer::pad(spec(x), begins, ends, mode, added ? &*added : nullptr),
+                        nn::PadModeAttr::get(context(), mode), value(x), valueOrNull(with), list(begins), list(ends));
 }
 
 Operand IrEmitter::trilu(Operand x, bool upper, Operand k) {
@@ -264,11 +263,13 @@ Operand IrEmitter::gatherND(Operand x, Operand indices, int64_t batchDims) {
 Operand IrEmitter::scatterElements(Operand x, Operand indices, Operand updates, int64_t axis,
                                    nn::ScatterFunction function) {
   return put<nn::ScatterElementsOp>(nn::infer::scatterElements(spec(x), spec(indices), spec(updates), axis, function),
-                                    function, value(x), value(indices), value(updates), integer(axis));
+                                    nn::ScatterFunctionAttr::get(context(), function), value(x), value(indices),
+                                    value(updates), integer(axis));
 }
 Operand IrEmitter::scatterND(Operand x, Operand indices, Operand updates, nn::ScatterFunction function) {
-  return put<nn::ScatterNDOp>(nn::infer::scatterND(spec(x), spec(indices), spec(updates), function), function, value(x),
-                              value(indices), value(updates));
+  return put<nn::ScatterNDOp>(nn::infer::scatterND(spec(x), spec(indices), spec(updates), function),
+                              nn::ScatterFunctionAttr::get(context(), function), value(x), value(indices),
+                              value(updates));
 }
 Operand IrEmitter::tensorScatter(Operand cache, Operand update, Operand writeIndices, int64_t axis, bool circular) {
   const std::optional<nn::TensorSpec> at = writeIndices.isThere() ? std::optional(spec(writeIndices)) : std::nullopt;
@@ -282,12 +283,13 @@ Operand IrEmitter::tensorScatter(Operand cache, Operand update, Operand writeInd
 //===----------------------------------------------------------------------===//
 
 Operand IrEmitter::reduce(nn::ReduceFunction function, Operand x, Integers axes, bool keepDims) {
-  return put<nn::ReduceOp>(nn::infer::reduce(spec(x), axes, keepDims), function, value(x), llvm::ArrayRef(axes),
-                           unitIf(keepDims));
+  return put<nn::ReduceOp>(nn::infer::reduce(function, spec(x), axes, keepDims),
+                           nn::ReduceFunctionAttr::get(context(), function), value(x), list(axes), unitIf(keepDims));
 }
 Operand IrEmitter::argReduce(nn::ArgFunction function, Operand x, int64_t axis, bool keepDims, bool last) {
-  return put<nn::ArgReduceOp>(nn::infer::argReduce(spec(x), axis, keepDims), function, value(x), integer(axis),
-                              unitIf(keepDims), unitIf(last));
+  return put<nn::ArgReduceOp>(nn::infer::argReduce(spec(x), axis, keepDims),
+                              nn::ArgFunctionAttr::get(context(), function), value(x), integer(axis), unitIf(keepDims),
+                              unitIf(last));
 }
 Operand IrEmitter::softmax(Operand x, int64_t axis) {
   return put<nn::SoftmaxOp>(nn::infer::softmax(spec(x), axis), value(x), integer(axis));
@@ -305,9 +307,8 @@ std::pair<Operand, Operand> IrEmitter::topk(Operand x, int64_t k, int64_t axis, 
   fail(type.status());
   if (!status().isOk())
     return {nothing(), nothing()};
-  mlir::MLIRContext *context = ops.getContext();
-  auto op = nn::TopKOp::create(ops, location, nn::typeOf(context, *type),
-                               nn::typeOf(context, withType(*type, ElementType::i64)), value(x), integer(k),
+  auto op = nn::TopKOp::create(ops, location, nn::typeOf(context(), *type),
+                               nn::typeOf(context(), withType(*type, ElementType::i64)), value(x), integer(k),
                                integer(axis), unitIf(!largest));
   return {add(op.getValues()), add(op.getIndices())};
 }

@@ -75,6 +75,10 @@ private:
   nn::TensorSpec spec(Operand operand) const;
   mlir::Value valueOrNull(Operand operand) const { return operand.isThere() ? value(operand) : mlir::Value(); }
   mlir::IntegerAttr integer(int64_t value) { return ops.getI64IntegerAttr(value); }
+  mlir::DenseI64ArrayAttr list(Integers values) {
+    return ops.getDenseI64ArrayAttr(llvm::ArrayRef<int64_t>(values.data(), values.size()));
+  }
+  mlir::MLIRContext *context() { return ops.getContext(); }
   mlir::UnitAttr unitIf(bool condition) { return condition ? ops.getUnitAttr() : mlir::UnitAttr(); }
 
   /// A polynomial as a value, tensor<i64>; nothing if one of its symbols has none.
