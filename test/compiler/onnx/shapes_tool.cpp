@@ -37,7 +37,7 @@ void print(const std::string &file, const AnalysisOptions &options) {
 } // namespace
 
 int main(int argc, char **argv) {
-  AnalysisOptions options;
+  AnalysisOptions options{.shapesOnly = true};
   for (int i = 1; i < argc; ++i) {
     const std::string argument = argv[i];
     if (argument == "--dim" && i + 1 < argc) {

@@ -351,7 +351,7 @@ private:
   }
 
   Status analyse() {
-    AnalysisOptions options{shapes.dims(), {}};
+    AnalysisOptions options{.dims = shapes.dims()};
     if (step.capacity)
       options.limits[step.past] = *step.capacity - 1;
     step.analysis = onnx::analyse(step.model, options, findings);

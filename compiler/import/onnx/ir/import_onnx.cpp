@@ -59,7 +59,7 @@ std::string hashOf(const onnx::DecoderStep &step, const onnx::Companions &compan
 
 /// What follows from the graph of a model that is no decoder.
 void reportShapes(const onnx::Model &model, const ImportOptions &options, Findings &findings, std::string &report) {
-  const onnx::Analysis analysis = onnx::analyse(model, {options.dims, {}}, findings);
+  const onnx::Analysis analysis = onnx::analyse(model, {.dims = options.dims}, findings);
   if (!findings.hasErrors())
     report += onnx::summarize(model, analysis);
 }
@@ -91,7 +91,7 @@ StatusOr<ImportedModel> importOnnx(mlir::MLIRContext &context, const ImportOptio
     return findings.toStatus();
   report += onnx::summarize(*read);
   if (!findings.hasErrors())
-    onnx::checkDims(*read, {options.dims, {}}, findings);
+    onnx::checkDims(*read, {.dims = options.dims}, findings);
   if (findings.hasErrors()) {
     onnx::checkSupport(*read, onnx::supportedOperators(), findings);
     return findings.toStatus();
@@ -103,7 +103,7 @@ StatusOr<ImportedModel> importOnnx(mlir::MLIRContext &context, const ImportOptio
   onnx::Companions companions = onnx::readCompanions(*directory, findings);
   CADENZA_RETURN_IF_ERROR(findings.toStatus());
 
-  onnx::checkDims(*read, {options.dims, {}}, findings);
+  onnx::checkDims(*read, {.dims = options.dims}, findings);
   CADENZA_RETURN_IF_ERROR(findings.toStatus());
   auto step = onnx::recogniseDecoder(*read, options.dims, companions.hints, findings);
   if (!step.isOk() && !findings.hasErrors()) {

@@ -29,8 +29,8 @@ std::string gap(NodeLowering &node) {
     return "attribute 'causal' or input 16, query_seqlens";
   if (node.makes(3))
     return "output 3, the scores";
-  if (node.has(3) != node.has(4) || !node.has(5))
-    return "a past key without a past value, or no seqlens_k";
+  if (node.has(3) != node.has(4) || !node.has(5) || !node.makes(1))
+    return "a past key without a past value, no seqlens_k or no present key";
   if (!node.shape(0)[0].is(1) && !node.shape(0)[1].is(1))
     return "several sequences of several tokens";
   if (node.has(3) && !(node.out(1).shape[2] == node.shape(3)[2] + node.shape(0)[1]))

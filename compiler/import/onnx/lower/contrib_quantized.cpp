@@ -81,7 +81,8 @@ void matmulNBits(NodeLowering &node) { // A [..., K], B [N, blocks, bytes], scal
 void gatherBlockQuantized(NodeLowering &node) { // data [V, bytes], indices, scales [V, blocks], zero points
   const int64_t bits = node.integer("bits", 4), block = node.integer("block_size", 128);
   const int64_t axis = node.axisFrom0(node.integer("quantize_axis", 1), node.rank(0));
-  if (node.rank(0) != 2 || node.rank(2) != 2 || node.integer("gather_axis", 0) != 0 || axis != 1)
+  if (node.rank(0) != 2 || node.rank(2) != 2 || (node.has(3) && node.rank(3) != 2) ||
+      node.integer("gather_axis", 0) != 0 || axis != 1)
     return node.unsupported("data of other than two axes, gathered along the first and encoded along the second");
   if (node.type(0) != ElementType::u8 || (bits != 4 && bits != 8))
     return node.unsupported("data of type " + std::string(elementTypeName(node.type(0))) + " with " +

@@ -162,7 +162,7 @@ void meanVarianceNormalization(NodeLowering &node) {
 void dequantizeLinear(NodeLowering &node) { // (x - zero point) * scale
   const Shape &x = node.shape(0), &scale = node.shape(1);
   const int64_t block = node.integer("block_size", 0);
-  const bool single = scale.empty() || (scale.size() == 1 && scale[0].is(1) && x.size() != 1);
+  const bool single = block == 0 && (scale.empty() || (scale.size() == 1 && scale[0].is(1)));
   const auto axis = static_cast<size_t>(node.axisFrom0(node.integer("axis", 1), node.rank(0)));
   const auto spread = [&](size_t i) { // to a shape that broadcasts to x
     Operand operand = node.in(i);

@@ -40,7 +40,8 @@ void shrink(NodeLowering &node);
 void thresholdedRelu(NodeLowering &node);
 
 // Data movement (movement.cpp).
-void reshape(NodeLowering &node); // anything whose elements stay in order
+void reshape(NodeLowering &node);  // anything whose elements stay in order
+void elements(NodeLowering &node); // what inference knows whatever the inputs are: Shape, Size
 void transpose(NodeLowering &node);
 void expand(NodeLowering &node);
 void tile(NodeLowering &node);

@@ -22,6 +22,13 @@ std::optional<nn::ScatterFunction> scatterFunction(NodeLowering &node) {
 
 void reshape(NodeLowering &node) { node.set(0, node.nn.reshape(node.in(0), node.out(0).shape)); }
 
+void elements(NodeLowering &node) {
+  const Facts &facts = node.out(0);
+  if (!facts.isKnown())
+    return node.unsupported("a shape that is not known");
+  node.set(0, node.nn.elements(facts.type, facts.shape, *facts.elements));
+}
+
 void transpose(NodeLowering &node) {
   std::vector<int64_t> permutation(node.shape(0).size());
   std::iota(permutation.rbegin(), permutation.rend(), 0);

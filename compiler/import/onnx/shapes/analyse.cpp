@@ -11,7 +11,7 @@ namespace {
 class Analyser {
 public:
   Analyser(const Model &model, const AnalysisOptions &options, Findings &findings)
-      : model(model), graph(model.graph), findings(findings) {
+      : model(model), graph(model.graph), findings(findings), shapesOnly(options.shapesOnly) {
     result.symbols = std::make_shared<Symbols>(options.dims, options.limits);
     result.facts.resize(graph.values.size());
     folder.emplace(graph, result.facts, *result.symbols);
@@ -20,7 +20,7 @@ public:
   }
 
   Analysis run() {
-    checkSupport(model, supportedOperators(), findings);
+    checkSupport(model, supportedOperators(shapesOnly), findings);
     addConstants();
     addInputs();
     for (NodeId id = 0; id < graph.nodes.size(); ++id)
@@ -147,6 +147,7 @@ private:
   const Model &model;
   const Graph &graph;
   Findings &findings;
+  const bool shapesOnly;
   Analysis result;
   std::optional<Folder> folder;
 };

@@ -33,9 +33,11 @@ namespace cadenza::onnx {
 
 struct AnalysisOptions {
   /// By the name of a dimension: a number, or an expression over other names ("past_sequence_length + 1").
-  std::map<std::string, std::string> dims;
+  std::map<std::string, std::string> dims = {};
   /// The largest extent of a dimension, if that is known: what is cut to more elements is not cut.
-  std::map<std::string, int64_t> limits;
+  std::map<std::string, int64_t> limits = {};
+  /// Operators of which only shapes can be inferred, because they do not become ops yet, are no findings.
+  bool shapesOnly = false;
 };
 
 struct Analysis {

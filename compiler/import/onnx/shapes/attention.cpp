@@ -42,6 +42,8 @@ bool isPositive(NodeInference &node, std::string_view attribute, int64_t value) 
 } // namespace
 
 void attention(NodeInference &node) { // Q, K, V, mask, past key, past value, lengths
+  if (!node.hasRank(3, 1, 4) || !node.hasRank(6, 1))
+    return;
   const auto q = headsOf(node, 0, node.integer("q_num_heads"), "q_num_heads");
   const auto k = q ? headsOf(node, 1, node.integer("kv_num_heads"), "kv_num_heads") : std::nullopt;
   const auto v = k ? headsOf(node, 2, node.integer("kv_num_heads"), "kv_num_heads") : std::nullopt;
@@ -68,7 +70,8 @@ void attention(NodeInference &node) { // Q, K, V, mask, past key, past value, le
 }
 
 void rotaryEmbedding(NodeInference &node) { // X, cos, sin, positions
-  if (node.hasRank(0, 3, 4) && node.hasRank(1, 2, 3) && node.hasRank(2, node.rank(1)) && node.sameType(1, 2))
+  if (node.hasRank(0, 3, 4) && node.hasRank(1, 2, 3) && node.hasRank(2, node.rank(1)) && node.hasRank(3, 2) &&
+      node.sameType(1, 2))
     node.set(0, node.type(0), node.shape(0));
 }
 
@@ -88,6 +91,10 @@ void groupQueryAttention(NodeInference &node) {
   const int64_t heads = node.integer("num_heads", 0), kv = node.integer("kv_num_heads", 0);
   if (!node.hasRank(0, 3) || !isPositive(node, "num_heads", heads) || !isPositive(node, "kv_num_heads", kv) ||
       !node.hasRank(3, 4) || !node.hasRank(4, 4))
+    return;
+  if (node.integer("do_rotary", 0) != 0 && (!node.has(7) || !node.has(8)))
+    return node.invalid("do_rotary is set, but cos_cache or sin_cache is left out");
+  if (!node.hasRank(7, 2) || !node.hasRank(8, 2))
     return;
   const Shape &query = node.shape(0);
   const int64_t packed = node.has(1) ? heads : heads + 2 * kv;
@@ -117,7 +124,7 @@ void multiHeadAttention(NodeInference &node) {
   // query [B, S, H * D], key [B, L, H * D], value [B, L, H * Dv]; or query [B, S, H, 3, D] alone; or key
   // [B, L, H, 2, D] for both; or key and value [B, H, L, D] of a cross-attention
   const int64_t heads = node.integer("num_heads", 0);
-  if (!isPositive(node, "num_heads", heads) || !node.hasRank(0, 3, 5))
+  if (!isPositive(node, "num_heads", heads) || !node.hasRank(0, 3, 5) || !node.hasRank(3, 1))
     return;
   const Shape &query = node.shape(0);
   const bool packed = query.size() == 5;

@@ -30,9 +30,9 @@ void range(NodeInference &node) {
   if (!isInteger(node.type(0))) {
     // Of constants the number of elements is what floating-point arithmetic says.
     Extent size = Extent::unknown();
-    if (node.in(0).constant && node.in(1).constant && node.in(2).constant) {
-      const double start = reals(*node.in(0).constant)[0], limit = reals(*node.in(1).constant)[0],
-                   delta = reals(*node.in(2).constant)[0];
+    const auto starts = node.realNumbers(0), limits = node.realNumbers(1), deltas = node.realNumbers(2);
+    if (starts && limits && deltas && starts->size() == 1 && limits->size() == 1 && deltas->size() == 1) {
+      const double start = starts->front(), limit = limits->front(), delta = deltas->front();
       const double count = std::ceil((limit - start) / delta);
       if (!(count < 1e15))
         return node.invalid("the number of elements is not finite");
@@ -72,9 +72,11 @@ void oneHot(NodeInference &node) {
   if (!axis || !node.hasRank(1, 0, 1) || !node.hasRank(2, 1))
     return;
   Extent depth = Extent::unknown();
-  if (node.in(1).constant) { // of any type
-    depth = static_cast<int64_t>(reals(*node.in(1).constant)[0]);
-    node.ignoresValueOf(1);
+  if (const auto numbers = node.realNumbers(1); numbers && numbers->size() == 1) { // of any type
+    const double number = numbers->front();
+    if (!(number >= 0 && number < 1e15))
+      return node.invalid("a depth of " + std::to_string(number));
+    depth = static_cast<int64_t>(number);
   } else if (const Elements *elements = node.parameter(1); elements && elements->size() == 1)
     depth = elements->front();
   Shape shape = node.shape(0);

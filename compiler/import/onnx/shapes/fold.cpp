@@ -68,7 +68,7 @@ void Folder::fold(NodeId id, uint64_t parameters) {
   // A scalar is a number, not a weight.
   const Facts *input = node.inputs.empty() || node.inputs[0] == none ? nullptr : &*(*facts)[node.inputs[0]];
   if (input && movesElements(node) && !elementCount(input->shape).is(1) &&
-      (!isInteger(input->type) || node.op == "DequantizeLinear")) {
+      (!input->elements || node.op == "DequantizeLinear")) {
     for (ValueId output : node.outputs)
       if (output != none)
         deferred[output] = true;

@@ -66,11 +66,10 @@ void resize(NodeInference &node) { // X, roi, scales, sizes; Upsample: X, scales
     else
       for (size_t i = 0; i < axes.size(); ++i)
         shape[axes[i]] = (*sizes)[i];
-  } else if (hasScales && node.in(from).constant) {
-    const std::vector<double> scales = reals(*node.in(from).constant);
+  } else if (const auto scales = hasScales ? node.realNumbers(from) : std::nullopt;
+             scales && scales->size() == axes.size()) {
     for (size_t i = 0; i < axes.size(); ++i)
-      shape[axes[i]] = scaled(shape[axes[i]], scales[i]);
-    node.ignoresValueOf(from);
+      shape[axes[i]] = scaled(shape[axes[i]], (*scales)[i]);
   } else
     for (size_t axis : axes)
       shape[axis] = Extent::unknown();

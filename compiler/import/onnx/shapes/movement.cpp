@@ -48,11 +48,13 @@ void concat(NodeInference &node) {
   if (integers)
     elements = remap(shape, [&](std::vector<int64_t> at) {
       for (size_t i = 0; i < node.inputs(); ++i) {
-        const int64_t extent = *node.shape(i)[*axis].number();
-        if (at[*axis] < extent)
+        const auto extent = node.shape(i)[*axis].number();
+        if (!extent)
+          return Polynomial::unknown();
+        if (at[*axis] < *extent)
           return node.in(i).elements ? (*node.in(i).elements)[flatIndex(at, *numbers(node.shape(i)))]
                                      : Polynomial::unknown();
-        at[*axis] -= extent;
+        at[*axis] -= *extent;
       }
       return Polynomial::unknown();
     });

@@ -1,5 +1,6 @@
 #include "compiler/import/onnx/shapes/node_inference.h"
 #include "compiler/import/text.h"
+#include "compiler/ir/nn/reference/tensor_value.h"
 
 #include <algorithm>
 
@@ -20,6 +21,13 @@ const Elements *NodeInference::parameter(size_t i) {
 std::optional<std::vector<int64_t>> NodeInference::numbers(size_t i) {
   const Elements *elements = parameter(i);
   return elements ? onnx::numbers(*elements) : std::nullopt;
+}
+
+std::optional<std::vector<double>> NodeInference::realNumbers(size_t i) {
+  if (!has(i) || !in(i).constant || !nn::isComputable(type(i)))
+    return std::nullopt;
+  ignoresValueOf(i);
+  return onnx::reals(*in(i).constant);
 }
 
 void NodeInference::ignoresValueOf(size_t i) {

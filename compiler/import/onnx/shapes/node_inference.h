@@ -35,6 +35,8 @@ public:
   const Elements *parameter(size_t i);
   /// The same if all are numbers.
   std::optional<std::vector<int64_t>> numbers(size_t i);
+  /// The values of a constant of real numbers; the node then takes them from here, too.
+  std::optional<std::vector<double>> realNumbers(size_t i);
   /// Says that the node does not need input i, although what it holds is not known: only its shape counts.
   void ignoresValueOf(size_t i);
   uint64_t parameters() const { return taken; }

@@ -163,14 +163,14 @@ std::vector<OperatorRow> makeTable() {
     {{"", "ScatterElements", {13, 16, 18}}, scatter, lower::scatterElements},
     {{"", "ScatterND", {13, 16, 18}}, scatter, lower::scatterND},
     {{"", "Selu", {6, 22}}, sameAsInput, lower::selu},
-    {{"", "Shape", {13, 15, 19, 21, 23, 24, 25}}, shapeOf},
+    {{"", "Shape", {13, 15, 19, 21, 23, 24, 25}}, shapeOf, lower::elements},
     {{"", "Shrink", {9}}, sameAsInput, lower::shrink},
     {{"", "Sigmoid", {13}}, sameAsInput, lower::unary<U::Sigmoid>},
     {{"", "Sign", {13}}, sameAsInput, lower::unary<U::Sign>},
     {{"", "SimplifiedLayerNormalization", {1}}, simplifiedLayerNormalization, lower::rmsNormalization},
     {{"", "Sin", {7, 22}}, sameAsInput, lower::unary<U::Sin>},
     {{"", "Sinh", {9, 22}}, sameAsInput, lower::unary<U::Sinh>},
-    {{"", "Size", {13, 19, 21, 23, 24, 25}}, sizeOf},
+    {{"", "Size", {13, 19, 21, 23, 24, 25}}, sizeOf, lower::elements},
     {{"", "Slice", {13}}, slice, lower::slice},
     {{"", "Softmax", {13}}, alongAxis, lower::softmax},
     {{"", "Softplus", {1, 22}}, sameAsInput, lower::unary<U::Softplus>},
@@ -245,10 +245,11 @@ bool hasRequiredInputs(const Node &node, const OperatorRow &row) {
   return true;
 }
 
-std::vector<SupportedOperator> supportedOperators() {
+std::vector<SupportedOperator> supportedOperators(bool withoutOps) {
   std::vector<SupportedOperator> forms;
   for (const OperatorRow &row : operatorTable())
-    forms.push_back(row.form);
+    if (row.lower || withoutOps)
+      forms.push_back(row.form);
   return forms;
 }
 

@@ -27,7 +27,7 @@ bool hasRequiredInputs(const Node &node, const OperatorRow &row);
 std::span<const OperatorRow> operatorTable();
 /// The row of a node's operator in the node's version; null if there is none.
 const OperatorRow *findRow(const Node &node);
-/// All forms of the table, for checkSupport.
-std::vector<SupportedOperator> supportedOperators();
+/// The forms of the table that become ops, for checkSupport; and those of which only shapes can be inferred, if asked.
+std::vector<SupportedOperator> supportedOperators(bool withoutOps = false);
 
 } // namespace cadenza::onnx

@@ -24,8 +24,13 @@ void quantizeLinear(NodeInference &node) { // x, scale, zero point
 }
 
 void dequantizeLinear(NodeInference &node) { // x, scale, zero point
-  if (node.sameType(0, 2))
-    node.set(0, outputType(node, node.type(1)), node.shape(0));
+  // One scale, one for each element of an axis, or (as many axes as x) one for each block of an axis.
+  const bool blocked = node.integer("block_size", 0) > 0;
+  const bool single = !blocked && (node.rank(1) == 0 || (node.rank(1) == 1 && node.shape(1)[0].is(1)));
+  if (!node.sameType(0, 2) || (blocked && !node.hasRank(1, node.rank(0))) || (!blocked && !node.hasRank(1, 0, 1)) ||
+      (!single && !node.axis(node.integer("axis", 1), node.rank(0))))
+    return;
+  node.set(0, outputType(node, node.type(1)), node.shape(0));
 }
 
 void dynamicQuantizeLinear(NodeInference &node) {

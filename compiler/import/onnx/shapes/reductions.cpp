@@ -68,8 +68,7 @@ void argReduce(NodeInference &node) {
 }
 
 void alongAxis(NodeInference &node) {
-  const int64_t rank = std::max<int64_t>(node.rank(0), 1); // of a scalar -1 is allowed
-  if (node.axis(node.integer("axis", -1), rank))
+  if (node.axis(node.integer("axis", -1), node.rank(0)))
     node.set(0, node.type(0), node.shape(0));
 }
 
