@@ -185,8 +185,10 @@ TEST(Decoder, SeveralTablesNeedAName) {
   model.weight("places", {6, 8});
   model.node("Gather", {"places", "c"}, {"place"});
   model.layer(0).head(1);
-  EXPECT_EQ(model.recognise(), "m.onnx: is no decoder that keeps its keys and values: inputs 'a' and 'c' may both be "
-                               "the tokens: name one of them input_ids");
+  EXPECT_EQ(
+      model.recognise(),
+      "m.onnx: is no decoder with a cache, and other graphs cannot be compiled yet: inputs 'a' and 'c' may both be "
+      "the tokens: name one of them input_ids");
 }
 
 TEST(Decoder, AStaticCacheGrows) {
@@ -212,15 +214,18 @@ TEST(Decoder, WhatIsNoneIsSaid) {
     Decoder model;
     model.node("Relu", {"x0"}, {"y"});
     model.output("y");
-    EXPECT_EQ(model.recognise(), "m.onnx: is no decoder that keeps its keys and values: no output is a past that grew "
-                                 "by the new tokens");
+    EXPECT_EQ(
+        model.recognise(),
+        "m.onnx: is no decoder with a cache, and other graphs cannot be compiled yet: no output is a past that grew "
+        "by the new tokens");
   }
   {
     Decoder model;
     model.input("image", {"n", "3", "8", "8"});
     model.layer(0).head(1);
     EXPECT_EQ(model.recognise(),
-              "m.onnx: is no decoder that keeps its keys and values: input 'image' (f32 [n, 3, 8, 8]) is neither the "
+              "m.onnx: is no decoder with a cache, and other graphs cannot be compiled yet: input 'image' (f32 [n, 3, "
+              "8, 8]) is neither the "
               "tokens nor their positions, no mask over past and present, no length that an attention takes, and no "
               "keys or values of the past");
   }
@@ -228,14 +233,17 @@ TEST(Decoder, WhatIsNoneIsSaid) {
     Decoder model;
     model.layer(0).head(1);
     model.proto.mutable_graph()->mutable_output()->DeleteSubrange(2, 1); // K0
-    EXPECT_EQ(model.recognise(), "m.onnx: is no decoder that keeps its keys and values: input 'v0' holds values of "
-                                 "node 'node_weights0' (Softmax), which takes no past keys");
+    EXPECT_EQ(model.recognise(),
+              "m.onnx: is no decoder with a cache, and other graphs cannot be compiled yet: input 'v0' holds values of "
+              "node 'node_weights0' (Softmax), which takes no past keys");
   }
   {
     Decoder model;
     model.layer(0, {"n", "2", "7", "4"}).head(1);
-    EXPECT_EQ(model.recognise(), "m.onnx: is no decoder that keeps its keys and values: input 'v0' (f32 [n, 2, 7, 4]) "
-                                 "has room for 7 positions and grows, so its length has to be open");
+    EXPECT_EQ(
+        model.recognise(),
+        "m.onnx: is no decoder with a cache, and other graphs cannot be compiled yet: input 'v0' (f32 [n, 2, 7, 4]) "
+        "has room for 7 positions and grows, so its length has to be open");
   }
   {
     Decoder model;

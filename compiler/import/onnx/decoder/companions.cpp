@@ -83,8 +83,6 @@ Companions readCompanions(ModelDirectory &directory, Findings &findings) {
   }
   result.tokenizer = readOptional(directory, "tokenizer.json", findings);
   result.tokenizerConfig = readOptional(directory, "tokenizer_config.json", findings);
-  if (!directory.has("tokenizer.json"))
-    findings.notice("tokenizer.json: there is none; the plan will take token ids only");
   return result;
 }
 

@@ -39,7 +39,8 @@ private:
   Graph &graph() { return step.model.graph; }
 
   Status noDecoder(const std::string &why) const {
-    return {StatusCode::Unsupported, original.file + ": is no decoder that keeps its keys and values: " + why};
+    return {StatusCode::Unsupported,
+            original.file + ": is no decoder with a cache, and other graphs cannot be compiled yet: " + why};
   }
   static std::string text(const Port &port) { return quotedName(port.name) + " (" + typeText(port.type.get()) + ")"; }
 

@@ -4,7 +4,9 @@
 #include "compiler/import/hf/tokenizer.h"
 #include "compiler/import/onnx/decoder/companions.h"
 #include "compiler/import/onnx/ir/onnx_weights.h"
+#include "compiler/import/onnx/ir/settle_weights.h"
 #include "compiler/import/onnx/ir/step_module.h"
+#include "compiler/import/onnx/lower/evaluator.h"
 #include "compiler/import/onnx/read_model.h"
 #include "compiler/import/onnx/shapes/operator_table.h"
 #include "compiler/import/onnx/summary.h"
@@ -41,6 +43,14 @@ Decoder decoderOf(const onnx::DecoderStep &step, const onnx::Companions &compani
   decoder.hiddenSize = step.hiddenSize;
   decoder.layers = static_cast<int64_t>(step.layers.size());
   return decoder;
+}
+
+/// The values of a whole weight.
+llvm::FailureOr<nn::TensorValue> stored(nn::WeightOp weight, const onnx::IrEmitter::Weights &tensors) {
+  const auto tensor = tensors.find(weight.getSource().value_or("").str());
+  if (tensor == tensors.end() || weight.getView() || !nn::isComputable(tensor->second->type))
+    return weight.emitError() << "is read as a value, and is no tensor of the model";
+  return onnx::valueOf(*tensor->second);
 }
 
 /// Of what the model says, its graph and the beginning of every weight (source_hash.h).
@@ -122,12 +132,22 @@ StatusOr<ImportedModel> importOnnx(mlir::MLIRContext &context, const ImportOptio
   }
   ImportedModel model;
   model.decoder = decoderOf(*step, companions, findings);
-  if (!companions.tokenizer.empty())
+  if (companions.tokenizer.empty())
+    findings.notice("tokenizer.json: there is none; the plan will take token ids only");
+  else
     model.tokenizer = importTokenizer(companions.tokenizer, companions.tokenizerConfig, step->vocabulary, findings);
   directory->noteLinks(findings);
   CADENZA_RETURN_IF_ERROR(findings.toStatus());
   model.sourceHash = hashOf(*step, companions, model.tokenizer, made->weights);
-  model.weights = onnx::makeOnnxWeights(std::move(made->weights));
+  const auto tensors = std::make_shared<const onnx::IrEmitter::Weights>(std::move(made->weights));
+  model.tensors = [tensors](mlir::Operation *op) { return stored(mlir::cast<nn::WeightOp>(op), *tensors); };
+  model.finish = [tensors](ImportedModel &raised, Findings &findings) {
+    onnx::settleWeights(*raised.module, *tensors, *raised.decoder, findings);
+    for (auto weight : raised.module->getOps<nn::WeightOp>())
+      if (weight.getSource())
+        raised.weightSpecs.push_back(weightSpec(weight));
+  };
+  model.weights = onnx::makeOnnxWeights(*tensors);
   model.module = std::move(made->module);
   model.info = {nameOf(path, *directory), model.weights->describe()};
   return model;
