@@ -81,6 +81,21 @@ LogicalResult GetWeightOp::verifySymbolUses(SymbolTableCollection &symbols) {
   return diagnostic;
 }
 
+LogicalResult ReadCacheOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  auto cache = symbols.lookupNearestSymbolFrom<CacheOp>(*this, getCacheAttr());
+  if (!cache)
+    return emitOpError() << "names " << getCacheAttr() << ", which is no " << CacheOp::getOperationName();
+  const RankedTensorType type = getResult().getType();
+  const std::array<int64_t, 4> shape = {1, static_cast<int64_t>(cache.getKvHeads()), ShapedType::kDynamic,
+                                        static_cast<int64_t>(cache.getHeadDim())};
+  if (type.getShape() == ArrayRef(shape) && isa<FloatType>(type.getElementType()))
+    return success();
+  InFlightDiagnostic diagnostic = emitOpError() << "yields floats of shape [1, " << shape[1] << ", ?, " << shape[3]
+                                                << "], not " << type;
+  diagnostic.attachNote(cache.getLoc()) << "the cache is declared here";
+  return diagnostic;
+}
+
 LogicalResult CastOp::verify() {
   if (areCompatible(getInput().getType().clone(getResult().getType().getElementType()), getResult().getType()))
     return success();

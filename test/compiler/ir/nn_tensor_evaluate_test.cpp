@@ -206,6 +206,33 @@ TEST_F(TensorEvaluateTest, MixesWithTheOpsOfADecoder) {
   EXPECT_EQ(seen, (std::vector<std::string>{"nn.scale", "nn.add"}));
 }
 
+TEST_F(TensorEvaluateTest, ReadsTheTokensBeforeThisOne) {
+  func::FuncOp function = parse(R"(
+    nn.cache @cache heads 2 head_dim 2 : bf16
+    func.func @f(%k: tensor<1x4xf32>, %v: tensor<1x4xf32>, %position: tensor<1xi32>) -> (tensor<1x2x?x2xf32>, tensor<1x2x?x2xbf16>) {
+      nn.kv_append %k, %v, %position, @cache : tensor<1x4xf32>
+      %keys = nn.read_cache @cache key at %position : tensor<1x2x?x2xf32>
+      %values = nn.read_cache @cache value at %position : tensor<1x2x?x2xbf16>
+      return %keys, %values : tensor<1x2x?x2xf32>, tensor<1x2x?x2xbf16>
+    })");
+  const auto step = [&](double token, double position) {
+    return nn::evaluateTensors(function, *state,
+                               {f32({1, 4}, {token, token + 1, token + 2, token + 3}),
+                                f32({1, 4}, {token + 0.001, 0, 0, -token}), tensor(ElementType::i32, {1}, {position})});
+  };
+  auto results = step(10, 0);
+  ASSERT_TRUE(succeeded(results));
+  EXPECT_EQ((*results)[0], f32({1, 2, 0, 2}, {}));
+  results = step(20, 1);
+  ASSERT_TRUE(succeeded(results));
+  EXPECT_EQ((*results)[0], f32({1, 2, 1, 2}, {10, 11, 12, 13}));
+  results = step(30, 2);
+  ASSERT_TRUE(succeeded(results));
+  EXPECT_EQ((*results)[0], f32({1, 2, 2, 2}, {10, 11, 20, 21, 12, 13, 22, 23}));
+  EXPECT_EQ((*results)[1], tensor(ElementType::bf16, {1, 2, 2, 2}, {10, 0, 20, 0, 0, -10, 0, -20})); // rounded
+  EXPECT_EQ(errorOf([&] { return step(40, 4); }), "'nn.read_cache' op position 3 is not in the cache");
+}
+
 //===----------------------------------------------------------------------===//
 // Open extents
 //===----------------------------------------------------------------------===//
