@@ -120,6 +120,8 @@ private:
       CADENZA_RETURN_IF_ERROR(lookForTarget());
     CADENZA_ASSIGN_OR_RETURN(pipeline.persistent, chooseDivisions(options, targets));
     PassManager manager(&context);
+    if (isOnnx)
+      buildRaising(manager);
     if (llvm::Error error = buildPipeline(manager, pipeline))
       return {StatusCode::InvalidArgument, llvm::toString(std::move(error))};
     buildSchedules(manager, pipeline);
@@ -179,10 +181,20 @@ private:
 
   /// A graph in ops on tensors to a decoder's ops.
   Status raise() {
-    if (!isOnnx)
+    if (!model.tensors)
       return Status::ok();
-    findings.unsupported("decoders of ONNX models cannot be compiled yet, only shown: --emit=nn-generic");
-    return findings.toStatus();
+    progress.begin("raising");
+    PassManager manager(&context);
+    buildRaising(manager);
+    instrument(manager);
+    context.printOpOnDiagnostic(false); // what is left is said by node
+    if (failed(manager.run(*model.module)))
+      return unsupported();
+    context.printOpOnDiagnostic(true);
+    Findings settled;
+    model.finish(model, settled);
+    noteFindings(settled);
+    return Status::ok();
   }
 
   /// Those that do not fail the compilation: errors come as the Status.

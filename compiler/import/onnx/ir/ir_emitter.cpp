@@ -106,7 +106,7 @@ Operand IrEmitter::scalar(SymbolId id) {
   }
   if (mlir::Value extent = options.extent(symbol.name))
     return add(extent);
-  fail(Status(StatusCode::Unsupported, "the extent '" + symbol.name + "', which nothing says, "));
+  fail(Status(StatusCode::Unsupported, "the extent '" + symbol.name + "', which nothing says"));
   return nothing();
 }
 
