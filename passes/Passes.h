@@ -20,6 +20,11 @@ namespace cadenza {
 #define GEN_PASS_REGISTRATION
 #include "passes/Passes.h.inc"
 
+/// As without an argument, for a module that has constant tables in weights that are stored with the model: `reader`
+/// reads them.
+std::unique_ptr<mlir::Pass> createRaiseRope(nn::EvaluationState::TensorReader reader);
+std::unique_ptr<mlir::Pass> createRaiseAttention(nn::EvaluationState::TensorReader reader);
+
 /// Which passes of the pipeline run. Passes that a plan cannot do without (the conversion, order-sums,
 /// assign-buffers, name-phases) always do.
 struct PipelineOptions {

@@ -2,10 +2,12 @@
 
 #include "compiler/import/hf/import_hugging_face.h"
 #include "compiler/import/random_weights.h"
+#include "compiler/ir/nn/Evaluate.h"
 #include "compiler/plan/weight_packer.h"
 #include "passes/Passes.h"
 #include "runtime/cpu/cpu_executor.h"
 
+#include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/Pass/PassManager.h"
 
 #include "llvm/Support/xxhash.h"
@@ -42,6 +44,7 @@ bool isStep(ModuleOp module) {
          module.walk([](step::PhaseOpInterface) { return WalkResult::interrupt(); }).wasInterrupted();
 }
 
+/// Rows of the matrix that the token chooses one of; 0 if there is none.
 int64_t vocabularyOf(func::FuncOp function) {
   int64_t rows = 0;
   function.walk([&](Operation *op) {
@@ -53,28 +56,65 @@ int64_t vocabularyOf(func::FuncOp function) {
     if (matrix)
       rows = cast<ShapedType>(SymbolTable::lookupNearestSymbolFrom<nn::WeightOp>(op, matrix).getType()).getDimSize(0);
   });
+  if (rows != 0)
+    return rows;
+  // In a graph as it was imported.
+  ForwardSliceOptions options;
+  options.filter = [](Operation *op) { return isa<nn::ReshapeOp, nn::CastOp, nn::GatherOp>(op); };
+  SetVector<Operation *> ofToken;
+  if (Value token = nn::argumentAt(function, PortKind::Token))
+    getForwardSlice(token, &ofToken, options);
+  for (Operation *op : ofToken)
+    if (auto gather = dyn_cast<nn::GatherOp>(op); gather && rows == 0)
+      rows = gather.getInput().getType().getDimSize(0);
   return rows;
 }
 
-FailureOr<EntryValues> decodeNN(func::FuncOp function, nn::EvaluationState &state) {
+/// Makes `function`, of a copy, return what it appends to caches that it reads, beside what it returns.
+SmallVector<nn::Appended> returnAppended(func::FuncOp function) {
+  SmallVector<nn::Appended> all;
+  Operation *terminator = function.getBody().front().getTerminator();
+  for (Operation &op : function.getBody().front())
+    if (std::optional<nn::Appended> appended = nn::appendedBy(&op))
+      all.push_back(*appended);
+  for (const nn::Appended &appended : all)
+    terminator->insertOperands(terminator->getNumOperands(), appended.added);
+  return all;
+}
+
+/// A few steps of a function that takes a position: the logits of each step if it selects a token, else its results.
+FailureOr<EntryValues> runSteps(func::FuncOp function, nn::EvaluationState &state) {
   const int64_t vocabulary = vocabularyOf(function);
   Value next = nn::resultAt(function, PortKind::Next);
   auto argmax = next ? next.getDefiningOp<nn::ArgmaxOp>() : nn::ArgmaxOp();
   Operation *scores = argmax ? argmax.getInput().getDefiningOp() : nullptr;
-  if (!scores)
+  if (next && !scores)
     return function.emitError() << "selects no token, so there are no logits to compare";
-  EntryValues logits;
+  SmallVector<nn::Appended> appended = returnAppended(function);
+  EntryValues values;
   state.length = steps;
   for (int64_t step = 0; step < steps; ++step) {
-    const auto onValue = [&](Operation *op, ArrayRef<nn::Vector> values) {
+    SmallVector<nn::Vector> arguments =
+        nn::decodeArguments(function, vocabulary == 0 ? 0 : tokenAt(step, vocabulary), step);
+    for (auto [index, type] : llvm::enumerate(function.getArgumentTypes()))
+      if (nn::PortAttr port = nn::argumentPort(function, index); port.getKind() == PortKind::Tensor)
+        arguments[index] =
+            valuesFor((port.getName() + Twine(step)).str(), cast<RankedTensorType>(type).getNumElements());
+    const auto onValue = [&](Operation *op, ArrayRef<nn::Vector> results) {
       if (op == scores)
-        logits.push_back(values[0]);
+        values.push_back(results[0]);
     };
-    if (failed(nn::evaluateFunction(function, state, nn::decodeArguments(function, tokenAt(step, vocabulary), step),
-                                    onValue)))
+    FailureOr<SmallVector<nn::Vector>> results = nn::evaluateFunction(function, state, arguments, onValue);
+    if (failed(results))
       return failure();
+    for (nn::Appended &each : llvm::reverse(appended)) {
+      nn::EvaluationState::Cache &cache = state.cache(each.past.getCacheAttr());
+      (each.past.getOfValues() ? cache.values : cache.keys).push_back(results->pop_back_val());
+    }
+    if (!scores)
+      llvm::append_range(values, *results);
   }
-  return logits;
+  return values;
 }
 
 FailureOr<EntryValues> runNN(func::FuncOp function, nn::EvaluationState &state) {
@@ -135,7 +175,9 @@ StatusOr<EntryValues> execute(const BuiltProgram &built) {
 }
 
 /// Runs the entries of a module in `nn` ops on their executable references.
-FailureOr<EntryValues> runNN(ModuleOp module) {
+FailureOr<EntryValues> runNN(ModuleOp original) {
+  OwningOpRef<ModuleOp> copy = original.clone(); // runSteps changes it
+  ModuleOp module = *copy;
   std::unique_ptr<WeightSource> weights = makeRandomWeights(weightSeed);
   Status status;
   EntryValues all;
@@ -147,7 +189,9 @@ FailureOr<EntryValues> runNN(ModuleOp module) {
       return values.isOk() ? *values
                            : nn::Vector(cast<ShapedType>(cast<nn::WeightOp>(weight).getType()).getNumElements());
     });
-    FailureOr<EntryValues> values = nn::isDecodeEntry(function) ? decodeNN(function, state) : runNN(function, state);
+    FailureOr<EntryValues> values = nn::isDecodeEntry(function) || nn::argumentAt(function, PortKind::Position)
+                                        ? runSteps(function, state)
+                                        : runNN(function, state);
     if (failed(values))
       return failure();
     if (!status.isOk())
