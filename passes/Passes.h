@@ -20,6 +20,11 @@ namespace cadenza {
 #define GEN_PASS_REGISTRATION
 #include "passes/Passes.h.inc"
 
+/// As without an argument, for a module that has constant tables in weights that are stored with the model: `reader`
+/// reads them.
+std::unique_ptr<mlir::Pass> createRaiseRope(nn::EvaluationState::TensorReader reader);
+std::unique_ptr<mlir::Pass> createRaiseAttention(nn::EvaluationState::TensorReader reader);
+
 /// Which passes of the pipeline run. Passes that a plan cannot do without (the conversion, order-sums,
 /// assign-buffers, name-phases) always do.
 struct PipelineOptions {
@@ -42,8 +47,9 @@ llvm::ArrayRef<PipelinePass> pipelinePasses();
 /// Names of those that run with these options, for people.
 std::vector<std::string> enabledPasses(const PipelineOptions &options);
 
-/// Appends the passes that make the ops of a decoder of a graph's ops on tensors.
-void buildRaising(mlir::OpPassManager &manager);
+/// Appends the passes that make the ops of a decoder of a graph's ops on tensors; `reader` reads tables that are stored
+/// with the model.
+void buildRaising(mlir::OpPassManager &manager, nn::EvaluationState::TensorReader reader = nullptr);
 
 /// Appends the passes that make schedules of a step program that the pipeline has made: its `sched` ops.
 void buildSchedules(mlir::OpPassManager &manager, const PipelineOptions &options);

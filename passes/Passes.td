@@ -102,6 +102,28 @@ def NameWeights : Cadenza_RaisePass<"name-weights"> {
     use. So the module does not depend on the order of nodes in a graph, and is the one that the Hugging Face importer makes. A weight in no role
     keeps its symbol.
   }];
+def RaiseRope : Cadenza_RaisePass<"raise-rope"> {
+  let summary = "turns rotary embeddings of a graph into nn.rope";
+  let description = [{
+    Exporters write a rotation as products with cosines and sines and their sum, in many ways: halves or pairs, all elements of a
+    head or the first ones, angles computed from frequencies or gathered from tables. What is recognised is what it computes: the
+    ops between a value and the candidate are run at several positions, and have to be nn.rope's formula. The frequencies are the
+    angles at position 1, or those of the formula by which tables are made; numbers that differ from a formula of
+    theta only by roundings of fp32 become the formula's. They are one nn.weight for all that rotate alike. Tables that follow
+    no known formula are an error.
+  }];
+  let statistics = [Statistic<"rotations", "rotations", "Rotations that became nn.rope">];
+}
+
+def RaiseAttention : Cadenza_RaisePass<"raise-attention"> {
+  let summary = "turns attention over what is read of a cache into nn.kv_append and nn.attention";
+  let description = [{
+    Softmax of scores of keys that are concatenated to an nn.read_cache, times such values, is attention. How scores are scaled,
+    capped and masked is found out by running those ops: on one query and key for scale and cap, on scores of 0 at several
+    positions for the mask, which has to be causal, or a window of the last tokens. The result is checked on made-up
+    keys and values. Attention over a cache that is anything else is an error that says what it does.
+  }];
+  let statistics = [Statistic<"attentions", "attentions", "Attentions that became nn.attention">];
 }
 
 def ConvertNNToStep : Cadenza_Pass<"convert-nn-to-step"> {

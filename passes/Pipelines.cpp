@@ -73,12 +73,14 @@ llvm::Error cadenza::buildPipeline(mlir::OpPassManager &manager, const PipelineO
 // 5. raise-activations: last of those that recognise something. Rotation and attention have sums, products and scales.
 // 6. flatten-rows: once all ops are there, whose reshapes then fold.
 // 7. raise-decoder, 8. name-weights.
-void cadenza::buildRaising(mlir::OpPassManager &manager) {
+void cadenza::buildRaising(mlir::OpPassManager &manager, nn::EvaluationState::TensorReader reader) {
   manager.addPass(mlir::createCanonicalizerPass());
   manager.addPass(mlir::createCSEPass());
   manager.addPass(createRaiseTypes());
   manager.addPass(createRaiseNorms());
   manager.addPass(createRaiseLinear());
+  manager.addPass(createRaiseRope(reader));
+  manager.addPass(createRaiseAttention(std::move(reader)));
   manager.addPass(createSplitLinear());
   manager.addPass(createRaiseEmbedding());
   manager.addPass(createRaiseActivations());

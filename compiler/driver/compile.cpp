@@ -185,7 +185,7 @@ private:
       return Status::ok();
     progress.begin("raising");
     PassManager manager(&context);
-    buildRaising(manager);
+    buildRaising(manager, model.tensors);
     instrument(manager);
     context.printOpOnDiagnostic(false); // what is left is said by node
     if (failed(manager.run(*model.module)))
