@@ -102,6 +102,8 @@ def NameWeights : Cadenza_RaisePass<"name-weights"> {
     use. So the module does not depend on the order of nodes in a graph, and is the one that the Hugging Face importer makes. A weight in no role
     keeps its symbol.
   }];
+}
+
 def RaiseRope : Cadenza_RaisePass<"raise-rope"> {
   let summary = "turns rotary embeddings of a graph into nn.rope";
   let description = [{
