@@ -128,6 +128,17 @@ def RaiseAttention : Cadenza_RaisePass<"raise-attention"> {
   let statistics = [Statistic<"attentions", "attentions", "Attentions that became nn.attention">];
 }
 
+def NarrowWeights : Cadenza_RaisePass<"narrow-weights"> {
+  let summary = "makes matrices that a graph stores in fp32 those of 16 bits that kernels take";
+  let description = [{
+    As the Hugging Face importer does: matrices of f32 that products and embeddings name are read as bf16, or as f16 if that is
+    the type that all of them were widened from (their numbers are of f16, but not of bf16). Vectors stay, but for those that
+    hold numbers of that type alone. Caches get the type of the matrices. A model that has matrices in 16 bits already
+    keeps to their type. Without a reader of weights no number is known: matrices become bf16.
+  }];
+  let options = [Option<"type", "type", "std::string", /*default=*/"", "bf16 or f16; none: by the numbers">];
+}
+
 def ConvertNNToStep : Cadenza_Pass<"convert-nn-to-step"> {
   let summary = "turns every nn op into one phase";
   let description = [{

@@ -72,20 +72,22 @@ llvm::Error cadenza::buildPipeline(mlir::OpPassManager &manager, const PipelineO
 // 4. raise-embedding, before raise-activations: its scale is a scale, its positions are a sum.
 // 5. raise-activations: last of those that recognise something. Rotation and attention have sums, products and scales.
 // 6. flatten-rows: once all ops are there, whose reshapes then fold.
-// 7. raise-decoder, 8. name-weights.
-void cadenza::buildRaising(mlir::OpPassManager &manager, nn::EvaluationState::TensorReader reader) {
+// 7. raise-decoder, 8. narrow-weights, 9. name-weights: on what is a decoder now.
+void cadenza::buildRaising(mlir::OpPassManager &manager, WeightRowReader rows,
+                           nn::EvaluationState::TensorReader tensors) {
   manager.addPass(mlir::createCanonicalizerPass());
   manager.addPass(mlir::createCSEPass());
   manager.addPass(createRaiseTypes());
   manager.addPass(createRaiseNorms());
   manager.addPass(createRaiseLinear());
-  manager.addPass(createRaiseRope(reader));
-  manager.addPass(createRaiseAttention(std::move(reader)));
+  manager.addPass(createRaiseRope(tensors));
+  manager.addPass(createRaiseAttention(std::move(tensors)));
   manager.addPass(createSplitLinear());
   manager.addPass(createRaiseEmbedding());
   manager.addPass(createRaiseActivations());
   manager.addPass(createFlattenRows());
   manager.addPass(createRaiseDecoder());
+  manager.addPass(createNarrowWeights(std::move(rows)));
   manager.addPass(createNameWeights());
 }
 

@@ -185,7 +185,14 @@ private:
       return Status::ok();
     progress.begin("raising");
     PassManager manager(&context);
-    buildRaising(manager, model.tensors);
+    const auto readRows = [this](nn::WeightOp weight, int64_t rows) -> FailureOr<nn::Vector> {
+      const WeightSpec spec = weightSpec(weight);
+      nn::Vector values(static_cast<size_t>(rows * spec.columns()));
+      if (!model.weights->read(spec, 0, rows, DType::f32, std::as_writable_bytes(std::span(values))).isOk())
+        return failure();
+      return values;
+    };
+    buildRaising(manager, readRows, model.tensors);
     instrument(manager);
     context.printOpOnDiagnostic(false); // what is left is said by node
     if (failed(manager.run(*model.module)))

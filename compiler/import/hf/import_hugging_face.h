@@ -37,7 +37,7 @@ struct ImportedModel {
   /// Of a module in ops on tensors, which is to be raised to those of a decoder: reads weights as they are stored. Null:
   /// the module is what it has to be.
   nn::EvaluationState::TensorReader tensors = {};
-  /// Ends the import of such a module, once it is raised: settles types of weights and caches.
+  /// Ends the import of such a module, once it is raised: weightSpecs, and what is said of types of weights.
   std::function<void(ImportedModel &, Findings &)> finish = {};
 };
 

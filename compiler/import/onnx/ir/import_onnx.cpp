@@ -1,10 +1,10 @@
 #include "compiler/import/onnx/ir/import_onnx.h"
+#include "compiler/import/convert.h"
 #include "compiler/import/hf/model_texts.h"
 #include "compiler/import/hf/source_hash.h"
 #include "compiler/import/hf/tokenizer.h"
 #include "compiler/import/onnx/decoder/companions.h"
 #include "compiler/import/onnx/ir/onnx_weights.h"
-#include "compiler/import/onnx/ir/settle_weights.h"
 #include "compiler/import/onnx/ir/step_module.h"
 #include "compiler/import/onnx/lower/evaluator.h"
 #include "compiler/import/onnx/read_model.h"
@@ -51,6 +51,32 @@ llvm::FailureOr<nn::TensorValue> stored(nn::WeightOp weight, const onnx::IrEmitt
   if (tensor == tensors.end() || weight.getView() || !nn::isComputable(tensor->second->type))
     return weight.emitError() << "is read as a value, and is no tensor of the model";
   return onnx::valueOf(*tensor->second);
+}
+
+/// Whether the first values of a tensor of f32, which say what it was widened from, are ones of `dtype`.
+bool holds(DType dtype, const onnx::Tensor &tensor) {
+  constexpr size_t sampled = 4096;
+  const size_t count = std::min(sampled, tensor.bytes.size() / sizeof(float));
+  std::vector<std::byte> rounded(count * sizeof(float));
+  convert(tensor.bytes.data(), DType::f32, dtype, DType::f32, rounded.data(), count);
+  return std::equal(rounded.begin(), rounded.end(), tensor.bytes.begin());
+}
+
+/// What follows from the types that the weights of a raised module have.
+void finishRaised(ImportedModel &model, const onnx::IrEmitter::Weights &tensors, Findings &findings) {
+  size_t rounded = 0;
+  for (auto weight : model.module->getOps<nn::WeightOp>()) {
+    if (!weight.getSource())
+      continue;
+    const WeightSpec &spec = model.weightSpecs.emplace_back(weightSpec(weight));
+    const onnx::Tensor &tensor = *tensors.at(spec.tensor);
+    rounded += spec.dtype != DType::f32 && tensor.type == ElementType::f32 && !holds(spec.dtype, tensor);
+    if (spec.shape.size() == 2)
+      model.decoder->weightDtype = spec.dtype;
+  }
+  if (rounded != 0)
+    findings.notice("model: " + std::to_string(rounded) + " of " + std::to_string(model.weightSpecs.size()) +
+                    " tensors are rounded to " + std::string(dtypeName(model.decoder->weightDtype)));
 }
 
 /// Of what the model says, its graph and the beginning of every weight (source_hash.h).
@@ -141,12 +167,7 @@ StatusOr<ImportedModel> importOnnx(mlir::MLIRContext &context, const ImportOptio
   model.sourceHash = hashOf(*step, companions, model.tokenizer, made->weights);
   const auto tensors = std::make_shared<const onnx::IrEmitter::Weights>(std::move(made->weights));
   model.tensors = [tensors](mlir::Operation *op) { return stored(mlir::cast<nn::WeightOp>(op), *tensors); };
-  model.finish = [tensors](ImportedModel &raised, Findings &findings) {
-    onnx::settleWeights(*raised.module, *tensors, *raised.decoder, findings);
-    for (auto weight : raised.module->getOps<nn::WeightOp>())
-      if (weight.getSource())
-        raised.weightSpecs.push_back(weightSpec(weight));
-  };
+  model.finish = [tensors](ImportedModel &raised, Findings &findings) { finishRaised(raised, *tensors, findings); };
   model.weights = onnx::makeOnnxWeights(*tensors);
   model.module = std::move(made->module);
   model.info = {nameOf(path, *directory), model.weights->describe()};

@@ -12,7 +12,7 @@ namespace cadenza {
 bool isOnnxModel(const std::string &path);
 
 /// As importHuggingFace; the module is that of step_module.h. `report` gets what --check prints of the model before its
-/// findings. The types of weights and caches are settled after raising (settleWeights).
+/// findings.
 StatusOr<ImportedModel> importOnnx(mlir::MLIRContext &context, const ImportOptions &options, Findings &findings,
                                    std::string &report);
 
