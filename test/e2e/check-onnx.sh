@@ -17,7 +17,7 @@ for stage in nn step; do
   for side in onnx huggingface; do
     [ $side = onnx ] && input=$model || input=$source
     cadenza-compile -q "$input" --emit=$stage -o "$folder/$side.$stage"
-    sed -E 's/ from "[^"]*"( view #nn\.view<[^>]*>)?//' "$folder/$side.$stage" >"$folder/$side.$stage.bare"
+    sed -E 's/ from "[^"]*"( view <[^>]*>)?//' "$folder/$side.$stage" >"$folder/$side.$stage.bare"
   done
   diff "$folder/huggingface.$stage.bare" "$folder/onnx.$stage.bare"
 done

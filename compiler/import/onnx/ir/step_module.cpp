@@ -27,7 +27,8 @@ std::vector<bool> dependentOnTokens(const DecoderStep &step) {
   return depends;
 }
 
-/// Names of constants that meet nothing but positions, lengths and one another.
+/// Names of constants that meet nothing but positions, lengths and one another; but for those that rows are taken of,
+/// which may be learned positions, or the rotation of long texts.
 std::set<std::string> tablesOf(const DecoderStep &step) {
   const Graph &graph = step.model.graph;
   const std::vector<bool> depends = dependentOnTokens(step);
@@ -37,11 +38,12 @@ std::set<std::string> tablesOf(const DecoderStep &step) {
       tables.insert(value.name);
   for (NodeId id = 0; id < graph.nodes.size(); ++id) {
     const Node &node = graph.nodes[id];
+    if (node.op == "Gather" && node.inputs[0] != none && step.analysis.facts[node.inputs[0]]->shape.size() > 1)
+      tables.erase(graph.values[node.inputs[0]].name);
     const bool isDependent =
         std::ranges::any_of(node.outputs, [&](ValueId output) { return output != none && depends[output]; });
     for (size_t i = 0; step.analysis.isLive(id) && isDependent && i < node.inputs.size(); ++i) {
-      const bool isTable = node.op == "GroupQueryAttention" && (i == 7 || i == 8); // cos_cache, sin_cache
-      if (node.inputs[i] != none && !isTable)
+      if (node.inputs[i] != none)
         tables.erase(graph.values[node.inputs[i]].name);
     }
   }
@@ -73,6 +75,7 @@ public:
       return emitter.status();
     if (!lowering.run())
       return findings.toStatus();
+    headsFirst();
     const Operand logits = emitter.cast(lowering.get(step.logits), ElementType::f32);
     CADENZA_RETURN_IF_ERROR(emitter.status());
     finish(emitter.value(logits));
@@ -135,6 +138,42 @@ private:
       return operand;
     const Operand rows = emitter.transpose(operand, std::vector<int64_t>{0, 2, 1, 3});
     return layer.layout == CacheLayout::Flat ? emitter.reshape(rows, facts.shape) : rows;
+  }
+
+  /// Caches of other layouts are appended to in their own: their keys and values become [1, K, past + 1, D], as
+  /// nn.cache has them, that is brought into the layout of the graph. So every cache is one nn.concat of what was read.
+  void headsFirst() {
+    for (auto read : llvm::to_vector(function.getOps<nn::ReadCacheOp>())) {
+      mlir::Operation *user = read->hasOneUse() ? *read->user_begin() : nullptr;
+      while (user && !llvm::isa<nn::ConcatOp>(user) && user->hasOneUse()) // transpose, reshape
+        user = *user->user_begin();
+      auto concat = llvm::dyn_cast_if_present<nn::ConcatOp>(user);
+      if (!concat || concat.getParts()[0] == read.getResult())
+        continue;
+      mlir::OpBuilder builder(concat);
+      const llvm::ArrayRef<int64_t> past = read.getResult().getType().getShape(); // [1, K, past, D]
+      const mlir::Type element = read.getResult().getType().getElementType();
+      const mlir::Location place = concat.getLoc();
+      const auto reshape = [&](mlir::Value value, llvm::ArrayRef<int64_t> shape) -> mlir::Value {
+        return nn::ReshapeOp::create(builder, place, mlir::RankedTensorType::get(shape, element), value);
+      };
+      const llvm::SmallVector<int64_t> exchanged = {0, 2, 1, 3};
+      const mlir::Value added = nn::TransposeOp::create(
+          builder, place, mlir::RankedTensorType::get({1, past[1], 1, past[3]}, element),
+          reshape(concat.getParts()[1], {1, 1, past[1], past[3]}), builder.getDenseI64ArrayAttr(exchanged));
+      const mlir::Value grown =
+          nn::ConcatOp::create(builder, place, read.getResult().getType(), mlir::ValueRange{read.getResult(), added},
+                               builder.getI64IntegerAttr(2));
+      const llvm::SmallVector<int64_t> rows = {1, mlir::ShapedType::kDynamic, past[1], past[3]};
+      const mlir::Value back = nn::TransposeOp::create(builder, place, mlir::RankedTensorType::get(rows, element),
+                                                       grown, builder.getDenseI64ArrayAttr(exchanged));
+      concat.replaceAllUsesWith(reshape(back, concat.getResult().getType().getShape()));
+      for (mlir::Value dead = concat.getResult(); dead != read.getResult();) {
+        mlir::Operation *op = dead.getDefiningOp();
+        dead = op->getOperand(0);
+        op->erase();
+      }
+    }
   }
 
   void finish(mlir::Value logits) {
