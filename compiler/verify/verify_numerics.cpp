@@ -3,6 +3,7 @@
 #include "compiler/import/convert.h"
 #include "compiler/import/hf/import_hugging_face.h"
 #include "compiler/import/random_weights.h"
+#include "compiler/ir/nn/Evaluate.h"
 #include "compiler/plan/weight_packer.h"
 #include "passes/Passes.h"
 #include "runtime/cpu/cpu_executor.h"
@@ -109,24 +110,16 @@ int64_t vocabularyOf(func::FuncOp function) {
   return rows;
 }
 
-/// What a step of an imported graph leaves for the next one: tensors that it concatenates to what it reads of a cache.
-struct Appended {
-  FlatSymbolRefAttr cache;
-  bool ofValues = false;
-};
-
-/// Makes `function`, of a copy, return what it concatenates to caches, beside what it returns.
-SmallVector<Appended> returnAppended(func::FuncOp function) {
-  SmallVector<Appended> appended;
+/// Makes `function`, of a copy, return what it appends to caches that it reads, beside what it returns.
+SmallVector<nn::Appended> returnAppended(func::FuncOp function) {
+  SmallVector<nn::Appended> all;
   Operation *terminator = function.getBody().front().getTerminator();
-  for (auto concat : function.getOps<nn::ConcatOp>()) {
-    auto past = concat.getParts().front().getDefiningOp<nn::ReadCacheOp>();
-    if (!past || concat.getParts().size() != 2)
-      continue;
-    appended.push_back({past.getCacheAttr(), past.getOfValues()});
-    terminator->insertOperands(terminator->getNumOperands(), concat.getParts()[1]);
-  }
-  return appended;
+  for (Operation &op : function.getBody().front())
+    if (std::optional<nn::Appended> appended = nn::appendedBy(&op))
+      all.push_back(*appended);
+  for (const nn::Appended &appended : all)
+    terminator->insertOperands(terminator->getNumOperands(), appended.added);
+  return all;
 }
 
 /// A few steps of a function that takes a position: the logits of each step if it selects a token, else its results.
@@ -137,7 +130,7 @@ FailureOr<EntryValues> runSteps(func::FuncOp function, nn::EvaluationState &stat
   Operation *scores = argmax ? argmax.getInput().getDefiningOp() : nullptr;
   if (next && !scores)
     return function.emitError() << "selects no token, so there are no logits to compare";
-  const SmallVector<Appended> appended = returnAppended(function);
+  SmallVector<nn::Appended> appended = returnAppended(function);
   EntryValues values;
   state.length = steps;
   for (int64_t step = 0; step < steps; ++step) {
@@ -154,9 +147,9 @@ FailureOr<EntryValues> runSteps(func::FuncOp function, nn::EvaluationState &stat
     FailureOr<SmallVector<nn::Vector>> results = nn::evaluateFunction(function, state, arguments, onValue);
     if (failed(results))
       return failure();
-    for (const Appended &each : llvm::reverse(appended)) {
-      nn::EvaluationState::Cache &cache = state.cache(each.cache);
-      (each.ofValues ? cache.values : cache.keys).push_back(results->pop_back_val());
+    for (nn::Appended &each : llvm::reverse(appended)) {
+      nn::EvaluationState::Cache &cache = state.cache(each.past.getCacheAttr());
+      (each.past.getOfValues() ? cache.values : cache.keys).push_back(results->pop_back_val());
     }
     if (!scores)
       llvm::append_range(values, *results);

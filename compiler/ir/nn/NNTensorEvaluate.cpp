@@ -111,15 +111,18 @@ LogicalResult ReadCacheOp::evaluate(EvaluationState &state, ArrayRef<TensorValue
   const std::vector<Vector> &tokens = getOfValues() ? cache.values : cache.keys;
   const auto past = static_cast<size_t>(integers(x[0]).front());
   TensorSpec spec = specOf(getResult().getType());
-  spec.shape[2] = static_cast<int64_t>(past);
-  const size_t heads = spec.shape[1], headDim = spec.shape[3];
-  std::vector<double> elements(heads * past * headDim);
+  if (ShapedType::isDynamic(spec.shape[2]))
+    spec.shape[2] = static_cast<int64_t>(past);
+  const size_t heads = spec.shape[1], positions = spec.shape[2], headDim = spec.shape[3];
+  if (past > positions)
+    return emitOpError() << past << " tokens are before this one, more than the " << positions << " positions";
+  std::vector<double> elements(heads * positions * headDim);
   for (size_t p = 0; p < past; ++p) {
     if (p >= tokens.size() || tokens[p].size() != heads * headDim)
       return emitOpError() << "position " << p << " is not in the cache";
     for (size_t h = 0; h < heads; ++h)
       for (size_t d = 0; d < headDim; ++d)
-        elements[(h * past + p) * headDim + d] = tokens[p][h * headDim + d];
+        elements[(h * positions + p) * headDim + d] = tokens[p][h * headDim + d];
   }
   results.push_back(tensorOf(spec.element, spec.shape, elements));
   return success();

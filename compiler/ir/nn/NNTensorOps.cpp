@@ -86,12 +86,12 @@ LogicalResult ReadCacheOp::verifySymbolUses(SymbolTableCollection &symbols) {
   if (!cache)
     return emitOpError() << "names " << getCacheAttr() << ", which is no " << CacheOp::getOperationName();
   const RankedTensorType type = getResult().getType();
-  const std::array<int64_t, 4> shape = {1, static_cast<int64_t>(cache.getKvHeads()), ShapedType::kDynamic,
-                                        static_cast<int64_t>(cache.getHeadDim())};
-  if (type.getShape() == ArrayRef(shape) && isa<FloatType>(type.getElementType()))
+  const auto heads = static_cast<int64_t>(cache.getKvHeads()), headDim = static_cast<int64_t>(cache.getHeadDim());
+  if (type.getRank() == 4 && type.getDimSize(0) == 1 && type.getDimSize(1) == heads && type.getDimSize(3) == headDim &&
+      isa<FloatType>(type.getElementType()))
     return success();
-  InFlightDiagnostic diagnostic = emitOpError() << "yields floats of shape [1, " << shape[1] << ", ?, " << shape[3]
-                                                << "], not " << type;
+  InFlightDiagnostic diagnostic = emitOpError()
+                                  << "yields floats of shape [1, " << heads << ", ?, " << headDim << "], not " << type;
   diagnostic.attachNote(cache.getLoc()) << "the cache is declared here";
   return diagnostic;
 }
