@@ -192,7 +192,7 @@ private:
         return failure();
       return values;
     };
-    buildRaising(manager, readRows, model.tensors);
+    buildRaising(manager, model.tensors, readRows);
     instrument(manager);
     context.printOpOnDiagnostic(false); // what is left is said by node
     if (failed(manager.run(*model.module)))
