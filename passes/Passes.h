@@ -47,6 +47,9 @@ llvm::ArrayRef<PipelinePass> pipelinePasses();
 /// Names of those that run with these options, for people.
 std::vector<std::string> enabledPasses(const PipelineOptions &options);
 
+/// Appends the passes that make the ops of a decoder of a graph's ops on tensors.
+void buildRaising(mlir::OpPassManager &manager);
+
 /// Appends the passes that make schedules of a step program that the pipeline has made: its `sched` ops.
 void buildSchedules(mlir::OpPassManager &manager, const PipelineOptions &options);
 
