@@ -20,6 +20,15 @@ namespace cadenza {
 #define GEN_PASS_REGISTRATION
 #include "passes/Passes.h.inc"
 
+/// The first `rows` rows of an nn.weight that is bound to a tensor, in fp32; a failure if they cannot be read.
+using WeightRowReader = std::function<llvm::FailureOr<nn::Vector>(nn::WeightOp weight, int64_t rows)>;
+/// As without an argument, but by the numbers that weights hold.
+std::unique_ptr<mlir::Pass> createNarrowWeights(WeightRowReader reader);
+/// As without an argument, for a module that has constant tables in weights that are stored with the model: `reader`
+/// reads them.
+std::unique_ptr<mlir::Pass> createRaiseRope(nn::EvaluationState::TensorReader reader);
+std::unique_ptr<mlir::Pass> createRaiseAttention(nn::EvaluationState::TensorReader reader);
+
 /// Which passes of the pipeline run. Passes that a plan cannot do without (the conversion, order-sums,
 /// assign-buffers, name-phases) always do.
 struct PipelineOptions {
@@ -41,6 +50,11 @@ struct PipelinePass {
 llvm::ArrayRef<PipelinePass> pipelinePasses();
 /// Names of those that run with these options, for people.
 std::vector<std::string> enabledPasses(const PipelineOptions &options);
+
+/// Appends the passes that make the ops of a decoder of a graph's ops on tensors. `tables` is for raise-rope and
+/// raise-attention, `reader` for narrow-weights.
+void buildRaising(mlir::OpPassManager &manager, nn::EvaluationState::TensorReader tables = nullptr,
+                  WeightRowReader reader = nullptr);
 
 /// Appends the passes that make schedules of a step program that the pipeline has made: its `sched` ops.
 void buildSchedules(mlir::OpPassManager &manager, const PipelineOptions &options);

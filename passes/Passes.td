@@ -9,6 +9,138 @@ class Cadenza_Pass<string argument> : Pass<argument, "::mlir::ModuleOp"> {
   let dependentDialects = ["::cadenza::nn::NNDialect", "::cadenza::step::StepDialect"];
 }
 
+//===----------------------------------------------------------------------===//
+// Raising: ops on tensors, as graphs are imported, to the ops of a decoder
+//===----------------------------------------------------------------------===//
+
+class Cadenza_RaisePass<string argument> : Pass<argument, "::mlir::ModuleOp"> {
+  let dependentDialects = ["::cadenza::nn::NNDialect"];
+}
+
+def RaiseTypes : Cadenza_RaisePass<"raise-types"> {
+  let summary = "makes the activations of a decoder's step fp32";
+  let description = [{
+    An activation promises no rounding. In functions of a decoder's step every f16 and bf16 value becomes f32 and casts
+    between these types drop; constants are widened. A weight keeps the type that it is stored in: nn.get_weight yields
+    that, and an nn.cast widens it. Values of f64 stay.
+  }];
+}
+
+def RaiseNorms : Cadenza_RaisePass<"raise-norms"> {
+  let summary = "recognises RMSNorm and LayerNorm, whole or in pieces";
+  let description = [{
+    nn.rms_normalization and nn.layer_normalization over the last axis whose scale and bias are weights; and what
+    exporters write for them: x / sqrt(mean(x^2) + eps), times a weight (plus a bias), with the square as a power or a
+    product, 1/sqrt as a reciprocal, a quotient or a power, and operands in any order. Layer norm is that of x -
+    mean(x). An eps that is fp32's of a short decimal number is given as that number.
+  }];
+}
+
+def RaiseLinear : Cadenza_RaisePass<"raise-linear"> {
+  let summary = "makes products of rows with weights nn.linear, with their bias";
+  let description = [{
+    nn.linear wants its weight as [outputs][inputs]. One that the graph transposes is stored so; of one that it does
+    not, the weight becomes a transposed view of the tensor (#nn.view), under a symbol of its own. The head of a model
+    whose head is tied names the embedding. An addition of a vector that is a weight becomes the bias.
+  }];
+}
+
+def RaiseRope : Cadenza_RaisePass<"raise-rope"> {
+  let summary = "turns rotary embeddings of a graph into nn.rope";
+  let description = [{
+    Exporters write a rotation as products with cosines and sines and their sum, in many ways: halves or pairs, all elements of a
+    head or the first ones, angles computed from frequencies or gathered from tables. What is recognised is what it computes: the
+    ops between a value and the candidate are run at several positions, and have to be nn.rope's formula. The frequencies are the
+    angles at position 1, or those of the formula by which tables are made; numbers that differ from a formula of
+    theta only by roundings of fp32 become the formula's. They are one nn.weight for all that rotate alike. Tables that follow
+    no known formula are an error.
+  }];
+  let statistics = [Statistic<"rotations", "rotations", "Rotations that became nn.rope">];
+}
+
+def RaiseAttention : Cadenza_RaisePass<"raise-attention"> {
+  let summary = "turns attention over what is read of a cache into nn.kv_append and nn.attention";
+  let description = [{
+    Softmax of scores of keys that are concatenated to an nn.read_cache, times such values, is attention. How scores are scaled,
+    capped and masked is found out by running those ops: on one query and key for scale and cap, on scores of 0 at several
+    positions for the mask, which has to be causal, or a window of the last tokens. The result is checked on made-up
+    keys and values. Attention over a cache that is anything else is an error that says what it does.
+  }];
+  let statistics = [Statistic<"attentions", "attentions", "Attentions that became nn.attention">];
+}
+
+def SplitLinear : Cadenza_RaisePass<"split-linear"> {
+  let summary = "makes a product that is used in parts a product for each of them";
+  let description = [{
+    Query, key and value, or gate and up, may be one product whose result is cut into slices. Each slice becomes a
+    product with the rows of the weight (and of the bias) that make it: a view (#nn.view), of one run of rows, or of
+    several, as where queries, keys and values alternate by head. After raise-rope: the rotation of a part of each head
+    cuts a product's result, too.
+  }];
+}
+
+def RaiseEmbedding : Cadenza_RaisePass<"raise-embedding"> {
+  let summary = "makes the row of a weight by the token nn.embedding, with its scale and learned positions";
+  let description = [{
+    In a decoder's step, a gather from a weight at the token. A product of it with a constant becomes its scale; the
+    addition of a row of another weight becomes its positions, if the index of that row, evaluated at positions of the
+    table, is the position. After raise-types; before raise-activations, for which the scale is a scale and the addition
+    a sum.
+  }];
+}
+
+def RaiseActivations : Cadenza_RaisePass<"raise-activations"> {
+  let summary = "recognises SiLU, GELU, softcap, scales, and sums and products of activations";
+  let description = [{
+    SiLU as x * sigmoid(x) or x / (1 + exp(-x)); both forms of GELU by name or as a product in any grouping and order,
+    with constants within a unit in the last place of fp32 (or rounded to 16 bits); softcap as cap * tanh(x / cap). Then
+    what is left: products with a constant (nn.scale), sums (nn.add, whose left operand is the residual stream: the one
+    that is there first) and products (nn.mul, whose left operand is the activation function). Last of the passes that
+    recognise something, as rotation and attention consist of sums and products, too.
+  }];
+}
+
+def FlattenRows : Cadenza_RaisePass<"flatten-rows"> {
+  let summary = "makes the activations of a decoder's step one row each";
+  let description = [{
+    A graph has axes of batch, sequence and heads. In the step of a decoder the first two are 1: each op of a decoder
+    takes and makes tensor<1xN>, with reshapes around it that fold. A norm of several rows, which are heads, gets their
+    elements as its group_size.
+  }];
+}
+
+def RaiseDecoder : Cadenza_RaisePass<"raise-decoder"> {
+  let summary = "makes a decoder's step return the next token, and refuses what is no op of a decoder";
+  let description = [{
+    The logits' largest is the next token (nn.argmax), which takes their place as a result, at the port `next`. Reshapes
+    that undo each other, ops that nothing needs and weights, caches and numbers that nothing names are dropped. A norm
+    of one head gets its group_size. An op on tensors that is left is an error, one for all of them, with the names of
+    the nodes that they come from. A module without a decoder's step stays as it is.
+  }];
+}
+
+def NarrowWeights : Cadenza_RaisePass<"narrow-weights"> {
+  let summary = "makes matrices that a graph stores in fp32 those of 16 bits that kernels take";
+  let description = [{
+    As the Hugging Face importer does: matrices of f32 that products and embeddings name are read as bf16, or as f16 if
+    that is the type that all of them were widened from (their numbers are of f16, but not of bf16). Vectors stay, but
+    for those that hold numbers of that type alone. Caches get the type of the matrices. A model that has matrices in 16
+    bits already keeps to their type. Without a reader of weights no number is known: matrices become bf16.
+  }];
+  let options = [Option<"type", "type", "std::string", /*default=*/"", "bf16 or f16; none: by the numbers">];
+}
+
+def NameWeights : Cadenza_RaisePass<"name-weights"> {
+  let summary = "gives weights, caches and numbers their canonical roles as symbols, and orders ops and symbols by them";
+  let description = [{
+    The role says what consumes a weight: `embedding.weight`, `layers.3.attention.query.weight`,
+    `layers.3.mlp.down.bias`, `final_norm.weight`. Layers count the attentions. Ops stand in the order of a layer: what
+    is as far from the beginning stands together, query before key before value, gate before up; symbols stand in the
+    order of their first use. So the module does not depend on the order of nodes in a graph, and is the one that the
+    Hugging Face importer makes. A weight in no role keeps its symbol.
+  }];
+}
+
 def ConvertNNToStep : Cadenza_Pass<"convert-nn-to-step"> {
   let summary = "turns every nn op into one phase";
   let description = [{

@@ -64,6 +64,33 @@ llvm::Error cadenza::buildPipeline(mlir::OpPassManager &manager, const PipelineO
   return llvm::Error::success();
 }
 
+//    canonicalize and cse: one form of what means the same. An axis of extent 1 moves by reshapes, equal constants and
+//    weights are one value.
+// 1. raise-types: casts stand between all that is looked for below.
+// 2. raise-norms, raise-linear: what rotation and attention work on.
+// 3. raise-rope, raise-attention. Then split-linear: rotation takes parts of a product's result, too.
+// 4. raise-embedding, before raise-activations: its scale is a scale, its positions are a sum.
+// 5. raise-activations: last of those that recognise something. Rotation and attention have sums, products and scales.
+// 6. flatten-rows: once all ops are there, whose reshapes then fold.
+// 7. raise-decoder, 8. narrow-weights, 9. name-weights: on what is a decoder now.
+void cadenza::buildRaising(mlir::OpPassManager &manager, nn::EvaluationState::TensorReader tables,
+                           WeightRowReader reader) {
+  manager.addPass(mlir::createCanonicalizerPass());
+  manager.addPass(mlir::createCSEPass());
+  manager.addPass(createRaiseTypes());
+  manager.addPass(createRaiseNorms());
+  manager.addPass(createRaiseLinear());
+  manager.addPass(createRaiseRope(tables));
+  manager.addPass(createRaiseAttention(std::move(tables)));
+  manager.addPass(createSplitLinear());
+  manager.addPass(createRaiseEmbedding());
+  manager.addPass(createRaiseActivations());
+  manager.addPass(createFlattenRows());
+  manager.addPass(createRaiseDecoder());
+  manager.addPass(createNarrowWeights(std::move(reader)));
+  manager.addPass(createNameWeights());
+}
+
 // 1. lower-to-persistent, once a division: before lower-to-launch, because the order of sums follows the division, and
 //    how many threads a product has follows from its order.
 // 2. lower-to-launch.

@@ -23,8 +23,9 @@ struct Arguments {
 };
 
 constexpr std::pair<std::string_view, Stage> stages[] = {
-    {"nn", Stage::NN},   {"step", Stage::Step},   {"schedule", Stage::Schedule}, {"cuda", Stage::Cuda},
-    {"ptx", Stage::Ptx}, {"cubin", Stage::Cubin}, {"plan", Stage::Plan}};
+    {"nn-generic", Stage::NNGeneric}, {"nn", Stage::NN},     {"step", Stage::Step},
+    {"schedule", Stage::Schedule},    {"cuda", Stage::Cuda}, {"ptx", Stage::Ptx},
+    {"cubin", Stage::Cubin},          {"plan", Stage::Plan}};
 
 /// "nn, step, ..., plan".
 std::string stageNames() {

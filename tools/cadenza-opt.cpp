@@ -27,6 +27,8 @@ int main(int argc, char **argv) {
   PassPipelineRegistration<> pipeline(
       "cadenza-pipeline", "all passes from nn to a step program, in order",
       [](OpPassManager &manager) { llvm::cantFail(cadenza::buildPipeline(manager, {})); });
+  PassPipelineRegistration<> raising("cadenza-raise", "all passes from ops on tensors to those of a decoder, in order",
+                                     [](OpPassManager &manager) { cadenza::buildRaising(manager); });
 
   static llvm::cl::opt<bool> verifyNumerics(
       "verify-numerics",

@@ -42,6 +42,8 @@ private:
   NumericsVerdict &verdict;
   EntryValues before;
   bool wasStep = false;
+  bool wasGraph = false; // in ops on tensors
+  bool rounded = false;  // activations to 16 bits
 };
 
 } // namespace cadenza

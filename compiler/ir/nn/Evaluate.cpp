@@ -208,3 +208,18 @@ SmallVector<Vector> cadenza::nn::decodeArguments(func::FuncOp function, int64_t 
     arguments[argument.getArgNumber()] = {static_cast<float>(position)};
   return arguments;
 }
+
+std::optional<Appended> cadenza::nn::appendedBy(Operation *op) {
+  Value cache, added;
+  if (auto concat = dyn_cast<ConcatOp>(op); concat && concat.getParts().size() == 2) {
+    cache = concat.getParts()[0];
+    added = concat.getParts()[1];
+  } else if (auto scatter = dyn_cast<TensorScatterOp>(op)) {
+    cache = scatter.getCache();
+    added = scatter.getUpdate();
+    while (isa_and_present<ReshapeOp, TransposeOp>(cache.getDefiningOp()))
+      cache = cache.getDefiningOp()->getOperand(0);
+  }
+  auto past = cache ? cache.getDefiningOp<ReadCacheOp>() : ReadCacheOp();
+  return past ? std::optional(Appended{past, added}) : std::nullopt;
+}

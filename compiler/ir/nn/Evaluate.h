@@ -28,4 +28,14 @@ using Bindings = llvm::ArrayRef<std::pair<mlir::Value, TensorValue>>;
 /// error.
 llvm::FailureOr<TensorValue> evaluateSlice(mlir::Value value, EvaluationState &state, Bindings bindings);
 
+/// A token's keys or values behind those that a cache holds, as imported graphs have them.
+struct Appended {
+  ReadCacheOp past;
+  mlir::Value added;
+};
+
+/// What `op` appends: it concatenates a tensor to what is read of a cache, or writes it into that (nn.tensor_scatter),
+/// which has room. In a function that has not been raised, that is all that says what a step leaves for the next one.
+std::optional<Appended> appendedBy(mlir::Operation *op);
+
 } // namespace cadenza::nn

@@ -105,6 +105,29 @@ LogicalResult PastLengthOp::evaluate(EvaluationState &, ArrayRef<TensorValue> x,
   return success();
 }
 
+LogicalResult ReadCacheOp::evaluate(EvaluationState &state, ArrayRef<TensorValue> x,
+                                    SmallVectorImpl<TensorValue> &results) {
+  const EvaluationState::Cache &cache = state.cache(getCacheAttr());
+  const std::vector<Vector> &tokens = getOfValues() ? cache.values : cache.keys;
+  const auto past = static_cast<size_t>(integers(x[0]).front());
+  TensorSpec spec = specOf(getResult().getType());
+  if (ShapedType::isDynamic(spec.shape[2]))
+    spec.shape[2] = static_cast<int64_t>(past);
+  const size_t heads = spec.shape[1], positions = spec.shape[2], headDim = spec.shape[3];
+  if (past > positions)
+    return emitOpError() << past << " tokens are before this one, more than the " << positions << " positions";
+  std::vector<double> elements(heads * positions * headDim);
+  for (size_t p = 0; p < past; ++p) {
+    if (p >= tokens.size() || tokens[p].size() != heads * headDim)
+      return emitOpError() << "position " << p << " is not in the cache";
+    for (size_t h = 0; h < heads; ++h)
+      for (size_t d = 0; d < headDim; ++d)
+        elements[(h * positions + p) * headDim + d] = tokens[p][h * headDim + d];
+  }
+  results.push_back(tensorOf(spec.element, spec.shape, elements));
+  return success();
+}
+
 LogicalResult ReshapeOp::evaluate(EvaluationState &, ArrayRef<TensorValue> x, SmallVectorImpl<TensorValue> &results) {
   Shape shape(getResult().getType().getShape().begin(), getResult().getType().getShape().end());
   if (llvm::count_if(shape, ShapedType::isDynamic) > 1) {

@@ -81,6 +81,21 @@ LogicalResult GetWeightOp::verifySymbolUses(SymbolTableCollection &symbols) {
   return diagnostic;
 }
 
+LogicalResult ReadCacheOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  auto cache = symbols.lookupNearestSymbolFrom<CacheOp>(*this, getCacheAttr());
+  if (!cache)
+    return emitOpError() << "names " << getCacheAttr() << ", which is no " << CacheOp::getOperationName();
+  const RankedTensorType type = getResult().getType();
+  const auto heads = static_cast<int64_t>(cache.getKvHeads()), headDim = static_cast<int64_t>(cache.getHeadDim());
+  if (type.getRank() == 4 && type.getDimSize(0) == 1 && type.getDimSize(1) == heads && type.getDimSize(3) == headDim &&
+      isa<FloatType>(type.getElementType()))
+    return success();
+  InFlightDiagnostic diagnostic = emitOpError()
+                                  << "yields floats of shape [1, " << heads << ", ?, " << headDim << "], not " << type;
+  diagnostic.attachNote(cache.getLoc()) << "the cache is declared here";
+  return diagnostic;
+}
+
 LogicalResult CastOp::verify() {
   if (areCompatible(getInput().getType().clone(getResult().getType().getElementType()), getResult().getType()))
     return success();

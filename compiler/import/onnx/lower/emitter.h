@@ -2,6 +2,7 @@
 // a node is written down once (lower.h), and what folding computes is what the ops would.
 #pragma once
 
+#include "compiler/import/onnx/graph.h"
 #include "compiler/import/onnx/shapes/facts.h"
 #include "compiler/ir/nn/reference/functions.h"
 #include "compiler/ir/nn/reference/tensor_value.h"
@@ -29,6 +30,8 @@ public:
 
   virtual ~Emitter() = default;
 
+  /// What comes next is made for `node`.
+  virtual void begin(const Node &) {}
   /// A number or table that the lowering itself brings.
   virtual Operand constant(nn::TensorValue value) = 0;
   /// A constant of the model, by its name there.

@@ -41,6 +41,7 @@ bool GraphLowering::lower(NodeId id) {
     findings.unsupported(where + "elements of type " + std::string(elementTypeName(*type)) + " are not supported");
     return false;
   }
+  emitter.begin(node);
   NodeLowering lowering(node, analysis.facts, *analysis.symbols, emitter, [this](ValueId value) { return get(value); });
   row->lower(lowering);
   if (lowering.reason()) {

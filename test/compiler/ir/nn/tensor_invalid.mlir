@@ -270,3 +270,32 @@ func.func @more_than_stored() {
   %w = nn.get_weight @w : tensor<2xbf16>
   return
 }
+
+// -----
+
+nn.weight @w : tensor<2xbf16> from "w"
+func.func @no_cache(%position: tensor<1xi32>) {
+  // expected-error @+1 {{names @w, which is no nn.cache}}
+  %k = nn.read_cache @w key at %position : tensor<1x2x?x4xf32>
+  return
+}
+
+// -----
+
+// expected-note @+1 {{the cache is declared here}}
+nn.cache @cache heads 2 head_dim 4 : bf16
+func.func @heads_of_the_cache(%position: tensor<1xi32>) {
+  // expected-error @+1 {{yields floats of shape [1, 2, ?, 4], not 'tensor<1x?x2x4xf32>'}}
+  %k = nn.read_cache @cache key at %position : tensor<1x?x2x4xf32>
+  return
+}
+
+// -----
+
+// expected-note @+1 {{the cache is declared here}}
+nn.cache @cache heads 2 head_dim 4 : bf16
+func.func @floats_of_the_cache(%position: tensor<1xi32>) {
+  // expected-error @+1 {{yields floats of shape [1, 2, ?, 4], not 'tensor<1x2x?x4xi32>'}}
+  %k = nn.read_cache @cache value at %position : tensor<1x2x?x4xi32>
+  return
+}

@@ -1,6 +1,7 @@
 // RUN: cadenza-opt %s | cadenza-opt | FileCheck %s
 
 nn.weight @w : tensor<8x4xbf16> from "w"
+nn.cache @cache heads 2 head_dim 4 : bf16
 
 // CHECK-LABEL: func.func @sources(
 func.func @sources(%position: tensor<1xi32>) -> (tensor<2xi64>, tensor<8x4xbf16>, tensor<i64>) {
@@ -10,6 +11,10 @@ func.func @sources(%position: tensor<1xi32>) -> (tensor<2xi64>, tensor<8x4xbf16>
   %w = nn.get_weight @w : tensor<8x4xbf16>
   // CHECK: nn.past_length %{{.*}}
   %past = nn.past_length %position
+  // CHECK: nn.read_cache @cache key at %{{.*}} : tensor<1x2x?x4xf32>
+  %keys = nn.read_cache @cache key at %position : tensor<1x2x?x4xf32>
+  // CHECK: nn.read_cache @cache value at %{{.*}} : tensor<1x2x?x4xf16>
+  %values = nn.read_cache @cache value at %position : tensor<1x2x?x4xf16>
   return %c, %w, %past : tensor<2xi64>, tensor<8x4xbf16>, tensor<i64>
 }
 

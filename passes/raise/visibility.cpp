@@ -1,0 +1,134 @@
+#include "passes/raise/visibility.h"
+
+using namespace mlir;
+using namespace cadenza;
+using namespace cadenza::raise;
+
+namespace {
+
+/// What hides a token is added to a score, or stands in its place: -1e4 (GPT-2), the lowest number of a type, infinity.
+constexpr double hides = -1e4;
+/// No window is longer, and a position of that many tokens is evaluated in little time.
+constexpr int64_t longest = 1 << 16;
+/// Where a mask is made for all pairs of tokens, that takes their square.
+constexpr int64_t longestSquare = 1 << 11;
+
+} // namespace
+
+std::optional<Visibility::Seen> Visibility::at(Value scores, Value products, int64_t position) {
+  const int64_t extent = cast<RankedTensorType>(products.getType()).getShape().back();
+  if (!ShapedType::isDynamic(extent) && extent <= position)
+    return std::nullopt; // there is no such position
+  const std::vector<double> zeros(static_cast<size_t>(elementsOf(products, position + 1)));
+  const std::optional<nn::TensorValue> value =
+      runner.run(scores, position, std::pair(products, valueLike(products, zeros, position + 1)));
+  if (!value)
+    return std::nullopt;
+  Seen seen;
+  const std::vector<double> made = reals(*value);
+  // Of a tensor that has room for more tokens, those that are not there yet are to be hidden.
+  const int64_t tokens = value->shape.empty() ? 0 : value->shape.back();
+  if (tokens <= position) {
+    seen.problem = "there are scores " + nn::text(value->shape) + " of " + std::to_string(position + 1) + " tokens";
+    return seen;
+  }
+  for (size_t i = 0; i < made.size(); ++i) {
+    const int64_t token = static_cast<int64_t>(i) % tokens;
+    const bool isHidden = made[i] <= hides;
+    const std::string name = "token " + std::to_string(token);
+    if (!isHidden && made[i] != 0) {
+      seen.problem = "a score of 0 of " + name + " becomes " + std::to_string(made[i]);
+      return seen;
+    }
+    if (i < static_cast<size_t>(tokens) && isHidden && seen.first == token && token < position)
+      seen.first = token + 1;
+    if (isHidden != (token < seen.first || token > position)) {
+      seen.problem = !isHidden ? name + " is seen, which is hidden elsewhere or not there yet"
+                               : name + " is hidden, token " + std::to_string(seen.first) + " is not";
+      return seen;
+    }
+  }
+  return seen;
+}
+
+std::vector<const void *> Visibility::keyOf(Value scores, Value products) {
+  std::vector<const void *> key;
+  SmallVector<Value> open{scores};
+  while (!open.empty()) {
+    const Value next = open.pop_back_val();
+    Operation *op = next.getDefiningOp();
+    if (next == products || !op || dependences.of(next) != Dependence::Sequence) {
+      key.push_back(next == products ? nullptr : next.getAsOpaquePointer());
+      continue;
+    }
+    key.push_back(op->getName().getAsOpaquePointer());
+    key.push_back(op->getAttrDictionary().getAsOpaquePointer());
+    key.push_back(next.getType().getAsOpaquePointer());
+    llvm::append_range(open, op->getOperands());
+  }
+  return key;
+}
+
+FailureOr<int64_t> Visibility::windowOf(Value scores, Value products) {
+  const std::vector<const void *> key = keyOf(scores, products);
+  if (const auto found = known.find(key); found != known.end())
+    return found->second;
+  Operation *place = scores.getDefiningOp();
+  const auto refused = [&](int64_t position) {
+    return place->emitError() << "masks scores in a way that is neither causal nor a window: after " << position
+                              << " tokens ";
+  };
+  // Whether a type on the way is of all pairs of tokens.
+  bool isSquare = false;
+  SmallVector<Value> open{scores};
+  llvm::SmallPtrSet<Value, 32> visited;
+  while (!open.empty()) {
+    const Value next = open.pop_back_val();
+    if (next == products || !next.getDefiningOp() || !visited.insert(next).second)
+      continue;
+    isSquare |= llvm::count_if(cast<RankedTensorType>(next.getType()).getShape(), ShapedType::isDynamic) > 1;
+    llvm::append_range(open, next.getDefiningOp()->getOperands());
+  }
+  const int64_t limit = isSquare ? longestSquare : longest;
+  // The least number of tokens before this one that hides the first one is the window.
+  int64_t sees = 0, window = 0;
+  for (int64_t past = 1; past <= limit; past *= 2) {
+    const std::optional<Seen> seen = at(scores, products, past);
+    if (!seen && past == 1)
+      return place->emitError() << "masks scores, but cannot be evaluated: " << runner.error();
+    if (!seen) // room or a table for fewer tokens: there is no text that is longer
+      break;
+    if (!seen->problem.empty())
+      return refused(past) << seen->problem;
+    if (seen->first > 0) {
+      window = past;
+      break;
+    }
+    sees = past;
+  }
+  while (window > sees + 1) {
+    const int64_t middle = (sees + window) / 2;
+    const std::optional<Seen> seen = at(scores, products, middle);
+    if (!seen)
+      return place->emitError() << "masks scores, but cannot be evaluated: " << runner.error();
+    (seen->first > 0 ? window : sees) = middle;
+  }
+  SmallVector<int64_t> positions{0, 1, 2, 7, 8, 31, 64};
+  if (window != 0)
+    positions.append({window - 1, window, window + 1, 2 * window + 3});
+  for (int64_t past : positions) {
+    const std::optional<Seen> seen = at(scores, products, past);
+    if (!seen && past > std::max(sees, window))
+      continue;
+    if (!seen)
+      return place->emitError() << "masks scores, but cannot be evaluated: " << runner.error();
+    if (!seen->problem.empty())
+      return refused(past) << seen->problem;
+    const int64_t first = window != 0 ? std::max<int64_t>(0, past + 1 - window) : 0;
+    if (seen->first != first)
+      return refused(past) << "the first token that is seen is " << seen->first << ", with a window of " << window
+                           << " it would be " << first;
+  }
+  known[key] = window;
+  return window;
+}
