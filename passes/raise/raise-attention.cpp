@@ -76,8 +76,8 @@ private:
 bool keepsHeads(Operation *op, Dependences &dependences) {
   if (auto binary = dyn_cast<nn::BinaryOp>(op))
     return (binary.getFunction() == nn::BinaryFunction::Mul || binary.getFunction() == nn::BinaryFunction::Div) &&
-           (dependences.of(binary.getLhs()) != Dependence::Sequence ||
-            dependences.of(binary.getRhs()) != Dependence::Sequence);
+           (dependences.of(binary.getLhs()) == Dependence::Constants ||
+            dependences.of(binary.getRhs()) == Dependence::Constants);
   return isa<nn::ReshapeOp, nn::TransposeOp, nn::ExpandOp, nn::SliceOp, nn::ConcatOp, nn::CastOp>(op);
 }
 
