@@ -115,7 +115,6 @@ void multiply(raise::Product &product, Value value, int exponent, Value leaf) {
     return addFactor();
   if (const std::optional<double> constant = raise::constantOf(value)) {
     product.constant *= std::pow(*constant, exponent);
-    ++product.constants;
     return;
   }
   if (UnaryOp reciprocal = raise::unary(value, UnaryFunction::Reciprocal))

@@ -40,7 +40,6 @@ llvm::SmallVector<std::pair<mlir::Value, mlir::Value>, 2> bothOrders(mlir::Value
 /// small whole exponents; but a factor that is `leaf` is not taken apart.
 struct Product {
   double constant = 1;
-  int constants = 0;                                      // of which that is the product
   llvm::SmallVector<std::pair<mlir::Value, int>> factors; // each with its exponent, different from each other
 
   /// The exponent of `value`, 0 if it is no factor.

@@ -45,7 +45,16 @@ bool dependsOnPositionOnly(Value value, Value position) {
   return true;
 }
 
-/// Whether `index` is the position: found out by running what makes it at positions of the whole table.
+/// Some positions of a table: the first ones, powers of 2, the last one.
+SmallVector<int64_t> somePositions(int64_t positions) {
+  SmallVector<int64_t> some;
+  for (int64_t at = 0; at < positions; at = at < 8 ? at + 1 : 2 * at)
+    some.push_back(at);
+  some.push_back(positions - 1);
+  return some;
+}
+
+/// Whether `index` is the position: found out by running what makes it.
 bool isPosition(Value index, func::FuncOp function, int64_t positions) {
   const Value position = nn::isDecodeEntry(function) ? nn::argumentAt(function, PortKind::Position) : Value();
   auto type = cast<RankedTensorType>(index.getType());
@@ -53,15 +62,12 @@ bool isPosition(Value index, func::FuncOp function, int64_t positions) {
     return false;
   nn::EvaluationState state(function->getParentOfType<ModuleOp>(), nullptr);
   ScopedDiagnosticHandler quiet(function.getContext(), [](Diagnostic &) { return success(); });
-  for (int64_t at = 0; at < positions;
-       at = at < 8 ? at + 1 : (at + 1 < positions ? std::min(2 * at, positions - 1) : positions)) {
-    const double number = static_cast<double>(at);
+  return llvm::all_of(somePositions(positions), [&](int64_t at) {
+    const auto number = static_cast<double>(at);
     const FailureOr<nn::TensorValue> value =
         nn::evaluateSlice(index, state, {{position, nn::tensorOf(ElementType::i32, {1}, std::span(&number, 1))}});
-    if (failed(value) || nn::integers(*value).front() != at)
-      return false;
-  }
-  return true;
+    return succeeded(value) && nn::integers(*value).front() == at;
+  });
 }
 
 /// The matrix of which a gather takes one row; null.

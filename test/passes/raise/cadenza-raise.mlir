@@ -1,9 +1,11 @@
 // RUN: cadenza-opt %s --cadenza-raise | FileCheck %s
+// RUN: cadenza-opt %S/Inputs/llama-torch18.mlir --cadenza-raise | FileCheck %s
 // RUN: cadenza-opt %s --cadenza-raise --verify-numerics -o /dev/null 2>&1 | FileCheck %s --check-prefix=VERIFY
+// RUN: cadenza-opt %S/Inputs/llama-torch18.mlir --cadenza-raise --verify-numerics -o /dev/null 2>&1 | FileCheck %s --check-prefix=VERIFY
 // VERIFY: verified {{[1-9][0-9]}} passes
 
-// The step of a two-layer Llama as torch.onnx writes it at opset 18, whose rotations and attentions have been raised: what is
-// made of it is the module of the Hugging Face importer.
+// The step of a two-layer Llama as torch.onnx writes it at opset 18 (Inputs/llama-torch18.mlir; below, with rotations and
+// attentions that have been raised): what is made of it is the module of the Hugging Face importer.
 // CHECK: module {
 // CHECK-NEXT: nn.weight @embedding.weight : tensor<288x48xbf16>
 // CHECK-NEXT: nn.weight @layers.0.attention_norm.weight : tensor<48xf32>
