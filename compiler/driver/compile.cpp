@@ -9,6 +9,11 @@
 #include "compiler/driver/source_override.h"
 #include "compiler/driver/statistics.h"
 #include "compiler/import/mlir/import_module.h"
+#include "compiler/import/onnx/read_model.h"
+#include "compiler/import/onnx/shapes/analysis.h"
+#include "compiler/import/onnx/shapes/operator_table.h"
+#include "compiler/import/onnx/summary.h"
+#include "compiler/import/onnx/support.h"
 #include "compiler/ir/sched/Sched.h"
 #include "compiler/plan/weight_packer.h"
 #include "compiler/schedule/describe.h"
@@ -100,6 +105,10 @@ private:
       return {StatusCode::InvalidArgument, "--weights=" + options.import.weightsFile +
                                                ": only a graph (an .mlir file) takes its weights from a file; a model "
                                                "directory has its own"};
+    if (options.import.randomSeed && onnx::isModelFile(options.import.directory))
+      return {StatusCode::InvalidArgument, "--weights: an ONNX model has its own weights"};
+    if (!options.import.dims.empty() && !onnx::isModelFile(options.import.directory))
+      return {StatusCode::InvalidArgument, "--dim: only an ONNX model has dimensions that are left open"};
     CADENZA_RETURN_IF_ERROR(checkScheduleOptions(options));
     pipeline = options.pipeline;
     // Who divides query heads asks for the schedule that does.
@@ -146,8 +155,33 @@ private:
     return {status.code(), "this model cannot be compiled (errors: " + std::to_string(findings.errors()) + ")"};
   }
 
+  /// Reads an ONNX model and says what it would take to compile it: no graph can be compiled yet.
+  Status importOnnx() {
+    std::optional<onnx::Model> read = onnx::readModel(options.import.directory, findings);
+    if (read && options.check)
+      std::cout << onnx::summarize(*read);
+    if (read)
+      analyse(*read);
+    noteFindings(findings);
+    if (read && !findings.hasErrors())
+      findings.unsupported(read->file + ": graphs of ONNX models cannot be compiled yet");
+    return findings.toStatus();
+  }
+
+  void analyse(const onnx::Model &read) {
+    const onnx::AnalysisOptions dims = {.dims = options.import.dims};
+    onnx::checkDims(read, dims, findings);
+    if (findings.hasErrors())
+      return onnx::checkSupport(read, onnx::supportedOperators(), findings);
+    const onnx::Analysis analysis = onnx::analyse(read, dims, findings);
+    if (options.check && !findings.hasErrors())
+      std::cout << onnx::summarize(read, analysis);
+  }
+
   Status import() {
     progress.begin("importing");
+    if (onnx::isModelFile(options.import.directory))
+      return importOnnx();
     StatusOr<ImportedModel> imported = isModuleFile(options.import.directory)
                                            ? importModule(context, options.import, findings)
                                            : importHuggingFace(context, options.import, findings);

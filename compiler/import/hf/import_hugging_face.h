@@ -8,6 +8,7 @@
 
 #include "mlir/IR/OwningOpRef.h"
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,11 +17,12 @@
 namespace cadenza {
 
 struct ImportOptions {
-  std::string directory = {};              // with config.json, or a file of nn IR (mlir/import_module.h); or
-  std::string publishedName = {};          // "Qwen3-0.6B" (needs randomSeed)
-  std::optional<uint64_t> randomSeed = {}; // --weights=random:SEED: the directory's safetensors are not looked at
-  std::string weightsFile = {};            // --weights=FILE.safetensors: for a file of IR
-  bool strict = false;                     // warnings are errors
+  std::string directory = {};                   // with config.json, or a file of nn IR (mlir/import_module.h); or
+  std::string publishedName = {};               // "Qwen3-0.6B" (needs randomSeed)
+  std::optional<uint64_t> randomSeed = {};      // --weights=random:SEED: the directory's safetensors are not looked at
+  std::string weightsFile = {};                 // --weights=FILE.safetensors: for a file of IR
+  std::map<std::string, std::string> dims = {}; // --dim NAME=VALUE: of an ONNX model (onnx/shapes/analysis.h)
+  bool strict = false;                          // warnings are errors
 };
 
 struct ImportedModel {

@@ -72,7 +72,7 @@ TensorValue valueOf(DenseElementsAttr constant) {
   }
   const ArrayRef<char> raw = constant.getRawData();
   if (!constant.isSplat()) {
-    std::memcpy(value.bytes.data(), raw.data(), value.bytes.size());
+    llvm::transform(raw, value.bytes.begin(), [](char byte) { return static_cast<std::byte>(byte); });
     return value;
   }
   for (size_t i = 0; i < value.bytes.size(); i += raw.size())

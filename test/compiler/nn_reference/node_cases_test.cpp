@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <functional>
@@ -26,7 +27,8 @@ std::string contentsOf(const std::string &path) {
 
 TensorValue tensorAt(const Json &entry, const std::string &blob) {
   TensorValue value = zeros({*elementType(entry["type"].get<int64_t>()), entry["shape"].get<Shape>()});
-  std::memcpy(value.bytes.data(), blob.data() + entry["at"].get<size_t>(), value.bytes.size());
+  const auto *data = reinterpret_cast<const std::byte *>(blob.data()) + entry["at"].get<size_t>();
+  std::copy_n(data, value.bytes.size(), value.bytes.begin());
   return value;
 }
 

@@ -8,16 +8,15 @@
 namespace cadenza::nn::reference {
 namespace {
 
-// Which rows of functions.inc are formulas of a T; infer.h has chosen T's operands already.
-enum class Kind { REAL, NUMBER, INTEGER, LOGICAL, TEST, COMPARISON };
-template <typename T> constexpr bool takes(Kind kind) {
+/// Whether a row of that kind has a formula of T, the type that its operands are computed in.
+template <typename T> constexpr bool takes(RowKind kind) {
   switch (kind) {
-  case Kind::REAL:
-  case Kind::TEST:
+  case RowKind::REAL:
+  case RowKind::TEST:
     return isReal<T>;
-  case Kind::INTEGER:
+  case RowKind::INTEGER:
     return !isReal<T>;
-  case Kind::LOGICAL:
+  case RowKind::LOGICAL:
     return std::is_same_v<T, uint64_t>;
   default:
     return true;
@@ -28,7 +27,7 @@ template <typename T> T compute(UnaryFunction function, T x) {
   switch (function) {
 #define CADENZA_UNARY(kind, name, spelling, formula)                                                                   \
   case UnaryFunction::name:                                                                                            \
-    if constexpr (takes<T>(Kind::kind))                                                                                \
+    if constexpr (takes<T>(RowKind::kind))                                                                             \
       return static_cast<T>(formula);                                                                                  \
     break;
 #include "compiler/ir/nn/reference/functions.inc"
@@ -40,7 +39,7 @@ template <typename T> T compute(BinaryFunction function, T a, T b) {
   switch (function) {
 #define CADENZA_BINARY(kind, name, spelling, formula)                                                                  \
   case BinaryFunction::name:                                                                                           \
-    if constexpr (takes<T>(Kind::kind))                                                                                \
+    if constexpr (takes<T>(RowKind::kind))                                                                             \
       return static_cast<T>(formula);                                                                                  \
     break;
 #include "compiler/ir/nn/reference/functions.inc"

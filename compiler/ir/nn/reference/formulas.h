@@ -9,6 +9,9 @@
 
 namespace cadenza::nn {
 
+/// What a row of functions.inc takes and makes.
+enum class RowKind { REAL, NUMBER, INTEGER, LOGICAL, TEST, COMPARISON };
+
 template <typename T> inline constexpr bool isReal = std::is_same_v<T, double>;
 
 inline constexpr double pi = 3.14159265358979323846;

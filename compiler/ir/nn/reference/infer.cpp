@@ -1,5 +1,6 @@
 #include "compiler/ir/nn/reference/infer.h"
 
+#include "compiler/ir/nn/reference/formulas.h"
 #include "compiler/ir/nn/reference/packed.h"
 
 #include <algorithm>
@@ -17,39 +18,37 @@ bool isIndex(ElementType type) { return type == ElementType::i32 || type == Elem
 
 constexpr unsigned __int128 largestCount = INT64_MAX;
 
-enum class Kind { REAL, NUMBER, INTEGER, LOGICAL, TEST, COMPARISON };
-
 /// The type of the results of a row of functions.inc; an error if it does not take that type.
-StatusOr<ElementType> resultElement(Kind kind, std::string_view function, ElementType type) {
+StatusOr<ElementType> resultElement(RowKind kind, std::string_view function, ElementType type) {
   const bool isBoolean = type == ElementType::boolean;
   const auto refuse = [&](std::string_view takes) {
     return invalid(std::string(function) + " takes " + std::string(takes) + ", not " +
                    std::string(elementTypeName(type)));
   };
   switch (kind) {
-  case Kind::REAL:
-  case Kind::TEST:
+  case RowKind::REAL:
+  case RowKind::TEST:
     if (!isFloat(type))
       return refuse("floats");
-    return kind == Kind::TEST ? ElementType::boolean : type;
-  case Kind::NUMBER:
+    return kind == RowKind::TEST ? ElementType::boolean : type;
+  case RowKind::NUMBER:
     return isNumber(type) ? StatusOr(type) : refuse("floats and integers");
-  case Kind::INTEGER:
+  case RowKind::INTEGER:
     return isNumber(type) && !isFloat(type) ? StatusOr(type) : refuse("integers");
-  case Kind::LOGICAL:
+  case RowKind::LOGICAL:
     return isBoolean ? StatusOr(type) : refuse("booleans");
-  case Kind::COMPARISON:
+  case RowKind::COMPARISON:
     return isComputable(type) ? StatusOr(ElementType::boolean) : refuse("numbers and booleans");
   }
   return type;
 }
 
-constexpr Kind unaryKinds[] = {
-#define CADENZA_UNARY(kind, name, spelling, formula) Kind::kind,
+constexpr RowKind unaryKinds[] = {
+#define CADENZA_UNARY(kind, name, spelling, formula) RowKind::kind,
 #include "compiler/ir/nn/reference/functions.inc"
 };
-constexpr Kind binaryKinds[] = {
-#define CADENZA_BINARY(kind, name, spelling, formula) Kind::kind,
+constexpr RowKind binaryKinds[] = {
+#define CADENZA_BINARY(kind, name, spelling, formula) RowKind::kind,
 #include "compiler/ir/nn/reference/functions.inc"
 };
 
