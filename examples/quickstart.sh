@@ -45,6 +45,7 @@ plan=$root/build/tinylm.plan
 
 step "1/5 Install"
 install_packages "${build_packages[@]}"
+install_onnx_schema
 
 step "2/5 Build"
 build_preset dev cadenza-compile cadenza-inspect cadenza-run cadenza-bench cadenza-opt

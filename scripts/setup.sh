@@ -6,7 +6,7 @@ venv=$root/.venv
 
 # A build needs these. MLIR 22 is in Debian 12's security updates.
 build_packages=(cmake ninja-build g++ git libmlir-22-dev mlir-22-tools llvm-22-dev llvm-22-tools nlohmann-json3-dev
-                libcli11-dev libgtest-dev libpcre2-dev libutf8proc-dev)
+                libcli11-dev libgtest-dev libpcre2-dev libutf8proc-dev protobuf-compiler libprotobuf-dev python3-venv)
 
 if [[ -t 1 && ${TERM:-dumb} != dumb ]]; then bold=$(printf '\033[1m') plain=$(printf '\033[0m'); else bold='' plain=''; fi
 step() { printf '\n%s==> %s%s\n' "$bold" "$*" "$plain"; }
@@ -101,6 +101,21 @@ install_nvrtc() {
   fi
   say "no CUDA compiler (NVRTC); what needs it is skipped: $(tail -n 1 <<<"$log")"
   return 1
+}
+
+# Fetches the schema of ONNX files, a part of the Python package onnx, into .venv: compiler/import/onnx compiles it.
+install_onnx_schema() {
+  local requirement version log
+  requirement=$(<"$root/compiler/import/onnx/requirements.txt")
+  version=${requirement#onnx==}
+  if compgen -G "$venv/lib/python3*/site-packages/onnx-$version.dist-info" >/dev/null; then
+    return
+  fi
+  [[ ${install:-yes} == no ]] && fail 1 "--no-install: the build needs the Python package $requirement in .venv"
+  say "fetching the Python package $requirement, which has the schema of ONNX files, into .venv"
+  log=$({ [[ -x $venv/bin/pip ]] || python3 -m venv "$venv"; } 2>&1 &&
+        "$venv/bin/pip" install --disable-pip-version-check --quiet --only-binary :all: --no-deps "$requirement" 2>&1) ||
+    fail 1 "$requirement cannot be installed in .venv: $(tail -n 1 <<<"$log")"
 }
 
 # How many compilers at once: one a core, as far as there are 2 GB of memory for each.

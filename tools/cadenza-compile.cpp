@@ -23,8 +23,9 @@ struct Arguments {
 };
 
 constexpr std::pair<std::string_view, Stage> stages[] = {
-    {"nn", Stage::NN},   {"step", Stage::Step},   {"schedule", Stage::Schedule}, {"cuda", Stage::Cuda},
-    {"ptx", Stage::Ptx}, {"cubin", Stage::Cubin}, {"plan", Stage::Plan}};
+    {"nn-generic", Stage::NNGeneric}, {"nn", Stage::NN},     {"step", Stage::Step},
+    {"schedule", Stage::Schedule},    {"cuda", Stage::Cuda}, {"ptx", Stage::Ptx},
+    {"cubin", Stage::Cubin},          {"plan", Stage::Plan}};
 
 /// "nn, step, ..., plan".
 std::string stageNames() {
@@ -67,7 +68,8 @@ void declareOptions(CLI::App &app, Arguments &args) {
   app.footer(examples);
   app.add_option(
       "directory", args.options.import.directory,
-      "Hugging Face directory: config.json, *.safetensors, tokenizer.json; or a graph, an .mlir file of nn ops");
+      "Hugging Face directory: config.json, *.safetensors, tokenizer.json; or a graph, an .mlir file of nn ops; or an "
+      ".onnx file, so far for --check only");
   app.add_option("--model", args.options.import.publishedName,
                  "instead of a directory, a published configuration (needs --weights=random:SEED): " +
                      publishedNames());
@@ -80,6 +82,21 @@ void declareOptions(CLI::App &app, Arguments &args) {
          "'checkpoint' (default), or 'random:SEED' to make weights up: for measuring speed; for an .mlir file, "
          "'FILE.safetensors' or 'random:SEED'")
       ->type_name("SOURCE");
+  app.add_option_function<std::vector<std::string>>(
+         "--dim",
+         [&args](const std::vector<std::string> &list) {
+           for (const std::string &item : list) {
+             const size_t equals = item.find('=');
+             if (equals == 0 || equals >= item.size() - 1)
+               throw CLI::ValidationError("--dim", "'" + item + "' is not NAME=VALUE");
+             if (!args.options.import.dims.emplace(item.substr(0, equals), item.substr(equals + 1)).second)
+               throw CLI::ValidationError("--dim", "'" + item.substr(0, equals) + "' is given twice");
+           }
+         },
+         "what dimensions that an .onnx file leaves open are: batch=1,sequence=128; or by other ones: "
+         "total=past+1; may be repeated")
+      ->delimiter(',')
+      ->type_name("NAME=VALUE,...");
   std::vector<std::string> encodings;
   for (std::string_view name : matrixEncodingNames())
     encodings.emplace_back(name);

@@ -9,6 +9,7 @@
 #include "compiler/driver/source_override.h"
 #include "compiler/driver/statistics.h"
 #include "compiler/import/mlir/import_module.h"
+#include "compiler/import/onnx/ir/import_onnx.h"
 #include "compiler/ir/sched/Sched.h"
 #include "compiler/plan/weight_packer.h"
 #include "compiler/schedule/describe.h"
@@ -22,6 +23,7 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/SHA256.h"
 
+#include <filesystem>
 #include <iostream>
 
 using namespace mlir;
@@ -67,6 +69,9 @@ public:
     if (options.check)
       return check();
     CADENZA_RETURN_IF_ERROR(import());
+    if (options.emit == Stage::NNGeneric)
+      return writeText(printModule(*model.module));
+    CADENZA_RETURN_IF_ERROR(raise());
     if (options.emit == Stage::NN)
       return writeText(printModule(*model.module));
     CADENZA_RETURN_IF_ERROR(runPasses());
@@ -100,6 +105,13 @@ private:
       return {StatusCode::InvalidArgument, "--weights=" + options.import.weightsFile +
                                                ": only a graph (an .mlir file) takes its weights from a file; a model "
                                                "directory has its own"};
+    // With weights that are made up, a directory is one of a configuration.
+    isOnnx = isOnnxModel(options.import.directory) &&
+             (!options.import.randomSeed || !std::filesystem::is_directory(options.import.directory));
+    if (options.import.randomSeed && isOnnx)
+      return {StatusCode::InvalidArgument, "--weights: an ONNX model has its own weights"};
+    if (!options.import.dims.empty() && !isOnnx)
+      return {StatusCode::InvalidArgument, "--dim: only an ONNX model has dimensions that are left open"};
     CADENZA_RETURN_IF_ERROR(checkScheduleOptions(options));
     pipeline = options.pipeline;
     // Who divides query heads asks for the schedule that does.
@@ -108,6 +120,8 @@ private:
       CADENZA_RETURN_IF_ERROR(lookForTarget());
     CADENZA_ASSIGN_OR_RETURN(pipeline.persistent, chooseDivisions(options, targets));
     PassManager manager(&context);
+    if (isOnnx)
+      buildRaising(manager);
     if (llvm::Error error = buildPipeline(manager, pipeline))
       return {StatusCode::InvalidArgument, llvm::toString(std::move(error))};
     buildSchedules(manager, pipeline);
@@ -134,6 +148,8 @@ private:
   Status check() {
     Status status = import();
     if (status.isOk())
+      status = raise();
+    if (status.isOk())
       status = runPasses();
     if (status.isOk())
       status = generate();
@@ -148,14 +164,43 @@ private:
 
   Status import() {
     progress.begin("importing");
-    StatusOr<ImportedModel> imported = isModuleFile(options.import.directory)
+    std::string report;
+    StatusOr<ImportedModel> imported = isOnnx ? importOnnx(context, options.import, findings, report)
+                                       : isModuleFile(options.import.directory)
                                            ? importModule(context, options.import, findings)
                                            : importHuggingFace(context, options.import, findings);
+    if (options.check)
+      std::cout << report;
     noteFindings(findings);
     if (!imported.isOk())
       return imported.status();
     model = std::move(*imported);
     statistics.countBefore(*model.module);
+    return Status::ok();
+  }
+
+  /// A graph in ops on tensors to a decoder's ops.
+  Status raise() {
+    if (!model.tensors)
+      return Status::ok();
+    progress.begin("raising");
+    PassManager manager(&context);
+    const auto readRows = [this](nn::WeightOp weight, int64_t rows) -> FailureOr<nn::Vector> {
+      const WeightSpec spec = weightSpec(weight);
+      nn::Vector values(static_cast<size_t>(rows * spec.columns()));
+      if (!model.weights->read(spec, 0, rows, DType::f32, std::as_writable_bytes(std::span(values))).isOk())
+        return failure();
+      return values;
+    };
+    buildRaising(manager, model.tensors, readRows);
+    instrument(manager);
+    context.printOpOnDiagnostic(false); // what is left is said by node
+    if (failed(manager.run(*model.module)))
+      return unsupported();
+    context.printOpOnDiagnostic(true);
+    Findings settled;
+    model.finish(model, settled);
+    noteFindings(settled);
     return Status::ok();
   }
 
@@ -382,6 +427,7 @@ private:
   BuiltProgram built;
   GeneratedSource source;
   std::vector<const DeviceTarget *> targets; // to compile for
+  bool isOnnx = false;                       // the model is an ONNX model
   bool cpuOnly = false;                      // --target=cpu: no code
   std::vector<CompiledCode> code;
   std::string nvrtcVersion;

@@ -13,7 +13,8 @@ namespace cadenza {
 
 /// Where to stop. Every stage writes what it has.
 enum class Stage {
-  NN,       // nn IR
+  NNGeneric, // nn IR as it is imported: of an ONNX model in ops on tensors
+  NN,        // nn IR
   Step,     // step IR after all passes
   Schedule, // the launch schedule as text
   Cuda,     // generated source

@@ -1,5 +1,6 @@
 // Attention over keys and values that are concatenated to a cache becomes nn.kv_append and nn.attention. See Passes.td.
 #include "passes/Passes.h"
+#include "passes/raise/match.h"
 #include "passes/raise/slices.h"
 #include "passes/raise/visibility.h"
 
@@ -44,7 +45,7 @@ double exactScale(float scale) {
   const double squared = std::round(1 / (static_cast<double>(scale) * scale));
   if (squared >= 1 && squared <= 1 << 20 && isNear(1 / std::sqrt(squared)))
     return 1 / std::sqrt(squared);
-  return shortestFloat(scale);
+  return shortestDecimal(scale);
 }
 
 class AttentionRaiser {
@@ -61,7 +62,6 @@ private:
   LogicalResult measureScores(Site &site);
   nn::AttentionOp replace(Site site, bool withWindows);
   LogicalResult check(Site site, nn::AttentionOp attention, nn::EvaluationState &state);
-  void nameFrequencies(MutableArrayRef<std::pair<Site, nn::AttentionOp>> raised);
 
   ModuleOp module;
   func::FuncOp function;
@@ -272,7 +272,7 @@ LogicalResult AttentionRaiser::measureScores(Site &site) {
     return success();
   }
   // cap * tanh(scale / cap * x) is cap where x is large, and scale * x where it is small.
-  site.cap = shortestFloat(static_cast<float>(*high));
+  site.cap = shortestDecimal(static_cast<float>(*high));
   site.scale = exactScale(static_cast<float>(*low / small));
   if (std::abs(*site.cap * std::tanh(site.scale / *site.cap) - *one) <= 1e-5 * *one)
     return success();
@@ -351,24 +351,6 @@ LogicalResult AttentionRaiser::check(Site site, nn::AttentionOp attention, nn::E
   return success();
 }
 
-/// Where layers with a window rotate by other frequencies than those without, the names say so.
-void AttentionRaiser::nameFrequencies(MutableArrayRef<std::pair<Site, nn::AttentionOp>> raised) {
-  llvm::SmallSetVector<Attribute, 2> whole, sliding;
-  for (auto &[site, attention] : raised)
-    if (auto rope = attention.getQuery().getDefiningOp<nn::RopeOp>())
-      (site.window != 0 ? sliding : whole).insert(rope.getInverseFrequenciesAttr());
-  if (whole.size() != 1 || sliding.size() != 1 || whole[0] == sliding[0])
-    return;
-  SymbolTable symbols(module);
-  const auto weightOf = [&](Attribute name) {
-    return symbols.lookup<nn::WeightOp>(cast<FlatSymbolRefAttr>(name).getValue());
-  };
-  nn::WeightOp ofWhole = weightOf(whole[0]), ofSliding = weightOf(sliding[0]);
-  if (succeeded(symbols.rename(ofSliding, "rope.sliding_inverse_frequencies")) &&
-      ofWhole.getSymName() != "rope.inverse_frequencies")
-    (void)symbols.rename(ofWhole, "rope.inverse_frequencies");
-}
-
 LogicalResult AttentionRaiser::run(int64_t &raised) {
   SmallVector<Site> sites;
   for (auto softmax : function.getOps<nn::SoftmaxOp>()) {
@@ -393,7 +375,6 @@ LogicalResult AttentionRaiser::run(int64_t &raised) {
     Value result = nn::ReshapeOp::create(builder, site.sum.getLoc(), site.sum.getResult().getType(), attention);
     Value(site.sum.getResult()).replaceAllUsesWith(result);
   }
-  nameFrequencies(replaced);
   eraseDead(function);
   raised += static_cast<int64_t>(replaced.size());
   return success();

@@ -284,7 +284,7 @@ FailureOr<std::optional<Rotation>> RopeRaiser::gatheredRotation(const Region &re
   if (!frequencies)
     return madeBy(region.coefficients[0], isGather).getDefiningOp()->emitError()
            << "gathers from tables of " << table->rows << " x " << table->pairs
-           << " cosines and sines that follow no formula known here (theta, a factor, Llama 3.1, Llama 3.2)";
+           << " cosines and sines that follow no formula known here (theta, theta and a factor, Llama 3)";
   Rotation rotation;
   rotation.frequencies = std::move(*frequencies);
   rotation.factor = exactFactor(static_cast<float>(table->factor));

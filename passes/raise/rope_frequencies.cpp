@@ -1,7 +1,7 @@
 #include "passes/raise/rope_frequencies.h"
 
 #include "compiler/import/hf/config.h"
-#include "passes/raise/slices.h"
+#include "passes/raise/match.h"
 
 #include <cmath>
 
@@ -32,34 +32,33 @@ std::optional<Frequencies> frequenciesByFormula(std::span<const double> estimate
     Frequencies rounded(exact.begin(), exact.end());
     return accepts(rounded) ? std::optional(std::move(rounded)) : std::nullopt;
   };
-  // frequency[i] = theta^(-i / pairs) / factor, and the first one is 1 / factor. Llama 3's leaves the second one as it
-  // is.
-  const double factor = 1 / estimates[0];
-  const auto thetaOf = [&](int64_t i) {
-    return std::pow(estimates[i] * factor, -static_cast<double>(pairs) / static_cast<double>(i));
+  // frequency[i] = theta^(-i / pairs), of linear scaling divided by a factor, so that the first one is 1 / factor; of
+  // Llama 3's, the last one is divided by a factor, the first one is not.
+  const auto thetaBy = [&](double factor) {
+    return std::pow(estimates.back() * factor, -static_cast<double>(pairs) / static_cast<double>(pairs - 1));
   };
+  const double linear = toDigits(1 / estimates[0], 4);
   for (int digits = 1; digits <= 8; ++digits) {
-    for (const double theta : {toDigits(thetaOf(pairs - 1), digits), toDigits(thetaOf(1), digits)}) {
-      if (theta <= 0)
-        continue;
-      RopeParameters rope;
-      rope.theta = theta;
+    RopeParameters rope;
+    rope.theta = toDigits(thetaBy(1 / estimates[0]), digits);
+    if (rope.theta <= 1)
+      continue;
+    if (auto found = fits(rope))
+      return found;
+    rope.type = RopeParameters::Type::Linear;
+    rope.factor = linear;
+    if (linear > 1)
       if (auto found = fits(rope))
         return found;
-      rope.type = RopeParameters::Type::Linear;
-      rope.factor = toDigits(factor, 4);
-      if (rope.factor > 0 && rope.factor != 1)
+    rope.type = RopeParameters::Type::Llama3;
+    rope.lowFrequencyFactor = 1;
+    rope.highFrequencyFactor = 4;
+    for (rope.factor = 2; rope.factor <= 64; rope.factor *= 2) {
+      rope.theta = toDigits(thetaBy(rope.factor), digits);
+      for (rope.originalMaxPositions = 16; rope.theta > 1 && rope.originalMaxPositions <= 1 << 18;
+           rope.originalMaxPositions *= 2)
         if (auto found = fits(rope))
           return found;
-      rope.type = RopeParameters::Type::Llama3;
-      rope.lowFrequencyFactor = 1;
-      rope.highFrequencyFactor = 4;
-      rope.originalMaxPositions = 8192;
-      for (const double published : {8.0, 32.0}) {
-        rope.factor = published;
-        if (auto found = fits(rope))
-          return found;
-      }
     }
   }
   return std::nullopt;
@@ -112,7 +111,7 @@ double exactFactor(float factor) {
     if (static_cast<float>(yarn) == factor)
       return yarn;
   }
-  return shortestFloat(factor);
+  return shortestDecimal(factor);
 }
 
 } // namespace cadenza::raise

@@ -2,7 +2,6 @@
 
 #include "mlir/IR/Builders.h"
 
-#include <charconv>
 #include <random>
 
 using namespace mlir;
@@ -107,14 +106,6 @@ Value cadenza::raise::asRow(OpBuilder &builder, Location location, Value value) 
       return nn::ReshapeOp::create(builder, location, row, value);
     source = reshape.getInput();
   }
-}
-
-double cadenza::raise::shortestFloat(float number) {
-  char text[32];
-  const auto written = std::to_chars(text, text + sizeof text, number);
-  double shortest = number;
-  std::from_chars(text, written.ptr, shortest);
-  return shortest;
 }
 
 void cadenza::raise::eraseDead(func::FuncOp function) {

@@ -65,9 +65,6 @@ int64_t elementsOf(mlir::Value value, int64_t extent = 0);
 /// from, or a reshape of it.
 mlir::Value asRow(mlir::OpBuilder &builder, mlir::Location location, mlir::Value value);
 
-/// The shortest decimal number that is `number` in fp32, as a configuration may have given it.
-double shortestFloat(float number);
-
 /// Erases the ops of `function` whose results nobody uses and that do nothing else.
 void eraseDead(mlir::func::FuncOp function);
 

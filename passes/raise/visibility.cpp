@@ -9,7 +9,7 @@ namespace {
 /// What hides a token is added to a score, or stands in its place: -1e4 (GPT-2), the lowest number of a type, infinity.
 constexpr double hides = -1e4;
 /// No window is longer, and a position of that many tokens is evaluated in little time.
-constexpr int64_t longest = 1 << 17;
+constexpr int64_t longest = 1 << 16;
 /// Where a mask is made for all pairs of tokens, that takes their square.
 constexpr int64_t longestSquare = 1 << 11;
 

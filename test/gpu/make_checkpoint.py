@@ -17,15 +17,15 @@ EMBEDDINGS = ("embed_tokens", "lm_head", "wte", "embed_in", "embed_out")
 TRANSPOSED = ("c_attn.weight", "c_fc.weight", "c_proj.weight")  # GPT-2's: [inputs, outputs]
 
 
-def main() -> None:
-    source, folder = sys.argv[1:3]
+def make_checkpoint(source: str, folder: str, device: str = "cuda") -> None:
+    """The values depend on the kind of `device`."""
     config = AutoConfig.from_pretrained(source)
-    generator = torch.Generator(device="cuda").manual_seed(SEED)
-    with torch.device("cuda"):
+    generator = torch.Generator(device=device).manual_seed(SEED)
+    with torch.device(device):
         model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            noise = torch.randn(parameter.shape, generator=generator, device="cuda", dtype=torch.float32)
+            noise = torch.randn(parameter.shape, generator=generator, device=device, dtype=torch.float32)
             if parameter.dim() == 1:
                 # Gemma's norms multiply by 1 + what is stored.
                 value = 0.1 * noise + (0 if name.endswith("bias") or config.model_type.startswith("gemma") else 1)
@@ -37,4 +37,5 @@ def main() -> None:
     shutil.copy(f"{source}/config.json", f"{folder}/config.json")
 
 
-main()
+if __name__ == "__main__":
+    make_checkpoint(*sys.argv[1:3])

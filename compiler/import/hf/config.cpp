@@ -110,7 +110,17 @@ void refuseQuantization(ConfigReader &reader) {
   }
 }
 
-/// The ids of a field. Those outside the vocabulary, where no model can ever be, are left out with a notice.
+/// The class's own token, where the file does not say.
+std::vector<int32_t> readTokensOr(ConfigReader &reader, std::string_view name, int64_t vocabSize,
+                                  std::optional<int32_t> otherwise) {
+  if (reader.contains(name) || !otherwise || *otherwise >= vocabSize)
+    return readTokens(reader, name, vocabSize);
+  reader.addDefault(name, std::to_string(*otherwise));
+  return {*otherwise};
+}
+
+} // namespace
+
 std::vector<int32_t> readTokens(ConfigReader &reader, std::string_view name, int64_t vocabSize) {
   std::vector<int32_t> tokens;
   std::string outside;
@@ -130,17 +140,6 @@ std::vector<int32_t> readTokens(ConfigReader &reader, std::string_view name, int
   }
   return tokens;
 }
-
-/// The class's own token, where the file does not say.
-std::vector<int32_t> readTokensOr(ConfigReader &reader, std::string_view name, int64_t vocabSize,
-                                  std::optional<int32_t> otherwise) {
-  if (reader.contains(name) || !otherwise || *otherwise >= vocabSize)
-    return readTokens(reader, name, vocabSize);
-  reader.addDefault(name, std::to_string(*otherwise));
-  return {*otherwise};
-}
-
-} // namespace
 
 void refuseValue(ConfigReader &reader, std::string_view name, const std::string &value, const std::string &rest) {
   reader.findings().unsupported(reader.where(name) + " " + value + " is not supported " + rest);

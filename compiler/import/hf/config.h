@@ -160,6 +160,9 @@ std::optional<double> readSoftcap(ConfigReader &reader, std::string_view name, s
 /// such files say of the text outside of it; the whole file, if there is no such field.
 DecoderConfig readTextConfig(ConfigReader &reader, DecoderConfig (*read)(ConfigReader &));
 
+/// The ids of a field that is an integer or a list of them. Those outside the vocabulary (0: it is not known), where no
+/// model can ever be, are left out with a notice.
+std::vector<int32_t> readTokens(ConfigReader &reader, std::string_view name, int64_t vocabSize);
 /// Takes the end-of-text ids from generation_config.json, which go before those of config.json.
 void readGenerationConfig(ConfigReader &reader, DecoderConfig &config);
 

@@ -8,6 +8,8 @@
 
 #include "mlir/IR/OwningOpRef.h"
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,11 +18,12 @@
 namespace cadenza {
 
 struct ImportOptions {
-  std::string directory = {};              // with config.json, or a file of nn IR (mlir/import_module.h); or
-  std::string publishedName = {};          // "Qwen3-0.6B" (needs randomSeed)
-  std::optional<uint64_t> randomSeed = {}; // --weights=random:SEED: the directory's safetensors are not looked at
-  std::string weightsFile = {};            // --weights=FILE.safetensors: for a file of IR
-  bool strict = false;                     // warnings are errors
+  std::string directory = {};                   // with config.json, or a file of nn IR (mlir/import_module.h); or
+  std::string publishedName = {};               // "Qwen3-0.6B" (needs randomSeed)
+  std::optional<uint64_t> randomSeed = {};      // --weights=random:SEED: the directory's safetensors are not looked at
+  std::string weightsFile = {};                 // --weights=FILE.safetensors: for a file of IR
+  std::map<std::string, std::string> dims = {}; // --dim NAME=VALUE: of an ONNX model (onnx/shapes/analysis.h)
+  bool strict = false;                          // warnings are errors
 };
 
 struct ImportedModel {
@@ -31,6 +34,11 @@ struct ImportedModel {
   std::optional<Decoder> decoder; // without what only its program says: entry, head block
   std::string tokenizer;          // tokenizer.json (hf/tokenizer.h), empty if the plan is to have none
   std::string sourceHash;         // source_hash.h
+  /// Of a module in ops on tensors, which is to be raised to those of a decoder: reads weights as they are stored. Null:
+  /// the module is what it has to be.
+  nn::EvaluationState::TensorReader tensors = {};
+  /// Ends the import of such a module, once it is raised: weightSpecs, and what is said of types of weights.
+  std::function<void(ImportedModel &, Findings &)> finish = {};
 };
 
 /// Everything that is wrong, unsupported or worth knowing goes to `findings`; the status is that of all errors among

@@ -84,7 +84,8 @@ def NN_ReadCacheOp : NN_TensorOp<"read_cache", [Pure, DeclareOpInterfaceMethods<
   let description = [{
     [1, kv_heads, past, head_dim] of an nn.cache, in the float type that the graph computes with: what an exported decoder
     takes as its past. The token's own key and value are not among them, so it makes no difference where in a function the
-    op stands, an nn.kv_append to the same cache included.
+    op stands, an nn.kv_append to the same cache included. A number of positions in place of `?` is a tensor that has room
+    for so many: after those that are there, zeros.
 
     ```mlir
     %k = nn.read_cache @layers.0.cache key at %position : tensor<1x8x?x64xf16>

@@ -233,6 +233,49 @@ TEST_F(TensorEvaluateTest, ReadsTheTokensBeforeThisOne) {
   EXPECT_EQ(errorOf([&] { return step(40, 4); }), "'nn.read_cache' op position 3 is not in the cache");
 }
 
+TEST_F(TensorEvaluateTest, ReadsACacheWithRoom) {
+  func::FuncOp function = parse(R"(
+    nn.cache @cache heads 2 head_dim 1 : bf16
+    func.func @f(%k: tensor<1x2xf32>, %position: tensor<1xi32>) -> tensor<1x2x3x1xf32> {
+      nn.kv_append %k, %k, %position, @cache : tensor<1x2xf32>
+      %keys = nn.read_cache @cache key at %position : tensor<1x2x3x1xf32>
+      return %keys : tensor<1x2x3x1xf32>
+    })");
+  const auto step = [&](double position) {
+    return nn::evaluateTensors(
+        function, *state, {f32({1, 2}, {10 + position, 20 + position}), tensor(ElementType::i32, {1}, {position})});
+  };
+  ASSERT_TRUE(succeeded(step(0)));
+  ASSERT_TRUE(succeeded(step(1)));
+  const auto results = step(2);
+  ASSERT_TRUE(succeeded(results));
+  EXPECT_EQ((*results)[0], f32({1, 2, 3, 1}, {10, 11, 0, 20, 21, 0}));
+  ASSERT_TRUE(succeeded(step(3)));
+  EXPECT_EQ(errorOf([&] { return step(4); }),
+            "'nn.read_cache' op 4 tokens are before this one, more than the 3 positions");
+}
+
+TEST_F(TensorEvaluateTest, KnowsWhatIsAppended) {
+  func::FuncOp function = parse(R"(
+    nn.cache @cache heads 2 head_dim 4 : bf16
+    func.func @f(%k: tensor<1x2x1x4xf32>, %v: tensor<1x1x8xf32>, %i: tensor<1xi64>, %position: tensor<1xi32>) {
+      %past = nn.read_cache @cache key at %position : tensor<1x2x?x4xf32>
+      %room = nn.read_cache @cache value at %position : tensor<1x2x3x4xf32>
+      %first = nn.concat %k, %past axis 2 : (tensor<1x2x1x4xf32>, tensor<1x2x?x4xf32>) -> tensor<1x2x?x4xf32>
+      %turned = nn.transpose %room [0, 2, 1, 3] : (tensor<1x2x3x4xf32>) -> tensor<1x3x2x4xf32>
+      %flat = nn.reshape %turned : tensor<1x3x2x4xf32> -> tensor<1x3x8xf32>
+      %keys = nn.concat %past, %k axis 2 : (tensor<1x2x?x4xf32>, tensor<1x2x1x4xf32>) -> tensor<1x2x?x4xf32>
+      %values = nn.tensor_scatter %flat, %v at %i axis 1 : (tensor<1x3x8xf32>, tensor<1x1x8xf32>, tensor<1xi64>) -> tensor<1x3x8xf32>
+      return
+    })");
+  std::vector<std::pair<bool, Value>> found; // of values, what
+  for (Operation &op : function.getBody().front())
+    if (std::optional<nn::Appended> appended = nn::appendedBy(&op))
+      found.emplace_back(appended->past.getOfValues(), appended->added);
+  EXPECT_EQ(found,
+            (std::vector<std::pair<bool, Value>>{{false, function.getArgument(0)}, {true, function.getArgument(1)}}));
+}
+
 //===----------------------------------------------------------------------===//
 // Open extents
 //===----------------------------------------------------------------------===//
