@@ -66,10 +66,10 @@ std::string parseWeights(const std::string &text, ImportOptions &import) {
 
 void declareOptions(CLI::App &app, Arguments &args) {
   app.footer(examples);
-  app.add_option(
-      "directory", args.options.import.directory,
-      "Hugging Face directory: config.json, *.safetensors, tokenizer.json; or a graph, an .mlir file of nn ops; or an "
-      ".onnx file, so far for --check only");
+  app.add_option("directory", args.options.import.directory,
+                 "Hugging Face directory: config.json, *.safetensors, tokenizer.json; or an .onnx file, or the "
+                 "directory of one; or "
+                 "a graph, an .mlir file of nn ops");
   app.add_option("--model", args.options.import.publishedName,
                  "instead of a directory, a published configuration (needs --weights=random:SEED): " +
                      publishedNames());

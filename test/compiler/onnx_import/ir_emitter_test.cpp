@@ -21,18 +21,18 @@ protected:
     OpBuilder before(&context);
     before.setInsertionPoint(function);
     builder.setInsertionPointToEnd(function.addEntryBlock());
-    Value length = nn::PastLengthOp::create(builder, UnknownLoc::get(&context), function.getArgument(0));
-    emitter.emplace(
-        builder, before, symbols,
-        IrEmitter::Options{.extent = [length](const std::string &name) { return name == "past" ? length : Value(); },
-                           .isTable = [](const std::string &name) { return name == "table"; }});
+    mlir::Value length = nn::PastLengthOp::create(builder, UnknownLoc::get(&context), function.getArgument(0));
+    emitter.emplace(builder, before, symbols,
+                    IrEmitter::Options{
+                        .extent = [length](const std::string &name) { return name == "past" ? length : mlir::Value(); },
+                        .isTable = [](const std::string &name) { return name == "table"; }});
   }
 
   /// The value of an operand after `past` tokens.
   std::vector<double> evaluate(Operand operand, int64_t past) {
     nn::EvaluationState state(*module, nullptr);
     const nn::TensorValue position = nn::tensorOf(ElementType::i32, {1}, std::span<const int64_t>(&past, 1));
-    const std::pair<Value, nn::TensorValue> bindings[] = {{function.getArgument(0), position}};
+    const std::pair<mlir::Value, nn::TensorValue> bindings[] = {{function.getArgument(0), position}};
     const auto value = nn::evaluateSlice(emitter->value(operand), state, bindings);
     EXPECT_TRUE(succeeded(value));
     return succeeded(value) ? nn::reals(*value) : std::vector<double>();

@@ -27,26 +27,48 @@ std::vector<bool> dependentOnTokens(const DecoderStep &step) {
   return depends;
 }
 
+/// Whether values are constants, or constants moved and converted by nodes that stay.
+std::vector<bool> madeOfConstants(const DecoderStep &step) {
+  const Graph &graph = step.model.graph;
+  std::vector<bool> constants(graph.values.size());
+  for (ValueId id = 0; id < graph.values.size(); ++id)
+    constants[id] = graph.values[id].constant != nullptr;
+  for (NodeId id = 0; id < graph.nodes.size(); ++id) {
+    const Node &node = graph.nodes[id];
+    bool all = !node.inputs.empty();
+    for (size_t i = 0; i < node.inputs.size(); ++i)
+      all &= node.inputs[i] == none || step.analysis.isParameter(id, i) || constants[node.inputs[i]];
+    for (ValueId output : node.outputs)
+      if (output != none)
+        constants[output] = all;
+  }
+  return constants;
+}
+
 /// Names of constants that meet nothing but positions, lengths and one another; but for those that rows are taken of,
 /// which may be learned positions, or the rotation of long texts.
 std::set<std::string> tablesOf(const DecoderStep &step) {
   const Graph &graph = step.model.graph;
-  const std::vector<bool> depends = dependentOnTokens(step);
-  std::set<std::string> tables;
-  for (const Value &value : graph.values)
-    if (value.constant)
-      tables.insert(value.name);
-  for (NodeId id = 0; id < graph.nodes.size(); ++id) {
+  const std::vector<bool> depends = dependentOnTokens(step), constants = madeOfConstants(step);
+  std::vector<bool> meetsTokens(graph.values.size());
+  const auto any = [](const Node &node, const std::vector<bool> &values) {
+    return std::ranges::any_of(node.outputs, [&](ValueId output) { return output != none && values[output]; });
+  };
+  for (NodeId id = static_cast<NodeId>(graph.nodes.size()); id-- > 0;) {
     const Node &node = graph.nodes[id];
+    if (!step.analysis.isLive(id))
+      continue;
     if (node.op == "Gather" && node.inputs[0] != none && step.analysis.facts[node.inputs[0]]->shape.size() > 1)
-      tables.erase(graph.values[node.inputs[0]].name);
-    const bool isDependent =
-        std::ranges::any_of(node.outputs, [&](ValueId output) { return output != none && depends[output]; });
-    for (size_t i = 0; step.analysis.isLive(id) && isDependent && i < node.inputs.size(); ++i) {
-      if (node.inputs[i] != none)
-        tables.erase(graph.values[node.inputs[i]].name);
-    }
+      meetsTokens[node.inputs[0]] = true;
+    if (any(node, depends) || (any(node, constants) && any(node, meetsTokens)))
+      for (ValueId input : node.inputs)
+        if (input != none)
+          meetsTokens[input] = true;
   }
+  std::set<std::string> tables;
+  for (ValueId id = 0; id < graph.values.size(); ++id)
+    if (graph.values[id].constant && !meetsTokens[id])
+      tables.insert(graph.values[id].name);
   return tables;
 }
 
