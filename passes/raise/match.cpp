@@ -102,7 +102,8 @@ int raise::Product::exponentOf(Value value) const {
 
 namespace {
 
-void multiply(raise::Product &product, Value value, int exponent, Value leaf) {
+/// `budget` is of steps: products of products that are one value have more factors than a graph has ops.
+void multiply(raise::Product &product, Value value, int exponent, Value leaf, int &budget) {
   const auto addFactor = [&] {
     for (auto &[factor, power] : product.factors)
       if (factor == value) {
@@ -111,30 +112,31 @@ void multiply(raise::Product &product, Value value, int exponent, Value leaf) {
       }
     product.factors.push_back({value, exponent});
   };
-  if (value == leaf)
+  if (value == leaf || --budget < 0 || std::abs(exponent) > 64)
     return addFactor();
   if (const std::optional<double> constant = raise::constantOf(value)) {
     product.constant *= std::pow(*constant, exponent);
     return;
   }
   if (UnaryOp reciprocal = raise::unary(value, UnaryFunction::Reciprocal))
-    return multiply(product, reciprocal.getInput(), -exponent, leaf);
+    return multiply(product, reciprocal.getInput(), -exponent, leaf, budget);
   if (const auto power = raise::withConstant(value, BinaryFunction::Pow))
     if (power->constant == 2 || power->constant == 3 || power->constant == 4)
-      return multiply(product, power->operand, exponent * static_cast<int>(power->constant), leaf);
+      return multiply(product, power->operand, exponent * static_cast<int>(power->constant), leaf, budget);
   auto op = value.getDefiningOp<BinaryOp>();
   const bool isQuotient = op && op.getFunction() == BinaryFunction::Div;
   if (!isQuotient && !(op && op.getFunction() == BinaryFunction::Mul))
     return addFactor();
-  multiply(product, op.getLhs(), exponent, leaf);
-  multiply(product, op.getRhs(), isQuotient ? -exponent : exponent, leaf);
+  multiply(product, op.getLhs(), exponent, leaf, budget);
+  multiply(product, op.getRhs(), isQuotient ? -exponent : exponent, leaf, budget);
 }
 
 } // namespace
 
 raise::Product raise::productOf(Value value, Value leaf) {
   Product product;
-  multiply(product, value, 1, leaf);
+  int budget = 64;
+  multiply(product, value, 1, leaf, budget);
   return product;
 }
 

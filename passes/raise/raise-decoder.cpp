@@ -66,34 +66,45 @@ void groupHeads(func::FuncOp function) {
   });
 }
 
-/// The names that the importer gave, of nodes: "node_linear_3", ...
-void collectNames(Location location, SmallVectorImpl<StringRef> &names) {
+/// The name that the importer gave to `location`, of a node: "node_linear_3"; empty.
+std::string nameOf(Location location) {
+  std::string name;
   location->walk([&](Location part) {
-    if (auto name = dyn_cast<NameLoc>(part))
-      names.push_back(name.getName().getValue());
-    return WalkResult::advance();
+    auto named = dyn_cast<NameLoc>(part);
+    if (!named)
+      return WalkResult::advance();
+    name = named.getName().str();
+    return WalkResult::interrupt();
   });
+  return name;
 }
 
-/// One error that names what is no op of a decoder.
+/// Whether an op only brings what others compute with.
+bool isSource(Operation *op) { return isa<nn::ConstantOp, nn::GetWeightOp, nn::PastLengthOp, nn::ReadCacheOp>(op); }
+
+/// One error that names what is no op of a decoder: the nodes, once each, in their order.
 LogicalResult verifyRaised(func::FuncOp function) {
-  constexpr int shown = 8;
+  constexpr size_t shown = 8;
   int count = 0;
-  std::string list;
+  SmallVector<std::string> nodes; // those that are shown, and one more
   function.walk([&](nn::EvaluateTensorsOpInterface op) {
-    if (++count > shown)
+    if (isSource(op))
       return;
-    list += (count > 1 ? ", " : "") + op->getName().getStringRef().str();
-    SmallVector<StringRef> names;
-    collectNames(op.getLoc(), names);
-    if (!names.empty())
-      list += " (" + names.front().str() + ")";
+    ++count;
+    const std::string name = nameOf(op.getLoc()), kind = op->getName().getStringRef().str();
+    const std::string node = name.empty() ? kind : kind + " (" + name + ")";
+    if (nodes.size() <= shown && !llvm::is_contained(nodes, node))
+      nodes.push_back(node);
   });
   if (count == 0)
     return success();
-  return function.emitError() << "is no step of a decoder that there are ops for: " << count
-                              << (count == 1 ? " op is" : " ops are") << " left of the graph's: " << list
-                              << (count > shown ? ", ..." : "");
+  InFlightDiagnostic diagnostic = function.emitError()
+                                  << "is no step of a decoder that there are ops for: " << count
+                                  << (count == 1 ? " op is" : " ops are") << " left of the graph's: ";
+  llvm::interleaveComma(ArrayRef(nodes).take_front(shown), diagnostic);
+  if (nodes.size() > shown)
+    diagnostic << ", ...";
+  return diagnostic;
 }
 
 /// Erases weights, caches and numbers that no function names.
