@@ -37,7 +37,7 @@ struct Site {
   int64_t window = 0; // 0: none
 };
 
-/// As nn.attention's references: a value of fp32 in the numbers of a configuration.
+/// The scale that a configuration gives, of which `scale` is what fp32 makes.
 double exactScale(float scale) {
   // Products of two roots are off by a unit or two in the last place.
   const auto isNear = [&](double exact) { return std::abs(exact - scale) <= exact * 4.0 / (1 << 24); };
@@ -76,8 +76,8 @@ private:
 bool keepsHeads(Operation *op, Dependences &dependences) {
   if (auto binary = dyn_cast<nn::BinaryOp>(op))
     return (binary.getFunction() == nn::BinaryFunction::Mul || binary.getFunction() == nn::BinaryFunction::Div) &&
-           (dependences.of(binary.getLhs()) != Dependence::Sequence ||
-            dependences.of(binary.getRhs()) != Dependence::Sequence);
+           (dependences.of(binary.getLhs()) == Dependence::Constants ||
+            dependences.of(binary.getRhs()) == Dependence::Constants);
   return isa<nn::ReshapeOp, nn::TransposeOp, nn::ExpandOp, nn::SliceOp, nn::ConcatOp, nn::CastOp>(op);
 }
 
@@ -106,8 +106,7 @@ FailureOr<std::optional<Appended>> AttentionRaiser::appendedIn(Value value) {
   return found;
 }
 
-/// The product that scores come from, through what is done with scores, and the op after it; null if there is none, or
-/// several.
+/// The product that scores come from, through what is done with scores; null if there is none, or several.
 nn::MatMulOp scoresBefore(Value value, Dependences &dependences) {
   SmallVector<Value> open{value};
   llvm::SmallPtrSet<Value, 16> seen;

@@ -22,16 +22,18 @@ struct Rotation {
   Frequencies frequencies;
   double factor = 1;
   bool interleaved = false;
-  double tolerance = 0; // of what the graph computes, for elements up to 1
+  Frequencies ofGraph;         // `frequencies` before they became a formula's
+  double tolerance = 0;        // of what the graph computes, for elements up to 1
+  int64_t positions = 1 << 17; // up to which that is to be checked
 
   int64_t rotaryDim() const { return 2 * static_cast<int64_t>(frequencies.size()); }
 
-  /// The formula of nn.rope, in place.
+  /// The formula of nn.rope, in place, with the graph's frequencies.
   void apply(std::vector<double> &row, int64_t headDim, int64_t position) const {
     const size_t half = frequencies.size();
     for (size_t head = 0; head < row.size(); head += headDim) {
       for (size_t i = 0; i < half; ++i) {
-        const double angle = static_cast<float>(position) * frequencies[i];
+        const double angle = static_cast<float>(position) * ofGraph[i];
         double &low = row[head + (interleaved ? 2 * i : i)], &high = row[head + (interleaved ? 2 * i + 1 : i + half)];
         const double a = low, b = high;
         low = factor * (a * std::cos(angle) - b * std::sin(angle));
@@ -226,7 +228,8 @@ std::optional<Rotation> RopeRaiser::computedRotation(const Region &region, Value
   if (rotation.factor <= 0)
     return std::nullopt;
   rotation.factor = exactFactor(static_cast<float>(rotation.factor));
-  rotation.frequencies = withoutRoundings(Frequencies(frequencies.begin(), frequencies.end()));
+  rotation.ofGraph.assign(frequencies.begin(), frequencies.end());
+  rotation.frequencies = withoutRoundings(rotation.ofGraph);
   rotation.tolerance = 2e-5;
   return rotation;
 }
@@ -286,7 +289,8 @@ FailureOr<std::optional<Rotation>> RopeRaiser::gatheredRotation(const Region &re
            << "gathers from tables of " << table->rows << " x " << table->pairs
            << " cosines and sines that follow no formula known here (theta, theta and a factor, Llama 3)";
   Rotation rotation;
-  rotation.frequencies = std::move(*frequencies);
+  rotation.ofGraph = rotation.frequencies = std::move(*frequencies);
+  rotation.positions = std::min<int64_t>(table->rows, 12); // all rows are the formula's but for its roundings
   rotation.factor = exactFactor(static_cast<float>(table->factor));
   rotation.tolerance = 4 * table->unit * table->factor;
   return std::optional(rotation);
@@ -299,9 +303,12 @@ std::optional<nn::TensorValue> RopeRaiser::coefficientAt(Value coefficient, int6
   return known->second;
 }
 
-/// Whether `result` is `input` rotated: at several positions, of made-up elements.
+/// Whether `result` is `input` rotated: at several positions, of made-up elements. Late ones tell frequencies that
+/// change in long texts.
 bool RopeRaiser::holds(Value result, Value input, const Region &region, int64_t headDim, const Rotation &rotation) {
-  for (const int64_t at : {0, 1, 2, 5, 11}) {
+  for (const int64_t at : {0, 1, 2, 5, 11, 2048, 4096, 8192, 32768, 131071}) {
+    if (at >= rotation.positions)
+      break;
     std::vector<double> row = madeUp(elementsOf(input), at + 1);
     SmallVector<std::pair<Value, nn::TensorValue>> bindings{{input, valueLike(input, row)}};
     for (Value coefficient : region.coefficients)

@@ -15,38 +15,50 @@ constexpr int64_t longestSquare = 1 << 11;
 
 } // namespace
 
+/// What products that are all `product` become in the step at `position`.
+std::optional<nn::TensorValue> Visibility::scoresOf(double product, Value scores, Value products, int64_t position) {
+  const std::vector<double> all(static_cast<size_t>(elementsOf(products, position + 1)), product);
+  return runner.run(scores, position, std::pair(products, valueLike(products, all, position + 1)));
+}
+
 std::optional<Visibility::Seen> Visibility::at(Value scores, Value products, int64_t position) {
   const int64_t extent = cast<RankedTensorType>(products.getType()).getShape().back();
   if (!ShapedType::isDynamic(extent) && extent <= position)
     return std::nullopt; // there is no such position
-  const std::vector<double> zeros(static_cast<size_t>(elementsOf(products, position + 1)));
-  const std::optional<nn::TensorValue> value =
-      runner.run(scores, position, std::pair(products, valueLike(products, zeros, position + 1)));
-  if (!value)
+  const std::optional<nn::TensorValue> value = scoresOf(0, scores, products, position),
+                                       ofOne = scoresOf(1, scores, products, position);
+  if (!value || !ofOne)
     return std::nullopt;
   Seen seen;
-  const std::vector<double> made = reals(*value);
+  const std::vector<double> made = reals(*value), madeOfOne = reals(*ofOne);
   // Of a tensor that has room for more tokens, those that are not there yet are to be hidden.
   const int64_t tokens = value->shape.empty() ? 0 : value->shape.back();
   if (tokens <= position) {
     seen.problem = "there are scores " + nn::text(value->shape) + " of " + std::to_string(position + 1) + " tokens";
     return seen;
   }
+  const auto name = [](int64_t token) { return "token " + std::to_string(token); };
+  std::optional<int64_t> shown; // the first one
   for (size_t i = 0; i < made.size(); ++i) {
     const int64_t token = static_cast<int64_t>(i) % tokens;
     const bool isHidden = made[i] <= hides;
-    const std::string name = "token " + std::to_string(token);
-    if (!isHidden && made[i] != 0) {
-      seen.problem = "a score of 0 of " + name + " becomes " + std::to_string(made[i]);
-      return seen;
-    }
     if (i < static_cast<size_t>(tokens) && isHidden && seen.first == token && token < position)
       seen.first = token + 1;
-    if (isHidden != (token < seen.first || token > position)) {
-      seen.problem = !isHidden ? name + " is seen, which is hidden elsewhere or not there yet"
-                               : name + " is hidden, token " + std::to_string(seen.first) + " is not";
-      return seen;
+    if (!shown && !isHidden) {
+      shown = token;
+      seen.ofOne = madeOfOne[i];
     }
+    if (!isHidden && made[i] != 0)
+      seen.problem = "a score of 0 of " + name(token) + " becomes " + std::to_string(made[i]);
+    else if (!isHidden && (token < seen.first || token > position))
+      seen.problem = name(token) + " is seen, which is hidden elsewhere or not there yet";
+    else if (isHidden && token >= seen.first && token <= position)
+      seen.problem = name(token) + " is hidden, " + name(seen.first) + " is not";
+    else if (!isHidden && madeOfOne[i] != seen.ofOne)
+      seen.problem = "a score of 1 of " + name(token) + " becomes " + std::to_string(madeOfOne[i]) + ", of " +
+                     name(*shown) + " " + std::to_string(seen.ofOne);
+    if (!seen.problem.empty())
+      return seen;
   }
   return seen;
 }
@@ -90,16 +102,25 @@ FailureOr<int64_t> Visibility::windowOf(Value scores, Value products) {
     llvm::append_range(open, next.getDefiningOp()->getOperands());
   }
   const int64_t limit = isSquare ? longestSquare : longest;
+  const std::optional<Seen> start = at(scores, products, 0);
+  if (!start)
+    return place->emitError() << "masks scores, but cannot be evaluated: " << runner.error();
+  const auto scalesAlike = [&](const Seen &seen, int64_t past) -> LogicalResult {
+    if (seen.ofOne == start->ofOne)
+      return success();
+    return place->emitError() << "scales scores by the position: a score of 1 becomes " << start->ofOne
+                              << " at the beginning, " << seen.ofOne << " after " << past << " tokens";
+  };
   // The least number of tokens before this one that hides the first one is the window.
   int64_t sees = 0, window = 0;
   for (int64_t past = 1; past <= limit; past *= 2) {
     const std::optional<Seen> seen = at(scores, products, past);
-    if (!seen && past == 1)
-      return place->emitError() << "masks scores, but cannot be evaluated: " << runner.error();
     if (!seen) // room or a table for fewer tokens: there is no text that is longer
       break;
     if (!seen->problem.empty())
       return refused(past) << seen->problem;
+    if (failed(scalesAlike(*seen, past)))
+      return failure();
     if (seen->first > 0) {
       window = past;
       break;
@@ -124,6 +145,8 @@ FailureOr<int64_t> Visibility::windowOf(Value scores, Value products) {
       return place->emitError() << "masks scores, but cannot be evaluated: " << runner.error();
     if (!seen->problem.empty())
       return refused(past) << seen->problem;
+    if (failed(scalesAlike(*seen, past)))
+      return failure();
     const int64_t first = window != 0 ? std::max<int64_t>(0, past + 1 - window) : 0;
     if (seen->first != first)
       return refused(past) << "the first token that is seen is " << seen->first << ", with a window of " << window

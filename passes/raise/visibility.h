@@ -13,15 +13,18 @@ public:
 
   /// How many tokens a token sees, itself included, or 0 if it sees all before it: `scores` [..., past + 1] as they go
   /// into softmax, of `products` of queries and keys. Where a product of 0 stays 0, the token is seen; where -1e4 or
-  /// less comes of it, it is not. Anything else is an error at the op that makes `scores`.
+  /// less comes of it, it is not. A product of 1 becomes the same of all tokens that are seen, at all positions.
+  /// Anything else is an error at the op that makes `scores`.
   llvm::FailureOr<int64_t> windowOf(mlir::Value scores, mlir::Value products);
 
 private:
   struct Seen {
     int64_t first = 0;   // the first token that is seen
+    double ofOne = 0;    // what a product of 1 becomes
     std::string problem; // empty if all after it are, and none before
   };
   std::optional<Seen> at(mlir::Value scores, mlir::Value products, int64_t position);
+  std::optional<nn::TensorValue> scoresOf(double product, mlir::Value scores, mlir::Value products, int64_t position);
   std::vector<const void *> keyOf(mlir::Value scores, mlir::Value products);
 
   Dependences &dependences;

@@ -190,6 +190,98 @@ func.func @squared(%query: tensor<1x16xf32> {nn.port = #nn.port<"q">}, %key: ten
 // -----
 
 nn.cache @layers.0.cache heads 2 head_dim 4 : bf16
+func.func @by_position(%query: tensor<1x16xf32> {nn.port = #nn.port<"q">}, %key: tensor<1x8xf32> {nn.port = #nn.port<"k">},
+    %value: tensor<1x8xf32> {nn.port = #nn.port<"v">}, %position: tensor<1xi32> {nn.port = #nn.port<position>})
+    -> (tensor<1x16xf32> {nn.port = #nn.port<"y">}) {
+  %q = nn.reshape %query : tensor<1x16xf32> -> tensor<1x4x1x4xf32>
+  %k = nn.reshape %key : tensor<1x8xf32> -> tensor<1x2x1x4xf32>
+  %v = nn.reshape %value : tensor<1x8xf32> -> tensor<1x2x1x4xf32>
+  %pastk = nn.read_cache @layers.0.cache key at %position : tensor<1x2x?x4xf32>
+  %pastv = nn.read_cache @layers.0.cache value at %position : tensor<1x2x?x4xf32>
+  %keys = nn.concat %pastk, %k axis 2 : (tensor<1x2x?x4xf32>, tensor<1x2x1x4xf32>) -> tensor<1x2x?x4xf32>
+  %values = nn.concat %pastv, %v axis 2 : (tensor<1x2x?x4xf32>, tensor<1x2x1x4xf32>) -> tensor<1x2x?x4xf32>
+  %keys5 = nn.reshape %keys : tensor<1x2x?x4xf32> -> tensor<1x2x1x?x4xf32>
+  %keys6 = nn.expand %keys5 : (tensor<1x2x1x?x4xf32>) -> tensor<1x2x2x?x4xf32>
+  %kr = nn.reshape %keys6 : tensor<1x2x2x?x4xf32> -> tensor<1x4x?x4xf32>
+  %values5 = nn.reshape %values : tensor<1x2x?x4xf32> -> tensor<1x2x1x?x4xf32>
+  %values6 = nn.expand %values5 : (tensor<1x2x1x?x4xf32>) -> tensor<1x2x2x?x4xf32>
+  %vr = nn.reshape %values6 : tensor<1x2x2x?x4xf32> -> tensor<1x4x?x4xf32>
+  %root = nn.constant dense<0.7071067690849304> : tensor<f32>
+  %qs = nn.binary mul %q, %root : (tensor<1x4x1x4xf32>, tensor<f32>) -> tensor<1x4x1x4xf32>
+  %kt = nn.transpose %kr [0, 1, 3, 2] : (tensor<1x4x?x4xf32>) -> tensor<1x4x4x?xf32>
+  %ks = nn.binary mul %kt, %root : (tensor<1x4x4x?xf32>, tensor<f32>) -> tensor<1x4x4x?xf32>
+  %products = nn.matmul %qs, %ks : (tensor<1x4x1x4xf32>, tensor<1x4x4x?xf32>) -> tensor<1x4x1x?xf32>
+  %zero = nn.constant dense<0> : tensor<i64>
+  %one = nn.constant dense<1> : tensor<i64>
+  %past = nn.past_length %position
+  %total = nn.binary add %past, %one : (tensor<i64>, tensor<i64>) -> tensor<i64>
+  %range = nn.range %zero, %total, %one : (tensor<i64>, tensor<i64>, tensor<i64>) -> tensor<?xi64>
+  %kp = nn.reshape %range : tensor<?xi64> -> tensor<1x1x1x?xi64>
+  %qp = nn.reshape %past : tensor<i64> -> tensor<1x1x1x1xi64>
+  %causal = nn.binary less_or_equal %kp, %qp : (tensor<1x1x1x?xi64>, tensor<1x1x1x1xi64>) -> tensor<1x1x1x?xi1>
+  %far = nn.constant dense<1000> : tensor<i64>
+  %steps = nn.binary div %past, %far : (tensor<i64>, tensor<i64>) -> tensor<i64>
+  %plus = nn.binary add %steps, %one : (tensor<i64>, tensor<i64>) -> tensor<i64>
+  %growth = nn.cast %plus : tensor<i64> -> tensor<f32>
+  // expected-error @+1 {{scales scores by the position: a score of 1 becomes 1.000000e+00 at the beginning, 2.000000e+00 after 1024 tokens}}
+  %masked = nn.binary mul %products, %growth : (tensor<1x4x1x?xf32>, tensor<f32>) -> tensor<1x4x1x?xf32>
+  %p = nn.softmax %masked axis -1 : (tensor<1x4x1x?xf32>) -> tensor<1x4x1x?xf32>
+  %nan = nn.unary is_nan %p : (tensor<1x4x1x?xf32>) -> tensor<1x4x1x?xi1>
+  %nothing = nn.constant dense<0.0> : tensor<f32>
+  %weights = nn.where %nan, %nothing, %p : (tensor<1x4x1x?xi1>, tensor<f32>, tensor<1x4x1x?xf32>) -> tensor<1x4x1x?xf32>
+  %sum = nn.matmul %weights, %vr : (tensor<1x4x1x?xf32>, tensor<1x4x?x4xf32>) -> tensor<1x4x1x4xf32>
+  %y = nn.reshape %sum : tensor<1x4x1x4xf32> -> tensor<1x16xf32>
+  return %y : tensor<1x16xf32>
+}
+
+// -----
+
+nn.cache @layers.0.cache heads 2 head_dim 4 : bf16
+func.func @by_token(%query: tensor<1x16xf32> {nn.port = #nn.port<"q">}, %key: tensor<1x8xf32> {nn.port = #nn.port<"k">},
+    %value: tensor<1x8xf32> {nn.port = #nn.port<"v">}, %position: tensor<1xi32> {nn.port = #nn.port<position>})
+    -> (tensor<1x16xf32> {nn.port = #nn.port<"y">}) {
+  %q = nn.reshape %query : tensor<1x16xf32> -> tensor<1x4x1x4xf32>
+  %k = nn.reshape %key : tensor<1x8xf32> -> tensor<1x2x1x4xf32>
+  %v = nn.reshape %value : tensor<1x8xf32> -> tensor<1x2x1x4xf32>
+  %pastk = nn.read_cache @layers.0.cache key at %position : tensor<1x2x?x4xf32>
+  %pastv = nn.read_cache @layers.0.cache value at %position : tensor<1x2x?x4xf32>
+  %keys = nn.concat %pastk, %k axis 2 : (tensor<1x2x?x4xf32>, tensor<1x2x1x4xf32>) -> tensor<1x2x?x4xf32>
+  %values = nn.concat %pastv, %v axis 2 : (tensor<1x2x?x4xf32>, tensor<1x2x1x4xf32>) -> tensor<1x2x?x4xf32>
+  %keys5 = nn.reshape %keys : tensor<1x2x?x4xf32> -> tensor<1x2x1x?x4xf32>
+  %keys6 = nn.expand %keys5 : (tensor<1x2x1x?x4xf32>) -> tensor<1x2x2x?x4xf32>
+  %kr = nn.reshape %keys6 : tensor<1x2x2x?x4xf32> -> tensor<1x4x?x4xf32>
+  %values5 = nn.reshape %values : tensor<1x2x?x4xf32> -> tensor<1x2x1x?x4xf32>
+  %values6 = nn.expand %values5 : (tensor<1x2x1x?x4xf32>) -> tensor<1x2x2x?x4xf32>
+  %vr = nn.reshape %values6 : tensor<1x2x2x?x4xf32> -> tensor<1x4x?x4xf32>
+  %root = nn.constant dense<0.7071067690849304> : tensor<f32>
+  %qs = nn.binary mul %q, %root : (tensor<1x4x1x4xf32>, tensor<f32>) -> tensor<1x4x1x4xf32>
+  %kt = nn.transpose %kr [0, 1, 3, 2] : (tensor<1x4x?x4xf32>) -> tensor<1x4x4x?xf32>
+  %ks = nn.binary mul %kt, %root : (tensor<1x4x4x?xf32>, tensor<f32>) -> tensor<1x4x4x?xf32>
+  %products = nn.matmul %qs, %ks : (tensor<1x4x1x4xf32>, tensor<1x4x4x?xf32>) -> tensor<1x4x1x?xf32>
+  %zero = nn.constant dense<0> : tensor<i64>
+  %one = nn.constant dense<1> : tensor<i64>
+  %past = nn.past_length %position
+  %total = nn.binary add %past, %one : (tensor<i64>, tensor<i64>) -> tensor<i64>
+  %range = nn.range %zero, %total, %one : (tensor<i64>, tensor<i64>, tensor<i64>) -> tensor<?xi64>
+  %kp = nn.reshape %range : tensor<?xi64> -> tensor<1x1x1x?xi64>
+  %qp = nn.reshape %past : tensor<i64> -> tensor<1x1x1x1xi64>
+  %causal = nn.binary less_or_equal %kp, %qp : (tensor<1x1x1x?xi64>, tensor<1x1x1x1xi64>) -> tensor<1x1x1x?xi1>
+  %from1 = nn.binary add %kp, %one : (tensor<1x1x1x?xi64>, tensor<i64>) -> tensor<1x1x1x?xi64>
+  %weight = nn.cast %from1 : tensor<1x1x1x?xi64> -> tensor<1x1x1x?xf32>
+  // expected-error @+1 {{after 1 tokens a score of 1 of token 1 becomes 2.000000, of token 0 1.000000}}
+  %masked = nn.binary mul %products, %weight : (tensor<1x4x1x?xf32>, tensor<1x1x1x?xf32>) -> tensor<1x4x1x?xf32>
+  %p = nn.softmax %masked axis -1 : (tensor<1x4x1x?xf32>) -> tensor<1x4x1x?xf32>
+  %nan = nn.unary is_nan %p : (tensor<1x4x1x?xf32>) -> tensor<1x4x1x?xi1>
+  %nothing = nn.constant dense<0.0> : tensor<f32>
+  %weights = nn.where %nan, %nothing, %p : (tensor<1x4x1x?xi1>, tensor<f32>, tensor<1x4x1x?xf32>) -> tensor<1x4x1x?xf32>
+  %sum = nn.matmul %weights, %vr : (tensor<1x4x1x?xf32>, tensor<1x4x?x4xf32>) -> tensor<1x4x1x4xf32>
+  %y = nn.reshape %sum : tensor<1x4x1x4xf32> -> tensor<1x16xf32>
+  return %y : tensor<1x16xf32>
+}
+
+// -----
+
+nn.cache @layers.0.cache heads 2 head_dim 4 : bf16
 func.func @new_first(%query: tensor<1x16xf32> {nn.port = #nn.port<"q">}, %key: tensor<1x8xf32> {nn.port = #nn.port<"k">},
     %value: tensor<1x8xf32> {nn.port = #nn.port<"v">}, %position: tensor<1xi32> {nn.port = #nn.port<position>})
     -> (tensor<1x16xf32> {nn.port = #nn.port<"y">}) {

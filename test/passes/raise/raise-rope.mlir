@@ -235,3 +235,37 @@ func.func @negative_backwards(%x: tensor<1x16xf32> {nn.port = #nn.port<"x">}, %p
   %y = nn.reshape %r : tensor<1x2x1x8xf32> -> tensor<1x16xf32>
   return %y : tensor<1x16xf32>
 }
+
+// By other frequencies after 4000 tokens, of which nn.rope knows nothing here.
+// CHECK-LABEL: func.func @negative_long
+// CHECK-NOT: nn.rope
+// CHECK: return
+func.func @negative_long(%x: tensor<1x16xf32> {nn.port = #nn.port<"x">}, %position: tensor<1xi32> {nn.port = #nn.port<position>})
+    -> (tensor<1x16xf32> {nn.port = #nn.port<"y">}) {
+  %f = nn.constant dense<[[[1.0], [0.10000000149011612], [0.009999999776482582], [0.0010000000474974513]]]> : tensor<1x4x1xf32>
+  %past = nn.past_length %position
+  %p1 = nn.reshape %past : tensor<i64> -> tensor<1x1x1xi64>
+  %p = nn.cast %p1 : tensor<1x1x1xi64> -> tensor<1x1x1xf32>
+  %limit = nn.constant dense<4000> : tensor<i64>
+  %long = nn.constant dense<[[[1.0], [0.05], [0.005], [0.0005]]]> : tensor<1x4x1xf32>
+  %isLong = nn.binary greater %past, %limit : (tensor<i64>, tensor<i64>) -> tensor<i1>
+  %chosen = nn.where %isLong, %long, %f : (tensor<i1>, tensor<1x4x1xf32>, tensor<1x4x1xf32>) -> tensor<1x4x1xf32>
+  %t1 = nn.matmul %chosen, %p : (tensor<1x4x1xf32>, tensor<1x1x1xf32>) -> tensor<1x4x1xf32>
+  %t = nn.transpose %t1 [0, 2, 1] : (tensor<1x4x1xf32>) -> tensor<1x1x4xf32>
+  %tt = nn.concat %t, %t axis -1 : (tensor<1x1x4xf32>, tensor<1x1x4xf32>) -> tensor<1x1x8xf32>
+  %cos1 = nn.unary cos %tt : (tensor<1x1x8xf32>) -> tensor<1x1x8xf32>
+  %cos = nn.reshape %cos1 : tensor<1x1x8xf32> -> tensor<1x1x1x8xf32>
+  %sin1 = nn.unary sin %tt : (tensor<1x1x8xf32>) -> tensor<1x1x8xf32>
+  %sin = nn.reshape %sin1 : tensor<1x1x8xf32> -> tensor<1x1x1x8xf32>
+  %q1 = nn.reshape %x : tensor<1x16xf32> -> tensor<1x1x2x8xf32>
+  %q = nn.transpose %q1 [0, 2, 1, 3] : (tensor<1x1x2x8xf32>) -> tensor<1x2x1x8xf32>
+  %a = nn.binary mul %q, %cos : (tensor<1x2x1x8xf32>, tensor<1x1x1x8xf32>) -> tensor<1x2x1x8xf32>
+  %high = nn.slice %q starts [0, 0, 0, 4] sizes [1, 2, 1, 4] : (tensor<1x2x1x8xf32>) -> tensor<1x2x1x4xf32>
+  %low = nn.slice %q starts [0, 0, 0, 0] sizes [1, 2, 1, 4] : (tensor<1x2x1x8xf32>) -> tensor<1x2x1x4xf32>
+  %negated = nn.unary neg %high : (tensor<1x2x1x4xf32>) -> tensor<1x2x1x4xf32>
+  %half = nn.concat %negated, %low axis -1 : (tensor<1x2x1x4xf32>, tensor<1x2x1x4xf32>) -> tensor<1x2x1x8xf32>
+  %b = nn.binary mul %half, %sin : (tensor<1x2x1x8xf32>, tensor<1x1x1x8xf32>) -> tensor<1x2x1x8xf32>
+  %r = nn.binary add %a, %b : (tensor<1x2x1x8xf32>, tensor<1x2x1x8xf32>) -> tensor<1x2x1x8xf32>
+  %y = nn.reshape %r : tensor<1x2x1x8xf32> -> tensor<1x16xf32>
+  return %y : tensor<1x16xf32>
+}
