@@ -15,11 +15,11 @@ namespace cadenza {
 enum class Stage {
   NNGeneric, // nn IR as it is imported: of an ONNX model in ops on tensors
   NN,        // nn IR
-  Step,     // step IR after all passes
-  Schedule, // the launch schedule as text
-  Cuda,     // generated source
-  Ptx,      // PTX for the first target
-  Cubin,    // machine code for the first target
+  Step,      // step IR after all passes
+  Schedule,  // the launch schedule as text
+  Cuda,      // generated source
+  Ptx,       // PTX for the first target
+  Cubin,     // machine code for the first target
   Plan,
 };
 

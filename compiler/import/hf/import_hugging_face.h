@@ -34,8 +34,8 @@ struct ImportedModel {
   std::optional<Decoder> decoder; // without what only its program says: entry, head block
   std::string tokenizer;          // tokenizer.json (hf/tokenizer.h), empty if the plan is to have none
   std::string sourceHash;         // source_hash.h
-  /// Of a module in ops on tensors, which is to be raised to those of a decoder: reads weights as they are stored. Null:
-  /// the module is what it has to be.
+  /// Of a module in ops on tensors, which is to be raised to those of a decoder: reads weights as they are stored.
+  /// Null: the module is what it has to be.
   nn::EvaluationState::TensorReader tensors = {};
   /// Ends the import of such a module, once it is raised: weightSpecs, and what is said of types of weights.
   std::function<void(ImportedModel &, Findings &)> finish = {};
