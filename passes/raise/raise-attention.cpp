@@ -149,6 +149,74 @@ nn::MatMulOp sumAfter(Value value) {
   return found;
 }
 
+/// Whether all that is done with `from` on its way to `to` is what attention does with scores and weights, the same for
+/// all of them and after every number of tokens: scaled by numbers, capped, masked by what does not depend on them. The
+/// numbers are measured at few scores and few positions, so there may be no others.
+bool isPlain(Value from, Value to, Dependences &dependences) {
+  llvm::DenseMap<Value, bool> known{{from, true}}; // whether a value comes from `from`
+  const auto comesFrom = [&](Value value) {
+    SmallVector<Value> open{value};
+    while (!open.empty()) {
+      const Value next = open.back();
+      Operation *op = next.getDefiningOp();
+      if (known.contains(next) || !op || dependences.of(next) != Dependence::Sequence) {
+        known.try_emplace(next, false);
+        open.pop_back();
+        continue;
+      }
+      bool ready = true, any = false;
+      for (Value operand : op->getOperands()) {
+        const auto found = known.find(operand);
+        if (found == known.end()) {
+          open.push_back(operand);
+          ready = false;
+        } else {
+          any |= found->second;
+        }
+      }
+      if (ready) {
+        known[next] = any;
+        open.pop_back();
+      }
+    }
+    return known.lookup(value);
+  };
+  SmallVector<Value> open{to};
+  llvm::SmallPtrSet<Value, 16> seen;
+  while (!open.empty()) {
+    const Value next = open.pop_back_val();
+    if (next == from || !comesFrom(next) || !seen.insert(next).second)
+      continue;
+    Operation *op = next.getDefiningOp();
+    if (auto unary = dyn_cast<nn::UnaryOp>(op); unary && unary.getFunction() != nn::UnaryFunction::Tanh)
+      return false;
+    if (auto where = dyn_cast<nn::WhereOp>(op)) {
+      // A weight that is no number, where all tokens are hidden, becomes 0: of weights alone, so not of scores.
+      auto test = where->getOperand(0).getDefiningOp<nn::UnaryOp>();
+      const bool isGuard = test && test.getFunction() == nn::UnaryFunction::IsNaN;
+      if ((!isGuard && comesFrom(where->getOperand(0))) ||
+          (comesFrom(where->getOperand(1)) && comesFrom(where->getOperand(2))))
+        return false;
+      open.push_back(where->getOperand(comesFrom(where->getOperand(1)) ? 1 : 2));
+      continue;
+    }
+    if (auto binary = dyn_cast<nn::BinaryOp>(op)) {
+      const bool left = comesFrom(binary.getLhs());
+      const Value other = left ? binary.getRhs() : binary.getLhs();
+      const nn::BinaryFunction function = binary.getFunction();
+      const bool isScale = function == nn::BinaryFunction::Mul || (function == nn::BinaryFunction::Div && left);
+      const bool isMask = function == nn::BinaryFunction::Add || (function == nn::BinaryFunction::Sub && left);
+      if (comesFrom(other) || !(isScale || isMask) || (isScale && dependences.of(other) != Dependence::Constants) ||
+          dependences.of(other) == Dependence::Sequence)
+        return false;
+    }
+    if (!isa<nn::UnaryOp, nn::BinaryOp, nn::ReshapeOp, nn::TransposeOp, nn::CastOp>(op))
+      return false;
+    llvm::append_range(open, op->getOperands());
+  }
+  return true;
+}
+
 /// Whether `value` is one number.
 bool isNumber(Value value, Dependences &dependences) {
   const auto type = cast<RankedTensorType>(value.getType());
@@ -230,6 +298,11 @@ FailureOr<std::optional<Site>> AttentionRaiser::siteOf(nn::SoftmaxOp softmax) {
   FailureOr<int64_t> window = visibility.windowOf(softmax.getInput(), site.scores.getResult());
   if (failed(window))
     return failure();
+  const bool valuesAreLeft = first->has_value();
+  if (!isPlain(site.scores.getResult(), softmax.getInput(), dependences) ||
+      !isPlain(softmax.getResult(), valuesAreLeft ? site.sum.getRhs() : site.sum.getLhs(), dependences))
+    return refused(
+        "its scores or weights are not those of queries and keys but for constant factors, a cap and a mask");
   site.window = *window;
   return std::optional(site);
 }

@@ -365,7 +365,9 @@ FailureOr<std::optional<Rotation>> RopeRaiser::rotationOf(const Region &region) 
     gathered &= static_cast<bool>(madeBy(coefficient, isGather));
   }
   std::optional<Rotation> rotation;
-  if (cos) {
+  if (!llvm::all_of(region.coefficients, [&](Value value) { return changesSteadily(value, dependences); })) {
+    // Angles that change their ways in the course of a text are no rotation by nn.rope.
+  } else if (cos) {
     rotation = computedRotation(region, cos);
   } else if (gathered) {
     FailureOr<std::optional<Rotation>> found = gatheredRotation(region);

@@ -45,6 +45,54 @@ bool Dependences::takesSequence(Operation *op) {
   return llvm::any_of(op->getOperands(), [&](Value operand) { return of(operand) == Dependence::Sequence; });
 }
 
+bool cadenza::raise::changesSteadily(Value value, Dependences &dependences) {
+  SmallVector<Value> open{value};
+  llvm::SmallPtrSet<Value, 16> seen;
+  const auto isConstant = [&](Value operand) { return dependences.of(operand) == Dependence::Constants; };
+  const auto isSteady = [&](Operation *op) {
+    if (auto cast = dyn_cast<nn::CastOp>(op)) // of a float to an integer it is a floor
+      return isa<FloatType>(cast.getResult().getType().getElementType()) ||
+             !isa<FloatType>(cast.getInput().getType().getElementType());
+    if (auto unary = dyn_cast<nn::UnaryOp>(op))
+      return llvm::is_contained({nn::UnaryFunction::Neg, nn::UnaryFunction::Cos, nn::UnaryFunction::Sin},
+                                unary.getFunction());
+    if (auto binary = dyn_cast<nn::BinaryOp>(op)) {
+      switch (binary.getFunction()) {
+      case nn::BinaryFunction::Add:
+      case nn::BinaryFunction::Sub:
+        return true;
+      case nn::BinaryFunction::Mul:
+        return isConstant(binary.getLhs()) || isConstant(binary.getRhs());
+      case nn::BinaryFunction::Div: // of integers it rounds
+        return isConstant(binary.getRhs()) && isa<FloatType>(getElementTypeOrSelf(binary.getResult().getType()));
+      default:
+        return false;
+      }
+    }
+    if (auto reduce = dyn_cast<nn::ReduceOp>(op)) // ones of a mask, say
+      return reduce.getFunction() == nn::ReduceFunction::Sum;
+    if (isa<nn::MatMulOp>(op))
+      return isConstant(op->getOperand(0)) || isConstant(op->getOperand(1));
+    if (isa<nn::SliceOp>(op))
+      return llvm::all_of(llvm::drop_begin(op->getOperands()), isConstant);
+    if (isa<nn::GatherOp>(op)) // a row a position: whoever asks looks at all rows
+      return isConstant(op->getOperand(0)) || isConstant(op->getOperand(1));
+    return isa<nn::PastLengthOp, nn::ReshapeOp, nn::TransposeOp, nn::ConcatOp, nn::ExpandOp, nn::RangeOp>(op);
+  };
+  while (!open.empty()) {
+    const Value next = open.pop_back_val();
+    if (dependences.of(next) != Dependence::Position || !seen.insert(next).second)
+      continue;
+    Operation *op = next.getDefiningOp();
+    if (!op)
+      continue; // the position
+    if (!isSteady(op))
+      return false;
+    llvm::append_range(open, op->getOperands());
+  }
+  return true;
+}
+
 Value cadenza::raise::positionOf(func::FuncOp function) {
   if (nn::isEntry(function))
     return nn::argumentAt(function, PortKind::Position);

@@ -29,6 +29,11 @@ private:
   llvm::DenseMap<mlir::Value, Dependence> known;
 };
 
+/// Whether `value`, of constants and the position, changes with the position as few positions show: the ops between are
+/// sums and products with constants, cosines and sines, and movements. Comparisons, minima, quotients and the like
+/// may decide otherwise at a position that nobody looks at.
+bool changesSteadily(mlir::Value value, Dependences &dependences);
+
 /// The argument that is the position of a decoder's step: what is passed to nn.past_length, or the port of an entry;
 /// null.
 mlir::Value positionOf(mlir::func::FuncOp function);

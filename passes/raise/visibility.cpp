@@ -8,8 +8,12 @@ namespace {
 
 /// What hides a token is added to a score, or stands in its place: -1e4 (GPT-2), the lowest number of a type, infinity.
 constexpr double hides = -1e4;
-/// No window is longer, and a position of that many tokens is evaluated in little time.
-constexpr int64_t longest = 1 << 16;
+/// No window is longer.
+constexpr int64_t longest = 1 << 18;
+/// Scores of so many positions and heads are evaluated in little time.
+constexpr int64_t mostScores = 1 << 23;
+/// Every number of tokens up to this one is tried: a mask may be anything.
+constexpr int64_t allUpTo = 160;
 /// Where a mask is made for all pairs of tokens, that takes their square.
 constexpr int64_t longestSquare = 1 << 11;
 
@@ -101,7 +105,8 @@ FailureOr<int64_t> Visibility::windowOf(Value scores, Value products) {
     isSquare |= llvm::count_if(cast<RankedTensorType>(next.getType()).getShape(), ShapedType::isDynamic) > 1;
     llvm::append_range(open, next.getDefiningOp()->getOperands());
   }
-  const int64_t limit = isSquare ? longestSquare : longest;
+  const int64_t limit =
+      isSquare ? longestSquare : std::min(longest, mostScores / std::max<int64_t>(1, elementsOf(products, 1)));
   const std::optional<Seen> start = at(scores, products, 0);
   if (!start)
     return place->emitError() << "masks scores, but cannot be evaluated: " << runner.error();
@@ -134,7 +139,7 @@ FailureOr<int64_t> Visibility::windowOf(Value scores, Value products) {
       return place->emitError() << "masks scores, but cannot be evaluated: " << runner.error();
     (seen->first > 0 ? window : sees) = middle;
   }
-  SmallVector<int64_t> positions{0, 1, 2, 7, 8, 31, 64};
+  SmallVector<int64_t> positions = llvm::to_vector(llvm::seq<int64_t>(0, allUpTo));
   if (window != 0)
     positions.append({window - 1, window, window + 1, 2 * window + 3});
   for (int64_t past : positions) {

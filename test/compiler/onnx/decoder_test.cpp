@@ -164,9 +164,9 @@ TEST(Decoder, UnnamedExtentsAreThoseOfAStep) {
 
 TEST(Decoder, PositionsAreAsManyAsTokens) {
   Decoder model;
-  model.input("c", {"n", "s"}, i64);
+  model.input("position", {"n", "s"}, i64);
   model.weight("places", {6, 8});
-  model.node("Gather", {"places", "c"}, {"place"});
+  model.node("Gather", {"places", "position"}, {"place"});
   model.node("Add", {"x0", "place"}, {"x1"});
   model.layer(1);
   model.weight("head", {8, 10});
@@ -177,7 +177,16 @@ TEST(Decoder, PositionsAreAsManyAsTokens) {
   EXPECT_EQ(model.recognise(), "decoder: 1 layers, 2 key-value heads of 4 elements, hidden size 8, vocabulary 10, "
                                "room for 6 tokens\n"
                                "  'a' takes the token\n"
-                               "  'c' takes its position\n");
+                               "  'position' takes its position\n");
+}
+
+TEST(Decoder, WhatElseThereIsOfEachTokenIsNoPosition) {
+  Decoder model;
+  model.input("speaker", {"n", "s"}, i64);
+  model.layer(0).head(1);
+  EXPECT_NE(
+      model.recognise().find("input 'speaker' (i64 [n, s]) is neither the tokens nor, by its name, their positions"),
+      std::string::npos);
 }
 
 TEST(Decoder, SeveralTablesNeedAName) {
@@ -227,7 +236,8 @@ TEST(Decoder, WhatIsNoneIsSaid) {
     EXPECT_EQ(model.recognise(),
               "m.onnx: is no decoder with a cache, and other graphs cannot be compiled yet: input 'image' (f32 [n, 3, "
               "8, 8]) is neither the "
-              "tokens nor their positions, no mask over past and present, no length that an attention takes, and no "
+              "tokens nor, by its name, their positions (position_ids), no mask over past and present, no length that "
+              "an attention takes, and no "
               "keys or values of the past");
   }
   {
@@ -265,7 +275,7 @@ TEST(Decoder, ExtentsThatStayOpenAreNamed) {
   Decoder model;
   model.mask();
   model.layer(0, {"n", "2", "p", "4"}).head(1);
-  model.input("c", {"n", "s"}, i64);
+  model.input("position", {"n", "s"}, i64);
   EXPECT_NE(model.recognise({}, {{"p", "7"}}).find("--dim p=7: that is how many tokens stand before a step"),
             std::string::npos);
   EXPECT_NE(model.recognise({}, {{"n", "2"}}).find("'n' would have to be 1 and 2 (--dim)"), std::string::npos);

@@ -133,7 +133,7 @@ func.func @chunks(%query: tensor<1x16xf32> {nn.port = #nn.port<"q">}, %key: tens
   %shown = nn.constant dense<0.0> : tensor<f32>
   %hidden = nn.constant dense<-1.0e4> : tensor<f32>
   %bias = nn.where %mask, %shown, %hidden : (tensor<1x1x1x?xi1>, tensor<f32>, tensor<f32>) -> tensor<1x1x1x?xf32>
-  // expected-error @+1 {{masks scores in a way that is neither causal nor a window: after 7 tokens the first token that is seen is 6, with a window of 3 it would be 5}}
+  // expected-error @+1 {{masks scores in a way that is neither causal nor a window: after 3 tokens the first token that is seen is 3, with a window of 3 it would be 1}}
   %masked = nn.binary add %products, %bias : (tensor<1x4x1x?xf32>, tensor<1x1x1x?xf32>) -> tensor<1x4x1x?xf32>
   %p = nn.softmax %masked axis -1 : (tensor<1x4x1x?xf32>) -> tensor<1x4x1x?xf32>
   %nan = nn.unary is_nan %p : (tensor<1x4x1x?xf32>) -> tensor<1x4x1x?xi1>
@@ -494,6 +494,107 @@ func.func @elsewhere(%query: tensor<1x16xf32> {nn.port = #nn.port<"q">}, %key: t
   %none = nn.binary equal %most, %hidden : (tensor<1x1x1x1xf32>, tensor<f32>) -> tensor<1x1x1x1xi1>
   %weights = nn.where %none, %shown, %p : (tensor<1x1x1x1xi1>, tensor<f32>, tensor<1x4x1x8xf32>) -> tensor<1x4x1x8xf32>
   %sum = nn.matmul %weights, %vr : (tensor<1x4x1x8xf32>, tensor<1x4x8x4xf32>) -> tensor<1x4x1x4xf32>
+  %y = nn.reshape %sum : tensor<1x4x1x4xf32> -> tensor<1x16xf32>
+  return %y : tensor<1x16xf32>
+}
+
+// -----
+
+nn.cache @layers.0.cache heads 2 head_dim 4 : bf16
+func.func @at_two_hundred(%query: tensor<1x16xf32> {nn.port = #nn.port<"q">}, %key: tensor<1x8xf32> {nn.port = #nn.port<"k">},
+    %value: tensor<1x8xf32> {nn.port = #nn.port<"v">}, %position: tensor<1xi32> {nn.port = #nn.port<position>})
+    -> (tensor<1x16xf32> {nn.port = #nn.port<"y">}) {
+  %q = nn.reshape %query : tensor<1x16xf32> -> tensor<1x4x1x4xf32>
+  %k = nn.reshape %key : tensor<1x8xf32> -> tensor<1x2x1x4xf32>
+  %v = nn.reshape %value : tensor<1x8xf32> -> tensor<1x2x1x4xf32>
+  %pastk = nn.read_cache @layers.0.cache key at %position : tensor<1x2x?x4xf32>
+  %pastv = nn.read_cache @layers.0.cache value at %position : tensor<1x2x?x4xf32>
+  %keys = nn.concat %pastk, %k axis 2 : (tensor<1x2x?x4xf32>, tensor<1x2x1x4xf32>) -> tensor<1x2x?x4xf32>
+  %values = nn.concat %pastv, %v axis 2 : (tensor<1x2x?x4xf32>, tensor<1x2x1x4xf32>) -> tensor<1x2x?x4xf32>
+  %keys5 = nn.reshape %keys : tensor<1x2x?x4xf32> -> tensor<1x2x1x?x4xf32>
+  %keys6 = nn.expand %keys5 : (tensor<1x2x1x?x4xf32>) -> tensor<1x2x2x?x4xf32>
+  %kr = nn.reshape %keys6 : tensor<1x2x2x?x4xf32> -> tensor<1x4x?x4xf32>
+  %values5 = nn.reshape %values : tensor<1x2x?x4xf32> -> tensor<1x2x1x?x4xf32>
+  %values6 = nn.expand %values5 : (tensor<1x2x1x?x4xf32>) -> tensor<1x2x2x?x4xf32>
+  %vr = nn.reshape %values6 : tensor<1x2x2x?x4xf32> -> tensor<1x4x?x4xf32>
+  %root = nn.constant dense<0.7071067690849304> : tensor<f32>
+  %qs = nn.binary mul %q, %root : (tensor<1x4x1x4xf32>, tensor<f32>) -> tensor<1x4x1x4xf32>
+  %kt = nn.transpose %kr [0, 1, 3, 2] : (tensor<1x4x?x4xf32>) -> tensor<1x4x4x?xf32>
+  %ks = nn.binary mul %kt, %root : (tensor<1x4x4x?xf32>, tensor<f32>) -> tensor<1x4x4x?xf32>
+  %products = nn.matmul %qs, %ks : (tensor<1x4x1x4xf32>, tensor<1x4x4x?xf32>) -> tensor<1x4x1x?xf32>
+  %zero = nn.constant dense<0> : tensor<i64>
+  %one = nn.constant dense<1> : tensor<i64>
+  %past = nn.past_length %position
+  %total = nn.binary add %past, %one : (tensor<i64>, tensor<i64>) -> tensor<i64>
+  %range = nn.range %zero, %total, %one : (tensor<i64>, tensor<i64>, tensor<i64>) -> tensor<?xi64>
+  %kp = nn.reshape %range : tensor<?xi64> -> tensor<1x1x1x?xi64>
+  %qp = nn.reshape %past : tensor<i64> -> tensor<1x1x1x1xi64>
+  %causal = nn.binary less_or_equal %kp, %qp : (tensor<1x1x1x?xi64>, tensor<1x1x1x1xi64>) -> tensor<1x1x1x?xi1>
+  %far = nn.constant dense<200> : tensor<i64>
+  %is = nn.binary equal %past, %far : (tensor<i64>, tensor<i64>) -> tensor<i1>
+  %steps = nn.where %is, %one, %zero : (tensor<i1>, tensor<i64>, tensor<i64>) -> tensor<i64>
+  %plus = nn.binary add %steps, %one : (tensor<i64>, tensor<i64>) -> tensor<i64>
+  %growth = nn.cast %plus : tensor<i64> -> tensor<f32>
+  %masked = nn.binary mul %products, %growth : (tensor<1x4x1x?xf32>, tensor<f32>) -> tensor<1x4x1x?xf32>
+  // expected-error @+1 {{its scores or weights are not those of queries and keys but for constant factors, a cap and a mask}}
+  %p = nn.softmax %masked axis -1 : (tensor<1x4x1x?xf32>) -> tensor<1x4x1x?xf32>
+  %nan = nn.unary is_nan %p : (tensor<1x4x1x?xf32>) -> tensor<1x4x1x?xi1>
+  %nothing = nn.constant dense<0.0> : tensor<f32>
+  %weights = nn.where %nan, %nothing, %p : (tensor<1x4x1x?xi1>, tensor<f32>, tensor<1x4x1x?xf32>) -> tensor<1x4x1x?xf32>
+  %sum = nn.matmul %weights, %vr : (tensor<1x4x1x?xf32>, tensor<1x4x?x4xf32>) -> tensor<1x4x1x4xf32>
+  %y = nn.reshape %sum : tensor<1x4x1x4xf32> -> tensor<1x16xf32>
+  return %y : tensor<1x16xf32>
+}
+
+// -----
+
+nn.cache @layers.0.cache heads 2 head_dim 4 : bf16
+func.func @hole(%query: tensor<1x16xf32> {nn.port = #nn.port<"q">}, %key: tensor<1x8xf32> {nn.port = #nn.port<"k">},
+    %value: tensor<1x8xf32> {nn.port = #nn.port<"v">}, %position: tensor<1xi32> {nn.port = #nn.port<position>})
+    -> (tensor<1x16xf32> {nn.port = #nn.port<"y">}) {
+  %q = nn.reshape %query : tensor<1x16xf32> -> tensor<1x4x1x4xf32>
+  %k = nn.reshape %key : tensor<1x8xf32> -> tensor<1x2x1x4xf32>
+  %v = nn.reshape %value : tensor<1x8xf32> -> tensor<1x2x1x4xf32>
+  %pastk = nn.read_cache @layers.0.cache key at %position : tensor<1x2x?x4xf32>
+  %pastv = nn.read_cache @layers.0.cache value at %position : tensor<1x2x?x4xf32>
+  %keys = nn.concat %pastk, %k axis 2 : (tensor<1x2x?x4xf32>, tensor<1x2x1x4xf32>) -> tensor<1x2x?x4xf32>
+  %values = nn.concat %pastv, %v axis 2 : (tensor<1x2x?x4xf32>, tensor<1x2x1x4xf32>) -> tensor<1x2x?x4xf32>
+  %keys5 = nn.reshape %keys : tensor<1x2x?x4xf32> -> tensor<1x2x1x?x4xf32>
+  %keys6 = nn.expand %keys5 : (tensor<1x2x1x?x4xf32>) -> tensor<1x2x2x?x4xf32>
+  %kr = nn.reshape %keys6 : tensor<1x2x2x?x4xf32> -> tensor<1x4x?x4xf32>
+  %values5 = nn.reshape %values : tensor<1x2x?x4xf32> -> tensor<1x2x1x?x4xf32>
+  %values6 = nn.expand %values5 : (tensor<1x2x1x?x4xf32>) -> tensor<1x2x2x?x4xf32>
+  %vr = nn.reshape %values6 : tensor<1x2x2x?x4xf32> -> tensor<1x4x?x4xf32>
+  %root = nn.constant dense<0.7071067690849304> : tensor<f32>
+  %qs = nn.binary mul %q, %root : (tensor<1x4x1x4xf32>, tensor<f32>) -> tensor<1x4x1x4xf32>
+  %kt = nn.transpose %kr [0, 1, 3, 2] : (tensor<1x4x?x4xf32>) -> tensor<1x4x4x?xf32>
+  %ks = nn.binary mul %kt, %root : (tensor<1x4x4x?xf32>, tensor<f32>) -> tensor<1x4x4x?xf32>
+  %products = nn.matmul %qs, %ks : (tensor<1x4x1x4xf32>, tensor<1x4x4x?xf32>) -> tensor<1x4x1x?xf32>
+  %zero = nn.constant dense<0> : tensor<i64>
+  %one = nn.constant dense<1> : tensor<i64>
+  %past = nn.past_length %position
+  %total = nn.binary add %past, %one : (tensor<i64>, tensor<i64>) -> tensor<i64>
+  %range = nn.range %zero, %total, %one : (tensor<i64>, tensor<i64>, tensor<i64>) -> tensor<?xi64>
+  %kp = nn.reshape %range : tensor<?xi64> -> tensor<1x1x1x?xi64>
+  %qp = nn.reshape %past : tensor<i64> -> tensor<1x1x1x1xi64>
+  %causal = nn.binary less_or_equal %kp, %qp : (tensor<1x1x1x?xi64>, tensor<1x1x1x1xi64>) -> tensor<1x1x1x?xi1>
+  %three = nn.constant dense<3> : tensor<i64>
+  %twenty = nn.constant dense<20> : tensor<i64>
+  %third = nn.binary equal %kp, %three : (tensor<1x1x1x?xi64>, tensor<i64>) -> tensor<1x1x1x?xi1>
+  %at = nn.binary equal %qp, %twenty : (tensor<1x1x1x1xi64>, tensor<i64>) -> tensor<1x1x1x1xi1>
+  %gone = nn.binary and %third, %at : (tensor<1x1x1x?xi1>, tensor<1x1x1x1xi1>) -> tensor<1x1x1x?xi1>
+  %there = nn.unary not %gone : (tensor<1x1x1x?xi1>) -> tensor<1x1x1x?xi1>
+  %mask = nn.binary and %causal, %there : (tensor<1x1x1x?xi1>, tensor<1x1x1x?xi1>) -> tensor<1x1x1x?xi1>
+  %shown = nn.constant dense<0.0> : tensor<f32>
+  %hidden = nn.constant dense<-1.0e4> : tensor<f32>
+  %bias = nn.where %mask, %shown, %hidden : (tensor<1x1x1x?xi1>, tensor<f32>, tensor<f32>) -> tensor<1x1x1x?xf32>
+  // expected-error @+1 {{masks scores in a way that is neither causal nor a window: after 20 tokens token 3 is hidden, token 0 is not}}
+  %masked = nn.binary add %products, %bias : (tensor<1x4x1x?xf32>, tensor<1x1x1x?xf32>) -> tensor<1x4x1x?xf32>
+  %p = nn.softmax %masked axis -1 : (tensor<1x4x1x?xf32>) -> tensor<1x4x1x?xf32>
+  %nan = nn.unary is_nan %p : (tensor<1x4x1x?xf32>) -> tensor<1x4x1x?xi1>
+  %nothing = nn.constant dense<0.0> : tensor<f32>
+  %weights = nn.where %nan, %nothing, %p : (tensor<1x4x1x?xi1>, tensor<f32>, tensor<1x4x1x?xf32>) -> tensor<1x4x1x?xf32>
+  %sum = nn.matmul %weights, %vr : (tensor<1x4x1x?xf32>, tensor<1x4x?x4xf32>) -> tensor<1x4x1x4xf32>
   %y = nn.reshape %sum : tensor<1x4x1x4xf32> -> tensor<1x16xf32>
   return %y : tensor<1x16xf32>
 }

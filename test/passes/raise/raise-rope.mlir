@@ -269,3 +269,37 @@ func.func @negative_long(%x: tensor<1x16xf32> {nn.port = #nn.port<"x">}, %positi
   %y = nn.reshape %r : tensor<1x2x1x8xf32> -> tensor<1x16xf32>
   return %y : tensor<1x16xf32>
 }
+
+// Angles that are decided by comparisons: what they are at one position says nothing of others.
+// CHECK-LABEL: func.func @negative_at_twenty
+// CHECK-NOT: nn.rope
+// CHECK: return
+func.func @negative_at_twenty(%x: tensor<1x16xf32> {nn.port = #nn.port<"x">}, %position: tensor<1xi32> {nn.port = #nn.port<position>})
+    -> (tensor<1x16xf32> {nn.port = #nn.port<"y">}) {
+  %f = nn.constant dense<[[[1.0], [0.10000000894069672], [0.009999999776482582], [0.0009999999310821295]]]> : tensor<1x4x1xf32>
+  %past = nn.past_length %position
+  %twenty = nn.constant dense<20> : tensor<i64>
+  %zero = nn.constant dense<0> : tensor<i64>
+  %is = nn.binary equal %past, %twenty : (tensor<i64>, tensor<i64>) -> tensor<i1>
+  %place = nn.where %is, %zero, %past : (tensor<i1>, tensor<i64>, tensor<i64>) -> tensor<i64>
+  %p1 = nn.reshape %place : tensor<i64> -> tensor<1x1x1xi64>
+  %p = nn.cast %p1 : tensor<1x1x1xi64> -> tensor<1x1x1xf32>
+  %t1 = nn.matmul %f, %p : (tensor<1x4x1xf32>, tensor<1x1x1xf32>) -> tensor<1x4x1xf32>
+  %t = nn.transpose %t1 [0, 2, 1] : (tensor<1x4x1xf32>) -> tensor<1x1x4xf32>
+  %tt = nn.concat %t, %t axis -1 : (tensor<1x1x4xf32>, tensor<1x1x4xf32>) -> tensor<1x1x8xf32>
+  %cos1 = nn.unary cos %tt : (tensor<1x1x8xf32>) -> tensor<1x1x8xf32>
+  %cos = nn.reshape %cos1 : tensor<1x1x8xf32> -> tensor<1x1x1x8xf32>
+  %sin1 = nn.unary sin %tt : (tensor<1x1x8xf32>) -> tensor<1x1x8xf32>
+  %sin = nn.reshape %sin1 : tensor<1x1x8xf32> -> tensor<1x1x1x8xf32>
+  %q1 = nn.reshape %x : tensor<1x16xf32> -> tensor<1x1x2x8xf32>
+  %q = nn.transpose %q1 [0, 2, 1, 3] : (tensor<1x1x2x8xf32>) -> tensor<1x2x1x8xf32>
+  %a = nn.binary mul %q, %cos : (tensor<1x2x1x8xf32>, tensor<1x1x1x8xf32>) -> tensor<1x2x1x8xf32>
+  %high = nn.slice %q starts [0, 0, 0, 4] sizes [1, 2, 1, 4] : (tensor<1x2x1x8xf32>) -> tensor<1x2x1x4xf32>
+  %low = nn.slice %q starts [0, 0, 0, 0] sizes [1, 2, 1, 4] : (tensor<1x2x1x8xf32>) -> tensor<1x2x1x4xf32>
+  %negated = nn.unary neg %high : (tensor<1x2x1x4xf32>) -> tensor<1x2x1x4xf32>
+  %half = nn.concat %negated, %low axis -1 : (tensor<1x2x1x4xf32>, tensor<1x2x1x4xf32>) -> tensor<1x2x1x8xf32>
+  %b = nn.binary mul %half, %sin : (tensor<1x2x1x8xf32>, tensor<1x1x1x8xf32>) -> tensor<1x2x1x8xf32>
+  %r = nn.binary add %a, %b : (tensor<1x2x1x8xf32>, tensor<1x2x1x8xf32>) -> tensor<1x2x1x8xf32>
+  %y = nn.reshape %r : tensor<1x2x1x8xf32> -> tensor<1x16xf32>
+  return %y : tensor<1x16xf32>
+}

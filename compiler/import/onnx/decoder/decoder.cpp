@@ -243,7 +243,8 @@ private:
       const auto feed = feedOf(input);
       if (!feed)
         return noDecoder("input " + text(input) +
-                         " is neither the tokens nor their positions, no mask over past and present, no length that "
+                         " is neither the tokens nor, by its name, their positions (position_ids), no mask over past "
+                         "and present, no length that "
                          "an attention takes, and no keys or values of the past");
       step.inputs.push_back({input.value, *feed});
     }
@@ -269,8 +270,9 @@ private:
       return std::nullopt;
     const Dimension &last = input.type->shape->back(), &sequence = tokens->type->shape->back();
     if (!last.symbol.empty() && !sequence.symbol.empty()) {
+      // Nothing else tells positions from what else there may be of each token, such as the number of a speaker.
       if (last.symbol == sequence.symbol)
-        return input.name.find("mask") == std::string::npos ? std::optional(Feed::Past) : std::nullopt;
+        return input.name.find("position") != std::string::npos ? std::optional(Feed::Past) : std::nullopt;
       if (input.type->shape->size() > 1)
         return Feed::Ones;
     }
