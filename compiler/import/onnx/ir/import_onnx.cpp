@@ -93,6 +93,22 @@ std::string hashOf(const onnx::DecoderStep &step, const onnx::Companions &compan
   return sourceHash(texts, nullptr);
 }
 
+/// Operators whose weights are quantised: their ops are made and evaluated, but nothing raises them to a decoder's.
+void checkQuantised(const onnx::Model &model, Findings &findings) {
+  for (const char *name : {"MatMulNBits", "GatherBlockQuantized"}) {
+    size_t count = 0;
+    std::string first;
+    for (onnx::NodeId id = 0; id < model.graph.nodes.size(); ++id)
+      if (const onnx::Node &node = model.graph.nodes[id]; node.op == name && count++ == 0)
+        first = onnx::describe(model.graph, id);
+    if (count != 0)
+      findings.unsupported(model.file + ": operator " + name +
+                           " has quantised weights, which a decoder cannot have yet; " +
+                           "an export in fp32, fp16 or bf16 can be compiled: " + std::to_string(count) +
+                           " nodes, the first is " + first);
+  }
+}
+
 /// What follows from the graph of a model that is no decoder.
 void reportShapes(const onnx::Model &model, const ImportOptions &options, Findings &findings, std::string &report) {
   const onnx::Analysis analysis = onnx::analyse(model, {.dims = options.dims}, findings);
@@ -150,6 +166,8 @@ StatusOr<ImportedModel> importOnnx(mlir::MLIRContext &context, const ImportOptio
   CADENZA_RETURN_IF_ERROR(findings.toStatus());
   report += onnx::summarize(step->model, step->analysis);
   report += onnx::summarize(*step);
+  checkQuantised(step->model, findings);
+  CADENZA_RETURN_IF_ERROR(findings.toStatus());
   auto made = onnx::makeStepModule(context, *step, findings);
   if (!made.isOk()) {
     if (!findings.hasErrors())
