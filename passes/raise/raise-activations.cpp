@@ -181,10 +181,12 @@ struct RaiseScale : OpRewritePattern<nn::BinaryOp> {
   LogicalResult matchAndRewrite(nn::BinaryOp op, PatternRewriter &rewriter) const final {
     const RankedTensorType type = raise::activationType(op);
     auto scaled = raise::withConstant(op, BinaryFunction::Mul);
+    const bool isProduct = scaled.has_value();
+    if (!isProduct)
+      scaled = raise::withConstant(op, BinaryFunction::Div);
     if (scaled) {
-      scaled->constant = raise::shortestDecimal(scaled->constant);
-    } else if ((scaled = raise::withConstant(op, BinaryFunction::Div))) {
-      scaled->constant = 1 / raise::shortestDecimal(scaled->constant);
+      const double constant = raise::shortestDecimal(scaled->constant);
+      scaled->constant = isProduct ? constant : 1 / constant;
     }
     if (!type || !scaled || scaled->operand.getType() != type)
       return rewriter.notifyMatchFailure(op, "it is no multiple of an activation");

@@ -116,10 +116,7 @@ std::optional<nn::TensorValue> SliceRunner::run(Value value, int64_t at, nn::Bin
       message = diagnostic.str();
     return success();
   });
-  FailureOr<nn::TensorValue> result = nn::evaluateSlice(value, state, all);
-  if (failed(result))
-    return std::nullopt;
-  return std::move(*result);
+  return nn::evaluateSlice(value, state, all); // a failure is nothing
 }
 
 std::vector<double> cadenza::raise::madeUp(int64_t elements, uint64_t seed) {

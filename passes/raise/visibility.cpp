@@ -37,7 +37,7 @@ std::optional<Visibility::Seen> Visibility::at(Value scores, Value products, int
   const std::vector<double> made = reals(*value), madeOfOne = reals(*ofOne);
   // Of a tensor that has room for more tokens, those that are not there yet are to be hidden.
   const int64_t tokens = value->shape.empty() ? 0 : value->shape.back();
-  if (tokens <= position) {
+  if (tokens <= 0 || tokens <= position) {
     seen.problem = "there are scores " + nn::text(value->shape) + " of " + std::to_string(position + 1) + " tokens";
     return seen;
   }

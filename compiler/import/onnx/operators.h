@@ -10,7 +10,7 @@
 namespace cadenza::onnx {
 
 /// The standard domain, which files also call "ai.onnx", and ONNX Runtime's.
-inline constexpr std::string_view standardDomain = "", microsoftDomain = "com.microsoft";
+inline constexpr std::string_view standardDomain, microsoftDomain = "com.microsoft";
 inline constexpr int64_t oldestOpset = 13;
 /// The newest opset that the table knows.
 inline constexpr int64_t newestOpset = 28;

@@ -289,7 +289,7 @@ private:
     step.past = shapes.past();
     for (const CachePair &pair : pairs) {
       std::vector<Dimension> shape = *pair.past->type->shape;
-      const Dimension positions = shape[pair.axis];
+      const Dimension &positions = shape[pair.axis];
       if (positions.extent) {
         const Node &maker = *flow.producer(flow.source(pair.present->value));
         if (isStandard(maker, "Concat"))

@@ -27,7 +27,7 @@ nn::TensorSpec withType(nn::TensorSpec spec, ElementType type) {
 } // namespace
 
 IrEmitter::IrEmitter(mlir::OpBuilder ops, mlir::OpBuilder symbols, const Symbols &extents, Options options)
-    : ops(std::move(ops)), symbols(std::move(symbols)), location(mlir::UnknownLoc::get(this->context())),
+    : ops(ops), symbols(symbols), location(mlir::UnknownLoc::get(this->context())),
       extents(extents), options(std::move(options)) {}
 
 Operand IrEmitter::add(mlir::Value value) {
