@@ -27,8 +27,8 @@ nn::TensorSpec withType(nn::TensorSpec spec, ElementType type) {
 } // namespace
 
 IrEmitter::IrEmitter(mlir::OpBuilder ops, mlir::OpBuilder symbols, const Symbols &extents, Options options)
-    : ops(ops), symbols(symbols), location(mlir::UnknownLoc::get(this->context())),
-      extents(extents), options(std::move(options)) {}
+    : ops(ops), symbols(symbols), location(mlir::UnknownLoc::get(this->context())), extents(extents),
+      options(std::move(options)) {}
 
 Operand IrEmitter::add(mlir::Value value) {
   values.push_back(value);
