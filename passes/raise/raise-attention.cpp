@@ -3,6 +3,7 @@
 #include "passes/raise/match.h"
 #include "passes/raise/slices.h"
 #include "passes/raise/visibility.h"
+#include "runtime/support/float16.h"
 
 #include <cmath>
 
@@ -46,6 +47,17 @@ double exactScale(float scale) {
   if (squared >= 1 && squared <= 1 << 20 && isNear(1 / std::sqrt(squared)))
     return 1 / std::sqrt(squared);
   return shortestDecimal(scale);
+}
+
+/// 1 / sqrt(head_dim) if `scale` is that but for the rounding of its root: exports of models in 16 bits multiply
+/// queries and keys by the root in that type, where the model itself has the scale. Otherwise `scale`.
+double withoutRoundedRoots(double scale, int64_t headDim) {
+  const double meant = 1 / std::sqrt(static_cast<double>(headDim));
+  const auto root = static_cast<float>(std::sqrt(meant));
+  for (const double rounded : {bf16ToFloat(floatToBf16(root)), f16ToFloat(floatToF16(root))})
+    if (std::abs(scale / (rounded * rounded) - 1) <= 1e-6)
+      return meant;
+  return scale;
 }
 
 class AttentionRaiser {
@@ -446,6 +458,7 @@ LogicalResult AttentionRaiser::run(int64_t &raised) {
     OpBuilder builder(site.sum);
     Value result = nn::ReshapeOp::create(builder, site.sum.getLoc(), site.sum.getResult().getType(), attention);
     Value(site.sum.getResult()).replaceAllUsesWith(result);
+    attention.setScale(llvm::APFloat(withoutRoundedRoots(site.scale, site.headDim)));
   }
   eraseDead(function);
   raised += static_cast<int64_t>(replaced.size());

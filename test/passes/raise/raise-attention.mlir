@@ -1,4 +1,6 @@
 // RUN: cadenza-opt %s --canonicalize --cse --raise-attention --canonicalize --verify-numerics | FileCheck %s
+// Exports in 16 bits round the root of the scale (sqrt(1/2) here); the scale is meant.
+// RUN: sed s/0.7071067690849304/0.70703125/ %s | cadenza-opt --canonicalize --cse --raise-attention --canonicalize | FileCheck %s
 
 // Ways in which exporters write attention of 4 heads of 4 elements, of which 2 share a key.
 
