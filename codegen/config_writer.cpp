@@ -57,14 +57,21 @@ std::string camelCase(llvm::StringRef name) {
   return llvm::convertToCamelFromSnakeCase(name, /*capitalizeFirst=*/true);
 }
 
-std::string floatLiteral(float value) {
+namespace {
+
+template <typename Real> std::string literal(Real value) {
   char buffer[32];
   const auto [end, error] = std::to_chars(buffer, buffer + sizeof(buffer), value);
   std::string text(buffer, end);
   if (text.find_first_of(".e") == std::string::npos)
     text += ".0";
-  return text + "f";
+  return text;
 }
+
+} // namespace
+
+std::string floatLiteral(float value) { return literal(value) + "f"; }
+std::string doubleLiteral(double value) { return literal(value); }
 
 std::string withSeparators(uint64_t value) {
   std::string text = std::to_string(value);

@@ -37,6 +37,7 @@ std::string camelCase(llvm::StringRef name);
 
 /// A C++ literal that reads back as exactly `value`: "1e-06f", "1.0f".
 std::string floatLiteral(float value);
+std::string doubleLiteral(double value);
 
 /// 8388608 -> "8,388,608".
 std::string withSeparators(uint64_t value);

@@ -132,6 +132,10 @@ FailureOr<PhaseLaunch> Emitter::add(step::PhaseOpInterface phase, sched::LaunchO
           .Case([&](step::AttendOp op) { return emitAttend(op, launch, order, symbols_); })
           .Case([&](step::EmbedOp op) { return emitEmbed(op, launch, symbols_); })
           .Case([&](step::SelectOp op) { return emitSelect(op, launch, symbols_); })
+          .Case([&](step::FusionOp op) {
+            fusions_ = true;
+            return emitFusion(op, launch);
+          })
           .Default([](Operation *op) { return op->emitOpError() << "has no code generator"; });
   if (failed(draft))
     return failure();
@@ -171,6 +175,9 @@ std::string Emitter::newName(StringRef wanted, StringRef config) {
 GeneratedSource Emitter::source() const {
   GeneratedSource source;
   std::string text = preamble.str();
+  text += fusions_ ? "#include \"kernels/attend_sequence.cuh\"\n#include \"kernels/matmul.cuh\"\n#include "
+                     "\"kernels/tensor_rows.cuh\"\n"
+                   : "";
   text += (persistent_ ? "#include \"kernels/persistent.cuh\"\n" : "") + std::string("\nnamespace cadenza {\n");
   for (const Emitted &kernel : kernels_) {
     text += "\n" + forTargets(kernel.text, kernel.record.targets);

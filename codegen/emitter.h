@@ -36,6 +36,7 @@ struct PhaseLaunch {
 ///            scratch if it has more than one split
 ///   embed    matrix, output, state, tokens, the matrix of learned positions if there is one
 ///   select   logits edge, argmax's
+///   fusion   inputs and weights in the order in which its code reads them first, outputs
 ///   a function   its operands, its weights, its caches (key, value), state if it uses the position, the positions of
 ///                its cache if it has one, and tokens, logits, scratch if it selects the token
 class Emitter {
@@ -66,6 +67,7 @@ private:
   std::string newName(llvm::StringRef wanted, llvm::StringRef config);
   mlir::SymbolTableCollection symbols_;
   bool persistent_ = false;
+  bool fusions_ = false; // whether there are any
 };
 
 } // namespace cadenza

@@ -3,6 +3,7 @@
 #include "runtime/plan/describe.h"
 
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/MathExtras.h"
 
 #include <cmath>
 
@@ -22,7 +23,7 @@ StringRef deviceType(Type element) {
 
 uint64_t vectorBytes(Value vector) {
   auto type = cast<RankedTensorType>(vector.getType());
-  return static_cast<uint64_t>(type.getNumElements()) * type.getElementTypeBitWidth() / 8;
+  return static_cast<uint64_t>(type.getNumElements()) * llvm::divideCeil(type.getElementTypeBitWidth(), 8);
 }
 
 uint64_t cachedPositionBytes(nn::CacheOp cache) {

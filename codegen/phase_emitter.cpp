@@ -30,6 +30,10 @@ std::string integerList(ArrayRef<int64_t> integers) {
   return llvm::join(llvm::map_range(integers, [](int64_t n) { return std::to_string(n); }), ", ");
 }
 
+int64_t threads(sched::LaunchOp launch) { return static_cast<int64_t>(launch.getThreads()); }
+
+} // namespace
+
 void setLaunch(KernelDraft &draft, sched::LaunchOp launch, PhaseKind kind) {
   draft.record.phaseKind = phaseKindName(kind);
   draft.record.blocks = static_cast<uint32_t>(launch.getBlocks());
@@ -37,10 +41,6 @@ void setLaunch(KernelDraft &draft, sched::LaunchOp launch, PhaseKind kind) {
   draft.record.sharedBytes = static_cast<uint32_t>(launch.getShared());
   draft.minBlocks = launch.getMinBlocks();
 }
-
-int64_t threads(sched::LaunchOp launch) { return static_cast<int64_t>(launch.getThreads()); }
-
-} // namespace
 
 FailureOr<KernelDraft> emitProject(step::ProjectOp op, sched::LaunchOp launch, const SumOrder &order,
                                    SymbolTableCollection &symbols) {

@@ -33,5 +33,9 @@ llvm::FailureOr<KernelDraft> emitSelect(step::SelectOp op, sched::LaunchOp launc
 llvm::FailureOr<KernelDraft> emitAttend(step::AttendOp op, sched::LaunchOp launch, const SumOrder &order,
                                         mlir::SymbolTableCollection &symbols);
 llvm::FailureOr<KernelDraft> emitEmbed(step::EmbedOp op, sched::LaunchOp launch, mlir::SymbolTableCollection &symbols);
+llvm::FailureOr<KernelDraft> emitFusion(step::FusionOp op, sched::LaunchOp launch);
+
+/// What the draft's record says of a launch.
+void setLaunch(KernelDraft &draft, sched::LaunchOp launch, PhaseKind kind);
 
 } // namespace cadenza

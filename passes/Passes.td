@@ -227,6 +227,59 @@ def FuseMaps : Cadenza_Pass<"fuse-maps"> {
   }];
 }
 
+//===----------------------------------------------------------------------===//
+// Graphs: fusions of ops on tensors
+//===----------------------------------------------------------------------===//
+
+def SinkMovement : Cadenza_Pass<"sink-movement"> {
+  let summary = "moves reshapes and transposes behind elementwise ops";
+  let description = [{
+    f(transpose(x), number) becomes transpose(f(x, number)), which is the same. So the scale of an attention follows the
+    product that makes its queries, and what moves them stands where attention can take it as strides.
+  }];
+}
+
+def FuseAttention : Cadenza_Pass<"fuse-attention"> {
+  let summary = "the product of queries and keys, softmax and the product with values become one fusion";
+  let description = [{
+    What lies between the two products, and nothing else uses: scales, masks, softmax along the last axis, a guard
+    against its NaN. Queries, keys and values are taken by strides from where they lie, and what only moves the result
+    says where it is stored. Scores never travel through memory.
+  }];
+}
+
+def FuseProducts : Cadenza_Pass<"fuse-products"> {
+  let summary = "products take their operands by strides, and what is done with their elements";
+  let description = [{
+    What only moves an operand becomes its strides. Elementwise ops on the result, such as a bias, an activation and a
+    residual sum, are computed while an element is in registers, where the result is used for them only.
+  }];
+}
+
+def FuseRows : Cadenza_Pass<"fuse-rows"> {
+  let summary = "reductions take what is done with elements of their rows";
+  let description = [{
+    Elementwise ops and movement before a softmax, a normalisation or another reduction, and elementwise ops after it,
+    where their results are used for it only.
+  }];
+}
+
+def FuseElementwise : Cadenza_Pass<"fuse-elementwise"> {
+  let summary = "elementwise ops and movement become one fusion";
+  let description = [{
+    A fusion of elementwise ops and movement takes in those that compute what it alone reads. What only moves elements
+    is taken in by each of its readers.
+  }];
+}
+
+def MergeProducts : Cadenza_Pass<"merge-products"> {
+  let summary = "products of one left operand become one fusion";
+  let description = [{
+    Queries, keys and values of an encoder are products of the same rows: as one fusion they fill the GPU together. Each
+    keeps its matrix, its functions and its result.
+  }];
+}
+
 def NarrowEdges : Cadenza_Pass<"narrow-edges"> {
   let summary = "stores a vector in 16 bits where its readers round it anyway";
   let description = [{

@@ -7,8 +7,11 @@ using namespace cadenza;
 
 namespace {
 
+// sink-movement: on the ops of graphs, before they are fusions of one op each.
 // 1. convert-nn-to-step: from what is computed to how. Everything after it works on phases.
 //    encode-weights, if another encoding than tiles16 is asked for: while every product still names its own weights.
+//    Of graphs: fuse-attention, before its products are taken for themselves; fuse-products; fuse-rows;
+//    fuse-elementwise, on what none of them took; merge-products, once products are what they will be.
 // 2. roll-layers: before all fusion, so that fusion sees one body and compile time is flat in depth.
 // 3. merge-projections: before the fusions, because some need their operands in one phase: kv_append needs key and
 //    value, mul needs gate and up.
@@ -24,7 +27,13 @@ namespace {
 // 14. assign-buffers: on the vectors that are left; it may add copies.
 // 15. name-phases: once all phases are there. Schedules and plans know them by their names.
 constexpr PipelinePass passes[] = {
+    {"sink-movement", true, createSinkMovement},
     {"convert-nn-to-step", false, createConvertNNToStep},
+    {"fuse-attention", true, createFuseAttention},
+    {"fuse-products", true, createFuseProducts},
+    {"fuse-rows", true, createFuseRows},
+    {"fuse-elementwise", true, createFuseElementwise},
+    {"merge-products", true, createMergeProducts},
     {"roll-layers", true, createRollLayers},
     {"merge-projections", true, createMergeProjections},
     {"fuse-norm-project", true, createFuseNormProject},

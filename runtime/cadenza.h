@@ -162,8 +162,9 @@ private:
 };
 
 struct TensorSessionOptions {
-  std::string device = "auto"; // as SessionOptions::device
-  int threads = 0;             // on the CPU; 0: as many as there are cores
+  std::string device = "auto";   // as SessionOptions::device
+  int threads = 0;               // on the CPU; 0: as many as there are cores
+  std::string schedule = "auto"; // on a GPU: launch, graph (all kernels at once), auto (graph if the driver has it)
 };
 
 /// A plan's entries of named tensors: what a graph that is no decoder computes.
@@ -183,9 +184,11 @@ public:
   std::string deviceName() const;
   const Plan &plan() const;
 
-  /// Runs an entry (empty name: the only one) and returns all that it gives. InvalidArgument, before anything ran, for
-  /// an unknown entry and for an input that is missing, unknown or of another shape; the message says what the entry
-  /// takes.
+  /// Runs an entry (empty name: the only one) and returns all that it gives, in the types of its ports. Floats that are
+  /// given are rounded to the port's type; integers may be of a narrower one. InvalidArgument, before anything ran, for
+  /// an unknown entry and for an input that is missing, unknown, of another shape or of a type that does not fit; the
+  /// message says what the entry takes. InvalidInput for values that an op is not defined for, such as an index outside
+  /// of a tensor (on the CPU).
   StatusOr<Tensors> run(const Tensors &inputs, std::string_view entry = {});
 
 private:

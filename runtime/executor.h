@@ -116,16 +116,20 @@ public:
   virtual const Program &program() const = 0;
   virtual MemoryUse memory() const = 0;
   virtual std::string deviceName() const = 0;
+  /// How a GPU gets the kernels of an entry: Launch or Graph. Of a CPU: Auto.
+  virtual Schedule schedule() const { return Schedule::Auto; }
 
-  /// Runs the entry of that name (empty: the only one) on tensors by name and returns what it gives. Values of ports
-  /// that the plan stores in 16 bits are rounded to nearest even. InvalidArgument, before anything runs, for an entry
-  /// that there is not, an input that is missing, unknown or of another shape: it says what the entry takes.
+  /// Runs the entry of that name (empty: the only one) on tensors by name and returns what it gives, in the types of
+  /// its ports. Floats that are given are rounded to the port's type, to nearest even; integers may be of a type whose
+  /// numbers the port's type has, too. InvalidArgument, before anything runs, for an entry that there is not, an input
+  /// that is missing, unknown, of another shape or of such a type: it says what the entry takes.
   StatusOr<Tensors> run(std::string_view entry, const Tensors &inputs);
 
 protected:
-  /// The same for an entry by index, with one span a port, in order, of as many elements as its shape has.
-  virtual Status runEntry(uint32_t entry, std::span<const std::span<const float>> inputs,
-                          std::span<const std::span<float>> outputs) = 0;
+  /// The same for an entry by index, with one span a port, in order: its elements in the type of its edge, row-major,
+  /// without gaps (copyToEdge and copyFromEdge, runtime/decode/values.h).
+  virtual Status runEntry(uint32_t entry, std::span<const std::span<const std::byte>> inputs,
+                          std::span<const std::span<std::byte>> outputs) = 0;
 };
 
 /// InvalidArgument unless `program`, of the plan `where`, has an entry that is no decoder's step.
@@ -145,6 +149,7 @@ StatusOr<std::unique_ptr<TensorExecutor>> makeCpuTensorExecutor(const Plan &plan
 StatusOr<std::unique_ptr<Executor>> makeCudaExecutor(const Plan &plan, const ExecutorOptions &options, int ordinal = 0);
 
 /// The same for the plan's entries of named tensors.
-StatusOr<std::unique_ptr<TensorExecutor>> makeCudaTensorExecutor(const Plan &plan, int ordinal = 0);
+StatusOr<std::unique_ptr<TensorExecutor>> makeCudaTensorExecutor(const Plan &plan, int ordinal = 0,
+                                                                 Schedule schedule = Schedule::Auto);
 
 } // namespace cadenza

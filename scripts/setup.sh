@@ -118,6 +118,16 @@ install_onnx_schema() {
     fail 1 "$requirement cannot be installed in .venv: $(tail -n 1 <<<"$log")"
 }
 
+# What the ONNX project's own cases need (the test onnx_plan_cases): without, that test is skipped.
+install_onnx_cases() {
+  local requirements=$root/test/compiler/onnx/requirements.txt
+  "$venv/bin/python" -c 'import numpy, onnx.backend.test' 2>/dev/null && return
+  [[ ${install:-yes} == no ]] && return
+  say "fetching the Python packages that the ONNX project's cases need into .venv"
+  "$venv/bin/pip" install --disable-pip-version-check --quiet --only-binary :all: -r "$requirements" >/dev/null 2>&1 ||
+    say "they cannot be installed; the test onnx_plan_cases is skipped"
+}
+
 # How many compilers at once: one a core, as far as there are 2 GB of memory for each.
 build_jobs() {
   local cores memory

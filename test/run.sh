@@ -48,6 +48,7 @@ fi
 step "Install"
 install_packages "${build_packages[@]}" clang-format-22
 install_onnx_schema
+install_onnx_cases
 # With NVRTC, kernels are compiled for every GPU, present or not; without it those tests are skipped.
 have_nvrtc || install_nvrtc || true
 

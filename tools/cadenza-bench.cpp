@@ -8,7 +8,8 @@
 namespace {
 
 constexpr const char *description =
-    "Measures how fast a plan decodes one token after another, and the share of the memory floor it reaches.\n"
+    "Measures how fast a plan decodes one token after another, and the share of the memory floor it reaches; of a\n"
+    "plan that is no decoder, how long a run takes.\n"
     "The exit code is the error's, see docs/exit-codes.md.";
 
 void declareOptions(CLI::App &app, cadenza::bench::BenchCommand &command) {
@@ -20,7 +21,18 @@ void declareOptions(CLI::App &app, cadenza::bench::BenchCommand &command) {
       ->capture_default_str();
   app.add_option("--tokens", options.tokens, "timed tokens, a repeat")->capture_default_str();
   app.add_option("--repeat", options.repeats, "repeats; the median counts")->capture_default_str();
-  app.add_option("--warmup", options.warmup, "untimed tokens before the first repeat")->capture_default_str();
+  app.add_option_function<int>(
+      "--warmup", [&command](const int &warmup) { command.options.warmup = command.graph.warmup = warmup; },
+      "untimed tokens before the first repeat [" + std::to_string(options.warmup) + "], or runs of a graph [" +
+          std::to_string(command.graph.warmup) + "]");
+  app.add_option("--runs", command.graph.runs, "timed runs of a graph: of an entry of named tensors")
+      ->capture_default_str();
+  cadenza::addRepeatable(app, "--input", command.graph.inputs.files,
+                         "NAME=FILE.npy: a tensor that a graph takes; default: random values, ones in masks");
+  cadenza::addRepeatable(app, "--input-range", command.graph.inputs.ranges,
+                         "NAME=LOW,HIGH: what a tensor's random values lie in, without HIGH");
+  app.add_option("--entry", command.graph.entry, "the graph's entry; default: the only one")
+      ->check(cadenza::notEmpty, "");
   app.add_option("--device", command.device, "cuda (the first GPU), cuda:N, cpu or auto (a GPU if there is one)")
       ->capture_default_str();
   app.add_option("--schedule", options.schedule,

@@ -5,6 +5,9 @@
 
 #include "llvm/Support/ErrorHandling.h"
 
+#include <algorithm>
+#include <set>
+
 using namespace cadenza;
 
 namespace {
@@ -20,6 +23,24 @@ struct Arguments {
   CompileOptions options;
   bool quiet = false;
   std::string passes = "default";
+  std::set<std::string> dimsOfSet = {}; // names that the last set of dimensions says itself
+
+  /// NAME=VALUE each, of one --dim.
+  void addDims(const std::vector<std::string> &list) {
+    auto &sets = options.import.dims;
+    const auto nameOf = [](const std::string &item) { return item.substr(0, item.find('=')); };
+    const auto isGiven = [&](const std::string &item) { return dimsOfSet.contains(nameOf(item)); };
+    if (sets.empty())
+      sets.emplace_back();
+    else if (std::ranges::any_of(list, isGiven)) {
+      sets.push_back(sets.back());
+      dimsOfSet.clear();
+    }
+    for (const std::string &item : list) {
+      sets.back()[nameOf(item)] = item.substr(item.find('=') + 1);
+      dimsOfSet.insert(nameOf(item));
+    }
+  }
 };
 
 constexpr std::pair<std::string_view, Stage> stages[] = {
@@ -85,18 +106,26 @@ void declareOptions(CLI::App &app, Arguments &args) {
   app.add_option_function<std::vector<std::string>>(
          "--dim",
          [&args](const std::vector<std::string> &list) {
+           std::set<std::string> given;
            for (const std::string &item : list) {
              const size_t equals = item.find('=');
              if (equals == 0 || equals >= item.size() - 1)
                throw CLI::ValidationError("--dim", "'" + item + "' is not NAME=VALUE");
-             if (!args.options.import.dims.emplace(item.substr(0, equals), item.substr(equals + 1)).second)
+             if (!given.insert(item.substr(0, equals)).second)
                throw CLI::ValidationError("--dim", "'" + item.substr(0, equals) + "' is given twice");
            }
+           args.addDims(list);
          },
          "what dimensions that an .onnx file leaves open are: batch=1,sequence=128; or by other ones: "
-         "total=past+1; may be repeated")
+         "total=past+1; may be repeated. A name that comes again begins another set, which is an entry of its own in "
+         "the "
+         "plan of a graph; of names that it leaves out it keeps what the set before says")
+      ->trigger_on_parse()
       ->delimiter(',')
       ->type_name("NAME=VALUE,...");
+  app.add_option("--dtype", args.options.import.dtype,
+                 "f16 or bf16: what a graph of an .onnx file that is no decoder computes in where the file has f32")
+      ->check(CLI::IsMember({"f16", "bf16"}));
   std::vector<std::string> encodings;
   for (std::string_view name : matrixEncodingNames())
     encodings.emplace_back(name);

@@ -59,10 +59,10 @@ void declareOptions(CLI::App &app, Arguments &args) {
       "--score", args.scoreFile,
       "print the perplexity of this text file instead of generating: windows of --window tokens, each from an "
       "empty cache; every token of a window but the first is predicted; exp of the mean -ln p");
-  CLI::Option *tensor =
-      addRepeatable(*input, "--input", args.tensors.inputs,
-                    "of a plan that is no decoder: NAME=FILE.npy, a tensor that it takes (float32, C order); may be "
-                    "repeated. Runs it once and writes what --output asks for");
+  CLI::Option *tensor = addRepeatable(*input, "--input", args.tensors.inputs,
+                                      "of a plan that is no decoder: NAME=FILE.npy, a tensor that it takes (C order; "
+                                      "floats are rounded to its type); may be "
+                                      "repeated. Runs it once and writes what --output asks for");
   input->require_option(0, 1); // none: run() says what this plan needs
   app.final_callback([&args, input] { args.inputGiven = input->count_all() > 0; });
   CLI::Option *output =
@@ -123,7 +123,7 @@ void declareOptions(CLI::App &app, Arguments &args) {
   for (CLI::Option *other : {dump, compare})
     logits->excludes(other);
   for (const char *text : {"--max-tokens", "--stop", "--stop-token", "--ignore-eos", "--window", "--context",
-                           "--schedule", "--division", "--stats-json", "--logits", "--dump", "--compare"})
+                           "--division", "--stats-json", "--logits", "--dump", "--compare"})
     tensor->excludes(app.get_option(text));
 }
 
@@ -298,7 +298,9 @@ Status noInput(const std::string &path) {
 
 Status run(Arguments &args) {
   if (!args.tensors.inputs.empty())
-    return runTensors(args.plan, args.tensors, {.device = args.session.device, .threads = args.session.threads});
+    return runTensors(
+        args.plan, args.tensors,
+        {.device = args.session.device, .threads = args.session.threads, .schedule = args.session.schedule});
   if (!args.inputGiven)
     return noInput(args.plan);
   for (const std::string &output : {args.statsJson, args.logits})

@@ -1,5 +1,6 @@
 #include "tools/run_tensors.h"
 
+#include "runtime/api/named_files.h"
 #include "runtime/api/npy.h"
 #include "runtime/executor.h"
 #include "runtime/plan/plan.h"
@@ -15,22 +16,6 @@
 
 namespace cadenza {
 namespace {
-
-/// "x=x.npy" to name and file, one a name.
-StatusOr<std::map<std::string, std::string>> parse(const std::vector<std::string> &pairs, const std::string &option) {
-  std::map<std::string, std::string> files;
-  const auto invalid = [&](const std::string &pair, const std::string &what) {
-    return Status(StatusCode::InvalidArgument, option + " '" + pair + "': " + what);
-  };
-  for (const std::string &pair : pairs) {
-    const size_t equals = pair.find('=');
-    if (equals == std::string::npos || equals == 0 || equals + 1 == pair.size())
-      return invalid(pair, "expected NAME=FILE.npy");
-    if (!files.emplace(pair.substr(0, equals), pair.substr(equals + 1)).second)
-      return invalid(pair, "'" + pair.substr(0, equals) + "' is given twice");
-  }
-  return files;
-}
 
 Status nobodyComputes(const std::string &output, const Program &program, const Entry &entry) {
   std::string gives;
@@ -55,8 +40,9 @@ StatusOr<std::vector<OutputFile>> createFiles(const Program &program, const Entr
     std::error_code unresolved; // what is wrong with the path, create() says
     if (!paths.insert(std::filesystem::weakly_canonical(path, unresolved)).second && !unresolved)
       return Status(StatusCode::InvalidArgument, "two outputs go to " + path);
-    const uint64_t bytes =
-        npyHeader(port->shape).size() + checked::byteSize(port->shape, sizeof(float)).value(); // below an arena's
+    const ElementType type = npyType(program.edges[*port->edge].dtype);
+    const uint64_t bytes = npyHeader(port->shape, type).size() +
+                           checked::byteSize(port->shape, elementBytes(type)).value(); // below twice an arena's
     CADENZA_ASSIGN_OR_RETURN(OutputFile file, OutputFile::create(path));
     CADENZA_RETURN_IF_ERROR(file.reserve(bytes));
     files.push_back(std::move(file));
@@ -67,8 +53,8 @@ StatusOr<std::vector<OutputFile>> createFiles(const Program &program, const Entr
 } // namespace
 
 Status runTensors(const std::string &planPath, const TensorArguments &arguments, const TensorSessionOptions &options) {
-  CADENZA_ASSIGN_OR_RETURN(const auto inputFiles, parse(arguments.inputs, "--input"));
-  CADENZA_ASSIGN_OR_RETURN(const auto outputFiles, parse(arguments.outputs, "--output"));
+  CADENZA_ASSIGN_OR_RETURN(const auto inputFiles, parsePairs(arguments.inputs, "--input", "NAME=FILE.npy"));
+  CADENZA_ASSIGN_OR_RETURN(const auto outputFiles, parsePairs(arguments.outputs, "--output", "NAME=FILE.npy"));
   CADENZA_ASSIGN_OR_RETURN(std::shared_ptr<const Plan> plan, Plan::open(planPath));
   const Program &program = plan->program();
   CADENZA_ASSIGN_OR_RETURN(const uint32_t index, findTensorEntry(program, arguments.entry, plan->path()));
@@ -85,7 +71,11 @@ Status runTensors(const std::string &planPath, const TensorArguments &arguments,
   CADENZA_ASSIGN_OR_RETURN(Tensors outputs, session.run(inputs, program.entries[index].name));
   size_t next = 0;
   for (const auto &[name, path] : outputFiles) {
-    const std::string bytes = npyBytes(outputs.at(name));
+    const Tensor &output = outputs.at(name);
+    if (npyType(output.element) != output.element)
+      std::cerr << "cadenza-run: output \"" << printable(name) << "\" is " << elementTypeName(output.element)
+                << ", which .npy files do not have; it is written as float32\n";
+    const std::string bytes = npyBytes(output);
     CADENZA_RETURN_IF_ERROR(files[next++].append(bytes));
   }
   return OutputFile::commit(files);

@@ -8,7 +8,7 @@
 namespace cadenza::host {
 
 /// Changes whenever a structure below does; the loader refuses a module with another number.
-inline constexpr uint32_t abi_version = 4;
+inline constexpr uint32_t abi_version = 5;
 
 /// Runs one thread; params[0] points to the argument structure, as in cuLaunchKernel's kernelParams.
 using KernelEntry = void (*)(const void *const *params);
@@ -31,7 +31,7 @@ struct Thread {
   uint64_t shared_bytes;
 };
 
-enum class Element : uint32_t { bf16, f16 };
+enum class Element : uint32_t { bf16, f16, tf32 };
 enum class Fault : uint32_t { misaligned, illegal_address, trap };
 
 struct Services {
@@ -74,6 +74,12 @@ struct Services {
   void (*copy_lane)(void *to, const void *from); // 16 bytes
   void (*copy_lane_arrive)(void *barrier);
   void (*store_async)(void *to, const void *value, uint32_t bytes, void *barrier);
+
+  // For products with operands in shared memory (arch_mma.cuh).
+  void (*load_matrices)(uint32_t *to, const void *row, bool transposed);
+  void (*copy_async16)(void *to, const void *from, uint32_t bytes);
+  void (*copy_async_commit)();
+  void (*copy_async_wait)(uint32_t pending);
 };
 
 } // namespace cadenza::host

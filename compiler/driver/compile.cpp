@@ -20,6 +20,7 @@
 #include "runtime/support/version.h"
 
 #include "mlir/IR/AsmState.h"
+#include "mlir/Transforms/Passes.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/SHA256.h"
 
@@ -112,6 +113,8 @@ private:
       return {StatusCode::InvalidArgument, "--weights: an ONNX model has its own weights"};
     if (!options.import.dims.empty() && !isOnnx)
       return {StatusCode::InvalidArgument, "--dim: only an ONNX model has dimensions that are left open"};
+    if (!options.import.dtype.empty() && !isOnnx)
+      return {StatusCode::InvalidArgument, "--dtype: only a graph of an ONNX file is computed in another type"};
     CADENZA_RETURN_IF_ERROR(checkScheduleOptions(options));
     pipeline = options.pipeline;
     // Who divides query heads asks for the schedule that does.
@@ -179,10 +182,37 @@ private:
     return Status::ok();
   }
 
+  /// Whether the module has entries in ops on tensors, or what the pipeline makes of them.
+  bool isOnTensors() {
+    return llvm::any_of(nn::entriesOf(*model.module), [](func::FuncOp function) {
+      return llvm::any_of(function.getBody().front(),
+                          [](Operation &op) { return isa<nn::EvaluateTensorsOpInterface, step::FusionOp>(op); });
+    });
+  }
+
+  /// Whether kernels are made: those of a graph on tensors only where something asks for code.
+  bool makesKernels() {
+    const bool asksForCode = emitsCode() || options.emit == Stage::Schedule || options.emit == Stage::Cuda ||
+                             (options.emit == Stage::Plan && (!options.check || !targets.empty()));
+    return !isOnTensors() || (asksForCode && !cpuOnly);
+  }
+
+  /// A graph on tensors that is no decoder.
+  Status raiseGraph() {
+    if (!isOnTensors())
+      return Status::ok();
+    progress.begin("raising");
+    PassManager manager(&context);
+    manager.addPass(createCanonicalizerPass()); // as before raising: one form of what means the same
+    manager.addPass(createCSEPass());
+    instrument(manager);
+    return failed(manager.run(*model.module)) ? diagnostics.internalError() : Status::ok();
+  }
+
   /// A graph in ops on tensors to a decoder's ops.
   Status raise() {
     if (!model.tensors)
-      return Status::ok();
+      return raiseGraph();
     progress.begin("raising");
     PassManager manager(&context);
     const auto readRows = [this](nn::WeightOp weight, int64_t rows) -> FailureOr<nn::Vector> {
@@ -226,8 +256,12 @@ private:
     PassManager manager(&context);
     llvm::cantFail(buildPipeline(manager, pipeline)); // checkOptions saw the names
     instrument(manager);
+    const bool isGraph = isOnTensors(); // which may have what no phase does
+    context.printOpOnDiagnostic(!isGraph);
     if (failed(manager.run(*model.module)))
-      return diagnostics.internalError();
+      return isGraph ? unsupported() : diagnostics.internalError();
+    if (!makesKernels())
+      return Status::ok();
     // Schedules cannot do everything that the dialects can. What they cannot do is said by module, not by op.
     context.printOpOnDiagnostic(false);
     PassManager schedules(&context);
@@ -262,15 +296,21 @@ private:
   }
 
   Status generate() {
-    progress.begin("generating kernels");
-    FailureOr<GeneratedCode> generated = generateCode(*model.module);
-    if (failed(generated))
-      return unsupported();
-    FailureOr<BuiltProgram> program = buildProgram(*model.module, model.info, model.decoder, &*generated);
+    std::optional<GeneratedCode> generated;
+    if (makesKernels()) {
+      progress.begin("generating kernels");
+      FailureOr<GeneratedCode> made = generateCode(*model.module);
+      if (failed(made))
+        return unsupported();
+      generated = std::move(*made);
+    }
+    FailureOr<BuiltProgram> program =
+        buildProgram(*model.module, model.info, model.decoder, generated ? &*generated : nullptr);
     if (failed(program))
       return unsupported();
     built = std::move(*program);
-    source = std::move(generated->source);
+    if (generated)
+      source = std::move(generated->source);
     statistics.countAfter(built.program);
     if (!options.overrideSource.empty()) {
       CADENZA_ASSIGN_OR_RETURN(size_t replaced, overrideSource(options.overrideSource, source));
@@ -381,9 +421,9 @@ private:
       // Machine code runs on every driver of the compiler's major version, and on later ones.
       json["minimum_driver"] = "CUDA " + nvrtcVersion.substr(0, nvrtcVersion.find('.')) + ".0";
     }
-    std::vector<std::string> schedules = {"launch"};
-    if (built.program.decoder)
-      schedules.push_back("graph");
+    std::vector<std::string> schedules;
+    if (!built.program.kernels.empty())
+      schedules = {"launch", "graph"};
     if (!built.program.divisions.empty())
       schedules.push_back("persistent");
     json["schedules"] = schedules;

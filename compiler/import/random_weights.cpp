@@ -1,5 +1,6 @@
 #include "compiler/import/random_weights.h"
 #include "compiler/import/convert.h"
+#include "runtime/plan/program.h"
 
 #include <algorithm>
 #include <cmath>
@@ -68,6 +69,17 @@ protected:
               out.data() + done * dtypeSize(dtype), n);
     }
     return Status::ok();
+  }
+
+  Status readElements(const WeightSpec &spec, std::span<std::byte> out) const override {
+    if (!isActivation(spec.dtype))
+      return {StatusCode::Unsupported, "weight '" + spec.role + "' of " + std::string(dtypeName(spec.dtype)) +
+                                           ": only floats of 16 and 32 bits are made up"};
+    WeightSpec rows = spec; // of the last axis
+    const auto elements = static_cast<int64_t>(out.size() / dtypeSize(spec.dtype));
+    if (spec.shape.size() != 1)
+      rows.shape = {spec.shape.empty() ? 1 : elements / spec.shape.back(), spec.shape.empty() ? 1 : spec.shape.back()};
+    return readRows(rows, 0, rows.rows(), spec.dtype, out);
   }
 
 private:

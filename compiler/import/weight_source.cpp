@@ -1,6 +1,7 @@
 #include "compiler/import/weight_source.h"
 #include "compiler/import/convert.h"
 #include "compiler/import/text.h"
+#include "runtime/plan/program.h"
 #include "runtime/support/checked.h"
 
 #include <algorithm>
@@ -49,28 +50,34 @@ std::vector<int64_t> WeightSpec::tensorShape() const {
   return shape.size() < 2 ? std::vector<int64_t>{view->rows} : std::vector<int64_t>{view->rows, columns()};
 }
 
-void copyRows(const WeightSpec &spec, const std::byte *tensor, DType stored, int64_t firstRow, int64_t rows,
-              DType dtype, std::byte *out) {
-  const WeightView whole{.rows = spec.rows(), .run = spec.rows()};
-  const WeightView &view = spec.view ? *spec.view : whole;
-  const int64_t columns = spec.columns();
+void WeightSpec::forEachRun(int64_t firstRow, int64_t rows,
+                            const std::function<void(int64_t, int64_t, int64_t)> &run) const {
+  const WeightView whole{.rows = this->rows(), .run = this->rows()};
+  const WeightView &from = view ? *view : whole;
   for (int64_t done = 0; done < rows;) {
-    const int64_t row = firstRow + done, inRun = row % view.run;
-    const int64_t count = std::min(view.run - inRun, rows - done);
-    const int64_t first = view.first + row / view.run * view.stride + inRun; // of the tensor
-    std::byte *to = out + static_cast<size_t>(done * columns) * dtypeSize(dtype);
-    if (view.transposed)
-      copyTransposed(tensor, stored, view.rows, columns, first, count, spec.dtype, dtype, to);
-    else
-      convert(tensor + static_cast<size_t>(first * columns) * dtypeSize(stored), stored, spec.dtype, dtype, to,
-              static_cast<size_t>(count * columns));
+    const int64_t row = firstRow + done, inRun = row % from.run;
+    const int64_t count = std::min(from.run - inRun, rows - done);
+    run(from.first + row / from.run * from.stride + inRun, count, done);
     done += count;
   }
 }
 
+void copyRows(const WeightSpec &spec, const std::byte *tensor, DType stored, int64_t firstRow, int64_t rows,
+              DType dtype, std::byte *out) {
+  const int64_t columns = spec.columns();
+  spec.forEachRun(firstRow, rows, [&](int64_t first, int64_t count, int64_t done) {
+    std::byte *to = out + static_cast<size_t>(done * columns) * dtypeSize(dtype);
+    if (spec.view && spec.view->transposed)
+      copyTransposed(tensor, stored, spec.view->rows, columns, first, count, spec.dtype, dtype, to);
+    else
+      convert(tensor + static_cast<size_t>(first * columns) * dtypeSize(stored), stored, spec.dtype, dtype, to,
+              static_cast<size_t>(count * columns));
+  });
+}
+
 Status WeightSource::read(const WeightSpec &spec, int64_t firstRow, int64_t rows, DType dtype,
                           std::span<std::byte> out) const {
-  if (dtype == DType::i32 || spec.dtype == DType::i32 || spec.shape.empty() || spec.shape.size() > 2)
+  if (!isActivation(dtype) || !isActivation(spec.dtype) || spec.shape.empty() || spec.shape.size() > 2)
     return {StatusCode::Internal, "weight " + quotedName(spec.role) +
                                       ": only vectors and matrices of f32, bf16 and f16 can "
                                       "be read"};
@@ -92,6 +99,11 @@ Status WeightSource::read(const WeightSpec &spec, int64_t firstRow, int64_t rows
   }
   if (spec.plus != 0)
     add(spec.plus, out);
+  return checkFinite(spec, firstRow, rows, dtype, out);
+}
+
+Status WeightSource::checkFinite(const WeightSpec &spec, int64_t firstRow, int64_t rows, DType dtype,
+                                 std::span<const std::byte> out) const {
   if (uint64_t found = countNonFinite(dtype, out); found != 0) {
     const uint64_t stored =
         spec.constant.empty()
@@ -108,6 +120,30 @@ Status WeightSource::read(const WeightSpec &spec, int64_t firstRow, int64_t rows
     nonFinite_[spec.role] += found;
   }
   return Status::ok();
+}
+
+Status WeightSource::readElements(const WeightSpec &spec, std::span<std::byte> out) const {
+  if (!isActivation(spec.dtype) || spec.shape.empty() || spec.shape.size() > 2)
+    return {StatusCode::Unsupported, "weight " + quotedName(spec.role) + ": " + std::string(dtypeName(spec.dtype)) +
+                                         " " + shapeText(spec.shape) + " cannot be read from " + describe()};
+  return readRows(spec, 0, spec.rows(), spec.dtype, out);
+}
+
+Status WeightSource::readTensor(const WeightSpec &spec, std::span<std::byte> out) const {
+  const auto bytes = checked::byteSize(spec.shape, dtypeSize(spec.dtype));
+  if (!bytes || *bytes != out.size())
+    return {StatusCode::Internal, "weight " + quotedName(spec.role) + ": " + shapeText(spec.shape) + " into " +
+                                      std::to_string(out.size()) + " bytes"};
+  WeightSpec flat = spec;
+  flat.shape = {static_cast<int64_t>(out.size() / dtypeSize(spec.dtype))};
+  if (!spec.constant.empty() || spec.view || spec.plus != 0) {
+    const WeightSpec &rows = spec.constant.empty() ? spec : flat;
+    return read(rows, 0, rows.rows(), spec.dtype, out);
+  }
+  CADENZA_RETURN_IF_ERROR(readElements(spec, out));
+  if (!isActivation(spec.dtype))
+    return Status::ok();
+  return checkFinite(flat, 0, flat.rows(), spec.dtype, out);
 }
 
 StatusOr<std::vector<float>> WeightSource::readFloats(const WeightSpec &spec) const {

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -25,6 +26,12 @@ struct WeightView {
   int64_t first = 0, run = 0, stride = 0; // runs of `run` rows, `stride` rows apart
 };
 
+/// How a tensor holds a matrix in integers of a few bits (compiler/ir/nn/Blocks.h).
+struct WeightBlocks {
+  int64_t bits = 4, size = 32;
+  std::string scales, zeros; // tensors; without zeros: empty
+};
+
 /// A weight as the IR declares it (nn.weight).
 struct WeightSpec {
   std::string role;                 // canonical: "layers.3.attention.query.weight"
@@ -33,13 +40,18 @@ struct WeightSpec {
   DType dtype = DType::bf16;        // declared; every value is rounded to it, whatever type is asked for
   std::vector<float> constant = {}; // its values, if the IR holds them: then there is no tensor
   std::optional<WeightView> view = std::nullopt;
+  std::optional<WeightBlocks> blocks = std::nullopt;
   /// What is added to every value, in fp32 and after the rounding to `dtype`: such a weight is read as f32 only.
   float plus = 0;
 
   int64_t rows() const { return shape.empty() ? 0 : shape[0]; }
   int64_t columns() const { return shape.size() < 2 ? 1 : shape[1]; }
-  /// What the checkpoint's tensor has to have.
+  /// What the checkpoint's tensor has to have; with blocks, the matrix that it holds.
   std::vector<int64_t> tensorShape() const;
+  /// Splits rows [firstRow, firstRow + rows) into runs that are consecutive rows of the tensor, too: its first one, how
+  /// many, and how many rows of the weight came before.
+  void forEachRun(int64_t firstRow, int64_t rows,
+                  const std::function<void(int64_t tensorRow, int64_t count, int64_t done)> &run) const;
 };
 
 /// Rows [firstRow, firstRow + rows) of a weight out of its tensor's elements, which `tensor` holds as `stored`: rounded
@@ -57,6 +69,9 @@ public:
   /// if the checkpoint does
   /// not hold the tensor in that shape, or if a finite value is too large for the type that it is rounded to.
   Status read(const WeightSpec &spec, int64_t firstRow, int64_t rows, DType dtype, std::span<std::byte> out) const;
+  /// All elements of a weight of any shape and type, in spec.dtype, row-major, to `out`: what the ops of a graph read.
+  /// A tensor in another type of floats is rounded. Errors are those of `read`.
+  Status readTensor(const WeightSpec &spec, std::span<std::byte> out) const;
   /// All of a weight as f32, for references and small vectors.
   StatusOr<std::vector<float>> readFloats(const WeightSpec &spec) const;
 
@@ -71,11 +86,19 @@ protected:
   virtual Status readRows(const WeightSpec &spec, int64_t firstRow, int64_t rows, DType dtype,
                           std::span<std::byte> out) const = 0;
 
+  /// All elements of a tensor that no view cuts, `out` being of the right size, rounded to spec.dtype. As it stands,
+  /// vectors and matrices of floats.
+  virtual Status readElements(const WeightSpec &spec, std::span<std::byte> out) const;
+
   /// Infinities and NaNs among these rows as they are stored, before any rounding. Asked for only where there are some
   /// after it.
   virtual uint64_t storedNonFinite(const WeightSpec &, int64_t /*firstRow*/, int64_t /*rows*/) const { return 0; }
 
 private:
+  /// Refuses finite values that rounding made infinite, in rows that have been read to `out`; notes others.
+  Status checkFinite(const WeightSpec &spec, int64_t firstRow, int64_t rows, DType dtype,
+                     std::span<const std::byte> out) const;
+
   mutable std::mutex mutex_;                          // of nonFinite_
   mutable std::map<std::string, uint64_t> nonFinite_; // elements by role
 };

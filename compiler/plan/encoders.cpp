@@ -41,6 +41,7 @@ const Encoder &encoderOf(Encoding encoding) {
   case Encoding::vector:
   case Encoding::rope_table:
   case Encoding::tiles16:
+  case Encoding::tensor:
     break;
   }
   return asRead;

@@ -1,7 +1,7 @@
 #include "compiler/plan/program_builder.h"
 
 #include "compiler/ir/sched/Sched.h"
-#include "compiler/plan/program_symbols.h"
+#include "compiler/plan/fusion_body.h"
 #include "compiler/schedule/order.h"
 #include "compiler/schedule/phase_names.h"
 #include "runtime/support/checked.h"
@@ -67,6 +67,7 @@ private:
   void addEntry(func::FuncOp function) {
     inHead = false;
     isDecoder = nn::isDecodeEntry(function);
+    isGraph = !function.getBody().front().getOps<step::FusionOp>().empty();
     program.arenaBytes =
         std::max<uint64_t>(program.arenaBytes, function->getAttrOfType<IntegerAttr>("arena_bytes").getInt());
     program.entries.push_back({.name = function.getSymName().str(), .inputs = {}, .outputs = {}, .blocks = {}});
@@ -74,7 +75,7 @@ private:
     size_t vectors = 0;
     for (BlockArgument argument : function.getArguments()) {
       nn::PortAttr port = nn::argumentPort(function, argument.getArgNumber());
-      if (isVector(argument))
+      if (isStored(argument))
         addEdge(argument, "in." + port.getName().str(), offsets[vectors++]);
       program.entries.back().inputs.push_back(makePort(port, argument));
     }
@@ -89,13 +90,16 @@ private:
     port.kind = attribute.getKind();
     port.name = attribute.getName().str();
     port.shape = nn::shapeAt(attribute, value.getType()).vec();
-    if (isVector(value))
+    if (isStored(value))
       port.edge = edgeOf(value);
     return port;
   }
 
-  /// Whether a value lies in the arena; tokens and positions are in the decode state.
-  static bool isVector(Value value) { return isa<FloatType>(cast<ShapedType>(value.getType()).getElementType()); }
+  /// Whether a value lies in the arena: vectors, and all tensors of a graph. Tokens and positions are in the decode
+  /// state.
+  bool isStored(Value value) const {
+    return isGraph || isa<FloatType>(cast<ShapedType>(value.getType()).getElementType());
+  }
 
   //===--------------------------------------------------------------------===//
   // Blocks and phases
@@ -205,6 +209,11 @@ private:
       for (Value input : map.getInputs())
         phase.inputs.push_back(edgeOf(input));
       sideInputs = map.getSideInputs();
+    } else if (auto fusion = dyn_cast<step::FusionOp>(op)) {
+      phase.kind = PhaseKind::Fusion;
+      for (Value input : fusion.getInputs())
+        phase.inputs.push_back(edgeOf(input));
+      addBody(fusion, symbols, phase);
     } else {
       phase.kind = PhaseKind::Select;
       phase.inputs = {edgeOf(cast<step::SelectOp>(op).getLogits())};
@@ -228,7 +237,7 @@ private:
     auto offsets = op->getAttrOfType<DenseI64ArrayAttr>("offsets");
     std::vector<std::string> names = fusedNames(op->getLoc());
     for (auto [index, result] : llvm::enumerate(op->getResults())) {
-      if (!isVector(result))
+      if (!isStored(result))
         continue;
       phase.outputs.push_back(addEdge(result, phase.name + "." + std::to_string(index), offsets[index]));
       bool oneNameEach = names.size() == op->getNumResults();
@@ -243,10 +252,23 @@ private:
   /// The edge of `value`, at `offset`; a carried value has one already.
   uint32_t addEdge(Value value, std::string name, int64_t offset) {
     auto [entry, isNew] = edges.insert({value, static_cast<uint32_t>(program.edges.size())});
+    if (!isNew)
+      return entry->second;
     auto type = cast<RankedTensorType>(value.getType());
-    if (isNew)
-      program.edges.push_back({std::move(name), dtypeOf(type.getElementType()), nn::rowElements(type),
-                               static_cast<uint64_t>(offset), nn::rowCount(type)});
+    Edge edge;
+    edge.name = std::move(name);
+    edge.offset = static_cast<uint64_t>(offset);
+    if (isGraph) {
+      const nn::TensorSpec spec = tensorSpecOf(value);
+      edge.dtype = spec.element;
+      edge.shape = spec.shape;
+      edge.elements = type.getNumElements();
+    } else {
+      edge.dtype = dtypeOf(type.getElementType());
+      edge.elements = nn::rowElements(type);
+      edge.tokens = nn::rowCount(type);
+    }
+    program.edges.push_back(std::move(edge));
     return entry->second;
   }
 
@@ -306,6 +328,8 @@ private:
         word.ref = phase.matrix;
       else if (argument.kind == ArgumentKind::Weight && argument.positions)
         word.ref = *phase.positions;
+      else if (argument.kind == ArgumentKind::Weight && isa<step::FusionOp>(op))
+        word.ref = {.perLayer = false, .index = symbols.tensorIndex(argument.symbol)};
       else if (argument.kind == ArgumentKind::Weight)
         word.ref = symbols.vectorRef(argument.symbol, hasRopeTable(op, argument.symbol));
       else if (argument.kind == ArgumentKind::CacheKey || argument.kind == ArgumentKind::CacheValue ||
@@ -341,6 +365,7 @@ private:
   llvm::DenseMap<Operation *, std::pair<uint32_t, uint32_t>> places; // of the decode entry's phases: block, phase
   int64_t iterations = 1;                                            // of the block being built
   bool isDecoder = false;                                            // the entry being built decodes
+  bool isGraph = false;                                              // the entry being built is of fusions
   bool inHead = false;
 };
 

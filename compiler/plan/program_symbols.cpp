@@ -1,6 +1,7 @@
 #include "compiler/plan/program_symbols.h"
 
 #include "compiler/import/hf/import_hugging_face.h"
+#include "compiler/ir/nn/TensorValues.h"
 
 using namespace mlir;
 
@@ -109,10 +110,18 @@ uint32_t ProgramSymbols::weightIndex(ArrayRef<nn::WeightOp> parts, Encoding enco
   for (nn::WeightOp part : parts) {
     auto type = cast<ShapedType>(part.getType());
     weight.name += (weight.name.empty() ? "" : "+") + part.getSymName().str();
+    addParts(recipe, part);
+    if (encoding == Encoding::tensor) {
+      const nn::TensorSpec spec = nn::specOf(type);
+      weight.dtype = spec.element;
+      weight.shape = spec.shape;
+      weight.rows = type.getNumElements();
+      weight.columns = 1;
+      continue;
+    }
     weight.rows += type.getDimSize(0);
     weight.columns = type.getRank() == 2 ? type.getDimSize(1) : 1;
     weight.dtype = format_of(encoding).matrix() ? dtypeOf(type.getElementType()) : DType::f32;
-    addParts(recipe, part);
   }
   nn::WeightOp first = parts[0];
   if (FloatAttr factor = first.getFactorAttr(); factor && encoding == Encoding::rope_table)

@@ -19,6 +19,10 @@ public:
   /// The matrices' rows one after the other, or in stripes in turn; of a body that runs `iterations` times.
   Ref matrixRef(llvm::ArrayRef<mlir::FlatSymbolRefAttr> matrices, bool interleaved, int64_t iterations);
   Ref vectorRef(mlir::FlatSymbolRefAttr symbol, bool ropeTable);
+  /// The weight as it is, for the op of a fusion.
+  uint32_t tensorIndex(mlir::FlatSymbolRefAttr symbol) {
+    return weightIndex(weightsOf(symbol), Encoding::tensor, /*interleaved=*/false);
+  }
   Ref cacheRef(mlir::FlatSymbolRefAttr symbol);
   Ref scalarRef(mlir::FlatSymbolRefAttr symbol);
 

@@ -18,6 +18,8 @@ Status SourcePacker::pack(uint32_t index, std::span<std::byte> out) {
   const PackRecipe &recipe = built.recipes[index];
   if (format_of(weight.encoding).matrix())
     return packMatrix(weight, recipe, out);
+  if (weight.encoding == Encoding::tensor)
+    return source.readTensor(recipe.parts[0], out);
   CADENZA_ASSIGN_OR_RETURN(const std::vector<float> values, source.readFloats(recipe.parts[0]));
   std::memcpy(out.data(), values.data(), values.size() * sizeof(float));
   return Status::ok();

@@ -24,11 +24,34 @@ StringRef roleName(StringRef symbol) {
   return symbol.substr(symbol.rfind('.') + 1);
 }
 
+/// The function of an op that has one ("add" of nn.binary), or the op: "matmul".
+std::string tensorOpName(Operation &op) {
+  return llvm::TypeSwitch<Operation *, std::string>(&op)
+      .Case<nn::UnaryOp, nn::BinaryOp>([](auto elementwise) { return std::string(name(elementwise.getFunction())); })
+      .Case([](nn::ReduceOp reduce) { return "reduce_" + std::string(name(reduce.getFunction())); })
+      .Default([](Operation *other) { return other->getName().stripDialect().str(); });
+}
+
+/// Of the op that decides what kind of kernel a fusion is; of a map of several ops, of the last.
+std::string fusionName(step::FusionOp fusion) {
+  std::string name = "copy";
+  for (Operation &op : fusion.getOps()) {
+    if (isa<nn::MatMulOp, nn::SoftmaxOp, nn::LayerNormalizationOp, nn::RMSNormalizationOp>(op))
+      return tensorOpName(op);
+    if (!isa<nn::GetWeightOp, nn::ConstantOp>(op))
+      name = tensorOpName(op);
+    else if (name == "copy")
+      name = "constant";
+  }
+  return name;
+}
+
 std::string baseName(Operation *op) {
   return llvm::TypeSwitch<Operation *, std::string>(op)
       .Case([](step::EmbedOp) { return "embed"; })
       .Case([](step::AttendOp) { return "attend"; })
       .Case([](step::SelectOp) { return "select"; })
+      .Case([](step::FusionOp fusion) { return fusionName(fusion); })
       .Case([](step::ProjectOp project) {
         // The head may share its matrix with the embedding: its name says what it is for.
         if (llvm::any_of(project.getFunctions(), [](auto function) { return function.selectsToken(); }))

@@ -192,12 +192,12 @@ StatusOr<EntryValues> runTensors(const BuiltProgram &built, const Entry &entry, 
   Tensors inputs;
   for (const Port &port : entry.inputs) {
     const int64_t elements = built.program.edges[*port.edge].tokens * built.program.edges[*port.edge].elements;
-    inputs[port.name] = {port.shape, valuesFor(port.name, elements)};
+    inputs[port.name] = floatTensor(port.shape, valuesFor(port.name, elements));
   }
   CADENZA_ASSIGN_OR_RETURN(Tensors outputs, executor->run(entry.name, inputs));
   EntryValues values;
   for (const Port &port : entry.outputs)
-    values.push_back(std::move(outputs.find(port.name)->second.values));
+    values.push_back(floatsOf(outputs.find(port.name)->second));
   return values;
 }
 

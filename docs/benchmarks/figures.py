@@ -144,6 +144,7 @@ def main() -> None:
     if len(sys.argv) != 3:
         sys.exit(__doc__)
     records = json.loads(pathlib.Path(sys.argv[1]).read_text(encoding="utf-8"))
+    records = [record for record in records if "context" in record]  # those of decoders
     folder = pathlib.Path(sys.argv[2])
     devices = {record["device"] for record in records}
     if len(devices) != 1:

@@ -2,6 +2,7 @@
 #include "passes/Passes.h"
 
 #include "mlir/IR/BuiltinDialect.h"
+#include "mlir/IR/IRMapping.h"
 #include "mlir/Transforms/DialectConversion.h"
 
 namespace cadenza {
@@ -150,6 +151,124 @@ struct ConvertArgmax : OpConversionPattern<nn::ArgmaxOp> {
   }
 };
 
+//===----------------------------------------------------------------------===//
+// Ops on tensors
+//===----------------------------------------------------------------------===//
+
+bool isSource(Operation *op) { return isa_and_present<nn::GetWeightOp, nn::ConstantOp>(op); }
+
+/// Whether `function` is one of ops on tensors. One that hands on its arguments has no ops at all.
+bool isOnTensors(func::FuncOp function) {
+  Block &body = function.getBody().front();
+  return !body.getOps<nn::EvaluateTensorsOpInterface>().empty() ||
+         (body.without_terminator().empty() && nn::isEntry(function) && !nn::isDecodeEntry(function));
+}
+
+/// Begins a fusion of `inputs` before the builder's place; the builder then stands in its body.
+step::FusionOp beginFusion(OpBuilder &builder, Location location, TypeRange results, ValueRange inputs) {
+  auto fusion = step::FusionOp::create(builder, location, results, inputs);
+  builder.createBlock(&fusion.getBody(), {}, inputs.getTypes(), SmallVector<Location>(inputs.size(), location));
+  return fusion;
+}
+
+/// Makes `op` a fusion: weights and constants become ops of it, other operands its inputs; its results are those of the
+/// op's that are used.
+void fuseAlone(Operation *op) {
+  OpBuilder builder(op);
+  llvm::SmallSetVector<Value, 4> inputs;
+  for (Value operand : op->getOperands())
+    if (!isSource(operand.getDefiningOp()))
+      inputs.insert(operand);
+  SmallVector<Value> used;
+  llvm::copy_if(op->getResults(), std::back_inserter(used), [](Value result) { return !result.use_empty(); });
+  step::FusionOp fusion = beginFusion(builder, op->getLoc(), ValueRange(used).getTypes(), inputs.getArrayRef());
+  IRMapping mapping;
+  mapping.map(inputs.getArrayRef(), fusion.getBody().getArguments());
+  for (Value operand : op->getOperands())
+    if (!mapping.contains(operand))
+      mapping.map(operand, builder.clone(*operand.getDefiningOp())->getResult(0));
+  builder.clone(*op, mapping);
+  step::YieldOp::create(builder, op->getLoc(),
+                        llvm::map_to_vector(used, [&](Value value) { return mapping.lookup(value); }));
+  for (auto [from, to] : llvm::zip_equal(used, fusion.getResults()))
+    from.replaceAllUsesWith(to);
+  op->erase();
+}
+
+/// A copy of a value that no phase makes: of an argument, a weight or a constant.
+Value copyBefore(Operation *place, Value value) {
+  OpBuilder builder(place);
+  const bool isOwn = isSource(value.getDefiningOp());
+  step::FusionOp fusion =
+      beginFusion(builder, value.getLoc(), value.getType(), isOwn ? ValueRange() : ValueRange(value));
+  step::YieldOp::create(builder, value.getLoc(),
+                        isOwn ? builder.clone(*value.getDefiningOp())->getResults()
+                              : ValueRange(fusion.getBody().getArguments()));
+  return fusion.getResult(0);
+}
+
+/// What a plan can say of a tensor, and a kernel count.
+constexpr int64_t mostElements = (int64_t{1} << 31) - 1;
+bool isTooLarge(RankedTensorType type) {
+  int64_t left = mostElements;
+  for (int64_t extent : type.getShape())
+    left /= std::max<int64_t>(extent, 1);
+  return left == 0;
+}
+
+/// Errors about an op that is in a function with ops on tensors.
+LogicalResult checkTensorOp(Operation &op, func::FuncOp function) {
+  if (!isa<nn::EvaluateTensorsOpInterface>(op))
+    return op.emitOpError() << "is on vectors, other ops of @" << function.getSymName()
+                            << " are on tensors: a function has either";
+  if (isa<nn::PastLengthOp, nn::ReadCacheOp>(op))
+    return op.emitOpError() << "is of a decoder's step, and has no phase";
+  for (Type result : op.getResultTypes()) {
+    auto type = cast<RankedTensorType>(result);
+    if (!type.hasStaticShape())
+      return op.emitOpError() << "makes " << type << ", whose extents follow from values; phases have tensors of one "
+                              << "shape";
+    if (llvm::is_contained(type.getShape(), 0))
+      return op.emitOpError() << "makes " << type << ", which is empty; phases have no empty tensors";
+    if (isTooLarge(type))
+      return op.emitOpError() << "makes " << type << ", which has more than " << mostElements << " elements";
+  }
+  return success();
+}
+
+/// Every op on tensors becomes a fusion of its own. All results of the function are those of phases.
+LogicalResult convertTensors(func::FuncOp function) {
+  Block &body = function.getBody().front();
+  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(body)))
+    if (isOpTriviallyDead(&op))
+      op.erase();
+  bool sound = true;
+  for (BlockArgument argument : body.getArguments())
+    if (isTooLarge(cast<RankedTensorType>(argument.getType()))) {
+      function.emitOpError() << "takes " << argument.getType() << ", which has more than " << mostElements
+                             << " elements";
+      sound = false;
+    }
+  for (Operation &op : body.without_terminator())
+    sound &= succeeded(checkTensorOp(op, function));
+  if (!sound)
+    return failure();
+  for (Operation &op : llvm::make_early_inc_range(body.without_terminator()))
+    if (!isSource(&op))
+      fuseAlone(&op);
+  for (OpOperand &operand : body.getTerminator()->getOpOperands())
+    if (!operand.get().getDefiningOp<step::FusionOp>())
+      operand.set(copyBefore(body.getTerminator(), operand.get()));
+  for (Operation &op : llvm::make_early_inc_range(body.without_terminator()))
+    if (isSource(&op))
+      op.erase();
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Ops of a decoder
+//===----------------------------------------------------------------------===//
+
 /// Activations become rows x elements, whatever their rank: an op treats all rows alike. The ports of a function keep
 /// the shape that its users see.
 void flattenActivations(func::FuncOp function) {
@@ -184,9 +303,14 @@ void flattenActivations(func::FuncOp function) {
 
 struct ConvertNNToStepPass : cadenza::impl::ConvertNNToStepBase<ConvertNNToStepPass> {
   void runOnOperation() final {
-    for (auto function : getOperation().getOps<func::FuncOp>())
-      if (!function.isExternal())
+    for (auto function : getOperation().getOps<func::FuncOp>()) {
+      if (function.isExternal())
+        continue;
+      if (!isOnTensors(function))
         flattenActivations(function);
+      else if (failed(convertTensors(function)))
+        return signalPassFailure();
+    }
     RewritePatternSet patterns(&getContext());
     patterns.add<ConvertEmbedding, ConvertLinear, ConvertRMSNorm, ConvertLayerNorm, ConvertRope, ConvertKVAppend,
                  ConvertAttention, ConvertActivation<nn::SiluOp, step::SiluAttr>,
@@ -194,7 +318,8 @@ struct ConvertNNToStepPass : cadenza::impl::ConvertNNToStepBase<ConvertNNToStepP
                  ConvertScale, ConvertSoftcap, ConvertMul, ConvertAdd, ConvertArgmax>(&getContext());
     ConversionTarget target(getContext());
     target.addLegalDialect<step::StepDialect, func::FuncDialect, BuiltinDialect>();
-    target.addLegalOp<nn::WeightOp, nn::CacheOp, nn::ScalarOp>();
+    target.addLegalOp<nn::WeightOp, nn::CacheOp, nn::ScalarOp, step::FusionOp>();
+    target.markOpRecursivelyLegal<step::FusionOp>();
     if (failed(applyFullConversion(getOperation(), target, std::move(patterns))))
       signalPassFailure();
   }

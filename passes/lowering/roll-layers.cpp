@@ -295,7 +295,8 @@ private:
 struct RollLayersPass : cadenza::impl::RollLayersBase<RollLayersPass> {
   void runOnOperation() final {
     for (auto function : getOperation().getOps<func::FuncOp>()) {
-      if (!function.isExternal())
+      // The fusions of a graph name their weights inside of their bodies, where no table can take the name's place.
+      if (!function.isExternal() && function.getBody().front().getOps<step::FusionOp>().empty())
         layers += Roller(function, getOperation()).roll();
     }
   }

@@ -118,6 +118,11 @@ FailureOr<std::optional<Appended>> AttentionRaiser::appendedIn(Value value) {
   return found;
 }
 
+/// Whether what `op` does may be done with scores and weights of attention: isPlain looks at it closely.
+bool keepsScores(Operation *op) {
+  return isa<nn::BinaryOp, nn::UnaryOp, nn::WhereOp, nn::CastOp, nn::ReshapeOp, nn::TransposeOp>(op);
+}
+
 /// The product that scores come from, through what is done with scores; null if there is none, or several.
 nn::MatMulOp scoresBefore(Value value, Dependences &dependences) {
   SmallVector<Value> open{value};
@@ -132,7 +137,7 @@ nn::MatMulOp scoresBefore(Value value, Dependences &dependences) {
       if (found)
         return nullptr;
       found = product;
-    } else if (isa<nn::BinaryOp, nn::UnaryOp, nn::WhereOp, nn::CastOp, nn::ReshapeOp, nn::TransposeOp>(op)) {
+    } else if (keepsScores(op)) {
       llvm::append_range(open, op->getOperands());
     } else {
       return nullptr;
@@ -154,7 +159,7 @@ nn::MatMulOp sumAfter(Value value) {
       if (found)
         return nullptr;
       found = product;
-    } else if (isa<nn::BinaryOp, nn::UnaryOp, nn::WhereOp, nn::CastOp, nn::ReshapeOp, nn::TransposeOp>(op)) {
+    } else if (keepsScores(op)) {
       llvm::append_range(open, op->getResult(0).getUsers());
     }
   }

@@ -4,6 +4,9 @@
 
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
+#include "llvm/ADT/SetVector.h"
+#include "llvm/ADT/TypeSwitch.h"
+
 namespace cadenza {
 #define GEN_PASS_DEF_RAISEDECODER
 #include "passes/Passes.h.inc"
@@ -66,17 +69,43 @@ void groupHeads(func::FuncOp function) {
   });
 }
 
-/// The name that the importer gave to `location`, of a node: "node_linear_3"; empty.
-std::string nameOf(Location location) {
-  std::string name;
-  location->walk([&](Location part) {
-    auto named = dyn_cast<NameLoc>(part);
-    if (!named)
+/// What the importer says of the node that an op is of: "nn.where of node '/Where_3' (Where)"; without a name
+/// "nn.where".
+std::string nodeOf(Operation *op) {
+  std::string text = op->getName().getStringRef().str();
+  op->getLoc()->walk([&](Location part) {
+    auto node = dyn_cast<NameLoc>(part);
+    if (!node)
       return WalkResult::advance();
-    name = named.getName().str();
+    text += " of node '" + node.getName().str() + "'";
+    if (auto kind = dyn_cast<NameLoc>(node.getChildLoc()))
+      text += " (" + kind.getName().str() + ")";
     return WalkResult::interrupt();
   });
-  return name;
+  return text;
+}
+
+/// Where a decoder has an op of that kind.
+StringRef supportedForm(Operation *op) {
+  return llvm::TypeSwitch<Operation *, StringRef>(op)
+      .Case([](nn::MatMulOp) {
+        return "products are those of one row with a constant matrix, or those of attention over a cache";
+      })
+      .Case([](nn::SoftmaxOp) { return "a softmax is that of attention over keys and values of a cache"; })
+      .Case([](nn::GatherOp) { return "a gather takes the row of a constant matrix by the token, or by its position"; })
+      .Case([](nn::ReduceOp) { return "a reduction is the mean of an RMSNorm or LayerNorm over the last axis"; })
+      .Case([](nn::UnaryOp) {
+        return "functions are SiLU, GELU (erf or tanh), a softcap, and those of norms and rotations";
+      })
+      .Case<nn::WhereOp, nn::RangeOp, nn::TriluOp>(
+          [](Operation *) { return "what depends on positions is a mask, causal or of a window, and a rotation"; })
+      .Case<nn::ConcatOp, nn::SliceOp, nn::ExpandOp, nn::TransposeOp>([](Operation *) {
+        return "what moves elements is part of a rotation, of heads of attention, or of a product that is split";
+      })
+      .Case<nn::RMSNormalizationOp, nn::LayerNormalizationOp>(
+          [](Operation *) { return "a norm has constant weights and is over the last axis"; })
+      .Case([](nn::BinaryOp) { return "sums and products are of two activations of one token, or with one number"; })
+      .Default([](Operation *) { return ""; });
 }
 
 /// Whether an op only brings what others compute with.
@@ -87,14 +116,17 @@ LogicalResult verifyRaised(func::FuncOp function) {
   constexpr size_t shown = 8;
   int count = 0;
   SmallVector<std::string> nodes; // those that are shown, and one more
+  llvm::SetVector<StringRef> forms;
   function.walk([&](nn::EvaluateTensorsOpInterface op) {
     if (isSource(op))
       return;
     ++count;
-    const std::string name = nameOf(op.getLoc()), kind = op->getName().getStringRef().str();
-    const std::string node = name.empty() ? kind : kind + " (" + name + ")";
-    if (nodes.size() <= shown && !llvm::is_contained(nodes, node))
-      nodes.push_back(node);
+    const std::string node = nodeOf(op);
+    if (nodes.size() > shown || llvm::is_contained(nodes, node))
+      return;
+    nodes.push_back(node);
+    if (const StringRef form = supportedForm(op); nodes.size() <= shown && !form.empty())
+      forms.insert(form);
   });
   if (count == 0)
     return success();
@@ -104,6 +136,9 @@ LogicalResult verifyRaised(func::FuncOp function) {
   llvm::interleaveComma(ArrayRef(nodes).take_front(shown), diagnostic);
   if (nodes.size() > shown)
     diagnostic << ", ...";
+  if (!forms.empty())
+    diagnostic << "; in what is supported ";
+  llvm::interleave(forms, diagnostic, "; ");
   return diagnostic;
 }
 

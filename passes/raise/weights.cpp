@@ -1,4 +1,5 @@
 // Weights of graphs as the ops of a decoder name them (match.h).
+#include "compiler/ir/nn/Blocks.h"
 #include "passes/raise/match.h"
 
 using namespace mlir;
@@ -22,19 +23,24 @@ std::string freeSymbol(ModuleOp module, const std::string &name) {
   return candidate;
 }
 
+/// How the tensor holds the weight; null: as it is.
+Attribute blocks(WeightOp weight) { return weight->getAttr(blocksAttribute); }
+
 /// The weight that is `view` of the tensor of `base`: one that is there, or a new one after `base`.
 WeightOp weightWithView(WeightOp base, RankedTensorType type, ViewAttr view, const std::string &suffix,
                         OpBuilder &builder) {
   auto module = base->getParentOfType<ModuleOp>();
   for (WeightOp other : module.getOps<WeightOp>())
     if (other.getSourceAttr() == base.getSourceAttr() && other.getType() == type && other.getViewAttr() == view &&
-        other.getPlusAttr() == base.getPlusAttr())
+        other.getPlusAttr() == base.getPlusAttr() && blocks(other) == blocks(base))
       return other;
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointAfter(base);
   auto weight = WeightOp::create(builder, base.getLoc(), freeSymbol(module, base.getSymName().str() + suffix), type,
                                  base.getSourceAttr(), /*value=*/ElementsAttr());
   weight.setViewAttr(view);
+  if (blocks(base))
+    weight->setAttr(blocksAttribute, blocks(base));
   weight.setPlusAttr(base.getPlusAttr());
   return weight;
 }
@@ -97,7 +103,7 @@ WeightOp raise::vectorWeight(Value value, int64_t elements, OpBuilder &builder) 
 
 WeightOp raise::transposedWeight(WeightOp matrix, OpBuilder &builder) {
   const RankedTensorType type = typeOf(matrix);
-  if (type.getRank() != 2 || !matrix.getSource())
+  if (type.getRank() != 2 || !matrix.getSource() || blocks(matrix))
     return nullptr;
   const int64_t rows = type.getDimSize(0), columns = type.getDimSize(1);
   const auto exchanged = RankedTensorType::get({columns, rows}, type.getElementType());

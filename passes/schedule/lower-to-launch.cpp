@@ -1,5 +1,6 @@
 // A step program as a kernel a phase: how each phase becomes a grid. See Passes.td.
 #include "compiler/ir/sched/Sched.h"
+#include "compiler/schedule/fusion_geometry.h"
 #include "compiler/schedule/phase_geometry.h"
 #include "passes/Passes.h"
 
@@ -51,16 +52,17 @@ private:
   void add(Operation *op) {
     if (!isa<step::PhaseOpInterface>(op))
       return;
-    LogicalResult added = llvm::TypeSwitch<Operation *, LogicalResult>(op)
-                              .Case<step::ProjectOp, step::MapOp, step::AttendOp, step::EmbedOp, step::SelectOp>(
-                                  [&](auto phase) { return addPhase(phase); })
-                              .Default([](Operation *phase) { return phase->emitOpError() << "has no kernel"; });
+    LogicalResult added =
+        llvm::TypeSwitch<Operation *, LogicalResult>(op)
+            .Case<step::ProjectOp, step::MapOp, step::AttendOp, step::EmbedOp, step::SelectOp, step::FusionOp>(
+                [&](auto phase) { return addPhase(phase); })
+            .Default([](Operation *phase) { return phase->emitOpError() << "has no kernel"; });
     allFit &= succeeded(added);
   }
 
   sched::LaunchOp launch(Operation *phase, const LaunchGeometry &geometry, uint64_t scratch = 0) {
     return sched::LaunchOp::create(builder, phase->getLoc(), sched::phaseName(phase), geometry.blocks, geometry.threads,
-                                   geometry.sharedBytes, geometry.minBlocks, {}, {}, {}, {}, {}, scratch);
+                                   geometry.sharedBytes, geometry.minBlocks, {}, {}, {}, {}, {}, {}, {}, scratch);
   }
 
   LogicalResult addPhase(step::ProjectOp op) {
@@ -105,6 +107,17 @@ private:
     if (failed(geometry))
       return failure();
     launch(op, *geometry);
+    return success();
+  }
+
+  LogicalResult addPhase(step::FusionOp op) {
+    FailureOr<FusionGeometry> geometry = geometryOf(op);
+    if (failed(geometry))
+      return failure();
+    sched::LaunchOp added = launch(op, *geometry);
+    added.setPack(geometry->pack);
+    if (geometry->lanes > 0)
+      added.setLanes(geometry->lanes);
     return success();
   }
 

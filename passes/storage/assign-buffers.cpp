@@ -17,17 +17,31 @@ using namespace cadenza;
 
 namespace {
 
-constexpr int64_t alignment = 256; // bytes, of every vector
+constexpr int64_t alignment = 256; // bytes, of every vector and tensor
 
-bool isVector(Value value) {
+/// Whether a value lies in the arena: vectors do, and all tensors of a graph. Tokens and positions are in the decode
+/// state.
+bool isStored(Value value) {
+  if (value.getDefiningOp<step::FusionOp>())
+    return true;
+  auto argument = dyn_cast<BlockArgument>(value);
+  auto function = argument ? dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp()) : func::FuncOp();
+  if (nn::PortAttr port = function ? nn::argumentPort(function, argument.getArgNumber()) : nn::PortAttr())
+    return port.getKind() == PortKind::Tensor;
   auto type = dyn_cast<RankedTensorType>(value.getType());
   return type && isa<FloatType>(type.getElementType());
 }
 
-/// Rows of several tokens each begin at a multiple of the alignment (edgeStride in runtime/plan/program.h).
-int64_t bytes(Value value) {
+/// Bytes of an element; a boolean takes one.
+int64_t elementBytes(RankedTensorType type) { return llvm::divideCeil(type.getElementTypeBitWidth(), 8); }
+
+/// A tensor of a graph is contiguous. Rows of several tokens each begin at a multiple of the alignment (edgeStride in
+/// runtime/plan/program.h).
+int64_t bytes(Value value, bool isGraph) {
   auto type = cast<RankedTensorType>(value.getType());
-  return nn::rowCount(type) * llvm::alignTo(nn::rowElements(type) * type.getElementTypeBitWidth() / 8, alignment);
+  if (isGraph)
+    return llvm::alignTo(type.getNumElements() * elementBytes(type), alignment);
+  return nn::rowCount(type) * llvm::alignTo(nn::rowElements(type) * elementBytes(type), alignment);
 }
 
 Value copyOf(Value value, OpBuilder &builder) {
@@ -95,10 +109,10 @@ struct Buffer {
 
 class Assignment {
 public:
-  explicit Assignment(func::FuncOp function) {
+  explicit Assignment(func::FuncOp function) : isGraph(!function.getBody().front().getOps<step::FusionOp>().empty()) {
     // Whoever runs an entry writes its arguments before its first phase.
     for (BlockArgument argument : nn::isEntry(function) ? function.getArguments() : mlir::Block::BlockArgListType()) {
-      if (!isVector(argument))
+      if (!isStored(argument))
         continue;
       classes.insert(argument);
       definitions.push_back({argument, 0});
@@ -129,7 +143,7 @@ private:
       }
       last[&op] = next++;
       for (Value result : op.getResults()) {
-        if (!isVector(result))
+        if (!isStored(result))
           continue;
         classes.insert(result);
         definitions.push_back({result, first[&op]});
@@ -139,7 +153,7 @@ private:
 
   /// Extends the buffer of `value`, defined at `at`, over all its uses.
   void measure(Value value, int64_t at) {
-    auto [entry, isNew] = buffers.insert({classes.getLeaderValue(value), Buffer{at, at, bytes(value)}});
+    auto [entry, isNew] = buffers.insert({classes.getLeaderValue(value), Buffer{at, at, bytes(value, isGraph)}});
     Buffer &buffer = entry->second;
     buffer.begin = std::min(buffer.begin, at);
     buffer.end = std::max(buffer.end, at);
@@ -149,7 +163,10 @@ private:
         user = user->getParentOp();
       buffer.end = std::max(buffer.end, last.lookup(user));
     }
-    if (auto argument = dyn_cast<BlockArgument>(value)) // of layers, carried: throughout them
+    auto argument = dyn_cast<BlockArgument>(value);
+    if (argument && isGraph) // of the entry: it can run again on what is there
+      buffer.end = next;
+    else if (argument) // of layers, carried: throughout them
       buffer.end = std::max(buffer.end, last.lookup(argument.getOwner()->getParentOp()));
   }
 
@@ -180,6 +197,7 @@ private:
     void unionSets(Value a, Value b) { sets.unionSets(a.getAsOpaquePointer(), b.getAsOpaquePointer()); }
     const void *getLeaderValue(Value value) const { return sets.getLeaderValue(value.getAsOpaquePointer()); }
   } classes;
+  const bool isGraph;
   DenseMap<Operation *, int64_t> first, last;
   int64_t next = 0;
   SmallVector<std::pair<Value, int64_t>> definitions;
@@ -201,14 +219,14 @@ struct AssignBuffersPass : cadenza::impl::AssignBuffersBase<AssignBuffersPass> {
       function.walk([&](step::PhaseOpInterface phase) {
         SmallVector<int64_t> offsets;
         for (Value result : phase->getResults()) {
-          if (isVector(result))
+          if (isStored(result))
             offsets.push_back(assignment.offset(result));
         }
         phase->setAttr("offsets", builder.getDenseI64ArrayAttr(offsets));
       });
       SmallVector<int64_t> inputs;
       for (BlockArgument argument : function.getArguments()) {
-        if (nn::isEntry(function) && isVector(argument))
+        if (nn::isEntry(function) && isStored(argument))
           inputs.push_back(assignment.offset(argument));
       }
       if (!inputs.empty())

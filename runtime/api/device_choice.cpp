@@ -111,14 +111,16 @@ StatusOr<ChosenDevice> chooseDevice(std::string_view device, const Plan &plan, c
   return choose(device, threads, onCpu, onGpu);
 }
 
-StatusOr<ChosenTensorDevice> chooseTensorDevice(std::string_view device, const Plan &plan, int threads) {
+StatusOr<ChosenTensorDevice> chooseTensorDevice(std::string_view device, const Plan &plan, int threads,
+                                                Schedule schedule) {
   const auto onCpu = [&](std::string notice) -> StatusOr<ChosenTensorDevice> {
     CADENZA_ASSIGN_OR_RETURN(std::unique_ptr<TensorExecutor> executor, makeCpuTensorExecutor(plan, threads));
-    return ChosenTensorDevice{std::move(executor), std::move(notice)};
+    return ChosenTensorDevice{std::move(executor), nullptr, std::move(notice)};
   };
   const auto onGpu = [&](int ordinal) -> StatusOr<ChosenTensorDevice> {
-    CADENZA_ASSIGN_OR_RETURN(std::unique_ptr<TensorExecutor> executor, makeCudaTensorExecutor(plan, ordinal));
-    return ChosenTensorDevice{std::move(executor), {}};
+    CADENZA_ASSIGN_OR_RETURN(std::unique_ptr<TensorExecutor> executor, makeCudaTensorExecutor(plan, ordinal, schedule));
+    auto *gpu = static_cast<cuda::CudaTensorExecutor *>(executor.get());
+    return ChosenTensorDevice{std::move(executor), gpu, {}};
   };
   return choose(device, threads, onCpu, onGpu);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "runtime/cuda/executor.h"
+#include "runtime/cuda/tensor_executor.h"
 #include "runtime/plan/plan.h"
 
 #include <memory>
@@ -22,14 +23,16 @@ struct ChosenDevice {
 
 struct ChosenTensorDevice {
   std::unique_ptr<TensorExecutor> executor;
-  std::string notice; // why "auto" took the CPU; else empty
+  cuda::CudaTensorExecutor *gpu = nullptr; // the executor by its own type, if it runs on a GPU
+  std::string notice;                      // why "auto" took the CPU; else empty
 };
 
 /// "auto" takes the first GPU that the plan has code for, else the CPU; a GPU that has the code but fails (no memory,
 /// say) is an error. `threads` is for the CPU.
 StatusOr<ChosenDevice> chooseDevice(std::string_view device, const Plan &plan, const ExecutorOptions &options,
                                     int threads = 0);
-/// The same for the plan's entries of named tensors.
-StatusOr<ChosenTensorDevice> chooseTensorDevice(std::string_view device, const Plan &plan, int threads = 0);
+/// The same for the plan's entries of named tensors. `schedule` is for a GPU.
+StatusOr<ChosenTensorDevice> chooseTensorDevice(std::string_view device, const Plan &plan, int threads = 0,
+                                                Schedule schedule = Schedule::Auto);
 
 } // namespace cadenza

@@ -1,13 +1,12 @@
 #include "runtime/api/npy.h"
 
 #include "runtime/support/checked.h"
-#include "runtime/support/float16.h"
 #include "runtime/support/mapped_file.h"
 #include "runtime/support/output_file.h"
 
+#include <algorithm>
 #include <cctype>
 #include <charconv>
-#include <cstring>
 #include <optional>
 
 namespace cadenza {
@@ -16,6 +15,26 @@ namespace {
 constexpr std::string_view magic = "\x93NUMPY";
 
 Status invalid(std::string message) { return {StatusCode::InvalidInput, std::move(message)}; }
+
+/// NumPy's names of types that tensors have.
+struct Descr {
+  std::string_view name;
+  ElementType type;
+};
+constexpr Descr descrs[] = {{"<f4", ElementType::f32},     {"<f2", ElementType::f16}, {"<f8", ElementType::f64},
+                            {"|b1", ElementType::boolean}, {"|i1", ElementType::i8},  {"<i2", ElementType::i16},
+                            {"<i4", ElementType::i32},     {"<i8", ElementType::i64}, {"|u1", ElementType::u8},
+                            {"<u2", ElementType::u16},     {"<u4", ElementType::u32}, {"<u8", ElementType::u64}};
+
+const Descr *findDescr(std::string_view name) {
+  const auto *found =
+      std::find_if(std::begin(descrs), std::end(descrs), [&](const Descr &d) { return d.name == name; });
+  return found == std::end(descrs) ? nullptr : found;
+}
+
+std::string_view descrOf(ElementType type) {
+  return std::find_if(std::begin(descrs), std::end(descrs), [&](const Descr &d) { return d.type == type; })->name;
+}
 
 /// The header's text: a Python dictionary of three entries, in any order.
 class HeaderReader {
@@ -106,14 +125,15 @@ private:
 
 } // namespace
 
-std::string npyHeader(std::span<const int64_t> shape) {
+std::string npyHeader(std::span<const int64_t> shape, ElementType type) {
   constexpr size_t prefix = 10; // magic, version, length of the rest
   std::string extents;
   for (int64_t extent : shape)
     extents += (extents.empty() ? "" : ", ") + std::to_string(extent);
   if (shape.size() == 1)
     extents += ","; // a tuple of one
-  std::string text = "{'descr': '<f4', 'fortran_order': False, 'shape': (" + extents + "), }";
+  std::string text =
+      "{'descr': '" + std::string(descrOf(type)) + "', 'fortran_order': False, 'shape': (" + extents + "), }";
   text.append(63 - (prefix + text.size()) % 64, ' ');
   text += '\n';
   std::string header(magic);
@@ -136,25 +156,20 @@ StatusOr<Tensor> parseNpy(std::string_view bytes) {
   const auto header = HeaderReader(bytes.substr(8 + wide, length)).read();
   if (!header)
     return invalid("is damaged: its header is not a dictionary of descr, fortran_order and shape");
-  const bool half = *header->descr == "<f2";
-  if (!half && *header->descr != "<f4")
-    return invalid("holds '" + *header->descr + "'; expected '<f4' (numpy.float32; x.astype(numpy.float32)) or '<f2'");
+  const Descr *descr = findDescr(*header->descr);
+  if (descr == nullptr)
+    return invalid("holds '" + *header->descr +
+                   "'; expected little-endian floats, integers or booleans, such as '<f4' (numpy.float32; "
+                   "x.astype(numpy.float32))");
   if (*header->fortranOrder)
     return invalid("is in Fortran order; save numpy.ascontiguousarray(x)");
   const std::string_view data = bytes.substr(8 + wide + length);
-  const auto size = checked::byteSize(*header->shape, half ? 2 : 4);
+  const auto size = checked::byteSize(*header->shape, elementBytes(descr->type));
   if (!size || *size != data.size())
     return invalid("is damaged: it has " + std::to_string(data.size()) + " bytes of values, its shape takes " +
                    (size ? std::to_string(*size) : "more than any file holds"));
-  Tensor tensor{*header->shape, std::vector<float>(data.size() / (half ? 2 : 4))};
-  for (size_t i = 0; half && i < tensor.values.size(); ++i) {
-    uint16_t bits = 0;
-    std::memcpy(&bits, data.data() + 2 * i, sizeof bits);
-    tensor.values[i] = f16ToFloat(bits);
-  }
-  if (!half && !data.empty())
-    std::memcpy(tensor.values.data(), data.data(), data.size());
-  return tensor;
+  const auto values = std::as_bytes(std::span(data));
+  return Tensor{{descr->type, *header->shape}, {values.begin(), values.end()}};
 }
 
 StatusOr<Tensor> readNpy(const std::string &path) {
@@ -165,8 +180,14 @@ StatusOr<Tensor> readNpy(const std::string &path) {
 }
 
 std::string npyBytes(const Tensor &tensor) {
-  std::string bytes = npyHeader(tensor.shape);
-  bytes.append(reinterpret_cast<const char *>(tensor.values.data()), tensor.values.size() * sizeof(float));
+  std::string bytes = npyHeader(tensor.shape, npyType(tensor.element));
+  const auto append = [&](std::span<const std::byte> values) {
+    bytes.append(reinterpret_cast<const char *>(values.data()), values.size());
+  };
+  if (tensor.element == ElementType::bf16)
+    append(std::as_bytes(std::span<const float>(floatsOf(tensor))));
+  else
+    append(tensor.bytes);
   return bytes;
 }
 

@@ -23,7 +23,8 @@ StatusOr<TensorSession> TensorSession::open(std::shared_ptr<const Plan> plan, co
   auto state = std::make_unique<State>();
   state->plan = std::move(plan);
   CADENZA_RETURN_IF_ERROR(requireTensorEntry(state->plan->program(), state->plan->path()));
-  CADENZA_ASSIGN_OR_RETURN(state->device, chooseTensorDevice(options.device, *state->plan, options.threads));
+  CADENZA_ASSIGN_OR_RETURN(const Schedule schedule, parseSchedule(options.schedule));
+  CADENZA_ASSIGN_OR_RETURN(state->device, chooseTensorDevice(options.device, *state->plan, options.threads, schedule));
   return TensorSession(std::move(state));
 }
 

@@ -7,43 +7,72 @@
 
 namespace cadenza::bench {
 
-Status runBench(const BenchCommand &command, std::ostream &out, std::ostream &progress) {
-  CADENZA_ASSIGN_OR_RETURN(std::shared_ptr<const Plan> plan, Plan::open(command.plan));
-  auto say = [&](const std::string &what) {
-    if (!command.quiet)
-      progress << "cadenza-bench: " << what << "\n" << std::flush;
-  };
-  for (const std::string &output : {command.jsonPath, command.recordPath, command.tracePath})
-    CADENZA_RETURN_IF_ERROR(checkOutput(output));
-  CADENZA_ASSIGN_OR_RETURN(BenchResult result, measure(*plan, command.device, command.options, say));
+namespace {
 
-  // Before anything is written: a file is there only if all went well.
+using Progress = std::function<void(const std::string &)>;
+
+ReportStyle styleOf(const BenchCommand &command) {
+  return command.markdown ? ReportStyle::Markdown : ReportStyle::Text;
+}
+
+/// The report and the files that are asked for. What cannot be recorded is an error before anything is written.
+template <typename Result>
+Status report(const BenchCommand &command, const Result &result, const Progress &say, std::ostream &out) {
   if (!command.recordPath.empty() && result.emulated)
-    return Status(StatusCode::InvalidArgument, "--record: times on the emulated device mean nothing");
-  if (!command.recordPath.empty() && result.traced)
-    return Status(StatusCode::InvalidArgument, "--record: the kernel of a plan of cadenza-compile --traced is slower "
-                                               "than that of the plan without it");
-
+    return {StatusCode::InvalidArgument, "--record: times on the emulated device mean nothing"};
   std::string json;
   if (!command.jsonPath.empty())
     json = toJson(result).dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
-  const ReportStyle style = command.markdown ? ReportStyle::Markdown : ReportStyle::Text;
-  const bool onlyJson = isStandardOutput(command.jsonPath);
-  if (!onlyJson)
-    out << printable(formatReport(result, style)) << std::flush;
+  if (!isStandardOutput(command.jsonPath))
+    out << printable(formatReport(result, styleOf(command))) << std::flush;
   if (!json.empty())
     CADENZA_RETURN_IF_ERROR(writeOutput(command.jsonPath, json));
   if (!command.recordPath.empty()) {
     CADENZA_RETURN_IF_ERROR(appendRecords(command.recordPath, toRecords(result)));
     say("recorded in " + command.recordPath);
   }
-  if (!command.tracePath.empty()) {
-    const std::string trace = chromeTrace(result.trace, result.traceRanks).dump() + "\n";
-    CADENZA_RETURN_IF_ERROR(writeOutput(command.tracePath, trace));
-    if (!onlyJson && !isStandardOutput(command.tracePath))
-      out << "\n" << formatTraceTable(result.trace, traceTokens, style) << std::flush;
-  }
   return Status::ok();
+}
+
+Status benchDecoder(const BenchCommand &command, const Plan &plan, const Progress &say, std::ostream &out) {
+  if (!command.graph.inputs.files.empty() || !command.graph.inputs.ranges.empty())
+    return {StatusCode::InvalidArgument, plan.path() + ": is a decoder, which takes no --input of tensors"};
+  CADENZA_ASSIGN_OR_RETURN(BenchResult result, measure(plan, command.device, command.options, say));
+  if (!command.recordPath.empty() && result.traced && !result.emulated)
+    return {StatusCode::InvalidArgument, "--record: the kernel of a plan of cadenza-compile --traced is slower than "
+                                         "that of the plan without it"};
+  CADENZA_RETURN_IF_ERROR(report(command, result, say, out));
+  if (command.tracePath.empty())
+    return Status::ok();
+  const std::string trace = chromeTrace(result.trace, result.traceRanks).dump() + "\n";
+  CADENZA_RETURN_IF_ERROR(writeOutput(command.tracePath, trace));
+  if (!isStandardOutput(command.jsonPath) && !isStandardOutput(command.tracePath))
+    out << "\n" << formatTraceTable(result.trace, traceTokens, styleOf(command)) << std::flush;
+  return Status::ok();
+}
+
+Status benchGraph(const BenchCommand &command, const Plan &plan, const Progress &say, std::ostream &out) {
+  const BenchOptions &options = command.options;
+  if (options.phases || options.trace || !options.division.empty())
+    return {StatusCode::InvalidArgument, plan.path() + ": --phases, --trace and --division are for decoders"};
+  GraphBenchOptions graph = command.graph;
+  graph.schedule = options.schedule;
+  CADENZA_ASSIGN_OR_RETURN(const GraphBenchResult result, measureGraph(plan, command.device, graph, say));
+  return report(command, result, say, out);
+}
+
+} // namespace
+
+Status runBench(const BenchCommand &command, std::ostream &out, std::ostream &progress) {
+  CADENZA_ASSIGN_OR_RETURN(std::shared_ptr<const Plan> plan, Plan::open(command.plan));
+  const auto say = [&](const std::string &what) {
+    if (!command.quiet)
+      progress << "cadenza-bench: " << what << "\n" << std::flush;
+  };
+  for (const std::string &output : {command.jsonPath, command.recordPath, command.tracePath})
+    CADENZA_RETURN_IF_ERROR(checkOutput(output));
+  const bool decodes = plan->program().decoder.has_value() && command.graph.entry.empty();
+  return (decodes ? benchDecoder : benchGraph)(command, *plan, say, out);
 }
 
 } // namespace cadenza::bench

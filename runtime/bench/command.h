@@ -1,6 +1,7 @@
 // cadenza-bench after its arguments were read.
 #pragma once
 
+#include "runtime/bench/graph.h"
 #include "runtime/bench/measure.h"
 
 #include <ostream>
@@ -11,7 +12,8 @@ namespace cadenza::bench {
 struct BenchCommand {
   std::string plan;
   std::string device = "cuda";
-  BenchOptions options;
+  BenchOptions options;    // of a decoder
+  GraphBenchOptions graph; // of an entry of named tensors: of a plan that is no decoder, or the one that is named
   bool markdown = false;
   std::string jsonPath;   // "-": standard output, instead of the table
   std::string recordPath; // docs/benchmarks/h100.json

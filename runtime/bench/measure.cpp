@@ -1,16 +1,13 @@
 #include "runtime/bench/measure.h"
 
 #include "runtime/api/device_choice.h"
+#include "runtime/bench/origin.h"
 #include "runtime/bench/phase_times.h"
 #include "runtime/bench/step_bytes.h"
 #include "runtime/decode/sequence.h"
-#include "runtime/plan/describe.h"
-#include "runtime/support/version.h"
 
 #include <algorithm>
 #include <chrono>
-#include <ctime>
-#include <fstream>
 
 namespace cadenza::bench {
 namespace {
@@ -18,35 +15,9 @@ namespace {
 constexpr int phaseRepeats = 9;
 constexpr int phasePositions = 2 * phaseRepeats; // CudaExecutor::timeStep takes two
 
-/// "580.82.07 (CUDA 13.0)".
-std::string driverText(int apiVersion) {
-  std::string cuda = "CUDA " + cuda::formatDriverVersion(apiVersion);
-  std::ifstream file("/proc/driver/nvidia/version");
-  for (std::string word; file >> word;) // "NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.82.07  Thu ..."
-    if (std::count(word.begin(), word.end(), '.') >= 1 && word.find_first_not_of("0123456789.") == std::string::npos)
-      return word.append(" (").append(cuda).append(")");
-  return cuda;
-}
-
-std::string today() {
-  std::time_t now = std::time(nullptr);
-  std::tm utc{};
-  gmtime_r(&now, &utc);
-  char text[16];
-  std::strftime(text, sizeof text, "%Y-%m-%d", &utc);
-  return text;
-}
-
-std::string textAt(const nlohmann::json &metadata, const char *pointer, const std::string &otherwise) {
-  nlohmann::json::json_pointer where(pointer);
-  bool there = metadata.contains(where) && metadata[where].is_string();
-  return there ? metadata[where].get<std::string>() : otherwise;
-}
-
 BenchResult describe(const Plan &plan, const ChosenDevice &target) {
   const ModelInfo &model = plan.program().model;
   const Decoder &decoder = *plan.program().decoder;
-  const nlohmann::json &metadata = plan.metadata();
   BenchResult result;
   result.model = model.name;
   result.family = decoder.family;
@@ -56,10 +27,11 @@ BenchResult describe(const Plan &plan, const ChosenDevice &target) {
   if (plan.program().divisions.size() > 1)
     result.schedule += " " + target.executor->divisionName();
   result.device = target.executor->deviceName();
-  result.commit = textAt(metadata, "/compiler/commit", std::string(versionCommit()));
-  result.sourceSha256 = textAt(metadata, "/source_sha256", "");
-  result.passes = metadata.is_object() && metadata.contains("passes") ? metadata["passes"] : nlohmann::json();
-  result.date = today();
+  Origin origin = originOf(plan);
+  result.commit = std::move(origin.commit);
+  result.sourceSha256 = std::move(origin.sourceSha256);
+  result.passes = std::move(origin.passes);
+  result.date = std::move(origin.date);
   result.memory = target.executor->memory();
   result.allocatedContext = target.executor->context();
   if (target.gpu) {

@@ -21,7 +21,7 @@ Status BoundEntry::run(Machine &machine, size_t blocks, const AfterPhase &after)
       std::vector<BoundPhase> &phases = blocks_[block].phases;
       for (uint32_t phase = 0; phase < phases.size(); ++phase) {
         for (machine.token = 0; machine.token < phases[phase].tokens(); ++machine.token)
-          phases[phase].run(machine);
+          CADENZA_RETURN_IF_ERROR(phases[phase].run(machine));
         machine.token = 0;
         if (after)
           CADENZA_RETURN_IF_ERROR(after(block, phase, phases[phase]));

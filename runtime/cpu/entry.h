@@ -15,7 +15,7 @@ public:
   /// Called after every phase, of all its tokens: `phase` of `block`.
   using AfterPhase = std::function<Status(uint32_t block, uint32_t phase, const BoundPhase &bound)>;
 
-  /// Runs the first `blocks` blocks. Errors are those of `after`.
+  /// Runs the first `blocks` blocks. Errors are those of `after`, and of values that a fusion cannot compute with.
   Status run(Machine &machine, size_t blocks, const AfterPhase &after = {});
   size_t blocks() const { return blocks_.size(); }
 

@@ -23,13 +23,17 @@ StatusOr<BoundBody> bindBody(BodyBinding binding) {
 } // namespace
 
 StatusOr<BoundPhase> BoundPhase::bind(const Machine &machine, const Phase &phase) {
+  BoundPhase bound;
+  if (phase.kind == PhaseKind::Fusion) {
+    CADENZA_ASSIGN_OR_RETURN(bound.fusion_, BoundFusion::bind(phase));
+    return bound;
+  }
   Prologue prologue;
   if (!phase.prologue.empty()) {
     CADENZA_ASSIGN_OR_RETURN(prologue, bindPrologue({machine, phase.prologue[0], {}}));
   }
   CADENZA_ASSIGN_OR_RETURN(BoundBody body, bindBody({machine, phase, std::move(prologue)}));
 
-  BoundPhase bound;
   bound.body_ = std::move(body.body);
   std::vector<bool> consumed(body.segmentSizes.size());
   for (const Function &function : phase.epilogues) {
@@ -53,12 +57,15 @@ StatusOr<BoundPhase> BoundPhase::bind(const Machine &machine, const Phase &phase
   return bound;
 }
 
-void BoundPhase::run(Machine &machine) {
+Status BoundPhase::run(Machine &machine) {
+  if (fusion_)
+    return fusion_->run(machine);
   body_->run(machine, segments_);
   for (Epilogue &epilogue : epilogues_)
     epilogue(machine, segments_);
   for (size_t i = 0; i < outputEdges_.size(); ++i)
     machine.writeEdge(outputEdges_[i], segments_[outputSlots_[i]]);
+  return Status::ok();
 }
 
 } // namespace cadenza::cpu

@@ -3,8 +3,10 @@
 #pragma once
 
 #include "runtime/cpu/functions.h"
+#include "runtime/cpu/fusion.h"
 
 #include <memory>
+#include <optional>
 
 namespace cadenza::cpu {
 
@@ -36,8 +38,8 @@ class BoundPhase {
 public:
   static StatusOr<BoundPhase> bind(const Machine &machine, const Phase &phase);
 
-  /// Runs it for the machine's current token.
-  void run(Machine &machine);
+  /// Runs it for the machine's current token. Only a fusion fails: an index may lie outside of what it is for.
+  Status run(Machine &machine);
   int64_t tokens() const { return tokens_; }
 
   /// One a phase output.
@@ -46,6 +48,7 @@ public:
   bool selects() const { return selects_; }
 
 private:
+  std::optional<BoundFusion> fusion_; // then there is nothing else
   std::unique_ptr<Body> body_;
   std::vector<float> storage_;
   std::vector<Segment> segments_; // by slot, into storage_

@@ -1,15 +1,9 @@
 #include "runtime/cpu/products.h"
+
+#include "runtime/cpu/multiversion.h"
 #include "runtime/support/float16.h"
 
 #include <cstring>
-
-// One more copy of the hot loops for CPUs with AVX2, chosen when the program starts; the results are the same.
-// Sanitizers run too late for that choice.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
-#define CADENZA_MULTIVERSION [[gnu::target_clones("avx2", "default")]]
-#else
-#define CADENZA_MULTIVERSION
-#endif
 
 namespace cadenza::cpu {
 namespace {
@@ -160,6 +154,7 @@ void multiplyStripes(const PackedProducts &products, int64_t firstStripe, int64_
     return multiplyStripesInt8(products, firstStripe, endStripe, out);
   case Encoding::vector:
   case Encoding::rope_table:
+  case Encoding::tensor:
     break; // no matrices: the plan's checks have seen that
   }
 }

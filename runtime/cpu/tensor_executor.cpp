@@ -30,32 +30,19 @@ public:
   std::string deviceName() const override { return "cpu"; }
 
 protected:
-  Status runEntry(uint32_t index, std::span<const std::span<const float>> inputs,
-                  std::span<const std::span<float>> outputs) override {
+  Status runEntry(uint32_t index, std::span<const std::span<const std::byte>> inputs,
+                  std::span<const std::span<std::byte>> outputs) override {
     const Entry &entry = machine_.program.entries[index];
+    const auto edgeOf = [&](const Port &port) -> const Edge & { return machine_.program.edges[*port.edge]; };
     for (size_t i = 0; i < inputs.size(); ++i)
-      forEachToken(entry.inputs[i], [&](uint32_t edge, size_t first, size_t elements) {
-        machine_.writeEdge(edge, inputs[i].subspan(first, elements));
-      });
+      copyToEdge(edgeOf(entry.inputs[i]), inputs[i], machine_.arena.data() + edgeOf(entry.inputs[i]).offset);
     CADENZA_RETURN_IF_ERROR(entries_[index].run(machine_, entries_[index].blocks()));
     for (size_t i = 0; i < outputs.size(); ++i)
-      forEachToken(entry.outputs[i], [&](uint32_t edge, size_t first, size_t elements) {
-        machine_.readEdge(edge, outputs[i].subspan(first, elements));
-      });
+      copyFromEdge(edgeOf(entry.outputs[i]), machine_.arena.data() + edgeOf(entry.outputs[i]).offset, outputs[i]);
     return Status::ok();
   }
 
 private:
-  /// Calls visit(edge, first, elements) with each token of the port's edge current: elements [first, first + elements)
-  /// of the tensor.
-  template <typename Visit> void forEachToken(const Port &port, Visit visit) {
-    const Edge &edge = machine_.program.edges[*port.edge];
-    const auto elements = static_cast<size_t>(edge.elements);
-    for (machine_.token = 0; machine_.token < edge.tokens; ++machine_.token)
-      visit(*port.edge, static_cast<size_t>(machine_.token) * elements, elements);
-    machine_.token = 0;
-  }
-
   Machine machine_;
   std::vector<BoundEntry> entries_; // one an entry of the program; the decoder's step is left empty
 };

@@ -49,6 +49,9 @@ StatusOr<BoundStep> bindEntry(const Program &program, const Entry &entry, const 
     for (int64_t iteration = 0; iteration < block.count; ++iteration) {
       for (uint32_t p = 0; p < block.phases.size(); ++p) {
         const Launch &launch = block.phases[p].launch;
+        if (launch.kernel.empty())
+          return Status(StatusCode::IncompatiblePlan, "entry '" + entry.name + "': phase '" + block.phases[p].name +
+                                                          "' has no GPU kernel; a CPU runs it");
         auto kernel = kernels.find(launch.kernel);
         if (kernel == kernels.end())
           return Status(StatusCode::InvalidPlan, "entry '" + entry.name + "'.blocks[" + std::to_string(b) +

@@ -43,8 +43,8 @@ inline uint32_t resolve(const Ref &ref, const std::vector<Table> &tables, int64_
   return ref.perLayer ? tables[ref.index][static_cast<size_t>(iteration)] : ref.index;
 }
 
-/// The launches of `entry`, one of the program's. Error: InvalidPlan for a phase whose kernel the program does not
-/// list.
+/// The launches of `entry`, one of the program's. Errors: IncompatiblePlan for a phase without a kernel, InvalidPlan
+/// for one whose kernel the program does not list.
 StatusOr<BoundStep> bindEntry(const Program &program, const Entry &entry, const Addresses &addresses);
 /// The same for the step of a decoder, whose head is found.
 StatusOr<BoundStep> bindStep(const Program &program, const Addresses &addresses);

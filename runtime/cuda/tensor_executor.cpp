@@ -1,5 +1,6 @@
 #include "runtime/cuda/tensor_executor.h"
 
+#include "runtime/cuda/runners/capture.h"
 #include "runtime/decode/values.h"
 #include "runtime/plan/plan.h"
 
@@ -8,9 +9,10 @@
 
 namespace cadenza {
 
-StatusOr<std::unique_ptr<TensorExecutor>> makeCudaTensorExecutor(const Plan &plan, int ordinal) {
+StatusOr<std::unique_ptr<TensorExecutor>> makeCudaTensorExecutor(const Plan &plan, int ordinal, Schedule schedule) {
   try {
-    CADENZA_ASSIGN_OR_RETURN(std::unique_ptr<TensorExecutor> executor, cuda::CudaTensorExecutor::make(plan, ordinal));
+    CADENZA_ASSIGN_OR_RETURN(std::unique_ptr<TensorExecutor> executor,
+                             cuda::CudaTensorExecutor::make(plan, ordinal, schedule));
     return executor;
   } catch (const std::bad_alloc &) {
     return Status(StatusCode::OutOfMemory, "no host memory for the executor");
@@ -21,8 +23,13 @@ StatusOr<std::unique_ptr<TensorExecutor>> makeCudaTensorExecutor(const Plan &pla
 
 namespace cuda {
 
-StatusOr<std::unique_ptr<CudaTensorExecutor>> CudaTensorExecutor::make(const Plan &plan, int ordinal) {
+StatusOr<std::unique_ptr<CudaTensorExecutor>> CudaTensorExecutor::make(const Plan &plan, int ordinal,
+                                                                       Schedule schedule) {
+  if (schedule == Schedule::Persistent)
+    return Status(StatusCode::InvalidArgument,
+                  plan.path() + ": only the step of a decoder has a persistent schedule; choose launch or graph");
   std::unique_ptr<CudaTensorExecutor> executor(new CudaTensorExecutor());
+  executor->schedule_ = schedule;
   CADENZA_RETURN_IF_ERROR(executor->load(plan, ordinal));
   return executor;
 }
@@ -63,14 +70,31 @@ Status CudaTensorExecutor::load(const Plan &plan, int ordinal) {
     const Entry &entry = program_->entries[i];
     CADENZA_ASSIGN_OR_RETURN(bound.step, bindEntry(*program_, entry, storage_.addresses()));
     bound.launches = StepLaunches(stream_.get(), *program_, kernels_, bound.step);
+    if (schedule_ != Schedule::Launch)
+      CADENZA_RETURN_IF_ERROR(capture(bound));
     CADENZA_RETURN_IF_ERROR(stage(entry.inputs, bound.inputs));
     CADENZA_RETURN_IF_ERROR(stage(entry.outputs, bound.outputs));
   }
+  CADENZA_CUDA_TRY(*device_, cuStreamSynchronize, stream_.get()); // graphs have been uploaded
   return Status::ok();
 }
 
-Status CudaTensorExecutor::runEntry(uint32_t index, std::span<const std::span<const float>> inputs,
-                                    std::span<const std::span<float>> outputs) {
+Status CudaTensorExecutor::capture(BoundEntry &entry) {
+  StatusOr<GraphExec> graph = captureSteps(*device_, stream_.get(), entry.launches, /*steps=*/1, /*withHead=*/true,
+                                           canLaunchDependents(*device_, kernels_));
+  if (graph.isOk()) {
+    schedule_ = Schedule::Graph;
+    entry.graph = std::move(*graph);
+    return Status::ok();
+  }
+  if (schedule_ == Schedule::Graph || graph.status().code() != StatusCode::Unsupported)
+    return graph.status();
+  schedule_ = Schedule::Launch; // the driver makes no graphs
+  return Status::ok();
+}
+
+Status CudaTensorExecutor::runEntry(uint32_t index, std::span<const std::span<const std::byte>> inputs,
+                                    std::span<const std::span<std::byte>> outputs) {
   CurrentContext current(*device_);
   CADENZA_RETURN_IF_ERROR(device_->fault());
   CADENZA_RETURN_IF_ERROR(current.status());
@@ -78,29 +102,89 @@ Status CudaTensorExecutor::runEntry(uint32_t index, std::span<const std::span<co
   const Entry &entry = program_->entries[index];
   const auto edgeOf = [&](const Port &port) -> const Edge & { return program_->edges[*port.edge]; };
   for (size_t i = 0; i < inputs.size(); ++i) {
-    const Edge &edge = edgeOf(entry.inputs[i]);
-    const auto elements = static_cast<size_t>(edge.elements);
-    for (size_t token = 0; token < static_cast<size_t>(edge.tokens); ++token)
-      narrow(edge.dtype, inputs[i].subspan(token * elements, elements),
-             bound.inputs[i].as<std::byte>() + token * edgeStride(edge));
-    CADENZA_CUDA_TRY(*device_, cuMemcpyHtoDAsync, storage_.addresses().arena + edge.offset, bound.inputs[i].get(),
-                     edgeBytes(edge), stream_.get());
+    copyToEdge(edgeOf(entry.inputs[i]), inputs[i], bound.inputs[i].as<std::byte>());
+    CADENZA_RETURN_IF_ERROR(upload(index, i));
   }
-  CADENZA_RETURN_IF_ERROR(bound.launches.launchStep(*device_, /*withHead=*/true));
+  CADENZA_RETURN_IF_ERROR(launch(index));
   for (size_t i = 0; i < outputs.size(); ++i) {
     const Edge &edge = edgeOf(entry.outputs[i]);
     CADENZA_CUDA_TRY(*device_, cuMemcpyDtoHAsync, bound.outputs[i].get(), storage_.addresses().arena + edge.offset,
                      edgeBytes(edge), stream_.get());
   }
-  CADENZA_CUDA_TRY(*device_, cuStreamSynchronize, stream_.get());
-  for (size_t i = 0; i < outputs.size(); ++i) {
-    const Edge &edge = edgeOf(entry.outputs[i]);
-    const auto elements = static_cast<size_t>(edge.elements);
-    for (size_t token = 0; token < static_cast<size_t>(edge.tokens); ++token)
-      widen(edge.dtype, bound.outputs[i].as<std::byte>() + token * edgeStride(edge),
-            outputs[i].subspan(token * elements, elements));
-  }
+  const Status ended = device_->check(device_->api().cuStreamSynchronize(stream_.get()), "cuStreamSynchronize");
+  if (!ended.isOk()) // kernels end themselves there; which other reasons there are, the driver does not say
+    return ended.withPrefix("entry '" + entry.name +
+                            "' did not end well; is an index outside of its tensor, or an integer divided by 0?");
+  for (size_t i = 0; i < outputs.size(); ++i)
+    copyFromEdge(edgeOf(entry.outputs[i]), bound.outputs[i].as<std::byte>(), outputs[i]);
   return Status::ok();
+}
+
+Status CudaTensorExecutor::upload(uint32_t entry, size_t input) {
+  const Edge &edge = program_->edges[*program_->entries[entry].inputs[input].edge];
+  CADENZA_CUDA_TRY(*device_, cuMemcpyHtoDAsync, storage_.addresses().arena + edge.offset,
+                   entries_[entry].inputs[input].get(), edgeBytes(edge), stream_.get());
+  return Status::ok();
+}
+
+Status CudaTensorExecutor::launch(uint32_t entry) {
+  BoundEntry &bound = entries_[entry];
+  if (!bound.graph.get())
+    return bound.launches.launchStep(*device_, /*withHead=*/true);
+  CADENZA_CUDA_TRY(*device_, cuGraphLaunch, bound.graph.get(), stream_.get());
+  return Status::ok();
+}
+
+uint32_t CudaTensorExecutor::indexOf(std::string_view entry) const {
+  uint32_t index = 0;
+  while (index + 1 < program_->entries.size() && program_->entries[index].name != entry)
+    ++index;
+  return index;
+}
+
+std::vector<size_t> CudaTensorExecutor::overwritten(uint32_t entry) const {
+  const std::vector<Port> &inputs = program_->entries[entry].inputs;
+  std::vector<size_t> found;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const Edge &input = program_->edges[*inputs[i].edge];
+    bool isWritten = false;
+    for (const Block &block : program_->entries[entry].blocks)
+      for (const Phase &phase : block.phases)
+        for (uint32_t output : phase.outputs) {
+          const Edge &edge = program_->edges[output];
+          isWritten |= edge.offset < input.offset + edgeBytes(input) && input.offset < edge.offset + edgeBytes(edge);
+        }
+    if (isWritten)
+      found.push_back(i);
+  }
+  return found;
+}
+
+size_t CudaTensorExecutor::overwrittenInputs(std::string_view entry) const {
+  return overwritten(indexOf(entry)).size();
+}
+
+StatusOr<double> CudaTensorExecutor::timeOnDevice(std::string_view entry, int runs) {
+  const uint32_t index = indexOf(entry);
+  const std::vector<size_t> again = overwritten(index);
+  CurrentContext current(*device_);
+  CADENZA_RETURN_IF_ERROR(device_->fault());
+  CADENZA_RETURN_IF_ERROR(current.status());
+  CADENZA_ASSIGN_OR_RETURN(const Event start, Event::make(*device_, CU_EVENT_DEFAULT));
+  CADENZA_ASSIGN_OR_RETURN(const Event end, Event::make(*device_, CU_EVENT_DEFAULT));
+  for (size_t input = 0; input < entries_[index].inputs.size(); ++input)
+    CADENZA_RETURN_IF_ERROR(upload(index, input));
+  CADENZA_CUDA_TRY(*device_, cuEventRecord, start.get(), stream_.get());
+  for (int i = 0; i < runs; ++i) {
+    for (size_t input : again)
+      CADENZA_RETURN_IF_ERROR(upload(index, input));
+    CADENZA_RETURN_IF_ERROR(launch(index));
+  }
+  CADENZA_CUDA_TRY(*device_, cuEventRecord, end.get(), stream_.get());
+  CADENZA_CUDA_TRY(*device_, cuEventSynchronize, end.get());
+  float milliseconds = 0;
+  CADENZA_CUDA_TRY(*device_, cuEventElapsedTime, &milliseconds, start.get(), end.get());
+  return static_cast<double>(milliseconds) / runs;
 }
 
 } // namespace cuda

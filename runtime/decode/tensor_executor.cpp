@@ -1,6 +1,9 @@
 // Tensors by name to the ports of an entry, for every executor.
 #include "runtime/executor.h"
+#include "runtime/reference/reference.h"
 #include "runtime/support/checked.h"
+
+#include <list>
 
 namespace cadenza {
 namespace {
@@ -14,11 +17,15 @@ std::string listPorts(const Program &program, const std::vector<Port> &ports) {
   return text;
 }
 
-std::string shapeText(const std::vector<int64_t> &shape) {
-  std::string text;
-  for (int64_t extent : shape)
-    text += (text.empty() ? "" : ", ") + std::to_string(extent);
-  return "[" + text + "]";
+/// Whether a value of type `from` may be given for a port of type `to`: floats are rounded, integers have to fit
+/// whatever they are.
+bool canBecome(ElementType from, ElementType to) {
+  if (from == to || (isFloat(from) && isFloat(to)))
+    return true;
+  if (!isInteger(from) || !isInteger(to) || from == ElementType::boolean || to == ElementType::boolean)
+    return false;
+  return isSigned(from) == isSigned(to) ? elementBits(from) < elementBits(to)
+                                        : isSigned(to) && elementBits(from) < elementBits(to);
 }
 
 bool isStep(const Program &program, size_t entry) { return program.decoder && program.decoder->entry == entry; }
@@ -55,18 +62,27 @@ StatusOr<Tensors> TensorExecutor::run(std::string_view name, const Tensors &inpu
   CADENZA_ASSIGN_OR_RETURN(const uint32_t index, findTensorEntry(program(), name, program().model.name));
   const Entry &entry = program().entries[index];
   const std::string takes = "; entry '" + entry.name + "' takes " + listPorts(program(), entry.inputs);
-  std::vector<std::span<const float>> from;
+  std::list<Tensor> converted; // those of other types than their ports
+  std::vector<std::span<const std::byte>> from;
   for (const Port &port : entry.inputs) {
     const auto given = inputs.find(port.name);
     if (given == inputs.end())
       return invalid("input \"" + port.name + "\" is missing" + takes);
     const Tensor &tensor = given->second;
     if (tensor.shape != port.shape)
-      return invalid("input \"" + port.name + "\" has shape " + shapeText(tensor.shape) + takes);
-    if (checked::byteSize(tensor.shape, 1) != tensor.values.size())
-      return invalid("input \"" + port.name + "\" has " + std::to_string(tensor.values.size()) +
-                     " values, another number than its shape " + shapeText(tensor.shape));
-    from.emplace_back(tensor.values);
+      return invalid("input \"" + port.name + "\" has shape " + nn::text(tensor.shape) + takes);
+    if (checked::byteSize(tensor.shape, elementBytes(tensor.element)) != tensor.bytes.size())
+      return invalid("input \"" + port.name + "\" has " + std::to_string(tensor.bytes.size()) +
+                     " bytes, another number than " + nn::text(tensor) + " takes");
+    const ElementType type = program().edges[*port.edge].dtype;
+    if (!canBecome(tensor.element, type))
+      return invalid("input \"" + port.name + "\" is " + std::string(elementTypeName(tensor.element)) + takes);
+    if (tensor.element == type && type != ElementType::boolean) { // whose bytes may be other than 0 and 1
+      from.emplace_back(tensor.bytes);
+      continue;
+    }
+    CADENZA_ASSIGN_OR_RETURN(Tensor value, nn::reference::cast(tensor, type));
+    from.emplace_back(converted.emplace_back(std::move(value)).bytes);
   }
   for (const auto &[given, tensor] : inputs) {
     bool known = false;
@@ -76,15 +92,24 @@ StatusOr<Tensors> TensorExecutor::run(std::string_view name, const Tensors &inpu
       return invalid("there is no input \"" + given + "\"" + takes);
   }
   Tensors outputs;
-  std::vector<std::span<float>> to;
+  std::vector<std::span<std::byte>> to;
   for (const Port &port : entry.outputs) {
     Tensor &tensor = outputs[port.name];
-    tensor.shape = port.shape;
-    tensor.values.resize(checked::byteSize(port.shape, 1).value()); // the plan's check has bounded it
-    to.emplace_back(tensor.values);
+    tensor = nn::zeros({program().edges[*port.edge].dtype, port.shape}); // the plan's check has bounded it
+    to.emplace_back(tensor.bytes);
   }
   CADENZA_RETURN_IF_ERROR(runEntry(index, from, to));
   return outputs;
+}
+
+Tensor floatTensor(nn::Shape shape, std::span<const float> values) {
+  const auto bytes = std::as_bytes(values);
+  return {{ElementType::f32, std::move(shape)}, {bytes.begin(), bytes.end()}};
+}
+
+std::vector<float> floatsOf(const Tensor &tensor) {
+  const std::vector<double> values = nn::reals(tensor);
+  return {values.begin(), values.end()};
 }
 
 } // namespace cadenza

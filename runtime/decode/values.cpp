@@ -27,4 +27,16 @@ void narrow(DType dtype, std::span<const float> values, std::byte *to) {
     std::memcpy(to, values.data(), values.size_bytes());
 }
 
+void copyToEdge(const Edge &edge, std::span<const std::byte> values, std::byte *to) {
+  const size_t run = values.size() / static_cast<size_t>(edge.tokens);
+  for (size_t token = 0; token < static_cast<size_t>(edge.tokens); ++token)
+    std::memcpy(to + token * edgeStride(edge), values.data() + token * run, run);
+}
+
+void copyFromEdge(const Edge &edge, const std::byte *from, std::span<std::byte> values) {
+  const size_t run = values.size() / static_cast<size_t>(edge.tokens);
+  for (size_t token = 0; token < static_cast<size_t>(edge.tokens); ++token)
+    std::memcpy(values.data() + token * run, from + token * edgeStride(edge), run);
+}
+
 } // namespace cadenza

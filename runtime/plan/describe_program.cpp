@@ -25,8 +25,9 @@ public:
     for (size_t i = 0; i < program_.edges.size(); ++i) {
       const Edge &edge = program_.edges[i];
       edges.row({decimal(i), edge.name,
-                 std::string(dtypeName(edge.dtype)) + "[" + (edge.tokens == 1 ? "" : decimal(edge.tokens) + " x ") +
-                     decimal(edge.elements) + "]",
+                 edge.shape ? nn::text(tensorSpec(edge))
+                            : std::string(dtypeName(edge.dtype)) + "[" +
+                                  (edge.tokens == 1 ? "" : decimal(edge.tokens) + " x ") + decimal(edge.elements) + "]",
                  "at", decimal(edge.offset)});
     }
     text += edges.text("  ");
@@ -93,6 +94,23 @@ private:
     }
   }
 
+  /// "%2 = gather %0 %1 {"axis":0} : f16 [1, 3, 2]". Values have the numbers of the body; the first results of ops come
+  /// after the inputs.
+  std::string opText(const TensorOp &op, size_t first) const {
+    const auto value = [](size_t number) { return "%" + decimal(number); };
+    std::string text;
+    for (size_t i = 0; i < op.results.size(); ++i)
+      text += (i ? ", " : "") + value(first + i);
+    text += " = " + op.name;
+    for (uint32_t operand : op.operands)
+      text += " " + value(operand);
+    if (op.weight)
+      text += " " + program_.weights[*op.weight].name;
+    if (!op.attributes.empty())
+      text += " " + op.attributes.dump();
+    return text + " : " + join(op.results, [](const nn::TensorSpec &spec) { return nn::text(spec); });
+  }
+
   std::string phaseText(const Phase &phase) const {
     const auto edgeNames = [&](const std::vector<uint32_t> &edges) {
       return edges.empty() ? "-" : join(edges, [&](uint32_t i) { return edge(i); });
@@ -119,9 +137,19 @@ private:
       line("prologue", functionText(function));
     for (const Function &function : phase.epilogues)
       line("epilogue", functionText(function));
+    size_t value = phase.inputs.size();
+    for (const TensorOp &op : phase.body) {
+      line("op", opText(op, value));
+      value += op.results.size();
+    }
+    if (!phase.results.empty())
+      line("gives", join(phase.results, [](uint32_t number) { return "%" + decimal(number); }));
     line("is", join(phase.outputNames, [](const std::string &name) { return name; }));
-    line("kernel", phase.launch.kernel + "(" +
-                       join(phase.launch.arguments, [&](const Argument &a) { return argumentText(a); }) + ")");
+    if (phase.launch.kernel.empty())
+      line("kernel", "none: only the CPU runs it");
+    else
+      line("kernel", phase.launch.kernel + "(" +
+                         join(phase.launch.arguments, [&](const Argument &a) { return argumentText(a); }) + ")");
     return text;
   }
 
@@ -144,7 +172,9 @@ std::string describeWeights(const Program &program) {
     const Weight &weight = program.weights[i];
     const std::string columns = format_of(weight.encoding).matrix() ? "[" + decimal(weight.columns) + "]" : "";
     table.row({decimal(i), weight.name, std::string(nameOf(encodingNames, weight.encoding)),
-               std::string(dtypeName(weight.dtype)) + "[" + decimal(weight.rows) + "]" + columns,
+               weight.encoding == Encoding::tensor
+                   ? nn::text({weight.dtype, weight.shape})
+                   : std::string(dtypeName(weight.dtype)) + "[" + decimal(weight.rows) + "]" + columns,
                decimal(weight.offset), decimal(weight.bytes)});
   }
   return table.text("");

@@ -37,12 +37,16 @@ std::vector<std::string_view> matrixEncodingNames() {
 uint64_t storedBytes(const Weight &weight) {
   const uint64_t rows = static_cast<uint64_t>(weight.rows), columns = static_cast<uint64_t>(weight.columns);
   const EncodingFormat format = format_of(weight.encoding);
+  if (weight.encoding == Encoding::tensor)
+    return rows * dtypeSize(weight.dtype);
   return format.matrix() ? matrix_bytes(format, rows, columns) : (weight.longAfter > 0 ? 2 : 1) * rows * sizeof(float);
 }
 
 uint64_t denseBytes(const Weight &weight) {
   const uint64_t rows = static_cast<uint64_t>(weight.rows), columns = static_cast<uint64_t>(weight.columns);
   const EncodingFormat format = format_of(weight.encoding);
+  if (weight.encoding == Encoding::tensor)
+    return rows * dtypeSize(weight.dtype);
   return format.matrix() ? dense_bytes(format, rows, columns) : rows * sizeof(float);
 }
 

@@ -53,15 +53,19 @@
 //            cap, softmax(cap * tanh(scale * q k^T / cap)) v
 //   select   one input, the logits; initial segment: the input, consumed by its argmax epilogue (the unfused head)
 //   map      any inputs; an initial segment an input
+//   fusion   any inputs; no segments: its body, a list of ops on tensors of any type and rank, computes its outputs
 // The entry of a decoder has exactly one embed phase, in a block of count 1 before headBlock, and exactly one argmax,
-// in a block of count 1 from headBlock on. Other entries consist of project and map phases without functions that read
-// the decode state (rope, kv_append, argmax).
+// in a block of count 1 from headBlock on. Other entries consist of project, map and fusion phases without functions
+// that read the decode state (rope, kv_append, argmax).
 //
 // ## Numerics that both executors follow
 // project: the (prologue's) input vector is rounded to the matrix's type, products are exact, sums are fp32. Edges are
 // stored in their own type (round to nearest even). KV is stored in the cache's type.
+// fusion: each op of its body computes what its reference says (runtime/reference/reference.h) of the values before,
+// with sums in f32 at least, and rounds to the type of its result, whether or not that value goes through memory.
 #pragma once
 
+#include "runtime/reference/tensor_value.h"
 #include "runtime/shared/dtype.h"
 #include "runtime/shared/encoding.h"
 #include "runtime/shared/port.h"
@@ -76,18 +80,26 @@
 
 namespace cadenza {
 
+/// Types of activations that are vectors of tokens, of caches, and of weights that are not tensors.
+constexpr bool isActivation(DType type) { return type == DType::f32 || type == DType::bf16 || type == DType::f16; }
+
 /// Edges, and the tokens of an edge, start at multiples of this many bytes in the activation arena.
 constexpr uint64_t edgeAlignment = 256;
 
-/// A value that travels between phases through memory: a vector of `elements` for each token, at `offset` bytes in the
-/// activation arena. Edges whose lifetimes do not overlap may share bytes.
+/// A value that travels between phases through memory, at `offset` bytes in the activation arena: a vector of
+/// `elements` for each token, or, between fusions, a tensor, which is one token of as many elements as its shape has,
+/// row-major. Edges whose lifetimes do not overlap may share bytes.
 struct Edge {
   std::string name; // for people: "layer.attend.0"
   DType dtype = DType::f32;
   int64_t elements = 0; // of one token
   uint64_t offset = 0;  // multiple of edgeAlignment
   int64_t tokens = 1;
+  std::optional<nn::Shape> shape = {}; // of a tensor
 };
+
+/// The type of an edge that is a tensor.
+inline nn::TensorSpec tensorSpec(const Edge &edge) { return {edge.dtype, edge.shape.value()}; }
 
 /// Bytes from one token of an edge to the next (extents below 2^31).
 constexpr uint64_t edgeStride(const Edge &edge) {
@@ -106,6 +118,7 @@ constexpr uint64_t edgeBytes(const Edge &edge) {
 /// 1 + growth.rate * ln(1 + floor(position / growth.every)); with a longAfter, `rows` more frequencies follow, for
 /// sequences of more tokens than that. The matrix ("packed") of a project with several
 /// holds their rows one after the other, or, if interleaved, 8 rows of the first, 8 rows of the second, and so on.
+/// A tensor ("tensor") has a shape; its rows are its elements.
 struct Weight {
   struct Growth {
     float rate = 0;
@@ -119,6 +132,7 @@ struct Weight {
   float scale = 1.0f;    // RopeTable only
   int64_t longAfter = 0; // RopeTable only; 0: the same frequencies for any sequence
   Growth growth = {};    // RopeTable only
+  nn::Shape shape = {};  // Tensor only
   uint64_t offset = 0;   // in the weight section, multiple of 256
   uint64_t bytes = 0;
 };
@@ -171,7 +185,18 @@ struct Function {
   std::vector<Ref> caches;
 };
 
-enum class PhaseKind : uint8_t { Embed, Project, Attend, Select, Map };
+/// An op of a fusion: one of the `nn` dialect on tensors (docs/ops/nn.md), or a value from the plan, "get_weight" or
+/// "constant". Values of a body have numbers: first the phase's inputs, then the results of the ops, in order.
+struct TensorOp {
+  std::string name;                                     // without the dialect's prefix: "unary", "matmul"
+  nlohmann::json attributes = nlohmann::json::object(); // as the dialect names them: {"function": "add"}, {"axis": 0}
+  std::vector<uint32_t> operands;                       // values
+  std::vector<nn::TensorSpec> results;
+  std::optional<uint32_t> weight = {}; // get_weight: into Program::weights, encoded as tensor
+  std::vector<std::byte> value = {};   // constant: its elements, row-major
+};
+
+enum class PhaseKind : uint8_t { Embed, Project, Attend, Select, Map, Fusion };
 std::string_view phaseKindName(PhaseKind kind); // "embed", ...
 
 /// What a kernel argument (an 8-byte word) is. The executor resolves it at load.
@@ -228,7 +253,10 @@ struct Phase {
   nlohmann::json parameters = nlohmann::json::object();
   std::vector<Ref> caches;  // attend
   std::vector<Ref> scalars; // attend: none, or its window
-  Launch launch;
+  // fusion: ops, and the value of each output.
+  std::vector<TensorOp> body = {};
+  std::vector<uint32_t> results = {};
+  Launch launch; // of a fusion: without a name if there is no kernel, so that only a CPU can run it
 };
 
 constexpr int64_t maximumWays = 32;
@@ -296,8 +324,8 @@ struct Scratch {
 /// An argument or a result of an entry.
 struct Port {
   PortKind kind = PortKind::Tensor;
-  std::string name;                  // of a Tensor
-  std::vector<int64_t> shape;        // as users see it; all dimensions but the last together are the tokens of the edge
+  std::string name;           // of a Tensor
+  std::vector<int64_t> shape; // as users see it: of a tensor its own; else all but the last are the edge's tokens
   std::optional<uint32_t> edge = {}; // where it lies. Token, Position and Next: nowhere, the decode state holds them
 };
 

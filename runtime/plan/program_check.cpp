@@ -15,9 +15,15 @@ constexpr uint64_t maximumBuffer = uint64_t(1) << 40; // no activation is near t
 constexpr uint64_t maximumMemory = uint64_t(1) << 56; // sums of sizes below it cannot overflow
 constexpr uint32_t maximumSharedBytes = 256 << 10;
 
-bool isFloat(DType dtype) { return dtype != DType::i32; }
-
 std::string text(uint64_t value) { return std::to_string(value); }
+
+/// A tensor is one token of as many elements as its shape has, each extent of which is below 2^31.
+void checkTensorEdge(const Edge &edge, const std::string &path, FieldErrors &errors) {
+  if (edge.tokens != 1)
+    errors.add(path + ".tokens", text(edge.tokens) + "; a tensor is one");
+  if (checked::byteSize(*edge.shape, 1) != static_cast<uint64_t>(edge.elements))
+    errors.add(path + ".shape", nn::text(*edge.shape) + " is not a shape of " + text(edge.elements) + " elements");
+}
 
 void checkEdges(const Program &program, FieldErrors &errors) {
   if (program.arenaBytes > maximumBuffer)
@@ -25,8 +31,10 @@ void checkEdges(const Program &program, FieldErrors &errors) {
   for (size_t i = 0; i < program.edges.size(); ++i) {
     const Edge &edge = program.edges[i];
     const std::string path = at("program.edges", i);
-    if (!isFloat(edge.dtype))
-      errors.add(path + ".dtype", "i32 is not a type of activations");
+    if (edge.shape)
+      checkTensorEdge(edge, path, errors);
+    else if (!isActivation(edge.dtype))
+      errors.add(path + ".dtype", std::string(dtypeName(edge.dtype)) + " is not a type of activations");
     if (edge.offset % edgeAlignment != 0)
       errors.add(path + ".offset", text(edge.offset) + " is not a multiple of " + text(edgeAlignment));
     const uint64_t bytes = edgeBytes(edge); // of factors below 2^31 and 2^34
@@ -43,8 +51,13 @@ void checkWeights(const Program &program, FieldErrors &errors) {
     const Weight &weight = program.weights[i];
     const std::string path = at("program.weights", i);
     const std::string name(nameOf(encodingNames, weight.encoding));
-    const bool matrix = format_of(weight.encoding).matrix();
-    if (matrix ? weight.dtype != DType::bf16 && weight.dtype != DType::f16 : weight.dtype != DType::f32)
+    const bool matrix = format_of(weight.encoding).matrix(), tensor = weight.encoding == Encoding::tensor;
+    if (tensor && checked::byteSize(weight.shape, 1) != static_cast<uint64_t>(weight.rows))
+      errors.add(path + ".shape", nn::text(weight.shape) + " is not a shape of " + text(weight.rows) + " elements");
+    if (!tensor && !weight.shape.empty())
+      errors.add(path + ".shape", "only a tensor has one");
+    const bool fits = matrix ? weight.dtype == DType::bf16 || weight.dtype == DType::f16 : weight.dtype == DType::f32;
+    if (!fits && !tensor)
       errors.add(path + ".dtype", std::string(dtypeName(weight.dtype)) + " in encoding " + name +
                                       (matrix ? "; expected bf16 or f16" : "; expected f32"));
     if (!matrix && weight.columns != 1)
@@ -74,7 +87,8 @@ void checkWeights(const Program &program, FieldErrors &errors) {
 
 bool alike(const Weight &a, const Weight &b) {
   // A layer without RoPE, whose table is all zeros, has neither another layer's scale nor its longAfter.
-  return a.encoding == b.encoding && a.dtype == b.dtype && a.rows == b.rows && a.columns == b.columns;
+  return a.encoding == b.encoding && a.dtype == b.dtype && a.rows == b.rows && a.columns == b.columns &&
+         a.shape == b.shape;
 }
 
 bool alike(const Cache &a, const Cache &b) {
@@ -114,8 +128,8 @@ void checkMemory(const Program &program, FieldErrors &errors) {
   const int64_t context = program.decoder ? program.decoder->maxContext : 0; // without one, nothing depends on it
   for (size_t i = 0; i < program.caches.size(); ++i) {
     const Cache &cache = program.caches[i];
-    if (!isFloat(cache.dtype))
-      errors.add(at("program.caches", i) + ".dtype", "i32 is not a type of caches");
+    if (!isActivation(cache.dtype))
+      errors.add(at("program.caches", i) + ".dtype", std::string(dtypeName(cache.dtype)) + " is not a type of caches");
     count({2, cache.kvHeads, cachePositions(cache, context), cache.headDim}, dtypeSize(cache.dtype),
           at("program.caches", i));
   }

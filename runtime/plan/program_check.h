@@ -32,6 +32,9 @@ void checkTargets(const std::vector<std::string> &targets, const std::string &pa
 void checkPhase(const Program &program, const std::set<std::string_view> &kernels, const Phase &phase, int64_t count,
                 const std::string &path, FieldErrors &errors);
 
+/// What a fusion has of its own: its body, op by op, and that its inputs and outputs are of the types of its values.
+void checkFusion(const Program &program, const Phase &phase, const std::string &path, FieldErrors &errors);
+
 /// "path[i]"
 inline std::string at(const std::string &path, size_t i) { return path + "[" + std::to_string(i) + "]"; }
 

@@ -11,8 +11,8 @@ std::string text(uint64_t value) { return std::to_string(value); }
 
 void checkTokens(const Decoder &decoder, FieldErrors &errors) {
   const std::string path = "decoder";
-  if (decoder.weightDtype == DType::i32)
-    errors.add(path + ".weight_dtype", "i32 is not a type of weights");
+  if (!isActivation(decoder.weightDtype))
+    errors.add(path + ".weight_dtype", std::string(dtypeName(decoder.weightDtype)) + " is not a type of weights");
   if (decoder.bosToken >= decoder.vocabulary)
     errors.add(path + ".bos_token", text(decoder.bosToken) + " of a vocabulary of " + text(decoder.vocabulary));
   if (decoder.eosTokens.size() > maxEosTokens)
@@ -73,6 +73,8 @@ void checkStep(const Program &program, const Entry &entry, const std::string &pa
         if (program.edges[output].tokens != 1)
           errors.add(place + ".outputs", "edge '" + program.edges[output].name + "' is of " +
                                              text(program.edges[output].tokens) + " tokens; a decoder's step has one");
+      if (phase.kind == PhaseKind::Fusion)
+        errors.add(place + ".kind", "fusion; a decoder's step has none");
       if (phase.kind == PhaseKind::Embed) {
         if (++embeds > 1 || head || block.count != 1)
           errors.add(place + ".kind", "embed; expected once, before decoder.head_block, in a block of count 1");
@@ -116,7 +118,7 @@ void checkStateless(const Entry &entry, const std::string &path, FieldErrors &er
     for (size_t i = 0; i < entry.blocks[b].phases.size(); ++i) {
       const Phase &phase = entry.blocks[b].phases[i];
       const std::string place = at(at(path + ".blocks", b) + ".phases", i);
-      if (phase.kind != PhaseKind::Project && phase.kind != PhaseKind::Map)
+      if (phase.kind != PhaseKind::Project && phase.kind != PhaseKind::Map && phase.kind != PhaseKind::Fusion)
         errors.add(place + ".kind",
                    std::string(phaseKindName(phase.kind)) + "; only a decoder's step has such a phase");
       for (const Function &epilogue : phase.epilogues)

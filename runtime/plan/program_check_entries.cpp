@@ -11,13 +11,6 @@ constexpr uint64_t maximumLaunches = uint64_t(1) << 20; // a run
 
 std::string text(uint64_t value) { return std::to_string(value); }
 
-std::string shapeText(const std::vector<int64_t> &shape) {
-  std::string list;
-  for (int64_t extent : shape)
-    list += (list.empty() ? "" : ", ") + text(extent);
-  return "[" + list + "]";
-}
-
 /// `port` alone: its edge, and that its shape is the edge's.
 void checkPort(const Program &program, const Port &port, bool isInput, const std::string &path, FieldErrors &errors) {
   const bool onlyInput = port.kind == PortKind::Token || port.kind == PortKind::Position;
@@ -30,7 +23,7 @@ void checkPort(const Program &program, const Port &port, bool isInput, const std
     if (port.edge)
       errors.add(path + ".edge", "the decode state holds what is at this port; expected null");
     if (port.shape.size() != 1)
-      errors.add(path + ".shape", shapeText(port.shape) + "; expected one dimension, the tokens");
+      errors.add(path + ".shape", nn::text(port.shape) + "; expected one dimension, the tokens");
     return;
   }
   if (!port.edge)
@@ -38,10 +31,18 @@ void checkPort(const Program &program, const Port &port, bool isInput, const std
   if (!checkIndex(*port.edge, program.edges.size(), "edge", path + ".edge", errors))
     return;
   const Edge &edge = program.edges[*port.edge];
+  if (edge.shape) {
+    if (port.kind != PortKind::Tensor)
+      errors.add(path + ".edge", "edge '" + edge.name + "' is a tensor; expected one of tokens");
+    if (port.shape != *edge.shape)
+      errors.add(path + ".shape",
+                 nn::text(port.shape) + "; edge '" + edge.name + "' has the shape " + nn::text(*edge.shape));
+    return;
+  }
   const auto elements = checked::byteSize(port.shape, 1);
   const auto expected = static_cast<uint64_t>(edge.tokens) * static_cast<uint64_t>(edge.elements); // below 2^62
   if (port.shape.empty() || port.shape.back() != edge.elements || !elements || *elements != expected)
-    errors.add(path + ".shape", shapeText(port.shape) + "; edge '" + edge.name + "' has " + text(edge.tokens) +
+    errors.add(path + ".shape", nn::text(port.shape) + "; edge '" + edge.name + "' has " + text(edge.tokens) +
                                     " tokens of " + text(edge.elements) + " elements");
 }
 

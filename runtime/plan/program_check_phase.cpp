@@ -57,7 +57,8 @@ private:
   void checkRings();
   void checkFunction(const Function &function, FunctionRole role, const std::string &field);
   void checkOutputs();
-  /// All edges of a phase are of the same tokens.
+  void checkOutputNames();
+  /// All edges of a phase are of the same tokens, and none is a tensor.
   void checkTokens();
   void checkLaunch();
 
@@ -182,16 +183,18 @@ void PhaseChecker::check() {
     checkFunction(phase_.prologue[i], FunctionRole::Prologue, at("prologue", i));
   for (size_t i = 0; ok() && i < phase_.epilogues.size(); ++i)
     checkFunction(phase_.epilogues[i], FunctionRole::Epilogue, at("epilogues", i));
-  if (ok())
+  if (ok() && phase_.kind != PhaseKind::Fusion)
     checkOutputs();
   if (ok())
+    checkOutputNames();
+  if (ok() && phase_.kind != PhaseKind::Fusion)
     checkTokens();
   if (ok())
     checkLaunch();
 }
 
 void PhaseChecker::checkKind() {
-  const bool project = phase_.kind == PhaseKind::Project;
+  const bool project = phase_.kind == PhaseKind::Project, fusion = phase_.kind == PhaseKind::Fusion;
   if (!project && !phase_.segmentRows.empty())
     fail("segment_rows", "only a project phase has them");
   if (!project && phase_.interleaved)
@@ -234,8 +237,17 @@ void PhaseChecker::checkKind() {
     for (uint32_t input : phase_.inputs)
       segments_.emplace_back(program_.edges[input].elements);
     break;
+  case PhaseKind::Fusion:
+    checkFusion(program_, phase_, path_, errors_);
+    if (!phase_.prologue.empty() || !phase_.epilogues.empty())
+      fail(phase_.prologue.empty() ? "epilogues" : "prologue", "a fusion has none but its body");
+    break;
   }
-  if (project || phase_.kind == PhaseKind::Map || phase_.kind == PhaseKind::Select)
+  if (!fusion && !phase_.body.empty())
+    fail("body", "only a fusion has one");
+  if (!fusion && !phase_.results.empty())
+    fail("results", "only a fusion has any");
+  if (project || fusion || phase_.kind == PhaseKind::Map || phase_.kind == PhaseKind::Select)
     checkParameters(phase_.parameters, {}, "parameters");
 }
 
@@ -404,7 +416,10 @@ void PhaseChecker::checkOutputs() {
   }
   if (output != phase_.outputs.size())
     fail("outputs", text(phase_.outputs.size()) + " edges; " + text(output) + " segments are left");
-  if (const size_t names = std::max<size_t>(1, output); phase_.outputNames.size() != names)
+}
+
+void PhaseChecker::checkOutputNames() {
+  if (const size_t names = std::max<size_t>(1, phase_.outputs.size()); phase_.outputNames.size() != names)
     fail("output_names", text(phase_.outputNames.size()) + " names; expected " + text(names));
 }
 
@@ -415,6 +430,8 @@ void PhaseChecker::checkTokens() {
     edges.insert(edges.end(), epilogue.operands.begin(), epilogue.operands.end());
   for (uint32_t index : edges) {
     const Edge &edge = program_.edges[index], &first = program_.edges[edges[0]];
+    if (edge.shape)
+      return fail("inputs", "edge '" + edge.name + "' is a tensor; only a fusion works on those");
     if (edge.tokens != first.tokens)
       return fail("inputs", "edge '" + edge.name + "' is of " + text(edge.tokens) + " tokens, edge '" + first.name +
                                 "' of " + text(first.tokens));
@@ -422,6 +439,8 @@ void PhaseChecker::checkTokens() {
 }
 
 void PhaseChecker::checkLaunch() {
+  if (phase_.kind == PhaseKind::Fusion && phase_.launch.kernel.empty() && phase_.launch.arguments.empty())
+    return; // only a CPU can run it
   if (!kernels_.contains(phase_.launch.kernel))
     fail("launch.kernel", "'" + phase_.launch.kernel + "' is not in program.kernels");
   const auto &arguments = phase_.launch.arguments;

@@ -2,6 +2,7 @@
 #include "runtime/plan/program.h"
 #include "runtime/plan/program_check.h"
 #include "runtime/plan/program_names.h"
+#include "runtime/support/base64.h"
 #include "runtime/support/json.h"
 
 #include <limits>
@@ -16,22 +17,31 @@ template <typename Enum> Enum readEnum(const JsonReader &reader, std::span<const
   return static_cast<Enum>(reader.oneOf(names));
 }
 
-DType readDType(const JsonReader &reader) { return readEnum<DType>(reader, dtypeNames); }
+DType readDType(const JsonReader &reader) { return computableTypes[reader.oneOf(computableTypeNames)]; }
 int64_t readExtent(const JsonReader &reader) { return reader.integer(1, maximumExtent); }
+nn::Shape readShape(const JsonReader &reader) { return reader.list<int64_t>(readExtent); }
 uint32_t readIndex(const JsonReader &reader) { return reader.index(); }
 std::string readString(const JsonReader &reader) { return reader.string(); }
 
+/// Of a field that not all objects of a kind have.
+bool has(const JsonReader &reader, const char *field) {
+  return reader.value().is_object() && reader.value().contains(field);
+}
+
 Ref readRef(const JsonReader &reader) {
-  const bool perLayer = reader.value().is_object() && reader.value().contains("table");
+  const bool perLayer = has(reader, "table");
   const std::string_view field = perLayer ? "table" : "index";
   reader.onlyFields({field});
   return {perLayer, reader[field].index()};
 }
 
 Edge readEdge(const JsonReader &reader) {
-  reader.onlyFields({"name", "dtype", "tokens", "elements", "offset"});
-  return {reader["name"].string(), readDType(reader["dtype"]), readExtent(reader["elements"]),
-          reader["offset"].unsignedInteger(), readExtent(reader["tokens"])};
+  reader.onlyFields({"name", "dtype", "tokens", "elements", "shape", "offset"});
+  Edge edge{reader["name"].string(), readDType(reader["dtype"]), readExtent(reader["elements"]),
+            reader["offset"].unsignedInteger(), readExtent(reader["tokens"])};
+  if (has(reader, "shape"))
+    edge.shape = readShape(reader["shape"]);
+  return edge;
 }
 
 /// `otherwise` and an error if it does not fit.
@@ -50,16 +60,18 @@ Weight::Growth readGrowth(const JsonReader &reader) {
 
 Weight readWeight(const JsonReader &reader) {
   reader.onlyFields(
-      {"name", "encoding", "dtype", "rows", "columns", "scale", "long_after", "offset", "bytes", "growth"});
+      {"name", "encoding", "dtype", "rows", "columns", "shape", "scale", "long_after", "offset", "bytes", "growth"});
   Weight weight;
   weight.name = reader["name"].string();
   weight.encoding = readEnum<Encoding>(reader["encoding"], encodingNames);
   weight.dtype = readDType(reader["dtype"]);
   weight.rows = readExtent(reader["rows"]);
   weight.columns = readExtent(reader["columns"]);
+  if (weight.encoding == Encoding::tensor || has(reader, "shape"))
+    weight.shape = readShape(reader["shape"]);
   weight.scale = readFloat(reader["scale"], weight.scale);
   weight.longAfter = reader["long_after"].integer(0, maximumExtent);
-  if (reader.value().is_object() && reader.value().contains("growth"))
+  if (has(reader, "growth"))
     weight.growth = readGrowth(reader["growth"]);
   weight.offset = reader["offset"].unsignedInteger();
   weight.bytes = reader["bytes"].unsignedInteger();
@@ -78,6 +90,14 @@ Scalar readScalar(const JsonReader &reader) {
 }
 
 Table readTable(const JsonReader &reader) { return reader.list<uint32_t>(readIndex); }
+
+std::vector<std::byte> readBytes(const JsonReader &reader) {
+  if (const auto *text = reader.value().get_ptr<const std::string *>())
+    if (auto bytes = fromBase64(*text))
+      return std::move(*bytes);
+  reader.error("expected a string in base64");
+  return {};
+}
 
 nlohmann::json readParameters(const JsonReader &reader) {
   if (reader.value().is_object())
@@ -125,10 +145,27 @@ std::vector<int64_t> readGroups(const JsonReader &reader) {
   return reader.list<int64_t>([](const JsonReader &start) { return start.integer(0, maximumExtent); });
 }
 
+TensorOp readTensorOp(const JsonReader &reader) {
+  reader.onlyFields({"name", "attributes", "operands", "results", "weight", "value"});
+  TensorOp op;
+  op.name = reader["name"].string();
+  op.attributes = readParameters(reader["attributes"]);
+  op.operands = reader["operands"].list<uint32_t>(readIndex);
+  op.results = reader["results"].list<nn::TensorSpec>([](const JsonReader &result) {
+    result.onlyFields({"dtype", "shape"});
+    return nn::TensorSpec{readDType(result["dtype"]), readShape(result["shape"])};
+  });
+  if (has(reader, "weight"))
+    op.weight = reader["weight"].index();
+  if (has(reader, "value"))
+    op.value = readBytes(reader["value"]);
+  return op;
+}
+
 Phase readPhase(const JsonReader &reader) {
-  reader.onlyFields({"name", "kind", "inputs", "outputs", "output_names", "matrix", "positions", "segment_rows",
-                     "interleaved", "k_groups", "k_ways", "norm_chunk", "prologue", "epilogues", "parameters", "caches",
-                     "scalars", "launch"});
+  reader.onlyFields({"name",         "kind",        "inputs",   "outputs", "output_names", "matrix",   "positions",
+                     "segment_rows", "interleaved", "k_groups", "k_ways",  "norm_chunk",   "prologue", "epilogues",
+                     "parameters",   "caches",      "scalars",  "body",    "results",      "launch"});
   Phase phase;
   phase.name = reader["name"].string();
   phase.kind = readEnum<PhaseKind>(reader["kind"], phaseKindNames);
@@ -151,6 +188,10 @@ Phase readPhase(const JsonReader &reader) {
   phase.parameters = readParameters(reader["parameters"]);
   phase.caches = reader["caches"].list<Ref>(readRef);
   phase.scalars = reader["scalars"].list<Ref>(readRef);
+  if (phase.kind == PhaseKind::Fusion || has(reader, "body"))
+    phase.body = reader["body"].list<TensorOp>(readTensorOp);
+  if (phase.kind == PhaseKind::Fusion || has(reader, "results"))
+    phase.results = reader["results"].list<uint32_t>(readIndex);
   phase.launch = readLaunch(reader["launch"]);
   return phase;
 }
@@ -182,7 +223,7 @@ Port readPort(const JsonReader &reader) {
   Port port;
   port.kind = readEnum<PortKind>(reader["kind"], portKindNames);
   port.name = reader["name"].string();
-  port.shape = reader["shape"].list<int64_t>(readExtent);
+  port.shape = readShape(reader["shape"]);
   if (!reader["edge"].isNull())
     port.edge = reader["edge"].index();
   return port;

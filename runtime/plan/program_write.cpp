@@ -1,6 +1,7 @@
 // The program as JSON; program_parse.cpp reads it back, field for field.
 #include "runtime/plan/program.h"
 #include "runtime/plan/program_names.h"
+#include "runtime/support/base64.h"
 
 namespace cadenza {
 namespace {
@@ -17,11 +18,14 @@ template <typename T, typename F> Json list(const std::vector<T> &values, F writ
 Json writeRef(const Ref &ref) { return {{ref.perLayer ? "table" : "index", ref.index}}; }
 
 Json writeEdge(const Edge &edge) {
-  return {{"name", edge.name},
-          {"dtype", dtypeName(edge.dtype)},
-          {"tokens", edge.tokens},
-          {"elements", edge.elements},
-          {"offset", edge.offset}};
+  Json json = {{"name", edge.name},
+               {"dtype", dtypeName(edge.dtype)},
+               {"tokens", edge.tokens},
+               {"elements", edge.elements},
+               {"offset", edge.offset}};
+  if (edge.shape)
+    json["shape"] = *edge.shape;
+  return json;
 }
 
 Json writeWeight(const Weight &weight) {
@@ -34,6 +38,8 @@ Json writeWeight(const Weight &weight) {
                {"long_after", weight.longAfter},
                {"offset", weight.offset},
                {"bytes", weight.bytes}};
+  if (weight.encoding == Encoding::tensor)
+    json["shape"] = weight.shape;
   if (weight.growth.every != 0)
     json["growth"] = {{"rate", weight.growth.rate}, {"every", weight.growth.every}};
   return json;
@@ -79,26 +85,46 @@ Json writeLaunch(const Launch &launch) {
   return {{"kernel", launch.kernel}, {"arguments", list(launch.arguments, writeArgument)}};
 }
 
+Json writeTensorOp(const TensorOp &op) {
+  const auto writeSpec = [](const nn::TensorSpec &spec) {
+    return Json{{"dtype", elementTypeName(spec.element)}, {"shape", spec.shape}};
+  };
+  Json json = {{"name", op.name},
+               {"attributes", op.attributes},
+               {"operands", op.operands},
+               {"results", list(op.results, writeSpec)}};
+  if (op.weight)
+    json["weight"] = *op.weight;
+  if (!op.value.empty())
+    json["value"] = toBase64(op.value);
+  return json;
+}
+
 Json writePhase(const Phase &phase) {
   const bool matrix = phase.kind == PhaseKind::Project || phase.kind == PhaseKind::Embed;
-  return {{"name", phase.name},
-          {"kind", phaseKindName(phase.kind)},
-          {"inputs", phase.inputs},
-          {"outputs", phase.outputs},
-          {"output_names", phase.outputNames},
-          {"matrix", matrix ? writeRef(phase.matrix) : Json()},
-          {"positions", phase.positions ? writeRef(*phase.positions) : Json()},
-          {"segment_rows", phase.segmentRows},
-          {"interleaved", phase.interleaved},
-          {"k_groups", phase.kGroups},
-          {"k_ways", phase.kWays},
-          {"norm_chunk", phase.normChunk},
-          {"prologue", list(phase.prologue, writeFunction)},
-          {"epilogues", list(phase.epilogues, writeFunction)},
-          {"parameters", phase.parameters},
-          {"caches", list(phase.caches, writeRef)},
-          {"scalars", list(phase.scalars, writeRef)},
-          {"launch", writeLaunch(phase.launch)}};
+  Json json = {{"name", phase.name},
+               {"kind", phaseKindName(phase.kind)},
+               {"inputs", phase.inputs},
+               {"outputs", phase.outputs},
+               {"output_names", phase.outputNames},
+               {"matrix", matrix ? writeRef(phase.matrix) : Json()},
+               {"positions", phase.positions ? writeRef(*phase.positions) : Json()},
+               {"segment_rows", phase.segmentRows},
+               {"interleaved", phase.interleaved},
+               {"k_groups", phase.kGroups},
+               {"k_ways", phase.kWays},
+               {"norm_chunk", phase.normChunk},
+               {"prologue", list(phase.prologue, writeFunction)},
+               {"epilogues", list(phase.epilogues, writeFunction)},
+               {"parameters", phase.parameters},
+               {"caches", list(phase.caches, writeRef)},
+               {"scalars", list(phase.scalars, writeRef)},
+               {"launch", writeLaunch(phase.launch)}};
+  if (phase.kind == PhaseKind::Fusion) {
+    json["body"] = list(phase.body, writeTensorOp);
+    json["results"] = phase.results;
+  }
+  return json;
 }
 
 Json writeKernel(const Kernel &kernel) {

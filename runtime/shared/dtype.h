@@ -1,20 +1,17 @@
-// The element types of everything that a plan stores or that travels between phases.
+// The element type of weights, caches and activations: one of all element types, of which few may be what is said
+// where.
 #pragma once
 
-#include <cstdint>
-#include <string_view>
+#include "runtime/shared/element_type.h"
 
 namespace cadenza {
 
-enum class DType : uint8_t { f32, bf16, f16, i32 };
-
-/// How types are spelled in plans and for people; the position is the value.
-inline constexpr std::string_view dtypeNames[] = {"f32", "bf16", "f16", "i32"};
+using DType = ElementType;
 
 /// Bytes of one element.
-constexpr uint64_t dtypeSize(DType dtype) { return dtype == DType::f32 || dtype == DType::i32 ? 4 : 2; }
+constexpr uint64_t dtypeSize(DType dtype) { return elementBytes(dtype); }
 
 /// "f32", "bf16", ...
-constexpr std::string_view dtypeName(DType dtype) { return dtypeNames[static_cast<uint8_t>(dtype)]; }
+constexpr std::string_view dtypeName(DType dtype) { return elementTypeName(dtype); }
 
 } // namespace cadenza

@@ -33,8 +33,9 @@ enum class Encoding : unsigned char {
   rope_table, // `rows` f32 inverse frequencies, expanded at load; no matrix
   tiles16,    // the 16-bit weights themselves
   int8,       // -127 .. 127, times a scale a row: the row's largest magnitude / 127, rounded to nearest even
+  tensor,     // elements of any type and shape as they are, row-major; no matrix
 };
-constexpr int encoding_count = 4;
+constexpr int encoding_count = 5;
 
 struct EncodingFormat {
   const char *name;    // in plans, IR and on command lines; in CamelCase, of the device functor
@@ -48,10 +49,8 @@ struct EncodingFormat {
 
 CADENZA_EVERYWHERE constexpr EncodingFormat format_of(Encoding encoding) {
   constexpr EncodingFormat formats[encoding_count] = {
-      {"vector", 0, 0, 0},
-      {"rope_table", 0, 0, 0},
-      {"tiles16", 512, 0, 0},
-      {"int8", 256, 4, 0.5 / 127},
+      {"vector", 0, 0, 0},         {"rope_table", 0, 0, 0}, {"tiles16", 512, 0, 0},
+      {"int8", 256, 4, 0.5 / 127}, {"tensor", 0, 0, 0},
   };
   return formats[static_cast<int>(encoding)];
 }

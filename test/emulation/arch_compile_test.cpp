@@ -52,6 +52,10 @@ TEST_F(ArchCompileTest, EverythingButClustersForEveryTarget) {
   ASSERT_TRUE(code.isOk()) << code.status().message();
   EXPECT_EQ(code->size(), parseTargets("all")->size());
 }
+TEST_F(ArchCompileTest, FragmentsForEveryTarget) {
+  StatusOr<std::vector<CompiledCode>> code = compile(read("arch_mma.cu"), "all");
+  ASSERT_TRUE(code.isOk()) << code.status().message();
+}
 TEST_F(ArchCompileTest, ClustersFromSm90On) {
   for (const char *file : {"cluster.cu", "async_faults.cu"}) {
     StatusOr<std::vector<CompiledCode>> code = compile(read(file), "sm_90,sm_100,sm_120,compute_90");

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <bit>
+#include <cstring>
 #include <utility>
 
 namespace cadenza::emulation {
@@ -25,6 +26,34 @@ template <Collective Type> float element(uint32_t pair, int half) {
     return std::bit_cast<float>(half ? pair & 0xffff0000u : pair << 16);
   else
     return f16ToFloat(static_cast<uint16_t>(half ? pair >> 16 : pair));
+}
+
+/// D[16][8] += A[16][8] * B[8][8] with the fragment layout of the PTX ISA (mma.m16n8k8, .tf32): register r of A holds
+/// row g + 8 * (r & 1), column t + 4 * (r >> 1); register r of B row t + 4r, column g. What tf32 has no room for is
+/// dropped.
+void multiplyTf32(Lane *lanes) {
+  const auto element = [](uint32_t bits) { return std::bit_cast<float>(bits & 0xffffe000u); };
+  for (int l = 0; l < 32; ++l)
+    for (int i = 0; i < 4; ++i) {
+      const int row = l / 4 + 8 * (i >> 1), column = 2 * (l % 4) + (i & 1);
+      for (int k = 0; k < 8; ++k)
+        lanes[l].d[i] +=
+            element(lanes[row % 8 * 4 + k % 4].a[row / 8 + k / 4 * 2]) * element(lanes[column * 4 + k % 4].b[k / 4]);
+    }
+}
+
+/// ldmatrix.x4: row r of matrix m is at the address of lane 8m + r. Transposed matrices have elements of 16 bits.
+void loadMatrices(Lane *lanes, bool transposed) {
+  uint16_t rows[32][8];
+  for (int l = 0; l < 32; ++l)
+    std::memcpy(rows[l], lanes[l].address, 16);
+  for (int l = 0; l < 32; ++l)
+    for (int m = 0; m < 4; ++m) {
+      const int g = l / 4, t = l % 4;
+      const uint16_t low = transposed ? rows[8 * m + 2 * t][g] : rows[8 * m + g][2 * t];
+      const uint16_t high = transposed ? rows[8 * m + 2 * t + 1][g] : rows[8 * m + g][2 * t + 1];
+      lanes[l].fragments[m] = low | static_cast<uint32_t>(high) << 16;
+    }
 }
 
 /// D[16][8] += A[16][16] * B[16][8] with the fragment layout of the PTX ISA (mma.m16n8k16, .f16 and .bf16): register r
@@ -95,6 +124,13 @@ void Scheduler::complete(Warp &warp) {
   case Collective::mmaF16:
     multiply<Collective::mmaF16>(warp.lanes);
     break;
+  case Collective::mmaTf32:
+    multiplyTf32(warp.lanes);
+    break;
+  case Collective::loadMatrices:
+  case Collective::loadTransposed:
+    emulation::loadMatrices(warp.lanes, warp.collective == Collective::loadTransposed);
+    break;
   case Collective::warpBarrier:
   case Collective::none:
     break;
@@ -121,7 +157,20 @@ void Scheduler::mma(host::Element type, float *d, const uint32_t *a, const uint3
   current_->d = d;
   current_->a = a;
   current_->b = b;
-  collective(type == host::Element::bf16 ? Collective::mmaBf16 : Collective::mmaF16);
+  collective(type == host::Element::bf16  ? Collective::mmaBf16
+             : type == host::Element::f16 ? Collective::mmaF16
+                                          : Collective::mmaTf32);
+}
+
+void Scheduler::loadMatrices(uint32_t *to, const void *row, bool transposed) {
+  if (reinterpret_cast<uintptr_t>(row) % 16 != 0)
+    fault(CUDA_ERROR_MISALIGNED_ADDRESS, "load_matrices: a row at " + formatAddress(row));
+  if (blockOfShared(row, 16) != current_->warp->block)
+    fault(CUDA_ERROR_ILLEGAL_ADDRESS,
+          "load_matrices: a row outside this block's shared memory, at " + formatAddress(row));
+  current_->address = row;
+  current_->fragments = to;
+  collective(transposed ? Collective::loadTransposed : Collective::loadMatrices);
 }
 
 void Scheduler::blockBarrier() {

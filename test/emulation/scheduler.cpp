@@ -126,6 +126,7 @@ void Scheduler::reset() {
   services.thread = nullptr;
   finished_ = nullptr;
   async_.clear();
+  copyingLanes_.clear();
   ready_.clear();
   for (std::unique_ptr<Block> &block : resident_) {
     for (std::unique_ptr<Warp> &warp : block->warps)
@@ -213,6 +214,9 @@ void Scheduler::startBlock(Grid &grid, uint32_t index, const std::shared_ptr<Clu
       lane.stack = stacks_.take();
       lane.stackPointer = prepareFiber(lane.stack, runThread);
       lane.openCopies = nullptr;
+      lane.copies.clear();
+      lane.copyGroups = 0;
+      lane.copying = false;
       lane.atClusterBarrier = false;
       lane.thread = {w * 32 + i,   index,      block.threads, grid.launch->blocks, grid.launch->clusterBlocks,
                      block.shared, sharedBytes};
@@ -239,6 +243,7 @@ void Scheduler::finishBlock(Block &block) {
                                               " asynchronous copies or stores to its shared memory in flight"};
     return;
   }
+  forgetCopies(block);
   *std::find(block.cluster->blocks.begin(), block.cluster->blocks.end(), &block) = nullptr;
   block.cluster = nullptr;
   for (std::unique_ptr<Warp> &warp : block.warps)
@@ -306,6 +311,8 @@ Lane *Scheduler::choose() {
                 "no end after " + std::to_string(timeLimitSeconds()) + " s" + describeWaiting()};
   if (!async_.empty() && random_.oneIn(asyncOneIn_))
     advance(random_.below(static_cast<uint32_t>(async_.size())));
+  if (!copyingLanes_.empty() && random_.oneIn(asyncOneIn_))
+    landSome();
   if (finished_ || outcome_.code != CUDA_SUCCESS)
     return nullptr;
   if (currentWarp_->runnable != 0 && --quantum_ > 0)

@@ -48,7 +48,15 @@ struct Grid;
 struct AsyncOperation;
 
 /// What a lane waits for.
-enum class Collective : uint32_t { none, warpBarrier, shuffle, mmaBf16, mmaF16 };
+enum class Collective : uint32_t { none, warpBarrier, shuffle, mmaBf16, mmaF16, mmaTf32, loadMatrices, loadTransposed };
+
+/// 16 bytes of one thread's cp.async that are not there yet, and how many commits came before it.
+struct LaneCopy {
+  unsigned char *to;
+  const unsigned char *from;
+  uint32_t bytes; // the rest is zero
+  uint64_t group;
+};
 
 struct Lane {
   void *stackPointer;
@@ -59,12 +67,16 @@ struct Lane {
   uint32_t value, source;
   float *d;
   const uint32_t *a, *b;
+  uint32_t *fragments; // of loadMatrices
   // What it waits for or polls.
   const void *address;
-  uint32_t number;            // parity of an mbarrier, id of a named barrier
-  AsyncOperation *openCopies; // cp.async that copy_commit has not closed yet
-  bool atClusterBarrier;      // arrived, has not waited yet
-  uint64_t clusterPhase;      // at its arrival
+  uint32_t number;              // parity of an mbarrier, id of a named barrier
+  AsyncOperation *openCopies;   // cp.async that copy_commit has not closed yet
+  std::vector<LaneCopy> copies; // cp.async in groups (group_copies.cpp)
+  uint64_t copyGroups;          // committed
+  bool copying;                 // among copyingLanes_
+  bool atClusterBarrier;        // arrived, has not waited yet
+  uint64_t clusterPhase;        // at its arrival
 };
 
 struct Warp {
@@ -170,6 +182,12 @@ public:
   void copyLaneArrive(void *barrier);
   void storeAsync(void *to, const void *value, uint32_t bytes, void *barrier);
 
+  // For operands in shared memory (collectives.cpp and group_copies.cpp).
+  void loadMatrices(uint32_t *to, const void *row, bool transposed);
+  void copyAsync(void *to, const void *from, uint32_t bytes);
+  void copyAsyncCommit();
+  void copyAsyncWait(uint32_t pending);
+
   [[noreturn]] void fault(CUresult code, const std::string &what);
   [[noreturn]] void exitThread();
 
@@ -192,6 +210,9 @@ private:
   void checkCopy(const void *to, const void *from, uint32_t bytes, const char *what);
   bool advance(size_t index);
   bool advanceAsync();
+  void land(Lane &lane, size_t index);
+  void landSome();
+  void forgetCopies(const Block &block);
   void completeAsync(AsyncOperation &operation);
   bool breakDeadlock();
   void complete(Warp &warp);
@@ -228,8 +249,9 @@ private:
   uint32_t tournament_ = 1; // how strongly priorities decide: 1 is uniform
   uint32_t startOneIn_ = 1; // how eagerly new blocks start
   std::vector<std::unique_ptr<AsyncOperation>> async_;
-  uint32_t asyncOneIn_ = 1; // how eagerly asynchronous operations make progress
-  uint64_t points_ = 0;     // scheduling points of this run: the emulated clock
+  std::vector<Lane *> copyingLanes_; // with copies in groups, some of which may be there by now
+  uint32_t asyncOneIn_ = 1;          // how eagerly asynchronous operations make progress
+  uint64_t points_ = 0;              // scheduling points of this run: the emulated clock
   uint64_t clockOffset_ = 0;
   uint32_t stuckRounds_ = 0; // how often nothing but time-outs could go on, in a row
   std::string stuckReport_;

@@ -40,6 +40,12 @@ Scheduler::Scheduler() : services{} {
   services.store_async = [](void *to, const void *value, uint32_t bytes, void *b) {
     scheduler().storeAsync(to, value, bytes, b);
   };
+  services.load_matrices = [](uint32_t *to, const void *row, bool transposed) {
+    scheduler().loadMatrices(to, row, transposed);
+  };
+  services.copy_async16 = [](void *to, const void *from, uint32_t bytes) { scheduler().copyAsync(to, from, bytes); };
+  services.copy_async_commit = [] { scheduler().copyAsyncCommit(); };
+  services.copy_async_wait = [](uint32_t pending) { scheduler().copyAsyncWait(pending); };
   services.check_slow = [](const void *address, bool global) { scheduler().checkSlow(address, global); };
   services.fault = [](host::Fault kind, const void *address) {
     if (kind == host::Fault::misaligned)

@@ -82,17 +82,52 @@ protected:
     return values;
   }
 
+  /// What a launch of a kernel has.
+  struct Geometry {
+    int blocks, threads, sharedBytes, words;
+    int cluster = 1;
+
+    template <class Instance> static Geometry of() {
+      Geometry geometry{Instance::blocks, Instance::threads, Instance::shared_bytes, Instance::words};
+      if constexpr (requires { Instance::cluster; })
+        geometry.cluster = Instance::cluster;
+      return geometry;
+    }
+  };
   /// Launches Template<Config>, named `name`, and waits.
-  template <class Instance> void run(const std::string &name, Words words) {
-    ASSERT_EQ(words.size(), static_cast<size_t>(Instance::words));
+  template <class Instance> void run(const std::string &name, const Words &words) {
+    run(name, Geometry::of<Instance>(), words, "templates");
+  }
+  void run(const std::string &name, const Geometry &geometry, const Words &words, const std::string &file) {
+    start(name, geometry, words, file);
+    ASSERT_EQ(finish(), CUDA_SUCCESS) << message();
+  }
+  /// Launches a kernel of the module `file`. dependent: it may overlap the launch before it.
+  void start(const std::string &name, const Geometry &geometry, Words words, const std::string &file,
+             bool dependent = false) {
+    ASSERT_EQ(words.size(), static_cast<size_t>(geometry.words));
     words.resize(32);
     std::array<uint64_t, 32> arguments;
     std::copy(words.begin(), words.end(), arguments.begin());
-    ASSERT_EQ(launch(kernel(name, "templates"), Instance::blocks, Instance::threads, arguments, Instance::shared_bytes),
+    std::vector<CUlaunchAttribute> attributes;
+    if (geometry.cluster > 1) {
+      attributes.push_back(attribute(CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION));
+      attributes.back().value.clusterDim = {static_cast<unsigned>(geometry.cluster), 1, 1};
+    }
+    if (dependent)
+      attributes.push_back(attribute(CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION));
+    const CUfunction function = kernel(name, file);
+    if (geometry.sharedBytes > 48 * 1024) {
+      ASSERT_EQ(cuFuncSetAttribute(function, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, geometry.sharedBytes),
+                CUDA_SUCCESS);
+    }
+    ASSERT_EQ(launch(function, static_cast<unsigned>(geometry.blocks), static_cast<unsigned>(geometry.threads),
+                     arguments, static_cast<unsigned>(geometry.sharedBytes), attributes),
               CUDA_SUCCESS)
         << message();
-    ASSERT_EQ(finish(), CUDA_SUCCESS) << message();
   }
+
+  void reseed() { generator_.seed(1); }
 
   static DecodeState at(int position) {
     DecodeState state{};

@@ -29,10 +29,13 @@ protected:
     return copy;
   }
 
+  /// But for those of graphs, which find nothing in a decoder.
   static std::vector<std::string> optionalPasses() {
+    constexpr llvm::StringLiteral ofGraphs[] = {"sink-movement", "fuse-attention",   "fuse-products",
+                                                "fuse-rows",     "fuse-elementwise", "merge-products"};
     std::vector<std::string> names;
     for (const PipelinePass &pass : pipelinePasses()) {
-      if (pass.optional)
+      if (pass.optional && !llvm::is_contained(ofGraphs, pass.name))
         names.push_back(pass.name.str());
     }
     return names;

@@ -1,6 +1,7 @@
 #include "compiler/import/hf/checkpoint_weights.h"
 #include "compiler/import/convert.h"
 #include "compiler/import/text.h"
+#include "runtime/plan/program.h"
 
 namespace cadenza {
 namespace {
@@ -13,18 +14,20 @@ public:
 protected:
   Status readRows(const WeightSpec &spec, int64_t firstRow, int64_t rows, DType dtype,
                   std::span<std::byte> out) const override {
-    const CheckpointTensor *tensor = checkpoint_->find(spec.tensor);
-    if (!tensor)
-      return {StatusCode::InvalidInput, "tensor " + quotedName(spec.tensor) + " is not in the checkpoint"};
-    auto stored = weightDType(tensor->dtype);
-    if (!stored)
-      return {StatusCode::Unsupported, "tensor " + quotedName(spec.tensor) + ": dtype " + tensor->dtype};
-    if (tensor->shape != spec.tensorShape())
-      return {StatusCode::InvalidInput, "tensor " + quotedName(spec.tensor) + " is " + shapeText(tensor->shape) +
-                                            ", expected " + shapeText(spec.tensorShape())};
+    CADENZA_ASSIGN_OR_RETURN(const CheckpointTensor *tensor, find(spec));
     // The header check has established that the tensor's bytes are shape x dtype, the IR that a view is inside, and the
     // caller that the rows are.
-    copyRows(spec, tensor->data.data(), *stored, firstRow, rows, dtype, out.data());
+    copyRows(spec, tensor->data.data(), *weightDType(tensor->dtype), firstRow, rows, dtype, out.data());
+    return Status::ok();
+  }
+
+  Status readElements(const WeightSpec &spec, std::span<std::byte> out) const override {
+    CADENZA_ASSIGN_OR_RETURN(const CheckpointTensor *tensor, find(spec));
+    if (!isActivation(spec.dtype))
+      return {StatusCode::Unsupported, "tensor " + quotedName(spec.tensor) + ": dtype " + tensor->dtype + " as " +
+                                           std::string(dtypeName(spec.dtype))};
+    convert(tensor->data.data(), *weightDType(tensor->dtype), spec.dtype, spec.dtype, out.data(),
+            out.size() / dtypeSize(spec.dtype));
     return Status::ok();
   }
 
@@ -39,6 +42,19 @@ protected:
   }
 
 private:
+  /// The tensor of a weight, which is of that shape and of floats.
+  StatusOr<const CheckpointTensor *> find(const WeightSpec &spec) const {
+    const CheckpointTensor *tensor = checkpoint_->find(spec.tensor);
+    if (!tensor)
+      return Status(StatusCode::InvalidInput, "tensor " + quotedName(spec.tensor) + " is not in the checkpoint");
+    if (!weightDType(tensor->dtype))
+      return Status(StatusCode::Unsupported, "tensor " + quotedName(spec.tensor) + ": dtype " + tensor->dtype);
+    if (tensor->shape != spec.tensorShape())
+      return Status(StatusCode::InvalidInput, "tensor " + quotedName(spec.tensor) + " is " + shapeText(tensor->shape) +
+                                                  ", expected " + shapeText(spec.tensorShape()));
+    return tensor;
+  }
+
   std::shared_ptr<const Checkpoint> checkpoint_;
 };
 

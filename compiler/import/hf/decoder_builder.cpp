@@ -16,7 +16,7 @@ mlir::Type elementType(mlir::Builder &builder, DType dtype) {
     return builder.getBF16Type();
   case DType::f16:
     return builder.getF16Type();
-  case DType::i32:
+  default:
     break;
   }
   return builder.getI32Type();

@@ -10,6 +10,8 @@
 #include "compiler/import/hf/tokenizer.h"
 #include "compiler/import/random_weights.h"
 #include "compiler/import/text.h"
+#include "compiler/ir/nn/Blocks.h"
+#include "compiler/ir/nn/TensorValues.h"
 
 #include "mlir/IR/Verifier.h"
 
@@ -179,7 +181,7 @@ StatusOr<ImportedModel> importHuggingFace(mlir::MLIRContext &context, const Impo
 WeightSpec weightSpec(nn::WeightOp weight) {
   auto type = llvm::cast<mlir::ShapedType>(weight.getType());
   mlir::Type element = type.getElementType();
-  DType dtype = element.isBF16() ? DType::bf16 : element.isF16() ? DType::f16 : DType::f32;
+  const DType dtype = nn::elementTypeOf(element).value_or(DType::f32);
   WeightSpec spec{weight.getSymName().str(), weight.getSource().value_or("").str(), type.getShape().vec(), dtype};
   if (nn::ViewAttr view = weight.getViewAttr())
     spec.view = {.rows = view.getRows(),
@@ -187,6 +189,8 @@ WeightSpec weightSpec(nn::WeightOp weight) {
                  .first = view.getFirst(),
                  .run = view.getRun() != 0 ? view.getRun() : spec.rows(),
                  .stride = view.getStride()};
+  if (const auto blocks = nn::blocksOf(weight))
+    spec.blocks = {.bits = blocks->bits, .size = blocks->size, .scales = blocks->scales, .zeros = blocks->zeros};
   if (weight.getPlus())
     spec.plus = static_cast<float>(weight.getPlus()->convertToDouble());
   if (auto value = weight.getValue())

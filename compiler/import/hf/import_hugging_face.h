@@ -18,12 +18,14 @@
 namespace cadenza {
 
 struct ImportOptions {
-  std::string directory = {};                   // with config.json, or a file of nn IR (mlir/import_module.h); or
-  std::string publishedName = {};               // "Qwen3-0.6B" (needs randomSeed)
-  std::optional<uint64_t> randomSeed = {};      // --weights=random:SEED: the directory's safetensors are not looked at
-  std::string weightsFile = {};                 // --weights=FILE.safetensors: for a file of IR
-  std::map<std::string, std::string> dims = {}; // --dim NAME=VALUE: of an ONNX model (onnx/shapes/analysis.h)
-  bool strict = false;                          // warnings are errors
+  std::string directory = {};              // with config.json, or a file of nn IR (mlir/import_module.h); or
+  std::string publishedName = {};          // "Qwen3-0.6B" (needs randomSeed)
+  std::optional<uint64_t> randomSeed = {}; // --weights=random:SEED: the directory's safetensors are not looked at
+  std::string weightsFile = {};            // --weights=FILE.safetensors: for a file of IR
+  /// --dim NAME=VALUE: of an ONNX model (onnx/shapes/analysis.h). A graph has an entry for each set.
+  std::vector<std::map<std::string, std::string>> dims = {};
+  std::string dtype = {}; // --dtype: "f16" or "bf16", in place of f32 in a graph of an ONNX file; empty: as it is
+  bool strict = false;    // warnings are errors
 };
 
 struct ImportedModel {

@@ -1,5 +1,5 @@
-// GraphProto to Graph: looks up names, inlines functions, chooses the branches of constant conditions, and checks each
-// node against the definition of its operator.
+// GraphProto to Graph: looks up names, inlines functions, chooses the branches of conditions that are known, and checks
+// each node against the definition of its operator.
 #pragma once
 
 #include "compiler/import/findings.h"
@@ -9,6 +9,7 @@
 
 #include <google/protobuf/repeated_field.h>
 
+#include <functional>
 #include <map>
 #include <set>
 #include <tuple>
@@ -32,9 +33,12 @@ inline constexpr uint64_t maxInlinedBytes = uint64_t{128} << 20;
 
 class GraphBuilder {
 public:
-  /// `opsets` are the model's own.
-  GraphBuilder(Model &model, TensorReader &tensors, Findings &findings)
-      : model(model), graph(model.graph), tensors(tensors), findings(findings), file(model.file + ": ") {}
+  /// What a boolean of the graph so far is, which has no findings, if that does not depend on the model's inputs.
+  using Decide = std::function<std::optional<bool>(ValueId)>;
+
+  GraphBuilder(Model &model, TensorReader &tensors, Decide decide, Findings &findings)
+      : model(model), graph(model.graph), tensors(tensors), decide(std::move(decide)), findings(findings),
+        file(model.file + ": ") {}
 
   void build(const ::onnx::ModelProto &proto);
 
@@ -75,6 +79,7 @@ private:
   Model &model;
   Graph &graph;
   TensorReader &tensors;
+  const Decide decide;
   Findings &findings;
   const std::string file; // begins every message
   std::map<FunctionKey, const ::onnx::FunctionProto *> functions;
@@ -86,8 +91,5 @@ private:
 
 /// What a call's or an If node's outputs are called where they are used, and what makes them.
 std::string prefixOf(const ::onnx::NodeProto &proto, int index, const Scope &scope);
-
-/// What a boolean constant says; nothing if the value is none, or not known.
-std::optional<bool> constantCondition(const Graph &graph, ValueId value);
 
 } // namespace cadenza::onnx

@@ -8,16 +8,17 @@ std::string prefixOf(const ::onnx::NodeProto &proto, int index, const Scope &sco
   return scope.prefix + (proto.name().empty() ? proto.op_type() + "." + std::to_string(index) : proto.name()) + "/";
 }
 
+namespace {
+
+/// What a boolean constant says; nothing if the value is none, or not known.
 std::optional<bool> constantCondition(const Graph &graph, ValueId value) {
-  if (value == none || !graph.values[value].constant)
+  if (!graph.values[value].constant)
     return std::nullopt;
   const Tensor &tensor = *graph.values[value].constant;
   if (tensor.type != ElementType::boolean || tensor.elements() != 1)
     return std::nullopt;
   return integers(tensor)[0] != 0;
 }
-
-namespace {
 
 /// About what the values and nodes of a list take when it is inlined once more, beside the names before theirs.
 uint64_t bytesOf(const google::protobuf::RepeatedPtrField<::onnx::NodeProto> &nodes, const std::string &prefix) {
@@ -132,11 +133,16 @@ bool GraphBuilder::inlineCall(const ::onnx::NodeProto &proto, int index, Scope &
   return true;
 }
 
-/// Whether the node is an If with a constant condition, which has been replaced by the branch that it chooses.
+/// Whether the node is an If with a condition that is known, which has been replaced by the branch that it chooses.
 bool GraphBuilder::inlineBranch(const ::onnx::NodeProto &proto, int index, Scope &scope, const std::string &where) {
   if (!plainDomain(proto.domain()).empty() || proto.op_type() != "If" || proto.input_size() != 1)
     return false;
-  const auto condition = constantCondition(graph, scope.find(proto.input(0)).value_or(none));
+  const ValueId value = scope.find(proto.input(0)).value_or(none);
+  if (value == none)
+    return false;
+  auto condition = constantCondition(graph, value);
+  if (!condition && !graph.values[value].constant && !findings.hasErrors())
+    condition = decide(value);
   if (!condition)
     return false;
   const std::string_view wanted = *condition ? "then_branch" : "else_branch";
@@ -164,17 +170,17 @@ bool GraphBuilder::inlineBranch(const ::onnx::NodeProto &proto, int index, Scope
     addDeclaredTypes(*branch, inner);
   }
   for (int i = 0; i < proto.output_size(); ++i) {
-    ValueId value = inner.find(branch->output(i).name()).value_or(none);
-    if (value == none) {
+    ValueId made = inner.find(branch->output(i).name()).value_or(none);
+    if (made == none) {
       if (inlined <= maxInlinedBytes)
         findings.invalid(where + ": attribute '" + std::string(wanted) + "': output " +
                          quotedName(branch->output(i).name()) + " is not defined");
-      value = addValue(proto.output(i), scope);
-    } else if (value >= firstOwn) {
-      graph.values[value].name = scope.prefix + proto.output(i);
+      made = addValue(proto.output(i), scope);
+    } else if (made >= firstOwn) {
+      graph.values[made].name = scope.prefix + proto.output(i);
     }
     if (!proto.output(i).empty())
-      define(proto.output(i), value, scope, where);
+      define(proto.output(i), made, scope, where);
   }
   return true;
 }

@@ -1,6 +1,7 @@
 #include "compiler/import/onnx/read_model.h"
 #include "compiler/import/onnx/graph_builder.h"
 #include "compiler/import/onnx/onnx_proto.h"
+#include "compiler/import/onnx/shapes/conditions.h"
 #include "compiler/import/onnx/skeleton.h"
 #include "compiler/import/text.h"
 #include "runtime/support/mapped_file.h"
@@ -33,7 +34,8 @@ void readHeader(const ::onnx::ModelProto &proto, Model &model, Findings &finding
 bool isModelFile(const std::string &path) { return path.ends_with(".onnx"); }
 
 std::optional<Model> readModel(std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
-                               const std::string &file, const std::string &directory, Findings &findings) {
+                               const std::string &file, const std::string &directory, Findings &findings,
+                               const ReadOptions &options) {
   Model model;
   model.file = escaped(file, 80);
   StatusOr<Skeleton> skeleton = skeletonOf(bytes);
@@ -53,11 +55,17 @@ std::optional<Model> readModel(std::span<const std::byte> bytes, std::shared_ptr
     return std::nullopt;
   }
   TensorReader tensors(std::move(skeleton->pieces), std::move(owner), ExternalData(directory));
-  GraphBuilder(model, tensors, findings).build(proto);
+  std::optional<Conditions> conditions; // few models have any
+  const auto decide = [&](ValueId value) {
+    if (!conditions)
+      conditions.emplace(model, AnalysisOptions{.dims = options.dims});
+    return conditions->valueOf(value);
+  };
+  GraphBuilder(model, tensors, decide, findings).build(proto);
   return model;
 }
 
-std::optional<Model> readModel(const std::string &path, Findings &findings) {
+std::optional<Model> readModel(const std::string &path, Findings &findings, const ReadOptions &options) {
   StatusOr<MappedFile> mapped = MappedFile::open(path);
   if (!mapped.isOk()) {
     findings.add(mapped.status());
@@ -66,7 +74,7 @@ std::optional<Model> readModel(const std::string &path, Findings &findings) {
   auto file = std::make_shared<const MappedFile>(std::move(*mapped));
   const std::filesystem::path place(path);
   const std::string directory = place.has_parent_path() ? place.parent_path().string() : ".";
-  return readModel(file->bytes(), file, place.filename().string(), directory, findings);
+  return readModel(file->bytes(), file, place.filename().string(), directory, findings, options);
 }
 
 } // namespace cadenza::onnx

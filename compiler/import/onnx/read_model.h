@@ -6,6 +6,7 @@
 #include "compiler/import/onnx/graph.h"
 
 #include <cstddef>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -16,13 +17,19 @@ namespace cadenza::onnx {
 /// Whether `path` names an ONNX model: by its ending, ".onnx".
 bool isModelFile(const std::string &path);
 
+struct ReadOptions {
+  /// What dimensions are, by name: with them more conditions of If nodes are known (shapes/analysis.h).
+  std::map<std::string, std::string> dims = {};
+};
+
 /// Reads the model at `path`; values of tensors stay in the file, which is mapped as long as the model refers to it.
 /// Everything that is wrong goes to `findings`, each with file, node, operator and attribute. Nothing is returned only
 /// if there was no graph to read; with findings, what there is of the graph serves further checks and nothing else.
-std::optional<Model> readModel(const std::string &path, Findings &findings);
+std::optional<Model> readModel(const std::string &path, Findings &findings, const ReadOptions &options = {});
 
 /// The same of a file's bytes, which `owner` keeps. External data is looked for in `directory`; "": there is none.
 std::optional<Model> readModel(std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
-                               const std::string &file, const std::string &directory, Findings &findings);
+                               const std::string &file, const std::string &directory, Findings &findings,
+                               const ReadOptions &options = {});
 
 } // namespace cadenza::onnx

@@ -51,15 +51,38 @@ bool isControlFlow(const Form &form) {
          (form.name == "If" || form.name == "Loop" || form.name == "Scan" || form.name == "SequenceMap");
 }
 
+/// The name of the model's input that is the condition of an If among the nodes, in whatever shape; nothing if there is
+/// none.
+std::optional<std::string> conditionIn(const Graph &graph, const std::vector<NodeId> &nodes) {
+  for (NodeId id : nodes) {
+    ValueId value = graph.nodes[id].inputs.empty() ? none : graph.nodes[id].inputs[0];
+    while (value != none && graph.values[value].producer != none) {
+      const Node &maker = graph.nodes[graph.values[value].producer];
+      value = maker.inputs.size() == 1 ? maker.inputs[0] : none; // Cast, Identity, Not, Squeeze
+    }
+    for (const Port &input : graph.inputs)
+      if (value != none && input.value == value)
+        return input.name;
+  }
+  return std::nullopt;
+}
+
+std::string reasonOfIf(const Graph &graph, const Form &form) {
+  if (const auto input = conditionIn(graph, form.nodes))
+    return "has the condition " + quotedName(*input) +
+           ", an input of the model; control flow is not supported: give a model of one branch, such as optimum's "
+           "decoder_with_past_model.onnx";
+  return "has a condition that follows neither from constants nor from shapes; control flow is not supported";
+}
+
 /// What is wrong with an operator that is not supported in this form.
-std::string reason(const Form &form, const SupportedOperator *entry) {
+std::string reason(const Graph &graph, const Form &form, const SupportedOperator *entry) {
   if (!form.version) {
     const bool known = form.domain == standardDomain || form.domain == microsoftDomain;
     return known ? "is not known" : "is of a domain that is not known";
   }
   if (isControlFlow(form))
-    return form.name == "If" ? "has a condition that is no constant; control flow is not supported"
-                             : "is control flow, which is not supported";
+    return form.name == "If" ? reasonOfIf(graph, form) : "is control flow, which is not supported";
   if (!entry || entry->since.empty())
     return "is not supported in any opset";
   const auto distance = [&](int64_t since) { return std::llabs(since - form.version->since); };
@@ -86,7 +109,7 @@ void checkSupport(const Model &model, std::span<const SupportedOperator> support
       continue;
     if (!form.version && (form.opset == 0 || firstOpset(form.domain, form.name)))
       continue; // the reader has said what is wrong
-    findings.unsupported(model.file + ": operator " + formText(form) + " " + reason(form, entry) + ": " +
+    findings.unsupported(model.file + ": operator " + formText(form) + " " + reason(model.graph, form, entry) + ": " +
                          nodeNames(model.graph, form.nodes));
   }
 }

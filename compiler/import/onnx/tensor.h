@@ -2,7 +2,7 @@
 // chose, the bytes here are those of raw_data, little-endian, elements of less than a byte packed from the low bits on.
 #pragma once
 
-#include "compiler/support/element_type.h"
+#include "runtime/shared/element_type.h"
 #include "runtime/support/status.h"
 
 #include <cstddef>

@@ -1,8 +1,8 @@
 // The `nn` dialect (NNDialect.td, NNOps.td) and the state that its executable reference runs on.
 #pragma once
 
-#include "compiler/ir/nn/reference/functions.h"
-#include "compiler/ir/nn/reference/tensor_value.h"
+#include "runtime/reference/functions.h"
+#include "runtime/reference/tensor_value.h"
 #include "runtime/shared/port.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"

@@ -95,7 +95,7 @@ def NN_ViewAttr : AttrDef<NN_Dialect, "View"> {
 }
 
 //===----------------------------------------------------------------------===//
-// Functions of ops on tensors: enumerations of compiler/ir/nn/reference/functions.h, by their names
+// Functions of ops on tensors: enumerations of runtime/reference/functions.h, by their names
 //===----------------------------------------------------------------------===//
 
 class NN_FunctionParameter<string enumeration> : AttrParameter<enumeration, ""> {

@@ -22,7 +22,7 @@ def NN_EvaluateOpInterface : OpInterface<"EvaluateOpInterface"> {
 def NN_EvaluateTensorsOpInterface : OpInterface<"EvaluateTensorsOpInterface"> {
   let cppNamespace = "::cadenza::nn";
   let description = [{
-    The executable reference of an op on tensors of any type and rank: compiler/ir/nn/reference/reference.h says how it computes.
+    The executable reference of an op on tensors of any type and rank: runtime/reference/reference.h says how it computes.
   }];
   let methods = [
     InterfaceMethod<

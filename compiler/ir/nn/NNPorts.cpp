@@ -1,5 +1,6 @@
 // Entries: the port attribute, what ports an entry may have, and how entries are found by them.
-#include "compiler/ir/nn/NN.h"
+#include "compiler/ir/nn/Blocks.h"
+#include "compiler/ir/nn/TensorValues.h"
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
@@ -90,13 +91,13 @@ std::optional<StringRef> misfit(PortAttr port, Type type) {
   case PortKind::Tensor:
     break;
   }
-  if (!hasStaticShape(tensor) ||
-      !(tensor.getElementType().isF32() || tensor.getElementType().isF16() || tensor.getElementType().isBF16()))
-    return StringRef("a static tensor of f32, bf16 or f16");
+  if (!tensor || !tensor.hasStaticShape() || !elementTypeOf(tensor.getElementType()))
+    return StringRef("a static tensor of a type that ops on tensors take");
   ArrayRef<int64_t> shape = port.getShape();
   const bool sound = llvm::all_of(shape, [](int64_t extent) { return extent > 0; });
   const int64_t elements = sound ? RankedTensorType::get(shape, tensor.getElementType()).getNumElements() : 0;
-  if (!shape.empty() && (elements != tensor.getNumElements() || shape.back() != tensor.getShape().back()))
+  if (!shape.empty() &&
+      (tensor.getRank() == 0 || elements != tensor.getNumElements() || shape.back() != tensor.getShape().back()))
     return StringRef("as many rows of as many elements as its shape has");
   return std::nullopt;
 }
@@ -143,6 +144,8 @@ LogicalResult verifyPortAttribute(Operation *op, NamedAttribute attribute) {
 } // namespace
 
 LogicalResult NNDialect::verifyOperationAttribute(Operation *op, NamedAttribute attribute) {
+  if (auto weight = dyn_cast<WeightOp>(op); weight && attribute.getName() == blocksAttribute)
+    return verifyBlocks(weight);
   return op->emitOpError() << "has attribute " << attribute.getName() << ", which belongs to an argument or a result";
 }
 

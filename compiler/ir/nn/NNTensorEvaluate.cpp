@@ -1,7 +1,7 @@
 // The executable reference of each op on tensors: it runs the function of reference/reference.h of the same name.
 #include "compiler/ir/nn/NN.h"
 #include "compiler/ir/nn/TensorValues.h"
-#include "compiler/ir/nn/reference/reference.h"
+#include "runtime/reference/reference.h"
 
 using namespace mlir;
 using namespace cadenza;
@@ -48,7 +48,7 @@ SmallVector<int64_t> filled(ArrayRef<int64_t> known, ArrayRef<TensorValue> value
 }
 
 /// The operand after the first `required` ones, null if it was left out.
-const TensorValue *optional(ArrayRef<TensorValue> operands, size_t required) {
+const TensorView *optional(ArrayRef<TensorView> operands, size_t required) {
   return operands.size() > required ? &operands[required] : nullptr;
 }
 
@@ -56,7 +56,9 @@ const TensorValue *optional(ArrayRef<TensorValue> operands, size_t required) {
 
 // `evaluate` of each op, but for its call. Operands are `x`, in the op's order.
 #define CADENZA_EVALUATE(OpT, call)                                                                                    \
-  LogicalResult OpT::evaluate(EvaluationState &, ArrayRef<TensorValue> x, SmallVectorImpl<TensorValue> &results) {     \
+  LogicalResult OpT::evaluate(EvaluationState &, ArrayRef<TensorValue> values,                                         \
+                              SmallVectorImpl<TensorValue> &results) {                                                 \
+    const SmallVector<TensorView> x(values.begin(), values.end());                                                     \
     return put(*this, reference::call, results);                                                                       \
   }
 

@@ -2,7 +2,7 @@
 // Rules that hold for real numbers but not for floats (x + 0 is not x where x is -0; a product of casts) are not here.
 #include "compiler/ir/nn/NN.h"
 #include "compiler/ir/nn/TensorValues.h"
-#include "compiler/ir/nn/reference/infer.h"
+#include "runtime/reference/infer.h"
 
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/PatternMatch.h"

@@ -1,7 +1,7 @@
 // Result types and verifiers of ops on tensors. The rules stand in reference/infer.h.
 #include "compiler/ir/nn/NN.h"
 #include "compiler/ir/nn/TensorValues.h"
-#include "compiler/ir/nn/reference/infer.h"
+#include "runtime/reference/infer.h"
 
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 

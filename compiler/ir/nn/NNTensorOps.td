@@ -22,7 +22,7 @@ include "mlir/Interfaces/SideEffectInterfaces.td"
 class NN_TensorOp<string mnemonic, list<Trait> traits = []>
     : NN_Op<mnemonic, traits # [DeclareOpInterfaceMethods<NN_EvaluateTensorsOpInterface>]>;
 /// One whose result is known, as far as it can be, from its operands: the declared type may leave more or fewer extents
-/// open, but cannot contradict it (compiler/ir/nn/reference/infer.h).
+/// open, but cannot contradict it (runtime/reference/infer.h).
 class NN_InferredOp<string mnemonic, list<Trait> traits = []>
     : NN_TensorOp<mnemonic, traits # [Pure, InferTypeOpAdaptorWithIsCompatible]>;
 
@@ -114,7 +114,7 @@ def NN_UnaryOp : NN_InferredOp<"unary"> {
     | `not` | i1 | i1 |
     | `is_nan is_inf` | floats | i1 |
 
-    Names and formulas are those of the ONNX operators, one row each of `compiler/ir/nn/reference/functions.inc`.
+    Names and formulas are those of the ONNX operators, one row each of `runtime/reference/functions.inc`.
 
     ```mlir
     %y = nn.unary sqrt %x : (tensor<2x3xf16>) -> tensor<2x3xf16>
@@ -140,7 +140,7 @@ def NN_BinaryOp : NN_InferredOp<"binary"> {
     | `and or xor` | i1 | i1 |
     | `equal less less_or_equal greater greater_or_equal` | any | i1 |
 
-    Names and formulas are those of the ONNX operators, one row each of `compiler/ir/nn/reference/functions.inc`.
+    Names and formulas are those of the ONNX operators, one row each of `runtime/reference/functions.inc`.
 
     ```mlir
     %y = nn.binary add %x, %b : (tensor<2x3xf16>, tensor<3xf16>) -> tensor<2x3xf16>

@@ -1,7 +1,7 @@
 // Types and constants of the IR as the references of ops on tensors have them, and back.
 #pragma once
 
-#include "compiler/ir/nn/reference/tensor_value.h"
+#include "runtime/reference/tensor_value.h"
 
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/BuiltinTypes.h"

@@ -60,7 +60,8 @@ def Sched_LaunchOp : Sched_PhaseUse<"launch", [ParentOneOf<["SequenceOp", "Repea
     Where threads and blocks are: nothing here changes a sum. `min_blocks` is how many blocks must fit on one
     multiprocessor. Which others there are depends on the phase: a product has `tiles_per_block` (of 16 rows) and
     `steps_in_flight` (32-column steps that a warp requests ahead), a map `block_rows`, attention `split_multiple` (a
-    split is that many positions, or a multiple) and `subgroups` (into which the query heads of a KV head are divided); `scratch` is bytes of scratch memory that the kernel needs.
+    split is that many positions, or a multiple) and `subgroups` (into which the query heads of a KV head are divided), a fusion
+    `pack` (elements that a thread takes together) and, if it reduces rows, `lanes` (threads that share a row); `scratch` is bytes of scratch memory that the kernel needs.
 
     ```mlir
     sched.launch "layer_down" blocks 64 threads 256 shared 9216 {min_blocks = 4 : i64, steps_in_flight = 4 : i64, tiles_per_block = 1 : i64}
@@ -70,6 +71,7 @@ def Sched_LaunchOp : Sched_PhaseUse<"launch", [ParentOneOf<["SequenceOp", "Repea
                        DefaultValuedAttr<I64Attr, "1">:$min_blocks, OptionalAttr<I64Attr>:$tiles_per_block,
                        OptionalAttr<I64Attr>:$steps_in_flight, OptionalAttr<I64Attr>:$block_rows,
                        OptionalAttr<I64Attr>:$split_multiple, OptionalAttr<I64Attr>:$subgroups,
+                       OptionalAttr<I64Attr>:$pack, OptionalAttr<I64Attr>:$lanes,
                        DefaultValuedAttr<I64Attr, "0">:$scratch);
   let assemblyFormat = "$phase `blocks` $blocks `threads` $threads `shared` $shared attr-dict";
   let hasVerifier = 1;

@@ -65,4 +65,18 @@ WeightEncodingAttrInterface encodingOf(nn::WeightOp weight);
 /// How many positions a cache keeps (`step.positions`), 0: all.
 int64_t positionsOf(nn::CacheOp cache);
 
+/// What kind of kernel computes a fusion: a function of its body.
+enum class FusionKind {
+  Map,  // elementwise and movement ops only: an element of a result follows from elements of the inputs
+  Rows, // reductions over the last axes, all of one number of elements, and elementwise ops on the same rows
+  // A matmul of views, elementwise ops on its elements, and movement that only says where they are stored; or several
+  // such of one left operand, side by side.
+  Product,
+  // A matmul of views, elementwise ops on these scores, softmax along their last axis, a guard against its NaN, and a
+  // matmul with a view, stored as a product's result is.
+  Attention,
+  Single, // anything else, such as one topk
+};
+FusionKind fusionKind(FusionOp fusion);
+
 } // namespace cadenza::step

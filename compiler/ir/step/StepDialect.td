@@ -18,6 +18,8 @@ def Step_Dialect : Dialect {
     for each input. Functions name segments by their index in that initial list (their slot), which does not shift when
     others are consumed. What is left at the end is the phase's results, in slot order.
 
+    The phases of a graph, whose ops are on tensors of any type and rank, are `step.fusion`: a region of such ops.
+
     How a matrix is stored is the attribute `step.encoding` of its `nn.weight`; how many positions a cache keeps, if not
     all, `step.positions` of its `nn.cache`.
   }];

@@ -15,6 +15,10 @@ def Step_Vector : Type<
          CPred<"::llvm::cast<::mlir::ShapedType>($_self).getRank() == 2">]>,
     "tokens x elements of f32, bf16 or f16", "::mlir::RankedTensorType">;
 
+/// A value between the fusions of a graph: a tensor of any element type and rank.
+def Step_Tensor : Type<And<[NN_Tensor.predicate, CPred<"::llvm::cast<::mlir::ShapedType>($_self).hasStaticShape()">]>,
+                       "tensor of static shape and an element type of nn", "::mlir::RankedTensorType">;
+
 def Step_FunctionArrayAttr : TypedArrayAttrBase<Step_FunctionAttrInterface, "functions in order">;
 
 class Step_Op<string mnemonic, list<Trait> traits = []> : Op<Step_Dialect, mnemonic, traits>;
@@ -59,9 +63,9 @@ def Step_LayersOp : Step_Op<"layers", [SingleBlockImplicitTerminator<"YieldOp">,
   let hasRegionVerifier = 1;
 }
 
-def Step_YieldOp : Step_Op<"yield", [Pure, Terminator, ParentOneOf<["LayersOp"]>]> {
-  let summary = "the values that the next iteration starts with";
-  let arguments = (ins Variadic<Step_Vector>:$values);
+def Step_YieldOp : Step_Op<"yield", [Pure, Terminator, ParentOneOf<["LayersOp", "FusionOp"]>]> {
+  let summary = "the values that the next iteration of `step.layers` starts with, or the results of a `step.fusion`";
+  let arguments = (ins Variadic<Step_Tensor>:$values);
   let assemblyFormat = "($values^ `:` type($values))? attr-dict";
   let builders = [OpBuilder<(ins), [{ }]>];
 }
@@ -161,6 +165,35 @@ def Step_MapOp : Step_PhaseOp<"map", [AttrSizedOperandSegments], ["getFunctions"
   let assemblyFormat = [{
     $inputs (`with` `(` $side_inputs^ `)`)? (`at` $position^)? `epilogues` $epilogues attr-dict
     `:` functional-type(operands, results)
+  }];
+}
+
+def Step_FusionOp : Step_Op<"fusion", [Pure, IsolatedFromAbove, SingleBlock,
+                                       DeclareOpInterfaceMethods<Step_PhaseOpInterface>]> {
+  let summary = "ops on tensors that are computed together: the phase of a graph";
+  let description = [{
+    The body is a block of `nn` ops on tensors, weights and constants among them. Shapes are static and extents positive. The
+    meaning of a fusion is that of its ops, one after the other: each result is rounded to its element type, and sums are of f32
+    or wider. A program therefore means the same however its ops are distributed over fusions.
+
+    ```mlir
+    %y = step.fusion (%i = %x) : (tensor<1x128xi64>) -> tensor<1x128x384xf32> {
+      %w = nn.get_weight @embeddings : tensor<30522x384xf16>
+      %r = nn.gather %w, %i axis 0 : (tensor<30522x384xf16>, tensor<1x128xi64>) -> tensor<1x128x384xf16>
+      %f = nn.cast %r : tensor<1x128x384xf16> -> tensor<1x128x384xf32>
+      step.yield %f : tensor<1x128x384xf32>
+    }
+    ```
+  }];
+  let arguments = (ins Variadic<Step_Tensor>:$inputs);
+  let regions = (region SizedRegion<1>:$body);
+  let results = (outs Variadic<Step_Tensor>:$results);
+  let hasCustomAssemblyFormat = 1;
+  let hasRegionVerifier = 1;
+  let extraClassDeclaration = [{
+    /// The ops that compute, without the terminator.
+    auto getOps() { return getBody().front().without_terminator(); }
+    YieldOp getYield();
   }];
 }
 

@@ -1,45 +1,11 @@
 #include "runtime/cuda/runners/graph.h"
 
+#include "runtime/cuda/runners/capture.h"
 #include "runtime/shared/state.h"
 
 #include <cstddef>
 
 namespace cadenza::cuda {
-namespace {
-
-constexpr int minimumDependentDriver = 12030; // from which on programmatic launches can be captured
-constexpr int minimumDependentMajor = 9;      // of the compute capability
-
-/// While it lives, what is queued into `stream` becomes a graph instead.
-class Capture {
-public:
-  Capture(Device &device, CUstream stream) : device_(device), stream_(stream) {}
-  Capture(const Capture &) = delete;
-  Capture &operator=(const Capture &) = delete;
-  ~Capture() {
-    if (begun_)
-      (void)end();
-  }
-  Status begin() {
-    // Other threads may go on using the driver meanwhile.
-    CADENZA_CUDA_TRY(device_, cuStreamBeginCapture, stream_, CU_STREAM_CAPTURE_MODE_THREAD_LOCAL);
-    begun_ = true;
-    return Status::ok();
-  }
-  StatusOr<Graph> end() {
-    begun_ = false;
-    CUgraph graph = nullptr;
-    CADENZA_CUDA_TRY(device_, cuStreamEndCapture, stream_, &graph);
-    return Graph(device_, graph);
-  }
-
-private:
-  Device &device_;
-  CUstream stream_;
-  bool begun_ = false;
-};
-
-} // namespace
 
 StatusOr<std::unique_ptr<GraphRunner>> GraphRunner::make(const RunnerContext &context, const GraphOptions &options) {
   if (options.steps < 1 || options.steps > maximumGraphSteps)
@@ -51,9 +17,7 @@ StatusOr<std::unique_ptr<GraphRunner>> GraphRunner::make(const RunnerContext &co
 }
 
 Status GraphRunner::load() {
-  const DeviceProperties &gpu = context_.device.properties();
-  dependentLaunch_ = options_.dependentLaunch && context_.kernels.hasDependencyWaits() &&
-                     gpu.major >= minimumDependentMajor && gpu.driverVersion >= minimumDependentDriver;
+  dependentLaunch_ = options_.dependentLaunch && canLaunchDependents(context_.device, context_.kernels);
   CADENZA_ASSIGN_OR_RETURN(aside_, Stream::make(context_.device));
   CADENZA_ASSIGN_OR_RETURN(one_, PinnedBuffer::make(context_.device, sizeof(uint32_t), "a flag"));
   *one_.as<uint32_t>() = 1;
@@ -69,19 +33,7 @@ Status GraphRunner::load() {
 }
 
 StatusOr<GraphExec> GraphRunner::capture(int steps, bool withHead) {
-  Capture capture(context_.device, context_.stream);
-  CADENZA_RETURN_IF_ERROR(capture.begin());
-  for (int step = 0; step < steps; ++step)
-    for (size_t i = 0; i < context_.launches.count(withHead); ++i) {
-      const bool first = step == 0 && i == 0; // nothing of this graph is before it
-      CADENZA_RETURN_IF_ERROR(context_.launches.launch(context_.device, i, dependentLaunch_ && !first));
-    }
-  CADENZA_ASSIGN_OR_RETURN(const Graph graph, capture.end());
-  CUgraphExec handle = nullptr;
-  CADENZA_CUDA_TRY(context_.device, cuGraphInstantiateWithFlags, &handle, graph.get(), 0);
-  GraphExec exec(context_.device, handle);
-  CADENZA_CUDA_TRY(context_.device, cuGraphUpload, exec.get(), context_.stream);
-  return exec;
+  return captureSteps(context_.device, context_.stream, context_.launches, steps, withHead, dependentLaunch_);
 }
 
 Status GraphRunner::enqueue(int64_t position, bool withHead) {

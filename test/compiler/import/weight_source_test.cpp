@@ -48,14 +48,15 @@ TEST(CheckpointWeights, AddsInFp32) {
   test::TemporaryFolder directory;
   // 1 + 2^-9 is no number of bf16.
   auto source = sourceOf(directory, {"t", "BF16", {3}, bytesOf<uint16_t>({0x3b00, 0xbf80, 0x0000})});
-  const WeightSpec spec{"norm.weight", "t", {3}, DType::bf16, {}, {}, 1.0f};
+  const WeightSpec spec{"norm.weight", "t", {3}, DType::bf16, {}, {}, {}, 1.0f};
   EXPECT_EQ(*source->readFloats(spec), (std::vector<float>{1.001953125f, 0, 1}));
   std::vector<std::byte> rounded(6);
   EXPECT_EQ(source->read(spec, 0, 3, DType::bf16, rounded).message(),
             "weight 'norm.weight': is a sum in f32, which bf16 would round");
   // Random weights of norms are about 1, however they are stored.
   const std::vector<float> whole = *makeRandomWeights(1)->readFloats({"norm.weight", "t", {64}, DType::f32});
-  const std::vector<float> sum = *makeRandomWeights(1)->readFloats({"norm.weight", "t", {64}, DType::f32, {}, {}, 1});
+  const std::vector<float> sum =
+      *makeRandomWeights(1)->readFloats({"norm.weight", "t", {64}, DType::f32, {}, {}, {}, 1});
   for (size_t i = 0; i < whole.size(); ++i)
     EXPECT_NEAR(whole[i], sum[i], 1e-6);
 }

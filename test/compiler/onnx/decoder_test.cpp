@@ -105,6 +105,11 @@ public:
     step = std::move(*recognised);
     return summarize(*step);
   }
+  bool isMeant(const std::map<std::string, std::string> &dims = {}) {
+    result = read(proto);
+    EXPECT_EQ(result.text(), "");
+    return isDecoder(*result.model, dims);
+  }
   std::string name(ValueId value) const { return step->model.graph.values[value].name; }
   std::string stepShape(const std::string &value) const {
     for (ValueId id = 0; id < step->model.graph.values.size(); ++id)
@@ -195,10 +200,8 @@ TEST(Decoder, SeveralTablesNeedAName) {
   model.weight("places", {6, 8});
   model.node("Gather", {"places", "c"}, {"place"});
   model.layer(0).head(1);
-  EXPECT_EQ(
-      model.recognise(),
-      "m.onnx: is no decoder with a cache, and other graphs cannot be compiled yet: inputs 'a' and 'c' may both be "
-      "the tokens: name one of them input_ids");
+  EXPECT_EQ(model.recognise(), "m.onnx: is no decoder that can be compiled: inputs 'a' and 'c' may both be "
+                               "the tokens: name one of them input_ids");
 }
 
 TEST(Decoder, AStaticCacheGrows) {
@@ -219,22 +222,53 @@ TEST(Decoder, AStaticCacheGrows) {
   EXPECT_EQ(model.stepShape("K0"), "[1, 2, past_sequence_length + 1, 4]");
 }
 
+TEST(Decoder, WithoutACacheAModelIsAGraph) {
+  {
+    Decoder model;
+    model.node("Relu", {"x0"}, {"y"});
+    model.output("y");
+    EXPECT_FALSE(model.isMeant());
+  }
+  { // Two inputs one after the other, which no attention takes.
+    Decoder model;
+    model.input("b", {"n", "p", "8"});
+    addAttribute(model.node("Concat", {"b", "x0"}, {"y"}), "axis", 1);
+    model.output("y");
+    EXPECT_FALSE(model.isMeant());
+  }
+}
+
+TEST(Decoder, WithACacheAModelIsMeantToBeOne) {
+  {
+    Decoder model;
+    model.input("image", {"n", "3", "8", "8"});
+    EXPECT_TRUE(model.layer(0).head(1).isMeant());
+  }
+  { // Tokens that come as embeddings; with all extents known an attention is a graph like any other.
+    Decoder model;
+    model.graph().clear_input();
+    model.input("x0", {"1", "1", "8"});
+    model.graph().mutable_node()->DeleteSubrange(0, 1);
+    model.layer(0, {"1", "2", "p", "4"}).head(1);
+    EXPECT_TRUE(model.isMeant());
+    EXPECT_FALSE(model.isMeant({{"p", "3"}}));
+  }
+}
+
 TEST(Decoder, WhatIsNoneIsSaid) {
   {
     Decoder model;
     model.node("Relu", {"x0"}, {"y"});
     model.output("y");
-    EXPECT_EQ(
-        model.recognise(),
-        "m.onnx: is no decoder with a cache, and other graphs cannot be compiled yet: no output is a past that grew "
-        "by the new tokens");
+    EXPECT_EQ(model.recognise(), "m.onnx: is no decoder that can be compiled: no output is a past that grew "
+                                 "by the new tokens");
   }
   {
     Decoder model;
     model.input("image", {"n", "3", "8", "8"});
     model.layer(0).head(1);
     EXPECT_EQ(model.recognise(),
-              "m.onnx: is no decoder with a cache, and other graphs cannot be compiled yet: input 'image' (f32 [n, 3, "
+              "m.onnx: is no decoder that can be compiled: input 'image' (f32 [n, 3, "
               "8, 8]) is neither the "
               "tokens nor, by its name, their positions (position_ids), no mask over past and present, no length that "
               "an attention takes, and no "
@@ -244,17 +278,14 @@ TEST(Decoder, WhatIsNoneIsSaid) {
     Decoder model;
     model.layer(0).head(1);
     model.proto.mutable_graph()->mutable_output()->DeleteSubrange(2, 1); // K0
-    EXPECT_EQ(model.recognise(),
-              "m.onnx: is no decoder with a cache, and other graphs cannot be compiled yet: input 'v0' holds values of "
-              "node 'node_weights0' (Softmax), which takes no past keys");
+    EXPECT_EQ(model.recognise(), "m.onnx: is no decoder that can be compiled: input 'v0' holds values of "
+                                 "node 'node_weights0' (Softmax), which takes no past keys");
   }
   {
     Decoder model;
     model.layer(0, {"n", "2", "7", "4"}).head(1);
-    EXPECT_EQ(
-        model.recognise(),
-        "m.onnx: is no decoder with a cache, and other graphs cannot be compiled yet: input 'v0' (f32 [n, 2, 7, 4]) "
-        "has room for 7 positions and grows, so its length has to be open");
+    EXPECT_EQ(model.recognise(), "m.onnx: is no decoder that can be compiled: input 'v0' (f32 [n, 2, 7, 4]) "
+                                 "has room for 7 positions and grows, so its length has to be open");
   }
   {
     Decoder model;
@@ -297,18 +328,82 @@ TEST(Decoder, FilesThatSayOtherwiseAreErrors) {
                                           "'a' that chooses embeddings");
 }
 
+/// Gives inputs, outputs and what nodes take and make other names.
+void rename(::onnx::GraphProto &graph, const std::map<std::string, std::string> &names) {
+  const auto apply = [&](std::string *name) {
+    if (const auto found = names.find(*name); found != names.end())
+      *name = found->second;
+  };
+  for (auto *ports : {graph.mutable_input(), graph.mutable_output()})
+    for (auto &port : *ports)
+      apply(port.mutable_name());
+  for (auto &node : *graph.mutable_node()) {
+    for (std::string &input : *node.mutable_input())
+      apply(&input);
+    for (std::string &output : *node.mutable_output())
+      apply(&output);
+  }
+}
+
+TEST(Decoder, NamesOfCachesMustNotContradictTheGraph) {
+  const std::map<std::string, std::string> consistent = {
+      {"k0", "past_key_values.0.key"},   {"v0", "past_key_values.0.value"}, {"k1", "past_key_values.1.key"},
+      {"v1", "past_key_values.1.value"}, {"K0", "present.0.key"},           {"V0", "present.0.value"},
+      {"K1", "present.1.key"},           {"V1", "present.1.value"}};
+  const auto recognise = [&](std::map<std::string, std::string> other) {
+    other.insert(consistent.begin(), consistent.end());
+    Decoder model;
+    model.layer(0).layer(1).head(2);
+    rename(model.graph(), other);
+    return model.recognise();
+  };
+  EXPECT_EQ(recognise({}).substr(0, 8), "decoder:");
+  EXPECT_EQ(
+      recognise({{"K0", "present.1.key"}, {"K1", "present.0.key"}}),
+      "m.onnx: output 'present.0.key' is input 'past_key_values.1.key' grown, but is named as if it belonged to "
+      "input 'past_key_values.0.key': who feeds outputs to inputs by their names computes something else than the "
+      "graph does by itself");
+  EXPECT_NE(recognise({{"K0", "present.0.value"}, {"V0", "present.0.key"}}).find("is named as if it belonged to input"),
+            std::string::npos);
+  // Names that are no such pairs say nothing.
+  EXPECT_EQ(recognise({{"K0", "Concat_57"}, {"K1", "Concat_34"}}).substr(0, 8), "decoder:");
+}
+
+TEST(Decoder, AnExtentWithoutANameIsSaidByItsPlace) {
+  Decoder model;
+  model.input("image", {"", "3"});
+  std::map<std::string, std::string> dims = {{"image[0]", "7"}, {"s", "1"}};
+  Read result = read(model.layer(0).head(1).proto);
+  declareUnnamed(*result.model, dims, result.findings);
+  EXPECT_EQ(result.text(), "");
+  EXPECT_EQ(dims, (std::map<std::string, std::string>{{"s", "1"}}));
+  EXPECT_EQ(typeText(result.model->graph.inputs[1].type.get()), "f32 [7, 3]");
+  const auto refused = [&](const std::string &name, const std::string &text) {
+    Read other = read(model.proto);
+    std::map<std::string, std::string> dims = {{name, text}};
+    declareUnnamed(*other.model, dims, other.findings);
+    return other.text();
+  };
+  EXPECT_EQ(refused("image[2]", "7"), "invalid: --dim image[2]=7: input 'image' has 2 axes\n");
+  EXPECT_EQ(refused("image[1]", "7"), "invalid: --dim image[1]=7: axis 1 of input 'image' is 3\n");
+  EXPECT_EQ(refused("a[0]", "7"), "invalid: --dim a[0]=7: axis 0 of input 'a' has a name: say --dim n=7\n");
+  EXPECT_EQ(refused("image[0]", "-1"), "invalid: --dim image[0]=-1: the value is no number or expression such as "
+                                       "'past_sequence_length + 1'\n");
+}
+
 /// Every exported decoder, with all extents known but for the past: recogniseDecoder checks that.
 TEST(Decoder, Fixtures) {
   size_t count = 0;
   for (const auto &entry : std::filesystem::directory_iterator(CADENZA_SOURCE_DIR "/test/fixtures/onnx")) {
     const std::string file = (entry.path() / "model.onnx").string();
-    if (!std::filesystem::exists(file))
+    if (!std::filesystem::exists(entry.path() / "tokens.json")) // a graph
       continue;
     SCOPED_TRACE(file);
     Findings findings;
     const std::optional<Model> model = readModel(file, findings);
     auto directory = ModelDirectory::open(entry.path().string());
     ASSERT_TRUE(model && directory.isOk());
+    EXPECT_TRUE(isDecoder(*model, {}));
     const Companions companions = readCompanions(*directory, findings);
     auto step = recogniseDecoder(*model, {}, companions.hints, findings);
     ASSERT_TRUE(step.isOk()) << step.status().message();
@@ -348,6 +443,48 @@ TEST(Companions, TheModelOfADirectory) {
   EXPECT_EQ(modelIn(folder), "decoder.onnx");
   folder.write("genai_config.json", R"({"model": {"decoder": {"filename": "../decoder.onnx"}}})");
   EXPECT_NE(modelIn(folder).find("is no .onnx file of its directory"), std::string::npos);
+}
+
+TEST(Companions, AttentionsOfOnnxRuntimeGenAi) {
+  Findings findings;
+  const std::string fixture = CADENZA_SOURCE_DIR "/test/fixtures/onnx/mistral-genai-int4";
+  const std::optional<Model> model = readModel(fixture + "/model.onnx", findings);
+  auto directory = ModelDirectory::open(fixture);
+  ASSERT_TRUE(model && directory.isOk());
+  const DecoderHints said = readCompanions(*directory, findings).hints;
+  EXPECT_EQ(said.heads, 6);
+  EXPECT_EQ(said.window, 7);
+  EXPECT_EQ(said.windowed, (std::vector<int64_t>{0, 1}));
+  const auto recognise = [&](const DecoderHints &hints) {
+    const auto step = recogniseDecoder(*model, {}, hints, findings);
+    return step.isOk() ? "" : std::string(step.status().message());
+  };
+  EXPECT_EQ(recognise(said), "");
+  DecoderHints other = said;
+  other.heads = 4;
+  EXPECT_EQ(recognise(other), "genai_config.json: the number of heads of layer 0 is 4, but 6 in model.onnx");
+  other = said;
+  other.window = 8;
+  EXPECT_EQ(recognise(other), "genai_config.json: the window of layer 0 is 8, but 7 in model.onnx");
+  other = said;
+  other.windowed = {1};
+  EXPECT_EQ(recognise(other), "genai_config.json: the window of layer 0 is 0, but 7 in model.onnx");
+}
+
+/// The builder leaves the window out where config.json has no layer_types: genai_config.json still has it, of no layer.
+TEST(Companions, AWindowThatWasNotExported) {
+  Findings findings;
+  const std::string fixture = CADENZA_SOURCE_DIR "/test/fixtures/onnx/llama-genai-fp32";
+  const std::optional<Model> model = readModel(fixture + "/model.onnx", findings);
+  auto directory = ModelDirectory::open(fixture);
+  ASSERT_TRUE(model && directory.isOk());
+  DecoderHints hints = readCompanions(*directory, findings).hints;
+  hints.window = 7;
+  hints.windowed = std::vector<int64_t>();
+  EXPECT_TRUE(recogniseDecoder(*model, {}, hints, findings).isOk());
+  ASSERT_FALSE(findings.all().empty());
+  EXPECT_EQ(findings.all().back().kind, Finding::Kind::Warning);
+  EXPECT_NE(findings.all().back().message.find("there is a window of 7, but no layer has it"), std::string::npos);
 }
 
 TEST(Companions, GenerationConfigGoesBeforeConfig) {

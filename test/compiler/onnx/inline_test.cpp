@@ -271,6 +271,45 @@ TEST(Branches, AnotherConditionLeavesTheNode) {
   EXPECT_TRUE(std::holds_alternative<Subgraph>(result.model->graph.nodes[0].attributes[0].value));
 }
 
+/// The condition is whether axis `axis` of x [n, 4] has 4 elements.
+::onnx::ModelProto ifShapeModel(int64_t axis) {
+  ::onnx::ModelProto model = ifModel();
+  ::onnx::GraphProto &graph = *model.mutable_graph();
+  *graph.add_initializer() = int64s("axis", {}, {axis});
+  *graph.add_initializer() = int64s("four", {}, {4});
+  addNode(graph, "Shape", {"x"}, {"s"});
+  addNode(graph, "Gather", {"s", "axis"}, {"d"});
+  addNode(graph, "Equal", {"d", "four"}, {"c"});
+  for (int i = 0; i < 3; ++i) // the If comes last
+    graph.mutable_node()->SwapElements(i, i + 1);
+  return model;
+}
+
+TEST(Branches, AConditionOfShapesChoosesOne) {
+  EXPECT_EQ(read(ifShapeModel(1)).operators(), "Shape Gather Equal Exp Add");
+  EXPECT_EQ(read(ifShapeModel(1)).text(), "");
+  EXPECT_EQ(read(ifShapeModel(0)).operators(), "Shape Gather Equal If") << "n may be anything";
+  EXPECT_EQ(read(ifShapeModel(0), "", {.dims = {{"n", "4"}}}).operators(), "Shape Gather Equal Exp Add");
+  EXPECT_EQ(read(ifShapeModel(0), "", {.dims = {{"n", "5"}}}).operators(), "Shape Gather Equal Neg Add");
+}
+
+TEST(Branches, AConditionMayDependOnWhatABranchMade) {
+  ::onnx::ModelProto model = ifShapeModel(1);
+  ::onnx::GraphProto &graph = *model.mutable_graph();
+  addNode(graph, "Shape", {"y"}, {"s2"});
+  addNode(graph, "Gather", {"s2", "axis"}, {"d2"});
+  addNode(graph, "Less", {"d2", "four"}, {"c2"});
+  ::onnx::NodeProto &again = *graph.add_node();
+  again = graph.node(3);
+  again.set_name("again");
+  again.set_input(0, "c2");
+  again.set_output(0, "z");
+  addOutput(graph, "z");
+  const Read result = read(model);
+  EXPECT_EQ(result.text(), "");
+  EXPECT_EQ(result.operators(), "Shape Gather Equal Exp Add Shape Gather Less Neg Add");
+}
+
 TEST(Branches, AreChecked) {
   ::onnx::ModelProto model = ifModel();
   *model.mutable_graph()->add_initializer() = boolean("c", true);

@@ -159,15 +159,15 @@ struct Read {
   }
 };
 
-inline Read readBytes(const std::string &bytes, const std::string &directory = "") {
+inline Read readBytes(const std::string &bytes, const std::string &directory = "", const ReadOptions &options = {}) {
   auto owner = std::make_shared<const std::string>(bytes);
   Read read;
-  read.model = readModel(std::as_bytes(std::span(*owner)), owner, "m.onnx", directory, read.findings);
+  read.model = readModel(std::as_bytes(std::span(*owner)), owner, "m.onnx", directory, read.findings, options);
   return read;
 }
 
-inline Read read(const ::onnx::ModelProto &model, const std::string &directory = "") {
-  return readBytes(model.SerializeAsString(), directory);
+inline Read read(const ::onnx::ModelProto &model, const std::string &directory = "", const ReadOptions &options = {}) {
+  return readBytes(model.SerializeAsString(), directory, options);
 }
 
 } // namespace cadenza::onnx::test

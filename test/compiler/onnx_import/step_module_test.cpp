@@ -1,6 +1,8 @@
 // The module of a decoder's step in ops on tensors computes what ONNX Runtime does: all exported decoders in
 // test/fixtures/onnx, token by token, on the references of the ops.
+#include "compiler/import/hf/import_hugging_face.h"
 #include "compiler/import/onnx/decoder/companions.h"
+#include "compiler/import/onnx/ir/onnx_weights.h"
 #include "compiler/import/onnx/ir/step_module.h"
 #include "compiler/import/onnx/lower/evaluator.h"
 #include "compiler/import/onnx/read_model.h"
@@ -25,7 +27,7 @@ const std::string fixtures = CADENZA_SOURCE_DIR "/test/fixtures/onnx/";
 std::vector<std::string> allFixtures() {
   std::vector<std::string> names;
   for (const auto &entry : std::filesystem::directory_iterator(fixtures))
-    if (std::filesystem::exists(entry.path() / "model.onnx"))
+    if (std::filesystem::exists(entry.path() / "tokens.json")) // a decoder
       names.push_back(entry.path().filename().string());
   std::ranges::sort(names);
   return names;
@@ -62,7 +64,10 @@ TEST_P(StepModuleTest, ComputesTheLogits) {
   func::FuncOp decode = nn::decodeEntryOf(*module.module);
   nn::EvaluationState state(*module.module, nullptr);
   state.tensorReader = [&](Operation *op) -> FailureOr<nn::TensorValue> {
-    return valueOf(*module.weights.at(cast<nn::WeightOp>(op).getSource()->str()));
+    StatusOr<nn::TensorValue> value = storedValue(weightSpec(cast<nn::WeightOp>(op)), module.weights);
+    if (!value.isOk())
+      return op->emitError() << value.status().message();
+    return std::move(*value);
   };
   // What is appended to each cache becomes a result, too: an op after raising, here the test's.
   struct Appended {

@@ -268,5 +268,61 @@ TEST(ProgramBuilder, LaunchesOfOneKernelShareItsScratch) {
   EXPECT_FALSE(owners.empty());
 }
 
+TEST(ProgramBuilder, AGraphIsFusionsBetweenTensors) {
+  mlir::MLIRContext context;
+  context.loadDialect<mlir::func::FuncDialect, nn::NNDialect, step::StepDialect>();
+  auto module = mlir::parseSourceString<mlir::ModuleOp>(R"(
+    nn.weight @table : tensor<5x2x3xi8> from "t"
+    func.func @run(%x: tensor<2x4xi64> {nn.port = #nn.port<"x">}, %c: tensor<i1> {nn.port = #nn.port<"c">})
+        -> (tensor<4x3xi8> {nn.port = #nn.port<"y">}) {
+      %i = nn.slice %x starts [1, 0] sizes [1, 4] steps [-1, 1] : (tensor<2x4xi64>) -> tensor<1x4xi64>
+      %t = nn.get_weight @table : tensor<5x2x3xi8>
+      %g = nn.gather %t, %i axis 0 : (tensor<5x2x3xi8>, tensor<1x4xi64>) -> tensor<1x4x2x3xi8>
+      %z = nn.constant dense<[[[[1], [2]]]]> : tensor<1x1x2x1xi8>
+      %w = nn.where %c, %g, %z : (tensor<i1>, tensor<1x4x2x3xi8>, tensor<1x1x2x1xi8>) -> tensor<1x4x2x3xi8>
+      %s = nn.reduce sum %w axes [0, 2] : (tensor<1x4x2x3xi8>) -> tensor<4x3xi8>
+      return %s : tensor<4x3xi8>
+    })",
+                                                        &context);
+  ASSERT_TRUE(module);
+  mlir::PassManager manager(&context);
+  llvm::cantFail(buildPipeline(manager, {.none = true, .disabled = {}}));
+  ASSERT_TRUE(mlir::succeeded(manager.run(*module)));
+  mlir::FailureOr<BuiltProgram> built = buildProgram(*module, {}, std::nullopt, nullptr);
+  ASSERT_TRUE(mlir::succeeded(built));
+  const Program &program = built->program;
+  EXPECT_TRUE(validateProgram(program).isOk()) << validateProgram(program).message();
+
+  ASSERT_EQ(program.weights.size(), 1u);
+  const Weight &weight = program.weights[0];
+  EXPECT_EQ(weight.encoding, Encoding::tensor);
+  EXPECT_EQ(weight.dtype, DType::i8);
+  EXPECT_EQ(weight.shape, (nn::Shape{5, 2, 3}));
+  EXPECT_EQ(weight.bytes, 30u);
+
+  ASSERT_EQ(program.entries.size(), 1u);
+  const Entry &entry = program.entries[0];
+  ASSERT_EQ(entry.blocks.size(), 1u);
+  const std::vector<Phase> &phases = entry.blocks[0].phases;
+  ASSERT_EQ(phases.size(), 4u);
+  const Edge &c = program.edges[entry.inputs[1].edge.value()];
+  EXPECT_EQ(c.dtype, DType::boolean);
+  EXPECT_EQ(c.shape, nn::Shape());
+  EXPECT_EQ(entry.outputs[0].shape, (std::vector<int64_t>{4, 3}));
+  EXPECT_EQ(entry.outputs[0].edge, phases[3].outputs[0]);
+
+  EXPECT_EQ(phases[0].body[0].name, "slice");
+  EXPECT_EQ(phases[0].body[0].attributes.dump(), R"({"static_sizes":[1,4],"static_starts":[1,0],"steps":[-1,1]})");
+  EXPECT_EQ(phases[1].kind, PhaseKind::Fusion);
+  ASSERT_EQ(phases[1].body.size(), 2u);
+  EXPECT_EQ(phases[1].body[0].name, "get_weight");
+  EXPECT_EQ(phases[1].body[0].weight, 0u);
+  EXPECT_EQ(phases[1].body[1].operands, (std::vector<uint32_t>{1, 0})); // the weight, then the input
+  EXPECT_EQ(phases[1].body[1].attributes.dump(), R"({"axis":0})");
+  EXPECT_EQ(phases[1].results, (std::vector<uint32_t>{2}));
+  EXPECT_EQ(phases[2].body[0].value, (std::vector<std::byte>{std::byte{1}, std::byte{2}}));
+  EXPECT_EQ(phases[3].body[0].attributes.dump(), R"({"axes":[0,2],"function":"sum"})");
+}
+
 } // namespace
 } // namespace cadenza

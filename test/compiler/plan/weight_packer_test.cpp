@@ -323,5 +323,55 @@ TEST(WeightPacker, Int8RefusesWhatIsNotFinite) {
             "weight 'part', row 7: an infinity or NaN cannot be stored as int8; use --encode=tiles16");
 }
 
+/// One tensor of 64-bit integers, three axes of them, and one of floats.
+class TensorSource final : public WeightSource {
+public:
+  std::string describe() const override { return "tensors"; }
+
+private:
+  Status readRows(const WeightSpec &, int64_t, int64_t, DType, std::span<std::byte>) const override {
+    return {StatusCode::Internal, "rows of a tensor"};
+  }
+  Status readElements(const WeightSpec &spec, std::span<std::byte> out) const override {
+    for (size_t i = 0; i < out.size(); ++i)
+      out[i] = static_cast<std::byte>(spec.dtype == DType::f32 ? 0xff : i); // all ones are a NaN
+    return Status::ok();
+  }
+  uint64_t storedNonFinite(const WeightSpec &, int64_t, int64_t rows) const override {
+    return static_cast<uint64_t>(rows);
+  }
+};
+
+TEST(PackTensor, ElementsAreStoredAsTheyAre) {
+  BuiltProgram built;
+  for (const auto &[dtype, shape] :
+       std::vector<std::pair<DType, nn::Shape>>{{DType::i64, {2, 1, 3}}, {DType::boolean, {}}, {DType::f32, {2}}}) {
+    Weight weight;
+    weight.name = "w" + std::to_string(built.recipes.size());
+    weight.encoding = Encoding::tensor;
+    weight.dtype = dtype;
+    weight.shape = shape;
+    weight.rows = 1;
+    for (int64_t extent : shape)
+      weight.rows *= extent;
+    weight.columns = 1;
+    weight.bytes = storedBytes(weight);
+    weight.offset = built.recipes.size() * 256;
+    built.program.weights.push_back(weight);
+    built.recipes.push_back({{WeightSpec{weight.name, weight.name, shape, dtype}}});
+  }
+  const TensorSource source;
+  const StatusOr<std::vector<std::byte>> bytes = packAll(built, source);
+  ASSERT_TRUE(bytes.isOk()) << bytes.status().message();
+  ASSERT_EQ(bytes->size(), 512u + 8);
+  for (size_t i = 0; i < 48; ++i)
+    EXPECT_EQ((*bytes)[i], static_cast<std::byte>(i));
+  EXPECT_EQ((*bytes)[256], std::byte{0});
+  Findings findings;
+  source.reportNonFinite(findings);
+  ASSERT_EQ(findings.all().size(), 1u);
+  EXPECT_EQ(findings.all()[0].message, "weight 'w2' holds 2 infinities or NaNs");
+}
+
 } // namespace
 } // namespace cadenza

@@ -99,3 +99,48 @@ func.func @rows(%x: tensor<2x3x8xf32> {nn.port = #nn.port<"x">}, %v: tensor<8xf3
   %w = nn.silu %v : tensor<8xf32>
   return %y, %w : tensor<2x3x16xf32>, tensor<8xf32>
 }
+
+// Of a graph each op becomes a fusion: with the weights and constants that it reads, and of its results those that are used.
+nn.weight @table : tensor<100x8xf16> from "table"
+
+// CHECK-LABEL: func.func @graph(
+// CHECK-SAME: %[[IDS:.*]]: tensor<1x4xi64> {nn.port = #nn.port<"ids">}) -> (tensor<1x4x8xf16> {nn.port = #nn.port<"y">}, tensor<1x4x2xi64> {nn.port = #nn.port<"i">})
+func.func @graph(%ids: tensor<1x4xi64> {nn.port = #nn.port<"ids">})
+    -> (tensor<1x4x8xf16> {nn.port = #nn.port<"y">}, tensor<1x4x2xi64> {nn.port = #nn.port<"i">}) {
+  %w = nn.get_weight @table : tensor<100x8xf16>
+  %c = nn.constant dense<2.0> : tensor<f16>
+  // CHECK-NEXT: %[[ROWS:.*]] = step.fusion (%[[A:.*]] = %[[IDS]]) : (tensor<1x4xi64>) -> tensor<1x4x8xf16> {
+  // CHECK-NEXT:   %[[W:.*]] = nn.get_weight @table
+  // CHECK-NEXT:   %[[R:.*]] = nn.gather %[[W]], %[[A]] axis 0
+  // CHECK-NEXT:   step.yield %[[R]]
+  %r = nn.gather %w, %ids axis 0 : (tensor<100x8xf16>, tensor<1x4xi64>) -> tensor<1x4x8xf16>
+  // CHECK: %[[Y:.*]] = step.fusion (%[[B:.*]] = %[[ROWS]]) : (tensor<1x4x8xf16>) -> tensor<1x4x8xf16> {
+  // CHECK-NEXT:   %[[C:.*]] = nn.constant dense<2.000000e+00> : tensor<f16>
+  // CHECK-NEXT:   nn.binary mul %[[B]], %[[C]]
+  %y = nn.binary mul %r, %c : (tensor<1x4x8xf16>, tensor<f16>) -> tensor<1x4x8xf16>
+  // CHECK: %[[S:.*]] = step.fusion (%[[D:.*]] = %[[Y]]) : (tensor<1x4x8xf16>) -> tensor<1x4x8xf16> {
+  // CHECK-NEXT:   nn.binary add %[[D]], %[[D]]
+  %s = nn.binary add %y, %y : (tensor<1x4x8xf16>, tensor<1x4x8xf16>) -> tensor<1x4x8xf16>
+  // CHECK: %[[I:.*]] = step.fusion (%{{.*}} = %[[S]]) : (tensor<1x4x8xf16>) -> tensor<1x4x2xi64> {
+  // CHECK-NEXT:   %{{.*}}, %[[INDICES:.*]] = nn.topk
+  // CHECK-NEXT:   step.yield %[[INDICES]]
+  %v, %i = nn.topk %s k 2 axis -1 : (tensor<1x4x8xf16>) -> (tensor<1x4x2xf16>, tensor<1x4x2xi64>)
+  %dead = nn.unary abs %v : (tensor<1x4x2xf16>) -> tensor<1x4x2xf16>
+  // CHECK-NOT: nn.unary
+  // CHECK: return %[[Y]], %[[I]]
+  return %y, %i : tensor<1x4x8xf16>, tensor<1x4x2xi64>
+}
+
+// What no op makes is copied, so that every result is one of a phase.
+// CHECK-LABEL: func.func @copies(
+// CHECK-SAME: %[[X:.*]]: tensor<3xi1> {nn.port = #nn.port<"x">})
+func.func @copies(%x: tensor<3xi1> {nn.port = #nn.port<"x">})
+    -> (tensor<3xi1> {nn.port = #nn.port<"y">}, tensor<f64> {nn.port = #nn.port<"z">}) {
+  // CHECK: %[[Y:.*]] = step.fusion (%[[A:.*]] = %[[X]]) : (tensor<3xi1>) -> tensor<3xi1> {
+  // CHECK-NEXT: step.yield %[[A]]
+  // CHECK: %[[Z:.*]] = step.fusion () : () -> tensor<f64> {
+  // CHECK-NEXT: nn.constant dense<1.500000e+00> : tensor<f64>
+  %z = nn.constant dense<1.5> : tensor<f64>
+  // CHECK: return %[[Y]], %[[Z]]
+  return %x, %z : tensor<3xi1>, tensor<f64>
+}

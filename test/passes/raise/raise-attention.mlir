@@ -331,3 +331,36 @@ func.func @negative_no_cache(%x: tensor<1x4xf32> {nn.port = #nn.port<"x">}, %pos
   %y = nn.matmul %x, %p : (tensor<1x4xf32>, tensor<4x4xf32>) -> tensor<1x4xf32>
   return %y : tensor<1x4xf32>
 }
+
+// A window that is longer than what is tried of a mask that names none.
+// CHECK: nn.scalar @layers.9.attention.window = 300000
+nn.cache @layers.9.cache heads 2 head_dim 4 : bf16
+func.func @long_window(%query: tensor<1x8xf32> {nn.port = #nn.port<"q">}, %key: tensor<1x8xf32> {nn.port = #nn.port<"k">},
+    %value: tensor<1x8xf32> {nn.port = #nn.port<"v">}, %position: tensor<1xi32> {nn.port = #nn.port<position>})
+    -> (tensor<1x8xf32> {nn.port = #nn.port<"y">}) {
+  %q = nn.reshape %query : tensor<1x8xf32> -> tensor<1x2x1x4xf32>
+  %k = nn.reshape %key : tensor<1x8xf32> -> tensor<1x2x1x4xf32>
+  %v = nn.reshape %value : tensor<1x8xf32> -> tensor<1x2x1x4xf32>
+  %pastk = nn.read_cache @layers.9.cache key at %position : tensor<1x2x?x4xf32>
+  %pastv = nn.read_cache @layers.9.cache value at %position : tensor<1x2x?x4xf32>
+  %keys = nn.concat %pastk, %k axis 2 : (tensor<1x2x?x4xf32>, tensor<1x2x1x4xf32>) -> tensor<1x2x?x4xf32>
+  %values = nn.concat %pastv, %v axis 2 : (tensor<1x2x?x4xf32>, tensor<1x2x1x4xf32>) -> tensor<1x2x?x4xf32>
+  %kt = nn.transpose %keys [0, 1, 3, 2] : (tensor<1x2x?x4xf32>) -> tensor<1x2x4x?xf32>
+  %products = nn.matmul %q, %kt : (tensor<1x2x1x4xf32>, tensor<1x2x4x?xf32>) -> tensor<1x2x1x?xf32>
+  %zero = nn.constant dense<0> : tensor<i64>
+  %one = nn.constant dense<1> : tensor<i64>
+  %past = nn.past_length %position
+  %total = nn.binary add %past, %one : (tensor<i64>, tensor<i64>) -> tensor<i64>
+  %range = nn.range %zero, %total, %one : (tensor<i64>, tensor<i64>, tensor<i64>) -> tensor<?xi64>
+  %size = nn.constant dense<300000> : tensor<i64>
+  %from = nn.binary sub %past, %size : (tensor<i64>, tensor<i64>) -> tensor<i64>
+  %mask = nn.binary greater %range, %from : (tensor<?xi64>, tensor<i64>) -> tensor<?xi1>
+  %shown = nn.constant dense<0.0> : tensor<f32>
+  %hidden = nn.constant dense<-1.0e4> : tensor<f32>
+  %bias = nn.where %mask, %shown, %hidden : (tensor<?xi1>, tensor<f32>, tensor<f32>) -> tensor<?xf32>
+  %masked = nn.binary add %products, %bias : (tensor<1x2x1x?xf32>, tensor<?xf32>) -> tensor<1x2x1x?xf32>
+  %p = nn.softmax %masked axis -1 : (tensor<1x2x1x?xf32>) -> tensor<1x2x1x?xf32>
+  %sum = nn.matmul %p, %values : (tensor<1x2x1x?xf32>, tensor<1x2x?x4xf32>) -> tensor<1x2x1x4xf32>
+  %y = nn.reshape %sum : tensor<1x2x1x4xf32> -> tensor<1x8xf32>
+  return %y : tensor<1x8xf32>
+}

@@ -535,8 +535,8 @@ func.func @at_two_hundred(%query: tensor<1x16xf32> {nn.port = #nn.port<"q">}, %k
   %steps = nn.where %is, %one, %zero : (tensor<i1>, tensor<i64>, tensor<i64>) -> tensor<i64>
   %plus = nn.binary add %steps, %one : (tensor<i64>, tensor<i64>) -> tensor<i64>
   %growth = nn.cast %plus : tensor<i64> -> tensor<f32>
+  // expected-error @+1 {{scales scores by the position: a score of 1 becomes 1.000000e+00 at the beginning, 2.000000e+00 after 200 tokens}}
   %masked = nn.binary mul %products, %growth : (tensor<1x4x1x?xf32>, tensor<f32>) -> tensor<1x4x1x?xf32>
-  // expected-error @+1 {{its scores or weights are not those of queries and keys but for constant factors, a cap and a mask}}
   %p = nn.softmax %masked axis -1 : (tensor<1x4x1x?xf32>) -> tensor<1x4x1x?xf32>
   %nan = nn.unary is_nan %p : (tensor<1x4x1x?xf32>) -> tensor<1x4x1x?xi1>
   %nothing = nn.constant dense<0.0> : tensor<f32>

@@ -53,11 +53,11 @@ func.func @negative_graph(%x: tensor<2x8xf32> {nn.port = #nn.port<"x">}) -> (ten
 // -----
 
 nn.weight @table : tensor<32x8xf32> from "table"
-// expected-error @+1 {{is no step of a decoder that there are ops for: 2 ops are left of the graph's: nn.unary (node_Mish_7), nn.reduce (node_mean)}}
+// expected-error @+1 {{is no step of a decoder that there are ops for: 2 ops are left of the graph's: nn.unary of node 'node_Mish_7' (Mish), nn.reduce of node 'node_mean'; in what is supported functions are SiLU, GELU (erf or tanh), a softcap, and those of norms and rotations; a reduction is the mean of an RMSNorm or LayerNorm over the last axis}}
 func.func @refused(%token: tensor<1xi32> {nn.port = #nn.port<token>}, %position: tensor<1xi32> {nn.port = #nn.port<position>})
     -> (tensor<1x1xf32> {nn.port = #nn.port<logits>}) {
   %x = nn.embedding %token, @table : tensor<1x8xf32>
-  %y = nn.unary mish %x : (tensor<1x8xf32>) -> tensor<1x8xf32> loc("node_Mish_7")
+  %y = nn.unary mish %x : (tensor<1x8xf32>) -> tensor<1x8xf32> loc("node_Mish_7"("Mish"))
   %z = nn.reduce mean %y axes [-1] keep_dims : (tensor<1x8xf32>) -> tensor<1x1xf32> loc("node_mean")
   return %z : tensor<1x1xf32>
 }

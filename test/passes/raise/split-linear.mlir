@@ -5,6 +5,7 @@
 nn.weight @c_attn : tensor<8x24xf32> from "c_attn.weight"
 nn.weight @c_attn_bias : tensor<24xf32> from "c_attn.bias"
 nn.weight @gate_up : tensor<12x8xf32> from "gate_up.weight"
+nn.weight @blocks : tensor<12x32xf32> from "packed" {nn.blocks = {bits = 4, scales = "scales", size = 16}}
 nn.weight @by_head : tensor<24x8xf32> from "query_key_value.weight"
 
 // GPT-2: a product of [inputs][outputs] with a bias, of which three parts are used; on a form of two axes.
@@ -14,6 +15,8 @@ nn.weight @by_head : tensor<24x8xf32> from "query_key_value.weight"
 // CHECK-DAG: nn.weight @c_attn_bias.rows_16 : tensor<8xf32> from "c_attn.bias" view <rows = 24, first = 16>
 // CHECK-DAG: nn.weight @gate_up.rows_6 : tensor<6x8xf32> from "gate_up.weight" view <rows = 12, first = 6>
 // CHECK-DAG: nn.weight @by_head.rows_4 : tensor<8x8xf32> from "query_key_value.weight" view <rows = 24, first = 4, run = 4, stride = 12>
+
+// CHECK-DAG: nn.weight @blocks.rows_6 : tensor<6x32xf32> from "packed" view <rows = 12, first = 6> {nn.blocks = {bits = 4 : i64, scales = "scales", size = 16 : i64}}
 
 // CHECK-LABEL: func.func @query_key_value
 // CHECK-DAG: nn.linear %{{.*}}, @c_attn.transposed.rows_0 bias @c_attn_bias.rows_0 : (tensor<1x8xf32>) -> tensor<1x8xf32>
@@ -47,6 +50,20 @@ func.func @gate_and_up(%x: tensor<1x1x8xf32> {nn.port = #nn.port<"x">}) -> (tens
   %up = nn.slice %y starts [0, 0, 6] sizes [1, 1, 6] : (tensor<1x1x12xf32>) -> tensor<1x1x6xf32>
   %r = nn.binary mul %gate, %up : (tensor<1x1x6xf32>, tensor<1x1x6xf32>) -> tensor<1x1x6xf32>
   return %r : tensor<1x1x6xf32>
+}
+
+// Rows of a matrix of int4 are rows of integers.
+// CHECK-LABEL: func.func @quantised
+// CHECK-DAG: nn.linear %{{.*}}, @blocks.rows_0 : (tensor<1x32xf32>) -> tensor<1x6xf32>
+// CHECK-DAG: nn.linear %{{.*}}, @blocks.rows_6 : (tensor<1x32xf32>) -> tensor<1x6xf32>
+func.func @quantised(%x: tensor<1x32xf32> {nn.port = #nn.port<"x">}) -> (tensor<1x6xf32> {nn.port = #nn.port<"y">}) {
+  %w = nn.get_weight @blocks : tensor<12x32xf32>
+  %t = nn.transpose %w [1, 0] : (tensor<12x32xf32>) -> tensor<32x12xf32>
+  %y = nn.matmul %x, %t : (tensor<1x32xf32>, tensor<32x12xf32>) -> tensor<1x12xf32>
+  %gate = nn.slice %y starts [0, 0] sizes [1, 6] : (tensor<1x12xf32>) -> tensor<1x6xf32>
+  %up = nn.slice %y starts [0, 6] sizes [1, 6] : (tensor<1x12xf32>) -> tensor<1x6xf32>
+  %r = nn.binary mul %gate, %up : (tensor<1x6xf32>, tensor<1x6xf32>) -> tensor<1x6xf32>
+  return %r : tensor<1x6xf32>
 }
 
 // GPT-NeoX: two heads, each with its query, key and value.

@@ -273,3 +273,24 @@ func.func @entry(%x: tensor<2x65xf32> {nn.port = #nn.port<"x">}, %unused: tensor
   return %y, %z : tensor<2x64xf32>, tensor<2x64xf32>
 }
 nn.weight @narrow : tensor<64x65xbf16> from "narrow"
+
+// Tensors of a graph are contiguous: 2 x 3 x 65 elements of 2 bytes are 780 bytes, a boolean is one byte. An argument of
+// any type has bytes of its own throughout.
+// CHECK-LABEL: @graph
+// CHECK-SAME: arena_bytes = 1792
+// CHECK-SAME: input_offsets = array<i64: 0, 256>
+// CHECK: } {offsets = array<i64: 512>}
+// CHECK: } {offsets = array<i64: 1536>}
+func.func @graph(%x: tensor<1xi32> {nn.port = #nn.port<"x">}, %y: tensor<f64> {nn.port = #nn.port<"y">})
+    -> (tensor<2x3x65xf16> {nn.port = #nn.port<"a">}, tensor<i1> {nn.port = #nn.port<"b">}) {
+  %a = step.fusion (%i = %x) : (tensor<1xi32>) -> tensor<2x3x65xf16> {
+    %0 = nn.cast %i : tensor<1xi32> -> tensor<1xf16>
+    %1 = nn.expand %0 : (tensor<1xf16>) -> tensor<2x3x65xf16>
+    step.yield %1 : tensor<2x3x65xf16>
+  }
+  %b = step.fusion (%j = %y) : (tensor<f64>) -> tensor<i1> {
+    %0 = nn.cast %j : tensor<f64> -> tensor<i1>
+    step.yield %0 : tensor<i1>
+  }
+  return %a, %b : tensor<2x3x65xf16>, tensor<i1>
+}

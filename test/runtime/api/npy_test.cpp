@@ -24,20 +24,46 @@ std::string floats(std::initializer_list<float> values) {
 const std::string good = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 1), }    \n";
 
 TEST(Npy, WhatIsWrittenIsRead) {
+  constexpr ElementType types[] = {ElementType::f32, ElementType::f16, ElementType::f64, ElementType::boolean,
+                                   ElementType::i8,  ElementType::i16, ElementType::i32, ElementType::i64,
+                                   ElementType::u8,  ElementType::u16, ElementType::u32, ElementType::u64};
   const test::TemporaryFolder folder;
   for (const std::vector<int64_t> &shape : {std::vector<int64_t>{}, {3}, {2, 3}, {2, 0, 3}, {1, 2, 3, 4}}) {
-    Tensor tensor{shape, {}};
-    int64_t elements = 1;
-    for (int64_t extent : shape)
-      elements *= extent;
-    for (int64_t i = 0; i < elements; ++i)
-      tensor.values.push_back(static_cast<float>(i) + 0.5f);
-    ASSERT_TRUE(writeNpy(folder.path("a.npy"), tensor).isOk());
-    const auto read = readNpy(folder.path("a.npy"));
-    ASSERT_TRUE(read.isOk()) << read.status().message();
-    EXPECT_EQ(read->shape, shape);
-    EXPECT_EQ(read->values, tensor.values);
+    for (const ElementType type : types) {
+      Tensor tensor = nn::zeros({type, shape});
+      for (size_t i = 0; i < tensor.bytes.size(); ++i)
+        tensor.bytes[i] = static_cast<std::byte>(type == ElementType::boolean ? i % 2 : i * 7 % 120);
+      ASSERT_TRUE(writeNpy(folder.path("a.npy"), tensor).isOk());
+      const auto read = readNpy(folder.path("a.npy"));
+      ASSERT_TRUE(read.isOk()) << read.status().message();
+      EXPECT_EQ(nn::text(*read), nn::text(tensor));
+      EXPECT_EQ(read->bytes, tensor.bytes);
+    }
   }
+}
+
+TEST(Npy, TypesAreThoseOfNumPy) {
+  const auto descr = [](ElementType type) {
+    const std::string header = npyHeader({}, type);
+    return header.substr(header.find("': '") + 4, 3);
+  };
+  // numpy.dtype(t).str of float32, float16, float64, bool, int8, int64, uint8, uint32
+  EXPECT_EQ(descr(ElementType::f32), "<f4");
+  EXPECT_EQ(descr(ElementType::f16), "<f2");
+  EXPECT_EQ(descr(ElementType::f64), "<f8");
+  EXPECT_EQ(descr(ElementType::boolean), "|b1");
+  EXPECT_EQ(descr(ElementType::i8), "|i1");
+  EXPECT_EQ(descr(ElementType::i64), "<i8");
+  EXPECT_EQ(descr(ElementType::u8), "|u1");
+  EXPECT_EQ(descr(ElementType::u32), "<u4");
+}
+
+TEST(Npy, Bf16IsWrittenAsFloat32) {
+  const std::vector<double> values = {1.5, -3, 0.0078125};
+  const auto read = parseNpy(npyBytes(nn::tensorOf(ElementType::bf16, {3}, values)));
+  ASSERT_TRUE(read.isOk()) << read.status().message();
+  EXPECT_EQ(nn::text(*read), "f32 [3]");
+  EXPECT_EQ(nn::reals(*read), values);
 }
 
 TEST(Npy, OtherSpellings) {
@@ -48,7 +74,7 @@ TEST(Npy, OtherSpellings) {
     const auto read = parseNpy(bytes);
     ASSERT_TRUE(read.isOk()) << read.status().message();
     EXPECT_EQ(read->shape, (std::vector<int64_t>{2, 1}));
-    EXPECT_EQ(read->values, (std::vector<float>{1, 2}));
+    EXPECT_EQ(floatsOf(*read), (std::vector<float>{1, 2}));
   }
 }
 
@@ -67,7 +93,8 @@ TEST(Npy, Refused) {
   EXPECT_EQ(error(file("{'descr': '<f4', 'fortran_order': False, 'shape': (9223372036854775807, 9), }", "")),
             "is damaged: it has 0 bytes of values, its shape takes more than any file holds");
   EXPECT_EQ(error(file("{'descr': '>f4', 'fortran_order': False, 'shape': (1,), }", floats({1}))),
-            "holds '>f4'; expected '<f4' (numpy.float32; x.astype(numpy.float32)) or '<f2'");
+            "holds '>f4'; expected little-endian floats, integers or booleans, such as '<f4' (numpy.float32; "
+            "x.astype(numpy.float32))");
   EXPECT_EQ(error(file("{'descr': '<f4', 'fortran_order': True, 'shape': (1,), }", floats({1}))),
             "is in Fortran order; save numpy.ascontiguousarray(x)");
   for (const char *dictionary : {"", "{", "{}", "{'descr': '<f4', 'fortran_order': False}",

@@ -244,12 +244,14 @@ INSTANTIATE_TEST_SUITE_P(
                     "program.edges[1]: 128 bytes at 18446744073709551360 do not fit the arena of 1024"},
         ProgramCase{"/edges/1/dtype", "i32", "program.edges[1].dtype: i32 is not a type of activations"},
         ProgramCase{"/edges/1/dtype", "f8",
-                    "program.edges[1].dtype: \"f8\"; expected one of 'f32', 'bf16', 'f16', 'i32'"},
+                    "program.edges[1].dtype: \"f8\"; expected one of 'f32', 'bf16', 'f16', 'f64', 'bool', "
+                    "'i8', 'i16', 'i32', 'i64', 'u8', 'u16', 'u32', 'u64'"},
         ProgramCase{"/arena_bytes", 1ull << 41, "program.arena_bytes: 2199023255552; at most 1099511627776"},
         ProgramCase{"/weights/0/rows", 100, "program.weights[0].bytes: 3072; its shape takes 7168 in encoding tiles16"},
         ProgramCase{"/weights/1/bytes", 33, "program.weights[1].bytes: 33; its shape takes 32 in encoding rope_table"},
         ProgramCase{"/weights/0/encoding", "int4",
-                    "program.weights[0].encoding: \"int4\"; expected one of 'vector', 'rope_table', 'tiles16', 'int8'"},
+                    "program.weights[0].encoding: \"int4\"; expected one of 'vector', 'rope_table', 'tiles16', 'int8', "
+                    "'tensor'"},
         ProgramCase{"/weights/0/encoding", "int8",
                     "program.weights[0].bytes: 3072; its shape takes 1728 in encoding int8"},
         ProgramCase{"/weights/1/encoding", "int8",

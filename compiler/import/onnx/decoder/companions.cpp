@@ -25,16 +25,27 @@ void readTexts(ConfigReader &reader, Companions &result) {
     result.bosToken = tokens.front();
 }
 
+/// Of attention only where it says which layers have it: else it is how a prompt is cut.
+void readWindow(ConfigReader window, DecoderHints &hints) {
+  if (!window.has("layers"))
+    return;
+  hints.window = window.integer("window_size", 1, maxExtent);
+  hints.windowed = window.integers("layers", 0, maxConfigLayers);
+}
+
 void readGenai(ConfigReader &reader, Companions &result) {
   ConfigReader model = reader.object("model"), decoder = model.object("decoder");
   DecoderHints &hints = result.hints;
   hints.file = genaiConfig;
   hints.layers = decoder.integer("num_hidden_layers", 1, maxConfigLayers);
+  hints.heads = decoder.integer("num_attention_heads", 1, maxExtent);
   hints.kvHeads = decoder.integer("num_key_value_heads", 1, maxExtent);
   hints.headDim = decoder.integer("head_size", 1, maxExtent);
   hints.hiddenSize = decoder.integer("hidden_size", 1, maxExtent);
   hints.vocabulary = model.integer("vocab_size", 1, maxExtent);
   hints.tokens = decoder.object("inputs").string("input_ids").value_or("");
+  if (decoder.has("sliding_window"))
+    readWindow(decoder.object("sliding_window"), hints);
   result.context = model.integer("context_length", 1, maxTextPositions);
   result.family = model.string("type").value_or(result.family);
   readTexts(model, result);
@@ -54,6 +65,7 @@ void readConfig(ConfigReader &reader, Companions &result) {
   DecoderHints &hints = result.hints;
   hints.file = config;
   hints.layers = firstOf(text, {"num_hidden_layers", "n_layer"}, maxConfigLayers);
+  hints.heads = firstOf(text, {"num_attention_heads", "n_head"}, maxExtent);
   hints.kvHeads = text.integer("num_key_value_heads", 1, maxExtent);
   hints.headDim = text.integer("head_dim", 1, maxExtent);
   hints.hiddenSize = firstOf(text, {"hidden_size", "n_embd"}, maxExtent);

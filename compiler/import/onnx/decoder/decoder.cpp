@@ -5,6 +5,7 @@
 #include "compiler/import/text.h"
 
 #include <algorithm>
+#include <cctype>
 
 namespace cadenza::onnx {
 namespace {
@@ -24,6 +25,14 @@ public:
     step.model = model;
   }
 
+  bool isMeant(const std::map<std::string, std::string> &dims) {
+    const bool hasCache = std::ranges::any_of(original.graph.outputs, [&](const Port &output) {
+      const auto pair = pairOf(output);
+      return pair && (pair->role.attention != none || !flow.attentionsOf(flow.source(output.value)).empty());
+    });
+    return hasCache && (!tokenInputs().empty() || hasOpenExtents(dims));
+  }
+
   StatusOr<DecoderStep> run() {
     CADENZA_RETURN_IF_ERROR(findCaches());
     CADENZA_RETURN_IF_ERROR(findTokens());
@@ -39,8 +48,7 @@ private:
   Graph &graph() { return step.model.graph; }
 
   Status noDecoder(const std::string &why) const {
-    return {StatusCode::Unsupported,
-            original.file + ": is no decoder with a cache, and other graphs cannot be compiled yet: " + why};
+    return {StatusCode::Unsupported, original.file + ": is no decoder that can be compiled: " + why};
   }
   static std::string text(const Port &port) { return quotedName(port.name) + " (" + typeText(port.type.get()) + ")"; }
 
@@ -141,7 +149,45 @@ private:
             ", which takes no past " + (layer.pastKey == none ? "keys" : "values"));
       step.layers.push_back(layer);
     }
+    return checkNames();
+  }
+
+  /// Where names say which output is fed to which input, as ONNX Runtime's users do, they have to say what the graph
+  /// does: else those users and a plan would compute different things of one file.
+  Status checkNames() const {
+    std::map<std::string, const Port *> pasts, presents; // by the part of a name that tells caches apart
+    for (const CachePair &pair : pairs) {
+      pasts.emplace(partOfName(pair.past->name), pair.past);
+      presents.emplace(partOfName(pair.present->name), pair.present);
+    }
+    const bool areNamed = pasts.size() == pairs.size() && presents.size() == pairs.size() &&
+                          std::ranges::equal(
+                              pasts, presents, {}, [](const auto &entry) { return entry.first; },
+                              [](const auto &entry) { return entry.first; });
+    for (const CachePair &pair : pairs)
+      if (areNamed && partOfName(pair.past->name) != partOfName(pair.present->name))
+        return {
+            StatusCode::InvalidInput,
+            original.file + ": output " + quotedName(pair.present->name) + " is input " + quotedName(pair.past->name) +
+                " grown, but is named as if it belonged to input " +
+                quotedName(pasts.at(partOfName(pair.present->name))->name) +
+                ": who feeds outputs to inputs by their names computes something else than the graph does by itself"};
     return Status::ok();
+  }
+
+  /// "1k" of past_key_values.1.key, "12v" of present.12.value: its numbers, and whether it is of keys or values.
+  static std::string partOfName(std::string_view name) {
+    std::string part;
+    for (size_t i = 0; i < name.size(); ++i)
+      if (std::isdigit(static_cast<unsigned char>(name[i])))
+        part += name[i];
+      else if (!part.empty() && part.back() != '.')
+        part += '.';
+    if (!part.empty() && part.back() == '.')
+      part.pop_back();
+    const size_t key = name.rfind("key"), value = name.rfind("value");
+    const bool isValue = value != std::string_view::npos && (key == std::string_view::npos || value > key);
+    return part + (isValue ? "v" : key != std::string_view::npos ? "k" : "");
   }
 
   bool isCache(const Port &input) const {
@@ -173,11 +219,26 @@ private:
     });
   }
 
-  Status findTokens() {
-    std::vector<const Port *> candidates;
+  std::vector<const Port *> tokenInputs() const {
+    std::vector<const Port *> inputs;
     for (const Port &input : original.graph.inputs)
-      if (isInteger(input.type->element) && tableOf(input))
-        candidates.push_back(&input);
+      if (input.type && isInteger(input.type->element) && tableOf(input))
+        inputs.push_back(&input);
+    return inputs;
+  }
+
+  bool hasOpenExtents(const std::map<std::string, std::string> &dims) const {
+    Symbols symbols(dims);
+    const auto isOpen = [&](const Dimension &dimension) {
+      return !dimension.extent && !(!dimension.symbol.empty() && symbols.read(dimension.symbol).number());
+    };
+    return std::ranges::any_of(original.graph.inputs, [&](const Port &input) {
+      return !input.type || !input.type->shape || std::ranges::any_of(*input.type->shape, isOpen);
+    });
+  }
+
+  Status findTokens() {
+    std::vector<const Port *> candidates = tokenInputs();
     if (candidates.empty())
       return noDecoder("no input of integers chooses rows of a constant, as tokens do" + integerInputs());
     const auto keep = [&](auto &&isBetter) {
@@ -370,6 +431,30 @@ private:
     return said && *said != found ? contradiction(what, *said, found) : Status::ok();
   }
 
+  /// What operators say of their attention; of a decomposed one raising finds it out.
+  Status compareAttentions() {
+    for (size_t i = 0; i < step.layers.size(); ++i) {
+      const Node &node = original.graph.nodes[step.layers[i].attention];
+      const bool isGrouped = isMicrosoft(node, "GroupQueryAttention");
+      if (!isGrouped && !isMicrosoft(node, "MultiHeadAttention"))
+        continue;
+      const NodeAttributes attributes(node);
+      const std::string layer = " of layer " + std::to_string(i);
+      CADENZA_RETURN_IF_ERROR(compare("the number of heads" + layer, hints.heads, attributes.integer("num_heads", 0)));
+      if (!isGrouped || !hints.window || !hints.windowed)
+        continue;
+      const bool isWindowed = std::ranges::count(*hints.windowed, static_cast<int64_t>(i)) != 0;
+      const int64_t window = std::max<int64_t>(0, attributes.integer("local_window_size", -1));
+      CADENZA_RETURN_IF_ERROR(compare("the window" + layer, isWindowed ? *hints.window : 0, window));
+    }
+    if (hints.window && hints.windowed && hints.windowed->empty())
+      findings.warning(hints.file + ": there is a window of " + std::to_string(*hints.window) +
+                       ", but no layer has it, nor has one in " + original.file +
+                       ": the builder may have exported the model without its window, and texts of more tokens are not "
+                       "those of the original");
+    return Status::ok();
+  }
+
   /// A table with a row a position, of a rotation or of learned positions, has no more of them than rows.
   void limitByTables() {
     for (NodeId id = 0; id < original.graph.nodes.size(); ++id) {
@@ -422,6 +507,7 @@ private:
       CADENZA_RETURN_IF_ERROR(compare("the number of key-value heads", hints.kvHeads, layer.kvHeads));
       CADENZA_RETURN_IF_ERROR(compare("the size of a head", hints.headDim, layer.headDim));
     }
+    CADENZA_RETURN_IF_ERROR(compareAttentions());
     const Shape &logits = shapeOf(step.logits);
     const Facts &facts = *step.analysis.facts[step.logits];
     step.vocabulary = logits.empty() ? 0 : logits.back().number().value_or(0);
@@ -463,6 +549,12 @@ std::string_view feedName(Feed feed) {
 }
 
 } // namespace
+
+bool isDecoder(const Model &model, const std::map<std::string, std::string> &dims) {
+  const DecoderHints hints;
+  Findings findings;
+  return Recogniser(model, dims, hints, findings).isMeant(dims);
+}
 
 StatusOr<DecoderStep> recogniseDecoder(const Model &model, const std::map<std::string, std::string> &dims,
                                        const DecoderHints &hints, Findings &findings) {

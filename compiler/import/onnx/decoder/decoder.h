@@ -44,8 +44,10 @@ struct DecoderLayer {
 /// What the files beside a model say of it.
 struct DecoderHints {
   std::string file = {}; // that says it: "genai_config.json"
-  std::optional<int64_t> layers = {}, kvHeads = {}, headDim = {}, hiddenSize = {}, vocabulary = {};
-  std::string tokens = {}; // the name of the input that takes them
+  std::optional<int64_t> layers = {}, heads = {}, kvHeads = {}, headDim = {}, hiddenSize = {}, vocabulary = {};
+  std::optional<int64_t> window = {};                // of attention, in
+  std::optional<std::vector<int64_t>> windowed = {}; // these layers
+  std::string tokens = {};                           // the name of the input that takes them
 };
 
 struct DecoderStep {
@@ -61,9 +63,14 @@ struct DecoderStep {
   std::optional<int64_t> capacity;
 };
 
-/// The step of the decoder that `model` is. Unsupported if it is none, with the input or output that does not fit;
-/// InvalidInput if `hints` or `dims` contradict the graph. What is wrong with the graph itself is filed, and the status
-/// is that of all findings.
+/// Whether `model` is meant to be a decoder: a past grows and goes into an attention, and either tokens choose
+/// embeddings, or extents are open that `dims` does not give. (An attention of which all extents are known is a graph,
+/// too.)
+bool isDecoder(const Model &model, const std::map<std::string, std::string> &dims);
+
+/// The step of the decoder that `model` is, for which isDecoder holds. Unsupported if it is none, with the input or
+/// output that does not fit; InvalidInput if `hints` or `dims` contradict the graph. What is wrong with the graph
+/// itself is filed, and the status is that of all findings.
 StatusOr<DecoderStep> recogniseDecoder(const Model &model, const std::map<std::string, std::string> &dims,
                                        const DecoderHints &hints, Findings &findings);
 

@@ -88,16 +88,22 @@ Status checkExtents(const Model &model, const Analysis &analysis, const std::str
         const Symbols::Symbol &symbol = (*analysis.symbols)[leaf];
         if (symbol.name == past)
           continue;
-        std::string origin = symbol.origin;
+        const bool isNamed = symbol.kind == Symbols::Kind::Named;
+        std::string origin = symbol.origin, option = isNamed ? symbol.name : "";
         for (const Port &input : graph.inputs)
-          for (size_t axis = 0; origin.empty() && axis < analysis.facts[input.value]->shape.size(); ++axis)
-            if (std::ranges::count(analysis.symbols->leaves(analysis.facts[input.value]->shape[axis]), leaf) != 0)
-              origin = "axis " + std::to_string(axis) + " of input " + quotedName(input.name);
-        return Status(StatusCode::Unsupported, model.file + ": " + quotedName(graph.values[value].name) + " is " +
-                                                   analysis.symbols->text(analysis.facts[value]->shape) +
-                                                   ", and nothing says what " + quotedName(symbol.name) +
-                                                   (origin.empty() ? "" : ", " + origin + ",") +
-                                                   " is: say it, --dim NAME=VALUE");
+          for (size_t axis = 0; axis < analysis.facts[input.value]->shape.size(); ++axis)
+            if (std::ranges::count(analysis.symbols->leaves(analysis.facts[input.value]->shape[axis]), leaf) != 0) {
+              if (origin.empty())
+                origin = "axis " + std::to_string(axis) + " of input " + quotedName(input.name);
+              if (option.empty())
+                option = input.name + "[" + std::to_string(axis) + "]";
+            }
+        return Status(StatusCode::Unsupported,
+                      model.file + ": " + quotedName(graph.values[value].name) + " is " +
+                          analysis.symbols->text(analysis.facts[value]->shape) + ", and nothing says what " +
+                          quotedName(symbol.name) + (origin.empty() ? "" : ", " + origin + ",") +
+                          (option.empty() ? " is: it depends on values"
+                                          : " is: say it, --dim " + escaped(option, 80) + "=VALUE"));
       }
     return Status::ok();
   };

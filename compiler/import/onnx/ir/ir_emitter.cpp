@@ -1,7 +1,11 @@
 #include "compiler/import/onnx/ir/ir_emitter.h"
+#include "compiler/import/onnx/lower/dequantize.h"
 #include "compiler/import/onnx/lower/evaluator.h"
+#include "compiler/ir/nn/Blocks.h"
 #include "compiler/ir/nn/TensorValues.h"
-#include "compiler/ir/nn/reference/infer.h"
+#include "compiler/support/block_quantization.h"
+#include "runtime/reference/infer.h"
+#include "runtime/reference/reference.h"
 
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 
@@ -26,8 +30,9 @@ nn::TensorSpec withType(nn::TensorSpec spec, ElementType type) {
 
 } // namespace
 
-IrEmitter::IrEmitter(mlir::OpBuilder ops, mlir::OpBuilder symbols, const Symbols &extents, Options options)
-    : ops(ops), symbols(symbols), location(mlir::UnknownLoc::get(this->context())), extents(extents),
+IrEmitter::IrEmitter(mlir::OpBuilder ops, mlir::OpBuilder symbols, Table &table, const Symbols &extents,
+                     Options options)
+    : ops(ops), symbols(symbols), location(mlir::UnknownLoc::get(this->context())), table(table), extents(extents),
       options(std::move(options)) {}
 
 Operand IrEmitter::add(mlir::Value value) {
@@ -40,7 +45,8 @@ nn::TensorSpec IrEmitter::spec(Operand operand) const { return nn::specOf(value(
 Operand IrEmitter::nothing() { return constant(nn::scalar(0)); }
 
 void IrEmitter::begin(const Node &node) {
-  location = mlir::NameLoc::get(ops.getStringAttr(node.name.empty() ? node.op : node.name));
+  const mlir::Location op = mlir::NameLoc::get(ops.getStringAttr(node.op));
+  location = node.name.empty() ? op : mlir::NameLoc::get(ops.getStringAttr(node.name), op);
 }
 
 template <typename OpT, typename... Arguments>
@@ -60,27 +66,51 @@ Operand IrEmitter::constant(nn::TensorValue value) {
 }
 
 Operand IrEmitter::tensor(const std::string &name, std::shared_ptr<const Tensor> tensor) {
-  if (!nn::isComputable(tensor->type)) {
+  if (!isComputable(tensor->type)) {
     fail(Status(StatusCode::Unsupported, "constant of type " + std::string(elementTypeName(tensor->type))));
     return nothing();
   }
   const int64_t elements = tensor->elements();
   const bool isSmall = elements <= maxConstant;
-  const bool isNumber = !nn::isFloat(tensor->type) || elements == 1 || options.isTable(name);
-  if (name.empty() || elements == 0 || (isSmall && isNumber))
+  const bool isNumber = !isFloat(tensor->type) || elements <= options.smallFloats || options.isTable(name);
+  const bool isQuantised = options.isQuantised && options.isQuantised(name);
+  if (name.empty() || elements == 0 || (isSmall && isNumber && !isQuantised))
     return constant(valueOf(*tensor));
   return weight(name, std::move(tensor));
 }
 
 Operand IrEmitter::weight(const std::string &name, std::shared_ptr<const Tensor> tensor) {
-  std::string symbol = name;
-  while (!taken.insert(symbol).second || symbol == "decode") // that of the function
-    symbol += "_";
+  // What is folded for other extents is another tensor of the same name.
+  std::string source = name;
+  for (auto known = table.weights.find(source); known != table.weights.end() && known->second != tensor;
+       known = table.weights.find(source))
+    source += "_";
   const mlir::RankedTensorType type = nn::typeOf(context(), {tensor->type, tensor->shape});
   const mlir::Location place = mlir::NameLoc::get(ops.getStringAttr(name));
-  nn::WeightOp::create(symbols, place, symbol, type, symbols.getStringAttr(name), /*value=*/mlir::ElementsAttr());
-  weights_[name] = std::move(tensor);
-  return add(nn::GetWeightOp::create(ops, place, type, mlir::FlatSymbolRefAttr::get(context(), symbol)));
+  auto [symbol, isNew] = table.symbols.try_emplace(source);
+  if (isNew) {
+    symbol->second = symbolFor(source);
+    nn::WeightOp::create(symbols, place, symbol->second, type, symbols.getStringAttr(source),
+                         /*value=*/mlir::ElementsAttr());
+    table.weights[source] = std::move(tensor);
+  }
+  auto get = nn::GetWeightOp::create(ops, place, type, mlir::FlatSymbolRefAttr::get(context(), symbol->second));
+  sources[get] = source;
+  return add(get);
+}
+
+std::string IrEmitter::symbolFor(std::string name) {
+  while (!table.taken.insert(name).second)
+    name += "_";
+  return name;
+}
+
+std::string IrEmitter::sourceOf(Operand operand) const {
+  mlir::Operation *op = value(operand).getDefiningOp();
+  while (llvm::isa_and_nonnull<nn::ReshapeOp>(op))
+    op = op->getOperand(0).getDefiningOp();
+  const auto found = sources.find(op);
+  return found == sources.end() ? "" : found->second;
 }
 
 Operand IrEmitter::scalar(SymbolId id) {
@@ -241,6 +271,16 @@ Operand IrEmitter::trilu(Operand x, bool upper, Operand k) {
 }
 
 Operand IrEmitter::range(Operand start, Operand limit, Operand delta) {
+  // Of numbers it is a constant: the op's result would have an open extent.
+  const auto known = [&](Operand operand) { return value(operand).getDefiningOp<nn::ConstantOp>(); };
+  if (known(start) && known(limit) && known(delta)) {
+    const auto number = [&](Operand operand) {
+      return nn::valueOf(mlir::cast<mlir::DenseElementsAttr>(known(operand).getValue()));
+    };
+    StatusOr<nn::TensorValue> numbers = nn::reference::range(number(start), number(limit), number(delta));
+    fail(numbers.status());
+    return numbers.isOk() ? constant(std::move(*numbers)) : nothing();
+  }
   return put<nn::RangeOp>(nn::infer::range(spec(start), spec(limit), spec(delta)), value(start), value(limit),
                           value(delta));
 }
@@ -311,6 +351,38 @@ std::pair<Operand, Operand> IrEmitter::topk(Operand x, int64_t k, int64_t axis, 
                                nn::typeOf(context(), withType(*type, ElementType::i64)), value(x), integer(k),
                                integer(axis), unitIf(!largest));
   return {add(op.getValues()), add(op.getIndices())};
+}
+
+/// Of a decoder a weight that names the tensors: no op on the integers is ever made.
+Operand IrEmitter::dequantize(Operand packed, Operand scales, Operand zeros, int64_t bits, int64_t columns) {
+  const ElementType element = spec(scales).element;
+  if (!status().isOk())
+    return nothing();
+  if (!options.isQuantised) {
+    const auto zeroType = zeros.isThere() ? std::optional(spec(zeros).element) : std::nullopt;
+    const auto layout = BlockLayout::of(spec(packed).shape, element, zeroType, bits, columns);
+    return dequantizeByOps(*this, layout, packed, scales, zeros);
+  }
+  const std::string bytes = sourceOf(packed), factors = sourceOf(scales);
+  const std::string points = zeros.isThere() ? sourceOf(zeros) : "";
+  if (bytes.empty() || factors.empty() || (zeros.isThere() && points.empty()))
+    fail(Status(StatusCode::Unsupported, "a quantised matrix that is not made of constants"));
+  if (!status().isOk())
+    return nothing();
+  const auto layout = BlockLayout::of(spec(packed).shape, element, std::nullopt, bits, columns);
+  const mlir::RankedTensorType type = nn::typeOf(context(), {element, {layout.rows, columns}});
+  std::string key; // a product and an embedding may share a matrix
+  for (const std::string &part : {bytes, factors, points, std::to_string(bits), std::to_string(columns)})
+    key += part + '\0';
+  Operand &matrix = matrices[key];
+  if (matrix.isThere())
+    return matrix;
+  const std::string symbol = symbolFor(bytes + ".dequantized");
+  const mlir::Location place = mlir::NameLoc::get(ops.getStringAttr(bytes));
+  auto weight = nn::WeightOp::create(symbols, place, symbol, type, symbols.getStringAttr(bytes),
+                                     /*value=*/mlir::ElementsAttr());
+  nn::setBlocks(weight, {bits, layout.size, factors, points});
+  return matrix = add(nn::GetWeightOp::create(ops, place, type, mlir::FlatSymbolRefAttr::get(context(), symbol)));
 }
 
 Operand IrEmitter::matmul(Operand a, Operand b) {

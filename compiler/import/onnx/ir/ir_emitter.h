@@ -20,19 +20,30 @@ public:
   /// Where constants of the model, known by their names, become weights: the tensors by the name in nn.weight's `from`.
   using Weights = std::map<std::string, std::shared_ptr<const Tensor>>;
 
+  /// What functions of one module share.
+  struct Table {
+    Weights weights;
+    std::map<std::string, std::string> symbols; // of weights, by the same names
+    std::set<std::string> taken;                // symbols; from the beginning those that weights cannot have
+  };
+
   struct Options {
     /// The value (tensor<i64>) of an extent that the graph leaves open; null if there is none.
     std::function<mlir::Value(const std::string &name)> extent;
     /// Whether a constant of floats stands in the program, like the tables of rotation, and is no weight.
     std::function<bool(const std::string &name)> isTable;
+    /// Whether a constant of any type is part of a quantised matrix, which a weight names. Null: a quantised matrix is
+    /// computed by ops.
+    std::function<bool(const std::string &name)> isQuantised = {};
+    /// How many elements a constant of floats has at most that stands in the program whatever it is.
+    int64_t smallFloats = 1;
   };
-  /// Ops go to `ops`, weights to `symbols`, which is before the function.
-  IrEmitter(mlir::OpBuilder ops, mlir::OpBuilder symbols, const Symbols &extents, Options options);
+  /// Ops go to `ops`, weights to `symbols`, which is before the functions, and to `table`.
+  IrEmitter(mlir::OpBuilder ops, mlir::OpBuilder symbols, Table &table, const Symbols &extents, Options options);
 
   /// A value from outside.
   Operand add(mlir::Value value);
   mlir::Value value(Operand operand) const { return values[operand.index]; }
-  const Weights &weights() const { return weights_; }
 
   void begin(const Node &node) override;
   Operand constant(nn::TensorValue value) override;
@@ -63,6 +74,7 @@ public:
   Operand logSoftmax(Operand x, int64_t axis) override;
   Operand cumsum(Operand x, int64_t axis, bool exclusive, bool reverse) override;
   std::pair<Operand, Operand> topk(Operand x, int64_t k, int64_t axis, bool largest) override;
+  Operand dequantize(Operand packed, Operand scales, Operand zeros, int64_t bits, int64_t columns) override;
   Operand matmul(Operand a, Operand b) override;
   Operand layerNormalization(Operand x, Operand scale, Operand bias, int64_t axis, double epsilon) override;
   Operand rmsNormalization(Operand x, Operand scale, int64_t axis, double epsilon) override;
@@ -86,15 +98,20 @@ private:
   Operand scalar(SymbolId symbol);
   mlir::OpFoldResult scalarOrNumber(const Polynomial &polynomial);
   Operand weight(const std::string &name, std::shared_ptr<const Tensor> tensor);
+  /// `name`, or what nothing else is called.
+  std::string symbolFor(std::string name);
+  /// The name of the tensor that a weight is, under reshapes; empty: it is none.
+  std::string sourceOf(Operand operand) const;
 
   mlir::OpBuilder ops, symbols;
   mlir::Location location;
+  Table &table;
   const Symbols &extents;
   Options options;
   std::vector<mlir::Value> values;
-  std::map<std::string, Operand> scalars; // by the text of their polynomial
-  std::set<std::string> taken;            // symbols of weights
-  Weights weights_;
+  std::map<std::string, Operand> scalars;                 // by the text of their polynomial
+  llvm::DenseMap<mlir::Operation *, std::string> sources; // of nn.get_weight ops: names of tensors
+  std::map<std::string, Operand> matrices;                // quantised ones, by their tensors and encoding
 };
 
 } // namespace cadenza::onnx

@@ -1,4 +1,5 @@
 #include "compiler/import/onnx/ir/step_module.h"
+#include "compiler/import/onnx/decoder/data_flow.h"
 #include "compiler/import/onnx/lower/graph_lowering.h"
 #include "compiler/ir/nn/TensorValues.h"
 
@@ -72,6 +73,25 @@ std::set<std::string> tablesOf(const DecoderStep &step) {
   return tables;
 }
 
+/// Names of constants that are integers, scales or zero points of quantised matrices.
+std::set<std::string> partsOfQuantised(const Graph &graph) {
+  std::set<std::string> parts;
+  const DataFlow flow(graph);
+  const auto add = [&](const Node &node, std::initializer_list<size_t> inputs) {
+    for (size_t i : inputs)
+      if (i < node.inputs.size() && node.inputs[i] != none)
+        if (const Value &value = graph.values[flow.source(node.inputs[i])]; value.constant)
+          parts.insert(value.name);
+  };
+  for (const Node &node : graph.nodes) {
+    if (isMicrosoft(node, "MatMulNBits"))
+      add(node, {1, 2, 3});
+    else if (isMicrosoft(node, "GatherBlockQuantized"))
+      add(node, {0, 2, 3});
+  }
+  return parts;
+}
+
 class StepBuilder {
 public:
   StepBuilder(mlir::MLIRContext &context, const DecoderStep &step, Findings &findings)
@@ -82,10 +102,12 @@ public:
 
   StatusOr<StepModule> run() {
     declare();
-    const std::set<std::string> tables = tablesOf(step);
-    IrEmitter emitter(ops, symbols, *step.analysis.symbols,
+    const std::set<std::string> tables = tablesOf(step), quantised = partsOfQuantised(step.model.graph);
+    IrEmitter::Table table{.weights = {}, .symbols = {}, .taken = {"decode"}};
+    IrEmitter emitter(ops, symbols, table, *step.analysis.symbols,
                       {.extent = [&](const std::string &name) { return name == step.past ? past : mlir::Value(); },
-                       .isTable = [&](const std::string &name) { return tables.contains(name); }});
+                       .isTable = [&](const std::string &name) { return tables.contains(name); },
+                       .isQuantised = [&](const std::string &name) { return quantised.contains(name); }});
     GraphLowering lowering(step.model, step.analysis, emitter, findings);
     for (const DecoderInput &input : step.inputs)
       lowering.bind(input.value, feed(emitter, input));
@@ -101,9 +123,10 @@ public:
     const Operand logits = emitter.cast(lowering.get(step.logits), ElementType::f32);
     CADENZA_RETURN_IF_ERROR(emitter.status());
     finish(emitter.value(logits));
+    dropUnused();
     if (mlir::failed(mlir::verify(*module)))
       return Status(StatusCode::Internal, "the importer built IR that does not verify");
-    return StepModule{std::move(module), emitter.weights()};
+    return StepModule{std::move(module), std::move(table.weights)};
   }
 
 private:
@@ -202,6 +225,20 @@ private:
     mlir::func::ReturnOp::create(ops, location("decode"), logits);
     function.setFunctionType(ops.getFunctionType(function.getArgumentTypes(), {logits.getType()}));
     function.setResultAttr(0, nn::portAttribute, port(PortKind::Logits));
+  }
+
+  /// Drops what only quantised matrices are made of: their weights name the tensors.
+  void dropUnused() {
+    mlir::Block &body = function.getBody().front();
+    for (mlir::Operation &op : llvm::make_early_inc_range(llvm::reverse(body)))
+      if (llvm::isa<nn::GetWeightOp, nn::ReshapeOp>(op) && op.use_empty())
+        op.erase();
+    llvm::DenseSet<llvm::StringRef> used;
+    for (auto get : body.getOps<nn::GetWeightOp>())
+      used.insert(get.getWeight());
+    for (auto weight : llvm::make_early_inc_range(module->getOps<nn::WeightOp>()))
+      if (!used.contains(weight.getSymName()))
+        weight.erase();
   }
 
   const DecoderStep &step;

@@ -3,13 +3,14 @@
 #include "compiler/import/onnx/lower/attention_parts.h"
 #include "compiler/import/onnx/lower/lower.h"
 
+#include <array>
 #include <cmath>
 #include <limits>
 
 namespace cadenza::onnx::lower {
 namespace {
 
-const std::vector<int64_t> headsFirst = {0, 2, 1, 3}; // between [B, S, H, D] and [B, H, S, D]
+constexpr std::array<int64_t, 4> headsFirst = {0, 2, 1, 3}; // between [B, S, H, D] and [B, H, S, D]
 
 /// softmax(scores) over the last axis, with one more column that takes its share and is dropped: `sink`, [1, H, 1, 1].
 Operand softmaxWithSink(NodeLowering &node, Operand scores, const Shape &shape, Operand sink) {
@@ -142,6 +143,7 @@ void multiHeadAttention(NodeLowering &node) { // query, key, value, bias, paddin
   const int64_t heads = node.integer("num_heads", 1);
   const Extent batch = node.shape(0)[0], sequence = node.shape(0)[1];
   std::vector<Operand> operands;
+  operands.reserve(3);
   Extent start = 0;
   for (size_t i = 0; i < 3; ++i) {
     const Shape &shape = node.shape(i);

@@ -4,8 +4,8 @@
 
 #include "compiler/import/onnx/graph.h"
 #include "compiler/import/onnx/shapes/facts.h"
-#include "compiler/ir/nn/reference/functions.h"
-#include "compiler/ir/nn/reference/tensor_value.h"
+#include "runtime/reference/functions.h"
+#include "runtime/reference/tensor_value.h"
 #include "runtime/support/status.h"
 
 #include <span>
@@ -21,7 +21,7 @@ struct Operand {
   bool isThere() const { return index != UINT32_MAX; }
 };
 
-/// One method for each op on tensors of the `nn` dialect, with the meaning that compiler/ir/nn/reference/reference.h
+/// One method for each op on tensors of the `nn` dialect, with the meaning that runtime/reference/reference.h
 /// gives it; axes, and sizes that follow from extents, may be polynomials of those. An op that cannot be made ends it:
 /// the first error is kept, and all further operands mean nothing.
 class Emitter {
@@ -68,6 +68,9 @@ public:
   virtual Operand cumsum(Operand x, int64_t axis, bool exclusive, bool reverse) = 0;
   virtual std::pair<Operand, Operand> topk(Operand x, int64_t k, int64_t axis, bool largest) = 0;
 
+  /// The matrix [rows, columns] of integers `packed` [rows, blocks, bytes], with `scales` [rows, blocks] and `zeros`,
+  /// the same or [rows, bytes] of u8, which may be absent (compiler/support/block_quantization.h).
+  virtual Operand dequantize(Operand packed, Operand scales, Operand zeros, int64_t bits, int64_t columns) = 0;
   virtual Operand matmul(Operand a, Operand b) = 0;
   virtual Operand layerNormalization(Operand x, Operand scale, Operand bias, int64_t axis, double epsilon) = 0;
   virtual Operand rmsNormalization(Operand x, Operand scale, int64_t axis, double epsilon) = 0;

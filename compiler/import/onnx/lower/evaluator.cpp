@@ -1,5 +1,6 @@
 #include "compiler/import/onnx/lower/evaluator.h"
-#include "compiler/ir/nn/reference/reference.h"
+#include "compiler/support/block_quantization.h"
+#include "runtime/reference/reference.h"
 
 namespace cadenza::onnx {
 
@@ -33,8 +34,8 @@ Operand Evaluator::put(StatusOr<nn::TensorValue> result) {
 // No op is looked at after the first error: its operands are not what they should be.
 #define CADENZA_EVALUATE(...) status().isOk() ? put(__VA_ARGS__) : add(nn::scalar(0))
 
-Operand Evaluator::tensor(const std::string &name, std::shared_ptr<const Tensor> tensor) {
-  if (!nn::isComputable(tensor->type))
+Operand Evaluator::tensor(const std::string &, std::shared_ptr<const Tensor> tensor) {
+  if (!isComputable(tensor->type))
     return put(Status(StatusCode::Unsupported, "constant of type " + std::string(elementTypeName(tensor->type))));
   return add(valueOf(*tensor));
 }
@@ -73,10 +74,11 @@ Operand Evaluator::slice(Operand x, const std::vector<Polynomial> &starts, const
   return CADENZA_EVALUATE(reference::slice(value(x), *from, *extents, steps));
 }
 Operand Evaluator::concat(std::span<const Operand> parts, int64_t axis) {
-  std::vector<nn::TensorValue> copies;
+  std::vector<nn::TensorView> values;
+  values.reserve(parts.size());
   for (Operand part : parts)
-    copies.push_back(value(part));
-  return CADENZA_EVALUATE(reference::concat(copies, axis));
+    values.emplace_back(value(part));
+  return CADENZA_EVALUATE(reference::concat(values, axis));
 }
 Operand Evaluator::expand(Operand x, const Shape &shape) {
   const auto extents = numbers(shape);
@@ -136,6 +138,18 @@ std::pair<Operand, Operand> Evaluator::topk(Operand x, int64_t k, int64_t axis, 
   if (!result.isOk())
     return {put(result.status()), put(result.status())};
   return {add(std::move(result->first)), add(std::move(result->second))};
+}
+
+Operand Evaluator::dequantize(Operand packed, Operand scales, Operand zeros, int64_t bits, int64_t columns) {
+  if (!status().isOk())
+    return add(nn::scalar(0));
+  const nn::TensorValue none{}, *points = zeros.isThere() ? &value(zeros) : nullptr;
+  const auto layout = BlockLayout::of(value(packed).shape, value(scales).element,
+                                      points ? std::optional(points->element) : std::nullopt, bits, columns);
+  auto made = dequantized(layout, {value(packed).bytes, value(scales).bytes, (points ? *points : none).bytes});
+  if (!made.isOk())
+    return put(made.status());
+  return add({{layout.type, {layout.rows, layout.columns}}, std::move(*made)});
 }
 
 Operand Evaluator::matmul(Operand a, Operand b) { return CADENZA_EVALUATE(reference::matmul(value(a), value(b))); }

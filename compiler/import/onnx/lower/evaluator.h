@@ -4,12 +4,11 @@
 #include "compiler/import/onnx/lower/emitter.h"
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace cadenza::onnx {
 
-/// Whether constants of that type can be computed with.
-inline bool isComputable(ElementType type) { return nn::isComputable(type); }
 nn::TensorValue valueOf(const Tensor &tensor);
 Tensor tensorOf(nn::TensorValue value);
 
@@ -49,6 +48,7 @@ public:
   Operand logSoftmax(Operand x, int64_t axis) override;
   Operand cumsum(Operand x, int64_t axis, bool exclusive, bool reverse) override;
   std::pair<Operand, Operand> topk(Operand x, int64_t k, int64_t axis, bool largest) override;
+  Operand dequantize(Operand packed, Operand scales, Operand zeros, int64_t bits, int64_t columns) override;
   Operand matmul(Operand a, Operand b) override;
   Operand layerNormalization(Operand x, Operand scale, Operand bias, int64_t axis, double epsilon) override;
   Operand rmsNormalization(Operand x, Operand scale, int64_t axis, double epsilon) override;
@@ -56,7 +56,17 @@ public:
 private:
   /// The result of a reference; after an error a scalar that means nothing.
   Operand put(StatusOr<nn::TensorValue> result);
-  const nn::TensorValue *orNull(Operand operand) const { return operand.isThere() ? &value(operand) : nullptr; }
+  /// Of an operand that may be left out: a pointer to its value, for the duration of a call, or null.
+  class OrNull {
+  public:
+    explicit OrNull(const nn::TensorValue *value)
+        : view(value ? std::optional<nn::TensorView>(*value) : std::nullopt) {}
+    operator const nn::TensorView *() const { return view ? &*view : nullptr; } // NOLINT(google-explicit-constructor)
+
+  private:
+    std::optional<nn::TensorView> view;
+  };
+  OrNull orNull(Operand operand) const { return OrNull(operand.isThere() ? &value(operand) : nullptr); }
 
   std::vector<std::unique_ptr<nn::TensorValue>> values; // on the heap: references stay while the list grows
 };

@@ -21,10 +21,10 @@ Operand GraphLowering::get(ValueId value) {
 std::optional<ElementType> GraphLowering::typeWithoutOps(const Node &node, NodeId id) const {
   for (size_t i = 0; i < node.inputs.size(); ++i)
     if (const ValueId input = node.inputs[i];
-        input != none && !analysis.isParameter(id, i) && !nn::isComputable(analysis.facts[input]->type))
+        input != none && !analysis.isParameter(id, i) && !isComputable(analysis.facts[input]->type))
       return analysis.facts[input]->type;
   for (ValueId output : node.outputs)
-    if (output != none && !nn::isComputable(analysis.facts[output]->type))
+    if (output != none && !isComputable(analysis.facts[output]->type))
       return analysis.facts[output]->type;
   return std::nullopt;
 }

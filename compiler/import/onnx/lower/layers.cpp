@@ -1,6 +1,7 @@
 // Products and norms.
 #include "compiler/import/onnx/lower/lower.h"
 
+#include <algorithm>
 #include <numeric>
 
 namespace cadenza::onnx::lower {
@@ -59,9 +60,9 @@ void layerNormalization(NodeLowering &node) {
   const double epsilon = node.real("epsilon", 1e-5F);
   if (makesStatistics(node)) { // of the rows, in the type of the outputs
     const ElementType type = node.out(node.makes(1) ? 1 : 2).type;
-    std::vector<int64_t> axes;
-    for (int64_t axis = node.axisFrom0(node.integer("axis", -1), node.rank(0)); axis < node.rank(0); ++axis)
-      axes.push_back(axis);
+    const int64_t first = node.axisFrom0(node.integer("axis", -1), node.rank(0));
+    std::vector<int64_t> axes(static_cast<size_t>(std::max<int64_t>(0, node.rank(0) - first)));
+    std::iota(axes.begin(), axes.end(), first);
     const Operand x = node.cast(node.in(0), node.type(0), type);
     const Operand mean = node.nn.reduce(R::Mean, x, axes, true);
     const Operand difference = node.binary(B::Sub, x, mean);

@@ -97,6 +97,11 @@ void contribRotaryEmbedding(NodeLowering &node);
 void groupQueryAttention(NodeLowering &node);
 void multiHeadAttention(NodeLowering &node);
 
+// Windows (windows.cpp).
+void convolution(NodeLowering &node);
+void maxPool(NodeLowering &node);
+void averagePool(NodeLowering &node);
+
 // Encoded weights (contrib_quantized.cpp).
 void matmulNBits(NodeLowering &node);
 void gatherBlockQuantized(NodeLowering &node);

@@ -55,6 +55,7 @@ void tile(NodeLowering &node) { // [a, b] repeated [2, 3] times: [1, a, 1, b], [
 
 void concat(NodeLowering &node) {
   std::vector<Operand> parts;
+  parts.reserve(node.inputs());
   for (size_t i = 0; i < node.inputs(); ++i)
     parts.push_back(node.in(i));
   node.set(0, node.nn.concat(parts, node.axisFrom0(node.integer("axis", 0), node.rank(0))));
@@ -74,7 +75,9 @@ void split(NodeLowering &node) {
 
 void slice(NodeLowering &node) {
   const Shape &shape = node.shape(0);
-  std::vector<int64_t> axes(node.facts(1).elements ? node.facts(1).elements->size() : 0);
+  if (!node.facts(1).elements || (node.has(3) && !node.numbers(3)))
+    return node.unsupported("starts or axes that are not known");
+  std::vector<int64_t> axes(node.facts(1).elements->size());
   std::iota(axes.begin(), axes.end(), 0);
   axes = node.has(3) ? node.numbers(3).value_or(axes) : axes;
   std::vector<Polynomial> starts(shape.size(), 0);
@@ -97,8 +100,8 @@ void pad(NodeLowering &node) {
   const std::string name = node.text("mode", "constant");
   const auto mode = nn::named<nn::PadMode>(name);
   const auto pads = node.numbers(1);
-  if (!mode || !pads)
-    return node.unsupported(!mode ? "mode '" + name + "'" : "pads that are not known");
+  if (!mode || !pads || (node.has(3) && !node.numbers(3)))
+    return node.unsupported(!mode ? "mode '" + name + "'" : "pads or axes that are not known");
   std::vector<int64_t> axes(node.shape(0).size());
   std::iota(axes.begin(), axes.end(), 0);
   axes = node.has(3) ? node.numbers(3).value_or(axes) : axes;

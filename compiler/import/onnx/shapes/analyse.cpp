@@ -1,4 +1,5 @@
 #include "compiler/import/onnx/shapes/analysis.h"
+#include "compiler/import/onnx/shapes/conditions.h"
 #include "compiler/import/onnx/shapes/fold.h"
 #include "compiler/import/onnx/shapes/operator_table.h"
 #include "compiler/import/text.h"
@@ -13,31 +14,37 @@ public:
   Analyser(const Model &model, const AnalysisOptions &options, Findings &findings)
       : model(model), graph(model.graph), findings(findings), shapesOnly(options.shapesOnly) {
     result.symbols = std::make_shared<Symbols>(options.dims, options.limits);
-    result.facts.resize(graph.values.size());
     folder.emplace(graph, result.facts, *result.symbols);
-    result.parameters.resize(graph.nodes.size());
-    result.live.resize(graph.nodes.size());
   }
 
   Analysis run() {
     checkSupport(model, supportedOperators(shapesOnly), findings);
-    addConstants();
-    addInputs();
-    for (NodeId id = 0; id < graph.nodes.size(); ++id)
-      infer(id);
+    extend();
     for (const Port &output : graph.outputs)
       checkDeclared(output.value, output.type.get());
     findLive();
     return std::move(result);
   }
 
-private:
-  void addConstants() {
-    for (ValueId id = 0; id < graph.values.size(); ++id)
+  /// Infers what the graph has got since the last time.
+  void extend() {
+    const size_t values = result.facts.size(), nodes = result.parameters.size();
+    result.facts.resize(graph.values.size());
+    folder->extend();
+    result.parameters.resize(graph.nodes.size());
+    result.live.resize(graph.nodes.size());
+    for (size_t id = values; id < graph.values.size(); ++id)
       if (graph.values[id].constant)
         result.facts[id] = factsOf(graph.values[id].constant);
+    if (values == 0)
+      addInputs();
+    for (size_t id = nodes; id < graph.nodes.size(); ++id)
+      infer(static_cast<NodeId>(id));
   }
 
+  const std::optional<Facts> &factsAt(ValueId id) const { return result.facts[id]; }
+
+private:
   void addInputs() {
     for (const Port &input : graph.inputs) {
       if (!input.type || !input.type->shape) {
@@ -153,6 +160,28 @@ private:
 };
 
 } // namespace
+
+struct Conditions::State {
+  State(const Model &model, const AnalysisOptions &options) : analyser(model, options, findings) {}
+
+  Findings findings; // the analysis of the whole model will say them
+  Analyser analyser;
+};
+
+Conditions::Conditions(const Model &model, const AnalysisOptions &options)
+    : state(std::make_unique<State>(model, options)) {}
+Conditions::~Conditions() = default;
+
+std::optional<bool> Conditions::valueOf(ValueId condition) {
+  state->analyser.extend();
+  const std::optional<Facts> &facts = state->analyser.factsAt(condition);
+  if (!facts || facts->type != ElementType::boolean || !facts->isKnown())
+    return std::nullopt;
+  if (facts->constant)
+    return facts->constant->elements() == 1 ? std::optional(integers(*facts->constant)[0] != 0) : std::nullopt;
+  const auto values = numbers(*facts->elements);
+  return values && values->size() == 1 ? std::optional((*values)[0] != 0) : std::nullopt;
+}
 
 Analysis analyse(const Model &model, const AnalysisOptions &options, Findings &findings) {
   constexpr int maxTurns = 8; // models need one or two

@@ -52,6 +52,10 @@ struct Analysis {
   bool isParameter(NodeId node, size_t input) const { return input < 64 && (parameters[node] >> input & 1) != 0; }
 };
 
+/// Takes what says extents that have no name out of `dims`, and declares it: `input_ids[0]` is axis 0 of that input.
+/// Errors are filed.
+void declareUnnamed(Model &model, std::map<std::string, std::string> &dims, Findings &findings);
+
 /// Checks the options: each is a number or an expression, and names a dimension of the model. Errors are filed.
 void checkDims(const Model &model, const AnalysisOptions &options, Findings &findings);
 

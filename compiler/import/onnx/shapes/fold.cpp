@@ -24,7 +24,14 @@ bool movesElements(const Node &node) {
 } // namespace
 
 Folder::Folder(const Graph &graph, std::vector<std::optional<Facts>> &facts, Symbols &symbols)
-    : graph(graph), facts(&facts), symbols(symbols), deferred(graph.values.size()), computed(graph.values.size()) {}
+    : graph(graph), facts(&facts), symbols(symbols) {
+  extend();
+}
+
+void Folder::extend() {
+  deferred.resize(graph.values.size());
+  computed.resize(graph.values.size());
+}
 
 /// Whether the result of the node is small enough, and what it takes to compute it.
 bool Folder::isSmall(const Node &node) const {

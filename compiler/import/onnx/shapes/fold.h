@@ -21,6 +21,9 @@ class Folder {
 public:
   Folder(const Graph &graph, std::vector<std::optional<Facts>> &facts, Symbols &symbols);
 
+  /// The graph, and `facts`, have got more values.
+  void extend();
+
   /// Folds a node whose facts have been inferred, if it can be: its outputs become constants. A node that only moves or
   /// converts a constant of floats, a weight, stays, and counts as a constant for those that take it: they fold it,
   /// too. `parameters` as in Analysis.

@@ -1,6 +1,6 @@
 #include "compiler/import/onnx/shapes/node_inference.h"
 #include "compiler/import/text.h"
-#include "compiler/ir/nn/reference/tensor_value.h"
+#include "runtime/reference/tensor_value.h"
 
 #include <algorithm>
 
@@ -24,7 +24,7 @@ std::optional<std::vector<int64_t>> NodeInference::numbers(size_t i) {
 }
 
 std::optional<std::vector<double>> NodeInference::realNumbers(size_t i) {
-  if (!has(i) || !in(i).constant || !nn::isComputable(type(i)))
+  if (!has(i) || !in(i).constant || !isComputable(type(i)))
     return std::nullopt;
   ignoresValueOf(i);
   return onnx::reals(*in(i).constant);

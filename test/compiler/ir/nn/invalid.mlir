@@ -347,13 +347,13 @@ func.func @position_type(%x: tensor<1xi64> {nn.port = #nn.port<position>}) { ret
 
 // -----
 
-// expected-error @+1 {{argument 0 carries #nn.port<"x">, which needs a static tensor of f32, bf16 or f16, not 'tensor<?x4xf32>'}}
+// expected-error @+1 {{argument 0 carries #nn.port<"x">, which needs a static tensor of a type that ops on tensors take, not 'tensor<?x4xf32>'}}
 func.func @dynamic(%x: tensor<?x4xf32> {nn.port = #nn.port<"x">}) { return }
 
 // -----
 
-// expected-error @+1 {{argument 0 carries #nn.port<"x">, which needs a static tensor of f32, bf16 or f16, not 'tensor<4xi32>'}}
-func.func @integers(%x: tensor<4xi32> {nn.port = #nn.port<"x">}) { return }
+// expected-error @+1 {{argument 0 carries #nn.port<"x">, which needs a static tensor of a type that ops on tensors take, not 'tensor<4xi4>'}}
+func.func @integers(%x: tensor<4xi4> {nn.port = #nn.port<"x">}) { return }
 
 // -----
 
@@ -497,6 +497,31 @@ func.func @factor_of_a_norm(%x: tensor<1x4xf32>) {
   %y = nn.rms_norm %x, @f eps 0.5 : tensor<1x4xf32>
   return
 }
+
+// -----
+
+// expected-error @+1 {{two numbers and the names of two tensors, of which zeros may be absent}}
+nn.weight @f : tensor<4x8xf32> from "f" {nn.blocks = {bits = 4, size = 32}}
+
+// -----
+
+// expected-error @+1 {{two numbers and the names of two tensors, of which zeros may be absent}}
+nn.weight @f : tensor<4x8xf32> from "f" {nn.blocks = {bits = 4, size = 32, scales = "s", other = 1}}
+
+// -----
+
+// expected-error @+1 {{has nn.blocks, which is for a matrix of the checkpoint, and not for its transpose}}
+nn.weight @f : tensor<4xf32> from "f" {nn.blocks = {bits = 4, size = 32, scales = "s"}}
+
+// -----
+
+// expected-error @+1 {{has nn.blocks, which is for a matrix of the checkpoint, and not for its transpose}}
+nn.weight @f : tensor<4x8xf32> from "f" view #nn.view<rows = 4, transposed = true> {nn.blocks = {bits = 4, size = 32, scales = "s"}}
+
+// -----
+
+// expected-error @+1 {{is 'tensor<4x8xf32>', which no integers of 3 bits in blocks of 32 hold}}
+nn.weight @f : tensor<4x8xf32> from "f" {nn.blocks = {bits = 3, size = 32, scales = "s"}}
 
 // -----
 

@@ -828,3 +828,90 @@ func.func @attend_cap(%x: tensor<1x32xf32>, %p: tensor<1xi32>) {
   %y = step.attend %x at %p, @cache heads 2 scale 0.5 cap -1.0 : tensor<1x32xf32> -> tensor<1x32xf32>
   return
 }
+
+// -----
+
+func.func @fusion_types(%x: tensor<4xf32>) {
+  // expected-error @+1 {{has values whose types differ between outside and body}}
+  %y = step.fusion (%a = %x) : (tensor<4xf32>) -> tensor<4xf16> {
+    step.yield %a : tensor<4xf32>
+  }
+  return
+}
+
+// -----
+
+func.func @fusion_without_result(%x: tensor<4xf32>) {
+  // expected-error @+1 {{needs at least one result}}
+  step.fusion (%a = %x) : (tensor<4xf32>) -> () {
+    step.yield
+  }
+  return
+}
+
+// -----
+
+func.func @fusion_without_yield(%x: tensor<4xf32>) {
+  %y = step.fusion (%a = %x) : (tensor<4xf32>) -> tensor<4xf32> {
+    // expected-error @+1 {{block with no terminator}}
+    %b = nn.unary abs %a : (tensor<4xf32>) -> tensor<4xf32>
+  }
+  return
+}
+
+// -----
+
+func.func @fusion_of_vectors(%x: tensor<1x4xf32>) {
+  // expected-error @+1 {{has nn.silu in its body, which is no op on tensors alone}}
+  %y = step.fusion (%a = %x) : (tensor<1x4xf32>) -> tensor<1x4xf32> {
+    %b = nn.silu %a : tensor<1x4xf32>
+    step.yield %b : tensor<1x4xf32>
+  }
+  return
+}
+
+// -----
+
+nn.cache @cache heads 2 head_dim 16 : bf16
+func.func @fusion_with_state(%p: tensor<1xi32>) {
+  // expected-error @+1 {{has nn.past_length in its body, which is no op on tensors alone}}
+  %y = step.fusion (%a = %p) : (tensor<1xi32>) -> tensor<i64> {
+    %b = nn.past_length %a
+    step.yield %b : tensor<i64>
+  }
+  return
+}
+
+// -----
+
+func.func @fusion_of_open_extents(%n: tensor<i64>) {
+  // expected-error @+1 {{has nn.range in its body, whose result, 'tensor<?xi64>', has open extents}}
+  %y = step.fusion (%a = %n) : (tensor<i64>) -> tensor<i64> {
+    %r = nn.range %a, %a, %a : (tensor<i64>, tensor<i64>, tensor<i64>) -> tensor<?xi64>
+    step.yield %a : tensor<i64>
+  }
+  return
+}
+
+// -----
+
+func.func @fusion_of_nothing(%x: tensor<0x4xf32>) {
+  // expected-error @+1 {{takes or makes 'tensor<0x4xf32>', which is empty}}
+  %y = step.fusion (%a = %x) : (tensor<0x4xf32>) -> tensor<0x4xf32> {
+    %b = nn.unary abs %a : (tensor<0x4xf32>) -> tensor<0x4xf32>
+    step.yield %b : tensor<0x4xf32>
+  }
+  return
+}
+
+// -----
+
+func.func @fusion_is_isolated(%x: tensor<4xf32>) {
+  // expected-note @+1 {{required by region isolation constraints}}
+  %y = step.fusion () : () -> tensor<4xf32> {
+    // expected-error @+1 {{using value defined outside the region}}
+    %b = nn.unary abs %x : (tensor<4xf32>) -> tensor<4xf32>
+    step.yield %b : tensor<4xf32>
+  }
+  return
+}

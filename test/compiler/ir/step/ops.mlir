@@ -85,3 +85,28 @@ func.func @nothing_carried() {
   }
   return
 }
+
+nn.weight @table : tensor<100x8xf16> from "table"
+
+// CHECK-LABEL: func.func @graph(
+// CHECK-SAME: %[[X:.*]]: tensor<1x4xi64>, %[[H:.*]]: tensor<1x4x8xf16>)
+func.func @graph(%x: tensor<1x4xi64>, %h: tensor<1x4x8xf16>) -> (tensor<1x4x8xf16>, tensor<1x4x8xf16>, tensor<i1>) {
+  // CHECK: %[[F:.*]]:2 = step.fusion (%[[A:.*]] = %[[X]], %[[B:.*]] = %[[H]]) : (tensor<1x4xi64>, tensor<1x4x8xf16>) -> (tensor<1x4x8xf16>, tensor<1x4x8xf16>) {
+  // CHECK-NEXT: %[[W:.*]] = nn.get_weight @table : tensor<100x8xf16>
+  // CHECK-NEXT: %[[R:.*]] = nn.gather %[[W]], %[[A]] axis 0
+  // CHECK-NEXT: %[[S:.*]] = nn.binary add %[[R]], %[[B]]
+  // CHECK-NEXT: step.yield %[[S]], %[[R]] : tensor<1x4x8xf16>, tensor<1x4x8xf16>
+  // CHECK-NEXT: } {passes = ["fuse-tensors"]}
+  %f:2 = step.fusion (%a = %x, %b = %h) : (tensor<1x4xi64>, tensor<1x4x8xf16>) -> (tensor<1x4x8xf16>, tensor<1x4x8xf16>) {
+    %w = nn.get_weight @table : tensor<100x8xf16>
+    %r = nn.gather %w, %a axis 0 : (tensor<100x8xf16>, tensor<1x4xi64>) -> tensor<1x4x8xf16>
+    %s = nn.binary add %r, %b : (tensor<1x4x8xf16>, tensor<1x4x8xf16>) -> tensor<1x4x8xf16>
+    step.yield %s, %r : tensor<1x4x8xf16>, tensor<1x4x8xf16>
+  } {passes = ["fuse-tensors"]}
+  // CHECK: step.fusion () : () -> tensor<i1> {
+  %c = step.fusion () : () -> tensor<i1> {
+    %t = nn.constant dense<true> : tensor<i1>
+    step.yield %t : tensor<i1>
+  }
+  return %f#0, %f#1, %c : tensor<1x4x8xf16>, tensor<1x4x8xf16>, tensor<i1>
+}

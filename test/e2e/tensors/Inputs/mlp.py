@@ -37,10 +37,10 @@ INPUTS = {name: normal(name, ROWS * HIDDEN, 1) for name in ("x", "scale")}
 def npy(path, values, shape, descr="<f4", fortran=False):
     header = f"{{'descr': '{descr}', 'fortran_order': {fortran}, 'shape': {tuple(shape)!r}, }}"
     header += " " * (63 - (10 + len(header)) % 64) + "\n"
-    code = {"<f4": "f", "<f8": "d", "<f2": "e"}[descr]
+    code = {"f4": "f", "f8": "d", "f2": "e"}[descr[1:]]
     with open(path, "wb") as file:
         file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode())
-        file.write(struct.pack(f"<{len(values)}{code}", *values))
+        file.write(struct.pack(f"{descr[0]}{len(values)}{code}", *values))
 
 
 def read_npy(path):
@@ -68,6 +68,7 @@ def make(folder):
         npy(f"{folder}/{name}.npy", values, (2, 3, HIDDEN))
     x = INPUTS["x"]
     npy(f"{folder}/double.npy", x, (2, 3, HIDDEN), "<f8")
+    npy(f"{folder}/big.npy", x, (2, 3, HIDDEN), ">f4")
     npy(f"{folder}/fortran.npy", x, (2, 3, HIDDEN), fortran=True)
     npy(f"{folder}/flat.npy", x, (ROWS, HIDDEN))
     npy(f"{folder}/half.npy", x, (2, 3, HIDDEN), "<f2")

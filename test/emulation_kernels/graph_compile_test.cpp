@@ -1,0 +1,42 @@
+// The kernels of graphs compiled by NVRTC for a target of each kind: all registers, no local memory.
+#include "codegen/nvrtc.h"
+
+#include <fstream>
+#include <gtest/gtest.h>
+#include <iterator>
+#include <set>
+
+namespace cadenza {
+namespace {
+
+/// A file of this folder, as one of the kernels' folder.
+SourceFile file(const std::string &name, const std::string &as) {
+  std::ifstream stream(CADENZA_SOURCE_DIR "/test/emulation_kernels/" + name);
+  return {as, {std::istreambuf_iterator<char>(stream), {}}};
+}
+
+TEST(GraphKernels, CompileWithoutSpills) {
+  StatusOr<Nvrtc> nvrtc = Nvrtc::load();
+  if (!nvrtc.isOk())
+    GTEST_SKIP() << nvrtc.status().message();
+  GeneratedSource source;
+  source.files.push_back({"model.cu", "#include \"kernels/graph_templates.cuh\"\n"});
+  source.files.insert(source.files.end(), deviceCode().begin(), deviceCode().end());
+  source.files.push_back(file("graph_templates.cu", "kernels/graph_templates.cuh"));
+  for (const char *name : {"matmul_configs.cuh", "attend_sequence_configs.cuh"})
+    source.files.push_back(file(name, std::string("kernels/") + name));
+  StatusOr<std::vector<CompiledCode>> code = nvrtc->compile(source, *parseTargets("sm_80,sm_90,sm_120"));
+  ASSERT_TRUE(code.isOk()) << code.status().message();
+  // 128 registers for the sums of a head of 256 elements leave too few for the two parts of each fp32 operand.
+  const std::set<std::string> spilling = {"attend_floats_long"};
+  for (const CompiledCode &target : *code) {
+    EXPECT_GT(target.resources.size(), 40u) << target.target;
+    for (const KernelResources &kernel : target.resources) {
+      EXPECT_TRUE(kernel.localBytes == 0 || spilling.contains(kernel.kernel))
+          << target.target << ": " << kernel.kernel << " has " << kernel.localBytes << " bytes of local memory";
+    }
+  }
+}
+
+} // namespace
+} // namespace cadenza

@@ -1,0 +1,84 @@
+// RUN: cadenza-opt %s --sink-movement --convert-nn-to-step --fuse-attention | FileCheck %s
+
+nn.weight @wv : tensor<32x32xf16> from "wv"
+
+// As torch.onnx exports it: queries and keys of [1, 8, 32] become 4 heads of 8, keys are turned in steps, a row that the
+// mask hides whole is zero.
+// CHECK-LABEL: @encoder
+// CHECK: step.fusion
+// CHECK-NOT: nn.softmax
+// CHECK: %[[S:.*]] = step.fusion (%[[A0:.*]] = %{{.*}}, %[[A1:.*]] = %{{.*}}, %[[A2:.*]] = %{{.*}}, %[[M:.*]] = %arg3)
+// CHECK: nn.matmul
+// CHECK-NEXT: nn.binary {{ *}}add {{.*}}, %[[M]]
+// CHECK-NEXT: nn.softmax
+// CHECK-NEXT: nn.unary {{ *}}is_nan
+// CHECK: nn.where
+// CHECK-NEXT: nn.matmul
+// CHECK-NEXT: %[[T:.*]] = nn.transpose {{.*}} [0, 2, 1, 3]
+// CHECK: step.yield
+// CHECK-NEXT: } {passes = ["fuse-attention"]}
+// CHECK-NOT: step.fusion
+// CHECK: return %[[S]]
+func.func @encoder(%q: tensor<1x8x32xf16> {nn.port = #nn.port<"q">}, %k: tensor<1x8x32xf16> {nn.port = #nn.port<"k">},
+    %v: tensor<1x8x32xf16> {nn.port = #nn.port<"v">}, %mask: tensor<1x1x8x8xf16> {nn.port = #nn.port<"mask">})
+    -> (tensor<1x8x32xf16> {nn.port = #nn.port<"y">}) {
+  %c = nn.constant dense<0.5> : tensor<f16>
+  %zero = nn.constant dense<0.0> : tensor<f16>
+  %q2 = nn.reshape %q : tensor<1x8x32xf16> -> tensor<1x8x4x8xf16>
+  %q3 = nn.transpose %q2 [0, 2, 1, 3] : (tensor<1x8x4x8xf16>) -> tensor<1x4x8x8xf16>
+  %qs = nn.binary mul %q3, %c : (tensor<1x4x8x8xf16>, tensor<f16>) -> tensor<1x4x8x8xf16>
+  %k2 = nn.reshape %k : tensor<1x8x32xf16> -> tensor<1x8x4x8xf16>
+  %k3 = nn.transpose %k2 [0, 2, 1, 3] : (tensor<1x8x4x8xf16>) -> tensor<1x4x8x8xf16>
+  %k4 = nn.reshape %k3 : tensor<1x4x8x8xf16> -> tensor<4x8x8xf16>
+  %k5 = nn.transpose %k4 [0, 2, 1] : (tensor<4x8x8xf16>) -> tensor<4x8x8xf16>
+  %k6 = nn.reshape %k5 : tensor<4x8x8xf16> -> tensor<1x4x8x8xf16>
+  %ks = nn.binary mul %k6, %c : (tensor<1x4x8x8xf16>, tensor<f16>) -> tensor<1x4x8x8xf16>
+  %w = nn.get_weight @wv : tensor<32x32xf16>
+  %v1 = nn.matmul %v, %w : (tensor<1x8x32xf16>, tensor<32x32xf16>) -> tensor<1x8x32xf16>
+  %v2 = nn.reshape %v1 : tensor<1x8x32xf16> -> tensor<1x8x4x8xf16>
+  %v3 = nn.transpose %v2 [0, 2, 1, 3] : (tensor<1x8x4x8xf16>) -> tensor<1x4x8x8xf16>
+  %s0 = nn.matmul %qs, %ks : (tensor<1x4x8x8xf16>, tensor<1x4x8x8xf16>) -> tensor<1x4x8x8xf16>
+  %s1 = nn.binary add %s0, %mask : (tensor<1x4x8x8xf16>, tensor<1x1x8x8xf16>) -> tensor<1x4x8x8xf16>
+  %p0 = nn.softmax %s1 axis -1 : (tensor<1x4x8x8xf16>) -> tensor<1x4x8x8xf16>
+  %p1 = nn.unary is_nan %p0 : (tensor<1x4x8x8xf16>) -> tensor<1x4x8x8xi1>
+  %p2 = nn.where %p1, %zero, %p0 : (tensor<1x4x8x8xi1>, tensor<f16>, tensor<1x4x8x8xf16>) -> tensor<1x4x8x8xf16>
+  %o0 = nn.matmul %p2, %v3 : (tensor<1x4x8x8xf16>, tensor<1x4x8x8xf16>) -> tensor<1x4x8x8xf16>
+  %o1 = nn.transpose %o0 [0, 2, 1, 3] : (tensor<1x4x8x8xf16>) -> tensor<1x8x4x8xf16>
+  %o2 = nn.reshape %o1 : tensor<1x8x4x8xf16> -> tensor<1x8x32xf16>
+  return %o2 : tensor<1x8x32xf16>
+}
+
+// Weights that are a result, too, have to exist; so do those that are not summed by a product.
+// CHECK-LABEL: @weights_are_a_result
+// CHECK-NOT: fuse-attention
+func.func @weights_are_a_result(%q: tensor<1x4x8x8xf16> {nn.port = #nn.port<"q">}, %v: tensor<1x4x8x8xf16> {nn.port = #nn.port<"v">})
+    -> (tensor<1x4x8x8xf16> {nn.port = #nn.port<"y">}, tensor<1x4x8x8xf16> {nn.port = #nn.port<"p">}) {
+  %s = nn.matmul %q, %v : (tensor<1x4x8x8xf16>, tensor<1x4x8x8xf16>) -> tensor<1x4x8x8xf16>
+  %p = nn.softmax %s axis -1 : (tensor<1x4x8x8xf16>) -> tensor<1x4x8x8xf16>
+  %y = nn.matmul %p, %v : (tensor<1x4x8x8xf16>, tensor<1x4x8x8xf16>) -> tensor<1x4x8x8xf16>
+  return %y, %p : tensor<1x4x8x8xf16>, tensor<1x4x8x8xf16>
+}
+
+// Softmax along queries is another thing.
+// CHECK-LABEL: @along_queries
+// CHECK-NOT: fuse-attention
+func.func @along_queries(%q: tensor<1x4x8x8xf16> {nn.port = #nn.port<"q">}, %v: tensor<1x4x8x8xf16> {nn.port = #nn.port<"v">})
+    -> (tensor<1x4x8x8xf16> {nn.port = #nn.port<"y">}) {
+  %s = nn.matmul %q, %v : (tensor<1x4x8x8xf16>, tensor<1x4x8x8xf16>) -> tensor<1x4x8x8xf16>
+  %p = nn.softmax %s axis 2 : (tensor<1x4x8x8xf16>) -> tensor<1x4x8x8xf16>
+  %y = nn.matmul %p, %v : (tensor<1x4x8x8xf16>, tensor<1x4x8x8xf16>) -> tensor<1x4x8x8xf16>
+  return %y : tensor<1x4x8x8xf16>
+}
+
+// What is done with weights, but for a guard against NaN, is not done in an attention.
+// CHECK-LABEL: @scaled_weights
+// CHECK-NOT: fuse-attention
+func.func @scaled_weights(%q: tensor<1x4x8x8xf16> {nn.port = #nn.port<"q">}, %v: tensor<1x4x8x8xf16> {nn.port = #nn.port<"v">})
+    -> (tensor<1x4x8x8xf16> {nn.port = #nn.port<"y">}) {
+  %c = nn.constant dense<0.5> : tensor<f16>
+  %s = nn.matmul %q, %v : (tensor<1x4x8x8xf16>, tensor<1x4x8x8xf16>) -> tensor<1x4x8x8xf16>
+  %p = nn.softmax %s axis -1 : (tensor<1x4x8x8xf16>) -> tensor<1x4x8x8xf16>
+  %h = nn.binary mul %p, %c : (tensor<1x4x8x8xf16>, tensor<f16>) -> tensor<1x4x8x8xf16>
+  %y = nn.matmul %h, %v : (tensor<1x4x8x8xf16>, tensor<1x4x8x8xf16>) -> tensor<1x4x8x8xf16>
+  return %y : tensor<1x4x8x8xf16>
+}
