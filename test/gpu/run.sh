@@ -9,7 +9,8 @@ usage: test/gpu/run.sh [--bin DIR] [--out DIR] [--only LIST] [--repeats N]
 
   --bin DIR     folder with cadenza-compile, -run, -bench and -inspect, and gpu_repeat (default: build/portable/bin)
   --out DIR     logs and figures (default: build/gpu)
-  --only LIST   of: quick,fixtures,activations,numerics,repeat,graph,persistent,sanitize,bench,ablation (default: all but ablation)
+  --only LIST   of: quick,fixtures,activations,numerics,encoders,repeat,graph,persistent,sanitize,bench,ablation
+                (default: all but ablation)
   --repeats N   runs that must give the same bits, of tinylm; half as many of Qwen3-0.6B (default: 20)
 
 Prints PASS or FAIL for each check, logs to the out folder, closes with 'N passed, N failed, N skipped'. Models and plans go
@@ -20,7 +21,7 @@ USAGE
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 here=$root/test/gpu bin=$root/build/portable/bin out=$root/build/gpu
-groups=quick,fixtures,activations,numerics,repeat,graph,persistent,sanitize,bench,ablation only=${groups%,ablation} repeats=20
+groups=quick,fixtures,activations,numerics,encoders,repeat,graph,persistent,sanitize,bench,ablation only=${groups%,ablation} repeats=20
 while (($#)); do
   case $1 in
     --bin | --out | --only | --repeats)
@@ -125,6 +126,19 @@ numerics() { # MODEL POSITIONS
     compile "$folder/hf" -o "$folder/model.plan" &&
     run "$folder/model.plan" --tokens "$(<"$folder/tokens.txt")" -n 0 --context "$2" --logits "$folder/ours.npy" &&
     python3 "$here/compare_logits.py" judge "$folder/ours.npy" "$folder/f32.npy" "$folder/low.npy"
+  local code=$?
+  rm -rf "$folder"
+  return $code
+}
+# An encoder that torch.onnx exported: the same bits by a kernel a phase and by a CUDA graph, as exact as PyTorch in fp16.
+encoder() { # LAYERS HIDDEN
+  local folder=$work/encoder inputs=() name schedule
+  for name in input_ids attention_mask token_type_ids; do inputs+=(--input "$name=$folder/$name.npy"); done
+  python3 "$here/encoder.py" make "$folder" --layers "$1" --hidden "$2" && compile "$folder/model.onnx" -o "$folder/model.plan" || return
+  for schedule in launch graph; do
+    run "$folder/model.plan" --schedule="$schedule" "${inputs[@]}" --output "last_hidden_state=$folder/$schedule.npy" || return
+  done
+  cmp "$folder/launch.npy" "$folder/graph.npy" && python3 "$here/encoder.py" check "$folder" "$folder/graph.npy"
   local code=$?
   rm -rf "$folder"
   return $code
@@ -271,7 +285,7 @@ bench() { # MODEL CONTEXTS
 }
 
 export root here bin out work
-export -f compile run tokens_of quick compare score fixture tensors activations numerics repeat repeat_once same_plan sanitize bench
+export -f compile run tokens_of quick compare score fixture tensors activations numerics encoder repeat repeat_once same_plan sanitize bench
 export -f repeat_here schedule_bits graph_interrupt graph_sanitize edited persistent_delays persistent_withheld persistent_long persistent_sanitize
 export -f sanitized persistent_racecheck racecheck_sees
 
@@ -296,6 +310,10 @@ if wants numerics; then
   done
   check 180 numerics-Gemma-3-1B numerics Gemma-3-1B 640 # its window is 512
   check 300 numerics-Phi-4-mini numerics Phi-4-mini 256
+fi
+if wants encoders; then
+  check 180 encoder-6x384 encoder 6 384
+  check 180 encoder-12x768 encoder 12 768
 fi
 if wants repeat; then
   check $((60 + 6 * repeats)) repeat-tinylm repeat "$repeats" 500 "$root/examples/tinylm"

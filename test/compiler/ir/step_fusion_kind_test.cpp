@@ -96,6 +96,13 @@ TEST_F(FusionKindTest, WhatFollowsReductionsOfSeveralAxesOrOfOneRowIsNone) {
             FusionKind::Single);
 }
 
+TEST_F(FusionKindTest, AConstantLiesInNoMemoryThatAProductReads) {
+  EXPECT_EQ(kindOf(R"(%c = nn.constant dense<1.0> : tensor<8x2xf32>
+                      %y = nn.matmul %x, %c : (tensor<2x3x8xf32>, tensor<8x2xf32>) -> tensor<2x3x2xf32>)",
+                   "tensor<2x3x2xf32>"),
+            FusionKind::Single);
+}
+
 TEST_F(FusionKindTest, ARowThatMovesIsNone) {
   EXPECT_EQ(kindOf(softmax + "%y = nn.transpose %s [0, 2, 1] : (tensor<2x3x8xf32>) -> tensor<2x8x3xf32>",
                    "tensor<2x8x3xf32>"),

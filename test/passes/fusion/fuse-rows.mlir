@@ -54,3 +54,35 @@ func.func @elementwise(%x: tensor<8x4xf32> {nn.port = #nn.port<"x">})
   %z = nn.unary abs %t : (tensor<4x8xf32>) -> tensor<4x8xf32>
   return %y, %z : tensor<4x8xf32>, tensor<4x8xf32>
 }
+
+// What is read at two places is computed for each: a chain of such reads does not become one kernel.
+// CHECK-LABEL: @doubling
+// CHECK-COUNT-2: step.fusion
+// CHECK: return
+func.func @doubling(%x: tensor<6xf32> {nn.port = #nn.port<"x">}) -> (tensor<6xf32> {nn.port = #nn.port<"y">}) {
+  %c0 = nn.concat %x, %x axis 0 : (tensor<6xf32>, tensor<6xf32>) -> tensor<12xf32>
+  %s0 = nn.slice %c0 starts [3] sizes [6] : (tensor<12xf32>) -> tensor<6xf32>
+  %c1 = nn.concat %s0, %s0 axis 0 : (tensor<6xf32>, tensor<6xf32>) -> tensor<12xf32>
+  %s1 = nn.slice %c1 starts [3] sizes [6] : (tensor<12xf32>) -> tensor<6xf32>
+  %c2 = nn.concat %s1, %s1 axis 0 : (tensor<6xf32>, tensor<6xf32>) -> tensor<12xf32>
+  %s2 = nn.slice %c2 starts [3] sizes [6] : (tensor<12xf32>) -> tensor<6xf32>
+  %c3 = nn.concat %s2, %s2 axis 0 : (tensor<6xf32>, tensor<6xf32>) -> tensor<12xf32>
+  %s3 = nn.slice %c3 starts [3] sizes [6] : (tensor<12xf32>) -> tensor<6xf32>
+  %c4 = nn.concat %s3, %s3 axis 0 : (tensor<6xf32>, tensor<6xf32>) -> tensor<12xf32>
+  %s4 = nn.slice %c4 starts [3] sizes [6] : (tensor<12xf32>) -> tensor<6xf32>
+  %c5 = nn.concat %s4, %s4 axis 0 : (tensor<6xf32>, tensor<6xf32>) -> tensor<12xf32>
+  %s5 = nn.slice %c5 starts [3] sizes [6] : (tensor<12xf32>) -> tensor<6xf32>
+  %c6 = nn.concat %s5, %s5 axis 0 : (tensor<6xf32>, tensor<6xf32>) -> tensor<12xf32>
+  %s6 = nn.slice %c6 starts [3] sizes [6] : (tensor<12xf32>) -> tensor<6xf32>
+  %c7 = nn.concat %s6, %s6 axis 0 : (tensor<6xf32>, tensor<6xf32>) -> tensor<12xf32>
+  %s7 = nn.slice %c7 starts [3] sizes [6] : (tensor<12xf32>) -> tensor<6xf32>
+  %c8 = nn.concat %s7, %s7 axis 0 : (tensor<6xf32>, tensor<6xf32>) -> tensor<12xf32>
+  %s8 = nn.slice %c8 starts [3] sizes [6] : (tensor<12xf32>) -> tensor<6xf32>
+  %c9 = nn.concat %s8, %s8 axis 0 : (tensor<6xf32>, tensor<6xf32>) -> tensor<12xf32>
+  %s9 = nn.slice %c9 starts [3] sizes [6] : (tensor<12xf32>) -> tensor<6xf32>
+  %c10 = nn.concat %s9, %s9 axis 0 : (tensor<6xf32>, tensor<6xf32>) -> tensor<12xf32>
+  %s10 = nn.slice %c10 starts [3] sizes [6] : (tensor<12xf32>) -> tensor<6xf32>
+  %c11 = nn.concat %s10, %s10 axis 0 : (tensor<6xf32>, tensor<6xf32>) -> tensor<12xf32>
+  %s11 = nn.slice %c11 starts [3] sizes [6] : (tensor<12xf32>) -> tensor<6xf32>
+  return %s11 : tensor<6xf32>
+}
