@@ -243,8 +243,10 @@ void RowsWriter::writeColumns(ArrayRef<std::string> outputs, ArrayRef<unsigned> 
         for (auto [pack, number] : llvm::zip_equal(packs, results)) {
           Value value = fusion_.getYield().getValues()[number];
           const std::string x = element(value, here(shapeOf(value)));
-          const std::string to = pack_ > 1 ? pack + "[j]" : outputs[number] + "[" + start(shapeOf(value)).text() + "]";
-          code.line(to + " = " + x + ";");
+          std::string line = pack_ > 1 ? pack + "[j]" : outputs[number] + "[" + start(shapeOf(value)).text() + "]";
+          line += " = ";
+          line += x;
+          code.line(line + ";");
         }
       },
       [&] {

@@ -137,6 +137,7 @@ void convolution(NodeLowering &node) {
     area = area * extent;
   const Operand input = padded(node, *window, node.scalar(0.0, node.type(0)));
   std::vector<Operand> parts;
+  parts.reserve(static_cast<size_t>(places));
   for (int64_t index = 0; index < places; ++index)
     parts.push_back(
         node.nn.reshape(sliceAt(node, *window, input, index), {node.shape(0)[0], groups, channels, 1, area}));
