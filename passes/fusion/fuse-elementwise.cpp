@@ -17,20 +17,11 @@ namespace {
 constexpr llvm::StringLiteral pass = "fuse-elementwise";
 
 /// Fuses into `map` what is computed for it only, and what only moves.
-FusionOp fuseProducers(FusionOp map) {
-  map = fuseViews(map, FusionKind::Map, pass);
-  for (bool changed = true; changed;) {
-    changed = false;
-    for (Value input : map.getInputs()) {
-      FusionOp producer = producerOf(input, map);
-      if (!producer || !llvm::all_of(producer.getResults(), [&](Value result) { return onlyUser(result) == map; }))
-        continue;
-      if (FusionOp fused = fuse({producer, map}, FusionKind::Map, pass)) {
-        map = fuseViews(fused, FusionKind::Map, pass);
-        changed = true;
-        break;
-      }
-    }
+FusionOp fuseBefore(FusionOp map) {
+  const auto size = [](FusionOp fusion) { return llvm::range_size(fusion.getOps()); };
+  for (size_t before = 0; before != size(map);) {
+    before = size(map);
+    map = fuseProducers(fuseViews(map, FusionKind::Map, pass), FusionKind::Map, pass);
   }
   return map;
 }
@@ -42,8 +33,8 @@ struct FuseElementwisePass : cadenza::impl::FuseElementwiseBase<FuseElementwiseP
         continue;
       // What is fused stands before the map, or in its place.
       for (Operation *op = &function.getBody().front().front(); op; op = op->getNextNode())
-        if (auto fusion = dyn_cast<FusionOp>(op); fusion && fusionKind(fusion) == FusionKind::Map)
-          op = fuseProducers(fusion);
+        if (auto fusion = dyn_cast<FusionOp>(op); fusion && isMap(fusion))
+          op = fuseBefore(fusion);
     }
   }
 };

@@ -16,8 +16,6 @@ namespace {
 
 constexpr llvm::StringLiteral pass = "fuse-products";
 
-bool isMap(FusionOp fusion) { return fusionKind(fusion) == FusionKind::Map; }
-
 /// How many values of `group` others use.
 size_t resultsOf(ArrayRef<FusionOp> group) {
   size_t results = 0;
@@ -47,18 +45,13 @@ void fuseFunctions(FusionOp product) {
       return;
 }
 
-SmallVector<FusionOp> productsOf(func::FuncOp function) {
-  return llvm::filter_to_vector(fusionsOf(function),
-                                [](FusionOp fusion) { return fusionKind(fusion) == FusionKind::Product; });
-}
-
 struct FuseProductsPass : cadenza::impl::FuseProductsBase<FuseProductsPass> {
   void runOnOperation() final {
     for (auto function : getOperation().getOps<func::FuncOp>()) {
       // First all that read: a product that stores in another order stores slower.
-      for (FusionOp product : productsOf(function))
+      for (FusionOp product : fusionsOf(function, FusionKind::Product))
         fuseViews(product, FusionKind::Product, pass);
-      for (FusionOp product : productsOf(function))
+      for (FusionOp product : fusionsOf(function, FusionKind::Product))
         fuseFunctions(product);
     }
   }

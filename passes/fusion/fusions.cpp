@@ -137,20 +137,32 @@ FusionOp cadenza::fuseViews(FusionOp fusion, FusionKind kind, StringRef pass) {
       FusionOp view = producerOf(input, fusion);
       if (!view || !onlyMoves(view))
         continue;
-      if (!onlyUser(input)) { // a copy of our own
-        OpBuilder builder(fusion);
-        FusionOp copy = cast<FusionOp>(builder.clone(*view));
-        fusion->replaceUsesOfWith(input, copy.getResult(0));
-        if (FusionOp fused = fuse({copy, fusion}, kind, pass)) {
-          fusion = fused;
-          changed = true;
-          break;
-        }
-        fusion->replaceUsesOfWith(copy.getResult(0), input);
-        copy->erase();
-        continue;
+      OpBuilder builder(fusion);
+      auto copy = cast<FusionOp>(builder.clone(*view)); // of our own: others may use it, too
+      fusion->replaceUsesOfWith(input, copy.getResult(0));
+      if (FusionOp fused = fuse({copy, fusion}, kind, pass)) {
+        if (view->use_empty())
+          view->erase();
+        fusion = fused;
+        changed = true;
+        break;
       }
-      if (FusionOp fused = fuse({view, fusion}, kind, pass)) {
+      fusion->replaceUsesOfWith(copy.getResult(0), input);
+      copy->erase();
+    }
+  }
+  return fusion;
+}
+
+FusionOp cadenza::fuseProducers(FusionOp fusion, FusionKind kind, StringRef pass) {
+  const auto isOurs = [&](Value result) { return onlyUser(result) == fusion; };
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (Value input : fusion.getInputs()) {
+      FusionOp producer = producerOf(input, fusion);
+      if (!producer || !isMap(producer) || !llvm::all_of(producer.getResults(), isOurs))
+        continue;
+      if (FusionOp fused = fuse({producer, fusion}, kind, pass)) {
         fusion = fused;
         changed = true;
         break;
@@ -174,7 +186,13 @@ FusionOp cadenza::fuseUsers(FusionOp fusion, FusionKind kind, StringRef pass,
   return fusion;
 }
 
+bool cadenza::isMap(FusionOp fusion) { return fusionKind(fusion) == FusionKind::Map; }
+
 SmallVector<FusionOp> cadenza::fusionsOf(func::FuncOp function) {
   return function.isExternal() ? SmallVector<FusionOp>()
                                : llvm::to_vector(function.getBody().front().getOps<FusionOp>());
+}
+
+SmallVector<FusionOp> cadenza::fusionsOf(func::FuncOp function, FusionKind kind) {
+  return llvm::filter_to_vector(fusionsOf(function), [&](FusionOp fusion) { return fusionKind(fusion) == kind; });
 }

@@ -21,11 +21,16 @@ bool onlyMoves(step::FusionOp fusion);
 /// Fuses what only moves elements into `fusion`, which takes them from where they were, as long as it stays of `kind`.
 /// What others use, too, stays for them. Yields the fusion that is left.
 step::FusionOp fuseViews(step::FusionOp fusion, step::FusionKind kind, llvm::StringRef pass);
+/// Fuses maps that compute what `fusion` takes, and nothing else, as long as it stays of `kind`. Yields what is left.
+step::FusionOp fuseProducers(step::FusionOp fusion, step::FusionKind kind, llvm::StringRef pass);
 /// Fuses the only user of the only result, if `accepts` it, as long as the fusion stays of `kind`. Yields what is left.
 step::FusionOp fuseUsers(step::FusionOp fusion, step::FusionKind kind, llvm::StringRef pass,
                          llvm::function_ref<bool(step::FusionOp)> accepts);
 
-/// The fusions of `function`, in order.
+bool isMap(step::FusionOp fusion);
+
+/// The fusions of `function`, in order: all, or those of a kind.
 llvm::SmallVector<step::FusionOp> fusionsOf(mlir::func::FuncOp function);
+llvm::SmallVector<step::FusionOp> fusionsOf(mlir::func::FuncOp function, step::FusionKind kind);
 
 } // namespace cadenza

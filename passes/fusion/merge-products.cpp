@@ -17,8 +17,7 @@ namespace {
 struct MergeProductsPass : cadenza::impl::MergeProductsBase<MergeProductsPass> {
   void runOnOperation() final {
     for (auto function : getOperation().getOps<func::FuncOp>()) {
-      SmallVector<FusionOp> products = llvm::filter_to_vector(
-          fusionsOf(function), [](FusionOp fusion) { return fusionKind(fusion) == FusionKind::Product; });
+      SmallVector<FusionOp> products = fusionsOf(function, FusionKind::Product);
       while (!products.empty()) {
         FusionOp first = products.front();
         products.erase(products.begin());
