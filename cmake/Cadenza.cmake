@@ -58,12 +58,29 @@ function(cadenza_add_library name)
   target_link_libraries(${name} PUBLIC ${arg_LINK} PRIVATE cadenza_options)
 endfunction()
 
+# MLIR's headers take the compiler longer than all of ours: what includes MLIR has them parsed once. A file includes what
+# it needs all the same.
+file(WRITE ${CMAKE_BINARY_DIR}/mlir_headers.cpp.new "// The headers are all there is.\n")
+file(COPY_FILE ${CMAKE_BINARY_DIR}/mlir_headers.cpp.new ${CMAKE_BINARY_DIR}/mlir_headers.cpp ONLY_IF_DIFFERENT)
+add_library(cadenza_mlir_headers OBJECT ${CMAKE_BINARY_DIR}/mlir_headers.cpp)
+target_include_directories(cadenza_mlir_headers SYSTEM PUBLIC ${MLIR_INCLUDE_DIRS} ${LLVM_INCLUDE_DIRS})
+target_compile_options(cadenza_mlir_headers PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fno-rtti>)
+target_link_libraries(cadenza_mlir_headers PRIVATE cadenza_options)
+target_precompile_headers(cadenza_mlir_headers PRIVATE
+  <mlir/Dialect/Func/IR/FuncOps.h> <mlir/IR/Builders.h> <mlir/IR/BuiltinAttributes.h> <mlir/IR/BuiltinOps.h>
+  <mlir/IR/BuiltinTypes.h> <mlir/IR/DialectImplementation.h> <mlir/IR/IRMapping.h> <mlir/IR/Matchers.h>
+  <mlir/IR/OpImplementation.h> <mlir/IR/PatternMatch.h> <mlir/IR/SymbolTable.h> <mlir/IR/Verifier.h>
+  <mlir/Interfaces/ControlFlowInterfaces.h> <mlir/Interfaces/InferTypeOpInterface.h>
+  <mlir/Interfaces/SideEffectInterfaces.h> <mlir/Parser/Parser.h> <mlir/Pass/Pass.h> <mlir/Pass/PassManager.h>
+  <mlir/Transforms/DialectConversion.h> <mlir/Transforms/GreedyPatternRewriteDriver.h>)
+
 # A library that includes MLIR headers (as system headers: their warnings are not ours; built without RTTI like LLVM).
 function(cadenza_add_mlir_library name)
   cmake_parse_arguments(arg "" "" "SOURCES;LINK;DEPENDS" ${ARGN})
   add_library(${name} STATIC ${arg_SOURCES})
   target_include_directories(${name} SYSTEM PUBLIC ${MLIR_INCLUDE_DIRS} ${LLVM_INCLUDE_DIRS})
   target_compile_options(${name} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fno-rtti>)
+  target_precompile_headers(${name} REUSE_FROM cadenza_mlir_headers)
   target_link_libraries(${name} PUBLIC ${arg_LINK} PRIVATE cadenza_options)
   if(arg_DEPENDS)
     add_dependencies(${name} ${arg_DEPENDS})
@@ -95,6 +112,7 @@ function(cadenza_add_gtests name)
   if(arg_MLIR)
     target_include_directories(${name} SYSTEM PRIVATE ${MLIR_INCLUDE_DIRS} ${LLVM_INCLUDE_DIRS})
     target_compile_options(${name} PRIVATE -fno-rtti)
+    target_precompile_headers(${name} REUSE_FROM cadenza_mlir_headers)
   endif()
   target_compile_definitions(${name} PRIVATE CADENZA_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
                                              CADENZA_BINARY_DIR="${CMAKE_BINARY_DIR}")
