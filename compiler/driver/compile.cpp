@@ -261,7 +261,8 @@ private:
     const bool isGraph = isOnTensors(); // which may have what no phase does
     if (isGraph && pipeline.encoding != "tiles16")
       return {StatusCode::InvalidArgument,
-              "--encode=" + pipeline.encoding + ": only matrices of decoders are encoded; this model is a graph of tensors"};
+              "--encode=" + pipeline.encoding +
+                  ": only matrices of decoders are encoded; this model is a graph of tensors"};
     context.printOpOnDiagnostic(!isGraph);
     if (failed(manager.run(*model.module)))
       return isGraph ? unsupported() : diagnostics.internalError();
