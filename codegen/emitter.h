@@ -48,8 +48,8 @@ public:
   llvm::FailureOr<PhaseLaunch> add(step::PhaseOpInterface phase, sched::LaunchOp launch, sched::GridOp grid = nullptr);
 
   /// Generates the persistent kernel of a schedule of `function`, whose phases have all been added in its order: the
-  /// same configurations, put together as its ops say. `kernelOf` gives the kernel of a phase. Returns all of the
-  /// division but its orders.
+  /// same configurations, put together as its ops say; and that of the schedule that continues it, if there is one.
+  /// `kernelOf` gives the kernel of a phase. Returns all of the division but its orders.
   Division addPersistent(sched::GridOp grid, mlir::func::FuncOp function,
                          llvm::function_ref<llvm::StringRef(mlir::Operation *)> kernelOf);
 
@@ -65,6 +65,9 @@ private:
   llvm::StringMap<size_t> byStructure_; // configuration and instantiation without the name -> kernel
   llvm::StringMap<size_t> byName_;
   std::string newName(llvm::StringRef wanted, llvm::StringRef config);
+  /// Adds the kernel of a grid and returns its name.
+  std::string addGrid(sched::GridOp grid, mlir::func::FuncOp function, llvm::StringRef wanted,
+                      llvm::function_ref<llvm::StringRef(mlir::Operation *)> kernelOf);
   mlir::SymbolTableCollection symbols_;
   bool persistent_ = false;
   bool fusions_ = false; // whether there are any

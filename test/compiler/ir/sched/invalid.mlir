@@ -263,6 +263,114 @@ sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 
 
 // -----
 
+sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 stages 2 of 512 encoding "tiles16" packets 16 ahead [1, 1] {
+  sched.embed "embed"
+  sched.layers 1 {
+    %s = sched.part groups 1 {
+      %x = sched.hop residual
+      // expected-error @+1 {{says how many groups share a context, and from how many positions on, if some do, and only then}}
+      %u = sched.compute "up"(%x) units 64 x 32 of 32 at [0] sharing 2 from 64
+      sched.publish %u
+    }
+    sched.collect %s
+  }
+}
+
+// -----
+
+sched.grid @decode.g of @decode targets [] groups 2 ranks 1 warps 4 shared 1024 stages 2 of 512 encoding "tiles16" packets 16 ahead [1, 1] {
+  sched.embed "embed"
+  sched.layers 1 {
+    %s = sched.part groups 2 {
+      %x = sched.hop residual
+      // expected-error @+1 {{says how many groups share a context, and from how many positions on, if some do, and only then}}
+      %u = sched.compute "attend"(%x) context sharing 1 from 64
+      sched.publish %u
+    }
+    sched.collect %s
+  }
+}
+
+// -----
+
+sched.grid @decode.g of @decode targets [] groups 3 ranks 1 warps 4 shared 1024 stages 2 of 512 encoding "tiles16" packets 16 ahead [1, 1] {
+  sched.embed "embed"
+  sched.layers 1 {
+    %s = sched.part groups 3 {
+      %x = sched.hop residual
+      // expected-error @+1 {{shares a context among 2 groups, which do not divide the 3 groups of the part}}
+      %u = sched.compute "attend"(%x) context sharing 2 from 64
+      sched.publish %u
+    }
+    sched.collect %s
+  }
+}
+
+// -----
+
+// expected-error @+1 {{continues another grid if groups share a context in it, and only then}}
+sched.grid @decode.g of @decode targets [] groups 2 ranks 1 warps 4 shared 1024 stages 2 of 512 encoding "tiles16" packets 16 ahead [1, 1] {
+  sched.embed "embed"
+  sched.layers 1 {
+    %s = sched.part groups 2 {
+      %x = sched.hop residual
+      %q = sched.compute "up"(%x) query_groups 64 x 32 of 2 at [0, 1]
+      %a = sched.compute "attend"(%q) context sharing 2 from 64
+      %u = sched.compute "out"(%a) columns 32 x 64 at [0, 1]
+      sched.publish %u
+    }
+    sched.collect %s
+  }
+  %y = sched.hop residual
+  %l = sched.compute "head"(%y) blocks 64 x 32
+  sched.select %l
+}
+
+// -----
+
+// expected-error @+1 {{continues another grid if groups share a context in it, and only then}}
+sched.grid @decode.g.long of @decode continues @decode.g targets [] groups 2 ranks 1 warps 4 shared 1024 stages 2 of 512 encoding "tiles16" packets 16 ahead [1, 1] {
+  sched.embed "embed"
+  sched.layers 1 {
+    %s = sched.part groups 2 {
+      %x = sched.hop residual
+      %q = sched.compute "up"(%x) query_groups 64 x 32 of 2 at [0, 1]
+      %a = sched.compute "attend"(%q) context
+      %u = sched.compute "out"(%a) columns 32 x 64 at [0, 1]
+      sched.publish %u
+    }
+    sched.collect %s
+  }
+  %y = sched.hop residual
+  %l = sched.compute "head"(%y) blocks 64 x 32
+  sched.select %l
+}
+
+// -----
+
+func.func @decode() {
+  return
+}
+// expected-error @+1 {{continues @decode.g, which is no division of @decode}}
+sched.grid @decode.g.long of @decode continues @decode.g targets [] groups 2 ranks 1 warps 4 shared 1024 stages 2 of 512 encoding "tiles16" packets 16 ahead [1, 1] {
+  sched.embed "embed"
+  sched.layers 1 {
+    %s = sched.part groups 2 {
+      %x = sched.hop residual
+      %q = sched.compute "up"(%x) query_groups 64 x 32 of 2 at [0, 1]
+      %a = sched.compute "attend"(%q) context sharing 2 from 64
+      %u = sched.compute "out"(%a) columns 32 x 64 at [0, 1]
+      sched.publish %u
+    }
+    sched.collect %s
+  }
+  %y = sched.hop residual
+  %l = sched.compute "head"(%y) blocks 64 x 32
+  sched.select %l
+}
+
+// -----
+
 // expected-error @+1 {{has weights in an encoding 'int3', which does not exist}}
 sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 stages 2 of 512 encoding "int3" packets 16 ahead [1, 1] {
 }
