@@ -20,6 +20,9 @@ void checkEntries(const Program &program, const std::set<std::string_view> &kern
 /// errors so far: the one place that knows what the step of a decoder is.
 void checkDecoder(const Program &program, FieldErrors &errors);
 
+/// A prefill entry: that it is the decoder's step on a tile of tokens. After the step itself has been checked.
+void checkPrefill(const Program &program, uint32_t index, FieldErrors &errors);
+
 /// The divisions of the persistent schedule: their kernels, and that the order of sums that each has fits the phases.
 /// After checkDecoder, without errors so far.
 void checkDivisions(const Program &program, const std::set<std::string_view> &names, FieldErrors &errors);
