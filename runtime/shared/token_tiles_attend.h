@@ -62,8 +62,8 @@ CADENZA_EVERYWHERE constexpr AttendTokenLaunch attend_token_launch(const AttendT
 CADENZA_EVERYWHERE constexpr AttendTokenTiles attend_token_tiles(const AttendTokenShape &shape,
                                                                  int multiprocessors = 132) {
   AttendTokenTiles tiles{4, 1, attend_token_keys(shape.head_dim), 2};
-  while (tiles.warps > 1 && (shape.rows() % tiles.rows() != 0 ||
-                             attend_token_launch(tiles, shape).blocks < multiprocessors))
+  while (tiles.warps > 1 &&
+         (shape.rows() % tiles.rows() != 0 || attend_token_launch(tiles, shape).blocks < multiprocessors))
     tiles.warps /= 2;
   return tiles;
 }
