@@ -96,10 +96,11 @@ __global__ void __launch_bounds__(Instance::threads, 1) kernel(const __grid_cons
   Instance::run(args);
 }
 
-template <class Instance> void launch(const typename Instance::Args &args, int cluster, cudaStream_t stream) {
+template <class Instance>
+void launch(const typename Instance::Args &args, int cluster, cudaStream_t stream, int blocks) {
   cudaLaunchAttribute attributes[2] = {};
   cudaLaunchConfig_t config = {};
-  config.gridDim = dim3(Instance::blocks);
+  config.gridDim = dim3(static_cast<unsigned>(blocks));
   config.blockDim = dim3(Instance::threads);
   config.dynamicSmemBytes = Instance::shared_bytes;
   config.stream = stream;
@@ -113,6 +114,9 @@ template <class Instance> void launch(const typename Instance::Args &args, int c
     ++config.numAttrs;
   }
   CHECK(cudaLaunchKernelEx(&config, kernel<Instance>, args));
+}
+template <class Instance> void launch(const typename Instance::Args &args, int cluster, cudaStream_t stream) {
+  launch<Instance>(args, cluster, stream, Instance::blocks);
 }
 
 /// The largest difference in units of `unit` times the root mean square of `expected`, or infinity.
