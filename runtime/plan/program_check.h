@@ -4,6 +4,7 @@
 #include "runtime/plan/program.h"
 #include "runtime/support/json.h"
 
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
@@ -21,7 +22,8 @@ void checkEntries(const Program &program, const std::set<std::string_view> &kern
 void checkDecoder(const Program &program, FieldErrors &errors);
 
 /// A prefill entry: that it is the decoder's step on a tile of tokens. After the step itself has been checked.
-void checkPrefill(const Program &program, uint32_t index, FieldErrors &errors);
+using KernelsByName = std::map<std::string_view, const Kernel *>;
+void checkPrefill(const Program &program, uint32_t index, const KernelsByName &kernels, FieldErrors &errors);
 
 /// The divisions of the persistent schedule: their kernels, and that the order of sums that each has fits the phases.
 /// After checkDecoder, without errors so far.

@@ -168,6 +168,9 @@ void checkDecoder(const Program &program, FieldErrors &errors) {
       if (program.weights[i].encoding == Encoding::rope_table)
         errors.add(at("program.weights", i) + ".encoding", "rope_table; only a decoder has positions");
   }
+  KernelsByName kernels;
+  for (const Kernel &kernel : program.kernels)
+    kernels.emplace(kernel.name, &kernel);
   std::set<int64_t> tiles;
   for (uint32_t e = 0; e < program.entries.size(); ++e) {
     const Entry &entry = program.entries[e];
@@ -183,7 +186,7 @@ void checkDecoder(const Program &program, FieldErrors &errors) {
       errors.add(path + ".inputs", "a tile of " + text(static_cast<uint64_t>(tile)) + " tokens, as another entry has");
     checkStepPorts(entry, tile, path, errors);
     if (errors.none())
-      checkPrefill(program, e, errors);
+      checkPrefill(program, e, kernels, errors);
   }
 }
 

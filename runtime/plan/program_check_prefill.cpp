@@ -68,8 +68,8 @@ bool usesCache(const Phase &phase) {
 
 class PrefillChecker {
 public:
-  PrefillChecker(const Program &program, uint32_t index, FieldErrors &errors)
-      : program_(program), entry_(program.entries[index]), path_(at("program.entries", index)),
+  PrefillChecker(const Program &program, uint32_t index, const KernelsByName &kernels, FieldErrors &errors)
+      : program_(program), kernels_(kernels), entry_(program.entries[index]), path_(at("program.entries", index)),
         decodePath_("'" + decodeEntry(program).name + "'"), errors_(errors) {}
 
   void check() {
@@ -150,6 +150,9 @@ private:
   void checkLaunch(const Phase &phase, const std::string &place) {
     if (phase.prepare && (ended_ || phase.kind != PhaseKind::Project))
       errors_.add(place + ".prepare", "only a project phase of a tile has one");
+    checkBlocks(phase.launch, place + ".launch");
+    if (phase.prepare)
+      checkBlocks(*phase.prepare, place + ".prepare");
     if (ended_)
       return;
     if (phase.kGroups.size() != 1 || phase.kWays != 1)
@@ -159,7 +162,15 @@ private:
         errors_.add(place + ".parameters." + field, phase.parameters[field].dump() + "; attention of a tile has 1");
   }
 
+  void checkBlocks(const Launch &launch, const std::string &place) {
+    if (const auto kernel = kernels_.find(launch.kernel);
+        kernel != kernels_.end() && launch.blocks % kernel->second->cluster != 0)
+      errors_.add(place + ".blocks", text(launch.blocks) + "; '" + launch.kernel + "' has clusters of " +
+                                         text(kernel->second->cluster));
+  }
+
   const Program &program_;
+  const KernelsByName &kernels_;
   const Entry &entry_;
   const std::string path_, decodePath_;
   FieldErrors &errors_;
@@ -171,8 +182,8 @@ private:
 
 } // namespace
 
-void checkPrefill(const Program &program, uint32_t index, FieldErrors &errors) {
-  PrefillChecker(program, index, errors).check();
+void checkPrefill(const Program &program, uint32_t index, const KernelsByName &kernels, FieldErrors &errors) {
+  PrefillChecker(program, index, kernels, errors).check();
 }
 
 } // namespace cadenza

@@ -161,6 +161,16 @@ INSTANTIATE_TEST_SUITE_P(
         PrefillCase{"/entries/0/blocks/1/phases/0/launch/blocks", 4,
                     "program.entries[0].blocks[1].phases[0].launch.blocks: only a prefill has it"}));
 
+TEST(Prefill, BlocksAreWholeClusters) {
+  Program program = prefillProgram();
+  for (Kernel &kernel : program.kernels)
+    kernel.cluster = kernel.name == "prepare" ? 4 : 1;
+  EXPECT_EQ(validateProgram(program).message(), "");
+  program.entries[1].blocks[1].phases[0].prepare->blocks = 6;
+  EXPECT_EQ(validateProgram(program).message(),
+            "program.entries[1].blocks[1].phases[0].prepare.blocks: 6; 'prepare' has clusters of 4");
+}
+
 TEST(Prefill, EachTileOnce) {
   Program program = prefillProgram();
   program.entries.push_back(program.entries[1]);

@@ -195,7 +195,7 @@ Program prefillProgram() {
   }
   program.caches[0].positions = window + tile - 1;
   for (const char *name : {"prepare", "last"})
-    program.kernels.push_back({name, name, 4, 256, 0, 1024, 256, {}, {}});
+    program.kernels.push_back({name, name, 4, 256, 0, 1, 1024, 256, {}, {}});
   Entry entry = program.entries[0];
   entry.name = "prefill_16";
   entry.inputs[0].shape = {tile};
