@@ -131,7 +131,7 @@ private:
     if (geometry->blockRows > 0)
       added.setBlockRows(geometry->blockRows);
     if (const auto &prepare = geometry->prepare)
-      added.setPrepare({prepare->blocks, prepare->threads, prepare->sharedBytes});
+      added.setPrepare(ArrayRef<int64_t>{prepare->blocks, prepare->threads, prepare->sharedBytes});
     return success();
   }
 
