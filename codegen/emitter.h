@@ -43,7 +43,8 @@ struct PhaseLaunch {
 ///   fusion   inputs and weights in the order in which its code reads them first, outputs
 ///   last     input, output, state
 /// and in a prefill, of a tile of tokens,
-///   project  the operand of its products (scratch, if something prepares it, else the input), the factors of a norm that
+///   project  the operand of its products (scratch, if something prepares it, else the input), the factors of a norm
+///   that
 ///            is deferred (scratch), matrix, state, each epilogue's in order, outputs in slot order
 ///   prepare  input, the operand, the factors, state, the prologue's
 ///   map      inputs, state, each epilogue's in order, outputs in slot order
@@ -83,7 +84,7 @@ private:
   PhaseLaunch place(KernelDraft draft, const std::string &name, step::PhaseOpInterface phase, sched::GridOp grid);
   mlir::SymbolTableCollection symbols_;
   bool persistent_ = false;
-  bool tokens_ = false;    // whether there are kernels of tiles of tokens
+  bool tokens_ = false;  // whether there are kernels of tiles of tokens
   bool fusions_ = false; // whether there are any
 };
 

@@ -50,9 +50,11 @@ constexpr llvm::StringLiteral preparedScratch = "prefill.activation", factorScra
 /// The scratch that a product of a tile and its prepare kernel share: the activation, and the factors, if any.
 void addPrepared(step::ProjectOp op, std::vector<PhaseArgument> &arguments) {
   const PreparedInput prepared = preparedInput(op);
-  arguments.push_back({.kind = ArgumentKind::Scratch, .scratchBytes = prepared.activationBytes(), .scratch = preparedScratch});
+  arguments.push_back(
+      {.kind = ArgumentKind::Scratch, .scratchBytes = prepared.activationBytes(), .scratch = preparedScratch});
   if (prepared.factors)
-    arguments.push_back({.kind = ArgumentKind::Scratch, .scratchBytes = prepared.factorBytes(), .scratch = factorScratch});
+    arguments.push_back(
+        {.kind = ArgumentKind::Scratch, .scratchBytes = prepared.factorBytes(), .scratch = factorScratch});
 }
 
 /// What a launch of a tile of tokens has. Its kernel is for tiles of any size: bytes are those of a token.
@@ -86,8 +88,7 @@ LogicalResult addPrologue(step::ProjectOp op, ConfigWriter &config, FunctionEmit
   FailureOr<std::string> name = functions.prologue(prologue, config);
   if (failed(name))
     return failure();
-  config.type("prologue",
-              camelCase(prologue.getFunctionName()) + "Prologue<" + kernelName.str() + ", " + *name + ">");
+  config.type("prologue", camelCase(prologue.getFunctionName()) + "Prologue<" + kernelName.str() + ", " + *name + ">");
   return success();
 }
 

@@ -97,8 +97,8 @@ std::string parseTiles(const std::string &text, llvm::SmallVector<int64_t> &tile
     int64_t tokens = 0;
     if (item.getAsInteger(10, tokens) || tokens < tokenMultiple() || tokens > maximumTile ||
         tokens % tokenMultiple() != 0)
-      return "'" + item.str() + "' is no number of tokens: multiples of " + std::to_string(tokenMultiple()) + " up to " +
-             std::to_string(maximumTile) + " are possible, or 'off'";
+      return "'" + item.str() + "' is no number of tokens: multiples of " + std::to_string(tokenMultiple()) +
+             " up to " + std::to_string(maximumTile) + " are possible, or 'off'";
     tiles.push_back(tokens);
   }
   llvm::sort(tiles);

@@ -338,7 +338,8 @@ private:
       if (argument.kind == ArgumentKind::Edge)
         word.index = edgeOf(argument.edge);
       else if (argument.kind == ArgumentKind::Scratch)
-        word.index = scratchOf(argument.scratch.empty() ? launch.kernel : argument.scratch.str(), argument.scratchBytes);
+        word.index =
+            scratchOf(argument.scratch.empty() ? launch.kernel : argument.scratch.str(), argument.scratchBytes);
       else if (argument.kind == ArgumentKind::Weight && argument.matrix)
         word.ref = phase.matrix;
       else if (argument.kind == ArgumentKind::Weight && argument.positions)

@@ -47,8 +47,8 @@ FailureOr<TokenGeometry> ofTile(step::ProjectOp op) {
   geometry.tiles = {tiles.tokens, tiles.rows, tiles.depth, tiles.stages, tiles.token_warps, tiles.row_warps};
   if (preparedInput(op).needed) {
     const int sums = op.getPrologueAttr() ? static_cast<int>(op.getPrologueAttr().getChunkSums()) : 1;
-    geometry.prepare = LaunchGeometry{shape.tokens, prepare_threads(shape.columns), 1,
-                                      prepare_shared_bytes(shape.columns, sums)};
+    geometry.prepare =
+        LaunchGeometry{shape.tokens, prepare_threads(shape.columns), 1, prepare_shared_bytes(shape.columns, sums)};
   }
   return geometry;
 }

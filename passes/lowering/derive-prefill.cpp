@@ -122,8 +122,9 @@ struct DerivePrefillPass : cadenza::impl::DerivePrefillBase<DerivePrefillPass> {
     Operation *end = nullptr;
     Value crossing = findEnd(decode, end);
     if (!crossing) {
-      emitRemark(decode.getLoc()) << "no prefill: between the last use of a cache and the selection of the token there is "
-                                     "no place where one vector is all that is needed";
+      emitRemark(decode.getLoc())
+          << "no prefill: between the last use of a cache and the selection of the token there is "
+             "no place where one vector is all that is needed";
       return;
     }
     Operation *after = decode;

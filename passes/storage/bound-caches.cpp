@@ -38,7 +38,8 @@ struct BoundCachesPass : cadenza::impl::BoundCachesBase<BoundCachesPass> {
       for (size_t i = 0; i < std::max(caches.size(), windows.size()); ++i) {
         const nn::CacheOp cache = caches[caches.size() == 1 ? 0 : i];
         const uint64_t window = windows.empty() ? 0 : windows[windows.size() == 1 ? 0 : i].getValue();
-        const uint64_t positions = window == 0 ? 0 : window + static_cast<uint64_t>(nn::rowCount(attend.getQuery())) - 1;
+        const uint64_t positions =
+            window == 0 ? 0 : window + static_cast<uint64_t>(nn::rowCount(attend.getQuery())) - 1;
         auto [entry, isNew] = needed.insert({cache, positions});
         if (!isNew)
           entry->second = entry->second == 0 || positions == 0 ? 0 : std::max(entry->second, positions);

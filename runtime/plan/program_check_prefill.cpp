@@ -165,8 +165,8 @@ private:
   void checkBlocks(const Launch &launch, const std::string &place) {
     if (const auto kernel = kernels_.find(launch.kernel);
         kernel != kernels_.end() && launch.blocks % kernel->second->cluster != 0)
-      errors_.add(place + ".blocks", text(launch.blocks) + "; '" + launch.kernel + "' has clusters of " +
-                                         text(kernel->second->cluster));
+      errors_.add(place + ".blocks",
+                  text(launch.blocks) + "; '" + launch.kernel + "' has clusters of " + text(kernel->second->cluster));
   }
 
   const Program &program_;

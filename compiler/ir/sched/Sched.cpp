@@ -149,7 +149,8 @@ LogicalResult LaunchOp::verify() {
   if ((getTiles() || getPrepare()) && !getTokens())
     return emitOpError() << "has tiles or something to prepare, but no tokens";
   if (getPrepare() && getPrepare()->size() != 3)
-    return emitOpError() << "prepares with blocks, threads and shared memory, three numbers, not " << getPrepare()->size();
+    return emitOpError() << "prepares with blocks, threads and shared memory, three numbers, not "
+                         << getPrepare()->size();
   return success();
 }
 
