@@ -250,23 +250,22 @@ void measure(const char *name, const Data &data, typename Config::Output *first,
   cudaFuncAttributes attributes;
   CHECK(cudaFuncGetAttributes(&attributes, kernel<Instance>));
   const double flops = 2.0 * tokens * Config::segment_rows::total * Config::columns;
-  std::printf("%-12s T %4d tiles %3d x %3d depth %3d stages %d warps %d x %d blocks %4d resident %d shared %6d registers "
-              "%3d: %8.2f us %6.1f TFLOP/s %6.0f GB/s%s difference %.1e%s",
-              name, tokens, t.tokens, t.rows, t.depth, t.stages, t.token_warps, t.row_warps, Instance::blocks(tokens),
-              resident, Instance::shared_bytes, attributes.numRegs, us, flops / us * 1e-6,
-              static_cast<double>(data.matrix_bytes) / us * 1e-3, chosen ? " CHOSEN" : "", off, bad ? " WRONG" : "");
+  std::printf(
+      "%-12s T %4d tiles %3d x %3d depth %3d stages %d warps %d x %d blocks %4d resident %d shared %6d registers "
+      "%3d: %8.2f us %6.1f TFLOP/s %6.0f GB/s%s difference %.1e%s",
+      name, tokens, t.tokens, t.rows, t.depth, t.stages, t.token_warps, t.row_warps, Instance::blocks(tokens), resident,
+      Instance::shared_bytes, attributes.numRegs, us, flops / us * 1e-6,
+      static_cast<double>(data.matrix_bytes) / us * 1e-3, chosen ? " CHOSEN" : "", off, bad ? " WRONG" : "");
   std::printf(other > 0 ? ", %zu elements have OTHER BITS\n" : "\n", other);
   std::fflush(stdout);
 }
 
-constexpr TokenTiles candidates[] = {
-    {128, 256, 32, 4, 2, 4}, {256, 128, 32, 4, 4, 2}, {128, 128, 32, 6, 2, 2}, {128, 128, 64, 3, 2, 2},
-    {128, 128, 32, 6, 2, 4}, {64, 256, 32, 4, 1, 4},  {64, 128, 32, 8, 1, 4},  {64, 128, 64, 4, 2, 4},
-    {64, 128, 64, 4, 1, 2},  {64, 64, 64, 6, 2, 2},   {64, 64, 64, 6, 1, 2},   {32, 128, 64, 4, 1, 4},
-    {32, 64, 64, 8, 1, 4},   {32, 32, 128, 6, 1, 2},  {32, 32, 64, 8, 1, 4},   {16, 128, 64, 5, 1, 8},
-    {16, 128, 64, 5, 1, 4},  {16, 128, 32, 8, 1, 8},  {16, 64, 64, 8, 1, 8},   {16, 64, 64, 8, 1, 4},
-    {16, 48, 128, 6, 1, 3},  {16, 32, 128, 8, 1, 4},  {16, 32, 128, 8, 1, 2},  {16, 16, 128, 8, 1, 2},
-    {16, 16, 256, 5, 1, 2},  {16, 8, 128, 8, 1, 1},   {16, 8, 256, 6, 1, 1},   {64, 32, 128, 4, 2, 2}};
+constexpr TokenTiles candidates[] = {{128, 256, 32, 4, 2, 4}, {128, 128, 32, 6, 2, 2}, {128, 128, 64, 3, 2, 2},
+                                     {128, 128, 32, 6, 2, 4}, {64, 128, 32, 8, 1, 4},  {64, 128, 64, 4, 1, 2},
+                                     {64, 64, 64, 6, 1, 2},   {32, 128, 64, 4, 1, 4},  {32, 64, 64, 8, 1, 4},
+                                     {32, 32, 128, 6, 1, 2},  {16, 128, 64, 5, 1, 4},  {16, 128, 32, 8, 1, 8},
+                                     {16, 64, 64, 8, 1, 8},   {16, 48, 128, 6, 1, 3},  {16, 32, 128, 8, 1, 2},
+                                     {16, 16, 256, 5, 1, 2},  {16, 8, 128, 8, 1, 1}};
 
 template <template <TokenTiles> class Phase> constexpr TokenShape shape_of(int tokens) {
   using Config = Phase<TokenTiles{16, 8, 32, 2, 1, 1}>;
@@ -294,7 +293,8 @@ template <template <TokenTiles> class Phase, TokenTiles tiles, class Measure> vo
 
 template <template <TokenTiles> class Phase, size_t... size, size_t... candidate>
 void phase(const char *name, std::index_sequence<size...>, std::index_sequence<candidate...>) {
-  using Config = Phase<TokenTiles{16, Phase<TokenTiles{}>::row_group == 1 ? 16 : Phase<TokenTiles{}>::row_group, 32, 2, 1, 1}>;
+  using Config =
+      Phase<TokenTiles{16, Phase<TokenTiles{}>::row_group == 1 ? 16 : Phase<TokenTiles{}>::row_group, 32, 2, 1, 1}>;
   using T = typename Config::Output;
   using E = typename Config::encoding;
   constexpr int rows = Config::segment_rows::total, columns = Config::columns;
@@ -315,7 +315,8 @@ void phase(const char *name, std::index_sequence<size...>, std::index_sequence<c
   data.key = filled<bf16>(size_t{longest} * 2048, 7);
   data.value = filled<bf16>(size_t{longest} * 2048, 8);
   data.expected = filled<float>(size_t{longest} * Config::outputs, 10);
-  T *output = filled<T>(size_t{longest} * Config::outputs, 11), *first = filled<T>(size_t{longest} * Config::outputs, 12);
+  T *output = filled<T>(size_t{longest} * Config::outputs, 11),
+    *first = filled<T>(size_t{longest} * Config::outputs, 12);
   data.output = output;
   DecodeState state{};
   state.forced_tokens = longest;
@@ -331,12 +332,11 @@ void phase(const char *name, std::index_sequence<size...>, std::index_sequence<c
   };
   (of_chosen<Phase, tile_sizes[sizeof...(size) - 1 - size]>(measure_one), ...); // the longest one first
   (of_candidate<Phase, candidates[candidate]>(measure_one), ...);
-  for (void *memory : {static_cast<void *>(data.activation), static_cast<void *>(data.factors),
-                       static_cast<void *>(data.matrix), static_cast<void *>(data.gamma),
-                       static_cast<void *>(data.table), static_cast<void *>(data.residual),
-                       static_cast<void *>(data.key), static_cast<void *>(data.value), data.output,
-                       static_cast<void *>(first), static_cast<void *>(data.state),
-                       static_cast<void *>(data.expected)})
+  for (void *memory :
+       {static_cast<void *>(data.activation), static_cast<void *>(data.factors), static_cast<void *>(data.matrix),
+        static_cast<void *>(data.gamma), static_cast<void *>(data.table), static_cast<void *>(data.residual),
+        static_cast<void *>(data.key), static_cast<void *>(data.value), data.output, static_cast<void *>(first),
+        static_cast<void *>(data.state), static_cast<void *>(data.expected)})
     CHECK(cudaFree(memory));
 }
 template <template <TokenTiles> class Phase> void phase(const char *name) {
@@ -364,11 +364,13 @@ int main() {
   phase<QwenOutput>("qwen o");
   phase<QwenGateUp>("qwen gate_up");
   phase<QwenDown>("qwen down");
-  phase<LlamaQkv>("llama qkv");
-  phase<LlamaOutput>("llama o");
   phase<LlamaGateUp>("llama gate_up");
   phase<LlamaDown>("llama down");
-  phase<LlamaGateUp8>("llama gate_up int8");
-  phase<LlamaDown8>("llama down int8");
+  if constexpr (!all) {
+    phase<LlamaQkv>("llama qkv");
+    phase<LlamaOutput>("llama o");
+    phase<LlamaGateUp8>("llama gate_up int8");
+    phase<LlamaDown8>("llama down int8");
+  }
   return finish();
 }
