@@ -366,7 +366,7 @@ int main() {
   phase<QwenDown>("qwen down");
   phase<LlamaGateUp>("llama gate_up");
   phase<LlamaDown>("llama down");
-  if constexpr (!all) {
+  if constexpr (!cadenza::probe::all) {
     phase<LlamaQkv>("llama qkv");
     phase<LlamaOutput>("llama o");
     phase<LlamaGateUp8>("llama gate_up int8");
