@@ -66,8 +66,10 @@ template <class Config> struct ProjectTokens {
   using RowTile = Tile<Shape>;
   static constexpr int pass_tokens = tokens_a_pass(tiles, slots), passes = tiles.tokens / pass_tokens;
   static_assert(pass_tokens % 16 == 0 && scratch_floats_of(Shape::rows) == RowTile::scratch_floats);
-  // Tokens of which a warp has the operands of the epilogue on their way at once.
-  static constexpr int together = RowTile::owned <= 4 ? 4 : RowTile::owned <= 8 ? 2 : 1;
+  using Loaded = typename Epilogue::template Loaded<RowTile>;
+  // Tokens that a warp takes together, while the operands of as many more are on their way: few, if those are many, or
+  // if it has many rows. A long chain for several would not fit the instruction cache.
+  static constexpr int together = sizeof(Loaded) > 64 || RowTile::owned > 8 ? 1 : RowTile::owned > 4 ? 2 : 4;
 
   struct Input {
     const Weight *activation;
@@ -319,85 +321,114 @@ private:
     float *values = reinterpret_cast<float *>(arch::shared_memory());
     tile.scratch =
         values + pass_tokens * sums_stride(tiles.rows) + static_cast<int>(arch::warp()) * RowTile::scratch_floats;
-#pragma unroll
+    const Factors factors(args, tile, first_token, live);
+#pragma unroll 1
     for (int pass = 0; pass < passes; ++pass) {
       const int first = first_token + pass * pass_tokens;
+      Chained chained{args, tile, first, smaller(pass_tokens, live - first), values};
+      chained.load(static_cast<int>(arch::warp()));
       arch::block_barrier(); // all are done with the ring, or with the pass before
-      write_sums(args, first_token, live, pass, tile, values, sums);
+      write_sums(factors, pass, values, sums);
       arch::block_barrier();
-      apply(args, tile, first, smaller(pass_tokens, live - first), values);
+      chained.apply();
     }
   }
 
-  /// Writes this warp's sums of the pass, times the row's scale and the token's deferred factor, as tiles have them:
-  /// values[token of the pass][slot][row].
-  CADENZA_DEVICE static void write_sums(const Args &args, int first_token, int live, int pass, const RowTile &tile,
-                                        float *values, const float (&sums)[token_blocks][stripes][4]) {
+  /// What this lane's sums are multiplied by: the scales of its rows, the deferred factors of its tokens.
+  struct Factors {
+    float rows[stripes][2], tokens[token_blocks][2];
+
+    CADENZA_DEVICE Factors(const Args &args, const RowTile &tile, int first_token, int live) {
+      const WarpPlace warp = WarpPlace::mine();
+      const int g = static_cast<int>(arch::lane() / 4), t = static_cast<int>(arch::lane() % 4);
+      const Scales scales(args.Operands::matrix);
+      const int packed = static_cast<int>(arch::block_index()) / token_block_count() * tiles.rows; // of the block
+#pragma unroll
+      for (int j = 0; j < stripes; ++j)
+#pragma unroll
+        for (int i = 0; i < 2; ++i) {
+          const int row = warp.row + stripe_rows * j + 2 * t + i;
+          rows[j][i] = Scales::any && row / slots < tile.live_rows ? scales.scale(packed + row) : 1.0f;
+        }
+#pragma unroll
+      for (int i = 0; i < token_blocks; ++i)
+#pragma unroll
+        for (int half = 0; half < 2; ++half) {
+          const int token = first_token + warp.token + 16 * i + 8 * half + g;
+          tokens[i][half] = 1.0f;
+          if constexpr (A::deferred)
+            tokens[i][half] = token < live ? args.A::ReadFactors::factors[token] : 0.0f;
+        }
+    }
+  };
+  using Scales = RowScales<Encoded, Segments::total, Config::columns>;
+
+  /// Writes this warp's sums of the pass as tiles have them: values[token of the pass][slot][row].
+  CADENZA_DEVICE static void write_sums(const Factors &factors, int pass, float *values,
+                                        const float (&sums)[token_blocks][stripes][4]) {
     struct alignas(8) Pair {
       float x, y;
     };
     const WarpPlace warp = WarpPlace::mine();
-    const RowScales<Encoded, Segments::total, Config::columns> scales(args.Operands::matrix);
     const int g = static_cast<int>(arch::lane() / 4), t = static_cast<int>(arch::lane() % 4);
-    const int packed = packed_row(tile);
 #pragma unroll
     for (int i = 0; i < token_blocks; ++i) {
       const int block = warp.token + 16 * i - pass * pass_tokens; // in the pass
       if (passes > 1 && (block < 0 || block >= pass_tokens))
         continue;
 #pragma unroll
-      for (int half = 0; half < 2; ++half) {
-        const int local = block + 8 * half + g, token = first_token + pass * pass_tokens + local;
-        const float factor = factor_of(args, token, live);
+      for (int half = 0; half < 2; ++half)
 #pragma unroll
         for (int j = 0; j < stripes; ++j) {
-          const int row = warp.row + stripe_rows * j, stripe = row / stripe_rows;
-          if (row >= tile.live_rows * slots)
-            continue; // nor have those a scale
-          float *to = values + local * sums_stride(tiles.rows) + stripe % slots * RowTile::rows +
+          const int stripe = warp.row / stripe_rows + j;
+          float *to = values + (block + 8 * half + g) * sums_stride(tiles.rows) + stripe % slots * RowTile::rows +
                       stripe / slots * stripe_rows + 2 * t;
-          *reinterpret_cast<Pair *>(to) = {scales.product(sums[i][j][2 * half], packed + row + 2 * t, factor),
-                                           scales.product(sums[i][j][2 * half + 1], packed + row + 2 * t + 1, factor)};
+          *reinterpret_cast<Pair *>(to) = {
+              Scales::scaled(sums[i][j][2 * half], factors.rows[j][0], factors.tokens[i][half]),
+              Scales::scaled(sums[i][j][2 * half + 1], factors.rows[j][1], factors.tokens[i][half])};
         }
-      }
     }
   }
-  /// The first row of the block in the packed matrix.
-  CADENZA_DEVICE static int packed_row(const RowTile &) {
-    return static_cast<int>(arch::block_index()) / token_block_count() * tiles.rows;
-  }
-  CADENZA_DEVICE static float factor_of(const Args &args, int token, int live) {
-    if constexpr (A::deferred)
-      return token < live ? args.A::ReadFactors::factors[token] : 0.0f;
-    else
-      return 1.0f;
-  }
 
-  /// The chain, on `count` tokens from `first` on: a warp `together` of its tokens at a time.
-  CADENZA_DEVICE static void apply(const Args &args, RowTile &tile, int first, int count, float *values) {
-    const int base = tile.team.token_position;
-#pragma unroll 1
-    for (int token = static_cast<int>(arch::warp()); token < count; token += together * warps) {
-      typename Epilogue::template Loaded<RowTile> loaded[together];
-      const auto take = [&](int i) {
-        RowTile mine = tile;
-        mine.team.token = first + token + i * warps;
-        mine.team.token_position = base + mine.team.token;
-        mine.values = values + (token + i * warps) * sums_stride(tiles.rows);
-        return mine;
-      };
+  /// The chain, on the `count` tokens of a pass: a warp's are `warps` apart.
+  struct Chained {
+    const Args &args;
+    const RowTile &tile; // of all: without a token
+    int first, count;
+    float *values;
+    Loaded next[together] = {};
+
+    CADENZA_DEVICE RowTile take(int token) const {
+      RowTile mine = tile;
+      mine.team.token = first + token;
+      mine.team.token_position = tile.team.token_position + mine.team.token;
+      mine.values = values + token * sums_stride(tiles.rows);
+      return mine;
+    }
+    /// Requests what the chain needs of `together` tokens.
+    CADENZA_DEVICE void load(int token) {
 #pragma unroll
       for (int i = 0; i < together; ++i)
         if (token + i * warps < count)
-          Epilogue::load(args, take(i), loaded[i]);
-#pragma unroll
-      for (int i = 0; i < together; ++i)
-        if (token + i * warps < count) {
-          RowTile mine = take(i);
-          Epilogue::apply(args, loaded[i], mine);
-        }
+          Epilogue::load(args, take(token + i * warps), next[i]);
     }
-  }
+    CADENZA_DEVICE void apply() {
+#pragma unroll 1
+      for (int token = static_cast<int>(arch::warp()); token < count; token += together * warps) {
+        Loaded loaded[together];
+#pragma unroll
+        for (int i = 0; i < together; ++i)
+          loaded[i] = next[i];
+        load(token + together * warps);
+#pragma unroll
+        for (int i = 0; i < together; ++i)
+          if (token + i * warps < count) {
+            RowTile mine = take(token + i * warps);
+            Epilogue::apply(args, loaded[i], mine);
+          }
+      }
+    }
+  };
 };
 
 } // namespace cadenza

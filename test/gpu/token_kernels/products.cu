@@ -5,12 +5,17 @@
 //   nvcc -std=c++20 -O2 -arch=sm_90 -cudart static -I codegen/kernels -I runtime -I test/gpu/graph_kernels
 //   -o token_products test/gpu/token_kernels/products.cu
 //
-// measures what the compiler chooses; with -DCADENZA_ALL also every candidate (minutes to compile).
+// measures what the compiler chooses; with -DCADENZA_ALL also candidates (minutes to compile), with -DCADENZA_PART=1, 2
+// or 3 some of the phases.
 // The launches of a time have 20 different matrices, which together do not stay in the L2 cache. Prints a line for each
 // division, 'WRONG' where results differ; exit code 1 if one does.
 #include "project_tokens.cuh"
 
 #include "probe.cuh"
+
+#if !defined(CADENZA_PART)
+#define CADENZA_PART 0
+#endif
 
 namespace cadenza::probe {
 
@@ -260,12 +265,11 @@ void measure(const char *name, const Data &data, typename Config::Output *first,
   std::fflush(stdout);
 }
 
-constexpr TokenTiles candidates[] = {{128, 256, 32, 4, 2, 4}, {128, 128, 32, 6, 2, 2}, {128, 128, 64, 3, 2, 2},
-                                     {128, 128, 32, 6, 2, 4}, {64, 128, 32, 8, 1, 4},  {64, 128, 64, 4, 1, 2},
-                                     {64, 64, 64, 6, 1, 2},   {32, 128, 64, 4, 1, 4},  {32, 64, 64, 8, 1, 4},
-                                     {32, 32, 128, 6, 1, 2},  {16, 128, 64, 5, 1, 4},  {16, 128, 32, 8, 1, 8},
-                                     {16, 64, 64, 8, 1, 8},   {16, 48, 128, 6, 1, 3},  {16, 32, 128, 8, 1, 2},
-                                     {16, 16, 256, 5, 1, 2},  {16, 8, 128, 8, 1, 1}};
+constexpr TokenTiles candidates[] = {
+    {128, 256, 32, 4, 2, 4}, {128, 128, 64, 3, 2, 2}, {128, 128, 32, 6, 2, 4}, {64, 128, 32, 8, 1, 4},
+    {64, 128, 64, 4, 1, 2},  {64, 64, 64, 6, 1, 2},   {32, 128, 64, 4, 1, 4},  {32, 64, 64, 8, 1, 4},
+    {32, 32, 128, 6, 1, 2},  {16, 128, 64, 5, 1, 4},  {16, 128, 32, 8, 1, 8},  {16, 48, 128, 6, 1, 3},
+    {16, 32, 128, 8, 1, 2},  {16, 8, 128, 8, 1, 1}};
 
 template <template <TokenTiles> class Phase> constexpr TokenShape shape_of(int tokens) {
   using Config = Phase<TokenTiles{16, 8, 32, 2, 1, 1}>;
@@ -339,9 +343,9 @@ void phase(const char *name, std::index_sequence<size...>, std::index_sequence<c
         static_cast<void *>(data.state), static_cast<void *>(data.expected)})
     CHECK(cudaFree(memory));
 }
-template <template <TokenTiles> class Phase> void phase(const char *name) {
+template <template <TokenTiles> class Phase, bool tuned> void phase(const char *name) {
   phase<Phase>(name, std::make_index_sequence<std::size(tile_sizes)>(),
-               std::make_index_sequence<std::size(candidates)>());
+               std::make_index_sequence<all && tuned ? std::size(candidates) : 0>());
 }
 
 template <TokenTiles how> using QwenQkv = Qkv<2048, 1024, 1024, 128, true, Tiles16<bf16>, how>;
@@ -360,17 +364,21 @@ template <TokenTiles how> using LlamaDown8 = Residual<2048, 8192, Int8<bf16>, ho
 int main() {
   using namespace cadenza::probe;
   print_device();
-  phase<QwenQkv>("qwen qkv");
-  phase<QwenOutput>("qwen o");
-  phase<QwenGateUp>("qwen gate_up");
-  phase<QwenDown>("qwen down");
-  phase<LlamaGateUp>("llama gate_up");
-  phase<LlamaDown>("llama down");
-  if constexpr (!cadenza::probe::all) {
-    phase<LlamaQkv>("llama qkv");
-    phase<LlamaOutput>("llama o");
-    phase<LlamaGateUp8>("llama gate_up int8");
-    phase<LlamaDown8>("llama down int8");
-  }
+#if CADENZA_PART == 0 || CADENZA_PART == 1
+  phase<QwenGateUp, true>("qwen gate_up");
+  phase<LlamaDown, false>("llama down");
+  phase<LlamaGateUp8, false>("llama gate_up int8");
+#endif
+#if CADENZA_PART == 0 || CADENZA_PART == 2
+  phase<QwenDown, true>("qwen down");
+  phase<LlamaGateUp, false>("llama gate_up");
+  phase<LlamaOutput, false>("llama o");
+#endif
+#if CADENZA_PART == 0 || CADENZA_PART == 3
+  phase<QwenQkv, true>("qwen qkv");
+  phase<QwenOutput, false>("qwen o");
+  phase<LlamaQkv, false>("llama qkv");
+  phase<LlamaDown8, false>("llama down int8");
+#endif
   return finish();
 }
