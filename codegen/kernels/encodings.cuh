@@ -84,11 +84,7 @@ template <class E, int rows, int columns> struct RowScales {
   }
 
   /// The same in two parts, for whoever has many sums of a row.
-  CADENZA_DEVICE float scale(int row) const {
-    if constexpr (any)
-      return scales[row];
-    return 1.0f;
-  }
+  CADENZA_DEVICE float scale(int row) const { return product(1.0f, row); }
   CADENZA_DEVICE static float scaled(float sum, float scale, float factor) {
     if constexpr (any)
       return arch::multiply(arch::multiply(sum, scale), factor);
