@@ -72,7 +72,8 @@ template <class Config> struct Mul {
 
 /// Shared by bias and add: y[segment] = vector + y[segment], where the vector is a weight, or an edge. Arguments:
 /// [vector].
-template <class Config, class Type, bool edge> struct AddVector {
+template <class Config, class Type> struct AddVector {
+  static constexpr bool edge = requires { typename Config::operand_type; };
   struct Args {
     const Type *vector; // [rows of the segment], of an edge for each token
   };
@@ -98,10 +99,10 @@ template <class Config, class Type, bool edge> struct AddVector {
 };
 
 /// y[segment] += b. Arguments: [b], f32.
-template <class Config> struct Bias : AddVector<Config, float, false> {};
+template <class Config> struct Bias : AddVector<Config, float> {};
 
 /// y[segment] = r + y[segment]. Arguments: [r], an edge of operand_type. The edge may be the one that the phase writes:
 /// each element is read before the products by the thread that writes it.
-template <class Config> struct Add : AddVector<Config, typename Config::operand_type, true> {};
+template <class Config> struct Add : AddVector<Config, typename Config::operand_type> {};
 
 } // namespace cadenza

@@ -2,15 +2,13 @@
 // y[token] = chain(W · activation[token]). (Of one token: project.cuh.)
 //
 // A block has some tokens and some rows, for all of K. Units of both operands come through a ring of stages in shared
-// memory, copied asynchronously: those of the packed matrix as they lie (shared/encoding.h), those of the activation, 8
-// tokens x 32 columns, in the same order. So both operands are read alike: a lane's part of a unit, 16 bytes of 16-bit
-// elements, all lanes' parts one after the other in the banks. It is eight columns of a row, which serve two products:
-// a product of 16 columns takes four of each lane's eight, in both operands the same ones, and what it sums over is
-// those.
+// memory, copied asynchronously: those of the packed matrix (shared/encoding.h), and of the activation, 8 tokens x 32
+// columns. Of 16-bit elements, a row of a unit is four pieces of 16 bytes, which change places with the row so that the
+// same piece of 8 rows lies in different banks (ldmatrix). Other elements lie as they are packed, and a lane reads two
+// neighbours at a time.
 //
-// Sums. An element is the sum, on tensor cores, over K in ascending units of 32 columns, of each first the even halves
-// (columns 8t .. 8t+3), then the odd ones (8t+4 .. 8t+7). K is never divided, so a token's bits depend neither on the
-// tiles nor on its place in one.
+// Sums. An element is the sum, on tensor cores, over K in ascending products of 16 columns. K is never divided, so a
+// token's bits depend neither on the tiles nor on its place in one.
 //
 // Epilogue. The sums of a pass, of all of the block's tokens or of a part of them, go to shared memory, which the ring
 // has left. Then a token is a warp's, and its rows are a tile (tile.cuh) of a team of that warp.
@@ -68,8 +66,10 @@ template <class Config> struct ProjectTokens {
   using RowTile = Tile<Shape>;
   static constexpr int pass_tokens = tokens_a_pass(tiles, slots), passes = tiles.tokens / pass_tokens;
   static_assert(pass_tokens % 16 == 0 && scratch_floats_of(Shape::rows) == RowTile::scratch_floats);
-  // Tokens of which a warp has the operands of the epilogue on their way at once.
-  static constexpr int together = RowTile::owned <= 4 ? 4 : RowTile::owned <= 8 ? 2 : 1;
+  using Loaded = typename Epilogue::template Loaded<RowTile>;
+  // Tokens that a warp takes together, while the operands of as many more are on their way: few, if those are many, or
+  // if it has many rows. A long chain for several would not fit the instruction cache.
+  static constexpr int together = sizeof(Loaded) > 64 || RowTile::owned > 8 ? 1 : RowTile::owned > 4 ? 2 : 4;
 
   struct Input {
     const Weight *activation;
@@ -88,14 +88,12 @@ template <class Config> struct ProjectTokens {
   static constexpr int stage_bytes = token_stage_bytes(tiles, Format::unit_bytes);
 
   CADENZA_DEVICE static void run(const Args &args) {
-    unsigned char *shared = arch::shared_memory();
     const int row_block = static_cast<int>(arch::block_index()) / token_block_count();
     const int first_token = static_cast<int>(arch::block_index()) % token_block_count() * tiles.tokens;
-    const Ring ring{shared, args.Input::activation + static_cast<int64_t>(first_token) * A::stride,
-                    args.Operands::matrix, row_block * (tiles.rows / stripe_rows)};
+    const Ring ring(args, first_token, row_block);
 #pragma unroll
     for (int stage = 0; stage < ahead; ++stage)
-      ring.fill_matrix(stage); // which no kernel writes
+      ring.fill_matrix(stage, stage); // which no kernel writes
     arch::grid_dependency_wait();
     arch::grid_dependency_trigger();
     const int base = args.Operands::state->position;
@@ -116,62 +114,84 @@ private:
   /// Blocks of neighbouring indices have the same rows: the matrix comes from memory once.
   CADENZA_DEVICE static int token_block_count() { return static_cast<int>(arch::block_count()) / row_blocks; }
 
-  /// The ring of stages.
+  /// The ring of stages, as a thread fills it.
   struct Ring {
     unsigned char *shared;
-    const Weight *activation; // of the block's first token
-    const typename Encoded::Element *matrix;
+    const unsigned char *activation, *matrix; // the thread's first piece of the first stage
     int first_stripe;
 
-    CADENZA_DEVICE unsigned char *stage(int index) const { return shared + index % tiles.stages * stage_bytes; }
+    CADENZA_DEVICE Ring(const Args &args, int first_token, int row_block)
+        : shared(arch::shared_memory()), first_stripe(row_block * block_stripes) {
+      activation = reinterpret_cast<const unsigned char *>(args.Input::activation +
+                                                           static_cast<int64_t>(first_token) * A::stride) +
+                   activation_offset(thread());
+      matrix = reinterpret_cast<const unsigned char *>(args.Operands::matrix) + matrix_offset_of(thread());
+    }
+    CADENZA_DEVICE static int thread() { return static_cast<int>(arch::thread_index()); }
+    CADENZA_DEVICE unsigned char *stage(int slot) const { return shared + slot * stage_bytes; }
 
-    /// Copies the units of the activation: a warp 8 tokens x 64 bytes at a time.
-    CADENZA_DEVICE void fill_activation(int index) const {
-      constexpr int pieces = tiles.tokens * 4 * stage_steps;
+    // Piece p of a stage of the activation: of unit p / 32, which is step unit % stage_steps of stripe unit /
+    // stage_steps; a warp copies 8 tokens x 64 bytes at a time.
+    static constexpr int activation_pieces = tiles.tokens * 4 * stage_steps;
+    CADENZA_DEVICE static int activation_offset(int piece) {
+      const int unit = piece / 32, token = unit / stage_steps * stripe_rows + piece / 4 % stripe_rows;
+      return 2 * (token * A::stride + unit % stage_steps * step_columns + piece % 4 * 8);
+    }
+    // Of the matrix: of two stripes of a step in turn, in the order in which they are packed.
+    static constexpr int block_stripes = tiles.rows / stripe_rows, all_stripes = 2 * tiles_of(Segments::total);
+    static constexpr int unit_pieces = Format::unit_bytes / 16;
+    static constexpr int matrix_pieces = ceil_div(block_stripes, 2) * 2 * stage_steps * unit_pieces;
+    CADENZA_DEVICE static int step_of(int piece) { return piece / (2 * unit_pieces) % stage_steps; }
+    CADENZA_DEVICE static int stripe_of(int piece) {
+      return piece / (2 * unit_pieces * stage_steps) * 2 + piece / unit_pieces % 2;
+    }
+    CADENZA_DEVICE int64_t matrix_offset_of(int piece) const {
+      const int stripe = first_stripe + stripe_of(piece);
+      return (static_cast<int64_t>(stripe / 2 * steps + step_of(piece)) * 2 + stripe % 2) * Format::unit_bytes +
+             piece % unit_pieces * 16;
+    }
+    // Where a thread's pieces are a constant distance apart, one address leads to all.
+    static constexpr bool activation_is_regular = warps % stage_steps == 0;
+    static constexpr int activation_apart = 2 * (warps / stage_steps * stripe_rows) * A::stride;
+    static constexpr bool matrix_is_regular = threads % (2 * unit_pieces * stage_steps) == 0 && block_stripes % 2 == 0;
+    static constexpr int64_t matrix_apart =
+        int64_t{threads / (2 * unit_pieces * stage_steps)} * steps * Format::tile_step_bytes;
+
+    CADENZA_DEVICE void fill_activation(int index, int slot) const {
       if (index >= all_stages)
         return;
-      const int thread = static_cast<int>(arch::thread_index());
-      unsigned char *to = stage(index) + thread * 16;
+      unsigned char *to = stage(slot) + thread() / 32 * 512 + place_of(thread() / 4 % 8, thread() % 4);
+      const unsigned char *from = activation + index * (stage_steps * step_columns * 2);
 #pragma unroll
-      for (int i = 0; i < ceil_div(pieces, threads); ++i) {
-        const int piece = thread + i * threads;
-        if (pieces % threads != 0 && piece >= pieces)
-          break;
-        const int unit = piece / 32, step = index * stage_steps + unit % stage_steps;
-        const int token = unit / stage_steps * stripe_rows + piece / 4 % stripe_rows;
-        if (steps % stage_steps != 0 && step >= steps)
+      for (int i = 0; i < ceil_div(activation_pieces, threads); ++i) {
+        const int piece = thread() + i * threads;
+        if ((activation_pieces % threads != 0 && piece >= activation_pieces) ||
+            (steps % stage_steps != 0 && index * stage_steps + piece / 32 % stage_steps >= steps))
           continue;
-        arch::copy_async16(to + i * threads * 16,
-                           activation + static_cast<int64_t>(token) * A::stride + step * step_columns + piece % 4 * 8,
-                           16);
+        const int more =
+            activation_is_regular ? i * activation_apart : activation_offset(piece) - activation_offset(thread());
+        arch::copy_async16(to + i * threads * 16, from + more, 16);
       }
     }
 
-    /// Copies the units of the matrix, in the order in which they lie in a block that begins with a tile.
-    CADENZA_DEVICE void fill_matrix(int index) const {
-      constexpr int unit_pieces = Format::unit_bytes / 16, block_stripes = tiles.rows / stripe_rows;
-      constexpr int pieces = ceil_div(block_stripes, 2) * 2 * stage_steps * unit_pieces;
-      constexpr int all_stripes = 2 * tiles_of(Segments::total);
+    CADENZA_DEVICE void fill_matrix(int index, int slot) const {
       if (index >= all_stages)
         return;
-      const int thread = static_cast<int>(arch::thread_index());
-      unsigned char *to = stage(index) + matrix_offset + thread * 16;
-      const auto *from = reinterpret_cast<const unsigned char *>(matrix);
+      constexpr bool turns = sizeof(typename Encoded::Element) == 2; // pieces of a row change places
+      unsigned char *to = stage(slot) + matrix_offset +
+                          (turns ? thread() / 32 * 512 + place_of(thread() / 4 % 8, thread() % 4) : thread() * 16);
+      const unsigned char *from = matrix + index * (stage_steps * Format::tile_step_bytes);
 #pragma unroll
-      for (int i = 0; i < ceil_div(pieces, threads); ++i) {
-        const int piece = thread + i * threads;
-        if (pieces % threads != 0 && piece >= pieces)
-          break;
-        const int unit = piece / unit_pieces, step = index * stage_steps + unit / 2 % stage_steps;
-        const int local = unit / (2 * stage_steps) * 2 + unit % 2, stripe = first_stripe + local;
-        if ((steps % stage_steps != 0 && step >= steps) || (block_stripes % 2 != 0 && local >= block_stripes) ||
-            (all_stripes % block_stripes != 0 && stripe >= all_stripes))
+      for (int i = 0; i < ceil_div(matrix_pieces, threads); ++i) {
+        const int piece = thread() + i * threads;
+        if ((matrix_pieces % threads != 0 && piece >= matrix_pieces) ||
+            (steps % stage_steps != 0 && index * stage_steps + step_of(piece) >= steps) ||
+            (block_stripes % 2 != 0 && stripe_of(piece) >= block_stripes) ||
+            (all_stripes % block_stripes != 0 && first_stripe + stripe_of(piece) >= all_stripes))
           continue;
-        arch::copy_async16(to + i * threads * 16,
-                           from +
-                               (static_cast<int64_t>(stripe / 2 * steps + step) * 2 + stripe % 2) * Format::unit_bytes +
-                               piece % unit_pieces * 16,
-                           16);
+        const int64_t more =
+            matrix_is_regular ? i * matrix_apart : matrix_offset_of(piece) - matrix_offset_of(thread());
+        arch::copy_async16(to + i * threads * 16, from + more, 16);
       }
     }
   };
@@ -189,61 +209,94 @@ private:
     const WarpPlace warp = WarpPlace::mine();
 #pragma unroll
     for (int stage = 0; stage < ahead; ++stage) {
-      ring.fill_activation(stage);
+      ring.fill_activation(stage, stage);
       arch::copy_async_commit(); // of the first one: with all of the matrix that began before
     }
+    int slot = 0;
 #pragma unroll 1
     for (int index = 0; index < all_stages; ++index) {
       arch::copy_async_wait<ahead - 1>();
       arch::block_barrier(); // everyone's copies are there, and everyone is done with the stage that is filled next
-      ring.fill_matrix(index + ahead);
-      ring.fill_activation(index + ahead);
-      arch::copy_async_commit(); // perhaps an empty one, so that the count above stays right
-      const unsigned char *stage = ring.stage(index);
+      const unsigned char *stage = ring.stage(slot);
 #pragma unroll
       for (int step = 0; step < stage_steps; ++step) {
         if (steps % stage_steps != 0 && index * stage_steps + step >= steps)
           break;
-        multiply_step(stage, warp, step, sums);
+        RowOperands rows;
+        TokenOperands tokens;
+        rows.load(stage, warp, step);
+        tokens.load(stage, warp, step, 0);
+        if (step == 0) { // while those are on their way
+          const int free = slot == 0 ? tiles.stages - 1 : slot - 1;
+          ring.fill_matrix(index + ahead, free);
+          ring.fill_activation(index + ahead, free);
+          arch::copy_async_commit(); // perhaps an empty one, so that the count above stays right
+        }
+        add_products(tokens, rows, 0, sums);
+        tokens.load(stage, warp, step, 1);
+        add_products(tokens, rows, 1, sums);
       }
+      slot = slot == tiles.stages - 1 ? 0 : slot + 1;
     }
     arch::copy_async_wait<0>();
   }
 
-  /// A step of 32 columns: two products of each 16 tokens and 8 rows.
-  CADENZA_DEVICE static void multiply_step(const unsigned char *stage, const WarpPlace &warp, int step,
-                                           float (&sums)[token_blocks][stripes][4]) {
-    const int lane = static_cast<int>(arch::lane());
-    const unsigned char *activation =
-        stage + (warp.token / stripe_rows * stage_steps + step) * activation_unit + lane * 16;
-    Vec16 upper[token_blocks], lower[token_blocks]; // tokens 0 .. 7 and 8 .. 15 of each block
-#pragma unroll
-    for (int i = 0; i < token_blocks; ++i) {
-      upper[i] = arch::load16(activation + 2 * i * stage_steps * activation_unit);
-      lower[i] = arch::load16(activation + (2 * i + 1) * stage_steps * activation_unit);
-    }
-#pragma unroll
-    for (int j = 0; j < stripes; ++j) {
-      const int stripe = warp.row / stripe_rows + j;
-      const unsigned char *unit = stage + matrix_offset +
-                                  ((stripe / 2 * stage_steps + step) * 2 + stripe % 2) * Format::unit_bytes +
-                                  lane * Format::lane_bytes;
-      const Vec16 b = Encoded::operand(load_part<typename Encoded::Unit>(unit));
+  /// Operands A of a warp's tokens, of 16 columns: the first or second half of a step.
+  struct TokenOperands {
+    uint32_t a[token_blocks][4];
+    CADENZA_DEVICE void load(const unsigned char *stage, const WarpPlace &warp, int step, int half) {
+      const unsigned char *unit = stage + (warp.token / stripe_rows * stage_steps + step) * activation_unit;
 #pragma unroll
       for (int i = 0; i < token_blocks; ++i)
-        arch::mma_m16n8k16<Weight>(sums[i][j], {upper[i].x, lower[i].x, upper[i].y, lower[i].y}, {b.x, b.y});
-#pragma unroll
-      for (int i = 0; i < token_blocks; ++i)
-        arch::mma_m16n8k16<Weight>(sums[i][j], {upper[i].z, lower[i].z, upper[i].w, lower[i].w}, {b.z, b.w});
+        load_tokens(a[i], unit + 2 * i * stage_steps * activation_unit, half);
     }
+  };
+  /// Operands B of a warp's rows, of a step: two columns a register, two registers a half.
+  struct RowOperands {
+    uint32_t b[stripes][4];
+    CADENZA_DEVICE void load(const unsigned char *stage, const WarpPlace &warp, int step) {
+      const unsigned char *units = stage + matrix_offset;
+#pragma unroll
+      for (int j = 0; j < stripes; ++j) {
+        if constexpr (stripes % 2 == 0) { // constant distances from the warp's first one
+          const int first = (warp.row / tile_rows * stage_steps + step) * 2;
+          load_rows(b[j], units + (first + j / 2 * 2 * stage_steps + j % 2) * Format::unit_bytes);
+        } else {
+          const int stripe = warp.row / stripe_rows + j;
+          load_rows(b[j], units + ((stripe / 2 * stage_steps + step) * 2 + stripe % 2) * Format::unit_bytes);
+        }
+      }
+    }
+  };
+  CADENZA_DEVICE static void add_products(const TokenOperands &tokens, const RowOperands &rows, int half,
+                                          float (&sums)[token_blocks][stripes][4]) {
+#pragma unroll
+    for (int i = 0; i < token_blocks; ++i)
+#pragma unroll
+      for (int j = 0; j < stripes; ++j)
+        arch::mma_m16n8k16<Weight>(sums[i][j], tokens.a[i], {rows.b[j][2 * half], rows.b[j][2 * half + 1]});
   }
 
-  template <class Part> CADENZA_DEVICE static Part load_part(const unsigned char *from) {
-    if constexpr (sizeof(Part) == 16)
-      return arch::load16(from);
-    else
-      return *reinterpret_cast<const Part *>(from);
+  /// Operand A of 16 tokens, the first or second 16 columns of a step.
+  CADENZA_DEVICE static void load_tokens(uint32_t (&a)[4], const unsigned char *unit, int half) {
+    const int matrix = static_cast<int>(arch::lane() / 8), row = static_cast<int>(arch::lane() % 8);
+    arch::load_matrices(a, unit + matrix % 2 * stage_steps * activation_unit + place_of(row, 2 * half + matrix / 2));
   }
+  /// Operands B of 8 rows, all columns of a step.
+  CADENZA_DEVICE static void load_rows(uint32_t (&b)[4], const unsigned char *unit) {
+    if constexpr (sizeof(typename Encoded::Element) == 2) {
+      arch::load_matrices(b, unit + place_of(static_cast<int>(arch::lane() % 8), static_cast<int>(arch::lane() / 8)));
+    } else {
+      constexpr int row_bytes = Format::unit_bytes / stripe_rows, pair_bytes = sizeof(typename Encoded::Pair);
+      const unsigned char *pairs =
+          unit + arch::lane() / 4 * row_bytes + arch::lane() % 4 * static_cast<uint32_t>(pair_bytes);
+#pragma unroll
+      for (int j = 0; j < 4; ++j)
+        b[j] = Encoded::pair(*reinterpret_cast<const typename Encoded::Pair *>(pairs + 4 * j * pair_bytes));
+    }
+  }
+  /// Where piece `piece` of a row lies in a unit of 16-bit elements.
+  CADENZA_DEVICE static int place_of(int row, int piece) { return row * 64 + (piece ^ row / 2 % 4) * 16; }
 
   // Epilogue ----------------------------------------------------------------------------------------------------------
 
@@ -268,85 +321,114 @@ private:
     float *values = reinterpret_cast<float *>(arch::shared_memory());
     tile.scratch =
         values + pass_tokens * sums_stride(tiles.rows) + static_cast<int>(arch::warp()) * RowTile::scratch_floats;
-#pragma unroll
+    const Factors factors(args, tile, first_token, live);
+#pragma unroll 1
     for (int pass = 0; pass < passes; ++pass) {
       const int first = first_token + pass * pass_tokens;
+      Chained chained{args, tile, first, smaller(pass_tokens, live - first), values};
+      chained.load(static_cast<int>(arch::warp()));
       arch::block_barrier(); // all are done with the ring, or with the pass before
-      write_sums(args, first_token, live, pass, tile, values, sums);
+      write_sums(factors, pass, values, sums);
       arch::block_barrier();
-      apply(args, tile, first, smaller(pass_tokens, live - first), values);
+      chained.apply();
     }
   }
 
-  /// Writes this warp's sums of the pass, times the row's scale and the token's deferred factor, as tiles have them:
-  /// values[token of the pass][slot][row].
-  CADENZA_DEVICE static void write_sums(const Args &args, int first_token, int live, int pass, const RowTile &tile,
-                                        float *values, const float (&sums)[token_blocks][stripes][4]) {
+  /// What this lane's sums are multiplied by: the scales of its rows, the deferred factors of its tokens.
+  struct Factors {
+    float rows[stripes][2], tokens[token_blocks][2];
+
+    CADENZA_DEVICE Factors(const Args &args, const RowTile &tile, int first_token, int live) {
+      const WarpPlace warp = WarpPlace::mine();
+      const int g = static_cast<int>(arch::lane() / 4), t = static_cast<int>(arch::lane() % 4);
+      const Scales scales(args.Operands::matrix);
+      const int packed = static_cast<int>(arch::block_index()) / token_block_count() * tiles.rows; // of the block
+#pragma unroll
+      for (int j = 0; j < stripes; ++j)
+#pragma unroll
+        for (int i = 0; i < 2; ++i) {
+          const int row = warp.row + stripe_rows * j + 2 * t + i;
+          rows[j][i] = Scales::any && row / slots < tile.live_rows ? scales.scale(packed + row) : 1.0f;
+        }
+#pragma unroll
+      for (int i = 0; i < token_blocks; ++i)
+#pragma unroll
+        for (int half = 0; half < 2; ++half) {
+          const int token = first_token + warp.token + 16 * i + 8 * half + g;
+          tokens[i][half] = 1.0f;
+          if constexpr (A::deferred)
+            tokens[i][half] = token < live ? args.A::ReadFactors::factors[token] : 0.0f;
+        }
+    }
+  };
+  using Scales = RowScales<Encoded, Segments::total, Config::columns>;
+
+  /// Writes this warp's sums of the pass as tiles have them: values[token of the pass][slot][row].
+  CADENZA_DEVICE static void write_sums(const Factors &factors, int pass, float *values,
+                                        const float (&sums)[token_blocks][stripes][4]) {
     struct alignas(8) Pair {
       float x, y;
     };
     const WarpPlace warp = WarpPlace::mine();
-    const RowScales<Encoded, Segments::total, Config::columns> scales(args.Operands::matrix);
     const int g = static_cast<int>(arch::lane() / 4), t = static_cast<int>(arch::lane() % 4);
-    const int packed = packed_row(tile);
 #pragma unroll
     for (int i = 0; i < token_blocks; ++i) {
       const int block = warp.token + 16 * i - pass * pass_tokens; // in the pass
       if (passes > 1 && (block < 0 || block >= pass_tokens))
         continue;
 #pragma unroll
-      for (int half = 0; half < 2; ++half) {
-        const int local = block + 8 * half + g, token = first_token + pass * pass_tokens + local;
-        const float factor = factor_of(args, token, live);
+      for (int half = 0; half < 2; ++half)
 #pragma unroll
         for (int j = 0; j < stripes; ++j) {
-          const int row = warp.row + stripe_rows * j, stripe = row / stripe_rows;
-          if (row >= tile.live_rows * slots)
-            continue; // nor have those a scale
-          float *to = values + local * sums_stride(tiles.rows) + stripe % slots * RowTile::rows +
+          const int stripe = warp.row / stripe_rows + j;
+          float *to = values + (block + 8 * half + g) * sums_stride(tiles.rows) + stripe % slots * RowTile::rows +
                       stripe / slots * stripe_rows + 2 * t;
-          *reinterpret_cast<Pair *>(to) = {scales.product(sums[i][j][2 * half], packed + row + 2 * t, factor),
-                                           scales.product(sums[i][j][2 * half + 1], packed + row + 2 * t + 1, factor)};
+          *reinterpret_cast<Pair *>(to) = {
+              Scales::scaled(sums[i][j][2 * half], factors.rows[j][0], factors.tokens[i][half]),
+              Scales::scaled(sums[i][j][2 * half + 1], factors.rows[j][1], factors.tokens[i][half])};
         }
-      }
     }
   }
-  /// The first row of the block in the packed matrix.
-  CADENZA_DEVICE static int packed_row(const RowTile &) {
-    return static_cast<int>(arch::block_index()) / token_block_count() * tiles.rows;
-  }
-  CADENZA_DEVICE static float factor_of(const Args &args, int token, int live) {
-    if constexpr (A::deferred)
-      return token < live ? args.A::ReadFactors::factors[token] : 0.0f;
-    else
-      return 1.0f;
-  }
 
-  /// The chain, on `count` tokens from `first` on: a warp `together` of its tokens at a time.
-  CADENZA_DEVICE static void apply(const Args &args, RowTile &tile, int first, int count, float *values) {
-    const int base = tile.team.token_position;
-#pragma unroll 1
-    for (int token = static_cast<int>(arch::warp()); token < count; token += together * warps) {
-      typename Epilogue::template Loaded<RowTile> loaded[together];
-      const auto take = [&](int i) {
-        RowTile mine = tile;
-        mine.team.token = first + token + i * warps;
-        mine.team.token_position = base + mine.team.token;
-        mine.values = values + (token + i * warps) * sums_stride(tiles.rows);
-        return mine;
-      };
+  /// The chain, on the `count` tokens of a pass: a warp's are `warps` apart.
+  struct Chained {
+    const Args &args;
+    const RowTile &tile; // of all: without a token
+    int first, count;
+    float *values;
+    Loaded next[together] = {};
+
+    CADENZA_DEVICE RowTile take(int token) const {
+      RowTile mine = tile;
+      mine.team.token = first + token;
+      mine.team.token_position = tile.team.token_position + mine.team.token;
+      mine.values = values + token * sums_stride(tiles.rows);
+      return mine;
+    }
+    /// Requests what the chain needs of `together` tokens.
+    CADENZA_DEVICE void load(int token) {
 #pragma unroll
       for (int i = 0; i < together; ++i)
         if (token + i * warps < count)
-          Epilogue::load(args, take(i), loaded[i]);
-#pragma unroll
-      for (int i = 0; i < together; ++i)
-        if (token + i * warps < count) {
-          RowTile mine = take(i);
-          Epilogue::apply(args, loaded[i], mine);
-        }
+          Epilogue::load(args, take(token + i * warps), next[i]);
     }
-  }
+    CADENZA_DEVICE void apply() {
+#pragma unroll 1
+      for (int token = static_cast<int>(arch::warp()); token < count; token += together * warps) {
+        Loaded loaded[together];
+#pragma unroll
+        for (int i = 0; i < together; ++i)
+          loaded[i] = next[i];
+        load(token + together * warps);
+#pragma unroll
+        for (int i = 0; i < together; ++i)
+          if (token + i * warps < count) {
+            RowTile mine = take(token + i * warps);
+            Epilogue::apply(args, loaded[i], mine);
+          }
+      }
+    }
+  };
 };
 
 } // namespace cadenza

@@ -269,6 +269,10 @@ private:
     llvm::cantFail(buildPipeline(manager, pipeline)); // checkOptions saw the names
     instrument(manager);
     const bool isGraph = isOnTensors(); // which may have what no phase does
+    if (isGraph && pipeline.encoding != "tiles16")
+      return {StatusCode::InvalidArgument,
+              "--encode=" + pipeline.encoding +
+                  ": only matrices of decoders are encoded; this model is a graph of tensors"};
     context.printOpOnDiagnostic(!isGraph);
     if (failed(manager.run(*model.module)))
       return isGraph ? unsupported() : diagnostics.internalError();

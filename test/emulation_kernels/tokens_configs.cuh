@@ -206,6 +206,36 @@ struct rotate {
   using epilogue = Chain<Rope<rope>, Store<0, float>>;
 };
 
+// What follows each other in a model: a norm, a product and the residual, in place; a map of the same rows.
+struct square {
+  using weight_type = bf16;
+  using encoding = Tiles16<bf16>;
+  using input_type = float;
+  using segment_rows = Rows<100>;
+  static constexpr bool interleaved = false;
+  static constexpr int columns = 100, threads = 32;
+  static constexpr TokenTiles tiles{16, 32, 32, 3, 1, 2};
+  struct norm {
+    static constexpr int group_size = 100;
+    static constexpr float eps = 1e-5f;
+    static constexpr bool defer_scale = true;
+  };
+  using prologue = RmsNormPrologue<square, norm>;
+  struct add {
+    static constexpr int segment = 0;
+    using operand_type = float;
+  };
+  using epilogue = Chain<Add<add>, Store<0, float>>;
+};
+struct square_map {
+  using inputs = Inputs<float>;
+  static constexpr int rows = 100, block_rows = 64, threads = 32;
+  struct silu {
+    static constexpr int segment = 0;
+  };
+  using epilogue = Chain<Silu<silu>, Store<0, float>>;
+};
+
 struct embed_positioned {
   using weight_type = bf16;
   using positions_type = f16;
@@ -224,7 +254,7 @@ struct last_row {
 #define CADENZA_TOKEN_PRODUCTS(X) \
   X(qkv_one_warp) X(qkv_row_warps) X(qkv_all_ahead) X(qkv_last_stage) X(qkv_token_warps) \
   X(qkv_72) X(qkv_80) X(qkv_96) X(qkv_128) X(qkv_256) X(gate_up_small) X(gate_up_wide) X(gate_up_passes) \
-  X(int8_small) X(int8_wide) X(int8_rows) X(int8_rows_small) X(down) X(down_wide) X(direct) X(direct_wide) X(ungated)
+  X(int8_small) X(int8_wide) X(int8_rows) X(int8_rows_small) X(down) X(down_wide) X(direct) X(direct_wide) X(ungated) X(square)
 #define CADENZA_TOKEN_PREPARES(X) \
-  X(qkv_one_warp) X(gate_up_small) X(int8_small) X(int8_rows) X(down) X(ungated)
+  X(qkv_one_warp) X(gate_up_small) X(int8_small) X(int8_rows) X(down) X(ungated) X(square)
 // clang-format on

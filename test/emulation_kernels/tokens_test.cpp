@@ -89,6 +89,58 @@ TEST_F(TokensTest, MapOfSeveralBlocksATokenKnowsThePosition) {
     expectNear(rows[token], rope({x[token].begin(), x[token].end()}, &table[(base + token) * 32], 32, 32), 1e-6);
 }
 
+/// Tiles as a model has them: each launch may begin before the one before it is complete.
+TEST_F(TokensTest, DependentLaunches) {
+  using Square = tokens::square;
+  constexpr int count = 16, prompt = 27, columns = 100; // two tiles
+  const std::vector<float> table = random(20 * columns), positions = random(40 * columns), gamma = random(columns),
+                           weights = random(columns * columns, 0.2f);
+  struct Result {
+    Rows last;
+    DecodeState state;
+  };
+  const auto run = [&](bool dependent) {
+    auto *state = uploadState(tile(prompt));
+    auto *stream = markedEdge<float>(count, columns), *mapped = markedEdge<float>(count, columns),
+         *last = markedEdge<float>(1, columns);
+    auto *activation = allocate<uint16_t>(count * TokenActivation<Square>::padded);
+    auto *factors = allocate<float>(count);
+    auto *matrix = upload(pack<bf16>(weights, columns, columns)), *vocabulary = upload(pack<bf16>(table, 20, columns));
+    auto *learned = upload(pack<f16>(positions, 40, columns));
+    auto *ids = upload(std::vector<int32_t>(40, 3));
+    auto *scales = upload(gamma);
+    const auto launch = [&]<class Instance>(const std::string &name, const Words &words) {
+      start(name, geometry<Instance>(count), words, "token_templates", dependent);
+      if (!dependent) {
+        ASSERT_EQ(finish(), CUDA_SUCCESS) << name << ": " << message();
+      }
+    };
+    for (int first = 0; first < prompt; first += count) {
+      launch.operator()<EmbedTokens<tokens::embed_positioned>>(
+          "embed_positioned", {word(vocabulary), word(stream), word(state), word(ids), word(learned)});
+      for (int layer = 0; layer < 2; ++layer) {
+        launch.operator()<PrepareTokens<Square>>(
+            "prepare_square", {word(stream), word(activation), word(factors), word(state), word(scales)});
+        launch.operator()<ProjectTokens<Square>>(
+            "project_square", {word(activation), word(factors), word(matrix), word(state), word(stream), word(stream)});
+      }
+      launch.operator()<MapTokens<tokens::square_map>>("square_map", {word(stream), word(state), word(mapped)});
+      launch.operator()<LastToken<tokens::last_row>>("last_row", {word(mapped), word(last), word(state)});
+    }
+    EXPECT_EQ(finish(), CUDA_SUCCESS) << message();
+    return Result{downloadEdge(last, 1, columns), download(state, 1)[0]};
+  };
+  const Result expected = run(false);
+  EXPECT_EQ(expected.state.position, base + prompt - 1);
+  EXPECT_EQ(expected.state.next_position, base + prompt);
+  for (int seed = 1; seed <= 60; ++seed) {
+    restartWithSeed(seed);
+    const Result result = run(true);
+    EXPECT_EQ(result.last, expected.last) << "seed " << seed;
+    EXPECT_EQ(result.state.next_position, base + prompt);
+  }
+}
+
 /// Every choice is one that the kernel takes and every device has room for, and there is one for every model's shapes.
 TEST(TokenTilesTest, ChoicesFit) {
   for (int tokens : {16, 48, 128, 1024, 2048})

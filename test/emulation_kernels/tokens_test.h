@@ -81,6 +81,11 @@ protected:
     Words prologue, epilogue; // their arguments
   };
   template <class Config> void runPhase(const Phase &phase, int tokens) {
+    startPhase<Config>(phase, tokens);
+    ASSERT_EQ(finish(), CUDA_SUCCESS) << phase.name << ": " << message();
+  }
+  /// dependent: it may overlap the launch before it.
+  template <class Config> void startPhase(const Phase &phase, int tokens, bool dependent = false) {
     using A = TokenActivation<Config>;
     Words activation{phase.input};
     if constexpr (A::prepared) {
@@ -91,13 +96,12 @@ protected:
       words.insert(words.end(), activation.begin(), activation.end());
       words.push_back(word(phase.state));
       words.insert(words.end(), phase.prologue.begin(), phase.prologue.end());
-      start("prepare_" + phase.prepare, geometry<PrepareTokens<Config>>(tokens), words, "token_templates");
+      start("prepare_" + phase.prepare, geometry<PrepareTokens<Config>>(tokens), words, "token_templates", dependent);
     }
     activation.insert(activation.end(), {phase.matrix, word(phase.state)});
     activation.insert(activation.end(), phase.epilogue.begin(), phase.epilogue.end());
     start("project_" + phase.name, geometry<ProjectTokens<Config>>(tokens), activation, "token_templates",
-          /*dependent=*/A::prepared);
-    ASSERT_EQ(finish(), CUDA_SUCCESS) << phase.name << ": " << message();
+          dependent || A::prepared);
   }
 };
 
