@@ -9,9 +9,9 @@
 // place in the tile.
 //
 // ## What is rounded
-// Queries and weights are rounded to the cache's type, with an error of 2^-9 (bf16) or 2^-12 (f16) of each; scores and
-// sums are fp32, the scale is applied to scores. (attend.cuh rounds neither.) A query that is of the cache's type
-// already is exact.
+// Queries and weights are rounded to the cache's type, with a relative error of at most 2^-8 (bf16) or 2^-11 (f16);
+// scores and sums are fp32, the scale is applied to scores. (attend.cuh rounds neither.) A query that is of the cache's
+// type already is exact.
 //
 // ## Config
 //   query_type, output_type       float, bf16, f16
@@ -228,7 +228,8 @@ private:
       return {args.key + first, args.value + first,    place.begin,          place.end, lap,
               positions,        thread / Rows::pieces, thread % Rows::pieces};
     }
-    /// Positions from `first` on into a stage: a group of copies. A stage without positions is an empty one.
+    /// Positions from `first` on into a stage: a group of copies. It is empty behind the last positions, so that what
+    /// has been waited for is all that there is.
     CADENZA_DEVICE void start(int stage, int first) const {
       if (first < end) {
         unsigned char *to = arch::shared_memory() + 2 * tile_bytes * stage;
@@ -340,7 +341,6 @@ private:
       }
       stage = stage + 1 == stages ? 0 : stage + 1;
     }
-    arch::copy_async_wait<0>();
 #pragma unroll
     for (int block = 0; block < row_blocks; ++block)
 #pragma unroll
