@@ -219,14 +219,12 @@ private:
     const Cache *key, *value; // of the KV head
     int begin, end;           // as in Place
     int lap, positions;       // of a ring: the first position of the turn in which `begin` lies, and its length
-    int row, piece;           // of this thread's first copy
 
     CADENZA_DEVICE static Copies of(const Args &args, const Place &place) {
-      const int thread = static_cast<int>(arch::thread_index()), positions = static_cast<int>(args.positions);
+      const int positions = static_cast<int>(args.positions);
       const int64_t first = int64_t{place.kv_head} * positions * head_dim;
       const int lap = HasRingCache<Config>::value ? place.begin - place.begin % positions : 0;
-      return {args.key + first, args.value + first,    place.begin,          place.end, lap,
-              positions,        thread / Rows::pieces, thread % Rows::pieces};
+      return {args.key + first, args.value + first, place.begin, place.end, lap, positions};
     }
     /// Positions from `first` on into a stage: a group of copies. It is empty behind the last positions, so that what
     /// has been waited for is all that there is.
@@ -254,11 +252,14 @@ private:
     /// whole: all positions exist, one after the other. Else, those that no row sees become zeros: what lies there may
     /// be anything, and even of weight 0 it would count if it is not a number.
     template <bool whole> CADENZA_DEVICE void copy(unsigned char *to, int first) const {
+      // Few threads have many copies, and no registers for addresses that are kept from step to step.
+      const int index0 = static_cast<int>(arch::thread_index()), thread = threads < 128 ? arch::opaque(index0) : index0;
       constexpr bool same_piece = threads % Rows::pieces == 0;
+      const int row = thread / Rows::pieces, piece = thread % Rows::pieces;
       const int64_t first_element = whole ? int64_t{place(first)} * head_dim : 0;
 #pragma unroll
       for (int i = 0; i < ceil_div(keys * Rows::pieces, threads); ++i) {
-        const int index = static_cast<int>(arch::thread_index()) + i * threads;
+        const int index = thread + i * threads;
         if (keys * Rows::pieces % threads != 0 && index >= keys * Rows::pieces)
           break;
         const int r = same_piece ? row + i * (threads / Rows::pieces) : index / Rows::pieces;
@@ -420,7 +421,7 @@ private:
         // Of a row that has seen nothing yet, all is 0.
         const float finite = maximum == minus_infinity() ? 0.0f : maximum;
         // 1 if the maximum is what it was, so that positions that a row does not see change nothing.
-        correction[block][half] = arch::exp2(arch::multiply(m - finite, factor));
+        correction[block][half] = arch::exp2_approximate(arch::multiply(m - finite, factor));
         changes |= m != maximum;
         m = maximum;
         const float shift = arch::multiply(finite, factor);
@@ -428,7 +429,7 @@ private:
 #pragma unroll
         for (int i = 0; i < keys / 4; ++i) {
           float &score = scores[block][i / 2][2 * half + i % 2];
-          score = arch::exp2(arch::fma(score, factor, -shift));
+          score = arch::exp2_approximate(arch::fma(score, factor, -shift));
           sum += score;
         }
         l = arch::fma(l, correction[block][half], sum);
