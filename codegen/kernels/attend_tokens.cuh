@@ -53,6 +53,7 @@ template <class Config> struct AttendTokens {
   static constexpr int warp_rows = 16 * row_blocks, keys = tiles.keys, stages = tiles.stages;
   static constexpr bool windowed = IsWindowed<Config>::value;
   static_assert(Config::heads % kv_heads == 0 && head_dim % 8 == 0 && head_dim <= 256 && Config::scale > 0.0f);
+  static_assert(row_blocks * head_dim <= 256, "a warp has registers for no more sums");
   static_assert(keys == attend_token_keys(head_dim) && stages >= 2, "rows have the same bits in every division");
 
   struct Operands {
@@ -106,13 +107,12 @@ private:
     int begin, end; // positions that any of the block's rows sees
     int window;     // 0: all
 
-    /// The blocks that see most come first.
     CADENZA_DEVICE static Place of(const Args &args) {
       const int index = static_cast<int>(arch::block_index());
       const int row_tiles = static_cast<int>(arch::block_count()) / kv_heads, tokens = row_tiles * rows / group;
       Place place;
       place.kv_head = index % kv_heads;
-      place.first_row = (row_tiles - 1 - index / kv_heads) * rows;
+      place.first_row = row_tile(index / kv_heads, row_tiles) * rows;
       place.base = args.state->position;
       place.live_rows = smaller(tokens, args.state->forced_tokens - place.base) * group;
       if constexpr (windowed)
@@ -122,6 +122,12 @@ private:
       place.end = place.position(smaller(place.first_row + rows, place.live_rows) - 1) + 1;
       place.begin = place.window > 0 ? larger(place.position(place.first_row) + 1 - place.window, 0) : 0;
       return place;
+    }
+    /// In which order rows are taken: those that see most first, or, if all blocks are resident at once, those behind
+    /// the first half in the other direction.
+    CADENZA_DEVICE static int row_tile(int turn, int row_tiles) {
+      const int half = row_tiles * kv_heads <= attend_token_pairs ? (row_tiles + 1) / 2 : row_tiles;
+      return turn < half ? row_tiles - 1 - turn : turn - half;
     }
     CADENZA_DEVICE int position(int row) const { return base + row / group; }
     /// The first element of a row in an edge whose tokens are so far apart.
