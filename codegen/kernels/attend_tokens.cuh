@@ -9,9 +9,9 @@
 // place in the tile.
 //
 // ## What is rounded
-// Queries and weights are rounded to the cache's type, with an error of 2^-9 (bf16) or 2^-12 (f16) of each; scores and
-// sums are fp32, the scale is applied to scores. (attend.cuh rounds neither.) A query that is of the cache's type
-// already is exact.
+// Queries and weights are rounded to the cache's type, with a relative error of at most 2^-8 (bf16) or 2^-11 (f16);
+// scores and sums are fp32, the scale is applied to scores. (attend.cuh rounds neither.) A query that is of the cache's
+// type already is exact.
 //
 // ## Config
 //   query_type, output_type       float, bf16, f16
@@ -53,6 +53,7 @@ template <class Config> struct AttendTokens {
   static constexpr int warp_rows = 16 * row_blocks, keys = tiles.keys, stages = tiles.stages;
   static constexpr bool windowed = IsWindowed<Config>::value;
   static_assert(Config::heads % kv_heads == 0 && head_dim % 8 == 0 && head_dim <= 256 && Config::scale > 0.0f);
+  static_assert(row_blocks * head_dim <= 256, "a warp has registers for no more sums");
   static_assert(keys == attend_token_keys(head_dim) && stages >= 2, "rows have the same bits in every division");
 
   struct Operands {
@@ -106,13 +107,12 @@ private:
     int begin, end; // positions that any of the block's rows sees
     int window;     // 0: all
 
-    /// The blocks that see most come first.
     CADENZA_DEVICE static Place of(const Args &args) {
       const int index = static_cast<int>(arch::block_index());
       const int row_tiles = static_cast<int>(arch::block_count()) / kv_heads, tokens = row_tiles * rows / group;
       Place place;
       place.kv_head = index % kv_heads;
-      place.first_row = (row_tiles - 1 - index / kv_heads) * rows;
+      place.first_row = row_tile(index / kv_heads, row_tiles) * rows;
       place.base = args.state->position;
       place.live_rows = smaller(tokens, args.state->forced_tokens - place.base) * group;
       if constexpr (windowed)
@@ -122,6 +122,12 @@ private:
       place.end = place.position(smaller(place.first_row + rows, place.live_rows) - 1) + 1;
       place.begin = place.window > 0 ? larger(place.position(place.first_row) + 1 - place.window, 0) : 0;
       return place;
+    }
+    /// In which order rows are taken: those that see most first, or, if all blocks are resident at once, those behind
+    /// the first half in the other direction.
+    CADENZA_DEVICE static int row_tile(int turn, int row_tiles) {
+      const int half = row_tiles * kv_heads <= attend_token_pairs ? (row_tiles + 1) / 2 : row_tiles;
+      return turn < half ? row_tiles - 1 - turn : turn - half;
     }
     CADENZA_DEVICE int position(int row) const { return base + row / group; }
     /// The first element of a row in an edge whose tokens are so far apart.
@@ -219,16 +225,15 @@ private:
     const Cache *key, *value; // of the KV head
     int begin, end;           // as in Place
     int lap, positions;       // of a ring: the first position of the turn in which `begin` lies, and its length
-    int row, piece;           // of this thread's first copy
 
     CADENZA_DEVICE static Copies of(const Args &args, const Place &place) {
-      const int thread = static_cast<int>(arch::thread_index()), positions = static_cast<int>(args.positions);
+      const int positions = static_cast<int>(args.positions);
       const int64_t first = int64_t{place.kv_head} * positions * head_dim;
       const int lap = HasRingCache<Config>::value ? place.begin - place.begin % positions : 0;
-      return {args.key + first, args.value + first,    place.begin,          place.end, lap,
-              positions,        thread / Rows::pieces, thread % Rows::pieces};
+      return {args.key + first, args.value + first, place.begin, place.end, lap, positions};
     }
-    /// Positions from `first` on into a stage: a group of copies. A stage without positions is an empty one.
+    /// Positions from `first` on into a stage: a group of copies. It is empty behind the last positions, so that what
+    /// has been waited for is all that there is.
     CADENZA_DEVICE void start(int stage, int first) const {
       if (first < end) {
         unsigned char *to = arch::shared_memory() + 2 * tile_bytes * stage;
@@ -253,11 +258,14 @@ private:
     /// whole: all positions exist, one after the other. Else, those that no row sees become zeros: what lies there may
     /// be anything, and even of weight 0 it would count if it is not a number.
     template <bool whole> CADENZA_DEVICE void copy(unsigned char *to, int first) const {
+      // Few threads have many copies, and no registers for addresses that are kept from step to step.
+      const int index0 = static_cast<int>(arch::thread_index()), thread = threads < 128 ? arch::opaque(index0) : index0;
       constexpr bool same_piece = threads % Rows::pieces == 0;
+      const int row = thread / Rows::pieces, piece = thread % Rows::pieces;
       const int64_t first_element = whole ? int64_t{place(first)} * head_dim : 0;
 #pragma unroll
       for (int i = 0; i < ceil_div(keys * Rows::pieces, threads); ++i) {
-        const int index = static_cast<int>(arch::thread_index()) + i * threads;
+        const int index = thread + i * threads;
         if (keys * Rows::pieces % threads != 0 && index >= keys * Rows::pieces)
           break;
         const int r = same_piece ? row + i * (threads / Rows::pieces) : index / Rows::pieces;
@@ -340,7 +348,6 @@ private:
       }
       stage = stage + 1 == stages ? 0 : stage + 1;
     }
-    arch::copy_async_wait<0>();
 #pragma unroll
     for (int block = 0; block < row_blocks; ++block)
 #pragma unroll
@@ -420,7 +427,7 @@ private:
         // Of a row that has seen nothing yet, all is 0.
         const float finite = maximum == minus_infinity() ? 0.0f : maximum;
         // 1 if the maximum is what it was, so that positions that a row does not see change nothing.
-        correction[block][half] = arch::exp2(arch::multiply(m - finite, factor));
+        correction[block][half] = arch::exp2_approximate(arch::multiply(m - finite, factor));
         changes |= m != maximum;
         m = maximum;
         const float shift = arch::multiply(finite, factor);
@@ -428,7 +435,7 @@ private:
 #pragma unroll
         for (int i = 0; i < keys / 4; ++i) {
           float &score = scores[block][i / 2][2 * half + i % 2];
-          score = arch::exp2(arch::fma(score, factor, -shift));
+          score = arch::exp2_approximate(arch::fma(score, factor, -shift));
           sum += score;
         }
         l = arch::fma(l, correction[block][half], sum);
