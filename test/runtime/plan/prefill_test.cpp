@@ -151,7 +151,7 @@ INSTANTIATE_TEST_SUITE_P(
                     "program.entries[1].blocks[2].phases[0].kind: last; expected once, "
                     "in a block of count 1"},
         PrefillCase{"/entries/1/blocks/2/phases/0/kind", "map",
-                    "program.entries[1].blocks[2].phases[0].inputs: edge 'x' is of 1 tokens"},
+                    "program.entries[1].blocks[2].phases[0].inputs: edge 'tile.x' is of 16 tokens, edge 'x' of 1"},
         PrefillCase{"/entries/1/blocks/1/phases/0/prepare/kernel", "nobody",
                     "program.entries[1].blocks[1].phases[0].prepare.kernel: 'nobody' is not in program.kernels"},
         PrefillCase{"/entries/1/blocks/1/phases/0/prepare/arguments/0/index", 99,
