@@ -271,9 +271,23 @@ private:
     }
     if (*shared)
       GridBuilder(function, *phases, *shape, **shared, device).build(name + ".long", grid.getTargetsAttr(), grid);
-    if (others.empty())
+    if (others.empty()) {
       function.walk([&](step::PhaseOpInterface phase) { setOrder(phase, orderOf(phase, grid)); });
+      for (func::FuncOp prefill : function->getParentOfType<ModuleOp>().getOps<func::FuncOp>())
+        if (nn::isPrefillEntry(prefill))
+          setHeadOrder(prefill, grid);
+    }
     return success();
+  }
+
+  /// The head of a prefill, what follows its step.last, has the phases of the step's, and so the kernels.
+  static void setHeadOrder(func::FuncOp prefill, sched::GridOp grid) {
+    bool inHead = false;
+    for (Operation &op : prefill.getBody().front()) {
+      if (inHead && isa<step::PhaseOpInterface>(op))
+        setOrder(&op, orderOf(&op, grid));
+      inHead |= isa<step::LastOp>(op);
+    }
   }
 
   /// Whether a kernel a phase can sum in the order of the division, as the other schedules of the plan will.

@@ -98,8 +98,10 @@ std::string programLines(const Program &program) {
     const Entry &entry = program.entries[e];
     const bool decodes = program.decoder && program.decoder->entry == e;
     text += "  " + entry.name + ": " + portList(program, entry.inputs) + " -> " + portList(program, entry.outputs) +
-            (decodes ? " (the decoder's step)\n" : "\n");
-    text += blockLines(program, entry, decodes ? program.decoder->headBlock : entry.blocks.size(), "    ");
+            (decodes             ? " (the decoder's step)\n"
+             : tileOf(entry) > 1 ? " (prefill: " + decimal(launchesPerRun(program, entry)) + " launches a tile)\n"
+                                 : "\n");
+    text += blockLines(program, entry, headBlock(program, static_cast<uint32_t>(e)), "    ");
   }
   return text;
 }
@@ -204,7 +206,7 @@ uint64_t launchesPerRun(const Program &program, const Entry &entry) {
   uint64_t launches = 0;
   for (const Block &block : entry.blocks)
     for (const Phase &phase : block.phases)
-      launches += static_cast<uint64_t>(block.count) * static_cast<uint64_t>(phaseTokens(program, phase));
+      launches += static_cast<uint64_t>(block.count) * static_cast<uint64_t>(launchesOf(program, entry, phase));
   return launches;
 }
 
@@ -214,9 +216,11 @@ uint64_t weightBytesPerRun(const Program &program, const Entry &entry) {
     bytes[kernel.name] = kernel.weightBytes;
   uint64_t total = 0;
   for (const Block &block : entry.blocks) {
-    for (const Phase &phase : block.phases)
-      total += static_cast<uint64_t>(block.count) * static_cast<uint64_t>(phaseTokens(program, phase)) *
-               bytes[phase.launch.kernel];
+    for (const Phase &phase : block.phases) {
+      const int64_t tokens = tileOf(entry) > 1 ? 1 : phaseTokens(program, phase); // a tile reads a weight once
+      total += static_cast<uint64_t>(block.count) * (static_cast<uint64_t>(tokens) * bytes[phase.launch.kernel] +
+                                                     (phase.prepare ? bytes[phase.prepare->kernel] : 0));
+    }
   }
   return total;
 }
@@ -295,8 +299,11 @@ Json planToJson(const Plan &plan) {
     Json blocks = Json::array();
     for (const Block &block : entry.blocks) {
       Json phases = Json::array();
-      for (const Phase &phase : block.phases)
+      for (const Phase &phase : block.phases) {
         phases.push_back({{"name", phase.name}, {"kernel", phase.launch.kernel}, {"computes", chain(phase)}});
+        if (phase.prepare)
+          phases.back()["prepare"] = phase.prepare->kernel;
+      }
       blocks.push_back({{"name", block.name}, {"count", block.count}, {"phases", std::move(phases)}});
     }
     json["entries"].push_back({{"name", entry.name},

@@ -149,6 +149,8 @@ private:
       const std::string field = "orders[" + text(i) + "].launch.kernel";
       if (const Kernel *kernel = checkKernel(order.launch.kernel, field); kernel && kernel->phaseKind == persistentKind)
         fail(field, "'" + kernel->name + "' is not for phases: it is of kind '" + kernel->phaseKind + "'");
+      if (order.launch.blocks != 0)
+        errors_.add(place + ".launch.blocks", "only a prefill has it");
       if (phase.kind != PhaseKind::Attend && (order.splits != 1 || order.warps != 1))
         errors_.add(place + (order.splits != 1 ? ".splits" : ".warps"), "only an attend phase has more than one");
       if (errors_.none())
@@ -185,11 +187,17 @@ void checkDivisions(const Program &program, const std::set<std::string_view> &na
     if (kernel.phaseKind == persistentKind)
       errors.add("program.kernels", launched + "not for phases: it is of kind '" + kernel.phaseKind + "'");
   };
+  const auto checkLaunch = [&](const Phase &phase, const Launch &launch) {
+    if (const auto found = kernels.find(launch.kernel); found != kernels.end())
+      checkLaunched(phase, *found->second);
+  };
   for (const Entry &entry : program.entries)
     for (const Block &block : entry.blocks)
-      for (const Phase &phase : block.phases)
-        if (const auto found = kernels.find(phase.launch.kernel); found != kernels.end())
-          checkLaunched(phase, *found->second);
+      for (const Phase &phase : block.phases) {
+        checkLaunch(phase, phase.launch);
+        if (phase.prepare)
+          checkLaunch(phase, *phase.prepare);
+      }
 }
 
 } // namespace cadenza

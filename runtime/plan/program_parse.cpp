@@ -137,8 +137,9 @@ Argument readArgument(const JsonReader &reader) {
 }
 
 Launch readLaunch(const JsonReader &reader) {
-  reader.onlyFields({"kernel", "arguments"});
-  return {reader["kernel"].string(), reader["arguments"].list<Argument>(readArgument)};
+  reader.onlyFields({"kernel", "arguments", "blocks"});
+  return {reader["kernel"].string(), reader["arguments"].list<Argument>(readArgument),
+          has(reader, "blocks") ? static_cast<uint32_t>(readExtent(reader["blocks"])) : 0};
 }
 
 std::vector<int64_t> readGroups(const JsonReader &reader) {
@@ -165,7 +166,7 @@ TensorOp readTensorOp(const JsonReader &reader) {
 Phase readPhase(const JsonReader &reader) {
   reader.onlyFields({"name",         "kind",        "inputs",   "outputs", "output_names", "matrix",   "positions",
                      "segment_rows", "interleaved", "k_groups", "k_ways",  "norm_chunk",   "prologue", "epilogues",
-                     "parameters",   "caches",      "scalars",  "body",    "results",      "launch"});
+                     "parameters",   "caches",      "scalars",  "body",    "results",      "launch",   "prepare"});
   Phase phase;
   phase.name = reader["name"].string();
   phase.kind = readEnum<PhaseKind>(reader["kind"], phaseKindNames);
@@ -193,6 +194,8 @@ Phase readPhase(const JsonReader &reader) {
   if (phase.kind == PhaseKind::Fusion || has(reader, "results"))
     phase.results = reader["results"].list<uint32_t>(readIndex);
   phase.launch = readLaunch(reader["launch"]);
+  if (has(reader, "prepare"))
+    phase.prepare = readLaunch(reader["prepare"]);
   return phase;
 }
 

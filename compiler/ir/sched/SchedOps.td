@@ -63,8 +63,13 @@ def Sched_LaunchOp : Sched_PhaseUse<"launch", [ParentOneOf<["SequenceOp", "Repea
     split is that many positions, or a multiple) and `subgroups` (into which the query heads of a KV head are divided), a fusion
     `pack` (elements that a thread takes together) and, if it reduces rows, `lanes` (threads that share a row); `scratch` is bytes of scratch memory that the kernel needs.
 
+    With `tokens` the launch is of a tile of so many tokens: `tiles` is how the kernel divides its product or its attention
+    (TokenTiles or AttendTokenTiles in `runtime/shared`), `prepare` blocks, threads and shared memory of the launch before it
+    that makes the operand of a product, if it needs one.
+
     ```mlir
     sched.launch "layer_down" blocks 64 threads 256 shared 9216 {min_blocks = 4 : i64, steps_in_flight = 4 : i64, tiles_per_block = 1 : i64}
+    sched.launch "layer_gate_up" blocks 192 threads 128 shared 49152 {prepare = array<i64: 128, 128, 256>, tiles = array<i64: 64, 64, 64, 4, 2, 2>, tokens = 128 : i64}
     ```
   }];
   let arguments = (ins StrAttr:$phase, I64Attr:$blocks, I64Attr:$threads, I64Attr:$shared,
@@ -72,7 +77,8 @@ def Sched_LaunchOp : Sched_PhaseUse<"launch", [ParentOneOf<["SequenceOp", "Repea
                        OptionalAttr<I64Attr>:$tiles_per_block,
                        OptionalAttr<I64Attr>:$steps_in_flight, OptionalAttr<I64Attr>:$block_rows,
                        OptionalAttr<I64Attr>:$split_multiple, OptionalAttr<I64Attr>:$subgroups,
-                       OptionalAttr<I64Attr>:$pack, OptionalAttr<I64Attr>:$lanes,
+                       OptionalAttr<I64Attr>:$pack, OptionalAttr<I64Attr>:$lanes, OptionalAttr<I64Attr>:$tokens,
+                       OptionalAttr<DenseI64ArrayAttr>:$tiles, OptionalAttr<DenseI64ArrayAttr>:$prepare,
                        DefaultValuedAttr<I64Attr, "0">:$scratch);
   let assemblyFormat = "$phase `blocks` $blocks `threads` $threads `shared` $shared attr-dict";
   let hasVerifier = 1;

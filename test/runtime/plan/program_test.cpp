@@ -721,7 +721,7 @@ TEST(Program, NamesThatAreNotText) {
 /// Whatever stands in whatever place, parsing ends in a program or in an error about the program; and a number out of
 /// all bounds is never taken for one that executors compute with.
 TEST(Program, AnyValueAnywhere) {
-  for (const Program &program : {smallProgram(), graphProgram()}) {
+  for (const Program &program : {prefillProgram(), graphProgram()}) {
     const ordered_json whole = sectionsOf(program), flat = whole.flatten();
     const ordered_json values = {-1,
                                  0,

@@ -43,6 +43,20 @@ sched.sequence @decode.launch of @decode kinds ["launch"] {
 // -----
 
 sched.sequence @decode.launch of @decode kinds ["launch"] {
+  // expected-error @+1 {{has tiles or something to prepare, but no tokens}}
+  sched.launch "first" blocks 1 threads 32 shared 0 {tiles = array<i64: 16, 8, 32, 2, 1, 1>}
+}
+
+// -----
+
+sched.sequence @prefill_16.launch of @prefill_16 kinds ["launch"] {
+  // expected-error @+1 {{prepares with blocks, threads and shared memory, three numbers, not 2}}
+  sched.launch "first" blocks 1 threads 32 shared 0 {tokens = 16 : i64, prepare = array<i64: 16, 64>}
+}
+
+// -----
+
+sched.sequence @decode.launch of @decode kinds ["launch"] {
   // expected-error @+1 {{needs whole warps, 32 at most: 48 threads are not}}
   sched.launch "first" blocks 1 threads 48 shared 0
 }
