@@ -121,6 +121,8 @@ private:
     pipeline.persistentOptional = options.schedules == Schedules::All && options.subgroups == 0;
     if (targets.empty() && !cpuOnly)
       CADENZA_RETURN_IF_ERROR(lookForTarget());
+    pipeline.clusters = options.clusters && !targets.empty() &&
+                        llvm::all_of(targets, [](const DeviceTarget *target) { return target->clusters; });
     CADENZA_ASSIGN_OR_RETURN(pipeline.persistent, chooseDivisions(options, targets));
     PassManager manager(&context);
     if (isOnnx)
@@ -257,6 +259,10 @@ private:
     llvm::cantFail(buildPipeline(manager, pipeline)); // checkOptions saw the names
     instrument(manager);
     const bool isGraph = isOnTensors(); // which may have what no phase does
+    if (isGraph && pipeline.encoding != "tiles16")
+      return {StatusCode::InvalidArgument,
+              "--encode=" + pipeline.encoding +
+                  ": only matrices of decoders are encoded; this model is a graph of tensors"};
     context.printOpOnDiagnostic(!isGraph);
     if (failed(manager.run(*model.module)))
       return isGraph ? unsupported() : diagnostics.internalError();

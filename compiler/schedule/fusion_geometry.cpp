@@ -59,9 +59,10 @@ void shareRows(const RowSpace &rows, int64_t pack, FusionGeometry &geometry) {
     pack /= 2;
   geometry.pack = pack;
   const int64_t packs = rows.columns / pack;
+  // Few rows take as long as one of them: if a lane has at most two packs, all loads are on their way at once.
   if (packs <= 4 && rows.rows >= enoughThreads / warpThreads)
     geometry.lanes = 1;
-  else if (packs <= 4 * warpThreads || rows.rows * warpThreads >= 4 * enoughThreads)
+  else if (packs <= 2 * warpThreads || rows.rows * warpThreads >= enoughThreads)
     geometry.lanes = warpThreads;
   else
     geometry.lanes = std::min(blockThreads, static_cast<int64_t>(llvm::alignTo(packs, warpThreads)));
@@ -111,10 +112,10 @@ std::optional<RowSpace> rowSpaceOf(step::FusionOp fusion) {
   return space;
 }
 
-FailureOr<FusionGeometry> geometryOf(step::FusionOp fusion) {
+FailureOr<FusionGeometry> geometryOf(step::FusionOp fusion, bool clusters) {
   constexpr int64_t mostBlocks = (int64_t{1} << 31) - 1; // of a grid
   FusionGeometry geometry;
-  if (const std::vector<ProductPlan> products = productsOf(fusion); !products.empty()) {
+  if (const std::vector<ProductPlan> products = productsOf(fusion, clusters); !products.empty()) {
     static_cast<LaunchGeometry &>(geometry) = geometryOf(products);
     return geometry;
   }

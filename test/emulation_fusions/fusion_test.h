@@ -20,8 +20,8 @@ namespace cadenza::emulation {
 /// The fusions of a module, as one source, and the module of the emulated driver.
 class Fusions {
 public:
-  /// `program`: functions of one step.fusion each.
-  explicit Fusions(const std::string &program) {
+  /// `program`: functions of one step.fusion each. `clusters`: for GPUs that have them.
+  explicit Fusions(const std::string &program, bool clusters = true) {
     context.loadDialect<mlir::func::FuncDialect, nn::NNDialect, step::StepDialect, sched::SchedDialect>();
     mlir::ScopedDiagnosticHandler handler(&context, [&](mlir::Diagnostic &diagnostic) {
       errors += diagnostic.str() + "\n";
@@ -33,13 +33,13 @@ public:
     mlir::OpBuilder builder(&context);
     for (auto function : module->getOps<mlir::func::FuncOp>()) {
       auto fusion = *function.getOps<step::FusionOp>().begin();
-      mlir::FailureOr<FusionGeometry> geometry = geometryOf(fusion);
+      mlir::FailureOr<FusionGeometry> geometry = geometryOf(fusion, clusters);
       if (mlir::failed(geometry))
         continue;
       builder.setInsertionPoint(fusion);
-      auto launch =
-          sched::LaunchOp::create(builder, fusion.getLoc(), function.getSymName(), geometry->blocks, geometry->threads,
-                                  geometry->sharedBytes, geometry->minBlocks, {}, {}, {}, {}, {}, {}, {}, 0);
+      auto launch = sched::LaunchOp::create(builder, fusion.getLoc(), function.getSymName(), geometry->blocks,
+                                            geometry->threads, geometry->sharedBytes, geometry->minBlocks,
+                                            geometry->cluster, {}, {}, {}, {}, {}, {}, {}, 0);
       launch.setPack(geometry->pack);
       if (geometry->lanes > 0)
         launch.setLanes(geometry->lanes);
@@ -152,8 +152,14 @@ protected:
     EXPECT_EQ(cuModuleLoadData(&module, fusions.code.image.data()), CUDA_SUCCESS) << message();
     const Kernel &kernel = fusions.kernel(name);
     EXPECT_EQ(cuModuleGetFunction(&function, module, kernel.name.c_str()), CUDA_SUCCESS);
+    EXPECT_EQ(cuFuncSetAttribute(function, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
+                                 static_cast<int>(kernel.sharedBytes)),
+              CUDA_SUCCESS);
     void *parameters[] = {words.data()};
-    const CUlaunchConfig config{kernel.blocks, 1, 1, kernel.threads, 1, 1, kernel.sharedBytes, stream_, nullptr, 0};
+    CUlaunchAttribute cluster{};
+    cluster.id = CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION;
+    cluster.value.clusterDim = {kernel.cluster, 1, 1};
+    const CUlaunchConfig config{kernel.blocks, 1, 1, kernel.threads, 1, 1, kernel.sharedBytes, stream_, &cluster, 1};
     EXPECT_EQ(cuLaunchKernelEx(&config, function, parameters, nullptr), CUDA_SUCCESS) << message();
     return finish();
   }
