@@ -124,23 +124,53 @@ CADENZA_EVERYWHERE constexpr bool token_tiles_fit(const TokenTiles &tiles, const
          token_shared_bytes(tiles, shape.unit_bytes, shape.slots) <= token_shared_limit;
 }
 
-/// Nanoseconds that a division is expected to take, but for what all take: enough to tell a good one from a bad one. A
-/// multiprocessor takes as long as its blocks copy, or multiply together, or as one of them takes for its chain of
-/// stages and its epilogue.
+/// Registers of a thread: sums, two sets of fragments, addresses; those of the functions of heads.
+CADENZA_EVERYWHERE constexpr int token_registers(const TokenTiles &tiles, const TokenShape &shape) {
+  const int tokens = tiles.tokens / tiles.token_warps, rows = tiles.rows / tiles.row_warps;
+  const int products = tokens * rows / 32 + 2 * (tokens / 4 + rows / 4) + 45,
+            functions = shape.row_group > 1 ? 116 : 48;
+  const int registers = (products > functions ? products : functions) + 7;
+  return registers > 255 ? 256 : registers / 8 * 8;
+}
+/// Blocks that a multiprocessor of sm_90 holds.
+CADENZA_EVERYWHERE constexpr long token_blocks_resident(const TokenTiles &tiles, const TokenShape &shape) {
+  const int by_shared = 227 * 1024 / (token_shared_bytes(tiles, shape.unit_bytes, shape.slots) + 1024),
+            by_registers = 65536 / (token_registers(tiles, shape) * tiles.threads());
+  const int resident = by_shared < by_registers ? by_shared : by_registers;
+  return resident < 1 ? 1 : resident;
+}
+
+/// Picoseconds that a division is expected to take: enough to tell a good one from a bad one. The numbers follow 159
+/// measurements on an H200 (test/gpu/token_kernels/products.cu). For each wave of blocks, a multiprocessor takes as
+/// long for a stage as its blocks multiply, read shared memory or copy, or as one of them takes for its chain of
+/// products and for what is on its way; then for the functions of the tokens that a warp takes one after the other.
 CADENZA_EVERYWHERE constexpr long token_tiles_cost(const TokenTiles &tiles, const TokenShape &shape,
                                                    int multiprocessors) {
-  const TokenLaunch launch = token_launch(tiles, shape);
-  const long by_shared = 227 * 1024 / (launch.shared_bytes + 1024), by_threads = 512 / launch.threads;
-  const long resident = by_shared < by_threads ? by_shared : by_threads < 1 ? 1 : by_threads;
-  const long waves = (launch.blocks + resident * multiprocessors - 1) / (resident * multiprocessors);
-  const long together = (launch.blocks + waves * multiprocessors - 1) / (waves * multiprocessors);
-  const long stages = (padded_columns(shape.columns) + tiles.depth - 1) / tiles.depth;
-  const long products = static_cast<long>(tiles.tokens) * tiles.rows * tiles.depth / 2048; // of a stage, of mma
-  const long copy = together * stages * token_stage_bytes(tiles, shape.unit_bytes) / 45;
-  const long multiply = together * stages * products * 9 / 10;
-  const long chain = stages * (60 + tiles.depth * 5 / 4 + 4 * products / (launch.threads / 32));
-  const long longest = copy > multiply ? (copy > chain ? copy : chain) : multiply > chain ? multiply : chain;
-  return waves * (longest + 1500 + 20L * tiles.tokens * tiles.rows / launch.threads);
+  const long blocks = token_launch(tiles, shape).blocks, warps = tiles.threads() / 32;
+  const long resident = token_blocks_resident(tiles, shape), slots = resident * multiprocessors;
+  const long waves = (blocks + slots - 1) / slots;
+  const long together = (blocks + waves * multiprocessors - 1) / (waves * multiprocessors);
+  const long steps = tiles.depth / step_columns,
+             stages = (padded_columns(shape.columns) + tiles.depth - 1) / tiles.depth;
+  const long products = static_cast<long>(tiles.tokens) / 16 * tiles.rows / 8 * 2 * steps; // of a stage
+  const long decode = shape.unit_bytes == 2 * unit_weights ? 0 : 250L * tiles.rows * tiles.token_warps * steps;
+  const long multiply = products / warps * ((warps * together + 3) / 4) * 3700 + together * decode;
+  const long read = together * steps * (tiles.tokens * tiles.row_warps + tiles.rows * tiles.token_warps) * 310;
+  const long copy = together * token_stage_bytes(tiles, shape.unit_bytes) * 24;
+  const long chain = 40000 + steps * 44000 + products / warps * 1000;
+  const long latency = 1400000 / (tiles.stages - 1);
+  const long others[] = {read, copy, chain, latency};
+  long stage = multiply;
+  for (const long other : others)
+    stage = other > stage ? other : stage;
+  stage += (multiply + read + copy) / 16; // they are not wholly side by side
+  const long owned = (tiles.rows / shape.slots + 31) / 32;
+  const long functions = shape.row_group > 1 ? 180000 : shape.slots > 1 ? 120000 : 45000; // of a row that a lane owns
+  const long alone = tiles.tokens / warps * owned * functions,
+             issued = together * tiles.tokens * owned * functions / 16;
+  const long time = waves * (800000 + stages * stage + (alone > issued ? alone : issued));
+  const long from_memory = tiles_bytes<long>({"", shape.unit_bytes, 0, 0}, shape.rows, shape.columns) * 1000 / 4200;
+  return 1400000 + (time > from_memory ? time : from_memory);
 }
 
 /// The division of a product for a GPU of so many multiprocessors. tokens == 0: there is none, because a row group is
@@ -153,15 +183,13 @@ CADENZA_EVERYWHERE constexpr TokenTiles token_tiles(const TokenShape &shape, int
       for (int token_warps = 1; token_warps <= 4; token_warps *= 2)
         for (int row_warps = 1; token_warps * row_warps <= 8; row_warps *= 2)
           for (int depth = step_columns; depth <= 4 * step_columns; depth *= 2) {
-            TokenTiles tiles{warp_tokens * token_warps, warp_rows * row_warps, depth, 8, token_warps, row_warps};
-            while (tiles.stages > 2 && token_shared_bytes(tiles, shape.unit_bytes, shape.slots) > token_shared_limit)
-              --tiles.stages;
-            if (!token_tiles_fit(tiles, shape))
-              continue;
-            const long cost = token_tiles_cost(tiles, shape, multiprocessors);
-            if (best_cost < 0 || cost < best_cost) {
-              best = tiles;
-              best_cost = cost;
+            TokenTiles tiles{warp_tokens * token_warps, warp_rows * row_warps, depth, 2, token_warps, row_warps};
+            for (; tiles.stages <= 8 && token_tiles_fit(tiles, shape); ++tiles.stages) {
+              const long cost = token_tiles_cost(tiles, shape, multiprocessors);
+              if (best_cost < 0 || cost < best_cost) {
+                best = tiles;
+                best_cost = cost;
+              }
             }
           }
   return best;
