@@ -91,8 +91,9 @@ CADENZA_EVERYWHERE constexpr long square_root(long n) {
   return root;
 }
 
-/// What the model below knows of a multiprocessor of an H200, fitted to 340 measurements (test/gpu/graph_kernels/
-/// matmul.cu), most of M = 128.
+/// What the model below knows of a multiprocessor of an H200, fitted to 264 measurements (test/gpu/graph_kernels/
+/// matmul.cu), most of M = 128. Of fits that are as good, this one's choices are the fastest one after the other: many
+/// blocks that hold much shared memory keep the next launch waiting, which the measurements of one kernel do not show.
 struct MatmulRates {
   long copied;           // bytes a nanosecond from the L2 cache
   long multiplied;       // operations a nanosecond of all its warps
@@ -108,7 +109,7 @@ CADENZA_EVERYWHERE constexpr long matmul_cost(const MatmulTiles &tiles, const Ma
   const MatmulLaunch launch = matmul_launch(tiles, shape);
   const bool wide = shape.element_bytes == 4;
   const MatmulRates rates =
-      wide ? MatmulRates{37, 371, 76, 164, {0, 370, 690, 1000}} : MatmulRates{34, 1087, 943, 75, {0, 682, 1034, 1459}};
+      wide ? MatmulRates{37, 371, 76, 164, {0, 370, 690, 1000}} : MatmulRates{34, 1080, 729, 174, {0, 550, 1020, 1400}};
   const long resident =
       division::larger(1, division::smaller(228 * 1024 / (launch.shared_bytes + 1024), 1024 / launch.threads));
   const long waves = division::ceil_div(launch.blocks, resident * multiprocessors);
@@ -169,8 +170,8 @@ CADENZA_EVERYWHERE constexpr MatmulTiles matmul_tiles(const MatmulShape &shape, 
   for (const Candidate &candidate : candidates) {
     const MatmulTiles fit = matmul_fit(candidate.tiles, shape);
     if (candidate.few_rows != (shape.rows <= 16) || candidate.element_bytes != shape.element_bytes ||
-        (fit.cluster > 1 && (!clusters || fit.stages < candidate.tiles.stages)) || fit.stages == 0)
-      continue; // with fewer stages, clusters are slower than what is known of them
+        (fit.cluster > 1 && !clusters) || fit.stages == 0)
+      continue;
     const long cost = matmul_cost(fit, shape, multiprocessors);
     if (best_cost < 0 || cost < best_cost) {
       best = fit;
