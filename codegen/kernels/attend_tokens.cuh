@@ -306,7 +306,7 @@ private:
   static constexpr float log2_e = 1.4426950408889634f;
 
   /// Scores in units of log2 are `factor` times what `raw` makes of a product.
-  template <class Any, class = void> struct Scale {
+  template <class Any> struct Scale {
     static constexpr float factor = Score<Any>::query_factor;
     CADENZA_DEVICE static float raw(float product) { return product; }
   };
