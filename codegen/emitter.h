@@ -63,8 +63,8 @@ public:
   llvm::FailureOr<PhaseLaunch> addPrepare(step::ProjectOp phase, sched::LaunchOp launch);
 
   /// Generates the persistent kernel of a schedule of `function`, whose phases have all been added in its order: the
-  /// same configurations, put together as its ops say. `kernelOf` gives the kernel of a phase. Returns all of the
-  /// division but its orders.
+  /// same configurations, put together as its ops say; and that of the schedule that continues it, if there is one.
+  /// `kernelOf` gives the kernel of a phase. Returns all of the division but its orders.
   Division addPersistent(sched::GridOp grid, mlir::func::FuncOp function,
                          llvm::function_ref<llvm::StringRef(mlir::Operation *)> kernelOf);
 
@@ -80,6 +80,9 @@ private:
   llvm::StringMap<size_t> byStructure_; // configuration and instantiation without the name -> kernel
   llvm::StringMap<size_t> byName_;
   std::string newName(llvm::StringRef wanted, llvm::StringRef config);
+  /// Adds the kernel of a grid and returns its name.
+  std::string addGrid(sched::GridOp grid, mlir::func::FuncOp function, llvm::StringRef wanted,
+                      llvm::function_ref<llvm::StringRef(mlir::Operation *)> kernelOf);
   /// The kernel of a draft: a new one, called `name` if nothing else is, or an earlier one.
   PhaseLaunch place(KernelDraft draft, const std::string &name, step::PhaseOpInterface phase, sched::GridOp grid);
   mlir::SymbolTableCollection symbols_;

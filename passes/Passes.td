@@ -367,7 +367,8 @@ def LowerToPersistent : Cadenza_Pass<"lower-to-persistent"> {
     Divides the step over groups of ranks. The pass may run several times, for several divisions; one that is there
     already gets further targets. The order of sums follows the division; that of the first is set in the phases: the
     output projection's columns are cut at the groups' query heads, down's at the groups' shares of the feed-forward units,
-    the context into as many splits as a group has ranks, sums of squares into chunks that one rank has. A program that
+    the context into as many splits as a group has ranks, sums of squares into chunks that one rank has. Where groups share
+    KV heads and long contexts pay for it, a second grid continues the first one: in it they share the contexts, too. A program that
     has no place in the schedule is an error that says what would be needed. The phases must have names. Entries that
     are no decoder's step stay as they are, but for the head of a prefill, which sums as that of the step does; functions
     without ports count as steps.
@@ -382,6 +383,9 @@ def LowerToPersistent : Cadenza_Pass<"lower-to-persistent"> {
            "groups are clusters of the GPU, else they exchange values through global memory">,
     Option<"subgroups", "subgroups", "int64_t", /*default=*/"0",
            "into which the query heads of a KV head are divided; 0: as the model of cost says">,
+    Option<"shareFrom", "share-context-from", "int64_t", /*default=*/"0",
+           "positions, from which on groups with the same KV head share them; 0: as the model of cost says">,
+    Option<"context", "context", "int64_t", /*default=*/"0", "positions that a sequence has at most; 0: any number">,
     Option<"traced", "traced", "bool", /*default=*/"false", "the kernel records when its blocks do what">,
     ListOption<"targets", "targets", "std::string", "that the kernel is for; none: any">,
     Option<"optional", "optional", "bool", /*default=*/"false", "a program without a place in the schedule is a remark">,

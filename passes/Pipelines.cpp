@@ -108,9 +108,17 @@ void cadenza::buildRaising(mlir::OpPassManager &manager, nn::EvaluationState::Te
 // 2. lower-to-launch.
 void cadenza::buildSchedules(mlir::OpPassManager &manager, const PipelineOptions &options) {
   for (const PersistentDevice &device : options.persistent) {
-    LowerToPersistentOptions pass{
-        device.groups,    device.ranks,  device.warps, device.sharedBytes,        device.clusters,
-        device.subgroups, device.traced, {},           options.persistentOptional};
+    LowerToPersistentOptions pass{device.groups,
+                                  device.ranks,
+                                  device.warps,
+                                  device.sharedBytes,
+                                  device.clusters,
+                                  device.subgroups,
+                                  device.shareFrom,
+                                  options.context,
+                                  device.traced,
+                                  {},
+                                  options.persistentOptional};
     pass.targets.assign(device.targets.begin(), device.targets.end());
     manager.addPass(createLowerToPersistent(pass));
   }

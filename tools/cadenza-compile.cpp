@@ -189,6 +189,10 @@ void declareOptions(CLI::App &app, Arguments &args) {
          "into how many groups of blocks the persistent schedule divides the query heads of a KV head; default: "
          "what costs least (docs/persistent.md)")
       ->check(CLI::Range(1, 1024));
+  app.add_option("--share-context-from", args.options.shareContextFrom,
+                 "from so many positions on, groups of blocks with the same KV head share them in the persistent "
+                 "schedule; default: what costs least (docs/persistent.md)")
+      ->check(CLI::Range(1, 1 << 30));
   app.add_flag(
       "!--no-clusters", args.options.clusters,
       "no thread block clusters, as for a GPU that has none (before sm_90): blocks of a group of the persistent "

@@ -112,7 +112,7 @@ private:
       const int row_tiles = static_cast<int>(arch::block_count()) / kv_heads, tokens = row_tiles * rows / group;
       Place place;
       place.kv_head = index % kv_heads;
-      place.first_row = row_tile(index / kv_heads, row_tiles) * rows;
+      place.first_row = (row_tiles - 1 - index / kv_heads) * rows; // those that see most first
       place.base = args.state->position;
       place.live_rows = smaller(tokens, args.state->forced_tokens - place.base) * group;
       if constexpr (windowed)
@@ -122,12 +122,6 @@ private:
       place.end = place.position(smaller(place.first_row + rows, place.live_rows) - 1) + 1;
       place.begin = place.window > 0 ? larger(place.position(place.first_row) + 1 - place.window, 0) : 0;
       return place;
-    }
-    /// In which order rows are taken: those that see most first, or, if all blocks are resident at once, those behind
-    /// the first half in the other direction.
-    CADENZA_DEVICE static int row_tile(int turn, int row_tiles) {
-      const int half = row_tiles * kv_heads <= attend_token_pairs ? (row_tiles + 1) / 2 : row_tiles;
-      return turn < half ? row_tiles - 1 - turn : turn - half;
     }
     CADENZA_DEVICE int position(int row) const { return base + row / group; }
     /// The first element of a row in an edge whose tokens are so far apart.

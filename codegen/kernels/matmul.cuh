@@ -178,10 +178,6 @@ private:
         if (early_b)
           fill_b(step);
       }
-      // And what follows of B: the memory answers while the kernel before this one still works.
-      if (early_b && range.count > ahead)
-        BTile::template prefetch<threads>(b, place.first_column, (range.first + ahead) * tiles.depth,
-                                          (range.count - ahead) * tiles.depth, static_cast<int>(arch::thread_index()));
       arch::grid_dependency_wait();
       arch::grid_dependency_trigger();
 #pragma unroll

@@ -95,21 +95,6 @@ template <class T_, int lines_, int depth_, bool along_k_> struct OperandTile {
     }
   }
 
-  /// Asks for what `fill` copies of `ks` elements along k, from `first_k` on, to be in the L2 cache.
-  template <int threads, class View>
-  CADENZA_DEVICE static void prefetch(const View &from, int first_line, int first_k, int ks, int thread) {
-    constexpr int run = cache_line / static_cast<int>(sizeof(typename View::Stored)); // elements of a line of the cache
-    if constexpr ((along_k ? View::k_stride : View::line_stride) == 1) {
-      const int runs = along_k ? ceil_div(ks, run) : ceil_div(lines, run), count = (along_k ? lines : ks) * runs;
-      for (int i = thread; i < count; i += threads) {
-        const int row = i / runs, column = i % runs * run;
-        const int line = first_line + (along_k ? row : column), k = first_k + (along_k ? column : row);
-        if (line < View::lines && k < View::depth)
-          arch::prefetch(from.first + (line * View::line_stride + k * View::k_stride));
-      }
-    }
-  }
-
   /// The fragment of A: the 16 lines from `line` on, one step from `k` on.
   CADENZA_DEVICE static void load_a(uint32_t (&to)[4], const unsigned char *from, int line, int k) {
     const int matrix = static_cast<int>(arch::lane()) / 8;

@@ -125,8 +125,9 @@ private:
       return {StatusCode::InvalidArgument, "--dtype: only a graph of an ONNX file is computed in another type"};
     CADENZA_RETURN_IF_ERROR(checkScheduleOptions(options));
     pipeline = options.pipeline;
-    // Who divides query heads asks for the schedule that does.
-    pipeline.persistentOptional = options.schedules == Schedules::All && options.subgroups == 0;
+    // Who divides query heads, or shares contexts, asks for the schedule that does.
+    pipeline.persistentOptional =
+        options.schedules == Schedules::All && options.subgroups == 0 && options.shareContextFrom == 0;
     if (targets.empty() && !cpuOnly)
       CADENZA_RETURN_IF_ERROR(lookForTarget());
     pipeline.clusters = options.clusters && !targets.empty() &&
@@ -284,6 +285,7 @@ private:
     // Schedules cannot do everything that the dialects can. What they cannot do is said by module, not by op.
     context.printOpOnDiagnostic(false);
     PassManager schedules(&context);
+    pipeline.context = model.decoder ? model.decoder->maxContext : 0;
     buildSchedules(schedules, pipeline);
     instrument(schedules);
     if (failed(schedules.run(*model.module)))
@@ -296,10 +298,16 @@ private:
     return Status::ok();
   }
 
-  /// The persistent schedules.
+  /// The persistent schedules: divisions, each followed by what continues it.
   SmallVector<sched::GridOp> grids() {
-    func::FuncOp decode = nn::decodeEntryOf(*model.module);
-    return decode ? sched::gridsOf(decode) : SmallVector<sched::GridOp>();
+    SmallVector<sched::GridOp> found;
+    if (func::FuncOp decode = nn::decodeEntryOf(*model.module))
+      for (sched::GridOp grid : sched::gridsOf(decode)) {
+        found.push_back(grid);
+        if (sched::GridOp continuation = sched::continuationOf(grid))
+          found.push_back(continuation);
+      }
+    return found;
   }
 
   void instrument(PassManager &manager) {

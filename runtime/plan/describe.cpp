@@ -143,15 +143,22 @@ std::string kernelLines(const Plan &plan) {
   return table.text("  ");
 }
 
-/// The divisions of the persistent schedule, and which phases each sums in another order than they carry.
+/// The divisions of the persistent schedule, their kernels, and which phases each sums in another order than they
+/// carry.
 std::string divisionLines(const Program &program) {
-  TextTable table("lrrll");
-  table.row({"name", "blocks", "packets", "targets", "other sums"});
+  TextTable table("lrrlll");
+  table.row({"name", "blocks", "packets", "targets", "kernels", "other sums"});
   const auto join = [](const std::vector<std::string> &names, const char *none) {
     std::string text;
     for (const std::string &name : names)
       text += (text.empty() ? "" : ", ") + name;
     return text.empty() ? none : text;
+  };
+  const auto kernels = [](const Division &division) {
+    if (!division.longContext)
+      return division.kernel;
+    return division.kernel + ", from position " + decimal(division.longContext->fromPosition) + " " +
+           division.longContext->kernel;
   };
   for (const Division &division : program.divisions) {
     std::vector<std::string> phases;
@@ -159,7 +166,7 @@ std::string divisionLines(const Program &program) {
     for (const PhaseOrder &order : division.orders)
       phases.push_back(decodeEntry(program).blocks[order.block].phases[order.phase].name);
     table.row({division.name + (division.clusters ? "" : ", no clusters"), decimal(division.blocks()),
-               formatBytes(division.packetBytes), join(division.targets, "all"), join(phases, "-")});
+               formatBytes(division.packetBytes), join(division.targets, "all"), kernels(division), join(phases, "-")});
   }
   return table.text("  ");
 }

@@ -317,6 +317,13 @@ struct PhaseOrder {
   Launch launch;
 };
 
+/// A division's second kernel, for long contexts, whose groups share them: launched for a run of steps that begins at
+/// `fromPosition` or later. It gives the same bits at any position, and uses the division's packets in the same way.
+struct LongContext {
+  std::string kernel; // of Program::kernels
+  int64_t fromPosition = 0;
+};
+
 /// The `persistent` schedule, divided over so many blocks: whole steps as one cooperative kernel
 /// (codegen/kernels/persistent.cuh), next to the `launch` schedule's kernel a phase. The order of sums follows the
 /// division: that of the first one is what phases carry, the others say what is different. An executor chooses a
@@ -329,6 +336,7 @@ struct Division {
   uint64_t packetBytes = 0;         // of exchange slots, zeroed once at load
   bool clusters = true;             // groups are clusters of the GPU
   bool traced = false;              // the kernel records what its blocks do, for cadenza-bench --trace
+  std::optional<LongContext> longContext = {};
   std::vector<PhaseOrder> orders;
   uint32_t blocks() const { return groups * ranks; }
 };

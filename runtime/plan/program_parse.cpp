@@ -275,17 +275,27 @@ PhaseOrder readOrder(const JsonReader &reader) {
           readExtent(reader["warps"]),  readLaunch(reader["launch"])};
 }
 
+LongContext readLongContext(const JsonReader &reader) {
+  reader.onlyFields({"kernel", "from_position"});
+  return {reader["kernel"].string(), reader["from_position"].integer(0, maximumExtent)};
+}
+
 Division readDivision(const JsonReader &reader) {
-  reader.onlyFields({"name", "targets", "kernel", "groups", "ranks", "packet_bytes", "clusters", "traced", "orders"});
-  return {reader["name"].string(),
-          reader["targets"].list<std::string>(readString),
-          reader["kernel"].string(),
-          static_cast<uint32_t>(readExtent(reader["groups"])),
-          static_cast<uint32_t>(readExtent(reader["ranks"])),
-          reader["packet_bytes"].unsignedInteger(),
-          reader["clusters"].boolean(),
-          reader["traced"].boolean(),
-          reader["orders"].list<PhaseOrder>(readOrder)};
+  reader.onlyFields(
+      {"name", "targets", "kernel", "groups", "ranks", "packet_bytes", "clusters", "traced", "long_context", "orders"});
+  Division division{reader["name"].string(),
+                    reader["targets"].list<std::string>(readString),
+                    reader["kernel"].string(),
+                    static_cast<uint32_t>(readExtent(reader["groups"])),
+                    static_cast<uint32_t>(readExtent(reader["ranks"])),
+                    reader["packet_bytes"].unsignedInteger(),
+                    reader["clusters"].boolean(),
+                    reader["traced"].boolean(),
+                    std::nullopt,
+                    reader["orders"].list<PhaseOrder>(readOrder)};
+  if (has(reader, "long_context"))
+    division.longContext = readLongContext(reader["long_context"]);
+  return division;
 }
 
 } // namespace

@@ -156,10 +156,14 @@ Json writeOrder(const PhaseOrder &order) {
 }
 
 Json writeDivision(const Division &division) {
-  return {
+  Json json = {
       {"name", division.name},         {"targets", division.targets}, {"kernel", division.kernel},
       {"groups", division.groups},     {"ranks", division.ranks},     {"packet_bytes", division.packetBytes},
       {"clusters", division.clusters}, {"traced", division.traced},   {"orders", list(division.orders, writeOrder)}};
+  if (division.longContext)
+    json["long_context"] = {{"kernel", division.longContext->kernel},
+                            {"from_position", division.longContext->fromPosition}};
+  return json;
 }
 
 Json writePort(const Port &port) {

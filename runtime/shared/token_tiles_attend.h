@@ -46,11 +46,6 @@ CADENZA_EVERYWHERE constexpr bool attend_token_keeps_queries(const AttendTokenTi
   return tiles.row_blocks * head_dim <= 128;
 }
 
-/// Rows of a tile see more positions the later they are. If so few blocks are resident at once, two on each
-/// multiprocessor of a large GPU, the multiprocessor of a block that sees many gets one that sees few; more blocks than
-/// that are better off with those first that see most.
-constexpr int attend_token_pairs = 264;
-
 /// What a launch has.
 struct AttendTokenLaunch {
   int blocks, threads, shared_bytes;
@@ -65,14 +60,14 @@ CADENZA_EVERYWHERE constexpr AttendTokenLaunch attend_token_launch(const AttendT
 /// The division for a tile of tokens, on a GPU of so many multiprocessors. The rows of a block divide those of a KV
 /// head: the kernel finds the tile's tokens from its grid. As measured on an H200 (test/gpu/graph_kernels/
 /// attend_tokens.cu): four warps, if half of the multiprocessors have a block then; of 32 rows each, if heads are short
-/// enough for that and there are blocks for one and a half times the multiprocessors; two if heads are long.
+/// enough for that and three quarters of them have a block; two, if heads are long.
 CADENZA_EVERYWHERE constexpr AttendTokenTiles attend_token_tiles(const AttendTokenShape &shape,
                                                                  int multiprocessors = 132) {
   const int rows = shape.rows() * shape.kv_heads;
   AttendTokenTiles tiles{2, 1, attend_token_keys(shape.head_dim), 2};
   if (shape.head_dim <= 128 && rows / 64 >= multiprocessors / 2)
     tiles.warps = 4;
-  if (shape.head_dim <= 64 && rows / 128 >= multiprocessors + multiprocessors / 2)
+  if (shape.head_dim <= 64 && rows / 128 >= multiprocessors * 3 / 4)
     tiles.row_blocks = 2;
   if (shape.rows() % tiles.rows() != 0)
     tiles.row_blocks = 1;

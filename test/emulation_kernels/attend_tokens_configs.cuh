@@ -39,6 +39,7 @@ using tokens_128_wide = token_attention<bf16, 2, 1, 128, 1, 2, 2, bf16, bf16>; /
 using tokens_200 = token_attention<bf16, 1, 1, 200, 1, 1>;
 using tokens_256 = token_attention<f16, 2, 1, 256, 2, 1>;
 using tokens_window = with_window<tokens_64_two>;
+using tokens_window_24 = with_window<tokens_24>; // elements behind the last are zeros, whatever the cache begins with
 using tokens_window_256 = with_window<token_attention<f16, 3, 1, 256, 1, 1>>;
 using tokens_ring = with_ring<tokens_64>;
 using tokens_capped = with_cap<tokens_64>;
@@ -48,6 +49,6 @@ using tokens_capped = with_cap<tokens_64>;
 // clang-format off: it never settles on how to break these
 #define CADENZA_TOKEN_ATTENTIONS(X) \
   X(tokens_8) X(tokens_24) X(tokens_64) X(tokens_64_two) X(tokens_64_wide) X(tokens_64_large) X(tokens_80) \
-  X(tokens_96_of_8) X(tokens_128) X(tokens_128_wide) X(tokens_200) X(tokens_256) X(tokens_window) \
+  X(tokens_96_of_8) X(tokens_128) X(tokens_128_wide) X(tokens_200) X(tokens_256) X(tokens_window) X(tokens_window_24) \
   X(tokens_window_256) X(tokens_ring) X(tokens_capped)
 // clang-format on
