@@ -50,12 +50,10 @@ Status TileRunner::load(bool asGraphs, bool keepsLogits, std::string &notice) {
 }
 
 Status TileRunner::capture(Tile &tile) {
-  std::array<GraphExec, 2> graphs;
   for (bool withHead : {false, true}) {
-    CADENZA_ASSIGN_OR_RETURN(graphs[withHead], captureSteps(context_.device, context_.stream, tile.launches,
-                                                            /*steps=*/1, withHead, dependentLaunch_));
+    CADENZA_ASSIGN_OR_RETURN(tile.graphs[withHead], captureSteps(context_.device, context_.stream, tile.launches,
+                                                                 /*steps=*/1, withHead, dependentLaunch_));
   }
-  tile.graphs = std::move(graphs);
   return Status::ok();
 }
 
@@ -73,15 +71,15 @@ Status TileRunner::forEachToken(size_t index, int64_t position, int64_t live,
   Device &device = context_.device;
   const Addresses &at = context_.addresses;
   // The head takes one token, and what it computes may overwrite those of the tile: they wait here.
-  CADENZA_CUDA_TRY(device, cuMemcpyDtoHAsync, hidden_.get(), at.arena + tile.allTokens->offset,
+  CADENZA_CUDA_TRY(device, cuMemcpyDtoHAsync, hidden_->get(), at.arena + tile.allTokens->offset,
                    edgeBytes(*tile.allTokens), context_.stream);
   for (int64_t i = 0; i < live; ++i) {
     CADENZA_CUDA_TRY(device, cuStreamSynchronize, context_.stream); // position_ has been read
-    *position_.as<int32_t>() = static_cast<int32_t>(position + i);
-    CADENZA_CUDA_TRY(device, cuMemcpyHtoDAsync, at.state + offsetof(SequenceState, decode.position), position_.get(),
+    *position_->as<int32_t>() = static_cast<int32_t>(position + i);
+    CADENZA_CUDA_TRY(device, cuMemcpyHtoDAsync, at.state + offsetof(SequenceState, decode.position), position_->get(),
                      sizeof(int32_t), context_.stream);
     CADENZA_CUDA_TRY(device, cuMemcpyHtoDAsync, at.arena + tile.lastToken->offset,
-                     hidden_.as<std::byte>() + static_cast<uint64_t>(i) * edgeStride(*tile.allTokens),
+                     hidden_->as<std::byte>() + static_cast<uint64_t>(i) * edgeStride(*tile.allTokens),
                      edgeBytes(*tile.lastToken), context_.stream);
     for (size_t launch = tile.step.headLaunch; launch < tile.launches.count(true); ++launch)
       CADENZA_RETURN_IF_ERROR(tile.launches.launch(device, launch));

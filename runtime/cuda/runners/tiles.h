@@ -8,6 +8,7 @@
 #include <array>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,8 +43,9 @@ private:
   RunnerContext context_;
   std::vector<Tile> tiles_;
   bool dependentLaunch_ = false;
-  PinnedBuffer hidden_;   // tokens of a tile, as an edge holds them
-  PinnedBuffer position_; // int32
+  // If logits are kept:
+  std::optional<PinnedBuffer> hidden_;   // tokens of a tile, as an edge holds them
+  std::optional<PinnedBuffer> position_; // int32
 };
 
 } // namespace cadenza::cuda
