@@ -67,7 +67,7 @@ protected:
     std::vector<double> y = multiply(data.weights, activation);
     for (double &v : y)
       v *= rmsFactor(x.data(), x.size(), 1e-6);
-    const float *angles = &data.table[static_cast<size_t>((base + token) * rotary)];
+    const float *angles = &data.table[index((base + token) * rotary)];
     const auto part = [&](size_t from, size_t to) {
       return std::vector<double>(y.begin() + static_cast<long>(from * dim), y.begin() + static_cast<long>(to * dim));
     };
@@ -83,8 +83,8 @@ protected:
       expectNear(result.query[static_cast<size_t>(token)], heads.query, 1e-5);
       for (int head = 0; head < 2; ++head)
         for (int i = 0; i < data.dim; ++i) {
-          const auto at = static_cast<size_t>((head * ring + (base + token) % ring) * data.dim + i);
-          const auto of = static_cast<size_t>(head * data.dim + i);
+          const size_t at = index((head * ring + (base + token) % ring) * data.dim + i);
+          const size_t of = index(head * data.dim + i);
           ASSERT_NEAR(arch::to_float(bf16{result.key[at]}), heads.key[of], 0.005 * std::fabs(heads.key[of]) + 1e-5);
           ASSERT_NEAR(arch::to_float(bf16{result.value[at]}), heads.value[of],
                       0.005 * std::fabs(heads.value[of]) + 1e-5);
@@ -160,7 +160,7 @@ TEST_F(ProjectTokensTest, PlaceInATileDoesNotChangeBits) {
       ASSERT_EQ(part.query[static_cast<size_t>(token)], whole.query[static_cast<size_t>(first + token)]);
       for (int head = 0; head < 2; ++head)
         for (int i = 0; i < 64; ++i) {
-          const auto at = static_cast<size_t>((head * ring + (base + first + token) % ring) * 64 + i);
+          const size_t at = index((head * ring + (base + first + token) % ring) * 64 + i);
           ASSERT_EQ(part.key[at], whole.key[at]);
           ASSERT_EQ(part.value[at], whole.value[at]);
         }

@@ -6,6 +6,9 @@
 
 namespace cadenza::emulation {
 
+/// An index that is not negative.
+inline size_t index(int i) { return static_cast<size_t>(i); }
+
 /// A vector a token.
 using Rows = std::vector<std::vector<float>>;
 
@@ -89,7 +92,7 @@ protected:
     using A = TokenActivation<Config>;
     Words activation{phase.input};
     if constexpr (A::prepared) {
-      activation = {word(allocate<uint16_t>(static_cast<size_t>(tokens * A::padded)))};
+      activation = {word(allocate<uint16_t>(index(tokens * A::padded)))};
       if (A::deferred)
         activation.push_back(word(allocate<float>(static_cast<size_t>(tokens))));
       Words words{phase.input};
