@@ -39,16 +39,17 @@ template <TokenTiles how, int dim> struct qkv {
   using epilogue = Chain<RmsNorm<head_norm<0>>, RmsNorm<head_norm<1>>, Rope<rotation<0>>, Rope<rotation<1>>,
                          KvAppend<append>, Store<0, float>>;
 };
-using qkv_one_warp = qkv<{16, 64, 32, 2, 1, 1}, 64>;
-using qkv_row_warps = qkv<{16, 128, 64, 3, 1, 4}, 64>;
-using qkv_all_ahead = qkv<{32, 128, 32, 8, 1, 2}, 64>;
-using qkv_last_stage = qkv<{64, 64, 128, 2, 2, 2}, 64>; // of two steps, where others have four
-using qkv_token_warps = qkv<{64, 64, 64, 2, 4, 1}, 64>;
-using qkv_72 = qkv<{16, 72, 32, 3, 1, 1}, 72>; // nine stripes: blocks that begin in the middle of a packed tile
-using qkv_80 = qkv<{32, 80, 64, 2, 1, 2}, 80>;
-using qkv_96 = qkv<{32, 96, 32, 3, 2, 2}, 96>;
-using qkv_128 = qkv<{16, 128, 32, 4, 1, 8}, 128>;
-using qkv_256 = qkv<{32, 256, 32, 3, 2, 4}, 256>;
+using qkv_one_warp = qkv<TokenTiles{16, 64, 32, 2, 1, 1}, 64>;
+using qkv_row_warps = qkv<TokenTiles{16, 128, 64, 3, 1, 4}, 64>;
+using qkv_all_ahead = qkv<TokenTiles{32, 128, 32, 8, 1, 2}, 64>;
+using qkv_last_stage = qkv<TokenTiles{64, 64, 128, 2, 2, 2}, 64>; // of two steps, where others have four
+using qkv_token_warps = qkv<TokenTiles{64, 64, 64, 2, 4, 1}, 64>;
+using qkv_72 =
+    qkv<TokenTiles{16, 72, 32, 3, 1, 1}, 72>; // nine stripes: blocks that begin in the middle of a packed tile
+using qkv_80 = qkv<TokenTiles{32, 80, 64, 2, 1, 2}, 80>;
+using qkv_96 = qkv<TokenTiles{32, 96, 32, 3, 2, 2}, 96>;
+using qkv_128 = qkv<TokenTiles{16, 128, 32, 4, 1, 8}, 128>;
+using qkv_256 = qkv<TokenTiles{32, 256, 32, 3, 2, 4}, 256>;
 
 // Gate and up, interleaved; a prologue that is not deferred; a last block of rows that is not full.
 template <TokenTiles how> struct gate_up {
@@ -73,9 +74,9 @@ template <TokenTiles how> struct gate_up {
   };
   using epilogue = Chain<Silu<silu>, Mul<mul>, Store<0, bf16>>;
 };
-using gate_up_small = gate_up<{16, 48, 32, 3, 1, 3}>;
-using gate_up_wide = gate_up<{64, 96, 64, 2, 2, 2}>;
-using gate_up_passes = gate_up<{64, 512, 32, 2, 2, 4}>; // sums in two parts; most rows do not exist
+using gate_up_small = gate_up<TokenTiles{16, 48, 32, 3, 1, 3}>;
+using gate_up_wide = gate_up<TokenTiles{64, 96, 64, 2, 2, 2}>;
+using gate_up_passes = gate_up<TokenTiles{64, 512, 32, 2, 2, 4}>; // sums in two parts; most rows do not exist
 
 // int8: of a norm that is deferred, interleaved; and of an odd number of rows, f16, no multiple of 32 columns.
 template <TokenTiles how> struct int8_gate_up {
@@ -94,8 +95,8 @@ template <TokenTiles how> struct int8_gate_up {
   using prologue = RmsNormPrologue<int8_gate_up, norm>;
   using epilogue = Chain<Store<0, float>, Store<1, float>>;
 };
-using int8_small = int8_gate_up<{16, 48, 64, 3, 1, 3}>;
-using int8_wide = int8_gate_up<{64, 96, 32, 4, 2, 2}>;
+using int8_small = int8_gate_up<TokenTiles{16, 48, 64, 3, 1, 3}>;
+using int8_wide = int8_gate_up<TokenTiles{64, 96, 32, 4, 2, 2}>;
 template <TokenTiles how> struct int8_odd {
   using weight_type = f16;
   using encoding = Int8<f16>;
@@ -107,8 +108,8 @@ template <TokenTiles how> struct int8_odd {
   using prologue = PlainPrologue<int8_odd>;
   using epilogue = Chain<Store<0, float>>;
 };
-using int8_rows = int8_odd<{32, 24, 32, 3, 2, 1}>;
-using int8_rows_small = int8_odd<{16, 8, 64, 2, 1, 1}>;
+using int8_rows = int8_odd<TokenTiles{32, 24, 32, 3, 2, 1}>;
+using int8_rows_small = int8_odd<TokenTiles{16, 8, 64, 2, 1, 1}>;
 
 // Down: bias and residual, in place.
 template <TokenTiles how> struct down_of {
@@ -129,8 +130,8 @@ template <TokenTiles how> struct down_of {
   };
   using epilogue = Chain<Bias<bias>, Add<add>, Store<0, float>>;
 };
-using down = down_of<{16, 16, 32, 4, 1, 2}>;
-using down_wide = down_of<{32, 64, 64, 2, 2, 1}>;
+using down = down_of<TokenTiles{16, 16, 32, 4, 1, 2}>;
+using down_wide = down_of<TokenTiles{32, 64, 64, 2, 2, 1}>;
 
 // An input that the product reads as it lies, and functions of elements; neighbours that are rotated.
 template <TokenTiles how> struct as_it_lies {
@@ -155,8 +156,8 @@ template <TokenTiles how> struct as_it_lies {
   };
   using epilogue = Chain<RopeInterleaved<rope_interleaved>, Scale<scale>, Softcap<softcap>, Store<0, bf16>>;
 };
-using direct = as_it_lies<{16, 32, 32, 2, 1, 2}>;
-using direct_wide = as_it_lies<{32, 96, 64, 2, 2, 1}>;
+using direct = as_it_lies<TokenTiles{16, 32, 32, 2, 1, 2}>;
+using direct_wide = as_it_lies<TokenTiles{32, 96, 64, 2, 2, 1}>;
 
 // A layer norm, a bias, GELU.
 struct ungated {
@@ -168,7 +169,7 @@ struct ungated {
   static constexpr int columns = 200, threads = 64, norm_sums = 2;
   static constexpr TokenTiles tiles{16, 16, 32, 3, 1, 1};
   struct norm {
-    static constexpr int group_size = 200;
+    static constexpr int segment = 0, group_size = 200;
     static constexpr bool bias = true;
     static constexpr float eps = 1e-5f;
   };

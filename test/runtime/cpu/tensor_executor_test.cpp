@@ -91,17 +91,21 @@ TEST(TensorExecutor, RefusesWhatDoesNotFit) {
   EXPECT_EQ(error({{"x", x}}, "walk"), "test: no entry 'walk'; it has: run");
 }
 
-TEST(TensorExecutor, SeveralEntriesAreNamed) {
+TEST(TensorExecutor, AnEntryOfSeveralIsNamedOrFollowsFromShapes) {
   Graph graph;
   graph.test.program.entries.push_back(graph.test.program.entries[0]);
   graph.test.program.entries[1].name = "again";
   auto executor = graph.executor();
   ASSERT_TRUE(executor);
   const Tensors inputs = {{"x", floatTensor({3, 1, 40}, graph.test.randomValues(120))}};
-  EXPECT_EQ(executor->run("", inputs).status().message(), "test: has several entries, name one of: run, again");
+  auto chosen = executor->run("", inputs);
+  ASSERT_TRUE(chosen.isOk());
   auto one = executor->run("run", inputs), other = executor->run("again", inputs);
   ASSERT_TRUE(one.isOk() && other.isOk());
   EXPECT_EQ(one->at("y").bytes, other->at("y").bytes);
+  EXPECT_EQ(one->at("y").bytes, chosen->at("y").bytes);
+  const Tensors shorter = {{"x", floatTensor({2, 1, 40}, graph.test.randomValues(80))}};
+  EXPECT_NE(executor->run("", shorter).status().message().find("no entry takes \"x\" [2, 1, 40]"), std::string::npos);
 }
 
 TEST(TensorExecutor, DecodersAndGraphsAreToldApart) {
