@@ -58,29 +58,41 @@ function(cadenza_add_library name)
   target_link_libraries(${name} PUBLIC ${arg_LINK} PRIVATE cadenza_options)
 endfunction()
 
-# MLIR's headers take the compiler longer than all of ours: what includes MLIR has them parsed once. A file includes what
-# it needs all the same.
-file(WRITE ${CMAKE_BINARY_DIR}/mlir_headers.cpp.new "// The headers are all there is.\n")
-file(COPY_FILE ${CMAKE_BINARY_DIR}/mlir_headers.cpp.new ${CMAKE_BINARY_DIR}/mlir_headers.cpp ONLY_IF_DIFFERENT)
+# MLIR's headers, which take the compiler longer to read than all of ours. They are system headers: their warnings are not
+# ours. They are built without RTTI, like LLVM, and parsed once: a file includes what it needs all the same.
+file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/mlir_headers.cpp CONTENT "// The precompiled headers are all there is.\n")
 add_library(cadenza_mlir_headers OBJECT ${CMAKE_BINARY_DIR}/mlir_headers.cpp)
-target_include_directories(cadenza_mlir_headers SYSTEM PUBLIC ${MLIR_INCLUDE_DIRS} ${LLVM_INCLUDE_DIRS})
-target_compile_options(cadenza_mlir_headers PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fno-rtti>)
-target_link_libraries(cadenza_mlir_headers PRIVATE cadenza_options)
-target_precompile_headers(cadenza_mlir_headers PRIVATE
-  <mlir/Dialect/Func/IR/FuncOps.h> <mlir/IR/Builders.h> <mlir/IR/BuiltinAttributes.h> <mlir/IR/BuiltinOps.h>
-  <mlir/IR/BuiltinTypes.h> <mlir/IR/DialectImplementation.h> <mlir/IR/IRMapping.h> <mlir/IR/Matchers.h>
-  <mlir/IR/OpImplementation.h> <mlir/IR/PatternMatch.h> <mlir/IR/SymbolTable.h> <mlir/IR/Verifier.h>
-  <mlir/Interfaces/ControlFlowInterfaces.h> <mlir/Interfaces/InferTypeOpInterface.h>
-  <mlir/Interfaces/SideEffectInterfaces.h> <mlir/Parser/Parser.h> <mlir/Pass/Pass.h> <mlir/Pass/PassManager.h>
-  <mlir/Transforms/DialectConversion.h> <mlir/Transforms/GreedyPatternRewriteDriver.h>)
 
-# A library that includes MLIR headers (as system headers: their warnings are not ours; built without RTTI like LLVM).
+function(cadenza_use_mlir_headers name)
+  target_include_directories(${name} SYSTEM PUBLIC ${MLIR_INCLUDE_DIRS} ${LLVM_INCLUDE_DIRS})
+  target_compile_options(${name} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fno-rtti>)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+    # More false alarms on std::string: of precompiled headers, GCC forgets that they are the system's.
+    target_compile_options(${name} PRIVATE -Wno-array-bounds -Wno-stringop-overflow)
+  endif()
+  # One form of code for libraries and executables, or they could not share what is precompiled.
+  set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+  target_compile_options(${name} PRIVATE -fPIC)
+  if(name STREQUAL cadenza_mlir_headers)
+    target_precompile_headers(${name} PRIVATE
+      <mlir/Dialect/Func/IR/FuncOps.h> <mlir/IR/Builders.h> <mlir/IR/BuiltinAttributes.h> <mlir/IR/BuiltinOps.h>
+      <mlir/IR/BuiltinTypes.h> <mlir/IR/DialectImplementation.h> <mlir/IR/IRMapping.h> <mlir/IR/Matchers.h>
+      <mlir/IR/OpImplementation.h> <mlir/IR/PatternMatch.h> <mlir/IR/SymbolTable.h> <mlir/IR/Verifier.h>
+      <mlir/Interfaces/ControlFlowInterfaces.h> <mlir/Interfaces/InferTypeOpInterface.h>
+      <mlir/Interfaces/SideEffectInterfaces.h> <mlir/Parser/Parser.h> <mlir/Pass/Pass.h> <mlir/Pass/PassManager.h>
+      <mlir/Transforms/DialectConversion.h> <mlir/Transforms/GreedyPatternRewriteDriver.h>)
+  else()
+    target_precompile_headers(${name} REUSE_FROM cadenza_mlir_headers)
+  endif()
+endfunction()
+target_link_libraries(cadenza_mlir_headers PRIVATE cadenza_options)
+cadenza_use_mlir_headers(cadenza_mlir_headers)
+
+# A library that includes MLIR headers.
 function(cadenza_add_mlir_library name)
   cmake_parse_arguments(arg "" "" "SOURCES;LINK;DEPENDS" ${ARGN})
   add_library(${name} STATIC ${arg_SOURCES})
-  target_include_directories(${name} SYSTEM PUBLIC ${MLIR_INCLUDE_DIRS} ${LLVM_INCLUDE_DIRS})
-  target_compile_options(${name} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fno-rtti>)
-  target_precompile_headers(${name} REUSE_FROM cadenza_mlir_headers)
+  cadenza_use_mlir_headers(${name})
   target_link_libraries(${name} PUBLIC ${arg_LINK} PRIVATE cadenza_options)
   if(arg_DEPENDS)
     add_dependencies(${name} ${arg_DEPENDS})
@@ -92,8 +104,7 @@ function(cadenza_add_tool name)
   cmake_parse_arguments(arg "MLIR" "" "SOURCES;LINK" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
   if(arg_MLIR)
-    target_include_directories(${name} SYSTEM PRIVATE ${MLIR_INCLUDE_DIRS} ${LLVM_INCLUDE_DIRS})
-    target_compile_options(${name} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fno-rtti>)
+    cadenza_use_mlir_headers(${name})
   endif()
   target_link_libraries(${name} PRIVATE ${arg_LINK} cadenza_options)
 endfunction()
@@ -110,9 +121,7 @@ function(cadenza_add_gtests name)
   endif()
   add_executable(${name} ${sources})
   if(arg_MLIR)
-    target_include_directories(${name} SYSTEM PRIVATE ${MLIR_INCLUDE_DIRS} ${LLVM_INCLUDE_DIRS})
-    target_compile_options(${name} PRIVATE -fno-rtti)
-    target_precompile_headers(${name} REUSE_FROM cadenza_mlir_headers)
+    cadenza_use_mlir_headers(${name})
   endif()
   target_compile_definitions(${name} PRIVATE CADENZA_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
                                              CADENZA_BINARY_DIR="${CMAKE_BINARY_DIR}")

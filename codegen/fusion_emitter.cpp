@@ -207,7 +207,7 @@ FailureOr<KernelDraft> draftOf(ArrayRef<ProductPlan> products, step::FusionOp fu
 } // namespace
 
 FailureOr<KernelDraft> emitFusion(step::FusionOp fusion, sched::LaunchOp launch) {
-  const std::vector<ProductPlan> products = productsOf(fusion);
+  const std::vector<ProductPlan> products = productsOf(fusion, launch.getCluster() > 1);
   if (products.size() == 1)
     return draftOf(productConfig(fusion, products[0]), "Matmul", fusion, launch);
   if (!products.empty())

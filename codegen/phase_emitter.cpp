@@ -39,6 +39,7 @@ void setLaunch(KernelDraft &draft, sched::LaunchOp launch, PhaseKind kind) {
   draft.record.blocks = static_cast<uint32_t>(launch.getBlocks());
   draft.record.threads = static_cast<uint32_t>(launch.getThreads());
   draft.record.sharedBytes = static_cast<uint32_t>(launch.getShared());
+  draft.record.cluster = static_cast<uint32_t>(launch.getCluster());
   draft.minBlocks = launch.getMinBlocks();
 }
 

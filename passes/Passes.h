@@ -37,6 +37,7 @@ struct PipelineOptions {
   std::string encoding = "tiles16";           // --encode=NAME: how the matrices of products are stored
   std::vector<PersistentDevice> persistent{}; // what the persistent schedule is made for, a division each
   bool persistentOptional = false;            // a program that it has no place for is no error
+  bool clusters = false;                      // every target has thread block clusters
 };
 
 /// One pass of the pipeline.

@@ -375,6 +375,10 @@ def LowerToLaunch : Cadenza_Pass<"lower-to-launch"> {
     error, not only the first. The phases must have names, and the order of their sums must be settled.
   }];
   let dependentDialects = ["::cadenza::sched::SchedDialect"];
+  let options = [
+    Option<"clusters", "clusters", "bool", /*default=*/"false",
+           "every GPU that runs them has thread block clusters: their blocks may divide the depth of a product">,
+  ];
 }
 
 #endif

@@ -111,7 +111,7 @@ void cadenza::buildSchedules(mlir::OpPassManager &manager, const PipelineOptions
     pass.targets.assign(device.targets.begin(), device.targets.end());
     manager.addPass(createLowerToPersistent(pass));
   }
-  manager.addPass(createLowerToLaunch());
+  manager.addPass(createLowerToLaunch({options.clusters}));
 }
 
 std::vector<std::string> cadenza::enabledPasses(const PipelineOptions &options) {

@@ -184,11 +184,12 @@ public:
   std::string deviceName() const;
   const Plan &plan() const;
 
-  /// Runs an entry (empty name: the only one) and returns all that it gives, in the types of its ports. Floats that are
-  /// given are rounded to the port's type; integers may be of a narrower one. InvalidArgument, before anything ran, for
-  /// an unknown entry and for an input that is missing, unknown, of another shape or of a type that does not fit; the
-  /// message says what the entry takes. InvalidInput for values that an op is not defined for, such as an index outside
-  /// of a tensor (on the CPU).
+  /// Runs an entry (empty name: the only one; of several, the one of the inputs' shapes, or the smallest that an
+  /// "attention_mask" lets run shorter inputs) and returns all that it gives, in the types of its ports. Floats that
+  /// are given are rounded to the port's type; integers may be of a narrower one. InvalidArgument, before anything ran,
+  /// for an unknown entry and for an input that is missing, unknown, of another shape or of a type that does not fit;
+  /// the message says what the entry takes. InvalidInput for values that an op is not defined for, such as an index
+  /// outside of a tensor (on the CPU).
   StatusOr<Tensors> run(const Tensors &inputs, std::string_view entry = {});
 
 private:

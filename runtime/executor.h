@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 
@@ -119,10 +120,12 @@ public:
   /// How a GPU gets the kernels of an entry: Launch or Graph. Of a CPU: Auto.
   virtual Schedule schedule() const { return Schedule::Auto; }
 
-  /// Runs the entry of that name (empty: the only one) on tensors by name and returns what it gives, in the types of
-  /// its ports. Floats that are given are rounded to the port's type, to nearest even; integers may be of a type whose
-  /// numbers the port's type has, too. InvalidArgument, before anything runs, for an entry that there is not, an input
-  /// that is missing, unknown, of another shape or of such a type: it says what the entry takes.
+  /// Runs the entry of that name (empty: the only one, or, of several, the one for the shapes of the inputs, as
+  /// runtime/decode/entry_choice.h says) on tensors by name and returns what it gives, in the types of its ports.
+  /// Floats that are given are rounded to the port's type, to nearest even; integers may be of a type whose numbers the
+  /// port's type has, too. InvalidArgument, before anything runs, for an entry that there is not, an input that is
+  /// missing, unknown, of another shape or of such a type: it says what the entry takes. InvalidArgument, too, if
+  /// inputs are shorter than the entry and what stands behind them changes what it gives.
   StatusOr<Tensors> run(std::string_view entry, const Tensors &inputs);
 
 protected:
@@ -130,6 +133,10 @@ protected:
   /// without gaps (copyToEdge and copyFromEdge, runtime/decode/values.h).
   virtual Status runEntry(uint32_t entry, std::span<const std::span<const std::byte>> inputs,
                           std::span<const std::span<std::byte>> outputs) = 0;
+
+private:
+  StatusOr<Tensors> runExactly(uint32_t entry, const Tensors &inputs);
+  std::set<uint32_t> masked_; // entries that ignore what their mask says is not there: that has been tried
 };
 
 /// InvalidArgument unless `program`, of the plan `where`, has an entry that is no decoder's step.

@@ -167,9 +167,10 @@ void declareOptions(CLI::App &app, Arguments &args) {
          "into how many groups of blocks the persistent schedule divides the query heads of a KV head; default: "
          "what costs least (docs/persistent.md)")
       ->check(CLI::Range(1, 1024));
-  app.add_flag("!--no-clusters", args.options.clusters,
-               "blocks of a group of the persistent schedule exchange values through global memory, as they do where a "
-               "GPU has no clusters (before sm_90); slower");
+  app.add_flag(
+      "!--no-clusters", args.options.clusters,
+      "no thread block clusters, as for a GPU that has none (before sm_90): blocks of a group of the persistent "
+      "schedule exchange values through global memory, products of a graph are not divided over blocks; slower");
   app.add_flag("--traced", args.options.traced,
                "an instrumented persistent kernel, for cadenza-bench --trace; slower (docs/persistent.md)");
   app.add_flag("--check", args.options.check,

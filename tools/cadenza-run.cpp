@@ -67,9 +67,10 @@ void declareOptions(CLI::App &app, Arguments &args) {
   app.final_callback([&args, input] { args.inputGiven = input->count_all() > 0; });
   CLI::Option *output =
       addRepeatable(app, "--output", args.tensors.outputs, "NAME=FILE.npy, a tensor that it gives; may be repeated");
-  CLI::Option *entry =
-      app.add_option("--entry", args.tensors.entry, "which of the plan's entries to run; default: the only one")
-          ->check(notEmpty, "");
+  CLI::Option *entry = app.add_option("--entry", args.tensors.entry,
+                                      "which of the plan's entries to run; default: the only one, or, of several, the "
+                                      "one for the inputs' shapes")
+                           ->check(notEmpty, "");
   output->needs(tensor);
   entry->needs(tensor);
 

@@ -10,7 +10,7 @@ namespace cadenza {
 
 struct TensorArguments {
   std::vector<std::string> inputs, outputs; // "NAME=FILE.npy"
-  std::string entry;                        // empty: the only one
+  std::string entry;                        // empty: the only one, or the one for the inputs
 };
 
 /// Reads the inputs, runs the entry and writes the outputs that are asked for; none is there unless all are

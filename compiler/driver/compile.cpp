@@ -121,6 +121,8 @@ private:
     pipeline.persistentOptional = options.schedules == Schedules::All && options.subgroups == 0;
     if (targets.empty() && !cpuOnly)
       CADENZA_RETURN_IF_ERROR(lookForTarget());
+    pipeline.clusters = options.clusters && !targets.empty() &&
+                        llvm::all_of(targets, [](const DeviceTarget *target) { return target->clusters; });
     CADENZA_ASSIGN_OR_RETURN(pipeline.persistent, chooseDivisions(options, targets));
     PassManager manager(&context);
     if (isOnnx)

@@ -111,10 +111,10 @@ std::optional<RowSpace> rowSpaceOf(step::FusionOp fusion) {
   return space;
 }
 
-FailureOr<FusionGeometry> geometryOf(step::FusionOp fusion) {
+FailureOr<FusionGeometry> geometryOf(step::FusionOp fusion, bool clusters) {
   constexpr int64_t mostBlocks = (int64_t{1} << 31) - 1; // of a grid
   FusionGeometry geometry;
-  if (const std::vector<ProductPlan> products = productsOf(fusion); !products.empty()) {
+  if (const std::vector<ProductPlan> products = productsOf(fusion, clusters); !products.empty()) {
     static_cast<LaunchGeometry &>(geometry) = geometryOf(products);
     return geometry;
   }

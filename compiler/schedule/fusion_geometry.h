@@ -29,8 +29,8 @@ struct FusionGeometry : LaunchGeometry {
 };
 
 /// A thread for each element of the results, or for a pack of them; or 1, 32 or more threads for each row; or, of
-/// products and attention on tensor cores, as those are divided. An error at
-/// the fusion if kernels cannot do that.
-llvm::FailureOr<FusionGeometry> geometryOf(step::FusionOp fusion);
+/// products and attention on tensor cores, as those are divided; `clusters`: see productsOf. An error at the fusion if
+/// kernels cannot do that.
+llvm::FailureOr<FusionGeometry> geometryOf(step::FusionOp fusion, bool clusters);
 
 } // namespace cadenza

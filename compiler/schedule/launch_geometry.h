@@ -15,6 +15,7 @@ struct LaunchGeometry {
   int threads = 32;  // a multiple of 32
   int minBlocks = 1; // that must fit on one multiprocessor: bounds the registers
   int sharedBytes = 0;
+  int cluster = 1; // blocks of a thread block cluster; divides `blocks`
 };
 
 /// One warp takes a tile of 16 rows and a part of K, one way of one group, at a time.

@@ -5,9 +5,8 @@ using namespace mlir;
 namespace cadenza {
 namespace {
 
-/// Of the GPU that divisions are chosen for. Every GPU can run them; clusters would need sm_90.
+/// Of the GPU that divisions are chosen for.
 constexpr int multiprocessors = 132;
-constexpr bool clusters = false;
 
 ArrayRef<int64_t> shapeOf(Value value) { return cast<ShapedType>(value.getType()).getShape(); }
 int64_t elementsOf(Value value) { return cast<ShapedType>(value.getType()).getNumElements(); }
@@ -121,10 +120,11 @@ LaunchGeometry ProductPlan::geometry() const {
   geometry.blocks = launch.blocks;
   geometry.threads = launch.threads;
   geometry.sharedBytes = launch.shared_bytes;
+  geometry.cluster = launch.cluster;
   return geometry;
 }
 
-std::vector<ProductPlan> productsOf(step::FusionOp fusion) {
+std::vector<ProductPlan> productsOf(step::FusionOp fusion, bool clusters) {
   std::vector<ProductPlan> plans;
   if (step::fusionKind(fusion) != step::FusionKind::Product)
     return plans;

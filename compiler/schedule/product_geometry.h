@@ -26,8 +26,9 @@ struct ProductPlan {
 
 /// The plans of a fusion whose results are matmuls of floats of 16 or 32 bits with elementwise ops after them. All have
 /// the same tiles: one launch computes them, by the blocks of the first, then those of the second, and so on. Empty for
-/// any other fusion.
-std::vector<ProductPlan> productsOf(step::FusionOp fusion);
+/// any other fusion. `clusters`: whether every GPU that runs it has thread block clusters, whose blocks may then divide
+/// the depth.
+std::vector<ProductPlan> productsOf(step::FusionOp fusion, bool clusters);
 LaunchGeometry geometryOf(llvm::ArrayRef<ProductPlan> products);
 
 } // namespace cadenza

@@ -33,13 +33,20 @@ constexpr double raisingTolerance = 1e-5;
 
 int64_t tokenAt(int64_t step, int64_t vocabulary) { return (7 + 31 * step) % vocabulary; }
 
-/// Made-up values of a named tensor, the same for every form of the module.
-std::vector<float> valuesFor(StringRef name, int64_t elements) {
+/// Made-up values of a named tensor, the same for every form of the module. Those of integers and booleans are 0 or 1:
+/// each is an index of nearly everything, and a mask of such numbers leaves something.
+std::vector<float> valuesFor(StringRef name, bool isFloat, int64_t elements) {
   std::mt19937 random(static_cast<unsigned>(llvm::xxh3_64bits(name)));
   std::vector<float> values(static_cast<size_t>(elements));
-  for (float &value : values) // the same on every machine, as no distribution of the standard library is
-    value = static_cast<float>(random() % 65536) / 32768.0f - 1.0f;
+  for (float &value : values) { // the same on every machine, as no distribution of the standard library is
+    const auto number = random();
+    value = isFloat ? static_cast<float>(number % 65536) / 32768.0f - 1.0f : static_cast<float>(number >> 16 & 1);
+  }
   return values;
+}
+std::vector<float> valuesFor(StringRef name, Type type) {
+  auto tensor = cast<RankedTensorType>(type);
+  return valuesFor(name, isa<FloatType>(tensor.getElementType()), tensor.getNumElements());
 }
 
 bool isStep(ModuleOp module) {
@@ -138,8 +145,7 @@ FailureOr<EntryValues> runSteps(func::FuncOp function, nn::EvaluationState &stat
         nn::decodeArguments(function, vocabulary == 0 ? 0 : tokenAt(step, vocabulary), step);
     for (auto [index, type] : llvm::enumerate(function.getArgumentTypes()))
       if (nn::PortAttr port = nn::argumentPort(function, index); port.getKind() == PortKind::Tensor)
-        arguments[index] =
-            valuesFor((port.getName() + Twine(step)).str(), cast<RankedTensorType>(type).getNumElements());
+        arguments[index] = valuesFor((port.getName() + Twine(step)).str(), type);
     const auto onValue = [&](Operation *op, ArrayRef<nn::Vector> results) {
       if (op == scores)
         values.push_back(results[0]);
@@ -160,8 +166,7 @@ FailureOr<EntryValues> runSteps(func::FuncOp function, nn::EvaluationState &stat
 FailureOr<EntryValues> runNN(func::FuncOp function, nn::EvaluationState &state) {
   SmallVector<nn::Vector> arguments;
   for (auto [index, type] : llvm::enumerate(function.getArgumentTypes()))
-    arguments.push_back(
-        valuesFor(nn::argumentPort(function, index).getName(), cast<RankedTensorType>(type).getNumElements()));
+    arguments.push_back(valuesFor(nn::argumentPort(function, index).getName(), type));
   FailureOr<SmallVector<nn::Vector>> results = nn::evaluateFunction(function, state, arguments);
   if (failed(results))
     return failure();
@@ -191,8 +196,10 @@ StatusOr<EntryValues> runTensors(const BuiltProgram &built, const Entry &entry, 
   CADENZA_ASSIGN_OR_RETURN(std::unique_ptr<TensorExecutor> executor, makeCpuTensorExecutor(built.program, weights));
   Tensors inputs;
   for (const Port &port : entry.inputs) {
-    const int64_t elements = built.program.edges[*port.edge].tokens * built.program.edges[*port.edge].elements;
-    inputs[port.name] = floatTensor(port.shape, valuesFor(port.name, elements));
+    const Edge &edge = built.program.edges[*port.edge];
+    const std::vector<float> values = valuesFor(port.name, isFloat(edge.dtype), edge.tokens * edge.elements);
+    const std::vector<double> wide(values.begin(), values.end());
+    inputs[port.name] = nn::tensorOf(isFloat(edge.dtype) ? ElementType::f32 : edge.dtype, port.shape, std::span(wide));
   }
   CADENZA_ASSIGN_OR_RETURN(Tensors outputs, executor->run(entry.name, inputs));
   EntryValues values;

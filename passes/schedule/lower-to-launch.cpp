@@ -20,8 +20,8 @@ namespace {
 class SequenceBuilder {
 public:
   /// In the order of sums that the phases carry, or in that of `grid`.
-  explicit SequenceBuilder(func::FuncOp function, sched::GridOp grid = nullptr)
-      : function(function), grid(grid), builder(OpBuilder::atBlockEnd(function->getBlock())) {}
+  SequenceBuilder(func::FuncOp function, bool clusters, sched::GridOp grid = nullptr)
+      : function(function), clusters(clusters), grid(grid), builder(OpBuilder::atBlockEnd(function->getBlock())) {}
 
   /// Every phase that fails has its error.
   LogicalResult build() {
@@ -62,7 +62,8 @@ private:
 
   sched::LaunchOp launch(Operation *phase, const LaunchGeometry &geometry, uint64_t scratch = 0) {
     return sched::LaunchOp::create(builder, phase->getLoc(), sched::phaseName(phase), geometry.blocks, geometry.threads,
-                                   geometry.sharedBytes, geometry.minBlocks, {}, {}, {}, {}, {}, {}, {}, scratch);
+                                   geometry.sharedBytes, geometry.minBlocks, geometry.cluster, {}, {}, {}, {}, {}, {},
+                                   {}, scratch);
   }
 
   LogicalResult addPhase(step::ProjectOp op) {
@@ -111,7 +112,7 @@ private:
   }
 
   LogicalResult addPhase(step::FusionOp op) {
-    FailureOr<FusionGeometry> geometry = geometryOf(op);
+    FailureOr<FusionGeometry> geometry = geometryOf(op, clusters);
     if (failed(geometry))
       return failure();
     sched::LaunchOp added = launch(op, *geometry);
@@ -122,12 +123,15 @@ private:
   }
 
   func::FuncOp function;
+  bool clusters;
   sched::GridOp grid; // or null
   OpBuilder builder;
   bool allFit = true;
 };
 
 struct LowerToLaunchPass : cadenza::impl::LowerToLaunchBase<LowerToLaunchPass> {
+  using LowerToLaunchBase::LowerToLaunchBase;
+
   void runOnOperation() final {
     for (auto function : llvm::make_early_inc_range(getOperation().getOps<func::FuncOp>()))
       if (failed(lower(function)))
@@ -135,14 +139,14 @@ struct LowerToLaunchPass : cadenza::impl::LowerToLaunchBase<LowerToLaunchPass> {
   }
 
 private:
-  static LogicalResult lower(func::FuncOp function) {
-    if (failed(SequenceBuilder(function).build()))
+  LogicalResult lower(func::FuncOp function) {
+    if (failed(SequenceBuilder(function, clusters).build()))
       return failure();
     for (sched::GridOp grid : sched::gridsOf(function)) {
       const WalkResult same = function.walk([&](step::PhaseOpInterface phase) {
         return orderOf(phase) == orderOf(phase, grid) ? WalkResult::advance() : WalkResult::interrupt();
       });
-      if (same.wasInterrupted() && failed(SequenceBuilder(function, grid).build()))
+      if (same.wasInterrupted() && failed(SequenceBuilder(function, clusters, grid).build()))
         return failure();
     }
     return success();

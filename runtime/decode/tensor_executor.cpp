@@ -1,4 +1,5 @@
 // Tensors by name to the ports of an entry, for every executor.
+#include "runtime/decode/entry_choice.h"
 #include "runtime/executor.h"
 #include "runtime/reference/reference.h"
 #include "runtime/support/checked.h"
@@ -28,14 +29,11 @@ bool canBecome(ElementType from, ElementType to) {
                                         : isSigned(to) && elementBits(from) < elementBits(to);
 }
 
-bool isStep(const Program &program, size_t entry) { return program.decoder && program.decoder->entry == entry; }
-
 } // namespace
 
 Status requireTensorEntry(const Program &program, const std::string &where) {
-  for (size_t i = 0; i < program.entries.size(); ++i)
-    if (!isStep(program, i))
-      return Status::ok();
+  if (!tensorEntries(program).empty())
+    return Status::ok();
   return invalid(where + ": is a decoder, it has no entry of named tensors; give it a prompt");
 }
 
@@ -43,9 +41,7 @@ StatusOr<uint32_t> findTensorEntry(const Program &program, std::string_view name
   CADENZA_RETURN_IF_ERROR(requireTensorEntry(program, where));
   std::string names;
   uint32_t found = 0, count = 0;
-  for (uint32_t i = 0; i < program.entries.size(); ++i) {
-    if (isStep(program, i))
-      continue;
+  for (uint32_t i : tensorEntries(program)) {
     if (program.entries[i].name == name)
       return i;
     names += (count++ ? ", " : "") + program.entries[i].name;
@@ -59,7 +55,43 @@ StatusOr<uint32_t> findTensorEntry(const Program &program, std::string_view name
 }
 
 StatusOr<Tensors> TensorExecutor::run(std::string_view name, const Tensors &inputs) {
-  CADENZA_ASSIGN_OR_RETURN(const uint32_t index, findTensorEntry(program(), name, program().model.name));
+  for (const auto &[given, tensor] : inputs)
+    if (checked::byteSize(tensor.shape, elementBytes(tensor.element)) != tensor.bytes.size())
+      return invalid("input \"" + given + "\" has " + std::to_string(tensor.bytes.size()) +
+                     " bytes, another number than " + nn::text(tensor) + " takes");
+  CADENZA_ASSIGN_OR_RETURN(const EntryChoice choice, chooseEntry(program(), name, inputs, program().model.name));
+  if (!choice.pads())
+    return runExactly(choice.entry, inputs);
+  const Entry &entry = program().entries[choice.entry];
+  // With zeros, or something else, where the mask says that nothing is.
+  const auto runPadded = [&](bool repeat) -> StatusOr<Tensors> {
+    Tensors longer = inputs;
+    for (size_t i = 0; i < entry.inputs.size(); ++i)
+      if (const auto given = longer.find(entry.inputs[i].name); given != longer.end())
+        given->second =
+            padded(given->second, choice.inputAxes[i], entry.inputs[i].shape, repeat && !isMask(entry.inputs[i]));
+    CADENZA_ASSIGN_OR_RETURN(Tensors outputs, runExactly(choice.entry, longer));
+    for (size_t i = 0; i < entry.outputs.size(); ++i) {
+      Tensor &output = outputs.at(entry.outputs[i].name);
+      output = cut(output, choice.outputShape(entry, i));
+    }
+    return outputs;
+  };
+  CADENZA_ASSIGN_OR_RETURN(Tensors outputs, runPadded(false));
+  if (!masked_.contains(choice.entry)) {
+    CADENZA_ASSIGN_OR_RETURN(const Tensors others, runPadded(true));
+    for (const auto &[output, tensor] : outputs)
+      if (others.at(output).bytes != tensor.bytes)
+        return invalid(
+            "entry '" + entry.name + "' cannot run inputs of " + std::to_string(choice.length) +
+            " positions: output \"" + output +
+            "\" depends on what stands where the mask says that nothing is; compile an entry of that length");
+    masked_.insert(choice.entry);
+  }
+  return outputs;
+}
+
+StatusOr<Tensors> TensorExecutor::runExactly(uint32_t index, const Tensors &inputs) {
   const Entry &entry = program().entries[index];
   const std::string takes = "; entry '" + entry.name + "' takes " + listPorts(program(), entry.inputs);
   std::list<Tensor> converted; // those of other types than their ports
@@ -71,9 +103,6 @@ StatusOr<Tensors> TensorExecutor::run(std::string_view name, const Tensors &inpu
     const Tensor &tensor = given->second;
     if (tensor.shape != port.shape)
       return invalid("input \"" + port.name + "\" has shape " + nn::text(tensor.shape) + takes);
-    if (checked::byteSize(tensor.shape, elementBytes(tensor.element)) != tensor.bytes.size())
-      return invalid("input \"" + port.name + "\" has " + std::to_string(tensor.bytes.size()) +
-                     " bytes, another number than " + nn::text(tensor) + " takes");
     const ElementType type = program().edges[*port.edge].dtype;
     if (!canBecome(tensor.element, type))
       return invalid("input \"" + port.name + "\" is " + std::string(elementTypeName(tensor.element)) + takes);

@@ -283,6 +283,7 @@ struct Kernel {
   uint32_t blocks = 1;      // grid size, one-dimensional
   uint32_t threads = 1;     // a multiple of 32
   uint32_t sharedBytes = 0; // dynamic shared memory
+  uint32_t cluster = 1;     // blocks of a thread block cluster
   uint64_t weightBytes = 0; // read from device memory a launch: weights (KV comes on top)
   uint64_t activationBytes = 0;
   std::vector<std::string> fusedOps;     // nn ops it computes

@@ -14,6 +14,7 @@ namespace {
 constexpr uint64_t maximumBuffer = uint64_t(1) << 40; // no activation is near this
 constexpr uint64_t maximumMemory = uint64_t(1) << 56; // sums of sizes below it cannot overflow
 constexpr uint32_t maximumSharedBytes = 256 << 10;
+constexpr uint32_t maximumCluster = 8; // on any GPU that has clusters
 
 std::string text(uint64_t value) { return std::to_string(value); }
 
@@ -166,6 +167,9 @@ std::set<std::string_view> checkKernels(const Program &program, FieldErrors &err
       errors.add(path + ".threads", text(kernel.threads) + "; expected a multiple of 32 up to 1024");
     if (kernel.sharedBytes > maximumSharedBytes)
       errors.add(path + ".shared_bytes", text(kernel.sharedBytes) + "; at most " + text(maximumSharedBytes));
+    if (kernel.cluster == 0 || kernel.cluster > maximumCluster || kernel.blocks % kernel.cluster != 0)
+      errors.add(path + ".cluster", text(kernel.cluster) + "; expected a divisor of its " + text(kernel.blocks) +
+                                        " blocks, " + text(maximumCluster) + " at most");
     checkTargets(kernel.targets, path + ".targets", errors);
   }
   return names;

@@ -202,14 +202,16 @@ Block readBlock(const JsonReader &reader) {
 }
 
 Kernel readKernel(const JsonReader &reader) {
-  reader.onlyFields({"name", "phase_kind", "blocks", "threads", "shared_bytes", "weight_bytes", "activation_bytes",
-                     "fused_ops", "passes", "targets"});
+  reader.onlyFields({"name", "phase_kind", "blocks", "threads", "shared_bytes", "cluster", "weight_bytes",
+                     "activation_bytes", "fused_ops", "passes", "targets"});
   Kernel kernel;
   kernel.name = reader["name"].string();
   kernel.phaseKind = reader["phase_kind"].string();
   kernel.blocks = static_cast<uint32_t>(readExtent(reader["blocks"]));
   kernel.threads = static_cast<uint32_t>(readExtent(reader["threads"]));
   kernel.sharedBytes = reader["shared_bytes"].index();
+  if (has(reader, "cluster"))
+    kernel.cluster = static_cast<uint32_t>(readExtent(reader["cluster"]));
   kernel.weightBytes = reader["weight_bytes"].unsignedInteger();
   kernel.activationBytes = reader["activation_bytes"].unsignedInteger();
   kernel.fusedOps = reader["fused_ops"].list<std::string>(readString);

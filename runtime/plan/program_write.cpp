@@ -128,16 +128,19 @@ Json writePhase(const Phase &phase) {
 }
 
 Json writeKernel(const Kernel &kernel) {
-  return {{"name", kernel.name},
-          {"phase_kind", kernel.phaseKind},
-          {"blocks", kernel.blocks},
-          {"threads", kernel.threads},
-          {"shared_bytes", kernel.sharedBytes},
-          {"weight_bytes", kernel.weightBytes},
-          {"activation_bytes", kernel.activationBytes},
-          {"fused_ops", kernel.fusedOps},
-          {"passes", kernel.passes},
-          {"targets", kernel.targets}};
+  Json json = {{"name", kernel.name},
+               {"phase_kind", kernel.phaseKind},
+               {"blocks", kernel.blocks},
+               {"threads", kernel.threads},
+               {"shared_bytes", kernel.sharedBytes},
+               {"weight_bytes", kernel.weightBytes},
+               {"activation_bytes", kernel.activationBytes},
+               {"fused_ops", kernel.fusedOps},
+               {"passes", kernel.passes},
+               {"targets", kernel.targets}};
+  if (kernel.cluster != 1)
+    json["cluster"] = kernel.cluster;
+  return json;
 }
 
 Json writeOrder(const PhaseOrder &order) {

@@ -29,7 +29,7 @@ std::string_view statusCodeName(StatusCode code) {
   case StatusCode::Io:
     return "input/output error";
   case StatusCode::NoCompiler:
-    return "no CUDA compiler";
+    return "CUDA compiler missing or failed";
   case StatusCode::Cancelled:
     return "cancelled";
   case StatusCode::NumericMismatch:

@@ -33,13 +33,13 @@ public:
     mlir::OpBuilder builder(&context);
     for (auto function : module->getOps<mlir::func::FuncOp>()) {
       auto fusion = *function.getOps<step::FusionOp>().begin();
-      mlir::FailureOr<FusionGeometry> geometry = geometryOf(fusion);
+      mlir::FailureOr<FusionGeometry> geometry = geometryOf(fusion, /*clusters=*/true);
       if (mlir::failed(geometry))
         continue;
       builder.setInsertionPoint(fusion);
-      auto launch =
-          sched::LaunchOp::create(builder, fusion.getLoc(), function.getSymName(), geometry->blocks, geometry->threads,
-                                  geometry->sharedBytes, geometry->minBlocks, {}, {}, {}, {}, {}, {}, {}, 0);
+      auto launch = sched::LaunchOp::create(builder, fusion.getLoc(), function.getSymName(), geometry->blocks,
+                                            geometry->threads, geometry->sharedBytes, geometry->minBlocks,
+                                            geometry->cluster, {}, {}, {}, {}, {}, {}, {}, 0);
       launch.setPack(geometry->pack);
       if (geometry->lanes > 0)
         launch.setLanes(geometry->lanes);
@@ -153,7 +153,10 @@ protected:
     const Kernel &kernel = fusions.kernel(name);
     EXPECT_EQ(cuModuleGetFunction(&function, module, kernel.name.c_str()), CUDA_SUCCESS);
     void *parameters[] = {words.data()};
-    const CUlaunchConfig config{kernel.blocks, 1, 1, kernel.threads, 1, 1, kernel.sharedBytes, stream_, nullptr, 0};
+    CUlaunchAttribute cluster{};
+    cluster.id = CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION;
+    cluster.value.clusterDim = {kernel.cluster, 1, 1};
+    const CUlaunchConfig config{kernel.blocks, 1, 1, kernel.threads, 1, 1, kernel.sharedBytes, stream_, &cluster, 1};
     EXPECT_EQ(cuLaunchKernelEx(&config, function, parameters, nullptr), CUDA_SUCCESS) << message();
     return finish();
   }

@@ -137,9 +137,13 @@ LogicalResult RepeatOp::verify() {
 }
 
 LogicalResult LaunchOp::verify() {
-  if (failed(
-          checkPositive(*this, {{"blocks", getBlocks()}, {"threads", getThreads()}, {"min_blocks", getMinBlocks()}})))
+  if (failed(checkPositive(*this, {{"blocks", getBlocks()},
+                                   {"threads", getThreads()},
+                                   {"min_blocks", getMinBlocks()},
+                                   {"cluster", getCluster()}})))
     return failure();
+  if (getBlocks() % getCluster() != 0)
+    return emitOpError() << "has " << getBlocks() << " blocks, which are no whole clusters of " << getCluster();
   if (getThreads() % 32 != 0 || getThreads() > 1024)
     return emitOpError() << "needs whole warps, 32 at most: " << getThreads() << " threads are not";
   return success();

@@ -58,7 +58,7 @@ def Sched_LaunchOp : Sched_PhaseUse<"launch", [ParentOneOf<["SequenceOp", "Repea
   let summary = "one launch of a phase's kernel, and how the phase becomes a grid";
   let description = [{
     Where threads and blocks are: nothing here changes a sum. `min_blocks` is how many blocks must fit on one
-    multiprocessor. Which others there are depends on the phase: a product has `tiles_per_block` (of 16 rows) and
+    multiprocessor, `cluster` how many are a thread block cluster (`sm_90` and later). Which others there are depends on the phase: a product has `tiles_per_block` (of 16 rows) and
     `steps_in_flight` (32-column steps that a warp requests ahead), a map `block_rows`, attention `split_multiple` (a
     split is that many positions, or a multiple) and `subgroups` (into which the query heads of a KV head are divided), a fusion
     `pack` (elements that a thread takes together) and, if it reduces rows, `lanes` (threads that share a row); `scratch` is bytes of scratch memory that the kernel needs.
@@ -68,7 +68,8 @@ def Sched_LaunchOp : Sched_PhaseUse<"launch", [ParentOneOf<["SequenceOp", "Repea
     ```
   }];
   let arguments = (ins StrAttr:$phase, I64Attr:$blocks, I64Attr:$threads, I64Attr:$shared,
-                       DefaultValuedAttr<I64Attr, "1">:$min_blocks, OptionalAttr<I64Attr>:$tiles_per_block,
+                       DefaultValuedAttr<I64Attr, "1">:$min_blocks, DefaultValuedAttr<I64Attr, "1">:$cluster,
+                       OptionalAttr<I64Attr>:$tiles_per_block,
                        OptionalAttr<I64Attr>:$steps_in_flight, OptionalAttr<I64Attr>:$block_rows,
                        OptionalAttr<I64Attr>:$split_multiple, OptionalAttr<I64Attr>:$subgroups,
                        OptionalAttr<I64Attr>:$pack, OptionalAttr<I64Attr>:$lanes,

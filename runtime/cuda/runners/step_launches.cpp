@@ -7,18 +7,24 @@ StepLaunches::StepLaunches(CUstream stream, const Program &program, const Kernel
   for (const BoundLaunch &bound : step.launches)
     launches_.push_back({.function = kernels.function(bound.kernel),
                          .config = launchConfig(program.kernels[bound.kernel], stream),
+                         .cluster = program.kernels[bound.kernel].cluster,
                          .words = step.words.data() + bound.firstWord});
 }
 
 Status StepLaunches::launch(Device &device, size_t index, bool dependent) {
   const Prepared &prepared = launches_[index];
-  CUlaunchAttribute attribute{};
-  attribute.id = CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION;
-  attribute.value.programmaticStreamSerializationAllowed = 1;
+  CUlaunchAttribute attributes[2] = {};
   CUlaunchConfig config = prepared.config;
+  config.attrs = attributes;
   if (dependent) {
-    config.attrs = &attribute;
-    config.numAttrs = 1;
+    CUlaunchAttribute &serialization = attributes[config.numAttrs++];
+    serialization.id = CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION;
+    serialization.value.programmaticStreamSerializationAllowed = 1;
+  }
+  if (prepared.cluster > 1) {
+    CUlaunchAttribute &cluster = attributes[config.numAttrs++];
+    cluster.id = CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION;
+    cluster.value.clusterDim = {prepared.cluster, 1, 1};
   }
   void *parameters[] = {prepared.words};
   CADENZA_CUDA_TRY(device, cuLaunchKernelEx, &config, prepared.function, parameters, nullptr);

@@ -27,6 +27,7 @@ private:
   struct Prepared {
     CUfunction function = nullptr;
     CUlaunchConfig config{};
+    uint32_t cluster = 1;
     uint64_t *words = nullptr; // the kernel's parameter
   };
   std::vector<Prepared> launches_;
