@@ -122,6 +122,14 @@ CADENZA_DEVICE void copy_tensor_multicast(void *to, const TensorMap *map, int c0
                : "memory");
 }
 
+/// mbarrier.arrive.shared::cluster: one arrival at a barrier of another block of the cluster, by a thread that is done
+/// reading what that block fills anew. Unlike mbarrier_arrive it makes no writes of this thread visible there, for which
+/// that one waits until all are out.
+template <bool Has = has_wgmma> CADENZA_DEVICE void mbarrier_arrive_read(Remote<Mbarrier> b) {
+  CADENZA_NEEDS_SM_90A(Has, "mbarrier_arrive_read");
+  asm volatile("mbarrier.arrive.shared::cluster.b64 _, [%0];" ::"r"(b.address) : "memory");
+}
+
 // The product of a warpgroup ------------------------------------------------------------------------------------------
 
 /// `rows` at a multiple of 1024 bytes (512 of rows of 64), or 32, 64, 96 bytes behind one.

@@ -121,7 +121,7 @@ private:
           arch::mbarrier_arrive(empty + stage);
       } else {
         if (arch::lane() < tiles.cluster) // to each, because each sends to all
-          arch::mbarrier_arrive(arch::remote(empty + stage, arch::lane()));
+          arch::mbarrier_arrive_read(arch::remote(empty + stage, arch::lane()));
       }
     }
   };
@@ -145,8 +145,7 @@ private:
       const int first_token = work.first_token(item) + work.rank * own_tokens;
 #pragma unroll 1
       for (int step = 0; step < work.steps; ++step, at.advance()) {
-        arch::mbarrier_wait<tiles.cluster == 1 ? arch::Scope::block : arch::Scope::cluster>(ring.empty + at.stage,
-                                                                                            at.parity, limit_ns, [] {});
+        arch::mbarrier_wait(ring.empty + at.stage, at.parity, limit_ns, [] {});
         arch::Mbarrier *full = ring.full + at.stage;
         arch::mbarrier_arrive_expect_tx(full, tiles.stage_bytes());
         arch::copy_tensor(ring.weights(at.stage), maps.weights, 0, 0, first_tile, 2 * step, full);
