@@ -25,7 +25,7 @@ TEST(Program, RoundTrip) {
 Program dividedProgram() {
   Program program = smallProgram();
   const auto kernel = [&](const char *name, const char *kind, uint32_t blocks, std::vector<std::string> targets) {
-    program.kernels.push_back({name, kind, blocks, 160, 4096, 1024, 0, {}, {}, std::move(targets)});
+    program.kernels.push_back({name, kind, blocks, 160, 4096, 1, 1024, 0, {}, {}, std::move(targets)});
   };
   kernel("decode_steps", "persistent", 4, {});
   kernel("decode_steps_1x2", "persistent", 2, {"sm_90"});

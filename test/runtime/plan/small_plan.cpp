@@ -96,7 +96,7 @@ Program smallProgram() {
   program.scalarTables = {{0, 1}};
   program.scratch = {{"candidates", 64}};
   for (const char *name : {"embed", "project_qkv", "attend", "project_o", "project_gate_up", "project_down", "head"})
-    program.kernels.push_back({name, "project", 4, 256, 0, 1024, 256, {"nn.linear"}, {"fuse-norm-project"}});
+    program.kernels.push_back({name, "project", 4, 256, 0, 1, 1024, 256, {"nn.linear"}, {"fuse-norm-project"}});
 
   Phase embed;
   embed.name = "embed";
@@ -169,7 +169,7 @@ Program graphProgram() {
   const uint32_t up = addMatrix(program, "up", 48, 32), down = addMatrix(program, "down", 32, 48);
   const uint32_t bias = addVector(program, "bias", 48);
   for (const char *name : {"project_up", "project_down"})
-    program.kernels.push_back({name, "project", 4, 256, 0, 1024, 256, {"linear"}, {}});
+    program.kernels.push_back({name, "project", 4, 256, 0, 1, 1024, 256, {"linear"}, {}});
   Phase first = project("up", 0, {1}, {false, up}, {48});
   first.epilogues = {{"bias", {{"segment", 0}}, {}, {{false, bias}}, {}}, {"silu", {{"segment", 0}}, {}, {}, {}}};
   Phase second = project("down", 1, {2}, {false, down}, {32});
