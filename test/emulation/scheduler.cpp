@@ -65,6 +65,8 @@ Outcome Scheduler::run(const std::vector<const Launch *> &chain, uint64_t seed) 
   const uint32_t residency = residencies[random_.below(std::size(residencies))];
 
   asyncOneIn_ = asyncs[random_.below(std::size(asyncs))];
+  static constexpr uint32_t products[] = {2, 128, 4096, ~0u}; // the last: not before the wait
+  productOneIn_ = products[seed * 0x9e3779b97f4a7c15u >> 62];
 
   outcome_ = {};
   progress();
@@ -320,7 +322,7 @@ Lane *Scheduler::choose() {
     advance(random_.below(static_cast<uint32_t>(async_.size())));
   if (!copyingLanes_.empty() && random_.oneIn(asyncOneIn_))
     landSome();
-  if (!multiplyingWarps_.empty() && random_.oneIn(asyncOneIn_))
+  if (!multiplyingWarps_.empty() && random_.oneIn(productOneIn_))
     executeSome();
   if (finished_ || outcome_.code != CUDA_SUCCESS)
     return nullptr;

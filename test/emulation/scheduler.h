@@ -292,6 +292,7 @@ private:
   std::vector<Lane *> copyingLanes_; // with copies in groups, some of which may be there by now
   std::vector<Warp *> multiplyingWarps_; // with wgmmas that are not executed yet
   uint32_t asyncOneIn_ = 1;          // how eagerly asynchronous operations make progress
+  uint32_t productOneIn_ = 1;        // how eagerly wgmmas do
   uint64_t points_ = 0;              // scheduling points of this run: the emulated clock
   uint64_t clockOffset_ = 0;
   uint32_t stuckRounds_ = 0; // how often nothing but time-outs could go on, in a row

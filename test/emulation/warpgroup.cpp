@@ -164,7 +164,8 @@ void Scheduler::executeProduct(Warp &warp) {
   else
     for (uint32_t row = 0; row < 16; ++row)
       SharedMatrix(*warp.block, operands.a).read(warp.index % 4 * 16 + row, bits[row]);
-  float a[16][16], b[16][256], d[16][256];
+  float a[16][16];
+  static float b[16][256], d[16][256]; // too large for a fiber's stack
   for (int row = 0; row < 16; ++row)
     for (int k = 0; k < 16; ++k)
       a[row][k] = toFloat(operands.type, bits[row][k]);

@@ -1,0 +1,39 @@
+// Divisions of the product of many tokens on Hopper that are tested.
+#pragma once
+
+#include "project_tokens_wgmma.cuh"
+
+namespace cadenza::wgmma {
+
+struct Args {
+  const arch::TensorMap *weights, *activations;
+  int rows, columns, tokens, stride;
+  void *out; // [tokens][stride]
+};
+
+template <class T, class Output, WgmmaTiles how> struct division {
+  using type = T;
+  using Out = Output;
+  using Product = WgmmaProduct<T, how>;
+  CADENZA_DEVICE static void run(const Args &args) {
+    Product::run({args.weights, args.activations}, {args.rows, args.columns, args.tokens},
+                 StoreTokens<Out, how.rows>{static_cast<Out *>(args.out), args.rows, args.stride});
+  }
+};
+
+using one_group = division<bf16, float, WgmmaTiles{64, 16, 1, 1, 3, 1}>;
+using one_group_wide = division<f16, float, WgmmaTiles{64, 192, 1, 1, 2, 1}>;
+using groups_of_rows = division<bf16, bf16, WgmmaTiles{128, 32, 2, 1, 4, 1}>;
+using groups_of_tokens = division<bf16, float, WgmmaTiles{128, 64, 1, 2, 3, 1}>;
+using two_blocks = division<bf16, float, WgmmaTiles{128, 64, 2, 1, 2, 2}>;
+using two_blocks_of_tokens = division<f16, f16, WgmmaTiles{128, 192, 1, 2, 3, 2}>;
+using many_rows = division<bf16, float, WgmmaTiles{256, 32, 2, 1, 2, 2}>;
+using largest = division<bf16, float, WgmmaTiles{128, 256, 1, 2, 4, 2}>;
+
+} // namespace cadenza::wgmma
+
+/// All of them.
+#define CADENZA_WGMMA_DIVISIONS(X)                                                                                     \
+  X(one_group)                                                                                                         \
+  X(one_group_wide)                                                                                                    \
+  X(groups_of_rows) X(groups_of_tokens) X(two_blocks) X(two_blocks_of_tokens) X(many_rows) X(largest)
