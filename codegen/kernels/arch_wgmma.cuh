@@ -9,10 +9,13 @@
 //  - wgmma is asynchronous. Until wgmma_wait says that its group is complete, its sums may be neither read nor written,
 //    A's registers not written, and its operands in shared memory not filled anew.
 //  - Complete means: for the warp that waited. A buffer is free once all four warps said so.
-//  - Before the first wgmma, and whenever the thread has touched sums or A's registers since, there stands a wgmma_fence.
-//  - What plain stores wrote to shared memory reaches a wgmma after fence_proxy_async_shared of the thread that wrote and
+//  - Before the first wgmma, and whenever the thread has touched sums or A's registers since, there stands a
+//  wgmma_fence.
+//  - What plain stores wrote to shared memory reaches a wgmma after fence_proxy_async_shared of the thread that wrote
+//  and
 //    a barrier. What copy_tensor wrote reaches it after a wait for the mbarrier, without a fence.
-//  - Swizzles are of addresses, not of offsets in a buffer: a buffer begins at a multiple of 1024 bytes (512 with rows of
+//  - Swizzles are of addresses, not of offsets in a buffer: a buffer begins at a multiple of 1024 bytes (512 with rows
+//  of
 //    64 bytes), and map and descriptor say the same swizzle. Nothing reports it if they do not.
 //  - A tensor map in memory is read by another proxy: acquire_tensor_map comes before its first use.
 #pragma once
@@ -21,13 +24,14 @@
 
 namespace cadenza::arch {
 
-/// CUtensorMap: how a tensor lies in memory and which box of it a copy takes (cuTensorMapEncodeTiled). In global memory.
+/// CUtensorMap: how a tensor lies in memory and which box of it a copy takes (cuTensorMapEncodeTiled). In global
+/// memory.
 struct alignas(64) TensorMap {
   uint64_t opaque[16];
 };
 
-/// How 16-byte pieces of rows of 64 or 128 bytes are exchanged within groups of 8 rows, so that no two of the same column
-/// lie in the same banks: by CUtensorMapSwizzle and by wgmma's descriptors, which must agree.
+/// How 16-byte pieces of rows of 64 or 128 bytes are exchanged within groups of 8 rows, so that no two of the same
+/// column lie in the same banks: by CUtensorMapSwizzle and by wgmma's descriptors, which must agree.
 enum class Swizzle { rows_of_64, rows_of_128 };
 
 /// Where an operand of a wgmma begins in shared memory, 16 columns of it: rows of 64 or 128 bytes, one after the other.
@@ -82,9 +86,9 @@ CADENZA_DEVICE void prefetch_tensor_map(const TensorMap *map) {
   asm volatile("prefetch.tensormap [%0];" ::"l"(map) : "memory");
 }
 
-/// cp.async.bulk.tensor.Nd.shared::cluster.global.tile.mbarrier::complete_tx::bytes, by one thread: the box of `map` whose
-/// first element has these coordinates (innermost first), to `to`, aligned to 128 bytes. `full` counts all bytes of the
-/// box; elements outside the tensor come as zeros.
+/// cp.async.bulk.tensor.Nd.shared::cluster.global.tile.mbarrier::complete_tx::bytes, by one thread: the box of `map`
+/// whose first element has these coordinates (innermost first), to `to`, aligned to 128 bytes. `full` counts all bytes
+/// of the box; elements outside the tensor come as zeros.
 template <bool Has = has_wgmma>
 CADENZA_DEVICE void copy_tensor(void *to, const TensorMap *map, int c0, int c1, Mbarrier *full) {
   CADENZA_NEEDS_SM_90A(Has, "copy_tensor");
@@ -110,8 +114,8 @@ CADENZA_DEVICE void copy_tensor(void *to, const TensorMap *map, int c0, int c1, 
                : "memory");
 }
 
-/// The same .multicast::cluster: into each block of the cluster whose rank's bit is set, at the place that `to` and `full`
-/// have in this block; each block's own barrier counts its bytes.
+/// The same .multicast::cluster: into each block of the cluster whose rank's bit is set, at the place that `to` and
+/// `full` have in this block; each block's own barrier counts its bytes.
 template <bool Has = has_wgmma>
 CADENZA_DEVICE void copy_tensor_multicast(void *to, const TensorMap *map, int c0, int c1, Mbarrier *full,
                                           uint32_t ranks) {
@@ -123,8 +127,8 @@ CADENZA_DEVICE void copy_tensor_multicast(void *to, const TensorMap *map, int c0
 }
 
 /// mbarrier.arrive.shared::cluster: one arrival at a barrier of another block of the cluster, by a thread that is done
-/// reading what that block fills anew. Unlike mbarrier_arrive it makes no writes of this thread visible there, for which
-/// that one waits until all are out.
+/// reading what that block fills anew. Unlike mbarrier_arrive it makes no writes of this thread visible there, for
+/// which that one waits until all are out.
 template <bool Has = has_wgmma> CADENZA_DEVICE void mbarrier_arrive_read(Remote<Mbarrier> b) {
   CADENZA_NEEDS_SM_90A(Has, "mbarrier_arrive_read");
   asm volatile("mbarrier.arrive.shared::cluster.b64 _, [%0];" ::"r"(b.address) : "memory");
@@ -144,7 +148,8 @@ template <int count> CADENZA_DEVICE void pin_sums(float (&d)[count]) {
     asm volatile("" : "+f"(d[i])::"memory");
 }
 
-/// wgmma.fence: orders this thread's earlier accesses to registers before wgmmas that follow. pin_sums stands before it.
+/// wgmma.fence: orders this thread's earlier accesses to registers before wgmmas that follow. pin_sums stands before
+/// it.
 CADENZA_DEVICE void wgmma_fence() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 
 /// wgmma.commit_group: the wgmmas since the last commit become a group.
@@ -156,28 +161,29 @@ template <int pending> CADENZA_DEVICE void wgmma_wait() {
 }
 
 // The text of registers %0 to %(count - 1), and the operands themselves.
-#define CADENZA_REGISTERS_8                                                                                            \
-  "%0, %1, %2, %3, %4, %5, %6, %7"
+#define CADENZA_REGISTERS_8 "%0, %1, %2, %3, %4, %5, %6, %7"
 #define CADENZA_REGISTERS_16                                                                                           \
   CADENZA_REGISTERS_8 ", "                                                                                             \
-  "%8, %9, %10, %11, %12, %13, %14, %15"
+                      "%8, %9, %10, %11, %12, %13, %14, %15"
 #define CADENZA_REGISTERS_32                                                                                           \
   CADENZA_REGISTERS_16 ", "                                                                                            \
-  "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
+                       "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
 #define CADENZA_REGISTERS_48                                                                                           \
   CADENZA_REGISTERS_32 ", "                                                                                            \
-  "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47"
+                       "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47"
 #define CADENZA_REGISTERS_64                                                                                           \
   CADENZA_REGISTERS_48 ", "                                                                                            \
-  "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
+                       "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
 #define CADENZA_REGISTERS_96                                                                                           \
-  CADENZA_REGISTERS_64 ", "                                                                                            \
-  "%64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, %78, %79, %80, %81, %82, "                    \
-  "%83, %84, %85, %86, %87, %88, %89, %90, %91, %92, %93, %94, %95"
+  CADENZA_REGISTERS_64                                                                                                 \
+      ", "                                                                                                             \
+      "%64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, %78, %79, %80, %81, %82, "                \
+      "%83, %84, %85, %86, %87, %88, %89, %90, %91, %92, %93, %94, %95"
 #define CADENZA_REGISTERS_128                                                                                          \
-  CADENZA_REGISTERS_96 ", "                                                                                            \
-  "%96, %97, %98, %99, %100, %101, %102, %103, %104, %105, %106, %107, %108, %109, %110, %111, "                       \
-  "%112, %113, %114, %115, %116, %117, %118, %119, %120, %121, %122, %123, %124, %125, %126, %127"
+  CADENZA_REGISTERS_96                                                                                                 \
+      ", "                                                                                                             \
+      "%96, %97, %98, %99, %100, %101, %102, %103, %104, %105, %106, %107, %108, %109, %110, %111, "                   \
+      "%112, %113, %114, %115, %116, %117, %118, %119, %120, %121, %122, %123, %124, %125, %126, %127"
 #define CADENZA_SUMS_FROM(i)                                                                                           \
   "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3]), "+f"(d[i + 4]), "+f"(d[i + 5]), "+f"(d[i + 6]),          \
       "+f"(d[i + 7])
@@ -206,7 +212,7 @@ template <class T, int count> struct WarpgroupProduct;
                                    uint32_t accumulate) {                                                              \
       asm volatile("{ .reg .pred p; setp.ne.u32 p, %" a5 ", 0; wgmma.mma_async.sync.aligned.m64n" #N "k16.f32." #T     \
                    "." #T " {" CADENZA_REGISTERS_##count "}, {%" a0 ", %" a1 ", %" a2 ", %" a3 "}, %" a4               \
-                   ", p, 1, 1, 0; }"                                                                                   \
+                                                         ", p, 1, 1, 0; }"                                             \
                    : CADENZA_SUMS_##count                                                                              \
                    : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b.bits), "r"(accumulate));                        \
     }                                                                                                                  \
@@ -222,9 +228,9 @@ template <class T, int count> struct WarpgroupProduct;
 CADENZA_WGMMAS(bf16)
 CADENZA_WGMMAS(f16)
 
-/// wgmma.mma_async.sync.aligned.m64nNk16.f32: D[64][N] = A[64][16] · B[16][N] (+ D, if `accumulate`), fp32 sums, of bf16
-/// or f16; N is 16, 32, 64, 96, 128, 192 or 256. A's rows and B's columns lie along K, as their descriptors say. In warp w
-/// of the warpgroup, with g = lane() / 4, t = lane() % 4: d[4j + 2h + i] = D[16w + 8h + g][8j + 2t + i].
+/// wgmma.mma_async.sync.aligned.m64nNk16.f32: D[64][N] = A[64][16] · B[16][N] (+ D, if `accumulate`), fp32 sums, of
+/// bf16 or f16; N is 16, 32, 64, 96, 128, 192 or 256. A's rows and B's columns lie along K, as their descriptors say.
+/// In warp w of the warpgroup, with g = lane() / 4, t = lane() % 4: d[4j + 2h + i] = D[16w + 8h + g][8j + 2t + i].
 template <class T, int count, bool Has = has_wgmma>
 CADENZA_DEVICE void wgmma(float (&d)[count], MatrixDescriptor a, MatrixDescriptor b, bool accumulate) {
   CADENZA_NEEDS_SM_90A(Has, "wgmma");

@@ -52,9 +52,9 @@ template <> inline constexpr host::Element wgmma_element<f16> = host::Element::f
 
 /// The sizes that arch_wgmma.cuh has.
 template <class T, int count>
-concept WarpgroupSums = (wgmma_element<T> != host::Element::tf32) &&
-                        (count == 8 || count == 16 || count == 32 || count == 48 || count == 64 || count == 96 ||
-                         count == 128);
+concept WarpgroupSums =
+    (wgmma_element<T> != host::Element::tf32) &&
+    (count == 8 || count == 16 || count == 32 || count == 48 || count == 64 || count == 96 || count == 128);
 
 template <class T, int count>
 CADENZA_DEVICE void wgmma(float (&d)[count], MatrixDescriptor a, MatrixDescriptor b, bool accumulate)

@@ -38,8 +38,8 @@ enum class Fault : uint32_t { misaligned, illegal_address, trap };
 struct WarpgroupOperands {
   Element type;
   bool accumulate;
-  uint32_t count; // sums of a thread: half as many as D has columns
-  float *d;       // [count]
+  uint32_t count;           // sums of a thread: half as many as D has columns
+  float *d;                 // [count]
   const uint32_t *fragment; // [4], or nullptr: A is in shared memory, too
   uint64_t a, b;            // descriptors
 };

@@ -1,14 +1,14 @@
-// The product of a packed matrix with the activations of many tokens on Hopper (sm_90a): D[rows][tokens] = W · Xᵀ, then a
-// function of each token's rows.
+// The product of a packed matrix with the activations of many tokens on Hopper (sm_90a): D[rows][tokens] = W · Xᵀ, then
+// a function of each token's rows.
 //
 // Cost: that of the tensor cores, as long as shared memory is filled in time. So one thread of an extra warpgroup does
-// nothing but copy, by tensor maps, through a ring of stages of 64 columns; the other warpgroups do nothing but multiply,
-// and keep one step's products in flight while they wait for the next step. W's tiles (shared/encoding.h) are A's
-// operand as they lie: rows of 32 columns, 64 bytes, which the copy swizzles. Two blocks of a cluster have the same
+// nothing but copy, by tensor maps, through a ring of stages of 64 columns; the other warpgroups do nothing but
+// multiply, and keep one step's products in flight while they wait for the next step. W's tiles (shared/encoding.h) are
+// A's operand as they lie: rows of 32 columns, 64 bytes, which the copy swizzles. Two blocks of a cluster have the same
 // tokens and share what they fetch of them. Blocks stay for many tiles: the next one is on its way while one is stored.
 //
-// A sum is that of the steps in ascending order, by one warpgroup: its bits depend neither on how the product is divided
-// nor on where a token is.
+// A sum is that of the steps in ascending order, by one warpgroup: its bits depend neither on how the product is
+// divided nor on where a token is.
 #pragma once
 
 #include "arch_wgmma.cuh"
@@ -17,8 +17,8 @@
 
 namespace cadenza {
 
-/// T: bf16 or f16. Launch: tiles.threads() threads, tiles.shared_bytes(), clusters of tiles.cluster blocks, any multiple
-/// of that many blocks.
+/// T: bf16 or f16. Launch: tiles.threads() threads, tiles.shared_bytes(), clusters of tiles.cluster blocks, any
+/// multiple of that many blocks.
 template <class T, WgmmaTiles how> struct WgmmaProduct {
   static constexpr WgmmaTiles tiles = how;
   static constexpr int threads = tiles.threads(), consumers = tiles.consumers(), stages = tiles.stages;
@@ -38,9 +38,9 @@ template <class T, WgmmaTiles how> struct WgmmaProduct {
     int rows, columns, tokens; // tokens: those that are alive
   };
 
-  /// store(token, first_row, values): by the 32 lanes of a warp, once for each token and tile of rows. values [tiles.rows]
-  /// in shared memory are the sums of rows first_row ..; those from extent.rows on do not exist. Runs while this block
-  /// computes: it must not meet a barrier of other warps.
+  /// store(token, first_row, values): by the 32 lanes of a warp, once for each token and tile of rows. values
+  /// [tiles.rows] in shared memory are the sums of rows first_row ..; those from extent.rows on do not exist. Runs
+  /// while this block computes: it must not meet a barrier of other warps.
   template <class Store> CADENZA_DEVICE static void run(const Maps &maps, const Extent &extent, Store store) {
     unsigned char *shared = arch::swizzled_shared_memory();
     auto *full = reinterpret_cast<arch::Mbarrier *>(shared + barriers_offset);
@@ -79,8 +79,8 @@ private:
   static_assert(consumers <= 2, "more warpgroups have fewer registers");
   static constexpr uint64_t limit_ns = 4'000'000'000;
 
-  /// The tiles of this block: those of a cluster are neighbours along the rows, and clusters take turns. Tokens go first:
-  /// what W's rows are multiplied by next to each other is read from the L2 cache.
+  /// The tiles of this block: those of a cluster are neighbours along the rows, and clusters take turns. Tokens go
+  /// first: what W's rows are multiplied by next to each other is read from the L2 cache.
   struct Work {
     int token_tiles, items, steps, first, stride, rank;
     CADENZA_DEVICE explicit Work(const Extent &extent)
@@ -90,9 +90,7 @@ private:
           first(static_cast<int>(arch::block_index()) / tiles.cluster),
           stride(static_cast<int>(arch::block_count()) / tiles.cluster),
           rank(static_cast<int>(arch::block_index()) % tiles.cluster) {}
-    CADENZA_DEVICE int first_row(int item) const {
-      return (item / token_tiles * tiles.cluster + rank) * tiles.rows;
-    }
+    CADENZA_DEVICE int first_row(int item) const { return (item / token_tiles * tiles.cluster + rank) * tiles.rows; }
     CADENZA_DEVICE int first_token(int item) const { return item % token_tiles * tiles.tokens; }
   };
 
@@ -178,7 +176,8 @@ private:
 #pragma unroll 1
       for (int step = 0; step < work.steps; ++step) {
         arch::mbarrier_wait(ring.full + at.stage, at.parity, limit_ns, [] {});
-        add_step(sums, weights + at.stage * tiles.stage_bytes(), activations + at.stage * tiles.stage_bytes(), step > 0);
+        add_step(sums, weights + at.stage * tiles.stage_bytes(), activations + at.stage * tiles.stage_bytes(),
+                 step > 0);
         arch::wgmma_wait<1>();
         if (step > 0)
           ring.release(previous);
@@ -216,8 +215,8 @@ private:
   }
 
   /// Through shared memory, 16 tokens at a time: the warpgroups of the same tokens write their rows of each token, then
-  /// each of their warps stores some of the tokens. Two buffers take turns, from tile to tile, too, so one barrier a chunk
-  /// is enough: who meets there is done with the buffer before. `turn`: which one is first.
+  /// each of their warps stores some of the tokens. Two buffers take turns, from tile to tile, too, so one barrier a
+  /// chunk is enough: who meets there is done with the buffer before. `turn`: which one is first.
   template <class Store>
   CADENZA_DEVICE static void store_tile(const Extent &extent, int first_row, int first_token, const Part &part,
                                         const float (&sums)[row_blocks][columns / 2], unsigned char *shared, int turn,

@@ -40,8 +40,8 @@ struct TensorMapShape {
   int swizzle_bytes; // 64 or 128: the bytes of a box's innermost rows
 };
 
-/// A packed matrix (encoding.h, tiles16): boxes of `tiles.rows` rows x 64 columns, as two steps one after the other, each
-/// [rows][32]. Coordinates: column in the step, row in the tile, tile, step.
+/// A packed matrix (encoding.h, tiles16): boxes of `tiles.rows` rows x 64 columns, as two steps one after the other,
+/// each [rows][32]. Coordinates: column in the step, row in the tile, tile, step.
 CADENZA_EVERYWHERE constexpr TensorMapShape weights_map(const WgmmaTiles &tiles, uint64_t rows, uint64_t columns) {
   const uint64_t steps = steps_of(columns);
   return {4,

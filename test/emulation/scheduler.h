@@ -86,14 +86,14 @@ struct Lane {
   host::WarpgroupOperands product;
   // What it waits for or polls.
   const void *address;
-  uint32_t number;              // parity of an mbarrier, id of a named barrier
-  AsyncOperation *openCopies;   // cp.async that copy_commit has not closed yet
-  std::vector<LaneCopy> copies; // cp.async in groups (group_copies.cpp)
-  uint64_t copyGroups;          // committed
-  bool copying;                 // among copyingLanes_
+  uint32_t number;                      // parity of an mbarrier, id of a named barrier
+  AsyncOperation *openCopies;           // cp.async that copy_commit has not closed yet
+  std::vector<LaneCopy> copies;         // cp.async in groups (group_copies.cpp)
+  uint64_t copyGroups;                  // committed
+  bool copying;                         // among copyingLanes_
   std::vector<const void *> tensorMaps; // acquired
-  bool atClusterBarrier;        // arrived, has not waited yet
-  uint64_t clusterPhase;        // at its arrival
+  bool atClusterBarrier;                // arrived, has not waited yet
+  uint64_t clusterPhase;                // at its arrival
 };
 
 struct Warp {
@@ -143,8 +143,8 @@ struct Block {
   bool triggered = false;
   std::vector<unsigned char> sharedStorage;
   unsigned char *shared;
-  // Shared memory as asynchronous copies and wgmma see it: what they wrote, and what a thread had stored by the time of a
-  // fence_proxy_async_shared.
+  // Shared memory as asynchronous copies and wgmma see it: what they wrote, and what a thread had stored by the time of
+  // a fence_proxy_async_shared.
   std::vector<unsigned char> asyncView;
   std::vector<std::vector<uint64_t>> products; // of each warpgroup: what its n-th wgmma is, a hash
   std::vector<std::unique_ptr<Warp>> warps;
@@ -289,11 +289,11 @@ private:
   uint32_t tournament_ = 1; // how strongly priorities decide: 1 is uniform
   uint32_t startOneIn_ = 1; // how eagerly new blocks start
   std::vector<std::unique_ptr<AsyncOperation>> async_;
-  std::vector<Lane *> copyingLanes_; // with copies in groups, some of which may be there by now
+  std::vector<Lane *> copyingLanes_;     // with copies in groups, some of which may be there by now
   std::vector<Warp *> multiplyingWarps_; // with wgmmas that are not executed yet
-  uint32_t asyncOneIn_ = 1;          // how eagerly asynchronous operations make progress
-  uint32_t productOneIn_ = 1;        // how eagerly wgmmas do
-  uint64_t points_ = 0;              // scheduling points of this run: the emulated clock
+  uint32_t asyncOneIn_ = 1;              // how eagerly asynchronous operations make progress
+  uint32_t productOneIn_ = 1;            // how eagerly wgmmas do
+  uint64_t points_ = 0;                  // scheduling points of this run: the emulated clock
   uint64_t clockOffset_ = 0;
   uint32_t stuckRounds_ = 0; // how often nothing but time-outs could go on, in a row
   std::string stuckReport_;

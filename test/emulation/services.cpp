@@ -48,9 +48,8 @@ Scheduler::Scheduler() : services{} {
   services.copy_async_wait = [](uint32_t pending) { scheduler().copyAsyncWait(pending); };
   services.fence_proxy_async = [] { scheduler().fenceProxyAsync(); };
   services.acquire_tensor_map = [](const void *map) { scheduler().acquireTensorMap(map); };
-  services.copy_tensor = [](void *to, const void *map, const int *coordinates, uint32_t rank, void *b, uint32_t blocks) {
-    scheduler().copyTensor(to, map, coordinates, rank, b, blocks);
-  };
+  services.copy_tensor = [](void *to, const void *map, const int *coordinates, uint32_t rank, void *b,
+                            uint32_t blocks) { scheduler().copyTensor(to, map, coordinates, rank, b, blocks); };
   services.wgmma = [](const host::WarpgroupOperands &operands) { scheduler().wgmma(operands); };
   services.wgmma_fence = [] { scheduler().wgmmaFence(); };
   services.wgmma_commit = [] { scheduler().wgmmaCommit(); };

@@ -48,7 +48,8 @@ private:
     const int64_t width = map_.elementBytes, first = coordinates_[0] * width,
                   end = static_cast<int64_t>(map_.extents[0]) * width;
     for (int64_t byte = 0; byte < map_.box[0] * width; byte += 16) {
-      const int64_t low = std::clamp<int64_t>(-(first + byte), 0, 16), high = std::clamp<int64_t>(end - first - byte, 0, 16);
+      const int64_t low = std::clamp<int64_t>(-(first + byte), 0, 16),
+                    high = std::clamp<int64_t>(end - first - byte, 0, 16);
       if (!exists || low >= high) {
         pieces_.push_back({nullptr, 0, 0});
         continue;
@@ -89,11 +90,12 @@ void Scheduler::copyTensor(void *to, const void *address, const int *coordinates
   if (reinterpret_cast<uintptr_t>(address) % 64 != 0)
     fault(CUDA_ERROR_MISALIGNED_ADDRESS, "copy_tensor: the map is 64-byte aligned, not " + formatAddress(address));
   if (!globalReadable(address, sizeof(CUtensorMap)))
-    fault(CUDA_ERROR_ILLEGAL_ADDRESS, "copy_tensor: the map at " + formatAddress(address) + " is not in one allocation");
+    fault(CUDA_ERROR_ILLEGAL_ADDRESS,
+          "copy_tensor: the map at " + formatAddress(address) + " is not in one allocation");
   std::memcpy(&map, address, sizeof map);
   if (map.mark != TensorMap::written || map.rank != rank)
-    fault(CUDA_ERROR_LAUNCH_FAILED, "copy_tensor: " + formatAddress(address) + " is no tensor map of " +
-                                        std::to_string(rank) + " dimensions");
+    fault(CUDA_ERROR_LAUNCH_FAILED,
+          "copy_tensor: " + formatAddress(address) + " is no tensor map of " + std::to_string(rank) + " dimensions");
   if (std::find(current_->tensorMaps.begin(), current_->tensorMaps.end(), address) == current_->tensorMaps.end())
     fault(CUDA_ERROR_LAUNCH_FAILED, "copy_tensor: this thread has no acquire_tensor_map of " + formatAddress(address));
   Block &block = *current_->warp->block;
@@ -114,8 +116,8 @@ void Scheduler::copyTensor(void *to, const void *address, const int *coordinates
   for (uint32_t mask = blocks; mask != 0; mask &= mask - 1)
     if (const uint32_t rankOf = static_cast<uint32_t>(std::countr_zero(mask));
         rankOf >= cluster.size() || !cluster[rankOf])
-      fault(CUDA_ERROR_LAUNCH_FAILED, "copy_tensor_multicast: no block of rank " + std::to_string(rankOf) +
-                                          " runs in this cluster");
+      fault(CUDA_ERROR_LAUNCH_FAILED,
+            "copy_tensor_multicast: no block of rank " + std::to_string(rankOf) + " runs in this cluster");
   for (Block *target : cluster) {
     const uint32_t index = target ? target->index % static_cast<uint32_t>(cluster.size()) : 0;
     if (!target || (blocks == 0 ? target != &block : (blocks >> index & 1) == 0))

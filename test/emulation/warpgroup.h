@@ -24,9 +24,9 @@ struct WarpProduct {
 
 /// All of a warp.
 struct WarpProducts {
-  bool fenced = false;          // since the last wait
-  uint64_t groups = 0;          // committed
-  uint64_t issued = 0;          // products
+  bool fenced = false;           // since the last wait
+  uint64_t groups = 0;           // committed
+  uint64_t issued = 0;           // products
   std::deque<WarpProduct> queue; // not executed
   std::vector<std::shared_ptr<WarpSums>> sums;
 };

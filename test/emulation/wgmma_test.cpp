@@ -78,16 +78,15 @@ TEST_F(WgmmaTest, BoxesAsTheirMapsSay) {
     Map map;
     int coordinates[4];
   };
-  const Case cases[] = {
-      {{{100, 30}, {208}, {64, 24}, CU_TENSOR_MAP_SWIZZLE_128B}, {32, 8, 0, 0}},  // over both edges
-      {{{100, 30}, {208}, {32, 24}, CU_TENSOR_MAP_SWIZZLE_64B}, {-3, -5, 0, 0}},  // before both
-      {{{100, 30}, {208}, {16, 8}, CU_TENSOR_MAP_SWIZZLE_32B}, {7, 3, 0, 0}},
-      {{{100, 30}, {208}, {24, 16}, CU_TENSOR_MAP_SWIZZLE_NONE}, {90, 20, 0, 0}},
-      {{{100, 30}, {208}, {64, 8}, CU_TENSOR_MAP_SWIZZLE_128B}, {0, 40, 0, 0}}, // outside
-      {{{32, 16, 20}, {64, 1024}, {32, 16, 3}, CU_TENSOR_MAP_SWIZZLE_64B}, {0, 0, 18, 0}},
-      // A packed matrix of 5 tiles and 3 steps: tiles first.
-      {{{32, 16, 5, 3}, {64, 3072, 1024}, {32, 16, 4, 2}, CU_TENSOR_MAP_SWIZZLE_64B}, {0, 0, 0, 0}},
-      {{{32, 16, 5, 3}, {64, 3072, 1024}, {32, 16, 4, 2}, CU_TENSOR_MAP_SWIZZLE_64B}, {0, 0, 4, 2}}};
+  const Case cases[] = {{{{100, 30}, {208}, {64, 24}, CU_TENSOR_MAP_SWIZZLE_128B}, {32, 8, 0, 0}}, // over both edges
+                        {{{100, 30}, {208}, {32, 24}, CU_TENSOR_MAP_SWIZZLE_64B}, {-3, -5, 0, 0}}, // before both
+                        {{{100, 30}, {208}, {16, 8}, CU_TENSOR_MAP_SWIZZLE_32B}, {7, 3, 0, 0}},
+                        {{{100, 30}, {208}, {24, 16}, CU_TENSOR_MAP_SWIZZLE_NONE}, {90, 20, 0, 0}},
+                        {{{100, 30}, {208}, {64, 8}, CU_TENSOR_MAP_SWIZZLE_128B}, {0, 40, 0, 0}}, // outside
+                        {{{32, 16, 20}, {64, 1024}, {32, 16, 3}, CU_TENSOR_MAP_SWIZZLE_64B}, {0, 0, 18, 0}},
+                        // A packed matrix of 5 tiles and 3 steps: tiles first.
+                        {{{32, 16, 5, 3}, {64, 3072, 1024}, {32, 16, 4, 2}, CU_TENSOR_MAP_SWIZZLE_64B}, {0, 0, 0, 0}},
+                        {{{32, 16, 5, 3}, {64, 3072, 1024}, {32, 16, 4, 2}, CU_TENSOR_MAP_SWIZZLE_64B}, {0, 0, 4, 2}}};
   for (int seed = 1; seed <= 5; ++seed) {
     restartWithSeed(seed);
     const uint16_t *memory = upload(data);
@@ -219,8 +218,12 @@ protected:
                  {row, rows},
                  p.rowBytes == 128 ? CU_TENSOR_MAP_SWIZZLE_128B : CU_TENSOR_MAP_SWIZZLE_64B};
     };
-    const ProductArgs args{uploadMap(map(64), aMemory), uploadMap(map(p.columns), bMemory), aMemory, bMemory,
-                           allocate<float>(size_t{64} * p.columns), steps};
+    const ProductArgs args{uploadMap(map(64), aMemory),
+                           uploadMap(map(p.columns), bMemory),
+                           aMemory,
+                           bMemory,
+                           allocate<float>(size_t{64} * p.columns),
+                           steps};
     const unsigned shared = 2 * (64 + p.columns) * p.rowBytes + 16;
     const CUfunction function = kernel(p.name, "wgmma");
     EXPECT_EQ(cuFuncSetAttribute(function, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, static_cast<int>(shared)),
@@ -270,8 +273,8 @@ TEST_F(WarpgroupTest, MissingProxyFenceShows) {
   EXPECT_GT(wrongRuns({"one_warp_has_no_fence", 32, 128}, 40), 3); // it must store last
 }
 TEST_F(WarpgroupTest, WrongDescriptorsShow) {
-  for (const Product &p : {Product{"other_swizzle", 32, 128}, Product{"other_swizzle_64", 32, 64},
-                           Product{"other_distance", 32, 128}})
+  for (const Product &p :
+       {Product{"other_swizzle", 32, 128}, Product{"other_swizzle_64", 32, 64}, Product{"other_distance", 32, 128}})
     EXPECT_EQ(wrongRuns(p, 5), 5) << p.name;
 }
 TEST_F(WarpgroupTest, RegistersTouchedInFlightShow) {
@@ -287,12 +290,13 @@ TEST_F(WarpgroupTest, UndefinedUsesAreNamed) {
     const char *reason;
     const char *capability = "9.0";
   };
-  for (const Case &c : {Case{0, 128, CUDA_ERROR_LAUNCH_FAILED, "the warps of a warpgroup give wgmma different operands"},
-                        Case{1, 64, CUDA_ERROR_LAUNCH_FAILED, "a warpgroup of fewer than four warps"},
-                        Case{2, 128, CUDA_ERROR_LAUNCH_FAILED, "exited with wgmmas in flight"},
-                        Case{3, 128, CUDA_ERROR_ILLEGAL_ADDRESS, "not in this block's shared memory"},
-                        Case{1, 128, CUDA_ERROR_LAUNCH_FAILED, "needs sm_90a", "10.0"},
-                        Case{1, 128, CUDA_ERROR_LAUNCH_FAILED, "needs sm_90a", "8.0"}}) {
+  for (const Case &c :
+       {Case{0, 128, CUDA_ERROR_LAUNCH_FAILED, "the warps of a warpgroup give wgmma different operands"},
+        Case{1, 64, CUDA_ERROR_LAUNCH_FAILED, "a warpgroup of fewer than four warps"},
+        Case{2, 128, CUDA_ERROR_LAUNCH_FAILED, "exited with wgmmas in flight"},
+        Case{3, 128, CUDA_ERROR_ILLEGAL_ADDRESS, "not in this block's shared memory"},
+        Case{1, 128, CUDA_ERROR_LAUNCH_FAILED, "needs sm_90a", "10.0"},
+        Case{1, 128, CUDA_ERROR_LAUNCH_FAILED, "needs sm_90a", "8.0"}}) {
     restart({{"CADENZA_EMULATED_CAPABILITY", c.capability}});
     const ProductArgs args{nullptr, nullptr, nullptr, nullptr, nullptr, c.what};
     ASSERT_EQ(launch(kernel("bad_product", "wgmma"), 1, c.threads, args, 16 * 1024), CUDA_SUCCESS);
@@ -303,8 +307,9 @@ TEST_F(WarpgroupTest, UndefinedUsesAreNamed) {
 TEST_F(WarpgroupTest, RegistersThatOthersGive) {
   for (int seed = 1; seed <= 10; ++seed) {
     restartWithSeed(seed);
-    ASSERT_EQ(launch(kernel("registers", "wgmma"), 1, 384, ProductArgs{nullptr, nullptr, nullptr, nullptr, nullptr, 232}),
-              CUDA_SUCCESS);
+    ASSERT_EQ(
+        launch(kernel("registers", "wgmma"), 1, 384, ProductArgs{nullptr, nullptr, nullptr, nullptr, nullptr, 232}),
+        CUDA_SUCCESS);
     EXPECT_EQ(finish(), CUDA_SUCCESS) << message();
   }
   ASSERT_EQ(launch(kernel("registers", "wgmma"), 1, 384, ProductArgs{nullptr, nullptr, nullptr, nullptr, nullptr, 240}),

@@ -14,7 +14,8 @@ protected:
     int outBytes;
 
     template <class D> static Division of(const char *name) {
-      return {name, D::Product::tiles, std::is_same_v<typename D::type, f16>, static_cast<int>(sizeof(typename D::Out))};
+      return {name, D::Product::tiles, std::is_same_v<typename D::type, f16>,
+              static_cast<int>(sizeof(typename D::Out))};
     }
   };
 #define CADENZA_DIVISION(name) Division::of<wgmma::name>(#name),
@@ -29,8 +30,7 @@ protected:
     alignas(64) CUtensorMap map;
     const uint64_t *strides = shape.strides;
     const unsigned ones[] = {1, 1, 1, 1};
-    EXPECT_EQ(cuTensorMapEncodeTiled(&map,
-                                     isF16 ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16 : CU_TENSOR_MAP_DATA_TYPE_BFLOAT16,
+    EXPECT_EQ(cuTensorMapEncodeTiled(&map, isF16 ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16 : CU_TENSOR_MAP_DATA_TYPE_BFLOAT16,
                                      static_cast<unsigned>(shape.rank), const_cast<void *>(address), shape.extents,
                                      strides, shape.box, ones, CU_TENSOR_MAP_INTERLEAVE_NONE,
                                      shape.swizzle_bytes == 64 ? CU_TENSOR_MAP_SWIZZLE_64B : CU_TENSOR_MAP_SWIZZLE_128B,
@@ -56,11 +56,11 @@ protected:
       for (int k = 0; k < stride; ++k)
         if (token >= shape.tokens || k >= shape.columns)
           x[static_cast<size_t>(token * stride + k)] = NAN; // belongs to nobody
-    const auto packed = d.isF16 ? pack<f16>(weights, shape.rows, shape.columns)
-                                : pack<bf16>(weights, shape.rows, shape.columns);
-    const CUtensorMap *weightsMap = uploadMap(
-        weights_map(d.tiles, static_cast<uint64_t>(shape.rows), static_cast<uint64_t>(shape.columns)), upload(packed),
-        d.isF16);
+    const auto packed =
+        d.isF16 ? pack<f16>(weights, shape.rows, shape.columns) : pack<bf16>(weights, shape.rows, shape.columns);
+    const CUtensorMap *weightsMap =
+        uploadMap(weights_map(d.tiles, static_cast<uint64_t>(shape.rows), static_cast<uint64_t>(shape.columns)),
+                  upload(packed), d.isF16);
     const CUtensorMap *xMap =
         uploadMap(activations_map(d.tiles, static_cast<uint64_t>(shape.room), static_cast<uint64_t>(shape.columns),
                                   static_cast<uint64_t>(stride)),

@@ -104,15 +104,15 @@ struct ProductArgs {
 
 enum class Mistake {
   none,
-  no_wait,             // the sums are read before the last group is complete
-  early_refill,        // a stage is filled while the group that reads it may still run
-  no_fence,            // of registers, before the first wgmma
-  no_proxy_fence,      // after plain stores to shared memory
-  one_warp_has_no_fence,    // of one of the four
-  other_swizzle,       // than that of the map
-  other_distance,      // of groups of rows
-  sums_written,        // while a wgmma is in flight
-  fragment_overwritten // A's registers, while a wgmma is in flight
+  no_wait,               // the sums are read before the last group is complete
+  early_refill,          // a stage is filled while the group that reads it may still run
+  no_fence,              // of registers, before the first wgmma
+  no_proxy_fence,        // after plain stores to shared memory
+  one_warp_has_no_fence, // of one of the four
+  other_swizzle,         // than that of the map
+  other_distance,        // of groups of rows
+  sums_written,          // while a wgmma is in flight
+  fragment_overwritten   // A's registers, while a wgmma is in flight
 };
 enum class Source { maps, stores, registers }; // how operands get there; registers: A, and B by maps
 
@@ -181,8 +181,9 @@ CADENZA_DEVICE void product_body(const ProductArgs &args) {
     if constexpr (source == Source::registers)
       for (int k = 0; k < row / 16; ++k)
         for (int i = 0; i < 4; ++i)
-          fragment[k][i] = *reinterpret_cast<const uint32_t *>(
-              args.a + ((16 * warp + lane / 4 + 8 * (i % 2)) * steps + step) * row + 16 * k + 8 * (i / 2) + lane % 4 * 2);
+          fragment[k][i] =
+              *reinterpret_cast<const uint32_t *>(args.a + ((16 * warp + lane / 4 + 8 * (i % 2)) * steps + step) * row +
+                                                  16 * k + 8 * (i / 2) + lane % 4 * 2);
     arch::pin_sums(sums);
     if (M != Mistake::no_fence)
       arch::wgmma_fence();

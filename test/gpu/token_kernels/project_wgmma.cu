@@ -1,13 +1,14 @@
-// The product of many tokens on Hopper (project_tokens_wgmma.cuh) on a real GPU: each division against a kernel that makes
-// one element a thread, microseconds and TFLOP/s of many divisions, at the shapes of two models. Needs nothing but a
-// driver:
+// The product of many tokens on Hopper (project_tokens_wgmma.cuh) on a real GPU: each division against a kernel that
+// makes one element a thread, microseconds and TFLOP/s of many divisions, at the shapes of two models. Needs nothing
+// but a driver:
 //
-//   nvcc -std=c++20 -O2 --expt-relaxed-constexpr -gencode=arch=compute_90a,code=sm_90a -cudart static -Xcompiler -static-libstdc++
-//   -I codegen/kernels -I runtime -I test/gpu/graph_kernels -o project_wgmma test/gpu/token_kernels/project_wgmma.cu
+//   nvcc -std=c++20 -O2 --expt-relaxed-constexpr -gencode=arch=compute_90a,code=sm_90a -cudart static -Xcompiler
+//   -static-libstdc++ -I codegen/kernels -I runtime -I test/gpu/graph_kernels -o project_wgmma
+//   test/gpu/token_kernels/project_wgmma.cu
 //
-// The launches of a time have 50 different matrices: those of a model. Prints a line for each division and a table of the
-// best; 'WRONG' where results differ, 'BITS' where a row's bits depend on the division; exit code 1 if one does. Every
-// wait in the kernel is bounded: one that never ends traps after four seconds.
+// The launches of a time have 50 different matrices: those of a model. Prints a line for each division and a table of
+// the best; 'WRONG' where results differ, 'BITS' where a row's bits depend on the division; exit code 1 if one does.
+// Every wait in the kernel is bounded: one that never ends traps after four seconds.
 #include "probe.cuh"
 #include "project_tokens_wgmma.cuh"
 
@@ -51,11 +52,10 @@ CUtensorMap encode(const TensorMapShape &shape, void *address) {
   std::copy_n(shape.extents, 4, extents);
   std::copy_n(shape.strides, 3, strides);
   std::copy_n(shape.box, 4, box);
-  const CUresult error =
-      function(&map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, static_cast<cuuint32_t>(shape.rank), address, extents, strides, box,
-               ones, CU_TENSOR_MAP_INTERLEAVE_NONE,
-               shape.swizzle_bytes == 64 ? CU_TENSOR_MAP_SWIZZLE_64B : CU_TENSOR_MAP_SWIZZLE_128B,
-               CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+  const CUresult error = function(&map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, static_cast<cuuint32_t>(shape.rank), address,
+                                  extents, strides, box, ones, CU_TENSOR_MAP_INTERLEAVE_NONE,
+                                  shape.swizzle_bytes == 64 ? CU_TENSOR_MAP_SWIZZLE_64B : CU_TENSOR_MAP_SWIZZLE_128B,
+                                  CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
   if (error != CUDA_SUCCESS) {
     std::fprintf(stderr, "cuTensorMapEncodeTiled: error %d\n", error);
     std::exit(1);
@@ -77,7 +77,8 @@ __global__ void plain_product(const bf16 *weights, const bf16 *x, float *to, int
 }
 
 /// result: the largest difference, as bits of a float (infinity for a NaN); the number of elements whose bits differ.
-__global__ void compare(const Out *actual, const float *expected, const Out *reference, size_t count, unsigned *result) {
+__global__ void compare(const Out *actual, const float *expected, const Out *reference, size_t count,
+                        unsigned *result) {
   for (size_t i = blockIdx.x * size_t{blockDim.x} + threadIdx.x; i < count; i += size_t{gridDim.x} * blockDim.x) {
     const float difference = fabsf(arch::to_float(actual[i]) - expected[i]);
     atomicMax(result, difference <= 3e38f ? __float_as_uint(difference) : 0x7f800000u);
@@ -207,7 +208,7 @@ void shape(int rows, int columns) {
   CHECK(cudaMalloc(&data.maps, (copies + 1) * sizeof(CUtensorMap)));
   CHECK(cudaMalloc(&data.result, 8));
   plain_product<<<dim3(ceil_div(rows, 128), most_tokens), 128>>>(data.weights, data.x, data.expected, rows, columns,
-                                                                  most_tokens);
+                                                                 most_tokens);
   CHECK(cudaDeviceSynchronize());
   for (int tokens : {2048, 1024, 512, 128, 16})
     measure_all(data, tokens, std::make_index_sequence<std::size(divisions)>());
