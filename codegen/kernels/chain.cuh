@@ -50,7 +50,9 @@ template <int slot, class Type> struct Store {
     if (!tile.holds(slot))
       return;
     const float *values = tile.segment(slot);
-    tile.for_owned([&](int, int row) { args.output[tile.first_row + row] = arch::from_float<Type>(values[row]); });
+    tile.for_owned([&](int, int row) {
+      args.output[tile.template edge_index<Type, slot>(row)] = arch::from_float<Type>(values[row]);
+    });
   }
 };
 

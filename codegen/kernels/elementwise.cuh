@@ -70,10 +70,12 @@ template <class Config> struct Mul {
   }
 };
 
-/// Shared by bias and add: y[segment] = vector + y[segment]. Arguments: [vector].
+/// Shared by bias and add: y[segment] = vector + y[segment], where the vector is a weight, or an edge. Arguments:
+/// [vector].
 template <class Config, class Type> struct AddVector {
+  static constexpr bool edge = requires { typename Config::operand_type; };
   struct Args {
-    const Type *vector; // [rows of the segment]
+    const Type *vector; // [rows of the segment], of an edge for each token
   };
   static constexpr int words = 1;
   template <class Tile> struct Loaded {
@@ -81,7 +83,12 @@ template <class Config, class Type> struct AddVector {
   };
   template <class Tile> CADENZA_DEVICE static void load(const Args &args, const Tile &tile, Loaded<Tile> &loaded) {
     if (tile.holds(Config::segment))
-      tile.for_owned([&](int j, int row) { loaded.vector[j] = arch::to_float(args.vector[tile.first_row + row]); });
+      tile.for_owned([&](int j, int row) {
+        if constexpr (edge)
+          loaded.vector[j] = arch::to_float(args.vector[tile.template edge_index<Type, Config::segment>(row)]);
+        else
+          loaded.vector[j] = arch::to_float(args.vector[tile.first_row + row]);
+      });
   }
   template <class Tile> CADENZA_DEVICE static void apply(const Args &, Loaded<Tile> &loaded, Tile &tile) {
     if (!tile.holds(Config::segment))

@@ -53,6 +53,11 @@ template <class Config> struct Embed {
       state.position = position;
       state.next_position = position + 1;
     }
+    look_up(args, position, args.output);
+  }
+
+  /// Writes the elements of the token at `position`, by all threads of the block.
+  CADENZA_DEVICE static void look_up(const Args &args, int position, Output *output) {
     const uint64_t token = static_cast<uint64_t>(args.tokens[position]);
     const Weight *row = args.matrix + weight_index<uint64_t>(token, 0, steps); // step_columns every tile_step_weights
     for (int part = static_cast<int>(arch::thread_index()); 8 * part < columns; part += threads) {
@@ -67,7 +72,7 @@ template <class Config> struct Embed {
 #pragma unroll
       for (int j = 0; j < 8; ++j)
         if (8 * part + j < columns)
-          args.output[8 * part + j] = of(x[j], y[j]);
+          output[8 * part + j] = of(x[j], y[j]);
     }
   }
 

@@ -4,6 +4,7 @@
 //   E::Element     one stored weight; the addresses of matrices are pointers to it
 //   E::Unit        a lane's part of a unit, of unit_bytes / 32 bytes, that arch.cuh can load
 //   E::operand(unit)   the same eight weights as T, exactly: a lane's operand A of unit_product.cuh
+//   E::Pair, E::pair(pair)   two neighbours as they are stored, and as T, the first one in the low half
 // All products of weights with the vector are multiplied and summed as they are stored; what a row's scale does to the
 // complete sum is RowScales below, for every encoding that has one.
 #pragma once
@@ -19,7 +20,9 @@ template <class T> struct Tiles16 {
   using Operand = T;
   using Element = T;
   using Unit = Vec16;
+  using Pair = uint32_t;
   CADENZA_DEVICE static Vec16 operand(Unit unit) { return unit; }
+  CADENZA_DEVICE static uint32_t pair(Pair pair) { return pair; }
 };
 
 /// 8-bit integers, which are exact as bf16 and as f16.
@@ -28,9 +31,12 @@ template <class T> struct Int8 {
   using Operand = T;
   using Element = int8_t;
   using Unit = Vec8;
+  using Pair = uint16_t;
   CADENZA_DEVICE static Vec16 operand(Unit unit) {
     return {pair(unit.x, 0), pair(unit.x, 16), pair(unit.y, 0), pair(unit.y, 16)};
   }
+
+  CADENZA_DEVICE static uint32_t pair(Pair bytes) { return pair(bytes, 0); }
 
 private:
   CADENZA_DEVICE static float at(uint32_t bytes, int shift) {
@@ -74,6 +80,14 @@ template <class E, int rows, int columns> struct RowScales {
   CADENZA_DEVICE float product(float sum, int row, float factor) const {
     if constexpr (any)
       return arch::multiply(product(sum, row), factor);
+    return sum * factor;
+  }
+
+  /// The same in two parts, for whoever has many sums of a row.
+  CADENZA_DEVICE float scale(int row) const { return product(1.0f, row); }
+  CADENZA_DEVICE static float scaled(float sum, float scale, float factor) {
+    if constexpr (any)
+      return arch::multiply(arch::multiply(sum, scale), factor);
     return sum * factor;
   }
 };

@@ -20,7 +20,7 @@ template <class Type, class... Rest> struct Inputs<Type, Rest...> {
   template <int slot> struct Args : Pointer<slot>, Inputs<Rest...>::template Args<slot + 1> {};
 
   template <int slot, class Tile> CADENZA_DEVICE static void load(const Args<slot> &args, Tile &tile) {
-    const Type *input = static_cast<const Pointer<slot> &>(args).input + tile.first_row;
+    const Type *input = static_cast<const Pointer<slot> &>(args).input + tile.template edge_index<Type, slot>(0);
     float *values = tile.segment(slot);
     tile.for_owned([&](int, int row) { values[row] = arch::to_float(input[row]); });
     Inputs<Rest...>::template load<slot + 1>(args, tile);
@@ -53,12 +53,18 @@ template <class Config> struct Map {
     arch::grid_dependency_wait();
     arch::grid_dependency_trigger();
     BlockTile tile;
+    run_block(args, tile, static_cast<int>(arch::block_index()));
+  }
+
+  /// As block `block` of those of a vector.
+  template <class AnyArgs, class AnyTile>
+  CADENZA_DEVICE static void run_block(const AnyArgs &args, AnyTile &tile, int block) {
     tile.values = reinterpret_cast<float *>(arch::shared_memory());
-    tile.scratch = tile.values + BlockTile::value_floats;
+    tile.scratch = tile.values + AnyTile::value_floats;
     tile.slot = 0;
-    tile.first_row = static_cast<int>(arch::block_index()) * Config::block_rows;
+    tile.first_row = block * Config::block_rows;
     tile.live_rows = smaller(Config::block_rows, Config::rows - tile.first_row);
-    typename Epilogue::template Loaded<BlockTile> loaded;
+    typename Epilogue::template Loaded<AnyTile> loaded;
     Epilogue::load(args, tile, loaded);
     Vectors::template load<0>(args, tile);
     Epilogue::apply(args, loaded, tile);

@@ -37,6 +37,10 @@ template <int... counts> struct Rows {
     ((all = all && begin % rows == 0, begin += counts), ...);
     return all;
   }
+  CADENZA_DEVICE static constexpr int count(int slot) {
+    const int list[] = {counts...};
+    return list[slot];
+  }
   CADENZA_DEVICE static constexpr bool all_equal() {
     const int list[] = {counts...};
     bool equal = true;

@@ -1,5 +1,6 @@
 // The threads that work on a tile together: a whole block (a kernel a phase), or some warps of one (the persistent
-// kernel, where other warps of the block have other work). What a function needs of them goes through the team.
+// kernel, where other warps of the block have other work), or a warp with a token of its own (tiles of tokens). What a
+// function needs of them goes through the team.
 #pragma once
 
 #include "arch_async.cuh"
@@ -29,6 +30,23 @@ template <int first_warp, int warp_count, int id> struct WarpTeam {
   CADENZA_DEVICE static int warp() { return static_cast<int>(arch::warp()) - first_warp; }
   CADENZA_DEVICE static void barrier() { arch::named_barrier(id, threads); }
   CADENZA_DEVICE int position(const DecodeState *) const { return step_position; }
+};
+
+/// The threads of a warp, each warp for itself.
+struct LaneTeam {
+  static constexpr int threads = 32, warps = 1;
+
+  CADENZA_DEVICE static int thread() { return static_cast<int>(arch::lane()); }
+  CADENZA_DEVICE static int warp() { return 0; }
+  CADENZA_DEVICE static void barrier() { arch::warp_barrier(); }
+};
+
+/// A team that works on one token of a tile of tokens (shared/token_tiles.h). It knows the token's position.
+template <class Base> struct TokenTeam : Base {
+  int token; // of the tile of tokens: the row of edges
+  int token_position;
+
+  CADENZA_DEVICE int position(const DecodeState *) const { return token_position; }
 };
 
 /// Who works on the phase of `Config`: its `Team`, if it names one, else the block of its `threads`.

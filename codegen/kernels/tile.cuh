@@ -17,9 +17,12 @@
 // leaves every element written by its owner, or issues another barrier after the last foreign access. Rows at or above
 // live_rows do not exist: their values are undefined and must not be stored. Scratch contents do not survive a
 // function.
+//
+// Vectors of weights (a bias, a norm's gamma) are indexed by row alone; what lies in an edge, by edge_index.
 #pragma once
 
 #include "arch.cuh"
+#include "shared/token_tiles.h"
 #include "team.cuh"
 
 namespace cadenza {
@@ -62,7 +65,8 @@ template <class T> CADENZA_DEVICE void unpack8(Vec16 v, float (&out)[8]) {
 }
 
 /// Shape has: rows (of one slot), slots (that the tile holds at once), holds_all (whether those are all there are),
-/// Team.
+/// Team. If that is a TokenTeam, the tile is of the team's token, and Shape::elements(slot) says how many rows the
+/// whole segment has, which are the elements of a token in an edge of that segment.
 template <class Shape> struct Tile {
   static constexpr int rows = Shape::rows;
   static constexpr int slots = Shape::slots;
@@ -84,6 +88,14 @@ template <class Shape> struct Tile {
   /// Whether this tile holds rows of slot `s`. The same in all threads of the team.
   CADENZA_DEVICE bool holds(int s) const { return holds_all || s == slot; }
   CADENZA_DEVICE float *segment(int s) const { return values + (holds_all ? s * rows : 0); } // [rows]
+
+  /// Where row `row` of the tile lies in an edge with elements of T for the rows of slot `s`.
+  template <class T, int s> CADENZA_DEVICE auto edge_index(int row) const {
+    if constexpr (requires { team.token; })
+      return static_cast<int64_t>(team.token) * token_stride(Shape::elements(s), sizeof(T)) + (first_row + row);
+    else
+      return first_row + row;
+  }
 
   /// body(j, row) for the j-th row that this thread owns, if it exists.
   template <class Body> CADENZA_DEVICE void for_owned(Body body) const {

@@ -20,8 +20,8 @@ namespace cadenza::emulation {
 /// The fusions of a module, as one source, and the module of the emulated driver.
 class Fusions {
 public:
-  /// `program`: functions of one step.fusion each.
-  explicit Fusions(const std::string &program) {
+  /// `program`: functions of one step.fusion each. `clusters`: for GPUs that have them.
+  explicit Fusions(const std::string &program, bool clusters = true) {
     context.loadDialect<mlir::func::FuncDialect, nn::NNDialect, step::StepDialect, sched::SchedDialect>();
     mlir::ScopedDiagnosticHandler handler(&context, [&](mlir::Diagnostic &diagnostic) {
       errors += diagnostic.str() + "\n";
@@ -33,7 +33,7 @@ public:
     mlir::OpBuilder builder(&context);
     for (auto function : module->getOps<mlir::func::FuncOp>()) {
       auto fusion = *function.getOps<step::FusionOp>().begin();
-      mlir::FailureOr<FusionGeometry> geometry = geometryOf(fusion, /*clusters=*/true);
+      mlir::FailureOr<FusionGeometry> geometry = geometryOf(fusion, clusters);
       if (mlir::failed(geometry))
         continue;
       builder.setInsertionPoint(fusion);
@@ -152,6 +152,9 @@ protected:
     EXPECT_EQ(cuModuleLoadData(&module, fusions.code.image.data()), CUDA_SUCCESS) << message();
     const Kernel &kernel = fusions.kernel(name);
     EXPECT_EQ(cuModuleGetFunction(&function, module, kernel.name.c_str()), CUDA_SUCCESS);
+    EXPECT_EQ(cuFuncSetAttribute(function, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
+                                 static_cast<int>(kernel.sharedBytes)),
+              CUDA_SUCCESS);
     void *parameters[] = {words.data()};
     CUlaunchAttribute cluster{};
     cluster.id = CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION;

@@ -267,6 +267,22 @@ const std::vector<Case> cases = {
      "step.yield %q3, %k3, %v",
      {},
      40},
+    {"deep_product",
+     "1x33x1536xf16 1536x64xf16",
+     "1x33x64xf16",
+     "%0 = nn.matmul %a, %b : (tensor<1x33x1536xf16>, tensor<1536x64xf16>) -> tensor<1x33x64xf16>\n"
+     "step.yield %0",
+     {},
+     4},
+    {"deep_products",
+     "1x40x1024xf32 1024x32xf32 1024x32xf32 1024x32xf32",
+     "1x40x32xf32 1x40x32xf32 1x40x32xf32",
+     "%0 = nn.matmul %a, %b : (tensor<1x40x1024xf32>, tensor<1024x32xf32>) -> tensor<1x40x32xf32>\n"
+     "%1 = nn.matmul %a, %c : (tensor<1x40x1024xf32>, tensor<1024x32xf32>) -> tensor<1x40x32xf32>\n"
+     "%2 = nn.matmul %a, %d : (tensor<1x40x1024xf32>, tensor<1024x32xf32>) -> tensor<1x40x32xf32>\n"
+     "step.yield %0, %1, %2",
+     {},
+     200},
     {"attention",
      "1x20x3x16xf16 1x40x3x16xf16 1x40x3x16xf16 1x1x20x40xf16",
      "1x20x48xf16",
@@ -363,12 +379,15 @@ nn.weight @bias : tensor<384xf32> = dense<-0.5> : tensor<384xf32>
 
 class AllFusions : public FusionTest {
 protected:
-  static void SetUpTestSuite() {
+  static std::string program() {
     std::string program = weights;
     for (const std::vector<Case> &some : {cases, reductions()})
       for (const Case &each : some)
         program += text(each);
-    fusions_ = new Fusions(program);
+    return program;
+  }
+  static void SetUpTestSuite() {
+    fusions_ = new Fusions(program());
     if (const char *file = std::getenv("CADENZA_WRITE_SOURCE"))
       std::ofstream(file) << fusions_->source.model().text;
   }
@@ -403,6 +422,12 @@ TEST_F(AllFusions, ProductsAreOnTensorCores) {
     EXPECT_NE(source.find("AttendSequence<phase::" + std::string(name) + ">::run"), std::string::npos) << name;
 }
 
+TEST_F(AllFusions, ADeepProductIsDividedOverClusters) {
+  for (const char *name : {"deep_product", "deep_products"})
+    EXPECT_GT(fusions_->kernel(name).cluster, 1u) << name;
+  EXPECT_EQ(fusions_->kernel("encoder_product").cluster, 1u);
+}
+
 TEST_F(AllFusions, ReduceAsTheReferencesDo) {
   for (const Case &each : reductions())
     check(*fusions_, each.name, each.ranges, each.tolerance);
@@ -421,12 +446,16 @@ TEST_F(AllFusions, CompileForGpus) {
   StatusOr<Nvrtc> nvrtc = Nvrtc::load();
   if (!nvrtc.isOk())
     GTEST_SKIP() << nvrtc.status().message();
-  StatusOr<std::vector<const DeviceTarget *>> targets = parseTargets("sm_80,sm_90,sm_120");
-  ASSERT_TRUE(targets.isOk());
-  StatusOr<std::vector<CompiledCode>> code = nvrtc->compile(fusions_->source, *targets);
-  ASSERT_TRUE(code.isOk()) << code.status().message();
-  for (const CompiledCode &target : *code)
-    EXPECT_EQ(target.resources.size(), fusions_->source.kernels.size()) << target.target;
+  const Fusions without(program(), /*clusters=*/false);
+  for (const auto &[list, fusions] :
+       {std::pair<const char *, const Fusions *>{"sm_90,sm_120", fusions_}, {"sm_80", &without}}) {
+    StatusOr<std::vector<const DeviceTarget *>> targets = parseTargets(list);
+    ASSERT_TRUE(targets.isOk());
+    StatusOr<std::vector<CompiledCode>> code = nvrtc->compile(fusions->source, *targets);
+    ASSERT_TRUE(code.isOk()) << code.status().message();
+    for (const CompiledCode &target : *code)
+      EXPECT_EQ(target.resources.size(), fusions->source.kernels.size()) << target.target;
+  }
 }
 
 } // namespace

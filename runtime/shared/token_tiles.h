@@ -1,0 +1,170 @@
+// Tiles of tokens: how a prompt goes through the model, many tokens a step (the entries @prefill_T of a plan), and how
+// the product of such a tile with a matrix is divided (codegen/kernels/project_tokens.cuh). The same formulas in the
+// compiler, the runtime and the kernels. Nothing but plain constexpr functions, in integers.
+//
+// A tile has T tokens, a multiple of token_multiple. Token i of it is at position base + i, where base is
+// DecodeState::next_position when the tile begins, and DecodeState::position in all phases after the embed phase. Its
+// live tokens are those below DecodeState::forced_tokens; nothing is stored for the others but what nobody reads.
+#pragma once
+
+#include "encoding.h"
+#include "everywhere.h"
+
+namespace cadenza {
+
+/// Tokens of a tile are a multiple of this.
+constexpr int token_multiple = 16;
+
+/// How many of the `tokens` tokens of a tile that begins at position `base` are live.
+CADENZA_EVERYWHERE constexpr int live_tokens(int base, int forced_tokens, int tokens) {
+  const int left = forced_tokens - base;
+  return left < 0 ? 0 : left < tokens ? left : tokens;
+}
+
+/// Elements from one token of an edge to the next (edgeStride of runtime/plan/program.h, in elements).
+CADENZA_EVERYWHERE constexpr int token_stride(int elements, int element_bytes) {
+  constexpr int alignment = 256;
+  return (elements * element_bytes + alignment - 1) / alignment * alignment / element_bytes;
+}
+
+// The activation of a product -----------------------------------------------------------------------------------------
+
+/// Whether a product of tokens needs PrepareTokens before it: its input becomes [T][padded_columns] of the matrix's
+/// type in scratch memory. Otherwise the input edge is the activation as it lies.
+CADENZA_EVERYWHERE constexpr bool needs_prepare(bool has_prologue, bool input_is_of_matrix_type, int columns) {
+  return has_prologue || !input_is_of_matrix_type || columns % step_columns != 0;
+}
+/// Bytes of the scratch that PrepareTokens writes: the activation, and the factors of a norm that is deferred.
+CADENZA_EVERYWHERE constexpr long prepared_bytes(int tokens, int columns) {
+  return 2L * tokens * padded_columns(columns);
+}
+CADENZA_EVERYWHERE constexpr long factor_bytes(int tokens) { return 4L * tokens; }
+
+/// Threads of a block of PrepareTokens, which has one token.
+CADENZA_EVERYWHERE constexpr int prepare_threads(int columns) {
+  const int threads = (columns / 8 + 31) / 32 * 32;
+  return threads < 64 ? 64 : threads < 256 ? threads : 256;
+}
+/// Its shared memory; sums: norm_sums of the configuration, 1 if it has none.
+CADENZA_EVERYWHERE constexpr int prepare_shared_bytes(int columns, int sums) {
+  return 4 * sums * (((columns + 15) / 16 + 3) / 4 * 4);
+}
+
+// The product ---------------------------------------------------------------------------------------------------------
+
+/// A block computes `tokens` x `rows` of the product, `depth` of K at a time, of which `stages` are in shared memory.
+/// Its warps divide tokens and rows, never K: the sum of an element is in ascending K, whatever the tiles. `rows` are
+/// packed ones, of all segments that are interleaved.
+struct TokenTiles {
+  int tokens, rows, depth;
+  int stages;
+  int token_warps, row_warps;
+
+  CADENZA_EVERYWHERE constexpr int threads() const { return 32 * token_warps * row_warps; }
+  constexpr bool operator==(const TokenTiles &) const = default;
+};
+
+/// The product of a tile of tokens with a packed matrix.
+struct TokenShape {
+  int tokens;        // T
+  int rows, columns; // of the matrix, of all segments
+  int unit_bytes;    // of its encoding (encoding.h)
+  int slots;         // segments that are interleaved, 8 rows in turn; otherwise 1
+  int row_group;     // rows of a segment that must lie in one block, such as those of a head: the least common multiple
+                     // of what epilogue functions need (group_size of norms, head_dim of rope); 1: any
+  int segment_divisor; // of all packed rows at which segments that are not interleaved begin, the greatest common
+                       // divisor; 0: there is one segment, or they are interleaved
+};
+
+/// What a launch has, from a division of a product.
+struct TokenLaunch {
+  int blocks, threads, shared_bytes;
+};
+
+/// Shared memory of a block that every target has.
+constexpr int token_shared_limit = 99 * 1024;
+
+/// Floats from one token to the next of a block's sums, `rows` of each: 8 rows apart in the banks.
+CADENZA_EVERYWHERE constexpr int sums_stride(int rows) { return (rows + 31) / 32 * 32 + 8; }
+/// Floats that the epilogue functions of a warp may use besides (tile.cuh): of a tile of `rows` rows of a slot.
+CADENZA_EVERYWHERE constexpr int scratch_floats_of(int rows) { return (rows / 8 + 3) / 4 * 4 + 72; }
+/// Bytes of a stage: units of 8 tokens and of 8 rows, in pairs.
+CADENZA_EVERYWHERE constexpr int token_stage_bytes(const TokenTiles &tiles, int unit_bytes) {
+  return tiles.depth / step_columns *
+         (tiles.tokens / stripe_rows * 2 * unit_weights + (tiles.rows / stripe_rows + 1) / 2 * 2 * unit_bytes);
+}
+/// Bytes of the sums of `tokens` tokens, and of what epilogue functions need besides.
+CADENZA_EVERYWHERE constexpr int token_sums_bytes(const TokenTiles &tiles, int slots, int tokens) {
+  return 4 * (tokens * sums_stride(tiles.rows) + tiles.threads() / 32 * scratch_floats_of(tiles.rows / slots));
+}
+/// Tokens whose sums are in shared memory at a time when the epilogue is applied: all of a block's, or a part of them.
+CADENZA_EVERYWHERE constexpr int tokens_a_pass(const TokenTiles &tiles, int slots) {
+  int tokens = tiles.tokens;
+  while (tokens % 32 == 0 && token_sums_bytes(tiles, slots, tokens) > token_shared_limit)
+    tokens /= 2;
+  return tokens;
+}
+CADENZA_EVERYWHERE constexpr int token_shared_bytes(const TokenTiles &tiles, int unit_bytes, int slots) {
+  const int ring = tiles.stages * token_stage_bytes(tiles, unit_bytes),
+            sums = token_sums_bytes(tiles, slots, tokens_a_pass(tiles, slots));
+  return ring > sums ? ring : sums;
+}
+CADENZA_EVERYWHERE constexpr TokenLaunch token_launch(const TokenTiles &tiles, const TokenShape &shape) {
+  return {(shape.rows + tiles.rows - 1) / tiles.rows * (shape.tokens / tiles.tokens), tiles.threads(),
+          token_shared_bytes(tiles, shape.unit_bytes, shape.slots)};
+}
+
+/// Whether the kernel can divide the product so.
+CADENZA_EVERYWHERE constexpr bool token_tiles_fit(const TokenTiles &tiles, const TokenShape &shape) {
+  const int stripes = tiles.rows / stripe_rows;
+  return tiles.tokens > 0 && shape.tokens % tiles.tokens == 0 && tiles.tokens % (16 * tiles.token_warps) == 0 &&
+         tiles.rows % stripe_rows == 0 && stripes % tiles.row_warps == 0 && stripes % shape.slots == 0 &&
+         tiles.rows / shape.slots % shape.row_group == 0 && shape.segment_divisor % tiles.rows == 0 &&
+         tiles.depth % step_columns == 0 && tiles.stages >= 2 && tiles.threads() <= 512 &&
+         token_shared_bytes(tiles, shape.unit_bytes, shape.slots) <= token_shared_limit;
+}
+
+/// Nanoseconds that a division is expected to take, but for what all take: enough to tell a good one from a bad one. A
+/// multiprocessor takes as long as its blocks copy, or multiply together, or as one of them takes for its chain of
+/// stages and its epilogue.
+CADENZA_EVERYWHERE constexpr long token_tiles_cost(const TokenTiles &tiles, const TokenShape &shape,
+                                                   int multiprocessors) {
+  const TokenLaunch launch = token_launch(tiles, shape);
+  const long by_shared = 227 * 1024 / (launch.shared_bytes + 1024), by_threads = 512 / launch.threads;
+  const long resident = by_shared < by_threads ? by_shared : by_threads < 1 ? 1 : by_threads;
+  const long waves = (launch.blocks + resident * multiprocessors - 1) / (resident * multiprocessors);
+  const long together = (launch.blocks + waves * multiprocessors - 1) / (waves * multiprocessors);
+  const long stages = (padded_columns(shape.columns) + tiles.depth - 1) / tiles.depth;
+  const long products = static_cast<long>(tiles.tokens) * tiles.rows * tiles.depth / 2048; // of a stage, of mma
+  const long copy = together * stages * token_stage_bytes(tiles, shape.unit_bytes) / 45;
+  const long multiply = together * stages * products * 9 / 10;
+  const long chain = stages * (60 + tiles.depth * 5 / 4 + 4 * products / (launch.threads / 32));
+  const long longest = copy > multiply ? (copy > chain ? copy : chain) : multiply > chain ? multiply : chain;
+  return waves * (longest + 1500 + 20L * tiles.tokens * tiles.rows / launch.threads);
+}
+
+/// The division of a product for a GPU of so many multiprocessors. tokens == 0: there is none, because a row group is
+/// too large for a block, or segments do not begin at multiples of one.
+CADENZA_EVERYWHERE constexpr TokenTiles token_tiles(const TokenShape &shape, int multiprocessors) {
+  TokenTiles best{};
+  long best_cost = -1;
+  for (int warp_tokens = 16; warp_tokens <= 64; warp_tokens *= 2)
+    for (int warp_rows = stripe_rows; warp_tokens * warp_rows <= 64 * 64; warp_rows += stripe_rows)
+      for (int token_warps = 1; token_warps <= 4; token_warps *= 2)
+        for (int row_warps = 1; token_warps * row_warps <= 8; row_warps *= 2)
+          for (int depth = step_columns; depth <= 4 * step_columns; depth *= 2) {
+            TokenTiles tiles{warp_tokens * token_warps, warp_rows * row_warps, depth, 8, token_warps, row_warps};
+            while (tiles.stages > 2 && token_shared_bytes(tiles, shape.unit_bytes, shape.slots) > token_shared_limit)
+              --tiles.stages;
+            if (!token_tiles_fit(tiles, shape))
+              continue;
+            const long cost = token_tiles_cost(tiles, shape, multiprocessors);
+            if (best_cost < 0 || cost < best_cost) {
+              best = tiles;
+              best_cost = cost;
+            }
+          }
+  return best;
+}
+
+} // namespace cadenza
