@@ -1,4 +1,4 @@
-// How the product of many tokens is divided on Hopper (codegen/kernels/project_tokens_wgmma.cuh), and the tensor maps
+// How the product of many tokens is divided on Hopper (codegen/kernels/wgmma_product.cuh), and the tensor maps
 // through which the kernel reads its operands: the same formulas for who launches and for the kernel. Plain constexpr.
 #pragma once
 
@@ -6,6 +6,9 @@
 #include "types.h"
 
 namespace cadenza {
+
+/// Shared memory that a block may have.
+constexpr int wgmma_shared_limit = 227 * 1024;
 
 /// A block computes `rows` x `tokens` of the result at a time, with row_groups x token_groups warpgroups, each an equal
 /// part, and one more that fetches. `stages` steps of 64 columns are in shared memory. The blocks of a cluster have

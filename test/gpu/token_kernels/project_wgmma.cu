@@ -1,4 +1,4 @@
-// The product of many tokens on Hopper (project_tokens_wgmma.cuh) on a real GPU: each division against a kernel that
+// The product of many tokens on Hopper (wgmma_product.cuh) on a real GPU: each division against a kernel that
 // makes one element a thread, microseconds and TFLOP/s of many divisions, at the shapes of two models. Needs nothing
 // but a driver:
 //
@@ -10,7 +10,7 @@
 // the best; 'WRONG' where results differ, 'BITS' where a row's bits depend on the division; exit code 1 if one does.
 // Every wait in the kernel is bounded: one that never ends traps after four seconds.
 #include "probe.cuh"
-#include "project_tokens_wgmma.cuh"
+#include "wgmma_product.cuh"
 
 #include <cuda.h>
 
@@ -27,6 +27,9 @@ template <WgmmaTiles how> struct Instance {
     Out *out; // [tokens][rows]
   };
   CADENZA_DEVICE static void run(const Args &args) {
+    Product::begin();
+    arch::grid_dependency_wait();
+    arch::grid_dependency_trigger();
     Product::run(args.maps, args.extent, StoreTokens<Out, how.rows>{args.out, args.extent.rows, args.extent.rows});
   }
 };

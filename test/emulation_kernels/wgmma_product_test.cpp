@@ -1,11 +1,11 @@
 // The product of many tokens on Hopper against a reference in double precision.
-#include "test/emulation_kernels/kernel_test.h"
 #include "test/emulation_kernels/wgmma_configs.cuh"
+#include "test/emulation_kernels/wgmma_test.h"
 
 namespace cadenza::emulation {
 namespace {
 
-class ProjectWgmmaTest : public KernelTest {
+class WgmmaProductTest : public WgmmaKernelTest {
 protected:
   struct Division {
     const char *name;
@@ -26,25 +26,12 @@ protected:
     int rows, columns, tokens, room;
   };
 
-  CUtensorMap *uploadMap(const TensorMapShape &shape, const void *address, bool isF16) {
-    alignas(64) CUtensorMap map;
-    const uint64_t *strides = shape.strides;
-    const unsigned ones[] = {1, 1, 1, 1};
-    EXPECT_EQ(cuTensorMapEncodeTiled(&map, isF16 ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16 : CU_TENSOR_MAP_DATA_TYPE_BFLOAT16,
-                                     static_cast<unsigned>(shape.rank), const_cast<void *>(address), shape.extents,
-                                     strides, shape.box, ones, CU_TENSOR_MAP_INTERLEAVE_NONE,
-                                     shape.swizzle_bytes == 64 ? CU_TENSOR_MAP_SWIZZLE_64B : CU_TENSOR_MAP_SWIZZLE_128B,
-                                     CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE),
-              CUDA_SUCCESS);
-    return upload(std::vector<CUtensorMap>{map});
-  }
-
   /// Runs a division on random operands; checks what is stored, and that nothing else is. Rows of the result are apart.
   std::vector<float> check(const Division &d, const Shape &shape, int blocks, int seed) {
     restartWithSeed(seed);
     reseed();
     const auto round = [&](std::vector<float> values) {
-      return d.isF16 ? rounded<f16>(std::move(values)) : rounded<bf16>(std::move(values));
+      return d.isF16 ? emulation::rounded<f16>(std::move(values)) : emulation::rounded<bf16>(std::move(values));
     };
     const auto store = [&](const std::vector<float> &values) {
       return d.isF16 ? bits<f16>(values) : bits<bf16>(values);
@@ -108,14 +95,14 @@ protected:
   }
 };
 
-TEST_F(ProjectWgmmaTest, EqualsTheReference) {
+TEST_F(WgmmaProductTest, EqualsTheReference) {
   for (const Division &d : divisions_)
     for (int seed = 1; seed <= 3; ++seed)
       check(d, {4 * d.tiles.rows, 192, 2 * d.tiles.tokens, 2 * d.tiles.tokens}, 2, seed);
 }
 
 /// Rows that end inside a tile and inside a cluster, columns inside a step, tokens inside a chunk; odd rows.
-TEST_F(ProjectWgmmaTest, EdgesOfEverything) {
+TEST_F(WgmmaProductTest, EdgesOfEverything) {
   for (const Division &d : divisions_) {
     check(d, {d.tiles.rows + 41, 100, d.tiles.tokens + 7, 2 * d.tiles.tokens}, 1, 1);
     check(d, {24, 264, 1, 16}, 1, 2);
@@ -124,7 +111,7 @@ TEST_F(ProjectWgmmaTest, EdgesOfEverything) {
 }
 
 /// Neither the division nor a token's place decides a row's bits, nor does the schedule.
-TEST_F(ProjectWgmmaTest, BitsAreThoseOfTheOperands) {
+TEST_F(WgmmaProductTest, BitsAreThoseOfTheOperands) {
   const Shape shape{200, 328, 50, 64};
   std::vector<float> expected;
   for (const Division &d : divisions_)
