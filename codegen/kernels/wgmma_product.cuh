@@ -237,15 +237,13 @@ private:
     const int place = warp + 4 * part.row; // the first token of a chunk that is this warp's
     const int first = first_token + part.token * columns + place;
     unsigned char *buffers = arch::swizzled_shared_memory() + chunks_offset + 2 * part.token * tiles.chunk_bytes();
-    const auto for_own = [&](int chunk, auto body) {
-#pragma unroll
-      for (int i = 0; i < own; ++i)
-        if (const int token = first + chunk * WgmmaTiles::chunk_tokens + i * warps;
-            token < extent.tokens && first_row < extent.rows)
-          body(i, token);
+    // What a token needs is loaded while the one before it is stored.
+    typename Store::Loaded next = {};
+    const auto load = [&](int token) {
+      if (token < extent.tokens && first_row < extent.rows)
+        store.load(token, first_row, next);
     };
-    typename Store::Loaded next[own] = {};
-    for_own(0, [&](int i, int token) { store.load(token, first_row, next[i]); });
+    load(first);
 #pragma unroll
     for (int chunk = 0; chunk < chunks; ++chunk) {
       auto *values = reinterpret_cast<float *>(buffers + (turn + chunk) % 2 * tiles.chunk_bytes());
@@ -256,15 +254,15 @@ private:
           values[(8 * (j / 4) + column + j % 2) * stride + Store::place(row + 64 * i + 8 * (j / 2 % 2))] =
               sums[i][8 * chunk + j];
       arch::named_barrier(static_cast<uint32_t>(1 + part.token), 32 * warps);
-      typename Store::Loaded loaded[own];
 #pragma unroll
-      for (int i = 0; i < own; ++i)
-        loaded[i] = next[i];
-      if (chunk + 1 < chunks)
-        for_own(chunk + 1, [&](int i, int token) { store.load(token, first_row, next[i]); });
-      for_own(chunk, [&](int i, int token) {
-        store.apply(token, first_row, values + (place + i * warps) * stride, loaded[i]);
-      });
+      for (int i = 0; i < own; ++i) {
+        const int token = first + chunk * WgmmaTiles::chunk_tokens + i * warps;
+        typename Store::Loaded loaded = next;
+        if (chunk + 1 < chunks || i + 1 < own)
+          load(token + warps); // of the next chunk, after the last of this one
+        if (token < extent.tokens && first_row < extent.rows)
+          store.apply(token, first_row, values + (place + i * warps) * stride, loaded);
+      }
     }
   }
 };
