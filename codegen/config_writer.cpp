@@ -27,6 +27,14 @@ void ConfigWriter::number(llvm::StringRef name, float value) {
   members_.push_back(("static constexpr float " + name + " = ").str() + floatLiteral(value) + ";");
 }
 
+void ConfigWriter::aggregate(llvm::StringRef type, llvm::StringRef name,
+                             llvm::ArrayRef<std::pair<llvm::StringRef, int64_t>> fields) {
+  std::string text;
+  for (const auto &[field, value] : fields)
+    text += (text.empty() ? "." : ", .") + field.str() + " = " + std::to_string(value);
+  members_.push_back(("static constexpr " + type + " " + name + "{").str() + text + "};");
+}
+
 void ConfigWriter::nested(const ConfigWriter &config) {
   members_.push_back(config.text());
   plain_ = false;

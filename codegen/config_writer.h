@@ -21,6 +21,9 @@ public:
   void integers(llvm::ArrayRef<std::pair<llvm::StringRef, int64_t>> constants);
   void boolean(llvm::StringRef name, bool value);
   void number(llvm::StringRef name, float value); // finite
+  /// static constexpr TYPE NAME{.field = value, ...};
+  void aggregate(llvm::StringRef type, llvm::StringRef name,
+                 llvm::ArrayRef<std::pair<llvm::StringRef, int64_t>> fields);
   void nested(const ConfigWriter &config);
   void comment(llvm::StringRef text);
 

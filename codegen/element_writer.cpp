@@ -1,6 +1,7 @@
 #include "codegen/element_writer.h"
 
 #include "codegen/config_writer.h"
+#include "codegen/function_emitter.h"
 #include "codegen/op_writer.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -87,6 +88,15 @@ std::string ElementWriter::addParameter(std::string type, const std::string &nam
   return "args." + name;
 }
 
+std::vector<std::string> ElementWriter::prefetches() const {
+  constexpr uint64_t most = 64 << 10; // of a larger one, a launch may want little
+  std::vector<std::string> lines;
+  for (const Parameter &parameter : parameters)
+    if (parameter.constantBytes > 0 && parameter.constantBytes <= most)
+      lines.push_back("prefetch_all(args." + parameter.name + ", " + std::to_string(parameter.constantBytes) + ");");
+  return lines;
+}
+
 const std::vector<IndexExpression> &ElementWriter::axesOf(TensorIndex &index, ArrayRef<int64_t> shape) {
   if (index.axes)
     return *index.axes;
@@ -150,6 +160,7 @@ std::string ElementWriter::pointerTo(Value value) {
         llvm::count_if(parameters, [](const Parameter &p) { return p.argument.kind == ArgumentKind::Weight; });
     pointer = addParameter(type, "weight_" + std::to_string(number),
                            {.kind = ArgumentKind::Weight, .symbol = weight.getWeightAttr()});
+    parameters.back().constantBytes = vectorBytes(weight);
   } else {
     auto constant = cast<DenseElementsAttr>(value.getDefiningOp<nn::ConstantOp>().getValue());
     pointer = "constant_" + std::to_string(tables.size());

@@ -34,6 +34,7 @@ public:
   struct Parameter {
     std::string type, name; // "const float", "input_0"
     PhaseArgument argument;
+    uint64_t constantBytes = 0; // of a weight
   };
   std::vector<Parameter> parameters; // in the order in which they are read first
   std::vector<std::string> tables;   // constants that lie in memory, as declarations
@@ -41,6 +42,9 @@ public:
 
   /// The name of a pointer to what `argument` says, as code reads it: "args.input_0".
   std::string addParameter(std::string type, const std::string &name, PhaseArgument argument);
+
+  /// Lines that ask for the small weights among the parameters to be in the cache, before any element is read.
+  std::vector<std::string> prefetches() const;
 
   /// The name or the literal of an element. Its statements stand where they can first be.
   std::string element(mlir::Value value, TensorIndex index);

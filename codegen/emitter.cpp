@@ -37,14 +37,15 @@ std::string listOps(ArrayRef<std::string> names) {
 /// its own blocks.
 std::string listBytes(const KernelDraft &draft) {
   std::string text;
-  const auto item = [&](uint64_t bytes, StringRef what) {
+  const auto item = [&](uint64_t bytes, const Twine &what) {
     if (bytes > 0)
       text += (text.empty() ? "" : ", ") + withSeparators(bytes) + what.str();
   };
   item(draft.record.weightBytes, " of weights read");
   item(draft.cacheBytesReadAPosition, " of keys and values read for each position up to this one");
-  item(draft.cacheBytesWritten, " of keys and values written");
-  item(draft.record.activationBytes, " of activations read and written");
+  const std::string each = draft.tokens > 1 ? " a token" : "";
+  item(draft.cacheBytesWritten, " of keys and values written" + each);
+  item(draft.record.activationBytes, " of activations read and written" + each);
   return text;
 }
 
@@ -107,7 +108,8 @@ std::string kernelText(const KernelDraft &draft) {
     text += "static_assert(" + instance + "::" + member + " == " + std::to_string(value) + ");\n";
   };
   assertEqual("words", draft.arguments.size());
-  assertEqual("blocks", record.blocks);
+  if (!draft.blocks.empty())
+    assertEqual(draft.blocks, record.blocks);
   assertEqual("shared_bytes", record.sharedBytes);
   text += "CADENZA_KERNEL(" + record.name + ", " + instance + "::Args, " + std::to_string(record.threads) + ", " +
           std::to_string(draft.minBlocks) + ") {\n  " + instance + "::run(args);\n}\n";
@@ -125,6 +127,7 @@ std::vector<std::string> targetsOf(sched::GridOp grid) {
 
 FailureOr<PhaseLaunch> Emitter::add(step::PhaseOpInterface phase, sched::LaunchOp launch, sched::GridOp grid) {
   const SumOrder order = grid ? orderOf(phase, grid) : orderOf(phase);
+  const bool ofTile = launch.getTokens().has_value();
   FailureOr<KernelDraft> draft =
       llvm::TypeSwitch<Operation *, FailureOr<KernelDraft>>(phase)
           .Case([&](step::ProjectOp op) { return emitProject(op, launch, order, symbols_); })
@@ -132,6 +135,7 @@ FailureOr<PhaseLaunch> Emitter::add(step::PhaseOpInterface phase, sched::LaunchO
           .Case([&](step::AttendOp op) { return emitAttend(op, launch, order, symbols_); })
           .Case([&](step::EmbedOp op) { return emitEmbed(op, launch, symbols_); })
           .Case([&](step::SelectOp op) { return emitSelect(op, launch, symbols_); })
+          .Case([&](step::LastOp op) { return emitLast(op, launch); })
           .Case([&](step::FusionOp op) {
             fusions_ = true;
             return emitFusion(op, launch);
@@ -139,18 +143,31 @@ FailureOr<PhaseLaunch> Emitter::add(step::PhaseOpInterface phase, sched::LaunchO
           .Default([](Operation *op) { return op->emitOpError() << "has no code generator"; });
   if (failed(draft))
     return failure();
+  const std::string kind = grid ? "." + grid.getDivisionName().str() : std::string(ofTile ? "_tokens" : "");
+  return place(std::move(*draft), (launch.getPhase() + kind).str(), phase, grid);
+}
 
-  auto [structure, isNew] = byStructure_.try_emplace(draft->config + draft->instance, kernels_.size());
+FailureOr<PhaseLaunch> Emitter::addPrepare(step::ProjectOp phase, sched::LaunchOp launch) {
+  FailureOr<KernelDraft> draft = emitPrepare(phase, launch, symbols_);
+  if (failed(draft))
+    return failure();
+  return place(std::move(*draft), (launch.getPhase() + "_prepare").str(), phase, nullptr);
+}
+
+PhaseLaunch Emitter::place(KernelDraft draft, const std::string &name, step::PhaseOpInterface phase,
+                           sched::GridOp grid) {
+  tokens_ |= draft.tokens > 1;
+  const uint32_t blocks = draft.tokens > 1 ? draft.record.blocks : 0;
+  auto [structure, isNew] = byStructure_.try_emplace(draft.config + draft.instance, kernels_.size());
   if (isNew) {
-    Kernel &record = draft->record;
-    const std::string division = grid ? "." + grid.getDivisionName().str() : std::string();
-    record.name = newName(kernelSymbol((launch.getPhase() + division).str()), draft->config);
+    Kernel &record = draft.record;
+    record.name = newName(kernelSymbol(name), draft.config);
     if (auto passes = phase->getAttrOfType<ArrayAttr>("passes"))
       for (StringAttr pass : passes.getAsRange<StringAttr>())
         record.passes.push_back(pass.str());
     if (grid)
       record.targets = targetsOf(grid);
-    kernels_.push_back({record, kernelText(*draft)});
+    kernels_.push_back({record, kernelText(draft)});
   } else if (Kernel &record = kernels_[structure->second].record; !record.targets.empty()) {
     const std::vector<std::string> more = grid ? targetsOf(grid) : std::vector<std::string>();
     if (more.empty())
@@ -159,7 +176,7 @@ FailureOr<PhaseLaunch> Emitter::add(step::PhaseOpInterface phase, sched::LaunchO
       if (!llvm::is_contained(record.targets, target))
         record.targets.push_back(target);
   }
-  return PhaseLaunch{kernels_[structure->second].record.name, std::move(draft->arguments)};
+  return PhaseLaunch{kernels_[structure->second].record.name, std::move(draft.arguments), blocks};
 }
 
 std::string Emitter::newName(StringRef wanted, StringRef config) {
@@ -178,6 +195,10 @@ GeneratedSource Emitter::source() const {
   text += fusions_ ? "#include \"kernels/attend_sequence.cuh\"\n#include \"kernels/matmul.cuh\"\n#include "
                      "\"kernels/tensor_rows.cuh\"\n"
                    : "";
+  text += tokens_ ? "#include \"kernels/attend_tokens.cuh\"\n#include \"kernels/embed_tokens.cuh\"\n#include "
+                    "\"kernels/last_token.cuh\"\n#include \"kernels/map_tokens.cuh\"\n#include "
+                    "\"kernels/project_tokens.cuh\"\n"
+                  : "";
   text += (persistent_ ? "#include \"kernels/persistent.cuh\"\n" : "") + std::string("\nnamespace cadenza {\n");
   for (const Emitted &kernel : kernels_) {
     text += "\n" + forTargets(kernel.text, kernel.record.targets);

@@ -18,7 +18,10 @@ struct PhaseArgument {
   bool matrix = false;                 // Weight: the phase's matrices, packed into one; `symbol` is null
   bool positions = false;              // Weight: the matrix of learned positions; `symbol` is null
   uint64_t scratchBytes = 0;           // Scratch: what the kernel needs; launches of one kernel may share it
+  llvm::StringRef scratch = {};        // Scratch: a name, if kernels share it: one launch writes it, the next one reads
 };
+
+struct KernelDraft;
 
 /// The targets that a division is for.
 std::vector<std::string> targetsOf(sched::GridOp grid);
@@ -27,6 +30,7 @@ std::vector<std::string> targetsOf(sched::GridOp grid);
 struct PhaseLaunch {
   std::string kernel;
   std::vector<PhaseArgument> arguments;
+  uint32_t blocks = 0; // of a tile of tokens; otherwise 0: the kernel's
 };
 
 /// The order of arguments:
@@ -37,6 +41,14 @@ struct PhaseLaunch {
 ///   embed    matrix, output, state, tokens, the matrix of learned positions if there is one
 ///   select   logits edge, argmax's
 ///   fusion   inputs and weights in the order in which its code reads them first, outputs
+///   last     input, output, state
+/// and in a prefill, of a tile of tokens,
+///   project  the operand of its products (scratch, if something prepares it, else the input), the factors of a norm
+///   that
+///            is deferred (scratch), matrix, state, each epilogue's in order, outputs in slot order
+///   prepare  input, the operand, the factors, state, the prologue's
+///   map      inputs, state, each epilogue's in order, outputs in slot order
+///   attend   query, output, cache key, cache value, state, the cache's positions, its window if it has one
 ///   a function   its operands, its weights, its caches (key, value), state if it uses the position, the positions of
 ///                its cache if it has one, and tokens, logits, scratch if it selects the token
 class Emitter {
@@ -47,9 +59,12 @@ public:
   /// is.
   llvm::FailureOr<PhaseLaunch> add(step::PhaseOpInterface phase, sched::LaunchOp launch, sched::GridOp grid = nullptr);
 
+  /// The same of the kernel that prepares the input of a product of a tile of tokens, which its launch says it needs.
+  llvm::FailureOr<PhaseLaunch> addPrepare(step::ProjectOp phase, sched::LaunchOp launch);
+
   /// Generates the persistent kernel of a schedule of `function`, whose phases have all been added in its order: the
-  /// same configurations, put together as its ops say. `kernelOf` gives the kernel of a phase. Returns all of the
-  /// division but its orders.
+  /// same configurations, put together as its ops say; and that of the schedule that continues it, if there is one.
+  /// `kernelOf` gives the kernel of a phase. Returns all of the division but its orders.
   Division addPersistent(sched::GridOp grid, mlir::func::FuncOp function,
                          llvm::function_ref<llvm::StringRef(mlir::Operation *)> kernelOf);
 
@@ -65,8 +80,14 @@ private:
   llvm::StringMap<size_t> byStructure_; // configuration and instantiation without the name -> kernel
   llvm::StringMap<size_t> byName_;
   std::string newName(llvm::StringRef wanted, llvm::StringRef config);
+  /// Adds the kernel of a grid and returns its name.
+  std::string addGrid(sched::GridOp grid, mlir::func::FuncOp function, llvm::StringRef wanted,
+                      llvm::function_ref<llvm::StringRef(mlir::Operation *)> kernelOf);
+  /// The kernel of a draft: a new one, called `name` if nothing else is, or an earlier one.
+  PhaseLaunch place(KernelDraft draft, const std::string &name, step::PhaseOpInterface phase, sched::GridOp grid);
   mlir::SymbolTableCollection symbols_;
   bool persistent_ = false;
+  bool tokens_ = false;  // whether there are kernels of tiles of tokens
   bool fusions_ = false; // whether there are any
 };
 

@@ -136,6 +136,8 @@ std::string structOf(const ElementWriter &writer, const Kernel &record) {
   text += "  CADENZA_DEVICE static void run(const Args &args) {\n";
   for (const std::string &table : writer.tables)
     text += "    " + table + "\n";
+  for (const std::string &line : writer.prefetches())
+    text += "    " + line + "\n";
   text += "    arch::grid_dependency_wait();\n    arch::grid_dependency_trigger();\n";
   return text + writer.code.text(4) + "  }\n};";
 }

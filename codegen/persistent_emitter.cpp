@@ -111,6 +111,9 @@ private:
     for (sched::ComputeOp compute : computations)
       if (compute.getSplit() == sched::Split::context)
         constants.push_back({"context_in_flight", *part.streamOf(compute.getPhase()).getLongContext()});
+    for (sched::ComputeOp compute : computations)
+      if (compute.getFrom())
+        constants.push_back({"share_from", *compute.getFrom()});
     text.open("struct " + name);
     text.constants(constants);
     for (sched::ComputeOp compute : computations) {
@@ -217,14 +220,17 @@ private:
 
 } // namespace
 
-Division Emitter::addPersistent(sched::GridOp grid, func::FuncOp function,
-                                llvm::function_ref<StringRef(Operation *)> kernelOf) {
-  const std::string kernel = newName(
-      persistent_ ? kernelSymbol(("decode_steps." + grid.getDivisionName()).str()) : "decode_steps", /*config=*/"");
+/// From how many positions on a grid's groups share a context.
+static uint64_t sharesFrom(sched::GridOp grid) { return *grid.getSharingCompute().getFrom(); }
+
+std::string Emitter::addGrid(sched::GridOp grid, func::FuncOp function, StringRef wanted,
+                             llvm::function_ref<StringRef(Operation *)> kernelOf) {
+  const std::string kernel = newName(wanted, /*config=*/"");
   std::string text = "// ==== " + kernel + " ";
   text += std::string(text.size() < 120 ? 120 - text.size() : 0, '=') + "\n";
   text += "// computes: whole decode steps, as many as the host asks for; the persistent schedule, division " +
-          grid.getDivisionName().str() + "\n";
+          grid.getDivisionName().str() +
+          (grid.getContinues() ? ", from " + std::to_string(sharesFrom(grid)) + " positions on" : "") + "\n";
   text += "// made of:  the configurations of the kernels above, which compute the same bits\n";
   text += "namespace phase {\n" + GridWriter(grid, kernel, function, kernelOf).write() + "} // namespace phase\n";
   const std::string instance = "Persistent<phase::" + kernel + ">";
@@ -250,16 +256,31 @@ Division Emitter::addPersistent(sched::GridOp grid, func::FuncOp function,
   record.passes = {"lower-to-persistent"};
   record.targets = targetsOf(grid);
   kernels_.push_back({record, text});
+  return kernel;
+}
+
+Division Emitter::addPersistent(sched::GridOp grid, func::FuncOp function,
+                                llvm::function_ref<StringRef(Operation *)> kernelOf) {
+  const std::string name =
+      persistent_ ? kernelSymbol(("decode_steps." + grid.getDivisionName()).str()) : "decode_steps";
   persistent_ = true;
-  return {.name = grid.getDivisionName().str(),
-          .targets = record.targets,
-          .kernel = record.name,
-          .groups = static_cast<uint32_t>(grid.getGroups()),
-          .ranks = static_cast<uint32_t>(grid.getRanks()),
-          .packetBytes = grid.getPackets(),
-          .clusters = grid.getClusters(),
-          .traced = grid.getTraced(),
-          .orders = {}};
+  Division division{.name = grid.getDivisionName().str(),
+                    .targets = targetsOf(grid),
+                    .kernel = addGrid(grid, function, name, kernelOf),
+                    .groups = static_cast<uint32_t>(grid.getGroups()),
+                    .ranks = static_cast<uint32_t>(grid.getRanks()),
+                    .packetBytes = grid.getPackets(),
+                    .clusters = grid.getClusters(),
+                    .traced = grid.getTraced(),
+                    .longContext = {},
+                    .orders = {}};
+  if (sched::GridOp continuation = sched::continuationOf(grid)) {
+    // The first position with so many up to it. With fewer in a launch's first steps the kernel would be right, too.
+    division.longContext = {addGrid(continuation, function, name + "_long", kernelOf),
+                            static_cast<int64_t>(sharesFrom(continuation)) - 1};
+    division.packetBytes = continuation.getPackets();
+  }
+  return division;
 }
 
 } // namespace cadenza

@@ -1,6 +1,7 @@
 #include "codegen/phase_emitter.h"
 
 #include "codegen/function_emitter.h"
+#include "compiler/schedule/token_geometry.h"
 
 #include "llvm/ADT/StringExtras.h"
 
@@ -32,6 +33,75 @@ std::string integerList(ArrayRef<int64_t> integers) {
 
 int64_t threads(sched::LaunchOp launch) { return static_cast<int64_t>(launch.getThreads()); }
 
+/// Names of the fields that sched.launch has as `tiles`.
+constexpr llvm::StringLiteral tokenTiles[] = {"tokens", "rows", "depth", "stages", "token_warps", "row_warps"};
+constexpr llvm::StringLiteral attendTokenTiles[] = {"warps", "row_blocks", "keys", "stages"};
+
+void addTiles(ConfigWriter &config, StringRef type, ArrayRef<llvm::StringLiteral> names, sched::LaunchOp launch) {
+  std::vector<std::pair<StringRef, int64_t>> fields;
+  for (auto [name, value] : llvm::zip_equal(names, *launch.getTiles()))
+    fields.emplace_back(name, value);
+  config.aggregate(type, "tiles", fields);
+}
+
+// Scratch of a product of a tile, which its prepare kernel writes.
+constexpr llvm::StringLiteral preparedScratch = "prefill.activation", factorScratch = "prefill.factors";
+
+/// The scratch that a product of a tile and its prepare kernel share: the activation, and the factors, if any.
+void addPrepared(step::ProjectOp op, std::vector<PhaseArgument> &arguments) {
+  const PreparedInput prepared = preparedInput(op);
+  arguments.push_back(
+      {.kind = ArgumentKind::Scratch, .scratchBytes = prepared.activationBytes(), .scratch = preparedScratch});
+  if (prepared.factors)
+    arguments.push_back(
+        {.kind = ArgumentKind::Scratch, .scratchBytes = prepared.factorBytes(), .scratch = factorScratch});
+}
+
+/// What a launch of a tile of tokens has. Its kernel is for tiles of any size: bytes are those of a token.
+void setTile(KernelDraft &draft, sched::LaunchOp launch, StringRef instance, bool saysBlocks = true) {
+  const auto tokens = static_cast<int64_t>(*launch.getTokens());
+  draft.tokens = tokens;
+  draft.instance = (instance + "<phase::" + kernelName + ">").str();
+  draft.blocks = saysBlocks ? "blocks(" + std::to_string(tokens) + ")" : "";
+  draft.record.activationBytes /= static_cast<uint64_t>(tokens);
+  draft.shapes = "a token: " + draft.shapes;
+}
+
+/// The type of a phase's matrices and how they are stored; the verifier has seen that all have the same.
+struct MatrixKind {
+  Type element;
+  step::WeightEncodingAttrInterface encoding;
+};
+MatrixKind matrixKindOf(step::ProjectOp op, SymbolTableCollection &symbols) {
+  step::SymbolLookup lookup(op, symbols);
+  const FlatSymbolRefAttr matrix = op.getMatrixSymbols()[0];
+  return {lookup.weightType(matrix).getElementType(), lookup.encoding(matrix)};
+}
+
+/// The prologue's type, and what its sums need. Its arguments go to `functions`.
+LogicalResult addPrologue(step::ProjectOp op, ConfigWriter &config, FunctionEmitter &functions) {
+  step::FunctionAttrInterface prologue = op.getPrologueAttr();
+  if (!prologue) {
+    config.type("prologue", "PlainPrologue<" + kernelName.str() + ">");
+    return success();
+  }
+  FailureOr<std::string> name = functions.prologue(prologue, config);
+  if (failed(name))
+    return failure();
+  config.type("prologue", camelCase(prologue.getFunctionName()) + "Prologue<" + kernelName.str() + ", " + *name + ">");
+  return success();
+}
+
+/// How its sums are made.
+void addNormChunk(step::ProjectOp op, ConfigWriter &config, int64_t chunk) {
+  step::FunctionAttrInterface prologue = op.getPrologueAttr();
+  if (!prologue)
+    return;
+  config.integers({{"norm_chunk", chunk}});
+  if (prologue.getChunkSums() > 1)
+    config.integers({{"norm_sums", prologue.getChunkSums()}});
+}
+
 } // namespace
 
 void setLaunch(KernelDraft &draft, sched::LaunchOp launch, PhaseKind kind) {
@@ -47,15 +117,11 @@ FailureOr<KernelDraft> emitProject(step::ProjectOp op, sched::LaunchOp launch, c
                                    SymbolTableCollection &symbols) {
   step::SymbolLookup lookup(op, symbols);
   const int64_t columns = elements(op.getInput());
+  const bool ofTile = launch.getTokens().has_value();
   SmallVector<int64_t> rows;
-  Type weight;
-  step::WeightEncodingAttrInterface encoding; // the verifier has seen that all have the same
-  for (FlatSymbolRefAttr matrix : op.getMatrixSymbols()) {
-    RankedTensorType type = lookup.weightType(matrix);
-    rows.push_back(type.getDimSize(0));
-    weight = type.getElementType();
-    encoding = lookup.encoding(matrix);
-  }
+  for (FlatSymbolRefAttr matrix : op.getMatrixSymbols())
+    rows.push_back(lookup.weightType(matrix).getDimSize(0));
+  const auto [weight, encoding] = matrixKindOf(op, symbols);
   const int64_t total = std::accumulate(rows.begin(), rows.end(), int64_t{0});
   SmallVector<step::FunctionAttrInterface> epilogues =
       llvm::to_vector(op.getEpilogues().getAsRange<step::FunctionAttrInterface>());
@@ -65,30 +131,37 @@ FailureOr<KernelDraft> emitProject(step::ProjectOp op, sched::LaunchOp launch, c
   config.type("input_type", elementType(op.getInput()));
   config.type("segment_rows", "Rows<" + integerList(rows) + ">");
   config.boolean("interleaved", op.getInterleaved());
-  config.integers({{"columns", columns}, {"k_ways", order.kWays}});
-  if (step::FunctionAttrInterface prologue = op.getPrologueAttr()) {
-    config.integers({{"norm_chunk", order.normChunk}});
-    if (prologue.getChunkSums() > 1)
-      config.integers({{"norm_sums", prologue.getChunkSums()}});
-  }
-  config.type("k_groups", "Steps<" + integerList(order.kGroups) + ">");
-  config.integers({{"tiles_per_block", *launch.getTilesPerBlock()},
-                   {"threads", threads(launch)},
-                   {"steps_in_flight", *launch.getStepsInFlight()}});
+  if (ofTile)
+    config.integers({{"columns", columns}});
+  else
+    config.integers({{"columns", columns}, {"k_ways", order.kWays}});
+  addNormChunk(op, config, order.normChunk);
   FunctionEmitter functions(op, symbols);
-  functions.arguments = {{.kind = ArgumentKind::Edge, .edge = op.getInput()},
-                         {.kind = ArgumentKind::Weight, .matrix = true}};
-  KernelDraft draft;
-  if (step::FunctionAttrInterface prologue = op.getPrologueAttr()) {
-    FailureOr<std::string> name = functions.prologue(prologue, config);
-    if (failed(name))
+  if (ofTile) {
+    config.integers({{"threads", prepareThreads(columns)}}); // of the prologue
+    addTiles(config, "TokenTiles", tokenTiles, launch);
+    if (launch.getPrepare())
+      addPrepared(op, functions.arguments);
+    else
+      functions.arguments.push_back({.kind = ArgumentKind::Edge, .edge = op.getInput()});
+    functions.arguments.push_back({.kind = ArgumentKind::Weight, .matrix = true});
+    functions.arguments.push_back({.kind = ArgumentKind::State});
+    FunctionEmitter ofPrepare(op, symbols);
+    if (failed(addPrologue(op, config, ofPrepare)))
       return failure();
-    config.type("prologue",
-                camelCase(prologue.getFunctionName()) + "Prologue<" + kernelName.str() + ", " + *name + ">");
-    draft.record.fusedOps.push_back(prologue.getFunctionName().str());
   } else {
-    config.type("prologue", "PlainPrologue<" + kernelName.str() + ">");
+    config.type("k_groups", "Steps<" + integerList(order.kGroups) + ">");
+    config.integers({{"tiles_per_block", *launch.getTilesPerBlock()},
+                     {"threads", threads(launch)},
+                     {"steps_in_flight", *launch.getStepsInFlight()}});
+    functions.arguments = {{.kind = ArgumentKind::Edge, .edge = op.getInput()},
+                           {.kind = ArgumentKind::Weight, .matrix = true}};
+    if (failed(addPrologue(op, config, functions)))
+      return failure();
   }
+  KernelDraft draft;
+  if (step::FunctionAttrInterface prologue = op.getPrologueAttr(); prologue && !ofTile)
+    draft.record.fusedOps.push_back(prologue.getFunctionName().str());
   ValueRange operands = op.getSideInputs();
   for (step::FunctionAttrInterface function : epilogues)
     if (failed(functions.add(function, operands, launch.getScratch())))
@@ -111,6 +184,58 @@ FailureOr<KernelDraft> emitProject(step::ProjectOp op, sched::LaunchOp launch, c
                  std::to_string(columns) + " " + deviceType(weight).str() + " as " + encoding.getFormat().name +
                  " -> " + shapes(op->getResults());
   setLaunch(draft, launch, PhaseKind::Project);
+  if (ofTile)
+    setTile(draft, launch, "ProjectTokens");
+  return draft;
+}
+
+FailureOr<KernelDraft> emitPrepare(step::ProjectOp op, sched::LaunchOp launch, SymbolTableCollection &symbols) {
+  const int64_t columns = elements(op.getInput());
+  const MatrixKind matrix = matrixKindOf(op, symbols);
+  const ArrayRef<int64_t> prepare = *launch.getPrepare();
+  ConfigWriter config(kernelName);
+  config.type("weight_type", deviceType(matrix.element));
+  config.type("input_type", elementType(op.getInput()));
+  config.integers({{"columns", columns}});
+  addNormChunk(op, config, orderOf(op).normChunk);
+  config.integers({{"threads", prepare[1]}});
+  FunctionEmitter functions(op, symbols);
+  functions.arguments = {{.kind = ArgumentKind::Edge, .edge = op.getInput()}};
+  addPrepared(op, functions.arguments);
+  functions.arguments.push_back({.kind = ArgumentKind::State});
+  if (failed(addPrologue(op, config, functions)))
+    return failure();
+
+  KernelDraft draft;
+  draft.config = config.text();
+  draft.arguments = std::move(functions.arguments);
+  draft.record.phaseKind = "prepare";
+  draft.record.blocks = static_cast<uint32_t>(prepare[0]);
+  draft.record.threads = static_cast<uint32_t>(prepare[1]);
+  draft.record.sharedBytes = static_cast<uint32_t>(prepare[2]);
+  if (step::FunctionAttrInterface prologue = op.getPrologueAttr())
+    draft.record.fusedOps.push_back(prologue.getFunctionName().str());
+  draft.record.weightBytes = functions.weightBytes;
+  draft.record.activationBytes = vectorBytes(op.getInput()) + preparedInput(op).activationBytes();
+  draft.shapes = shape(op.getInput()) + " -> " + std::to_string(columns) + " " + deviceType(matrix.element).str();
+  setTile(draft, launch, "PrepareTokens");
+  return draft;
+}
+
+FailureOr<KernelDraft> emitLast(step::LastOp op, sched::LaunchOp launch) {
+  ConfigWriter config(kernelName);
+  config.type("type", elementType(op.getInput()));
+  config.integers({{"columns", elements(op.getInput())}, {"threads", threads(launch)}});
+  KernelDraft draft;
+  draft.config = config.text();
+  draft.arguments = {{.kind = ArgumentKind::Edge, .edge = op.getInput()},
+                     {.kind = ArgumentKind::Edge, .edge = op.getResult()},
+                     {.kind = ArgumentKind::State}};
+  draft.record.fusedOps = {"last"};
+  draft.record.activationBytes = 2 * vectorBytes(op.getInput());
+  draft.shapes = shape(op.getInput()) + " -> " + shape(op.getResult());
+  setLaunch(draft, launch, PhaseKind::Last);
+  setTile(draft, launch, "LastToken");
   return draft;
 }
 
@@ -132,6 +257,8 @@ FailureOr<KernelDraft> emitMap(step::MapOp op, sched::LaunchOp launch, const Sum
   FunctionEmitter functions(op, symbols);
   for (Value input : op.getInputs())
     functions.arguments.push_back({.kind = ArgumentKind::Edge, .edge = input});
+  if (launch.getTokens())
+    functions.arguments.push_back({.kind = ArgumentKind::State});
   functions.normChunk = order.normChunk;
   ValueRange operands = op.getSideInputs();
   for (step::FunctionAttrInterface function : epilogues)
@@ -151,6 +278,8 @@ FailureOr<KernelDraft> emitMap(step::MapOp op, sched::LaunchOp launch, const Sum
   draft.cacheBytesWritten = functions.cacheBytes;
   draft.shapes = shapes(op.getInputs()) + " -> " + (op->getResults().empty() ? "cache" : shapes(op->getResults()));
   setLaunch(draft, launch, PhaseKind::Map);
+  if (launch.getTokens())
+    setTile(draft, launch, "MapTokens");
   return draft;
 }
 
@@ -198,7 +327,10 @@ FailureOr<KernelDraft> emitAttend(step::AttendOp op, sched::LaunchOp launch, con
   config.number("scale", scale);
   if (op.getCap())
     config.number("cap", static_cast<float>(op.getCap()->convertToDouble()));
-  config.integers({{"splits", splits}, {"split_multiple", *launch.getSplitMultiple()}, {"threads", threads(launch)}});
+  if (launch.getTokens())
+    addTiles(config, "AttendTokenTiles", attendTokenTiles, launch);
+  else
+    config.integers({{"splits", splits}, {"split_multiple", *launch.getSplitMultiple()}, {"threads", threads(launch)}});
   if (op.getWindow())
     config.boolean("windowed", true);
   if (step::SymbolLookup(op, symbols).isRing(op.getCacheAttr()))
@@ -226,6 +358,8 @@ FailureOr<KernelDraft> emitAttend(step::AttendOp op, sched::LaunchOp launch, con
                  " KV heads of " + std::to_string(headDim) + (op.getCap() ? ", capped" : "") +
                  (op.getWindow() ? ", in a window" : "") + " -> " + shape(op.getResult());
   setLaunch(draft, launch, PhaseKind::Attend);
+  if (launch.getTokens())
+    setTile(draft, launch, "AttendTokens", /*saysBlocks=*/false);
   return draft;
 }
 
@@ -260,6 +394,8 @@ FailureOr<KernelDraft> emitEmbed(step::EmbedOp op, sched::LaunchOp launch, Symbo
   draft.record.activationBytes = vectorBytes(op.getResult());
   draft.shapes = std::string(positions ? "token and position" : "token") + " -> " + shape(op.getResult());
   setLaunch(draft, launch, PhaseKind::Embed);
+  if (launch.getTokens())
+    setTile(draft, launch, "EmbedTokens");
   return draft;
 }
 

@@ -14,6 +14,8 @@ struct KernelDraft {
   std::vector<PhaseArgument> arguments;
   Kernel record; // all but the name
   uint64_t minBlocks = 1;
+  std::string blocks = "blocks"; // the member of the instance that says the grid; of a tile, for its tokens
+  int64_t tokens = 1;            // of a tile
   // For the heading:
   std::string shapes;                   // "1024 -> 2048 f32"
   uint64_t cacheBytesWritten = 0;       // a launch
@@ -34,6 +36,11 @@ llvm::FailureOr<KernelDraft> emitAttend(step::AttendOp op, sched::LaunchOp launc
                                         mlir::SymbolTableCollection &symbols);
 llvm::FailureOr<KernelDraft> emitEmbed(step::EmbedOp op, sched::LaunchOp launch, mlir::SymbolTableCollection &symbols);
 llvm::FailureOr<KernelDraft> emitFusion(step::FusionOp op, sched::LaunchOp launch);
+
+/// The end of a tile of tokens, and what prepares the input of a product of one.
+llvm::FailureOr<KernelDraft> emitLast(step::LastOp op, sched::LaunchOp launch);
+llvm::FailureOr<KernelDraft> emitPrepare(step::ProjectOp op, sched::LaunchOp launch,
+                                         mlir::SymbolTableCollection &symbols);
 
 /// What the draft's record says of a launch.
 void setLaunch(KernelDraft &draft, sched::LaunchOp launch, PhaseKind kind);

@@ -62,6 +62,12 @@ public:
     for (const Parameter &parameter : parameters)
       text += "      " + parameter.type + " *" + parameter.name + ";\n";
     text += "    };\n    static constexpr int words = " + std::to_string(parameters.size()) + ";\n";
+    if (const std::vector<std::string> lines = prefetches(); !lines.empty()) {
+      text += "    CADENZA_DEVICE static void prefetch(const Args &args) {\n";
+      for (const std::string &line : lines)
+        text += "      " + line + "\n";
+      text += "    }\n";
+    }
     text += "    CADENZA_DEVICE static float apply(const Args &args, " + indices + ", float sum) {\n";
     for (const std::string &table : tables)
       text += "      " + table + "\n";

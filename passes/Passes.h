@@ -35,8 +35,10 @@ struct PipelineOptions {
   bool none = false;                          // --passes=none: no optional pass at all
   std::vector<std::string> disabled;          // --disable-pass=NAME
   std::string encoding = "tiles16";           // --encode=NAME: how the matrices of products are stored
+  llvm::SmallVector<int64_t> tiles{};         // --prefill=T,...: tokens of a prompt that are read at once
   std::vector<PersistentDevice> persistent{}; // what the persistent schedule is made for, a division each
   bool persistentOptional = false;            // a program that it has no place for is no error
+  int64_t context = 0;                        // positions that a sequence has at most; 0: any number
   bool clusters = false;                      // every target has thread block clusters
 };
 

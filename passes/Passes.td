@@ -292,11 +292,11 @@ def BoundCaches : Cadenza_Pass<"bound-caches"> {
   let summary = "a cache that is read through a window keeps no more than the window";
   let description = [{
     Gives such a cache the attribute `step.positions`: a position lies at its number modulo that, and what lay there is
-    overwritten. Tokens of one step are computed together, a tile: the first query of a tile still needs what the key of its
-    last one would overwrite, so that a cache keeps window + tile - 1 positions. A sequence can go back to a position p only
-    if it has come no further than p + tile - 1. Layers of one body may differ in it: the table of caches has the sizes.
+    overwritten. The tokens of a tile are computed together: the first query of a tile still needs what the key of its
+    last one would overwrite, so that a cache keeps window + tile - 1 positions, of the largest tile that reads it. A
+    sequence can go back to a position p only if it has come no further than p + tile - 1. Layers of one body may differ in
+    it: the table of caches has the sizes.
   }];
-  let options = [Option<"tile", "tile", "int64_t", /*default=*/"1", "the most tokens that one step takes">];
 }
 
 def EncodeWeights : Cadenza_Pass<"encode-weights"> {
@@ -323,6 +323,26 @@ def WrapLayers : Cadenza_Pass<"wrap-layers"> {
   }];
 }
 
+def DerivePrefill : Cadenza_Pass<"derive-prefill"> {
+  let summary = "makes the step of a decoder one on tiles: several tokens of a prompt at once";
+  let description = [{
+    For each size T of a tile, `@prefill_T` is the step as the fusions have left it, with T tokens to a vector. After the last
+    use of a cache, where one vector is all that the rest needs, stands `step.last`; what follows, the head, works on that
+    one token. So nothing of a family is written twice. Sums of a tile have one order, whatever the step's is: products over K and
+    attention over positions, ascending. Tiles that kernels cannot do have no function, but a remark that says why.
+
+    ```mlir
+    func.func @prefill_16(%tokens: tensor<16xi32> {nn.port = #nn.port<token>}, %position: tensor<1xi32> {nn.port = #nn.port<position>})
+        -> (tensor<1xi32> {nn.port = #nn.port<next>}) {
+      %0 = step.embed %tokens, @embedding.weight : tensor<16x64xf32>
+      %1 = step.layers count 2 (%x = %0) : tensor<16x64xf32> { ... }
+      %2 = step.last %1 at %position : tensor<16x64xf32> -> tensor<1x64xf32>
+      %3 = step.project %2 matrices [@head.weight] epilogues [#step.argmax<segment = 0>] : (tensor<1x64xf32>) -> tensor<1xi32>
+    ```
+  }];
+  let options = [ListOption<"tiles", "tiles", "int64_t", "tokens of a tile, multiples of 16; none: no prefill">];
+}
+
 def AssignBuffers : Cadenza_Pass<"assign-buffers"> {
   let summary = "gives every vector its bytes in the activation arena";
   let description = [{
@@ -347,9 +367,11 @@ def LowerToPersistent : Cadenza_Pass<"lower-to-persistent"> {
     Divides the step over groups of ranks. The pass may run several times, for several divisions; one that is there
     already gets further targets. The order of sums follows the division; that of the first is set in the phases: the
     output projection's columns are cut at the groups' query heads, down's at the groups' shares of the feed-forward units,
-    the context into as many splits as a group has ranks, sums of squares into chunks that one rank has. A program that
+    the context into as many splits as a group has ranks, sums of squares into chunks that one rank has. Where groups share
+    KV heads and long contexts pay for it, a second grid continues the first one: in it they share the contexts, too. A program that
     has no place in the schedule is an error that says what would be needed. The phases must have names. Entries that
-    are no decoder's step stay as they are; functions without ports count as steps.
+    are no decoder's step stay as they are, but for the head of a prefill, which sums as that of the step does; functions
+    without ports count as steps.
   }];
   let dependentDialects = ["::cadenza::sched::SchedDialect"];
   let options = [
@@ -361,6 +383,9 @@ def LowerToPersistent : Cadenza_Pass<"lower-to-persistent"> {
            "groups are clusters of the GPU, else they exchange values through global memory">,
     Option<"subgroups", "subgroups", "int64_t", /*default=*/"0",
            "into which the query heads of a KV head are divided; 0: as the model of cost says">,
+    Option<"shareFrom", "share-context-from", "int64_t", /*default=*/"0",
+           "positions, from which on groups with the same KV head share them; 0: as the model of cost says">,
+    Option<"context", "context", "int64_t", /*default=*/"0", "positions that a sequence has at most; 0: any number">,
     Option<"traced", "traced", "bool", /*default=*/"false", "the kernel records when its blocks do what">,
     ListOption<"targets", "targets", "std::string", "that the kernel is for; none: any">,
     Option<"optional", "optional", "bool", /*default=*/"false", "a program without a place in the schedule is a remark">,

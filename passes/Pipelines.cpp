@@ -21,9 +21,10 @@ namespace {
 //    the order of a layer.
 // 10. fuse-maps: on the maps that no product has absorbed. Before, it would tie functions together that products want.
 // 11. narrow-edges: once it is settled which vectors still travel through memory and who reads them.
-// 12. bound-caches: a matter of storage, like 11.
-// 13. order-sums: the ways of a product depend on the functions it absorbed.
+// 12. order-sums: the ways of a product depend on the functions it absorbed.
 //     wrap-layers, if there may be a persistent schedule: it needs a loop, and buffers need to know.
+//     derive-prefill, if there are to be tiles: on the step as it will be.
+// 13. bound-caches: how many positions a window's cache keeps depends on the tiles.
 // 14. assign-buffers: on the vectors that are left; it may add copies.
 // 15. name-phases: once all phases are there. Schedules and plans know them by their names.
 constexpr PipelinePass passes[] = {
@@ -44,8 +45,8 @@ constexpr PipelinePass passes[] = {
     {"fuse-head-select", true, createFuseHeadSelect},
     {"fuse-maps", true, createFuseMaps},
     {"narrow-edges", true, createNarrowEdges},
-    {"bound-caches", true, [] { return createBoundCaches(); }},
     {"order-sums", false, createOrderSums},
+    {"bound-caches", true, createBoundCaches},
     {"assign-buffers", false, createAssignBuffers},
     {"name-phases", false, createNamePhases},
 };
@@ -69,6 +70,8 @@ llvm::Error cadenza::buildPipeline(mlir::OpPassManager &manager, const PipelineO
       manager.addPass(createEncodeWeights({options.encoding}));
     if (pass.name == "order-sums" && !options.persistent.empty())
       manager.addPass(createWrapLayers());
+    if (pass.name == "order-sums" && !options.tiles.empty())
+      manager.addPass(createDerivePrefill({options.tiles}));
   }
   return llvm::Error::success();
 }
@@ -105,9 +108,17 @@ void cadenza::buildRaising(mlir::OpPassManager &manager, nn::EvaluationState::Te
 // 2. lower-to-launch.
 void cadenza::buildSchedules(mlir::OpPassManager &manager, const PipelineOptions &options) {
   for (const PersistentDevice &device : options.persistent) {
-    LowerToPersistentOptions pass{
-        device.groups,    device.ranks,  device.warps, device.sharedBytes,        device.clusters,
-        device.subgroups, device.traced, {},           options.persistentOptional};
+    LowerToPersistentOptions pass{device.groups,
+                                  device.ranks,
+                                  device.warps,
+                                  device.sharedBytes,
+                                  device.clusters,
+                                  device.subgroups,
+                                  device.shareFrom,
+                                  options.context,
+                                  device.traced,
+                                  {},
+                                  options.persistentOptional};
     pass.targets.assign(device.targets.begin(), device.targets.end());
     manager.addPass(createLowerToPersistent(pass));
   }

@@ -44,6 +44,9 @@ struct SessionOptions {
   /// follow. Empty: the one with the most blocks that the GPU holds (Session::notice says which, if the plan has
   /// several); the first on the CPU.
   std::string division = {};
+  /// Prompts go through the plan's prefill entries, if it has any: many tokens at once. False: token by token, like
+  /// decoding. The two sum in different orders, so the last bits differ.
+  bool prefill = true;
 };
 
 struct GenerateOptions {
@@ -55,6 +58,9 @@ struct GenerateOptions {
   std::vector<std::string> stopTexts = {};
   /// Called for each generated token (a final stop token included). False ends the generation after it.
   std::function<bool(int32_t token)> onToken = {};
+  /// Called now and then while a prompt is processed, with the number of its tokens that are done: after one or a few
+  /// tiles of a prefill, or some dozens of steps.
+  std::function<void(int64_t tokens)> onPrompt = {};
   /// Called with text as it becomes final: complete characters, nothing that a stop text could still take back. All
   /// pieces together are Generation::text.
   std::function<void(std::string_view text)> onText = {};
@@ -75,6 +81,7 @@ std::string_view finishReasonName(FinishReason reason);
 struct Timing {
   int64_t promptTokens = 0;
   double promptSeconds = 0; // also the time to the first token
+  int64_t promptTiles = 0;  // in which the prompt was processed; 0: token by token
   int64_t decodeTokens = 0; // generated tokens after the first
   double decodeSeconds = 0;
 

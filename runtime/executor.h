@@ -34,6 +34,7 @@ struct ExecutorOptions {
   /// The division of the persistent schedule whose order of sums all schedules follow, by its name ("15x8"). Empty: on
   /// a GPU the one with the most blocks that it holds, on the CPU the first.
   std::string division = {};
+  bool prefill = true; // false: as if the program had no prefill entries
   // GPU only:
   Schedule schedule = Schedule::Auto;
   GraphOptions graph = {};
@@ -80,6 +81,24 @@ public:
   /// tokens but the last). May return before the step has run. CacheFull, with the state intact, if position ==
   /// context; InvalidArgument likewise if position == longAfter(program()) and the sequence is no long one.
   virtual Status enqueueStep(bool withHead) = 0;
+
+  /// The tiles that given tokens can be processed in, by their number of tokens, ascending; none if the program has no
+  /// prefill entries. What a tile computes for a token depends neither on its size nor on the token's place in it, and
+  /// differs from what a step computes by the order of sums.
+  virtual std::span<const int64_t> tileSizes() const = 0;
+
+  /// Queues one tile: it processes the given tokens from the next position on, at most `size` of them, all at once.
+  /// With head it selects the token after them, as a step would. A tile that is not full costs about what its tokens
+  /// cost, so that of the right size is the smallest that holds all that is left (chooseTile,
+  /// runtime/decode/sequence.h). Errors as enqueueStep; InvalidArgument, with the state intact, for a size that there
+  /// is not, or if no given token is left. If a head selects a stop token, a step that is queued behind the tile
+  /// repeats its last token, in a step's order of sums, and may select another one: await the token before.
+  virtual Status enqueueTile(int64_t size, bool withHead) = 0;
+
+  /// Runs one tile and the head for each of its tokens: `row` sees the position and the logits after the token there,
+  /// in order. Errors as enqueueTile and logits; an error of `row`, which ends the sequence.
+  using LogitsRow = std::function<Status(int64_t position, std::span<const float> logits)>;
+  virtual Status runTileWithLogits(int64_t size, const LogitsRow &row) = 0;
 
   /// Waits until the step that selects the token at `position` has run, and returns it; 0 if a stop token came before
   /// it. InvalidArgument if no such step was queued. The first asynchronous fault is DeviceLost, here and in every

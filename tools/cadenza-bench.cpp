@@ -15,10 +15,17 @@ constexpr const char *description =
 void declareOptions(CLI::App &app, cadenza::bench::BenchCommand &command) {
   cadenza::bench::BenchOptions &options = command.options;
   app.add_option("plan", command.plan, "the .plan file")->required();
-  cadenza::addRepeatable(app, "--context", options.contexts,
-                         "positions already in the cache (seeded values), a list: 128,1024")
-      ->delimiter(',')
-      ->capture_default_str();
+  CLI::Option *context = cadenza::addRepeatable(app, "--context", options.contexts,
+                                                "positions already in the cache (seeded values), a list: 128,1024");
+  context->delimiter(',')->capture_default_str();
+  CLI::Option *prompt = cadenza::addRepeatable(
+      app, "--prompt", options.prompts,
+      "measure prompts of so many tokens, a list: 16,128,512,2048; and no decoding, unless --context is given, too");
+  prompt->delimiter(',');
+  app.final_callback([&options, context, prompt] {
+    if (prompt->count() > 0 && context->count() == 0)
+      options.contexts.clear();
+  });
   app.add_option("--tokens", options.tokens, "timed tokens, a repeat")->capture_default_str();
   app.add_option("--repeat", options.repeats, "repeats; the median counts")->capture_default_str();
   app.add_option_function<int>(

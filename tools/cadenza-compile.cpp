@@ -1,6 +1,7 @@
 // cadenza-compile: one model to one .plan. Reads arguments; the work is in compiler/driver.
 #include "compiler/driver/compile.h"
 #include "compiler/import/hf/published.h"
+#include "compiler/schedule/token_geometry.h"
 #include "tools/tool.h"
 
 #include "llvm/Support/ErrorHandling.h"
@@ -85,7 +86,28 @@ std::string parseWeights(const std::string &text, ImportOptions &import) {
   return "'" + text + "' is neither 'checkpoint' nor 'random:SEED' with a whole number, nor a .safetensors file";
 }
 
+/// "16,128" to ascending sizes of tiles, "off" to none.
+std::string parseTiles(const std::string &text, llvm::SmallVector<int64_t> &tiles) {
+  tiles.clear();
+  if (text == "off")
+    return "";
+  llvm::SmallVector<llvm::StringRef> items;
+  llvm::StringRef(text).split(items, ',');
+  for (llvm::StringRef item : items) {
+    int64_t tokens = 0;
+    if (item.getAsInteger(10, tokens) || tokens < tokenMultiple() || tokens > maximumTile ||
+        tokens % tokenMultiple() != 0)
+      return "'" + item.str() + "' is no number of tokens: multiples of " + std::to_string(tokenMultiple()) +
+             " up to " + std::to_string(maximumTile) + " are possible, or 'off'";
+    tiles.push_back(tokens);
+  }
+  llvm::sort(tiles);
+  tiles.erase(llvm::unique(tiles), tiles.end());
+  return "";
+}
+
 void declareOptions(CLI::App &app, Arguments &args) {
+  args.options.pipeline.tiles = {16, 128, 1024};
   app.footer(examples);
   app.add_option("directory", args.options.import.directory,
                  "Hugging Face directory: config.json, *.safetensors, tokenizer.json; or an .onnx file, or the "
@@ -167,12 +189,25 @@ void declareOptions(CLI::App &app, Arguments &args) {
          "into how many groups of blocks the persistent schedule divides the query heads of a KV head; default: "
          "what costs least (docs/persistent.md)")
       ->check(CLI::Range(1, 1024));
+  app.add_option("--share-context-from", args.options.shareContextFrom,
+                 "from so many positions on, groups of blocks with the same KV head share them in the persistent "
+                 "schedule; default: what costs least (docs/persistent.md)")
+      ->check(CLI::Range(1, 1 << 30));
   app.add_flag(
       "!--no-clusters", args.options.clusters,
       "no thread block clusters, as for a GPU that has none (before sm_90): blocks of a group of the persistent "
       "schedule exchange values through global memory, products of a graph are not divided over blocks; slower");
   app.add_flag("--traced", args.options.traced,
                "an instrumented persistent kernel, for cadenza-bench --trace; slower (docs/persistent.md)");
+  app.add_option_function<std::string>(
+         "--prefill",
+         [&args](const std::string &text) {
+           if (std::string error = parseTiles(text, args.options.pipeline.tiles); !error.empty())
+             throw CLI::ValidationError("--prefill", error);
+         },
+         "tokens of a prompt that the plan can read at once, sizes separated by commas, multiples of 16 (default "
+         "16,128,1024); 'off': a prompt is read token by token")
+      ->type_name("T,...");
   app.add_flag("--check", args.options.check,
                "list everything in the model that is wrong or unsupported; nothing is written");
   app.add_flag("--strict", args.options.import.strict, "warnings (non-finite weights, say) are errors");

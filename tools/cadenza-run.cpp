@@ -13,10 +13,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <iostream>
 #include <memory>
+#include <unistd.h>
+#include <utility>
 
 using namespace cadenza;
 
@@ -102,6 +105,12 @@ void declareOptions(CLI::App &app, Arguments &args) {
          "of the persistent schedule, by its name (15x8): all schedules, and the CPU, follow its order of sums; "
          "default: the one with the most blocks that the GPU holds")
       ->check(notEmpty, "");
+  app.add_option_function<std::string>(
+         "--prefill", [&args](const std::string &value) { args.session.prefill = value == "on"; },
+         "on: a prompt goes through the plan's prefill entries, if it has any, many tokens at once; off: token by "
+         "token, "
+         "like decoding [on]")
+      ->check(CLI::IsMember({"on", "off"}));
   app.add_option("--threads", args.session.threads, "CPU threads; default: all cores")->check(CLI::Range(1, 4096));
 
   app.add_option("--stats-json", args.statsJson,
@@ -124,7 +133,7 @@ void declareOptions(CLI::App &app, Arguments &args) {
   for (CLI::Option *other : {dump, compare})
     logits->excludes(other);
   for (const char *text : {"--max-tokens", "--stop", "--stop-token", "--ignore-eos", "--window", "--context",
-                           "--division", "--stats-json", "--logits", "--dump", "--compare"})
+                           "--division", "--prefill", "--stats-json", "--logits", "--dump", "--compare"})
     tensor->excludes(app.get_option(text));
 }
 
@@ -224,6 +233,11 @@ Status runCompare(Session &session, const Arguments &args, std::span<const int32
                                            ": " + numbers};
 }
 
+/// " in 2 tiles"
+std::string tilesText(int64_t tiles) {
+  return tiles == 0 ? "" : " in " + std::to_string(tiles) + (tiles == 1 ? " tile" : " tiles");
+}
+
 Status writeLogits(Session &session, const std::string &path, std::vector<int32_t> tokens) {
   tokens.resize(std::min<size_t>(tokens.size(), session.context()));
   std::string header = npyHeader(std::vector<int64_t>{std::ssize(tokens), session.vocabulary()});
@@ -236,29 +250,67 @@ Status writeLogits(Session &session, const std::string &path, std::vector<int32_
   return file.commit();
 }
 
+/// A line on standard error that says how much of a prompt is processed, if that is a terminal and it takes a while.
+class PromptProgress {
+public:
+  explicit PromptProgress(size_t tokens) : tokens_(tokens) {}
+  ~PromptProgress() { end(); }
+  PromptProgress(const PromptProgress &) = delete;
+  PromptProgress &operator=(const PromptProgress &) = delete;
+
+  void show(int64_t done) {
+    if (!isTerminal_ || Clock::now() - start_ < patience)
+      return;
+    std::fprintf(stderr, "\rprompt: %lld of %zu tokens", static_cast<long long>(done), tokens_);
+    isShown_ = true;
+  }
+  /// Takes it away: something else is shown.
+  void end() {
+    if (std::exchange(isShown_, false))
+      std::fputs("\r\033[K", stderr);
+  }
+
+private:
+  using Clock = std::chrono::steady_clock;
+  static constexpr std::chrono::milliseconds patience{500};
+  const size_t tokens_;
+  const Clock::time_point start_ = Clock::now();
+  const bool isTerminal_ = isatty(STDERR_FILENO) != 0;
+  bool isShown_ = false;
+};
+
 Status runGenerate(Session &session, const Arguments &args, std::vector<int32_t> prompt) {
   GenerateOptions options = args.generate;
+  PromptProgress progress(prompt.size());
+  options.onPrompt = [&](int64_t done) { progress.show(done); };
+  options.onToken = [&, prints = !session.hasTokenizer()](int32_t token) {
+    progress.end();
+    return !prints || (std::printf("%d ", token) > 0 && std::fflush(stdout) == 0);
+  };
   if (session.hasTokenizer())
-    options.onText = [](std::string_view text) {
+    options.onText = [&](std::string_view text) {
+      progress.end();
       std::fwrite(text.data(), 1, text.size(), stdout);
       std::fflush(stdout);
     };
-  else
-    options.onToken = [](int32_t token) { return std::printf("%d ", token) > 0 && std::fflush(stdout) == 0; };
   CADENZA_ASSIGN_OR_RETURN(Generation result, session.generate(prompt, options));
+  progress.end();
   if (options.maxTokens > 0)
     std::puts("");
   std::fflush(stdout); // before the statistics, also where both go to one file
 
   const Timing &timing = result.timing;
   const std::string schedule = session.schedule().name;
-  std::fprintf(stderr,
-               "[%s%s%s] prompt: %lld tokens, %.1f tok/s; first token after %.1f ms; decode: %lld tokens, %.1f tok/s\n",
-               session.deviceName().c_str(), schedule.empty() ? "" : ", schedule ", schedule.c_str(),
-               static_cast<long long>(timing.promptTokens), timing.promptTokensPerSecond(), timing.promptSeconds * 1e3,
-               static_cast<long long>(timing.decodeTokens), timing.decodeTokensPerSecond());
+  std::fprintf(
+      stderr,
+      "[%s%s%s] prompt: %lld tokens%s, %.1f tok/s; first token after %.1f ms; decode: %lld tokens, %.1f tok/s\n",
+      session.deviceName().c_str(), schedule.empty() ? "" : ", schedule ", schedule.c_str(),
+      static_cast<long long>(timing.promptTokens), tilesText(timing.promptTiles).c_str(),
+      timing.promptTokensPerSecond(), timing.promptSeconds * 1e3, static_cast<long long>(timing.decodeTokens),
+      timing.decodeTokensPerSecond());
   nlohmann::ordered_json stats = describe(session, args);
   stats["prompt_tokens"] = timing.promptTokens;
+  stats["prompt_tiles"] = timing.promptTiles;
   stats["prompt_seconds"] = timing.promptSeconds;
   stats["prompt_tokens_per_second"] = timing.promptTokensPerSecond();
   stats["decode_tokens"] = timing.decodeTokens;

@@ -104,6 +104,7 @@ template <> CADENZA_DEVICE Vec8 load_weights<Vec8>(const void *address) {
   check8(address, true);
   return load8_unchecked(address);
 }
+CADENZA_DEVICE void prefetch(const void *) {}
 CADENZA_DEVICE Vec16 load16(const void *address) {
   check16(address, false);
   return load_unchecked(address);

@@ -1,6 +1,7 @@
 // What tensor-core kernels with operands in shared memory stand on: asynchronous copies of 16 bytes by the thread,
-// matrices from shared memory into fragments, and the matrix product of fp32 operands (that of 16-bit ones is in
-// arch.cuh). sm_80 and later. All PTX behind small named functions; arch_mma_host.cuh holds them for g++.
+// matrices from shared memory into fragments, a fast exponential, and the matrix product of fp32 operands (that of
+// 16-bit ones is in arch.cuh). sm_80 and later. All PTX behind small named functions; arch_mma_host.cuh holds them for
+// g++.
 //
 // The hazards that a GPU does not report:
 //  - copy_async_wait is about the copies of the thread that waits. Those of others are there after a barrier at which
@@ -54,6 +55,13 @@ CADENZA_DEVICE void load_matrices_transposed(uint32_t (&to)[4], const void *row)
                : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])
                : "r"(static_cast<uint32_t>(__cvta_generic_to_shared(row)))
                : "memory");
+}
+
+/// ex2.approx.ftz.f32: 2^x with a relative error of 2^-22, in one instruction; 0 below 2^-126, 1 of 0.
+CADENZA_DEVICE float exp2_approximate(float x) {
+  float v;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(v) : "f"(x));
+  return v;
 }
 
 /// cvt.rna.tf32.f32: x to 11 significant bits, ties away from zero; infinity if that is too large. The lower 13 bits of

@@ -18,6 +18,8 @@ CADENZA_DEVICE void load_matrices_transposed(uint32_t (&to)[4], const void *row)
   cadenza_host_services->load_matrices(to, row, true);
 }
 
+CADENZA_DEVICE float exp2_approximate(float x) { return x < -126.0f ? 0.0f : exp2(x); }
+
 CADENZA_DEVICE float to_tf32(float x) {
   const uint32_t bits = as_bits(x);
   if ((bits & 0x7fffffffu) >= 0x7f800000u) // infinity stays, a NaN keeps its upper bits

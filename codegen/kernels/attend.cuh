@@ -370,7 +370,6 @@ template <class Config> struct Attend {
     return {o[0] / l, o[1] / l};
   }
 
-private:
   CADENZA_DEVICE static uint32_t pair(Cache a, Cache b) { return a.bits | static_cast<uint32_t>(b.bits) << 16; }
   /// Of two weights the high parts, or the low ones.
   CADENZA_DEVICE static uint32_t part_of(float a, float b, bool low) {
@@ -414,20 +413,35 @@ private:
   CADENZA_DEVICE static void scores(const Vec16 (&query)[2][key_blocks], const Vec16 (&k)[2][key_blocks],
                                     float (&out)[4]) {
 #pragma unroll
-    for (int i = 0; i < 2; ++i) {
-      float sums[2][4] = {}; // in two chains
+    for (int i = 0; i < 2; ++i)
+      half_scores(query, k[i], out + 2 * i);
+  }
+  /// The same of eight positions of a chunk: at two of them.
+  CADENZA_DEVICE static void half_scores(const Vec16 (&query)[2][key_blocks], const Vec16 (&k)[key_blocks],
+                                         float *out) {
+    float sums[2][4] = {}; // in two chains
 #pragma unroll
-      for (int block = 0; block < key_blocks; ++block) {
-        const Vec16 &high = query[0][block], &low = query[1][block];
-        arch::mma_m16n8k16<Cache>(sums[0], {high.x, low.x, high.y, low.y}, {k[i][block].x, k[i][block].y});
-        arch::mma_m16n8k16<Cache>(sums[1], {high.z, low.z, high.w, low.w}, {k[i][block].z, k[i][block].w});
-      }
-#pragma unroll
-      for (int j = 0; j < 2; ++j)
-        out[2 * i + j] = (sums[0][j] + sums[0][j + 2]) + (sums[1][j] + sums[1][j + 2]);
+    for (int block = 0; block < key_blocks; ++block) {
+      const Vec16 &high = query[0][block], &low = query[1][block];
+      arch::mma_m16n8k16<Cache>(sums[0], {high.x, low.x, high.y, low.y}, {k[block].x, k[block].y});
+      arch::mma_m16n8k16<Cache>(sums[1], {high.z, low.z, high.w, low.w}, {k[block].z, k[block].w});
     }
+#pragma unroll
+    for (int j = 0; j < 2; ++j)
+      out[j] = (sums[0][j] + sums[0][j + 2]) + (sums[1][j] + sums[1][j + 2]);
   }
 
+  /// The same of two elements, a word for each of this lane's positions.
+  CADENZA_DEVICE static void add_words(float (&o)[4], const uint32_t (&words)[4], const uint32_t (&weights)[2]) {
+    // Two words hold two elements of two positions each; an operand wants two positions of an element.
+    const auto lower = [](uint32_t a, uint32_t b) { return (a & 0xffffu) | b << 16; };
+    const auto upper = [](uint32_t a, uint32_t b) { return a >> 16 | (b & 0xffff0000u); };
+    arch::mma_m16n8k16<Cache>(
+        o, {lower(words[0], words[1]), upper(words[0], words[1]), lower(words[2], words[3]), upper(words[2], words[3])},
+        weights);
+  }
+
+private:
   /// The sum of what the slices of a head have of the scores of a chunk, in the same order in all of them. Chunks take
   /// two places in turn: whoever writes into one again has met the others since they read it.
   struct Exchange {
@@ -471,15 +485,9 @@ private:
         const Vec16 &x = v[i][block];
         words[i][0] = x.x, words[i][1] = x.y, words[i][2] = x.z, words[i][3] = x.w;
       }
-      // Two words hold two elements of two positions each; an operand wants two positions of an element.
-      const auto lower = [](uint32_t a, uint32_t b) { return (a & 0xffffu) | b << 16; };
-      const auto upper = [](uint32_t a, uint32_t b) { return a >> 16 | (b & 0xffff0000u); };
 #pragma unroll
       for (int pair = 0; pair < 4; ++pair)
-        arch::mma_m16n8k16<Cache>(o[block][pair],
-                                  {lower(words[0][pair], words[1][pair]), upper(words[0][pair], words[1][pair]),
-                                   lower(words[2][pair], words[3][pair]), upper(words[2][pair], words[3][pair])},
-                                  weights);
+        add_words(o[block][pair], {words[0][pair], words[1][pair], words[2][pair], words[3][pair]}, weights);
     }
   }
 

@@ -101,6 +101,8 @@ template <class Config> struct AttendSequence {
                 "the launch has what the kernel uses");
 
   CADENZA_DEVICE static void run(const Args &args) {
+    if constexpr (requires { Function::prefetch(args); })
+      Function::prefetch(args);
     arch::grid_dependency_wait();
     arch::grid_dependency_trigger();
     const Place place = Place::of(static_cast<int>(arch::block_index()));

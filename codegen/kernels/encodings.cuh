@@ -36,7 +36,13 @@ template <class T> struct Int8 {
     return {pair(unit.x, 0), pair(unit.x, 16), pair(unit.y, 0), pair(unit.y, 16)};
   }
 
-  CADENZA_DEVICE static uint32_t pair(Pair bytes) { return pair(bytes, 0); }
+  /// An integer n + 128 as the last byte of 2^23 makes 2^23 + 128 + n: cheaper than a conversion.
+  CADENZA_DEVICE static uint32_t pair(Pair bytes) {
+    const uint32_t low = bytes ^ 0x8080u, high = low >> 8;
+    constexpr float offset = 8388608.0f + 128.0f;
+    return arch::pack2<T>(arch::as_float(0x4b000000u | (low & 0xffu)) - offset,
+                          arch::as_float(0x4b000000u | high) - offset);
+  }
 
 private:
   CADENZA_DEVICE static float at(uint32_t bytes, int shift) {

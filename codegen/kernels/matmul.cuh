@@ -21,6 +21,7 @@ CADENZA_OPTIONAL(IsConstant, constant, false);
 /// An epilogue that stores the sums as they are. Contract of an epilogue E:
 ///   E::Args, E::words   its kernel arguments, 8-byte words only (possibly none)
 ///   E::apply(args, batch, row, column, value)   what is stored for the fp32 sum of that element of C
+///   E::prefetch(args)   optional: asks for constants to be in the L2 cache, before what other kernels write is there
 struct StoreSums {
   struct Args {};
   static constexpr int words = 0;
@@ -120,6 +121,8 @@ template <class Config> struct Matmul {
     if constexpr (cluster > 1)
       expect_partners(arrived);
     const Range range = share(steps, cluster, place.rank);
+    if constexpr (requires { Epilogue::prefetch(args); })
+      Epilogue::prefetch(args);
     Pipeline pipeline{shared,
                       {args.a + (OffsetOf<A>::value + A::batch_strides::template offset<Batch>(place.batch))},
                       {args.b + (OffsetOf<B>::value + B::batch_strides::template offset<Batch>(place.batch))},

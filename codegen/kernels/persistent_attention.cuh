@@ -2,6 +2,7 @@
 // norms and rotations; attention over each rank's part of the context; the output projection over these heads' columns.
 #pragma once
 
+#include "persistent_context.cuh"
 #include "persistent_head_norm.cuh"
 #include "persistent_residual.cuh"
 
@@ -19,6 +20,7 @@ template <class Config, int part> struct PersistentAttention {
   using Qkv = typename Part::row_product;
   using Progress = typename Block::Progress;
   using Hop = Hops<Config>;
+  using Share = ContextShare<Config>;
   static constexpr int head_dim = Block::head_dim, head_group = Block::head_group, ranks = Block::ranks;
 
   const Block &block;
@@ -111,8 +113,8 @@ private:
               arch::from_float<Cache>(tile.values[row]);
         } else {
           const typename Core::Halves halves = Core::Halves::of(tile.values[row]);
-          Block::queries()[row] = halves.high;
-          Block::queries()[Block::group_q_rows + row] = halves.low;
+          Block::queries()[own_queries() + row] = halves.high;
+          Block::queries()[own_queries() + Block::query_places + row] = halves.low;
         }
       });
     }
@@ -126,12 +128,15 @@ private:
     (rows.finish(), ...);
   }
 
+  /// Where this group's queries lie, among those of groups that share a context.
+  CADENZA_DEVICE static int own_queries() { return Share::index() * Block::q_rows; }
+
   struct HeadQueries { // of a query group
     const Cache *first;
     CADENZA_DEVICE void load(int head, int element, Vec16 &high, Vec16 &low) const {
       const Cache *from = first + head * head_dim + element;
       high = arch::load16(from);
-      low = arch::load16(from + Block::group_q_rows);
+      low = arch::load16(from + Block::query_places);
     }
   };
   /// Keys and values as `Attend` reads them: old positions from the ring, the newest one from this step's rows. Every
@@ -188,11 +193,23 @@ private:
     float *warps_parts = Block::partial();
     if (local > 0)
       Team::barrier(); // those of the last head were read
-    ContextRows context{block, p, smaller(split.end, p.position), split.begin, local};
-    Core::attend(HeadQueries{Block::queries() + local * Block::q_rows}, context, split.begin, split.end, warps_parts);
+    const bool shared = Share::applies(Core::first_position(l.attention, p.position), p.position);
+    if (!shared) {
+      ContextRows context{block, p, smaller(split.end, p.position), split.begin, local};
+      Core::attend(HeadQueries{Block::queries() + own_queries() + local * Block::q_rows}, context, split.begin,
+                   split.end, warps_parts);
+    }
+    if constexpr (Block::shares)
+      if (shared) {
+        ContextExchange<Config, part>{block, p}.queries();
+        SharedAttention<Config, part>{block, p, {split, p.position}}.run(warps_parts);
+      }
     if (split.end == p.position + 1)
       append(l.attention, kv_head, local, p.position);
     Team::barrier(); // the warps' parts are complete
+    if constexpr (Block::shares)
+      if (shared)
+        ContextExchange<Config, part>{block, p}.heads();
     Core::for_each_pair([&](int head, int element, bool live) {
       const typename Core::Merged merged = Core::merge_warps(warps_parts, Core::used_warps(split), head, element);
       float *to = Block::part(Block::rank(), local * head_group + head);

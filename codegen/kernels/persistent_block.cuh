@@ -14,6 +14,10 @@
 
 namespace cadenza {
 
+/// From how many positions on groups with the same KV head share them: `share_from`, if the part's configuration says
+/// so.
+CADENZA_OPTIONAL(ShareFromOf, share_from, 0);
+
 /// The consumer warps, as a team.
 template <int warps> using Consumers = WarpTeam<0, warps, 1>;
 
@@ -57,6 +61,15 @@ template <class Config> struct PersistentBlock {
   static_assert(Core::splits == ranks && Core::threads == threads, "attention's part of the plan");
   static_assert(warps % 2 == 0, "q takes half of the consumer warps, k and v the other half; a tile two");
 
+  // A kernel for long contexts has groups with the same KV head share them (persistent_context.cuh).
+  static constexpr int share_from = ShareFromOf<AttentionPart>::value; // positions; 0: they never do
+  static constexpr bool shares = share_from > 0;
+  static constexpr int sharing = shares ? Core::subgroups : 1; // groups
+  static constexpr int query_places = sharing * group_q_rows;  // of the query heads that this block attends for
+  static constexpr int share_packets = shares ? share_packets_for(q_rows, head_dim, sharing) : 0; // of a block
+  static constexpr int share_floats = shares ? share_floats_for(warps) : 0;
+  static_assert(!shares || (head_group == 1 && sharing == Core::set_warps && sharing <= 4), "a chunk's warp a group");
+
   // Feed-forward
   static constexpr int units = Down::columns, unit_steps = steps_of(units);
   static constexpr int group_steps = largest_group<Units>(unit_steps); // of a group at most
@@ -96,15 +109,19 @@ template <class Config> struct PersistentBlock {
 
   // Packets: [parity][part][block][rank_packets], then candidates: [parity][block], then sums of squares of all heads:
   // [part][rank][head_sums]. Without clusters, those of hops (persistent_hop.cuh): [group][hop_packets], then u32
-  // [group][rank].
+  // [group][rank]. Last what groups that share a context send: [part][query group][rank][share_packets]. A division's
+  // kernels use the same packets: what the one without a shared context has lies at the same places in the other.
   static constexpr int head_sums = Parts::head_sums;
   static constexpr uint64_t exchange_bytes =
       16 * (uint64_t{2 * parts} * blocks * rank_packets + 2 * blocks + parts * ranks * head_sums);
   static constexpr int part_floats = round_up(Core::partial_floats, 4); // of one head and a part of the context
   static constexpr int hop_packets = hop_packets_for(hidden, norm_sums, Parts::norms, group_heads *head_rows,
                                                      ranks * group_heads * head_group * part_floats, group_units);
-  static constexpr uint64_t packet_bytes =
+  static constexpr uint64_t unshared_bytes =
       exchange_bytes + (Config::clusters ? 0 : 16 * uint64_t{groups} * hop_packets + 4 * uint64_t{blocks});
+  static constexpr uint64_t share_offset = (unshared_bytes + 15) / 16 * 16;
+  static constexpr uint64_t packet_bytes =
+      shares ? share_offset + 16 * uint64_t{parts} * attention_groups * ranks * share_packets : unshared_bytes;
 
   // Shared memory -----------------------------------------------------------------------------------------------------
 
@@ -139,18 +156,19 @@ template <class Config> struct PersistentBlock {
   static constexpr int rows_offset =
       units_offset + 2 * round_up(group_units, pair_columns);                       // float [group_heads * head_rows]
   static constexpr int newest_offset = rows_offset + 4 * group_heads * head_rows;   // Cache [group_heads][2][head_dim]
-  static constexpr int queries_offset = newest_offset + 4 * group_heads * head_dim; // Cache [2][group_q_rows]
-  static constexpr int gate_up_offset = queries_offset + 4 * group_q_rows;          // float [slots][unit rows]
+  static constexpr int queries_offset = newest_offset + 4 * group_heads * head_dim; // Cache [2][query_places]
+  static constexpr int gate_up_offset = queries_offset + 4 * query_places;          // float [slots][unit rows]
   static constexpr int scratch_offset = gate_up_offset + 4 * 2 * stripe_rows * rank_unit_tiles; // float [3][scratch]
   static constexpr int parts_offset = round_up(
       scratch_offset + 4 * larger(3 * scratch_floats, UnitTile::scratch_floats), 16); // float [ranks][heads][part]
   static constexpr int partial_offset =
-      parts_offset + 4 * ranks * group_heads * head_group * part_floats; // float [partial_floats]
+      parts_offset + 4 * ranks * group_heads * head_group * part_floats;    // float [partial_floats]
+  static constexpr int scores_offset = partial_offset + 4 * partial_floats; // float [share_floats]
   // The groups' partial sums, added, lie in the same place: whoever sends parts has all rows of the residual stream,
   // and those are sent after the sums were read.
   static constexpr int group_sums_offset = parts_offset; // float [rank_rows]
   static constexpr int table_offset =
-      larger(partial_offset + 4 * partial_floats, group_sums_offset + 4 * rank_rows); // Step
+      larger(scores_offset + 4 * share_floats, group_sums_offset + 4 * rank_rows); // Step
   static constexpr int barriers_offset = round_up(table_offset + static_cast<int>(sizeof(Step)), 16);
   static constexpr int max_stages = 32, hop_barriers = 7 + Parts::norms;
   static constexpr int trace_offset = barriers_offset + 8 * (2 * max_stages + hop_barriers); // TraceCursor [2]
@@ -243,6 +261,8 @@ template <class Config> struct PersistentBlock {
   CADENZA_DEVICE static Cache *queries() { return at<Cache>(queries_offset); } // high parts, low parts
   /// The warps' parts of the context; before attention, the sums of squares of all heads.
   CADENZA_DEVICE static float *partial() { return at<float>(partial_offset); }
+  /// Of a shared context: scores of some positions, in turns.
+  CADENZA_DEVICE static float *share_scores() { return at<float>(scores_offset); }
   CADENZA_DEVICE static float *group_sums() { return at<float>(group_sums_offset); }
   /// Of a rank and a query head of this group.
   CADENZA_DEVICE static float *part(int of_rank, int head) {
@@ -260,6 +280,11 @@ template <class Config> struct PersistentBlock {
   /// Of this rank: the sums of squares of all heads in a part of a layer, one a packet.
   CADENZA_DEVICE arch::Packet *head_slots(int part) const {
     return candidates(0) + 2 * blocks + (part * ranks + rank()) * head_sums;
+  }
+  /// Of a query group and this rank: its queries, then of each head over what it has of a shared context.
+  CADENZA_DEVICE arch::Packet *share_slots(int part, int of_group) const {
+    return reinterpret_cast<arch::Packet *>(args.packets + share_offset) +
+           ((part * attention_groups + of_group) * ranks + rank()) * share_packets;
   }
   /// Tile i of this group's rows of q, k, v in the packed matrix.
   CADENZA_DEVICE static int qkv_tile(int i) {

@@ -2,6 +2,7 @@
 // them (persistent.cuh).
 #pragma once
 
+#include "persistent_context.cuh"
 #include "persistent_hop.cuh"
 
 namespace cadenza {
@@ -107,6 +108,9 @@ private:
                                       int kv_head, int position, Begin begin, int &limit) const {
     constexpr int head_dim = Block::head_dim, stage_positions = Block::stage_positions;
     const typename Core::Split mine = Core::split_of(position, Block::rank(), Core::first_position(l, position));
+    if constexpr (Block::shares)
+      if (ContextShare<Config>::applies(Core::first_position(l, position), position))
+        return produce_shared_context<Part>(producer, l, kv_head, {mine, position}, begin, limit);
     const int end = smaller(mine.end, position); // the newest position never leaves this block's shared memory
     const uint64_t first = static_cast<uint64_t>(kv_head) * l.positions * head_dim;
     if (end - mine.begin > Block::stages * stage_positions) // all others wait for this
@@ -133,6 +137,39 @@ private:
       } else {
         producer.pieces(2, to + (value ? stage_positions * head_dim * 2 : 0), (value ? l.value : l.key) + offset,
                         bytes);
+      }
+      producer.end();
+    }
+    limit = Part::in_flight;
+  }
+
+  /// The places that this group has of a context that groups share.
+  template <class Part, class Producer, class Begin>
+  CADENZA_DEVICE void produce_shared_context(Producer &producer,
+                                             const typename Attend<typename Part::attention>::Args &l, int kv_head,
+                                             ContextShare<Config> share, Begin begin, int &limit) const {
+    constexpr int row_bytes = 2 * Block::head_dim, stage_positions = Block::stage_positions, chunk = Core::chunk;
+    const int places = share.in_ring();
+    const uint64_t first = static_cast<uint64_t>(kv_head) * l.positions * Block::head_dim;
+    limit = Part::context_in_flight;
+    for (int base = 0; base < places; base += stage_positions) {
+      const int count = smaller(stage_positions, places - base);
+      unsigned char *to = begin(2 * static_cast<uint32_t>(count) * row_bytes);
+      if (!to)
+        return;
+      const bool value = arch::lane() == 1;
+      const auto copy = [&](int at, int from, int positions) {
+        producer.pieces(2, to + ((value ? stage_positions : 0) + at) * row_bytes,
+                        (value ? l.value : l.key) + first + static_cast<uint64_t>(from) * Block::head_dim,
+                        static_cast<uint32_t>(positions) * row_bytes);
+      };
+      for (int at = 0; at < count; at += chunk) {
+        const int positions = smaller(chunk, count - at);
+        const int place = cache_place<typename Part::attention>(share.position_of(base + at), l.positions);
+        const int before = smaller(positions, static_cast<int>(l.positions) - place); // a ring's end
+        copy(at, place, before);
+        if (before < positions)
+          copy(at + before, 0, positions - before);
       }
       producer.end();
     }

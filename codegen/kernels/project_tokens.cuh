@@ -55,7 +55,6 @@ template <class Config> struct ProjectTokens {
                     stripes * stripe_rows * tiles.row_warps == tiles.rows,
                 "warps have multiples of 16 tokens and of 8 rows");
   static_assert(tiles.stages >= 2 && tiles.depth % step_columns == 0, "a ring of at least two stages of whole steps");
-  static constexpr int ahead = tiles.stages - 1; // stages on their way while one is multiplied
 
   struct Shape {
     static constexpr int rows = tiles.rows / ProjectTokens::slots, slots = ProjectTokens::slots;
@@ -92,7 +91,7 @@ template <class Config> struct ProjectTokens {
     const int first_token = static_cast<int>(arch::block_index()) % token_block_count() * tiles.tokens;
     const Ring ring(args, first_token, row_block);
 #pragma unroll
-    for (int stage = 0; stage < ahead; ++stage)
+    for (int stage = 0; stage < tiles.stages; ++stage)
       ring.fill_matrix(stage, stage); // which no kernel writes
     arch::grid_dependency_wait();
     arch::grid_dependency_trigger();
@@ -177,9 +176,8 @@ private:
     CADENZA_DEVICE void fill_matrix(int index, int slot) const {
       if (index >= all_stages)
         return;
-      constexpr bool turns = sizeof(typename Encoded::Element) == 2; // pieces of a row change places
       unsigned char *to = stage(slot) + matrix_offset +
-                          (turns ? thread() / 32 * 512 + place_of(thread() / 4 % 8, thread() % 4) : thread() * 16);
+                          (by_pieces ? thread() / 32 * 512 + place_of(thread() / 4 % 8, thread() % 4) : thread() * 16);
       const unsigned char *from = matrix + index * (stage_steps * Format::tile_step_bytes);
 #pragma unroll
       for (int i = 0; i < ceil_div(matrix_pieces, threads); ++i) {
@@ -208,91 +206,108 @@ private:
   CADENZA_DEVICE static void multiply(const Ring &ring, float (&sums)[token_blocks][stripes][4]) {
     const WarpPlace warp = WarpPlace::mine();
 #pragma unroll
-    for (int stage = 0; stage < ahead; ++stage) {
+    for (int stage = 0; stage < tiles.stages; ++stage) {
       ring.fill_activation(stage, stage);
       arch::copy_async_commit(); // of the first one: with all of the matrix that began before
     }
+    arch::copy_async_wait<tiles.stages - 1>();
+    arch::block_barrier(); // everyone's copies of the first stage are there
+    FragmentPair now, next;
+    now.load(ring.stage(0), warp, 0, 0);
     int slot = 0;
 #pragma unroll 1
     for (int index = 0; index < all_stages; ++index) {
-      arch::copy_async_wait<ahead - 1>();
-      arch::block_barrier(); // everyone's copies are there, and everyone is done with the stage that is filled next
       const unsigned char *stage = ring.stage(slot);
 #pragma unroll
-      for (int step = 0; step < stage_steps; ++step) {
-        if (steps % stage_steps != 0 && index * stage_steps + step >= steps)
+      for (int half = 0; half < 2 * stage_steps; ++half) { // 16 columns each
+        if (steps % stage_steps != 0 && index * stage_steps + half / 2 >= steps)
           break;
-        RowOperands rows;
-        TokenOperands tokens;
-        rows.load(stage, warp, step);
-        tokens.load(stage, warp, step, 0);
-        if (step == 0) { // while those are on their way
-          const int free = slot == 0 ? tiles.stages - 1 : slot - 1;
-          ring.fill_matrix(index + ahead, free);
-          ring.fill_activation(index + ahead, free);
+        if (half + 1 < 2 * stage_steps) {
+          next.load(stage, warp, (half + 1) / 2, (half + 1) % 2);
+        } else { // of the stage behind the last one, what nobody uses
+          arch::copy_async_wait<tiles.stages - 2>();
+          arch::block_barrier(); // everyone's copies of the next stage are there, and everyone has read this one
+          const int free = slot;
+          slot = slot == tiles.stages - 1 ? 0 : slot + 1;
+          next.load(ring.stage(slot), warp, 0, 0);
+          ring.fill_matrix(index + tiles.stages, free);
+          ring.fill_activation(index + tiles.stages, free);
           arch::copy_async_commit(); // perhaps an empty one, so that the count above stays right
         }
-        add_products(tokens, rows, 0, sums);
-        tokens.load(stage, warp, step, 1);
-        add_products(tokens, rows, 1, sums);
+#pragma unroll
+        for (int i = 0; i < token_blocks; ++i)
+#pragma unroll
+          for (int j = 0; j < stripes; ++j)
+            arch::mma_m16n8k16<Weight>(sums[i][j], now.tokens[i], now.rows[j]);
+        now = next;
       }
-      slot = slot == tiles.stages - 1 ? 0 : slot + 1;
     }
     arch::copy_async_wait<0>();
   }
 
-  /// Operands A of a warp's tokens, of 16 columns: the first or second half of a step.
-  struct TokenOperands {
-    uint32_t a[token_blocks][4];
+  /// A warp's operands of 16 columns, the first or second half of a step: of its tokens (A) and of its rows (B). Those
+  /// of the next products are loaded before the products.
+  struct FragmentPair {
+    uint32_t tokens[token_blocks][4], rows[stripes][2];
+
     CADENZA_DEVICE void load(const unsigned char *stage, const WarpPlace &warp, int step, int half) {
       const unsigned char *unit = stage + (warp.token / stripe_rows * stage_steps + step) * activation_unit;
 #pragma unroll
       for (int i = 0; i < token_blocks; ++i)
-        load_tokens(a[i], unit + 2 * i * stage_steps * activation_unit, half);
-    }
-  };
-  /// Operands B of a warp's rows, of a step: two columns a register, two registers a half.
-  struct RowOperands {
-    uint32_t b[stripes][4];
-    CADENZA_DEVICE void load(const unsigned char *stage, const WarpPlace &warp, int step) {
-      const unsigned char *units = stage + matrix_offset;
+        load_tokens(tokens[i], unit + 2 * i * stage_steps * activation_unit, half);
 #pragma unroll
-      for (int j = 0; j < stripes; ++j) {
-        if constexpr (stripes % 2 == 0) { // constant distances from the warp's first one
-          const int first = (warp.row / tile_rows * stage_steps + step) * 2;
-          load_rows(b[j], units + (first + j / 2 * 2 * stage_steps + j % 2) * Format::unit_bytes);
-        } else {
-          const int stripe = warp.row / stripe_rows + j;
-          load_rows(b[j], units + ((stripe / 2 * stage_steps + step) * 2 + stripe % 2) * Format::unit_bytes);
-        }
+      for (int j = 0; j < stripes; j += 2) {
+        // Constant distances from the warp's first stripe, where that is the first one of a tile.
+        const int stripe = stripes % 2 == 0 ? warp.row / tile_rows * 2 : warp.row / stripe_rows + j;
+        const unsigned char *first =
+            unit_of(stage, stripe, step) + (stripes % 2 == 0 ? j * stage_steps * Format::unit_bytes : 0);
+        if (j + 1 < stripes)
+          load_two_stripes(rows[j], rows[j + 1], first,
+                           stripes % 2 == 0 ? first + Format::unit_bytes : unit_of(stage, stripe + 1, step), half);
+        else
+          load_stripe(rows[j], first, half);
       }
     }
+    CADENZA_DEVICE static const unsigned char *unit_of(const unsigned char *stage, int stripe, int step) {
+      return stage + matrix_offset + ((stripe / 2 * stage_steps + step) * 2 + stripe % 2) * Format::unit_bytes;
+    }
   };
-  CADENZA_DEVICE static void add_products(const TokenOperands &tokens, const RowOperands &rows, int half,
-                                          float (&sums)[token_blocks][stripes][4]) {
-#pragma unroll
-    for (int i = 0; i < token_blocks; ++i)
-#pragma unroll
-      for (int j = 0; j < stripes; ++j)
-        arch::mma_m16n8k16<Weight>(sums[i][j], tokens.a[i], {rows.b[j][2 * half], rows.b[j][2 * half + 1]});
-  }
 
-  /// Operand A of 16 tokens, the first or second 16 columns of a step.
+  static constexpr bool by_pieces = sizeof(typename Encoded::Element) == 2; // 16-bit elements: by ldmatrix
+
+  /// Operand A of 16 tokens.
   CADENZA_DEVICE static void load_tokens(uint32_t (&a)[4], const unsigned char *unit, int half) {
     const int matrix = static_cast<int>(arch::lane() / 8), row = static_cast<int>(arch::lane() % 8);
     arch::load_matrices(a, unit + matrix % 2 * stage_steps * activation_unit + place_of(row, 2 * half + matrix / 2));
   }
-  /// Operands B of 8 rows, all columns of a step.
-  CADENZA_DEVICE static void load_rows(uint32_t (&b)[4], const unsigned char *unit) {
-    if constexpr (sizeof(typename Encoded::Element) == 2) {
-      arch::load_matrices(b, unit + place_of(static_cast<int>(arch::lane() % 8), static_cast<int>(arch::lane() / 8)));
+  /// Operands B of 8 rows each.
+  CADENZA_DEVICE static void load_two_stripes(uint32_t (&b)[2], uint32_t (&c)[2], const unsigned char *unit,
+                                              const unsigned char *other, int half) {
+    if constexpr (by_pieces) {
+      const int matrix = static_cast<int>(arch::lane() / 8), row = static_cast<int>(arch::lane() % 8);
+      uint32_t both[4];
+      arch::load_matrices(both, (matrix < 2 ? unit : other) + place_of(row, 2 * half + matrix % 2));
+      b[0] = both[0];
+      b[1] = both[1];
+      c[0] = both[2];
+      c[1] = both[3];
+    } else {
+      load_stripe(b, unit, half);
+      load_stripe(c, other, half);
+    }
+  }
+  CADENZA_DEVICE static void load_stripe(uint32_t (&b)[2], const unsigned char *unit, int half) {
+    if constexpr (by_pieces) {
+      uint32_t unused[2];
+      load_two_stripes(b, unused, unit, unit, half);
     } else {
       constexpr int row_bytes = Format::unit_bytes / stripe_rows, pair_bytes = sizeof(typename Encoded::Pair);
       const unsigned char *pairs =
           unit + arch::lane() / 4 * row_bytes + arch::lane() % 4 * static_cast<uint32_t>(pair_bytes);
 #pragma unroll
-      for (int j = 0; j < 4; ++j)
-        b[j] = Encoded::pair(*reinterpret_cast<const typename Encoded::Pair *>(pairs + 4 * j * pair_bytes));
+      for (int j = 0; j < 2; ++j)
+        b[j] = Encoded::pair(
+            *reinterpret_cast<const typename Encoded::Pair *>(pairs + (8 * half + 4 * j) * pair_bytes));
     }
   }
   /// Where piece `piece` of a row lies in a unit of 16-bit elements.

@@ -43,6 +43,15 @@ CADENZA_DEVICE constexpr int smaller(int a, int b) { return a < b ? a : b; }
     static constexpr auto value = Config::member;                                                                      \
   }
 
+constexpr int cache_line = 128; // bytes
+/// Asks for `bytes` bytes from `first` on to be in the L2 cache, by all threads of a block. Of what no kernel writes
+/// this may be asked before the grid dependency wait: the memory answers while the kernel before this one still works.
+CADENZA_DEVICE void prefetch_all(const void *first, int bytes) {
+  for (int i = static_cast<int>(arch::thread_index()) * cache_line; i < bytes;
+       i += static_cast<int>(arch::block_threads()) * cache_line)
+    arch::prefetch(static_cast<const unsigned char *>(first) + i);
+}
+
 /// Four consecutive elements in one access, as floats; `source` is aligned to four elements.
 template <class T> CADENZA_DEVICE void load4(const T *source, float (&out)[4]) {
   struct alignas(4 * sizeof(T)) Four {

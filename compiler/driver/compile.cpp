@@ -44,6 +44,14 @@ std::string sourceSha256(const GeneratedSource &source) {
   return llvm::toHex(hash.final(), /*LowerCase=*/true);
 }
 
+/// Of tiles in ascending order, those that a context has tokens for: no more than one that has room for all of it.
+SmallVector<int64_t> tilesFor(SmallVector<int64_t> tiles, int64_t context) {
+  const auto *whole = llvm::find_if(tiles, [&](int64_t tile) { return tile >= context; });
+  if (whole != tiles.end())
+    tiles.truncate(static_cast<size_t>(whole - tiles.begin()) + 1);
+  return tiles;
+}
+
 std::string printModule(ModuleOp module) {
   std::string text;
   llvm::raw_string_ostream stream(text);
@@ -117,8 +125,9 @@ private:
       return {StatusCode::InvalidArgument, "--dtype: only a graph of an ONNX file is computed in another type"};
     CADENZA_RETURN_IF_ERROR(checkScheduleOptions(options));
     pipeline = options.pipeline;
-    // Who divides query heads asks for the schedule that does.
-    pipeline.persistentOptional = options.schedules == Schedules::All && options.subgroups == 0;
+    // Who divides query heads, or shares contexts, asks for the schedule that does.
+    pipeline.persistentOptional =
+        options.schedules == Schedules::All && options.subgroups == 0 && options.shareContextFrom == 0;
     if (targets.empty() && !cpuOnly)
       CADENZA_RETURN_IF_ERROR(lookForTarget());
     pipeline.clusters = options.clusters && !targets.empty() &&
@@ -256,17 +265,27 @@ private:
   Status runPasses() {
     progress.begin("fusing");
     PassManager manager(&context);
+    if (model.decoder)
+      pipeline.tiles = tilesFor(pipeline.tiles, model.decoder->maxContext);
     llvm::cantFail(buildPipeline(manager, pipeline)); // checkOptions saw the names
     instrument(manager);
     const bool isGraph = isOnTensors(); // which may have what no phase does
+    if (isGraph && pipeline.encoding != "tiles16")
+      return {StatusCode::InvalidArgument,
+              "--encode=" + pipeline.encoding +
+                  ": only matrices of decoders are encoded; this model is a graph of tensors"};
     context.printOpOnDiagnostic(!isGraph);
     if (failed(manager.run(*model.module)))
       return isGraph ? unsupported() : diagnostics.internalError();
+    if (!options.check)
+      for (const std::string &note : diagnostics.notes)
+        progress.note(note);
     if (!makesKernels())
       return Status::ok();
     // Schedules cannot do everything that the dialects can. What they cannot do is said by module, not by op.
     context.printOpOnDiagnostic(false);
     PassManager schedules(&context);
+    pipeline.context = model.decoder ? model.decoder->maxContext : 0;
     buildSchedules(schedules, pipeline);
     instrument(schedules);
     if (failed(schedules.run(*model.module)))
@@ -279,10 +298,16 @@ private:
     return Status::ok();
   }
 
-  /// The persistent schedules.
+  /// The persistent schedules: divisions, each followed by what continues it.
   SmallVector<sched::GridOp> grids() {
-    func::FuncOp decode = nn::decodeEntryOf(*model.module);
-    return decode ? sched::gridsOf(decode) : SmallVector<sched::GridOp>();
+    SmallVector<sched::GridOp> found;
+    if (func::FuncOp decode = nn::decodeEntryOf(*model.module))
+      for (sched::GridOp grid : sched::gridsOf(decode)) {
+        found.push_back(grid);
+        if (sched::GridOp continuation = sched::continuationOf(grid))
+          found.push_back(continuation);
+      }
+    return found;
   }
 
   void instrument(PassManager &manager) {
@@ -429,6 +454,10 @@ private:
     if (!built.program.divisions.empty())
       schedules.push_back("persistent");
     json["schedules"] = schedules;
+    std::vector<int64_t> tiles;
+    for (uint32_t entry : prefillEntries(built.program))
+      tiles.push_back(tileOf(built.program.entries[entry]));
+    json["prefill"] = tiles;
     json["encoding"] = options.pipeline.encoding;
     json["passes"] = enabledPasses(options.pipeline);
     json["source_sha256"] = sourceSha256(source);

@@ -33,10 +33,11 @@ struct CompileOptions {
   Stage emit = Stage::Plan;
   PipelineOptions pipeline;
   Schedules schedules = Schedules::All;
-  bool clusters = true;                  // where the GPU has them: groups of the persistent schedule are clusters
-  bool traced = false;                   // the persistent kernel records what its blocks do
-  int multiprocessors = 0;               // that it uses; 0: several divisions, by target
-  int subgroups = 0;                     // into which it divides the query heads of a KV head; 0: it chooses
+  bool clusters = true;     // where the GPU has them: groups of the persistent schedule are clusters
+  bool traced = false;      // the persistent kernel records what its blocks do
+  int multiprocessors = 0;  // that it uses; 0: several divisions, by target
+  int subgroups = 0;        // into which it divides the query heads of a KV head; 0: it chooses
+  int shareContextFrom = 0; // positions, from which on those with the same KV head share them; 0: it chooses
   std::vector<std::string> printIrAfter; // names of passes
   std::string crashReproducer;           // file
   std::string overrideSource; // folder as cadenza-inspect --extract wrote it; its .cu and .cuh files replace ours

@@ -19,6 +19,10 @@ class Diagnostics {
 public:
   explicit Diagnostics(mlir::MLIRContext &context)
       : handler(&context, [this](mlir::Diagnostic &diagnostic) {
+          if (diagnostic.getSeverity() == mlir::DiagnosticSeverity::Remark && diagnostic.getNotes().empty()) {
+            notes.push_back(describe(diagnostic)); // derive-prefill's
+            return mlir::success();
+          }
           if (diagnostic.getSeverity() == mlir::DiagnosticSeverity::Remark) { // lower-to-persistent's
             leftOut.push_back({describe(diagnostic), {}, {}});
             for (auto [text, note] :
@@ -41,6 +45,7 @@ public:
 
   std::vector<std::string> errors; // each with its notes on lines of their own
   std::vector<DivisionLeftOut> leftOut;
+  std::vector<std::string> notes; // what else is left out, and why
 
 private:
   /// "model.layers.*.self_attn: 'step.attend' op has a head_dim of 20; ...": what the op computes, if it is known.

@@ -16,7 +16,7 @@ namespace {
 /// somebody says, and a persistent kernel is slow there.
 bool isDivided(const CompileOptions &options, const DeviceTarget &target) {
   return target.kind != CodeKind::Host || options.schedules == Schedules::Persistent || options.multiprocessors > 0 ||
-         options.subgroups > 0 || options.traced || !options.clusters;
+         options.subgroups > 0 || options.shareContextFrom > 0 || options.traced || !options.clusters;
 }
 
 std::vector<std::string> divisionsFor(ArrayRef<sched::GridOp> grids, std::string_view target) {
@@ -45,6 +45,8 @@ Status checkScheduleOptions(const CompileOptions &options) {
     return alone("--sms", "divides the work over multiprocessors");
   if (options.subgroups > 0)
     return alone("--subgroups", "divides query heads over groups of blocks");
+  if (options.shareContextFrom > 0)
+    return alone("--share-context-from", "has groups that share a context");
   return Status::ok();
 }
 
@@ -73,7 +75,8 @@ StatusOr<std::vector<PersistentDevice>> chooseDivisions(const CompileOptions &op
                            options.clusters && target->clusters,
                            options.traced,
                            {std::string(target->name)},
-                           options.subgroups});
+                           options.subgroups,
+                           options.shareContextFrom});
   }
   return devices;
 }
@@ -91,6 +94,11 @@ std::vector<std::string> scheduleNotes(ModuleOp module, const CompileOptions &op
       divisions.push_back((targets.size() > 1 ? std::string(target->name) + ": " : "") + llvm::join(names, ", "));
   std::vector<std::string> notes = {"schedules: launch, graph" +
                                     (divisions.empty() ? "" : ", persistent (" + llvm::join(divisions, "; ") + ")")};
+  for (sched::GridOp grid : grids)
+    if (sched::GridOp continuation = sched::continuationOf(grid))
+      notes.push_back("a second kernel of division " + grid.getDivisionName().str() + ": from " +
+                      std::to_string(*continuation.getSharingCompute().getFrom()) +
+                      " positions on, groups with the same KV head share them");
   std::map<std::string, std::vector<std::string>> byReason;
   for (const DivisionLeftOut &division : leftOut)
     byReason[division.reason].push_back(division.name + (targets.size() > 1 ? " of " + division.target : ""));

@@ -26,6 +26,15 @@ std::string sums(const Phase &phase) {
   return "";
 }
 
+/// A line of a launch.
+std::string launchLine(const Program &program, const std::string &name, const Launch &launch, const std::string &sums,
+                       const std::string &edges) {
+  const auto kernel = llvm::find_if(program.kernels, [&](const Kernel &k) { return k.name == launch.kernel; });
+  return llvm::formatv("  {0,-32} {1,7} {2,8} {3,8} {4,12}  {5,-24} {6}\n", name,
+                       launch.blocks == 0 ? kernel->blocks : launch.blocks, kernel->threads, kernel->sharedBytes,
+                       kernel->weightBytes, sums, edges);
+}
+
 std::string describeEntry(const Program &program, const Entry &entry, bool decodes) {
   std::string text;
   if (!decodes)
@@ -36,15 +45,15 @@ std::string describeEntry(const Program &program, const Entry &entry, bool decod
     text += llvm::formatv("  {0,-32} {1,7} {2,8} {3,8} {4,12}  {5,-24} {6}\n", "phase", "blocks", "threads", "shared",
                           "weight bytes", "sums", "in -> out");
     for (const Phase &phase : block.phases) {
-      auto kernel = llvm::find_if(program.kernels, [&](const Kernel &k) { return k.name == phase.launch.kernel; });
-      text += llvm::formatv("  {0,-32} {1,7} {2,8} {3,8} {4,12}  {5,-24} {6} -> {7}\n", phase.name, kernel->blocks,
-                            kernel->threads, kernel->sharedBytes, kernel->weightBytes, sums(phase),
-                            edgeList(program, phase.inputs), edgeList(program, phase.outputs));
-      launches += block.count * phaseTokens(program, phase);
+      if (phase.prepare)
+        text += launchLine(program, phase.name + ", prepare", *phase.prepare, "", edgeList(program, phase.inputs));
+      text += launchLine(program, phase.name, phase.launch, sums(phase),
+                         edgeList(program, phase.inputs) + " -> " + edgeList(program, phase.outputs));
+      launches += block.count * launchesOf(program, entry, phase);
     }
   }
   if (!decodes)
-    return text + llvm::formatv("\n{0} launches a run\n", launches).str();
+    return text + llvm::formatv("\n{0} launches a {1}\n", launches, tileOf(entry) > 1 ? "tile" : "run").str();
   return text + llvm::formatv("\n{0} launches a token; blocks from '{1}' on run only where a token is selected\n",
                               launches, entry.blocks[program.decoder->headBlock].name)
                     .str();

@@ -18,8 +18,10 @@ struct Statistics {
   int64_t phasesPerLayer = 0;           // those whose output is a module of a layer, rolled or not
   int64_t kernels = 0;                  // different ones
   int64_t launchesPerToken = 0;
-  int64_t copies = 0; // launches a token of phases without a function: casts, views, copies
-  MemoryNeeds memory; // of which the caches are shown
+  int64_t tileKernels = 0;                    // those that only tiles of a prompt have
+  std::map<int64_t, int64_t> launchesPerTile; // by its tokens
+  int64_t copies = 0;                         // launches a token of phases without a function: casts, views, copies
+  MemoryNeeds memory;                         // of which the caches are shown
 
   /// Counts the ops of the entries of an `nn` module.
   void countBefore(mlir::ModuleOp module);

@@ -8,9 +8,11 @@ using namespace cadenza;
 
 namespace {
 
+using Launches = llvm::DenseMap<Operation *, PhaseLaunch>;
+
 /// Adds the kernel of each phase of `function` that `wanted`, as `sequence` launches it. False after an error.
 bool addPhases(Emitter &emitter, func::FuncOp function, sched::SequenceOp sequence, sched::GridOp grid,
-               llvm::function_ref<bool(Operation *)> wanted, llvm::DenseMap<Operation *, PhaseLaunch> &launches) {
+               llvm::function_ref<bool(Operation *)> wanted, Launches &launches, Launches &prepares) {
   SmallVector<sched::LaunchOp> ops;
   sequence.walk([&](sched::LaunchOp launch) { ops.push_back(launch); });
   auto next = ops.begin(); // the sequence's verifier has seen that they are the phases in their order
@@ -19,6 +21,12 @@ bool addPhases(Emitter &emitter, func::FuncOp function, sched::SequenceOp sequen
     sched::LaunchOp op = *next++;
     if (!wanted(phase))
       return;
+    if (op.getPrepare()) {
+      FailureOr<PhaseLaunch> prepare = emitter.addPrepare(cast<step::ProjectOp>(phase.getOperation()), op);
+      allEmitted &= succeeded(prepare);
+      if (succeeded(prepare))
+        prepares[phase] = std::move(*prepare);
+    }
     FailureOr<PhaseLaunch> launch = emitter.add(phase, op, grid);
     if (failed(launch))
       allEmitted = false;
@@ -35,8 +43,12 @@ FailureOr<GeneratedCode> cadenza::generateCode(ModuleOp module) {
   Emitter emitter;
   bool allEmitted = true;
   const auto all = [](Operation *) { return true; };
+  const auto addEntry = [&](func::FuncOp function) {
+    return addPhases(emitter, function, sched::sequenceOf(function), nullptr, all, code.launches, code.prepares);
+  };
   for (func::FuncOp function : nn::entriesOf(module))
-    allEmitted &= addPhases(emitter, function, sched::sequenceOf(function), nullptr, all, code.launches);
+    if (!nn::isPrefillEntry(function))
+      allEmitted &= addEntry(function);
   if (!allEmitted)
     return failure();
   func::FuncOp decode = nn::decodeEntryOf(module);
@@ -44,7 +56,7 @@ FailureOr<GeneratedCode> cadenza::generateCode(ModuleOp module) {
     GeneratedCode::Divided divided;
     divided.grid = grid;
     const auto differs = [&](Operation *phase) { return !(orderOf(phase) == orderOf(phase, grid)); };
-    if (!addPhases(emitter, decode, sched::sequenceOf(decode, grid), grid, differs, divided.launches))
+    if (!addPhases(emitter, decode, sched::sequenceOf(decode, grid), grid, differs, divided.launches, code.prepares))
       return failure();
     const auto kernelOf = [&](Operation *phase) -> StringRef {
       const auto own = divided.launches.find(phase);
@@ -53,6 +65,12 @@ FailureOr<GeneratedCode> cadenza::generateCode(ModuleOp module) {
     divided.division = emitter.addPersistent(grid, decode, kernelOf);
     code.divisions.push_back(std::move(divided));
   }
+  // Last: the names of the decoder's kernels do not depend on whether there is a prefill.
+  for (func::FuncOp function : nn::entriesOf(module))
+    if (nn::isPrefillEntry(function))
+      allEmitted &= addEntry(function);
+  if (!allEmitted)
+    return failure();
   code.source = emitter.source();
   return code;
 }

@@ -10,6 +10,7 @@ namespace cadenza {
 struct GeneratedCode {
   GeneratedSource source;
   llvm::DenseMap<mlir::Operation *, PhaseLaunch> launches; // of every phase
+  llvm::DenseMap<mlir::Operation *, PhaseLaunch> prepares; // before that, of products of tiles that have one
   /// A division of the decode entry's persistent schedule.
   struct Divided {
     sched::GridOp grid;

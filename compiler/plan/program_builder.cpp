@@ -114,8 +114,8 @@ private:
     return touches;
   }
 
-  /// Layers are a block each; what lies between them is one. What follows the last use of a cache is the head: a step
-  /// whose token nobody needs leaves it out.
+  /// Layers are a block each; what lies between them is one. What follows the last use of a cache, in a prefill its
+  /// last phase, is the head: a step whose token nobody needs leaves it out.
   void splitIntoBlocks(func::FuncOp function) {
     mlir::Block &body = function.getBody().front();
     Operation *lastCacheOp = nullptr;
@@ -130,10 +130,20 @@ private:
         addLayers(layers, blocks);
         open = false;
       } else if (isa<step::PhaseOpInterface>(op)) {
+        const bool isLast = isa<step::LastOp>(op);
         if (!open)
-          blocks.push_back({.name = inHead ? "head" : blocks.empty() ? "start" : "rest", .count = 1, .phases = {}});
+          blocks.push_back({.name = inHead           ? "head"
+                                    : isLast         ? "last"
+                                    : blocks.empty() ? "start"
+                                                     : "rest",
+                            .count = 1,
+                            .phases = {}});
         open = true;
         addPhase(&op, blocks.back());
+        if (isLast) {
+          inHead = true;
+          open = false;
+        }
       }
       if (&op == lastCacheOp) {
         inHead = true;
@@ -214,6 +224,9 @@ private:
       for (Value input : fusion.getInputs())
         phase.inputs.push_back(edgeOf(input));
       addBody(fusion, symbols, phase);
+    } else if (auto last = dyn_cast<step::LastOp>(op)) {
+      phase.kind = PhaseKind::Last;
+      phase.inputs = {edgeOf(last.getInput())};
     } else {
       phase.kind = PhaseKind::Select;
       phase.inputs = {edgeOf(cast<step::SelectOp>(op).getLogits())};
@@ -227,6 +240,8 @@ private:
     }
     if (code)
       phase.launch = makeLaunch(op, code->launches.find(op)->second, phase);
+    if (code && code->prepares.contains(op))
+      phase.prepare = makeLaunch(op, code->prepares.find(op)->second, phase);
     if (isDecoder)
       places[op] = {static_cast<uint32_t>(program.entries.back().blocks.size() - 1),
                     static_cast<uint32_t>(block.phases.size())};
@@ -316,14 +331,15 @@ private:
 
   /// `phase` is what has been made of `op`: its matrices are among the arguments.
   Launch makeLaunch(Operation *op, const PhaseLaunch &launch, const Phase &phase) {
-    Launch result{launch.kernel, {}};
+    Launch result{launch.kernel, {}, launch.blocks};
     for (const PhaseArgument &argument : launch.arguments) {
       Argument word;
       word.kind = argument.kind;
       if (argument.kind == ArgumentKind::Edge)
         word.index = edgeOf(argument.edge);
       else if (argument.kind == ArgumentKind::Scratch)
-        word.index = scratchOf(launch.kernel, argument.scratchBytes);
+        word.index =
+            scratchOf(argument.scratch.empty() ? launch.kernel : argument.scratch.str(), argument.scratchBytes);
       else if (argument.kind == ArgumentKind::Weight && argument.matrix)
         word.ref = phase.matrix;
       else if (argument.kind == ArgumentKind::Weight && argument.positions)
@@ -342,11 +358,13 @@ private:
     return result;
   }
 
-  /// Launches of one kernel follow each other and leave their scratch as they found it, so they share it.
-  uint32_t scratchOf(const std::string &kernel, uint64_t bytes) {
-    auto entry = llvm::find_if(program.scratch, [&](const Scratch &scratch) { return scratch.name == kernel; });
+  /// Launches of one kernel follow each other and leave their scratch as they found it, so they share it. What a
+  /// launch leaves for the next one has a name of its own, and is as large as the largest.
+  uint32_t scratchOf(const std::string &name, uint64_t bytes) {
+    auto entry = llvm::find_if(program.scratch, [&](const Scratch &scratch) { return scratch.name == name; });
     if (entry == program.scratch.end())
-      entry = program.scratch.insert(entry, {kernel, bytes});
+      entry = program.scratch.insert(entry, {name, bytes});
+    entry->bytes = std::max(entry->bytes, bytes);
     return static_cast<uint32_t>(entry - program.scratch.begin());
   }
 

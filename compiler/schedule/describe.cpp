@@ -60,6 +60,16 @@ std::string headNorms(sched::GridOp grid, int64_t &exchanges) {
   return text;
 }
 
+/// Who shares a context, with two exchanges more in such a layer.
+std::string sharedContexts(sched::GridOp grid) {
+  sched::ComputeOp compute = grid.getSharingCompute();
+  return !compute ? ""
+                  : llvm::formatv("in a layer that attends to {0} positions or more, {1} groups share those of a KV "
+                                  "head, with two exchanges more\n",
+                                  *compute.getFrom(), *compute.getSharing())
+                        .str();
+}
+
 } // namespace
 
 std::string describe(sched::GridOp grid) {
@@ -73,7 +83,7 @@ std::string describe(sched::GridOp grid) {
   int64_t exchanges = parts;
   const std::string norms = headNorms(grid, exchanges);
   std::string text = llvm::formatv(
-      "persistent schedule: {0} groups of {1} blocks, {2} consumer warps and a producer a block\n"
+      "persistent schedule{13}: {0} groups of {1} blocks, {2} consumer warps and a producer a block\n"
       "KiB in flight, {3} ahead of a layer ({4} in groups that do not attend), in stages of {5} KiB:\n{6}"
       "{7}\npackets: {8} bytes, {9} exchanges a layer, {10} sets of slots in turn\n"
       "{12}within a group, values go through {11}\n",
@@ -81,7 +91,8 @@ std::string describe(sched::GridOp grid) {
       pacing(grid),
       grid.getMemoryBound() ? "the memory bounds a layer" : "the chain of exchanges and products bounds a layer",
       grid.getPackets(), exchanges, 2 * parts,
-      grid.getClusters() ? "the shared memory of its cluster" : "packets, too: no clusters", norms);
+      grid.getClusters() ? "the shared memory of its cluster" : "packets, too: no clusters",
+      norms + sharedContexts(grid), grid.getContinues() ? " of long contexts" : "");
   text += "\nwork of a block: first tile+tiles (16 rows) x first step+steps (32 columns), in the order of the ring; "
           "rows that\n"
           "query groups or units divide count from the group's first\n";

@@ -94,6 +94,29 @@ int64_t headsOf(const LayerShape &m, int64_t groups, int64_t group) {
   return group < attend ? share(static_cast<int>(m.queryGroups()), attend, static_cast<int>(group)).count : 0;
 }
 
+/// What groups that share a context have to save in bytes of a block, which stand for time: each reads the chunks of
+/// one of them instead of all. It pays for two exchanges, and for a kernel whose other parts are a little slower
+/// (docs/benchmarks/notes.md).
+constexpr int64_t sharedContextBytes = 704 << 10;
+
+/// Whether groups that have the same KV head can share its positions: they can if there are as many as warps of a block
+/// that take chunks in turn. Each takes the chunks of one of these, for all of their query heads, of which each has one
+/// (attend.cuh).
+bool canShare(const LayerShape &m, const PersistentDevice &device) {
+  return m.subgroups > 1 && m.heads == m.queryGroups() && m.subgroups == device.warps / slicesOf(m) &&
+         attend_sets(static_cast<int>(m.subgroups)) == 1;
+}
+
+/// From how many positions on that pays.
+int64_t chooseShareFrom(const LayerShape &m, const PersistentDevice &device) {
+  return ceilDiv(sharedContextBytes * device.ranks * m.subgroups, 4 * m.headDim * (m.subgroups - 1));
+}
+
+/// Query groups whose queries a group has: its own, or those of all groups with which it shares a context.
+int64_t queriesOf(const LayerShape &m, const LayerDivision &division) {
+  return division.shareFrom > 0 ? m.subgroups : headsOf(m, division.groups, 0);
+}
+
 /// Into how many query groups a KV head is divided, of those divisors for which there are groups and for which the
 /// shape fits. More of them leave a group less of the attention part, for which the other groups wait, but each
 /// computes the key and the value for itself, and there are more partial sums to collect. In bytes of a block, which
@@ -177,6 +200,25 @@ int64_t headSums(const LayerShape &m) { return m.normedRows / headNormChunk(m.he
 /// f32 elements of one head's part of the context: a vector, its maximum and its sum.
 int64_t partFloats(const LayerShape &m) { return m.headDim + 2; }
 
+/// Of a group without clusters.
+int64_t hopPackets(const LayerShape &m, const LayerDivision &division, const PersistentDevice &device) {
+  const int64_t groupHeads = headsOf(m, division.groups, 0), headGroup = m.heads / m.queryGroups();
+  return hop_packets_for(static_cast<int>(m.hidden), static_cast<int>(m.normSums), static_cast<int>(m.partNorms),
+                         static_cast<int>(groupHeads * m.headRows()),
+                         static_cast<int>(device.ranks * groupHeads * headGroup * roundUp(partFloats(m), 4)),
+                         static_cast<int>(stepColumns * mostUnitSteps(m, division)));
+}
+
+/// Stages of the ring that fit into a block, or an error if that is not enough.
+StatusOr<int> stagesOf(const LayerShape &m, const LayerDivision &division, const PersistentDevice &device) {
+  const int64_t before = ringOffset(m, division, device), stage = division.stageBytes;
+  const int64_t stages = std::clamp<int64_t>((device.sharedBytes - before) / stage, 0, mostStages);
+  if (stages < 2)
+    return unsupported("needs " + std::to_string(before + 2 * stage) +
+                       " bytes of shared memory in a block, more than " + std::to_string(device.sharedBytes));
+  return static_cast<int>(stages);
+}
+
 } // namespace
 
 int64_t ringOffset(const LayerShape &m, const LayerDivision &division, const PersistentDevice &device) {
@@ -190,14 +232,16 @@ int64_t ringOffset(const LayerShape &m, const LayerDivision &division, const Per
   const int64_t vectors = 2 * roundUp(m.hidden, pairColumns) +
                           4 * (m.normSums + m.partNorms) * roundUp(ceilDiv(m.hidden, 16), 4) +
                           2 * roundUp(queries, pairColumns) + 2 * roundUp(units, pairColumns);
-  const int64_t rows = 4 * heads * (m.headRows() + m.headDim) + 4 * queries + 4 * 2 * stripe_rows * unitTiles;
+  const int64_t rows = 4 * heads * (m.headRows() + m.headDim) + 4 * queriesOf(m, division) * m.queryRows() +
+                       4 * 2 * stripe_rows * unitTiles;
   const int64_t scratch = 4 * std::max(3 * scratchFloats(queries), scratchFloats(stripe_rows * unitTiles));
   const int64_t parts = roundUp(vectors + rows + scratch, 16);
   const int64_t warpParts = parts + 4 * device.ranks * heads * headGroup * roundUp(partFloats(m), 4);
   const int64_t ofWarps =
       attend_floats(static_cast<int>(setWarps), static_cast<int>(headGroup), static_cast<int>(m.headDim));
   const int64_t partial = std::max<int64_t>(ofWarps, roundUp(headSums(m), 4));
-  const int64_t table = std::max(warpParts + 4 * partial, parts + 4 * rankRows);
+  const int64_t scores = division.shareFrom > 0 ? share_floats_for(device.warps) : 0;
+  const int64_t table = std::max(warpParts + 4 * (partial + scores), parts + 4 * rankRows);
   const int64_t barriers = roundUp(table + 8 * m.tableWords, 16);
   return roundUp(barriers + 8 * (2 * mostStages + hopBarriers + m.partNorms) + (device.traced ? 16 : 0), 128);
 }
@@ -207,15 +251,14 @@ uint64_t packetBytes(const LayerShape &m, const LayerDivision &division, const P
   const int64_t blocks = int64_t{division.groups} * device.ranks;
   const int64_t rankRows = tileRows * ceilDiv(m.hidden / tileRows, device.ranks);
   const int64_t rankPackets = rankRows / stripe_rows * stripe_packets;
-  const int64_t exchange = 16 * (2 * parts * blocks * rankPackets + 2 * blocks + parts * device.ranks * headSums(m));
-  if (device.clusters)
-    return static_cast<uint64_t>(exchange);
-  const int64_t groupHeads = headsOf(m, division.groups, 0), headGroup = m.heads / m.queryGroups();
-  const int hops = hop_packets_for(static_cast<int>(m.hidden), static_cast<int>(m.normSums),
-                                   static_cast<int>(m.partNorms), static_cast<int>(groupHeads * m.headRows()),
-                                   static_cast<int>(device.ranks * groupHeads * headGroup * roundUp(partFloats(m), 4)),
-                                   static_cast<int>(stepColumns * mostUnitSteps(m, division)));
-  return static_cast<uint64_t>(exchange + 16 * int64_t{division.groups} * hops + 4 * blocks);
+  int64_t bytes = 16 * (2 * parts * blocks * rankPackets + 2 * blocks + parts * device.ranks * headSums(m));
+  if (!device.clusters)
+    bytes += 16 * int64_t{division.groups} * hopPackets(m, division, device) + 4 * blocks;
+  if (division.shareFrom > 0)
+    bytes = roundUp(bytes, 16) + 16 * parts * m.queryGroups() * device.ranks *
+                                     share_packets_for(static_cast<int>(m.queryRows()), static_cast<int>(m.headDim),
+                                                       static_cast<int>(m.subgroups));
+  return static_cast<uint64_t>(bytes);
 }
 
 int64_t normChunk(int64_t hidden, int64_t ranks) {
@@ -260,12 +303,32 @@ StatusOr<LayerDivision> divide(const LayerShape &given, const PersistentDevice &
     heads.push_back(headsOf(shape, division.groups, group));
   division.headStarts = startsOf(heads);
   division.unitStarts = startsOf(divideUnits(shape, device, division.groups, division.memoryBound));
-  const int64_t ring = device.sharedBytes - ringOffset(shape, division, device);
-  division.stages = static_cast<int>(std::clamp<int64_t>(ring / stage, 0, mostStages));
-  if (division.stages < 2)
-    return unsupported("needs " + std::to_string(device.sharedBytes - ring + 2 * stage) +
-                       " bytes of shared memory in a block, more than " + std::to_string(device.sharedBytes));
+  CADENZA_ASSIGN_OR_RETURN(division.stages, stagesOf(shape, division, device));
   return division;
+}
+
+StatusOr<std::optional<LayerDivision>> shareContext(const LayerShape &shape, const LayerDivision &division,
+                                                    const PersistentDevice &device) {
+  const auto no = [&](const Status &why) -> StatusOr<std::optional<LayerDivision>> {
+    if (device.shareFrom > 0) // somebody asked
+      return why;
+    return std::optional<LayerDivision>();
+  };
+  if (!canShare(shape, device))
+    return no(unsupported("shares a context among " + std::to_string(device.warps / slicesOf(shape)) +
+                          " groups with the same KV head and one query head each, not among " +
+                          std::to_string(shape.subgroups) + " with " +
+                          std::to_string(shape.heads / shape.queryGroups())));
+  LayerDivision shared = division;
+  shared.shareFrom = device.shareFrom > 0 ? device.shareFrom : chooseShareFrom(shape, device);
+  if (shared.shareFrom > shape.longest)
+    return no(unsupported("has no context of " + std::to_string(shared.shareFrom) +
+                          " positions to share: a layer attends to " + std::to_string(shape.longest) + " at most"));
+  const StatusOr<int> stages = stagesOf(shape, shared, device);
+  if (!stages.isOk())
+    return no(stages.status());
+  shared.stages = *stages;
+  return std::optional<LayerDivision>(std::move(shared));
 }
 
 } // namespace cadenza

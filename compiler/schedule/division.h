@@ -7,6 +7,7 @@
 #include "runtime/support/status.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@ struct PersistentDevice {
   bool traced = false;  // the kernel is instrumented
   std::vector<std::string> targets = {}; // that it is for (compiler/support/device_table.h); none: any
   int64_t subgroups = 0; // into which the query heads of a KV head are divided; 0: as the model of cost says
+  int64_t shareFrom = 0; // positions from which on groups with the same KV head share them; 0: the same
 };
 
 /// The dimensions of a layer: those of its attention, and those of its feed-forward.
@@ -35,6 +37,7 @@ struct LayerShape {
   int64_t partNorms = 0;                 // parts, if any has a norm of what it adds to the residual stream
   int64_t normedRows = 0;                // of query and key that norms of all heads together take
   int64_t tableWords = 0;                // of 8 bytes: the arguments of a step's phases, which each block has (layer.h)
+  int64_t longest = INT64_MAX;           // positions that a layer attends to at most
 
   int64_t queryGroups() const { return kvHeads * subgroups; }
   /// Of a query group: rows of its queries; of these, its key and its value.
@@ -60,6 +63,7 @@ struct InFlight {
 struct LayerDivision {
   int groups = 0;                  // fewer than the device has, if there are not units enough for all
   int64_t subgroups = 1;           // of the query heads of a KV head
+  int64_t shareFrom = 0;           // positions, from which on groups with the same KV head share them; 0: they do not
   std::vector<int64_t> headStarts; // the first query group of each group that has one
   std::vector<int64_t> unitStarts; // of each group's feed-forward units, in steps of 32
   /// Whether a layer takes as long as the memory needs for it; else it takes as long as its chain of exchanges and
@@ -78,6 +82,12 @@ struct LayerDivision {
 /// has read what it was sent (exchanges.h). Errors (Unsupported) say what the schedule needs, "needs a head_dim that
 /// ...".
 StatusOr<LayerDivision> divide(const LayerShape &shape, const PersistentDevice &device);
+
+/// The same division for long contexts, in which groups share them: the same work in the same order of sums, with other
+/// uses of shared memory and more packets. None if it would not pay. `shape` has the division's subgroups. Errors
+/// (Unsupported): somebody asked for it (PersistentDevice::shareFrom), and the shape has no place in it.
+StatusOr<std::optional<LayerDivision>> shareContext(const LayerShape &shape, const LayerDivision &division,
+                                                    const PersistentDevice &device);
 
 /// Elements of a chunk of a norm's sum of squares over `hidden` elements: each rank adds those of its own rows, so a
 /// chunk lies in the rows of one rank. A power of two from 16 to 128.

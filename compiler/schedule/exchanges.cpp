@@ -34,9 +34,9 @@ StringRef nameOf(sched::Hop hop) {
 /// reader (a block, or a rank of every group).
 class Walker {
 public:
-  Walker(sched::GridOp grid, int64_t layers, int64_t parts, bool caches)
-      : grid(grid), layers(layers), parts(parts), caches(caches), ranks(static_cast<int64_t>(grid.getRanks())),
-        groups(static_cast<int64_t>(grid.getGroups())) {
+  Walker(sched::GridOp grid, int64_t layers, int64_t parts, bool caches, int64_t sharing)
+      : grid(grid), layers(layers), parts(parts), caches(caches), sharing(sharing),
+        ranks(static_cast<int64_t>(grid.getRanks())), groups(static_cast<int64_t>(grid.getGroups())) {
     result.blocks.resize(grid.getBlocks());
     int index = 0;
     for (sched::PartOp part : grid.getLayers().getBody().getOps<sched::PartOp>())
@@ -76,6 +76,8 @@ private:
           .Case([&](sched::ComputeOp compute) {
             if (caches && compute.getSplit() == sched::Split::context)
               attend(compute);
+            if (compute.getSharing() && sharing > 0 && (layer + 1) % sharing == 0)
+              shareContext(compute);
           })
           .Case([&](sched::PublishOp) {
             if (sends(&op, rank))
@@ -190,6 +192,29 @@ private:
       add(ExchangeOp::Write, what, mine(), everyone);
   }
 
+  /// The same ranks of groups that share a context exchange their queries, then what each has of the others' heads.
+  void shareContext(sched::ComputeOp compute) {
+    if (rank >= parts)
+      return;
+    const std::string ofPart =
+        " (part " + std::to_string(partIndex.lookup(compute->getParentOfType<sched::PartOp>())) + ")";
+    const std::string queries = "queries of a shared context" + ofPart, heads = "heads over a shared context" + ofPart;
+    const auto groupsOfHead = static_cast<int64_t>(*compute.getSharing()), first = group - group % groupsOfHead;
+    SmallVector<int64_t> others;
+    for (int64_t other = first; other < first + groupsOfHead; ++other)
+      if (other != group)
+        others.push_back(block(other, rank));
+    add(ExchangeOp::Write, queries, mine(), everyone);
+    for (ExchangeOp::Kind kind : {ExchangeOp::Read, ExchangeOp::Finish})
+      for (int64_t other : others)
+        add(kind, queries, other, everyone);
+    for (int64_t other : others)
+      add(ExchangeOp::Write, heads, mine(), other);
+    for (ExchangeOp::Kind kind : {ExchangeOp::Read, ExchangeOp::Finish})
+      for (int64_t other : others)
+        add(kind, heads, other, mine());
+  }
+
   void select() {
     const std::string what = "candidates (set " + std::to_string(set) + ")";
     add(ExchangeOp::Write, what, mine(), everyone);
@@ -215,6 +240,7 @@ private:
   sched::GridOp grid;
   const int64_t layers, parts;
   const bool caches;
+  const int64_t sharing;
   const int64_t ranks, groups;
   llvm::DenseMap<Operation *, int> partIndex;
   int64_t group = 0, rank = 0, layer = 0, set = 0; // of the block whose list is being built
@@ -307,8 +333,9 @@ std::string ExchangeBuffer::name() const {
   return what + " of block " + std::to_string(writer) + (reader < 0 ? "" : " for block " + std::to_string(reader));
 }
 
-Exchanges exchangesOf(sched::GridOp grid, int64_t layers, int64_t steps, int64_t headless, int64_t parts, bool caches) {
-  Walker walker(grid, layers, parts, caches);
+Exchanges exchangesOf(sched::GridOp grid, int64_t layers, int64_t steps, int64_t headless, int64_t parts, bool caches,
+                      int64_t sharing) {
+  Walker walker(grid, layers, parts, caches, sharing);
   for (int64_t step = 0; step < steps; ++step)
     walker.step(step >= headless, step);
   return std::move(walker.result);
@@ -320,9 +347,12 @@ Status verifyExchanges(sched::GridOp grid) {
   const int64_t layers = std::min<int64_t>(static_cast<int64_t>(grid.getLayers().getCount()), 3); // the pattern repeats
   // Three heads, because every other one writes the same slots; three steps without a head, if each is but one layer.
   const int64_t headless = layers == 1 ? 3 : 1;
+  // Where groups share contexts, a layer with a window does not, and no layer has to.
+  const int64_t mostApart = grid.getSharingCompute() ? 2 : 0;
   for (int64_t parts : {int64_t{1}, static_cast<int64_t>(grid.getRanks())})
-    CADENZA_RETURN_IF_ERROR(
-        verify(exchangesOf(grid, layers, /*steps=*/headless + 3, headless, parts, /*caches=*/true)));
+    for (int64_t sharing = 0; sharing <= mostApart; ++sharing)
+      CADENZA_RETURN_IF_ERROR(
+          verify(exchangesOf(grid, layers, /*steps=*/headless + 3, headless, parts, /*caches=*/true, sharing)));
   return Status::ok();
 }
 

@@ -42,9 +42,10 @@ struct Exchanges {
 /// The exchanges of `steps` steps of a schedule in a row, of `layers` layers each, the first `headless` of which select
 /// nothing: the ops in their order, by every block. A vector's contents are finished with when the last op that has it
 /// as an operand has ended. The context is so short, or long, that the first `parts` ranks of a group have a part of
-/// it. With `caches`, also the positions of caches that a window has left, which are overwritten.
+/// it. With `caches`, also the positions of caches that a window has left, which are overwritten. In every `sharing`-th
+/// layer groups share the context, if they do so in the grid; 0: in none.
 Exchanges exchangesOf(sched::GridOp grid, int64_t layers, int64_t steps, int64_t headless, int64_t parts,
-                      bool caches = false);
+                      bool caches = false, int64_t sharing = 0);
 
 /// Ok, or (Internal) the first write that may come too early, or the waits that never end.
 Status verify(const Exchanges &exchanges);

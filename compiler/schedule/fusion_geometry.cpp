@@ -59,9 +59,10 @@ void shareRows(const RowSpace &rows, int64_t pack, FusionGeometry &geometry) {
     pack /= 2;
   geometry.pack = pack;
   const int64_t packs = rows.columns / pack;
+  // Few rows take as long as one of them: if a lane has at most two packs, all loads are on their way at once.
   if (packs <= 4 && rows.rows >= enoughThreads / warpThreads)
     geometry.lanes = 1;
-  else if (packs <= 4 * warpThreads || rows.rows * warpThreads >= 4 * enoughThreads)
+  else if (packs <= 2 * warpThreads || rows.rows * warpThreads >= enoughThreads)
     geometry.lanes = warpThreads;
   else
     geometry.lanes = std::min(blockThreads, static_cast<int64_t>(llvm::alignTo(packs, warpThreads)));

@@ -312,6 +312,14 @@ FailureOr<LayerShape> shapeOf(DecoderPhases phases) {
   return shape;
 }
 
+int64_t longestContext(DecoderPhases phases, int64_t context) {
+  const int64_t all = context > 0 ? context : INT64_MAX;
+  int64_t longest = 0;
+  for (auto cache : phases.layers->getParentOfType<ModuleOp>().getOps<nn::CacheOp>())
+    longest = std::max(longest, step::positionsOf(cache) > 0 ? std::min(step::positionsOf(cache), all) : all);
+  return longest;
+}
+
 int64_t tableWords(DecoderPhases phases, int64_t ranks) {
   SymbolTableCollection symbols;
   const auto symbolWords = [&](Operation *op, step::FunctionAttrInterface function) {

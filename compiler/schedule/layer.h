@@ -48,6 +48,10 @@ llvm::FailureOr<DecoderPhases> readDecoder(mlir::func::FuncOp function);
 /// The dimensions of the layers. An error at a part that has other ones than those before it.
 llvm::FailureOr<LayerShape> shapeOf(DecoderPhases phases);
 
+/// Positions that a layer attends to at most: those that its cache keeps, of a sequence of up to `context` (0: any
+/// number).
+int64_t longestContext(DecoderPhases phases, int64_t context);
+
 /// 8-byte words of the arguments of all phases of a step whose context is divided over so many ranks.
 int64_t tableWords(DecoderPhases phases, int64_t ranks);
 

@@ -2,6 +2,7 @@
 #include "compiler/ir/sched/Sched.h"
 #include "compiler/schedule/fusion_geometry.h"
 #include "compiler/schedule/phase_geometry.h"
+#include "compiler/schedule/token_geometry.h"
 #include "passes/Passes.h"
 
 #include "llvm/ADT/TypeSwitch.h"
@@ -21,7 +22,8 @@ class SequenceBuilder {
 public:
   /// In the order of sums that the phases carry, or in that of `grid`.
   SequenceBuilder(func::FuncOp function, bool clusters, sched::GridOp grid = nullptr)
-      : function(function), clusters(clusters), grid(grid), builder(OpBuilder::atBlockEnd(function->getBlock())) {}
+      : function(function), clusters(clusters), grid(grid), builder(OpBuilder::atBlockEnd(function->getBlock())),
+        onTile(nn::isPrefillEntry(function)) {}
 
   /// Every phase that fails has its error.
   LogicalResult build() {
@@ -50,8 +52,14 @@ private:
   SumOrder order(Operation *phase) { return grid ? orderOf(phase, grid) : orderOf(phase); }
 
   void add(Operation *op) {
-    if (!isa<step::PhaseOpInterface>(op))
+    auto phase = dyn_cast<step::PhaseOpInterface>(op);
+    if (!phase)
       return;
+    if (onTile) {
+      allFit &= succeeded(addOnTile(phase));
+      onTile &= !isa<step::LastOp>(op);
+      return;
+    }
     LogicalResult added =
         llvm::TypeSwitch<Operation *, LogicalResult>(op)
             .Case<step::ProjectOp, step::MapOp, step::AttendOp, step::EmbedOp, step::SelectOp, step::FusionOp>(
@@ -63,7 +71,7 @@ private:
   sched::LaunchOp launch(Operation *phase, const LaunchGeometry &geometry, uint64_t scratch = 0) {
     return sched::LaunchOp::create(builder, phase->getLoc(), sched::phaseName(phase), geometry.blocks, geometry.threads,
                                    geometry.sharedBytes, geometry.minBlocks, geometry.cluster, {}, {}, {}, {}, {}, {},
-                                   {}, scratch);
+                                   {}, {}, {}, {}, scratch);
   }
 
   LogicalResult addPhase(step::ProjectOp op) {
@@ -111,6 +119,22 @@ private:
     return success();
   }
 
+  /// A phase of a prefill that works on a tile of tokens.
+  LogicalResult addOnTile(step::PhaseOpInterface phase) {
+    FailureOr<TokenGeometry> geometry = tokenGeometryOf(phase);
+    if (failed(geometry))
+      return failure();
+    sched::LaunchOp added = launch(phase, *geometry);
+    added.setTokens(nn::rowCount(isa<step::EmbedOp>(phase) ? phase->getResult(0) : phase->getOperand(0)));
+    if (!geometry->tiles.empty())
+      added.setTiles(geometry->tiles);
+    if (geometry->blockRows > 0)
+      added.setBlockRows(geometry->blockRows);
+    if (const auto &prepare = geometry->prepare)
+      added.setPrepare(ArrayRef<int64_t>{prepare->blocks, prepare->threads, prepare->sharedBytes});
+    return success();
+  }
+
   LogicalResult addPhase(step::FusionOp op) {
     FailureOr<FusionGeometry> geometry = geometryOf(op, clusters);
     if (failed(geometry))
@@ -126,6 +150,7 @@ private:
   bool clusters;
   sched::GridOp grid; // or null
   OpBuilder builder;
+  bool onTile; // whether the phases that come are of a tile: in a prefill, up to the last one
   bool allFit = true;
 };
 

@@ -25,14 +25,15 @@ public:
       : function(function), phases(phases), shape(shape), division(division), device(device),
         builder(OpBuilder::atBlockEnd(function->getBlock())) {}
 
-  sched::GridOp build(StringRef name, ArrayAttr targets) {
+  /// `continues`: the grid whose division this one is for long contexts, or null.
+  sched::GridOp build(StringRef name, ArrayAttr targets, sched::GridOp continues = nullptr) {
     const auto parts = static_cast<int64_t>(phases.parts.size());
-    auto grid = sched::GridOp::create(builder, function.getLoc(), name, function.getSymName(), targets, division.groups,
-                                      device.ranks, device.warps, device.sharedBytes, division.stages,
-                                      division.stageBytes, format_of(shape.encoding).name, device.clusters,
-                                      static_cast<int64_t>(packetBytes(shape, division, device, parts)),
-                                      ArrayRef<int64_t>{division.inFlight.kvGroupAhead, division.inFlight.othersAhead},
-                                      division.memoryBound, device.traced);
+    auto grid = sched::GridOp::create(
+        builder, function.getLoc(), name, function.getSymName(), targets, division.groups, device.ranks, device.warps,
+        device.sharedBytes, division.stages, division.stageBytes, format_of(shape.encoding).name, device.clusters,
+        static_cast<int64_t>(packetBytes(shape, division, device, parts)),
+        ArrayRef<int64_t>{division.inFlight.kvGroupAhead, division.inFlight.othersAhead}, division.memoryBound,
+        device.traced, continues ? FlatSymbolRefAttr::get(continues.getSymNameAttr()) : nullptr);
     builder.createBlock(&grid.getBody());
     sched::EmbedOp::create(builder, phases.embed->getLoc(), sched::phaseName(phases.embed));
     auto layers = sched::LayersOp::create(builder, phases.layers->getLoc(), phases.layers.getCount());
@@ -93,6 +94,10 @@ private:
       value = finish(part, hop(sched::Hop::rows, rows, value));
       stream(sched::Source::context, attend, bytes, std::nullopt, inFlight.context);
       value = compute(attend, value, sched::Split::context, {});
+      if (division.shareFrom > 0) {
+        value.getDefiningOp<sched::ComputeOp>().setSharing(shape.subgroups);
+        value.getDefiningOp<sched::ComputeOp>().setFrom(division.shareFrom);
+      }
       value = hop(sched::Hop::parts, attend, value);
     } else {
       value = compute(rows, value, sched::Split::units, extents(rows), shape.units, starts);
@@ -161,7 +166,8 @@ private:
     return sched::ComputeOp::create(builder, phase->getLoc(), vector(), sched::phaseName(phase), input, split,
                                     integer(extents.rows), integer(extents.columns), integer(of),
                                     /*each=*/IntegerAttr(),
-                                    starts.empty() ? DenseI64ArrayAttr() : builder.getDenseI64ArrayAttr(starts));
+                                    starts.empty() ? DenseI64ArrayAttr() : builder.getDenseI64ArrayAttr(starts),
+                                    /*sharing=*/IntegerAttr(), /*from=*/IntegerAttr());
   }
 
   func::FuncOp function;
@@ -217,14 +223,21 @@ private:
     FailureOr<LayerShape> shape = shapeOf(*phases);
     if (failed(shape))
       return failure();
-    const PersistentDevice device{groups, ranks, warps, sharedBytes, clusters, traced, {}, subgroups};
+    const PersistentDevice device{groups, ranks, warps, sharedBytes, clusters, traced, {}, subgroups, shareFrom};
     shape->tableWords = tableWords(*phases, device.ranks);
+    shape->longest = longestContext(*phases, context);
     StatusOr<LayerDivision> division = divide(*shape, device);
-    if (!division.isOk())
-      return optional ? emitError(UnknownLoc::get(&getContext())) << "it " << division.status().message()
-                      : function.emitError() << "the persistent schedule " << division.status().message()
+    const auto refuse = [&](const Status &status) -> LogicalResult {
+      return optional ? emitError(UnknownLoc::get(&getContext())) << "it " << status.message()
+                      : function.emitError() << "the persistent schedule " << status.message()
                                              << "; --schedule=launch has no such limit";
+    };
+    if (!division.isOk())
+      return refuse(division.status());
     shape->subgroups = division->subgroups;
+    const StatusOr<std::optional<LayerDivision>> shared = shareContext(*shape, *division, device);
+    if (!shared.isOk())
+      return refuse(shared.status());
     Builder builder(&getContext());
     SmallVector<StringRef> names(targets.begin(), targets.end());
 
@@ -242,6 +255,8 @@ private:
           if (Attribute attribute = builder.getStringAttr(target); !llvm::is_contained(all, attribute))
             all.push_back(attribute);
         other.setTargetsAttr(builder.getArrayAttr(all));
+        if (sched::GridOp continuation = sched::continuationOf(other))
+          continuation.setTargetsAttr(other.getTargetsAttr());
         return success();
       }
       if (!names.empty()) // divided alike, for other blocks
@@ -254,9 +269,25 @@ private:
       grid->erase();
       return failure();
     }
-    if (others.empty())
+    if (*shared)
+      GridBuilder(function, *phases, *shape, **shared, device).build(name + ".long", grid.getTargetsAttr(), grid);
+    if (others.empty()) {
       function.walk([&](step::PhaseOpInterface phase) { setOrder(phase, orderOf(phase, grid)); });
+      for (func::FuncOp prefill : function->getParentOfType<ModuleOp>().getOps<func::FuncOp>())
+        if (nn::isPrefillEntry(prefill))
+          setHeadOrder(prefill, grid);
+    }
     return success();
+  }
+
+  /// The head of a prefill, what follows its step.last, has the phases of the step's, and so the kernels.
+  static void setHeadOrder(func::FuncOp prefill, sched::GridOp grid) {
+    bool inHead = false;
+    for (Operation &op : prefill.getBody().front()) {
+      if (inHead && isa<step::PhaseOpInterface>(op))
+        setOrder(&op, orderOf(&op, grid));
+      inHead |= isa<step::LastOp>(op);
+    }
   }
 
   /// Whether a kernel a phase can sum in the order of the division, as the other schedules of the plan will.

@@ -25,16 +25,10 @@ template <typename OpT> SmallVector<OpT> entriesOf(FlatSymbolRefAttr reference, 
 }
 
 struct BoundCachesPass : cadenza::impl::BoundCachesBase<BoundCachesPass> {
-  using Base::Base;
-
   void runOnOperation() final {
-    if (tile < 1) {
-      getOperation().emitError() << "bound-caches: a step takes " << int64_t{tile} << " tokens; at least 1";
-      return signalPassFailure();
-    }
     const SymbolTable symbols(getOperation());
-    // The widest window through which anything reads a cache; 0: something reads all of it.
-    llvm::MapVector<nn::CacheOp, uint64_t> widest;
+    // The most positions that anything needs of a cache; 0: something reads all of it.
+    llvm::MapVector<nn::CacheOp, uint64_t> needed;
     getOperation().walk([&](step::AttendOp attend) {
       const auto caches = entriesOf<nn::CacheOp>(attend.getCacheAttr(), symbols);
       SmallVector<nn::ScalarOp> windows;
@@ -44,17 +38,18 @@ struct BoundCachesPass : cadenza::impl::BoundCachesBase<BoundCachesPass> {
       for (size_t i = 0; i < std::max(caches.size(), windows.size()); ++i) {
         const nn::CacheOp cache = caches[caches.size() == 1 ? 0 : i];
         const uint64_t window = windows.empty() ? 0 : windows[windows.size() == 1 ? 0 : i].getValue();
-        auto [entry, isNew] = widest.insert({cache, window});
+        const uint64_t positions =
+            window == 0 ? 0 : window + static_cast<uint64_t>(nn::rowCount(attend.getQuery())) - 1;
+        auto [entry, isNew] = needed.insert({cache, positions});
         if (!isNew)
-          entry->second = entry->second == 0 || window == 0 ? 0 : std::max(entry->second, window);
+          entry->second = entry->second == 0 || positions == 0 ? 0 : std::max(entry->second, positions);
       }
     });
     Builder builder(&getContext());
-    for (auto &[key, window] : widest) {
+    for (auto &[key, positions] : needed) {
       nn::CacheOp cache = key;
-      if (window != 0)
-        cache->setAttr(step::StepDialect::positionsName,
-                       builder.getI64IntegerAttr(static_cast<int64_t>(window) + tile - 1));
+      if (positions != 0)
+        cache->setAttr(step::StepDialect::positionsName, builder.getI64IntegerAttr(static_cast<int64_t>(positions)));
     }
     getOperation().walk([&](step::AttendOp attend) {
       const auto caches = entriesOf<nn::CacheOp>(attend.getCacheAttr(), symbols);

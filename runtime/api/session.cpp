@@ -16,8 +16,10 @@
 namespace cadenza {
 namespace {
 
-// Prompt steps queued between two looks at the cancel flag, at least.
-constexpr int64_t promptStepsAhead = 8;
+// Prompt steps queued before the host waits for them, at least; and tiles.
+constexpr int64_t promptStepsAhead = 8, promptTilesAhead = 2;
+// A prompt of fewer tokens takes steps: a tile of one token is no faster.
+constexpr int64_t minimumTiledPrompt = 2;
 
 using Clock = std::chrono::steady_clock;
 double secondsBetween(Clock::time_point from, Clock::time_point to) {
@@ -52,8 +54,14 @@ struct Session::State {
   /// The tokens that end a generation: the model's unless they are ignored, and those asked for.
   StatusOr<std::vector<int32_t>> stopTokens(const GenerateOptions &options) const;
 
-  /// Queues the steps of a prompt before the one that is needed with head. False: cancelled.
-  StatusOr<bool> runPrompt(size_t steps);
+  /// Tiles that `tokens` given tokens go through; none: steps.
+  std::span<const int64_t> tilesFor(int64_t tokens) const {
+    return tokens < minimumTiledPrompt ? std::span<const int64_t>() : device.executor->tileSizes();
+  }
+  /// Queues what processes a prompt that has begun, all its `tokens`; with head, the last one selects a token. How many
+  /// tiles that took; none: cancelled.
+  StatusOr<std::optional<int64_t>> runPrompt(int64_t tokens, bool withHead,
+                                             const std::function<void(int64_t)> &progress);
 };
 
 StatusOr<std::vector<int32_t>> Session::State::stopTokens(const GenerateOptions &options) const {
@@ -74,16 +82,29 @@ StatusOr<std::vector<int32_t>> Session::State::stopTokens(const GenerateOptions 
   return tokens;
 }
 
-StatusOr<bool> Session::State::runPrompt(size_t steps) {
-  const auto ahead = static_cast<size_t>(std::max(promptStepsAhead, device.executor->stepsAhead()));
-  for (size_t i = 0; i < steps; ++i) {
+StatusOr<std::optional<int64_t>> Session::State::runPrompt(int64_t tokens, bool withHead,
+                                                           const std::function<void(int64_t)> &progress) {
+  Executor &executor = *device.executor;
+  const std::span<const int64_t> sizes = tilesFor(tokens);
+  const int64_t ahead = sizes.empty() ? std::max(promptStepsAhead, executor.stepsAhead()) : promptTilesAhead;
+  int64_t tiles = 0, queued = 0;
+  for (int64_t done = 0; done < tokens;) {
     if (takeCancel())
-      return false;
-    CADENZA_RETURN_IF_ERROR(device.executor->enqueueStep(/*withHead=*/false));
-    if (i % ahead == ahead - 1)
-      CADENZA_RETURN_IF_ERROR(device.executor->synchronize());
+      return std::optional<int64_t>();
+    const int64_t left = tokens - done, size = sizes.empty() ? 1 : chooseTile(sizes, left);
+    const bool isLast = size >= left;
+    CADENZA_RETURN_IF_ERROR(sizes.empty() ? executor.enqueueStep(withHead && isLast)
+                                          : executor.enqueueTile(size, withHead && isLast));
+    tiles += sizes.empty() ? 0 : 1;
+    done += std::min(size, left);
+    if (++queued < ahead || isLast)
+      continue;
+    queued = 0;
+    CADENZA_RETURN_IF_ERROR(executor.synchronize());
+    if (progress)
+      progress(done);
   }
-  return true;
+  return std::optional<int64_t>(tiles);
 }
 
 Session::Session(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -108,12 +129,13 @@ StatusOr<Session> Session::open(std::shared_ptr<const Plan> plan, const SessionO
       return state->tokenizer.status();
   }
   CADENZA_ASSIGN_OR_RETURN(Schedule schedule, parseSchedule(options.schedule));
-  CADENZA_ASSIGN_OR_RETURN(
-      state->device,
-      chooseDevice(
-          options.device, *state->plan,
-          {.context = options.context, .logits = options.logits, .division = options.division, .schedule = schedule},
-          options.threads));
+  CADENZA_ASSIGN_OR_RETURN(state->device, chooseDevice(options.device, *state->plan,
+                                                       {.context = options.context,
+                                                        .logits = options.logits,
+                                                        .division = options.division,
+                                                        .prefill = options.prefill,
+                                                        .schedule = schedule},
+                                                       options.threads));
   return Session(std::move(state));
 }
 
@@ -184,10 +206,14 @@ StatusOr<Generation> Session::generate(std::span<const int32_t> prompt, const Ge
   result.reason = last - first + 1 < options.maxTokens ? FinishReason::ContextFull : FinishReason::Length;
   result.advice = adviceForLongTexts(state_->plan->program(), executor.context());
 
-  CADENZA_ASSIGN_OR_RETURN(bool promptDone, state_->runPrompt(prompt.size() - (options.maxTokens > 0 ? 1 : 0)));
+  const bool selects = options.maxTokens > 0;
+  CADENZA_ASSIGN_OR_RETURN(const std::optional<int64_t> tiles, state_->runPrompt(first, selects, options.onPrompt));
+  const bool promptDone = tiles.has_value();
+  result.timing.promptTiles = tiles.value_or(0);
   if (!promptDone)
     result.reason = FinishReason::Cancelled;
-  int64_t queued = first - 1;
+  int64_t queued = selects ? first : first - 1; // the position of the last token that something queued selects
+  int64_t ofTile = result.timing.promptTiles > 0 ? first : -1; // that of a token that a tile selects
   Clock::time_point firstToken = start, lastToken = start;
   // A prompt that is not long becomes so at the step that processes this position, and is computed again up to there.
   const int64_t outgrown = longAfter(executor.program()) >= first ? longAfter(executor.program()) : last;
@@ -196,18 +222,21 @@ StatusOr<Generation> Session::generate(std::span<const int32_t> prompt, const Ge
       std::vector<int32_t> all(prompt.begin(), prompt.end());
       all.insert(all.end(), result.tokens.begin(), result.tokens.end());
       CADENZA_RETURN_IF_ERROR(executor.begin(all, known.first(std::min<size_t>(known.size(), max_stop_tokens))));
-      CADENZA_ASSIGN_OR_RETURN(promptDone, state_->runPrompt(all.size() - 1));
-      if (!promptDone) {
+      CADENZA_ASSIGN_OR_RETURN(const std::optional<int64_t> again, state_->runPrompt(std::ssize(all), true, {}));
+      if (!again) {
         result.reason = FinishReason::Cancelled;
         break;
       }
+      queued = position;
+      ofTile = *again > 0 ? position : -1;
     }
     if (state_->takeCancel()) {
       result.reason = FinishReason::Cancelled;
       CADENZA_RETURN_IF_ERROR(executor.stop());
       break;
     }
-    for (; queued < std::min({position + stepsAhead, last, position > outgrown ? last : outgrown}); ++queued)
+    const int64_t ahead = position == ofTile ? 0 : stepsAhead; // it may be a stop token (Executor::enqueueTile)
+    for (; queued < std::min({position + ahead, last, position > outgrown ? last : outgrown}); ++queued)
       CADENZA_RETURN_IF_ERROR(executor.enqueueStep(/*withHead=*/true));
     CADENZA_ASSIGN_OR_RETURN(int32_t token, executor.awaitToken(position));
     lastToken = Clock::now();
@@ -246,12 +275,20 @@ Status Session::forEachLogits(std::span<const int32_t> tokens,
                               const std::function<Status(int64_t, std::span<const float>)> &row) {
   Executor &executor = *state_->device.executor;
   CADENZA_RETURN_IF_ERROR(executor.begin(tokens, {}));
-  for (size_t position = 0; position < tokens.size(); ++position) {
-    if (state_->takeCancel())
-      return cancelled();
+  const auto unlessCancelled = [&](int64_t position, std::span<const float> logits) {
+    return state_->takeCancel() ? cancelled() : row(position, logits);
+  };
+  const std::span<const int64_t> sizes = state_->tilesFor(std::ssize(tokens));
+  for (int64_t position = 0; position < std::ssize(tokens);) {
+    if (!sizes.empty()) {
+      const int64_t left = std::ssize(tokens) - position, size = chooseTile(sizes, left);
+      CADENZA_RETURN_IF_ERROR(executor.runTileWithLogits(size, unlessCancelled));
+      position += std::min(size, left);
+      continue;
+    }
     CADENZA_RETURN_IF_ERROR(executor.enqueueStep(/*withHead=*/true));
     CADENZA_ASSIGN_OR_RETURN(std::span<const float> logits, executor.logits());
-    CADENZA_RETURN_IF_ERROR(row(static_cast<int64_t>(position), logits));
+    CADENZA_RETURN_IF_ERROR(unlessCancelled(position++, logits));
   }
   return Status::ok();
 }

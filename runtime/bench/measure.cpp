@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <random>
 
 namespace cadenza::bench {
 namespace {
@@ -69,6 +70,36 @@ StatusOr<ContextResult> measureContext(const Program &program, ChosenDevice &tar
   return result;
 }
 
+/// One that does not count goes first.
+StatusOr<PromptResult> measurePrompt(Executor &executor, int64_t tokens, const BenchOptions &options) {
+  PromptResult result;
+  result.tokens = tokens;
+  for (int64_t left = tokens; left > 0; left -= chooseTile(executor.tileSizes(), left))
+    ++result.tiles;
+  std::vector<double> times;
+  for (int repeat = 0; repeat <= options.repeats; ++repeat) {
+    CADENZA_ASSIGN_OR_RETURN(const double seconds, timePrompt(executor, tokens, options.seed));
+    if (repeat > 0)
+      times.push_back(seconds);
+  }
+  result.seconds = summarize(times);
+  return result;
+}
+
+Status checkPrompts(const Plan &plan, const std::vector<int64_t> &prompts) {
+  const int64_t maxContext = plan.program().decoder->maxContext;
+  for (int64_t tokens : prompts)
+    if (tokens < 1 || tokens > maxContext)
+      return {StatusCode::InvalidArgument, "a prompt of " + std::to_string(tokens) +
+                                               " tokens: " + plan.program().model.name + " has positions for 1 to " +
+                                               std::to_string(maxContext)};
+  if (!prompts.empty() && prefillEntries(plan.program()).empty())
+    return {StatusCode::InvalidArgument,
+            "--prompt: " + plan.path() +
+                ": has no prefill entries, so a prompt takes as long as decoding; compile it without --prefill=off"};
+  return Status::ok();
+}
+
 /// The schedule that is asked for. One kernel for whole steps has no phases to time, so with --phases the fastest is
 /// one of a kernel a phase.
 StatusOr<Schedule> chosenSchedule(const BenchOptions &options) {
@@ -101,12 +132,35 @@ StatusOr<double> timeDecode(Executor &executor, int64_t context, int tokens, uin
   return tokens / seconds.count();
 }
 
+StatusOr<double> timePrompt(Executor &executor, int64_t tokens, uint64_t seed) {
+  const int64_t vocabulary = executor.program().decoder->vocabulary;
+  std::vector<int32_t> prompt;
+  std::mt19937_64 random(seed);
+  for (int64_t i = 0; i < tokens; ++i)
+    prompt.push_back(static_cast<int32_t>(random() % static_cast<uint64_t>(vocabulary)));
+  CADENZA_RETURN_IF_ERROR(executor.begin(prompt, {}));
+  CADENZA_RETURN_IF_ERROR(executor.synchronize());
+  const auto start = std::chrono::steady_clock::now();
+  for (int64_t left = tokens; left > 0;) {
+    const int64_t size = chooseTile(executor.tileSizes(), left);
+    CADENZA_RETURN_IF_ERROR(executor.enqueueTile(size, /*withHead=*/size >= left));
+    left -= std::min(size, left);
+  }
+  CADENZA_RETURN_IF_ERROR(executor.awaitToken(tokens).status());
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  return seconds.count();
+}
+
 StatusOr<BenchResult> measure(const Plan &plan, const std::string &device, const BenchOptions &options,
                               const std::function<void(const std::string &)> &progress) {
   CADENZA_RETURN_IF_ERROR(requireDecoder(plan));
   const int64_t maxContext = plan.program().decoder->maxContext;
-  if (options.contexts.empty() || options.tokens < 1 || options.repeats < 1 || options.warmup < 0)
+  if ((options.contexts.empty() && options.prompts.empty()) || options.tokens < 1 || options.repeats < 1 ||
+      options.warmup < 0)
     return Status(StatusCode::InvalidArgument, "at least one context, token and repeat are needed");
+  CADENZA_RETURN_IF_ERROR(checkPrompts(plan, options.prompts));
+  if (options.contexts.empty() && (options.phases || options.trace))
+    return Status(StatusCode::InvalidArgument, "--phases and --trace look into decoding: give a --context, too");
   int64_t longest = 0;
   for (int64_t context : options.contexts) {
     if (context < 0 || context > maxContext)
@@ -115,8 +169,10 @@ StatusOr<BenchResult> measure(const Plan &plan, const std::string &device, const
                                                      " positions");
     longest = std::max(longest, context);
   }
-  int64_t behind = std::max<int64_t>(
-      {options.tokens, options.warmup, options.phases ? phasePositions : 0, options.trace ? traceTokens : 0});
+  int64_t behind = options.contexts.empty()
+                       ? 0
+                       : std::max<int64_t>({options.tokens, options.warmup, options.phases ? phasePositions : 0,
+                                            options.trace ? traceTokens : 0});
   if (longest + behind > maxContext)
     return Status(StatusCode::InvalidArgument, "context " + std::to_string(longest) + " and " + std::to_string(behind) +
                                                    " tokens after it are more than the model's " +
@@ -128,12 +184,15 @@ StatusOr<BenchResult> measure(const Plan &plan, const std::string &device, const
     return Status(StatusCode::InvalidArgument,
                   "--trace: " + plan.path() + " records nothing; compile it with --schedule=persistent --traced");
   CADENZA_ASSIGN_OR_RETURN(const Schedule schedule, chosenSchedule(options));
+  const int64_t longestPrompt =
+      options.prompts.empty() ? 0 : *std::max_element(options.prompts.begin(), options.prompts.end());
   progress("loading");
-  CADENZA_ASSIGN_OR_RETURN(
-      ChosenDevice target,
-      chooseDevice(
-          device, plan,
-          {.context = longest + behind, .division = options.division, .schedule = schedule, .graph = options.graph}));
+  CADENZA_ASSIGN_OR_RETURN(ChosenDevice target, chooseDevice(device, plan,
+                                                             {.context = std::max(longest + behind, longestPrompt),
+                                                              .division = options.division,
+                                                              .prefill = !options.prompts.empty(),
+                                                              .schedule = schedule,
+                                                              .graph = options.graph}));
   if (!target.notice.empty())
     progress(target.notice);
   if (options.trace && !(target.gpu && target.gpu->isTraced()))
@@ -156,6 +215,11 @@ StatusOr<BenchResult> measure(const Plan &plan, const std::string &device, const
     progress("context " + std::to_string(context));
     CADENZA_ASSIGN_OR_RETURN(ContextResult measured, measureContext(plan.program(), target, context, options));
     result.contexts.push_back(std::move(measured));
+  }
+  for (int64_t tokens : options.prompts) {
+    progress("prompt of " + std::to_string(tokens) + " tokens");
+    CADENZA_ASSIGN_OR_RETURN(const PromptResult measured, measurePrompt(*target.executor, tokens, options));
+    result.prompts.push_back(measured);
   }
   if (options.trace) {
     progress("tracing " + std::to_string(traceTokens) + " tokens");

@@ -1,4 +1,4 @@
-// What cadenza-bench measures: decoding at a context, and where the time of a step goes.
+// What cadenza-bench measures: decoding at a context, where the time of a step goes, and how long prompts take.
 #pragma once
 
 #include "runtime/bench/memory_floor.h"
@@ -16,8 +16,9 @@
 namespace cadenza::bench {
 
 struct BenchOptions {
-  std::vector<int64_t> contexts = {128};
-  int tokens = 256; // timed, a repeat
+  std::vector<int64_t> contexts = {128}; // of decoding; may be empty if there are prompts
+  std::vector<int64_t> prompts;          // numbers of tokens, which go through the plan's prefill entries
+  int tokens = 256;                      // timed, a repeat
   int repeats = 5;
   int warmup = 32; // tokens before the first repeat of a context
   bool phases = false;
@@ -44,6 +45,13 @@ struct ContextResult {
   double gbPerSecond() const { return bytesPerToken * tokensPerSecond.median / 1e9; }
 };
 
+struct PromptResult {
+  int64_t tokens = 0;
+  int64_t tiles = 0; // that they go through
+  Spread seconds;    // until the token after the prompt has arrived, over the repeats
+  double tokensPerSecond(double of) const { return static_cast<double>(tokens) / of; }
+};
+
 struct BenchResult {
   std::string model, family, dtype, weights, schedule, device, driver, commit, sourceSha256, date;
   nlohmann::json passes;
@@ -57,6 +65,7 @@ struct BenchResult {
   std::optional<MemoryFloor> floor;
   std::string noFloor; // why there is none
   std::vector<ContextResult> contexts;
+  std::vector<PromptResult> prompts;
   std::vector<TraceSpan> trace;
   int traceRanks = 1; // blocks of a group
 
@@ -71,6 +80,10 @@ constexpr int traceTokens = 3;
 /// Decodes `tokens` tokens after `context` seeded positions, with one step queued ahead as a program that streams text
 /// does; tokens a second.
 StatusOr<double> timeDecode(Executor &executor, int64_t context, int tokens, uint64_t seed);
+
+/// Processes a prompt of as many seeded tokens, all of its tiles queued at once: the seconds from the first launch
+/// until the token after it has arrived.
+StatusOr<double> timePrompt(Executor &executor, int64_t tokens, uint64_t seed);
 
 /// Runs the plan on `device` (runtime/api/device_choice.h). `progress` gets a line before each slow part.
 StatusOr<BenchResult> measure(const Plan &plan, const std::string &device, const BenchOptions &options,

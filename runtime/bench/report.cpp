@@ -30,6 +30,15 @@ std::string decodeTable(const BenchResult &result, ReportStyle style) {
   return formatTable(rows, style);
 }
 
+std::string promptTable(const BenchResult &result, ReportStyle style) {
+  std::vector<Row> rows = {{"prompt", "tiles", "ms", "min", "max", "tok/s"}};
+  for (const PromptResult &p : result.prompts)
+    rows.push_back({std::to_string(p.tokens), std::to_string(p.tiles), fixed(p.seconds.median * 1e3, 3),
+                    fixed(p.seconds.minimum * 1e3, 3), fixed(p.seconds.maximum * 1e3, 3),
+                    fixed(p.tokensPerSecond(p.seconds.median), 1)});
+  return formatTable(rows, style);
+}
+
 std::string phaseTable(const std::vector<PhaseTime> &phases, const char *title, ReportStyle style) {
   double total = 0;
   for (const PhaseTime &phase : phases)
@@ -80,9 +89,15 @@ std::string formatReport(const BenchResult &result, ReportStyle style) {
   note("Memory: weights " + mebibytes(result.memory.weights) + ", KV cache " + mebibytes(result.memory.cache) + " (" +
        std::to_string(result.allocatedContext) + " positions), activations and tables " +
        mebibytes(result.memory.activations) + ".");
-  note("Median of " + std::to_string(result.repeats) + " repeats of " + std::to_string(result.tokens) +
-       " tokens; the cache holds seeded values up to the context.");
-  text += (markdown ? "" : "\n") + decodeTable(result, style);
+  const std::string gap = markdown ? "" : "\n", median = "Median of " + std::to_string(result.repeats) + " repeats of ";
+  if (!result.contexts.empty()) {
+    note(median + std::to_string(result.tokens) + " tokens; the cache holds seeded values up to the context.");
+    text += gap + decodeTable(result, style) + (result.prompts.empty() ? "" : "\n");
+  }
+  if (!result.prompts.empty()) {
+    note(median + "a whole prompt, until the token after it is there.");
+    text += gap + promptTable(result, style);
+  }
   for (const ContextResult &context : result.contexts) {
     if (context.phases.empty())
       continue;
@@ -96,6 +111,18 @@ std::string formatReport(const BenchResult &result, ReportStyle style) {
 
 nlohmann::ordered_json toRecords(const BenchResult &result) {
   auto records = nlohmann::ordered_json::array();
+  // Of what was measured, which `record` says, and where.
+  const auto add = [&](nlohmann::ordered_json record) {
+    record.update({{"repeats", result.repeats},
+                   {"device", result.device},
+                   {"driver", result.driver.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(result.driver)},
+                   {"commit", result.commit},
+                   {"source_sha256", result.sourceSha256},
+                   {"weights", result.weights},
+                   {"passes", result.passes},
+                   {"date", result.date}});
+    records.push_back(std::move(record));
+  };
   for (const ContextResult &c : result.contexts) {
     nlohmann::ordered_json record = {{"model", result.model},
                                      {"dtype", result.dtype},
@@ -111,15 +138,7 @@ nlohmann::ordered_json toRecords(const BenchResult &result) {
                                      {"floor_share", nullptr},
                                      {"launches_per_token", nullptr},
                                      {"host_launches_per_token", nullptr},
-                                     {"tokens", result.tokens},
-                                     {"repeats", result.repeats},
-                                     {"device", result.device},
-                                     {"driver", nullptr},
-                                     {"commit", result.commit},
-                                     {"source_sha256", result.sourceSha256},
-                                     {"weights", result.weights},
-                                     {"passes", result.passes},
-                                     {"date", result.date}};
+                                     {"tokens", result.tokens}};
     if (result.floor) {
       record["floor_gb_per_second"] = rounded(result.floor->gbPerSecond, 1);
       record["floor_share"] = rounded(result.floorShare(c), 4);
@@ -128,10 +147,18 @@ nlohmann::ordered_json toRecords(const BenchResult &result) {
       record["launches_per_token"] = result.launchesPerToken;
       record["host_launches_per_token"] = rounded(result.hostLaunchesPerToken, 4);
     }
-    if (!result.driver.empty())
-      record["driver"] = result.driver;
-    records.push_back(std::move(record));
+    add(std::move(record));
   }
+  for (const PromptResult &p : result.prompts)
+    add({{"model", result.model},
+         {"dtype", result.dtype},
+         {"schedule", "prefill"},
+         {"prompt_tokens", p.tokens},
+         {"prompt_tiles", p.tiles},
+         {"prompt_ms", rounded(p.seconds.median * 1e3, 4)},
+         {"tokens_per_second", rounded(p.tokensPerSecond(p.seconds.median), 2)},
+         {"tokens_per_second_min", rounded(p.tokensPerSecond(p.seconds.maximum), 2)},
+         {"tokens_per_second_max", rounded(p.tokensPerSecond(p.seconds.minimum), 2)}});
   return records;
 }
 

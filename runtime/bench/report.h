@@ -12,7 +12,7 @@ namespace cadenza::bench {
 
 std::string formatReport(const BenchResult &result, ReportStyle style);
 
-/// One object a context, as docs/benchmarks/README.md describes them.
+/// One object a context, then one a prompt, as docs/benchmarks/README.md describes them.
 nlohmann::ordered_json toRecords(const BenchResult &result);
 
 /// Everything: the records with their phases, the floor's method, memory use.

@@ -22,7 +22,8 @@ constexpr std::array<StateName, trace_waits> waits = {{{"free buffer", "ring ful
                                                        {"partial sums", waiting},
                                                        {"candidates", waiting},
                                                        {"start of the step", waiting},
-                                                       {"sums of all heads", waiting}}};
+                                                       {"sums of all heads", waiting},
+                                                       {"groups of the KV head", waiting}}};
 constexpr std::array<StateName, 16> works = {{{"begin step", computing},
                                               {"embed", computing},
                                               {"take first weights", computing},
@@ -40,7 +41,7 @@ constexpr std::array<StateName, 16> works = {{{"begin step", computing},
                                               {"select", computing},
                                               {"copy", copying}}};
 static_assert(works.size() == static_cast<size_t>(PersistentWork::copy) + 1);
-static_assert(trace_waits == static_cast<uint32_t>(PersistentWait::head_sums) + 1);
+static_assert(trace_waits == static_cast<uint32_t>(PersistentWait::context) + 1);
 
 constexpr uint32_t stateOf(PersistentWork work) { return 1 + trace_waits + static_cast<uint32_t>(work); }
 constexpr uint32_t stateOf(PersistentWait wait) { return 1 + static_cast<uint32_t>(wait); }

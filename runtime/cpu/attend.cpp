@@ -18,22 +18,43 @@ public:
         prologue_(std::move(b.prologue)), heads_(b.phase.parameters.at("heads").get<int64_t>()),
         kvHeads_(b.phase.parameters.at("kv_heads").get<int64_t>()),
         headDim_(b.phase.parameters.at("head_dim").get<int64_t>()), scale_(b.phase.parameters.at("scale").get<float>()),
-        cap_(b.phase.parameters.value("cap", 0.0f)), query_(heads_ * headDim_), scores_(heads_ * b.machine.context) {}
+        cap_(b.phase.parameters.value("cap", 0.0f)), queries_(b.batch * size()), results_(b.batch * size()),
+        scores_(heads_ * b.machine.context) {}
 
   int64_t size() const { return heads_ * headDim_; }
 
-  void run(Machine &machine, std::span<const Segment> segments) override {
-    machine.readEdge(input_, query_);
-    if (prologue_)
-      prologue_(machine, query_);
-    machine.pool.parallelFor(heads_, 1, [&](int64_t begin, int64_t end) {
+  /// A thread takes a head, of all tokens: their keys and values are the same but for the last few.
+  void prepare(const Batch &batch) override {
+    first_ = batch.first;
+    ThreadPool &pool = batch.machine.pool;
+    pool.parallelFor(batch.count, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const Segment query = ofToken(queries_, i);
+        batch.token(i).readEdge(input_, query);
+        if (prologue_)
+          prologue_(batch.machine, query);
+      }
+    });
+    pool.parallelFor(heads_, 1, [&](int64_t begin, int64_t end) {
       for (int64_t head = begin; head < end; ++head)
-        attendHead(machine, head, segments[0].subspan(head * headDim_, headDim_));
+        for (int64_t i = 0; i < batch.count; ++i)
+          attendHead(batch.token(i), head, ofToken(queries_, i).subspan(head * headDim_, headDim_),
+                     ofToken(results_, i).subspan(head * headDim_, headDim_));
     });
   }
 
+  void run(const Token &token, std::span<const Segment> segments) override {
+    const Segment result = ofToken(results_, token.index - first_);
+    std::copy(result.begin(), result.end(), segments[0].begin());
+  }
+
 private:
-  void attendHead(const Machine &machine, int64_t head, Segment out) {
+  Segment ofToken(std::vector<float> &values, int64_t i) const {
+    return {values.data() + i * size(), static_cast<size_t>(size())};
+  }
+
+  void attendHead(const Token &token, int64_t head, std::span<const float> query, Segment out) {
+    const Machine &machine = token.machine;
     uint32_t index = machine.cacheIndex(cache_);
     DType dtype = machine.program.caches[index].dtype;
     uint64_t rowBytes = headDim_ * dtypeSize(dtype);
@@ -41,7 +62,7 @@ private:
     uint64_t headOffset = head / (heads_ / kvHeads_) * cache.positions * rowBytes;
     const std::byte *keys = cache.keys.data() + headOffset;
     const std::byte *values = cache.values.data() + headOffset;
-    int64_t length = machine.state.position + 1, first = 0;
+    int64_t length = token.position + 1, first = 0;
     if (const int64_t window = window_.empty() ? 0 : machine.scalar(window_[0]); window > 0 && window < length) {
       first = length - window;
       length = window;
@@ -50,7 +71,7 @@ private:
     std::span scores(scores_.data() + head * machine.context, static_cast<size_t>(length));
 
     for (int64_t p = 0; p < length; ++p)
-      scores[p] = scale_ * dot(query_.data() + head * headDim_, dtype, keys + row(p), headDim_);
+      scores[p] = scale_ * dot(query.data(), dtype, keys + row(p), headDim_);
     if (cap_ > 0)
       for (float &score : scores)
         score = cap_ * std::tanh(score / cap_);
@@ -87,8 +108,9 @@ private:
   Prologue prologue_;
   int64_t heads_, kvHeads_, headDim_;
   float scale_;
-  float cap_; // 0: none
-  std::vector<float> query_;
+  float cap_;                            // 0: none
+  std::vector<float> queries_, results_; // of a batch, which begins at first_: [tokens][heads * headDim]
+  int64_t first_ = 0;
   std::vector<float> scores_; // [heads][context]
 };
 

@@ -18,15 +18,12 @@ Status error(StatusCode code, std::string message) { return {code, std::move(mes
 class ExecutorImpl final : public CpuExecutor {
 public:
   /// `division`: the name of the one whose order of sums `program` has, if it has one's.
-  ExecutorImpl(Program program, std::span<const std::byte> weights, int64_t context, bool logits, std::string division,
-               int threads)
-      : machine_(std::move(program), weights, context, logits, threads), sequence_(machine_.program, context),
-        division_(std::move(division)) {}
+  ExecutorImpl(Program program, std::span<const std::byte> weights, int64_t context, const ExecutorOptions &options,
+               std::string division, int threads)
+      : machine_(std::move(program), weights, context, options.logits, threads),
+        sequence_(machine_.program, context, options.prefill), division_(std::move(division)) {}
 
-  Status bind() {
-    CADENZA_ASSIGN_OR_RETURN(step_, BoundEntry::bind(machine_, decodeEntry(machine_.program)));
-    return Status::ok();
-  }
+  Status bind();
 
   const Program &program() const override { return machine_.program; }
   int64_t context() const override { return machine_.context; }
@@ -36,6 +33,9 @@ public:
 
   Status begin(std::span<const int32_t> prompt, std::span<const int32_t> stopTokens) override;
   Status enqueueStep(bool withHead) override { return step(withHead, {}); }
+  std::span<const int64_t> tileSizes() const override { return sequence_.tileSizes(); }
+  Status enqueueTile(int64_t size, bool withHead) override;
+  Status runTileWithLogits(int64_t size, const LogitsRow &row) override;
   StatusOr<int32_t> awaitToken(int64_t position) override;
   Status synchronize() override { return Status::ok(); } // a queued step has run
   StatusOr<std::span<const float>> logits() override;
@@ -48,15 +48,100 @@ public:
 
 private:
   Status step(bool withHead, const PhaseEditor &editor);
+  Status checkLogits() const {
+    return machine_.logits.empty()
+               ? error(StatusCode::InvalidArgument, "the executor was made without ExecutorOptions::logits")
+               : Status::ok();
+  }
   Status show(PhaseOutput where, const BoundPhase &phase, const PhaseEditor &editor);
   /// `length`: how long the sequence is at least.
   void restart(int64_t position, int64_t forcedTokens, int64_t length);
 
+  /// A prefill entry. Its phase `last` reads a token of one edge and writes the other.
+  struct Tile {
+    BoundEntry entry;
+    size_t headBlock = 0;
+    uint32_t allTokens = 0, lastToken = 0; // edges
+  };
+  StatusOr<Tile> bindTile(uint32_t entry);
+  /// That of a size that there is.
+  Tile &tile(int64_t size);
+  /// All but its head, for the first `live` tokens.
+  Status runLayers(Tile &tile, int64_t live);
+
   Machine machine_;
   BoundEntry step_;
-  Sequence sequence_; // counts the steps that callers asked for: one a position, even after a stop token
+  std::vector<Tile> tiles_; // one a size of sequence_
+  Sequence sequence_;       // counts the steps that callers asked for: one a position, even after a stop token
   std::string division_;
 };
+
+Status ExecutorImpl::bind() {
+  CADENZA_ASSIGN_OR_RETURN(step_, BoundEntry::bind(machine_, decodeEntry(machine_.program)));
+  if (sequence_.tileSizes().empty())
+    return Status::ok();
+  for (uint32_t entry : prefillEntries(machine_.program)) {
+    CADENZA_ASSIGN_OR_RETURN(Tile bound, bindTile(entry));
+    tiles_.push_back(std::move(bound));
+  }
+  return Status::ok();
+}
+
+StatusOr<ExecutorImpl::Tile> ExecutorImpl::bindTile(uint32_t index) {
+  const Entry &entry = machine_.program.entries[index];
+  Tile tile;
+  CADENZA_ASSIGN_OR_RETURN(tile.entry, BoundEntry::bind(machine_, entry));
+  tile.headBlock = headBlock(machine_.program, index);
+  for (const Block &block : entry.blocks)
+    for (const Phase &phase : block.phases)
+      if (phase.kind == PhaseKind::Last) {
+        tile.allTokens = phase.inputs[0];
+        tile.lastToken = phase.outputs[0];
+      }
+  return tile;
+}
+
+ExecutorImpl::Tile &ExecutorImpl::tile(int64_t size) {
+  const std::span<const int64_t> sizes = sequence_.tileSizes();
+  return tiles_[static_cast<size_t>(std::find(sizes.begin(), sizes.end(), size) - sizes.begin())];
+}
+
+Status ExecutorImpl::runLayers(Tile &tile, int64_t live) {
+  machine_.state.position = machine_.state.next_position; // what embed does on a GPU
+  return tile.entry.run(machine_, {.endBlock = tile.headBlock, .live = live});
+}
+
+Status ExecutorImpl::enqueueTile(int64_t size, bool withHead) {
+  CADENZA_ASSIGN_OR_RETURN(const int64_t live, sequence_.beginTile(size));
+  Tile &bound = tile(size);
+  CADENZA_RETURN_IF_ERROR(runLayers(bound, live));
+  if (withHead)
+    CADENZA_RETURN_IF_ERROR(bound.entry.run(machine_, {bound.headBlock, bound.entry.blocks()}));
+  sequence_.finishStep(withHead, live);
+  return Status::ok();
+}
+
+Status ExecutorImpl::runTileWithLogits(int64_t size, const LogitsRow &row) {
+  CADENZA_RETURN_IF_ERROR(checkLogits());
+  CADENZA_ASSIGN_OR_RETURN(const int64_t live, sequence_.beginTile(size));
+  Tile &bound = tile(size);
+  CADENZA_RETURN_IF_ERROR(runLayers(bound, live));
+  // The head takes one token. What it computes may overwrite those of the tile.
+  const int64_t first = machine_.state.next_position - live;
+  std::vector<std::vector<float>> tokens(static_cast<size_t>(live));
+  for (int64_t i = 0; i < live; ++i) {
+    tokens[static_cast<size_t>(i)].resize(static_cast<size_t>(machine_.program.edges[bound.allTokens].elements));
+    machine_.readEdge(bound.allTokens, i, tokens[static_cast<size_t>(i)]);
+  }
+  for (int64_t i = 0; i < live; ++i) {
+    machine_.writeEdge(bound.lastToken, /*token=*/0, tokens[static_cast<size_t>(i)]);
+    machine_.state.position = static_cast<int>(first + i);
+    CADENZA_RETURN_IF_ERROR(bound.entry.run(machine_, {bound.headBlock, bound.entry.blocks()}));
+    CADENZA_RETURN_IF_ERROR(row(first + i, machine_.logits));
+  }
+  sequence_.finishTileOfHeads(live);
+  return Status::ok();
+}
 
 void ExecutorImpl::restart(int64_t position, int64_t forcedTokens, int64_t length) {
   machine_.state = DecodeState{};
@@ -87,7 +172,8 @@ Status ExecutorImpl::step(bool withHead, const PhaseEditor &editor) {
     after = [&](uint32_t block, uint32_t phase, const BoundPhase &bound) {
       return show({block, phase, machine_.iteration, {}}, bound, editor);
     };
-  CADENZA_RETURN_IF_ERROR(step_.run(machine_, withHead ? step_.blocks() : machine_.program.decoder->headBlock, after));
+  CADENZA_RETURN_IF_ERROR(
+      step_.run(machine_, {.endBlock = withHead ? step_.blocks() : machine_.program.decoder->headBlock}, after));
   sequence_.finishStep(withHead);
   return Status::ok();
 }
@@ -96,7 +182,7 @@ Status ExecutorImpl::show(PhaseOutput where, const BoundPhase &phase, const Phas
   std::vector<std::vector<float>> stored;
   for (uint32_t edge : phase.outputs()) {
     stored.emplace_back(machine_.program.edges[edge].elements);
-    machine_.readEdge(edge, stored.back());
+    machine_.readEdge(edge, /*token=*/0, stored.back());
   }
   if (stored.empty() && phase.selects() && !machine_.logits.empty())
     stored.push_back(machine_.logits);
@@ -106,7 +192,7 @@ Status ExecutorImpl::show(PhaseOutput where, const BoundPhase &phase, const Phas
   where.outputs = outputs;
   CADENZA_RETURN_IF_ERROR(editor(where, values));
   for (size_t i = 0; i < phase.outputs().size(); ++i)
-    machine_.writeEdge(phase.outputs()[i], edited[i]);
+    machine_.writeEdge(phase.outputs()[i], /*token=*/0, edited[i]);
   return Status::ok();
 }
 
@@ -116,8 +202,7 @@ StatusOr<int32_t> ExecutorImpl::awaitToken(int64_t position) {
 }
 
 StatusOr<std::span<const float>> ExecutorImpl::logits() {
-  if (machine_.logits.empty())
-    return error(StatusCode::InvalidArgument, "the executor was made without ExecutorOptions::logits");
+  CADENZA_RETURN_IF_ERROR(checkLogits());
   CADENZA_RETURN_IF_ERROR(sequence_.checkHeadRan());
   return std::span<const float>(machine_.logits);
 }
@@ -150,8 +235,8 @@ StatusOr<std::unique_ptr<CpuExecutor>> make(Program program, std::span<const std
                                             const ExecutorOptions &options, std::string division, int threads) {
   CADENZA_ASSIGN_OR_RETURN(int64_t context, chooseContext(program, options.context));
   try {
-    auto executor = std::make_unique<ExecutorImpl>(std::move(program), weights, context, options.logits,
-                                                   std::move(division), threads);
+    auto executor =
+        std::make_unique<ExecutorImpl>(std::move(program), weights, context, options, std::move(division), threads);
     CADENZA_RETURN_IF_ERROR(executor->bind());
     return StatusOr<std::unique_ptr<CpuExecutor>>(std::move(executor));
   } catch (const std::bad_alloc &) {
@@ -171,8 +256,10 @@ StatusOr<Program> withoutLaunches(Program program, std::span<const std::byte> we
   program.kernels[0].threads = 32;
   for (Entry &entry : program.entries)
     for (Block &block : entry.blocks)
-      for (Phase &phase : block.phases)
+      for (Phase &phase : block.phases) {
         phase.launch = {"none", {}};
+        phase.prepare.reset();
+      }
   CADENZA_RETURN_IF_ERROR(validateProgram(program));
   for (const Weight &weight : program.weights)
     if (!checked::inBounds(weight.offset, weight.bytes, weights.size()))

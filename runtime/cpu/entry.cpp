@@ -15,14 +15,12 @@ StatusOr<BoundEntry> BoundEntry::bind(const Machine &machine, const Entry &entry
   return result;
 }
 
-Status BoundEntry::run(Machine &machine, size_t blocks, const AfterPhase &after) {
-  for (uint32_t block = 0; block < blocks; ++block) {
+Status BoundEntry::run(Machine &machine, const Part &part, const AfterPhase &after) {
+  for (auto block = static_cast<uint32_t>(part.firstBlock); block < part.endBlock; ++block) {
     for (machine.iteration = 0; machine.iteration < blocks_[block].count; ++machine.iteration) {
       std::vector<BoundPhase> &phases = blocks_[block].phases;
       for (uint32_t phase = 0; phase < phases.size(); ++phase) {
-        for (machine.token = 0; machine.token < phases[phase].tokens(); ++machine.token)
-          CADENZA_RETURN_IF_ERROR(phases[phase].run(machine));
-        machine.token = 0;
+        CADENZA_RETURN_IF_ERROR(phases[phase].run(machine, part.live));
         if (after)
           CADENZA_RETURN_IF_ERROR(after(block, phase, phases[phase]));
       }

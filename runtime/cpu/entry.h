@@ -15,8 +15,12 @@ public:
   /// Called after every phase, of all its tokens: `phase` of `block`.
   using AfterPhase = std::function<Status(uint32_t block, uint32_t phase, const BoundPhase &bound)>;
 
-  /// Runs the first `blocks` blocks. Errors are those of `after`, and of values that a fusion cannot compute with.
-  Status run(Machine &machine, size_t blocks, const AfterPhase &after = {});
+  struct Part {
+    size_t firstBlock = 0, endBlock = 0;
+    int64_t live = INT64_MAX; // the first so many tokens of edges that have more
+  };
+  /// Runs a part. Errors are those of `after`, and of values that a fusion cannot compute with.
+  Status run(Machine &machine, const Part &part, const AfterPhase &after = {});
   size_t blocks() const { return blocks_.size(); }
 
 private:

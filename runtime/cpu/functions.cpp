@@ -16,7 +16,7 @@ float inverseRms(std::span<const float> x, float eps) {
 /// An epilogue that maps each element of one segment.
 template <float function(float)> Epilogue bindElementwise(const Binding &b) {
   size_t slot = b.slot("segment");
-  return [=](Machine &, std::span<const Segment> segments) {
+  return [=](const Token &, std::span<const Segment> segments) {
     for (float &x : segments[slot])
       x = function(x);
   };
@@ -37,8 +37,8 @@ float geluTanh(float x) {
 Epilogue bindBias(const Binding &b) {
   size_t slot = b.slot("segment");
   Ref bias = b.function.weights[0];
-  return [=](Machine &machine, std::span<const Segment> segments) {
-    const float *values = machine.vector(bias);
+  return [=](const Token &token, std::span<const Segment> segments) {
+    const float *values = token.machine.vector(bias);
     for (size_t i = 0; i < segments[slot].size(); ++i)
       segments[slot][i] += values[i];
   };
@@ -49,7 +49,7 @@ class BoundLayerNorm {
 public:
   explicit BoundLayerNorm(const Binding &b)
       : eps(b.number("eps")), groupSize(b.integer("group_size")), weights(b.function.weights) {}
-  void operator()(Machine &machine, Segment x) const {
+  void operator()(const Machine &machine, Segment x) const {
     const float *beta = weights.size() > 1 ? machine.vector(weights[1]) : nullptr;
     layerNorm(x, machine.vector(weights[0]), beta, eps, groupSize);
   }
@@ -65,15 +65,15 @@ Epilogue bindRmsNorm(const Binding &b) {
   float eps = b.number("eps");
   int64_t groupSize = b.integer("group_size");
   Ref gamma = b.function.weights[0];
-  return [=](Machine &machine, std::span<const Segment> segments) {
-    rmsNorm(segments[slot], machine.vector(gamma), eps, groupSize);
+  return [=](const Token &token, std::span<const Segment> segments) {
+    rmsNorm(segments[slot], token.machine.vector(gamma), eps, groupSize);
   };
 }
 
 Epilogue bindLayerNorm(const Binding &b) {
   size_t slot = b.slot("segment");
-  return [slot, norm = BoundLayerNorm(b)](Machine &machine, std::span<const Segment> segments) {
-    norm(machine, segments[slot]);
+  return [slot, norm = BoundLayerNorm(b)](const Token &token, std::span<const Segment> segments) {
+    norm(token.machine, segments[slot]);
   };
 }
 
@@ -82,8 +82,8 @@ template <bool interleaved> Epilogue bindRope(const Binding &b) {
   int64_t headDim = b.integer("head_dim");
   int64_t rotaryDim = b.integer("rotary_dim");
   Ref table = b.function.weights[0];
-  return [=](Machine &machine, std::span<const Segment> segments) {
-    const float *cosSin = machine.ropeRow(table);
+  return [=](const Token &token, std::span<const Segment> segments) {
+    const float *cosSin = token.machine.ropeRow(table, token.position);
     int64_t half = rotaryDim / 2;
     for (float *head = segments[slot].data(); head != segments[slot].data() + segments[slot].size(); head += headDim) {
       for (int64_t i = 0; i < half; ++i) {
@@ -102,12 +102,13 @@ Epilogue bindKvAppend(const Binding &b) {
   int64_t kvHeads = b.integer("kv_heads");
   int64_t headDim = b.integer("head_dim");
   Ref cache = b.function.caches[0];
-  return [=](Machine &machine, std::span<const Segment> segments) {
+  return [=](const Token &token, std::span<const Segment> segments) {
+    Machine &machine = token.machine;
     uint32_t index = machine.cacheIndex(cache);
     DType dtype = machine.program.caches[index].dtype;
     const int64_t positions = machine.caches[index].positions;
     for (int64_t head = 0; head < kvHeads; ++head) {
-      uint64_t offset = (head * positions + machine.state.position % positions) * headDim * dtypeSize(dtype);
+      uint64_t offset = (head * positions + token.position % positions) * headDim * dtypeSize(dtype);
       narrow(dtype, segments[key].subspan(head * headDim, headDim), machine.caches[index].keys.data() + offset);
       narrow(dtype, segments[value].subspan(head * headDim, headDim), machine.caches[index].values.data() + offset);
     }
@@ -117,7 +118,7 @@ Epilogue bindKvAppend(const Binding &b) {
 Epilogue bindScale(const Binding &b) {
   size_t slot = b.slot("segment");
   float factor = b.number("factor");
-  return [=](Machine &, std::span<const Segment> segments) {
+  return [=](const Token &, std::span<const Segment> segments) {
     for (float &x : segments[slot])
       x *= factor;
   };
@@ -126,7 +127,7 @@ Epilogue bindScale(const Binding &b) {
 Epilogue bindSoftcap(const Binding &b) {
   size_t slot = b.slot("segment");
   float cap = b.number("cap");
-  return [=](Machine &, std::span<const Segment> segments) {
+  return [=](const Token &, std::span<const Segment> segments) {
     for (float &x : segments[slot])
       x = cap * std::tanh(x / cap);
   };
@@ -135,7 +136,7 @@ Epilogue bindSoftcap(const Binding &b) {
 Epilogue bindMul(const Binding &b) {
   size_t lhs = b.slot("lhs");
   size_t rhs = b.slot("rhs");
-  return [=](Machine &, std::span<const Segment> segments) {
+  return [=](const Token &, std::span<const Segment> segments) {
     for (size_t i = 0; i < segments[lhs].size(); ++i)
       segments[lhs][i] *= segments[rhs][i];
   };
@@ -144,24 +145,29 @@ Epilogue bindMul(const Binding &b) {
 Epilogue bindAdd(const Binding &b) {
   size_t slot = b.slot("segment");
   uint32_t edge = b.function.operands[0];
-  std::vector<float> operand(b.segmentSizes[slot]);
-  return [=](Machine &machine, std::span<const Segment> segments) mutable {
-    machine.readEdge(edge, operand);
-    for (size_t i = 0; i < operand.size(); ++i)
-      segments[slot][i] += operand[i];
+  return [=](const Token &token, std::span<const Segment> segments) {
+    const Segment segment = segments[slot];
+    float operand[128];
+    for (size_t first = 0; first < segment.size(); first += std::size(operand)) {
+      const std::span part(operand, std::min(std::size(operand), segment.size() - first));
+      token.readEdge(edge, part, static_cast<int64_t>(first));
+      for (size_t i = 0; i < part.size(); ++i)
+        segment[first + i] += part[i];
+    }
   };
 }
 
 /// Copies the logits if they are kept, chooses tokens[position + 1] unless the prompt gives it, and notices stop tokens
 /// (runtime/shared/state.h).
-void selectToken(Machine &machine, std::span<const float> logits) {
+void selectToken(const Token &at, std::span<const float> logits) {
+  Machine &machine = at.machine;
   if (!machine.logits.empty())
     std::copy(logits.begin(), logits.end(), machine.logits.begin());
   DecodeState &state = machine.state;
-  if (state.position + 1 < state.forced_tokens)
+  if (at.position + 1 < state.forced_tokens)
     return;
   int32_t token = argmax(logits);
-  machine.tokens[state.position + 1] = token;
+  machine.tokens[at.position + 1] = token;
   if (std::find(state.stop_tokens, state.stop_tokens + state.stop_token_count, token) !=
       state.stop_tokens + state.stop_token_count)
     state.stopped = 1;
@@ -169,7 +175,7 @@ void selectToken(Machine &machine, std::span<const float> logits) {
 
 Epilogue bindArgmax(const Binding &b) {
   size_t slot = b.slot("segment");
-  return [=](Machine &machine, std::span<const Segment> segments) { selectToken(machine, segments[slot]); };
+  return [=](const Token &token, std::span<const Segment> segments) { selectToken(token, segments[slot]); };
 }
 
 using BindEpilogue = Epilogue (*)(const Binding &);
@@ -196,11 +202,11 @@ Prologue bindNormPrologue(const Binding &b) {
   bool deferScale = b.flag("defer_scale");
   Ref gamma = b.function.weights[0];
   if (!deferScale)
-    return [=](Machine &machine, Segment x) {
+    return [=](const Machine &machine, Segment x) {
       rmsNorm(x, machine.vector(gamma), eps, groupSize);
       return 1.0f;
     };
-  return [=](Machine &machine, Segment x) {
+  return [=](const Machine &machine, Segment x) {
     float factor = inverseRms(x, eps);
     const float *weights = machine.vector(gamma);
     for (size_t i = 0; i < x.size(); ++i)
@@ -210,7 +216,7 @@ Prologue bindNormPrologue(const Binding &b) {
 }
 
 Prologue bindLayerNormPrologue(const Binding &b) {
-  return [norm = BoundLayerNorm(b)](Machine &machine, Segment x) {
+  return [norm = BoundLayerNorm(b)](const Machine &machine, Segment x) {
     norm(machine, x);
     return 1.0f;
   };

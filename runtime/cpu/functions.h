@@ -1,6 +1,6 @@
 // Prologue and epilogue functions (runtime/plan/program.h lists them). A function is bound once, when an executor is
-// made: parameters read and memory allocated; what is left is called every step. To add one, write its bind function
-// and enter it in the table of functions.cpp (and in that of runtime/plan/functions.cpp, which validates).
+// made: parameters read; what is left is called for every token, by several threads at once. To add one, write its bind
+// function and enter it in the table of functions.cpp (and in that of runtime/plan/functions.cpp, which validates).
 #pragma once
 
 #include "runtime/cpu/machine.h"
@@ -12,11 +12,11 @@ namespace cadenza::cpu {
 
 using Segment = std::span<float>;
 
-/// Transforms the segments of a phase, given by slot.
-using Epilogue = std::function<void(Machine &, std::span<const Segment>)>;
+/// Transforms the segments of a phase for a token, given by slot.
+using Epilogue = std::function<void(const Token &, std::span<const Segment>)>;
 
 /// Transforms the input of a phase and returns the factor that is due on every segment after the products (1 if none).
-using Prologue = std::function<float(Machine &, Segment)>;
+using Prologue = std::function<float(const Machine &, Segment)>;
 
 /// What a function is bound to. The program was validated: parameters, references and shapes are as functions.h of the
 /// plan says.

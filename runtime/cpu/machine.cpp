@@ -34,12 +34,13 @@ Machine::Machine(Program takenProgram, std::span<const std::byte> weights, int64
     logits.resize(static_cast<size_t>(program.decoder->vocabulary));
 }
 
-void Machine::readEdge(uint32_t edge, std::span<float> out) const {
+void Machine::readEdge(uint32_t edge, int64_t token, std::span<float> out, int64_t first) const {
   const Edge &e = program.edges[edge];
-  widen(e.dtype, arena.data() + e.offset + static_cast<uint64_t>(token) * edgeStride(e), out);
+  const uint64_t skipped = static_cast<uint64_t>(first) * dtypeSize(e.dtype);
+  widen(e.dtype, arena.data() + e.offset + static_cast<uint64_t>(token) * edgeStride(e) + skipped, out);
 }
 
-void Machine::writeEdge(uint32_t edge, std::span<const float> values) {
+void Machine::writeEdge(uint32_t edge, int64_t token, std::span<const float> values) {
   const Edge &e = program.edges[edge];
   narrow(e.dtype, values, arena.data() + e.offset + static_cast<uint64_t>(token) * edgeStride(e));
 }

@@ -40,7 +40,6 @@ struct Machine {
   std::vector<float> logits;   // [vocabulary], or empty if nobody asked
   ThreadPool pool;
   int64_t iteration = 0; // of the block that is running: what per-layer references see
-  int64_t token = 0;     // of the phase that is running: what its edges are read and written at
 
   uint32_t weightIndex(Ref ref) const { return ref.perLayer ? program.weightTables[ref.index][iteration] : ref.index; }
   uint32_t cacheIndex(Ref ref) const { return ref.perLayer ? program.cacheTables[ref.index][iteration] : ref.index; }
@@ -53,20 +52,33 @@ struct Machine {
   const std::byte *weightData(Ref ref) const { return weightSection.data() + weight(ref).offset; }
   /// Encoding vector: `rows` floats.
   const float *vector(Ref ref) const { return reinterpret_cast<const float *>(weightData(ref)); }
-  /// Encoding rope_table: `rows` (cos, sin) pairs of the current position.
-  const float *ropeRow(Ref ref) const {
+  /// Encoding rope_table: `rows` (cos, sin) pairs of a position.
+  const float *ropeRow(Ref ref, int64_t position) const {
     const uint32_t index = weightIndex(ref);
     const std::vector<float> &table =
         isLong && !longRopeTables[index].empty() ? longRopeTables[index] : ropeTables[index];
-    return table.data() + state.position * weight(ref).rows * 2;
+    return table.data() + position * weight(ref).rows * 2;
   }
 
-  /// Widens the current token of an edge to fp32; `out` has its number of elements.
-  void readEdge(uint32_t edge, std::span<float> out) const;
-  /// Rounds fp32 values to the edge's type and stores them as the current token.
-  void writeEdge(uint32_t edge, std::span<const float> values);
+  /// Widens elements of a token of an edge, from `first` on, to fp32.
+  void readEdge(uint32_t edge, int64_t token, std::span<float> out, int64_t first = 0) const;
+  /// Rounds fp32 values to the edge's type and stores them as a token of it.
+  void writeEdge(uint32_t edge, int64_t token, std::span<const float> values);
 
   MemoryUse memoryUse() const;
+};
+
+/// What a phase runs for: a token of its edges, in the machine. Threads run a phase for several tokens at once, so
+/// nothing that a token shares with others may change meanwhile.
+struct Token {
+  Machine &machine;
+  int64_t index = 0;    // on the phase's edges
+  int64_t position = 0; // in the sequence; 0 without a decoder
+
+  void readEdge(uint32_t edge, std::span<float> out, int64_t first = 0) const {
+    machine.readEdge(edge, index, out, first);
+  }
+  void writeEdge(uint32_t edge, std::span<const float> values) const { machine.writeEdge(edge, index, values); }
 };
 
 /// What is left of `values` once they were stored as `dtype`.

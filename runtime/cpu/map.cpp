@@ -8,11 +8,11 @@ class Map final : public Body {
 public:
   Map(std::vector<uint32_t> inputs, Prologue prologue) : inputs_(std::move(inputs)), prologue_(std::move(prologue)) {}
 
-  void run(Machine &machine, std::span<const Segment> segments) override {
+  void run(const Token &token, std::span<const Segment> segments) override {
     for (size_t slot = 0; slot < inputs_.size(); ++slot)
-      machine.readEdge(inputs_[slot], segments[slot]);
+      token.readEdge(inputs_[slot], segments[slot]);
     if (prologue_)
-      prologue_(machine, segments[0]);
+      prologue_(token.machine, segments[0]);
   }
 
 private:

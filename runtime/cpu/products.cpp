@@ -78,40 +78,64 @@ template <typename From>
   return addLanes(sum);
 }
 
-template <typename From>
-[[gnu::always_inline]] inline void multiplyStripesOf(const PackedProducts &p, int64_t firstStripe, int64_t endStripe,
-                                                     float *out) {
+/// `rows` rows of a stripe, from `units` on, times the inputs of `tokens` tokens; all sums at once stay in registers.
+template <typename From, int rows, int tokens>
+[[gnu::always_inline]] inline void multiplyBlockOf(const PackedProducts &p, const typename From::Element *units,
+                                                   const float *input, float *out, int64_t outStride) {
   constexpr int parts = step_columns / 8; // of a row's step
-  for (int64_t stripe = firstStripe; stripe < endStripe; ++stripe, out += stripe_rows) {
-    const auto *units =
-        reinterpret_cast<const From::Element *>(p.matrix) + weight_index<int64_t>(stripe * stripe_rows, 0, p.steps);
-    for (size_t group = 0; group < p.groups.size(); ++group) {
-      const int64_t begin = p.groups[group], end = group + 1 < p.groups.size() ? p.groups[group + 1] : p.steps;
-      float tree[stripe_rows][maximumWays]; // not cleared, which would take a while: way 0 always is written
-      for (int64_t way = 0; way < p.ways; ++way) {
-        Lanes sums[stripe_rows] = {};
-        for (int64_t step = begin + way; step < end; step += p.ways) {
-          Lanes input[parts], weights;
-          for (int part = 0; part < parts; ++part)
-            FromF32::load(p.input + step * step_columns + part * 8, input[part]);
-          for (int row = 0; row < stripe_rows; ++row) {
-            for (int part = 0; part < parts; ++part) {
-              From::load(units + step * tile_step_weights + row * step_columns + part * 8, weights);
-              sums[row] += weights * input[part];
-            }
+  for (size_t group = 0; group < p.groups.size(); ++group) {
+    const int64_t begin = p.groups[group], end = group + 1 < p.groups.size() ? p.groups[group + 1] : p.steps;
+    float tree[maximumWays][tokens][rows]; // not cleared, which would take a while: way 0 always is written
+    for (int64_t way = 0; way < p.ways; ++way) {
+      Lanes sums[tokens][rows] = {};
+      for (int64_t step = begin + way; step < end; step += p.ways) {
+        for (int part = 0; part < parts; ++part) {
+          Lanes weights[rows], values;
+          for (int row = 0; row < rows; ++row)
+            From::load(units + step * tile_step_weights + row * step_columns + part * 8, weights[row]);
+          for (int token = 0; token < tokens; ++token) {
+            FromF32::load(input + (token * p.steps + step) * step_columns + part * 8, values);
+            for (int row = 0; row < rows; ++row)
+              sums[token][row] += weights[row] * values;
           }
         }
-        for (int row = 0; row < stripe_rows; ++row)
-          tree[row][way] = addLanes(sums[row]);
       }
-      for (int row = 0; row < stripe_rows; ++row) {
+      for (int token = 0; token < tokens; ++token)
+        for (int row = 0; row < rows; ++row)
+          tree[way][token][row] = addLanes(sums[token][row]);
+    }
+    for (int token = 0; token < tokens; ++token) {
+      for (int row = 0; row < rows; ++row) {
         for (int64_t apart = 1; apart < p.ways; apart *= 2)
           for (int64_t way = 0; way < p.ways; way += 2 * apart)
-            tree[row][way] += tree[row][way + apart];
+            tree[way][token][row] += tree[way + apart][token][row];
+        float &sum = out[token * outStride + row];
         // NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign)
-        out[row] = group == 0 ? tree[row][0] : out[row] + tree[row][0];
+        sum = group == 0 ? tree[0][token][row] : sum + tree[0][token][row];
       }
     }
+  }
+}
+
+// A weight is widened once for so many tokens, and a token's input loaded once for so many rows. More sums than their
+// product would not stay in registers.
+constexpr int tokensOfABlock = 4, rowsOfABlock = 2;
+
+template <typename From>
+[[gnu::always_inline]] inline void multiplyStripesOf(const PackedProducts &p, int64_t firstStripe, int64_t endStripe,
+                                                     float *out, int64_t outStride) {
+  for (int64_t stripe = firstStripe; stripe < endStripe; ++stripe) {
+    const auto *units =
+        reinterpret_cast<const From::Element *>(p.matrix) + weight_index<int64_t>(stripe * stripe_rows, 0, p.steps);
+    int64_t token = 0;
+    for (; token + tokensOfABlock <= p.tokens; token += tokensOfABlock)
+      for (int64_t row = 0; row < stripe_rows; row += rowsOfABlock)
+        multiplyBlockOf<From, rowsOfABlock, tokensOfABlock>(
+            p, units + row * step_columns, p.input + token * p.steps * step_columns,
+            out + token * outStride + stripe * stripe_rows + row, outStride);
+    for (; token < p.tokens; ++token)
+      multiplyBlockOf<From, stripe_rows, 1>(p, units, p.input + token * p.steps * step_columns,
+                                            out + token * outStride + stripe * stripe_rows, outStride);
   }
 }
 
@@ -123,14 +147,17 @@ CADENZA_MULTIVERSION float dotF16(const float *a, const uint16_t *b, int64_t siz
   return dotOf<FromF16>(a, b, size);
 }
 
-CADENZA_MULTIVERSION void multiplyStripesBf16(const PackedProducts &p, int64_t first, int64_t end, float *out) {
-  multiplyStripesOf<FromBf16>(p, first, end, out);
+CADENZA_MULTIVERSION void multiplyStripesBf16(const PackedProducts &p, int64_t first, int64_t end, float *out,
+                                              int64_t stride) {
+  multiplyStripesOf<FromBf16>(p, first, end, out, stride);
 }
-CADENZA_MULTIVERSION void multiplyStripesF16(const PackedProducts &p, int64_t first, int64_t end, float *out) {
-  multiplyStripesOf<FromF16>(p, first, end, out);
+CADENZA_MULTIVERSION void multiplyStripesF16(const PackedProducts &p, int64_t first, int64_t end, float *out,
+                                             int64_t stride) {
+  multiplyStripesOf<FromF16>(p, first, end, out, stride);
 }
-CADENZA_MULTIVERSION void multiplyStripesInt8(const PackedProducts &p, int64_t first, int64_t end, float *out) {
-  multiplyStripesOf<FromInt8>(p, first, end, out);
+CADENZA_MULTIVERSION void multiplyStripesInt8(const PackedProducts &p, int64_t first, int64_t end, float *out,
+                                              int64_t stride) {
+  multiplyStripesOf<FromInt8>(p, first, end, out, stride);
 }
 
 } // namespace
@@ -145,13 +172,14 @@ float dot(const float *a, DType dtype, const std::byte *b, int64_t size) {
   return dotF32(a, reinterpret_cast<const float *>(b), size);
 }
 
-void multiplyStripes(const PackedProducts &products, int64_t firstStripe, int64_t endStripe, float *out) {
+void multiplyStripes(const PackedProducts &products, int64_t firstStripe, int64_t endStripe, float *out,
+                     int64_t outStride) {
   switch (products.encoding) {
   case Encoding::tiles16:
     return (products.dtype == DType::bf16 ? multiplyStripesBf16 : multiplyStripesF16)(products, firstStripe, endStripe,
-                                                                                      out);
+                                                                                      out, outStride);
   case Encoding::int8:
-    return multiplyStripesInt8(products, firstStripe, endStripe, out);
+    return multiplyStripesInt8(products, firstStripe, endStripe, out, outStride);
   case Encoding::vector:
   case Encoding::rope_table:
   case Encoding::tensor:

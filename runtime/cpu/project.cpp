@@ -1,4 +1,5 @@
-// project: rows of a packed matrix times the input vector, which the prologue may transform first.
+// project: rows of a packed matrix times the input vectors, which the prologue may transform first. A matrix is read
+// once for a batch of tokens.
 #include "runtime/cpu/phase.h"
 #include "runtime/cpu/products.h"
 
@@ -35,44 +36,58 @@ std::vector<RowRun> rowRuns(const std::vector<int64_t> &segmentRows, bool interl
 
 class Project final : public Body {
 public:
-  Project(const Phase &phase, Prologue prologue, int64_t columns)
+  Project(const Phase &phase, Prologue prologue, int64_t columns, int64_t batch)
       : input_(phase.inputs[0]), matrix_(phase.matrix), prologue_(std::move(prologue)), columns_(columns),
         groups_(phase.kGroups), ways_(phase.kWays), runs_(rowRuns(phase.segmentRows, phase.interleaved)) {
     steps_ = steps_of(columns);
     const int64_t rows = std::accumulate(phase.segmentRows.begin(), phase.segmentRows.end(), int64_t{0});
     stripes_ = (rows + stripe_rows - 1) / stripe_rows;
-    x_.resize(steps_ * step_columns); // zero beyond the columns, like the matrix
-    products_.resize(stripes_ * stripe_rows);
+    x_.resize(batch * steps_ * step_columns); // zero beyond the columns, like the matrix
+    factors_.resize(batch);
+    products_.resize(batch * productsOfAToken());
   }
 
-  void run(Machine &machine, std::span<const Segment> segments) override {
+  void prepare(const Batch &batch) override {
+    first_ = batch.first;
+    const Machine &machine = batch.machine;
     const Weight &weight = machine.weight(matrix_);
-    Segment x(x_.data(), static_cast<size_t>(columns_));
-    machine.readEdge(input_, x);
-    float factor = prologue_ ? prologue_(machine, x) : 1.0f;
-    roundThrough(weight.dtype, x);
-
-    const EncodingFormat format = format_of(weight.encoding);
-    const std::byte *matrix = machine.weightData(matrix_);
-    PackedProducts products{matrix, weight.encoding, weight.dtype, x_.data(), steps_, groups_, ways_};
-    const int64_t tileBytes = steps_ * format.tile_step_bytes();
-    const int64_t stripesAChunk = 2 * std::max<int64_t>(1, bytesAChunk / tileBytes); // whole tiles
-    machine.pool.parallelFor(stripes_, stripesAChunk, [&](int64_t begin, int64_t end) {
-      multiplyStripes(products, begin, end, products_.data() + begin * stripe_rows);
+    batch.machine.pool.parallelFor(batch.count, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const Segment x(x_.data() + i * steps_ * step_columns, static_cast<size_t>(columns_));
+        batch.token(i).readEdge(input_, x);
+        factors_[i] = prologue_ ? prologue_(machine, x) : 1.0f;
+        roundThrough(weight.dtype, x);
+      }
     });
-    if (format.row_scale_bytes > 0) {
-      const auto *scales = reinterpret_cast<const float *>(matrix + tiles_bytes(format, weight.rows, weight.columns));
-      for (int64_t row = 0; row < weight.rows; ++row)
-        products_[row] *= scales[row];
-    }
+    const PackedProducts products{
+        machine.weightData(matrix_), weight.encoding, weight.dtype, x_.data(), batch.count, steps_, groups_, ways_};
+    const int64_t tileBytes = steps_ * format_of(weight.encoding).tile_step_bytes();
+    const int64_t stripesAChunk = 2 * std::max<int64_t>(1, bytesAChunk / (tileBytes * batch.count)); // whole tiles
+    batch.machine.pool.parallelFor(stripes_, stripesAChunk, [&](int64_t begin, int64_t end) {
+      multiplyStripes(products, begin, end, products_.data(), productsOfAToken());
+    });
+  }
 
+  void run(const Token &token, std::span<const Segment> segments) override {
+    const int64_t i = token.index - first_;
+    float *products = products_.data() + i * productsOfAToken();
+    const Weight &weight = token.machine.weight(matrix_);
+    const EncodingFormat format = format_of(weight.encoding);
+    if (format.row_scale_bytes > 0) {
+      const auto *scales = reinterpret_cast<const float *>(token.machine.weightData(matrix_) +
+                                                           tiles_bytes(format, weight.rows, weight.columns));
+      for (int64_t row = 0; row < weight.rows; ++row)
+        products[row] *= scales[row];
+    }
     for (const RowRun &run : runs_)
-      for (int64_t i = 0; i < run.rows; ++i)
-        segments[run.segment][run.segmentRow + i] = products_[run.packedRow + i] * factor;
+      for (int64_t row = 0; row < run.rows; ++row)
+        segments[run.segment][run.segmentRow + row] = products[run.packedRow + row] * factors_[i];
   }
 
 private:
   static constexpr int64_t bytesAChunk = 64 << 10; // of weights: about 10 us, against 1 us to hand out a chunk
+
+  int64_t productsOfAToken() const { return stripes_ * stripe_rows; }
 
   uint32_t input_;
   Ref matrix_;
@@ -81,15 +96,18 @@ private:
   std::vector<int64_t> groups_;
   int64_t ways_;
   std::vector<RowRun> runs_;
-  std::vector<float> x_;
-  std::vector<float> products_;
+  // Of a batch, which begins at first_.
+  int64_t first_ = 0;
+  std::vector<float> x_; // [tokens][columns, padded]
+  std::vector<float> factors_;
+  std::vector<float> products_; // [tokens][rows, padded]
 };
 
 } // namespace
 
 BoundBody bindProject(BodyBinding b) {
   int64_t columns = b.machine.program.edges[b.phase.inputs[0]].elements;
-  return {std::make_unique<Project>(b.phase, std::move(b.prologue), columns), b.phase.segmentRows};
+  return {std::make_unique<Project>(b.phase, std::move(b.prologue), columns, b.batch), b.phase.segmentRows};
 }
 
 } // namespace cadenza::cpu

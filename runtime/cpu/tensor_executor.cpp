@@ -18,7 +18,7 @@ public:
   Status bind() {
     for (size_t i = 0; i < machine_.program.entries.size(); ++i) {
       entries_.emplace_back();
-      if (machine_.program.decoder && machine_.program.decoder->entry == i)
+      if (tileOf(machine_.program.entries[i]) > 0)
         continue; // for Executor
       CADENZA_ASSIGN_OR_RETURN(entries_.back(), BoundEntry::bind(machine_, machine_.program.entries[i]));
     }
@@ -36,7 +36,7 @@ protected:
     const auto edgeOf = [&](const Port &port) -> const Edge & { return machine_.program.edges[*port.edge]; };
     for (size_t i = 0; i < inputs.size(); ++i)
       copyToEdge(edgeOf(entry.inputs[i]), inputs[i], machine_.arena.data() + edgeOf(entry.inputs[i]).offset);
-    CADENZA_RETURN_IF_ERROR(entries_[index].run(machine_, entries_[index].blocks()));
+    CADENZA_RETURN_IF_ERROR(entries_[index].run(machine_, {.endBlock = entries_[index].blocks()}));
     for (size_t i = 0; i < outputs.size(); ++i)
       copyFromEdge(edgeOf(entry.outputs[i]), machine_.arena.data() + edgeOf(entry.outputs[i]).offset, outputs[i]);
     return Status::ok();
@@ -44,7 +44,7 @@ protected:
 
 private:
   Machine machine_;
-  std::vector<BoundEntry> entries_; // one an entry of the program; the decoder's step is left empty
+  std::vector<BoundEntry> entries_; // one an entry of the program; those of a decoder are left empty
 };
 
 StatusOr<std::unique_ptr<TensorExecutor>> makeTensors(Program program, std::span<const std::byte> weights,

@@ -6,17 +6,10 @@
 namespace cadenza::cuda {
 namespace {
 
-/// Whether the GPU can run all blocks of a division at once, as they need, and all kernels that it launches.
-Status checkRoom(Device &device, const Program &program, const Kernels &kernels, const Division &division) {
-  const auto indexOf = [&](const std::string &name) { // the plan reader has seen it
-    return static_cast<uint32_t>(std::find_if(program.kernels.begin(), program.kernels.end(),
-                                              [&](const Kernel &kernel) { return kernel.name == name; }) -
-                                 program.kernels.begin());
-  };
-  const uint32_t index = indexOf(division.kernel);
+/// Whether the GPU can run all blocks of a kernel of a division at once, as they need.
+Status checkRoom(Device &device, const Program &program, const Kernels &kernels, const Division &division,
+                 uint32_t index) {
   CADENZA_RETURN_IF_ERROR(kernels.problem(index));
-  for (const PhaseOrder &order : division.orders)
-    CADENZA_RETURN_IF_ERROR(kernels.problem(indexOf(order.launch.kernel)));
   const Kernel &kernel = program.kernels[index];
   const DeviceProperties &gpu = device.properties();
   const auto groups = static_cast<int>(division.groups), ranks = static_cast<int>(division.ranks);
@@ -46,7 +39,23 @@ Status checkRoom(Device &device, const Program &program, const Kernels &kernels,
                     (held > 0 ? "--sms=" + std::to_string(held * ranks) : "--schedule=launch"));
 }
 
+/// The same of its kernels of whole steps, and whether it can run all others that the division launches.
+Status checkRoom(Device &device, const Program &program, const Kernels &kernels, const Division &division) {
+  for (const PhaseOrder &order : division.orders)
+    CADENZA_RETURN_IF_ERROR(kernels.problem(kernelIndex(program, order.launch.kernel)));
+  if (division.longContext)
+    CADENZA_RETURN_IF_ERROR(
+        checkRoom(device, program, kernels, division, kernelIndex(program, division.longContext->kernel)));
+  return checkRoom(device, program, kernels, division, kernelIndex(program, division.kernel));
+}
+
 } // namespace
+
+uint32_t kernelIndex(const Program &program, const std::string &name) {
+  return static_cast<uint32_t>(std::find_if(program.kernels.begin(), program.kernels.end(),
+                                            [&](const Kernel &kernel) { return kernel.name == name; }) -
+                               program.kernels.begin());
+}
 
 void prepareLaunch(const Kernel &kernel, const Division &division, CUstream stream, DivisionLaunch &launch) {
   CUlaunchAttribute &cooperative = launch.attributes[0], &cluster = launch.attributes[1];

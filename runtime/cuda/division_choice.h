@@ -19,6 +19,9 @@ struct DivisionChoice {
 StatusOr<DivisionChoice> chooseDivision(Device &device, const Plan &plan, const Kernels &kernels,
                                         std::string_view wanted);
 
+/// Of Program::kernels; the plan reader has seen that there is one of that name.
+uint32_t kernelIndex(const Program &program, const std::string &name);
+
 /// The attributes of a launch of a division's kernel, which point into `attributes`: all blocks at once, and clusters.
 struct DivisionLaunch {
   CUlaunchConfig config{};

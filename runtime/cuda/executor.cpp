@@ -67,16 +67,10 @@ Status CudaExecutor::load(const Plan &plan, const ExecutorOptions &options, int 
   CADENZA_ASSIGN_OR_RETURN(hostControl_, PinnedBuffer::make(*device_, sizeof(HostControl), "the control page"));
   CADENZA_ASSIGN_OR_RETURN(arrivals_, Arrivals::make(*device_, stream_.get(), hostTokens_.as<int32_t>(),
                                                      &hostControl_.as<HostControl>()->published));
-  sequence_ = Sequence(*program_, context_);
+  sequence_ = Sequence(*program_, context_, options.prefill);
 
   CADENZA_ASSIGN_OR_RETURN(step_, bindStep(*program_, storage_.addresses()));
   launches_ = StepLaunches(stream_.get(), *program_, kernels_, step_);
-  CADENZA_RETURN_IF_ERROR(chooseRunner(plan, options, choice.notice));
-  device_->explainFaults([this] { return runner_->explainFault(); }); // any call may be the one that reports it
-  return Status::ok();
-}
-
-Status CudaExecutor::chooseRunner(const Plan &plan, const ExecutorOptions &options, const std::string &notDivided) {
   const RunnerContext context{.device = *device_,
                               .stream = stream_.get(),
                               .program = *program_,
@@ -88,6 +82,17 @@ Status CudaExecutor::chooseRunner(const Plan &plan, const ExecutorOptions &optio
                               .hostTokens = hostTokens_.as<int32_t>(),
                               .control = *hostControl_.as<HostControl>(),
                               .division = division_};
+  CADENZA_RETURN_IF_ERROR(chooseRunner(context, plan, options, choice.notice));
+  if (!tileSizes().empty()) {
+    CADENZA_ASSIGN_OR_RETURN(tiles_, TileRunner::make(context, /*asGraphs=*/schedule() != Schedule::Launch,
+                                                      options.logits, scheduleNotice_));
+  }
+  device_->explainFaults([this] { return runner_->explainFault(); }); // any call may be the one that reports it
+  return Status::ok();
+}
+
+Status CudaExecutor::chooseRunner(const RunnerContext &context, const Plan &plan, const ExecutorOptions &options,
+                                  const std::string &notDivided) {
   const bool any = options.schedule == Schedule::Auto;
   // Whether a schedule that could not be made leaves room for the next one; any other error is one.
   const auto passedOver = [&](const Status &status, StatusCode code) {
@@ -202,6 +207,37 @@ Status CudaExecutor::enqueueStep(bool withHead) {
   return Status::ok();
 }
 
+size_t CudaExecutor::tileIndex(int64_t size) const {
+  return static_cast<size_t>(std::find(tileSizes().begin(), tileSizes().end(), size) - tileSizes().begin());
+}
+
+Status CudaExecutor::enqueueTile(int64_t size, bool withHead) {
+  CurrentContext current(*device_);
+  CADENZA_RETURN_IF_ERROR(enter(current));
+  CADENZA_ASSIGN_OR_RETURN(const int64_t live, sequence_.beginTile(size));
+  CADENZA_RETURN_IF_ERROR(runner_->flush()); // steps before it
+  CADENZA_RETURN_IF_ERROR(tiles_->enqueue(tileIndex(size), withHead));
+  sequence_.finishStep(withHead, live);
+  return withHead ? arrivals_.queued(sequence_.position()) : Status::ok();
+}
+
+Status CudaExecutor::runTileWithLogits(int64_t size, const LogitsRow &row) {
+  if (!hostLogits_.get())
+    return copyLogits().status();
+  const int64_t first = sequence_.position();
+  CurrentContext current(*device_);
+  CADENZA_RETURN_IF_ERROR(enter(current));
+  CADENZA_ASSIGN_OR_RETURN(const int64_t live, sequence_.beginTile(size));
+  CADENZA_RETURN_IF_ERROR(runner_->flush());
+  CADENZA_RETURN_IF_ERROR(tiles_->enqueue(tileIndex(size), /*withHead=*/false));
+  CADENZA_RETURN_IF_ERROR(tiles_->forEachToken(tileIndex(size), first, live, [&](int64_t position) -> Status {
+    CADENZA_ASSIGN_OR_RETURN(const std::span<const float> logits, copyLogits());
+    return row(position, logits);
+  }));
+  sequence_.finishTileOfHeads(live);
+  return Status::ok();
+}
+
 Status CudaExecutor::stop() {
   CurrentContext current(*device_);
   CADENZA_RETURN_IF_ERROR(enter(current));
@@ -239,9 +275,14 @@ StatusOr<std::span<const float>> CudaExecutor::logits() {
   CurrentContext current(*device_);
   CADENZA_RETURN_IF_ERROR(enter(current));
   CADENZA_RETURN_IF_ERROR(runner_->flush());
+  if (hostLogits_.get())
+    CADENZA_RETURN_IF_ERROR(sequence_.checkHeadRan());
+  return copyLogits();
+}
+
+StatusOr<std::span<const float>> CudaExecutor::copyLogits() {
   if (!hostLogits_.get())
     return Status(StatusCode::InvalidArgument, "the executor was loaded without logits");
-  CADENZA_RETURN_IF_ERROR(sequence_.checkHeadRan());
   CADENZA_CUDA_TRY(*device_, cuMemcpyDtoHAsync, hostLogits_.get(), storage_.addresses().logits, hostLogits_.bytes(),
                    stream_.get());
   CADENZA_CUDA_TRY(*device_, cuStreamSynchronize, stream_.get());

@@ -5,6 +5,7 @@
 
 #include "runtime/cuda/kernels.h"
 #include "runtime/cuda/runners/persistent.h"
+#include "runtime/cuda/runners/tiles.h"
 #include "runtime/cuda/storage.h"
 #include "runtime/decode/sequence.h"
 #include "runtime/executor.h"
@@ -28,6 +29,9 @@ public:
   std::string divisionName() const override { return division_ ? division_->name : ""; }
   Status begin(std::span<const int32_t> prompt, std::span<const int32_t> stopTokens) override;
   Status enqueueStep(bool withHead) override;
+  std::span<const int64_t> tileSizes() const override { return sequence_.tileSizes(); }
+  Status enqueueTile(int64_t size, bool withHead) override;
+  Status runTileWithLogits(int64_t size, const LogitsRow &row) override;
   StatusOr<int32_t> awaitToken(int64_t position) override;
   int64_t stepsAhead() const override { return runner_->stepsAhead(); }
   Status stop() override;
@@ -60,7 +64,12 @@ private:
   CudaExecutor() = default;
   Status load(const Plan &plan, const ExecutorOptions &options, int ordinal);
   /// `notDivided`: why the GPU runs no division of the persistent schedule, if the plan has that.
-  Status chooseRunner(const Plan &plan, const ExecutorOptions &options, const std::string &notDivided);
+  Status chooseRunner(const RunnerContext &context, const Plan &plan, const ExecutorOptions &options,
+                      const std::string &notDivided);
+  /// Among the sizes, which there is.
+  size_t tileIndex(int64_t size) const;
+  /// The logits that a head computes that is queued, after waiting for it. InvalidArgument if nobody asked for any.
+  StatusOr<std::span<const float>> copyLogits();
   /// Starts every public call: the context is current, and a latched fault is reported.
   Status enter(const CurrentContext &current) const;
   /// Begins a sequence of `length` tokens at least.
@@ -92,6 +101,7 @@ private:
   std::vector<Event> timers_;
   std::unique_ptr<Runner> runner_;
   PersistentRunner *persistent_ = nullptr; // the runner, if it is that one
+  std::unique_ptr<TileRunner> tiles_;      // null: the program has none, or they are not wanted
   std::string scheduleNotice_;
 
   Sequence sequence_;

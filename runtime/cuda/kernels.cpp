@@ -68,9 +68,11 @@ StatusOr<Kernels> Kernels::load(Device &device, const Plan &plan) {
   for (const Kernel &kernel : plan.program().kernels) {
     const bool isHere = kernel.targets.empty() ||
                         std::find(kernel.targets.begin(), kernel.targets.end(), code->target) != kernel.targets.end();
-    const bool isOptional = !kernel.targets.empty() ||
-                            std::any_of(divisions.begin(), divisions.end(),
-                                        [&](const Division &division) { return division.kernel == kernel.name; });
+    const bool isOptional =
+        !kernel.targets.empty() || std::any_of(divisions.begin(), divisions.end(), [&](const Division &division) {
+          return division.kernel == kernel.name ||
+                 (division.longContext && division.longContext->kernel == kernel.name);
+        });
     StatusOr<CUfunction> function = isHere
                                         ? prepare(device, kernels.module_, kernel)
                                         : Status(StatusCode::IncompatiblePlan,

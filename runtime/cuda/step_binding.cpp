@@ -1,6 +1,5 @@
 #include "runtime/cuda/step_binding.h"
 
-#include <algorithm>
 #include <map>
 
 namespace cadenza::cuda {
@@ -38,49 +37,52 @@ uint64_t wordOf(const Program &program, const Addresses &addresses, const Argume
 
 } // namespace
 
-StatusOr<BoundStep> bindEntry(const Program &program, const Entry &entry, const Addresses &addresses) {
+StatusOr<BoundStep> bindEntry(const Program &program, uint32_t index, const Addresses &addresses) {
   std::map<std::string_view, uint32_t> kernels;
   for (uint32_t i = 0; i < program.kernels.size(); ++i)
     kernels.emplace(program.kernels[i].name, i);
 
+  const Entry &entry = program.entries[index];
+  const bool isTile = tileOf(entry) > 1; // whose kernels take all tokens
+  const uint32_t head = headBlock(program, index);
   BoundStep step;
   for (uint32_t b = 0; b < entry.blocks.size(); ++b) {
     const Block &block = entry.blocks[b];
+    if (b == head)
+      step.headLaunch = step.launches.size();
     for (int64_t iteration = 0; iteration < block.count; ++iteration) {
       for (uint32_t p = 0; p < block.phases.size(); ++p) {
-        const Launch &launch = block.phases[p].launch;
-        if (launch.kernel.empty())
-          return Status(StatusCode::IncompatiblePlan, "entry '" + entry.name + "': phase '" + block.phases[p].name +
-                                                          "' has no GPU kernel; a CPU runs it");
-        auto kernel = kernels.find(launch.kernel);
-        if (kernel == kernels.end())
-          return Status(StatusCode::InvalidPlan, "entry '" + entry.name + "'.blocks[" + std::to_string(b) +
-                                                     "].phases[" + std::to_string(p) + "].launch: no kernel '" +
-                                                     launch.kernel + "'");
-        const int64_t tokens = phaseTokens(program, block.phases[p]);
-        for (int64_t token = 0; token < tokens; ++token) {
+        const auto append = [&](const Launch &launch, const char *what, int64_t token) {
+          auto kernel = kernels.find(launch.kernel);
+          if (kernel == kernels.end())
+            return Status(StatusCode::InvalidPlan, "entry '" + entry.name + "'.blocks[" + std::to_string(b) +
+                                                       "].phases[" + std::to_string(p) + "]." + what + ": no kernel '" +
+                                                       launch.kernel + "'");
           step.launches.push_back({.block = b,
                                    .phase = p,
                                    .iteration = iteration,
                                    .token = token,
                                    .kernel = kernel->second,
+                                   .blocks = launch.blocks,
                                    .firstWord = step.words.size(),
                                    .wordCount = static_cast<uint32_t>(launch.arguments.size())});
           for (const Argument &argument : launch.arguments)
             step.words.push_back(wordOf(program, addresses, argument, iteration, token));
-        }
+          return Status::ok();
+        };
+        const Phase &phase = block.phases[p];
+        if (phase.launch.kernel.empty())
+          return Status(StatusCode::IncompatiblePlan,
+                        "entry '" + entry.name + "': phase '" + phase.name + "' has no GPU kernel; a CPU runs it");
+        if (phase.prepare)
+          CADENZA_RETURN_IF_ERROR(append(*phase.prepare, "prepare", 0));
+        for (int64_t token = 0, tokens = isTile ? 1 : phaseTokens(program, phase); token < tokens; ++token)
+          CADENZA_RETURN_IF_ERROR(append(phase.launch, "launch", token));
       }
     }
   }
-  step.headLaunch = step.launches.size();
-  return step;
-}
-
-StatusOr<BoundStep> bindStep(const Program &program, const Addresses &addresses) {
-  CADENZA_ASSIGN_OR_RETURN(BoundStep step, bindEntry(program, decodeEntry(program), addresses));
-  const auto isHead = [&](const BoundLaunch &launch) { return launch.block >= program.decoder->headBlock; };
-  step.headLaunch =
-      static_cast<size_t>(std::find_if(step.launches.begin(), step.launches.end(), isHead) - step.launches.begin());
+  if (head == entry.blocks.size())
+    step.headLaunch = step.launches.size();
   return step;
 }
 

@@ -1,5 +1,5 @@
-// The launches of one step with every argument resolved to a word, layer by layer: what is done once at load, so that a
-// step is a loop over prepared launches.
+// The launches of one step, or of a tile, with every argument resolved to a word, layer by layer: what is done once at
+// load, so that a step is a loop over prepared launches.
 #pragma once
 
 #include "runtime/plan/program.h"
@@ -28,14 +28,16 @@ struct BoundLaunch {
   int64_t iteration = 0;
   int64_t token = 0;    // of the phase's edges
   uint32_t kernel = 0;  // in Program::kernels
+  uint32_t blocks = 0;  // of the grid; 0: the kernel's own
   size_t firstWord = 0; // the kernel's parameter: these words of BoundStep::words
   uint32_t wordCount = 0;
 };
 
 struct BoundStep {
   std::vector<uint64_t> words;
-  std::vector<BoundLaunch> launches; // in order; the entry's blocks, unrolled; a launch a token
-  size_t headLaunch = 0;             // of a decoder's step: launches from this one on belong to the head
+  std::vector<BoundLaunch>
+      launches;          // in order; the entry's blocks, unrolled; a launch a token, in a prefill one for all
+  size_t headLaunch = 0; // launches from this one on belong to the head of a decoder's entry
 };
 
 /// The weight (or cache, scalar, with their tables) that `ref` means in `iteration`.
@@ -43,10 +45,12 @@ inline uint32_t resolve(const Ref &ref, const std::vector<Table> &tables, int64_
   return ref.perLayer ? tables[ref.index][static_cast<size_t>(iteration)] : ref.index;
 }
 
-/// The launches of `entry`, one of the program's. Errors: IncompatiblePlan for a phase without a kernel, InvalidPlan
-/// for one whose kernel the program does not list.
-StatusOr<BoundStep> bindEntry(const Program &program, const Entry &entry, const Addresses &addresses);
-/// The same for the step of a decoder, whose head is found.
-StatusOr<BoundStep> bindStep(const Program &program, const Addresses &addresses);
+/// The launches of an entry, by its index. Errors: IncompatiblePlan for a phase without a kernel, InvalidPlan for one
+/// whose kernel the program does not list.
+StatusOr<BoundStep> bindEntry(const Program &program, uint32_t entry, const Addresses &addresses);
+/// The same for the step of a decoder.
+inline StatusOr<BoundStep> bindStep(const Program &program, const Addresses &addresses) {
+  return bindEntry(program, program.decoder->entry, addresses);
+}
 
 } // namespace cadenza::cuda

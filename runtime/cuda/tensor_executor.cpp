@@ -64,11 +64,11 @@ Status CudaTensorExecutor::load(const Plan &plan, int ordinal) {
   };
   entries_.resize(program_->entries.size());
   for (size_t i = 0; i < entries_.size(); ++i) {
-    if (program_->decoder && program_->decoder->entry == i)
+    if (tileOf(program_->entries[i]) > 0)
       continue; // for CudaExecutor
     BoundEntry &bound = entries_[i];
     const Entry &entry = program_->entries[i];
-    CADENZA_ASSIGN_OR_RETURN(bound.step, bindEntry(*program_, entry, storage_.addresses()));
+    CADENZA_ASSIGN_OR_RETURN(bound.step, bindEntry(*program_, static_cast<uint32_t>(i), storage_.addresses()));
     bound.launches = StepLaunches(stream_.get(), *program_, kernels_, bound.step);
     if (schedule_ != Schedule::Launch)
       CADENZA_RETURN_IF_ERROR(capture(bound));

@@ -60,7 +60,7 @@ private:
   Stream stream_;
   Kernels kernels_;
   Storage storage_;
-  std::vector<BoundEntry> entries_; // one an entry of the program; the decoder's step is left empty
+  std::vector<BoundEntry> entries_; // one an entry of the program; those of a decoder are left empty
 };
 
 } // namespace cadenza::cuda

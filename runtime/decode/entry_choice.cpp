@@ -128,7 +128,7 @@ void repeatFirst(Tensor &tensor, size_t axis, int64_t length) {
 std::vector<uint32_t> tensorEntries(const Program &program) {
   std::vector<uint32_t> indices;
   for (uint32_t i = 0; i < program.entries.size(); ++i)
-    if (!program.decoder || program.decoder->entry != i)
+    if (tileOf(program.entries[i]) == 0)
       indices.push_back(i);
   return indices;
 }

@@ -18,7 +18,7 @@
 
 namespace cadenza {
 
-/// The entries of named tensors: those that are no decoder's step.
+/// The entries of named tensors: those that are no decoder's.
 std::vector<uint32_t> tensorEntries(const Program &program);
 
 struct EntryChoice {

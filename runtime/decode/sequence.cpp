@@ -47,9 +47,18 @@ std::string adviceForLongTexts(const Program &program, int64_t context) {
                            : program.model.name + " has no more positions";
 }
 
-Sequence::Sequence(const Program &program, int64_t context)
+int64_t chooseTile(std::span<const int64_t> sizes, int64_t tokens) {
+  const auto holdsAll = std::lower_bound(sizes.begin(), sizes.end(), tokens);
+  return holdsAll == sizes.end() ? sizes.back() : *holdsAll;
+}
+
+Sequence::Sequence(const Program &program, int64_t context, bool withTiles)
     : context_(context), vocabulary_(program.decoder->vocabulary), longAfter_(longAfter(program)),
-      advice_(adviceForLongTexts(program, context)), selected_(static_cast<size_t>(context) + 1) {}
+      advice_(adviceForLongTexts(program, context)), selected_(static_cast<size_t>(context) + 1) {
+  if (withTiles)
+    for (uint32_t entry : prefillEntries(program))
+      tileSizes_.push_back(tileOf(program.entries[entry]));
+}
 
 Status Sequence::checkPrompt(std::span<const int32_t> prompt, std::span<const int32_t> stopTokens) const {
   if (prompt.empty())
@@ -98,8 +107,28 @@ Status Sequence::beginStep() {
   return Status::ok();
 }
 
-void Sequence::finishStep(bool withHead) {
-  ++position_;
+StatusOr<int64_t> Sequence::beginTile(int64_t size) {
+  if (!std::binary_search(tileSizes_.begin(), tileSizes_.end(), size)) {
+    std::string sizes;
+    for (int64_t known : tileSizes_)
+      sizes += (sizes.empty() ? "" : ", ") + std::to_string(known);
+    return invalid("there are no tiles of " + std::to_string(size) + " tokens; there are " +
+                   (sizes.empty() ? "none" : "those of " + sizes));
+  }
+  if (begun_ && position_ < context_ && position_ >= given_)
+    return invalid("there is no given token at position " + std::to_string(position_) +
+                   ", which a tile could begin with: tokens that are selected take steps");
+  CADENZA_RETURN_IF_ERROR(beginStep());
+  return std::min({size, given_ - position_, context_ - position_});
+}
+
+void Sequence::finishTileOfHeads(int64_t tokens) {
+  for (int64_t token = 0; token < tokens; ++token)
+    finishStep(/*withHead=*/true);
+}
+
+void Sequence::finishStep(bool withHead, int64_t tokens) {
+  position_ += tokens;
   if (withHead) {
     selected_[static_cast<size_t>(position_)] = 1;
     headRan_ = true;

@@ -1,6 +1,6 @@
-// Where a generation stands, as the host counts it: which steps were queued and which tokens they select. Every
-// executor keeps one, so that all of them accept and refuse the same calls, with the same words and without asking the
-// device.
+// Where a generation stands, as the host counts it: which steps and tiles were queued and which tokens they select.
+// Every executor keeps one, so that all of them accept and refuse the same calls, with the same words and without
+// asking the device.
 #pragma once
 
 #include "runtime/plan/program.h"
@@ -27,11 +27,18 @@ StatusOr<int64_t> chooseContext(const Program &program, int64_t asked);
 /// unless the model has no more.
 std::string adviceForLongTexts(const Program &program, int64_t context);
 
+/// The tile to queue next for `tokens` given tokens: the smallest of `sizes` (Executor::tileSizes, not empty) that
+/// holds them all, or else the largest.
+int64_t chooseTile(std::span<const int64_t> sizes, int64_t tokens);
+
 class Sequence {
 public:
   Sequence() = default;
-  /// Of `program`, a decoder, with `context` positions.
-  Sequence(const Program &program, int64_t context);
+  /// Of `program`, a decoder, with `context` positions. `withTiles`: as ExecutorOptions::prefill.
+  Sequence(const Program &program, int64_t context, bool withTiles = true);
+
+  /// As Executor::tileSizes.
+  std::span<const int64_t> tileSizes() const { return tileSizes_; }
 
   /// What Executor::begin promises of its arguments, and fillCache of its own.
   Status checkPrompt(std::span<const int32_t> prompt, std::span<const int32_t> stopTokens) const;
@@ -49,10 +56,15 @@ public:
   /// leave it as it is: CacheFull; InvalidArgument if there is no sequence, or no token at its position, or if it was
   /// short and gets long.
   Status beginStep();
-  /// Moves on; with head, the token at position() is now one that a step selects.
-  void finishStep(bool withHead);
+  /// The same of a tile, and how many tokens are live in it: those that were given and not processed, at most `size`.
+  /// InvalidArgument, too, if `size` is none of tileSizes() or no such token is left.
+  StatusOr<int64_t> beginTile(int64_t size);
+  /// Moves on by as many tokens; with head, the token at position() is now one that a step selects.
+  void finishStep(bool withHead, int64_t tokens = 1);
+  /// The same where the head ran for each of the tokens.
+  void finishTileOfHeads(int64_t tokens);
 
-  /// That of the next step; between beginStep and finishStep, of the current one.
+  /// That of the next step; between beginStep and finishStep, of the current one or of its first token.
   int64_t position() const { return position_; }
   /// What Executor::awaitToken and Executor::logits can be asked for.
   Status checkSelected(int64_t position) const;
@@ -63,6 +75,7 @@ private:
   int64_t vocabulary_ = 0;
   int64_t longAfter_ = 0;
   std::string advice_; // adviceForLongTexts
+  std::vector<int64_t> tileSizes_;
   bool begun_ = false; // there is a sequence, and no step of it failed half-way
   bool isLong_ = false;
   int64_t position_ = 0;

@@ -98,8 +98,10 @@ std::string programLines(const Program &program) {
     const Entry &entry = program.entries[e];
     const bool decodes = program.decoder && program.decoder->entry == e;
     text += "  " + entry.name + ": " + portList(program, entry.inputs) + " -> " + portList(program, entry.outputs) +
-            (decodes ? " (the decoder's step)\n" : "\n");
-    text += blockLines(program, entry, decodes ? program.decoder->headBlock : entry.blocks.size(), "    ");
+            (decodes             ? " (the decoder's step)\n"
+             : tileOf(entry) > 1 ? " (prefill: " + decimal(launchesPerRun(program, entry)) + " launches a tile)\n"
+                                 : "\n");
+    text += blockLines(program, entry, headBlock(program, static_cast<uint32_t>(e)), "    ");
   }
   return text;
 }
@@ -141,15 +143,22 @@ std::string kernelLines(const Plan &plan) {
   return table.text("  ");
 }
 
-/// The divisions of the persistent schedule, and which phases each sums in another order than they carry.
+/// The divisions of the persistent schedule, their kernels, and which phases each sums in another order than they
+/// carry.
 std::string divisionLines(const Program &program) {
-  TextTable table("lrrll");
-  table.row({"name", "blocks", "packets", "targets", "other sums"});
+  TextTable table("lrrlll");
+  table.row({"name", "blocks", "packets", "targets", "kernels", "other sums"});
   const auto join = [](const std::vector<std::string> &names, const char *none) {
     std::string text;
     for (const std::string &name : names)
       text += (text.empty() ? "" : ", ") + name;
     return text.empty() ? none : text;
+  };
+  const auto kernels = [](const Division &division) {
+    if (!division.longContext)
+      return division.kernel;
+    return division.kernel + ", from position " + decimal(division.longContext->fromPosition) + " " +
+           division.longContext->kernel;
   };
   for (const Division &division : program.divisions) {
     std::vector<std::string> phases;
@@ -157,7 +166,7 @@ std::string divisionLines(const Program &program) {
     for (const PhaseOrder &order : division.orders)
       phases.push_back(decodeEntry(program).blocks[order.block].phases[order.phase].name);
     table.row({division.name + (division.clusters ? "" : ", no clusters"), decimal(division.blocks()),
-               formatBytes(division.packetBytes), join(division.targets, "all"), join(phases, "-")});
+               formatBytes(division.packetBytes), join(division.targets, "all"), kernels(division), join(phases, "-")});
   }
   return table.text("  ");
 }
@@ -197,7 +206,7 @@ uint64_t launchesPerRun(const Program &program, const Entry &entry) {
   uint64_t launches = 0;
   for (const Block &block : entry.blocks)
     for (const Phase &phase : block.phases)
-      launches += static_cast<uint64_t>(block.count) * static_cast<uint64_t>(phaseTokens(program, phase));
+      launches += static_cast<uint64_t>(block.count) * static_cast<uint64_t>(launchesOf(program, entry, phase));
   return launches;
 }
 
@@ -207,9 +216,11 @@ uint64_t weightBytesPerRun(const Program &program, const Entry &entry) {
     bytes[kernel.name] = kernel.weightBytes;
   uint64_t total = 0;
   for (const Block &block : entry.blocks) {
-    for (const Phase &phase : block.phases)
-      total += static_cast<uint64_t>(block.count) * static_cast<uint64_t>(phaseTokens(program, phase)) *
-               bytes[phase.launch.kernel];
+    for (const Phase &phase : block.phases) {
+      const int64_t tokens = tileOf(entry) > 1 ? 1 : phaseTokens(program, phase); // a tile reads a weight once
+      total += static_cast<uint64_t>(block.count) * (static_cast<uint64_t>(tokens) * bytes[phase.launch.kernel] +
+                                                     (phase.prepare ? bytes[phase.prepare->kernel] : 0));
+    }
   }
   return total;
 }
@@ -288,8 +299,11 @@ Json planToJson(const Plan &plan) {
     Json blocks = Json::array();
     for (const Block &block : entry.blocks) {
       Json phases = Json::array();
-      for (const Phase &phase : block.phases)
+      for (const Phase &phase : block.phases) {
         phases.push_back({{"name", phase.name}, {"kernel", phase.launch.kernel}, {"computes", chain(phase)}});
+        if (phase.prepare)
+          phases.back()["prepare"] = phase.prepare->kernel;
+      }
       blocks.push_back({{"name", block.name}, {"count", block.count}, {"phases", std::move(phases)}});
     }
     json["entries"].push_back({{"name", entry.name},

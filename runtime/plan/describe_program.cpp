@@ -94,6 +94,11 @@ private:
     }
   }
 
+  std::string launchText(const Launch &launch) const {
+    return launch.kernel + "(" + join(launch.arguments, [&](const Argument &a) { return argumentText(a); }) + ")" +
+           (launch.blocks == 0 ? "" : " of " + decimal(launch.blocks) + " blocks");
+  }
+
   /// "%2 = gather %0 %1 {"axis":0} : f16 [1, 3, 2]". Values have the numbers of the body; the first results of ops come
   /// after the inputs.
   std::string opText(const TensorOp &op, size_t first) const {
@@ -145,11 +150,12 @@ private:
     if (!phase.results.empty())
       line("gives", join(phase.results, [](uint32_t number) { return "%" + decimal(number); }));
     line("is", join(phase.outputNames, [](const std::string &name) { return name; }));
+    if (phase.prepare)
+      line("prepare", launchText(*phase.prepare));
     if (phase.launch.kernel.empty())
       line("kernel", "none: only the CPU runs it");
     else
-      line("kernel", phase.launch.kernel + "(" +
-                         join(phase.launch.arguments, [&](const Argument &a) { return argumentText(a); }) + ")");
+      line("kernel", launchText(phase.launch));
     return text;
   }
 

@@ -15,7 +15,8 @@ constexpr std::array<char, 8> magic = {'\x89', 'C', 'D', 'Z', '\r', '\n', '\x1a'
 constexpr uint32_t version = 6;
 /// Bits of FileHeader::requiredFeatures that this build understands. A bit is added when an older reader would misread
 /// some plans; the version changes when it would misread every plan.
-constexpr uint64_t knownFeatures = 0;
+constexpr uint64_t prefillFeature = 1; // there are entries that take a tile of tokens
+constexpr uint64_t knownFeatures = prefillFeature;
 
 constexpr uint64_t pageBytes = 4096; // the header page, and the alignment of sections
 constexpr uint32_t maximumSections = 64;

@@ -72,6 +72,7 @@ Status write(const std::string &path, const PlanContents &contents) {
   page.header.magic = format::magic;
   page.header.version = format::version;
   page.header.sectionCount = static_cast<uint32_t>(sections.size());
+  page.header.requiredFeatures = prefillEntries(*contents.program).empty() ? 0 : format::prefillFeature;
   uint64_t end = format::pageBytes;
   for (size_t i = 0; i < sections.size(); ++i) {
     page.sections[i].kind = static_cast<uint32_t>(sections[i].kind);

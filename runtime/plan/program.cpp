@@ -14,8 +14,40 @@ bool selectsToken(const Phase &phase) {
 }
 
 int64_t phaseTokens(const Program &program, const Phase &phase) {
-  const std::vector<uint32_t> &edges = phase.outputs.empty() ? phase.inputs : phase.outputs;
+  const bool reads = phase.outputs.empty() || phase.kind == PhaseKind::Last; // whose output is one token of its input
+  const std::vector<uint32_t> &edges = reads ? phase.inputs : phase.outputs;
   return edges.empty() ? 1 : program.edges[edges[0]].tokens;
+}
+
+int64_t tileOf(const Entry &entry) {
+  const auto port = std::find_if(entry.inputs.begin(), entry.inputs.end(),
+                                 [](const Port &input) { return input.kind == PortKind::Token; });
+  return port == entry.inputs.end() || port->shape.size() != 1 ? 0 : port->shape[0];
+}
+
+std::vector<uint32_t> prefillEntries(const Program &program) {
+  std::vector<uint32_t> found;
+  for (uint32_t e = 0; e < program.entries.size(); ++e)
+    if (tileOf(program.entries[e]) > 1)
+      found.push_back(e);
+  std::stable_sort(found.begin(), found.end(),
+                   [&](uint32_t a, uint32_t b) { return tileOf(program.entries[a]) < tileOf(program.entries[b]); });
+  return found;
+}
+
+uint32_t headBlock(const Program &program, uint32_t entry) {
+  const std::vector<Block> &blocks = program.entries[entry].blocks;
+  if (program.decoder && program.decoder->entry == entry)
+    return program.decoder->headBlock;
+  const auto isLast = [](const Phase &phase) { return phase.kind == PhaseKind::Last; };
+  for (uint32_t b = 0; b < blocks.size(); ++b)
+    if (std::any_of(blocks[b].phases.begin(), blocks[b].phases.end(), isLast))
+      return b + 1;
+  return static_cast<uint32_t>(blocks.size());
+}
+
+int64_t launchesOf(const Program &program, const Entry &entry, const Phase &phase) {
+  return tileOf(entry) > 1 ? (phase.prepare ? 2 : 1) : phaseTokens(program, phase);
 }
 
 std::string describePort(const Program &program, const Port &port) {

@@ -4,8 +4,9 @@
 //
 // A program has entries: what can be run. An entry takes and gives what its ports say. Of a decoder, one entry is the
 // step: it processes the token at `DecodeState::position` and selects the token at position + 1; what that takes beyond
-// a graph is Decoder. Other entries have named tensors only. An activation is tokens x elements; phases treat tokens
-// alike, one after the other.
+// a graph is Decoder. Beside it there may be prefill entries: the same phases on a tile, several tokens of a prompt at
+// once. Other entries have named tensors only. An activation is tokens x elements; phases treat tokens alike, one after
+// the other, or, in a prefill, all at once.
 //
 // ## Segments
 // A phase computes an ordered list of vectors called segments. A `project` phase starts with one segment a matrix, a
@@ -53,10 +54,21 @@
 //            cap, softmax(cap * tanh(scale * q k^T / cap)) v
 //   select   one input, the logits; initial segment: the input, consumed by its argmax epilogue (the unfused head)
 //   map      any inputs; an initial segment an input
+//   last     one input, of a tile's tokens; initial segment: that of the tile's last live token, see below
 //   fusion   any inputs; no segments: its body, a list of ops on tensors of any type and rank, computes its outputs
 // The entry of a decoder has exactly one embed phase, in a block of count 1 before headBlock, and exactly one argmax,
 // in a block of count 1 from headBlock on. Other entries consist of project, map and fusion phases without functions
 // that read the decode state (rope, kv_append, argmax).
+//
+// ## Prefill
+// A prefill entry takes a tile of T > 1 tokens and the position of the first of them. Its phases are the step's, in its
+// order, each on all tokens of the tile; one `last` phase more stands after the last phase that uses a cache, and what
+// follows that works on one token. Token i of a tile is at position + i. Those below forced_tokens (DecodeState) are
+// live, at least one; nobody reads what phases make of the others, which append nothing to caches. `embed` begins a
+// tile, as a step, at next_position. `last` ends it: position becomes that of the last live token, next_position
+// follows it. So the head sees what it sees in a step. Sums do not follow the order of the step: a product sums over K
+// in ascending order (kGroups {0}, kWays 1), attention over positions (splits 1, warps 1), so that the bits of a token
+// depend neither on the tile nor on its place in it.
 //
 // ## Numerics that both executors follow
 // project: the (prologue's) input vector is rounded to the matrix's type, products are exact, sums are fp32. Edges are
@@ -196,7 +208,7 @@ struct TensorOp {
   std::vector<std::byte> value = {};   // constant: its elements, row-major
 };
 
-enum class PhaseKind : uint8_t { Embed, Project, Attend, Select, Map, Fusion };
+enum class PhaseKind : uint8_t { Embed, Project, Attend, Select, Map, Fusion, Last };
 std::string_view phaseKindName(PhaseKind kind); // "embed", ...
 
 /// What a kernel argument (an 8-byte word) is. The executor resolves it at load.
@@ -223,6 +235,7 @@ struct Argument {
 struct Launch {
   std::string kernel; // symbol in the code sections and key of Program::kernels
   std::vector<Argument> arguments;
+  uint32_t blocks = 0; // of the grid; 0: Kernel::blocks. In a prefill only: tiles of several sizes share a kernel
 };
 
 struct Phase {
@@ -257,6 +270,9 @@ struct Phase {
   std::vector<TensorOp> body = {};
   std::vector<uint32_t> results = {};
   Launch launch; // of a fusion: without a name if there is no kernel, so that only a CPU can run it
+  /// project of a prefill: a launch before that one, which makes the operand of the products of the input (the
+  /// prologue, rounded to the matrix's type) in scratch memory.
+  std::optional<Launch> prepare = {};
 };
 
 constexpr int64_t maximumWays = 32;
@@ -301,6 +317,13 @@ struct PhaseOrder {
   Launch launch;
 };
 
+/// A division's second kernel, for long contexts, whose groups share them: launched for a run of steps that begins at
+/// `fromPosition` or later. It gives the same bits at any position, and uses the division's packets in the same way.
+struct LongContext {
+  std::string kernel; // of Program::kernels
+  int64_t fromPosition = 0;
+};
+
 /// The `persistent` schedule, divided over so many blocks: whole steps as one cooperative kernel
 /// (codegen/kernels/persistent.cuh), next to the `launch` schedule's kernel a phase. The order of sums follows the
 /// division: that of the first one is what phases carry, the others say what is different. An executor chooses a
@@ -313,6 +336,7 @@ struct Division {
   uint64_t packetBytes = 0;         // of exchange slots, zeroed once at load
   bool clusters = true;             // groups are clusters of the GPU
   bool traced = false;              // the kernel records what its blocks do, for cadenza-bench --trace
+  std::optional<LongContext> longContext = {};
   std::vector<PhaseOrder> orders;
   uint32_t blocks() const { return groups * ranks; }
 };
@@ -396,8 +420,18 @@ int64_t longAfter(const Program &program);
 /// The step of a program that has a decoder.
 inline const Entry &decodeEntry(const Program &program) { return program.entries[program.decoder->entry]; }
 
-/// The tokens that a phase works on, one after the other.
+/// The tokens that a run of a decoder's entry takes: 1 of its step, more of a prefill, 0 of an entry of named tensors.
+int64_t tileOf(const Entry &entry);
+/// The prefill entries, as indices into Program::entries, in ascending order of their tiles.
+std::vector<uint32_t> prefillEntries(const Program &program);
+/// The head of an entry, which a run whose next token nobody needs leaves out: its first block. The number of blocks,
+/// if the entry is no decoder's.
+uint32_t headBlock(const Program &program, uint32_t entry);
+
+/// The tokens that a phase works on: one after the other, in a prefill all at once.
 int64_t phaseTokens(const Program &program, const Phase &phase);
+/// Kernel launches that an iteration of a phase of `entry` takes.
+int64_t launchesOf(const Program &program, const Entry &entry, const Phase &phase);
 
 /// "\"x\" f32 [2, 8]", for messages; a port without a name by its kind.
 std::string describePort(const Program &program, const Port &port);

@@ -4,6 +4,7 @@
 #include "runtime/plan/program.h"
 #include "runtime/support/json.h"
 
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
@@ -19,6 +20,10 @@ void checkEntries(const Program &program, const std::set<std::string_view> &kern
 /// What makes a program a decoder, and that one without the section has nothing of it. After checkEntries, without
 /// errors so far: the one place that knows what the step of a decoder is.
 void checkDecoder(const Program &program, FieldErrors &errors);
+
+/// A prefill entry: that it is the decoder's step on a tile of tokens. After the step itself has been checked.
+using KernelsByName = std::map<std::string_view, const Kernel *>;
+void checkPrefill(const Program &program, uint32_t index, const KernelsByName &kernels, FieldErrors &errors);
 
 /// The divisions of the persistent schedule: their kernels, and that the order of sums that each has fits the phases.
 /// After checkDecoder, without errors so far.

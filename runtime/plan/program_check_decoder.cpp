@@ -3,6 +3,7 @@
 #include "runtime/plan/program_check.h"
 
 #include <algorithm>
+#include <set>
 
 namespace cadenza {
 namespace {
@@ -28,18 +29,20 @@ const Port *find(const std::vector<Port> &ports, PortKind kind) {
   return found == ports.end() ? nullptr : &*found;
 }
 
-/// It takes the token and its position and gives the next token; the logits are a result, or nobody's.
-void checkStepPorts(const Entry &entry, const std::string &path, FieldErrors &errors) {
-  const auto one = [&](const std::vector<Port> &ports, PortKind kind, const char *list) {
+/// It takes the token, or in a prefill the tokens of a tile, and their position and gives the next token; the logits
+/// are a result, or nobody's.
+void checkStepPorts(const Entry &entry, int64_t tile, const std::string &path, FieldErrors &errors) {
+  const auto one = [&](const std::vector<Port> &ports, PortKind kind, const char *list, int64_t tokens = 1) {
     const Port *port = find(ports, kind);
     if (!port)
       errors.add(path + list, "no port " + std::string(portKindName(kind)) + "; a decoder's step takes token and " +
                                   "position and gives next");
-    else if (port->shape != std::vector<int64_t>{1})
-      errors.add(path + list, "a decoder's step works on one token, not on the " + text(port->shape[0]) + " of port " +
-                                  std::string(portKindName(kind)));
+    else if (port->shape != std::vector<int64_t>{tokens})
+      errors.add(path + list, (tile == 1 ? "a decoder's step works on one token, not on the "
+                                         : "the position of a prefill and its next token are one each, not the ") +
+                                  text(port->shape[0]) + " of port " + std::string(portKindName(kind)));
   };
-  one(entry.inputs, PortKind::Token, ".inputs");
+  one(entry.inputs, PortKind::Token, ".inputs", tile);
   one(entry.inputs, PortKind::Position, ".inputs");
   one(entry.outputs, PortKind::Next, ".outputs");
   for (const std::vector<Port> *ports : {&entry.inputs, &entry.outputs})
@@ -59,6 +62,14 @@ const Weight &firstWeight(const Program &program, const Ref &ref) {
   return program.weights[ref.perLayer ? program.weightTables[ref.index][0] : ref.index];
 }
 
+/// Of an entry that is no prefill: a launch has its kernel's blocks, and nothing comes before it.
+void checkPlainLaunch(const Phase &phase, const std::string &place, FieldErrors &errors) {
+  if (phase.prepare)
+    errors.add(place + ".prepare", "only a prefill has it");
+  if (phase.launch.blocks != 0)
+    errors.add(place + ".launch.blocks", "only a prefill has it");
+}
+
 /// A step selects its token once and reads one embedding row, so that position and token advance as they should.
 void checkStep(const Program &program, const Entry &entry, const std::string &path, FieldErrors &errors) {
   const Decoder &decoder = *program.decoder;
@@ -69,6 +80,9 @@ void checkStep(const Program &program, const Entry &entry, const std::string &pa
     for (size_t i = 0; i < block.phases.size(); ++i) {
       const Phase &phase = block.phases[i];
       const std::string place = at(at(path + ".blocks", b) + ".phases", i);
+      checkPlainLaunch(phase, place, errors);
+      if (phase.kind == PhaseKind::Last)
+        errors.add(place + ".kind", "last; a decoder's step has none");
       for (uint32_t output : phase.outputs)
         if (program.edges[output].tokens != 1)
           errors.add(place + ".outputs", "edge '" + program.edges[output].name + "' is of " +
@@ -118,6 +132,7 @@ void checkStateless(const Entry &entry, const std::string &path, FieldErrors &er
     for (size_t i = 0; i < entry.blocks[b].phases.size(); ++i) {
       const Phase &phase = entry.blocks[b].phases[i];
       const std::string place = at(at(path + ".blocks", b) + ".phases", i);
+      checkPlainLaunch(phase, place, errors);
       if (phase.kind != PhaseKind::Project && phase.kind != PhaseKind::Map && phase.kind != PhaseKind::Fusion)
         errors.add(place + ".kind",
                    std::string(phaseKindName(phase.kind)) + "; only a decoder's step has such a phase");
@@ -141,7 +156,7 @@ void checkDecoder(const Program &program, FieldErrors &errors) {
       return;
     const Entry &step = decodeEntry(program);
     const std::string path = at("program.entries", program.decoder->entry);
-    checkStepPorts(step, path, errors);
+    checkStepPorts(step, /*tile=*/1, path, errors);
     checkIndex(program.decoder->headBlock, step.blocks.size(), "block", "decoder.head_block", errors);
     checkStep(program, step, path, errors);
   } else {
@@ -153,9 +168,26 @@ void checkDecoder(const Program &program, FieldErrors &errors) {
       if (program.weights[i].encoding == Encoding::rope_table)
         errors.add(at("program.weights", i) + ".encoding", "rope_table; only a decoder has positions");
   }
-  for (size_t e = 0; e < program.entries.size(); ++e)
-    if (!program.decoder || e != program.decoder->entry)
-      checkStateless(program.entries[e], at("program.entries", e), errors);
+  KernelsByName kernels;
+  for (const Kernel &kernel : program.kernels)
+    kernels.emplace(kernel.name, &kernel);
+  std::set<int64_t> tiles;
+  for (uint32_t e = 0; e < program.entries.size(); ++e) {
+    const Entry &entry = program.entries[e];
+    const std::string path = at("program.entries", e);
+    const int64_t tile = tileOf(entry);
+    if (program.decoder && e == program.decoder->entry)
+      continue;
+    if (!program.decoder || tile <= 1) {
+      checkStateless(entry, path, errors);
+      continue;
+    }
+    if (!tiles.insert(tile).second)
+      errors.add(path + ".inputs", "a tile of " + text(static_cast<uint64_t>(tile)) + " tokens, as another entry has");
+    checkStepPorts(entry, tile, path, errors);
+    if (errors.none())
+      checkPrefill(program, e, kernels, errors);
+  }
 }
 
 } // namespace cadenza

@@ -36,17 +36,12 @@ public:
     if (division_.ranks > maximumRanks)
       fail("ranks", text(division_.ranks) + "; at most " + text(maximumRanks));
     checkPackets();
-    for (uint32_t i = 0; i < index_; ++i)
-      if (program_.divisions[i].kernel == division_.kernel)
-        fail("kernel", "'" + division_.kernel + "' is the kernel of division '" + program_.divisions[i].name + "'");
-    if (const Kernel *kernel = checkKernel(division_.kernel, "kernel")) {
-      if (kernel->phaseKind != persistentKind)
-        fail("kernel", "'" + kernel->name + "' is of kind '" + kernel->phaseKind + "'; expected '" +
-                           std::string(persistentKind) + "'");
-      if (uint64_t{division_.groups} * division_.ranks != kernel->blocks)
-        fail("groups", text(division_.groups) + " of " + text(division_.ranks) + " ranks; the kernel has " +
-                           text(kernel->blocks) + " blocks");
-    }
+    if (const Kernel *kernel = checkStepsKernel(division_.kernel, "kernel");
+        kernel && uint64_t{division_.groups} * division_.ranks != kernel->blocks)
+      fail("groups", text(division_.groups) + " of " + text(division_.ranks) + " ranks; the kernel has " +
+                         text(kernel->blocks) + " blocks");
+    if (division_.longContext)
+      checkLongContext(*division_.longContext);
     if (index_ == 0 && !division_.orders.empty())
       fail("orders", "not empty; phases carry the order of the first division");
     checkOrders();
@@ -54,6 +49,35 @@ public:
 
 private:
   void fail(const std::string &field, const std::string &what) { errors_.add(path_ + "." + field, what); }
+
+  /// A kernel of whole steps, which only this division has, and it only once.
+  const Kernel *checkStepsKernel(const std::string &name, const std::string &field) {
+    for (uint32_t i = 0; i <= index_; ++i) {
+      const Division &other = program_.divisions[i];
+      const bool isOther = i < index_ || field != "kernel";
+      if ((isOther && other.kernel == name) || (i < index_ && other.longContext && other.longContext->kernel == name))
+        fail(field, "'" + name + "' is the kernel of division '" + other.name + "'");
+    }
+    const Kernel *kernel = checkKernel(name, field);
+    if (kernel && kernel->phaseKind != persistentKind)
+      fail(field,
+           "'" + name + "' is of kind '" + kernel->phaseKind + "'; expected '" + std::string(persistentKind) + "'");
+    return kernel;
+  }
+
+  void checkLongContext(const LongContext &longContext) {
+    const std::string field = "long_context.kernel";
+    const Kernel *kernel = checkStepsKernel(longContext.kernel, field);
+    const auto found = kernels_.find(division_.kernel);
+    const Kernel *own = found == kernels_.end() ? nullptr : found->second;
+    if (kernel && own && (kernel->blocks != own->blocks || kernel->threads != own->threads))
+      fail(field, "'" + kernel->name + "' has " + text(kernel->blocks) + " blocks of " + text(kernel->threads) +
+                      " threads; '" + own->name + "' has " + text(own->blocks) + " of " + text(own->threads));
+    if (longContext.fromPosition >= program_.decoder->maxContext)
+      fail("long_context.from_position", std::to_string(longContext.fromPosition) +
+                                             "; a sequence has positions up to " +
+                                             std::to_string(program_.decoder->maxContext - 1));
+  }
 
   /// The reader does not know a kernel's layout of packets (codegen/kernels/persistent_block.cuh), but what each has:
   /// twice, as blocks may be one exchange apart, those of a block's rows of the residual stream for each part of a
@@ -125,6 +149,8 @@ private:
       const std::string field = "orders[" + text(i) + "].launch.kernel";
       if (const Kernel *kernel = checkKernel(order.launch.kernel, field); kernel && kernel->phaseKind == persistentKind)
         fail(field, "'" + kernel->name + "' is not for phases: it is of kind '" + kernel->phaseKind + "'");
+      if (order.launch.blocks != 0)
+        errors_.add(place + ".launch.blocks", "only a prefill has it");
       if (phase.kind != PhaseKind::Attend && (order.splits != 1 || order.warps != 1))
         errors_.add(place + (order.splits != 1 ? ".splits" : ".warps"), "only an attend phase has more than one");
       if (errors_.none())
@@ -161,11 +187,17 @@ void checkDivisions(const Program &program, const std::set<std::string_view> &na
     if (kernel.phaseKind == persistentKind)
       errors.add("program.kernels", launched + "not for phases: it is of kind '" + kernel.phaseKind + "'");
   };
+  const auto checkLaunch = [&](const Phase &phase, const Launch &launch) {
+    if (const auto found = kernels.find(launch.kernel); found != kernels.end())
+      checkLaunched(phase, *found->second);
+  };
   for (const Entry &entry : program.entries)
     for (const Block &block : entry.blocks)
-      for (const Phase &phase : block.phases)
-        if (const auto found = kernels.find(phase.launch.kernel); found != kernels.end())
-          checkLaunched(phase, *found->second);
+      for (const Phase &phase : block.phases) {
+        checkLaunch(phase, phase.launch);
+        if (phase.prepare)
+          checkLaunch(phase, *phase.prepare);
+      }
 }
 
 } // namespace cadenza

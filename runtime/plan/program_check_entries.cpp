@@ -123,7 +123,7 @@ void checkEntries(const Program &program, const std::set<std::string_view> &kern
         checkPhase(program, kernels, block.phases[i], block.count, at(place + ".phases", i), errors);
         if (errors.none()) // each factor is below 2^31
           launches += std::min(static_cast<uint64_t>(block.count) *
-                                   static_cast<uint64_t>(phaseTokens(program, block.phases[i])),
+                                   static_cast<uint64_t>(launchesOf(program, entry, block.phases[i])),
                                maximumLaunches + 1);
       }
       if (launches > maximumLaunches)

@@ -55,12 +55,14 @@ private:
   void checkAttend();
   /// A ring has room for the window of every iteration that reads it.
   void checkRings();
+  void checkLast();
   void checkFunction(const Function &function, FunctionRole role, const std::string &field);
   void checkOutputs();
   void checkOutputNames();
   /// All edges of a phase are of the same tokens, and none is a tensor.
   void checkTokens();
-  void checkLaunch();
+  /// The kernel, and that there is what its arguments name.
+  void checkLaunch(const Launch &launch, const std::string &field);
 
   const Program &program_;
   const std::set<std::string_view> &kernels_;
@@ -189,8 +191,13 @@ void PhaseChecker::check() {
     checkOutputNames();
   if (ok() && phase_.kind != PhaseKind::Fusion)
     checkTokens();
-  if (ok())
-    checkLaunch();
+  // Of a fusion that only a CPU can run, neither kernel nor arguments.
+  const bool launches =
+      phase_.kind != PhaseKind::Fusion || !phase_.launch.kernel.empty() || !phase_.launch.arguments.empty();
+  if (ok() && launches)
+    checkLaunch(phase_.launch, "launch");
+  if (ok() && phase_.prepare)
+    checkLaunch(*phase_.prepare, "prepare");
 }
 
 void PhaseChecker::checkKind() {
@@ -237,6 +244,9 @@ void PhaseChecker::checkKind() {
     for (uint32_t input : phase_.inputs)
       segments_.emplace_back(program_.edges[input].elements);
     break;
+  case PhaseKind::Last:
+    checkLast();
+    break;
   case PhaseKind::Fusion:
     checkFusion(program_, phase_, path_, errors_);
     if (!phase_.prologue.empty() || !phase_.epilogues.empty())
@@ -247,7 +257,8 @@ void PhaseChecker::checkKind() {
     fail("body", "only a fusion has one");
   if (!fusion && !phase_.results.empty())
     fail("results", "only a fusion has any");
-  if (project || fusion || phase_.kind == PhaseKind::Map || phase_.kind == PhaseKind::Select)
+  if (project || fusion || phase_.kind == PhaseKind::Map || phase_.kind == PhaseKind::Select ||
+      phase_.kind == PhaseKind::Last)
     checkParameters(phase_.parameters, {}, "parameters");
 }
 
@@ -357,10 +368,25 @@ void PhaseChecker::checkRings() {
                             ? std::nullopt
                             : entryOf(phase_.scalars[0], program_.scalarTables, program_.scalars.size());
     const int64_t window = scalar ? program_.scalars[*scalar].value : 0;
-    if (window == 0 || window > ring.positions)
+    // The first token of a tile needs what the window of it alone has, and the others have stored theirs already.
+    const int64_t needed = window + phaseTokens(program_, phase_) - 1;
+    if (window == 0 || needed > ring.positions)
       return fail("caches[0]", "'" + ring.name + "' keeps " + text(ring.positions) + " positions; iteration " +
-                                   text(i) + " attends to " + (window == 0 ? "all" : text(window)));
+                                   text(i) + " attends to " + (window == 0 ? "all" : text(needed)));
   }
+}
+
+void PhaseChecker::checkLast() {
+  expectInputs(1);
+  if (!phase_.prologue.empty() || !phase_.epilogues.empty())
+    fail(phase_.prologue.empty() ? "epilogues" : "prologue", "a last phase has none");
+  if (!ok())
+    return;
+  const Edge &input = program_.edges[phase_.inputs[0]];
+  segments_.emplace_back(input.elements);
+  for (uint32_t output : phase_.outputs)
+    if (program_.edges[output].tokens != 1 || program_.edges[output].dtype != input.dtype)
+      fail("outputs[0]", "edge '" + program_.edges[output].name + "' is not one token of '" + input.name + "'");
 }
 
 void PhaseChecker::checkFunction(const Function &function, FunctionRole role, const std::string &field) {
@@ -424,7 +450,8 @@ void PhaseChecker::checkOutputNames() {
 }
 
 void PhaseChecker::checkTokens() {
-  std::vector<uint32_t> edges = phase_.outputs;
+  // What a last phase gives is one token of its input.
+  std::vector<uint32_t> edges = phase_.kind == PhaseKind::Last ? std::vector<uint32_t>() : phase_.outputs;
   edges.insert(edges.end(), phase_.inputs.begin(), phase_.inputs.end());
   for (const Function &epilogue : phase_.epilogues)
     edges.insert(edges.end(), epilogue.operands.begin(), epilogue.operands.end());
@@ -438,16 +465,14 @@ void PhaseChecker::checkTokens() {
   }
 }
 
-void PhaseChecker::checkLaunch() {
-  if (phase_.kind == PhaseKind::Fusion && phase_.launch.kernel.empty() && phase_.launch.arguments.empty())
-    return; // only a CPU can run it
-  if (!kernels_.contains(phase_.launch.kernel))
-    fail("launch.kernel", "'" + phase_.launch.kernel + "' is not in program.kernels");
-  const auto &arguments = phase_.launch.arguments;
+void PhaseChecker::checkLaunch(const Launch &launch, const std::string &place) {
+  if (!kernels_.contains(launch.kernel))
+    fail(place + ".kernel", "'" + launch.kernel + "' is not in program.kernels");
+  const auto &arguments = launch.arguments;
   if (arguments.size() > maximumArguments)
-    return fail("launch.arguments", text(arguments.size()) + "; at most " + text(maximumArguments));
+    return fail(place + ".arguments", text(arguments.size()) + "; at most " + text(maximumArguments));
   for (size_t i = 0; i < arguments.size(); ++i) {
-    const std::string field = at("launch.arguments", i);
+    const std::string field = at(place + ".arguments", i);
     switch (arguments[i].kind) {
     case ArgumentKind::Edge:
       checkIndex(arguments[i].index, program_.edges.size(), "edge", path_ + "." + field, errors_);

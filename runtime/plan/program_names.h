@@ -26,7 +26,7 @@ inline constexpr auto computableTypeNames = [] {
     names[i] = elementTypeName(computableTypes[i]);
   return names;
 }();
-inline constexpr std::string_view phaseKindNames[] = {"embed", "project", "attend", "select", "map", "fusion"};
+inline constexpr std::string_view phaseKindNames[] = {"embed", "project", "attend", "select", "map", "fusion", "last"};
 inline constexpr std::string_view argumentKindNames[] = {
     "edge", "weight", "cache_key", "cache_value", "cache_positions", "state", "tokens", "logits", "scratch", "scalar"};
 

@@ -137,8 +137,9 @@ Argument readArgument(const JsonReader &reader) {
 }
 
 Launch readLaunch(const JsonReader &reader) {
-  reader.onlyFields({"kernel", "arguments"});
-  return {reader["kernel"].string(), reader["arguments"].list<Argument>(readArgument)};
+  reader.onlyFields({"kernel", "arguments", "blocks"});
+  return {reader["kernel"].string(), reader["arguments"].list<Argument>(readArgument),
+          has(reader, "blocks") ? static_cast<uint32_t>(readExtent(reader["blocks"])) : 0};
 }
 
 std::vector<int64_t> readGroups(const JsonReader &reader) {
@@ -165,7 +166,7 @@ TensorOp readTensorOp(const JsonReader &reader) {
 Phase readPhase(const JsonReader &reader) {
   reader.onlyFields({"name",         "kind",        "inputs",   "outputs", "output_names", "matrix",   "positions",
                      "segment_rows", "interleaved", "k_groups", "k_ways",  "norm_chunk",   "prologue", "epilogues",
-                     "parameters",   "caches",      "scalars",  "body",    "results",      "launch"});
+                     "parameters",   "caches",      "scalars",  "body",    "results",      "launch",   "prepare"});
   Phase phase;
   phase.name = reader["name"].string();
   phase.kind = readEnum<PhaseKind>(reader["kind"], phaseKindNames);
@@ -193,6 +194,8 @@ Phase readPhase(const JsonReader &reader) {
   if (phase.kind == PhaseKind::Fusion || has(reader, "results"))
     phase.results = reader["results"].list<uint32_t>(readIndex);
   phase.launch = readLaunch(reader["launch"]);
+  if (has(reader, "prepare"))
+    phase.prepare = readLaunch(reader["prepare"]);
   return phase;
 }
 
@@ -272,17 +275,27 @@ PhaseOrder readOrder(const JsonReader &reader) {
           readExtent(reader["warps"]),  readLaunch(reader["launch"])};
 }
 
+LongContext readLongContext(const JsonReader &reader) {
+  reader.onlyFields({"kernel", "from_position"});
+  return {reader["kernel"].string(), reader["from_position"].integer(0, maximumExtent)};
+}
+
 Division readDivision(const JsonReader &reader) {
-  reader.onlyFields({"name", "targets", "kernel", "groups", "ranks", "packet_bytes", "clusters", "traced", "orders"});
-  return {reader["name"].string(),
-          reader["targets"].list<std::string>(readString),
-          reader["kernel"].string(),
-          static_cast<uint32_t>(readExtent(reader["groups"])),
-          static_cast<uint32_t>(readExtent(reader["ranks"])),
-          reader["packet_bytes"].unsignedInteger(),
-          reader["clusters"].boolean(),
-          reader["traced"].boolean(),
-          reader["orders"].list<PhaseOrder>(readOrder)};
+  reader.onlyFields(
+      {"name", "targets", "kernel", "groups", "ranks", "packet_bytes", "clusters", "traced", "long_context", "orders"});
+  Division division{reader["name"].string(),
+                    reader["targets"].list<std::string>(readString),
+                    reader["kernel"].string(),
+                    static_cast<uint32_t>(readExtent(reader["groups"])),
+                    static_cast<uint32_t>(readExtent(reader["ranks"])),
+                    reader["packet_bytes"].unsignedInteger(),
+                    reader["clusters"].boolean(),
+                    reader["traced"].boolean(),
+                    std::nullopt,
+                    reader["orders"].list<PhaseOrder>(readOrder)};
+  if (has(reader, "long_context"))
+    division.longContext = readLongContext(reader["long_context"]);
+  return division;
 }
 
 } // namespace

@@ -82,7 +82,10 @@ Json writeArgument(const Argument &argument) {
 }
 
 Json writeLaunch(const Launch &launch) {
-  return {{"kernel", launch.kernel}, {"arguments", list(launch.arguments, writeArgument)}};
+  Json json = {{"kernel", launch.kernel}, {"arguments", list(launch.arguments, writeArgument)}};
+  if (launch.blocks != 0)
+    json["blocks"] = launch.blocks;
+  return json;
 }
 
 Json writeTensorOp(const TensorOp &op) {
@@ -120,6 +123,8 @@ Json writePhase(const Phase &phase) {
                {"caches", list(phase.caches, writeRef)},
                {"scalars", list(phase.scalars, writeRef)},
                {"launch", writeLaunch(phase.launch)}};
+  if (phase.prepare)
+    json["prepare"] = writeLaunch(*phase.prepare);
   if (phase.kind == PhaseKind::Fusion) {
     json["body"] = list(phase.body, writeTensorOp);
     json["results"] = phase.results;
@@ -151,10 +156,14 @@ Json writeOrder(const PhaseOrder &order) {
 }
 
 Json writeDivision(const Division &division) {
-  return {
+  Json json = {
       {"name", division.name},         {"targets", division.targets}, {"kernel", division.kernel},
       {"groups", division.groups},     {"ranks", division.ranks},     {"packet_bytes", division.packetBytes},
       {"clusters", division.clusters}, {"traced", division.traced},   {"orders", list(division.orders, writeOrder)}};
+  if (division.longContext)
+    json["long_context"] = {{"kernel", division.longContext->kernel},
+                            {"from_position", division.longContext->fromPosition}};
+  return json;
 }
 
 Json writePort(const Port &port) {

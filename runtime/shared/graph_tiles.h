@@ -83,24 +83,48 @@ CADENZA_EVERYWHERE constexpr MatmulLaunch matmul_launch(const MatmulTiles &tiles
           first};
 }
 
-/// Nanoseconds that a division is expected to take, but for what all take: enough to tell a good one from a bad one.
-/// The numbers were fitted to 196 measurements on an H200 (test/gpu/graph_kernels/matmul.cu), most of M = 128. A
-/// multiprocessor takes as long as its blocks copy from the L2 cache, or multiply together, or as one of them
-/// multiplies step after step.
+/// The largest integer whose square is at most `n`.
+CADENZA_EVERYWHERE constexpr long square_root(long n) {
+  long root = 0;
+  while ((root + 1) * (root + 1) <= n)
+    ++root;
+  return root;
+}
+
+/// What the model below knows of a multiprocessor of an H200, fitted to 264 measurements (test/gpu/graph_kernels/
+/// matmul.cu), most of M = 128. Of fits that are as good, this one's choices are the fastest one after the other: many
+/// blocks that hold much shared memory keep the next launch waiting, which the measurements of one kernel do not show.
+struct MatmulRates {
+  long copied;           // bytes a nanosecond from the L2 cache
+  long multiplied;       // operations a nanosecond of all its warps
+  long multiplied_alone; // of a warp whose instructions wait for each other
+  long step;             // nanoseconds of a step beside its products
+  long gather[4];        // nanoseconds that blocks of a cluster of 1, 2, 4, 8 take to put their sums together
+};
+
+/// Nanoseconds that a division is expected to take, but for what all take: enough to tell a good one from a bad one. A
+/// multiprocessor takes as long as its blocks copy, or multiply together, or as one of them multiplies step after step.
+/// The gathering of sums of 16-bit operands grows as the root of the blocks that gather at the same time.
 CADENZA_EVERYWHERE constexpr long matmul_cost(const MatmulTiles &tiles, const MatmulShape &shape, int multiprocessors) {
   const MatmulLaunch launch = matmul_launch(tiles, shape);
   const bool wide = shape.element_bytes == 4;
+  const MatmulRates rates =
+      wide ? MatmulRates{37, 371, 76, 164, {0, 370, 690, 1000}} : MatmulRates{34, 1080, 729, 174, {0, 550, 1020, 1400}};
   const long resident =
       division::larger(1, division::smaller(228 * 1024 / (launch.shared_bytes + 1024), 1024 / launch.threads));
   const long waves = division::ceil_div(launch.blocks, resident * multiprocessors);
-  const long together = division::ceil_div(launch.blocks, waves * multiprocessors); // blocks on a multiprocessor
+  // Blocks of a wave on a multiprocessor, in sixteenths: of all, or of the one with most.
+  const long load = wide ? 16 * division::ceil_div(launch.blocks, waves * multiprocessors)
+                         : division::larger(16, 16L * launch.blocks / (waves * multiprocessors));
   const long steps = division::ceil_div(division::ceil_div(shape.depth, tiles.depth), tiles.cluster);
   const long flops = 2L * tiles.rows * tiles.columns * tiles.depth; // of a step
-  const long copy = together * steps * (tiles.rows + tiles.columns) * tiles.depth * shape.element_bytes / 37;
-  const long multiply = together * steps * flops / (wide ? 371 : 930);
-  const long chain = steps * (164 + flops / (launch.threads / 32) / (wide ? 76 : 729));
-  const long gather = tiles.cluster == 1 ? 0 : tiles.cluster == 2 ? 370 : tiles.cluster == 4 ? 690 : 1000;
-  return waves * (division::larger(division::larger(copy, multiply), chain) + gather);
+  const long copy =
+      load * steps * (tiles.rows + tiles.columns) * tiles.depth * shape.element_bytes / (16 * rates.copied);
+  const long multiply = load * steps * flops / (16 * rates.multiplied);
+  const long chain = steps * (rates.step + flops / (launch.threads / 32) / rates.multiplied_alone);
+  const long gather = rates.gather[tiles.cluster == 8 ? 3 : tiles.cluster / 2];
+  return waves * (division::larger(division::larger(copy, multiply), chain) +
+                  (wide ? gather : gather * square_root(16 * load) / 16));
 }
 
 /// `tiles` with as many stages as shared memory has room for; none if it has none for two, or for what a block needs.

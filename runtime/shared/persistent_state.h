@@ -18,6 +18,7 @@ enum class PersistentWait : uint32_t {
   candidates,   // the largest logits of all blocks
   step_start,   // the producer: all ranks to have begun the step
   head_sums,    // sums of squares of the heads of other groups
+  context,      // queries and parts of the context of groups that have the same KV head
 };
 
 /// What it does otherwise: the states of a trace.
@@ -48,7 +49,7 @@ struct alignas(16) TraceRecord {
   uint32_t state; // 1 + a PersistentWait, or 1 + trace_waits + a PersistentWork
   uint32_t layer;
 };
-constexpr uint32_t trace_waits = 10; // values of PersistentWait
+constexpr uint32_t trace_waits = 11; // values of PersistentWait
 constexpr int trace_capacity = 8192; // records of the consumers or the producer of a block
 constexpr int trace_rows = 2;        // of a block: its consumers, its producer
 

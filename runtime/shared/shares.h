@@ -48,6 +48,16 @@ CADENZA_EVERYWHERE constexpr Range rotating_share(int total, int parts, int inde
   return share(total, parts, (index + layer * (total % parts)) % parts);
 }
 
+/// What a block sends to the same rank of `sharing` groups with which its group shares a context, two words a packet:
+/// its queries' elements, high and low parts, and of each query head a vector, its maximum and its sum.
+CADENZA_EVERYWHERE constexpr int share_packets_for(int query_rows, int head_dim, int sharing) {
+  return query_rows / 2 + sharing * ((head_dim + 2) / 2);
+}
+
+/// f32 elements of a block for scores of a shared context, by its consumer warps: two turns, in each of which half of
+/// the warps' number of chunks, or of slices of chunks, have 16 positions of four heads.
+CADENZA_EVERYWHERE constexpr int share_floats_for(int warps) { return 2 * (warps / 2) * 64; }
+
 /// Without clusters (persistent_hop.cuh): packets of one sum for each chunk of a norm, of 16 elements at least.
 CADENZA_EVERYWHERE constexpr int norm_packets_for(int hidden) { return (hidden + 15) / 16; }
 /// Of the residual stream when it hops, two 32-bit words of 16-bit elements each, and of as many sums a chunk.

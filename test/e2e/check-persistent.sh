@@ -2,8 +2,8 @@
 # The persistent schedule against the launch schedule of one model, on the emulated GPU:
 #   check-persistent.sh EMULATION_DIR MODEL SMS FOLDER [--no-clusters|"" [LONG|"" [options of cadenza-compile]]]
 # Compiles a folder of test/fixtures/models for the host and SMS multiprocessors, and compares the schedules under two
-# seeds: the logits of 20 tokens, one step a launch, bit by bit; generated ids, many steps a launch. Without clusters, on
-# an emulated GPU that has none, nor bulk copies. LONG: a number of tokens that are compared, too.
+# seeds: the logits of 20 tokens, one step a launch, bit by bit; generated ids, many steps a launch, after a prompt in a
+# tile. Without clusters, on an emulated GPU that has none, nor bulk copies. LONG: a number of tokens that are compared, too.
 set -eu
 emulation=$1 model=$2 sms=$3 folder=$4 clusters=${5-} long=${6-}
 [ $# -le 6 ] && shift $# || shift 6
@@ -26,10 +26,10 @@ run() {
 }
 
 tokens=$(tr -d '[] \n' <"$model/tokens.json" | cut -d, -f1-20)
-run 1 launch --tokens "$tokens" -n 0 --logits "$folder/launch.npy"
+run 1 launch --prefill=off --tokens "$tokens" -n 0 --logits "$folder/launch.npy"
 run 1 launch --tokens 33,5 -n 12 --ignore-eos >"$folder/launch.txt"
 for seed in 1 20; do
-  run $seed persistent --tokens "$tokens" -n 0 --logits "$folder/persistent.npy"
+  run $seed persistent --prefill=off --tokens "$tokens" -n 0 --logits "$folder/persistent.npy"
   cmp "$folder/persistent.npy" "$folder/launch.npy"
   run $seed persistent --tokens 33,5 -n 12 --ignore-eos >"$folder/persistent.txt"
   cmp "$folder/persistent.txt" "$folder/launch.txt"
@@ -40,8 +40,8 @@ done
 if [ -n "$long" ]; then
   tokens=$(seq -s, 1 "$long")
   for last in 1 2; do
-    run 1 launch --tokens "$tokens,$last" -n "$last" --ignore-eos --logits "$folder/launch.npy" >"$folder/launch.txt"
-    run 3 persistent --tokens "$tokens,$last" -n "$last" --ignore-eos --logits "$folder/persistent.npy" >"$folder/persistent.txt"
+    run 1 launch --prefill=off --tokens "$tokens,$last" -n "$last" --ignore-eos --logits "$folder/launch.npy" >"$folder/launch.txt"
+    run 3 persistent --prefill=off --tokens "$tokens,$last" -n "$last" --ignore-eos --logits "$folder/persistent.npy" >"$folder/persistent.txt"
     cmp "$folder/persistent.npy" "$folder/launch.npy"
     cmp "$folder/persistent.txt" "$folder/launch.txt"
   done

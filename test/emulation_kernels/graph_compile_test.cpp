@@ -15,27 +15,40 @@ SourceFile file(const std::string &name, const std::string &as) {
   return {as, {std::istreambuf_iterator<char>(stream), {}}};
 }
 
-TEST(GraphKernels, CompileWithoutSpills) {
-  StatusOr<Nvrtc> nvrtc = Nvrtc::load();
-  if (!nvrtc.isOk())
-    GTEST_SKIP() << nvrtc.status().message();
+/// Compiles the kernels of a file, of which there are so many at least; none but the `spilling` has local memory.
+void expectNoSpills(const Nvrtc &nvrtc, const std::string &templates, const std::vector<const char *> &configurations,
+                    size_t kernels, const std::set<std::string> &spilling) {
   GeneratedSource source;
-  source.files.push_back({"model.cu", "#include \"kernels/graph_templates.cuh\"\n"});
+  source.files.push_back({"model.cu", "#include \"kernels/" + templates + ".cuh\"\n"});
   source.files.insert(source.files.end(), deviceCode().begin(), deviceCode().end());
-  source.files.push_back(file("graph_templates.cu", "kernels/graph_templates.cuh"));
-  for (const char *name : {"matmul_configs.cuh", "attend_sequence_configs.cuh"})
+  source.files.push_back(file(templates + ".cu", "kernels/" + templates + ".cuh"));
+  for (const char *name : configurations)
     source.files.push_back(file(name, std::string("kernels/") + name));
-  StatusOr<std::vector<CompiledCode>> code = nvrtc->compile(source, *parseTargets("sm_80,sm_90,sm_120"));
+  StatusOr<std::vector<CompiledCode>> code = nvrtc.compile(source, *parseTargets("sm_80,sm_90,sm_120"));
   ASSERT_TRUE(code.isOk()) << code.status().message();
-  // 128 registers for the sums of a head of 256 elements leave too few for the two parts of each fp32 operand.
-  const std::set<std::string> spilling = {"attend_floats_long"};
   for (const CompiledCode &target : *code) {
-    EXPECT_GT(target.resources.size(), 40u) << target.target;
+    EXPECT_GE(target.resources.size(), kernels) << target.target;
     for (const KernelResources &kernel : target.resources) {
       EXPECT_TRUE(kernel.localBytes == 0 || spilling.contains(kernel.kernel))
           << target.target << ": " << kernel.kernel << " has " << kernel.localBytes << " bytes of local memory";
     }
   }
+}
+
+TEST(GraphKernels, CompileWithoutSpills) {
+  StatusOr<Nvrtc> nvrtc = Nvrtc::load();
+  if (!nvrtc.isOk())
+    GTEST_SKIP() << nvrtc.status().message();
+  // 128 registers for the sums of a head of 256 elements leave too few for the two parts of each fp32 operand.
+  expectNoSpills(*nvrtc, "graph_templates", {"matmul_configs.cuh", "attend_sequence_configs.cuh"}, 40,
+                 {"attend_floats_long"});
+}
+
+TEST(TokenKernels, CompileWithoutSpills) {
+  StatusOr<Nvrtc> nvrtc = Nvrtc::load();
+  if (!nvrtc.isOk())
+    GTEST_SKIP() << nvrtc.status().message();
+  expectNoSpills(*nvrtc, "token_templates", {"attend_tokens_configs.cuh"}, 17, {});
 }
 
 } // namespace

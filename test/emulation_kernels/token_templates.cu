@@ -1,3 +1,4 @@
+#include "attend_tokens_configs.cuh"
 #include "tokens_configs.cuh"
 
 namespace cadenza {
@@ -16,5 +17,11 @@ CADENZA_TEST_KERNEL(MapTokens, , rotate)
 CADENZA_TEST_KERNEL(MapTokens, , square_map)
 CADENZA_TEST_KERNEL(EmbedTokens, , embed_positioned)
 CADENZA_TEST_KERNEL(LastToken, , last_row)
+
+#define CADENZA_TEST_TOKEN_ATTENTION(name)                                                                             \
+  CADENZA_KERNEL(name, AttendTokens<phase::name>::Args, AttendTokens<phase::name>::threads, 1) {                       \
+    AttendTokens<phase::name>::run(args);                                                                              \
+  }
+CADENZA_TOKEN_ATTENTIONS(CADENZA_TEST_TOKEN_ATTENTION)
 
 } // namespace cadenza

@@ -132,6 +132,8 @@ mlir::Value resultAt(mlir::func::FuncOp function, PortKind kind);
 
 /// Whether `function` is the step of a decoder: an entry that processes one token.
 bool isDecodeEntry(mlir::func::FuncOp function);
+/// Whether `function` is a prefill of a decoder: an entry that processes several tokens of a prompt at once.
+bool isPrefillEntry(mlir::func::FuncOp function);
 /// The decode entry of `module`; null if it has none.
 mlir::func::FuncOp decodeEntryOf(mlir::ModuleOp module);
 

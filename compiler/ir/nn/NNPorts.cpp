@@ -196,10 +196,15 @@ Value cadenza::nn::resultAt(func::FuncOp function, PortKind kind) {
   return nullptr;
 }
 
-bool cadenza::nn::isDecodeEntry(func::FuncOp function) {
+/// The tokens that an entry takes; 0: it takes none.
+static int64_t tokensOf(func::FuncOp function) {
   Value token = isEntry(function) ? argumentAt(function, PortKind::Token) : Value();
-  return token && cast<RankedTensorType>(token.getType()).getNumElements() == 1;
+  return token ? cast<RankedTensorType>(token.getType()).getNumElements() : 0;
 }
+
+bool cadenza::nn::isDecodeEntry(func::FuncOp function) { return tokensOf(function) == 1; }
+
+bool cadenza::nn::isPrefillEntry(func::FuncOp function) { return tokensOf(function) > 1; }
 
 func::FuncOp cadenza::nn::decodeEntryOf(ModuleOp module) {
   for (func::FuncOp function : module.getOps<func::FuncOp>())

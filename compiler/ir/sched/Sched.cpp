@@ -51,7 +51,16 @@ SequenceOp sched::sequenceOf(func::FuncOp function, GridOp grid) {
   return own;
 }
 
-SmallVector<GridOp> sched::gridsOf(func::FuncOp function) { return schedulesOf<GridOp>(function); }
+SmallVector<GridOp> sched::gridsOf(func::FuncOp function) {
+  return llvm::filter_to_vector(schedulesOf<GridOp>(function), [](GridOp grid) { return !grid.getContinues(); });
+}
+
+GridOp sched::continuationOf(GridOp grid) {
+  for (GridOp other : grid->getBlock()->getOps<GridOp>())
+    if (other.getContinues() == grid.getSymName())
+      return other;
+  return nullptr;
+}
 
 //===----------------------------------------------------------------------===//
 // Schedules and their entries
@@ -98,11 +107,23 @@ static LogicalResult checkPhases(Operation *schedule, FlatSymbolRefAttr entry, S
 LogicalResult SequenceOp::verifySymbolUses(SymbolTableCollection &symbols) {
   if (FlatSymbolRefAttr order = getOrderAttr())
     if (auto grid = symbols.lookupNearestSymbolFrom<GridOp>((*this)->getParentOp(), order);
-        !grid || grid.getEntry() != getEntry())
+        !grid || grid.getEntry() != getEntry() || grid.getContinues())
       return emitOpError() << "has the order of " << order << ", which is no division of " << getEntryAttr();
   return checkPhases(*this, getEntryAttr(), symbols);
 }
 LogicalResult GridOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  if (FlatSymbolRefAttr continues = getContinuesAttr()) {
+    auto grid = symbols.lookupNearestSymbolFrom<GridOp>((*this)->getParentOp(), continues);
+    if (!grid || grid.getEntry() != getEntry() || grid.getContinues())
+      return emitOpError() << "continues " << continues << ", which is no division of " << getEntryAttr();
+    if (continuationOf(grid) != *this)
+      return emitOpError() << "continues " << continues << ", which another grid continues";
+    // Packets last from launch to launch, so kernels of one division must agree about them.
+    if (grid.getGroups() != getGroups() || grid.getRanks() != getRanks() || grid.getWarps() != getWarps() ||
+        grid.getClusters() != getClusters() || grid.getTraced() != getTraced() || grid.getTargets() != getTargets() ||
+        grid.getPackets() > getPackets())
+      return emitOpError() << "continues " << continues << ", which is divided otherwise, or has more packets";
+  }
   return checkPhases(*this, getEntryAttr(), symbols);
 }
 
@@ -146,6 +167,11 @@ LogicalResult LaunchOp::verify() {
     return emitOpError() << "has " << getBlocks() << " blocks, which are no whole clusters of " << getCluster();
   if (getThreads() % 32 != 0 || getThreads() > 1024)
     return emitOpError() << "needs whole warps, 32 at most: " << getThreads() << " threads are not";
+  if ((getTiles() || getPrepare()) && !getTokens())
+    return emitOpError() << "has tiles or something to prepare, but no tokens";
+  if (getPrepare() && getPrepare()->size() != 3)
+    return emitOpError() << "prepares with blocks, threads and shared memory, three numbers, not "
+                         << getPrepare()->size();
   return success();
 }
 
@@ -155,6 +181,15 @@ LogicalResult LaunchOp::verify() {
 
 LayersOp GridOp::getLayers() { return *getBody().getOps<LayersOp>().begin(); }
 EmbedOp GridOp::getEmbed() { return *getBody().getOps<EmbedOp>().begin(); }
+
+ComputeOp GridOp::getSharingCompute() {
+  ComputeOp found;
+  walk([&](ComputeOp compute) {
+    if (compute.getSharing())
+      found = compute;
+  });
+  return found;
+}
 
 int64_t GridOp::getAttentionGroups() {
   auto groups = static_cast<int64_t>(getGroups());
@@ -194,6 +229,8 @@ LogicalResult GridOp::verifyRegions() {
       return later.emitOpError() << "does not belong into the head, which ends with the selection";
   if (!isa<SelectOp>(body.back()))
     return emitOpError() << "ends with the selection";
+  if (getContinues().has_value() != static_cast<bool>(getSharingCompute()))
+    return emitOpError() << "continues another grid if groups share a context in it, and only then";
   return success();
 }
 
@@ -301,6 +338,14 @@ LogicalResult ComputeOp::verify() {
   const Split split = getSplit();
   if ((split == Split::context) == (getRows().has_value() && getColumns().has_value()))
     return emitOpError() << (split == Split::context ? "attends: it has no rows and columns" : "needs rows x columns");
+  if (getSharing().has_value() != getFrom().has_value() ||
+      (getSharing() && (split != Split::context || *getSharing() < 2 || *getFrom() == 0)))
+    return emitOpError() << "says how many groups share a context, and from how many positions on, if some do, and "
+                            "only then";
+  if (auto part = dyn_cast<PartOp>((*this)->getParentOp());
+      part && getSharing() && part.getGroups() % *getSharing() != 0)
+    return emitOpError() << "shares a context among " << *getSharing() << " groups, which do not divide the "
+                         << part.getGroups() << " groups of the part";
   const bool ofRows = split == Split::query_groups || split == Split::units;
   if (ofRows != getOf().has_value())
     return emitOpError() << "says how many query groups or units there are if they divide it, and only then";

@@ -33,7 +33,9 @@ namespace cadenza::sched {
 /// The sequence of `function` with the order of sums that its phases carry, or with that of `grid`, if that has one of
 /// its own; null if there is none.
 SequenceOp sequenceOf(mlir::func::FuncOp function, GridOp grid = nullptr);
-/// The grids of `function`, in the order of the module.
+/// The grids of `function` that are divisions of their own, in the order of the module.
 llvm::SmallVector<GridOp> gridsOf(mlir::func::FuncOp function);
+/// The grid that continues `grid`: the second kernel of its division, for long contexts. Null if there is none.
+GridOp continuationOf(GridOp grid);
 
 } // namespace cadenza::sched

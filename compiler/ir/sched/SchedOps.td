@@ -63,8 +63,13 @@ def Sched_LaunchOp : Sched_PhaseUse<"launch", [ParentOneOf<["SequenceOp", "Repea
     split is that many positions, or a multiple) and `subgroups` (into which the query heads of a KV head are divided), a fusion
     `pack` (elements that a thread takes together) and, if it reduces rows, `lanes` (threads that share a row); `scratch` is bytes of scratch memory that the kernel needs.
 
+    With `tokens` the launch is of a tile of so many tokens: `tiles` is how the kernel divides its product or its attention
+    (TokenTiles or AttendTokenTiles in `runtime/shared`), `prepare` blocks, threads and shared memory of the launch before it
+    that makes the operand of a product, if it needs one.
+
     ```mlir
     sched.launch "layer_down" blocks 64 threads 256 shared 9216 {min_blocks = 4 : i64, steps_in_flight = 4 : i64, tiles_per_block = 1 : i64}
+    sched.launch "layer_gate_up" blocks 192 threads 128 shared 49152 {prepare = array<i64: 128, 128, 256>, tiles = array<i64: 64, 64, 64, 4, 2, 2>, tokens = 128 : i64}
     ```
   }];
   let arguments = (ins StrAttr:$phase, I64Attr:$blocks, I64Attr:$threads, I64Attr:$shared,
@@ -72,7 +77,8 @@ def Sched_LaunchOp : Sched_PhaseUse<"launch", [ParentOneOf<["SequenceOp", "Repea
                        OptionalAttr<I64Attr>:$tiles_per_block,
                        OptionalAttr<I64Attr>:$steps_in_flight, OptionalAttr<I64Attr>:$block_rows,
                        OptionalAttr<I64Attr>:$split_multiple, OptionalAttr<I64Attr>:$subgroups,
-                       OptionalAttr<I64Attr>:$pack, OptionalAttr<I64Attr>:$lanes,
+                       OptionalAttr<I64Attr>:$pack, OptionalAttr<I64Attr>:$lanes, OptionalAttr<I64Attr>:$tokens,
+                       OptionalAttr<DenseI64ArrayAttr>:$tiles, OptionalAttr<DenseI64ArrayAttr>:$prepare,
                        DefaultValuedAttr<I64Attr, "0">:$scratch);
   let assemblyFormat = "$phase `blocks` $blocks `threads` $threads `shared` $shared attr-dict";
   let hasVerifier = 1;
@@ -114,6 +120,9 @@ def Sched_GridOp : Sched_Schedule<"grid"> {
     others. `packets` is bytes of the memory through which blocks exchange values. `memory_bound`: a layer takes as long as the
     memory needs for it. `traced`: the kernel records what its blocks do.
 
+    A grid in which groups share a long context `continues` another one: it is the second kernel of that one's division, for
+    sequences that are long enough. It divides the same work, so a sequence passes from one to the other at any position.
+
     ```mlir
     sched.grid @decode.3x2 of @decode targets ["sm_90"] groups 3 ranks 2 warps 4 shared 232448 stages 12 of 16384 encoding "tiles16" clusters packets 2400 ahead [49152, 49152] {
       sched.embed "embed"
@@ -141,18 +150,20 @@ def Sched_GridOp : Sched_Schedule<"grid"> {
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, FlatSymbolRefAttr:$entry, StrArrayAttr:$targets, I64Attr:$groups, I64Attr:$ranks,
                        I64Attr:$warps, I64Attr:$shared, I64Attr:$stages, I64Attr:$stage, StrAttr:$encoding, UnitAttr:$clusters, I64Attr:$packets,
-                       DenseI64ArrayAttr:$ahead, UnitAttr:$memory_bound, UnitAttr:$traced);
+                       DenseI64ArrayAttr:$ahead, UnitAttr:$memory_bound, UnitAttr:$traced, OptionalAttr<FlatSymbolRefAttr>:$continues);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
-    $sym_name `of` $entry `targets` $targets `groups` $groups `ranks` $ranks `warps` $warps `shared` $shared `stages` $stages `of` $stage `encoding` $encoding (`clusters` $clusters^)?
+    $sym_name `of` $entry (`continues` $continues^)? `targets` $targets `groups` $groups `ranks` $ranks `warps` $warps `shared` $shared `stages` $stages `of` $stage `encoding` $encoding (`clusters` $clusters^)?
     `packets` $packets `ahead` $ahead (`memory_bound` $memory_bound^)? (`traced` $traced^)? attr-dict-with-keyword $body
   }];
   let hasVerifier = 1;
   let hasRegionVerifier = 1;
   let extraClassDeclaration = [{
     int64_t getBlocks() { return static_cast<int64_t>(getGroups() * getRanks()); }
-    /// The symbol without the entry's name: "15x8".
+    /// The symbol without the entry's name: "15x8", or "15x8.long" if it continues that.
     ::llvm::StringRef getDivisionName() { return getSymName().drop_front(getEntry().size() + 1); }
+    /// The computation in which groups share a long context; null unless the grid continues another one.
+    ComputeOp getSharingCompute();
     /// The ops that a step without a head runs, but for the embedding.
     LayersOp getLayers();
     EmbedOp getEmbed();
@@ -336,7 +347,13 @@ def Sched_ComputeOp : Sched_PhaseUse<"compute", [ParentOneOf<["PartOp", "GridOp"
     A *query group* is query heads that share a KV head: all of them, or if there are more query groups than KV heads, some of them.
     Then several compute the same key and value, and `each` says how many rows that makes of each query group.
 
+    In a grid for long contexts, the `sharing` groups that have the same KV head share its positions in each layer that attends
+    to `from` of them or more: a group attends, with the queries of all of these groups, to the chunks that the same one of the
+    warps takes in each group otherwise. So sums are made in the same order. The same ranks of these groups exchange queries
+    before, and what each has of the others' heads afterwards.
+
     ```mlir
+    %a = sched.compute "layer_attend"(%rows) context sharing 4 from 4096
     %q = sched.compute "layer_query_key_value"(%x) query_groups 4096 x 1024 of 8 at [0, 1, 2, 3, 4, 5, 6, 7]
     %r = sched.compute "layer_query_key_value"(%x) query_groups 1152 x 896 of 14 each 192 at [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]
     %o = sched.compute "layer_down"(%all) columns 1024 x 3072 at [0, 32, 64]
@@ -344,10 +361,12 @@ def Sched_ComputeOp : Sched_PhaseUse<"compute", [ParentOneOf<["PartOp", "GridOp"
   }];
   let arguments = (ins StrAttr:$phase, Sched_AnyVector:$input, Sched_Split:$split,
                        OptionalAttr<I64Attr>:$rows, OptionalAttr<I64Attr>:$columns, OptionalAttr<I64Attr>:$of,
-                       OptionalAttr<I64Attr>:$each, OptionalAttr<DenseI64ArrayAttr>:$starts);
+                       OptionalAttr<I64Attr>:$each, OptionalAttr<DenseI64ArrayAttr>:$starts,
+                       OptionalAttr<I64Attr>:$sharing, OptionalAttr<I64Attr>:$from);
   let results = (outs Sched_AnyVector:$vector);
   let assemblyFormat = [{
-    $phase `(` $input `)` $split ($rows^ `x` $columns)? (`of` $of^)? (`each` $each^)? (`at` $starts^)? attr-dict
+    $phase `(` $input `)` $split ($rows^ `x` $columns)? (`of` $of^)? (`each` $each^)? (`at` $starts^)?
+    (`sharing` $sharing^ `from` $from)? attr-dict
   }];
   let hasVerifier = 1;
 }

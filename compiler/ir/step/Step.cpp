@@ -236,7 +236,8 @@ namespace {
 
 int64_t elements(Value value) { return nn::rowElements(value); }
 
-/// All vectors of a phase are of the same tokens. What happens at a position, or selects a token, is one token's.
+/// All vectors of a phase are of the same tokens. What selects a token is one token's. What happens at a position may
+/// be a tile's, whose first token is there.
 LogicalResult verifyTokens(Operation *op, bool oneToken) {
   const auto isVector = [](Value value) {
     return isa<FloatType>(cast<RankedTensorType>(value.getType()).getElementType());
@@ -260,7 +261,7 @@ LogicalResult verifyFunctions(Operation *op, SmallVector<int64_t> sizes, ArrayAt
   unsigned tokens = 0;
   const bool selects = llvm::any_of(epilogues.getAsRange<FunctionAttrInterface>(),
                                     [](auto function) { return function.selectsToken(); });
-  if (failed(verifyTokens(op, hasPosition || selects)))
+  if (failed(verifyTokens(op, selects)))
     return failure();
   for (auto [index, attribute] : llvm::enumerate(epilogues)) {
     auto function = cast<FunctionAttrInterface>(attribute);
@@ -309,8 +310,6 @@ LogicalResult verifyFunctions(Operation *op, SmallVector<int64_t> sizes, ArrayAt
 SmallVector<FlatSymbolRefAttr> EmbedOp::getMatrixSymbols() { return {getMatrixAttr()}; }
 
 LogicalResult EmbedOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  if (failed(verifyTokens(*this, /*oneToken=*/true)))
-    return failure();
   if ((getPosition() != nullptr) != (getPositionsAttr() != nullptr))
     return emitOpError() << "needs both a matrix of positions and a position, or neither";
   const auto verifyRows = [&](FlatSymbolRefAttr matrix) -> LogicalResult {
@@ -413,7 +412,7 @@ LogicalResult MapOp::verifySymbolUses(SymbolTableCollection &symbols) {
 }
 
 LogicalResult AttendOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  if (failed(verifyTokens(*this, /*oneToken=*/true)))
+  if (failed(verifyTokens(*this, /*oneToken=*/false)))
     return failure();
   nn::CacheOp cache = SymbolLookup(*this, symbols).cache(getCacheAttr());
   if (!cache)
@@ -438,5 +437,12 @@ LogicalResult AttendOp::verifySymbolUses(SymbolTableCollection &symbols) {
 }
 
 SmallVector<FunctionAttrInterface> SelectOp::getFunctions() { return {ArgmaxAttr::get(getContext(), /*segment=*/0)}; }
+
+LogicalResult LastOp::verifySymbolUses(SymbolTableCollection &) {
+  auto input = cast<RankedTensorType>(getInput().getType());
+  if (getResult().getType() != RankedTensorType::get({1, nn::rowElements(input)}, input.getElementType()))
+    return emitOpError() << "gives one token of " << input << ", not " << getResult().getType();
+  return success();
+}
 
 LogicalResult SelectOp::verifySymbolUses(SymbolTableCollection &) { return verifyTokens(*this, /*oneToken=*/true); }

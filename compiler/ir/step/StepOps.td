@@ -74,17 +74,26 @@ def Step_YieldOp : Step_Op<"yield", [Pure, Terminator, ParentOneOf<["LayersOp", 
 // Phases
 //===----------------------------------------------------------------------===//
 
-def Step_EmbedOp : Step_PhaseOp<"embed", [Pure], ["getMatrixSymbols"]> {
+/// A token id of each row: tensor<tokens x i32>. The syntax leaves it out, as the result says it.
+def Step_Tokens : Type<And<[TensorOf<[I32]>.predicate, CPred<"::llvm::cast<::mlir::ShapedType>($_self).hasStaticShape()">,
+                            CPred<"::llvm::cast<::mlir::ShapedType>($_self).getRank() == 1">]>,
+                       "token ids (tensor<Txi32>)", "::mlir::RankedTensorType">;
+
+def Step_EmbedOp : Step_PhaseOp<"embed", [Pure, TypesMatchWith<"a token id a row", "result", "token",
+      "::mlir::RankedTensorType::get({::cadenza::nn::rowCount($_self)}, ::mlir::IntegerType::get($_self.getContext(), 32))">],
+    ["getMatrixSymbols"]> {
   let summary = "the embedding of the current token; advances the position";
   let description = [{
-    Row `token` of the matrix times `scale`, plus row `position` of `positions`, if there is such a matrix; in fp32.
+    Row `token` of the matrix times `scale`, plus row `position` of `positions`, if there is such a matrix; in fp32. Of a
+    tile, each token's, of which the first is at `position`.
 
     ```mlir
     %x = step.embed %token, @embedding.weight : tensor<1x1024xf32>
     %y = step.embed %token, @embedding.weight positions @positions.weight at %position : tensor<1x1024xf32>
+    %z = step.embed %tokens, @embedding.weight : tensor<128x1024xf32>
     ```
   }];
-  let arguments = (ins NN_Index:$token, Optional<NN_Index>:$position, FlatSymbolRefAttr:$matrix,
+  let arguments = (ins Step_Tokens:$token, Optional<NN_Index>:$position, FlatSymbolRefAttr:$matrix,
                        OptionalAttr<FlatSymbolRefAttr>:$positions, DefaultValuedAttr<F64Attr, "1.0">:$scale);
   let results = (outs Step_Vector:$result);
   let assemblyFormat = [{
@@ -127,8 +136,9 @@ def Step_ProjectOp : Step_PhaseOp<"project", [AttrSizedOperandSegments], ["getMa
 }
 
 def Step_AttendOp : Step_PhaseOp<"attend"> {
-  let summary = "causal attention of one query token over the cache";
+  let summary = "causal attention of a query token over the cache, or of each of a tile's";
   let description = [{
+    Token i of a tile is at `position` + i. The cache has the keys and values of the tile already.
     The context is cut into `splits` equal runs, a function of the position only; partial results are merged in order.
     In a split, up to `warps` warps take 16 positions of a query head in turn. Both are part of the order of sums. With a `window`, an nn.scalar w > 0 or a table of such, the
     context is the last w positions; positions before it are neither read nor counted. With a `cap`, a score s becomes
@@ -195,6 +205,21 @@ def Step_FusionOp : Step_Op<"fusion", [Pure, IsolatedFromAbove, SingleBlock,
     auto getOps() { return getBody().front().without_terminator(); }
     YieldOp getYield();
   }];
+}
+
+def Step_LastOp : Step_PhaseOp<"last"> {
+  let summary = "the vector of a tile's last live token; ends the tile";
+  let description = [{
+    Tokens of a tile beyond the end of the prompt are not live. The position becomes that of the last live one, and what
+    follows, the head, works on that token as in a step.
+
+    ```mlir
+    %h = step.last %x at %position : tensor<128x1024xf32> -> tensor<1x1024xf32>
+    ```
+  }];
+  let arguments = (ins Step_Vector:$input, NN_Index:$position);
+  let results = (outs Step_Vector:$result);
+  let assemblyFormat = "$input `at` $position attr-dict `:` type($input) `->` type($result)";
 }
 
 def Step_SelectOp : Step_PhaseOp<"select", [], ["getFunctions"]> {

@@ -36,6 +36,8 @@ const char *waitName(uint32_t wait) {
     return "its group to begin the step";
   case PersistentWait::head_sums:
     return "sums of squares of the heads of other groups";
+  case PersistentWait::context:
+    return "queries, or attention over parts of the context, of groups with the same KV head";
   }
   return "something unknown";
 }
@@ -51,13 +53,11 @@ StatusOr<std::unique_ptr<PersistentRunner>> PersistentRunner::make(const RunnerC
 Status PersistentRunner::load() {
   Device &device = context_.device;
   const Division &plan = *context_.division;
-  uint32_t index = 0;
-  while (context_.program.kernels[index].name != plan.kernel) // the plan reader has seen it
-    ++index;
-  const Kernel &kernel = context_.program.kernels[index];
-  function_ = context_.kernels.function(index);
-
-  prepareLaunch(kernel, plan, context_.stream, launch_);
+  prepare(plan.kernel, kernel_);
+  if (plan.longContext) {
+    prepare(plan.longContext->kernel, longKernel_);
+    longFrom_ = plan.longContext->fromPosition;
+  }
 
   const uint64_t bytes = context_.step.words.size() * sizeof(uint64_t);
   CADENZA_ASSIGN_OR_RETURN(words_, DeviceBuffer::make(device, bytes, "kernel arguments"));
@@ -67,7 +67,7 @@ Status PersistentRunner::load() {
   CADENZA_CUDA_TRY(device, cuStreamSynchronize, context_.stream);
 
   if (plan.traced) {
-    blocks_ = kernel.blocks;
+    blocks_ = plan.blocks();
     CADENZA_ASSIGN_OR_RETURN(trace_, DeviceBuffer::make(device, sizeof(TraceRecord) * traceRecords(), "trace"));
   }
 
@@ -88,12 +88,20 @@ Status PersistentRunner::load() {
   return Status::ok();
 }
 
+void PersistentRunner::prepare(const std::string &name, StepsKernel &kernel) {
+  const uint32_t index = kernelIndex(context_.program, name);
+  kernel.function = context_.kernels.function(index);
+  prepareLaunch(context_.program.kernels[index], *context_.division, context_.stream, kernel.launch);
+}
+
 void PersistentRunner::begin() { kept_ = keptHeadless_ = 0; }
 
 Status PersistentRunner::enqueue(int64_t position, bool withHead) {
   // A launch begins with its steps without head.
   if (kept_ == stepsOfALaunch || (!withHead && kept_ > keptHeadless_))
     CADENZA_RETURN_IF_ERROR(flush());
+  if (kept_ == 0)
+    firstPosition_ = position;
   ++kept_;
   keptHeadless_ += withHead ? 0 : 1;
   lastToken_ = position + 1;
@@ -109,7 +117,9 @@ Status PersistentRunner::flush() {
   if (isTraced())
     CADENZA_CUDA_TRY(context_.device, cuMemsetD8Async, trace_.get(), 0, trace_.bytes(), context_.stream);
   void *parameters[] = {&args_};
-  CADENZA_CUDA_TRY(context_.device, cuLaunchKernelEx, &launch_.config, function_, parameters, nullptr);
+  // Both give the same bits, so a run of steps may reach positions for which the other one would be faster.
+  const StepsKernel &kernel = firstPosition_ >= longFrom_ ? longKernel_ : kernel_;
+  CADENZA_CUDA_TRY(context_.device, cuLaunchKernelEx, &kernel.launch.config, kernel.function, parameters, nullptr);
   args_.first_step = (args_.first_step + static_cast<uint64_t>(steps)) & 0xffffffffu;
   return context_.arrivals.queued(lastToken_);
 }

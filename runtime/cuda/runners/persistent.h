@@ -38,12 +38,20 @@ private:
 
   RunnerContext context_;
 
-  CUfunction function_ = nullptr;
-  DivisionLaunch launch_;
+  /// One of the division's kernels.
+  struct StepsKernel {
+    CUfunction function = nullptr;
+    DivisionLaunch launch;
+  };
+  void prepare(const std::string &name, StepsKernel &kernel);
+
+  StepsKernel kernel_, longKernel_;
+  int64_t longFrom_ = INT64_MAX; // the first position of a run of steps for which longKernel_ is launched
   DeviceBuffer words_, packets_, trace_;
   uint32_t blocks_ = 0; // of a traced kernel
   PersistentArgs args_{};
   int64_t kept_ = 0, keptHeadless_ = 0; // steps that wait to be one launch with those that follow
+  int64_t firstPosition_ = 0;           // that the first of them processes
   int64_t lastToken_ = 0;               // the position of the token that the last of them selects
 };
 

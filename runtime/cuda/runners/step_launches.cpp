@@ -4,11 +4,14 @@ namespace cadenza::cuda {
 
 StepLaunches::StepLaunches(CUstream stream, const Program &program, const Kernels &kernels, BoundStep &step)
     : headLaunch_(step.headLaunch) {
-  for (const BoundLaunch &bound : step.launches)
+  for (const BoundLaunch &bound : step.launches) {
     launches_.push_back({.function = kernels.function(bound.kernel),
                          .config = launchConfig(program.kernels[bound.kernel], stream),
                          .cluster = program.kernels[bound.kernel].cluster,
                          .words = step.words.data() + bound.firstWord});
+    if (bound.blocks > 0)
+      launches_.back().config.gridDimX = bound.blocks;
+  }
 }
 
 Status StepLaunches::launch(Device &device, size_t index, bool dependent) {
@@ -31,9 +34,9 @@ Status StepLaunches::launch(Device &device, size_t index, bool dependent) {
   return Status::ok();
 }
 
-Status StepLaunches::launchStep(Device &device, bool withHead) {
+Status StepLaunches::launchStep(Device &device, bool withHead, bool dependent) {
   for (size_t i = 0; i < count(withHead); ++i)
-    CADENZA_RETURN_IF_ERROR(launch(device, i));
+    CADENZA_RETURN_IF_ERROR(launch(device, i, dependent && i > 0));
   return Status::ok();
 }
 

@@ -1,5 +1,5 @@
-// The kernels of one step, one a phase, ready to be launched: what the schedules with a kernel a phase are made of, and
-// what looks into a step phase by phase.
+// The kernels of one step or tile, ready to be launched: what the schedules with a kernel a phase are made of, and what
+// looks into a step phase by phase.
 #pragma once
 
 #include "runtime/cuda/kernels.h"
@@ -20,8 +20,9 @@ public:
 
   /// Queues launch `index` of the step. `dependent`: as the programmatic dependent of what was queued before it.
   Status launch(Device &device, size_t index, bool dependent = false);
-  /// Queues a whole step.
-  Status launchStep(Device &device, bool withHead);
+  /// Queues a whole step. `dependent`: each launch as the programmatic dependent of the one before it, but for the
+  /// first.
+  Status launchStep(Device &device, bool withHead, bool dependent = false);
 
 private:
   struct Prepared {

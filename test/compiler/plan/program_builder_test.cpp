@@ -106,6 +106,37 @@ TEST(ProgramBuilder, FusedQwen3) {
   EXPECT_EQ(down.outputNames, Names{"model.layers.*"});
 }
 
+/// Tiles of both sizes run the kernels that have no size, and the head is the step's.
+TEST(ProgramBuilder, PrefillIsTheStepOnTiles) {
+  PipelineOptions options;
+  options.tiles = {16, 64};
+  Model model("test/fixtures/models/qwen3-gqa2-tied", options, /*withCode=*/true);
+  const Program &program = model.built.program;
+  EXPECT_EQ(validateProgram(program).message(), "");
+  ASSERT_EQ(prefillEntries(program), (std::vector<uint32_t>{1, 2}));
+  const auto phase = [&](uint32_t entry, size_t block, size_t index) -> const Phase & {
+    return program.entries[entry].blocks.at(block).phases.at(index);
+  };
+  for (uint32_t entry : {1u, 2u}) {
+    EXPECT_EQ(program.entries[entry].name, entry == 1 ? "prefill_16" : "prefill_64");
+    ASSERT_EQ(program.entries[entry].blocks.size(), 4u);
+    EXPECT_EQ(headBlock(program, entry), 3u);
+    EXPECT_EQ(phase(entry, 0, 0).launch.kernel, "embed_tokens");
+    EXPECT_EQ(phase(entry, 0, 0).launch.blocks, entry == 1 ? 16u : 64u);
+    EXPECT_TRUE(phase(entry, 1, 0).prepare.has_value());  // a norm
+    EXPECT_FALSE(phase(entry, 1, 2).prepare.has_value()); // of what attention gives, as it lies
+    EXPECT_EQ(phase(entry, 2, 0).kind, PhaseKind::Last);
+    EXPECT_EQ(phase(entry, 3, 0).launch.kernel, decodeEntry(program).blocks[2].phases[0].launch.kernel);
+    EXPECT_EQ(phase(entry, 3, 0).launch.blocks, 0u);
+  }
+  EXPECT_EQ(phase(1, 1, 0).prepare->kernel, phase(2, 1, 0).prepare->kernel);
+  // The largest tile says how large the operand is, of 64 columns, the hidden size.
+  const auto scratch =
+      llvm::find_if(program.scratch, [](const Scratch &each) { return each.name == "prefill.activation"; });
+  ASSERT_NE(scratch, program.scratch.end());
+  EXPECT_EQ(scratch->bytes, 2u * 64 * 64);
+}
+
 TEST(ProgramBuilder, TiedEmbeddingIsStoredOnce) {
   Model model("test/fixtures/models/qwen3-gqa2-tied");
   const Program &program = model.built.program;

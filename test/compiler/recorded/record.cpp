@@ -50,10 +50,19 @@ public:
           headSums.emplace_back(segment == 0 ? "queries" : "keys", group);
         }
     });
-    const int64_t exchange =
-        16 * (2 * parts * blocks * rankPackets + 2 * blocks + parts * ranks * static_cast<int64_t>(headSums.size()));
-    hopPackets =
-        grid.getClusters() ? 0 : (static_cast<int64_t>(grid.getPackets()) - exchange - 4 * blocks) / 16 / groups;
+    if (sched::ComputeOp compute = grid.getSharingCompute()) {
+      sharing = static_cast<int64_t>(*compute.getSharing());
+      queryPackets = shape.queryRows() / 2;
+      headPackets = (shape.headDim + 2) / 2;
+      shareGroups = attend;
+    }
+    const int64_t exchange = 16 * (2 * parts * blocks * rankPackets + 2 * blocks +
+                                   parts * ranks * static_cast<int64_t>(headSums.size())),
+                  shared = parts * shareGroups * ranks * sharePackets();
+    sharedFrom = static_cast<int64_t>(grid.getPackets()) / 16 - shared; // behind all others
+    hopPackets = grid.getClusters()
+                     ? 0
+                     : (static_cast<int64_t>(grid.getPackets()) - 16 * shared - exchange - 4 * blocks) / 16 / groups;
     hopEnds[2].first += hopEnds[1].first;
     hopEnds[3].first += hopEnds[2].first;
     hopEnds.emplace_back(hopPackets - shape.partNorms * norm_packets_for(static_cast<int>(shape.hidden)), units);
@@ -63,10 +72,13 @@ public:
 
   struct Slot {
     std::string what;
-    int64_t writer; // -1: a rank of the block's group
+    int64_t writer;      // -1: a rank of the block's group
+    int64_t reader = -1; // -1: everyone, or a rank of the block's group
   };
   /// The packet of that number in the memory of packets.
   Slot packet(int64_t number) const {
+    if (number >= sharedFrom)
+      return shared(number - sharedFrom);
     const int64_t sums = 2 * parts * blocks * rankPackets;
     if (number < sums) {
       const int64_t set = number / (blocks * rankPackets);
@@ -99,6 +111,19 @@ public:
   int64_t hopBarriers = 0; // of a block
 
 private:
+  int64_t sharePackets() const { return queryPackets + sharing * headPackets; }
+  /// Of what groups that share a context send.
+  Slot shared(int64_t number) const {
+    const int64_t writer = number / sharePackets(), inBlock = number % sharePackets();
+    const std::string part = " (part " + std::to_string(writer / (shareGroups * ranks)) + ")";
+    const int64_t block = writer % (shareGroups * ranks);
+    if (inBlock < queryPackets)
+      return {"queries of a shared context" + part, block};
+    const int64_t group = block / ranks;
+    return {"heads over a shared context" + part, block,
+            (group - group % sharing + (inBlock - queryPackets) / headPackets) * ranks + block % ranks};
+  }
+
   /// Whether sums of squares hop on their own, or with the residual stream.
   static bool sumsFirst(sched::GridOp grid) {
     return grid
@@ -109,6 +134,7 @@ private:
   }
 
   int64_t blocks, ranks, parts = 0, rankPackets = 0, hopPackets = 0, normPackets = 0;
+  int64_t sharing = 0, queryPackets = 0, headPackets = 0, shareGroups = 0, sharedFrom = 0; // of a context
   std::vector<std::pair<const char *, int64_t>> headSums; // of a rank: whose, and of which group
   std::vector<std::pair<int64_t, const char *>> hopEnds;  // in the order in which they lie
 };
@@ -160,7 +186,7 @@ std::vector<RecordedEvent> readRecord(const std::string &path, sched::GridOp gri
     if (line.kind == "launch") {
       std::string kernel;
       words >> kernel;
-      ours = kernel == "decode_steps";
+      ours = kernel == (grid.getContinues() ? "decode_steps_long" : "decode_steps");
       continue;
     }
     if (!ours)
@@ -193,8 +219,7 @@ std::vector<RecordedEvent> readRecord(const std::string &path, sched::GridOp gri
     } else if (line.kind == "store" || line.b != 0) { // nobody has written epoch 0
       const Layout::Slot slot = layout.packet((line.a - *base) / 16);
       event.what = slot.what;
-      if (!event.write)
-        event.writer = slot.writer;
+      (event.write ? event.reader : event.writer) = event.write ? slot.reader : slot.writer;
     }
     if (!event.what.empty())
       events.push_back(std::move(event));
@@ -203,9 +228,9 @@ std::vector<RecordedEvent> readRecord(const std::string &path, sched::GridOp gri
 }
 
 std::string compareRecord(const std::vector<RecordedEvent> &events, sched::GridOp grid, int64_t steps, int64_t headless,
-                          int64_t parts) {
+                          int64_t parts, int64_t sharing) {
   const auto layers = static_cast<int64_t>(grid.getLayers().getCount());
-  const Exchanges exchanges = exchangesOf(grid, layers, steps, headless, parts);
+  const Exchanges exchanges = exchangesOf(grid, layers, steps, headless, parts, /*caches=*/false, sharing);
   std::vector<std::vector<Run>> runs;
   for (size_t block = 0; block < exchanges.blocks.size(); ++block)
     runs.push_back(runsOf(exchanges, block));

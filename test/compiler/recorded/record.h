@@ -23,8 +23,9 @@ struct RecordedEvent {
 std::vector<RecordedEvent> readRecord(const std::string &path, sched::GridOp grid, const LayerShape &shape);
 
 /// "", or the first thing that a thread did that its block's list does not have there, or that the lists have and no
-/// thread did: those of `steps` steps, the first `headless` of which select nothing.
+/// thread did: those of `steps` steps, the first `headless` of which select nothing. `parts` and `sharing` as of
+/// exchangesOf.
 std::string compareRecord(const std::vector<RecordedEvent> &events, sched::GridOp grid, int64_t steps, int64_t headless,
-                          int64_t parts);
+                          int64_t parts, int64_t sharing = 0);
 
 } // namespace cadenza::test

@@ -29,7 +29,7 @@ class RecordedExchanges : public testing::Test {
 protected:
   /// Compiles a model for the emulation, with its schedule in the plan.
   void compile(const std::string &model, int multiprocessors, bool clusters, std::vector<Damage> damages = {},
-               int subgroups = 0) {
+               int subgroups = 0, int shareFrom = 0, int units = 0) {
     CompileOptions options;
     options.import.directory = CADENZA_SOURCE_DIR "/test/fixtures/models/" + model;
     options.output = folder.path("model.plan");
@@ -38,6 +38,12 @@ protected:
     options.multiprocessors = multiprocessors;
     options.clusters = clusters;
     options.subgroups = subgroups;
+    options.shareContextFrom = shareFrom;
+    if (units > 0) {
+      ASSERT_NO_FATAL_FAILURE(copyWithUnits(options.import.directory, units));
+      options.import.directory = folder.path("model");
+      options.import.randomSeed = 3;
+    }
     options.embedIr = true;
     if (!damages.empty()) {
       options.overrideSource = folder.path("source");
@@ -53,7 +59,20 @@ protected:
     context.loadDialect<mlir::func::FuncDialect, nn::NNDialect, step::StepDialect, sched::SchedDialect>();
     module = mlir::parseSourceString<mlir::ModuleOp>(plan->ir(), &context);
     ASSERT_TRUE(module);
-    grid = *module->getOps<sched::GridOp>().begin();
+    usual = *module->getOps<sched::GridOp>().begin();
+    continuation = sched::continuationOf(usual);
+  }
+
+  /// The configuration of a model, with so many feed-forward units: enough for more groups.
+  void copyWithUnits(const std::string &directory, int units) {
+    std::ifstream file(directory + "/config.json");
+    std::string text((std::istreambuf_iterator<char>(file)), {});
+    const std::string name = "\"intermediate_size\": ";
+    const size_t at = text.find(name);
+    ASSERT_NE(at, std::string::npos) << directory;
+    text.replace(at + name.size(), text.find(',', at) - at - name.size(), std::to_string(units));
+    std::filesystem::create_directories(folder.path("model"));
+    std::ofstream(folder.path("model/config.json")) << text;
   }
 
   void apply(const Damage &damage) {
@@ -71,6 +90,9 @@ protected:
 
   /// Runs steps from `position` on, the first `headless` of which select nothing, and compares what they exchanged.
   std::string run(int64_t position, int64_t steps, int64_t headless, int64_t parts, uint64_t seed) {
+    const Division &division = plan->program().divisions[0];
+    const bool isLong = division.longContext && position >= division.longContext->fromPosition;
+    sched::GridOp grid = isLong ? continuation : usual;
     const std::string path = folder.path("record.txt");
     setenv("CADENZA_EMULATION_RECORD", path.c_str(), 1);
     setenv("CADENZA_EMULATED_SMS", std::to_string(grid.getBlocks()).c_str(), 1);
@@ -101,14 +123,14 @@ protected:
     shape->subgroups = static_cast<int64_t>(*attention.getComputations().front().getOf()) / shape->kvHeads;
     const auto events = cadenza::test::readRecord(path, grid, *shape);
     EXPECT_GT(events.size(), 1000u);
-    return cadenza::test::compareRecord(events, grid, steps, headless, parts);
+    return cadenza::test::compareRecord(events, grid, steps, headless, parts, /*sharing=*/isLong ? 1 : 0);
   }
 
   cadenza::test::TemporaryFolder folder;
   mlir::MLIRContext context{mlir::MLIRContext::Threading::DISABLED};
   std::shared_ptr<const Plan> plan;
   mlir::OwningOpRef<mlir::ModuleOp> module;
-  sched::GridOp grid;
+  sched::GridOp usual, continuation; // the second one may be null
 };
 
 // Groups with a KV head and one without; norms whose factor is deferred. The context is one rank's, then both ranks'.
@@ -131,6 +153,26 @@ TEST_F(RecordedExchanges, OfSubgroups) {
     compile("llama-gqa4-rope-llama3", 6, clusters, {}, /*subgroups=*/2);
     EXPECT_EQ(run(40, 3, 0, 2, 1), "");
   }
+}
+
+// Four groups share the context of their KV head, in a kernel that runs once it is long.
+TEST_F(RecordedExchanges, OfASharedContext) {
+  for (bool clusters : {true, false}) {
+    compile("llama-gqa4-rope-llama3", 8, clusters, {}, /*subgroups=*/4, /*shareFrom=*/20, /*units=*/128);
+    ASSERT_TRUE(continuation);
+    EXPECT_EQ(run(40, 3, 0, 2, 1), "");
+    EXPECT_EQ(run(0, 4, 1, 1, 7), "");
+  }
+}
+
+TEST_F(RecordedExchanges, AMissingQueryOfASharedContextIsSeen) {
+  compile("llama-gqa4-rope-llama3", 8, true,
+          {{"persistent_context.cuh", "    for (int i = Team::thread(); i < query_words;",
+            "    for (int i = Team::thread(); i < query_words && p.counter != 1;"},
+           {"arch_async.cuh", "now - start > static_cast<uint32_t>(limit_ns)", "now - start > 2000000"}},
+          /*subgroups=*/4, /*shareFrom=*/20, /*units=*/128);
+  EXPECT_EQ(run(40, 2, 0, 2, 1),
+            "no thread of block 0 writes queries of a shared context (part 0), which the schedule does");
 }
 
 // f16: sums of squares hop before the residual stream.

@@ -121,6 +121,41 @@ TEST(Division, GroupsHaveSeveralKvHeadsIfThereAreMore) {
 }
 
 // Few KV heads: their query heads are divided over as many groups as there are, where that pays.
+// A long context is shared by as many groups as warps take its chunks in turn.
+TEST(Division, GroupsWithAKvHeadShareALongContext) {
+  const auto shareFrom = [](LayerShape shape, int64_t asked = 0) -> std::string {
+    PersistentDevice device = h100;
+    device.shareFrom = asked;
+    const StatusOr<LayerDivision> usual = divide(shape, device);
+    EXPECT_TRUE(usual.isOk()) << usual.status().message();
+    if (!usual.isOk())
+      return "";
+    EXPECT_EQ(usual->shareFrom, 0);
+    shape.subgroups = usual->subgroups;
+    const auto shared = shareContext(shape, *usual, device);
+    if (!shared.isOk())
+      return shared.status().message();
+    if (!*shared)
+      return "never";
+    EXPECT_EQ((*shared)->headStarts, usual->headStarts);
+    EXPECT_EQ((*shared)->unitStarts, usual->unitStarts);
+    EXPECT_GT(packetBytes(shape, **shared, device, 2), packetBytes(shape, *usual, device, 2));
+    EXPECT_GT(ringOffset(shape, **shared, device), ringOffset(shape, *usual, device));
+    return std::to_string((*shared)->shareFrom);
+  };
+  LayerShape gemma = {.hidden = 1152, .heads = 4, .kvHeads = 1, .headDim = 256, .units = 6912};
+  EXPECT_EQ(shareFrom(gemma), "7510");
+  EXPECT_EQ(shareFrom(gemma, 100), "100");
+  gemma.longest = 7509;
+  EXPECT_EQ(shareFrom(gemma), "never");
+  EXPECT_EQ(shareFrom(gemma, 8000), "has no context of 8000 positions to share: a layer attends to 7509 at most");
+  EXPECT_EQ(shareFrom(qwen3Small.shape), "never"); // a group a KV head
+  EXPECT_EQ(shareFrom(qwen3Small.shape, 100),
+            "shares a context among 8 groups with the same KV head and one query head each, not among 1 with 2");
+  const LayerShape qwen2{.hidden = 896, .heads = 14, .kvHeads = 2, .headDim = 64, .units = 4864};
+  EXPECT_EQ(shareFrom(qwen2), "never"); // seven groups, eight warps
+}
+
 TEST(Division, GroupsShareAKvHeadIfThereAreFewer) {
   const auto subgroups = [](LayerShape shape) {
     StatusOr<LayerDivision> s = divide(shape, h100);

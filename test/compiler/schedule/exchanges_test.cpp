@@ -131,6 +131,45 @@ TEST(Exchanges, GroupsThatShareAKeyAgreeOnWhoPublishes) {
   EXPECT_EQ(writers, (std::vector<int64_t>{0, 4, 1, 5})); // ranks 0 and 1 of groups 0 and 2, as they are read
 }
 
+/// Four groups share the context of a KV head, in every `sharing`-th layer.
+Exchanges sharedExchanges(int64_t sharing = 1) {
+  Model model = tiny;
+  model.shape.kvHeads = 1;
+  model.shape.headDim = 32;
+  PersistentDevice device = tinyDevice;
+  device.groups = 4;
+  device.subgroups = 4;
+  Lowered s(model, device);
+  EXPECT_TRUE(s.grid) << s.errors;
+  if (!s.grid)
+    return {};
+  EXPECT_FALSE(s.compute("layer_attend").getSharing());
+  sched::GridOp shared = sched::continuationOf(s.grid);
+  EXPECT_TRUE(shared);
+  if (!shared)
+    return {};
+  EXPECT_EQ(*shared.getSharingCompute().getSharing(), 4u);
+  EXPECT_TRUE(verifyExchanges(shared).isOk()) << verifyExchanges(shared).message();
+  return exchangesOf(shared, model.layers, 5, 1, device.ranks, /*caches=*/true, sharing);
+}
+
+TEST(Exchanges, GroupsThatShareAContextAgree) {
+  EXPECT_TRUE(verify(sharedExchanges()).isOk());
+  EXPECT_TRUE(verify(sharedExchanges(2)).isOk());
+  for (std::string_view what : {"queries of a shared context", "heads over a shared context"}) {
+    Exchanges missing = sharedExchanges();
+    remove(missing, 1, ExchangeOp::Write, what);
+    EXPECT_NE(verify(missing).message().find("waits for ever for "), std::string::npos) << what;
+    Exchanges late = sharedExchanges();
+    auto &ops = late.blocks[1];
+    auto op = std::ranges::find_if(
+        ops, [&](const ExchangeOp &op) { return op.kind == ExchangeOp::Finish && isAbout(late, op, what); });
+    ASSERT_NE(op, ops.end()) << what;
+    std::rotate(op, op + 1, ops.end()); // it still reads when the step is over
+    EXPECT_NE(verify(late).message().find("may overwrite"), std::string::npos) << what;
+  }
+}
+
 TEST(Exchanges, AMissingWriteIsAWaitForEver) {
   Model model = tiny;
   model.headNorms = true;

@@ -125,6 +125,8 @@ public:
                                              device.sharedBytes,
                                              device.clusters,
                                              device.subgroups,
+                                             device.shareFrom,
+                                             /*context=*/0,
                                              device.traced,
                                              {},
                                              false}));

@@ -57,8 +57,8 @@ template <class T> T *filled(size_t count, uint32_t seed) {
   return memory;
 }
 
-/// Microseconds of one launch. launch(i, stream) is the i-th. Of the replays, the first fifth does not count.
-template <class Launch> double microseconds(Launch launch, int replays = 25) {
+/// Microseconds of one launch. launch(i, stream) is the i-th of `count`.
+template <class Launch> double microseconds(Launch launch, int count = copies, int replays = 25) {
   cudaStream_t stream;
   cudaGraph_t graph;
   cudaGraphExec_t executable;
@@ -67,7 +67,7 @@ template <class Launch> double microseconds(Launch launch, int replays = 25) {
   CHECK(cudaEventCreate(&begin));
   CHECK(cudaEventCreate(&end));
   CHECK(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
-  for (int i = 0; i < copies; ++i)
+  for (int i = 0; i < count; ++i)
     launch(i, stream);
   CHECK(cudaStreamEndCapture(stream, &graph));
   CHECK(cudaGraphInstantiate(&executable, graph, 0));
@@ -80,7 +80,7 @@ template <class Launch> double microseconds(Launch launch, int replays = 25) {
     float milliseconds = 0;
     CHECK(cudaEventElapsedTime(&milliseconds, begin, end));
     if (i >= replays / 5)
-      times.push_back(1000.0 * milliseconds / copies);
+      times.push_back(1000.0 * milliseconds / count);
   }
   std::sort(times.begin(), times.end());
   CHECK(cudaGraphExecDestroy(executable));
@@ -96,10 +96,11 @@ __global__ void __launch_bounds__(Instance::threads, 1) kernel(const __grid_cons
   Instance::run(args);
 }
 
-template <class Instance> void launch(const typename Instance::Args &args, int cluster, cudaStream_t stream) {
+template <class Instance>
+void launch(const typename Instance::Args &args, int cluster, cudaStream_t stream, int blocks) {
   cudaLaunchAttribute attributes[2] = {};
   cudaLaunchConfig_t config = {};
-  config.gridDim = dim3(Instance::blocks);
+  config.gridDim = dim3(static_cast<unsigned>(blocks));
   config.blockDim = dim3(Instance::threads);
   config.dynamicSmemBytes = Instance::shared_bytes;
   config.stream = stream;
@@ -113,6 +114,9 @@ template <class Instance> void launch(const typename Instance::Args &args, int c
     ++config.numAttrs;
   }
   CHECK(cudaLaunchKernelEx(&config, kernel<Instance>, args));
+}
+template <class Instance> void launch(const typename Instance::Args &args, int cluster, cudaStream_t stream) {
+  launch<Instance>(args, cluster, stream, Instance::blocks);
 }
 
 /// The largest difference in units of `unit` times the root mean square of `expected`, or infinity.

@@ -161,7 +161,7 @@ template <WgmmaTiles how> void measure(Data &data, int tokens, Best &best) {
   const bool bad = !(off <= 2.5e-2);
   wrong |= bad || result[1] != 0;
 
-  const double us = microseconds(run, 10), teraflops = 2e-6 * data.rows * data.columns * tokens / us;
+  const double us = microseconds(run, copies, 10), teraflops = 2e-6 * data.rows * data.columns * tokens / us;
   char division[64];
   std::snprintf(division, sizeof division, "%dx%d groups %dx%d stages %d cluster %d", how.rows, how.tokens,
                 how.row_groups, how.token_groups, how.stages, how.cluster);

@@ -1,16 +1,9 @@
 // RUN: cadenza-opt %s --bound-caches -split-input-file | FileCheck %s
-// RUN: cadenza-opt %s --bound-caches=tile=4 -split-input-file | FileCheck %s --check-prefix=TILE
-// RUN: not cadenza-opt %s --bound-caches=tile=0 -split-input-file 2>&1 | FileCheck %s --check-prefix=ZERO
-// ZERO: error: bound-caches: a step takes 0 tokens; at least 1
 
-// Layers of one body: each cache is as large as its layer's window. The first query of a tile needs what the tile's last
-// key would overwrite.
+// Layers of one body: each cache is as large as its layer's window.
 // CHECK: nn.cache @cache0 heads 2 head_dim 16 : bf16 {step.positions = 12 : i64}
 // CHECK: nn.cache @cache1 heads 2 head_dim 16 : bf16{{$}}
 // CHECK: nn.cache @cache2 heads 2 head_dim 16 : bf16 {step.positions = 1 : i64}
-// TILE: nn.cache @cache0 heads 2 head_dim 16 : bf16 {step.positions = 15 : i64}
-// TILE: nn.cache @cache1 heads 2 head_dim 16 : bf16{{$}}
-// TILE: nn.cache @cache2 heads 2 head_dim 16 : bf16 {step.positions = 4 : i64}
 nn.cache @cache0 heads 2 head_dim 16 : bf16
 nn.cache @cache1 heads 2 head_dim 16 : bf16
 nn.cache @cache2 heads 2 head_dim 16 : bf16
@@ -26,6 +19,29 @@ func.func @layers(%q: tensor<1x32xf32>, %p: tensor<1xi32>) -> tensor<1x32xf32> {
     step.yield %a : tensor<1x32xf32>
   }
   return %y : tensor<1x32xf32>
+}
+
+// -----
+
+// A tile of four tokens, and one of two: the first query of the larger one needs what the tile's last key would overwrite.
+// CHECK: nn.cache @cache0 heads 2 head_dim 16 : bf16 {step.positions = 15 : i64}
+// CHECK: nn.cache @cache1 heads 2 head_dim 16 : bf16{{$}}
+nn.cache @cache0 heads 2 head_dim 16 : bf16
+nn.cache @cache1 heads 2 head_dim 16 : bf16
+nn.scalar @window0 = 12
+nn.scalar @window1 = 0
+step.table @cache [@cache0, @cache1]
+step.table @window [@window0, @window1]
+func.func @of_four(%q: tensor<4x32xf32>, %p: tensor<1xi32>) -> tensor<4x32xf32> {
+  %y = step.layers count 2 (%x = %q) : tensor<4x32xf32> {
+    %a = step.attend %x at %p, @cache heads 2 scale 0.5 window @window : tensor<4x32xf32> -> tensor<4x32xf32>
+    step.yield %a : tensor<4x32xf32>
+  }
+  return %y : tensor<4x32xf32>
+}
+func.func @of_two(%q: tensor<2x32xf32>, %p: tensor<1xi32>) -> tensor<2x32xf32> {
+  %a = step.attend %q at %p, @cache0 heads 2 scale 0.5 window @window0 : tensor<2x32xf32> -> tensor<2x32xf32>
+  return %a : tensor<2x32xf32>
 }
 
 // -----

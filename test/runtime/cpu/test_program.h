@@ -4,6 +4,7 @@
 #include "runtime/plan/program.h"
 #include "runtime/support/float16.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <functional>
@@ -70,9 +71,9 @@ public:
     return matrix;
   }
 
-  uint32_t edge(const std::string &name, DType dtype, int64_t elements) {
-    program.edges.push_back({name, dtype, elements, program.arenaBytes});
-    program.arenaBytes += (elements * dtypeSize(dtype) + 255) / 256 * 256;
+  uint32_t edge(const std::string &name, DType dtype, int64_t elements, int64_t tokens = 1) {
+    program.edges.push_back({name, dtype, elements, program.arenaBytes, tokens});
+    program.arenaBytes += tokens * edgeStride(program.edges.back());
     return static_cast<uint32_t>(program.edges.size()) - 1;
   }
 
@@ -177,6 +178,46 @@ public:
     Phase &p = project("head", input, matrix, {program.decoder->vocabulary}, {});
     p.epilogues.push_back(function("argmax", {{"segment", 0}}));
     p.outputNames = {"lm_head"};
+  }
+
+  /// A prefill entry for tiles of so many tokens: the step's phases on edges of their own, up to a head with one input.
+  void prefill(int64_t tile) {
+    const Entry &step = decodeEntry(program);
+    const std::string name = "prefill_" + std::to_string(tile);
+    Entry entry{name, {{PortKind::Token, "", {tile}}, {PortKind::Position, "", {1}}}, step.outputs, {}};
+    std::map<uint32_t, uint32_t> edges; // of the step to those of the tile
+    const auto ofTile = [&](uint32_t &index) {
+      if (!edges.contains(index)) {
+        const Edge like = program.edges[index];
+        edges[index] = edge(name + "." + like.name, like.dtype, like.elements, tile);
+      }
+      index = edges[index];
+    };
+    for (Block block : step.blocks) {
+      if (entry.blocks.size() < program.decoder->headBlock) {
+        for (Phase &phase : block.phases) {
+          std::for_each(phase.inputs.begin(), phase.inputs.end(), ofTile);
+          std::for_each(phase.outputs.begin(), phase.outputs.end(), ofTile);
+          for (Function &epilogue : phase.epilogues)
+            std::for_each(epilogue.operands.begin(), epilogue.operands.end(), ofTile);
+          phase.kGroups = {0};
+          phase.kWays = 1;
+          if (phase.kind == PhaseKind::Attend)
+            phase.parameters["splits"] = phase.parameters["warps"] = 1;
+        }
+      } else if (entry.blocks.size() == program.decoder->headBlock) {
+        Phase last;
+        last.name = "last";
+        last.kind = PhaseKind::Last;
+        last.outputs = block.phases[0].inputs;
+        last.inputs = {edges.at(last.outputs[0])};
+        last.outputNames = {""};
+        last.launch.kernel = "none";
+        entry.blocks.push_back({"last", 1, {last}});
+      }
+      entry.blocks.push_back(std::move(block));
+    }
+    program.entries.push_back(std::move(entry));
   }
 
 private:

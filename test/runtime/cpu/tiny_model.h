@@ -8,10 +8,10 @@ namespace cadenza::test {
 struct TinyModel {
   static constexpr int64_t vocabulary = 67, hidden = 48, heads = 4, kvHeads = 2, headDim = 16, ffn = 40, layers = 3;
 
-  TestProgram test{vocabulary};
+  TestProgram test;
 
   /// `fused` false: the feed-forward part and the head take separate phases; the arithmetic is the same.
-  explicit TinyModel(bool fused = true) {
+  explicit TinyModel(bool fused = true, int64_t maxContext = 64) : test(vocabulary, maxContext) {
     Program &program = test.program;
     program.decoder->hiddenSize = hidden;
     program.decoder->layers = layers;

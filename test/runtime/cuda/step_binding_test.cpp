@@ -59,6 +59,37 @@ TEST(BindStep, ScalarsAreWords) {
   EXPECT_EQ(words[2], 7u);
 }
 
+/// A launch for all tokens of a tile, with its own grid, and one before it that prepares; the head is that of a step.
+TEST(BindEntry, ATileIsLaunchedAtOnce) {
+  test::ToyPlan plan({});
+  Program program = plan.program();
+  Entry entry = program.entries[0];
+  entry.name = "prefill_16";
+  entry.inputs = {{PortKind::Token, "", {16}}};
+  Phase last;
+  last.kind = PhaseKind::Last;
+  last.inputs = {0};
+  last.outputs = {1};
+  last.launch = {"toy_rope", {{ArgumentKind::State, 0, {}}}, 1};
+  entry.blocks.insert(entry.blocks.begin() + 2, {"last", 1, {last}});
+  program.edges[0].tokens = 16;
+  Phase &layer = entry.blocks[1].phases[0];
+  layer.launch.blocks = 5;
+  layer.prepare = {"toy_embed", {{ArgumentKind::Edge, 0, {}}}, 16};
+  program.entries.push_back(entry);
+  auto bound = bindEntry(
+      program, 1,
+      {.arena = 1000, .weights = {0, 0, 0, 0}, .cacheKeys = {0, 0, 0}, .cacheValues = {0, 0, 0}, .scratch = {0}});
+  ASSERT_TRUE(bound.isOk()) << bound.status().message();
+  std::vector<std::pair<uint32_t, uint32_t>> launches; // kernel, blocks
+  for (const BoundLaunch &launch : bound->launches)
+    launches.emplace_back(launch.kernel, launch.blocks);
+  EXPECT_EQ(launches, (std::vector<std::pair<uint32_t, uint32_t>>{
+                          {0, 0}, {1, 0}, {0, 16}, {2, 5}, {0, 16}, {2, 5}, {0, 16}, {2, 5}, {1, 1}, {3, 0}}));
+  EXPECT_EQ(bound->headLaunch, 9u);
+  EXPECT_EQ(bound->words[bound->launches[2].firstWord], 1000u);
+}
+
 TEST(BindStep, NamesAMissingKernel) {
   test::ToyPlan plan({});
   plan.mutableProgram().kernels[2].name = "other";

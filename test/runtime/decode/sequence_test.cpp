@@ -62,6 +62,66 @@ TEST(Sequence, EveryStepNeedsItsToken) {
   EXPECT_EQ(sequence.beginStep().code(), StatusCode::InvalidArgument); // no head selected token 3
 }
 
+/// With prefill entries of these tiles.
+Program withTiles(Program model, std::initializer_list<int64_t> tiles) {
+  for (int64_t tile : tiles)
+    model.entries.push_back({"prefill_" + std::to_string(tile), {{PortKind::Token, "", {tile}}}, {}, {}});
+  return model;
+}
+
+TEST(Sequence, ChoosesTheSmallestTileThatHoldsTheRest) {
+  const std::vector<int64_t> sizes = {4, 16, 128};
+  for (const auto &[tokens, tile] :
+       {std::pair<int64_t, int64_t>{1, 4}, {4, 4}, {5, 16}, {16, 16}, {17, 128}, {500, 128}})
+    EXPECT_EQ(chooseTile(sizes, tokens), tile);
+}
+
+TEST(Sequence, TilesTakeGivenTokens) {
+  const Program model = withTiles(smallModel(), {4, 2});
+  Sequence sequence(model, 8);
+  EXPECT_EQ(std::vector<int64_t>(sequence.tileSizes().begin(), sequence.tileSizes().end()),
+            (std::vector<int64_t>{2, 4}));
+  EXPECT_EQ(sequence.beginTile(2).status().code(), StatusCode::InvalidArgument); // nothing was begun
+  sequence.start(0, 7, 7);
+  for (int64_t size : {0, 1, 3, 8})
+    EXPECT_EQ(sequence.beginTile(size).status().message(),
+              "there are no tiles of " + std::to_string(size) + " tokens; there are those of 2, 4");
+  EXPECT_EQ(*sequence.beginTile(4), 4);
+  EXPECT_EQ(sequence.beginTile(4).status().code(), StatusCode::InvalidArgument); // it was not finished
+  sequence.start(0, 7, 7);
+  EXPECT_EQ(*sequence.beginTile(4), 4);
+  sequence.finishStep(/*withHead=*/false, 4);
+  EXPECT_EQ(sequence.checkSelected(4).code(), StatusCode::InvalidArgument);
+  EXPECT_EQ(*sequence.beginTile(4), 3); // the prompt ends
+  sequence.finishStep(/*withHead=*/true, 3);
+  EXPECT_EQ(sequence.position(), 7);
+  EXPECT_TRUE(sequence.checkSelected(7).isOk());
+  EXPECT_EQ(
+      sequence.beginTile(2).status().message(),
+      "there is no given token at position 7, which a tile could begin with: tokens that are selected take steps");
+  EXPECT_TRUE(sequence.beginStep().isOk()); // that changed nothing
+  sequence.finishStep(true);
+  EXPECT_EQ(sequence.beginTile(2).status().code(), StatusCode::CacheFull);
+}
+
+TEST(Sequence, ATileOfHeadsSelectsEveryToken) {
+  const Program model = withTiles(smallModel(), {4});
+  Sequence sequence(model, 8);
+  sequence.start(0, 3, 3);
+  EXPECT_EQ(*sequence.beginTile(4), 3);
+  sequence.finishTileOfHeads(3);
+  for (int64_t position : {1, 2, 3})
+    EXPECT_TRUE(sequence.checkSelected(position).isOk());
+  EXPECT_EQ(sequence.position(), 3);
+}
+
+TEST(Sequence, WithoutTiles) {
+  Sequence none(smallModel(), 8);
+  none.start(0, 7, 7);
+  EXPECT_EQ(none.beginTile(16).status().message(), "there are no tiles of 16 tokens; there are none");
+  EXPECT_TRUE(Sequence(withTiles(smallModel(), {4}), 8, /*withTiles=*/false).tileSizes().empty());
+}
+
 TEST(Sequence, AStepThatIsNotFinishedEndsIt) {
   Sequence sequence(smallModel(), 8);
   sequence.start(0, 2, 2);

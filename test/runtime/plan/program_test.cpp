@@ -30,6 +30,7 @@ Program dividedProgram() {
   kernel("decode_steps", "persistent", 4, {});
   kernel("decode_steps_1x2", "persistent", 2, {"sm_90"});
   kernel("down_1x2", "project", 4, {"sm_90", "host"});
+  kernel("decode_steps_long", "persistent", 4, {});
   program.divisions.push_back({.name = "2x2",
                                .targets = {"sm_90", "host"},
                                .kernel = "decode_steps",
@@ -38,6 +39,7 @@ Program dividedProgram() {
                                .packetBytes = 4096,
                                .clusters = false,
                                .traced = true,
+                               .longContext = LongContext{.kernel = "decode_steps_long", .fromPosition = 100},
                                .orders = {}});
   const std::vector<Phase> &phases = program.entries[0].blocks[1].phases;
   PhaseOrder down{.block = 1, .phase = 4, .launch = phases[4].launch};
@@ -54,6 +56,7 @@ Program dividedProgram() {
                                .packetBytes = 2048,
                                .clusters = true,
                                .traced = true,
+                               .longContext = {},
                                .orders = {down, attend}});
   return program;
 }
@@ -123,6 +126,24 @@ INSTANTIATE_TEST_SUITE_P(
                     "program.divisions[0].kernel: 'attend' is of kind 'project'; expected 'persistent'"},
         ProgramCase{"/divisions/1/kernel", "decode_steps",
                     "program.divisions[1].kernel: 'decode_steps' is the kernel of division '2x2'"},
+        ProgramCase{"/divisions/0/long_context/kernel", "nobody",
+                    "program.divisions[0].long_context.kernel: 'nobody' is not in program.kernels"},
+        ProgramCase{"/divisions/0/long_context/kernel", "decode_steps",
+                    "program.divisions[0].long_context.kernel: 'decode_steps' is the kernel of division '2x2'"},
+        ProgramCase{"/divisions/1/kernel", "decode_steps_long",
+                    "program.divisions[1].kernel: 'decode_steps_long' is the kernel of division '2x2'"},
+        ProgramCase{"/divisions/0/long_context/kernel", "attend",
+                    "program.divisions[0].long_context.kernel: 'attend' is of kind 'project'; expected 'persistent'"},
+        ProgramCase{"/kernels/10/threads", 128,
+                    "program.divisions[0].long_context.kernel: 'decode_steps_long' has 4 blocks of 128 threads; "
+                    "'decode_steps' has 4 of 160"},
+        ProgramCase{"/kernels/10/targets",
+                    {"host"},
+                    "program.divisions[0].long_context.kernel: 'decode_steps_long' is not in the code for sm_90"},
+        ProgramCase{"/divisions/0/long_context/from_position", 128,
+                    "program.divisions[0].long_context.from_position: 128; a sequence has positions up to 127"},
+        ProgramCase{"/divisions/0/long_context/from_position", -1,
+                    "program.divisions[0].long_context.from_position: -1; expected an integer in [0, 2147483647]"},
         ProgramCase{"/divisions/1/orders/0/launch/kernel", "decode_steps_1x2",
                     "program.divisions[1].orders[0].launch.kernel: 'decode_steps_1x2' is not for phases: it is of kind "
                     "'persistent'"},
@@ -700,7 +721,7 @@ TEST(Program, NamesThatAreNotText) {
 /// Whatever stands in whatever place, parsing ends in a program or in an error about the program; and a number out of
 /// all bounds is never taken for one that executors compute with.
 TEST(Program, AnyValueAnywhere) {
-  for (const Program &program : {smallProgram(), graphProgram()}) {
+  for (const Program &program : {prefillProgram(), graphProgram()}) {
     const ordered_json whole = sectionsOf(program), flat = whole.flatten();
     const ordered_json values = {-1,
                                  0,

@@ -122,9 +122,9 @@ TEST(Plan, IncompatibleSaysHowToRebuild) {
     expectError(openBytes(plan), StatusCode::IncompatiblePlan,
                 "q.plan: header.version: " + std::to_string(older) + "; this build reads 6" + rebuild);
   }
-  const auto feature = withHeader(smallPlanBytes(), [](auto &page) { page.header.requiredFeatures = 5; });
+  const auto feature = withHeader(smallPlanBytes(), [](auto &page) { page.header.requiredFeatures = 7; });
   expectError(openBytes(feature), StatusCode::IncompatiblePlan,
-              "q.plan: header.required_features: bits 0x5 are unknown to this build" + update);
+              "q.plan: header.required_features: bits 0x6 are unknown to this build" + update);
 }
 
 /// One change to the header page and the error that it must give, with all checksums right.

@@ -49,6 +49,27 @@ Phase project(const std::string &name, uint32_t input, std::vector<uint32_t> out
   return phase;
 }
 
+/// A phase of the step on a tile, whose edges are those of the step, `edges` further on.
+Phase onTile(Phase phase, uint32_t edges) {
+  for (std::vector<uint32_t> *list : {&phase.inputs, &phase.outputs})
+    for (uint32_t &index : *list)
+      index += edges;
+  for (Function &epilogue : phase.epilogues)
+    for (uint32_t &index : epilogue.operands)
+      index += edges;
+  for (Argument &argument : phase.launch.arguments)
+    if (argument.kind == ArgumentKind::Edge)
+      argument.index += edges;
+  phase.kGroups = {0};
+  phase.kWays = 1;
+  if (phase.kind == PhaseKind::Attend)
+    phase.parameters["warps"] = 1;
+  phase.launch.blocks = 8;
+  if (!phase.prologue.empty())
+    phase.prepare = launch("prepare", {edge(phase.inputs[0]), {ArgumentKind::Scratch, 0, {}}});
+  return phase;
+}
+
 } // namespace
 
 Status CountingPacker::pack(uint32_t index, std::span<std::byte> out) {
@@ -157,6 +178,39 @@ Program smallProgram() {
        {{PortKind::Token, "", {1}}, {PortKind::Position, "", {1}}},
        {{PortKind::Next, "", {1}}},
        {{"embed", 1, {embed}}, {"layers", layers, {first, attend, second, third, fourth}}, {"head", 1, {head}}}}};
+  return program;
+}
+
+Program prefillProgram() {
+  constexpr int64_t tile = 16;
+  Program program = smallProgram();
+  const auto edges = static_cast<uint32_t>(program.edges.size());
+  for (uint32_t i = 0; i < edges; ++i) {
+    Edge made = program.edges[i];
+    made.name = "tile." + made.name;
+    made.tokens = tile;
+    made.offset = program.arenaBytes;
+    program.arenaBytes += tile * edgeStride(made);
+    program.edges.push_back(made);
+  }
+  program.caches[0].positions = window + tile - 1;
+  for (const char *name : {"prepare", "last"})
+    program.kernels.push_back({name, name, 4, 256, 0, 1, 1024, 256, {}, {}});
+  Entry entry = program.entries[0];
+  entry.name = "prefill_16";
+  entry.inputs[0].shape = {tile};
+  for (size_t b = 0; b < program.decoder->headBlock; ++b)
+    for (Phase &phase : entry.blocks[b].phases)
+      phase = onTile(phase, edges);
+  Phase last;
+  last.name = "last";
+  last.kind = PhaseKind::Last;
+  last.inputs = {edges};
+  last.outputs = {0};
+  last.outputNames = {"model.last"};
+  last.launch = launch("last", {edge(edges), edge(0), {ArgumentKind::State, 0, {}}});
+  entry.blocks.insert(entry.blocks.begin() + program.decoder->headBlock, {"last", 1, {last}});
+  program.entries.push_back(entry);
   return program;
 }
 

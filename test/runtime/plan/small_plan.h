@@ -20,6 +20,8 @@ public:
 std::vector<std::byte> smallElf(uint16_t machine);
 
 Program smallProgram();
+/// smallProgram with a prefill of 16 tokens as its second entry.
+Program prefillProgram();
 /// Two products of three tokens, no decoder: x -> h, y.
 Program graphProgram();
 

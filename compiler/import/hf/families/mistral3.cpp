@@ -25,7 +25,7 @@ DecoderConfig readText(ConfigReader &reader) {
 
 DecoderConfig readConfig(ConfigReader &reader) {
   reader.ignore({"image_token_index", "image_token_id", "multimodal_projector_bias", "projector_hidden_act",
-                 "spatial_merge_size", "vision_feature_layer"});
+                 "spatial_merge_size", "vision_config", "vision_feature_layer"});
   if (reader.has("text_config"))
     return readTextConfig(reader, readText);
   reader.findings().invalid(reader.where("text_config") + " is missing");

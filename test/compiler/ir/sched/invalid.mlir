@@ -43,6 +43,20 @@ sched.sequence @decode.launch of @decode kinds ["launch"] {
 // -----
 
 sched.sequence @decode.launch of @decode kinds ["launch"] {
+  // expected-error @+1 {{has tiles or something to prepare, but no tokens}}
+  sched.launch "first" blocks 1 threads 32 shared 0 {tiles = array<i64: 16, 8, 32, 2, 1, 1>}
+}
+
+// -----
+
+sched.sequence @prefill_16.launch of @prefill_16 kinds ["launch"] {
+  // expected-error @+1 {{prepares with blocks, threads and shared memory, three numbers, not 2}}
+  sched.launch "first" blocks 1 threads 32 shared 0 {tokens = 16 : i64, prepare = array<i64: 16, 64>}
+}
+
+// -----
+
+sched.sequence @decode.launch of @decode kinds ["launch"] {
   // expected-error @+1 {{needs whole warps, 32 at most: 48 threads are not}}
   sched.launch "first" blocks 1 threads 48 shared 0
 }
@@ -259,6 +273,114 @@ sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 
     }
     sched.collect %s
   }
+}
+
+// -----
+
+sched.grid @decode.g of @decode targets [] groups 1 ranks 1 warps 4 shared 1024 stages 2 of 512 encoding "tiles16" packets 16 ahead [1, 1] {
+  sched.embed "embed"
+  sched.layers 1 {
+    %s = sched.part groups 1 {
+      %x = sched.hop residual
+      // expected-error @+1 {{says how many groups share a context, and from how many positions on, if some do, and only then}}
+      %u = sched.compute "up"(%x) units 64 x 32 of 32 at [0] sharing 2 from 64
+      sched.publish %u
+    }
+    sched.collect %s
+  }
+}
+
+// -----
+
+sched.grid @decode.g of @decode targets [] groups 2 ranks 1 warps 4 shared 1024 stages 2 of 512 encoding "tiles16" packets 16 ahead [1, 1] {
+  sched.embed "embed"
+  sched.layers 1 {
+    %s = sched.part groups 2 {
+      %x = sched.hop residual
+      // expected-error @+1 {{says how many groups share a context, and from how many positions on, if some do, and only then}}
+      %u = sched.compute "attend"(%x) context sharing 1 from 64
+      sched.publish %u
+    }
+    sched.collect %s
+  }
+}
+
+// -----
+
+sched.grid @decode.g of @decode targets [] groups 3 ranks 1 warps 4 shared 1024 stages 2 of 512 encoding "tiles16" packets 16 ahead [1, 1] {
+  sched.embed "embed"
+  sched.layers 1 {
+    %s = sched.part groups 3 {
+      %x = sched.hop residual
+      // expected-error @+1 {{shares a context among 2 groups, which do not divide the 3 groups of the part}}
+      %u = sched.compute "attend"(%x) context sharing 2 from 64
+      sched.publish %u
+    }
+    sched.collect %s
+  }
+}
+
+// -----
+
+// expected-error @+1 {{continues another grid if groups share a context in it, and only then}}
+sched.grid @decode.g of @decode targets [] groups 2 ranks 1 warps 4 shared 1024 stages 2 of 512 encoding "tiles16" packets 16 ahead [1, 1] {
+  sched.embed "embed"
+  sched.layers 1 {
+    %s = sched.part groups 2 {
+      %x = sched.hop residual
+      %q = sched.compute "up"(%x) query_groups 64 x 32 of 2 at [0, 1]
+      %a = sched.compute "attend"(%q) context sharing 2 from 64
+      %u = sched.compute "out"(%a) columns 32 x 64 at [0, 1]
+      sched.publish %u
+    }
+    sched.collect %s
+  }
+  %y = sched.hop residual
+  %l = sched.compute "head"(%y) blocks 64 x 32
+  sched.select %l
+}
+
+// -----
+
+// expected-error @+1 {{continues another grid if groups share a context in it, and only then}}
+sched.grid @decode.g.long of @decode continues @decode.g targets [] groups 2 ranks 1 warps 4 shared 1024 stages 2 of 512 encoding "tiles16" packets 16 ahead [1, 1] {
+  sched.embed "embed"
+  sched.layers 1 {
+    %s = sched.part groups 2 {
+      %x = sched.hop residual
+      %q = sched.compute "up"(%x) query_groups 64 x 32 of 2 at [0, 1]
+      %a = sched.compute "attend"(%q) context
+      %u = sched.compute "out"(%a) columns 32 x 64 at [0, 1]
+      sched.publish %u
+    }
+    sched.collect %s
+  }
+  %y = sched.hop residual
+  %l = sched.compute "head"(%y) blocks 64 x 32
+  sched.select %l
+}
+
+// -----
+
+func.func @decode() {
+  return
+}
+// expected-error @+1 {{continues @decode.g, which is no division of @decode}}
+sched.grid @decode.g.long of @decode continues @decode.g targets [] groups 2 ranks 1 warps 4 shared 1024 stages 2 of 512 encoding "tiles16" packets 16 ahead [1, 1] {
+  sched.embed "embed"
+  sched.layers 1 {
+    %s = sched.part groups 2 {
+      %x = sched.hop residual
+      %q = sched.compute "up"(%x) query_groups 64 x 32 of 2 at [0, 1]
+      %a = sched.compute "attend"(%q) context sharing 2 from 64
+      %u = sched.compute "out"(%a) columns 32 x 64 at [0, 1]
+      sched.publish %u
+    }
+    sched.collect %s
+  }
+  %y = sched.hop residual
+  %l = sched.compute "head"(%y) blocks 64 x 32
+  sched.select %l
 }
 
 // -----

@@ -99,3 +99,40 @@ sched.grid @decode.3x2 of @decode targets ["sm_90", "sm_100"] groups 3 ranks 2 w
   %logits = sched.compute "head"(%x) blocks 144 x 64
   sched.select %logits
 }
+
+// The same division for long contexts: groups share them.
+// CHECK: sched.grid @decode.3x2.long of @decode continues @decode.3x2 targets ["sm_90", "sm_100"] groups 3
+// CHECK: sched.compute "layer_attend"(%{{.*}}) context sharing 2 from 4096
+sched.grid @decode.3x2.long of @decode continues @decode.3x2 targets ["sm_90", "sm_100"] groups 3 ranks 2 warps 4 shared 232448 stages 12 of 16384 encoding "tiles16" clusters packets 4800 ahead [49152, 16384] memory_bound traced {
+  sched.embed "embed"
+  sched.layers 2 {
+    %attention = sched.part groups 2 {
+      %squares = sched.hop squares {chunk = 32 : i64}
+      %x = sched.hop residual(%squares) {chunk = 32 : i64}
+      sched.stream weights "layer_query_key_value" in_flight 24576
+      %q = sched.compute "layer_query_key_value"(%x) query_groups 256 x 64 of 2 at [0, 1]
+      %rows = sched.hop rows(%q)
+      sched.stream context "layer_attend" in_flight 24576 long 49152
+      %a = sched.compute "layer_attend"(%rows) context sharing 2 from 4096
+      %parts = sched.hop parts(%a)
+      sched.stream weights "layer_output" in_flight 24576
+      %o = sched.compute "layer_output"(%parts) columns 64 x 128 at [0, 2]
+      sched.publish %o
+    }
+    sched.collect %attention
+    %sums = sched.part groups 3 {
+      %x = sched.hop residual
+      sched.stream weights "layer_gate_up" in_flight 24576 others 8192
+      %units = sched.compute "layer_gate_up"(%x) units 208 x 64 of 104 at [0, 1, 2]
+      %all = sched.hop units(%units)
+      sched.stream weights "layer_down" in_flight 24576 others 8192
+      %o = sched.compute "layer_down"(%all) columns 64 x 104 at [0, 1, 2]
+      sched.publish %o
+    }
+    sched.collect %sums
+  }
+  %x = sched.hop residual
+  sched.stream weights "head" in_flight 32768
+  %logits = sched.compute "head"(%x) blocks 144 x 64
+  sched.select %logits
+}

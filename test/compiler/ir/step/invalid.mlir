@@ -915,3 +915,41 @@ func.func @fusion_is_isolated(%x: tensor<4xf32>) {
   }
   return
 }
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// Tiles of tokens
+//===----------------------------------------------------------------------===//
+
+func.func @last_of_another_size(%x: tensor<16x32xf32>, %position: tensor<1xi32>) {
+  // expected-error @+1 {{gives one token of 'tensor<16x32xf32>', not 'tensor<1x16xf32>'}}
+  %y = step.last %x at %position : tensor<16x32xf32> -> tensor<1x16xf32>
+  return
+}
+
+// -----
+
+func.func @last_of_another_type(%x: tensor<16x32xf32>, %position: tensor<1xi32>) {
+  // expected-error @+1 {{gives one token of 'tensor<16x32xf32>', not 'tensor<1x32xbf16>'}}
+  %y = step.last %x at %position : tensor<16x32xf32> -> tensor<1x32xbf16>
+  return
+}
+
+// -----
+
+nn.weight @w : tensor<64x32xbf16> from "w"
+func.func @embed_tokens(%token: tensor<8xi32>) {
+  // expected-error @+1 {{a token id a row}}
+  %x = "step.embed"(%token) <{matrix = @w}> : (tensor<8xi32>) -> tensor<16x32xf32>
+  return
+}
+
+// -----
+
+nn.weight @w : tensor<64x32xbf16> from "w"
+func.func @select_of_a_tile(%x: tensor<16x32xf32>) {
+  // expected-error @+1 {{works on 1 token, but 'tensor<16x32xf32>' has 16}}
+  %t = step.project %x matrices [@w] epilogues [#step.argmax<segment = 0>] : (tensor<16x32xf32>) -> tensor<1xi32>
+  return
+}

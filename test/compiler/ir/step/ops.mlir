@@ -110,3 +110,16 @@ func.func @graph(%x: tensor<1x4xi64>, %h: tensor<1x4x8xf16>) -> (tensor<1x4x8xf1
   }
   return %f#0, %f#1, %c : tensor<1x4x8xf16>, tensor<1x4x8xf16>, tensor<i1>
 }
+
+// A tile of tokens: each is at the position of the first one and its place in the tile.
+// CHECK-LABEL: @tile
+func.func @tile(%tokens: tensor<16xi32>, %position: tensor<1xi32>) -> tensor<1x32xf32> {
+  // CHECK: %[[X:.*]] = step.embed %{{.*}}, @embedding : tensor<16x32xf32>
+  %x = step.embed %tokens, @embedding : tensor<16x32xf32>
+  // CHECK: %[[Y:.*]] = step.map %[[X]] at %[[POSITION:.*]] epilogues [#step.rope<{{.*}}>] : (tensor<16x32xf32>, tensor<1xi32>) -> tensor<16x32xf32>
+  %y = step.map %x at %position epilogues [#step.rope<segment = 0, table = @frequencies, head_dim = 16, rotary_dim = 16>]
+    : (tensor<16x32xf32>, tensor<1xi32>) -> tensor<16x32xf32>
+  // CHECK: step.last %[[Y]] at %[[POSITION]] : tensor<16x32xf32> -> tensor<1x32xf32>
+  %z = step.last %y at %position : tensor<16x32xf32> -> tensor<1x32xf32>
+  return %z : tensor<1x32xf32>
+}

@@ -1,0 +1,79 @@
+// How the attention of a tile of tokens over the cache is divided (codegen/kernels/attend_tokens.cuh): the choice, and
+// what follows from it for the launch, the same formulas in the compiler and in the kernel. Nothing but plain constexpr
+// functions, in integers.
+#pragma once
+
+#include "everywhere.h"
+
+namespace cadenza {
+
+/// The rows of a KV head are the tile's tokens times the query heads that share that head, ordered by token, then head.
+/// A block computes so many of them: 16 * row_blocks for each of its warps. It goes over `keys` positions at a time, of
+/// which `stages` are in shared memory.
+struct AttendTokenTiles {
+  int warps, row_blocks;
+  int keys; // attend_token_keys(head_dim), always: a row's bits follow from it
+  int stages;
+
+  CADENZA_EVERYWHERE constexpr int threads() const { return 32 * warps; }
+  CADENZA_EVERYWHERE constexpr int rows() const { return 16 * warps * row_blocks; }
+  constexpr bool operator==(const AttendTokenTiles &) const = default;
+};
+
+/// tokens: of the tile, a multiple of 16. head_dim: a multiple of 8, at most 256.
+struct AttendTokenShape {
+  int tokens, heads, kv_heads, head_dim;
+
+  /// Of a KV head.
+  CADENZA_EVERYWHERE constexpr int rows() const { return tokens * (heads / kv_heads); }
+};
+
+/// Positions that an online softmax takes at a time, from a multiple of that on. The sums of a row are divided there:
+/// so they depend on nothing but the length of a head.
+CADENZA_EVERYWHERE constexpr int attend_token_keys(int head_dim) { return head_dim <= 128 ? 64 : 32; }
+
+/// What a row of shared memory has for a head's elements: 16-byte pieces, two of which are a step of the tensor cores.
+/// Eight rows begin in eight different banks, or the order of pieces differs from row to row (attend_tokens.cuh).
+CADENZA_EVERYWHERE constexpr int attend_token_pieces(int head_dim) { return (head_dim + 15) / 16 * 2; }
+CADENZA_EVERYWHERE constexpr int attend_token_row_bytes(int head_dim) {
+  const int pieces = attend_token_pieces(head_dim);
+  return 16 * (pieces % 8 == 0 ? pieces : pieces | 1);
+}
+
+/// Whether queries stay in registers, or in shared memory, since those of heads that are so long, or of so many rows of
+/// a warp, leave no room for the sums.
+CADENZA_EVERYWHERE constexpr bool attend_token_keeps_queries(const AttendTokenTiles &tiles, int head_dim) {
+  return tiles.row_blocks * head_dim <= 128;
+}
+
+/// What a launch has.
+struct AttendTokenLaunch {
+  int blocks, threads, shared_bytes;
+};
+CADENZA_EVERYWHERE constexpr AttendTokenLaunch attend_token_launch(const AttendTokenTiles &tiles,
+                                                                   const AttendTokenShape &shape) {
+  const int queries = attend_token_keeps_queries(tiles, shape.head_dim) ? 0 : tiles.rows();
+  return {shape.rows() / tiles.rows() * shape.kv_heads, tiles.threads(),
+          attend_token_row_bytes(shape.head_dim) * (queries + 2 * tiles.stages * tiles.keys)};
+}
+
+/// The division for a tile of tokens, on a GPU of so many multiprocessors. The rows of a block divide those of a KV
+/// head: the kernel finds the tile's tokens from its grid. As measured on an H200 (test/gpu/graph_kernels/
+/// attend_tokens.cu): four warps, if half of the multiprocessors have a block then; of 32 rows each, if heads are short
+/// enough for that and three quarters of them have a block; two, if heads are long.
+CADENZA_EVERYWHERE constexpr AttendTokenTiles attend_token_tiles(const AttendTokenShape &shape,
+                                                                 int multiprocessors = 132) {
+  const int rows = shape.rows() * shape.kv_heads;
+  AttendTokenTiles tiles{2, 1, attend_token_keys(shape.head_dim), 2};
+  if (shape.head_dim <= 128 && rows / 64 >= multiprocessors / 2)
+    tiles.warps = 4;
+  if (shape.head_dim <= 64 && rows / 128 >= multiprocessors * 3 / 4)
+    tiles.row_blocks = 2;
+  if (shape.rows() % tiles.rows() != 0)
+    tiles.row_blocks = 1;
+  while (shape.rows() % tiles.rows() != 0)
+    tiles.warps /= 2;
+  return tiles;
+}
+
+} // namespace cadenza
