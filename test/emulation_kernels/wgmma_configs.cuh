@@ -40,7 +40,8 @@ using qkv_64 = qkv<WgmmaTiles{64, 16, 1, 1, 2, 1}, 64>;
 using qkv_64_pairs = qkv<WgmmaTiles{128, 64, 1, 2, 3, 2}, 64>; // two heads a tile
 using qkv_128 = qkv<WgmmaTiles{128, 32, 2, 1, 3, 1}, 128>;
 using gate_up = tokens::gate_up_of<WgmmaTiles, WgmmaTiles{64, 32, 1, 1, 3, 1}>;
-using gate_up_pairs = tokens::gate_up_of<WgmmaTiles, WgmmaTiles{128, 32, 2, 1, 2, 2}>; // the last two tiles are not full
+using gate_up_pairs =
+    tokens::gate_up_of<WgmmaTiles, WgmmaTiles{128, 32, 2, 1, 2, 2}>; // the last two tiles are not full
 using down = tokens::down_of<WgmmaTiles, WgmmaTiles{64, 32, 1, 1, 4, 1}>;
 
 } // namespace cadenza::wgmma
