@@ -306,8 +306,8 @@ private:
           unit + arch::lane() / 4 * row_bytes + arch::lane() % 4 * static_cast<uint32_t>(pair_bytes);
 #pragma unroll
       for (int j = 0; j < 2; ++j)
-        b[j] = Encoded::pair(
-            *reinterpret_cast<const typename Encoded::Pair *>(pairs + (8 * half + 4 * j) * pair_bytes));
+        b[j] =
+            Encoded::pair(*reinterpret_cast<const typename Encoded::Pair *>(pairs + (8 * half + 4 * j) * pair_bytes));
     }
   }
   /// Where piece `piece` of a row lies in a unit of 16-bit elements.
