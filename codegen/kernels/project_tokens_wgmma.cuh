@@ -35,8 +35,12 @@ template <class Config> struct ProjectTokensWgmma {
   };
   using RowTile = Tile<Shape>;
   static constexpr int threads = tiles.threads(), cluster = tiles.cluster, scratch_offset = tiles.shared_bytes();
-  static constexpr int shared_bytes = scratch_offset + 4 * 4 * tiles.consumers() * RowTile::scratch_floats;
-  static_assert(shared_bytes <= wgmma_shared_limit, "stages, chunks and scratch fit in shared memory");
+  static constexpr int shared_bytes = wgmma_shared_bytes(tiles, slots);
+  static_assert(shared_bytes <= wgmma_shared_limit && scratch_floats_of(Shape::rows) == RowTile::scratch_floats,
+                "stages, chunks and scratch fit in shared memory");
+  CADENZA_EVERYWHERE static constexpr int blocks(int tokens, int multiprocessors) {
+    return wgmma_blocks(tiles, tokens, Segments::total, slots, multiprocessors);
+  }
 
   struct Activation {
     const arch::TensorMap *activations;

@@ -123,5 +123,30 @@ TEST_F(WgmmaProductTest, BitsAreThoseOfTheOperands) {
       }
 }
 
+/// What is chosen fits, and there is a choice whenever row groups fit in the rows of a tile.
+TEST(WgmmaTilesTest, ChoicesFit) {
+  for (int tokens : {16, 128, 1024, 4096})
+    for (int rows : {16, 640, 4096, 128256})
+      for (int columns : {64, 1000, 8192})
+        for (int slots : {1, 2})
+          for (int group : {1, 64, 80, 128, 256})
+            for (int multiprocessors : {4, 114, 132}) {
+              const TokenShape shape{tokens, rows, columns, 512, slots, group, 0};
+              const WgmmaTiles tiles = wgmma_tiles(shape, multiprocessors);
+              EXPECT_EQ(tiles.tokens == 0, group == 80 || group * slots > 256) << group << ", " << slots;
+              if (tiles.tokens == 0)
+                continue;
+              EXPECT_TRUE(wgmma_tiles_fit(tiles, shape));
+              EXPECT_EQ(tiles.rows / slots % group, 0);
+              const int blocks = wgmma_blocks(tiles, tokens, rows, slots, multiprocessors);
+              EXPECT_EQ(blocks % tiles.cluster, 0);
+              EXPECT_GT(blocks, 0);
+              EXPECT_LE(blocks, 2 * multiprocessors);
+            }
+  EXPECT_EQ(wgmma_tiles({128, 4096, 1024, 256, 1, 1, 0}, 132).tokens, 0) << "int8";
+  EXPECT_EQ(wgmma_tiles({128, 4096, 1024, 512, 1, 1, 96}, 132).tokens, 0) << "segments that begin inside tiles";
+  EXPECT_EQ(wgmma_tiles({2048, 2048, 2048, 512, 1, 128, 0}, 132), (WgmmaTiles{128, 256, 2, 1, 4, 1})) << "measured";
+}
+
 } // namespace
 } // namespace cadenza::emulation
