@@ -83,7 +83,7 @@ CADENZA_DEVICE void store_async(Remote<uint32_t> to, uint32_t v, Remote<Mbarrier
   cadenza_host_services->store_async(to.address, &v, sizeof(v), arrived.address);
 }
 
-CADENZA_DEVICE void fence_proxy_async_shared() { cadenza_host_services->scheduling_point(); }
+CADENZA_DEVICE void fence_proxy_async_shared() { cadenza_host_services->fence_proxy_async(); }
 CADENZA_DEVICE void fence_proxy_async_global() { cadenza_host_services->scheduling_point(); }
 
 } // namespace cadenza::arch

@@ -8,7 +8,7 @@
 namespace cadenza::host {
 
 /// Changes whenever a structure below does; the loader refuses a module with another number.
-inline constexpr uint32_t abi_version = 5;
+inline constexpr uint32_t abi_version = 6;
 
 /// Runs one thread; params[0] points to the argument structure, as in cuLaunchKernel's kernelParams.
 using KernelEntry = void (*)(const void *const *params);
@@ -33,6 +33,16 @@ struct Thread {
 
 enum class Element : uint32_t { bf16, f16, tf32 };
 enum class Fault : uint32_t { misaligned, illegal_address, trap };
+
+/// One thread's part of a wgmma.
+struct WarpgroupOperands {
+  Element type;
+  bool accumulate;
+  uint32_t count;           // sums of a thread: half as many as D has columns
+  float *d;                 // [count]
+  const uint32_t *fragment; // [4], or nullptr: A is in shared memory, too
+  uint64_t a, b;            // descriptors
+};
 
 struct Services {
   uint32_t abi;
@@ -80,6 +90,17 @@ struct Services {
   void (*copy_async16)(void *to, const void *from, uint32_t bytes);
   void (*copy_async_commit)();
   void (*copy_async_wait)(uint32_t pending);
+
+  // For products of warpgroups (arch_wgmma.cuh).
+  void (*fence_proxy_async)(); // of shared memory
+  void (*acquire_tensor_map)(const void *map);
+  void (*copy_tensor)(void *to, const void *map, const int *coordinates, uint32_t rank, void *barrier,
+                      uint32_t blocks); // ranks as bits; 0: this block
+  void (*wgmma)(const WarpgroupOperands &operands);
+  void (*wgmma_fence)();
+  void (*wgmma_commit)();
+  void (*wgmma_wait)(uint32_t pending);
+  void (*set_registers)(uint32_t count, bool take);
 };
 
 } // namespace cadenza::host

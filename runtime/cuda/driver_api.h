@@ -58,6 +58,11 @@ constexpr int minimumDriverVersion = 12000;
   X(cuEventQuery, (CUevent event))                                                                                     \
   X(cuEventSynchronize, (CUevent event))                                                                               \
   X(cuEventElapsedTime, (float *milliseconds, CUevent start, CUevent end))                                             \
+  X(cuTensorMapEncodeTiled,                                                                                            \
+    (CUtensorMap * map, CUtensorMapDataType type, unsigned int rank, void *address, const uint64_t *extents,           \
+     const uint64_t *strides, const unsigned int *box, const unsigned int *elementStrides,                             \
+     CUtensorMapInterleave interleave, CUtensorMapSwizzle swizzle, CUtensorMapL2promotion promotion,                   \
+     CUtensorMapFloatOOBfill fill))                                                                                    \
   X(cuOccupancyMaxActiveBlocksPerMultiprocessor, (int *blocks, CUfunction function, int threads, size_t sharedBytes))  \
   X(cuOccupancyMaxActiveClusters, (int *clusters, CUfunction function, const CUlaunchConfig *config))                  \
   X(cuLaunchKernelEx, (const CUlaunchConfig *config, CUfunction function, void **parameters, void **extra))

@@ -136,4 +136,20 @@ struct CUlaunchConfig {
   unsigned int numAttrs;
 };
 
+// Tensor maps: how a tensor lies in memory and which box of it a copy takes; 128 bytes that only the driver writes.
+struct alignas(64) CUtensorMap {
+  uint64_t opaque[16];
+};
+enum CUtensorMapDataType : unsigned int {
+  CU_TENSOR_MAP_DATA_TYPE_FLOAT16 = 6,
+  CU_TENSOR_MAP_DATA_TYPE_BFLOAT16 = 9,
+};
+enum CUtensorMapInterleave : unsigned int { CU_TENSOR_MAP_INTERLEAVE_NONE = 0 };
+enum CUtensorMapSwizzle : unsigned int {
+  CU_TENSOR_MAP_SWIZZLE_64B = 2,
+  CU_TENSOR_MAP_SWIZZLE_128B = 3,
+};
+enum CUtensorMapL2promotion : unsigned int { CU_TENSOR_MAP_L2_PROMOTION_L2_256B = 3 };
+enum CUtensorMapFloatOOBfill : unsigned int { CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE = 0 };
+
 } // namespace cadenza::cuda

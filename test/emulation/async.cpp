@@ -20,6 +20,15 @@ std::string bytesAt(uint32_t bytes, const void *address) {
 
 } // namespace
 
+void writeShared(Block &block, unsigned char *to, const void *from, uint32_t bytes) {
+  std::memcpy(to, from, bytes);
+  std::memcpy(block.asyncView.data() + (to - block.shared), from, bytes);
+}
+void poisonShared(Block &block, unsigned char *to, uint32_t bytes) {
+  std::memset(to, poison, bytes);
+  std::memset(block.asyncView.data() + (to - block.shared), poison, bytes);
+}
+
 /// The block of the running thread's cluster whose shared memory holds the range, or nullptr.
 Block *Scheduler::blockOfShared(const void *address, uint64_t bytes) const {
   const auto *p = static_cast<const unsigned char *>(address);
@@ -62,27 +71,33 @@ void Scheduler::copyBulk(void *to, const void *from, uint32_t bytes, void *barri
   Block &block = *current_->warp->block;
   mbarrier(block, barrier, what);
   auto *begin = static_cast<unsigned char *>(to);
+  startCopy(block, what, begin, static_cast<const unsigned char *>(from), bytes, barrier);
+  schedulingPoint();
+}
+
+/// A copy begins that counts bytes: in up to four pieces, cut at random; they land in any order.
+AsyncOperation &Scheduler::startCopy(Block &block, const char *what, unsigned char *begin, const unsigned char *source,
+                                     uint32_t bytes, void *barrier) {
   for (const auto &other : async_)
     if (other->target == &block && !other->lane && other->pieces.size() > 0 && other->begin < begin + bytes &&
         begin < other->begin + other->bytes)
-      fault(CUDA_ERROR_LAUNCH_FAILED, std::string(what) + ": " + bytesAt(bytes, to) +
+      fault(CUDA_ERROR_LAUNCH_FAILED, std::string(what) + ": " + bytesAt(bytes, begin) +
                                           " are still being written by an earlier copy or store, issued by " +
                                           other->issuer + other->what);
   AsyncOperation &operation = issue(block, what);
   operation.begin = begin;
   operation.bytes = bytes;
   operation.barrier = barrier;
-  std::memset(begin, poison, bytes);
-  // Up to four pieces, cut at random; they land in any order.
+  poisonShared(block, begin, bytes);
   uint32_t cuts[5] = {0, bytes / 16, bytes / 16, bytes / 16, bytes / 16};
   for (uint32_t i = 1 + random_.below(4); i < 4; ++i)
     cuts[i] = random_.below(bytes / 16 + 1);
   std::sort(cuts, cuts + 5);
-  const auto *source = static_cast<const unsigned char *>(from);
   for (int i = 0; i < 4; ++i)
     if (cuts[i] != cuts[i + 1])
-      operation.pieces.push_back({begin + cuts[i] * 16, source + cuts[i] * 16, (cuts[i + 1] - cuts[i]) * 16});
-  schedulingPoint();
+      operation.pieces.push_back(
+          {begin + cuts[i] * 16, source ? source + cuts[i] * 16 : nullptr, (cuts[i + 1] - cuts[i]) * 16});
+  return operation;
 }
 
 void Scheduler::copyLane(void *to, const void *from) {
@@ -141,6 +156,17 @@ void Scheduler::storeAsync(void *to, const void *value, uint32_t bytes, void *ba
   schedulingPoint();
 }
 
+/// A piece of a box has come: each 16 bytes to where the swizzle puts them.
+static void landTensor(const AsyncOperation &operation, const AsyncOperation::Piece &piece) {
+  for (uint32_t i = 0; i < piece.bytes; i += 16) {
+    const TensorPiece &source = operation.tensor[static_cast<size_t>(piece.to + i - operation.begin) / 16];
+    unsigned char bytes[16] = {};
+    if (source.last > source.first)
+      std::memcpy(bytes + source.first, source.from, source.last - source.first);
+    writeShared(*operation.target, swizzle(piece.to + i, operation.swizzledRows), bytes, 16);
+  }
+}
+
 /// One step of one operation: some pieces land, or it is done. False if it cannot do anything yet.
 bool Scheduler::advance(size_t index) {
   AsyncOperation &operation = *async_[index];
@@ -150,7 +176,12 @@ bool Scheduler::advance(size_t index) {
                 operation.pieces.back());
       const AsyncOperation::Piece piece = operation.pieces.back();
       operation.pieces.pop_back();
-      std::memcpy(piece.to, piece.from ? piece.from : operation.value, piece.bytes);
+      if (!operation.tensor.empty())
+        landTensor(operation, piece);
+      else if (operation.lane) // cp.async is of the same proxy as plain stores
+        std::memcpy(piece.to, piece.from, piece.bytes);
+      else
+        writeShared(*operation.target, piece.to, piece.from ? piece.from : operation.value, piece.bytes);
     }
     return true;
   }

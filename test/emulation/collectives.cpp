@@ -2,6 +2,7 @@
 #include "test/emulation/device_memory.h"
 #include "test/emulation/faults.h"
 #include "test/emulation/scheduler.h"
+#include "test/emulation/warpgroup.h"
 
 #include <array>
 #include <bit>
@@ -83,6 +84,10 @@ template <Collective Type> void multiply(Lane *lanes) {
 
 } // namespace
 
+float toFloat(host::Element type, uint16_t bits) {
+  return type == host::Element::bf16 ? element<Collective::mmaBf16>(bits, 0) : element<Collective::mmaF16>(bits, 0);
+}
+
 /// The lane waits until all 32 have arrived. What must not happen, because on a GPU it is undefined or hangs: a lane
 /// that exited, waits at a block barrier or arrives at another collective.
 void Scheduler::collective(Collective kind) {
@@ -131,7 +136,20 @@ void Scheduler::complete(Warp &warp) {
   case Collective::loadTransposed:
     emulation::loadMatrices(warp.lanes, warp.collective == Collective::loadTransposed);
     break;
+  case Collective::wgmma:
+    issueProduct(warp);
+    break;
+  case Collective::wgmmaFence:
+    productsOf(warp).fenced = true;
+    break;
+  case Collective::wgmmaCommit:
+    ++productsOf(warp).groups;
+    break;
+  case Collective::wgmmaWait:
+    waitForProducts(warp, current_->number);
+    break;
   case Collective::warpBarrier:
+  case Collective::setRegisters:
   case Collective::none:
     break;
   }

@@ -16,8 +16,19 @@ std::string Scheduler::describe(const Lane &lane) const {
 
 /// The warps that wait for something, with the lanes that do.
 std::string Scheduler::describeWaiting() const {
-  static constexpr const char *collectives[] = {"nothing", "warp_barrier", "shuffle", "mma_m16n8k16<bf16>",
-                                                "mma_m16n8k16<f16>"};
+  static constexpr const char *collectives[] = {"nothing",
+                                                "warp_barrier",
+                                                "shuffle",
+                                                "mma_m16n8k16<bf16>",
+                                                "mma_m16n8k16<f16>",
+                                                "mma_m16n8k8",
+                                                "load_matrices",
+                                                "load_matrices_transposed",
+                                                "wgmma",
+                                                "wgmma_fence",
+                                                "wgmma_commit",
+                                                "wgmma_wait",
+                                                "take_registers or give_registers"};
   std::string text;
   int lines = 0;
   auto mbarrierOf = [&](const Block &block, const Lane &lane) -> std::string {

@@ -2,6 +2,7 @@
 
 #include "test/emulation/async.h"
 #include "test/emulation/faults.h"
+#include "test/emulation/warpgroup.h"
 
 #include <algorithm>
 #include <bit>
@@ -64,6 +65,8 @@ Outcome Scheduler::run(const std::vector<const Launch *> &chain, uint64_t seed) 
   const uint32_t residency = residencies[random_.below(std::size(residencies))];
 
   asyncOneIn_ = asyncs[random_.below(std::size(asyncs))];
+  static constexpr uint32_t products[] = {2, 128, 4096, ~0u}; // the last: not before the wait
+  productOneIn_ = products[seed * 0x9e3779b97f4a7c15u >> 62];
 
   outcome_ = {};
   progress();
@@ -127,6 +130,7 @@ void Scheduler::reset() {
   finished_ = nullptr;
   async_.clear();
   copyingLanes_.clear();
+  multiplyingWarps_.clear();
   ready_.clear();
   for (std::unique_ptr<Block> &block : resident_) {
     for (std::unique_ptr<Warp> &warp : block->warps)
@@ -185,11 +189,13 @@ void Scheduler::startBlock(Grid &grid, uint32_t index, const std::shared_ptr<Clu
   block.asyncOperations = 0;
 
   const size_t sharedBytes = grid.launch->sharedBytes;
-  block.sharedStorage.resize(sharedBytes + 128 + sharedCanaryBytes);
+  block.sharedStorage.resize(sharedBytes + 1024 + sharedCanaryBytes);
   block.shared = block.sharedStorage.data();
-  block.shared += (128 - reinterpret_cast<uintptr_t>(block.shared) % 128) % 128;
+  block.shared += (1024 - reinterpret_cast<uintptr_t>(block.shared) % 1024) % 1024; // swizzles are of addresses
   std::memset(block.shared, poison, sharedBytes);
   std::memset(block.shared + sharedBytes, canary, sharedCanaryBytes);
+  block.asyncView.assign(sharedBytes, poison);
+  block.products.assign((block.threads + 127) / 128, {});
 
   block.warps.resize((block.threads + 31) / 32);
   for (uint32_t w = 0; w < block.warps.size(); ++w) {
@@ -204,6 +210,8 @@ void Scheduler::startBlock(Grid &grid, uint32_t index, const std::shared_ptr<Clu
     warp.atMbarrier = warp.atNamed = warp.atCluster = warp.polling = 0;
     warp.collective = Collective::none;
     warp.readyIndex = -1;
+    warp.products = nullptr;
+    warp.registers = 0;
     const uint64_t choice = random_.next();
     warp.rotation = choice % 32;
     warp.descending = choice >> 5 & 1;
@@ -217,6 +225,7 @@ void Scheduler::startBlock(Grid &grid, uint32_t index, const std::shared_ptr<Clu
       lane.copies.clear();
       lane.copyGroups = 0;
       lane.copying = false;
+      lane.tensorMaps.clear();
       lane.atClusterBarrier = false;
       lane.thread = {w * 32 + i,   index,      block.threads, grid.launch->blocks, grid.launch->clusterBlocks,
                      block.shared, sharedBytes};
@@ -313,6 +322,8 @@ Lane *Scheduler::choose() {
     advance(random_.below(static_cast<uint32_t>(async_.size())));
   if (!copyingLanes_.empty() && random_.oneIn(asyncOneIn_))
     landSome();
+  if (!multiplyingWarps_.empty() && random_.oneIn(productOneIn_))
+    executeSome();
   if (finished_ || outcome_.code != CUDA_SUCCESS)
     return nullptr;
   if (currentWarp_->runnable != 0 && --quantum_ > 0)
@@ -347,6 +358,8 @@ void Scheduler::exitThread() {
     fault(CUDA_ERROR_LAUNCH_FAILED, "this thread exited while others of its warp wait for it" + describeWaiting());
   if (block.atBarrier != 0)
     fault(CUDA_ERROR_LAUNCH_FAILED, "this thread exited while others wait for it at block_barrier" + describeWaiting());
+  if (warp.products && !warp.products->sums.empty())
+    fault(CUDA_ERROR_LAUNCH_FAILED, "this thread exited with wgmmas in flight");
   clearRunnable(warp, bit);
   warp.exited |= bit;
   progress();

@@ -46,9 +46,24 @@ struct Outcome {
 struct Block;
 struct Grid;
 struct AsyncOperation;
+struct WarpProducts;
 
 /// What a lane waits for.
-enum class Collective : uint32_t { none, warpBarrier, shuffle, mmaBf16, mmaF16, mmaTf32, loadMatrices, loadTransposed };
+enum class Collective : uint32_t {
+  none,
+  warpBarrier,
+  shuffle,
+  mmaBf16,
+  mmaF16,
+  mmaTf32,
+  loadMatrices,
+  loadTransposed,
+  wgmma,
+  wgmmaFence,
+  wgmmaCommit,
+  wgmmaWait,
+  setRegisters
+};
 
 /// 16 bytes of one thread's cp.async that are not there yet, and how many commits came before it.
 struct LaneCopy {
@@ -68,15 +83,17 @@ struct Lane {
   float *d;
   const uint32_t *a, *b;
   uint32_t *fragments; // of loadMatrices
+  host::WarpgroupOperands product;
   // What it waits for or polls.
   const void *address;
-  uint32_t number;              // parity of an mbarrier, id of a named barrier
-  AsyncOperation *openCopies;   // cp.async that copy_commit has not closed yet
-  std::vector<LaneCopy> copies; // cp.async in groups (group_copies.cpp)
-  uint64_t copyGroups;          // committed
-  bool copying;                 // among copyingLanes_
-  bool atClusterBarrier;        // arrived, has not waited yet
-  uint64_t clusterPhase;        // at its arrival
+  uint32_t number;                      // parity of an mbarrier, id of a named barrier
+  AsyncOperation *openCopies;           // cp.async that copy_commit has not closed yet
+  std::vector<LaneCopy> copies;         // cp.async in groups (group_copies.cpp)
+  uint64_t copyGroups;                  // committed
+  bool copying;                         // among copyingLanes_
+  std::vector<const void *> tensorMaps; // acquired
+  bool atClusterBarrier;                // arrived, has not waited yet
+  uint64_t clusterPhase;                // at its arrival
 };
 
 struct Warp {
@@ -90,6 +107,8 @@ struct Warp {
   bool descending = false;
   uint32_t priority = 0;
   int readyIndex = -1;
+  std::shared_ptr<WarpProducts> products; // of wgmma (warpgroup.cpp), from the first one on
+  uint32_t registers = 0;                 // of each thread, once setmaxnreg has said so
   Lane lanes[32];
 };
 
@@ -124,6 +143,10 @@ struct Block {
   bool triggered = false;
   std::vector<unsigned char> sharedStorage;
   unsigned char *shared;
+  // Shared memory as asynchronous copies and wgmma see it: what they wrote, and what a thread had stored by the time of
+  // a fence_proxy_async_shared.
+  std::vector<unsigned char> asyncView;
+  std::vector<std::vector<uint64_t>> products; // of each warpgroup: what its n-th wgmma is, a hash
   std::vector<std::unique_ptr<Warp>> warps;
 };
 
@@ -188,6 +211,16 @@ public:
   void copyAsyncCommit();
   void copyAsyncWait(uint32_t pending);
 
+  // For products of warpgroups (tensor_copies.cpp and warpgroup.cpp).
+  void fenceProxyAsync();
+  void acquireTensorMap(const void *map);
+  void copyTensor(void *to, const void *map, const int *coordinates, uint32_t rank, void *barrier, uint32_t blocks);
+  void wgmma(const host::WarpgroupOperands &operands);
+  void wgmmaFence() { collective(Collective::wgmmaFence); }
+  void wgmmaCommit() { collective(Collective::wgmmaCommit); }
+  void wgmmaWait(uint32_t pending);
+  void setRegisters(uint32_t count, bool take);
+
   [[noreturn]] void fault(CUresult code, const std::string &what);
   [[noreturn]] void exitThread();
 
@@ -207,6 +240,8 @@ private:
   void recordWait(const Block &block, const MbarrierState &barrier);
   void finishClusterPhase(Cluster &cluster);
   AsyncOperation &issue(Block &target, const char *what);
+  AsyncOperation &startCopy(Block &block, const char *what, unsigned char *begin, const unsigned char *source,
+                            uint32_t bytes, void *barrier);
   void checkCopy(const void *to, const void *from, uint32_t bytes, const char *what);
   bool advance(size_t index);
   bool advanceAsync();
@@ -214,6 +249,11 @@ private:
   void landSome();
   void forgetCopies(const Block &block);
   void completeAsync(AsyncOperation &operation);
+  void issueProduct(Warp &warp);
+  void waitForProducts(Warp &warp, uint32_t pending);
+  void executeProduct(Warp &warp);
+  void executeSome();
+  WarpProducts &productsOf(Warp &warp);
   bool breakDeadlock();
   void complete(Warp &warp);
   void setRunnable(Warp &warp, uint32_t lanes);
@@ -249,9 +289,11 @@ private:
   uint32_t tournament_ = 1; // how strongly priorities decide: 1 is uniform
   uint32_t startOneIn_ = 1; // how eagerly new blocks start
   std::vector<std::unique_ptr<AsyncOperation>> async_;
-  std::vector<Lane *> copyingLanes_; // with copies in groups, some of which may be there by now
-  uint32_t asyncOneIn_ = 1;          // how eagerly asynchronous operations make progress
-  uint64_t points_ = 0;              // scheduling points of this run: the emulated clock
+  std::vector<Lane *> copyingLanes_;     // with copies in groups, some of which may be there by now
+  std::vector<Warp *> multiplyingWarps_; // with wgmmas that are not executed yet
+  uint32_t asyncOneIn_ = 1;              // how eagerly asynchronous operations make progress
+  uint32_t productOneIn_ = 1;            // how eagerly wgmmas do
+  uint64_t points_ = 0;                  // scheduling points of this run: the emulated clock
   uint64_t clockOffset_ = 0;
   uint32_t stuckRounds_ = 0; // how often nothing but time-outs could go on, in a row
   std::string stuckReport_;

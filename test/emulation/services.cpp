@@ -46,6 +46,15 @@ Scheduler::Scheduler() : services{} {
   services.copy_async16 = [](void *to, const void *from, uint32_t bytes) { scheduler().copyAsync(to, from, bytes); };
   services.copy_async_commit = [] { scheduler().copyAsyncCommit(); };
   services.copy_async_wait = [](uint32_t pending) { scheduler().copyAsyncWait(pending); };
+  services.fence_proxy_async = [] { scheduler().fenceProxyAsync(); };
+  services.acquire_tensor_map = [](const void *map) { scheduler().acquireTensorMap(map); };
+  services.copy_tensor = [](void *to, const void *map, const int *coordinates, uint32_t rank, void *b,
+                            uint32_t blocks) { scheduler().copyTensor(to, map, coordinates, rank, b, blocks); };
+  services.wgmma = [](const host::WarpgroupOperands &operands) { scheduler().wgmma(operands); };
+  services.wgmma_fence = [] { scheduler().wgmmaFence(); };
+  services.wgmma_commit = [] { scheduler().wgmmaCommit(); };
+  services.wgmma_wait = [](uint32_t pending) { scheduler().wgmmaWait(pending); };
+  services.set_registers = [](uint32_t count, bool take) { scheduler().setRegisters(count, take); };
   services.check_slow = [](const void *address, bool global) { scheduler().checkSlow(address, global); };
   services.fault = [](host::Fault kind, const void *address) {
     if (kind == host::Fault::misaligned)

@@ -10,20 +10,20 @@
 namespace cadenza::tokens {
 
 // Query, key and value: 4 heads on 2 KV heads. Six steps of columns.
-template <TokenTiles how, int dim> struct qkv {
+template <class Tiles, Tiles how, int dim> struct qkv_of {
   using weight_type = bf16;
   using encoding = Tiles16<bf16>;
   using input_type = float;
   using segment_rows = Rows<4 * dim, 2 * dim, 2 * dim>;
   static constexpr bool interleaved = false;
   static constexpr int columns = 192, threads = 64;
-  static constexpr TokenTiles tiles = how;
+  static constexpr Tiles tiles = how;
   struct norm {
     static constexpr int group_size = 192;
     static constexpr float eps = 1e-6f;
     static constexpr bool defer_scale = true;
   };
-  using prologue = RmsNormPrologue<qkv, norm>;
+  using prologue = RmsNormPrologue<qkv_of, norm>;
   template <int of> struct head_norm {
     static constexpr int segment = of, group_size = dim;
     static constexpr float eps = 1e-6f;
@@ -39,6 +39,7 @@ template <TokenTiles how, int dim> struct qkv {
   using epilogue = Chain<RmsNorm<head_norm<0>>, RmsNorm<head_norm<1>>, Rope<rotation<0>>, Rope<rotation<1>>,
                          KvAppend<append>, Store<0, float>>;
 };
+template <TokenTiles how, int dim> using qkv = qkv_of<TokenTiles, how, dim>;
 using qkv_one_warp = qkv<{16, 64, 32, 2, 1, 1}, 64>;
 using qkv_row_warps = qkv<{16, 128, 64, 3, 1, 4}, 64>;
 using qkv_all_ahead = qkv<{32, 128, 32, 8, 1, 2}, 64>;
@@ -51,20 +52,20 @@ using qkv_128 = qkv<{16, 128, 32, 4, 1, 8}, 128>;
 using qkv_256 = qkv<{32, 256, 32, 3, 2, 4}, 256>;
 
 // Gate and up, interleaved; a prologue that is not deferred; a last block of rows that is not full.
-template <TokenTiles how> struct gate_up {
+template <class Tiles, Tiles how> struct gate_up_of {
   using weight_type = bf16;
   using encoding = Tiles16<bf16>;
   using input_type = bf16;
   using segment_rows = Rows<104, 104>;
   static constexpr bool interleaved = true;
   static constexpr int columns = 160, threads = 32;
-  static constexpr TokenTiles tiles = how;
+  static constexpr Tiles tiles = how;
   struct norm {
     static constexpr int group_size = 160;
     static constexpr float eps = 1e-5f;
     static constexpr bool defer_scale = false;
   };
-  using prologue = RmsNormPrologue<gate_up, norm>;
+  using prologue = RmsNormPrologue<gate_up_of, norm>;
   struct silu {
     static constexpr int segment = 0;
   };
@@ -73,6 +74,7 @@ template <TokenTiles how> struct gate_up {
   };
   using epilogue = Chain<Silu<silu>, Mul<mul>, Store<0, bf16>>;
 };
+template <TokenTiles how> using gate_up = gate_up_of<TokenTiles, how>;
 using gate_up_small = gate_up<{16, 48, 32, 3, 1, 3}>;
 using gate_up_wide = gate_up<{64, 96, 64, 2, 2, 2}>;
 using gate_up_passes = gate_up<{64, 512, 32, 2, 2, 4}>; // sums in two parts; most rows do not exist
@@ -111,14 +113,14 @@ using int8_rows = int8_odd<{32, 24, 32, 3, 2, 1}>;
 using int8_rows_small = int8_odd<{16, 8, 64, 2, 1, 1}>;
 
 // Down: bias and residual, in place.
-template <TokenTiles how> struct down_of {
+template <class Tiles, Tiles how> struct down_of {
   using weight_type = f16;
   using encoding = Tiles16<f16>;
   using input_type = float;
   using segment_rows = Rows<40>;
   static constexpr bool interleaved = false;
   static constexpr int columns = 200, threads = 32;
-  static constexpr TokenTiles tiles = how;
+  static constexpr Tiles tiles = how;
   using prologue = PlainPrologue<down_of>;
   struct bias {
     static constexpr int segment = 0;
@@ -129,8 +131,8 @@ template <TokenTiles how> struct down_of {
   };
   using epilogue = Chain<Bias<bias>, Add<add>, Store<0, float>>;
 };
-using down = down_of<{16, 16, 32, 4, 1, 2}>;
-using down_wide = down_of<{32, 64, 64, 2, 2, 1}>;
+using down = down_of<TokenTiles, {16, 16, 32, 4, 1, 2}>;
+using down_wide = down_of<TokenTiles, {32, 64, 64, 2, 2, 1}>;
 
 // An input that the product reads as it lies, and functions of elements; neighbours that are rotated.
 template <TokenTiles how> struct as_it_lies {
