@@ -5,8 +5,6 @@
 #include "runtime/shared/token_tiles_attend.h"
 #include "runtime/shared/wgmma_tiles.h"
 
-#include "llvm/ADT/TypeSwitch.h"
-
 #include <cmath>
 #include <numeric>
 
@@ -169,18 +167,18 @@ TensorMap activationsMap(step::ProjectOp op, ArrayRef<int64_t> wgmma) {
 }
 
 FailureOr<TokenGeometry> tokenGeometryOf(step::PhaseOpInterface phase) {
-  const auto tokens = [&](Value vectors) { return tokensOf(vectors); };
-  return llvm::TypeSwitch<Operation *, FailureOr<TokenGeometry>>(phase)
-      .Case([&](step::ProjectOp op) { return ofTile(op); })
-      .Case([&](step::AttendOp op) { return ofTile(op); })
-      .Case([&](step::MapOp op) { return ofTile(op, tokens(op.getInputs().front())); })
-      .Case([&](step::EmbedOp op) { return ofTile(op, tokens(op.getResult())); })
-      .Case([&](step::LastOp op) {
-        return TokenGeometry{{tokens(op.getInput()) / token_multiple, lastThreads, 1, 0}, {}, 0, {}};
-      })
-      .Default([](Operation *op) -> FailureOr<TokenGeometry> {
-        return op->emitOpError() << "has no kernel for a tile of tokens";
-      });
+  Operation *op = phase;
+  if (auto project = dyn_cast<step::ProjectOp>(op))
+    return ofTile(project);
+  if (auto attend = dyn_cast<step::AttendOp>(op))
+    return ofTile(attend);
+  if (auto map = dyn_cast<step::MapOp>(op))
+    return ofTile(map, tokensOf(map.getInputs().front()));
+  if (auto embed = dyn_cast<step::EmbedOp>(op))
+    return ofTile(embed, tokensOf(embed.getResult()));
+  if (auto last = dyn_cast<step::LastOp>(op))
+    return TokenGeometry{{tokensOf(last.getInput()) / token_multiple, lastThreads, 1, 0}, {}, 0, {}};
+  return op->emitOpError() << "has no kernel for a tile of tokens";
 }
 
 } // namespace cadenza
