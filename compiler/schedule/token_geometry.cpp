@@ -18,12 +18,17 @@ constexpr int lastThreads = 256;
 
 int tokensOf(Value vectors) { return static_cast<int>(nn::rowCount(vectors)); }
 
-/// Empty: wgmma cannot do the product. Whether it can does not depend on the tokens.
-std::vector<int64_t> wgmmaLaunch(const TokenShape &shape) {
+constexpr int wgmmaTokens = 64;      // of a tile, at least: fewer would leave most of the tensor unit idle
+constexpr int wgmmaForTokens = 1024; // a product is divided for such a tile: one kernel does for all sizes
+
+/// Empty: wgmma cannot do the product, or the tile is too small for it.
+std::vector<int64_t> wgmmaLaunch(TokenShape shape) {
+  const int tokens = shape.tokens;
+  shape.tokens = wgmmaForTokens;
   const WgmmaTiles tiles = wgmma_tiles(shape, multiprocessors);
-  if (tiles.tokens == 0)
+  if (tiles.tokens == 0 || tokens < wgmmaTokens)
     return {};
-  return {wgmma_blocks(tiles, shape.tokens, shape.rows, shape.slots, multiprocessors),
+  return {wgmma_blocks(tiles, tokens, shape.rows, shape.slots, multiprocessors),
           tiles.threads(),
           wgmma_shared_bytes(tiles, shape.slots),
           tiles.cluster,

@@ -205,8 +205,7 @@ class VariantField : public ::testing::TestWithParam<PrefillCase> {};
 
 TEST_P(VariantField, IsChecked) {
   ordered_json json = toJson(programWithVariant());
-  json[ordered_json::json_pointer("/entries/1/blocks/1/phases/0" + std::string(GetParam().pointer))] =
-      GetParam().value;
+  json[ordered_json::json_pointer("/entries/1/blocks/1/phases/0" + std::string(GetParam().pointer))] = GetParam().value;
   const Status status = parse(json);
   EXPECT_EQ(status.code(), StatusCode::InvalidPlan);
   EXPECT_EQ(status.message(), "program.entries[1].blocks[1].phases[0]." + std::string(GetParam().error));
@@ -220,8 +219,7 @@ INSTANTIATE_TEST_SUITE_P(
         PrefillCase{"/variants/0/targets", ordered_json::array(), "variants[0].targets: is empty"},
         PrefillCase{"/variants/0/launch/kernel", "nobody",
                     "variants[0].launch.kernel: 'nobody' is not in program.kernels"},
-        PrefillCase{"/variants/0/launch/blocks", 5,
-                    "variants[0].launch.blocks: 5; 'qkv_wgmma' has clusters of 2"},
+        PrefillCase{"/variants/0/launch/blocks", 5, "variants[0].launch.blocks: 5; 'qkv_wgmma' has clusters of 2"},
         PrefillCase{"/variants/0/launch/arguments/0/index", 99, "variants[0].launch.arguments[0]: edge 99 of 8"},
         PrefillCase{"/variants/0/launch/arguments/0/map/dtype", "f32",
                     "variants[0].launch.arguments[0].map.dtype: f32; expected bf16 or f16"},
@@ -237,7 +235,11 @@ INSTANTIATE_TEST_SUITE_P(
         PrefillCase{"/variants/0/launch/arguments/1/map/swizzle_bytes", 128,
                     "variants[0].launch.arguments[1].map.swizzle_bytes: 128; rows of the box have 64"},
         PrefillCase{"/launch/arguments/0/map",
-                    {{"dtype", "bf16"}, {"extents", {32}}, {"strides", ordered_json::array()}, {"box", {32}}, {"swizzle_bytes", 64}},
+                    {{"dtype", "bf16"},
+                     {"extents", {32}},
+                     {"strides", ordered_json::array()},
+                     {"box", {32}},
+                     {"swizzle_bytes", 64}},
                     "launch.arguments[0].map: only a variant's launch has maps"}));
 
 TEST(Variant, OnlyAProductOfATileHasSome) {
