@@ -131,7 +131,7 @@ private:
     if (targets.empty() && !cpuOnly)
       CADENZA_RETURN_IF_ERROR(lookForTarget());
     for (const DeviceTarget *target : targets)
-      if (target->kind == CodeKind::Host ? options.hostWgmma : options.wgmma && target->wgmma())
+      if (options.wgmma && target->wgmma())
         pipeline.wgmma.push_back(std::string(target->name));
     pipeline.clusters = options.clusters && !targets.empty() &&
                         llvm::all_of(targets, [](const DeviceTarget *target) { return target->clusters; });

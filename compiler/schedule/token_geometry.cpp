@@ -5,8 +5,6 @@
 #include "runtime/shared/token_tiles_attend.h"
 #include "runtime/shared/wgmma_tiles.h"
 
-#include "llvm/ADT/TypeSwitch.h"
-
 #include <cmath>
 #include <numeric>
 
@@ -20,12 +18,17 @@ constexpr int lastThreads = 256;
 
 int tokensOf(Value vectors) { return static_cast<int>(nn::rowCount(vectors)); }
 
-/// Empty: wgmma cannot do the product. Whether it can does not depend on the tokens.
-std::vector<int64_t> wgmmaLaunch(const TokenShape &shape) {
+constexpr int wgmmaTokens = 64;      // of a tile, at least: fewer would leave most of the tensor unit idle
+constexpr int wgmmaForTokens = 1024; // a product is divided for such a tile: one kernel does for all sizes
+
+/// Empty: wgmma cannot do the product, or the tile is too small for it.
+std::vector<int64_t> wgmmaLaunch(TokenShape shape) {
+  const int tokens = shape.tokens;
+  shape.tokens = wgmmaForTokens;
   const WgmmaTiles tiles = wgmma_tiles(shape, multiprocessors);
-  if (tiles.tokens == 0)
+  if (tiles.tokens == 0 || tokens < wgmmaTokens)
     return {};
-  return {wgmma_blocks(tiles, shape.tokens, shape.rows, shape.slots, multiprocessors),
+  return {wgmma_blocks(tiles, tokens, shape.rows, shape.slots, multiprocessors),
           tiles.threads(),
           wgmma_shared_bytes(tiles, shape.slots),
           tiles.cluster,
@@ -169,18 +172,18 @@ TensorMap activationsMap(step::ProjectOp op, ArrayRef<int64_t> wgmma) {
 }
 
 FailureOr<TokenGeometry> tokenGeometryOf(step::PhaseOpInterface phase) {
-  const auto tokens = [&](Value vectors) { return tokensOf(vectors); };
-  return llvm::TypeSwitch<Operation *, FailureOr<TokenGeometry>>(phase)
-      .Case([&](step::ProjectOp op) { return ofTile(op); })
-      .Case([&](step::AttendOp op) { return ofTile(op); })
-      .Case([&](step::MapOp op) { return ofTile(op, tokens(op.getInputs().front())); })
-      .Case([&](step::EmbedOp op) { return ofTile(op, tokens(op.getResult())); })
-      .Case([&](step::LastOp op) {
-        return TokenGeometry{{tokens(op.getInput()) / token_multiple, lastThreads, 1, 0}, {}, 0, {}};
-      })
-      .Default([](Operation *op) -> FailureOr<TokenGeometry> {
-        return op->emitOpError() << "has no kernel for a tile of tokens";
-      });
+  Operation *op = phase;
+  if (auto project = dyn_cast<step::ProjectOp>(op))
+    return ofTile(project);
+  if (auto attend = dyn_cast<step::AttendOp>(op))
+    return ofTile(attend);
+  if (auto map = dyn_cast<step::MapOp>(op))
+    return ofTile(map, tokensOf(map.getInputs().front()));
+  if (auto embed = dyn_cast<step::EmbedOp>(op))
+    return ofTile(embed, tokensOf(embed.getResult()));
+  if (auto last = dyn_cast<step::LastOp>(op))
+    return TokenGeometry{{tokensOf(last.getInput()) / token_multiple, lastThreads, 1, 0}, {}, 0, {}};
+  return op->emitOpError() << "has no kernel for a tile of tokens";
 }
 
 } // namespace cadenza

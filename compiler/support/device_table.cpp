@@ -17,7 +17,7 @@ constexpr DeviceTarget table[] = {
      {10, 9}, 8, 4, "A10, A40, RTX 3090"},
     {"sm_89", CodeKind::Cubin, 89, "sm_89", false, false, 99 * kib, 100 * kib, 1536,
      {16, 7}, 8, 4, "L4, L40S, RTX 4090"},
-    {"sm_90", CodeKind::Cubin, 90, "sm_90a", true, true, 227 * kib, 228 * kib, 2048,
+    {"sm_90", CodeKind::Cubin, 90, "sm_90", true, true, 227 * kib, 228 * kib, 2048,
      {15, 13, 8}, 8, 8, "H100, H200, GH200"},
     {"sm_100", CodeKind::Cubin, 100, "sm_100", true, true, 227 * kib, 228 * kib, 2048,
      {16}, 8, 8, "B200, GB200"},

@@ -20,8 +20,8 @@ struct DeviceTarget {
   CodeKind kind;                 // Cubin for one architecture, Ptx for what has no cubin, Host for the emulation
   int computeCapability;         // 90: 9.0; 0 for the host
   std::string_view architecture; // what NVRTC is told; with a suffix only where plain code could not do it
-  /// Whether its code may use the tensor unit of sm_90 (wgmma).
-  constexpr bool wgmma() const { return architecture == "sm_90a"; }
+  /// Whether it has the tensor unit of sm_90 (wgmma). Code that uses it is for that architecture alone, "sm_90a".
+  constexpr bool wgmma() const { return name == "sm_90" || kind == CodeKind::Host; }
   bool clusters;        // thread block clusters, distributed shared memory, bulk copies (sm_90 and later)
   bool dependentLaunch; // programmatic dependent launch (sm_90 and later)
   int sharedPerBlock;   // bytes of shared memory that one block may have
