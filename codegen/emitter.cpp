@@ -154,6 +154,16 @@ FailureOr<PhaseLaunch> Emitter::addPrepare(step::ProjectOp phase, sched::LaunchO
   return place(std::move(*draft), (launch.getPhase() + "_prepare").str(), phase, nullptr);
 }
 
+FailureOr<PhaseLaunch> Emitter::addWgmma(step::ProjectOp phase, sched::LaunchOp launch) {
+  FailureOr<KernelDraft> draft = emitProject(phase, launch, orderOf(phase), symbols_, /*wgmma=*/true);
+  if (failed(draft))
+    return failure();
+  wgmma_ = true;
+  for (auto target : launch.getWgmmaTargets()->getAsRange<StringAttr>())
+    draft->record.targets.push_back(target.str());
+  return place(std::move(*draft), (launch.getPhase() + "_wgmma").str(), phase, nullptr);
+}
+
 PhaseLaunch Emitter::place(KernelDraft draft, const std::string &name, step::PhaseOpInterface phase,
                            sched::GridOp grid) {
   tokens_ |= draft.tokens > 1;
@@ -168,7 +178,8 @@ PhaseLaunch Emitter::place(KernelDraft draft, const std::string &name, step::Pha
     if (grid)
       record.targets = targetsOf(grid);
     kernels_.push_back({record, kernelText(draft)});
-  } else if (Kernel &record = kernels_[structure->second].record; !record.targets.empty()) {
+  } else if (Kernel &record = kernels_[structure->second].record;
+             !record.targets.empty() && draft.record.targets.empty()) { // of the same targets, if it names any
     const std::vector<std::string> more = grid ? targetsOf(grid) : std::vector<std::string>();
     if (more.empty())
       record.targets.clear(); // all
@@ -199,6 +210,7 @@ GeneratedSource Emitter::source() const {
                     "\"kernels/last_token.cuh\"\n#include \"kernels/map_tokens.cuh\"\n#include "
                     "\"kernels/project_tokens.cuh\"\n"
                   : "";
+  text += wgmma_ ? "#include \"kernels/project_tokens_wgmma.cuh\"\n" : "";
   text += (persistent_ ? "#include \"kernels/persistent.cuh\"\n" : "") + std::string("\nnamespace cadenza {\n");
   for (const Emitted &kernel : kernels_) {
     text += "\n" + forTargets(kernel.text, kernel.record.targets);

@@ -18,6 +18,8 @@ struct PhaseArgument {
   bool matrix = false;                 // Weight: the phase's matrices, packed into one; `symbol` is null
   bool positions = false;              // Weight: the matrix of learned positions; `symbol` is null
   uint64_t scratchBytes = 0;           // Scratch: what the kernel needs; launches of one kernel may share it
+  std::optional<TensorMap> map = {};   // Edge, Scratch, Weight: the word is the address of such a map of it
+  uint32_t number = 0;                 // Number
   llvm::StringRef scratch = {};        // Scratch: a name, if kernels share it: one launch writes it, the next one reads
 };
 
@@ -46,6 +48,7 @@ struct PhaseLaunch {
 ///   project  the operand of its products (scratch, if something prepares it, else the input), the factors of a norm
 ///   that
 ///            is deferred (scratch), matrix, state, each epilogue's in order, outputs in slot order
+///            by wgmma: map of the operand, the factors, map of the matrix, state, the tokens, each epilogue's, outputs
 ///   prepare  input, the operand, the factors, state, the prologue's
 ///   map      inputs, state, each epilogue's in order, outputs in slot order
 ///   attend   query, output, cache key, cache value, state, the cache's positions, its window if it has one
@@ -61,6 +64,9 @@ public:
 
   /// The same of the kernel that prepares the input of a product of a tile of tokens, which its launch says it needs.
   llvm::FailureOr<PhaseLaunch> addPrepare(step::ProjectOp phase, sched::LaunchOp launch);
+
+  /// And of the kernel that is launched in place of it on targets with the tensor unit of sm_90, as its launch says.
+  llvm::FailureOr<PhaseLaunch> addWgmma(step::ProjectOp phase, sched::LaunchOp launch);
 
   /// Generates the persistent kernel of a schedule of `function`, whose phases have all been added in its order: the
   /// same configurations, put together as its ops say; and that of the schedule that continues it, if there is one.
@@ -87,6 +93,7 @@ private:
   PhaseLaunch place(KernelDraft draft, const std::string &name, step::PhaseOpInterface phase, sched::GridOp grid);
   mlir::SymbolTableCollection symbols_;
   bool persistent_ = false;
+  bool wgmma_ = false;   // whether there are kernels for the tensor unit of sm_90
   bool tokens_ = false;  // whether there are kernels of tiles of tokens
   bool fusions_ = false; // whether there are any
 };

@@ -219,7 +219,8 @@ StatusOr<CompiledCode> Nvrtc::compileOne(const GeneratedSource &source, const De
     ~Destroy() { nvrtc.destroyProgram(&program); }
   } destroy{nvrtc, program};
 
-  const std::string architecture = "--gpu-architecture=" + std::string(target.architecture);
+  const bool wgmma = target.wgmma() && texts[0].find("kernels/project_tokens_wgmma.cuh") != std::string::npos;
+  const std::string architecture = "--gpu-architecture=" + std::string(target.architecture) + (wgmma ? "a" : "");
   const std::string any = "-D" + std::string(targetMacro()), own = "-D" + targetMacro(target.name);
   std::vector<const char *> options = {architecture.c_str(), "--std=c++20", "--generate-line-info", any.c_str(),
                                        own.c_str()};

@@ -35,11 +35,12 @@ int64_t threads(sched::LaunchOp launch) { return static_cast<int64_t>(launch.get
 
 /// Names of the fields that sched.launch has as `tiles`.
 constexpr llvm::StringLiteral tokenTiles[] = {"tokens", "rows", "depth", "stages", "token_warps", "row_warps"};
+constexpr llvm::StringLiteral wgmmaTiles[] = {"rows", "tokens", "row_groups", "token_groups", "stages", "cluster"};
 constexpr llvm::StringLiteral attendTokenTiles[] = {"warps", "row_blocks", "keys", "stages"};
 
-void addTiles(ConfigWriter &config, StringRef type, ArrayRef<llvm::StringLiteral> names, sched::LaunchOp launch) {
+void addTiles(ConfigWriter &config, StringRef type, ArrayRef<llvm::StringLiteral> names, ArrayRef<int64_t> tiles) {
   std::vector<std::pair<StringRef, int64_t>> fields;
-  for (auto [name, value] : llvm::zip_equal(names, *launch.getTiles()))
+  for (auto [name, value] : llvm::zip_equal(names, tiles))
     fields.emplace_back(name, value);
   config.aggregate(type, "tiles", fields);
 }
@@ -114,7 +115,7 @@ void setLaunch(KernelDraft &draft, sched::LaunchOp launch, PhaseKind kind) {
 }
 
 FailureOr<KernelDraft> emitProject(step::ProjectOp op, sched::LaunchOp launch, const SumOrder &order,
-                                   SymbolTableCollection &symbols) {
+                                   SymbolTableCollection &symbols, bool wgmma) {
   step::SymbolLookup lookup(op, symbols);
   const int64_t columns = elements(op.getInput());
   const bool ofTile = launch.getTokens().has_value();
@@ -139,13 +140,23 @@ FailureOr<KernelDraft> emitProject(step::ProjectOp op, sched::LaunchOp launch, c
   FunctionEmitter functions(op, symbols);
   if (ofTile) {
     config.integers({{"threads", prepareThreads(columns)}}); // of the prologue
-    addTiles(config, "TokenTiles", tokenTiles, launch);
+    if (wgmma)
+      addTiles(config, "WgmmaTiles", wgmmaTiles, launch.getWgmma()->drop_front(4));
+    else
+      addTiles(config, "TokenTiles", tokenTiles, *launch.getTiles());
     if (launch.getPrepare())
       addPrepared(op, functions.arguments);
     else
       functions.arguments.push_back({.kind = ArgumentKind::Edge, .edge = op.getInput()});
     functions.arguments.push_back({.kind = ArgumentKind::Weight, .matrix = true});
+    if (wgmma) {
+      functions.arguments.front().map = activationsMap(op, *launch.getWgmma());
+      functions.arguments.back().map = weightsMap(op, *launch.getWgmma());
+    }
     functions.arguments.push_back({.kind = ArgumentKind::State});
+    if (wgmma)
+      functions.arguments.push_back(
+          {.kind = ArgumentKind::Number, .number = static_cast<uint32_t>(*launch.getTokens())});
     FunctionEmitter ofPrepare(op, symbols);
     if (failed(addPrologue(op, config, ofPrepare)))
       return failure();
@@ -185,7 +196,14 @@ FailureOr<KernelDraft> emitProject(step::ProjectOp op, sched::LaunchOp launch, c
                  " -> " + shapes(op->getResults());
   setLaunch(draft, launch, PhaseKind::Project);
   if (ofTile)
-    setTile(draft, launch, "ProjectTokens");
+    setTile(draft, launch, wgmma ? "ProjectTokensWgmma" : "ProjectTokens", /*saysBlocks=*/!wgmma);
+  if (wgmma) {
+    const ArrayRef<int64_t> other = *launch.getWgmma();
+    draft.record.blocks = static_cast<uint32_t>(other[0]);
+    draft.record.threads = static_cast<uint32_t>(other[1]);
+    draft.record.sharedBytes = static_cast<uint32_t>(other[2]);
+    draft.record.cluster = static_cast<uint32_t>(other[3]);
+  }
   return draft;
 }
 
@@ -328,7 +346,7 @@ FailureOr<KernelDraft> emitAttend(step::AttendOp op, sched::LaunchOp launch, con
   if (op.getCap())
     config.number("cap", static_cast<float>(op.getCap()->convertToDouble()));
   if (launch.getTokens())
-    addTiles(config, "AttendTokenTiles", attendTokenTiles, launch);
+    addTiles(config, "AttendTokenTiles", attendTokenTiles, *launch.getTiles());
   else
     config.integers({{"splits", splits}, {"split_multiple", *launch.getSplitMultiple()}, {"threads", threads(launch)}});
   if (op.getWindow())

@@ -26,8 +26,9 @@ struct KernelDraft {
 inline constexpr llvm::StringLiteral kernelName = "@";
 
 /// `launch` is how the phase becomes a grid, `order` that of its sums.
+/// `wgmma`: the launch's other kernel, of a tile.
 llvm::FailureOr<KernelDraft> emitProject(step::ProjectOp op, sched::LaunchOp launch, const SumOrder &order,
-                                         mlir::SymbolTableCollection &symbols);
+                                         mlir::SymbolTableCollection &symbols, bool wgmma = false);
 llvm::FailureOr<KernelDraft> emitMap(step::MapOp op, sched::LaunchOp launch, const SumOrder &order,
                                      mlir::SymbolTableCollection &symbols);
 llvm::FailureOr<KernelDraft> emitSelect(step::SelectOp op, sched::LaunchOp launch,

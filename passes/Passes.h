@@ -39,6 +39,7 @@ struct PipelineOptions {
   std::vector<PersistentDevice> persistent{}; // what the persistent schedule is made for, a division each
   bool persistentOptional = false;            // a program that it has no place for is no error
   int64_t context = 0;                        // positions that a sequence has at most; 0: any number
+  llvm::SmallVector<std::string> wgmma{};     // targets with the tensor unit of sm_90 that tiles are to use it on
   bool clusters = false;                      // every target has thread block clusters
 };
 

@@ -403,6 +403,8 @@ def LowerToLaunch : Cadenza_Pass<"lower-to-launch"> {
   let options = [
     Option<"clusters", "clusters", "bool", /*default=*/"false",
            "every GPU that runs them has thread block clusters: their blocks may divide the depth of a product">,
+    ListOption<"wgmma", "wgmma", "std::string",
+               "targets with the tensor unit of sm_90: products of tiles get another launch for them">,
   ];
 }
 

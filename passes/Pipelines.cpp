@@ -122,7 +122,7 @@ void cadenza::buildSchedules(mlir::OpPassManager &manager, const PipelineOptions
     pass.targets.assign(device.targets.begin(), device.targets.end());
     manager.addPass(createLowerToPersistent(pass));
   }
-  manager.addPass(createLowerToLaunch({options.clusters}));
+  manager.addPass(createLowerToLaunch({options.clusters, options.wgmma}));
 }
 
 std::vector<std::string> cadenza::enabledPasses(const PipelineOptions &options) {

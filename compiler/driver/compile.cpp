@@ -130,6 +130,9 @@ private:
         options.schedules == Schedules::All && options.subgroups == 0 && options.shareContextFrom == 0;
     if (targets.empty() && !cpuOnly)
       CADENZA_RETURN_IF_ERROR(lookForTarget());
+    for (const DeviceTarget *target : targets)
+      if (options.wgmma && target->wgmma())
+        pipeline.wgmma.push_back(std::string(target->name));
     pipeline.clusters = options.clusters && !targets.empty() &&
                         llvm::all_of(targets, [](const DeviceTarget *target) { return target->clusters; });
     CADENZA_ASSIGN_OR_RETURN(pipeline.persistent, chooseDivisions(options, targets));

@@ -34,6 +34,7 @@ struct CompileOptions {
   PipelineOptions pipeline;
   Schedules schedules = Schedules::All;
   bool clusters = true;     // where the GPU has them: groups of the persistent schedule are clusters
+  bool wgmma = false;       // tiles of a prompt use the tensor unit of sm_90 where there is one
   bool traced = false;      // the persistent kernel records what its blocks do
   int multiprocessors = 0;  // that it uses; 0: several divisions, by target
   int subgroups = 0;        // into which it divides the query heads of a KV head; 0: it chooses

@@ -12,7 +12,8 @@ using Launches = llvm::DenseMap<Operation *, PhaseLaunch>;
 
 /// Adds the kernel of each phase of `function` that `wanted`, as `sequence` launches it. False after an error.
 bool addPhases(Emitter &emitter, func::FuncOp function, sched::SequenceOp sequence, sched::GridOp grid,
-               llvm::function_ref<bool(Operation *)> wanted, Launches &launches, Launches &prepares) {
+               llvm::function_ref<bool(Operation *)> wanted, Launches &launches, Launches &prepares,
+               Launches &variants) {
   SmallVector<sched::LaunchOp> ops;
   sequence.walk([&](sched::LaunchOp launch) { ops.push_back(launch); });
   auto next = ops.begin(); // the sequence's verifier has seen that they are the phases in their order
@@ -26,6 +27,12 @@ bool addPhases(Emitter &emitter, func::FuncOp function, sched::SequenceOp sequen
       allEmitted &= succeeded(prepare);
       if (succeeded(prepare))
         prepares[phase] = std::move(*prepare);
+    }
+    if (op.getWgmma()) {
+      FailureOr<PhaseLaunch> variant = emitter.addWgmma(cast<step::ProjectOp>(phase.getOperation()), op);
+      allEmitted &= succeeded(variant);
+      if (succeeded(variant))
+        variants[phase] = std::move(*variant);
     }
     FailureOr<PhaseLaunch> launch = emitter.add(phase, op, grid);
     if (failed(launch))
@@ -44,7 +51,8 @@ FailureOr<GeneratedCode> cadenza::generateCode(ModuleOp module) {
   bool allEmitted = true;
   const auto all = [](Operation *) { return true; };
   const auto addEntry = [&](func::FuncOp function) {
-    return addPhases(emitter, function, sched::sequenceOf(function), nullptr, all, code.launches, code.prepares);
+    return addPhases(emitter, function, sched::sequenceOf(function), nullptr, all, code.launches, code.prepares,
+                     code.variants);
   };
   for (func::FuncOp function : nn::entriesOf(module))
     if (!nn::isPrefillEntry(function))
@@ -56,7 +64,8 @@ FailureOr<GeneratedCode> cadenza::generateCode(ModuleOp module) {
     GeneratedCode::Divided divided;
     divided.grid = grid;
     const auto differs = [&](Operation *phase) { return !(orderOf(phase) == orderOf(phase, grid)); };
-    if (!addPhases(emitter, decode, sched::sequenceOf(decode, grid), grid, differs, divided.launches, code.prepares))
+    if (!addPhases(emitter, decode, sched::sequenceOf(decode, grid), grid, differs, divided.launches, code.prepares,
+                   code.variants))
       return failure();
     const auto kernelOf = [&](Operation *phase) -> StringRef {
       const auto own = divided.launches.find(phase);

@@ -11,6 +11,7 @@ struct GeneratedCode {
   GeneratedSource source;
   llvm::DenseMap<mlir::Operation *, PhaseLaunch> launches; // of every phase
   llvm::DenseMap<mlir::Operation *, PhaseLaunch> prepares; // before that, of products of tiles that have one
+  llvm::DenseMap<mlir::Operation *, PhaseLaunch> variants; // in place of that, of products that have one
   /// A division of the decode entry's persistent schedule.
   struct Divided {
     sched::GridOp grid;

@@ -242,6 +242,12 @@ private:
       phase.launch = makeLaunch(op, code->launches.find(op)->second, phase);
     if (code && code->prepares.contains(op))
       phase.prepare = makeLaunch(op, code->prepares.find(op)->second, phase);
+    if (code && code->variants.contains(op)) {
+      const PhaseLaunch &variant = code->variants.find(op)->second;
+      const auto kernel =
+          llvm::find_if(code->source.kernels, [&](const Kernel &each) { return each.name == variant.kernel; });
+      phase.variants.push_back({kernel->targets, makeLaunch(op, variant, phase)});
+    }
     if (isDecoder)
       places[op] = {static_cast<uint32_t>(program.entries.back().blocks.size() - 1),
                     static_cast<uint32_t>(block.phases.size())};
@@ -335,8 +341,11 @@ private:
     for (const PhaseArgument &argument : launch.arguments) {
       Argument word;
       word.kind = argument.kind;
+      word.map = argument.map;
       if (argument.kind == ArgumentKind::Edge)
         word.index = edgeOf(argument.edge);
+      else if (argument.kind == ArgumentKind::Number)
+        word.index = argument.number;
       else if (argument.kind == ArgumentKind::Scratch)
         word.index =
             scratchOf(argument.scratch.empty() ? launch.kernel : argument.scratch.str(), argument.scratchBytes);

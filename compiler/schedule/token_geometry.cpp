@@ -3,8 +3,7 @@
 #include "compiler/schedule/phase_geometry.h"
 #include "runtime/shared/token_tiles.h"
 #include "runtime/shared/token_tiles_attend.h"
-
-#include "llvm/ADT/TypeSwitch.h"
+#include "runtime/shared/wgmma_tiles.h"
 
 #include <cmath>
 #include <numeric>
@@ -18,6 +17,49 @@ constexpr int multiprocessors = 132; // of the GPU that divisions are chosen for
 constexpr int lastThreads = 256;
 
 int tokensOf(Value vectors) { return static_cast<int>(nn::rowCount(vectors)); }
+
+constexpr int wgmmaTokens = 64;      // of a tile, at least: fewer would leave most of the tensor unit idle
+constexpr int wgmmaForTokens = 1024; // a product is divided for such a tile: one kernel does for all sizes
+
+/// Empty: wgmma cannot do the product, or the tile is too small for it.
+std::vector<int64_t> wgmmaLaunch(TokenShape shape) {
+  const int tokens = shape.tokens;
+  shape.tokens = wgmmaForTokens;
+  const WgmmaTiles tiles = wgmma_tiles(shape, multiprocessors);
+  if (tiles.tokens == 0 || tokens < wgmmaTokens)
+    return {};
+  return {wgmma_blocks(tiles, tokens, shape.rows, shape.slots, multiprocessors),
+          tiles.threads(),
+          wgmma_shared_bytes(tiles, shape.slots),
+          tiles.cluster,
+          tiles.rows,
+          tiles.tokens,
+          tiles.row_groups,
+          tiles.token_groups,
+          tiles.stages,
+          tiles.cluster};
+}
+
+WgmmaTiles wgmmaTiles(ArrayRef<int64_t> launch) {
+  const auto field = [&](size_t i) { return static_cast<int>(launch[4 + i]); };
+  return {field(0), field(1), field(2), field(3), field(4), field(5)};
+}
+
+/// Of a plan, from what kernels and driver share.
+TensorMap planMap(const TensorMapShape &shape, Type element) {
+  TensorMap map;
+  map.dtype = element.isF16() ? DType::f16 : DType::bf16;
+  map.extents.assign(shape.extents, shape.extents + shape.rank);
+  map.strides.assign(shape.strides, shape.strides + shape.rank - 1);
+  map.box.assign(shape.box, shape.box + shape.rank);
+  map.swizzleBytes = shape.swizzle_bytes;
+  return map;
+}
+
+Type matrixElement(step::ProjectOp op) {
+  SymbolTableCollection symbols;
+  return step::SymbolLookup(op, symbols).weightType(op.getMatrixSymbols()[0]).getElementType();
+}
 
 /// The order of a tile's sums is none that a phase carries; what it carries is what can be launched at all.
 FailureOr<TokenGeometry> ofTile(step::ProjectOp op) {
@@ -50,6 +92,7 @@ FailureOr<TokenGeometry> ofTile(step::ProjectOp op) {
     geometry.prepare =
         LaunchGeometry{shape.tokens, prepare_threads(shape.columns), 1, prepare_shared_bytes(shape.columns, sums)};
   }
+  geometry.wgmma = wgmmaLaunch(shape);
   return geometry;
 }
 
@@ -109,19 +152,38 @@ PreparedInput preparedInput(step::ProjectOp op) {
   return prepared;
 }
 
+TensorMap weightsMap(step::ProjectOp op, ArrayRef<int64_t> wgmma) {
+  SymbolTableCollection symbols;
+  step::SymbolLookup lookup(op, symbols);
+  uint64_t rows = 0;
+  for (FlatSymbolRefAttr matrix : op.getMatrixSymbols())
+    rows += static_cast<uint64_t>(lookup.weightType(matrix).getDimSize(0));
+  const auto columns = static_cast<uint64_t>(nn::rowElements(op.getInput()));
+  return planMap(weights_map(wgmmaTiles(wgmma), rows, columns), matrixElement(op));
+}
+
+TensorMap activationsMap(step::ProjectOp op, ArrayRef<int64_t> wgmma) {
+  const PreparedInput prepared = preparedInput(op);
+  const auto columns = static_cast<int>(prepared.columns);
+  const int stride = prepared.needed ? padded_columns(columns) : token_stride(columns, 2);
+  return planMap(activations_map(wgmmaTiles(wgmma), static_cast<uint64_t>(prepared.tokens),
+                                 static_cast<uint64_t>(columns), static_cast<uint64_t>(stride)),
+                 matrixElement(op));
+}
+
 FailureOr<TokenGeometry> tokenGeometryOf(step::PhaseOpInterface phase) {
-  const auto tokens = [&](Value vectors) { return tokensOf(vectors); };
-  return llvm::TypeSwitch<Operation *, FailureOr<TokenGeometry>>(phase)
-      .Case([&](step::ProjectOp op) { return ofTile(op); })
-      .Case([&](step::AttendOp op) { return ofTile(op); })
-      .Case([&](step::MapOp op) { return ofTile(op, tokens(op.getInputs().front())); })
-      .Case([&](step::EmbedOp op) { return ofTile(op, tokens(op.getResult())); })
-      .Case([&](step::LastOp op) {
-        return TokenGeometry{{tokens(op.getInput()) / token_multiple, lastThreads, 1, 0}, {}, 0, {}};
-      })
-      .Default([](Operation *op) -> FailureOr<TokenGeometry> {
-        return op->emitOpError() << "has no kernel for a tile of tokens";
-      });
+  Operation *op = phase;
+  if (auto project = dyn_cast<step::ProjectOp>(op))
+    return ofTile(project);
+  if (auto attend = dyn_cast<step::AttendOp>(op))
+    return ofTile(attend);
+  if (auto map = dyn_cast<step::MapOp>(op))
+    return ofTile(map, tokensOf(map.getInputs().front()));
+  if (auto embed = dyn_cast<step::EmbedOp>(op))
+    return ofTile(embed, tokensOf(embed.getResult()));
+  if (auto last = dyn_cast<step::LastOp>(op))
+    return TokenGeometry{{tokensOf(last.getInput()) / token_multiple, lastThreads, 1, 0}, {}, 0, {}};
+  return op->emitOpError() << "has no kernel for a tile of tokens";
 }
 
 } // namespace cadenza

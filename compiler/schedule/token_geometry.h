@@ -3,6 +3,7 @@
 
 #include "compiler/schedule/launch_geometry.h"
 #include "compiler/schedule/order.h"
+#include "runtime/plan/program.h"
 
 #include <optional>
 #include <vector>
@@ -19,6 +20,7 @@ struct TokenGeometry : LaunchGeometry {
   std::vector<int64_t> tiles;            // of a product, of attention: the fields of TokenTiles, of AttendTokenTiles
   int64_t blockRows = 0;                 // of a map
   std::optional<LaunchGeometry> prepare; // of a product whose input needs it
+  std::vector<int64_t> wgmma = {};       // of a product that wgmma can do: blocks, threads, shared, cluster, WgmmaTiles
 };
 
 /// Of a phase on as many tokens as its vectors have rows. An error at the phase if kernels cannot do that.
@@ -35,5 +37,9 @@ struct PreparedInput {
   uint64_t factorBytes() const;
 };
 PreparedInput preparedInput(step::ProjectOp project);
+
+/// The tensor maps of a product by wgmma, divided as the launch says: of the packed matrix, and of its activation.
+TensorMap weightsMap(step::ProjectOp project, llvm::ArrayRef<int64_t> wgmma);
+TensorMap activationsMap(step::ProjectOp project, llvm::ArrayRef<int64_t> wgmma);
 
 } // namespace cadenza

@@ -20,9 +20,11 @@ struct DeviceTarget {
   CodeKind kind;                 // Cubin for one architecture, Ptx for what has no cubin, Host for the emulation
   int computeCapability;         // 90: 9.0; 0 for the host
   std::string_view architecture; // what NVRTC is told; with a suffix only where plain code could not do it
-  bool clusters;                 // thread block clusters, distributed shared memory, bulk copies (sm_90 and later)
-  bool dependentLaunch;          // programmatic dependent launch (sm_90 and later)
-  int sharedPerBlock;            // bytes of shared memory that one block may have
+  /// Whether it has the tensor unit of sm_90 (wgmma). Code that uses it is for that architecture alone, "sm_90a".
+  constexpr bool wgmma() const { return name == "sm_90" || kind == CodeKind::Host; }
+  bool clusters;        // thread block clusters, distributed shared memory, bulk copies (sm_90 and later)
+  bool dependentLaunch; // programmatic dependent launch (sm_90 and later)
+  int sharedPerBlock;   // bytes of shared memory that one block may have
   int sharedPerMultiprocessor;
   int threadsPerMultiprocessor;
   // The persistent schedule's divisions: numbers of groups of ranks (blocks, one a multiprocessor) that products run at

@@ -21,9 +21,9 @@ namespace {
 class SequenceBuilder {
 public:
   /// In the order of sums that the phases carry, or in that of `grid`.
-  SequenceBuilder(func::FuncOp function, bool clusters, sched::GridOp grid = nullptr)
-      : function(function), clusters(clusters), grid(grid), builder(OpBuilder::atBlockEnd(function->getBlock())),
-        onTile(nn::isPrefillEntry(function)) {}
+  SequenceBuilder(func::FuncOp function, bool clusters, ArrayRef<StringRef> wgmmaTargets, sched::GridOp grid = nullptr)
+      : function(function), clusters(clusters), wgmmaTargets(wgmmaTargets), grid(grid),
+        builder(OpBuilder::atBlockEnd(function->getBlock())), onTile(nn::isPrefillEntry(function)) {}
 
   /// Every phase that fails has its error.
   LogicalResult build() {
@@ -71,7 +71,7 @@ private:
   sched::LaunchOp launch(Operation *phase, const LaunchGeometry &geometry, uint64_t scratch = 0) {
     return sched::LaunchOp::create(builder, phase->getLoc(), sched::phaseName(phase), geometry.blocks, geometry.threads,
                                    geometry.sharedBytes, geometry.minBlocks, geometry.cluster, {}, {}, {}, {}, {}, {},
-                                   {}, {}, {}, {}, scratch);
+                                   {}, {}, {}, {}, {}, {}, scratch);
   }
 
   LogicalResult addPhase(step::ProjectOp op) {
@@ -130,6 +130,10 @@ private:
       added.setTiles(geometry->tiles);
     if (geometry->blockRows > 0)
       added.setBlockRows(geometry->blockRows);
+    if (!geometry->wgmma.empty() && !wgmmaTargets.empty()) {
+      added.setWgmma(geometry->wgmma);
+      added.setWgmmaTargetsAttr(builder.getStrArrayAttr(wgmmaTargets));
+    }
     if (const auto &prepare = geometry->prepare)
       added.setPrepare(ArrayRef<int64_t>{prepare->blocks, prepare->threads, prepare->sharedBytes});
     return success();
@@ -148,6 +152,7 @@ private:
 
   func::FuncOp function;
   bool clusters;
+  ArrayRef<StringRef> wgmmaTargets;
   sched::GridOp grid; // or null
   OpBuilder builder;
   bool onTile; // whether the phases that come are of a tile: in a prefill, up to the last one
@@ -165,13 +170,14 @@ struct LowerToLaunchPass : cadenza::impl::LowerToLaunchBase<LowerToLaunchPass> {
 
 private:
   LogicalResult lower(func::FuncOp function) {
-    if (failed(SequenceBuilder(function, clusters).build()))
+    const SmallVector<StringRef> targets(wgmma.begin(), wgmma.end());
+    if (failed(SequenceBuilder(function, clusters, targets).build()))
       return failure();
     for (sched::GridOp grid : sched::gridsOf(function)) {
       const WalkResult same = function.walk([&](step::PhaseOpInterface phase) {
         return orderOf(phase) == orderOf(phase, grid) ? WalkResult::advance() : WalkResult::interrupt();
       });
-      if (same.wasInterrupted() && failed(SequenceBuilder(function, clusters, grid).build()))
+      if (same.wasInterrupted() && failed(SequenceBuilder(function, clusters, targets, grid).build()))
         return failure();
     }
     return success();

@@ -259,6 +259,7 @@ StatusOr<Program> withoutLaunches(Program program, std::span<const std::byte> we
       for (Phase &phase : block.phases) {
         phase.launch = {"none", {}};
         phase.prepare.reset();
+        phase.variants.clear();
       }
   CADENZA_RETURN_IF_ERROR(validateProgram(program));
   for (const Weight &weight : program.weights)

@@ -31,13 +31,16 @@ uint64_t wordOf(const Program &program, const Addresses &addresses, const Argume
     return addresses.scratch[argument.index];
   case ArgumentKind::Scalar:
     return static_cast<uint64_t>(program.scalars[resolve(argument.ref, program.scalarTables, iteration)].value);
+  case ArgumentKind::Number:
+    return argument.index;
   }
   return 0;
 }
 
 } // namespace
 
-StatusOr<BoundStep> bindEntry(const Program &program, uint32_t index, const Addresses &addresses) {
+StatusOr<BoundStep> bindEntry(const Program &program, uint32_t index, const Addresses &addresses,
+                              std::string_view target) {
   std::map<std::string_view, uint32_t> kernels;
   for (uint32_t i = 0; i < program.kernels.size(); ++i)
     kernels.emplace(program.kernels[i].name, i);
@@ -66,8 +69,11 @@ StatusOr<BoundStep> bindEntry(const Program &program, uint32_t index, const Addr
                                    .blocks = launch.blocks,
                                    .firstWord = step.words.size(),
                                    .wordCount = static_cast<uint32_t>(launch.arguments.size())});
-          for (const Argument &argument : launch.arguments)
+          for (const Argument &argument : launch.arguments) {
             step.words.push_back(wordOf(program, addresses, argument, iteration, token));
+            if (argument.map)
+              step.maps.push_back({step.words.size() - 1, step.words.back(), &*argument.map});
+          }
           return Status::ok();
         };
         const Phase &phase = block.phases[p];
@@ -77,7 +83,7 @@ StatusOr<BoundStep> bindEntry(const Program &program, uint32_t index, const Addr
         if (phase.prepare)
           CADENZA_RETURN_IF_ERROR(append(*phase.prepare, "prepare", 0));
         for (int64_t token = 0, tokens = isTile ? 1 : phaseTokens(program, phase); token < tokens; ++token)
-          CADENZA_RETURN_IF_ERROR(append(phase.launch, "launch", token));
+          CADENZA_RETURN_IF_ERROR(append(launchFor(phase, target), "launch", token));
       }
     }
   }

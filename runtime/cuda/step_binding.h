@@ -5,6 +5,7 @@
 #include "runtime/plan/program.h"
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 namespace cadenza::cuda {
@@ -33,8 +34,16 @@ struct BoundLaunch {
   uint32_t wordCount = 0;
 };
 
+/// A word that is the address of a tensor map, or will be: TensorMaps::place makes them.
+struct MapWord {
+  size_t word = 0;      // of BoundStep::words
+  uint64_t address = 0; // of the tensor
+  const TensorMap *map = nullptr;
+};
+
 struct BoundStep {
   std::vector<uint64_t> words;
+  std::vector<MapWord> maps; // refer to the program
   std::vector<BoundLaunch>
       launches;          // in order; the entry's blocks, unrolled; a launch a token, in a prefill one for all
   size_t headLaunch = 0; // launches from this one on belong to the head of a decoder's entry
@@ -45,9 +54,10 @@ inline uint32_t resolve(const Ref &ref, const std::vector<Table> &tables, int64_
   return ref.perLayer ? tables[ref.index][static_cast<size_t>(iteration)] : ref.index;
 }
 
-/// The launches of an entry, by its index. Errors: IncompatiblePlan for a phase without a kernel, InvalidPlan for one
-/// whose kernel the program does not list.
-StatusOr<BoundStep> bindEntry(const Program &program, uint32_t entry, const Addresses &addresses);
+/// The launches of an entry, by its index, in code for `target`. Errors: IncompatiblePlan for a phase without a kernel,
+/// InvalidPlan for one whose kernel the program does not list.
+StatusOr<BoundStep> bindEntry(const Program &program, uint32_t entry, const Addresses &addresses,
+                              std::string_view target = {});
 /// The same for the step of a decoder.
 inline StatusOr<BoundStep> bindStep(const Program &program, const Addresses &addresses) {
   return bindEntry(program, program.decoder->entry, addresses);

@@ -89,13 +89,16 @@ private:
       return kind + " " + scalar(argument.ref);
     case ArgumentKind::Scratch:
       return kind + " " + program_.scratch[argument.index].name;
+    case ArgumentKind::Number:
+      return decimal(argument.index);
     default:
       return kind;
     }
   }
 
   std::string launchText(const Launch &launch) const {
-    return launch.kernel + "(" + join(launch.arguments, [&](const Argument &a) { return argumentText(a); }) + ")" +
+    const auto text = [&](const Argument &a) { return (a.map ? "map of " : "") + argumentText(a); };
+    return launch.kernel + "(" + join(launch.arguments, text) + ")" +
            (launch.blocks == 0 ? "" : " of " + decimal(launch.blocks) + " blocks");
   }
 
@@ -156,6 +159,8 @@ private:
       line("kernel", "none: only the CPU runs it");
     else
       line("kernel", launchText(phase.launch));
+    for (const Variant &variant : phase.variants)
+      line("on " + join(variant.targets, [](const std::string &target) { return target; }), launchText(variant.launch));
     return text;
   }
 

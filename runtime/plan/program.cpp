@@ -46,6 +46,13 @@ uint32_t headBlock(const Program &program, uint32_t entry) {
   return static_cast<uint32_t>(blocks.size());
 }
 
+const Launch &launchFor(const Phase &phase, std::string_view target) {
+  for (const Variant &variant : phase.variants)
+    if (std::find(variant.targets.begin(), variant.targets.end(), target) != variant.targets.end())
+      return variant.launch;
+  return phase.launch;
+}
+
 int64_t launchesOf(const Program &program, const Entry &entry, const Phase &phase) {
   return tileOf(entry) > 1 ? (phase.prepare ? 2 : 1) : phaseTokens(program, phase);
 }

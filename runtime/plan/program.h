@@ -223,11 +223,25 @@ enum class ArgumentKind : uint8_t {
   Logits,         // address of f32 [vocabulary], or 0 if nobody asked for logits
   Scratch,        // address of scratch buffer `index`, zeroed once at load
   Scalar,         // the value of scalar `ref`, as a 64-bit integer
+  Number,         // `index`, as a 64-bit integer
 };
+
+/// How a kernel sees a tensor of 16-bit elements through the tensor unit of sm_90: what cuTensorMapEncodeTiled wants to
+/// know besides its address. Innermost dimension first; elements out of the extents are zero.
+struct TensorMap {
+  DType dtype = DType::bf16;    // bf16 or f16
+  std::vector<int64_t> extents; // one to five
+  std::vector<int64_t> strides; // bytes, of all but the innermost: multiples of 16
+  std::vector<int64_t> box;     // elements that are fetched at once, at most 256 of a dimension
+  int32_t swizzleBytes = 128;   // of the box's innermost rows: 64 or 128
+};
+
 struct Argument {
   ArgumentKind kind = ArgumentKind::Edge;
-  uint32_t index = 0; // Edge, Scratch
+  uint32_t index = 0; // Edge, Scratch, Number
   Ref ref;            // Weight, CacheKey, CacheValue, CachePositions, Scalar
+  /// Edge, Scratch, Weight: the word is the address of a tensor map of it, 128 bytes in device memory.
+  std::optional<TensorMap> map = {};
 };
 
 /// One kernel launch of the `launch` schedule. Its arguments form the kernel's single by-value parameter, a struct of
@@ -236,6 +250,12 @@ struct Launch {
   std::string kernel; // symbol in the code sections and key of Program::kernels
   std::vector<Argument> arguments;
   uint32_t blocks = 0; // of the grid; 0: Kernel::blocks. In a prefill only: tiles of several sizes share a kernel
+};
+
+/// Another launch of the same phase, with instructions that only some targets have.
+struct Variant {
+  std::vector<std::string> targets; // whose code has its kernel, at least one
+  Launch launch;
 };
 
 struct Phase {
@@ -273,6 +293,9 @@ struct Phase {
   /// project of a prefill: a launch before that one, which makes the operand of the products of the input (the
   /// prologue, rounded to the matrix's type) in scratch memory.
   std::optional<Launch> prepare = {};
+  /// project of a prefill: what is launched in place of `launch` where the code is for one of the targets. Its bits may
+  /// be others.
+  std::vector<Variant> variants = {};
 };
 
 constexpr int64_t maximumWays = 32;
@@ -430,6 +453,8 @@ uint32_t headBlock(const Program &program, uint32_t entry);
 
 /// The tokens that a phase works on: one after the other, in a prefill all at once.
 int64_t phaseTokens(const Program &program, const Phase &phase);
+/// The launch of a phase in code for `target`: that of its variant, or its own.
+const Launch &launchFor(const Phase &phase, std::string_view target);
 /// Kernel launches that an iteration of a phase of `entry` takes.
 int64_t launchesOf(const Program &program, const Entry &entry, const Phase &phase);
 

@@ -68,6 +68,8 @@ void checkPlainLaunch(const Phase &phase, const std::string &place, FieldErrors 
     errors.add(place + ".prepare", "only a prefill has it");
   if (phase.launch.blocks != 0)
     errors.add(place + ".launch.blocks", "only a prefill has it");
+  if (!phase.variants.empty())
+    errors.add(place + ".variants", "only a prefill has any");
 }
 
 /// A step selects its token once and reads one embedding row, so that position and token advance as they should.

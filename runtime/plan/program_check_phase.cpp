@@ -61,6 +61,7 @@ private:
   void checkOutputNames();
   /// All edges of a phase are of the same tokens, and none is a tensor.
   void checkTokens();
+  void checkMap(const Argument &argument, const std::string &field);
   /// The kernel, and that there is what its arguments name.
   void checkLaunch(const Launch &launch, const std::string &field);
 
@@ -198,6 +199,8 @@ void PhaseChecker::check() {
     checkLaunch(phase_.launch, "launch");
   if (ok() && phase_.prepare)
     checkLaunch(*phase_.prepare, "prepare");
+  for (size_t i = 0; ok() && i < phase_.variants.size(); ++i)
+    checkLaunch(phase_.variants[i].launch, at("variants", i) + ".launch");
 }
 
 void PhaseChecker::checkKind() {
@@ -465,6 +468,26 @@ void PhaseChecker::checkTokens() {
   }
 }
 
+void PhaseChecker::checkMap(const Argument &argument, const std::string &field) {
+  const TensorMap &map = *argument.map;
+  if (map.dtype != DType::bf16 && map.dtype != DType::f16)
+    fail(field + ".dtype", std::string(dtypeName(map.dtype)) + "; expected bf16 or f16");
+  if (map.extents.empty() || map.extents.size() > 5 || map.strides.size() + 1 != map.extents.size() ||
+      map.box.size() != map.extents.size())
+    return fail(field, text(map.extents.size()) + " extents, " + text(map.strides.size()) + " strides and " +
+                           text(map.box.size()) + " extents of the box; expected one to five, one less and as many");
+  for (size_t i = 0; i < map.box.size(); ++i)
+    if (map.box[i] > 256)
+      fail(field + "." + at("box", i), text(map.box[i]) + "; at most 256");
+  for (size_t i = 0; i < map.strides.size(); ++i)
+    if (map.strides[i] % 16 != 0)
+      fail(field + "." + at("strides", i), text(map.strides[i]) + " is not a multiple of 16");
+  if (map.swizzleBytes != 64 && map.swizzleBytes != 128)
+    fail(field + ".swizzle_bytes", text(map.swizzleBytes) + "; expected 64 or 128");
+  else if (map.box[0] * 2 != map.swizzleBytes)
+    fail(field + ".swizzle_bytes", text(map.swizzleBytes) + "; rows of the box have " + text(map.box[0] * 2));
+}
+
 void PhaseChecker::checkLaunch(const Launch &launch, const std::string &place) {
   if (!kernels_.contains(launch.kernel))
     fail(place + ".kernel", "'" + launch.kernel + "' is not in program.kernels");
@@ -473,6 +496,10 @@ void PhaseChecker::checkLaunch(const Launch &launch, const std::string &place) {
     return fail(place + ".arguments", text(arguments.size()) + "; at most " + text(maximumArguments));
   for (size_t i = 0; i < arguments.size(); ++i) {
     const std::string field = at(place + ".arguments", i);
+    if (arguments[i].map && !place.starts_with("variants"))
+      fail(field + ".map", "only a variant's launch has maps");
+    else if (arguments[i].map)
+      checkMap(arguments[i], field + ".map");
     switch (arguments[i].kind) {
     case ArgumentKind::Edge:
       checkIndex(arguments[i].index, program_.edges.size(), "edge", path_ + "." + field, errors_);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 
 namespace cadenza {
 namespace {
@@ -153,6 +154,7 @@ private:
     checkBlocks(phase.launch, place + ".launch");
     if (phase.prepare)
       checkBlocks(*phase.prepare, place + ".prepare");
+    checkVariants(phase, place + ".variants");
     if (ended_)
       return;
     if (phase.kGroups.size() != 1 || phase.kWays != 1)
@@ -160,6 +162,30 @@ private:
     for (const char *field : {"splits", "warps"})
       if (phase.kind == PhaseKind::Attend && phase.parameters[field] != 1)
         errors_.add(place + ".parameters." + field, phase.parameters[field].dump() + "; attention of a tile has 1");
+  }
+
+  /// Each target has one of them at most, whose kernel is in its code.
+  void checkVariants(const Phase &phase, const std::string &place) {
+    if (!phase.variants.empty() && (ended_ || phase.kind != PhaseKind::Project))
+      errors_.add(place, "only a project phase of a tile has any");
+    std::set<std::string_view> seen;
+    for (size_t i = 0; i < phase.variants.size(); ++i) {
+      const Variant &variant = phase.variants[i];
+      checkTargets(variant.targets, at(place, i) + ".targets", errors_);
+      checkBlocks(variant.launch, at(place, i) + ".launch");
+      if (variant.targets.empty())
+        errors_.add(at(place, i) + ".targets", "is empty");
+      const auto kernel = kernels_.find(variant.launch.kernel);
+      for (const std::string &target : variant.targets) {
+        if (!seen.insert(target).second)
+          errors_.add(at(place, i) + ".targets", "another variant is for " + target);
+        if (kernel != kernels_.end() && !kernel->second->targets.empty() &&
+            std::find(kernel->second->targets.begin(), kernel->second->targets.end(), target) ==
+                kernel->second->targets.end())
+          errors_.add(at(place, i) + ".launch.kernel",
+                      "'" + variant.launch.kernel + "' is not in the code for " + target);
+      }
+    }
   }
 
   void checkBlocks(const Launch &launch, const std::string &place) {

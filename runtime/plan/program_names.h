@@ -28,7 +28,8 @@ inline constexpr auto computableTypeNames = [] {
 }();
 inline constexpr std::string_view phaseKindNames[] = {"embed", "project", "attend", "select", "map", "fusion", "last"};
 inline constexpr std::string_view argumentKindNames[] = {
-    "edge", "weight", "cache_key", "cache_value", "cache_positions", "state", "tokens", "logits", "scratch", "scalar"};
+    "edge",   "weight", "cache_key", "cache_value", "cache_positions", "state",
+    "tokens", "logits", "scratch",   "scalar",      "number"};
 
 template <typename Enum> std::string_view nameOf(std::span<const std::string_view> names, Enum value) {
   const auto index = static_cast<size_t>(value);

@@ -112,16 +112,30 @@ Function readFunction(const JsonReader &reader) {
           reader["weights"].list<Ref>(readRef), reader["caches"].list<Ref>(readRef)};
 }
 
+TensorMap readMap(const JsonReader &reader) {
+  reader.onlyFields({"dtype", "extents", "strides", "box", "swizzle_bytes"});
+  const auto readStride = [](const JsonReader &stride) { return stride.integer(1, int64_t{1} << 40); };
+  return {readDType(reader["dtype"]), readShape(reader["extents"]), reader["strides"].list<int64_t>(readStride),
+          readShape(reader["box"]), static_cast<int32_t>(readExtent(reader["swizzle_bytes"]))};
+}
+
 Argument readArgument(const JsonReader &reader) {
   Argument argument;
   argument.kind = readEnum<ArgumentKind>(reader["kind"], argumentKindNames);
   switch (argument.kind) {
   case ArgumentKind::Edge:
   case ArgumentKind::Scratch:
+    reader.onlyFields({"kind", "index", "map"});
+    argument.index = reader["index"].index();
+    break;
+  case ArgumentKind::Number:
     reader.onlyFields({"kind", "index"});
     argument.index = reader["index"].index();
     break;
   case ArgumentKind::Weight:
+    reader.onlyFields({"kind", "ref", "map"});
+    argument.ref = readRef(reader["ref"]);
+    break;
   case ArgumentKind::CacheKey:
   case ArgumentKind::CacheValue:
   case ArgumentKind::CachePositions:
@@ -133,6 +147,8 @@ Argument readArgument(const JsonReader &reader) {
     reader.onlyFields({"kind"});
     break;
   }
+  if (has(reader, "map"))
+    argument.map = readMap(reader["map"]);
   return argument;
 }
 
@@ -164,9 +180,10 @@ TensorOp readTensorOp(const JsonReader &reader) {
 }
 
 Phase readPhase(const JsonReader &reader) {
-  reader.onlyFields({"name",         "kind",        "inputs",   "outputs", "output_names", "matrix",   "positions",
-                     "segment_rows", "interleaved", "k_groups", "k_ways",  "norm_chunk",   "prologue", "epilogues",
-                     "parameters",   "caches",      "scalars",  "body",    "results",      "launch",   "prepare"});
+  reader.onlyFields({"name",      "kind",         "inputs",      "outputs",  "output_names", "matrix",
+                     "positions", "segment_rows", "interleaved", "k_groups", "k_ways",       "norm_chunk",
+                     "prologue",  "epilogues",    "parameters",  "caches",   "scalars",      "body",
+                     "results",   "launch",       "prepare",     "variants"});
   Phase phase;
   phase.name = reader["name"].string();
   phase.kind = readEnum<PhaseKind>(reader["kind"], phaseKindNames);
@@ -196,6 +213,11 @@ Phase readPhase(const JsonReader &reader) {
   phase.launch = readLaunch(reader["launch"]);
   if (has(reader, "prepare"))
     phase.prepare = readLaunch(reader["prepare"]);
+  if (has(reader, "variants"))
+    phase.variants = reader["variants"].list<Variant>([](const JsonReader &variant) {
+      variant.onlyFields({"targets", "launch"});
+      return Variant{variant["targets"].list<std::string>(readString), readLaunch(variant["launch"])};
+    });
   return phase;
 }
 

@@ -66,6 +66,7 @@ Json writeArgument(const Argument &argument) {
   switch (argument.kind) {
   case ArgumentKind::Edge:
   case ArgumentKind::Scratch:
+  case ArgumentKind::Number:
     result["index"] = argument.index;
     break;
   case ArgumentKind::Weight:
@@ -78,6 +79,12 @@ Json writeArgument(const Argument &argument) {
   default:
     break;
   }
+  if (argument.map)
+    result["map"] = {{"dtype", dtypeName(argument.map->dtype)},
+                     {"extents", argument.map->extents},
+                     {"strides", argument.map->strides},
+                     {"box", argument.map->box},
+                     {"swizzle_bytes", argument.map->swizzleBytes}};
   return result;
 }
 
@@ -125,6 +132,10 @@ Json writePhase(const Phase &phase) {
                {"launch", writeLaunch(phase.launch)}};
   if (phase.prepare)
     json["prepare"] = writeLaunch(*phase.prepare);
+  if (!phase.variants.empty())
+    json["variants"] = list(phase.variants, [](const Variant &variant) {
+      return Json{{"targets", variant.targets}, {"launch", writeLaunch(variant.launch)}};
+    });
   if (phase.kind == PhaseKind::Fusion) {
     json["body"] = list(phase.body, writeTensorOp);
     json["results"] = phase.results;

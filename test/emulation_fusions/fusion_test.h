@@ -39,7 +39,7 @@ public:
       builder.setInsertionPoint(fusion);
       auto launch = sched::LaunchOp::create(builder, fusion.getLoc(), function.getSymName(), geometry->blocks,
                                             geometry->threads, geometry->sharedBytes, geometry->minBlocks,
-                                            geometry->cluster, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, 0);
+                                            geometry->cluster, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, 0);
       launch.setPack(geometry->pack);
       if (geometry->lanes > 0)
         launch.setLanes(geometry->lanes);

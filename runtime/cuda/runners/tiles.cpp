@@ -19,10 +19,15 @@ Status TileRunner::load(bool asGraphs, bool keepsLogits, std::string &notice) {
   const Program &program = context_.program;
   Device &device = context_.device;
   dependentLaunch_ = canLaunchDependents(device, context_.kernels);
+  // Variants are for what sm_90 alone has. Code for the host runs on an emulated GPU of any kind.
+  const std::string_view target = device.properties().major == 9 ? context_.kernels.target() : std::string_view();
   uint64_t largest = 0;
   for (uint32_t index : prefillEntries(program)) {
     Tile &tile = tiles_.emplace_back();
-    CADENZA_ASSIGN_OR_RETURN(tile.step, bindEntry(program, index, context_.addresses));
+    CADENZA_ASSIGN_OR_RETURN(tile.step, bindEntry(program, index, context_.addresses, target));
+    for (const BoundLaunch &launch : tile.step.launches)
+      CADENZA_RETURN_IF_ERROR(context_.kernels.problem(launch.kernel));
+    CADENZA_ASSIGN_OR_RETURN(tile.maps, TensorMaps::place(device, context_.stream, tile.step));
     tile.launches = StepLaunches(context_.stream, program, context_.kernels, tile.step);
     for (const Block &block : program.entries[index].blocks)
       for (const Phase &phase : block.phases)

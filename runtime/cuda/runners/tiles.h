@@ -4,6 +4,7 @@
 
 #include "runtime/cuda/resources.h"
 #include "runtime/cuda/runners/runner.h"
+#include "runtime/cuda/tensor_maps.h"
 
 #include <array>
 #include <functional>
@@ -31,6 +32,7 @@ public:
 private:
   struct Tile {
     BoundStep step;
+    TensorMaps maps;
     StepLaunches launches;
     std::array<GraphExec, 2> graphs;                       // without head, with head; if there are graphs
     const Edge *allTokens = nullptr, *lastToken = nullptr; // what its phase `last` reads and writes

@@ -90,6 +90,32 @@ TEST(BindEntry, ATileIsLaunchedAtOnce) {
   EXPECT_EQ(bound->words[bound->launches[2].firstWord], 1000u);
 }
 
+/// Of a phase with variants, the one for the target of the code; arguments that are maps or numbers.
+TEST(BindEntry, TakesTheVariantOfTheTarget) {
+  test::ToyPlan plan({});
+  Program program = plan.program();
+  Variant variant{{"sm_90", "host"}, {"toy_rope", {}, 3}};
+  variant.launch.arguments = {{ArgumentKind::Edge, 1, {}, TensorMap{.extents = {64}, .strides = {}, .box = {64}}},
+                              {ArgumentKind::Number, 128, {}}};
+  program.entries[0].blocks[1].phases[0].variants = {variant};
+  const Addresses at{
+      .arena = 1000, .weights = {0, 0, 0, 0}, .cacheKeys = {0, 0, 0}, .cacheValues = {0, 0, 0}, .scratch = {0}};
+  auto other = bindEntry(program, 0, at, "sm_80"), bound = bindEntry(program, 0, at, "sm_90");
+  ASSERT_TRUE(other.isOk() && bound.isOk());
+  EXPECT_EQ(other->launches[2].kernel, 2u);
+  EXPECT_TRUE(other->maps.empty());
+  const BoundLaunch &launch = bound->launches[2];
+  EXPECT_EQ(launch.kernel, 1u);
+  EXPECT_EQ(launch.blocks, 3u);
+  ASSERT_EQ(launch.wordCount, 2u);
+  EXPECT_EQ(bound->words[launch.firstWord], 1256u);
+  EXPECT_EQ(bound->words[launch.firstWord + 1], 128u);
+  ASSERT_EQ(bound->maps.size(), static_cast<size_t>(test::toyLayers));
+  EXPECT_EQ(bound->maps[0].word, launch.firstWord);
+  EXPECT_EQ(bound->maps[0].address, 1256u);
+  EXPECT_EQ(bound->maps[0].map, &*program.entries[0].blocks[1].phases[0].variants[0].launch.arguments[0].map);
+}
+
 TEST(BindStep, NamesAMissingKernel) {
   test::ToyPlan plan({});
   plan.mutableProgram().kernels[2].name = "other";

@@ -171,6 +171,93 @@ TEST(Prefill, BlocksAreWholeClusters) {
             "program.entries[1].blocks[1].phases[0].prepare.blocks: 6; 'prepare' has clusters of 4");
 }
 
+/// The prefill program whose first product has a variant for sm_90.
+Program programWithVariant() {
+  Program program = prefillProgram();
+  program.kernels.push_back({"qkv_wgmma", "project", 4, 384, 0, 2, 1024, 256, {}, {}, {"sm_90"}});
+  Phase &phase = program.entries[1].blocks[1].phases[0];
+  Launch launch = phase.launch;
+  launch.kernel = "qkv_wgmma";
+  launch.blocks = 6;
+  launch.arguments[0].map = {DType::bf16, {32, 16}, {64}, {64, 16}, 128};
+  launch.arguments[1].map = {DType::bf16, {32, 16, 4, 1}, {64, 1024, 1024}, {32, 16, 4, 2}, 64};
+  launch.arguments.push_back({ArgumentKind::Number, 16, {}});
+  phase.variants = {{{"sm_90"}, launch}};
+  return program;
+}
+
+TEST(Variant, RoundTrip) {
+  const Program program = programWithVariant();
+  const ordered_json json = toJson(program);
+  const auto parsed = parseProgram(json.dump(), toJson(*program.decoder).dump());
+  ASSERT_TRUE(parsed.isOk()) << parsed.status().message();
+  EXPECT_EQ(toJson(*parsed), json);
+  const Phase &phase = parsed->entries[1].blocks[1].phases[0];
+  EXPECT_EQ(launchFor(phase, "sm_90").kernel, "qkv_wgmma");
+  EXPECT_EQ(launchFor(phase, "sm_80").kernel, "project_qkv");
+  const std::string text = describeProgram(*parsed);
+  EXPECT_NE(text.find("on sm_90  qkv_wgmma(map of tile.x, map of table 1 (layers.0.qkv.weight, ...), 16) of 6 blocks"),
+            std::string::npos)
+      << text;
+}
+
+class VariantField : public ::testing::TestWithParam<PrefillCase> {};
+
+TEST_P(VariantField, IsChecked) {
+  ordered_json json = toJson(programWithVariant());
+  json[ordered_json::json_pointer("/entries/1/blocks/1/phases/0" + std::string(GetParam().pointer))] = GetParam().value;
+  const Status status = parse(json);
+  EXPECT_EQ(status.code(), StatusCode::InvalidPlan);
+  EXPECT_EQ(status.message(), "program.entries[1].blocks[1].phases[0]." + std::string(GetParam().error));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Variants, VariantField,
+    ::testing::Values(
+        PrefillCase{"/variants/0/targets/0", "sm_80",
+                    "variants[0].launch.kernel: 'qkv_wgmma' is not in the code for sm_80"},
+        PrefillCase{"/variants/0/targets", ordered_json::array(), "variants[0].targets: is empty"},
+        PrefillCase{"/variants/0/launch/kernel", "nobody",
+                    "variants[0].launch.kernel: 'nobody' is not in program.kernels"},
+        PrefillCase{"/variants/0/launch/blocks", 5, "variants[0].launch.blocks: 5; 'qkv_wgmma' has clusters of 2"},
+        PrefillCase{"/variants/0/launch/arguments/0/index", 99, "variants[0].launch.arguments[0]: edge 99 of 8"},
+        PrefillCase{"/variants/0/launch/arguments/0/map/dtype", "f32",
+                    "variants[0].launch.arguments[0].map.dtype: f32; expected bf16 or f16"},
+        PrefillCase{"/variants/0/launch/arguments/0/map/strides/0", 40,
+                    "variants[0].launch.arguments[0].map.strides[0]: 40 is not a multiple of 16"},
+        PrefillCase{"/variants/0/launch/arguments/0/map/box/1", 257,
+                    "variants[0].launch.arguments[0].map.box[1]: 257; at most 256"},
+        PrefillCase{"/variants/0/launch/arguments/0/map/box/2", 1,
+                    "variants[0].launch.arguments[0].map: 2 extents, 1 strides and 3 extents of the box; expected one "
+                    "to five, one less and as many"},
+        PrefillCase{"/variants/0/launch/arguments/0/map/swizzle_bytes", 32,
+                    "variants[0].launch.arguments[0].map.swizzle_bytes: 32; expected 64 or 128"},
+        PrefillCase{"/variants/0/launch/arguments/1/map/swizzle_bytes", 128,
+                    "variants[0].launch.arguments[1].map.swizzle_bytes: 128; rows of the box have 64"},
+        PrefillCase{"/launch/arguments/0/map",
+                    {{"dtype", "bf16"},
+                     {"extents", {32}},
+                     {"strides", ordered_json::array()},
+                     {"box", {32}},
+                     {"swizzle_bytes", 64}},
+                    "launch.arguments[0].map: only a variant's launch has maps"}));
+
+TEST(Variant, OnlyAProductOfATileHasSome) {
+  Program program = programWithVariant();
+  program.entries[1].blocks[1].phases[1].variants = program.entries[1].blocks[1].phases[0].variants;
+  EXPECT_EQ(validateProgram(program).message(),
+            "program.entries[1].blocks[1].phases[1].variants: only a project phase of a tile has any");
+  program = programWithVariant();
+  program.entries[0].blocks[1].phases[0].variants = program.entries[1].blocks[1].phases[0].variants;
+  EXPECT_EQ(validateProgram(program).message(),
+            "program.entries[0].blocks[1].phases[0].variants: only a prefill has any");
+  program = programWithVariant();
+  std::vector<Variant> &variants = program.entries[1].blocks[1].phases[0].variants;
+  variants.push_back(variants[0]);
+  EXPECT_EQ(validateProgram(program).message(),
+            "program.entries[1].blocks[1].phases[0].variants[1].targets: another variant is for sm_90");
+}
+
 TEST(Prefill, EachTileOnce) {
   Program program = prefillProgram();
   program.entries.push_back(program.entries[1]);
