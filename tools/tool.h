@@ -60,6 +60,22 @@ inline int outOfMemory(const char *name) noexcept {
   return static_cast<int>(StatusCode::OutOfMemory);
 }
 
+/// Ends with that exit code if memory is out where no exception may pass: a destructor of nlohmann::json needs memory.
+inline void endWhenOutOfMemory(const char *name) noexcept {
+  static const char *tool;
+  tool = name;
+  std::set_terminate([] {
+    try {
+      if (const std::exception_ptr error = std::current_exception())
+        std::rethrow_exception(error);
+    } catch (const std::bad_alloc &) {
+      _exit(outOfMemory(tool));
+    } catch (...) {
+    }
+    std::abort();
+  });
+}
+
 /// For options whose default is the empty text: a name that is given has characters.
 inline std::string notEmpty(const std::string &text) { return text.empty() ? "expected a name" : ""; }
 
@@ -67,6 +83,7 @@ inline std::string notEmpty(const std::string &text) { return text.empty() ? "ex
 inline int runTool(const char *name, const char *description, int argc, char **argv,
                    const std::function<void(CLI::App &)> &declare, const std::function<Status()> &work) noexcept {
   endOnSignals(name);
+  endWhenOutOfMemory(name);
   const MemoryReserve reserve;
   try {
     Status status;

@@ -22,7 +22,7 @@ both() {
   "$@" huggingface "$source"
 }
 emit() {
-  cadenza-compile -q "$3" --emit="$1" -o "$folder/$2.$1"
+  cadenza-compile -q --prefill=16 "$3" --emit="$1" -o "$folder/$2.$1"
   sed -E 's/ from "[^"]*"( view <[^>]*>)?//' "$folder/$2.$1" >"$folder/$2.$1.bare"
 }
 if [ "$what" = text ]; then
