@@ -132,8 +132,8 @@ template <class Tiles, Tiles how> struct down_of {
   };
   using epilogue = Chain<Bias<bias>, Add<add>, Store<0, float>>;
 };
-using down = down_of<TokenTiles, {16, 16, 32, 4, 1, 2}>;
-using down_wide = down_of<TokenTiles, {32, 64, 64, 2, 2, 1}>;
+using down = down_of<TokenTiles, TokenTiles{16, 16, 32, 4, 1, 2}>;
+using down_wide = down_of<TokenTiles, TokenTiles{32, 64, 64, 2, 2, 1}>;
 
 // An input that the product reads as it lies, and functions of elements; neighbours that are rotated.
 template <TokenTiles how> struct as_it_lies {
