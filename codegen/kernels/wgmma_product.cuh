@@ -24,10 +24,11 @@ template <class T, WgmmaTiles how> struct WgmmaProduct {
   static constexpr int threads = tiles.threads(), consumers = tiles.consumers(), stages = tiles.stages;
   // A warpgroup's part: blocks of 64 rows, by `columns` tokens.
   static constexpr int group_rows = tiles.rows / tiles.row_groups, row_blocks = group_rows / 64;
-  static constexpr int columns = tiles.tokens / tiles.token_groups, chunks = columns / WgmmaTiles::chunk_tokens;
+  static constexpr int columns = tiles.tokens / tiles.token_groups, chunk_tokens = tiles.chunk_tokens(),
+                       chunks = columns / chunk_tokens;
   static_assert(row_blocks * 64 * tiles.row_groups == tiles.rows && columns * tiles.token_groups == tiles.tokens,
                 "warpgroups have equal parts, of multiples of 64 rows");
-  static_assert(columns % WgmmaTiles::chunk_tokens == 0 && row_blocks * columns <= 256, "sums fit in registers");
+  static_assert(columns % chunk_tokens == 0 && row_blocks * columns <= 256, "sums fit in registers");
   static_assert(tiles.tokens % (8 * tiles.cluster) == 0, "each block of a cluster fetches whole groups of 8 tokens");
 
   struct Maps {
@@ -52,14 +53,15 @@ template <class T, WgmmaTiles how> struct WgmmaProduct {
   }
 
   /// All threads, once, after begin() and the grid dependency wait. Contract of Store, whose functions the 32 lanes of
-  /// a warp call together, for a token and tile of rows:
-  ///   Store::Loaded                          registers that load fills and apply uses
-  ///   Store::place(row)                      where in its values a row of the tile stands
-  ///   load(token, first_row, loaded)         runs some time before, so that the latency of operands hides
-  ///   apply(token, first_row, values, loaded)   once for each; values [tiles.rows] in shared memory, the warp's own,
-  ///   are
-  ///                                          the sums of rows first_row .. of W. Those from extent.rows on do not
-  ///                                          exist.
+  /// a warp call together, for `together` tokens, of which each of as many runs of neighbouring lanes has one:
+  ///   Store::together          up to 32, a power of two
+  ///   Store::place_of(row)     where in a token's values a row of the tile stands
+  ///   with_place(first_row, body)    body(place), of any type: what is the same for all tokens of a tile of rows
+  ///   Store::Loaded<Place>     registers, {} at first, that load fills and apply uses
+  ///   load(place, token, exists, loaded)    runs some time before, so that the latency of operands hides
+  ///   apply(place, token, exists, values, loaded)    values [tiles.rows] in shared memory, nobody else's: the sums of
+  ///                            the rows from first_row on. Those from extent.rows on do not exist, and of a token that
+  ///                            does not exist, nothing.
   /// Other warps compute meanwhile: neither may meet them at a barrier.
   template <class Store> CADENZA_DEVICE static void run(const Maps &maps, const Extent &extent, Store store) {
     const Ring ring;
@@ -200,7 +202,6 @@ private:
         arch::pin_sums(sums[i]);
       ring.release(previous);
       store_tile(extent, work.first_row(item), work.first_token(item), part, sums, turn, store);
-      turn = (turn + chunks) % 2;
     }
   }
 
@@ -224,46 +225,63 @@ private:
     arch::wgmma_commit();
   }
 
-  /// Through shared memory, 16 tokens at a time: the warpgroups of the same tokens write their rows of each token, then
-  /// each of their warps stores some of the tokens. Two buffers take turns, from tile to tile, too, so one barrier a
-  /// chunk is enough: who meets there is done with the buffer before. `turn`: which one is first.
+  /// Through shared memory, a chunk of tokens at a time: the warpgroups of the same tokens write their rows of each
+  /// token, then each of their warps stores some of the tokens. Two buffers take turns, from tile to tile, too, so one
+  /// barrier a chunk is enough: who meets there is done with the buffer before. `turn`: which one is next. What stores
+  /// is there once, not once a chunk: a tile has up to 16 of them, and the instruction cache and compiler suffer.
   template <class Store>
   CADENZA_DEVICE static void store_tile(const Extent &extent, int first_row, int first_token, const Part &part,
-                                        const float (&sums)[row_blocks][columns / 2], int turn, Store &store) {
-    constexpr int stride = tiles.value_stride(), warps = 4 * tiles.row_groups;
-    constexpr int own = WgmmaTiles::chunk_tokens / warps; // tokens of a chunk that a warp stores
+                                        const float (&sums)[row_blocks][columns / 2], int &turn, Store &store) {
+    constexpr int warps = 4 * tiles.row_groups, own = 32 / Store::together; // lanes that have a token
+    const int warp = static_cast<int>(arch::warp()) % 4 + 4 * part.row;
+    const int mine = warp * Store::together + static_cast<int>(arch::lane()) / own;
+    const int first = first_token + part.token * columns; // of the warpgroups' tokens
+    unsigned char *buffers = arch::swizzled_shared_memory() + chunks_offset + 2 * part.token * tiles.chunk_bytes();
+    store.with_place(first_row, [&](const auto &place) {
+#pragma unroll 1
+      for (int chunk = 0; chunk < chunks && first + chunk * chunk_tokens < extent.tokens; ++chunk, turn ^= 1) {
+        float *values = reinterpret_cast<float *>(buffers + turn * tiles.chunk_bytes());
+        const auto exists = [&](int i) {
+          return i < chunk_tokens && first + chunk * chunk_tokens + i < extent.tokens && first_row < extent.rows;
+        };
+        LoadedOf<Store, decltype(place)> loaded = {};
+        store.load(place, first + chunk * chunk_tokens + mine, exists(mine), loaded);
+#pragma unroll
+        for (int c = 0; c < chunks; ++c)
+          if (c == chunk)
+            write_chunk<Store>(sums, c, part, values);
+        arch::named_barrier(static_cast<uint32_t>(1 + part.token), 32 * warps);
+#pragma unroll 1
+        for (int i = mine; i - mine + warp * Store::together < chunk_tokens; i += warps * Store::together) {
+          const int token = first + chunk * chunk_tokens + i;
+          if (warps * Store::together < chunk_tokens && i != mine) {
+            loaded = {};
+            store.load(place, token, exists(i), loaded);
+          }
+          store.apply(place, token, exists(i), values + (exists(i) ? i : 0) * tiles.value_stride(), loaded);
+        }
+      }
+    });
+  }
+  template <class Store, class Place> struct LoadedOfPlace;
+  template <class Store, class Place> struct LoadedOfPlace<Store, const Place &> {
+    using type = typename Store::template Loaded<Place>;
+  };
+  template <class Store, class Place> using LoadedOf = typename LoadedOfPlace<Store, Place>::type;
+
+  /// This warp's rows of a chunk of tokens.
+  template <class Store>
+  CADENZA_DEVICE static void write_chunk(const float (&sums)[row_blocks][columns / 2], int chunk, const Part &part,
+                                         float *values) {
+    constexpr int stride = tiles.value_stride();
     const int lane = static_cast<int>(arch::lane()), warp = static_cast<int>(arch::warp()) % 4;
     const int row = part.row * group_rows + 16 * warp + lane / 4, column = 2 * (lane % 4);
-    const int place = warp + 4 * part.row; // the first token of a chunk that is this warp's
-    const int first = first_token + part.token * columns + place;
-    unsigned char *buffers = arch::swizzled_shared_memory() + chunks_offset + 2 * part.token * tiles.chunk_bytes();
-    // What a token needs is loaded while the one before it is stored.
-    typename Store::Loaded next = {};
-    const auto load = [&](int token) {
-      if (token < extent.tokens && first_row < extent.rows)
-        store.load(token, first_row, next);
-    };
-    load(first);
 #pragma unroll
-    for (int chunk = 0; chunk < chunks; ++chunk) {
-      auto *values = reinterpret_cast<float *>(buffers + (turn + chunk) % 2 * tiles.chunk_bytes());
+    for (int i = 0; i < row_blocks; ++i)
 #pragma unroll
-      for (int i = 0; i < row_blocks; ++i)
-#pragma unroll
-        for (int j = 0; j < 8; ++j)
-          values[(8 * (j / 4) + column + j % 2) * stride + Store::place(row + 64 * i + 8 * (j / 2 % 2))] =
-              sums[i][8 * chunk + j];
-      arch::named_barrier(static_cast<uint32_t>(1 + part.token), 32 * warps);
-#pragma unroll
-      for (int i = 0; i < own; ++i) {
-        const int token = first + chunk * WgmmaTiles::chunk_tokens + i * warps;
-        typename Store::Loaded loaded = next;
-        if (chunk + 1 < chunks || i + 1 < own)
-          load(token + warps); // of the next chunk, after the last of this one
-        if (token < extent.tokens && first_row < extent.rows)
-          store.apply(token, first_row, values + (place + i * warps) * stride, loaded);
-      }
-    }
+      for (int j = 0; j < chunk_tokens / 2; ++j)
+        values[(8 * (j / 4) + column + j % 2) * stride + Store::place_of(row + 64 * i + 8 * (j / 2 % 2))] =
+            sums[i][chunk_tokens / 2 * chunk + j];
   }
 };
 
@@ -272,27 +290,25 @@ template <class Out, int tile_row_count> struct StoreTokens {
   Out *to;
   int rows, stride; // stride: a multiple of 4 elements, as `to` is aligned
 
-  struct Loaded {};
-  CADENZA_DEVICE static int place(int row) { return row; }
-  CADENZA_DEVICE void load(int, int, Loaded &) const {}
-  CADENZA_DEVICE void apply(int token, int first_row, const float *values, const Loaded &) const {
-    struct alignas(4 * sizeof(Out)) Four {
-      Out element[4];
-    };
+  static constexpr int together = 1;
+  template <class> struct Loaded {};
+  CADENZA_DEVICE static int place_of(int row) { return row; }
+  template <class Body> CADENZA_DEVICE void with_place(int first_row, Body body) const { body(first_row); }
+  CADENZA_DEVICE void load(int, int, bool, Loaded<int> &) const {}
+  CADENZA_DEVICE void apply(int first_row, int token, bool exists, const float *values, const Loaded<int> &) const {
+    if (!exists)
+      return;
     Out *row = to + static_cast<uint64_t>(token) * static_cast<uint64_t>(stride) + first_row;
     const int live = smaller(tile_row_count, rows - first_row);
 #pragma unroll
     for (int i = 4 * static_cast<int>(arch::lane()); i < tile_row_count; i += 128) {
-      float four[4];
-      load4(values + i, four);
       if (i + 4 <= live) {
-        *reinterpret_cast<Four *>(row + i) = {arch::from_float<Out>(four[0]), arch::from_float<Out>(four[1]),
-                                              arch::from_float<Out>(four[2]), arch::from_float<Out>(four[3])};
+        store4(row + i, values + i);
       } else {
 #pragma unroll
         for (int j = 0; j < 4; ++j)
           if (i + j < live)
-            row[i + j] = arch::from_float<Out>(four[j]);
+            row[i + j] = arch::from_float<Out>(values[i + j]);
       }
     }
   }

@@ -19,15 +19,20 @@ struct WgmmaTiles {
   int stages;
   int cluster;
 
-  static constexpr int depth = 64, chunk_tokens = 16, barriers_bytes = 256;
+  static constexpr int depth = 64, barriers_bytes = 256;
 
   CADENZA_EVERYWHERE constexpr int consumers() const { return row_groups * token_groups; }
+  /// Tokens of a warpgroup that are on their way out at a time: four for each of the warps that store them.
+  CADENZA_EVERYWHERE constexpr int chunk_tokens() const {
+    const int wanted = 16 * row_groups;
+    return tokens / token_groups % wanted == 0 ? wanted : 16;
+  }
   CADENZA_EVERYWHERE constexpr int threads() const { return 128 * (consumers() + 1); }
   CADENZA_EVERYWHERE constexpr int weights_bytes() const { return rows * depth * 2; }
   CADENZA_EVERYWHERE constexpr int stage_bytes() const { return (rows + tokens) * depth * 2; }
   /// Of a chunk of tokens' results on their way out, fp32. Rows of neighbouring lanes are in different banks.
   CADENZA_EVERYWHERE constexpr int value_stride() const { return rows + 4; }
-  CADENZA_EVERYWHERE constexpr int chunk_bytes() const { return chunk_tokens * value_stride() * 4; }
+  CADENZA_EVERYWHERE constexpr int chunk_bytes() const { return chunk_tokens() * value_stride() * 4; }
   CADENZA_EVERYWHERE constexpr int shared_bytes() const {
     return stages * stage_bytes() + 2 * token_groups * chunk_bytes() + barriers_bytes;
   }
@@ -117,7 +122,7 @@ CADENZA_EVERYWHERE constexpr long wgmma_tiles_cost(const WgmmaTiles &tiles, cons
 /// that need many rows, like those. tokens == 0: there is none.
 CADENZA_EVERYWHERE constexpr WgmmaTiles wgmma_tiles(const TokenShape &shape, int multiprocessors) {
   constexpr WgmmaTiles candidates[] = {
-      {128, 256, 2, 1, 4, 1}, {128, 192, 2, 1, 5, 1}, {128, 192, 2, 1, 5, 2}, {128, 128, 2, 1, 6, 1},
+      {128, 256, 2, 1, 4, 1}, {128, 192, 2, 1, 4, 1}, {128, 192, 2, 1, 4, 2}, {128, 128, 2, 1, 6, 1},
       {128, 128, 2, 1, 6, 2}, {128, 64, 2, 1, 8, 1},  {64, 256, 1, 1, 5, 1},  {64, 128, 1, 1, 4, 1},
       {64, 64, 1, 1, 6, 1},   {64, 64, 1, 1, 12, 1},  {64, 32, 1, 1, 8, 1},   {64, 32, 1, 1, 16, 1},
       {64, 16, 1, 1, 10, 1},  {64, 16, 1, 1, 16, 1},  {128, 32, 2, 1, 8, 1},  {128, 16, 2, 1, 8, 1},
