@@ -16,7 +16,7 @@ template <class Config, class Function> struct Unary {
       return;
     tile.for_owned([&](int j, int row) {
       float &x = tile.template value<Config::segment>(j, row);
-      if constexpr (Tile::in_registers && requires { Function::of_many(x); })
+      if constexpr (requires { tile.team.token, Function::of_many(x); })
         x = Function::of_many(x);
       else
         x = Function::of(x);
@@ -29,7 +29,7 @@ template <class Config, class Function> struct Unary {
 struct SiluFunction {
   /// x / (1 + e^-x); for large negative x, e^-x is infinite and the result -0.
   CADENZA_DEVICE static float of(float x) { return x / (1.0f + arch::exp(-x)); }
-  /// For a thread that has several: the branch of an exact division would come between them.
+  /// In tiles of tokens, in which a thread has many: the branch of an exact division would come between them.
   CADENZA_DEVICE static float of_many(float x) { return arch::divide(x, 1.0f + arch::exp(-x)); }
 };
 template <class Config> struct Silu : Unary<Config, SiluFunction> {};
@@ -46,7 +46,7 @@ template <class Config> struct Gelu : Unary<Config, GeluFunction> {};
 struct GeluTanhFunction {
   CADENZA_DEVICE static float of(float x) {
     constexpr float sqrt_2_over_pi = 0.7978845608028654f;
-    return 0.5f * x * (1.0f + arch::tanh(sqrt_2_over_pi * (x + 0.044715f * x * x * x)));
+    return arch::multiply(0.5f * x, 1.0f + arch::tanh(sqrt_2_over_pi * (x + 0.044715f * x * x * x)));
   }
 };
 template <class Config> struct GeluTanh : Unary<Config, GeluTanhFunction> {};
@@ -71,8 +71,14 @@ template <class Config> struct Mul {
   template <class Tile> CADENZA_DEVICE static void load(const Args &, const Tile &, Loaded<Tile> &) {}
   template <class Tile> CADENZA_DEVICE static void apply(const Args &, Loaded<Tile> &, Tile &tile) {
     static_assert(Tile::holds_all, "mul needs both of its segments in one block");
-    tile.for_owned(
-        [&](int j, int row) { tile.template value<Config::lhs>(j, row) *= tile.template value<Config::rhs>(j, row); });
+    tile.for_owned([&](int j, int row) {
+      float &x = tile.template value<Config::lhs>(j, row);
+      const float y = tile.template value<Config::rhs>(j, row);
+      if constexpr (requires { tile.team.token; }) // where what follows may be in registers, too, or not
+        x = arch::multiply(x, y);
+      else
+        x *= y;
+    });
   }
 };
 

@@ -90,8 +90,7 @@ template <class Config> struct ProjectTokens {
     }
     float sums[token_blocks][stripes][4] = {};
     multiply(ring, sums);
-    Finish::with_place(row_block * tiles.rows,
-                       [&](const auto &place) { finish(args, place, base, first_token, live, sums); });
+    Finish::with_place(row_block * tiles.rows, FinishTokens{args, base, first_token, live, sums});
   }
 
 private:
@@ -299,6 +298,15 @@ private:
   CADENZA_DEVICE static int place_of(int row, int piece) { return row * 64 + (piece ^ row / 2 % 4) * 16; }
 
   // Epilogue ----------------------------------------------------------------------------------------------------------
+
+  struct FinishTokens {
+    const Args &args;
+    int base, first_token, live;
+    const float (&sums)[token_blocks][stripes][4];
+    template <class Place> CADENZA_DEVICE void operator()(const Place &place) const {
+      finish(args, place, base, first_token, live, sums);
+    }
+  };
 
   template <class Place>
   CADENZA_DEVICE static void finish(const Args &args, const Place &place, int base, int first_token, int live,

@@ -27,7 +27,8 @@ template <class Config> struct ProjectTokensWgmma {
   static constexpr int shared_bytes = wgmma_shared_bytes(tiles, slots);
   static_assert(shared_bytes <= wgmma_shared_limit, "stages, chunks and scratch fit in shared memory");
   CADENZA_EVERYWHERE static constexpr int blocks(int tokens, int multiprocessors) {
-    return wgmma_blocks(tiles, tokens, Segments::total, slots, multiprocessors);
+    constexpr WgmmaTiles how = tiles; // which a device has no address of
+    return wgmma_blocks(how, tokens, Segments::total, slots, multiprocessors);
   }
 
   struct Activation {

@@ -101,7 +101,10 @@ private:
   CADENZA_DEVICE static void scale(WarpTile &tile, float factor) {
 #pragma unroll
     for (int slot = 0; slot < slots; ++slot)
-      tile.for_owned([&](int, int row) { tile.values[slot * WarpTile::rows + row] *= factor; });
+      tile.for_owned([&](int, int row) {
+        float &x = tile.values[slot * WarpTile::rows + row];
+        x = arch::multiply(x, factor);
+      });
   }
   template <class RowTile> CADENZA_DEVICE static RowTile of(const RowTile &place, const Token &token) {
     RowTile tile = place;

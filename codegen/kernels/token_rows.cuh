@@ -13,7 +13,7 @@ namespace cadenza {
 /// Lanes that have a token of `slots` x `rows` rows, or 0, if there is no good number: then a warp has a token, in
 /// shared memory. row_period: a multiple of 4 * lanes; 0: any.
 CADENZA_DEVICE constexpr int token_lanes(int rows, int slots, int row_period) {
-  constexpr int most_owned = 64; // registers for the values of a lane
+  constexpr int most_owned = 32; // registers for the values of a lane
   const int period = greatest_divisor(rows, row_period);
   if (period % 4 != 0)
     return 0;
