@@ -93,7 +93,8 @@ private:
   static_assert(tiles.turns == 1 || tiles.turns == 2);
   static_assert(16 * (stages + tiles.turns - 1) <= WgmmaTiles::barriers_bytes);
   // Of 168 that 384 threads have each; with two warpgroups there is no need.
-  static constexpr int producer_registers = 40, consumer_registers = 232;
+  static constexpr int producer_registers = tiles.turns == 1 ? 40 : 24,
+                       consumer_registers = tiles.turns == 1 ? 232 : 240;
   static_assert(consumers <= 2, "more warpgroups have fewer registers");
   static constexpr uint64_t limit_ns = 4'000'000'000;
 

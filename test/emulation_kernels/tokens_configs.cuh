@@ -10,7 +10,7 @@
 namespace cadenza::tokens {
 
 // Query, key and value: 4 heads on 2 KV heads. Six steps of columns.
-constexpr int rotary_of(int dim) { return dim >= 96 ? dim : 48; }
+CADENZA_EVERYWHERE constexpr int rotary_of(int dim) { return dim >= 96 ? dim : 48; }
 template <class Tiles, Tiles how, int dim, int rotary = rotary_of(dim)> struct qkv_of {
   using weight_type = bf16;
   using encoding = Tiles16<bf16>;
