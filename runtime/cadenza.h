@@ -108,6 +108,14 @@ struct Score {
   double perplexity() const; // exp(nll / tokens)
 };
 
+/// How the distributions of the next token of a plan agree with those of a reference, see Session::scoreAgainst.
+struct Agreement {
+  Score score, reference; // of this plan, of the reference
+  // KL(reference || this plan) of each prediction, in nats: its mean, the 99.9th percentile, the largest.
+  double meanKl = 0, kl999 = 0, largestKl = 0;
+  double sameTop = 0; // share of predictions whose most likely token is the same one
+};
+
 class Session {
 public:
   /// Opens and validates a plan and loads it onto a device. Errors: Io, InvalidPlan, IncompatiblePlan, NoDevice,
@@ -158,7 +166,13 @@ public:
   /// SessionOptions::logits and window - 1 <= context(). InvalidArgument if there is nothing to predict.
   StatusOr<Score> score(std::span<const int32_t> tokens, int64_t window);
 
-  /// Ends the running generate, score or forEachLogits within a few steps; if none runs, the next one.
+  /// Scores `tokens` with this plan and with `reference`, another plan of the same model (with weights of 16 bits,
+  /// say), and compares the distributions, prediction by prediction. Both sessions need SessionOptions::logits. Keeps
+  /// the reference's logits of a window: window * vocabulary() floats. Errors as `score`; InvalidArgument for a
+  /// reference with another vocabulary, or without room for the window. To cancel, cancel either session.
+  StatusOr<Agreement> scoreAgainst(Session &reference, std::span<const int32_t> tokens, int64_t window);
+
+  /// Ends the running generate, score, scoreAgainst or forEachLogits within a few steps; if none runs, the next one.
   /// Async-signal-safe. The session can be used again, with the same results as a new one.
   void requestCancel() noexcept;
 

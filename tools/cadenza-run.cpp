@@ -26,7 +26,7 @@ using namespace cadenza;
 namespace {
 
 struct Arguments {
-  std::string plan, prompt, promptFile, tokens, scoreFile, logits, statsJson, dump;
+  std::string plan, prompt, promptFile, tokens, scoreFile, against, logits, statsJson, dump;
   GenerateOptions generate;
   SessionOptions session;
   TensorArguments tensors;
@@ -85,6 +85,11 @@ void declareOptions(CLI::App &app, Arguments &args) {
   addRepeatable(app, "--stop-token", args.generate.stopTokens, "end after this token id; a list, or repeated")
       ->delimiter(',');
   app.add_flag("--ignore-eos", args.generate.ignoreEos, "go on after the model's end-of-text token");
+  app.add_option("--against", args.against,
+                 "another .plan of the same model, such as one with weights of 16 bits: --score also says how far the "
+                 "distributions of tokens are apart (KL divergence, equal top tokens); the way to judge a quantisation "
+                 "(docs/quantization.md)")
+      ->needs(score);
   app.add_option("--window", args.window, "tokens a window for --score")
       ->check(CLI::Range(1, maximum))
       ->capture_default_str();
@@ -196,14 +201,49 @@ Status writeStats(const Arguments &args, const nlohmann::ordered_json &stats) {
   return writeOutput(args.statsJson, stats.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 
+void printScore(const char *of, const Score &score, int64_t window) {
+  std::printf("%sperplexity %.6g (mean nll %.6g nats, %lld tokens predicted in %lld windows of %lld)\n", of,
+              score.perplexity(), score.nll / static_cast<double>(score.tokens), static_cast<long long>(score.tokens),
+              static_cast<long long>(score.windows), static_cast<long long>(window));
+}
+
+/// The session of --against, of the same model as `session`.
+StatusOr<Session> openReference(const Session &session, const Arguments &args, const std::string &text,
+                                std::span<const int32_t> tokens) {
+  CADENZA_ASSIGN_OR_RETURN(Session reference, Session::open(args.against, args.session));
+  CADENZA_ASSIGN_OR_RETURN(const std::vector<int32_t> others, reference.tokenize(text, /*addSpecialTokens=*/false));
+  if (std::ranges::equal(others, tokens))
+    return reference;
+  return Status(StatusCode::InvalidArgument, args.against + ": its tokenizer gives other tokens than that of " +
+                                                 args.plan + ": they are not the same model");
+}
+
+nlohmann::ordered_json describe(const Agreement &agreement, const std::string &reference) {
+  return {{"plan", reference},
+          {"perplexity_per_token", agreement.reference.perplexity()},
+          {"kl_mean_nats", agreement.meanKl},
+          {"kl_p999_nats", agreement.kl999},
+          {"kl_largest_nats", agreement.largestKl},
+          {"same_top_share", agreement.sameTop}};
+}
+
 Status runScore(Session &session, const Arguments &args, const std::string &text) {
   CADENZA_ASSIGN_OR_RETURN(std::vector<int32_t> tokens, session.tokenize(text, /*addSpecialTokens=*/false));
-  CADENZA_ASSIGN_OR_RETURN(Score score, session.score(tokens, args.window));
-  double mean = score.nll / static_cast<double>(score.tokens);
-  std::printf("perplexity %.6g (mean nll %.6g nats, %lld tokens predicted in %lld windows of %lld)\n",
-              score.perplexity(), mean, static_cast<long long>(score.tokens), static_cast<long long>(score.windows),
-              static_cast<long long>(args.window));
+  Score score;
   nlohmann::ordered_json stats = describe(session, args);
+  if (args.against.empty()) {
+    CADENZA_ASSIGN_OR_RETURN(score, session.score(tokens, args.window));
+    printScore("", score, args.window);
+  } else {
+    CADENZA_ASSIGN_OR_RETURN(Session reference, openReference(session, args, text, tokens));
+    CADENZA_ASSIGN_OR_RETURN(const Agreement agreement, session.scoreAgainst(reference, tokens, args.window));
+    score = agreement.score;
+    printScore("", score, args.window);
+    printScore("reference: ", agreement.reference, args.window);
+    std::printf("KL divergence from the reference: mean %.4g nats, 99.9th percentile %.4g; same top token %.2f %%\n",
+                agreement.meanKl, agreement.kl999, 100 * agreement.sameTop);
+    stats["against"] = describe(agreement, args.against);
+  }
   stats["window"] = args.window;
   stats["text_tokens"] = tokens.size();
   stats["scored_tokens"] = score.tokens;

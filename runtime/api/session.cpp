@@ -1,4 +1,5 @@
 #include "runtime/api/device_choice.h"
+#include "runtime/api/likelihood.h"
 #include "runtime/api/stop_text.h"
 #include "runtime/cadenza.h"
 #include "runtime/decode/sequence.h"
@@ -27,15 +28,6 @@ double secondsBetween(Clock::time_point from, Clock::time_point to) {
 }
 
 Status cancelled() { return {StatusCode::Cancelled, "interrupted before the end"}; }
-
-/// -ln softmax(logits)[target], in double.
-double negativeLogLikelihood(std::span<const float> logits, int32_t target) {
-  double largest = *std::max_element(logits.begin(), logits.end());
-  double sum = 0;
-  for (float logit : logits)
-    sum += std::exp(logit - largest);
-  return largest + std::log(sum) - logits[target];
-}
 
 } // namespace
 
@@ -294,20 +286,8 @@ Status Session::forEachLogits(std::span<const int32_t> tokens,
 }
 
 StatusOr<Score> Session::score(std::span<const int32_t> tokens, int64_t window) {
-  if (window < 2 || window - 1 > context())
-    return Status(StatusCode::InvalidArgument, "a window of " + std::to_string(window) +
-                                                   " tokens: it must be at least 2 and at most the context, " +
-                                                   std::to_string(context()) + ", plus 1");
-  if (tokens.size() < 2)
-    return Status(StatusCode::InvalidArgument,
-                  "there is nothing to predict in " + std::to_string(tokens.size()) + " tokens");
-  for (size_t i = 0; i < tokens.size(); ++i)
-    if (tokens[i] < 0 || tokens[i] >= vocabulary())
-      return Status(StatusCode::InvalidArgument, "token " + std::to_string(i) + ": id " + std::to_string(tokens[i]) +
-                                                     " is not in the vocabulary of " + std::to_string(vocabulary()));
   Score score;
-  for (size_t begin = 0; begin + 1 < tokens.size(); begin += window) {
-    auto piece = tokens.subspan(begin, std::min<size_t>(window, tokens.size() - begin));
+  CADENZA_RETURN_IF_ERROR(forEachWindow(*this, tokens, window, [&](std::span<const int32_t> piece) {
     // The last token of a window is predicted and need not be processed.
     CADENZA_RETURN_IF_ERROR(forEachLogits(piece.first(piece.size() - 1), [&](int64_t position, auto logits) {
       score.nll += negativeLogLikelihood(logits, piece[position + 1]);
@@ -315,7 +295,8 @@ StatusOr<Score> Session::score(std::span<const int32_t> tokens, int64_t window) 
     }));
     score.tokens += static_cast<int64_t>(piece.size()) - 1;
     ++score.windows;
-  }
+    return Status::ok();
+  }));
   return score;
 }
 
