@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <string>
+#include <utility>
 
 namespace cadenza {
 namespace {
@@ -45,9 +46,17 @@ Stage addMatrix(const Stage &before, const std::vector<StorageChoice> &choices, 
 } // namespace
 
 StatusOr<std::vector<size_t>> allocateBits(const std::vector<std::vector<StorageChoice>> &matrices, uint64_t budget) {
-  uint64_t least = 0;
-  for (const std::vector<StorageChoice> &choices : matrices)
+  uint64_t least = 0, ofBest = 0;
+  std::vector<size_t> chosen; // the best of each
+  for (const std::vector<StorageChoice> &choices : matrices) {
     least += leastBits(choices);
+    const auto best = std::ranges::min_element(
+        choices, {}, [](const StorageChoice &choice) { return std::pair(choice.error, choice.bits); });
+    chosen.push_back(best - choices.begin());
+    ofBest += best->bits;
+  }
+  if (ofBest <= budget) // which rounding sizes up could miss
+    return chosen;
   if (least > budget)
     return Status(StatusCode::InvalidArgument,
                   "the smallest choices take " + std::to_string(least) + " bits of " + std::to_string(budget));
@@ -58,7 +67,6 @@ StatusOr<std::vector<size_t>> allocateBits(const std::vector<std::vector<Storage
 
   const std::vector<double> &all = stages.back().error;
   auto at = static_cast<uint64_t>(std::ranges::min_element(all) - all.begin()); // the first: the fewest bits
-  std::vector<size_t> chosen(matrices.size());
   for (size_t i = matrices.size(); i-- > 0;) {
     chosen[i] = stages[i + 1].choice[at];
     at -= stepsOf(matrices[i][chosen[i]].bits - leastBits(matrices[i]), slack);

@@ -34,11 +34,14 @@ public:
       const int64_t begin = group * width, size = std::min(width, columns_ - begin);
       gather(values, first, count, begin, size);
       exact_ = group_;
+      for (const float value : group_)
+        error_.values += static_cast<double>(value) * value;
       const GroupScale chosen = chooseScale(format_, group_, rule_);
       if (chosen.overflows)
         return {StatusCode::InvalidInput, "columns " + std::to_string(begin) + " to " +
                                               std::to_string(begin + size - 1) + ": these weights need a scale that " +
                                               std::string(dtypeName(format_.scales)) + " cannot hold"};
+      error_.squares += chosen.squares;
       for (int64_t row = first; row < first + count; ++row) {
         out_.scales[row * groups + group] = chosen.scale;
         if (format_.has_zeros)
@@ -49,6 +52,8 @@ public:
     }
     return Status::ok();
   }
+
+  const QuantizationError &error() const { return error_; }
 
 private:
   /// The rows' columns one after the other, with zeros up to whole lanes.
@@ -87,12 +92,24 @@ private:
   const ScaleRule rule_;
   StoredRows &out_;
   std::vector<float> group_, exact_;
+  QuantizationError error_;
 };
 
-/// The first infinity or NaN of a row, or nothing.
-const float *findNonFinite(std::span<const float> row) {
+/// Refuses what no scale can hold.
+Status checkFinite(const QuantizedType &type, std::span<const float> row) {
   const auto found = std::ranges::find_if(row, [](float value) { return !std::isfinite(value); });
-  return found == row.end() ? nullptr : &*found;
+  if (found == row.end())
+    return Status::ok();
+  return {StatusCode::InvalidInput, "column " + std::to_string(found - row.begin()) +
+                                        ": an infinity or NaN cannot be stored as " + describe(type)};
+}
+
+void resize(StoredRows &rows, const StoredFormat &format, int64_t count, int64_t columns) {
+  const int64_t groups = count * format.groups(columns);
+  rows.codes.resize(count * columns);
+  rows.scales.resize(groups);
+  rows.zeros.resize(format.has_zeros ? groups : 0);
+  rows.minima.clear();
 }
 
 } // namespace
@@ -104,22 +121,30 @@ double QuantizedType::bitsPerWeight(int64_t rows, int64_t columns) const {
 }
 
 Status quantizeRows(const QuantizedType &type, std::span<const float> values, int64_t columns, int64_t firstRow,
-                    StoredRows &out, ScaleRule rule) {
-  if (columns == 0)
-    return Status::ok();
-  const int64_t rows = static_cast<int64_t>(values.size()) / columns, groups = type.format.groups(columns);
-  out.codes.resize(values.size());
-  out.scales.resize(rows * groups);
-  out.zeros.assign(type.format.has_zeros ? rows * groups : 0, 0);
-  out.minima.clear();
+                    StoredRows &out, ScaleRule rule, QuantizationError *error) {
+  const int64_t rows = columns == 0 ? 0 : static_cast<int64_t>(values.size()) / columns;
+  resize(out, type.format, rows, columns);
   const auto inRow = [&](int64_t row) { return "row " + std::to_string(firstRow + row); };
   for (int64_t row = 0; row < rows; ++row)
-    if (const std::span of = values.subspan(row * columns, columns); const float *at = findNonFinite(of))
-      return {StatusCode::InvalidInput, inRow(row) + ", column " + std::to_string(at - of.data()) +
-                                            ": an infinity or NaN cannot be stored as " + describe(type)};
+    CADENZA_RETURN_IF_ERROR(checkFinite(type, values.subspan(row * columns, columns)).withPrefix(inRow(row)));
   RowQuantizer quantizer(type, columns, rule, out);
   for (int64_t row = 0; row < rows; row += type.blockRows)
     CADENZA_RETURN_IF_ERROR(quantizer.block(values, row, std::min(type.blockRows, rows - row)).withPrefix(inRow(row)));
+  if (error)
+    error->add(quantizer.error());
+  return Status::ok();
+}
+
+Status quantizeRow(const StoredFormat &format, std::span<const float> row, StoredRows &out, ScaleRule rule,
+                   QuantizationError *error) {
+  const QuantizedType type{format};
+  resize(out, format, 1, std::ssize(row));
+  CADENZA_RETURN_IF_ERROR(checkFinite(type, row));
+  RowQuantizer quantizer(type, std::ssize(row), rule, out);
+  if (!row.empty())
+    CADENZA_RETURN_IF_ERROR(quantizer.block(row, 0, 1));
+  if (error)
+    error->add(quantizer.error());
   return Status::ok();
 }
 

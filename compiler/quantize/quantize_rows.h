@@ -23,11 +23,16 @@ struct QuantizedType {
 /// Rounds rows, row-major in `values`, to `out`; of a block of rows that share scales each has a copy of them. Whole
 /// blocks, unless the last rows are the matrix's last. What comes out depends on nothing but the values. A group of
 /// zeros, or of magnitudes below 2^-120, has scale 0 and the codes of zero. InvalidInput for an infinity or NaN, and
-/// for weights that are too large for the type of scales: "row 7: ...", rows being counted from `firstRow`.
+/// for weights that are too large for the type of scales: "row 7: column 68: ...", rows being counted from `firstRow`.
+/// What the rows are off is added to `error`.
 Status quantizeRows(const QuantizedType &type, std::span<const float> values, int64_t columns, int64_t firstRow,
-                    StoredRows &out, ScaleRule rule = ScaleRule::leastSquares);
+                    StoredRows &out, ScaleRule rule = ScaleRule::leastSquares, QuantizationError *error = nullptr);
 
-/// What rows are off.
+/// The same for one row. Errors begin with the column.
+Status quantizeRow(const StoredFormat &format, std::span<const float> row, StoredRows &out,
+                   ScaleRule rule = ScaleRule::leastSquares, QuantizationError *error = nullptr);
+
+/// What rows are off, from what is stored: slower, and exact.
 QuantizationError errorOf(const StoredFormat &format, const StoredRows &rows, std::span<const float> values,
                           int64_t columns);
 

@@ -27,6 +27,13 @@ struct Candidate {
   Fit fit;
 };
 
+double squaresOf(std::span<const float> values) {
+  double sum = 0;
+  for (const float value : values)
+    sum += static_cast<double>(value) * value;
+  return sum;
+}
+
 /// One search: a group, normalised so that its largest magnitude is in [1, 2), and what may stand for it.
 class Search {
 public:
@@ -78,9 +85,10 @@ private:
 
   GroupScale result(const Candidate &found) const {
     if (std::isinf(found.fit.squares)) // no scale that small
-      return {};
+      return {.squares = squaresOf(group_) * unit_ * unit_};
     const int zero = format_.has_zeros ? range_.lowest - static_cast<int>(found.lowest) : 0;
-    return {.scale = found.scale * unit_, .zero = zero};
+    return {
+        .scale = found.scale * unit_, .zero = zero, .squares = static_cast<double>(found.fit.squares) * unit_ * unit_};
   }
 
   Candidate unfitted(float scale) const {
@@ -289,7 +297,7 @@ GroupScale chooseScale(const StoredFormat &format, std::span<float> group, Scale
   for (const float value : group)
     largest = std::max(largest, std::fabs(value));
   if (largest < smallestMagnitude)
-    return {};
+    return {.squares = squaresOf(group)};
   const int exponent = std::ilogb(largest);
   const float unit = std::ldexp(1.0F, exponent);
   for (float &value : group)

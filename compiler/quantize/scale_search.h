@@ -28,9 +28,8 @@ enum class ScaleRule {
 struct GroupScale {
   float scale = 0; // of the format's type of scales. 0: all weights are zeros
   int zero = 0;
+  double squares = 0;     // of what the group is off, to the precision of sums in fp32
   bool overflows = false; // the type of scales has no number that large
-
-  bool operator==(const GroupScale &) const = default;
 };
 
 /// Of integers, and of e4m3 without zeros. `group` is finite, and padded with zeros to a multiple of fitLanes; it is

@@ -24,6 +24,18 @@ TEST_P(EveryType, IsNeverWorseThanPlainRounding) {
   }
 }
 
+TEST_P(EveryType, TheErrorIsThatOfWhatIsStored) {
+  const int64_t columns = 200;
+  std::vector<float> values = heavyTailed(130 * columns);
+  std::fill_n(values.begin() + 2 * columns, columns, 1e-38F); // off by all there is
+  StoredRows rows;
+  QuantizationError error;
+  ASSERT_TRUE(quantizeRows(GetParam(), values, columns, 0, rows, ScaleRule::leastSquares, &error).isOk());
+  const QuantizationError exact = errorOf(GetParam().format, rows, values, columns);
+  EXPECT_NEAR(error.squares, exact.squares, 1e-5 * exact.squares);
+  EXPECT_NEAR(error.values, exact.values, 1e-12 * exact.values);
+}
+
 TEST_P(EveryType, ScalesAreOfTheirTypeAndCodesInRange) {
   const StoredFormat &format = GetParam().format;
   const int64_t columns = 200;
@@ -139,7 +151,7 @@ TEST_P(EveryType, InfinitiesAndNaNsAreRefused) {
     StoredRows rows;
     const Status status = quantizeRows(GetParam(), values, columns, 1000, rows);
     EXPECT_EQ(status.code(), StatusCode::InvalidInput);
-    EXPECT_EQ(status.message().find("row 1003, column 68: an infinity or NaN cannot be stored as "), 0)
+    EXPECT_EQ(status.message().find("row 1003: column 68: an infinity or NaN cannot be stored as "), 0)
         << status.message();
   }
 }
@@ -154,6 +166,16 @@ TEST(QuantizeRows, WeightsBeyondTheTypeOfScalesAreRefused) {
   EXPECT_EQ(status.code(), StatusCode::InvalidInput);
   EXPECT_EQ(status.message(), "row 7: columns 32 to 63: these weights need a scale that f16 cannot hold");
   EXPECT_TRUE(quantizeRows(int4(32, DType::bf16), values, 64, 7, rows).isOk());
+}
+
+TEST(QuantizeRows, ARowIsTheSameAlone) {
+  const std::vector<float> values = heavyTailed(100);
+  StoredRows row, rows;
+  ASSERT_TRUE(quantizeRow(int4Zeros(32).format, values, row).isOk());
+  ASSERT_TRUE(quantizeRows(int4Zeros(32), values, 100, 0, rows).isOk());
+  EXPECT_EQ(row.codes, rows.codes);
+  EXPECT_EQ(row.scales, rows.scales);
+  EXPECT_EQ(row.zeros, rows.zeros);
 }
 
 TEST(QuantizeRows, WinsAgainstPlainRounding) {
