@@ -139,7 +139,7 @@ TEST_F(ProjectTest, BiasResidualAndPaddedColumns) {
 TEST_F(ProjectTest, Int8OfAnOddNumberOfRows) {
   const std::vector<float> x = random(1000);
   std::vector<float> weights = random(37 * 1000);
-  const std::vector<uint8_t> packed = packInt8(weights, 37, 1000);
+  const std::vector<uint8_t> packed = packMatrix(Encoding::int8, weights, 37, 1000);
   auto *out = allocate<float>(37);
   run<Project<phase::int8_rows>>("int8_rows", {word(upload(x)), word(upload(packed)), word(out)});
   expectNear(download(out, 37), multiply(weights, rounded<f16>(x)), 1e-5);
@@ -151,7 +151,7 @@ TEST_F(ProjectTest, Int8ScalesGoWithInterleavedRowsAndADeferredNorm) {
   for (size_t row = 0; row < 208; ++row) // rows of very different scales
     for (size_t k = 0; k < 200; ++k)
       interleaved[row * 200 + k] *= static_cast<float>(row + 1);
-  const std::vector<uint8_t> packed = packInt8(interleaved, 208, 200);
+  const std::vector<uint8_t> packed = packMatrix(Encoding::int8, interleaved, 208, 200);
   auto *gate = allocate<float>(104), *up = allocate<float>(104);
   run<Project<phase::int8_gate_up>>("int8_gate_up",
                                     {word(upload(x)), word(upload(packed)), word(upload(gamma)), word(gate), word(up)});

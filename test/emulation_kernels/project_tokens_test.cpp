@@ -116,7 +116,7 @@ protected:
   };
   Matrix int8Matrix(int rows, int columns) {
     Matrix matrix{random(rows * columns), 0};
-    matrix.packed = word(upload(packInt8(matrix.values, rows, columns)));
+    matrix.packed = word(upload(packMatrix(Encoding::int8, matrix.values, rows, columns)));
     return matrix;
   }
 };
