@@ -16,6 +16,7 @@ namespace {
 constexpr const char *examples = R"(examples:
   cadenza-compile Qwen3-0.6B/ -o qwen.plan --target=sm_90
   cadenza-compile --model=Qwen3-0.6B --weights=random:1 -o q.plan && cadenza-bench q.plan
+  cadenza-compile Qwen3-0.6B/ --quantize=int4 -o qwen-int4.plan
   cadenza-compile Qwen3-0.6B/ --check
   cadenza-compile graph.mlir --weights=graph.safetensors -o graph.plan
   cadenza-compile Qwen3-0.6B/ --emit=cuda --target=sm_90 -o model.cu)";
@@ -106,6 +107,29 @@ std::string parseTiles(const std::string &text, llvm::SmallVector<int64_t> &tile
   return "";
 }
 
+void declareQuantization(CLI::App &app, CompileOptions &options) {
+  auto *group = app.add_option_group("Quantization", "docs/quantization.md");
+  group->add_option("--quantize", options.quantize.type,
+                    "round the matrices of the layers to int8, int4, fp8 or another encoding (see --encode), each with "
+                    "the scales and codes of the least squared error; or 'mixed': an encoding for each matrix, by its "
+                    "measured error, within --bits. A report goes to standard error")
+      ->type_name("ENCODING|mixed");
+  group->add_option("--bits", options.quantize.bits,
+                    "of mixed: bits a weight of the layers' matrices, scales included, such as 4.5")
+      ->check(CLI::Range(1.0, 16.0));
+  group->add_option("--group", options.quantize.group,
+                    "columns that share a scale: 32, 64 or 128; default: 128 of int4, a row of int8 and fp8")
+      ->check(CLI::IsMember({32, 64, 128}));
+  group->add_option("--quantize-head", options.quantize.head,
+                    "the encoding of the head, or tiles16 for 16 bits; default: int8, which loses nothing that shows")
+      ->type_name("ENCODING");
+  addRepeatable(*group, "--keep", options.quantize.keep,
+                "leave matrices at 16 bits: a pattern ('*', '?') of parts of names, of the model's roles or of the "
+                "checkpoint's tensors, such as mlp.down, layers.0, v_proj; may be repeated");
+  group->add_option("--quantize-report", options.quantizeReport,
+                    "write the bits and the relative error of each matrix to this JSON file");
+}
+
 void declareOptions(CLI::App &app, Arguments &args) {
   args.options.pipeline.tiles = {16, 128, 1024};
   app.footer(examples);
@@ -164,6 +188,7 @@ void declareOptions(CLI::App &app, Arguments &args) {
   app.add_option("--encode-head", args.options.pipeline.headEncoding,
                  "the same for the head alone; default: what --encode says")
       ->check(isEncoding);
+  declareQuantization(app, args.options);
   app.add_option("-o,--output", args.options.output, "where to write; text stages write to standard output without it");
   app.add_option(
       "--target", args.options.targets,

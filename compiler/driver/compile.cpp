@@ -4,6 +4,7 @@
 #include "codegen/nvrtc.h"
 #include "compiler/driver/diagnostics.h"
 #include "compiler/driver/present_gpu.h"
+#include "compiler/driver/quantization.h"
 #include "compiler/driver/schedule_choice.h"
 #include "compiler/driver/schedule_text.h"
 #include "compiler/driver/source_override.h"
@@ -64,7 +65,7 @@ std::string printModule(ModuleOp module) {
 class Compilation {
 public:
   Compilation(const CompileOptions &options, Progress &progress)
-      : options(options), progress(progress), context(MLIRContext::Threading::DISABLED), diagnostics(context) {
+      : options(options), progress(progress), quantization(options.quantize), context(MLIRContext::Threading::DISABLED), diagnostics(context) {
     context.loadDialect<func::FuncDialect, nn::NNDialect, step::StepDialect, sched::SchedDialect>();
   }
 
@@ -74,6 +75,7 @@ public:
       const bool isPlan = options.emit == Stage::Plan; // a plan is a file
       CADENZA_RETURN_IF_ERROR(isPlan ? AtomicFile::create(options.output).status() : checkOutput(options.output));
       CADENZA_RETURN_IF_ERROR(checkOutput(options.statsJson));
+      CADENZA_RETURN_IF_ERROR(checkOutput(options.quantizeReport));
     }
     if (options.check)
       return check();
@@ -83,6 +85,7 @@ public:
     CADENZA_RETURN_IF_ERROR(raise());
     if (options.emit == Stage::NN)
       return writeText(printModule(*model.module));
+    CADENZA_RETURN_IF_ERROR(quantize());
     CADENZA_RETURN_IF_ERROR(runPasses());
     if (options.emit == Stage::Step)
       return reportStatistics(/*hasCode=*/false, printModule(*model.module));
@@ -123,6 +126,7 @@ private:
       return {StatusCode::InvalidArgument, "--dim: only an ONNX model has dimensions that are left open"};
     if (!options.import.dtype.empty() && !isOnnx)
       return {StatusCode::InvalidArgument, "--dtype: only a graph of an ONNX file is computed in another type"};
+    CADENZA_RETURN_IF_ERROR(checkQuantizeOptions());
     CADENZA_RETURN_IF_ERROR(checkScheduleOptions(options));
     pipeline = options.pipeline;
     // Who divides query heads, or shares contexts, asks for the schedule that does.
@@ -149,6 +153,16 @@ private:
     return Status::ok();
   }
 
+  Status checkQuantizeOptions() const {
+    CADENZA_RETURN_IF_ERROR(cadenza::check(options.quantize));
+    if (quantization.isAsked() && (options.pipeline.encoding != "tiles16" || !options.pipeline.headEncoding.empty()))
+      return {StatusCode::InvalidArgument, "--quantize and --encode exclude each other: --encode rounds by the largest "
+                                           "magnitude, --quantize by the least error"};
+    if (!options.quantizeReport.empty() && (!quantization.isAsked() || options.emit != Stage::Plan || options.check))
+      return {StatusCode::InvalidArgument, "--quantize-report goes with --quantize and a plan"};
+    return Status::ok();
+  }
+
   /// The GPU of this machine, where the schedules that are asked for depend on it. If there is none and only code needs
   /// it, that is said once the model has been looked at.
   Status lookForTarget() {
@@ -166,6 +180,8 @@ private:
     Status status = import();
     if (status.isOk())
       status = raise();
+    if (status.isOk())
+      status = quantize();
     if (status.isOk())
       status = runPasses();
     if (status.isOk())
@@ -263,6 +279,17 @@ private:
     for (const std::string &error : diagnostics.errors)
       findings.unsupported(error);
     return findings.hasErrors() ? findings.toStatus() : diagnostics.internalError();
+  }
+
+  /// Chooses encodings of weights, if that is asked for.
+  Status quantize() {
+    if (!quantization.isAsked())
+      return Status::ok();
+    CADENZA_RETURN_IF_ERROR(
+        quantization.choose(*model.module, *model.weights, !options.check, options.threads, progress));
+    quantization.annotate(*model.module);
+    pipeline.headEncoding = "tiles16"; // encode-weights, which keeps what is chosen, and nothing else
+    return Status::ok();
   }
 
   Status runPasses() {
@@ -414,14 +441,26 @@ private:
     contents.tokenizerJson = model.tokenizer;
     if (options.embedIr)
       contents.ir = printModule(*model.module);
-    SourcePacker packer(built, *model.weights);
+    SourcePacker packer(built, *model.weights, quantization.isAsked() ? quantization.encoder() : nearestCodes());
     contents.packer = &packer;
     contents.threads = options.threads;
     contents.onProgress = [&](uint64_t done, uint64_t total) { progress.update(done >> 20, total >> 20, "MiB"); };
     contents.beforeCommit = [&] { return reportNonFinite(); };
     progress.begin("packing weights");
     CADENZA_RETURN_IF_ERROR(cadenza::writePlan(options.output, contents));
+    CADENZA_RETURN_IF_ERROR(reportQuantization());
     return reportStatistics(true, "");
+  }
+
+  /// What a quantisation came to, once the plan is there.
+  Status reportQuantization() {
+    if (!quantization.isAsked())
+      return Status::ok();
+    std::error_code unknown;
+    const QuantizationReport report = quantization.report(std::filesystem::file_size(options.output, unknown));
+    progress.note(report.toText());
+    return options.quantizeReport.empty() ? Status::ok()
+                                          : writeOutput(options.quantizeReport, report.toJson().dump(2) + "\n");
   }
 
   /// Infinities and NaNs among the weights, which are known once all have been read: warnings, or errors if --strict.
@@ -462,7 +501,7 @@ private:
     for (uint32_t entry : prefillEntries(built.program))
       tiles.push_back(tileOf(built.program.entries[entry]));
     json["prefill"] = tiles;
-    json["encoding"] = options.pipeline.encoding;
+    json["encoding"] = quantization.isAsked() ? options.quantize.type : options.pipeline.encoding;
     json["passes"] = enabledPasses(options.pipeline);
     json["source_sha256"] = sourceSha256(source);
     json["source_overridden"] = !options.overrideSource.empty();
@@ -494,6 +533,7 @@ private:
 
   const CompileOptions &options;
   Progress &progress;
+  Quantization quantization;
   PipelineOptions pipeline;
   MLIRContext context;
   Diagnostics diagnostics;

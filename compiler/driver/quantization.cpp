@@ -1,7 +1,7 @@
 #include "compiler/driver/quantization.h"
 
 #include "compiler/import/hf/import_hugging_face.h"
-#include "runtime/support/encoding_name.h"
+#include "compiler/ir/step/Step.h"
 
 #include "llvm/ADT/DenseMap.h"
 
@@ -59,12 +59,11 @@ Status Quantization::choose(ModuleOp module, const WeightSource &source, bool me
   return Status::ok();
 }
 
-std::vector<std::string> Quantization::weightEncodings() const {
-  std::vector<std::string> list;
+void Quantization::annotate(ModuleOp module) const {
+  SymbolTable symbols(module);
   for (size_t i = 0; i < matrices_.size(); ++i)
-    if (encodings_[i] != Encoding(Encoding::tiles16))
-      list.push_back(matrices_[i].spec.role + "=" + encodingName(encodings_[i]));
-  return list;
+    symbols.lookup(matrices_[i].spec.role)
+        ->setAttr(step::StepDialect::encodingName, step::encodingAttr(module.getContext(), encodings_[i]));
 }
 
 QuantizationReport Quantization::report(uint64_t fileBytes) const {

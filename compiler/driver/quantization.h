@@ -19,8 +19,8 @@ public:
   /// for int4. InvalidArgument for a module without a decoder, and for a checkpoint whose matrices are in codes
   /// already.
   Status choose(mlir::ModuleOp module, const WeightSource &source, bool measures, int threads, Progress &progress);
-  /// ROLE=ENCODING of each weight that is to be encoded, for encode-weights.
-  std::vector<std::string> weightEncodings() const;
+  /// Gives the weights of the module their encodings, which encode-weights keeps.
+  void annotate(mlir::ModuleOp module) const;
   /// What gives the packer codes.
   const RowEncoder &encoder() const { return rows_; }
   /// Once everything is packed. `fileBytes`: of the plan.

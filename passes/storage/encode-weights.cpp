@@ -19,17 +19,22 @@ struct EncodeWeightsPass : cadenza::impl::EncodeWeightsBase<EncodeWeightsPass> {
     if (!ofAll || !ofHead)
       return signalPassFailure();
     SymbolTable symbols(getOperation());
+    takeChosen();
     DenseSet<StringRef> embeddings;
     getOperation().walk([&](step::EmbedOp embed) {
       embeddings.insert(embed.getMatrix());
       if (embed.getPositionsAttr())
         embeddings.insert(*embed.getPositions());
     });
+    for (StringRef embedding : embeddings) // whose rows are read as tiles16, whatever is chosen for its products
+      symbols.lookup<nn::WeightOp>(embedding)->removeAttr(step::StepDialect::encodingName);
     const step::ProjectOp headProduct = lastProduct();
     WalkResult result = getOperation().walk([&](step::ProjectOp project) {
-      const step::WeightEncodingAttrInterface chosen = project == headProduct ? ofHead : ofAll;
+      const step::WeightEncodingAttrInterface ofOthers = project == headProduct ? ofHead : ofAll;
       SmallVector<Attribute> matrices;
       for (FlatSymbolRefAttr matrix : project.getMatrixSymbols()) {
+        const auto own = chosenOf.find(matrix.getValue());
+        const step::WeightEncodingAttrInterface chosen = own == chosenOf.end() ? ofOthers : own->second;
         FailureOr<FlatSymbolRefAttr> encoded = encode(project, matrix, chosen, symbols, embeddings);
         if (failed(encoded))
           return WalkResult::interrupt();
@@ -43,6 +48,14 @@ struct EncodeWeightsPass : cadenza::impl::EncodeWeightsBase<EncodeWeightsPass> {
   }
 
 private:
+  /// Notes the encodings that weights have by now: they are chosen.
+  void takeChosen() {
+    chosenOf.clear();
+    for (nn::WeightOp weight : getOperation().getOps<nn::WeightOp>())
+      if (auto encoding = weight->getAttrOfType<step::WeightEncodingAttrInterface>(step::StepDialect::encodingName))
+        chosenOf[weight.getSymName()] = encoding;
+  }
+
   /// The encoding of that name; null, and an error, if there is none.
   step::WeightEncodingAttrInterface named(const std::string &name) {
     if (const std::optional<Encoding> found = step::findEncoding(name))
@@ -88,6 +101,8 @@ private:
     weight->setAttr(step::StepDialect::encodingName, chosen);
     return FlatSymbolRefAttr::get(weight.getSymNameAttr());
   }
+
+  llvm::StringMap<step::WeightEncodingAttrInterface> chosenOf; // by name of the weight
 };
 
 } // namespace
