@@ -288,7 +288,7 @@ private:
     CADENZA_RETURN_IF_ERROR(
         quantization.choose(*model.module, *model.weights, !options.check, options.threads, progress));
     quantization.annotate(*model.module);
-    pipeline.headEncoding = "tiles16"; // encode-weights, which keeps what is chosen, and nothing else
+    pipeline.headEncoding = quantization.headEncoding();
     return Status::ok();
   }
 

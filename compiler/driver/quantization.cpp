@@ -2,6 +2,7 @@
 
 #include "compiler/import/hf/import_hugging_face.h"
 #include "compiler/ir/step/Step.h"
+#include "runtime/support/encoding_name.h"
 
 #include "llvm/ADT/DenseMap.h"
 
@@ -62,8 +63,16 @@ Status Quantization::choose(ModuleOp module, const WeightSource &source, bool me
 void Quantization::annotate(ModuleOp module) const {
   SymbolTable symbols(module);
   for (size_t i = 0; i < matrices_.size(); ++i)
-    symbols.lookup(matrices_[i].spec.role)
-        ->setAttr(step::StepDialect::encodingName, step::encodingAttr(module.getContext(), encodings_[i]));
+    if (!matrices_[i].isHead)
+      symbols.lookup(matrices_[i].spec.role)
+          ->setAttr(step::StepDialect::encodingName, step::encodingAttr(module.getContext(), encodings_[i]));
+}
+
+std::string Quantization::headEncoding() const {
+  for (size_t i = 0; i < matrices_.size(); ++i)
+    if (matrices_[i].isHead)
+      return encodingName(encodings_[i]);
+  return encodingName(Encoding::tiles16);
 }
 
 QuantizationReport Quantization::report(uint64_t fileBytes) const {

@@ -19,8 +19,10 @@ public:
   /// for int4. InvalidArgument for a module without a decoder, and for a checkpoint whose matrices are in codes
   /// already.
   Status choose(mlir::ModuleOp module, const WeightSource &source, bool measures, int threads, Progress &progress);
-  /// Gives the weights of the module their encodings, which encode-weights keeps.
+  /// Gives the weights of the layers their encodings, which encode-weights keeps.
   void annotate(mlir::ModuleOp module) const;
+  /// The name of the head's encoding, for encode-weights: the head's matrix may be the embedding's, which has its own.
+  std::string headEncoding() const;
   /// What gives the packer codes.
   const RowEncoder &encoder() const { return rows_; }
   /// Once everything is packed. `fileBytes`: of the plan.

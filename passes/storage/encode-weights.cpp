@@ -26,8 +26,6 @@ struct EncodeWeightsPass : cadenza::impl::EncodeWeightsBase<EncodeWeightsPass> {
       if (embed.getPositionsAttr())
         embeddings.insert(*embed.getPositions());
     });
-    for (StringRef embedding : embeddings) // whose rows are read as tiles16, whatever is chosen for its products
-      symbols.lookup<nn::WeightOp>(embedding)->removeAttr(step::StepDialect::encodingName);
     const step::ProjectOp headProduct = lastProduct();
     WalkResult result = getOperation().walk([&](step::ProjectOp project) {
       const step::WeightEncodingAttrInterface ofOthers = project == headProduct ? ofHead : ofAll;
