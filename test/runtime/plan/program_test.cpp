@@ -283,7 +283,7 @@ INSTANTIATE_TEST_SUITE_P(
                     "groups of 32, 64 or 128 (:g32, :g64, :g128), then zeros of int4 (:zeros), then the type of "
                     "groups' scales (:f16, :bf16, :f32)"},
         ProgramCase{"/weights/0/encoding", "int4:g32:zeros",
-                    "program.weights[0].bytes: 3072; its shape takes 1056 in encoding int4:g32:zeros"},
+                    "program.weights[0].bytes: 3072; its shape takes 912 in encoding int4:g32:zeros"},
         ProgramCase{"/weights/0/encoding", "int8",
                     "program.weights[0].bytes: 3072; its shape takes 1728 in encoding int8"},
         ProgramCase{"/weights/1/encoding", "int8",
