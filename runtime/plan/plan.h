@@ -15,8 +15,8 @@
 
 namespace cadenza {
 
-enum class CodeKind : uint8_t { Cubin, Ptx, Host };
-std::string_view codeKindName(CodeKind kind); // "cubin", "ptx", "host"
+enum class ImageKind : uint8_t { Cubin, Ptx, Host };
+std::string_view codeKindName(ImageKind kind); // "cubin", "ptx", "host"
 
 /// What the compiler reports of one kernel of one code section.
 struct KernelResources {
@@ -28,7 +28,7 @@ struct KernelResources {
 /// Executable code for one target: a cubin ("sm_90"), PTX ("compute_90") or, for the emulator, a host shared object.
 struct CodeSection {
   std::string target; // "sm_90", "compute_80", "host"
-  CodeKind kind = CodeKind::Cubin;
+  ImageKind kind = ImageKind::Cubin;
   std::vector<KernelResources> resources;
   std::span<const std::byte> image;
 };

@@ -34,7 +34,7 @@ TEST(Plan, RoundTrip) {
   EXPECT_EQ(plan.metadata(), nlohmann::json(small.contents.metadata));
   ASSERT_EQ(plan.code().size(), 2u);
   EXPECT_EQ(plan.code()[0].target, "sm_90");
-  EXPECT_EQ(plan.code()[0].kind, CodeKind::Cubin);
+  EXPECT_EQ(plan.code()[0].kind, ImageKind::Cubin);
   EXPECT_EQ(plan.code()[0].resources[1].localBytes, 16u);
   EXPECT_TRUE(std::ranges::equal(plan.code()[0].image, small.cubin));
   EXPECT_EQ(plan.code()[1].image.size(), small.ptx.size() + 1); // NUL-terminated for the driver
