@@ -94,7 +94,7 @@ public:
     if (editor_.isInteractive())
       std::fprintf(stderr, "%s on %s. /help says what there is beside talking; Ctrl-D ends.\n",
                    printable(session_.plan().program().model.name).c_str(), session_.deviceName().c_str());
-    Status last; // of the last turn: the exit code where nobody sees messages
+    Status last; // of the last turn: the exit code where nobody reads messages
     while (const auto turn = readTurn()) {
       if (turn->empty())
         continue;
@@ -111,7 +111,7 @@ public:
       std::puts("");
       return Status::ok();
     }
-    return last.code() == StatusCode::Cancelled ? last : Status::ok();
+    return last.isOk() ? last : Status(last.code(), "the last turn failed: what was wrong is above");
   }
 
 private:

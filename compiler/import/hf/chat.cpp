@@ -1,6 +1,7 @@
 #include "compiler/import/hf/chat.h"
 #include "compiler/import/hf/model_texts.h"
 #include "compiler/import/text.h"
+#include "runtime/chat/jinja/template.h"
 #include "runtime/support/json.h"
 
 #include <nlohmann/json.hpp>
@@ -113,6 +114,9 @@ std::string importChat(ModelDirectory &directory, std::string_view tokenizerConf
   addSpecialTokens(objectOf(readOptional(directory, "special_tokens_map.json", findings)), tokens);
   json list = json::array();
   for (const auto &[name, text] : templates) {
+    if (const auto parsed = jinja::Template::parse(text); !parsed.isOk())
+      findings.notice("chat template " + quotedName(name) + ": " + escaped(parsed.status().message(), 300) +
+                      "; cadenza-run --chat will refuse it");
     json entry = {{"name", name}, {"text", text}};
     if (auto parsed = parseJson(entry.dump(-1, ' ', false, json::error_handler_t::replace)); parsed.isOk())
       list.push_back(std::move(*parsed)); // invalid UTF-8 of a .jinja file became U+FFFD

@@ -13,8 +13,9 @@ namespace cadenza {
 /// are those that transformers takes: chat_template.jinja with what is in additional_chat_templates/, or else
 /// `chat_template` of `tokenizerConfig` (the text of tokenizer_config.json, empty if there is none): one, or a list of
 /// named ones; or else chat_template.json. Special tokens are those of tokenizer_config.json and, where that lacks
-/// them, special_tokens_map.json. Malformed files and fields are findings; a file that was given as `tokenizerConfig`
-/// and is no JSON object is the finding of whoever reads the tokenizer.
+/// them, special_tokens_map.json. A template that `cadenza-run --chat` cannot take is a notice. Malformed files and
+/// fields are findings; a file that was given as `tokenizerConfig` and is no JSON object is the finding of whoever
+/// reads the tokenizer.
 std::string importChat(ModelDirectory &directory, std::string_view tokenizerConfig, Findings &findings);
 
 /// The JSON of a plan's section `generation`: generation_config.json, without white space; empty if `text` is, or if it

@@ -232,7 +232,7 @@ Statement Parser::readStatement() {
   }
   for (std::string_view other : {"include", "import", "from", "extends", "block", "autoescape"})
     if (tag == other)
-      unsupported("{% " + tag + " %}, which no chat template has", line);
+      unsupported("{% " + tag + " %}", line);
   fail("unknown tag '" + tag + "'", line);
 }
 

@@ -72,24 +72,31 @@ bool Value::isSame(const Value &other) const {
   }
 }
 
+size_t Dict::indexOf(const Value &key) const {
+  if (key.isText()) {
+    const auto found = byText_.find(key.text().bytes);
+    return found == byText_.end() ? npos : found->second;
+  }
+  if (entries.size() == byText_.size())
+    return npos;
+  const auto found =
+      std::find_if(entries.begin(), entries.end(), [&](const auto &entry) { return areEqual(entry.first, key); });
+  return found == entries.end() ? npos : static_cast<size_t>(found - entries.begin());
+}
+
 const Value *Dict::find(std::string_view key) const {
   const auto found = byText_.find(key);
   return found == byText_.end() ? nullptr : &entries[found->second].second;
 }
 
 const Value *Dict::find(const Value &key) const {
-  if (key.isText())
-    return find(key.text().bytes);
-  if (entries.size() == byText_.size())
-    return nullptr;
-  const auto found =
-      std::find_if(entries.begin(), entries.end(), [&](const auto &entry) { return areEqual(entry.first, key); });
-  return found == entries.end() ? nullptr : &found->second;
+  const size_t index = indexOf(key);
+  return index == npos ? nullptr : &entries[index].second;
 }
 
 void Dict::put(const Value &key, const Value &value) {
-  if (const Value *known = find(key)) {
-    const_cast<Value &>(*known) = value;
+  if (const size_t index = indexOf(key); index != npos) {
+    entries[index].second = value;
     return;
   }
   if (key.isText())
@@ -103,10 +110,12 @@ const Value *Namespace::find(std::string_view name) const {
 }
 
 void Namespace::put(std::string_view name, const Value &value) {
-  if (const Value *known = find(name))
-    const_cast<Value &>(*known) = value;
-  else
-    fields.emplace_back(name, value);
+  for (auto &[known, old] : fields)
+    if (known == name) {
+      old = value;
+      return;
+    }
+  fields.emplace_back(name, value);
 }
 
 bool isTrue(const Value &value) {

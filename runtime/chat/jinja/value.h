@@ -135,6 +135,10 @@ struct Dict : Object {
   void put(const Value &key, const Value &value);
 
 private:
+  /// npos if there is no such key.
+  size_t indexOf(const Value &key) const;
+  static constexpr size_t npos = static_cast<size_t>(-1);
+
   std::unordered_map<std::string_view, size_t> byText_; // keys that are texts: nearly all
 };
 

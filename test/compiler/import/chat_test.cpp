@@ -80,6 +80,13 @@ TEST_F(ImportChat, MalformedFieldsAreFindings) {
   EXPECT_NE(messages().find("Git LFS pointer"), std::string::npos);
 }
 
+TEST_F(ImportChat, WhatTheRuntimeCannotRenderIsANotice) {
+  EXPECT_FALSE(import(R"({"chat_template": "{% include 'x' %}"})").is_null());
+  EXPECT_NE(messages().find("chat template 'default': line 1: {% include %} is not supported; "), std::string::npos)
+      << messages();
+  EXPECT_FALSE(findings.hasErrors());
+}
+
 TEST_F(ImportChat, GenerationDefaults) {
   EXPECT_EQ(importGenerationDefaults(R"({"top_k": 20,  "eos_token_id": [1, 2]})"),
             R"({"eos_token_id":[1,2],"top_k":20})");

@@ -6,6 +6,7 @@ engine says it does not support, and the few differences that docs/chat.md names
 """
 
 import argparse
+import ast
 import collections
 import json
 import pathlib
@@ -22,7 +23,8 @@ UNCOMPARABLE = re.compile(r"<(built-in method|generator|list_reverseiterator|fun
 
 
 def published(folder):
-    """(name, template) of every *.jinja, and of every chat_template in a JSON file, below a folder."""
+    """(name, template) of what is below a folder: *.jinja, chat templates of tokenizer_config.json, and those that Python
+    packages have as texts in their processors (transformers)."""
     for path in sorted(pathlib.Path(folder).rglob("*.jinja")):
         yield str(path), path.read_text()
     for path in sorted(pathlib.Path(folder).rglob("tokenizer_config.json")):
@@ -30,6 +32,10 @@ def published(folder):
         named = template if isinstance(template, list) else [{"name": "", "template": template}] if template else []
         for entry in named:
             yield f"{path} {entry['name']}", entry["template"]
+    for path in sorted(pathlib.Path(folder).rglob("processing_*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and "{% for" in node.value.replace("{%-", "{%"):
+                yield f"{path}:{node.lineno}", node.value
 
 
 def published_cases(folder):
@@ -78,7 +84,7 @@ def main():
         else:
             counts["different"] += 1
             if counts["different"] <= arguments.show:
-                print(json.dumps(case, ensure_ascii=False))
+                print(case.get("name", ""), json.dumps(case, ensure_ascii=False))
                 print("  jinja2:", want)
                 print("  engine:", got)
     for what, count in counts.most_common():
