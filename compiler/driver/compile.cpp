@@ -412,6 +412,8 @@ private:
       contents.code.push_back(compiled.section());
     contents.sources = source.files;
     contents.tokenizerJson = model.tokenizer;
+    contents.chatJson = model.chat;
+    contents.generationJson = model.generation;
     if (options.embedIr)
       contents.ir = printModule(*model.module);
     SourcePacker packer(built, *model.weights);
