@@ -56,6 +56,10 @@ TEST(StepBytes, AnEncodingsWeightsAndScales) {
     program.weights[matrix].encoding = Encoding::int8;
   uint64_t layers = 2 * (48 * 40 + 48 * 4 + 40 * 4), rope = 8 * 2 * 4, head = 100 * 40 + 100 * 4, row = 40 * 2;
   EXPECT_EQ(weightBytesPerStep(program), layers + rope + head + row);
+  for (uint32_t matrix : {2u, 3u}) // two groups in 40 columns, of a scale and a zero each
+    program.weights[matrix].encoding = {Encoding::int4, 32, true, Encoding::bf16};
+  layers = 2 * (48 * 20 + 48 * 2 * 3 + 40 * 4);
+  EXPECT_EQ(weightBytesPerStep(program), layers + rope + head + row);
 }
 
 TEST(StepBytes, Cache) { EXPECT_EQ(cacheBytesPerStep(makeProgram(true), 10), 2u * 2 * 2 * 16 * 2 * 10); }
