@@ -47,7 +47,7 @@ std::string pad(const std::string &text, const Spec &spec, char usual) {
   }
 }
 
-std::string withSign(std::string digits, bool isNegative, const Spec &spec) {
+std::string withSign(const std::string &digits, bool isNegative, const Spec &spec) {
   if (isNegative)
     return "-" + digits;
   return spec.sign == '-' ? digits : spec.sign + digits;
@@ -109,9 +109,11 @@ bool isIntegerType(char type) { return type != 0 && std::string_view("dxXob").fi
 
 int64_t readWidth(std::string_view text, size_t &at) {
   int64_t width = 0;
-  for (; at < text.size() && std::isdigit(static_cast<unsigned char>(text[at])); ++at)
-    if ((width = width * 10 + (text[at] - '0')) > maxWidth)
+  for (; at < text.size() && std::isdigit(static_cast<unsigned char>(text[at])); ++at) {
+    width = width * 10 + (text[at] - '0');
+    if (width > maxWidth)
       fail("a width or precision of a format is larger than " + std::to_string(maxWidth));
+  }
   return width;
 }
 
