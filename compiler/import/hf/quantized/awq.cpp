@@ -29,7 +29,7 @@ public:
     notConverted_ = readModuleList(quantization, "modules_to_not_convert");
     quantization.ignore({"backend", "do_fuse", "fuse_max_seq_len", "modules_to_fuse", "exllama_config", "sym",
                          "desc_act", "damp_percent", "true_sequential", "act_group_aware", "tokenizer", "dataset",
-                         "meta", "lm_head", "checkpoint_format", "pack_dtype"});
+                         "meta", "lm_head", "checkpoint_format", "pack_dtype", "format", "version"});
   }
 
   std::string_view name() const override { return "AWQ"; }

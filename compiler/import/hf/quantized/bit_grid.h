@@ -20,7 +20,7 @@ struct BitGrid {
   static constexpr std::array<uint8_t, 8> inOrder = {0, 1, 2, 3, 4, 5, 6, 7};
 
   const std::byte *words = nullptr;
-  int wordBytes = 4; // 4 or 1
+  int wordBytes = 4; // or 1
   int bits = 4;
   bool packsRows = false; // neighbours in a word are rows; if not, columns
   int64_t packedStride = 1;
@@ -35,7 +35,10 @@ struct BitGrid {
     const int shift = std::countr_zero(static_cast<unsigned>(perWord()));
     const int64_t word = static_cast<int64_t>(packed >> shift) * packedStride + other * otherStride;
     uint32_t value = 0;
-    std::memcpy(&value, words + word * wordBytes, static_cast<size_t>(wordBytes));
+    if (wordBytes == 4)
+      std::memcpy(&value, words + word * 4, sizeof(value));
+    else
+      value = static_cast<uint8_t>(words[word]);
     const int place = order[packed & static_cast<uint64_t>(perWord() - 1)];
     return static_cast<int>(value >> (bits * place) & ((1U << bits) - 1));
   }

@@ -11,31 +11,42 @@ namespace {
 
 constexpr std::string_view weightSuffix = ".weight";
 
-/// Problems and notes that differ in nothing but the layer: the first, and how many.
+/// A message without what differs from module to module: numbers, and all of quoted names but their last part.
+std::string kindOf(std::string_view message) {
+  std::string kind;
+  for (size_t i = 0; i < message.size(); ++i) {
+    const size_t end = message[i] == '\'' ? message.find('\'', i + 1) : std::string_view::npos;
+    if (end != std::string_view::npos) {
+      const std::string_view name = message.substr(i + 1, end - i - 1);
+      kind += name.substr(name.rfind('.') + 1); // npos + 1 is 0
+      i = end;
+    } else if (message[i] < '0' || message[i] > '9') {
+      kind += message[i];
+    }
+  }
+  return kind;
+}
+
+/// Problems of the same kind in several modules: the first, and how many.
 class Repeated {
 public:
   void add(const std::string &text) {
-    std::string key;
-    for (size_t i = 0; i < text.size(); ++i) { // "layers.12." is as good as "layers.3."
-      const bool isNumber = text[i] >= '0' && text[i] <= '9';
-      if (!isNumber || !key.ends_with('#'))
-        key += isNumber ? '#' : text[i];
-    }
+    std::string kind = kindOf(text);
     for (auto &[known, first, count] : problems_)
-      if (known == key) {
+      if (known == kind) {
         ++count;
         return;
       }
-    problems_.push_back({std::move(key), text, 1});
+    problems_.push_back({std::move(kind), text, 1});
   }
   template <typename File> void forEach(const File &file) const {
-    for (const auto &[key, first, count] : problems_)
+    for (const auto &[kind, first, count] : problems_)
       file(first + (count > 1 ? "; and " + std::to_string(count - 1) + " more" : ""));
   }
 
 private:
   struct Problem {
-    std::string key, first;
+    std::string kind, first;
     size_t count;
   };
   std::vector<Problem> problems_;
@@ -72,6 +83,14 @@ std::map<std::string, ModuleMatrix> matricesOf(const std::vector<WeightSpec> &we
     place->second.isEmbedding = place->second.isEmbedding || matrix.isEmbedding;
   }
   return matrices;
+}
+
+/// Counts all tensors of a module as used: of a broken one nobody can say which are.
+void useAll(const Checkpoint &checkpoint, const std::string &module, std::set<std::string, std::less<>> &used) {
+  const auto &tensors = checkpoint.tensors();
+  for (auto tensor = tensors.lower_bound(module); tensor != tensors.end() && tensor->first.starts_with(module);
+       ++tensor)
+    used.insert(tensor->first);
 }
 
 /// Scales of activations and of the cache, which do not concern weights.
@@ -131,6 +150,7 @@ QuantizedTensors openQuantized(const Checkpoint &checkpoint, const QuantizedForm
                                                     "quantization_config." + field + " leaves out");
     if (!opened.isOk()) {
       result.broken.insert(tensor);
+      useAll(checkpoint, matrix.module, result.used);
       (opened.status().code() == StatusCode::Unsupported ? unsupported : invalid).add(opened.status().message());
       continue;
     }
@@ -166,7 +186,7 @@ void noteQuantized(const QuantizedTensors &quantized, const std::vector<WeightSp
     ++count.matrices[describe(found->second->format())];
     count.isExact = count.isExact && beginsExactly(*found->second, spec.dtype);
   }
-  if (!count.matrices.empty())
+  if (!count.matrices.empty() && quantized.broken.empty())
     findings.notice(quantizedNotice(count));
 }
 
