@@ -109,19 +109,23 @@ std::string parseTiles(const std::string &text, llvm::SmallVector<int64_t> &tile
 
 void declareQuantization(CLI::App &app, CompileOptions &options) {
   auto *group = app.add_option_group("Quantization", "docs/quantization.md");
-  group->add_option("--quantize", options.quantize.type,
-                    "round the matrices of the layers to int8, int4, fp8 or another encoding (see --encode), each with "
-                    "the scales and codes of the least squared error; or 'mixed': an encoding for each matrix, by its "
-                    "measured error, within --bits. A report goes to standard error")
+  group
+      ->add_option("--quantize", options.quantize.type,
+                   "round the matrices of the layers to int8, int4, fp8 or another encoding (see --encode), each with "
+                   "the scales and codes of the least squared error; or 'mixed': an encoding for each matrix, by its "
+                   "measured error, within --bits. A report goes to standard error")
       ->type_name("ENCODING|mixed");
-  group->add_option("--bits", options.quantize.bits,
-                    "of mixed: bits a weight of the layers' matrices, scales included, such as 4.5")
+  group
+      ->add_option("--bits", options.quantize.bits,
+                   "of mixed: bits a weight of the layers' matrices, scales included, such as 4.5")
       ->check(CLI::Range(1.0, 16.0));
-  group->add_option("--group", options.quantize.group,
-                    "columns that share a scale: 32, 64 or 128; default: 128 of int4, a row of int8 and fp8")
+  group
+      ->add_option("--group", options.quantize.group,
+                   "columns that share a scale: 32, 64 or 128; default: 128 of int4, a row of int8 and fp8")
       ->check(CLI::IsMember({32, 64, 128}));
-  group->add_option("--quantize-head", options.quantize.head,
-                    "the encoding of the head, or tiles16 for 16 bits; default: int8, which loses nothing that shows")
+  group
+      ->add_option("--quantize-head", options.quantize.head,
+                   "the encoding of the head, or tiles16 for 16 bits; default: int8, which loses nothing that shows")
       ->type_name("ENCODING");
   addRepeatable(*group, "--keep", options.quantize.keep,
                 "leave matrices at 16 bits: a pattern ('*', '?') of parts of names, of the model's roles or of the "

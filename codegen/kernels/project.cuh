@@ -65,7 +65,9 @@ template <class Config> struct Project {
 
   static constexpr int threads = Config::threads, warps = threads / 32;
   using Order = SumOrder<typename Config::k_groups, Config::k_ways, A::padded / step_columns>;
-  static constexpr int depth = smaller(Config::steps_in_flight, Order::most_steps);
+  // Of a large block, which has few registers a thread, those of groups' scales and zeros cost steps.
+  static constexpr int fewer = !Format::grouped || threads <= 512 ? 1 : Format::format.zeros ? 4 : 2;
+  static constexpr int depth = smaller(ceil_div(Config::steps_in_flight, fewer), Order::most_steps);
   // Items (a tile and a part) whose first steps a warp has in flight at once: two, if it takes several and all of two
   // fit where four steps do, in 64 registers a thread.
   static constexpr int ahead = Config::tiles_per_block * Order::parts > warps && 2 * Order::most_steps <= 4 ? 2 : 1;

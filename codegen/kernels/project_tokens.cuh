@@ -140,7 +140,8 @@ private:
     }
     // Of the matrix: of two stripes of a step in turn, in the order in which they are packed.
     static constexpr int block_stripes = tiles.rows / stripe_rows, all_stripes = 2 * tiles_of(Segments::total);
-    static constexpr int unit_pieces = Format::unit_bytes / 16, matrix_tile_bytes = tile_bytes(Format::format, steps);
+    static constexpr int unit_pieces = Format::unit_bytes / 16,
+                         tile_records_bytes = groups_of(Format::format, steps) * Format::format.record_bytes();
     static constexpr int matrix_pieces = ceil_div(block_stripes, 2) * 2 * stage_steps * unit_pieces;
     CADENZA_DEVICE static int step_of(int piece) { return piece / (2 * unit_pieces) % stage_steps; }
     CADENZA_DEVICE static int stripe_of(int piece) {
@@ -148,14 +149,15 @@ private:
     }
     CADENZA_DEVICE int64_t matrix_offset_of(int piece) const {
       const int stripe = first_stripe + stripe_of(piece);
-      return static_cast<int64_t>(stripe / 2) * matrix_tile_bytes +
-             (step_of(piece) * 2 + stripe % 2) * Format::unit_bytes + piece % unit_pieces * 16;
+      return (static_cast<int64_t>(stripe / 2 * steps + step_of(piece)) * 2 + stripe % 2) * Format::unit_bytes +
+             static_cast<int64_t>(stripe / 2) * tile_records_bytes + piece % unit_pieces * 16;
     }
     // Where a thread's pieces are a constant distance apart, one address leads to all.
     static constexpr bool activation_is_regular = warps % stage_steps == 0;
     static constexpr int activation_apart = 2 * (warps / stage_steps * stripe_rows) * A::stride;
     static constexpr bool matrix_is_regular = threads % (2 * unit_pieces * stage_steps) == 0 && block_stripes % 2 == 0;
-    static constexpr int64_t matrix_apart = int64_t{threads / (2 * unit_pieces * stage_steps)} * matrix_tile_bytes;
+    static constexpr int64_t matrix_apart =
+        int64_t{threads / (2 * unit_pieces * stage_steps)} * (steps * Format::tile_step_bytes + tile_records_bytes);
 
     CADENZA_DEVICE void fill_activation(int index, int slot) const {
       if (index >= all_stages)

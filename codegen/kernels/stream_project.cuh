@@ -43,7 +43,7 @@ template <class E> struct StripeSums<E, true> : GroupTurns<E> {};
 /// The scales and zeros of the two turns that a warp has in registers: a lane has those of its step of a turn. Nothing
 /// without groups.
 template <class E, bool grouped = FormatOf<E>::grouped> struct TurnFactors {
-  CADENZA_DEVICE void begin_wave(arch::SharedPointer, int, int) {}
+  CADENZA_DEVICE void begin_wave(arch::SharedPointer, int, int, int) {}
   template <int slot> CADENZA_DEVICE void load(bool, int) {}
 };
 template <class E> struct TurnFactors<E, true> {
@@ -52,15 +52,17 @@ template <class E> struct TurnFactors<E, true> {
   GroupFactors<E> slots[2];
   arch::SharedPointer scales; // of this lane and the first turn of a stage, in the ring's first buffer
 
-  /// `records`: of this warp's tile in the first buffer. `row`: this lane's, of the tile. `first_step`: of the product.
-  CADENZA_DEVICE void begin_wave(arch::SharedPointer records, int row, int first_step) {
-    const int step = first_step % format.group_steps + static_cast<int>(arch::lane() % turn_steps);
+  /// `records`: of this warp's tile in the first buffer. `row`, `turn_step`: this lane's, of a tile and a turn.
+  /// `first_step`: of the product.
+  CADENZA_DEVICE void begin_wave(arch::SharedPointer records, int row, int turn_step, int first_step) {
+    const int step = first_step % format.group_steps + turn_step;
     scales = records + (step / format.group_steps * format.record_bytes() + row * format.scale_bytes);
   }
   /// Of a turn of the pair whose records begin `offset` bytes behind those.
   template <int slot> CADENZA_DEVICE void load(bool wanted, int offset) {
-    const int row = static_cast<int>(arch::warp() % 2 * stripe_rows + arch::lane() / 4);
-    const int behind = tile_rows * format.scale_bytes + row - row * format.scale_bytes;
+    const int row =
+        format.zeros ? arch::opaque(static_cast<int>(arch::warp() % 2 * stripe_rows + arch::lane() / 4)) : 0;
+    const int behind = tile_rows * format.scale_bytes + row - row * format.scale_bytes; // of a zero and its scale
     slots[slot].template load_if<slot * turn_bytes>(wanted, scales + offset, scales + (offset + behind));
   }
 };
@@ -203,11 +205,17 @@ template <class E, int matrix_steps, int least_steps, int most_steps, int warps>
       left = stripes_left;
       tile_bytes = pair_bytes << stage_pairs_log2(left);
       offset = 0;
-      const arch::SharedPointer tile = arch::shared_pointer(ring.buffers) +
-                                       Team::warp() / 2 * tile_stage_bytes(tile_bytes / Format::tile_step_bytes);
-      place = tile + Team::warp() % 2 * Format::unit_bytes + static_cast<int>(arch::lane()) * Format::lane_bytes;
-      factors.begin_wave(tile + tile_bytes, Team::warp() % 2 * stripe_rows + static_cast<int>(arch::lane()) / 4,
-                         first_step);
+      const int warp = here(Team::warp()), lane = here(static_cast<int>(arch::lane()));
+      const arch::SharedPointer tile =
+          arch::shared_pointer(ring.buffers) + warp / 2 * tile_stage_bytes(tile_bytes / Format::tile_step_bytes);
+      place = tile + warp % 2 * Format::unit_bytes + lane * Format::lane_bytes;
+      factors.begin_wave(tile + tile_bytes, warp % 2 * stripe_rows + lane / 4, lane % turn_steps, first_step);
+    }
+    /// With groups, what follows from x is computed here, and takes no register throughout the kernel.
+    CADENZA_DEVICE static int here(int x) {
+      if constexpr (Format::grouped)
+        return arch::opaque(x);
+      return x;
     }
     /// Loads the next two turns, if there are any, each after its registers were used for the last time: use0(),
     /// use1(). No branches but for a stage that is not known to have arrived.

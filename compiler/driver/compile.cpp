@@ -65,7 +65,8 @@ std::string printModule(ModuleOp module) {
 class Compilation {
 public:
   Compilation(const CompileOptions &options, Progress &progress)
-      : options(options), progress(progress), quantization(options.quantize), context(MLIRContext::Threading::DISABLED), diagnostics(context) {
+      : options(options), progress(progress), quantization(options.quantize), context(MLIRContext::Threading::DISABLED),
+        diagnostics(context) {
     context.loadDialect<func::FuncDialect, nn::NNDialect, step::StepDialect, sched::SchedDialect>();
   }
 
@@ -439,6 +440,8 @@ private:
       contents.code.push_back(compiled.section());
     contents.sources = source.files;
     contents.tokenizerJson = model.tokenizer;
+    contents.chatJson = model.chat;
+    contents.generationJson = model.generation;
     if (options.embedIr)
       contents.ir = printModule(*model.module);
     SourcePacker packer(built, *model.weights, quantization.isAsked() ? quantization.encoder() : nearestCodes());

@@ -17,6 +17,10 @@ StatusOr<std::vector<std::string>> extractPlan(const Plan &plan, const std::stri
     files["decoder.json"] = decoder;
   if (!plan.tokenizerJson().empty())
     files["tokenizer.json"] = plan.tokenizerJson();
+  if (!plan.chatJson().empty())
+    files["chat.json"] = plan.chatJson();
+  if (!plan.generationJson().empty())
+    files["generation_config.json"] = plan.generationJson();
   if (!plan.ir().empty())
     files["step.mlir"] = plan.ir();
   for (const CodeSection &code : plan.code()) {

@@ -69,6 +69,10 @@ public:
   virtual std::span<const SourceFile> sources() const = 0;
   virtual std::string_view tokenizerJson() const = 0; // empty: none
   virtual std::string_view ir() const = 0;            // optional step IR text
+  /// JSON that runtime/chat/chat_template.h reads: the model's chat templates and special tokens. Empty: none.
+  virtual std::string_view chatJson() const { return {}; }
+  /// The model's generation_config.json, as data. Empty: none.
+  virtual std::string_view generationJson() const { return {}; }
   virtual std::span<const std::byte> weights() const = 0;
   /// Checks checksum and padding of the weights; reads all of them. `threads` 0: as many as there are cores.
   virtual Status verifyWeights(int threads = 0) const = 0;
@@ -91,6 +95,7 @@ struct PlanContents {
   std::vector<SourceFile> sources;
   std::string tokenizerJson;
   std::string ir;
+  std::string chatJson, generationJson; // JSON objects, or empty
   WeightPacker *packer = nullptr;
   int threads = 0;                                    // 0: as many as there are cores
   std::function<void(uint64_t, uint64_t)> onProgress; // weight bytes written, in all; never two calls at once

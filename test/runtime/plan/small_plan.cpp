@@ -279,6 +279,8 @@ SmallPlan::SmallPlan() : cubin(smallElf(190)), ptx(".version 8.0\n.target sm_80\
   contents.sources = {{"model.cu", "#include \"kernels/project.cuh\"\n"}, {"kernels/project.cuh", "// project\n"}};
   contents.tokenizerJson = "{\"model\": {}}";
   contents.ir = "step.program {}\n";
+  contents.chatJson = "{\"templates\": []}";
+  contents.generationJson = "{\"temperature\": 0.5}";
   contents.packer = &packer;
   contents.threads = 2;
 }
