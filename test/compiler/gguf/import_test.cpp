@@ -2,6 +2,8 @@
 // bit, and the same logits as the directories themselves, which reference_test.cpp compares with transformers. And what
 // is refused, and what is said.
 #include "compiler/import/gguf/import_gguf.h"
+#include "compiler/import/gguf/weights.h"
+#include "compiler/import/stored_matrix.h"
 #include "test/compiler/gguf/gguf_bytes.h"
 #include "test/fixture_models.h"
 #include "test/temporary_folder.h"
@@ -162,6 +164,36 @@ TEST_F(GgufModel, QuantizedTensorsAreCounted) {
   ASSERT_TRUE(model.isOk());
   EXPECT_TRUE(said("(2 Q4_0, 1 Q8_0) are stored as f16"));
   EXPECT_EQ(model->decoder->weightDtype, DType::f16);
+}
+
+TEST_F(GgufModel, CodesAreInTheOrderOfTheFamily) {
+  test::GgufBytes bytes = smallGguf();
+  test::GgufTensor &query = bytes.tensors[3];
+  quantize(query, 8, 32, 34);
+  for (size_t i = 0; i < query.bytes.size(); ++i) // halves 1 + row / 1024, codes that are the row
+    query.bytes[i] = static_cast<char>(i % 34 == 0 ? i / 34 : i % 34 == 1 ? 0x3C : i / 34);
+  auto model = import(bytes);
+  ASSERT_TRUE(model.isOk()) << model.status().message();
+  auto file = gguf::File::open(options.directory);
+  const gguf::Model described{.file = std::make_shared<const gguf::File>(std::move(*file)),
+                              .architecture = gguf::findArchitecture("llama"),
+                              .heads = {.headDim = 8, .heads = 4, .kvHeads = 2}};
+  EXPECT_EQ(gguf::makeStoredMatrix(described, "model.layers.0.self_attn.k_proj.weight", 16), nullptr);
+  const auto matrix = gguf::makeStoredMatrix(described, "model.layers.0.self_attn.q_proj.weight", 32);
+  ASSERT_TRUE(matrix);
+  StoredRows rows;
+  ASSERT_TRUE(matrix->read(8, 16, rows).isOk()); // heads 1 and 2, whose rows are those of the file in pairs
+  const std::vector<int> expected = {8, 10, 12, 14, 9, 11, 13, 15, 16, 18, 20, 22, 17, 19, 21, 23};
+  for (size_t i = 0; i < expected.size(); ++i)
+    EXPECT_EQ(rows.codes[i * 32], expected[i]);
+  std::vector<float> values(16 * 32);
+  dequantize(matrix->format(), rows, 32, values.data());
+  for (WeightSpec spec : model->weightSpecs)
+    if (spec.role == "layers.0.attention.query.weight") {
+      spec.dtype = DType::f32;
+      const std::vector<float> all = *model->weights->readFloats(spec);
+      EXPECT_EQ(values, std::vector<float>(all.begin() + 8 * 32, all.begin() + 24 * 32));
+    }
 }
 
 TEST_F(GgufModel, AScaleThatIsNotFiniteIsAnErrorOfReading) {
