@@ -117,7 +117,7 @@ private:
     const auto *array = std::get_if<Array>(found);
     if (!array)
       return toJson(*found);
-    const std::vector<double> numbers = array->numbers();
+    const std::vector<double> numbers = array->count <= maxLayers ? array->numbers() : std::vector<double>();
     const auto isFirst = [&](double number) { return number == numbers.front(); };
     if (!numbers.empty() && numbers.front() == std::floor(numbers.front()) && std::abs(numbers.front()) < 9e15 &&
         std::all_of(numbers.begin(), numbers.end(), isFirst))
@@ -290,7 +290,7 @@ private:
     std::vector<double> flags;
     read_.insert(pattern);
     if (const Value *found = file_.find(pattern)) {
-      if (const auto *array = std::get_if<Array>(found))
+      if (const auto *array = std::get_if<Array>(found); array && array->count == static_cast<uint64_t>(layers))
         flags = array->numbers();
       else if (const auto *number = std::get_if<int64_t>(found); number && *number > 0)
         interval = *number;
@@ -298,7 +298,7 @@ private:
         return findings_.invalid(file_.name() + ": " + pattern + " must be a list of one truth value a layer, " +
                                  std::to_string(layers));
     }
-    if (layers > maxLayers)
+    if (layers > static_cast<int64_t>(maxLayers))
       return; // the family's reader reports it
     json types = json::array();
     for (int64_t layer = 0; layer < layers; ++layer) {
@@ -430,7 +430,7 @@ private:
         findings_.notice(file_.name() + ": " + escaped(name, 80) + " is not known and was ignored");
   }
 
-  static constexpr int64_t maxLayers = 4096;
+  static constexpr uint64_t maxLayers = 4096;
 
   const File &file_;
   const Architecture &architecture_;
@@ -478,7 +478,8 @@ std::vector<int64_t> endTokens(const File &file) {
   }
   const Value *list = file.find("tokenizer.ggml.tokens");
   const auto *array = list ? std::get_if<Array>(list) : nullptr;
-  if (turns || !array)
+  constexpr uint64_t maxTokens = uint64_t{1} << 22; // tokenizer.cpp refuses more
+  if (turns || !array || array->count > maxTokens)
     return tokens;
   const std::vector<std::string_view> texts = array->strings();
   for (std::string_view end : turnEnds)

@@ -17,7 +17,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr size_t maxTokens = size_t{1} << 22;
+constexpr size_t maxTokens = size_t{1} << 22; // and merges
+constexpr size_t maxPieceBytes = 256;         // finding the merges of a piece is quadratic in that
 
 /// tokenizer.ggml.token_type.
 enum TokenType { normal = 1, unknown = 2, control = 3, userDefined = 4, unused = 5, byte = 6 };
@@ -85,9 +86,9 @@ private:
     tokens_ = tokens->strings();
     types_.assign(tokens_.size(), normal);
     if (const Array *types = array("token_type")) {
-      const std::vector<double> numbers = types->numbers();
-      if (numbers.size() != tokens_.size())
+      if (types->count != tokens_.size() || types->numbers().empty())
         return failLength("token_type", types->count);
+      const std::vector<double> numbers = types->numbers();
       for (size_t i = 0; i < numbers.size(); ++i)
         types_[i] = numbers[i] >= 1 && numbers[i] <= 6 ? static_cast<int>(numbers[i]) : int{normal};
     }
@@ -206,8 +207,8 @@ private:
       return std::nullopt;
     }
     const Array *list = array("merges");
-    if (!list || list->type != ValueType::string) {
-      fail(where("merges") + " must be a list of strings");
+    if (!list || list->type != ValueType::string || list->count > maxTokens) {
+      fail(where("merges") + " must be a list of strings, " + std::to_string(maxTokens) + " at most");
       return std::nullopt;
     }
     json merges = json::array();
@@ -277,11 +278,18 @@ private:
 
   std::optional<json> sentencePiece() {
     const Array *list = array("scores");
-    const std::vector<double> scores = list ? list->numbers() : std::vector<double>();
+    const bool fits = list && list->count == tokens_.size();
+    const std::vector<double> scores = fits ? list->numbers() : std::vector<double>();
     if (scores.size() != tokens_.size()) {
-      failLength("scores", scores.size());
+      failLength("scores", list ? list->count : 0);
       return std::nullopt;
     }
+    for (size_t i = 0; i < tokens_.size(); ++i)
+      if (tokens_[i].size() > maxPieceBytes) {
+        fail(where("tokens") + ": token " + std::to_string(i) + " has " + std::to_string(tokens_[i].size()) +
+             " bytes, more than " + std::to_string(maxPieceBytes));
+        return std::nullopt;
+      }
     if (std::any_of(scores.begin(), scores.end(), [](double score) { return score != score; })) {
       fail(where("scores") + " has a NaN");
       return std::nullopt;

@@ -102,6 +102,8 @@ TEST(GgufTokenizer, WhatIsWrongIsSaid) {
   expectFinding({gpt2, tokens, merges}, Unsupported, "tokenizer.ggml.pre is missing (gpt-2, ");
   expectFinding({gpt2, {"pre", text("viking")}, tokens, merges}, Unsupported, "--pre-tokenizer=NAME");
   expectFinding({llama, tokens}, Invalid, "scores must have an entry a token, 3, not 0");
+  expectFinding({llama, {"tokens", strings({std::string(257, 'a')})}, {"scores", floats({0})}}, Invalid,
+                "token 0 has 257 bytes, more than 256");
   expectFinding({llama, tokens, {"scores", floats({0, NAN, 0})}}, Invalid, "scores has a NaN");
 
   Findings findings;
