@@ -17,6 +17,7 @@ constexpr const char *examples = R"(examples:
   cadenza-compile Qwen3-0.6B/ -o qwen.plan --target=sm_90
   cadenza-compile --model=Qwen3-0.6B --weights=random:1 -o q.plan && cadenza-bench q.plan
   cadenza-compile Qwen3-0.6B/ --check
+  cadenza-compile model.gguf -o model.plan
   cadenza-compile graph.mlir --weights=graph.safetensors -o graph.plan
   cadenza-compile Qwen3-0.6B/ --emit=cuda --target=sm_90 -o model.cu)";
 
@@ -110,9 +111,8 @@ void declareOptions(CLI::App &app, Arguments &args) {
   args.options.pipeline.tiles = {16, 128, 1024};
   app.footer(examples);
   app.add_option("directory", args.options.import.directory,
-                 "Hugging Face directory: config.json, *.safetensors, tokenizer.json; or an .onnx file, or the "
-                 "directory of one; or "
-                 "a graph, an .mlir file of nn ops");
+                 "Hugging Face directory: config.json, *.safetensors, tokenizer.json; or a .gguf file; or an .onnx "
+                 "file, or the directory of one; or a graph, an .mlir file of nn ops");
   app.add_option("--model", args.options.import.publishedName,
                  "instead of a directory, a published configuration (needs --weights=random:SEED): " +
                      publishedNames());
@@ -146,7 +146,8 @@ void declareOptions(CLI::App &app, Arguments &args) {
       ->delimiter(',')
       ->type_name("NAME=VALUE,...");
   app.add_option("--dtype", args.options.import.dtype,
-                 "f16 or bf16: what a graph of an .onnx file that is no decoder computes in where the file has f32")
+                 "f16 or bf16: what a graph of an .onnx file that is no decoder computes in where the file has f32; "
+                 "what all matrices of a .gguf file become (default: f16 if most of its bytes are, else bf16)")
       ->check(CLI::IsMember({"f16", "bf16"}));
   const CLI::Validator isEncoding(
       [](const std::string &name) {
@@ -164,6 +165,9 @@ void declareOptions(CLI::App &app, Arguments &args) {
   app.add_option("--encode-head", args.options.pipeline.headEncoding,
                  "the same for the head alone; default: what --encode says")
       ->check(isEncoding);
+  app.add_option("--pre-tokenizer", args.options.import.preTokenizer,
+                 "of a .gguf file: how text is cut into words, instead of what its tokenizer.ggml.pre says "
+                 "(docs/gguf.md)");
   app.add_option("-o,--output", args.options.output, "where to write; text stages write to standard output without it");
   app.add_option(
       "--target", args.options.targets,
