@@ -152,12 +152,22 @@ void declareOptions(CLI::App &app, Arguments &args) {
   app.add_option("--pre-tokenizer", args.options.import.preTokenizer,
                  "of a .gguf file: how text is cut into words, instead of what its tokenizer.ggml.pre says "
                  "(docs/gguf.md)");
-  std::vector<std::string> encodings;
-  for (std::string_view name : matrixEncodingNames())
-    encodings.emplace_back(name);
-  app.add_option("--encode", args.options.pipeline.encoding,
-                 "how the matrices of products are stored; the weights are rounded to it. The embedding stays tiles16")
-      ->check(CLI::IsMember(encodings));
+  const CLI::Validator isEncoding(
+      [](const std::string &name) {
+        const std::optional<Encoding> encoding = encodingNamed(name);
+        return encoding && format_of(*encoding).matrix()
+                   ? std::string()
+                   : "'" + name + "' is no encoding of matrices; there are " + std::string(matrixEncodingSyntax());
+      },
+      "ENCODING");
+  app.add_option(
+         "--encode", args.options.pipeline.encoding,
+         "how the matrices of products are stored; the weights are rounded to it. The embedding stays tiles16. " +
+             std::string(matrixEncodingSyntax()))
+      ->check(isEncoding);
+  app.add_option("--encode-head", args.options.pipeline.headEncoding,
+                 "the same for the head alone; default: what --encode says")
+      ->check(isEncoding);
   app.add_option("-o,--output", args.options.output, "where to write; text stages write to standard output without it");
   app.add_option(
       "--target", args.options.targets,

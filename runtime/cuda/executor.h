@@ -27,7 +27,10 @@ public:
   MemoryUse memory() const override { return storage_.memory(); }
   std::string deviceName() const override;
   std::string divisionName() const override { return division_ ? division_->name : ""; }
-  Status begin(std::span<const int32_t> prompt, std::span<const int32_t> stopTokens) override;
+  using Executor::begin;
+  Status begin(std::span<const int32_t> prompt, std::span<const int32_t> stopTokens, int64_t kept) override;
+  int64_t keepable(int64_t wanted, int64_t length) const override { return sequence_.keepable(wanted, length); }
+  uint64_t sequenceNumber() const override { return sequence_.number(); }
   Status enqueueStep(bool withHead) override;
   std::span<const int64_t> tileSizes() const override { return sequence_.tileSizes(); }
   Status enqueueTile(int64_t size, bool withHead) override;

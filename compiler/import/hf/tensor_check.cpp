@@ -86,12 +86,13 @@ void checkWeight(const Checkpoint &checkpoint, const WeightSpec &weight, Problem
 
 } // namespace
 
-void checkTensors(const Checkpoint &checkpoint, const std::vector<WeightSpec> &weights, const KnownTensors &known,
-                  Findings &findings) {
+void checkTensors(const Checkpoint &checkpoint, const std::vector<WeightSpec> &weights,
+                  const QuantizedTensors &quantized, const KnownTensors &known, Findings &findings) {
   Problems problems;
   std::set<std::string_view> used;
   for (const WeightSpec &weight : weights) {
-    if (used.insert(weight.tensor).second) // a tensor may hold several weights
+    if (used.insert(weight.tensor).second && !quantized.matrices.contains(weight.tensor) &&
+        !quantized.broken.contains(weight.tensor)) // a tensor may hold several weights
       checkWeight(checkpoint, weight, problems);
   }
   const auto isBuffer = [&](std::string_view name) {
@@ -99,7 +100,7 @@ void checkTensors(const Checkpoint &checkpoint, const std::vector<WeightSpec> &w
                        [&](std::string_view end) { return name.ends_with(end); });
   };
   for (const auto &[name, tensor] : checkpoint.tensors()) {
-    if (used.contains(name))
+    if (used.contains(name) || quantized.used.contains(name))
       continue;
     if (isNoText(name) || isBuffer(name)) {
       problems.passedOver.add(quotedName(name));
@@ -138,9 +139,11 @@ void checkTensors(const Checkpoint &checkpoint, const std::vector<WeightSpec> &w
                            problems.unused.first);
 }
 
-DType modelDType(const Checkpoint &checkpoint) {
+DType modelDType(const Checkpoint &checkpoint, bool isQuantized) {
   uint64_t half = 0, other = 0; // bytes
   for (const auto &[name, tensor] : checkpoint.tensors()) {
+    if (isQuantized && !name.ends_with(".weight") && !name.ends_with(".bias"))
+      continue;
     if (const auto dtype = weightDType(tensor.dtype))
       (dtype == DType::f16 ? half : other) += tensor.data.size();
   }
