@@ -149,6 +149,9 @@ void declareOptions(CLI::App &app, Arguments &args) {
                  "f16 or bf16: what a graph of an .onnx file that is no decoder computes in where the file has f32; "
                  "what all matrices of a .gguf file become (default: f16 if most of its bytes are, else bf16)")
       ->check(CLI::IsMember({"f16", "bf16"}));
+  app.add_option("--pre-tokenizer", args.options.import.preTokenizer,
+                 "of a .gguf file: how text is cut into words, instead of what its tokenizer.ggml.pre says "
+                 "(docs/gguf.md)");
   const CLI::Validator isEncoding(
       [](const std::string &name) {
         const std::optional<Encoding> encoding = encodingNamed(name);
@@ -165,9 +168,6 @@ void declareOptions(CLI::App &app, Arguments &args) {
   app.add_option("--encode-head", args.options.pipeline.headEncoding,
                  "the same for the head alone; default: what --encode says")
       ->check(isEncoding);
-  app.add_option("--pre-tokenizer", args.options.import.preTokenizer,
-                 "of a .gguf file: how text is cut into words, instead of what its tokenizer.ggml.pre says "
-                 "(docs/gguf.md)");
   app.add_option("-o,--output", args.options.output, "where to write; text stages write to standard output without it");
   app.add_option(
       "--target", args.options.targets,

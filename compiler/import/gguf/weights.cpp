@@ -4,7 +4,8 @@
 #include "compiler/import/stored_matrix.h"
 #include "compiler/import/text.h"
 
-#include <algorithm>
+#include <map>
+#include <mutex>
 
 namespace cadenza::gguf {
 namespace {
@@ -71,6 +72,16 @@ public:
   explicit Weights(Model model) : model_(std::move(model)) {}
   std::string describe() const override { return "checkpoint"; }
 
+  const StoredMatrix *stored(const WeightSpec &spec) const override {
+    if (spec.shape.size() != 2 || (spec.view && spec.view->transposed)) // the file's rows are the weight's then
+      return nullptr;
+    std::lock_guard lock(mutex_);
+    const auto [entry, isNew] = matrices_.try_emplace(spec.tensor);
+    if (isNew)
+      entry->second = makeStoredMatrix(model_, spec.tensor, spec.tensorShape().front());
+    return entry->second.get();
+  }
+
 protected:
   Status readRows(const WeightSpec &spec, int64_t firstRow, int64_t rows, DType dtype,
                   std::span<std::byte> out) const override {
@@ -123,6 +134,8 @@ private:
   }
 
   Model model_;
+  mutable std::mutex mutex_;                                              // of matrices_
+  mutable std::map<std::string, std::unique_ptr<StoredMatrix>> matrices_; // by the family's name
 };
 
 } // namespace
