@@ -18,6 +18,7 @@ constexpr const char *examples = R"(examples:
   cadenza-compile --model=Qwen3-0.6B --weights=random:1 -o q.plan && cadenza-bench q.plan
   cadenza-compile Qwen3-0.6B/ --quantize=int4 -o qwen-int4.plan
   cadenza-compile Qwen3-0.6B/ --check
+  cadenza-compile model.gguf -o model.plan
   cadenza-compile graph.mlir --weights=graph.safetensors -o graph.plan
   cadenza-compile Qwen3-0.6B/ --emit=cuda --target=sm_90 -o model.cu)";
 
@@ -138,9 +139,8 @@ void declareOptions(CLI::App &app, Arguments &args) {
   args.options.pipeline.tiles = {16, 128, 1024};
   app.footer(examples);
   app.add_option("directory", args.options.import.directory,
-                 "Hugging Face directory: config.json, *.safetensors, tokenizer.json; or an .onnx file, or the "
-                 "directory of one; or "
-                 "a graph, an .mlir file of nn ops");
+                 "Hugging Face directory: config.json, *.safetensors, tokenizer.json; or a .gguf file; or an .onnx "
+                 "file, or the directory of one; or a graph, an .mlir file of nn ops");
   app.add_option("--model", args.options.import.publishedName,
                  "instead of a directory, a published configuration (needs --weights=random:SEED): " +
                      publishedNames());
@@ -174,8 +174,12 @@ void declareOptions(CLI::App &app, Arguments &args) {
       ->delimiter(',')
       ->type_name("NAME=VALUE,...");
   app.add_option("--dtype", args.options.import.dtype,
-                 "f16 or bf16: what a graph of an .onnx file that is no decoder computes in where the file has f32")
+                 "f16 or bf16: what a graph of an .onnx file that is no decoder computes in where the file has f32; "
+                 "what all matrices of a .gguf file become (default: f16 if most of its bytes are, else bf16)")
       ->check(CLI::IsMember({"f16", "bf16"}));
+  app.add_option("--pre-tokenizer", args.options.import.preTokenizer,
+                 "of a .gguf file: how text is cut into words, instead of what its tokenizer.ggml.pre says "
+                 "(docs/gguf.md)");
   const CLI::Validator isEncoding(
       [](const std::string &name) {
         const std::optional<Encoding> encoding = encodingNamed(name);

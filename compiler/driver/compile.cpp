@@ -9,6 +9,8 @@
 #include "compiler/driver/schedule_text.h"
 #include "compiler/driver/source_override.h"
 #include "compiler/driver/statistics.h"
+#include "compiler/import/gguf/file.h"
+#include "compiler/import/gguf/import_gguf.h"
 #include "compiler/import/mlir/import_module.h"
 #include "compiler/import/onnx/ir/import_onnx.h"
 #include "compiler/ir/sched/Sched.h"
@@ -125,8 +127,12 @@ private:
       return {StatusCode::InvalidArgument, "--weights: an ONNX model has its own weights"};
     if (!options.import.dims.empty() && !isOnnx)
       return {StatusCode::InvalidArgument, "--dim: only an ONNX model has dimensions that are left open"};
-    if (!options.import.dtype.empty() && !isOnnx)
-      return {StatusCode::InvalidArgument, "--dtype: only a graph of an ONNX file is computed in another type"};
+    isGguf = !isOnnx && gguf::isGgufFile(options.import.directory);
+    if (!options.import.dtype.empty() && !isOnnx && !isGguf)
+      return {StatusCode::InvalidArgument,
+              "--dtype: only a graph of an ONNX file, or a GGUF file, is computed in another type"};
+    if (!options.import.preTokenizer.empty() && !isGguf)
+      return {StatusCode::InvalidArgument, "--pre-tokenizer: only a GGUF file leaves it open"};
     CADENZA_RETURN_IF_ERROR(checkQuantizeOptions());
     CADENZA_RETURN_IF_ERROR(checkScheduleOptions(options));
     pipeline = options.pipeline;
@@ -199,7 +205,8 @@ private:
   Status import() {
     progress.begin("importing");
     std::string report;
-    StatusOr<ImportedModel> imported = isOnnx ? importOnnx(context, options.import, findings, report)
+    StatusOr<ImportedModel> imported = isOnnx   ? importOnnx(context, options.import, findings, report)
+                                       : isGguf ? importGguf(context, options.import, findings)
                                        : isModuleFile(options.import.directory)
                                            ? importModule(context, options.import, findings)
                                            : importHuggingFace(context, options.import, findings);
@@ -546,6 +553,7 @@ private:
   GeneratedSource source;
   std::vector<const DeviceTarget *> targets; // to compile for
   bool isOnnx = false;                       // the model is an ONNX model
+  bool isGguf = false;                       // the model is a GGUF file
   bool cpuOnly = false;                      // --target=cpu: no code
   std::vector<CompiledCode> code;
   std::string nvrtcVersion;

@@ -107,6 +107,13 @@ const Family *readConfigs(const ModelTexts &texts, DecoderConfig &config, Findin
   return family;
 }
 
+/// With random weights: what config.json names; bf16 without a word if it does not.
+DType modelDType(const DecoderConfig &config) {
+  return config.dtype.value_or(DType::bf16) == DType::f16 ? DType::f16 : DType::bf16;
+}
+
+} // namespace
+
 Decoder decoderOf(const Family &family, const DecoderConfig &config, DType dtype) {
   Decoder decoder;
   decoder.vocabulary = config.vocabSize;
@@ -119,13 +126,6 @@ Decoder decoderOf(const Family &family, const DecoderConfig &config, DType dtype
   decoder.weightDtype = dtype;
   return decoder;
 }
-
-/// With random weights: what config.json names; bf16 without a word if it does not.
-DType modelDType(const DecoderConfig &config) {
-  return config.dtype.value_or(DType::bf16) == DType::f16 ? DType::f16 : DType::bf16;
-}
-
-} // namespace
 
 StatusOr<ImportedModel> importHuggingFace(mlir::MLIRContext &context, const ImportOptions &options,
                                           Findings &findings) {

@@ -1,3 +1,4 @@
+#include "test/compiler/gguf/gguf_bytes.h"
 #include "test/compiler/import/fuzz_targets.h"
 #include "test/compiler/import/model_files.h"
 
@@ -88,6 +89,21 @@ TEST(Fuzz, Config) {
                                {"factor", 8.0},           {"low_freq_factor", 1.0},
                                {"high_freq_factor", 4.0}, {"original_max_position_embeddings", 64}};
   replay(test::fuzzConfig, config.dump(), 5000);
+}
+
+TEST(Fuzz, Gguf) {
+  test::GgufBytes file = test::smallGguf();
+  // Without the tensors of the layer, whose descriptions are all alike, and with keys of every kind.
+  file.tensors.resize(2);
+  file.tensors.push_back(test::onesF32("rope_freqs.weight", {4}));
+  file.tensors[0] = test::onesF32("token_embd.weight", {32, 1});
+  file.keys.push_back({"llama.rope.scaling.type", test::text("yarn")});
+  file.keys.push_back({"tokenizer.ggml.model", test::text("llama")});
+  file.keys.push_back({"tokenizer.ggml.tokens", test::strings({"<s>", "a", "b", "ab"})});
+  file.keys.push_back({"tokenizer.ggml.scores", test::floats({0, -1, -2, -3})});
+  file.keys.push_back({"tokenizer.ggml.token_type", test::integers({3, 1, 1, 1})});
+  file.keys.push_back({"tokenizer.ggml.bos_token_id", test::u32(0)});
+  replay(test::fuzzGguf, file.make(), 5000);
 }
 
 } // namespace

@@ -67,9 +67,9 @@ TEST(Extract, WritesEveryPart) {
   const TemporaryFolder folder;
   const auto names = extractPlan(*smallPlan(), folder.path("out"));
   ASSERT_TRUE(names.isOk()) << names.status().message();
-  EXPECT_EQ(*names,
-            (std::vector<std::string>{"compute_80.ptx", "decoder.json", "kernels/project.cuh", "metadata.json",
-                                      "model.cu", "program.json", "sm_90.cubin", "step.mlir", "tokenizer.json"}));
+  EXPECT_EQ(*names, (std::vector<std::string>{"chat.json", "compute_80.ptx", "decoder.json", "generation_config.json",
+                                              "kernels/project.cuh", "metadata.json", "model.cu", "program.json",
+                                              "sm_90.cubin", "step.mlir", "tokenizer.json"}));
   EXPECT_EQ(readFile(folder.path("out/sm_90.cubin")), SmallPlan().cubin);
   EXPECT_EQ(readFile(folder.path("out/compute_80.ptx")).size(), SmallPlan().ptx.size());
   const auto text = [&](const char *name) {
