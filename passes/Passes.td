@@ -304,8 +304,8 @@ def EncodeWeights : Cadenza_Pass<"encode-weights"> {
   let description = [{
     Gives every weight that a product names the attribute `step.encoding`. The embedding, of which a step reads one row,
     stays as it is; if the head shares its matrix, the head gets a copy of its own (`step.copy_of`). The head is the last
-    product of a decoder. A weight that has the attribute already keeps its encoding, whatever the options say: a quantisation chooses
-    one for each weight.
+    product of a decoder. A weight that has the attribute already keeps its encoding, whatever the options say:
+    `cadenza-compile --quantize` chooses encodings so.
   }];
   let options = [Option<"encoding", "encoding", "std::string", /*default=*/"\"tiles16\"", "the name of an encoding">,
                  Option<"head", "head", "std::string", /*default=*/"\"\"", "that of the head; empty: the same">];
