@@ -19,7 +19,7 @@ func.func @single(%x: tensor<1x32xf32>) -> tensor<1x32xf32> {
 
 // A layer whose weights are stored in another way is none of the loop.
 // ROLLED: step.table @layers.w [@layers.1.w, @layers.2.w]
-// ROLLED-LABEL: @layers
+// ROLLED-LABEL: func.func @layers(
 // ROLLED: step.project %arg0 matrices [@layers.0.w]
 // ROLLED-NEXT: step.layers count 2
 func.func @layers(%x: tensor<1x32xf32>) -> tensor<1x32xf32> {
