@@ -80,8 +80,9 @@ TEST_P(GgufImport, IsTheDirectoryThatItWasMadeFrom) {
     const WeightSpec &ours = file->weightSpecs[i], &theirs = directory->weightSpecs[i];
     ASSERT_EQ(ours.role, theirs.role);
     ASSERT_EQ(ours.shape, theirs.shape);
-    if (ours.shape.size() == 2)
+    if (ours.shape.size() == 2) {
       EXPECT_EQ(ours.dtype, theirs.dtype) << ours.role;
+    }
     EXPECT_EQ(*file->weights->readFloats(ours), *directory->weights->readFloats(theirs)) << ours.role;
   }
   EXPECT_EQ(file->decoder->family, directory->decoder->family);
@@ -205,9 +206,10 @@ TEST_F(GgufModel, AScaleThatIsNotFiniteIsAnErrorOfReading) {
   for (const WeightSpec &spec : model->weightSpecs) {
     const auto values = model->weights->readFloats(spec);
     EXPECT_EQ(values.isOk(), spec.role != "layers.0.attention.query.weight");
-    if (!values.isOk())
+    if (!values.isOk()) {
       EXPECT_EQ(values.status().message(), "small.gguf: tensor 'blk.0.attn_q.weight': rows [5, 6) have a scale that is "
                                            "not finite");
+    }
   }
 }
 
