@@ -324,6 +324,24 @@ TEST_F(GgufModel, QueriesKeysAndValuesMayBeOneTensor) {
   }
 }
 
+TEST_F(GgufModel, ChatTemplatesComeAlong) {
+  EXPECT_TRUE(import(smallGguf())->chat.empty());
+  test::GgufBytes bytes = smallGguf();
+  bytes.keys.push_back({"tokenizer.chat_template", text("{{ bos_token }}{{ messages[0].content }}")});
+  bytes.keys.push_back({"tokenizer.chat_template.tools", text("{% for %}")});
+  bytes.keys.push_back({"tokenizer.chat_templates", test::strings({"tools"})});
+  bytes.keys.push_back({"tokenizer.ggml.tokens", test::strings({"a", "<s>"})});
+  bytes.keys.push_back({"tokenizer.ggml.bos_token_id", u32(1)});
+  bytes.keys.push_back({"tokenizer.ggml.eos_token_id", u32(7)});
+  const json chat = json::parse(import(bytes)->chat);
+  EXPECT_EQ(chat["special_tokens"], (json{{"bos_token", "<s>"}}));
+  EXPECT_EQ(chat["templates"][0], (json{{"name", "default"}, {"text", "{{ bos_token }}{{ messages[0].content }}"}}));
+  EXPECT_EQ(chat["templates"][1]["name"], "tools");
+  EXPECT_TRUE(said("small.gguf: tokenizer.chat_template.tools: "));
+  bytes.keys.push_back({"tokenizer.chat_template.x", text("\xFF")});
+  expectError(bytes, "tokenizer.chat_template.x is not valid UTF-8");
+}
+
 TEST_F(GgufModel, EndsOfTurnsEndATextToo) {
   test::GgufBytes bytes = smallGguf();
   bytes.keys.push_back({"tokenizer.ggml.eos_token_id", u32(1)});
