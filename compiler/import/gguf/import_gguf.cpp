@@ -1,4 +1,5 @@
 #include "compiler/import/gguf/import_gguf.h"
+#include "compiler/import/gguf/chat.h"
 #include "compiler/import/gguf/config.h"
 #include "compiler/import/gguf/tensor_check.h"
 #include "compiler/import/gguf/tokenizer.h"
@@ -107,6 +108,7 @@ StatusOr<ImportedModel> importGguf(mlir::MLIRContext &context, const ImportOptio
   model.tokenizer = gguf::makeTokenizer(*file.file, options.preTokenizer, findings);
   if (!model.tokenizer.empty())
     model.tokenizer = importTokenizer(model.tokenizer, "", config.vocabSize, findings);
+  model.chat = gguf::makeChat(*file.file, findings);
   if (isSound(config))
     build(context, options, *family, config, file, model, findings);
   CADENZA_RETURN_IF_ERROR(findings.toStatus());

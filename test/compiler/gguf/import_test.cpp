@@ -80,8 +80,9 @@ TEST_P(GgufImport, IsTheDirectoryThatItWasMadeFrom) {
     const WeightSpec &ours = file->weightSpecs[i], &theirs = directory->weightSpecs[i];
     ASSERT_EQ(ours.role, theirs.role);
     ASSERT_EQ(ours.shape, theirs.shape);
-    if (ours.shape.size() == 2)
+    if (ours.shape.size() == 2) {
       EXPECT_EQ(ours.dtype, theirs.dtype) << ours.role;
+    }
     EXPECT_EQ(*file->weights->readFloats(ours), *directory->weights->readFloats(theirs)) << ours.role;
   }
   EXPECT_EQ(file->decoder->family, directory->decoder->family);
@@ -205,9 +206,10 @@ TEST_F(GgufModel, AScaleThatIsNotFiniteIsAnErrorOfReading) {
   for (const WeightSpec &spec : model->weightSpecs) {
     const auto values = model->weights->readFloats(spec);
     EXPECT_EQ(values.isOk(), spec.role != "layers.0.attention.query.weight");
-    if (!values.isOk())
+    if (!values.isOk()) {
       EXPECT_EQ(values.status().message(), "small.gguf: tensor 'blk.0.attn_q.weight': rows [5, 6) have a scale that is "
                                            "not finite");
+    }
   }
 }
 
@@ -320,6 +322,24 @@ TEST_F(GgufModel, QueriesKeysAndValuesMayBeOneTensor) {
       continue;
     EXPECT_EQ(model->weights->readFloats(spec)->front(), first) << spec.role;
   }
+}
+
+TEST_F(GgufModel, ChatTemplatesComeAlong) {
+  EXPECT_TRUE(import(smallGguf())->chat.empty());
+  test::GgufBytes bytes = smallGguf();
+  bytes.keys.push_back({"tokenizer.chat_template", text("{{ bos_token }}{{ messages[0].content }}")});
+  bytes.keys.push_back({"tokenizer.chat_template.tools", text("{% for %}")});
+  bytes.keys.push_back({"tokenizer.chat_templates", test::strings({"tools"})});
+  bytes.keys.push_back({"tokenizer.ggml.tokens", test::strings({"a", "<s>"})});
+  bytes.keys.push_back({"tokenizer.ggml.bos_token_id", u32(1)});
+  bytes.keys.push_back({"tokenizer.ggml.eos_token_id", u32(7)});
+  const json chat = json::parse(import(bytes)->chat);
+  EXPECT_EQ(chat["special_tokens"], (json{{"bos_token", "<s>"}}));
+  EXPECT_EQ(chat["templates"][0], (json{{"name", "default"}, {"text", "{{ bos_token }}{{ messages[0].content }}"}}));
+  EXPECT_EQ(chat["templates"][1]["name"], "tools");
+  EXPECT_TRUE(said("small.gguf: tokenizer.chat_template.tools: "));
+  bytes.keys.push_back({"tokenizer.chat_template.x", text("\xFF")});
+  expectError(bytes, "tokenizer.chat_template.x is not valid UTF-8");
 }
 
 TEST_F(GgufModel, EndsOfTurnsEndATextToo) {
