@@ -19,7 +19,7 @@ def measured(path):
 
 def documented(doc, name):
     for line in doc.splitlines():
-        if line.startswith(f"| `{name}`"):
+        if line.startswith(f"| `{name}`") and line.endswith("% |"):
             cells = [cell.strip() for cell in line.strip("| ").split("|")]
             perplexity, mean, high, share = (float(re.sub(r"[^0-9.e-]", "", cell)) for cell in cells[-4:])
             return [perplexity, mean, high, share / 100]
