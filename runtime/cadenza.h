@@ -8,9 +8,9 @@
 //
 // A plan that is no decoder is opened as a TensorSession, which runs its entries on tensors by name.
 //
-// Batch size 1, greedy decoding, raw prompts (no chat template). Errors are Status values, never exceptions. A session
-// is used by one thread at a time; only requestCancel may be called from elsewhere. Executing a plan is running its
-// author's code on your GPU: open plans that you trust.
+// Batch size 1, greedy decoding. Prompts are taken as they are; runtime/chat makes them of a talk. Errors are Status
+// values, never exceptions. A session is used by one thread at a time; only requestCancel may be called from elsewhere.
+// Executing a plan is running its author's code on your GPU: open plans that you trust.
 #pragma once
 
 #include "runtime/support/status.h"
@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -49,6 +50,12 @@ struct SessionOptions {
   bool prefill = true;
 };
 
+/// What a generation may keep of the one before it: keys and values of the tokens that both begin with. On: all of
+/// them, those that were generated, too. Exact: those that were processed as a prompt, so that the result has the bits
+/// of a generation that keeps nothing (a prompt's tiles and single steps sum in different orders). Models with windowed
+/// attention keep nothing if their caches no longer hold what lies before the first token that differs.
+enum class PrefixReuse { Off, Exact, On };
+
 struct GenerateOptions {
   int64_t maxTokens = 128;              // 0: only process the prompt
   bool ignoreEos = false;               // go on after the model's stop tokens
@@ -56,6 +63,7 @@ struct GenerateOptions {
   /// Generation ends at a special token of this text ("<|im_end|>"), or where one of these appears in the generated
   /// text. It is not part of the text; text that might be the beginning of one is held back until that is settled.
   std::vector<std::string> stopTexts = {};
+  PrefixReuse reuse = PrefixReuse::Off;
   /// Called for each generated token (a final stop token included). False ends the generation after it.
   std::function<bool(int32_t token)> onToken = {};
   /// Called now and then while a prompt is processed, with the number of its tokens that are done: after one or a few
@@ -80,12 +88,15 @@ std::string_view finishReasonName(FinishReason reason);
 /// Prompt and decoding apart. The prompt's time ends with the first generated token, which its last step selects.
 struct Timing {
   int64_t promptTokens = 0;
+  int64_t keptTokens = 0;   // of them, not processed again (PrefixReuse)
   double promptSeconds = 0; // also the time to the first token
   int64_t promptTiles = 0;  // in which the prompt was processed; 0: token by token
   int64_t decodeTokens = 0; // generated tokens after the first
   double decodeSeconds = 0;
 
-  double promptTokensPerSecond() const { return promptSeconds > 0 ? promptTokens / promptSeconds : 0; }
+  double promptTokensPerSecond() const {
+    return promptSeconds > 0 ? static_cast<double>(promptTokens - keptTokens) / promptSeconds : 0;
+  }
   double decodeTokensPerSecond() const { return decodeSeconds > 0 ? decodeTokens / decodeSeconds : 0; }
 };
 
@@ -138,6 +149,8 @@ public:
   Executor &executor();
 
   bool hasTokenizer() const;
+  /// The id of a special token by its text ("<|im_end|>"), if the tokenizer has it.
+  std::optional<int32_t> specialToken(std::string_view text) const;
   /// The ids of `text`; `addSpecialTokens`: with what the tokenizer puts around a text (a Llama tokenizer's first
   /// token). Unsupported if the plan carries no tokenizer.
   StatusOr<std::vector<int32_t>> tokenize(std::string_view text, bool addSpecialTokens = true) const;

@@ -148,12 +148,22 @@ void declareOptions(CLI::App &app, Arguments &args) {
   app.add_option("--dtype", args.options.import.dtype,
                  "f16 or bf16: what a graph of an .onnx file that is no decoder computes in where the file has f32")
       ->check(CLI::IsMember({"f16", "bf16"}));
-  std::vector<std::string> encodings;
-  for (std::string_view name : matrixEncodingNames())
-    encodings.emplace_back(name);
-  app.add_option("--encode", args.options.pipeline.encoding,
-                 "how the matrices of products are stored; the weights are rounded to it. The embedding stays tiles16")
-      ->check(CLI::IsMember(encodings));
+  const CLI::Validator isEncoding(
+      [](const std::string &name) {
+        const std::optional<Encoding> encoding = encodingNamed(name);
+        return encoding && format_of(*encoding).matrix()
+                   ? std::string()
+                   : "'" + name + "' is no encoding of matrices; there are " + std::string(matrixEncodingSyntax());
+      },
+      "ENCODING");
+  app.add_option(
+         "--encode", args.options.pipeline.encoding,
+         "how the matrices of products are stored; the weights are rounded to it. The embedding stays tiles16. " +
+             std::string(matrixEncodingSyntax()))
+      ->check(isEncoding);
+  app.add_option("--encode-head", args.options.pipeline.headEncoding,
+                 "the same for the head alone; default: what --encode says")
+      ->check(isEncoding);
   app.add_option("-o,--output", args.options.output, "where to write; text stages write to standard output without it");
   app.add_option(
       "--target", args.options.targets,

@@ -5,20 +5,19 @@
 #include "runtime/decode/sequence.h"
 #include "runtime/plan/plan.h"
 #include "runtime/support/output_file.h"
+#include "tools/chat.h"
+#include "tools/prompt_progress.h"
+#include "tools/read_file.h"
 #include "tools/run_tensors.h"
 #include "tools/tool.h"
 
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
-#include <chrono>
 #include <cstdio>
-#include <cstring>
 #include <iostream>
 #include <memory>
-#include <unistd.h>
 #include <utility>
 
 using namespace cadenza;
@@ -30,15 +29,18 @@ struct Arguments {
   GenerateOptions generate;
   SessionOptions session;
   TensorArguments tensors;
+  ChatArguments chat;
   int64_t window = 512;
   bool compare = false;
   bool tokensGiven = false;
+  bool maxTokensGiven = false;
   bool inputGiven = false; // any of what there can be to run on
 };
 
 constexpr const char *description = "Continues a prompt, token by token, always with the most likely next token "
-                                    "(greedy decoding). The prompt is taken as it "
-                                    "is: no chat template is applied. The continuation goes to standard output as it "
+                                    "(greedy decoding), or talks to the model (--chat). A prompt is taken as it "
+                                    "is; a talk becomes one by the model's chat template. What the model writes goes "
+                                    "to standard output as it "
                                     "is made, everything else to standard "
                                     "error.";
 constexpr const char *footer =
@@ -50,7 +52,7 @@ constexpr int maximum = 1 << 30; // of every count on the command line
 
 void declareOptions(CLI::App &app, Arguments &args) {
   app.footer(footer);
-  app.add_option("plan", args.plan, "the .plan file")->required();
+  app.add_option("plan", args.plan, "the .plan file");
 
   auto *input = app.add_option_group("Input", "exactly one of these");
   input->add_option("-p,--prompt", args.prompt, "the text to continue");
@@ -66,8 +68,17 @@ void declareOptions(CLI::App &app, Arguments &args) {
                                       "of a plan that is no decoder: NAME=FILE.npy, a tensor that it takes (C order; "
                                       "floats are rounded to its type); may be "
                                       "repeated. Runs it once and writes what --output asks for");
+  declareChat(app, *input, args.chat);
   input->require_option(0, 1); // none: run() says what this plan needs
-  app.final_callback([&args, input] { args.inputGiven = input->count_all() > 0; });
+  app.final_callback([&app, &args, input] {
+    args.inputGiven = input->count_all() > 0;
+    args.chat.isAsked = input->get_option("--chat")->count() > 0;
+    args.maxTokensGiven = app.get_option("--max-tokens")->count() > 0;
+    if (args.plan.empty())
+      args.plan.swap(args.chat.question); // `--chat PLAN`: the name was the plan's
+    if (args.plan.empty())
+      throw CLI::RequiredError("plan");
+  });
   CLI::Option *output =
       addRepeatable(app, "--output", args.tensors.outputs, "NAME=FILE.npy, a tensor that it gives; may be repeated");
   CLI::Option *entry = app.add_option("--entry", args.tensors.entry,
@@ -77,7 +88,8 @@ void declareOptions(CLI::App &app, Arguments &args) {
   output->needs(tensor);
   entry->needs(tensor);
 
-  app.add_option("-n,--max-tokens", args.generate.maxTokens, "tokens to generate")
+  app.add_option("-n,--max-tokens", args.generate.maxTokens,
+                 "tokens to generate; default of a talk: until the model ends, or the context is full")
       ->check(CLI::Range(0, maximum))
       ->capture_default_str();
   addRepeatable(app, "--stop", args.generate.stopTexts,
@@ -135,19 +147,8 @@ void declareOptions(CLI::App &app, Arguments &args) {
   for (const char *text : {"--max-tokens", "--stop", "--stop-token", "--ignore-eos", "--window", "--context",
                            "--division", "--prefill", "--stats-json", "--logits", "--dump", "--compare"})
     tensor->excludes(app.get_option(text));
-}
-
-/// The whole of a file; "-" is standard input.
-StatusOr<std::string> readFile(const std::string &path) {
-  std::unique_ptr<std::FILE, int (*)(std::FILE *)> file(path == "-" ? stdin : std::fopen(path.c_str(), "rb"),
-                                                        std::fclose);
-  std::string text;
-  char buffer[1 << 14];
-  while (size_t count = file ? std::fread(buffer, 1, sizeof(buffer), file.get()) : 0)
-    text.append(buffer, count);
-  if (!file || std::ferror(file.get()))
-    return Status(StatusCode::Io, path + ": " + std::strerror(errno));
-  return text;
+  for (const char *text : {"--stats-json", "--logits", "--dump", "--compare", "--window", "--entry", "--output"})
+    input->get_option("--chat")->excludes(app.get_option(text));
 }
 
 /// "1,2,3"
@@ -250,35 +251,6 @@ Status writeLogits(Session &session, const std::string &path, std::vector<int32_
   return file.commit();
 }
 
-/// A line on standard error that says how much of a prompt is processed, if that is a terminal and it takes a while.
-class PromptProgress {
-public:
-  explicit PromptProgress(size_t tokens) : tokens_(tokens) {}
-  ~PromptProgress() { end(); }
-  PromptProgress(const PromptProgress &) = delete;
-  PromptProgress &operator=(const PromptProgress &) = delete;
-
-  void show(int64_t done) {
-    if (!isTerminal_ || Clock::now() - start_ < patience)
-      return;
-    std::fprintf(stderr, "\rprompt: %lld of %zu tokens", static_cast<long long>(done), tokens_);
-    isShown_ = true;
-  }
-  /// Takes it away: something else is shown.
-  void end() {
-    if (std::exchange(isShown_, false))
-      std::fputs("\r\033[K", stderr);
-  }
-
-private:
-  using Clock = std::chrono::steady_clock;
-  static constexpr std::chrono::milliseconds patience{500};
-  const size_t tokens_;
-  const Clock::time_point start_ = Clock::now();
-  const bool isTerminal_ = isatty(STDERR_FILENO) != 0;
-  bool isShown_ = false;
-};
-
 Status runGenerate(Session &session, const Arguments &args, std::vector<int32_t> prompt) {
   GenerateOptions options = args.generate;
   PromptProgress progress(prompt.size());
@@ -346,7 +318,7 @@ private:
 Status noInput(const std::string &path) {
   CADENZA_ASSIGN_OR_RETURN(std::shared_ptr<const Plan> plan, Plan::open(path));
   CADENZA_RETURN_IF_ERROR(requireDecoder(*plan));
-  return {StatusCode::InvalidArgument, "give one of --prompt, --prompt-file, --tokens and --score"};
+  return {StatusCode::InvalidArgument, "give one of --prompt, --prompt-file, --chat, --tokens and --score"};
 }
 
 Status run(Arguments &args) {
@@ -366,8 +338,12 @@ Status run(Arguments &args) {
   CADENZA_ASSIGN_OR_RETURN(Session session, Session::open(args.plan, args.session));
   if (!session.notice().empty())
     std::cerr << "cadenza-run: " << printable(session.notice()) << "\n";
-  if (args.scoreFile.empty() && !args.tokensGiven) {
+  if (args.scoreFile.empty() && !args.tokensGiven && !args.chat.isAsked) {
     CADENZA_ASSIGN_OR_RETURN(prompt, session.tokenize(text));
+  }
+  if (args.chat.isAsked) {
+    args.generate.maxTokens = args.maxTokensGiven ? args.generate.maxTokens : 0;
+    return runChat(session, args.chat, args.generate);
   }
   if (!args.dump.empty())
     CADENZA_RETURN_IF_ERROR(dumpActivations(session.executor(), prompt, args.dump));
@@ -379,11 +355,44 @@ Status run(Arguments &args) {
   return args.scoreFile.empty() ? runGenerate(session, args, std::move(prompt)) : runScore(session, args, text);
 }
 
+/// What other tools call things, and what to type here.
+constexpr std::pair<std::string_view, std::string_view> otherNames[] = {
+    {"-m", "the plan has no option before it: cadenza-run PLAN"},
+    {"--model", "the plan has no option before it: cadenza-run PLAN"},
+    {"-cnv", "--chat"},
+    {"--conversation", "--chat"},
+    {"-i", "--chat"},
+    {"--interactive", "--chat"},
+    {"-sys", "--system TEXT"},
+    {"--system-prompt", "--system TEXT"},
+    {"-c", "--context N"},
+    {"--ctx-size", "--context N"},
+    {"--max-new-tokens", "--max-tokens N"},
+    {"--max_new_tokens", "--max-tokens N"},
+    {"--jinja", "not needed: --chat always renders the model's template"},
+    {"--chat-template-file", "--chat-template FILE"},
+    {"-ngl", "not needed: the whole model runs on the device, --device=cpu or cuda:N"},
+};
+
+void suggestNames(int argc, char **argv) {
+  for (int i = 1; i < argc; ++i)
+    for (const auto &[other, here] : otherNames)
+      if (other == argv[i])
+        std::fprintf(stderr, "cadenza-run: %s of other tools is here: %s\n", argv[i], std::string(here).c_str());
+}
+
 } // namespace
 
 int main(int argc, char **argv) {
   Arguments args;
-  return runTool(
+  bool isRead = false; // the command line, without a mistake
+  const int code = runTool(
       "cadenza-run", description, argc, argv, [&](CLI::App &app) { declareOptions(app, args); },
-      [&] { return run(args); });
+      [&] {
+        isRead = true;
+        return run(args);
+      });
+  if (!isRead && code != 0)
+    suggestNames(argc, argv);
+  return code;
 }

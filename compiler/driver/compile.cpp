@@ -273,10 +273,11 @@ private:
     llvm::cantFail(buildPipeline(manager, pipeline)); // checkOptions saw the names
     instrument(manager);
     const bool isGraph = isOnTensors(); // which may have what no phase does
-    if (isGraph && pipeline.encoding != "tiles16")
-      return {StatusCode::InvalidArgument,
-              "--encode=" + pipeline.encoding +
-                  ": only matrices of decoders are encoded; this model is a graph of tensors"};
+    if (isGraph && (pipeline.encoding != "tiles16" || !pipeline.headEncoding.empty()))
+      return {
+          StatusCode::InvalidArgument,
+          (pipeline.headEncoding.empty() ? "--encode=" + pipeline.encoding : "--encode-head=" + pipeline.headEncoding) +
+              ": only matrices of decoders are encoded; this model is a graph of tensors"};
     context.printOpOnDiagnostic(!isGraph);
     if (failed(manager.run(*model.module)))
       return isGraph ? unsupported() : diagnostics.internalError();
@@ -366,7 +367,7 @@ private:
       targets = {present};
     }
     progress.begin("compiling kernels");
-    auto isHost = [](const DeviceTarget *target) { return target->kind == CodeKind::Host; };
+    auto isHost = [](const DeviceTarget *target) { return target->kind == ImageKind::Host; };
     if (llvm::any_of(targets, isHost)) {
       CADENZA_ASSIGN_OR_RETURN(CompiledCode host, compileForHost(source));
       code.push_back(std::move(host));
@@ -386,7 +387,7 @@ private:
   }
 
   bool emitsCode() const { return options.emit == Stage::Ptx || options.emit == Stage::Cubin; }
-  CodeKind emittedKind() const { return options.emit == Stage::Ptx ? CodeKind::Ptx : CodeKind::Cubin; }
+  ImageKind emittedKind() const { return options.emit == Stage::Ptx ? ImageKind::Ptx : ImageKind::Cubin; }
   Status noCodeToEmit() const {
     return {StatusCode::InvalidArgument, "--emit=" + std::string(codeKindName(emittedKind())) +
                                              " needs a --target of that kind, such as " +
@@ -398,7 +399,7 @@ private:
     if (found == code.end())
       return noCodeToEmit();
     std::string_view bytes(reinterpret_cast<const char *>(found->image.data()), found->image.size());
-    if (found->kind == CodeKind::Ptx && !bytes.empty() && bytes.back() == '\0')
+    if (found->kind == ImageKind::Ptx && !bytes.empty() && bytes.back() == '\0')
       bytes.remove_suffix(1);
     return writeText(bytes);
   }
@@ -411,6 +412,8 @@ private:
       contents.code.push_back(compiled.section());
     contents.sources = source.files;
     contents.tokenizerJson = model.tokenizer;
+    contents.chatJson = model.chat;
+    contents.generationJson = model.generation;
     if (options.embedIr)
       contents.ir = printModule(*model.module);
     SourcePacker packer(built, *model.weights);

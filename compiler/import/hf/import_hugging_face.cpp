@@ -1,4 +1,5 @@
 #include "compiler/import/hf/import_hugging_face.h"
+#include "compiler/import/hf/chat.h"
 #include "compiler/import/hf/checkpoint_weights.h"
 #include "compiler/import/hf/directory_hints.h"
 #include "compiler/import/hf/family.h"
@@ -27,6 +28,7 @@ struct ModelTexts {
   std::string generationConfig; // empty if there is none
   std::string tokenizer;        // empty if there is none
   std::string tokenizerConfig;  // empty if there is none
+  std::string chat;             // of a plan (hf/chat.h)
 };
 
 StatusOr<ModelTexts> readTexts(ModelDirectory &directory, Findings &findings) {
@@ -40,6 +42,7 @@ StatusOr<ModelTexts> readTexts(ModelDirectory &directory, Findings &findings) {
   texts.generationConfig = readOptional(directory, "generation_config.json", findings);
   texts.tokenizer = readOptional(directory, "tokenizer.json", findings);
   texts.tokenizerConfig = readOptional(directory, "tokenizer_config.json", findings);
+  texts.chat = importChat(directory, texts.tokenizerConfig, findings);
   if (!directory.has("tokenizer.json"))
     findings.notice("tokenizer.json: there is none; the plan will take token ids only");
   return texts;
@@ -182,8 +185,10 @@ StatusOr<ImportedModel> importHuggingFace(mlir::MLIRContext &context, const Impo
   CADENZA_RETURN_IF_ERROR(findings.toStatus());
   if (!configSound || mlir::failed(mlir::verify(*model.module)))
     return Status(StatusCode::Internal, "the importer built IR that does not verify");
-  model.sourceHash =
-      sourceHash({texts.config, texts.generationConfig, texts.tokenizer, model.info.weights}, checkpoint.get());
+  model.sourceHash = sourceHash({texts.config, texts.generationConfig, texts.tokenizer, texts.chat, model.info.weights},
+                                checkpoint.get());
+  model.chat = std::move(texts.chat);
+  model.generation = importGenerationDefaults(texts.generationConfig);
   model.tokenizer = std::move(texts.tokenizer);
   return model;
 }

@@ -35,6 +35,7 @@ struct ImportedModel {
   ModelInfo info;
   std::optional<Decoder> decoder; // without what only its program says: entry, head block
   std::string tokenizer;          // tokenizer.json (hf/tokenizer.h), empty if the plan is to have none
+  std::string chat, generation;   // sections of the plan (hf/chat.h), empty if it is to have none
   std::string sourceHash;         // source_hash.h
   /// Of a module in ops on tensors, which is to be raised to those of a decoder: reads weights as they are stored.
   /// Null: the module is what it has to be.

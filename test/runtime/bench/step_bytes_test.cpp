@@ -71,5 +71,17 @@ TEST(StepBytes, CacheInAWindow) {
   EXPECT_DOUBLE_EQ(meanCacheBytes(program, 2, 3), 2.0 * 2 * 16 * 2 * ((3 + 4 + 4) / 3.0 + 4));
 }
 
+TEST(Operations, OfAPromptWhoseHeadTakesOneToken) {
+  Program program = makeProgram(true);
+  program.entries[0].blocks[1].phases[1].parameters = {{"heads", 4}, {"head_dim", 16}};
+  const double matrices = 2.0 * 48 * 40, head = 2.0 * 100 * 40, perPosition = 4 * 4 * 16;
+  EXPECT_EQ(promptOperations(program, 1), 2 * (matrices + perPosition) + head);
+  EXPECT_EQ(promptOperations(program, 3), 2 * (3 * matrices + (1 + 2 + 3) * perPosition) + head);
+  program.scalars = {{"0", 2}, {"1", 0}}; // the first layer has a window
+  program.scalarTables = {{0, 1}};
+  program.entries[0].blocks[1].phases[1].scalars = {{true, 0}};
+  EXPECT_EQ(promptOperations(program, 3), 2 * 3 * matrices + (1 + 2 + 2 + 1 + 2 + 3) * perPosition + head);
+}
+
 } // namespace
 } // namespace cadenza::bench
