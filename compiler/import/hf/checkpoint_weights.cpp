@@ -12,6 +12,11 @@ public:
   CheckpointWeights(std::shared_ptr<const Checkpoint> checkpoint, StoredMatrices matrices)
       : checkpoint_(std::move(checkpoint)), matrices_(std::move(matrices)) {}
   std::string describe() const override { return "checkpoint"; }
+  const StoredMatrix *stored(const WeightSpec &spec) const override {
+    // Whoever repacks a matrix takes a group to be neighbouring columns.
+    const StoredMatrix *matrix = matrixOf(spec);
+    return matrix && !matrix->format().permuted ? matrix : nullptr;
+  }
 
 protected:
   Status readRows(const WeightSpec &spec, int64_t firstRow, int64_t rows, DType dtype,

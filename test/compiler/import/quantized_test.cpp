@@ -2,6 +2,7 @@
 // come from, each bit of them.
 #include "compiler/import/hf/import_hugging_face.h"
 #include "compiler/import/hf/quantized/name_pattern.h"
+#include "compiler/import/stored_matrix.h"
 #include "test/fixture_models.h"
 
 #include <gtest/gtest.h>
@@ -68,6 +69,24 @@ TEST_P(Quantized, ReadsRowsInPieces) {
     std::vector<float> part(static_cast<size_t>(rows * spec.columns()));
     ASSERT_TRUE(model->weights->read(spec, first, rows, DType::f32, std::as_writable_bytes(std::span(part))).isOk());
     EXPECT_TRUE(std::equal(part.begin(), part.end(), whole->begin() + first * spec.columns())) << spec.tensor;
+  }
+}
+
+TEST_P(Quantized, GivesMatricesAsTheyAreStored) {
+  mlir::MLIRContext context;
+  Findings findings;
+  auto model = importHuggingFace(context, {.directory = (fixtures() / GetParam()).string()}, findings);
+  ASSERT_TRUE(model.isOk()) << model.status().message();
+  const auto quantized = nlohmann::json::parse(test::contents(fixtures() / GetParam() / "weights.json"));
+  for (const WeightSpec &spec : model->weightSpecs) {
+    const bool permuted = GetParam() == "gptq-qwen2-act-order" || (GetParam() == "compressed-int4-asymmetric" &&
+                                                                   spec.tensor.find(".mlp.") != std::string::npos);
+    const StoredMatrix *matrix = model->weights->stored(spec);
+    ASSERT_EQ(matrix != nullptr, quantized.contains(spec.tensor) && !permuted) << spec.tensor;
+    if (matrix) {
+      EXPECT_EQ(matrix->rows(), spec.view ? spec.view->rows : spec.rows()) << spec.tensor;
+      EXPECT_EQ(matrix->columns(), spec.columns()) << spec.tensor;
+    }
   }
 }
 
