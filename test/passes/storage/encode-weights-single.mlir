@@ -13,8 +13,10 @@ nn.weight @layers.1.w : tensor<32x32xbf16> from "w1"
 nn.weight @layers.2.w : tensor<32x32xbf16> from "w2"
 
 func.func @single(%x: tensor<1x32xf32>) -> tensor<1x32xf32> {
-  %y:3 = step.project %x matrices [@a, @b, @c] : (tensor<1x32xf32>) -> (tensor<1x32xf32>, tensor<1x32xf32>, tensor<1x32xf32>)
-  return %y#0 : tensor<1x32xf32>
+  %0 = step.project %x matrices [@a] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  %1 = step.project %0 matrices [@b] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  %2 = step.project %1 matrices [@c] : (tensor<1x32xf32>) -> tensor<1x32xf32>
+  return %2 : tensor<1x32xf32>
 }
 
 // A layer whose weights are stored in another way is none of the loop.
