@@ -7,6 +7,7 @@
 #include "llvm/Support/ErrorHandling.h"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 using namespace cadenza;
@@ -119,7 +120,10 @@ void declareQuantization(CLI::App &app, CompileOptions &options) {
   group
       ->add_option("--bits", options.quantize.bits,
                    "of mixed: bits a weight of the layers' matrices, scales included, such as 4.5")
-      ->check(CLI::Range(1.0, 16.0));
+      ->check(CLI::Range(1.0, 16.0))
+      ->check([](const std::string &text) { // which a range lets through
+        return std::isnan(std::strtod(text.c_str(), nullptr)) ? "'" + text + "' is no number" : std::string();
+      });
   group
       ->add_option("--group", options.quantize.group,
                    "columns that share a scale: 32, 64 or 128; default: 128 of int4, a row of int8 and fp8")

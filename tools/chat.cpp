@@ -185,6 +185,8 @@ private:
       withFile(name, rest);
     else if ((name == "/think" || name == "/timing") && (rest == "on" || rest == "off"))
       name == "/think" ? setThinking(talk_.request, rest) : void(timing_ = rest == "on");
+    else if (name == "/think" || name == "/timing")
+      std::fprintf(stderr, "%s needs on or off\n", name.c_str());
     else
       std::fprintf(stderr, "there is no command %s here; /help lists them, // writes a message that begins with /\n",
                    printable(line).c_str());

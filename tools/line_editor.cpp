@@ -57,8 +57,13 @@ LineEditor::~LineEditor() = default;
 
 std::optional<std::string> LineEditor::read(const std::string &prompt) {
   std::string line;
-  if (!editor_)
-    return std::getline(std::cin, line) ? std::optional(line) : std::nullopt;
+  if (!editor_) {
+    if (!std::getline(std::cin, line))
+      return std::nullopt;
+    if (line.ends_with('\r')) // of a file with such line ends
+      line.pop_back();
+    return line;
+  }
   editor_->prompt = prompt;
   int length = 0;
   const char *typed = el_gets(editor_->edit, &length);

@@ -29,6 +29,7 @@
 
 #include <filesystem>
 #include <iostream>
+#include <map>
 
 using namespace mlir;
 using namespace cadenza;
@@ -64,6 +65,45 @@ std::string printModule(ModuleOp module) {
   return text;
 }
 
+/// A file of the model that is compiled: the model itself, or what a directory of one holds.
+bool isInput(const std::filesystem::path &output, const std::filesystem::path &input) {
+  std::error_code unknown;
+  if (input.empty() || !std::filesystem::is_regular_file(output, unknown))
+    return false;
+  if (std::filesystem::equivalent(output, input, unknown))
+    return true;
+  const std::string name = output.filename();
+  const bool isOfModel =
+      llvm::is_contained({".safetensors", ".gguf", ".onnx", ".onnx_data", ".data", ".jinja"}, output.extension()) ||
+      llvm::is_contained({"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json",
+                          "model.safetensors.index.json"},
+                         name);
+  const std::filesystem::path folder = output.parent_path(), of = input;
+  return isOfModel &&
+         std::filesystem::equivalent(folder.empty() ? "." : folder,
+                                     std::filesystem::is_directory(of, unknown) ? of : of.parent_path(), unknown);
+}
+
+/// No output may replace the model, nor another output.
+Status checkOutputNames(const CompileOptions &options) {
+  const std::pair<const char *, const std::string *> outputs[] = {{"--output", &options.output},
+                                                                  {"--stats-json", &options.statsJson},
+                                                                  {"--quantize-report", &options.quantizeReport}};
+  std::map<std::filesystem::path, const char *> names;
+  for (const auto &[option, path] : outputs) {
+    if (path->empty() || isStandardOutput(*path))
+      continue;
+    if (isInput(*path, options.import.directory))
+      return {StatusCode::InvalidArgument, std::string(option) + "=" + *path + ": is a file of the model"};
+    std::error_code unknown;
+    const auto [other, isNew] = names.emplace(std::filesystem::weakly_canonical(*path, unknown), option);
+    if (!isNew)
+      return {StatusCode::InvalidArgument,
+              std::string(option) + "=" + *path + ": " + other->second + " names the same file"};
+  }
+  return Status::ok();
+}
+
 class Compilation {
 public:
   Compilation(const CompileOptions &options, Progress &progress)
@@ -75,6 +115,7 @@ public:
   Status run() {
     CADENZA_RETURN_IF_ERROR(checkOptions());
     if (!options.check) {
+      CADENZA_RETURN_IF_ERROR(checkOutputNames(options));
       const bool isPlan = options.emit == Stage::Plan; // a plan is a file
       CADENZA_RETURN_IF_ERROR(isPlan ? AtomicFile::create(options.output).status() : checkOutput(options.output));
       CADENZA_RETURN_IF_ERROR(checkOutput(options.statsJson));

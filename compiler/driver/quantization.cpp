@@ -43,10 +43,10 @@ Status Quantization::choose(ModuleOp module, const WeightSource &source, bool me
   matrices_ = matricesOf(decode, module);
   for (const QuantizableMatrix &matrix : matrices_)
     if (source.stored(matrix.spec))
-      return {StatusCode::InvalidArgument, "--quantize=" + options_.type + ": this checkpoint is quantized already (" +
-                                               matrix.spec.tensor +
-                                               "), and a second rounding would only lose; without --quantize its own "
-                                               "codes are used"};
+      return {StatusCode::InvalidArgument,
+              "--quantize=" + options_.type + ": this checkpoint is quantized already (" + matrix.spec.tensor +
+                  "), and a second rounding would only lose; --encode keeps its codes where "
+                  "the encoding holds them (docs/quantized-checkpoints.md)"};
   QuantizeOptions options = options_;
   if (!measures && options.type == "mixed") {
     options.type = "int4";

@@ -88,9 +88,10 @@ private:
     StoredRows rows;
     for (size_t i = 0; i < encodings_.size(); ++i) {
       const QuantizedType type{quantizedFormat(encodings_[i])};
-      CADENZA_RETURN_IF_ERROR(
-          quantizeRows(type, values, spec.columns(), piece.firstRow, rows, ScaleRule::leastSquares, &errors[i])
-              .withPrefix("weight '" + spec.role + "'"));
+      const Status status =
+          quantizeRows(type, values, spec.columns(), piece.firstRow, rows, ScaleRule::leastSquares, &errors[i]);
+      if (!status.isOk())
+        errors[i].cannotHold();
     }
     return Status::ok();
   }

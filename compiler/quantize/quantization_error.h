@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cmath>
+#include <limits>
 
 namespace cadenza {
 
@@ -10,7 +11,10 @@ struct QuantizationError {
   double values = 0;  // squares of the weights
 
   /// The size of the difference as a share of the size of the matrix (Frobenius norms).
-  double relative() const { return values > 0 ? std::sqrt(squares / values) : 0; }
+  double relative() const { return !isHeld() ? squares : values > 0 ? std::sqrt(squares / values) : 0; }
+  /// Of an encoding whose scales cannot hold the weights.
+  void cannotHold() { squares = values = std::numeric_limits<double>::infinity(); }
+  bool isHeld() const { return std::isfinite(squares); }
   void add(const QuantizationError &other) {
     squares += other.squares;
     values += other.values;

@@ -74,7 +74,8 @@ void readQ5_1(const Block &block) { // half d, half m, 4 bytes of fifth bits, 16
 void readQ8_0(const Block &block) { // half d, 32 int8
   block.scales[0] = block.half(0);
   for (int i = 0; i < 32; ++i)
-    block.codes[i] = static_cast<int8_t>(block.bytes[2 + i]);
+    block.codes[i] =
+        static_cast<int16_t>(static_cast<int8_t>(block.bytes[2 + i])); // NOLINT(bugprone-signed-char-misuse): signed
 }
 
 void readIq4Nl(const Block &block) { // half d, 16 bytes of indices of a table

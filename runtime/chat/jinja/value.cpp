@@ -7,32 +7,43 @@ namespace cadenza::jinja {
 namespace {
 
 constexpr int maxDepth = 200; // of what is compared
+/// Pairs that one comparison looks at. Lists that hold a list twice, which holds another one twice, have more elements
+/// than memory does.
+constexpr int64_t maxPairs = 1'000'000;
 
-bool equal(const Value &left, const Value &right, int depth);
+struct Place {
+  int64_t &pairs; // looked at so far
+  int depth = 0;
+  Place below() const { return {pairs, depth + 1}; }
+};
 
-bool equalItems(const std::vector<Value> &left, const std::vector<Value> &right, int depth) {
+bool equal(const Value &left, const Value &right, Place place);
+
+bool equalItems(const std::vector<Value> &left, const std::vector<Value> &right, Place place) {
   if (left.size() != right.size())
     return false;
   for (size_t i = 0; i < left.size(); ++i)
-    if (!equal(left[i], right[i], depth))
+    if (!equal(left[i], right[i], place))
       return false;
   return true;
 }
 
-bool equalDicts(const Dict &left, const Dict &right, int depth) {
+bool equalDicts(const Dict &left, const Dict &right, Place place) {
   if (left.entries.size() != right.entries.size())
     return false;
   for (const auto &[key, value] : left.entries) {
     const Value *other = right.find(key);
-    if (!other || !equal(value, *other, depth))
+    if (!other || !equal(value, *other, place))
       return false;
   }
   return true;
 }
 
-bool equal(const Value &left, const Value &right, int depth) {
-  if (depth > maxDepth)
+bool equal(const Value &left, const Value &right, Place place) {
+  if (place.depth > maxDepth)
     fail("values are nested too deeply to be compared");
+  if (++place.pairs > maxPairs)
+    fail("values are too large to be compared");
   if (left.isNumber() && right.isNumber())
     return left.isInteger() && right.isInteger() ? left.integer() == right.integer() : left.number() == right.number();
   if (left.kind() != right.kind())
@@ -46,10 +57,10 @@ bool equal(const Value &left, const Value &right, int depth) {
   case Kind::Sequence: {
     const Sequence &a = left.sequence(), &b = right.sequence();
     const bool comparable = a.isIndexed() || a.kind == Sequence::Kind::Keys || a.kind == Sequence::Kind::Items;
-    return &a == &b || (comparable && a.kind == b.kind && equalItems(a.items, b.items, depth + 1));
+    return &a == &b || (comparable && a.kind == b.kind && equalItems(a.items, b.items, place.below()));
   }
   case Kind::Dict:
-    return &left.dict() == &right.dict() || equalDicts(left.dict(), right.dict(), depth + 1);
+    return &left.dict() == &right.dict() || equalDicts(left.dict(), right.dict(), place.below());
   default:
     return left.isSame(right);
   }
@@ -143,7 +154,10 @@ bool isTrue(const Value &value) {
   return false;
 }
 
-bool areEqual(const Value &left, const Value &right) { return equal(left, right, 0); }
+bool areEqual(const Value &left, const Value &right) {
+  int64_t pairs = 0;
+  return equal(left, right, {pairs});
+}
 
 std::string typeName(const Value &value) {
   switch (value.kind()) {

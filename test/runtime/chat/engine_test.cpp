@@ -74,6 +74,10 @@ TEST(ChatTemplate, EndsWhateverItLoopsOver) {
   expectError("{% set ns = namespace(a=[]) %}{% for i in range(9999) %}{% set ns.a = [ns.a] %}{% endfor %}{{ ns.a }}",
               StatusCode::InvalidInput, "nested too deeply");
   expectError("{% set ns = namespace() %}{% set ns.a = ns %}{{ ns }}", StatusCode::InvalidInput, "nested too deeply");
+  // Two lists of 2^60 elements each, in the memory of 60.
+  expectError("{% set ns = namespace(x=[1], y=[1]) %}{% for i in range(60) %}{% set ns.x = [ns.x, ns.x] %}"
+              "{% set ns.y = [ns.y, ns.y] %}{% endfor %}{{ ns.x == ns.y }}",
+              StatusCode::InvalidInput, "too large to be compared");
   expectError("{{ 'ab' | replace('', 'x' * 1000000) | replace('', 'y' * 10000) }}", StatusCode::InvalidInput, "steps");
   expectError("{{ " + std::string(100000, '[') + std::string(100000, ']') + " }}", StatusCode::InvalidInput, "deep");
   expectError("{{ " + std::string(100000, '-') + "1 }}", StatusCode::InvalidInput, "deep");
