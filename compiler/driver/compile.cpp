@@ -499,8 +499,17 @@ private:
     contents.beforeCommit = [&] { return reportNonFinite(); };
     progress.begin("packing weights");
     CADENZA_RETURN_IF_ERROR(cadenza::writePlan(options.output, contents));
+    noteStored(packer.storedCount());
     CADENZA_RETURN_IF_ERROR(reportQuantization());
     return reportStatistics(true, "");
+  }
+
+  /// What became of the codes of a quantised checkpoint, if matrices are stored in codes.
+  void noteStored(const SourcePacker::StoredCount &count) {
+    if (count.repacked + count.roundedAgain > 0)
+      progress.note("notice: --encode=" + options.pipeline.encoding + ": " + std::to_string(count.repacked) +
+                    " matrices keep the codes that the checkpoint has, " + std::to_string(count.roundedAgain) +
+                    " are rounded again");
   }
 
   /// What a quantisation came to, once the plan is there.

@@ -54,12 +54,16 @@ Status SourcePacker::packMatrix(const Weight &weight, const PackRecipe &recipe, 
       return recipe.interleaved ? (turn + static_cast<int64_t>(part)) * interleavedRows + row % interleavedRows
                                 : firstRow + row;
     };
-    if (weight.encoding == Encoding::tiles16)
+    if (weight.encoding == Encoding::tiles16) {
       CADENZA_RETURN_IF_ERROR(packTiles16(weight, spec, place, out));
-    else if (const StoredMatrix *matrix = source.stored(spec); canRepack(weight.encoding, spec, matrix))
-      CADENZA_RETURN_IF_ERROR(packStored(weight, spec, *matrix, place, out));
-    else
-      CADENZA_RETURN_IF_ERROR(packFloats(weight, spec, place, out));
+    } else {
+      const StoredMatrix *matrix = source.stored(spec);
+      const bool repacks = canRepack(weight.encoding, spec, matrix);
+      if (matrix)
+        ++(repacks ? storedCount_.repacked : storedCount_.roundedAgain);
+      CADENZA_RETURN_IF_ERROR(repacks ? packStored(weight, spec, *matrix, place, out)
+                                      : packFloats(weight, spec, place, out));
+    }
     firstRow += spec.rows();
   }
   return Status::ok();

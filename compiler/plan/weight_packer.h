@@ -5,6 +5,8 @@
 #include "compiler/plan/program_builder.h"
 #include "runtime/plan/plan.h"
 
+#include <atomic>
+
 #include <functional>
 
 namespace cadenza {
@@ -18,6 +20,12 @@ public:
       : built(built), source(source), encoder(encoder) {}
 
   Status pack(uint32_t index, std::span<std::byte> out) override;
+
+  /// Matrices that the checkpoint holds in codes, of those packed so far in an encoding of codes.
+  struct StoredCount {
+    std::atomic<size_t> repacked = 0, roundedAgain = 0;
+  };
+  const StoredCount &storedCount() const { return storedCount_; }
 
 private:
   /// Where a row of a part lies in the packed matrix.
@@ -34,6 +42,7 @@ private:
   const BuiltProgram &built;
   const WeightSource &source;
   const RowEncoder &encoder;
+  mutable StoredCount storedCount_;
 };
 
 /// All packed weights in memory, as the plan's weight section would hold them; for small models and tests.
