@@ -5,6 +5,7 @@
 #include "runtime/support/workers.h"
 
 #include <algorithm>
+#include <cmath>
 #include <exception>
 #include <mutex>
 
@@ -90,8 +91,11 @@ private:
       const QuantizedType type{quantizedFormat(encodings_[i])};
       const Status status =
           quantizeRows(type, values, spec.columns(), piece.firstRow, rows, ScaleRule::leastSquares, &errors[i]);
-      if (!status.isOk())
-        errors[i].cannotHold();
+      if (status.isOk())
+        continue;
+      if (!std::ranges::all_of(values, [](float value) { return std::isfinite(value); }))
+        return status.withPrefix("weight '" + spec.role + "'"); // no encoding holds these
+      errors[i].cannotHold();
     }
     return Status::ok();
   }

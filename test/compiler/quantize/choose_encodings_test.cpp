@@ -184,7 +184,7 @@ TEST(MeasureErrors, NameTheWeightThatCannotBeStored) {
   MadeUpWeights weights;
   weights.nanIn = "layers.1.mlp.up.weight";
   const Status status = chooseEncodings(model(), {.type = "mixed", .bits = 5}, weights, 2).status();
-  EXPECT_EQ(status.code(), StatusCode::InvalidInput);
+  ASSERT_EQ(status.code(), StatusCode::InvalidInput);
   EXPECT_EQ(status.message().find("weight 'layers.1.mlp.up.weight': row 5: column 3: an infinity or NaN"), 0)
       << status.message();
 }
