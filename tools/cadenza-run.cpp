@@ -5,6 +5,7 @@
 #include "runtime/decode/sequence.h"
 #include "runtime/plan/plan.h"
 #include "runtime/support/output_file.h"
+#include "tools/cancel_on_signal.h"
 #include "tools/chat.h"
 #include "tools/prompt_progress.h"
 #include "tools/read_file.h"
@@ -340,19 +341,6 @@ Status runGenerate(Session &session, const Arguments &args, std::vector<int32_t>
   }
   return result.status();
 }
-
-/// While it lives, the first signal ends what the session does, with what there is by then; a second one the program.
-class CancelOnSignal {
-public:
-  explicit CancelOnSignal(Session &interrupted) {
-    session = &interrupted;
-    signal_.emplace([] { session->requestCancel(); });
-  }
-
-private:
-  static inline Session *session = nullptr;
-  std::optional<OnSignal> signal_;
-};
 
 /// Nothing to run on: what there could be depends on the plan.
 Status noInput(const std::string &path) {

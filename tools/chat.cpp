@@ -2,9 +2,9 @@
 
 #include "runtime/chat/chat_template.h"
 #include "runtime/plan/plan.h"
-#include "runtime/support/interrupt.h"
 #include "runtime/support/output_file.h"
 #include "runtime/support/printable.h"
+#include "tools/cancel_on_signal.h"
 #include "tools/line_editor.h"
 #include "tools/read_file.h"
 #include "tools/talk.h"
@@ -30,19 +30,6 @@ while you type, ends the program. Answers are greedy: always the most likely nex
   /quit             ends the program
 A message that begins with / is written with two.
 )";
-
-/// While it lives, the first Ctrl-C ends the answer, a second one the program.
-class CancelOnSignal {
-public:
-  explicit CancelOnSignal(Session &interrupted) {
-    session = &interrupted;
-    signal_.emplace([] { session->requestCancel(); });
-  }
-
-private:
-  static inline Session *session = nullptr;
-  std::optional<OnSignal> signal_;
-};
 
 std::string indented(const ChatRequest &request) {
   using nlohmann::ordered_json;

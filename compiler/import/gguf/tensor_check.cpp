@@ -1,4 +1,5 @@
 #include "compiler/import/gguf/tensor_check.h"
+#include "compiler/import/problem.h"
 #include "compiler/import/text.h"
 #include "runtime/plan/describe.h"
 
@@ -23,17 +24,6 @@ std::vector<int64_t> expectedShape(const WeightSpec &spec) {
     std::reverse(shape.begin(), shape.end());
   return shape;
 }
-
-struct Problem {
-  std::string first;
-  size_t count = 0;
-
-  void add(const std::string &text) {
-    if (count++ == 0)
-      first = text;
-  }
-  std::string others() const { return count > 1 ? "; and " + std::to_string(count - 1) + " more" : ""; }
-};
 
 /// What is said of tensors once, however many they are.
 class TensorCheck {

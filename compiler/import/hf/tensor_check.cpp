@@ -1,5 +1,6 @@
 #include "compiler/import/hf/tensor_check.h"
 #include "compiler/import/hf/checkpoint_weights.h"
+#include "compiler/import/problem.h"
 #include "compiler/import/text.h"
 
 #include <algorithm>
@@ -20,19 +21,6 @@ std::string inEveryLayer(std::string_view name) {
   }
   return pattern;
 }
-
-/// Problems of one kind: the first, and how many there are.
-struct Problem {
-  std::string first;
-  size_t count = 0;
-
-  void add(const std::string &text) {
-    if (count++ == 0)
-      first = text;
-  }
-  /// "; and 6 more".
-  std::string others() const { return count > 1 ? "; and " + std::to_string(count - 1) + " more" : ""; }
-};
 
 /// Whether a text decoder has no use for the tensor, whatever the model: it is a part of what reads images, or a buffer
 /// that is recomputed from config.json.
