@@ -84,7 +84,7 @@ ArrayRef<int64_t> shapeOf(Value value) { return cast<RankedTensorType>(value.get
 int64_t elementsOf(ArrayRef<int64_t> shape) { return llvm::product_of(shape); }
 
 std::string ElementWriter::addParameter(std::string type, const std::string &name, PhaseArgument argument) {
-  parameters.push_back({std::move(type), name, argument});
+  parameters.push_back({std::move(type), name, std::move(argument)});
   return "args." + name;
 }
 

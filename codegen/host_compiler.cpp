@@ -130,7 +130,7 @@ StatusOr<CompiledCode> compileForHost(const GeneratedSource &source) {
     return failure((kernel.empty() ? "" : "kernel '" + std::string(kernel) + "': ") + compiler + " failed\n" + text);
   }
   CADENZA_ASSIGN_OR_RETURN(const std::string bytes, readFile(library));
-  CompiledCode code{"host", CodeKind::Host, {}, {}};
+  CompiledCode code{"host", ImageKind::Host, {}, {}};
   code.image.resize(bytes.size());
   std::memcpy(code.image.data(), bytes.data(), bytes.size());
   return code;

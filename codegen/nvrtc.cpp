@@ -224,7 +224,7 @@ StatusOr<CompiledCode> Nvrtc::compileOne(const GeneratedSource &source, const De
   const std::string any = "-D" + std::string(targetMacro()), own = "-D" + targetMacro(target.name);
   std::vector<const char *> options = {architecture.c_str(), "--std=c++20", "--generate-line-info", any.c_str(),
                                        own.c_str()};
-  if (target.kind == CodeKind::Cubin)
+  if (target.kind == ImageKind::Cubin)
     options.push_back("--ptxas-options=-v");
   // Code from a cache comes without ptxas' report of registers. NVRTC before the option has no cache.
   options.push_back("--no-cache");
@@ -247,7 +247,7 @@ StatusOr<CompiledCode> Nvrtc::compileOne(const GeneratedSource &source, const De
   }
 
   CompiledCode code{std::string(target.name), target.kind, {}, {}};
-  const bool ptx = target.kind == CodeKind::Ptx;
+  const bool ptx = target.kind == ImageKind::Ptx;
   if ((ptx ? nvrtc.ptxSize : nvrtc.cubinSize)(program, &size) != success || size == 0)
     return Status(StatusCode::NoCompiler, prefix + "NVRTC made no code");
   code.image.resize(size);

@@ -193,8 +193,8 @@ FailureOr<KernelDraft> emitProject(step::ProjectOp op, sched::LaunchOp launch, c
   draft.cacheBytesWritten = functions.cacheBytes;
   draft.shapes = shape(op.getInput()) + " -> [" +
                  llvm::join(llvm::map_range(rows, [](int64_t n) { return std::to_string(n); }), " + ") + "] x " +
-                 std::to_string(columns) + " " + deviceType(weight).str() + " as " + encoding.getFormat().name +
-                 " -> " + shapes(op->getResults());
+                 std::to_string(columns) + " " + deviceType(weight).str() + " as " + encoding.getName() + " -> " +
+                 shapes(op->getResults());
   setLaunch(draft, launch, PhaseKind::Project);
   if (ofTile)
     setTile(draft, launch, wgmma ? "ProjectTokensWgmma" : "ProjectTokens", /*saysBlocks=*/!wgmma);

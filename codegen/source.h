@@ -26,7 +26,7 @@ const std::vector<SourceFile> &deviceCode();
 /// Code for one target. `section()` is valid as long as this object is where it is.
 struct CompiledCode {
   std::string target;
-  CodeKind kind = CodeKind::Cubin;
+  ImageKind kind = ImageKind::Cubin;
   std::vector<KernelResources> resources; // cubins only
   std::vector<std::byte> image;           // PTX ends with a zero byte
 

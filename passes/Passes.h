@@ -35,6 +35,7 @@ struct PipelineOptions {
   bool none = false;                          // --passes=none: no optional pass at all
   std::vector<std::string> disabled;          // --disable-pass=NAME
   std::string encoding = "tiles16";           // --encode=NAME: how the matrices of products are stored
+  std::string headEncoding{};                 // --encode-head=NAME: that of the head; empty: the same
   llvm::SmallVector<int64_t> tiles{};         // --prefill=T,...: tokens of a prompt that are read at once
   std::vector<PersistentDevice> persistent{}; // what the persistent schedule is made for, a division each
   bool persistentOptional = false;            // a program that it has no place for is no error

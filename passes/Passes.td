@@ -303,9 +303,12 @@ def EncodeWeights : Cadenza_Pass<"encode-weights"> {
   let summary = "chooses how the matrices of products are stored";
   let description = [{
     Gives every weight that a product names the attribute `step.encoding`. The embedding, of which a step reads one row,
-    stays as it is; if the head shares its matrix, the head gets a copy of its own (`step.copy_of`).
+    stays as it is; if the head shares its matrix, the head gets a copy of its own (`step.copy_of`). The head is the last
+    product of a decoder. A weight that has the attribute already keeps its encoding, whatever the options say:
+    `cadenza-compile --quantize` chooses encodings so.
   }];
-  let options = [Option<"encoding", "encoding", "std::string", /*default=*/"\"tiles16\"", "the name of an encoding">];
+  let options = [Option<"encoding", "encoding", "std::string", /*default=*/"\"tiles16\"", "the name of an encoding">,
+                 Option<"head", "head", "std::string", /*default=*/"\"\"", "that of the head; empty: the same">];
 }
 
 def OrderSums : Cadenza_Pass<"order-sums"> {

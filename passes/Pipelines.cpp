@@ -66,8 +66,8 @@ llvm::Error cadenza::buildPipeline(mlir::OpPassManager &manager, const PipelineO
   for (const PipelinePass &pass : passes) {
     if (!pass.optional || (!options.none && !llvm::is_contained(options.disabled, pass.name)))
       manager.addPass(pass.create());
-    if (pass.name == "convert-nn-to-step" && options.encoding != "tiles16")
-      manager.addPass(createEncodeWeights({options.encoding}));
+    if (pass.name == "convert-nn-to-step" && (options.encoding != "tiles16" || !options.headEncoding.empty()))
+      manager.addPass(createEncodeWeights({options.encoding, options.headEncoding}));
     if (pass.name == "order-sums" && !options.persistent.empty())
       manager.addPass(createWrapLayers());
     if (pass.name == "order-sums" && !options.tiles.empty())

@@ -8,9 +8,9 @@
 //
 // A plan that is no decoder is opened as a TensorSession, which runs its entries on tensors by name.
 //
-// Batch size 1, greedy decoding, raw prompts (no chat template). Errors are Status values, never exceptions. A session
-// is used by one thread at a time; only requestCancel may be called from elsewhere. Executing a plan is running its
-// author's code on your GPU: open plans that you trust.
+// Batch size 1, greedy decoding. Prompts are taken as they are; runtime/chat makes them of a talk. Errors are Status
+// values, never exceptions. A session is used by one thread at a time; only requestCancel may be called from elsewhere.
+// Executing a plan is running its author's code on your GPU: open plans that you trust.
 #pragma once
 
 #include "runtime/support/status.h"
@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -49,6 +50,12 @@ struct SessionOptions {
   bool prefill = true;
 };
 
+/// What a generation may keep of the one before it: keys and values of the tokens that both begin with. On: all of
+/// them, those that were generated, too. Exact: those that were processed as a prompt, so that the result has the bits
+/// of a generation that keeps nothing (a prompt's tiles and single steps sum in different orders). Models with windowed
+/// attention keep nothing if their caches no longer hold what lies before the first token that differs.
+enum class PrefixReuse { Off, Exact, On };
+
 struct GenerateOptions {
   int64_t maxTokens = 128;              // 0: only process the prompt
   bool ignoreEos = false;               // go on after the model's stop tokens
@@ -56,6 +63,7 @@ struct GenerateOptions {
   /// Generation ends at a special token of this text ("<|im_end|>"), or where one of these appears in the generated
   /// text. It is not part of the text; text that might be the beginning of one is held back until that is settled.
   std::vector<std::string> stopTexts = {};
+  PrefixReuse reuse = PrefixReuse::Off;
   /// Called for each generated token (a final stop token included). False ends the generation after it.
   std::function<bool(int32_t token)> onToken = {};
   /// Called now and then while a prompt is processed, with the number of its tokens that are done: after one or a few
@@ -80,12 +88,15 @@ std::string_view finishReasonName(FinishReason reason);
 /// Prompt and decoding apart. The prompt's time ends with the first generated token, which its last step selects.
 struct Timing {
   int64_t promptTokens = 0;
+  int64_t keptTokens = 0;   // of them, not processed again (PrefixReuse)
   double promptSeconds = 0; // also the time to the first token
   int64_t promptTiles = 0;  // in which the prompt was processed; 0: token by token
   int64_t decodeTokens = 0; // generated tokens after the first
   double decodeSeconds = 0;
 
-  double promptTokensPerSecond() const { return promptSeconds > 0 ? promptTokens / promptSeconds : 0; }
+  double promptTokensPerSecond() const {
+    return promptSeconds > 0 ? static_cast<double>(promptTokens - keptTokens) / promptSeconds : 0;
+  }
   double decodeTokensPerSecond() const { return decodeSeconds > 0 ? decodeTokens / decodeSeconds : 0; }
 };
 
@@ -106,6 +117,14 @@ struct Score {
   int64_t windows = 0;
   double nll = 0;            // sum of -ln p, in nats
   double perplexity() const; // exp(nll / tokens)
+};
+
+/// How the distributions of the next token of a plan agree with those of a reference, see Session::scoreAgainst.
+struct Agreement {
+  Score score, reference; // of this plan, of the reference
+  // KL(reference || this plan) of each prediction, in nats: its mean, the 99.9th percentile, the largest.
+  double meanKl = 0, kl999 = 0, largestKl = 0;
+  double sameTop = 0; // share of predictions whose most likely token is the same one
 };
 
 class Session {
@@ -138,6 +157,8 @@ public:
   Executor &executor();
 
   bool hasTokenizer() const;
+  /// The id of a special token by its text ("<|im_end|>"), if the tokenizer has it.
+  std::optional<int32_t> specialToken(std::string_view text) const;
   /// The ids of `text`; `addSpecialTokens`: with what the tokenizer puts around a text (a Llama tokenizer's first
   /// token). Unsupported if the plan carries no tokenizer.
   StatusOr<std::vector<int32_t>> tokenize(std::string_view text, bool addSpecialTokens = true) const;
@@ -158,7 +179,13 @@ public:
   /// SessionOptions::logits and window - 1 <= context(). InvalidArgument if there is nothing to predict.
   StatusOr<Score> score(std::span<const int32_t> tokens, int64_t window);
 
-  /// Ends the running generate, score or forEachLogits within a few steps; if none runs, the next one.
+  /// Scores `tokens` with this plan and with `reference`, another plan of the same model (with weights of 16 bits,
+  /// say), and compares the distributions, prediction by prediction. Both sessions need SessionOptions::logits. Keeps
+  /// the reference's logits of a window: window * vocabulary() floats. Errors as `score`; InvalidArgument for a
+  /// reference with another vocabulary, or without room for the window. To cancel, cancel either session.
+  StatusOr<Agreement> scoreAgainst(Session &reference, std::span<const int32_t> tokens, int64_t window);
+
+  /// Ends the running generate, score, scoreAgainst or forEachLogits within a few steps; if none runs, the next one.
   /// Async-signal-safe. The session can be used again, with the same results as a new one.
   void requestCancel() noexcept;
 

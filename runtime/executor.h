@@ -75,7 +75,20 @@ public:
   /// for an empty prompt or an id outside the vocabulary (names index and id), CacheFull if it does not fit.
   /// `stopTokens` (at most max_stop_tokens) end the generation, see DecodeState. A prompt of more tokens than
   /// longAfter(program()) begins a long sequence.
-  virtual Status begin(std::span<const int32_t> prompt, std::span<const int32_t> stopTokens) = 0;
+  Status begin(std::span<const int32_t> prompt, std::span<const int32_t> stopTokens) {
+    return begin(prompt, stopTokens, 0);
+  }
+  /// The same, but keys and values of the first `kept` tokens stay as the sequence before left them; what is processed
+  /// begins behind them. The caller knows that they are those of the same tokens. InvalidArgument, too, unless `kept`
+  /// is below the prompt's length and at most keepable().
+  virtual Status begin(std::span<const int32_t> prompt, std::span<const int32_t> stopTokens, int64_t kept) = 0;
+
+  /// How many of the first `wanted` tokens of the last sequence a new one of `length` tokens can keep: all of them, if
+  /// they were processed, and 0 if the cache of a window no longer has what the next token looks at, or if the new
+  /// sequence rotates by other angles.
+  virtual int64_t keepable(int64_t wanted, int64_t length) const = 0;
+  /// Differs for every sequence that was begun: whether the last one is still the caller's.
+  virtual uint64_t sequenceNumber() const = 0;
 
   /// Queues one step: it processes the token at the next position. Without head it selects nothing (for all prompt
   /// tokens but the last). May return before the step has run. CacheFull, with the state intact, if position ==

@@ -6,7 +6,7 @@ venv=$root/.venv
 
 # A build needs these. MLIR 22 is in Debian 12's security updates.
 build_packages=(cmake ninja-build g++ git libmlir-22-dev mlir-22-tools llvm-22-dev llvm-22-tools nlohmann-json3-dev
-                libcli11-dev libgtest-dev libpcre2-dev libutf8proc-dev protobuf-compiler libprotobuf-dev python3-venv)
+                libcli11-dev libedit-dev libgtest-dev libpcre2-dev libutf8proc-dev protobuf-compiler libprotobuf-dev python3-venv)
 
 if [[ -t 1 && ${TERM:-dumb} != dumb ]]; then bold=$(printf '\033[1m') plain=$(printf '\033[0m'); else bold='' plain=''; fi
 step() { printf '\n%s==> %s%s\n' "$bold" "$*" "$plain"; }

@@ -7,6 +7,7 @@
 #include "llvm/Support/ErrorHandling.h"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 using namespace cadenza;
@@ -16,7 +17,9 @@ namespace {
 constexpr const char *examples = R"(examples:
   cadenza-compile Qwen3-0.6B/ -o qwen.plan --target=sm_90
   cadenza-compile --model=Qwen3-0.6B --weights=random:1 -o q.plan && cadenza-bench q.plan
+  cadenza-compile Qwen3-0.6B/ --quantize=int4 -o qwen-int4.plan
   cadenza-compile Qwen3-0.6B/ --check
+  cadenza-compile model.gguf -o model.plan
   cadenza-compile graph.mlir --weights=graph.safetensors -o graph.plan
   cadenza-compile Qwen3-0.6B/ --emit=cuda --target=sm_90 -o model.cu)";
 
@@ -106,13 +109,42 @@ std::string parseTiles(const std::string &text, llvm::SmallVector<int64_t> &tile
   return "";
 }
 
+void declareQuantization(CLI::App &app, CompileOptions &options) {
+  auto *group = app.add_option_group("Quantization", "docs/quantization.md");
+  group
+      ->add_option("--quantize", options.quantize.type,
+                   "round the matrices of the layers to int8, int4, fp8 or another encoding (see --encode), each with "
+                   "the scales and codes of the least squared error; or 'mixed': an encoding for each matrix, by its "
+                   "measured error, within --bits. A report goes to standard error")
+      ->type_name("ENCODING|mixed");
+  group
+      ->add_option("--bits", options.quantize.bits,
+                   "of mixed: bits a weight of the layers' matrices, scales included, such as 4.5")
+      ->check(CLI::Range(1.0, 16.0))
+      ->check([](const std::string &text) { // which a range lets through
+        return std::isnan(std::strtod(text.c_str(), nullptr)) ? "'" + text + "' is no number" : std::string();
+      });
+  group
+      ->add_option("--group", options.quantize.group,
+                   "columns that share a scale: 32, 64 or 128; default: 128 of int4, a row of int8 and fp8")
+      ->check(CLI::IsMember({32, 64, 128}));
+  group
+      ->add_option("--quantize-head", options.quantize.head,
+                   "the encoding of the head, or tiles16 for 16 bits; default: int8, which loses nothing that shows")
+      ->type_name("ENCODING");
+  addRepeatable(*group, "--keep", options.quantize.keep,
+                "leave matrices at 16 bits: a pattern ('*', '?') of parts of names, of the model's roles or of the "
+                "checkpoint's tensors, such as mlp.down, layers.0, v_proj; may be repeated");
+  group->add_option("--quantize-report", options.quantizeReport,
+                    "write the bits and the relative error of each matrix to this JSON file");
+}
+
 void declareOptions(CLI::App &app, Arguments &args) {
   args.options.pipeline.tiles = {16, 128, 1024};
   app.footer(examples);
   app.add_option("directory", args.options.import.directory,
-                 "Hugging Face directory: config.json, *.safetensors, tokenizer.json; or an .onnx file, or the "
-                 "directory of one; or "
-                 "a graph, an .mlir file of nn ops");
+                 "Hugging Face directory: config.json, *.safetensors, tokenizer.json; or a .gguf file; or an .onnx "
+                 "file, or the directory of one; or a graph, an .mlir file of nn ops");
   app.add_option("--model", args.options.import.publishedName,
                  "instead of a directory, a published configuration (needs --weights=random:SEED): " +
                      publishedNames());
@@ -146,14 +178,29 @@ void declareOptions(CLI::App &app, Arguments &args) {
       ->delimiter(',')
       ->type_name("NAME=VALUE,...");
   app.add_option("--dtype", args.options.import.dtype,
-                 "f16 or bf16: what a graph of an .onnx file that is no decoder computes in where the file has f32")
+                 "f16 or bf16: what a graph of an .onnx file that is no decoder computes in where the file has f32; "
+                 "what all matrices of a .gguf file become (default: f16 if most of its bytes are, else bf16)")
       ->check(CLI::IsMember({"f16", "bf16"}));
-  std::vector<std::string> encodings;
-  for (std::string_view name : matrixEncodingNames())
-    encodings.emplace_back(name);
-  app.add_option("--encode", args.options.pipeline.encoding,
-                 "how the matrices of products are stored; the weights are rounded to it. The embedding stays tiles16")
-      ->check(CLI::IsMember(encodings));
+  app.add_option("--pre-tokenizer", args.options.import.preTokenizer,
+                 "of a .gguf file: how text is cut into words, instead of what its tokenizer.ggml.pre says "
+                 "(docs/gguf.md)");
+  const CLI::Validator isEncoding(
+      [](const std::string &name) {
+        const std::optional<Encoding> encoding = encodingNamed(name);
+        return encoding && format_of(*encoding).matrix()
+                   ? std::string()
+                   : "'" + name + "' is no encoding of matrices; there are " + std::string(matrixEncodingSyntax());
+      },
+      "ENCODING");
+  app.add_option(
+         "--encode", args.options.pipeline.encoding,
+         "how the matrices of products are stored; the weights are rounded to it. The embedding stays tiles16. " +
+             std::string(matrixEncodingSyntax()))
+      ->check(isEncoding);
+  app.add_option("--encode-head", args.options.pipeline.headEncoding,
+                 "the same for the head alone; default: what --encode says")
+      ->check(isEncoding);
+  declareQuantization(app, args.options);
   app.add_option("-o,--output", args.options.output, "where to write; text stages write to standard output without it");
   app.add_option(
       "--target", args.options.targets,

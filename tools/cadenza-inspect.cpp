@@ -1,6 +1,7 @@
 // Shows what a plan holds. Needs neither a GPU nor the compiler.
 #include "runtime/plan/describe.h"
 #include "runtime/plan/extract.h"
+#include "runtime/support/json.h"
 #include "tools/tool.h"
 
 #include <cstdio>
@@ -11,7 +12,7 @@ using namespace cadenza;
 
 struct Options {
   std::string plan, source, extract;
-  bool json = false, program = false, weights = false, ir = false, verify = false, sourceGiven = false;
+  bool json = false, program = false, weights = false, ir = false, verify = false, chat = false, sourceGiven = false;
 };
 
 void print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
@@ -36,6 +37,19 @@ Status printSources(const Plan &plan, const std::string &wanted) {
   return Status(StatusCode::InvalidArgument, plan.path() + ": no source '" + wanted + "'; it has: " + known);
 }
 
+/// The one there is as it is; of several each behind a line with its name.
+Status printChatTemplates(const Plan &plan) {
+  const auto json = parseJson(plan.chatJson());
+  if (!json.isOk() || !json->contains("templates"))
+    return Status(StatusCode::InvalidArgument, plan.path() + ": has no chat template");
+  for (const nlohmann::json &entry : (*json)["templates"]) {
+    if ((*json)["templates"].size() > 1)
+      print("{# ---- " + entry.value("name", "") + " #}\n");
+    print(printable(entry.value("text", "")) + "\n");
+  }
+  return Status::ok();
+}
+
 Status run(const Options &options) {
   CADENZA_ASSIGN_OR_RETURN(const std::shared_ptr<const Plan> plan, Plan::open(options.plan));
   if (options.verify)
@@ -50,6 +64,8 @@ Status run(const Options &options) {
     return printSources(*plan, options.source);
   if (options.ir)
     print(plan->ir());
+  else if (options.chat)
+    return printChatTemplates(*plan);
   else if (options.program && options.json)
     printJson(toJson(plan->program()));
   else if (options.program)
@@ -80,11 +96,12 @@ void declareOptions(CLI::App &app, Options &options) {
   CLI::Option *program = app.add_flag("--program", options.program, "print every phase of the step program");
   CLI::Option *weights = app.add_flag("--weights", options.weights, "print every weight");
   CLI::Option *ir = app.add_flag("--ir", options.ir, "print the step IR that the plan was made from");
+  CLI::Option *chat = app.add_flag("--chat-template", options.chat, "print the model's chat templates");
   CLI::Option *extract =
       app.add_option("--extract", options.extract, "write source, code, program and metadata to a folder")
           ->type_name("DIR");
   app.add_flag("--verify", options.verify, "check the weights' checksum too (reads the whole file)");
-  const std::vector<CLI::Option *> views = {source, program, weights, ir, extract};
+  const std::vector<CLI::Option *> views = {source, program, weights, ir, chat, extract};
   for (size_t i = 0; i < views.size(); ++i) {
     for (size_t j = i + 1; j < views.size(); ++j)
       views[i]->excludes(views[j]);

@@ -5,20 +5,20 @@
 #include "runtime/decode/sequence.h"
 #include "runtime/plan/plan.h"
 #include "runtime/support/output_file.h"
+#include "tools/cancel_on_signal.h"
+#include "tools/chat.h"
+#include "tools/prompt_progress.h"
+#include "tools/read_file.h"
 #include "tools/run_tensors.h"
 #include "tools/tool.h"
 
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
-#include <chrono>
 #include <cstdio>
-#include <cstring>
 #include <iostream>
 #include <memory>
-#include <unistd.h>
 #include <utility>
 
 using namespace cadenza;
@@ -26,19 +26,22 @@ using namespace cadenza;
 namespace {
 
 struct Arguments {
-  std::string plan, prompt, promptFile, tokens, scoreFile, logits, statsJson, dump;
+  std::string plan, prompt, promptFile, tokens, scoreFile, against, logits, statsJson, dump;
   GenerateOptions generate;
   SessionOptions session;
   TensorArguments tensors;
+  ChatArguments chat;
   int64_t window = 512;
   bool compare = false;
   bool tokensGiven = false;
+  bool maxTokensGiven = false;
   bool inputGiven = false; // any of what there can be to run on
 };
 
 constexpr const char *description = "Continues a prompt, token by token, always with the most likely next token "
-                                    "(greedy decoding). The prompt is taken as it "
-                                    "is: no chat template is applied. The continuation goes to standard output as it "
+                                    "(greedy decoding), or talks to the model (--chat). A prompt is taken as it "
+                                    "is; a talk becomes one by the model's chat template. What the model writes goes "
+                                    "to standard output as it "
                                     "is made, everything else to standard "
                                     "error.";
 constexpr const char *footer =
@@ -50,7 +53,7 @@ constexpr int maximum = 1 << 30; // of every count on the command line
 
 void declareOptions(CLI::App &app, Arguments &args) {
   app.footer(footer);
-  app.add_option("plan", args.plan, "the .plan file")->required();
+  app.add_option("plan", args.plan, "the .plan file");
 
   auto *input = app.add_option_group("Input", "exactly one of these");
   input->add_option("-p,--prompt", args.prompt, "the text to continue");
@@ -66,8 +69,17 @@ void declareOptions(CLI::App &app, Arguments &args) {
                                       "of a plan that is no decoder: NAME=FILE.npy, a tensor that it takes (C order; "
                                       "floats are rounded to its type); may be "
                                       "repeated. Runs it once and writes what --output asks for");
+  declareChat(app, *input, args.chat);
   input->require_option(0, 1); // none: run() says what this plan needs
-  app.final_callback([&args, input] { args.inputGiven = input->count_all() > 0; });
+  app.final_callback([&app, &args, input] {
+    args.inputGiven = input->count_all() > 0;
+    args.chat.isAsked = input->get_option("--chat")->count() > 0;
+    args.maxTokensGiven = app.get_option("--max-tokens")->count() > 0;
+    if (args.plan.empty())
+      args.plan.swap(args.chat.question); // `--chat PLAN`: the name was the plan's
+    if (args.plan.empty())
+      throw CLI::RequiredError("plan");
+  });
   CLI::Option *output =
       addRepeatable(app, "--output", args.tensors.outputs, "NAME=FILE.npy, a tensor that it gives; may be repeated");
   CLI::Option *entry = app.add_option("--entry", args.tensors.entry,
@@ -77,7 +89,8 @@ void declareOptions(CLI::App &app, Arguments &args) {
   output->needs(tensor);
   entry->needs(tensor);
 
-  app.add_option("-n,--max-tokens", args.generate.maxTokens, "tokens to generate")
+  app.add_option("-n,--max-tokens", args.generate.maxTokens,
+                 "tokens to generate; default of a talk: until the model ends, or the context is full")
       ->check(CLI::Range(0, maximum))
       ->capture_default_str();
   addRepeatable(app, "--stop", args.generate.stopTexts,
@@ -85,6 +98,11 @@ void declareOptions(CLI::App &app, Arguments &args) {
   addRepeatable(app, "--stop-token", args.generate.stopTokens, "end after this token id; a list, or repeated")
       ->delimiter(',');
   app.add_flag("--ignore-eos", args.generate.ignoreEos, "go on after the model's end-of-text token");
+  app.add_option("--against", args.against,
+                 "another .plan of the same model, such as one with weights of 16 bits: --score also says how far the "
+                 "distributions of tokens are apart (KL divergence, equal top tokens); the way to judge a quantisation "
+                 "(docs/quantization.md)")
+      ->needs(score);
   app.add_option("--window", args.window, "tokens a window for --score")
       ->check(CLI::Range(1, maximum))
       ->capture_default_str();
@@ -135,19 +153,8 @@ void declareOptions(CLI::App &app, Arguments &args) {
   for (const char *text : {"--max-tokens", "--stop", "--stop-token", "--ignore-eos", "--window", "--context",
                            "--division", "--prefill", "--stats-json", "--logits", "--dump", "--compare"})
     tensor->excludes(app.get_option(text));
-}
-
-/// The whole of a file; "-" is standard input.
-StatusOr<std::string> readFile(const std::string &path) {
-  std::unique_ptr<std::FILE, int (*)(std::FILE *)> file(path == "-" ? stdin : std::fopen(path.c_str(), "rb"),
-                                                        std::fclose);
-  std::string text;
-  char buffer[1 << 14];
-  while (size_t count = file ? std::fread(buffer, 1, sizeof(buffer), file.get()) : 0)
-    text.append(buffer, count);
-  if (!file || std::ferror(file.get()))
-    return Status(StatusCode::Io, path + ": " + std::strerror(errno));
-  return text;
+  for (const char *text : {"--stats-json", "--logits", "--dump", "--compare", "--window", "--entry", "--output"})
+    input->get_option("--chat")->excludes(app.get_option(text));
 }
 
 /// "1,2,3"
@@ -196,14 +203,49 @@ Status writeStats(const Arguments &args, const nlohmann::ordered_json &stats) {
   return writeOutput(args.statsJson, stats.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 
+void printScore(const char *of, const Score &score, int64_t window) {
+  std::printf("%sperplexity %.6g (mean nll %.6g nats, %lld tokens predicted in %lld windows of %lld)\n", of,
+              score.perplexity(), score.nll / static_cast<double>(score.tokens), static_cast<long long>(score.tokens),
+              static_cast<long long>(score.windows), static_cast<long long>(window));
+}
+
+/// The session of --against, of the same model as `session`.
+StatusOr<Session> openReference(const Session &session, const Arguments &args, const std::string &text,
+                                std::span<const int32_t> tokens) {
+  CADENZA_ASSIGN_OR_RETURN(Session reference, Session::open(args.against, args.session));
+  CADENZA_ASSIGN_OR_RETURN(const std::vector<int32_t> others, reference.tokenize(text, /*addSpecialTokens=*/false));
+  if (std::ranges::equal(others, tokens))
+    return reference;
+  return Status(StatusCode::InvalidArgument, args.against + ": its tokenizer gives other tokens than that of " +
+                                                 args.plan + ": they are not the same model");
+}
+
+nlohmann::ordered_json describe(const Agreement &agreement, const std::string &reference) {
+  return {{"plan", reference},
+          {"perplexity_per_token", agreement.reference.perplexity()},
+          {"kl_mean_nats", agreement.meanKl},
+          {"kl_p999_nats", agreement.kl999},
+          {"kl_largest_nats", agreement.largestKl},
+          {"same_top_share", agreement.sameTop}};
+}
+
 Status runScore(Session &session, const Arguments &args, const std::string &text) {
   CADENZA_ASSIGN_OR_RETURN(std::vector<int32_t> tokens, session.tokenize(text, /*addSpecialTokens=*/false));
-  CADENZA_ASSIGN_OR_RETURN(Score score, session.score(tokens, args.window));
-  double mean = score.nll / static_cast<double>(score.tokens);
-  std::printf("perplexity %.6g (mean nll %.6g nats, %lld tokens predicted in %lld windows of %lld)\n",
-              score.perplexity(), mean, static_cast<long long>(score.tokens), static_cast<long long>(score.windows),
-              static_cast<long long>(args.window));
+  Score score;
   nlohmann::ordered_json stats = describe(session, args);
+  if (args.against.empty()) {
+    CADENZA_ASSIGN_OR_RETURN(score, session.score(tokens, args.window));
+    printScore("", score, args.window);
+  } else {
+    CADENZA_ASSIGN_OR_RETURN(Session reference, openReference(session, args, text, tokens));
+    CADENZA_ASSIGN_OR_RETURN(const Agreement agreement, session.scoreAgainst(reference, tokens, args.window));
+    score = agreement.score;
+    printScore("", score, args.window);
+    printScore("reference: ", agreement.reference, args.window);
+    std::printf("KL divergence from the reference: mean %.4g nats, 99.9th percentile %.4g; same top token %.2f %%\n",
+                agreement.meanKl, agreement.kl999, 100 * agreement.sameTop);
+    stats["against"] = describe(agreement, args.against);
+  }
   stats["window"] = args.window;
   stats["text_tokens"] = tokens.size();
   stats["scored_tokens"] = score.tokens;
@@ -249,35 +291,6 @@ Status writeLogits(Session &session, const std::string &path, std::vector<int32_
       tokens, [&](int64_t, std::span<const float> logits) { return file.append(std::as_bytes(logits)); }));
   return file.commit();
 }
-
-/// A line on standard error that says how much of a prompt is processed, if that is a terminal and it takes a while.
-class PromptProgress {
-public:
-  explicit PromptProgress(size_t tokens) : tokens_(tokens) {}
-  ~PromptProgress() { end(); }
-  PromptProgress(const PromptProgress &) = delete;
-  PromptProgress &operator=(const PromptProgress &) = delete;
-
-  void show(int64_t done) {
-    if (!isTerminal_ || Clock::now() - start_ < patience)
-      return;
-    std::fprintf(stderr, "\rprompt: %lld of %zu tokens", static_cast<long long>(done), tokens_);
-    isShown_ = true;
-  }
-  /// Takes it away: something else is shown.
-  void end() {
-    if (std::exchange(isShown_, false))
-      std::fputs("\r\033[K", stderr);
-  }
-
-private:
-  using Clock = std::chrono::steady_clock;
-  static constexpr std::chrono::milliseconds patience{500};
-  const size_t tokens_;
-  const Clock::time_point start_ = Clock::now();
-  const bool isTerminal_ = isatty(STDERR_FILENO) != 0;
-  bool isShown_ = false;
-};
 
 Status runGenerate(Session &session, const Arguments &args, std::vector<int32_t> prompt) {
   GenerateOptions options = args.generate;
@@ -329,24 +342,11 @@ Status runGenerate(Session &session, const Arguments &args, std::vector<int32_t>
   return result.status();
 }
 
-/// While it lives, the first signal ends what the session does, with what there is by then; a second one the program.
-class CancelOnSignal {
-public:
-  explicit CancelOnSignal(Session &interrupted) {
-    session = &interrupted;
-    signal_.emplace([] { session->requestCancel(); });
-  }
-
-private:
-  static inline Session *session = nullptr;
-  std::optional<OnSignal> signal_;
-};
-
 /// Nothing to run on: what there could be depends on the plan.
 Status noInput(const std::string &path) {
   CADENZA_ASSIGN_OR_RETURN(std::shared_ptr<const Plan> plan, Plan::open(path));
   CADENZA_RETURN_IF_ERROR(requireDecoder(*plan));
-  return {StatusCode::InvalidArgument, "give one of --prompt, --prompt-file, --tokens and --score"};
+  return {StatusCode::InvalidArgument, "give one of --prompt, --prompt-file, --chat, --tokens and --score"};
 }
 
 Status run(Arguments &args) {
@@ -366,8 +366,12 @@ Status run(Arguments &args) {
   CADENZA_ASSIGN_OR_RETURN(Session session, Session::open(args.plan, args.session));
   if (!session.notice().empty())
     std::cerr << "cadenza-run: " << printable(session.notice()) << "\n";
-  if (args.scoreFile.empty() && !args.tokensGiven) {
+  if (args.scoreFile.empty() && !args.tokensGiven && !args.chat.isAsked) {
     CADENZA_ASSIGN_OR_RETURN(prompt, session.tokenize(text));
+  }
+  if (args.chat.isAsked) {
+    args.generate.maxTokens = args.maxTokensGiven ? args.generate.maxTokens : 0;
+    return runChat(session, args.chat, args.generate);
   }
   if (!args.dump.empty())
     CADENZA_RETURN_IF_ERROR(dumpActivations(session.executor(), prompt, args.dump));
@@ -379,11 +383,44 @@ Status run(Arguments &args) {
   return args.scoreFile.empty() ? runGenerate(session, args, std::move(prompt)) : runScore(session, args, text);
 }
 
+/// What other tools call things, and what to type here.
+constexpr std::pair<std::string_view, std::string_view> otherNames[] = {
+    {"-m", "the plan has no option before it: cadenza-run PLAN"},
+    {"--model", "the plan has no option before it: cadenza-run PLAN"},
+    {"-cnv", "--chat"},
+    {"--conversation", "--chat"},
+    {"-i", "--chat"},
+    {"--interactive", "--chat"},
+    {"-sys", "--system TEXT"},
+    {"--system-prompt", "--system TEXT"},
+    {"-c", "--context N"},
+    {"--ctx-size", "--context N"},
+    {"--max-new-tokens", "--max-tokens N"},
+    {"--max_new_tokens", "--max-tokens N"},
+    {"--jinja", "not needed: --chat always renders the model's template"},
+    {"--chat-template-file", "--chat-template FILE"},
+    {"-ngl", "not needed: the whole model runs on the device, --device=cpu or cuda:N"},
+};
+
+void suggestNames(int argc, char **argv) {
+  for (int i = 1; i < argc; ++i)
+    for (const auto &[other, here] : otherNames)
+      if (other == argv[i])
+        std::fprintf(stderr, "cadenza-run: %s of other tools is here: %s\n", argv[i], std::string(here).c_str());
+}
+
 } // namespace
 
 int main(int argc, char **argv) {
   Arguments args;
-  return runTool(
+  bool isRead = false; // the command line, without a mistake
+  const int code = runTool(
       "cadenza-run", description, argc, argv, [&](CLI::App &app) { declareOptions(app, args); },
-      [&] { return run(args); });
+      [&] {
+        isRead = true;
+        return run(args);
+      });
+  if (!isRead && code != 0)
+    suggestNames(argc, argv);
+  return code;
 }

@@ -79,6 +79,20 @@ inline void endWhenOutOfMemory(const char *name) noexcept {
 /// For options whose default is the empty text: a name that is given has characters.
 inline std::string notEmpty(const std::string &text) { return text.empty() ? "expected a name" : ""; }
 
+/// Refuses an empty argument that no option takes as its value: CLI11 would look for its place for ever.
+inline Status checkArguments(const CLI::App &app, int argc, char **argv) {
+  for (int i = 1; i < argc; ++i) {
+    if (*argv[i] != '\0')
+      continue;
+    const std::string before = argv[i - 1];
+    const CLI::Option *option = i > 1 && before.starts_with("-") ? app.get_option_no_throw(before) : nullptr;
+    if (!option || option->get_expected_min() == 0)
+      return {StatusCode::InvalidArgument, "argument " + std::to_string(i) + " is empty" +
+                                               (option ? ": " + before + " takes a text, or none at all" : "")};
+  }
+  return Status::ok();
+}
+
 /// Parses the arguments that `declare` declares and does `work`. Returns the exit code.
 inline int runTool(const char *name, const char *description, int argc, char **argv,
                    const std::function<void(CLI::App &)> &declare, const std::function<Status()> &work) noexcept {
@@ -91,12 +105,15 @@ inline int runTool(const char *name, const char *description, int argc, char **a
       CLI::App app(description, name);
       app.set_version_flag("--version", versionText());
       declare(app);
+      status = checkArguments(app, argc, argv);
       try {
-        app.parse(argc, argv);
+        if (status.isOk())
+          app.parse(argc, argv);
       } catch (const CLI::ParseError &error) {
         return app.exit(error) == 0 ? 0 : static_cast<int>(StatusCode::InvalidArgument);
       }
-      status = work();
+      if (status.isOk())
+        status = work();
       if ((std::fflush(stdout) != 0 || std::ferror(stdout)) && status.isOk())
         status = Status(StatusCode::Io, "cannot write to standard output");
     } catch (const std::bad_alloc &) {

@@ -90,7 +90,7 @@ CADENZA_DEVICE int trailing_ones(uint32_t mask) { return ~mask == 0 ? 32 : __ffs
 /// `address` is global memory, aligned to the part, that nothing writes during the launch or a launch that it may
 /// overlap (weights; never the KV cache). Not volatile: the compiler may move it over barriers and the grid dependency
 /// wait, which is its purpose.
-template <class Part> CADENZA_DEVICE Part load_weights(const void *address) = delete; // Vec16, Vec8
+template <class Part> CADENZA_DEVICE Part load_weights(const void *address) = delete; // Vec16, Vec8, uint32_t
 template <> CADENZA_DEVICE Vec16 load_weights<Vec16>(const void *address) {
   Vec16 v;
   asm("ld.global.nc.L1::no_allocate.L2::256B.v4.u32 {%0, %1, %2, %3}, [%4];"
@@ -103,6 +103,27 @@ template <> CADENZA_DEVICE Vec8 load_weights<Vec8>(const void *address) {
   asm("ld.global.nc.L1::no_allocate.L2::256B.v2.u32 {%0, %1}, [%2];"
       : "=r"(v.x), "=r"(v.y)
       : "l"(__cvta_generic_to_global(address)));
+  return v;
+}
+
+template <> CADENZA_DEVICE uint32_t load_weights<uint32_t>(const void *address) {
+  uint32_t v;
+  asm("ld.global.nc.L1::no_allocate.L2::256B.u32 %0, [%1];" : "=r"(v) : "l"(__cvta_generic_to_global(address)));
+  return v;
+}
+
+/// ld.global.nc: 4, 2 or 1 bytes of weights, zero-extended, that several warps read.
+template <int bytes> CADENZA_DEVICE uint32_t load_small(const void *address) {
+  static_assert(bytes == 4 || bytes == 2 || bytes == 1);
+  uint32_t v;
+  if constexpr (bytes == 4)
+    asm("ld.global.nc.u32 %0, [%1];" : "=r"(v) : "l"(__cvta_generic_to_global(address)));
+  else if constexpr (bytes == 2)
+    asm("{ .reg .u16 h; ld.global.nc.u16 h, [%1]; cvt.u32.u16 %0, h; }"
+        : "=r"(v)
+        : "l"(__cvta_generic_to_global(address)));
+  else
+    asm("ld.global.nc.u8 %0, [%1];" : "=r"(v) : "l"(__cvta_generic_to_global(address)));
   return v;
 }
 
@@ -141,6 +162,29 @@ template <int offset> CADENZA_DEVICE void load_if(bool wanted, SharedPointer fro
                : "+r"(v.x), "+r"(v.y)
                : "r"(from.address), "r"(static_cast<uint32_t>(wanted)), "n"(offset)
                : "memory");
+}
+
+template <int offset> CADENZA_DEVICE void load_if(bool wanted, SharedPointer from, uint32_t &v) {
+  asm volatile("{ .reg .pred p; setp.ne.u32 p, %2, 0; @p ld.shared.u32 %0, [%1+%3]; }"
+               : "+r"(v)
+               : "r"(from.address), "r"(static_cast<uint32_t>(wanted)), "n"(offset)
+               : "memory");
+}
+/// The same of 4, 2 or 1 bytes, zero-extended.
+template <int bytes, int offset> CADENZA_DEVICE void load_small_if(bool wanted, SharedPointer from, uint32_t &v) {
+  static_assert(bytes == 4 || bytes == 2 || bytes == 1);
+  if constexpr (bytes == 4)
+    load_if<offset>(wanted, from, v);
+  else if constexpr (bytes == 2)
+    asm volatile("{ .reg .pred p; setp.ne.u32 p, %2, 0; @p ld.shared.u16 %0, [%1+%3]; }"
+                 : "+r"(v)
+                 : "r"(from.address), "r"(static_cast<uint32_t>(wanted)), "n"(offset)
+                 : "memory");
+  else
+    asm volatile("{ .reg .pred p; setp.ne.u32 p, %2, 0; @p ld.shared.u8 %0, [%1+%3]; }"
+                 : "+r"(v)
+                 : "r"(from.address), "r"(static_cast<uint32_t>(wanted)), "n"(offset)
+                 : "memory");
 }
 
 /// A plain 16-byte store (st.v4) to global or shared memory, 16-byte aligned.
@@ -279,6 +323,19 @@ CADENZA_DEVICE uint32_t pack_f16x2(float low, float high) {
   return v;
 }
 
+/// fma.rn.bf16x2, fma.rn.f16x2 (sm_80): a * b + c of two pairs, each rounded once, with subnormal numbers.
+template <typename T> CADENZA_DEVICE uint32_t fma2(uint32_t a, uint32_t b, uint32_t c) = delete; // bf16, f16
+template <> CADENZA_DEVICE uint32_t fma2<bf16>(uint32_t a, uint32_t b, uint32_t c) {
+  uint32_t v;
+  asm("fma.rn.bf16x2 %0, %1, %2, %3;" : "=r"(v) : "r"(a), "r"(b), "r"(c));
+  return v;
+}
+template <> CADENZA_DEVICE uint32_t fma2<f16>(uint32_t a, uint32_t b, uint32_t c) {
+  uint32_t v;
+  asm("fma.rn.f16x2 %0, %1, %2, %3;" : "=r"(v) : "r"(a), "r"(b), "r"(c));
+  return v;
+}
+
 /// cvt.rn: one value. (A scalar cvt.rn.bf16.f32 exists from sm_90 on only; the packed one serves all.)
 CADENZA_DEVICE bf16 to_bf16(float x) { return {static_cast<uint16_t>(pack_bf16x2(x, 0.0f))}; }
 CADENZA_DEVICE f16 to_f16(float x) {
@@ -298,6 +355,13 @@ CADENZA_DEVICE float to_float(f16 x) {
 } // namespace cadenza::arch
 
 #endif // CADENZA_HOST
+
+namespace cadenza {
+
+template <class A, class B> constexpr bool is_same = false;
+template <class A> constexpr bool is_same<A, A> = true;
+
+} // namespace cadenza
 
 namespace cadenza::arch {
 

@@ -105,6 +105,21 @@ template <> CADENZA_DEVICE Vec8 load_weights<Vec8>(const void *address) {
   check8(address, true);
   return load8_unchecked(address);
 }
+/// The same of 4, 2 or 1 bytes.
+template <int bytes> CADENZA_DEVICE uint32_t load_small_checked(const void *address, bool global) {
+  if (__builtin_expect(reinterpret_cast<uint64_t>(address) % bytes != 0, 0))
+    cadenza_host_services->fault(host::Fault::misaligned, address);
+  check16(reinterpret_cast<const void *>(reinterpret_cast<uint64_t>(address) & ~uint64_t{15}), global);
+  uint32_t v = 0;
+  __builtin_memcpy(&v, address, bytes);
+  return v;
+}
+template <> CADENZA_DEVICE uint32_t load_weights<uint32_t>(const void *address) {
+  return load_small_checked<4>(address, true);
+}
+template <int bytes> CADENZA_DEVICE uint32_t load_small(const void *address) {
+  return load_small_checked<bytes>(address, true);
+}
 CADENZA_DEVICE void prefetch(const void *) {}
 CADENZA_DEVICE Vec16 load16(const void *address) {
   check16(address, false);
@@ -126,6 +141,13 @@ template <int offset> CADENZA_DEVICE void load_if(bool wanted, SharedPointer fro
     return;
   check8(from.address + offset, false);
   v = load8_unchecked(from.address + offset);
+}
+template <int bytes, int offset> CADENZA_DEVICE void load_small_if(bool wanted, SharedPointer from, uint32_t &v) {
+  if (wanted)
+    v = load_small_checked<bytes>(from.address + offset, false);
+}
+template <int offset> CADENZA_DEVICE void load_if(bool wanted, SharedPointer from, uint32_t &v) {
+  load_small_if<4, offset>(wanted, from, v);
 }
 CADENZA_DEVICE void store16(void *address, Vec16 v) {
   check16(address, false);
@@ -217,6 +239,18 @@ CADENZA_DEVICE float to_float(f16 x) {
   if (magnitude < 0x400u) // a multiple of 2^-24
     return as_float(sign | as_bits(static_cast<float>(magnitude) * 0x1p-24f));
   return as_float(sign | ((magnitude << 13) + 0x38000000u));
+}
+
+/// Exact where the sum fits an fp32, as of the numbers that codes are.
+template <typename T> CADENZA_DEVICE uint32_t fma2(uint32_t a, uint32_t b, uint32_t c) {
+  const auto half = [&](int shift) {
+    const auto at = [&](uint32_t pair) { return to_float(T{static_cast<uint16_t>(pair >> shift)}); };
+    return fma(at(a), at(b), at(c));
+  };
+  if constexpr (__is_same(T, bf16))
+    return pack_bf16x2(half(0), half(16));
+  else
+    return pack_f16x2(half(0), half(16));
 }
 
 } // namespace cadenza::arch

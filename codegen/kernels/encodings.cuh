@@ -4,9 +4,12 @@
 //   E::Element     one stored weight; the addresses of matrices are pointers to it
 //   E::Unit        a lane's part of a unit, of unit_bytes / 32 bytes, that arch.cuh can load
 //   E::operand(unit)   the same eight weights as T, exactly: a lane's operand A of unit_product.cuh
-//   E::Pair, E::pair(pair)   two neighbours as they are stored, and as T, the first one in the low half
-// All products of weights with the vector are multiplied and summed as they are stored; what a row's scale does to the
-// complete sum is RowScales below, for every encoding that has one.
+//   E::pair(unit, row, columns)   of a unit in shared memory: the weights of two columns of a row, of which the first
+//   is
+//                 even, as T, the first one in the low half
+// All products of codes with the vector are multiplied and summed as they are stored. What a row's scale does to the
+// complete sum is RowScales below, for every encoding that has one; what a group's does to a step's is in groups.cuh,
+// for Grouped<codes, ...>.
 #pragma once
 
 #include "shared/encoding.h"
@@ -14,15 +17,21 @@
 
 namespace cadenza {
 
+/// Two neighbours of a unit whose elements are T, or codes of a byte, in the order of rows and columns.
+template <class Pair> CADENZA_DEVICE Pair pair_of(const unsigned char *unit, int row, int column) {
+  return *reinterpret_cast<const Pair *>(unit + (row * step_columns + column) * (sizeof(Pair) / 2));
+}
+
 /// 16-bit weights, nothing to decode.
 template <class T> struct Tiles16 {
   static constexpr Encoding encoding = Encoding::tiles16;
   using Operand = T;
   using Element = T;
   using Unit = Vec16;
-  using Pair = uint32_t;
   CADENZA_DEVICE static Vec16 operand(Unit unit) { return unit; }
-  CADENZA_DEVICE static uint32_t pair(Pair pair) { return pair; }
+  CADENZA_DEVICE static uint32_t pair(const unsigned char *unit, int row, int column) {
+    return pair_of<uint32_t>(unit, row, column);
+  }
 };
 
 /// 8-bit integers, which are exact as bf16 and as f16.
@@ -31,14 +40,13 @@ template <class T> struct Int8 {
   using Operand = T;
   using Element = int8_t;
   using Unit = Vec8;
-  using Pair = uint16_t;
   CADENZA_DEVICE static Vec16 operand(Unit unit) {
     return {pair(unit.x, 0), pair(unit.x, 16), pair(unit.y, 0), pair(unit.y, 16)};
   }
 
   /// An integer n + 128 as the last byte of 2^23 makes 2^23 + 128 + n: cheaper than a conversion.
-  CADENZA_DEVICE static uint32_t pair(Pair bytes) {
-    const uint32_t low = bytes ^ 0x8080u, high = low >> 8;
+  CADENZA_DEVICE static uint32_t pair(const unsigned char *unit, int row, int column) {
+    const uint32_t low = pair_of<uint16_t>(unit, row, column) ^ 0x8080u, high = low >> 8;
     constexpr float offset = 8388608.0f + 128.0f;
     return arch::pack2<T>(arch::as_float(0x4b000000u | (low & 0xffu)) - offset,
                           arch::as_float(0x4b000000u | high) - offset);
@@ -53,6 +61,69 @@ private:
   }
 };
 
+/// 4-bit integers + 8, always of groups. As the last bits of a 16-bit float that has no fraction, n becomes a power of
+/// two + n, from which the power and 8 are subtracted exactly.
+template <class T> struct Int4 {
+  static constexpr Encoding encoding = Encoding::int4;
+  using Operand = T;
+  using Element = uint8_t;
+  using Unit = uint32_t;
+  static constexpr bool is_bf16 = is_same<T, bf16>;
+  CADENZA_DEVICE static Vec16 operand(Unit unit) {
+    if constexpr (is_bf16) // 128 + n
+      return {pair(unit), pair(unit >> 4), pair(unit >> 8), pair(unit >> 12)};
+    else // 1024 + n, and 1024 + 16 n without a shift
+      return {pair(unit), upper_pair(unit), pair(unit >> 8), upper_pair(unit >> 8)};
+  }
+  CADENZA_DEVICE static uint32_t pair(const unsigned char *unit, int row, int column) {
+    const uint32_t part = *reinterpret_cast<const uint32_t *>(unit + row * 16 + column / 8 * 4);
+    return pair(part >> column % 8 * 2);
+  }
+
+private:
+  CADENZA_DEVICE static uint32_t pair(uint32_t part) {
+    return is_bf16 ? arch::fma2<T>((part & 0x000f000fu) | 0x43004300u, 0x3f803f80u, 0xc308c308u)  // * 1 - 136
+                   : arch::fma2<T>((part & 0x000f000fu) | 0x64006400u, 0x3c003c00u, 0xe408e408u); // * 1 - 1032
+  }
+  CADENZA_DEVICE static uint32_t upper_pair(uint32_t part) {
+    return arch::fma2<T>((part & 0x00f000f0u) | 0x64006400u, 0x2c002c00u, 0xd480d480u); // / 16 - 72
+  }
+};
+
+/// 8-bit floats (e4m3). Their exponent and mantissa are bits of a 16-bit float whose exponents are larger: exact, as is
+/// the product with the power of two that is missing, of subnormal numbers, too.
+template <class T> struct Fp8 {
+  static constexpr Encoding encoding = Encoding::fp8;
+  using Operand = T;
+  using Element = uint8_t;
+  using Unit = Vec8;
+  static constexpr bool is_bf16 = is_same<T, bf16>;
+  CADENZA_DEVICE static Vec16 operand(Unit unit) {
+    return {pair(unit.x), pair(unit.x >> 16), pair(unit.y), pair(unit.y >> 16)};
+  }
+  CADENZA_DEVICE static uint32_t pair(const unsigned char *unit, int row, int column) {
+    return pair(static_cast<uint32_t>(pair_of<uint16_t>(unit, row, column)));
+  }
+
+private:
+  /// Of the last two bytes.
+  CADENZA_DEVICE static uint32_t pair(uint32_t bytes) {
+    const uint32_t apart = (bytes & 0xffu) << 8 | (bytes & 0xff00u) << 16; // each in the upper half of 16 bits
+    const uint32_t signs = apart & 0x80008000u;
+    return is_bf16 ? arch::fma2<T>((apart >> 4 & 0x07f007f0u) | signs, 0x7b807b80u, 0x80008000u)  // * 2^120
+                   : arch::fma2<T>((apart >> 1 & 0x3f803f80u) | signs, 0x5c005c00u, 0x80008000u); // * 2^8
+  }
+};
+
+/// Codes whose groups of columns have a scale, and perhaps a zero (groups.cuh).
+template <class Codes, int group, class Scale, bool zeros = false> struct Grouped : Codes {
+  static constexpr Encoding encoding = {Codes::encoding.kind, group, zeros,
+                                        is_same<Scale, float>  ? Encoding::f32
+                                        : is_same<Scale, bf16> ? Encoding::bf16
+                                                               : Encoding::f16};
+  using GroupScale = Scale;
+};
+
 /// What follows from the table for an encoding E.
 template <class E> struct FormatOf {
   static constexpr EncodingFormat format = format_of(E::encoding);
@@ -61,7 +132,9 @@ template <class E> struct FormatOf {
   static constexpr int unit_elements = unit_bytes / element_bytes, tile_step_elements = 2 * unit_elements;
   static constexpr int lane_bytes = static_cast<int>(sizeof(typename E::Unit)),
                        lane_elements = lane_bytes / element_bytes;
-  static constexpr bool scales_rows = format.row_scale_bytes > 0;
+  static constexpr bool scales_rows = format.row_scale_bytes > 0, grouped = format.grouped();
+  /// From one tile of so many steps to the next.
+  CADENZA_DEVICE static constexpr int tile_elements(int steps) { return tile_bytes(format, steps) / element_bytes; }
   static_assert(32 * lane_bytes == unit_bytes, "a unit is 32 lanes' parts");
 };
 
@@ -72,7 +145,7 @@ template <class E, int rows, int columns> struct RowScales {
 
   CADENZA_DEVICE explicit RowScales(const typename E::Element *matrix)
       : scales(any ? reinterpret_cast<const float *>(matrix + static_cast<uint64_t>(tiles_of(rows)) *
-                                                                  (steps_of(columns) * FormatOf<E>::tile_step_elements))
+                                                                  FormatOf<E>::tile_elements(steps_of(columns)))
                    : nullptr) {}
 
   /// The product of packed row `row` from its complete sum, and that times a norm's deferred factor. Both products are
@@ -84,7 +157,7 @@ template <class E, int rows, int columns> struct RowScales {
     return sum;
   }
   CADENZA_DEVICE float product(float sum, int row, float factor) const {
-    if constexpr (any)
+    if constexpr (any || FormatOf<E>::grouped)
       return arch::multiply(product(sum, row), factor);
     return sum * factor;
   }
@@ -94,6 +167,8 @@ template <class E, int rows, int columns> struct RowScales {
   CADENZA_DEVICE static float scaled(float sum, float scale, float factor) {
     if constexpr (any)
       return arch::multiply(arch::multiply(sum, scale), factor);
+    if constexpr (FormatOf<E>::grouped)
+      return arch::multiply(sum, factor);
     return sum * factor;
   }
 };

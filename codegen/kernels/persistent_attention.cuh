@@ -30,7 +30,8 @@ template <class Config, int part> struct PersistentAttention {
     const Residual residual{block};
     const Args &l = Block::table().layer[p.layer];
     const Range heads = Block::my_heads(), mine = share(heads.count * Block::head_tiles, ranks, Block::rank());
-    auto qkv = block.template consumer<typename Block::HiddenProduct>(p, mine.count, Block::hidden_steps);
+    auto qkv =
+        block.template consumer<typename Block::template HiddenProduct<Qkv>>(p, mine.count, 0, Block::hidden_steps);
     block.mark(PersistentWork::first_weights, p.layer);
     qkv.start();
     const typename Residual::template NormWeights<Qkv> norm(l.row_product);
@@ -63,8 +64,9 @@ template <class Config, int part> struct PersistentAttention {
       for (int i = 0; i < heads.count; ++i)
         attend(l, split, Block::kv_heads_of(heads).first + i, i, p);
     const Range out = Block::my_rows();
-    auto output = block.template consumer<typename Block::OutputProduct>(p, out.count,
-                                                                         heads.count * (Block::q_rows / step_columns));
+    constexpr int head_steps = Block::q_rows / step_columns;
+    auto output = block.template consumer<typename Block::OutputProduct>(p, out.count, heads.first * head_steps,
+                                                                         heads.count * head_steps);
     block.mark(PersistentWork::first_weights, p.layer);
     output.start();
     Hop::await(block, Block::hop_parts, part_bytes, p, PersistentWait::hop_parts);

@@ -37,7 +37,7 @@ template <class Config> struct PersistentBlock {
   using Head = typename Config::head;
   using Units = typename Down::k_groups; // the groups' shares of the feed-forward units, in steps of 32
   using Weight = typename Qkv::weight_type;
-  using Encoded = typename Qkv::encoding; // of all matrices but the embedding
+  using Encoded = typename Qkv::encoding; // of all matrices but the embedding and the head
   using Cache = typename Attention::cache_type;
   using Core = Attend<Attention>;
 
@@ -91,8 +91,8 @@ template <class Config> struct PersistentBlock {
   static constexpr int norm_sums =
       larger(NormSumsOf<Qkv>::value, larger(NormSumsOf<GateUp>::value, NormSumsOf<Head>::value));
 
-  using HiddenProduct =
-      StreamProject<Encoded, hidden_steps, hidden_steps, hidden_steps, warps>; // q, k, v; gate, up; the head
+  template <class Phase>
+  using HiddenProduct = StreamProject<typename Phase::encoding, hidden_steps, hidden_steps, hidden_steps, warps>;
   using OutputProduct =
       StreamProject<Encoded, steps_of(Output::columns), query_groups / attention_groups *(q_rows / step_columns),
                     group_q_rows / step_columns, warps>;
@@ -175,7 +175,9 @@ template <class Config> struct PersistentBlock {
   static constexpr int fixed_bytes = trace_offset + (Config::traced ? 16 : 0);
   static constexpr int ring_offset = round_up(fixed_bytes, 128);
   static constexpr int chunk_bytes = 4 * Core::chunk * head_dim; // keys and values that a warp takes at once
-  static constexpr int stage_bytes = larger(weight_stage_bytes<Encoded, warps>, chunk_bytes);
+  static constexpr int weight_bytes =
+      larger(weight_stage_bytes<Encoded, warps>, weight_stage_bytes<typename Head::encoding, warps>);
+  static constexpr int stage_bytes = larger(weight_bytes, chunk_bytes);
   static constexpr int stage_positions = stage_bytes / chunk_bytes * Core::chunk; // of the context
   static constexpr int stages = smaller(max_stages, (Config::shared_bytes - ring_offset) / stage_bytes);
   static_assert(stages >= 2, "the compiler divides no work that leaves less (compiler/schedule/division.h)");
@@ -376,9 +378,10 @@ template <class Config> struct PersistentBlock {
   /// The scales of the rows of a phase's matrix (encodings.cuh).
   template <class Phase> using Scales = RowScales<typename Phase::encoding, Phase::segment_rows::total, Phase::columns>;
 
-  template <class Product> CADENZA_DEVICE auto consumer(Progress &p, int tiles, int product_steps) const {
-    return typename Product::template Consumer<Team, WeightRing, RingWait>(ring(), p.cursor, 2 * tiles, product_steps,
-                                                                           RingWait{*this, p});
+  template <class Product>
+  CADENZA_DEVICE auto consumer(Progress &p, int tiles, int first_step, int product_steps) const {
+    return typename Product::template Consumer<Team, WeightRing, RingWait>(ring(), p.cursor, 2 * tiles, first_step,
+                                                                           product_steps, RingWait{*this, p});
   }
 
   // Trace -------------------------------------------------------------------------------------------------------------

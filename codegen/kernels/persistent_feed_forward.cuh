@@ -25,7 +25,8 @@ template <class Config, int part> struct PersistentFeedForward {
     const Residual residual{block};
     const Args &l = Block::table().layer[p.layer];
     const Range mine = block.unit_tiles(p.layer);
-    auto gate_up = block.template consumer<typename Block::HiddenProduct>(p, mine.count, Block::hidden_steps);
+    auto gate_up =
+        block.template consumer<typename Block::template HiddenProduct<GateUp>>(p, mine.count, 0, Block::hidden_steps);
     block.mark(PersistentWork::first_weights, p.layer);
     gate_up.start();
     const typename Residual::template NormWeights<GateUp> norm(l.row_product);
@@ -60,7 +61,8 @@ template <class Config, int part> struct PersistentFeedForward {
         tile.values[stripe % slots * UnitTile::rows + stripe / slots * stripe_rows + lane / 4] =
             scales.product(sum, row, factor);
     });
-    auto down = block.template consumer<typename Block::DownProduct>(p, Block::my_rows().count, block.my_units.count);
+    auto down = block.template consumer<typename Block::DownProduct>(p, Block::my_rows().count, block.my_units.first,
+                                                                     block.my_units.count);
     block.mark(PersistentWork::activate, p.layer);
     down.start();
     Team::barrier();

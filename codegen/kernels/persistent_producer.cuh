@@ -58,7 +58,7 @@ template <class Config> struct PersistentProducer {
         filling = Block::stages;
         limit = Config::head_in_flight; // nothing waits for memory but this
         const Range mine = Block::my_vocabulary();
-        Block::HiddenProduct::produce(
+        Block::template HiddenProduct<typename Config::head>::produce(
             producer, Block::table().head.matrix, mine.count, 0, Block::hidden_steps,
             [&](int i) { return mine.first + i; }, begin);
       }
@@ -80,7 +80,7 @@ private:
         limit = Part::in_flight;
         const Range heads = Block::my_heads();
         const Range mine = share(heads.count * Block::head_tiles, Block::ranks, Block::rank());
-        Block::HiddenProduct::produce(
+        Block::template HiddenProduct<typename Part::row_product>::produce(
             producer, l.row_product.matrix, mine.count, 0, Block::hidden_steps,
             [&](int i) { return Block::qkv_tile(mine.first + i); }, begin);
         begin_step();
@@ -93,7 +93,7 @@ private:
     } else {
       limit = Block::attends() ? Part::in_flight : Part::others_in_flight;
       const Range tiles = block.unit_tiles(layer);
-      Block::HiddenProduct::produce(
+      Block::template HiddenProduct<typename Part::row_product>::produce(
           producer, l.row_product.matrix, tiles.count, 0, Block::hidden_steps,
           [&](int i) { return Block::step_tiles * block.my_units.first + tiles.first + i; }, begin);
       Block::DownProduct::produce(producer, l.column_product.matrix, out.count, block.my_units.first,

@@ -19,7 +19,8 @@ template <class Config> struct PersistentSelect {
     const Residual residual{block};
     Hops<Config>::begin(Block::parts, p);
     const Range mine = Block::my_vocabulary();
-    auto product = block.template consumer<typename Block::HiddenProduct>(p, mine.count, Block::hidden_steps);
+    auto product =
+        block.template consumer<typename Block::template HiddenProduct<Head>>(p, mine.count, 0, Block::hidden_steps);
     block.mark(PersistentWork::first_weights, p.layer);
     product.start();
     const typename Residual::template NormWeights<Head> norm(Block::table().head);

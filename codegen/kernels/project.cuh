@@ -5,11 +5,12 @@
 //
 // The packed matrix (shared/encoding.h) is a sequence of tiles of 16 rows, of 16x32 weights a step: two units of 8x32,
 // each of which is the operand of one tensor-core product (unit_product.cuh), once it is decoded (encodings.cuh). A
-// warp takes a tile and a part of the steps (sum_order.cuh).
+// warp takes a tile and a part of the steps (sum_order.cuh). Scales of groups come with the steps (groups.cuh).
 #pragma once
 
 #include "encodings.cuh"
 #include "epilogue.cuh"
+#include "groups.cuh"
 #include "prologue.cuh"
 #include "sum_order.cuh"
 #include "unit_product.cuh"
@@ -64,7 +65,9 @@ template <class Config> struct Project {
 
   static constexpr int threads = Config::threads, warps = threads / 32;
   using Order = SumOrder<typename Config::k_groups, Config::k_ways, A::padded / step_columns>;
-  static constexpr int depth = smaller(Config::steps_in_flight, Order::most_steps);
+  // Of a large block, which has few registers a thread, those of groups' scales and zeros cost steps.
+  static constexpr int fewer = !Format::grouped || threads <= 512 ? 1 : Format::format.zeros ? 4 : 2;
+  static constexpr int depth = smaller(ceil_div(Config::steps_in_flight, fewer), Order::most_steps);
   // Items (a tile and a part) whose first steps a warp has in flight at once: two, if it takes several and all of two
   // fit where four steps do, in 64 registers a thread.
   static constexpr int ahead = Config::tiles_per_block * Order::parts > warps && 2 * Order::most_steps <= 4 ? 2 : 1;
@@ -104,11 +107,15 @@ template <class Config> struct Project {
     using Unit = typename Encoded::Unit;
     const typename Encoded::Element *next; // of this lane, upper unit
     Unit upper[depth], lower[depth];
+    [[no_unique_address]] StepFactors<Encoded, depth> factors;
 
     CADENZA_DEVICE void start(const typename Encoded::Element *matrix, int tile, int part) {
       const int lane = static_cast<int>(arch::lane());
-      next = matrix + static_cast<uint64_t>(tile) * (A::padded / step_columns * Format::tile_step_elements) +
-             Order::first_step(part) * Format::tile_step_elements + lane * Format::lane_elements;
+      constexpr int steps_in_tile = A::padded / step_columns;
+      const typename Encoded::Element *first =
+          matrix + static_cast<uint64_t>(tile) * Format::tile_elements(steps_in_tile);
+      next = first + Order::first_step(part) * Format::tile_step_elements + lane * Format::lane_elements;
+      factors.start(first + steps_in_tile * Format::tile_step_elements, Order::first_step(part));
       const int steps = Order::step_count(part);
 #pragma unroll
       for (int i = 0; i < depth; ++i)
@@ -119,6 +126,7 @@ template <class Config> struct Project {
       constexpr int apart = Config::k_ways * Format::tile_step_elements;
       upper[slot] = arch::load_weights<Unit>(next + step * apart);
       lower[slot] = arch::load_weights<Unit>(next + step * apart + Format::unit_elements);
+      factors.load(slot, step * Config::k_ways);
     }
   };
 
@@ -193,7 +201,7 @@ private:
     const int lane = static_cast<int>(arch::lane());
     const int steps = Order::step_count(part);
     const Weight *x = activation + Order::first_step(part) * step_columns;
-    UnitProduct<Weight> upper, lower;
+    PartProduct<Encoded> upper, lower;
 #pragma unroll 1
     for (int base = 0; base < steps; base += depth) {
 #pragma unroll
@@ -202,8 +210,14 @@ private:
         if ((!Order::uniform || Order::most_steps % depth != 0) && step >= steps)
           break;
         const UnitVector vector = unit_vector(x + step * (Config::k_ways * step_columns));
-        upper.add(Encoded::operand(stream.upper[i]), vector);
-        lower.add(Encoded::operand(stream.lower[i]), vector);
+        if constexpr (Format::grouped) {
+          const float elements = sum_of_elements<Encoded>(vector);
+          upper.add(stream.upper[i], vector, stream.factors.upper[i], elements);
+          lower.add(stream.lower[i], vector, stream.factors.lower[i], elements);
+        } else {
+          upper.add(Encoded::operand(stream.upper[i]), vector);
+          lower.add(Encoded::operand(stream.lower[i]), vector);
+        }
         if (depth < Order::most_steps && step + depth < steps)
           stream.load(i, step + depth);
       }

@@ -7,8 +7,9 @@
 // same piece of 8 rows lies in different banks (ldmatrix). Other elements lie as they are packed, and a lane reads two
 // neighbours at a time.
 //
-// Sums. An element is the sum, on tensor cores, over K in ascending products of 16 columns. K is never divided, so a
-// token's bits depend neither on the tiles nor on its place in one.
+// Sums. An element is the sum, on tensor cores, over K in ascending products of 16 columns, each of which is scaled if
+// groups of columns have scales (token_groups.cuh). K is never divided, so a token's bits depend neither on the tiles
+// nor on its place in one.
 //
 // Epilogue. The sums of a pass, of all of the block's tokens or of a part of them, go to shared memory, which the ring
 // has left. Then each warp applies the chain to some of the tokens (token_epilogue.cuh).
@@ -19,6 +20,7 @@
 #include "epilogue.cuh"
 #include "prepare_tokens.cuh"
 #include "token_epilogue.cuh"
+#include "token_groups.cuh"
 
 namespace cadenza {
 
@@ -89,7 +91,7 @@ template <class Config> struct ProjectTokens {
       return;
     }
     float sums[token_blocks][stripes][4] = {};
-    multiply(ring, sums);
+    multiply(ring, args, row_block, sums);
     Finish::with_place(row_block * tiles.rows, FinishTokens{args, base, first_token, live, sums});
   }
 
@@ -122,7 +124,8 @@ private:
     }
     // Of the matrix: of two stripes of a step in turn, in the order in which they are packed.
     static constexpr int block_stripes = tiles.rows / stripe_rows, all_stripes = 2 * tiles_of(Segments::total);
-    static constexpr int unit_pieces = Format::unit_bytes / 16;
+    static constexpr int unit_pieces = Format::unit_bytes / 16,
+                         tile_records_bytes = groups_of(Format::format, steps) * Format::format.record_bytes();
     static constexpr int matrix_pieces = ceil_div(block_stripes, 2) * 2 * stage_steps * unit_pieces;
     CADENZA_DEVICE static int step_of(int piece) { return piece / (2 * unit_pieces) % stage_steps; }
     CADENZA_DEVICE static int stripe_of(int piece) {
@@ -131,14 +134,14 @@ private:
     CADENZA_DEVICE int64_t matrix_offset_of(int piece) const {
       const int stripe = first_stripe + stripe_of(piece);
       return (static_cast<int64_t>(stripe / 2 * steps + step_of(piece)) * 2 + stripe % 2) * Format::unit_bytes +
-             piece % unit_pieces * 16;
+             static_cast<int64_t>(stripe / 2) * tile_records_bytes + piece % unit_pieces * 16;
     }
     // Where a thread's pieces are a constant distance apart, one address leads to all.
     static constexpr bool activation_is_regular = warps % stage_steps == 0;
     static constexpr int activation_apart = 2 * (warps / stage_steps * stripe_rows) * A::stride;
     static constexpr bool matrix_is_regular = threads % (2 * unit_pieces * stage_steps) == 0 && block_stripes % 2 == 0;
     static constexpr int64_t matrix_apart =
-        int64_t{threads / (2 * unit_pieces * stage_steps)} * steps * Format::tile_step_bytes;
+        int64_t{threads / (2 * unit_pieces * stage_steps)} * (steps * Format::tile_step_bytes + tile_records_bytes);
 
     CADENZA_DEVICE void fill_activation(int index, int slot) const {
       if (index >= all_stages)
@@ -187,8 +190,12 @@ private:
     }
   };
 
-  CADENZA_DEVICE static void multiply(const Ring &ring, float (&sums)[token_blocks][stripes][4]) {
+  using Groups = TokenGroups<Encoded, Segments::total, Config::columns, stripes>;
+
+  CADENZA_DEVICE static void multiply(const Ring &ring, const Args &args, int row_block,
+                                      float (&sums)[token_blocks][stripes][4]) {
     const WarpPlace warp = WarpPlace::mine();
+    Groups groups(args.Operands::matrix, (row_block * tiles.rows + warp.row) / stripe_rows);
 #pragma unroll
     for (int stage = 0; stage < tiles.stages; ++stage) {
       ring.fill_activation(stage, stage);
@@ -197,7 +204,8 @@ private:
     arch::copy_async_wait<tiles.stages - 1>();
     arch::block_barrier(); // everyone's copies of the first stage are there
     FragmentPair now, next;
-    now.load(ring.stage(0), warp, 0, 0);
+    now.load(ring.stage(0), warp, 0, 0, groups);
+    groups.take_scales(0);
     int slot = 0;
 #pragma unroll 1
     for (int index = 0; index < all_stages; ++index) {
@@ -206,14 +214,19 @@ private:
       for (int half = 0; half < 2 * stage_steps; ++half) { // 16 columns each
         if (steps % stage_steps != 0 && index * stage_steps + half / 2 >= steps)
           break;
+        // Codes are loaded before the products of those before them, which have the scales of their group.
+        const int next_step = index * stage_steps + (half + 1) / 2;
+        const bool next_group = half % 2 == 1 && Groups::begins(next_step) && next_step < steps;
+        if (next_group)
+          groups.take_zeros();
         if (half + 1 < 2 * stage_steps) {
-          next.load(stage, warp, (half + 1) / 2, (half + 1) % 2);
+          next.load(stage, warp, (half + 1) / 2, (half + 1) % 2, groups);
         } else { // of the stage behind the last one, what nobody uses
           arch::copy_async_wait<tiles.stages - 2>();
           arch::block_barrier(); // everyone's copies of the next stage are there, and everyone has read this one
           const int free = slot;
           slot = slot == tiles.stages - 1 ? 0 : slot + 1;
-          next.load(ring.stage(slot), warp, 0, 0);
+          next.load(ring.stage(slot), warp, 0, 0, groups);
           ring.fill_matrix(index + tiles.stages, free);
           ring.fill_activation(index + tiles.stages, free);
           arch::copy_async_commit(); // perhaps an empty one, so that the count above stays right
@@ -222,7 +235,9 @@ private:
         for (int i = 0; i < token_blocks; ++i)
 #pragma unroll
           for (int j = 0; j < stripes; ++j)
-            arch::mma_m16n8k16<Weight>(sums[i][j], now.tokens[i], now.rows[j]);
+            groups.multiply(sums[i][j], now.tokens[i], now.rows[j], j);
+        if (next_group)
+          groups.take_scales(next_step);
         now = next;
       }
     }
@@ -234,7 +249,8 @@ private:
   struct FragmentPair {
     uint32_t tokens[token_blocks][4], rows[stripes][2];
 
-    CADENZA_DEVICE void load(const unsigned char *stage, const WarpPlace &warp, int step, int half) {
+    CADENZA_DEVICE void load(const unsigned char *stage, const WarpPlace &warp, int step, int half,
+                             const Groups &groups) {
       const unsigned char *unit = stage + (warp.token / stripe_rows * stage_steps + step) * activation_unit;
 #pragma unroll
       for (int i = 0; i < token_blocks; ++i)
@@ -251,6 +267,9 @@ private:
         else
           load_stripe(rows[j], first, half);
       }
+#pragma unroll
+      for (int j = 0; j < stripes; ++j)
+        groups.shift(j, rows[j]);
     }
     CADENZA_DEVICE static const unsigned char *unit_of(const unsigned char *stage, int stripe, int step) {
       return stage + matrix_offset + ((stripe / 2 * stage_steps + step) * 2 + stripe % 2) * Format::unit_bytes;
@@ -285,13 +304,10 @@ private:
       uint32_t unused[2];
       load_two_stripes(b, unused, unit, unit, half);
     } else {
-      constexpr int row_bytes = Format::unit_bytes / stripe_rows, pair_bytes = sizeof(typename Encoded::Pair);
-      const unsigned char *pairs =
-          unit + arch::lane() / 4 * row_bytes + arch::lane() % 4 * static_cast<uint32_t>(pair_bytes);
+      const int row = static_cast<int>(arch::lane() / 4), column = static_cast<int>(arch::lane() % 4) * 2;
 #pragma unroll
       for (int j = 0; j < 2; ++j)
-        b[j] =
-            Encoded::pair(*reinterpret_cast<const typename Encoded::Pair *>(pairs + (8 * half + 4 * j) * pair_bytes));
+        b[j] = Encoded::pair(unit, row, 16 * half + 8 * j + column);
     }
   }
   /// Where piece `piece` of a row lies in a unit of 16-bit elements.

@@ -5,11 +5,11 @@
 // of a turn go to the four ways of the sum. So no warp needs another one's sums, and between the arrival of an
 // activation and that of the result there is no barrier.
 //
-// A wave is a stripe for each consumer warp. A stage of the ring has two turns of each stripe of a wave, or, if the
-// last wave has fewer stripes, as many pairs of turns as there is room for. Where a warp finds its weights in a stage
-// depends on nothing but the number of pairs. What a stage has of a tile of 16 rows, two stripes, is contiguous in
-// memory and one piece: 8 KiB of two turns of 16-bit weights. With pieces of 4 KiB, of a stripe, Llama-3.1-8B is slower
-// by 1.4 %.
+// A wave is a stripe for each consumer warp. A stage of the ring has two turns of each stripe of a wave (four of 4-bit
+// codes), or, if the last wave has fewer stripes, as many pairs of turns as there is room for. Where a warp finds its
+// weights in a stage depends on nothing but the number of pairs. What a stage has of a tile of 16 rows, two stripes, is
+// contiguous in memory and one piece: 8 KiB of two turns of 16-bit weights. With pieces of 4 KiB, of a stripe,
+// Llama-3.1-8B is slower by 1.4 %. Scales of groups are a second piece, which lies behind the first one in the stage.
 //
 // Weights are loaded two turns before they are multiplied, from the ring into registers. The first ones are loaded
 // (`start`) while the activation is still on its way.
@@ -19,8 +19,9 @@
 #pragma once
 
 #include "arch.cuh"
-#include "encodings.cuh"
+#include "groups.cuh"
 #include "ring.cuh"
+#include "shared/weight_stages.h"
 #include "sum_order.cuh"
 #include "unit_product.cuh"
 
@@ -28,8 +29,43 @@ namespace cadenza {
 
 constexpr int pair_columns = 2 * turn_steps * step_columns; // of two turns
 
-/// Bytes of a stage of the ring whose weights are stored as E: two turns of a stripe for each of so many warps.
-template <class E, int warps> constexpr int weight_stage_bytes = warps * 2 * turn_steps * FormatOf<E>::unit_bytes;
+/// Bytes of a stage of the ring whose weights are stored as E: two turns of a stripe, or more, for each of so many
+/// warps.
+template <class E, int warps> constexpr int weight_stage_bytes = stage_bytes_of(FormatOf<E>::format, warps);
+
+/// The sums of the stripe that a warp multiplies, turn by turn.
+template <class E, bool grouped = FormatOf<E>::grouped> struct StripeSums {
+  UnitProduct<typename E::Operand> steps[turn_steps];
+  CADENZA_DEVICE float row() const { return turn_sum(steps); }
+};
+template <class E> struct StripeSums<E, true> : GroupTurns<E> {};
+
+/// The scales and zeros of the two turns that a warp has in registers: a lane has those of its step of a turn. Nothing
+/// without groups.
+template <class E, bool grouped = FormatOf<E>::grouped> struct TurnFactors {
+  CADENZA_DEVICE void begin_wave(arch::SharedPointer, int, int, int) {}
+  template <int slot> CADENZA_DEVICE void load(bool, int) {}
+};
+template <class E> struct TurnFactors<E, true> {
+  static constexpr EncodingFormat format = FormatOf<E>::format;
+  static constexpr int turn_bytes = turn_steps / format.group_steps * format.record_bytes();
+  GroupFactors<E> slots[2];
+  arch::SharedPointer scales; // of this lane and the first turn of a stage, in the ring's first buffer
+
+  /// `records`: of this warp's tile in the first buffer. `row`, `turn_step`: this lane's, of a tile and a turn.
+  /// `first_step`: of the product.
+  CADENZA_DEVICE void begin_wave(arch::SharedPointer records, int row, int turn_step, int first_step) {
+    const int step = first_step % format.group_steps + turn_step;
+    scales = records + (step / format.group_steps * format.record_bytes() + row * format.scale_bytes);
+  }
+  /// Of a turn of the pair whose records begin `offset` bytes behind those.
+  template <int slot> CADENZA_DEVICE void load(bool wanted, int offset) {
+    const int row =
+        format.zeros ? arch::opaque(static_cast<int>(arch::warp() % 2 * stripe_rows + arch::lane() / 4)) : 0;
+    const int behind = tile_rows * format.scale_bytes + row - row * format.scale_bytes; // of a zero and its scale
+    slots[slot].template load_if<slot * turn_bytes>(wanted, scales + offset, scales + (offset + behind));
+  }
+};
 
 /// Of a matrix stored as E (encodings.cuh), with so many steps, of which a block has from `least_steps` to
 /// `most_steps`.
@@ -38,12 +74,32 @@ template <class E, int matrix_steps, int least_steps, int most_steps, int warps>
   using Element = typename E::Element;
   using Format = FormatOf<E>;
   static constexpr int pair_bytes = 2 * turn_steps * Format::tile_step_bytes; // of two turns of a tile
+  static constexpr int pair_records_bytes =
+      stage_records_bytes(Format::format, 1) - stage_records_bytes(Format::format, 0);
   static constexpr int most_pairs = ceil_div(most_steps, 2 * turn_steps);
   static constexpr bool same_pairs = ceil_div(least_steps, 2 * turn_steps) == most_pairs;
 
-  /// The binary logarithm of the pairs of turns in a stage of a wave of `stripes`, 8 pairs at most.
+  /// The binary logarithm of the pairs of turns in a stage of a wave of `stripes`, 8 times those of a whole one at
+  /// most.
   CADENZA_DEVICE static int stage_pairs_log2(int stripes) {
-    return (stripes <= warps / 2) + (stripes <= warps / 4) + (stripes <= warps / 8);
+    return wave_pairs_log2(Format::format) + (stripes <= warps / 2) + (stripes <= warps / 4) + (stripes <= warps / 8);
+  }
+
+  /// Bytes from one tile of a stage to the next, where there is room for so many steps.
+  CADENZA_DEVICE static int tile_stage_bytes(int stage_steps) {
+    int bytes = stage_steps * Format::tile_step_bytes;
+    if constexpr (Format::grouped)
+      bytes +=
+          (stage_steps / Format::format.group_steps + (Format::format.group_steps > 1)) * Format::format.record_bytes();
+    return bytes;
+  }
+  /// The groups that have one of `steps` steps from `first` on.
+  CADENZA_DEVICE static Range groups_at(int first, int steps) {
+    if constexpr (!Format::grouped)
+      return {0, 0};
+    constexpr int of_group = Format::grouped ? Format::format.group_steps : 1;
+    const int begin = first / of_group;
+    return {begin, ceil_div(first + steps, of_group) - begin};
   }
 
   /// The producer's side: tile i is tile tile_of(i) of the matrix. begin(bytes) gives a buffer, or null to
@@ -54,26 +110,35 @@ template <class E, int matrix_steps, int least_steps, int most_steps, int warps>
     for (int first = 0; first < tiles; first += warps / 2) {
       const int count = smaller(warps / 2, tiles - first);
       const int stage_steps = 2 * turn_steps << stage_pairs_log2(2 * count), lane = static_cast<int>(arch::lane());
-      const Element *from = matrix +
-                            static_cast<uint64_t>(tile_of(first + lane)) * (matrix_steps * Format::tile_step_elements) +
-                            first_step * Format::tile_step_elements;
+      const Element *tile = matrix + static_cast<uint64_t>(tile_of(first + lane)) * Format::tile_elements(matrix_steps);
+      const Element *from = tile + first_step * Format::tile_step_elements;
       for (int step = 0; step < steps; step += stage_steps) {
-        const uint32_t piece = static_cast<uint32_t>(smaller(stage_steps, steps - step)) * Format::tile_step_bytes;
-        unsigned char *to = begin(static_cast<uint32_t>(count) * piece);
+        const int here = smaller(stage_steps, steps - step);
+        const uint32_t piece = static_cast<uint32_t>(here) * Format::tile_step_bytes;
+        const Range groups = groups_at(first_step + step, here);
+        const uint32_t records = static_cast<uint32_t>(groups.count) * Format::format.record_bytes();
+        unsigned char *to = begin(static_cast<uint32_t>(count) * (piece + records));
         if (!to)
           return;
-        producer.pieces(count, to + lane * (stage_steps * Format::tile_step_bytes),
-                        from + step * Format::tile_step_elements, piece);
+        to += lane * tile_stage_bytes(stage_steps);
+        producer.pieces(count, to, from + step * Format::tile_step_elements, piece);
+        if constexpr (Format::grouped)
+          producer.pieces(
+              count, to + stage_steps * Format::tile_step_bytes,
+              tile + matrix_steps * Format::tile_step_elements + groups.first * Format::format.record_bytes(), records);
         producer.end();
       }
     }
   }
 
-  /// The consumers' side of one product of `stripes` stripes, in each thread of Team. wait: as in Ring::await.
+  /// The consumers' side of one product of `stripes` stripes and `steps` steps from `first_step` on, in each thread of
+  /// Team. wait: as in Ring::await.
   template <class Team, class Ring, class Wait> class Consumer {
   public:
-    CADENZA_DEVICE Consumer(const Ring &ring, typename Ring::Cursor &cursor, int stripes, int steps, Wait wait)
-        : ring(ring), cursor(cursor), wait(wait), stripes(stripes), block_pairs(ceil_div(steps, 2 * turn_steps)) {}
+    CADENZA_DEVICE Consumer(const Ring &ring, typename Ring::Cursor &cursor, int stripes, int first_step, int steps,
+                            Wait wait)
+        : ring(ring), cursor(cursor), wait(wait), stripes(stripes), block_pairs(ceil_div(steps, 2 * turn_steps)),
+          first_step(first_step) {}
 
     /// Takes the first weights out of the ring; what comes before them there has been consumed.
     CADENZA_DEVICE void start() {
@@ -94,7 +159,7 @@ template <class E, int matrix_steps, int least_steps, int most_steps, int warps>
       UnitVector x[2] = {turn_vector(activation), turn_vector(activation + turn_columns)};
 #pragma unroll 1
       for (int stripe = Team::warp(); stripe < round_up(stripes, warps); stripe += warps) {
-        UnitProduct<Weight> sums[turn_steps];
+        StripeSums<E> sums;
 #pragma unroll 1
         for (int first = 0; first < pairs(); first += unroll) {
 #pragma unroll
@@ -117,7 +182,7 @@ template <class E, int matrix_steps, int least_steps, int most_steps, int warps>
           }
         }
         if (stripe < stripes)
-          take(stripe, turn_sum(sums));
+          take(stripe, sums.row());
       }
     }
 
@@ -126,12 +191,13 @@ template <class E, int matrix_steps, int least_steps, int most_steps, int warps>
     const Ring ring;
     typename Ring::Cursor &cursor;
     const Wait wait;
-    const int stripes, block_pairs;
+    const int stripes, block_pairs, first_step;
     typename E::Unit units[2][turn_steps] = {};
     // Of the wave that is being loaded: its stripes and those of later waves; where a lane's weights begin in the
     // ring's first buffer; bytes of a tile in a stage, and those of them that come before the next pair.
     int left, tile_bytes, offset;
     arch::SharedPointer place;
+    [[no_unique_address]] TurnFactors<E> factors;
 
     CADENZA_DEVICE int pairs() const { return same_pairs ? most_pairs : block_pairs; }
 
@@ -139,8 +205,17 @@ template <class E, int matrix_steps, int least_steps, int most_steps, int warps>
       left = stripes_left;
       tile_bytes = pair_bytes << stage_pairs_log2(left);
       offset = 0;
-      place = arch::shared_pointer(ring.buffers) + Team::warp() / 2 * tile_bytes +
-              Team::warp() % 2 * Format::unit_bytes + static_cast<int>(arch::lane()) * Format::lane_bytes;
+      const int warp = here(Team::warp()), lane = here(static_cast<int>(arch::lane()));
+      const arch::SharedPointer tile =
+          arch::shared_pointer(ring.buffers) + warp / 2 * tile_stage_bytes(tile_bytes / Format::tile_step_bytes);
+      place = tile + warp % 2 * Format::unit_bytes + lane * Format::lane_bytes;
+      factors.begin_wave(tile + tile_bytes, warp % 2 * stripe_rows + lane / 4, lane % turn_steps, first_step);
+    }
+    /// With groups, what follows from x is computed here, and takes no register throughout the kernel.
+    CADENZA_DEVICE static int here(int x) {
+      if constexpr (Format::grouped)
+        return arch::opaque(x);
+      return x;
     }
     /// Loads the next two turns, if there are any, each after its registers were used for the last time: use0(),
     /// use1(). No branches but for a stage that is not known to have arrived.
@@ -150,9 +225,12 @@ template <class E, int matrix_steps, int least_steps, int most_steps, int warps>
       use0();
       if (there)
         ring.await(cursor, wait);
+      const int records = cursor.stage * Ring::stage_bytes + offset / pair_bytes * pair_records_bytes;
       load<0>(wanted, from);
+      factors.template load<0>(wanted, records);
       use1();
       load<1>(wanted, from);
+      factors.template load<1>(wanted, records);
       offset += pair_bytes;
       const bool done = there && (offset == tile_bytes || ends_wave);
       ring.release(cursor, done);
@@ -168,11 +246,16 @@ template <class E, int matrix_steps, int least_steps, int most_steps, int warps>
       arch::load_if<offset + 3 * step>(wanted, from, units[slot][3]);
     }
     /// Steps that a block does not have are multiplied like others: the vector is zero there, and what the ring holds
-    /// in their place is zero or older weights.
-    CADENZA_DEVICE void multiply(UnitProduct<Weight> (&sums)[turn_steps], int slot, UnitVector x) const {
+    /// in their place is zero or older bytes. These are finite as codes, but perhaps not as scales.
+    static constexpr bool whole_pairs = least_steps == most_steps && most_steps % (2 * turn_steps) == 0;
+    CADENZA_DEVICE void multiply(StripeSums<E> &sums, int slot, UnitVector x) const {
+      if constexpr (Format::grouped) {
+        sums.template add<!whole_pairs>(units[slot], x, factors.slots[slot]);
+      } else {
 #pragma unroll
-      for (int i = 0; i < turn_steps; ++i)
-        sums[i].add(E::operand(units[slot][i]), x);
+        for (int i = 0; i < turn_steps; ++i)
+          sums.steps[i].add(E::operand(units[slot][i]), x);
+      }
     }
   };
 };

@@ -12,9 +12,6 @@ namespace cadenza::tensor {
 
 // What elements are computed in ---------------------------------------------------------------------------------------
 
-template <class A, class B> constexpr bool is_same = false;
-template <class A> constexpr bool is_same<A, A> = true;
-
 /// f16 and bf16 in f32; integers of up to 32 bits in int32_t or uint32_t, which their values fit into.
 template <class T> struct ComputedIn {
   using type = T;

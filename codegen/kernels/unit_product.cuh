@@ -48,13 +48,19 @@ template <class Weight> struct UnitProduct {
   CADENZA_DEVICE float row() const { return sums[0] + sums[3]; }
 };
 
-/// The sum of row g, in lanes 4g .. 4g+3, of the products of the four steps of turns.
-template <class Weight> CADENZA_DEVICE float turn_sum(const UnitProduct<Weight> (&steps)[4]) {
-  const uint32_t step = arch::lane() % 4;
+/// Of the products of the four steps of turns: in lane 4g+i, the sum of row g of step i. step: i.
+template <class Weight> CADENZA_DEVICE float own_row(const UnitProduct<Weight> (&steps)[4], int step) {
   const float low = step % 2 ? steps[1].row() : steps[0].row(), high = step % 2 ? steps[3].row() : steps[2].row();
-  float sum = step / 2 ? high : low;
+  return step / 2 ? high : low;
+}
+/// The sum of what lanes 4g .. 4g+3 have, in all of them.
+CADENZA_DEVICE float add_steps(float sum) {
   sum += arch::shuffle_xor(sum, 1);
   return sum + arch::shuffle_xor(sum, 2);
+}
+/// The sum of row g, in lanes 4g .. 4g+3, of the products of the four steps of turns.
+template <class Weight> CADENZA_DEVICE float turn_sum(const UnitProduct<Weight> (&steps)[4]) {
+  return add_steps(own_row(steps, static_cast<int>(arch::lane() % 4)));
 }
 
 } // namespace cadenza

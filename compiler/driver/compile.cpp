@@ -4,10 +4,13 @@
 #include "codegen/nvrtc.h"
 #include "compiler/driver/diagnostics.h"
 #include "compiler/driver/present_gpu.h"
+#include "compiler/driver/quantization.h"
 #include "compiler/driver/schedule_choice.h"
 #include "compiler/driver/schedule_text.h"
 #include "compiler/driver/source_override.h"
 #include "compiler/driver/statistics.h"
+#include "compiler/import/gguf/file.h"
+#include "compiler/import/gguf/import_gguf.h"
 #include "compiler/import/mlir/import_module.h"
 #include "compiler/import/onnx/ir/import_onnx.h"
 #include "compiler/ir/sched/Sched.h"
@@ -26,6 +29,7 @@
 
 #include <filesystem>
 #include <iostream>
+#include <map>
 
 using namespace mlir;
 using namespace cadenza;
@@ -61,19 +65,61 @@ std::string printModule(ModuleOp module) {
   return text;
 }
 
+/// A file of the model that is compiled: the model itself, or what a directory of one holds.
+bool isInput(const std::filesystem::path &output, const std::filesystem::path &input) {
+  std::error_code unknown;
+  if (input.empty() || !std::filesystem::is_regular_file(output, unknown))
+    return false;
+  if (std::filesystem::equivalent(output, input, unknown))
+    return true;
+  const std::string name = output.filename();
+  const bool isOfModel =
+      llvm::is_contained({".safetensors", ".gguf", ".onnx", ".onnx_data", ".data", ".jinja"}, output.extension()) ||
+      llvm::is_contained({"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json",
+                          "model.safetensors.index.json"},
+                         name);
+  const std::filesystem::path folder = output.parent_path(), of = input;
+  return isOfModel &&
+         std::filesystem::equivalent(folder.empty() ? "." : folder,
+                                     std::filesystem::is_directory(of, unknown) ? of : of.parent_path(), unknown);
+}
+
+/// No output may replace the model, nor another output.
+Status checkOutputNames(const CompileOptions &options) {
+  const std::pair<const char *, const std::string *> outputs[] = {{"--output", &options.output},
+                                                                  {"--stats-json", &options.statsJson},
+                                                                  {"--quantize-report", &options.quantizeReport}};
+  std::map<std::filesystem::path, const char *> names;
+  for (const auto &[option, path] : outputs) {
+    if (path->empty() || isStandardOutput(*path))
+      continue;
+    if (isInput(*path, options.import.directory))
+      return {StatusCode::InvalidArgument, std::string(option) + "=" + *path + ": is a file of the model"};
+    std::error_code unknown;
+    const auto [other, isNew] = names.emplace(std::filesystem::weakly_canonical(*path, unknown), option);
+    if (!isNew)
+      return {StatusCode::InvalidArgument,
+              std::string(option) + "=" + *path + ": " + other->second + " names the same file"};
+  }
+  return Status::ok();
+}
+
 class Compilation {
 public:
   Compilation(const CompileOptions &options, Progress &progress)
-      : options(options), progress(progress), context(MLIRContext::Threading::DISABLED), diagnostics(context) {
+      : options(options), progress(progress), quantization(options.quantize), context(MLIRContext::Threading::DISABLED),
+        diagnostics(context) {
     context.loadDialect<func::FuncDialect, nn::NNDialect, step::StepDialect, sched::SchedDialect>();
   }
 
   Status run() {
     CADENZA_RETURN_IF_ERROR(checkOptions());
     if (!options.check) {
+      CADENZA_RETURN_IF_ERROR(checkOutputNames(options));
       const bool isPlan = options.emit == Stage::Plan; // a plan is a file
       CADENZA_RETURN_IF_ERROR(isPlan ? AtomicFile::create(options.output).status() : checkOutput(options.output));
       CADENZA_RETURN_IF_ERROR(checkOutput(options.statsJson));
+      CADENZA_RETURN_IF_ERROR(checkOutput(options.quantizeReport));
     }
     if (options.check)
       return check();
@@ -83,6 +129,7 @@ public:
     CADENZA_RETURN_IF_ERROR(raise());
     if (options.emit == Stage::NN)
       return writeText(printModule(*model.module));
+    CADENZA_RETURN_IF_ERROR(quantize());
     CADENZA_RETURN_IF_ERROR(runPasses());
     if (options.emit == Stage::Step)
       return reportStatistics(/*hasCode=*/false, printModule(*model.module));
@@ -121,8 +168,13 @@ private:
       return {StatusCode::InvalidArgument, "--weights: an ONNX model has its own weights"};
     if (!options.import.dims.empty() && !isOnnx)
       return {StatusCode::InvalidArgument, "--dim: only an ONNX model has dimensions that are left open"};
-    if (!options.import.dtype.empty() && !isOnnx)
-      return {StatusCode::InvalidArgument, "--dtype: only a graph of an ONNX file is computed in another type"};
+    isGguf = !isOnnx && gguf::isGgufFile(options.import.directory);
+    if (!options.import.dtype.empty() && !isOnnx && !isGguf)
+      return {StatusCode::InvalidArgument,
+              "--dtype: only a graph of an ONNX file, or a GGUF file, is computed in another type"};
+    if (!options.import.preTokenizer.empty() && !isGguf)
+      return {StatusCode::InvalidArgument, "--pre-tokenizer: only a GGUF file leaves it open"};
+    CADENZA_RETURN_IF_ERROR(checkQuantizeOptions());
     CADENZA_RETURN_IF_ERROR(checkScheduleOptions(options));
     pipeline = options.pipeline;
     // Who divides query heads, or shares contexts, asks for the schedule that does.
@@ -149,6 +201,16 @@ private:
     return Status::ok();
   }
 
+  Status checkQuantizeOptions() const {
+    CADENZA_RETURN_IF_ERROR(cadenza::check(options.quantize));
+    if (quantization.isAsked() && (options.pipeline.encoding != "tiles16" || !options.pipeline.headEncoding.empty()))
+      return {StatusCode::InvalidArgument, "--quantize and --encode exclude each other: --encode rounds by the largest "
+                                           "magnitude, --quantize by the least error"};
+    if (!options.quantizeReport.empty() && (!quantization.isAsked() || options.emit != Stage::Plan || options.check))
+      return {StatusCode::InvalidArgument, "--quantize-report goes with --quantize and a plan"};
+    return Status::ok();
+  }
+
   /// The GPU of this machine, where the schedules that are asked for depend on it. If there is none and only code needs
   /// it, that is said once the model has been looked at.
   Status lookForTarget() {
@@ -167,6 +229,8 @@ private:
     if (status.isOk())
       status = raise();
     if (status.isOk())
+      status = quantize();
+    if (status.isOk())
       status = runPasses();
     if (status.isOk())
       status = generate();
@@ -182,7 +246,8 @@ private:
   Status import() {
     progress.begin("importing");
     std::string report;
-    StatusOr<ImportedModel> imported = isOnnx ? importOnnx(context, options.import, findings, report)
+    StatusOr<ImportedModel> imported = isOnnx   ? importOnnx(context, options.import, findings, report)
+                                       : isGguf ? importGguf(context, options.import, findings)
                                        : isModuleFile(options.import.directory)
                                            ? importModule(context, options.import, findings)
                                            : importHuggingFace(context, options.import, findings);
@@ -265,6 +330,17 @@ private:
     return findings.hasErrors() ? findings.toStatus() : diagnostics.internalError();
   }
 
+  /// Chooses encodings of weights, if that is asked for.
+  Status quantize() {
+    if (!quantization.isAsked())
+      return Status::ok();
+    CADENZA_RETURN_IF_ERROR(
+        quantization.choose(*model.module, *model.weights, !options.check, options.threads, progress));
+    quantization.annotate(*model.module);
+    pipeline.headEncoding = quantization.headEncoding();
+    return Status::ok();
+  }
+
   Status runPasses() {
     progress.begin("fusing");
     PassManager manager(&context);
@@ -273,10 +349,11 @@ private:
     llvm::cantFail(buildPipeline(manager, pipeline)); // checkOptions saw the names
     instrument(manager);
     const bool isGraph = isOnTensors(); // which may have what no phase does
-    if (isGraph && pipeline.encoding != "tiles16")
-      return {StatusCode::InvalidArgument,
-              "--encode=" + pipeline.encoding +
-                  ": only matrices of decoders are encoded; this model is a graph of tensors"};
+    if (isGraph && (pipeline.encoding != "tiles16" || !pipeline.headEncoding.empty()))
+      return {
+          StatusCode::InvalidArgument,
+          (pipeline.headEncoding.empty() ? "--encode=" + pipeline.encoding : "--encode-head=" + pipeline.headEncoding) +
+              ": only matrices of decoders are encoded; this model is a graph of tensors"};
     context.printOpOnDiagnostic(!isGraph);
     if (failed(manager.run(*model.module)))
       return isGraph ? unsupported() : diagnostics.internalError();
@@ -366,7 +443,7 @@ private:
       targets = {present};
     }
     progress.begin("compiling kernels");
-    auto isHost = [](const DeviceTarget *target) { return target->kind == CodeKind::Host; };
+    auto isHost = [](const DeviceTarget *target) { return target->kind == ImageKind::Host; };
     if (llvm::any_of(targets, isHost)) {
       CADENZA_ASSIGN_OR_RETURN(CompiledCode host, compileForHost(source));
       code.push_back(std::move(host));
@@ -386,7 +463,7 @@ private:
   }
 
   bool emitsCode() const { return options.emit == Stage::Ptx || options.emit == Stage::Cubin; }
-  CodeKind emittedKind() const { return options.emit == Stage::Ptx ? CodeKind::Ptx : CodeKind::Cubin; }
+  ImageKind emittedKind() const { return options.emit == Stage::Ptx ? ImageKind::Ptx : ImageKind::Cubin; }
   Status noCodeToEmit() const {
     return {StatusCode::InvalidArgument, "--emit=" + std::string(codeKindName(emittedKind())) +
                                              " needs a --target of that kind, such as " +
@@ -398,7 +475,7 @@ private:
     if (found == code.end())
       return noCodeToEmit();
     std::string_view bytes(reinterpret_cast<const char *>(found->image.data()), found->image.size());
-    if (found->kind == CodeKind::Ptx && !bytes.empty() && bytes.back() == '\0')
+    if (found->kind == ImageKind::Ptx && !bytes.empty() && bytes.back() == '\0')
       bytes.remove_suffix(1);
     return writeText(bytes);
   }
@@ -411,16 +488,39 @@ private:
       contents.code.push_back(compiled.section());
     contents.sources = source.files;
     contents.tokenizerJson = model.tokenizer;
+    contents.chatJson = model.chat;
+    contents.generationJson = model.generation;
     if (options.embedIr)
       contents.ir = printModule(*model.module);
-    SourcePacker packer(built, *model.weights);
+    SourcePacker packer(built, *model.weights, quantization.isAsked() ? quantization.encoder() : nearestCodes());
     contents.packer = &packer;
     contents.threads = options.threads;
     contents.onProgress = [&](uint64_t done, uint64_t total) { progress.update(done >> 20, total >> 20, "MiB"); };
     contents.beforeCommit = [&] { return reportNonFinite(); };
     progress.begin("packing weights");
     CADENZA_RETURN_IF_ERROR(cadenza::writePlan(options.output, contents));
+    noteStored(packer.storedCount());
+    CADENZA_RETURN_IF_ERROR(reportQuantization());
     return reportStatistics(true, "");
+  }
+
+  /// What became of the codes of a quantised checkpoint, if matrices are stored in codes.
+  void noteStored(const SourcePacker::StoredCount &count) {
+    if (count.repacked + count.roundedAgain > 0)
+      progress.note("notice: --encode=" + options.pipeline.encoding + ": " + std::to_string(count.repacked) +
+                    " matrices keep the codes that the checkpoint has, " + std::to_string(count.roundedAgain) +
+                    " are rounded again");
+  }
+
+  /// What a quantisation came to, once the plan is there.
+  Status reportQuantization() {
+    if (!quantization.isAsked())
+      return Status::ok();
+    std::error_code unknown;
+    const QuantizationReport report = quantization.report(std::filesystem::file_size(options.output, unknown));
+    progress.note(report.toText());
+    return options.quantizeReport.empty() ? Status::ok()
+                                          : writeOutput(options.quantizeReport, report.toJson().dump(2) + "\n");
   }
 
   /// Infinities and NaNs among the weights, which are known once all have been read: warnings, or errors if --strict.
@@ -461,7 +561,7 @@ private:
     for (uint32_t entry : prefillEntries(built.program))
       tiles.push_back(tileOf(built.program.entries[entry]));
     json["prefill"] = tiles;
-    json["encoding"] = options.pipeline.encoding;
+    json["encoding"] = quantization.isAsked() ? options.quantize.type : options.pipeline.encoding;
     json["passes"] = enabledPasses(options.pipeline);
     json["source_sha256"] = sourceSha256(source);
     json["source_overridden"] = !options.overrideSource.empty();
@@ -493,6 +593,7 @@ private:
 
   const CompileOptions &options;
   Progress &progress;
+  Quantization quantization;
   PipelineOptions pipeline;
   MLIRContext context;
   Diagnostics diagnostics;
@@ -502,6 +603,7 @@ private:
   GeneratedSource source;
   std::vector<const DeviceTarget *> targets; // to compile for
   bool isOnnx = false;                       // the model is an ONNX model
+  bool isGguf = false;                       // the model is a GGUF file
   bool cpuOnly = false;                      // --target=cpu: no code
   std::vector<CompiledCode> code;
   std::string nvrtcVersion;

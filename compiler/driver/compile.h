@@ -3,6 +3,7 @@
 
 #include "compiler/driver/progress.h"
 #include "compiler/import/hf/import_hugging_face.h"
+#include "compiler/quantize/choose_encodings.h"
 #include "passes/Passes.h"
 #include "runtime/support/status.h"
 
@@ -32,6 +33,8 @@ struct CompileOptions {
   std::string targets; // "sm_90,compute_90", "all", "host", "cpu" (no code); empty: the GPU that is present
   Stage emit = Stage::Plan;
   PipelineOptions pipeline;
+  QuantizeOptions quantize;
+  std::string quantizeReport; // file
   Schedules schedules = Schedules::All;
   bool clusters = true;     // where the GPU has them: groups of the persistent schedule are clusters
   bool wgmma = false;       // tiles of a prompt use the tensor unit of sm_90 where there is one

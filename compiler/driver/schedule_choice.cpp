@@ -15,7 +15,7 @@ namespace {
 /// Whether divisions of a target are made if nobody asks for them: the emulation has as many multiprocessors as
 /// somebody says, and a persistent kernel is slow there.
 bool isDivided(const CompileOptions &options, const DeviceTarget &target) {
-  return target.kind != CodeKind::Host || options.schedules == Schedules::Persistent || options.multiprocessors > 0 ||
+  return target.kind != ImageKind::Host || options.schedules == Schedules::Persistent || options.multiprocessors > 0 ||
          options.subgroups > 0 || options.shareContextFrom > 0 || options.traced || !options.clusters;
 }
 

@@ -61,14 +61,16 @@ float codeValue(const StoredFormat &format, int code) {
   return static_cast<float>(code);
 }
 
-void dequantize(const StoredFormat &format, const StoredRows &rows, int64_t columns, float *out) {
+void dequantize(const StoredFormat &format, const StoredRows &rows, int64_t columns, float *out,
+                std::span<const int32_t> groupOfColumn) {
   if (columns == 0)
     return;
   const int64_t count = static_cast<int64_t>(rows.codes.size()) / columns, groups = format.groups(columns);
   const int64_t group = format.group == 0 ? columns : format.group;
   for (int64_t row = 0; row < count; ++row)
     for (int64_t column = 0; column < columns; ++column) {
-      const int64_t at = row * columns + column, of = row * groups + column / group;
+      const int64_t at = row * columns + column,
+                    of = row * groups + (groupOfColumn.empty() ? column / group : groupOfColumn[column]);
       float value = codeValue(format, rows.codes[at]);
       if (format.has_zeros)
         value -= static_cast<float>(rows.zeros[of]);

@@ -6,6 +6,7 @@
 #include "runtime/support/status.h"
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace cadenza {
@@ -31,6 +32,7 @@ struct StoredFormat {
   bool has_zeros = false;    // integers of the codes' range
   bool has_minima = false;   // floats
   DType scales = DType::f32; // the narrowest type that holds all scales and minima exactly
+  bool permuted = false;     // which group a column belongs to is in StoredMatrix::groupOfColumn
 
   int64_t groups(int64_t columns) const { return group == 0 ? 1 : (columns + group - 1) / group; }
   bool operator==(const StoredFormat &) const = default;
@@ -51,6 +53,9 @@ public:
   virtual StoredFormat format() const = 0;
   virtual int64_t rows() const = 0;
   virtual int64_t columns() const = 0;
+  /// The group of each column, in [0, groups), where columns were quantised in another order than they have. Empty
+  /// unless the format is permuted.
+  virtual std::span<const int32_t> groupOfColumn() const { return {}; }
   /// Rows [first, first + count). InvalidInput for what the format forbids: scales that are not finite, say.
   virtual Status read(int64_t first, int64_t count, StoredRows &out) const = 0;
 };
@@ -58,7 +63,8 @@ public:
 /// The value of a code: exact.
 float codeValue(const StoredFormat &format, int code);
 
-/// Rows as fp32, row-major, to `out` of rows * columns.
-void dequantize(const StoredFormat &format, const StoredRows &rows, int64_t columns, float *out);
+/// Rows as fp32, row-major, to `out` of rows * columns. `groupOfColumn` is the matrix's.
+void dequantize(const StoredFormat &format, const StoredRows &rows, int64_t columns, float *out,
+                std::span<const int32_t> groupOfColumn = {});
 
 } // namespace cadenza

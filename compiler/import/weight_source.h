@@ -19,6 +19,8 @@
 
 namespace cadenza {
 
+class StoredMatrix; // stored_matrix.h
+
 /// Which rows of a tensor a weight is (#nn.view, which checks that they are in range).
 struct WeightView {
   int64_t rows = 0; // of the tensor
@@ -74,6 +76,10 @@ public:
   Status readTensor(const WeightSpec &spec, std::span<std::byte> out) const;
   /// All of a weight as f32, for references and small vectors.
   StatusOr<std::vector<float>> readFloats(const WeightSpec &spec) const;
+
+  /// The matrix of the weight's tensor as the checkpoint holds it, if that is in codes of a few bits: all of its rows,
+  /// of which the weight may be a view. Null if it holds floats. Lives as long as the source; thread-safe.
+  virtual const StoredMatrix *stored(const WeightSpec &) const { return nullptr; }
 
   /// "checkpoint" or "random:SEED": ModelInfo::weights.
   virtual std::string describe() const = 0;

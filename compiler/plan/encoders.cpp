@@ -1,50 +1,118 @@
 #include "compiler/plan/encoders.h"
 
+#include "runtime/support/float16.h"
+
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 namespace cadenza {
 namespace {
 
-constexpr Encoder asRead{std::nullopt, nullptr};
-
-/// Symmetric: the largest magnitude becomes 127. A row of zeros, or of numbers so small that they have no scale, is
-/// zeros of scale 0.
-Status encodeInt8(std::span<const std::byte> row, std::span<std::byte> weights, float &scale) {
-  std::vector<float> values(weights.size());
-  std::memcpy(values.data(), row.data(), row.size());
-  float largest = 0;
-  for (float value : values) {
-    if (!std::isfinite(value))
-      return {StatusCode::InvalidInput, "an infinity or NaN cannot be stored as int8; use --encode=tiles16"};
-    largest = std::max(largest, std::fabs(value));
-  }
-  scale = largest / 127;
-  if (scale == 0)
-    return Status::ok();
-  for (size_t i = 0; i < values.size(); ++i) {
-    const double nearest = std::nearbyint(static_cast<double>(values[i]) / scale); // ties to even
-    weights[i] = static_cast<std::byte>(static_cast<int8_t>(std::clamp(nearest, -127.0, 127.0)));
-  }
-  return Status::ok();
+/// The smallest number of the type that is not below `scale`, which is not negative; perhaps an infinity.
+float roundUp(float scale, Encoding::Scale type) {
+  if (type == Encoding::f32)
+    return scale;
+  const auto narrow = type == Encoding::f16 ? floatToF16 : floatToBf16;
+  const auto widen = type == Encoding::f16 ? f16ToFloat : bf16ToFloat;
+  const uint16_t nearest = narrow(scale);
+  return widen(nearest) < scale ? widen(static_cast<uint16_t>(nearest + 1)) : widen(nearest);
 }
 
-constexpr Encoder int8Rows{DType::f32, encodeInt8};
+/// Of numbers that are not negative: the one of a group whose values reach from `low` to `high`, in `span` codes.
+StatusOr<float> scaleOf(float low, float high, double span, const Encoding &encoding) {
+  const auto exact = static_cast<float>((static_cast<double>(high) - low) / span);
+  const float scale = roundUp(exact, encoding.scale);
+  if (std::isfinite(scale))
+    return scale;
+  return Status(StatusCode::InvalidInput, "magnitudes of " + std::to_string(std::max(high, -low)) +
+                                              " take a scale that is too large for f16; use an encoding with scales in "
+                                              "bf16 or f32, or --encode=tiles16");
+}
+
+/// The codes of values, which have one scale and zero.
+struct NearestCode {
+  Encoding::Kind kind;
+  double scale;
+  int zero, least, most;
+
+  int operator()(float value) const {
+    if (scale == 0)
+      return zero;
+    if (kind == Encoding::fp8)
+      return e4m3Nearest(value / scale);
+    return static_cast<int>(std::clamp<double>(std::nearbyint(value / scale) + zero, least, most));
+  }
+};
+
+class NearestCodes final : public RowEncoder {
+public:
+  Status encode(const Encoding &encoding, const WeightSpec &, int64_t, std::span<const float> values,
+                EncodedRow &out) const override {
+    const size_t group = encoding.group == 0 ? values.size() : encoding.group;
+    for (size_t first = 0, i = 0; first < values.size(); first += group, ++i)
+      CADENZA_RETURN_IF_ERROR(
+          encodeGroup(encoding, values.subspan(first, std::min(group, values.size() - first)), first, i, out));
+    return Status::ok();
+  }
+
+private:
+  static Status encodeGroup(const Encoding &encoding, std::span<const float> values, size_t first, size_t group,
+                            EncodedRow &out) {
+    float low = 0, high = 0;
+    for (float value : values) {
+      if (!std::isfinite(value))
+        return {StatusCode::InvalidInput,
+                "an infinity or NaN cannot be stored as " + encodingName(encoding) + "; use --encode=tiles16"};
+      low = std::min(low, value);
+      high = std::max(high, value);
+    }
+    NearestCode code{encoding.kind, 0, 0, -127, 127};
+    if (encoding.zeros) {
+      CADENZA_ASSIGN_OR_RETURN(out.scales[group], scaleOf(low, high, 15, encoding));
+      code.least = 0;
+      code.most = 15;
+      if (out.scales[group] > 0)
+        code.zero =
+            static_cast<int>(std::clamp<double>(std::nearbyint(-static_cast<double>(low) / out.scales[group]), 0, 15));
+      out.zeros[group] = static_cast<int16_t>(code.zero);
+    } else {
+      const double most = encoding.kind == Encoding::int8 ? 127 : encoding.kind == Encoding::int4 ? 7 : 448;
+      CADENZA_ASSIGN_OR_RETURN(out.scales[group], scaleOf(0, std::max(high, -low), most, encoding));
+      if (encoding.kind == Encoding::int4) {
+        code.least = -7;
+        code.most = 7;
+      }
+    }
+    code.scale = out.scales[group];
+    for (size_t i = 0; i < values.size(); ++i)
+      out.codes[first + i] = static_cast<int16_t>(code(values[i]));
+    return Status::ok();
+  }
+};
 
 } // namespace
 
-const Encoder &encoderOf(Encoding encoding) {
-  switch (encoding) {
-  case Encoding::int8:
-    return int8Rows;
-  case Encoding::vector:
-  case Encoding::rope_table:
-  case Encoding::tiles16:
-  case Encoding::tensor:
-    break;
-  }
-  return asRead;
+EncodedRow::EncodedRow(const Encoding &encoding, int64_t columns) : codes(static_cast<size_t>(columns)) {
+  const int64_t groups = encoding.group == 0 ? 1 : groups_of(format_of(encoding), steps_of(columns));
+  scales.resize(static_cast<size_t>(groups));
+  if (encoding.zeros)
+    zeros.resize(static_cast<size_t>(groups));
+}
+
+int e4m3Nearest(double value) {
+  const int sign = std::signbit(value) ? 0x80 : 0;
+  const double magnitude = std::min(std::fabs(value), 448.0);
+  if (magnitude == 0)
+    return sign;
+  const int exponent = std::max(std::ilogb(magnitude), -6); // of the smallest normal number
+  // In units of the last place: 8 to 15 of a normal number; 16 of the one after it.
+  const int units = static_cast<int>(std::nearbyint(std::ldexp(magnitude, 3 - exponent)));
+  return sign | std::min((exponent + 6) * 8 + units, 0x7e);
+}
+
+const RowEncoder &nearestCodes() {
+  static const NearestCodes encoder;
+  return encoder;
 }
 
 } // namespace cadenza

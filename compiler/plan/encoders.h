@@ -1,24 +1,43 @@
-// How the rows of a checkpoint become the bytes of an encoding (runtime/shared/encoding.h): one function an encoding.
+// How the rows of a checkpoint become codes, scales and zeros of an encoding (runtime/shared/encoding.h). Where these
+// lie is packed_rows.h.
 #pragma once
 
+#include "compiler/import/weight_source.h"
 #include "runtime/plan/program.h"
 
-#include <cstddef>
-#include <optional>
+#include <cstdint>
 #include <span>
+#include <vector>
 
 namespace cadenza {
 
-struct Encoder {
-  /// The type in which rows are read; none: that of the matrix.
-  std::optional<DType> readAs;
-  /// Encodes one row: `weights` gets its stored weights in the order of the columns; `scale`, if the encoding has
-  /// scales, its scale. Both come as zeros. An error says what about the row cannot be stored. Null: weights are stored
-  /// as they are read.
-  Status (*encodeRow)(std::span<const std::byte> row, std::span<std::byte> weights, float &scale);
+/// A row of a matrix in an encoding other than tiles16: value = scale * code, or scale * (code - zero).
+struct EncodedRow {
+  std::vector<int16_t>
+      codes; // [columns]; int8: -128 to 127; int4: -8 to 7, with zeros 0 to 15; fp8: the bits of an e4m3
+  std::vector<float> scales;  // [groups], or one of the row: finite, exact in the encoding's type of scales
+  std::vector<int16_t> zeros; // [groups], 0 to 127, or nothing
+
+  /// All of it, of a row of so many columns, as zeros.
+  EncodedRow(const Encoding &encoding, int64_t columns);
 };
 
-/// That of a matrix's encoding.
-const Encoder &encoderOf(Encoding encoding);
+/// Chooses the codes and scales of rows. Thread-safe.
+class RowEncoder {
+public:
+  virtual ~RowEncoder() = default;
+  /// Encodes row `row` of the weight, whose `values` are those of `out.codes`. `out` comes as zeros. InvalidInput says
+  /// what about the row cannot be stored.
+  virtual Status encode(const Encoding &encoding, const WeightSpec &weight, int64_t row, std::span<const float> values,
+                        EncodedRow &out) const = 0;
+};
+
+/// A scale makes the largest magnitude the largest code, or with zeros the range of values and 0 that of codes; each
+/// code is the nearest one, ties to even. Scales are rounded up to their type, so that no value is beyond the codes.
+/// Groups of zeros, or of numbers so small that they have no scale, have scale 0.
+const RowEncoder &nearestCodes();
+
+/// The bits of the e4m3 that is nearest to a finite number, ties to even; beyond 448, 448.
+int e4m3Nearest(double value);
 
 } // namespace cadenza

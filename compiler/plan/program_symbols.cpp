@@ -96,7 +96,7 @@ Ref ProgramSymbols::scalarRef(FlatSymbolRefAttr symbol) {
 }
 
 uint32_t ProgramSymbols::weightIndex(ArrayRef<nn::WeightOp> parts, Encoding encoding, bool interleaved) {
-  std::string key = std::to_string(static_cast<int>(encoding)) + (interleaved ? "i" : "");
+  std::string key = encodingName(encoding) + (interleaved ? "i" : "");
   for (nn::WeightOp part : parts)
     key += "+" + part.getSymName().str();
   auto [entry, isNew] = weightIndices.insert({key, static_cast<uint32_t>(program.weights.size())});

@@ -1,6 +1,7 @@
 #include "compiler/schedule/division.h"
 
 #include "runtime/shared/shares.h"
+#include "runtime/shared/weight_stages.h"
 
 #include <algorithm>
 #include <numeric>
@@ -79,13 +80,19 @@ Status checkShape(const LayerShape &m, const PersistentDevice &d) {
 }
 
 /// Of a layer's weights: a query group costs its rows of q, k, v and its columns of the output projection, a step of
-/// units 32 rows of gate and 32 of up, or 32 rows, and 32 columns of down. (The scales of an encoding are few and left
-/// out.)
+/// units 32 rows of gate and 32 of up, or 32 rows, and 32 columns of down. (The scales of rows are few and left out.)
 struct LayerBytes {
   int64_t head, unitStep;
   explicit LayerBytes(const LayerShape &m)
-      : head(weight_bytes(format_of(m.encoding), (m.headRows() + m.queryRows()) * m.hidden)),
-        unitStep(weight_bytes(format_of(m.encoding), (m.unitRows + 1) * stepColumns * m.hidden)) {}
+      : head(bytesOf(m, (m.headRows() + m.queryRows()) * m.hidden)),
+        unitStep(bytesOf(m, (m.unitRows + 1) * stepColumns * m.hidden)) {}
+
+private:
+  static int64_t bytesOf(const LayerShape &m, int64_t weights) {
+    const EncodingFormat format = format_of(m.encoding);
+    const int64_t groups = format.grouped() ? weights / m.encoding.group : 0;
+    return weight_bytes(format, weights) + groups * format.record_bytes() / tileRows;
+  }
 };
 
 /// Query groups of a group.
@@ -282,8 +289,9 @@ StatusOr<LayerDivision> divide(const LayerShape &given, const PersistentDevice &
                          chainBytes * division.groups * device.ranks;
   // If the memory bounds a layer, two stages in flight serve everyone best, also while a ring fills ahead of a layer
   // (docs/benchmarks/notes.md). If the chain does, fewer bytes in flight make it shorter.
-  const int stage = division.stageBytes = std::max(2 * turn_steps * format_of(shape.encoding).unit_bytes * device.warps,
-                                                   static_cast<int>(4 * attend_positions * shape.headDim));
+  const int stage = division.stageBytes = std::max({stage_bytes_of(format_of(shape.encoding), device.warps),
+                                                    stage_bytes_of(format_of(shape.headEncoding), device.warps),
+                                                    static_cast<int>(4 * attend_positions * shape.headDim)});
   division.inFlight = division.memoryBound ? InFlight{.attention = 5 * stage,
                                                       .kvGroup = 2 * stage,
                                                       .others = 2 * stage,

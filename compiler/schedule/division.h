@@ -32,12 +32,13 @@ struct LayerShape {
   /// `subgroups` into which they are divided (LayerDivision).
   int64_t subgroups = 1;
   int64_t unitRows = 2;                  // of a feed-forward unit: of gate and of up, or one without a gate
-  Encoding encoding = Encoding::tiles16; // of all matrices but the embedding
-  int64_t normSums = 1;                  // that a norm has of a chunk of the residual stream, at most
-  int64_t partNorms = 0;                 // parts, if any has a norm of what it adds to the residual stream
-  int64_t normedRows = 0;                // of query and key that norms of all heads together take
-  int64_t tableWords = 0;                // of 8 bytes: the arguments of a step's phases, which each block has (layer.h)
-  int64_t longest = INT64_MAX;           // positions that a layer attends to at most
+  Encoding encoding = Encoding::tiles16; // of all matrices but the embedding and the head
+  Encoding headEncoding = Encoding::tiles16;
+  int64_t normSums = 1;        // that a norm has of a chunk of the residual stream, at most
+  int64_t partNorms = 0;       // parts, if any has a norm of what it adds to the residual stream
+  int64_t normedRows = 0;      // of query and key that norms of all heads together take
+  int64_t tableWords = 0;      // of 8 bytes: the arguments of a step's phases, which each block has (layer.h)
+  int64_t longest = INT64_MAX; // positions that a layer attends to at most
 
   int64_t queryGroups() const { return kvHeads * subgroups; }
   /// Of a query group: rows of its queries; of these, its key and its value.

@@ -259,14 +259,13 @@ FailureOr<DecoderPhases> readDecoder(func::FuncOp function) {
     return needs(phases.head, "the selection as the head's last function (pass fuse-head-select)");
   if (failed(checkKept(phases.head)))
     return failure();
-  SmallVector<step::ProjectOp> projects = {phases.head};
+  SmallVector<step::ProjectOp> projects;
   for (const LayerPart &part : phases.parts)
     projects.append({part.rows, part.columns});
   for (step::ProjectOp project : projects)
     if (auto first = phases.parts.front().rows; encodingOf(project) != encodingOf(first))
-      return needs(project, "all matrices in one encoding (pass encode-weights): here one is stored as " +
-                                Twine(encodingOf(project).getFormat().name) + ", another as " +
-                                encodingOf(first).getFormat().name);
+      return needs(project, "all matrices of a layer in one encoding (pass encode-weights): here one is stored as " +
+                                Twine(encodingOf(project).getName()) + ", another as " + encodingOf(first).getName());
   return phases;
 }
 
@@ -274,7 +273,8 @@ FailureOr<LayerShape> shapeOf(DecoderPhases phases) {
   SymbolTableCollection symbols;
   LayerShape shape;
   shape.hidden = nn::rowElements(phases.layers.getResult(0));
-  shape.encoding = encodingOf(phases.head).getEncoding();
+  shape.encoding = encodingOf(phases.parts.front().rows).getEncoding();
+  shape.headEncoding = encodingOf(phases.head).getEncoding();
   const auto addSums = [&](step::ProjectOp project) {
     if (step::FunctionAttrInterface norm = project.getPrologueAttr())
       shape.normSums = std::max<int64_t>(shape.normSums, norm.getChunkSums());

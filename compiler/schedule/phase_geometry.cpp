@@ -53,9 +53,13 @@ FailureOr<ProjectGeometry> geometryOf(step::ProjectOp op, const SumOrder &order)
   SmallVector<step::FunctionAttrInterface> epilogues =
       llvm::to_vector(op.getEpilogues().getAsRange<step::FunctionAttrInterface>());
   const int64_t normSums = op.getPrologueAttr() ? op.getPrologueAttr().getChunkSums() : 1;
-  return orError(projectGeometry(rows, op.getInterleaved(), columns, order.kGroups, order.kWays,
-                                 commonRowGroup(epilogues), normSums),
-                 op);
+  FailureOr<ProjectGeometry> geometry = orError(projectGeometry(rows, op.getInterleaved(), columns, order.kGroups,
+                                                                order.kWays, commonRowGroup(epilogues), normSums),
+                                                op);
+  // Scales of groups take registers.
+  if (succeeded(geometry) && lookup.encoding(op.getMatrixSymbols()[0]).getFormat().grouped())
+    geometry->minBlocks = std::max(1, geometry->minBlocks / 2);
+  return geometry;
 }
 
 FailureOr<AttendGeometry> geometryOf(step::AttendOp op, const SumOrder &order) {

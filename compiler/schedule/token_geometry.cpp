@@ -72,7 +72,9 @@ FailureOr<TokenGeometry> ofTile(step::ProjectOp op) {
     if (shape.rows > 0 && !op.getInterleaved())
       shape.segment_divisor = std::gcd(shape.segment_divisor, shape.rows);
     shape.rows += static_cast<int>(lookup.weightType(matrix).getDimSize(0));
-    shape.unit_bytes = lookup.encoding(matrix).getFormat().unit_bytes;
+    const EncodingFormat format = lookup.encoding(matrix).getFormat();
+    shape.unit_bytes = format.unit_bytes;
+    shape.grouped = format.grouped();
   }
   for (auto function : op.getEpilogues().getAsRange<step::FunctionAttrInterface>())
     shape.row_group = std::lcm(shape.row_group, static_cast<int>(std::max<int64_t>(1, function.getRowGroup())));

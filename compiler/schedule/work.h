@@ -9,7 +9,7 @@ namespace cadenza {
 /// Tiles x steps of a packed matrix.
 struct BlockWork {
   int64_t firstTile = 0, tiles = 0, firstStep = 0, steps = 0;
-  int64_t bytes(const EncodingFormat &format) const { return tiles * steps * format.tile_step_bytes(); }
+  int64_t bytes(const EncodingFormat &format) const { return tiles * tile_bytes(format, steps); }
 };
 
 /// What `rank` of `group` does of a product in a layer. Tiles that query groups or units divide count from the

@@ -17,11 +17,11 @@ namespace cadenza {
 
 struct DeviceTarget {
   std::string_view name;         // what users write and plans carry: "sm_90", "compute_80", "host"
-  CodeKind kind;                 // Cubin for one architecture, Ptx for what has no cubin, Host for the emulation
+  ImageKind kind;                // Cubin for one architecture, Ptx for what has no cubin, Host for the emulation
   int computeCapability;         // 90: 9.0; 0 for the host
   std::string_view architecture; // what NVRTC is told; with a suffix only where plain code could not do it
   /// Whether it has the tensor unit of sm_90 (wgmma). Code that uses it is for that architecture alone, "sm_90a".
-  constexpr bool wgmma() const { return name == "sm_90" || kind == CodeKind::Host; }
+  constexpr bool wgmma() const { return name == "sm_90" || kind == ImageKind::Host; }
   bool clusters;        // thread block clusters, distributed shared memory, bulk copies (sm_90 and later)
   bool dependentLaunch; // programmatic dependent launch (sm_90 and later)
   int sharedPerBlock;   // bytes of shared memory that one block may have

@@ -128,7 +128,7 @@ private:
       llvm::raw_string_ostream stream(kind);
       stream << llvm::find(names, symbol) - names.begin() << ' ' << named->getName();
       if (auto weight = dyn_cast<nn::WeightOp>(named))
-        stream << weight.getType();
+        stream << weight.getType() << step::encodingOf(weight);
       if (auto cache = dyn_cast<nn::CacheOp>(named))
         stream << cache.getKvHeads() << 'x' << cache.getHeadDim() << 'x' << cache.getType();
       return std::make_pair(Attribute(FlatSymbolRefAttr::get(op->getContext(), kind)), WalkResult::skip());

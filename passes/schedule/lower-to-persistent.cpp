@@ -30,7 +30,7 @@ public:
     const auto parts = static_cast<int64_t>(phases.parts.size());
     auto grid = sched::GridOp::create(
         builder, function.getLoc(), name, function.getSymName(), targets, division.groups, device.ranks, device.warps,
-        device.sharedBytes, division.stages, division.stageBytes, format_of(shape.encoding).name, device.clusters,
+        device.sharedBytes, division.stages, division.stageBytes, encodingName(shape.encoding), device.clusters,
         static_cast<int64_t>(packetBytes(shape, division, device, parts)),
         ArrayRef<int64_t>{division.inFlight.kvGroupAhead, division.inFlight.othersAhead}, division.memoryBound,
         device.traced, continues ? FlatSymbolRefAttr::get(continues.getSymNameAttr()) : nullptr);

@@ -1,8 +1,6 @@
 // Chooses how the matrices of products are stored. See Passes.td.
 #include "passes/Passes.h"
 
-#include "mlir/AsmParser/AsmParser.h"
-
 namespace cadenza {
 #define GEN_PASS_DEF_ENCODEWEIGHTS
 #include "passes/Passes.h.inc"
@@ -17,23 +15,24 @@ struct EncodeWeightsPass : cadenza::impl::EncodeWeightsBase<EncodeWeightsPass> {
   using EncodeWeightsBase::EncodeWeightsBase;
 
   void runOnOperation() final {
-    // An encoding of the table is an attribute of that name.
-    Attribute attribute = step::findEncoding(encoding) ? parseAttribute("#step." + encoding, &getContext()) : nullptr;
-    auto chosen = dyn_cast_if_present<step::WeightEncodingAttrInterface>(attribute);
-    if (!chosen) {
-      getOperation().emitError() << "there is no encoding of matrices '" << encoding << "'";
+    const auto ofAll = named(encoding), ofHead = head.empty() ? ofAll : named(head);
+    if (!ofAll || !ofHead)
       return signalPassFailure();
-    }
     SymbolTable symbols(getOperation());
+    takeChosen();
     DenseSet<StringRef> embeddings;
     getOperation().walk([&](step::EmbedOp embed) {
       embeddings.insert(embed.getMatrix());
       if (embed.getPositionsAttr())
         embeddings.insert(*embed.getPositions());
     });
+    const step::ProjectOp headProduct = lastProduct();
     WalkResult result = getOperation().walk([&](step::ProjectOp project) {
+      const step::WeightEncodingAttrInterface ofOthers = project == headProduct ? ofHead : ofAll;
       SmallVector<Attribute> matrices;
       for (FlatSymbolRefAttr matrix : project.getMatrixSymbols()) {
+        const auto own = chosenOf.find(matrix.getValue());
+        const step::WeightEncodingAttrInterface chosen = own == chosenOf.end() ? ofOthers : own->second;
         FailureOr<FlatSymbolRefAttr> encoded = encode(project, matrix, chosen, symbols, embeddings);
         if (failed(encoded))
           return WalkResult::interrupt();
@@ -47,6 +46,31 @@ struct EncodeWeightsPass : cadenza::impl::EncodeWeightsBase<EncodeWeightsPass> {
   }
 
 private:
+  /// Notes the encodings that weights have by now: they are chosen.
+  void takeChosen() {
+    chosenOf.clear();
+    for (nn::WeightOp weight : getOperation().getOps<nn::WeightOp>())
+      if (auto encoding = weight->getAttrOfType<step::WeightEncodingAttrInterface>(step::StepDialect::encodingName))
+        chosenOf[weight.getSymName()] = encoding;
+  }
+
+  /// The encoding of that name; null, and an error, if there is none.
+  step::WeightEncodingAttrInterface named(const std::string &name) {
+    if (const std::optional<Encoding> found = step::findEncoding(name))
+      return step::encodingAttr(&getContext(), *found);
+    getOperation().emitError() << "there is no encoding of matrices '" << name << "'";
+    return {};
+  }
+
+  /// The product whose result the token is selected from: the last one of a decoder.
+  step::ProjectOp lastProduct() {
+    step::ProjectOp last;
+    for (auto function : getOperation().getOps<func::FuncOp>())
+      if (nn::isDecodeEntry(function))
+        function.walk([&](step::ProjectOp project) { last = project; });
+    return last;
+  }
+
   /// The weight that `project` is to name instead of `matrix`: the same one, with the encoding; or a copy, if the
   /// embedding reads it, too, whose rows are read as tiles16.
   FailureOr<FlatSymbolRefAttr> encode(step::ProjectOp project, FlatSymbolRefAttr matrix,
@@ -56,13 +80,13 @@ private:
     if (!weight)
       return project.emitOpError() << "names " << matrix << ", which is no weight: encode-weights comes before "
                                    << "roll-layers";
-    auto emitError = [&] { return weight.emitOpError() << "encoding " << encoding << " "; };
+    auto emitError = [&] { return weight.emitOpError() << "encoding " << chosen.getName() << " "; };
     if (failed(chosen.verifyWeight(cast<ShapedType>(weight.getType()), emitError)))
       return failure();
     if (step::encodingOf(weight) == chosen)
       return matrix;
     if (embeddings.contains(matrix.getValue())) {
-      const std::string name = encoding + "." + matrix.getValue().str();
+      const std::string name = chosen.getName() + "." + matrix.getValue().str();
       auto copy = symbols.lookup<nn::WeightOp>(name);
       if (!copy) {
         copy = weight.clone();
@@ -75,6 +99,8 @@ private:
     weight->setAttr(step::StepDialect::encodingName, chosen);
     return FlatSymbolRefAttr::get(weight.getSymNameAttr());
   }
+
+  llvm::StringMap<step::WeightEncodingAttrInterface> chosenOf; // by name of the weight
 };
 
 } // namespace

@@ -1,4 +1,5 @@
 #include "runtime/api/device_choice.h"
+#include "runtime/api/likelihood.h"
 #include "runtime/api/stop_text.h"
 #include "runtime/cadenza.h"
 #include "runtime/decode/sequence.h"
@@ -28,15 +29,6 @@ double secondsBetween(Clock::time_point from, Clock::time_point to) {
 
 Status cancelled() { return {StatusCode::Cancelled, "interrupted before the end"}; }
 
-/// -ln softmax(logits)[target], in double.
-double negativeLogLikelihood(std::span<const float> logits, int32_t target) {
-  double largest = *std::max_element(logits.begin(), logits.end());
-  double sum = 0;
-  for (float logit : logits)
-    sum += std::exp(logit - largest);
-  return largest + std::log(sum) - logits[target];
-}
-
 } // namespace
 
 struct Session::State {
@@ -62,7 +54,30 @@ struct Session::State {
   /// tiles that took; none: cancelled.
   StatusOr<std::optional<int64_t>> runPrompt(int64_t tokens, bool withHead,
                                              const std::function<void(int64_t)> &progress);
+
+  /// What the last generation left in the cache.
+  struct Left {
+    std::vector<int32_t> tokens; // those whose keys and values are there
+    int64_t exact = 0;           // of them, those that have the bits of a prompt
+    uint64_t sequence = 0;       // of the executor: another one has overwritten them
+  };
+  Left left;
+  /// How many tokens at the beginning of `prompt` need not be processed.
+  int64_t keptOf(std::span<const int32_t> prompt, PrefixReuse reuse) const;
 };
+
+int64_t Session::State::keptOf(std::span<const int32_t> prompt, PrefixReuse reuse) const {
+  const Executor &executor = *device.executor;
+  if (reuse == PrefixReuse::Off || prompt.empty() || left.sequence != executor.sequenceNumber())
+    return 0;
+  const bool isExact = reuse == PrefixReuse::Exact && !executor.tileSizes().empty();
+  // Of the last tokens there must be as many as whatever processes a whole prompt would have taken together.
+  const int64_t last = isExact ? minimumTiledPrompt : 1, length = std::ssize(prompt);
+  const auto common = std::mismatch(prompt.begin(), prompt.end(), left.tokens.begin(), left.tokens.end()).first;
+  const int64_t wanted =
+      std::min({static_cast<int64_t>(common - prompt.begin()), length - last, isExact ? left.exact : length});
+  return wanted > 0 ? executor.keepable(wanted, length) : 0;
+}
 
 StatusOr<std::vector<int32_t>> Session::State::stopTokens(const GenerateOptions &options) const {
   const Decoder &decoder = *plan->program().decoder;
@@ -155,6 +170,11 @@ Executor &Session::executor() { return *state_->device.executor; }
 bool Session::hasTokenizer() const { return state_->tokenizer.isOk(); }
 void Session::requestCancel() noexcept { state_->cancelRequested = true; }
 
+std::optional<int32_t> Session::specialToken(std::string_view text) const {
+  const std::optional<int32_t> token = state_->tokenizer.isOk() ? state_->tokenizer->tokenToId(text) : std::nullopt;
+  return token && state_->tokenizer->isSpecial(*token) ? token : std::nullopt;
+}
+
 StatusOr<std::vector<int32_t>> Session::tokenize(std::string_view text, bool addSpecialTokens) const {
   if (!state_->tokenizer.isOk())
     return state_->tokenizer.status();
@@ -185,9 +205,13 @@ StatusOr<Generation> Session::generate(std::span<const int32_t> prompt, const Ge
       decoder->push(id);
   }
   Clock::time_point start = Clock::now();
-  CADENZA_RETURN_IF_ERROR(executor.begin(prompt, known.first(std::min<size_t>(known.size(), max_stop_tokens))));
+  const int64_t kept = state_->keptOf(prompt, options.reuse);
+  const int64_t exactBefore = std::min(state_->left.exact, kept);
+  state_->left = {};
+  CADENZA_RETURN_IF_ERROR(executor.begin(prompt, known.first(std::min<size_t>(known.size(), max_stop_tokens)), kept));
 
   Generation result;
+  result.timing.keptTokens = kept;
   result.timing.promptTokens = static_cast<int64_t>(prompt.size());
   StopTextFilter stopFilter(options.stopTexts);
   auto emit = [&](const std::string &text) {
@@ -207,7 +231,8 @@ StatusOr<Generation> Session::generate(std::span<const int32_t> prompt, const Ge
   result.advice = adviceForLongTexts(state_->plan->program(), executor.context());
 
   const bool selects = options.maxTokens > 0;
-  CADENZA_ASSIGN_OR_RETURN(const std::optional<int64_t> tiles, state_->runPrompt(first, selects, options.onPrompt));
+  CADENZA_ASSIGN_OR_RETURN(const std::optional<int64_t> tiles,
+                           state_->runPrompt(first - kept, selects, options.onPrompt));
   const bool promptDone = tiles.has_value();
   result.timing.promptTiles = tiles.value_or(0);
   if (!promptDone)
@@ -260,6 +285,12 @@ StatusOr<Generation> Session::generate(std::span<const int32_t> prompt, const Ge
     emit(stopFilter.finish());
   }
   CADENZA_RETURN_IF_ERROR(executor.synchronize()); // steps queued ahead; and a fault that they met
+  // The last token was selected, but need not have been processed; of a prompt that was interrupted, no more is sure.
+  state_->left.tokens.assign(prompt.begin(), prompt.begin() + (promptDone ? first : kept));
+  if (!result.tokens.empty())
+    state_->left.tokens.insert(state_->left.tokens.end(), result.tokens.begin(), result.tokens.end() - 1);
+  state_->left.exact = result.timing.promptTiles > 0 && exactBefore == kept ? first : exactBefore;
+  state_->left.sequence = executor.sequenceNumber();
 
   if (result.tokens.empty()) {
     result.timing.promptSeconds = secondsBetween(start, Clock::now());
@@ -294,20 +325,8 @@ Status Session::forEachLogits(std::span<const int32_t> tokens,
 }
 
 StatusOr<Score> Session::score(std::span<const int32_t> tokens, int64_t window) {
-  if (window < 2 || window - 1 > context())
-    return Status(StatusCode::InvalidArgument, "a window of " + std::to_string(window) +
-                                                   " tokens: it must be at least 2 and at most the context, " +
-                                                   std::to_string(context()) + ", plus 1");
-  if (tokens.size() < 2)
-    return Status(StatusCode::InvalidArgument,
-                  "there is nothing to predict in " + std::to_string(tokens.size()) + " tokens");
-  for (size_t i = 0; i < tokens.size(); ++i)
-    if (tokens[i] < 0 || tokens[i] >= vocabulary())
-      return Status(StatusCode::InvalidArgument, "token " + std::to_string(i) + ": id " + std::to_string(tokens[i]) +
-                                                     " is not in the vocabulary of " + std::to_string(vocabulary()));
   Score score;
-  for (size_t begin = 0; begin + 1 < tokens.size(); begin += window) {
-    auto piece = tokens.subspan(begin, std::min<size_t>(window, tokens.size() - begin));
+  CADENZA_RETURN_IF_ERROR(forEachWindow(*this, tokens, window, [&](std::span<const int32_t> piece) {
     // The last token of a window is predicted and need not be processed.
     CADENZA_RETURN_IF_ERROR(forEachLogits(piece.first(piece.size() - 1), [&](int64_t position, auto logits) {
       score.nll += negativeLogLikelihood(logits, piece[position + 1]);
@@ -315,7 +334,8 @@ StatusOr<Score> Session::score(std::span<const int32_t> tokens, int64_t window) 
     }));
     score.tokens += static_cast<int64_t>(piece.size()) - 1;
     ++score.windows;
-  }
+    return Status::ok();
+  }));
   return score;
 }
 

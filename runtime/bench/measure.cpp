@@ -71,9 +71,11 @@ StatusOr<ContextResult> measureContext(const Program &program, ChosenDevice &tar
 }
 
 /// One that does not count goes first.
-StatusOr<PromptResult> measurePrompt(Executor &executor, int64_t tokens, const BenchOptions &options) {
+StatusOr<PromptResult> measurePrompt(ChosenDevice &target, int64_t tokens, const BenchOptions &options) {
+  Executor &executor = *target.executor;
   PromptResult result;
   result.tokens = tokens;
+  result.operations = promptOperations(executor.program(), tokens);
   for (int64_t left = tokens; left > 0; left -= chooseTile(executor.tileSizes(), left))
     ++result.tiles;
   std::vector<double> times;
@@ -83,6 +85,9 @@ StatusOr<PromptResult> measurePrompt(Executor &executor, int64_t tokens, const B
       times.push_back(seconds);
   }
   result.seconds = summarize(times);
+  if (options.phases && target.gpu) {
+    CADENZA_ASSIGN_OR_RETURN(result.phases, timePromptPhases(*target.gpu, tokens, phaseRepeats, options.seed));
+  }
   return result;
 }
 
@@ -132,13 +137,16 @@ StatusOr<double> timeDecode(Executor &executor, int64_t context, int tokens, uin
   return tokens / seconds.count();
 }
 
-StatusOr<double> timePrompt(Executor &executor, int64_t tokens, uint64_t seed) {
-  const int64_t vocabulary = executor.program().decoder->vocabulary;
+std::vector<int32_t> seededPrompt(const Program &program, int64_t tokens, uint64_t seed) {
   std::vector<int32_t> prompt;
   std::mt19937_64 random(seed);
   for (int64_t i = 0; i < tokens; ++i)
-    prompt.push_back(static_cast<int32_t>(random() % static_cast<uint64_t>(vocabulary)));
-  CADENZA_RETURN_IF_ERROR(executor.begin(prompt, {}));
+    prompt.push_back(static_cast<int32_t>(random() % static_cast<uint64_t>(program.decoder->vocabulary)));
+  return prompt;
+}
+
+StatusOr<double> timePrompt(Executor &executor, int64_t tokens, uint64_t seed) {
+  CADENZA_RETURN_IF_ERROR(executor.begin(seededPrompt(executor.program(), tokens, seed), {}));
   CADENZA_RETURN_IF_ERROR(executor.synchronize());
   const auto start = std::chrono::steady_clock::now();
   for (int64_t left = tokens; left > 0;) {
@@ -159,8 +167,8 @@ StatusOr<BenchResult> measure(const Plan &plan, const std::string &device, const
       options.warmup < 0)
     return Status(StatusCode::InvalidArgument, "at least one context, token and repeat are needed");
   CADENZA_RETURN_IF_ERROR(checkPrompts(plan, options.prompts));
-  if (options.contexts.empty() && (options.phases || options.trace))
-    return Status(StatusCode::InvalidArgument, "--phases and --trace look into decoding: give a --context, too");
+  if (options.contexts.empty() && options.trace)
+    return Status(StatusCode::InvalidArgument, "--trace looks into decoding: give a --context, too");
   int64_t longest = 0;
   for (int64_t context : options.contexts) {
     if (context < 0 || context > maxContext)
@@ -218,8 +226,8 @@ StatusOr<BenchResult> measure(const Plan &plan, const std::string &device, const
   }
   for (int64_t tokens : options.prompts) {
     progress("prompt of " + std::to_string(tokens) + " tokens");
-    CADENZA_ASSIGN_OR_RETURN(const PromptResult measured, measurePrompt(*target.executor, tokens, options));
-    result.prompts.push_back(measured);
+    CADENZA_ASSIGN_OR_RETURN(PromptResult measured, measurePrompt(target, tokens, options));
+    result.prompts.push_back(std::move(measured));
   }
   if (options.trace) {
     progress("tracing " + std::to_string(traceTokens) + " tokens");

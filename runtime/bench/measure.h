@@ -28,12 +28,14 @@ struct BenchOptions {
   uint64_t seed = 1; // of the cache's values
 };
 
-/// The time between the events around a phase's launches, in all launches of a step.
+/// The time between the events around a phase's launches, in all launches of a step or of a prompt.
 struct PhaseTime {
   std::string name; // "layer.qkv"
   std::string kind; // "project"
   int64_t launches = 0;
   double microseconds = 0;
+  double operations = 0; // of a prompt: step_bytes.h
+  double teraflops() const { return microseconds > 0 ? operations / microseconds / 1e6 : 0; }
 };
 
 struct ContextResult {
@@ -47,9 +49,12 @@ struct ContextResult {
 
 struct PromptResult {
   int64_t tokens = 0;
-  int64_t tiles = 0; // that they go through
-  Spread seconds;    // until the token after the prompt has arrived, over the repeats
+  int64_t tiles = 0;             // that they go through
+  Spread seconds;                // until the token after the prompt has arrived, over the repeats
+  double operations = 0;         // of products and attention
+  std::vector<PhaseTime> phases; // if asked for; empty on a CPU
   double tokensPerSecond(double of) const { return static_cast<double>(tokens) / of; }
+  double teraflops() const { return operations / seconds.median / 1e12; }
 };
 
 struct BenchResult {
@@ -80,6 +85,9 @@ constexpr int traceTokens = 3;
 /// Decodes `tokens` tokens after `context` seeded positions, with one step queued ahead as a program that streams text
 /// does; tokens a second.
 StatusOr<double> timeDecode(Executor &executor, int64_t context, int tokens, uint64_t seed);
+
+/// A prompt of so many tokens, the same for a seed.
+std::vector<int32_t> seededPrompt(const Program &program, int64_t tokens, uint64_t seed);
 
 /// Processes a prompt of as many seeded tokens, all of its tiles queued at once: the seconds from the first launch
 /// until the token after it has arrived.

@@ -2,6 +2,7 @@
 
 #include "runtime/bench/phase_times.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace cadenza::bench {
@@ -31,24 +32,36 @@ std::string decodeTable(const BenchResult &result, ReportStyle style) {
 }
 
 std::string promptTable(const BenchResult &result, ReportStyle style) {
-  std::vector<Row> rows = {{"prompt", "tiles", "ms", "min", "max", "tok/s"}};
+  std::vector<Row> rows = {{"prompt", "tiles", "ms", "min", "max", "tok/s", "TFLOP/s"}};
   for (const PromptResult &p : result.prompts)
     rows.push_back({std::to_string(p.tokens), std::to_string(p.tiles), fixed(p.seconds.median * 1e3, 3),
                     fixed(p.seconds.minimum * 1e3, 3), fixed(p.seconds.maximum * 1e3, 3),
-                    fixed(p.tokensPerSecond(p.seconds.median), 1)});
+                    fixed(p.tokensPerSecond(p.seconds.median), 1), fixed(p.teraflops(), 2)});
   return formatTable(rows, style);
 }
 
-std::string phaseTable(const std::vector<PhaseTime> &phases, const char *title, ReportStyle style) {
+/// `of`: what the time is of, "token" or "prompt"; of a prompt with its rate of operations.
+std::string phaseTable(const std::vector<PhaseTime> &phases, const char *title, const std::string &of,
+                       ReportStyle style) {
   double total = 0;
   for (const PhaseTime &phase : phases)
     total += phase.microseconds;
-  std::vector<Row> rows = {{title, "kernels", "us/token", "us/kernel", "share"}};
-  for (const PhaseTime &p : phases)
+  const bool rates = std::any_of(phases.begin(), phases.end(), [](const PhaseTime &p) { return p.operations > 0; });
+  std::vector<Row> rows = {{title, "kernels", "us/" + of, "us/kernel", "share"}};
+  if (rates)
+    rows[0].push_back("TFLOP/s");
+  for (const PhaseTime &p : phases) {
     rows.push_back({p.name, std::to_string(p.launches), fixed(p.microseconds, 1),
                     fixed(p.microseconds / static_cast<double>(p.launches), 2),
                     fixed(total > 0 ? 100 * p.microseconds / total : 0, 1) + " %"});
+    if (rates)
+      rows.back().push_back(p.operations > 0 ? fixed(p.teraflops(), 2) : "-");
+  }
   return formatTable(rows, style);
+}
+
+std::string phaseTables(const std::vector<PhaseTime> &phases, const std::string &of, ReportStyle style) {
+  return phaseTable(sumByKind(phases), "kind", of, style) + "\n" + phaseTable(phases, "phase", of, style);
 }
 
 /// Rounded to what a measurement can mean, so that records stay readable.
@@ -59,11 +72,14 @@ double rounded(double value, int digits) {
 
 nlohmann::ordered_json phasesToJson(const std::vector<PhaseTime> &phases) {
   auto array = nlohmann::ordered_json::array();
-  for (const PhaseTime &phase : phases)
+  for (const PhaseTime &phase : phases) {
     array.push_back({{"name", phase.name},
                      {"kind", phase.kind},
                      {"launches", phase.launches},
                      {"microseconds", rounded(phase.microseconds, 3)}});
+    if (phase.operations > 0)
+      array.back()["operations"] = phase.operations;
+  }
   return array;
 }
 
@@ -103,9 +119,12 @@ std::string formatReport(const BenchResult &result, ReportStyle style) {
       continue;
     text += "\nTime between events around each kernel, context " + std::to_string(context.context) +
             " (the events themselves slow the step down):\n\n";
-    text += phaseTable(sumByKind(context.phases), "kind", style) + "\n";
-    text += phaseTable(context.phases, "phase", style);
+    text += phaseTables(context.phases, "token", style);
   }
+  for (const PromptResult &prompt : result.prompts)
+    if (!prompt.phases.empty())
+      text += "\nTime between events around each kernel, prompt of " + std::to_string(prompt.tokens) +
+              " tokens (the events themselves slow it down):\n\n" + phaseTables(prompt.phases, "prompt", style);
   return text;
 }
 
@@ -156,6 +175,7 @@ nlohmann::ordered_json toRecords(const BenchResult &result) {
          {"prompt_tokens", p.tokens},
          {"prompt_tiles", p.tiles},
          {"prompt_ms", rounded(p.seconds.median * 1e3, 4)},
+         {"teraflops", rounded(p.teraflops(), 2)},
          {"tokens_per_second", rounded(p.tokensPerSecond(p.seconds.median), 2)},
          {"tokens_per_second_min", rounded(p.tokensPerSecond(p.seconds.maximum), 2)},
          {"tokens_per_second_max", rounded(p.tokensPerSecond(p.seconds.minimum), 2)}});
@@ -174,12 +194,16 @@ nlohmann::ordered_json toJson(const BenchResult &result) {
                     {"activations", result.memory.activations},
                     {"context", result.allocatedContext}};
   json["results"] = toRecords(result);
-  for (size_t i = 0; i < result.contexts.size(); ++i) {
-    if (result.contexts[i].phases.empty())
-      continue;
-    json["results"][i]["phase_kinds"] = phasesToJson(sumByKind(result.contexts[i].phases));
-    json["results"][i]["phases"] = phasesToJson(result.contexts[i].phases);
-  }
+  const auto addPhases = [&](size_t record, const std::vector<PhaseTime> &phases) {
+    if (phases.empty())
+      return;
+    json["results"][record]["phase_kinds"] = phasesToJson(sumByKind(phases));
+    json["results"][record]["phases"] = phasesToJson(phases);
+  };
+  for (size_t i = 0; i < result.contexts.size(); ++i)
+    addPhases(i, result.contexts[i].phases);
+  for (size_t i = 0; i < result.prompts.size(); ++i)
+    addPhases(result.contexts.size() + i, result.prompts[i].phases);
   return json;
 }
 

@@ -19,6 +19,14 @@ uint32_t resolve(const Ref &ref, const std::vector<Table> &tables, int64_t itera
   return ref.perLayer ? tables[ref.index][static_cast<size_t>(iteration)] : ref.index;
 }
 
+/// Of `positions` positions, those that an attention counts: no more than its window.
+int64_t attended(const Program &program, const Phase &phase, int64_t iteration, int64_t positions) {
+  for (const Ref &ref : phase.scalars)
+    if (const int64_t window = program.scalars[resolve(ref, program.scalarTables, iteration)].value; window > 0)
+      positions = std::min(positions, window);
+  return positions;
+}
+
 } // namespace
 
 uint64_t weightBytesPerStep(const Program &program) {
@@ -54,10 +62,7 @@ uint64_t cacheBytesPerStep(const Program &program, int64_t positions) {
   forEachPhase(program, [&](const Phase &phase, int64_t iteration) {
     if (phase.kind != PhaseKind::Attend)
       return;
-    int64_t read = positions;
-    for (const Ref &ref : phase.scalars)
-      if (int64_t window = program.scalars[resolve(ref, program.scalarTables, iteration)].value; window > 0)
-        read = std::min(read, window);
+    const int64_t read = attended(program, phase, iteration, positions);
     for (const Ref &ref : phase.caches)
       total +=
           static_cast<uint64_t>(read) * positionBytes(program.caches[resolve(ref, program.cacheTables, iteration)]);
@@ -70,6 +75,32 @@ double meanCacheBytes(const Program &program, int64_t context, int64_t steps) {
   for (int64_t i = 0; i < steps; ++i)
     total += static_cast<double>(cacheBytesPerStep(program, context + i + 1));
   return total / static_cast<double>(steps);
+}
+
+double operations(const Program &program, const Phase &phase, int64_t iteration, int64_t first, int64_t tokens) {
+  if (phase.kind == PhaseKind::Project) {
+    const Weight &matrix = program.weights[resolve(phase.matrix, program.weightTables, iteration)];
+    return 2.0 * static_cast<double>(matrix.rows) * static_cast<double>(matrix.columns) * static_cast<double>(tokens);
+  }
+  if (phase.kind != PhaseKind::Attend)
+    return 0;
+  double positions = 0;
+  for (int64_t i = 0; i < tokens; ++i)
+    positions += static_cast<double>(attended(program, phase, iteration, first + i + 1));
+  return 4 * phase.parameters.at("heads").get<double>() * phase.parameters.at("head_dim").get<double>() * positions;
+}
+
+double promptOperations(const Program &program, int64_t tokens) {
+  const uint32_t head = program.decoder->headBlock;
+  double total = 0;
+  for (uint32_t b = 0; b < decodeEntry(program).blocks.size(); ++b) {
+    const Block &block = decodeEntry(program).blocks[b];
+    const int64_t of = b < head ? tokens : 1;
+    for (int64_t iteration = 0; iteration < block.count; ++iteration)
+      for (const Phase &phase : block.phases)
+        total += operations(program, phase, iteration, tokens - of, of);
+  }
+  return total;
 }
 
 } // namespace cadenza::bench

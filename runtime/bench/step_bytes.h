@@ -1,4 +1,5 @@
-// The bytes that a step must read, whatever kernels do it: what the memory floor is computed from.
+// What a step or a prompt must read and compute, whatever kernels do it: what the memory floor and rates of operations
+// are computed from.
 #pragma once
 
 #include "runtime/plan/program.h"
@@ -14,5 +15,12 @@ uint64_t weightBytesPerStep(const Program &program);
 uint64_t cacheBytesPerStep(const Program &program, int64_t positions);
 /// The mean of `steps` steps that begin after `context` positions: step i attends to context + i + 1, or to its window.
 double meanCacheBytes(const Program &program, int64_t context, int64_t steps);
+
+/// Multiplications and additions (two an element) of a project or attend phase, in one iteration of its block, for
+/// `tokens` tokens at positions from `first` on; of other phases none are counted. Attention: 4 * head_dim a query head
+/// and position that counts.
+double operations(const Program &program, const Phase &phase, int64_t iteration, int64_t first, int64_t tokens);
+/// Those of a prompt of so many tokens from an empty cache; the head takes the last of them.
+double promptOperations(const Program &program, int64_t tokens);
 
 } // namespace cadenza::bench

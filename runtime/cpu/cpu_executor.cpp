@@ -31,7 +31,10 @@ public:
   std::string deviceName() const override { return "cpu"; }
   std::string divisionName() const override { return division_; }
 
-  Status begin(std::span<const int32_t> prompt, std::span<const int32_t> stopTokens) override;
+  using Executor::begin;
+  Status begin(std::span<const int32_t> prompt, std::span<const int32_t> stopTokens, int64_t kept) override;
+  int64_t keepable(int64_t wanted, int64_t length) const override { return sequence_.keepable(wanted, length); }
+  uint64_t sequenceNumber() const override { return sequence_.number(); }
   Status enqueueStep(bool withHead) override { return step(withHead, {}); }
   std::span<const int64_t> tileSizes() const override { return sequence_.tileSizes(); }
   Status enqueueTile(int64_t size, bool withHead) override;
@@ -152,9 +155,9 @@ void ExecutorImpl::restart(int64_t position, int64_t forcedTokens, int64_t lengt
   machine_.isLong = sequence_.isLong();
 }
 
-Status ExecutorImpl::begin(std::span<const int32_t> prompt, std::span<const int32_t> stopTokens) {
-  CADENZA_RETURN_IF_ERROR(sequence_.checkPrompt(prompt, stopTokens));
-  restart(0, static_cast<int64_t>(prompt.size()), static_cast<int64_t>(prompt.size()));
+Status ExecutorImpl::begin(std::span<const int32_t> prompt, std::span<const int32_t> stopTokens, int64_t kept) {
+  CADENZA_RETURN_IF_ERROR(sequence_.checkPrompt(prompt, stopTokens, kept));
+  restart(kept, static_cast<int64_t>(prompt.size()), static_cast<int64_t>(prompt.size()));
   std::copy(prompt.begin(), prompt.end(), machine_.tokens.begin());
   machine_.state.stop_token_count = static_cast<int>(stopTokens.size());
   std::copy(stopTokens.begin(), stopTokens.end(), machine_.state.stop_tokens);

@@ -11,12 +11,16 @@ namespace {
 // Eight lanes, as GCC and Clang vectors: operators work lane by lane.
 using Lanes = float __attribute__((vector_size(32)));
 using Bits32 = uint32_t __attribute__((vector_size(32)));
+using Int32 = int32_t __attribute__((vector_size(32)));
 using Bytes8 = int8_t __attribute__((vector_size(8)));
+using UBytes8 = uint8_t __attribute__((vector_size(8)));
 using Bits16 = uint16_t __attribute__((vector_size(16)));
 
-// How eight consecutive elements in memory become fp32 lanes, one struct a type.
+// How eight consecutive elements in memory become fp32 lanes, one struct a type. Of a matrix, these are a part of a
+// unit (runtime/shared/encoding.h), of `elements` Elements.
 struct FromBf16 {
   using Element = uint16_t;
+  static constexpr int elements = 8;
   [[gnu::always_inline]] static void load(const Element *from, Lanes &lanes) {
     Bits16 bits;
     std::memcpy(&bits, from, sizeof(bits));
@@ -26,6 +30,7 @@ struct FromBf16 {
 
 struct FromF16 { // see f16ToFloat
   using Element = uint16_t;
+  static constexpr int elements = 8;
   [[gnu::always_inline]] static void load(const Element *from, Lanes &lanes) {
     Bits16 bits;
     std::memcpy(&bits, from, sizeof(bits));
@@ -39,6 +44,7 @@ struct FromF16 { // see f16ToFloat
 
 struct FromInt8 {
   using Element = int8_t;
+  static constexpr int elements = 8;
   [[gnu::always_inline]] static void load(const Element *from, Lanes &lanes) {
     Bytes8 bytes;
     std::memcpy(&bytes, from, sizeof(bytes));
@@ -46,8 +52,31 @@ struct FromInt8 {
   }
 };
 
+struct FromInt4 { // less 8
+  using Element = uint32_t;
+  static constexpr int elements = 1;
+  [[gnu::always_inline]] static void load(const Element *from, Lanes &lanes) {
+    uint32_t word;
+    std::memcpy(&word, from, sizeof(word));
+    const Bits32 shifts = {0, 16, 4, 20, 8, 24, 12, 28};
+    lanes = __builtin_convertvector(reinterpret_cast<Int32>((Bits32{} + word) >> shifts & 15u) - 8, Lanes);
+  }
+};
+
+struct FromFp8 { // e4m3: the exponents of f32 are 120 larger
+  using Element = uint8_t;
+  static constexpr int elements = 8;
+  [[gnu::always_inline]] static void load(const Element *from, Lanes &lanes) {
+    UBytes8 bytes;
+    std::memcpy(&bytes, from, sizeof(bytes));
+    const Bits32 wide = __builtin_convertvector(bytes, Bits32);
+    lanes = reinterpret_cast<Lanes>((wide & 0x80u) << 24 | (wide & 0x7fu) << 20) * 0x1p120f;
+  }
+};
+
 struct FromF32 {
   using Element = float;
+  static constexpr int elements = 8;
   [[gnu::always_inline]] static void load(const Element *from, Lanes &lanes) {
     std::memcpy(&lanes, from, sizeof(lanes));
   }
@@ -78,27 +107,84 @@ template <typename From>
   return addLanes(sum);
 }
 
-/// `rows` rows of a stripe, from `units` on, times the inputs of `tokens` tokens; all sums at once stay in registers.
+/// What groups of the columns of a matrix have, for rows of a stripe.
+struct GroupRecords {
+  const std::byte *records; // of the tile
+  int firstRow;             // of the tile
+  Encoding encoding;
+  EncodingFormat format = format_of(encoding);
+
+  const std::byte *record(int64_t step) const { return records + step / format.group_steps * format.record_bytes(); }
+  [[gnu::always_inline]] float scale(int64_t step, int row) const {
+    const std::byte *at = record(step) + (firstRow + row) * format.scale_bytes;
+    if (encoding.scale == Encoding::f32) {
+      float value;
+      std::memcpy(&value, at, sizeof(value));
+      return value;
+    }
+    uint16_t bits;
+    std::memcpy(&bits, at, sizeof(bits));
+    return encoding.scale == Encoding::f16 ? f16ToFloat(bits) : bf16ToFloat(bits);
+  }
+  /// What is left to subtract of codes of which 8 was subtracted.
+  [[gnu::always_inline]] float zero(int64_t step, int row) const {
+    return static_cast<float>(record(step)[tile_rows * format.scale_bytes + firstRow + row]) - 8;
+  }
+};
+
+/// The products of a step of `rows` rows with the inputs of `tokens` tokens, added to `sums`. Weights and inputs are
+/// those of this step; `units`, of the first row.
 template <typename From, int rows, int tokens>
+[[gnu::always_inline]] inline void addStep(const typename From::Element *units, const float *input, int64_t inputStride,
+                                           Lanes (&sums)[tokens][rows], Lanes *inputSums) {
+  constexpr int parts = step_columns / lane_columns; // of a row's step
+  for (int part = 0; part < parts; ++part) {
+    Lanes weights[rows], values;
+    for (int row = 0; row < rows; ++row)
+      From::load(units + (row * parts + part) * From::elements, weights[row]);
+    for (int token = 0; token < tokens; ++token) {
+      FromF32::load(input + token * inputStride + part * lane_columns, values);
+      for (int row = 0; row < rows; ++row)
+        sums[token][row] += weights[row] * values;
+      if (inputSums)
+        inputSums[token] += values;
+    }
+  }
+}
+
+/// The same, of a matrix with groups.
+template <typename From, int rows, int tokens>
+[[gnu::always_inline]] inline void addGroupStep(const typename From::Element *units, const float *input,
+                                                int64_t inputStride, const GroupRecords &groups, int64_t step,
+                                                Lanes (&sums)[tokens][rows]) {
+  Lanes ofStep[tokens][rows] = {}, inputs[tokens] = {};
+  addStep<From, rows, tokens>(units, input, inputStride, ofStep, groups.format.zeros ? inputs : nullptr);
+  for (int row = 0; row < rows; ++row) {
+    const float scale = groups.scale(step, row), zero = groups.format.zeros ? groups.zero(step, row) : 0;
+    for (int token = 0; token < tokens; ++token)
+      sums[token][row] += (ofStep[token][row] - inputs[token] * zero) * scale;
+  }
+}
+
+constexpr int64_t elementsOfAStep(int elements) { return int64_t{tile_step_weights / lane_columns} * elements; }
+
+/// `rows` rows of a stripe, from `units` on, times the inputs of `tokens` tokens; all sums at once stay in registers.
+template <typename From, bool grouped, int rows, int tokens>
 [[gnu::always_inline]] inline void multiplyBlockOf(const PackedProducts &p, const typename From::Element *units,
-                                                   const float *input, float *out, int64_t outStride) {
-  constexpr int parts = step_columns / 8; // of a row's step
+                                                   const GroupRecords &records, const float *input, float *out,
+                                                   int64_t outStride) {
   for (size_t group = 0; group < p.groups.size(); ++group) {
     const int64_t begin = p.groups[group], end = group + 1 < p.groups.size() ? p.groups[group + 1] : p.steps;
     float tree[maximumWays][tokens][rows]; // not cleared, which would take a while: way 0 always is written
     for (int64_t way = 0; way < p.ways; ++way) {
       Lanes sums[tokens][rows] = {};
       for (int64_t step = begin + way; step < end; step += p.ways) {
-        for (int part = 0; part < parts; ++part) {
-          Lanes weights[rows], values;
-          for (int row = 0; row < rows; ++row)
-            From::load(units + step * tile_step_weights + row * step_columns + part * 8, weights[row]);
-          for (int token = 0; token < tokens; ++token) {
-            FromF32::load(input + (token * p.steps + step) * step_columns + part * 8, values);
-            for (int row = 0; row < rows; ++row)
-              sums[token][row] += weights[row] * values;
-          }
-        }
+        const auto *ofStep = units + step * elementsOfAStep(From::elements);
+        if constexpr (grouped)
+          addGroupStep<From, rows, tokens>(ofStep, input + step * step_columns, p.steps * step_columns, records, step,
+                                           sums);
+        else
+          addStep<From, rows, tokens>(ofStep, input + step * step_columns, p.steps * step_columns, sums, nullptr);
       }
       for (int token = 0; token < tokens; ++token)
         for (int row = 0; row < rows; ++row)
@@ -121,21 +207,28 @@ template <typename From, int rows, int tokens>
 // product would not stay in registers.
 constexpr int tokensOfABlock = 4, rowsOfABlock = 2;
 
-template <typename From>
+template <typename From, bool grouped = false>
 [[gnu::always_inline]] inline void multiplyStripesOf(const PackedProducts &p, int64_t firstStripe, int64_t endStripe,
                                                      float *out, int64_t outStride) {
+  constexpr int rowElements = step_columns / lane_columns * From::elements; // of a step
+  const EncodingFormat format = format_of(p.encoding);
   for (int64_t stripe = firstStripe; stripe < endStripe; ++stripe) {
-    const auto *units =
-        reinterpret_cast<const From::Element *>(p.matrix) + weight_index<int64_t>(stripe * stripe_rows, 0, p.steps);
+    const std::byte *tile = p.matrix + stripe / 2 * tile_bytes(format, p.steps);
+    const int firstRow = static_cast<int>(stripe % 2) * stripe_rows;
+    const auto *units = reinterpret_cast<const From::Element *>(tile) + firstRow * rowElements;
+    GroupRecords records{tile + p.steps * format.tile_step_bytes(), firstRow, p.encoding};
     int64_t token = 0;
     for (; token + tokensOfABlock <= p.tokens; token += tokensOfABlock)
-      for (int64_t row = 0; row < stripe_rows; row += rowsOfABlock)
-        multiplyBlockOf<From, rowsOfABlock, tokensOfABlock>(
-            p, units + row * step_columns, p.input + token * p.steps * step_columns,
+      for (int row = 0; row < stripe_rows; row += rowsOfABlock) {
+        records.firstRow = firstRow + row;
+        multiplyBlockOf<From, grouped, rowsOfABlock, tokensOfABlock>(
+            p, units + row * rowElements, records, p.input + token * p.steps * step_columns,
             out + token * outStride + stripe * stripe_rows + row, outStride);
+      }
+    records.firstRow = firstRow;
     for (; token < p.tokens; ++token)
-      multiplyBlockOf<From, stripe_rows, 1>(p, units, p.input + token * p.steps * step_columns,
-                                            out + token * outStride + stripe * stripe_rows, outStride);
+      multiplyBlockOf<From, grouped, stripe_rows, 1>(p, units, records, p.input + token * p.steps * step_columns,
+                                                     out + token * outStride + stripe * stripe_rows, outStride);
   }
 }
 
@@ -159,6 +252,22 @@ CADENZA_MULTIVERSION void multiplyStripesInt8(const PackedProducts &p, int64_t f
                                               int64_t stride) {
   multiplyStripesOf<FromInt8>(p, first, end, out, stride);
 }
+CADENZA_MULTIVERSION void multiplyStripesFp8(const PackedProducts &p, int64_t first, int64_t end, float *out,
+                                             int64_t stride) {
+  multiplyStripesOf<FromFp8>(p, first, end, out, stride);
+}
+CADENZA_MULTIVERSION void multiplyGroupsInt8(const PackedProducts &p, int64_t first, int64_t end, float *out,
+                                             int64_t stride) {
+  multiplyStripesOf<FromInt8, true>(p, first, end, out, stride);
+}
+CADENZA_MULTIVERSION void multiplyGroupsInt4(const PackedProducts &p, int64_t first, int64_t end, float *out,
+                                             int64_t stride) {
+  multiplyStripesOf<FromInt4, true>(p, first, end, out, stride);
+}
+CADENZA_MULTIVERSION void multiplyGroupsFp8(const PackedProducts &p, int64_t first, int64_t end, float *out,
+                                            int64_t stride) {
+  multiplyStripesOf<FromFp8, true>(p, first, end, out, stride);
+}
 
 } // namespace
 
@@ -174,12 +283,17 @@ float dot(const float *a, DType dtype, const std::byte *b, int64_t size) {
 
 void multiplyStripes(const PackedProducts &products, int64_t firstStripe, int64_t endStripe, float *out,
                      int64_t outStride) {
-  switch (products.encoding) {
+  const bool groups = products.encoding.group != 0;
+  switch (products.encoding.kind) {
   case Encoding::tiles16:
     return (products.dtype == DType::bf16 ? multiplyStripesBf16 : multiplyStripesF16)(products, firstStripe, endStripe,
                                                                                       out, outStride);
   case Encoding::int8:
-    return multiplyStripesInt8(products, firstStripe, endStripe, out, outStride);
+    return (groups ? multiplyGroupsInt8 : multiplyStripesInt8)(products, firstStripe, endStripe, out, outStride);
+  case Encoding::int4:
+    return multiplyGroupsInt4(products, firstStripe, endStripe, out, outStride);
+  case Encoding::fp8:
+    return (groups ? multiplyGroupsFp8 : multiplyStripesFp8)(products, firstStripe, endStripe, out, outStride);
   case Encoding::vector:
   case Encoding::rope_table:
   case Encoding::tensor:

@@ -19,7 +19,7 @@ float dot(const float *a, DType dtype, const std::byte *b, int64_t size);
 /// Products of rows of a packed matrix (runtime/shared/encoding.h) with the vectors of some tokens. A token's do not
 /// depend on how many others there are.
 struct PackedProducts {
-  const std::byte *matrix; // [tiles][steps][16][32]
+  const std::byte *matrix; // its tiles
   Encoding encoding;       // of a matrix
   DType dtype;             // of Weight: bf16 or f16
   const float *input;      // [tokens][step_columns * steps], zero beyond the matrix's columns
@@ -30,7 +30,8 @@ struct PackedProducts {
 };
 
 /// A stripe is 8 rows, half a tile: of each token, out[8 * firstStripe, 8 * endStripe) = these rows of stored weights
-/// times its input, without the rows' scales. The output of the next token is `outStride` elements behind.
+/// times its input, with the scales of groups, without those of rows. The output of the next token is `outStride`
+/// elements behind.
 void multiplyStripes(const PackedProducts &products, int64_t firstStripe, int64_t endStripe, float *out,
                      int64_t outStride);
 

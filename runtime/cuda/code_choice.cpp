@@ -35,9 +35,9 @@ std::optional<Target> parseTarget(std::string_view text, std::string_view prefix
 int suitability(const CodeSection &section, const DeviceProperties &device) {
   constexpr int exact = 30000, sameMajor = 20000, jit = 10000;
   switch (section.kind) {
-  case CodeKind::Host:
+  case ImageKind::Host:
     return device.emulated ? exact : 0;
-  case CodeKind::Cubin: {
+  case ImageKind::Cubin: {
     auto target = parseTarget(section.target, "sm_");
     if (device.emulated || !target || target->major != device.major || target->minor > device.minor)
       return 0;
@@ -45,7 +45,7 @@ int suitability(const CodeSection &section, const DeviceProperties &device) {
       return exact + (target->suffix != 0);
     return target->suffix == 'a' ? 0 : sameMajor + target->minor;
   }
-  case CodeKind::Ptx: {
+  case ImageKind::Ptx: {
     auto target = parseTarget(section.target, "compute_");
     if (device.emulated || !target)
       return 0;
@@ -63,10 +63,10 @@ int suitability(const CodeSection &section, const DeviceProperties &device) {
 } // namespace
 
 bool hasDependencyWaits(const CodeSection &code) {
-  if (code.kind == CodeKind::Host)
+  if (code.kind == ImageKind::Host)
     return true;
   constexpr int firstMajor = 9;
-  const auto target = parseTarget(code.target, code.kind == CodeKind::Cubin ? "sm_" : "compute_");
+  const auto target = parseTarget(code.target, code.kind == ImageKind::Cubin ? "sm_" : "compute_");
   return target && target->major >= firstMajor;
 }
 

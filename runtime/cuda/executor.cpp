@@ -139,10 +139,10 @@ std::string CudaExecutor::deviceName() const {
   return "cuda:" + std::to_string(device_->properties().ordinal) + " " + device_->properties().name;
 }
 
-Status CudaExecutor::begin(std::span<const int32_t> prompt, std::span<const int32_t> stopTokens) {
+Status CudaExecutor::begin(std::span<const int32_t> prompt, std::span<const int32_t> stopTokens, int64_t kept) {
   CurrentContext current(*device_);
   CADENZA_RETURN_IF_ERROR(enter(current));
-  CADENZA_RETURN_IF_ERROR(sequence_.checkPrompt(prompt, stopTokens));
+  CADENZA_RETURN_IF_ERROR(sequence_.checkPrompt(prompt, stopTokens, kept));
   // What was queued may still read the host buffers that are written now.
   CADENZA_CUDA_TRY(*device_, cuStreamSynchronize, stream_.get());
   int32_t *tokens = hostTokens_.as<int32_t>();
@@ -150,7 +150,7 @@ Status CudaExecutor::begin(std::span<const int32_t> prompt, std::span<const int3
   std::copy(prompt.begin(), prompt.end(), tokens);
   filled_ = {};
   const auto length = static_cast<int64_t>(prompt.size());
-  return writeState(0, length, stopTokens, length);
+  return writeState(kept, length, stopTokens, length);
 }
 
 Status CudaExecutor::fillCache(int64_t length, uint64_t seed) {

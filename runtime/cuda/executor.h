@@ -27,7 +27,10 @@ public:
   MemoryUse memory() const override { return storage_.memory(); }
   std::string deviceName() const override;
   std::string divisionName() const override { return division_ ? division_->name : ""; }
-  Status begin(std::span<const int32_t> prompt, std::span<const int32_t> stopTokens) override;
+  using Executor::begin;
+  Status begin(std::span<const int32_t> prompt, std::span<const int32_t> stopTokens, int64_t kept) override;
+  int64_t keepable(int64_t wanted, int64_t length) const override { return sequence_.keepable(wanted, length); }
+  uint64_t sequenceNumber() const override { return sequence_.number(); }
   Status enqueueStep(bool withHead) override;
   std::span<const int64_t> tileSizes() const override { return sequence_.tileSizes(); }
   Status enqueueTile(int64_t size, bool withHead) override;
@@ -59,6 +62,11 @@ public:
   /// One step with head and an event after every launch: the microseconds between them, one a launch. An untimed step
   /// goes first, so that the launches are queued before the GPU gets to them. Both are ordinary steps (two positions).
   StatusOr<std::vector<float>> timeStep();
+  /// The same of a tile of the given size (one of tileSizes()), which runs twice at the same place: it takes what
+  /// enqueueTile takes, and leaves what that leaves.
+  StatusOr<std::vector<float>> timeTile(int64_t size, bool withHead);
+  /// The launches of the tile of that number in tileSizes().
+  const BoundStep &tileStep(size_t tile) const { return tiles_->step(tile); }
 
 private:
   CudaExecutor() = default;
@@ -79,6 +87,8 @@ private:
   /// Before and after the kernels of a step with head are queued one by one.
   Status beginPhases();
   Status finishPhases();
+  /// Queues launches one by one, with an event before the first and after each, and waits: the microseconds of each.
+  StatusOr<std::vector<float>> timeLaunches(StepLaunches &launches, bool withHead);
   Status readOutputs(const BoundLaunch &launch, std::vector<std::vector<float>> &values);
 
   const Program *program_ = nullptr;

@@ -1,5 +1,6 @@
 // The slow ways through a step: phase by phase, for people who look at its values or its times.
 #include "runtime/cuda/executor.h"
+#include "runtime/shared/state.h"
 #include "runtime/support/float16.h"
 
 #include <cstring>
@@ -91,30 +92,57 @@ Status CudaExecutor::stepWithVisitor(const PhaseVisitor &visitor) {
   return finishPhases();
 }
 
-StatusOr<std::vector<float>> CudaExecutor::timeStep() {
-  CADENZA_RETURN_IF_ERROR(checkPhases());
-  CADENZA_RETURN_IF_ERROR(enqueueStep(true));
-  CurrentContext current(*device_);
-  CADENZA_RETURN_IF_ERROR(enter(current));
-  while (timers_.size() <= launches_.count(true)) {
+StatusOr<std::vector<float>> CudaExecutor::timeLaunches(StepLaunches &launches, bool withHead) {
+  const size_t count = launches.count(withHead);
+  while (timers_.size() <= count) {
     CADENZA_ASSIGN_OR_RETURN(Event event, Event::make(*device_, CU_EVENT_DEFAULT));
     timers_.push_back(std::move(event));
   }
-  CADENZA_RETURN_IF_ERROR(beginPhases());
   CADENZA_CUDA_TRY(*device_, cuEventRecord, timers_[0].get(), stream_.get());
-  for (size_t i = 0; i < launches_.count(true); ++i) {
-    CADENZA_RETURN_IF_ERROR(launches_.launch(*device_, i));
+  for (size_t i = 0; i < count; ++i) {
+    CADENZA_RETURN_IF_ERROR(launches.launch(*device_, i));
     CADENZA_CUDA_TRY(*device_, cuEventRecord, timers_[i + 1].get(), stream_.get());
   }
-  CADENZA_RETURN_IF_ERROR(finishPhases());
   CADENZA_CUDA_TRY(*device_, cuStreamSynchronize, stream_.get());
-  std::vector<float> microseconds(launches_.count(true));
-  for (size_t i = 0; i < launches_.count(true); ++i) {
+  std::vector<float> microseconds(count);
+  for (size_t i = 0; i < count; ++i) {
     float milliseconds = 0;
     CADENZA_CUDA_TRY(*device_, cuEventElapsedTime, &milliseconds, timers_[i].get(), timers_[i + 1].get());
     microseconds[i] = milliseconds * 1000;
   }
   return microseconds;
+}
+
+StatusOr<std::vector<float>> CudaExecutor::timeStep() {
+  CADENZA_RETURN_IF_ERROR(checkPhases());
+  CADENZA_RETURN_IF_ERROR(enqueueStep(true));
+  CurrentContext current(*device_);
+  CADENZA_RETURN_IF_ERROR(enter(current));
+  CADENZA_RETURN_IF_ERROR(beginPhases());
+  StatusOr<std::vector<float>> times = timeLaunches(launches_, true);
+  if (times.isOk())
+    CADENZA_RETURN_IF_ERROR(finishPhases());
+  return times;
+}
+
+StatusOr<std::vector<float>> CudaExecutor::timeTile(int64_t size, bool withHead) {
+  CurrentContext current(*device_);
+  CADENZA_RETURN_IF_ERROR(enter(current));
+  const auto first = static_cast<int>(sequence_.position());
+  CADENZA_ASSIGN_OR_RETURN(const int64_t live, sequence_.beginTile(size));
+  CADENZA_RETURN_IF_ERROR(runner_->flush());
+  CADENZA_RETURN_IF_ERROR(tiles_->enqueue(tileIndex(size), withHead)); // the GPU is busy while the others are queued
+  DecodeState &state = hostState_.as<SequenceState>()->decode;
+  state.position = state.next_position = first;
+  CADENZA_CUDA_TRY(*device_, cuMemcpyHtoDAsync, storage_.addresses().state, hostState_.get(), sizeof(SequenceState),
+                   stream_.get());
+  StatusOr<std::vector<float>> times = timeLaunches(tiles_->launches(tileIndex(size)), withHead);
+  if (!times.isOk())
+    return times;
+  sequence_.finishStep(withHead, live);
+  if (withHead)
+    CADENZA_RETURN_IF_ERROR(arrivals_.queued(sequence_.position()));
+  return times;
 }
 
 } // namespace cadenza::cuda

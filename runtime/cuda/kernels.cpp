@@ -62,7 +62,7 @@ StatusOr<Kernels> Kernels::load(Device &device, const Plan &plan) {
   std::string where = plan.path() + ": code section " + code->target;
   Kernels kernels;
   kernels.dependencyWaits_ = cuda::hasDependencyWaits(*code);
-  CADENZA_ASSIGN_OR_RETURN(kernels.module_, Module::load(device, code->image, code->kind == CodeKind::Ptx, where));
+  CADENZA_ASSIGN_OR_RETURN(kernels.module_, Module::load(device, code->image, code->kind == ImageKind::Ptx, where));
   kernels.target_ = code->target;
   const std::vector<Division> &divisions = plan.program().divisions;
   for (const Kernel &kernel : plan.program().kernels) {

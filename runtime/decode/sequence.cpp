@@ -13,6 +13,40 @@ constexpr int64_t defaultContext = 4096;
 
 Status invalid(std::string message) { return {StatusCode::InvalidArgument, std::move(message)}; }
 
+/// Calls `visit` with each cache of the decoder's step and the window of the attention that reads it; 0: none.
+template <typename Visit> void forEachWindow(const Program &program, const Visit &visit) {
+  const auto at = [](const Ref &ref, const std::vector<Table> &tables, int64_t iteration) {
+    return ref.perLayer ? tables[ref.index][static_cast<size_t>(iteration)] : ref.index;
+  };
+  for (const Block &block : decodeEntry(program).blocks)
+    for (const Phase &phase : block.phases)
+      for (int64_t i = 0; phase.kind == PhaseKind::Attend && i < block.count; ++i)
+        for (const Ref &cache : phase.caches)
+          visit(program.caches[at(cache, program.cacheTables, i)],
+                phase.scalars.empty() ? 0 : program.scalars[at(phase.scalars[0], program.scalarTables, i)].value);
+}
+
+/// How far back a sequence can be taken whose rings are full: what they keep beyond their windows. Without rings, as
+/// far as there are positions.
+int64_t rewindsOf(const Program &program, int64_t context) {
+  int64_t rewinds = context;
+  if (std::all_of(program.caches.begin(), program.caches.end(), [](const Cache &c) { return c.positions == 0; }))
+    return rewinds;
+  forEachWindow(program, [&](const Cache &cache, int64_t window) {
+    if (const int64_t kept = cachePositions(cache, context); kept < context)
+      rewinds = std::min(rewinds, window > 0 ? std::max<int64_t>(kept - window, 0) : 0);
+  });
+  return rewinds;
+}
+
+/// Positions that fit before the first ring overwrites one.
+int64_t smallestRing(const Program &program, int64_t context) {
+  int64_t smallest = context;
+  for (const Cache &cache : program.caches)
+    smallest = std::min(smallest, cachePositions(cache, context));
+  return smallest;
+}
+
 } // namespace
 
 Status requireDecoder(const Program &program, const std::string &path) {
@@ -55,12 +89,20 @@ int64_t chooseTile(std::span<const int64_t> sizes, int64_t tokens) {
 Sequence::Sequence(const Program &program, int64_t context, bool withTiles)
     : context_(context), vocabulary_(program.decoder->vocabulary), longAfter_(longAfter(program)),
       advice_(adviceForLongTexts(program, context)), selected_(static_cast<size_t>(context) + 1) {
+  rewinds_ = rewindsOf(program, context);
+  smallestRing_ = smallestRing(program, context);
   if (withTiles)
     for (uint32_t entry : prefillEntries(program))
       tileSizes_.push_back(tileOf(program.entries[entry]));
 }
 
-Status Sequence::checkPrompt(std::span<const int32_t> prompt, std::span<const int32_t> stopTokens) const {
+int64_t Sequence::keepable(int64_t wanted, int64_t length) const {
+  const bool sameAngles = longAfter_ == 0 || isLong_ == (length > longAfter_);
+  const bool isThere = reached_ <= smallestRing_ || reached_ - wanted <= rewinds_;
+  return sameAngles && isThere && wanted <= processed_ ? wanted : 0;
+}
+
+Status Sequence::checkPrompt(std::span<const int32_t> prompt, std::span<const int32_t> stopTokens, int64_t kept) const {
   if (prompt.empty())
     return invalid("the prompt is empty");
   for (size_t i = 0; i < prompt.size(); ++i)
@@ -74,6 +116,10 @@ Status Sequence::checkPrompt(std::span<const int32_t> prompt, std::span<const in
   if (stopTokens.size() > max_stop_tokens)
     return invalid(std::to_string(stopTokens.size()) + " stop tokens; at most " + std::to_string(max_stop_tokens) +
                    " are possible");
+  const auto length = static_cast<int64_t>(prompt.size());
+  if (kept < 0 || kept >= length || keepable(kept, length) != kept)
+    return invalid(std::to_string(kept) + " tokens of the sequence before cannot be kept of a prompt of " +
+                   std::to_string(length));
   return Status::ok();
 }
 
@@ -88,6 +134,9 @@ void Sequence::start(int64_t position, int64_t given, int64_t length) {
   std::fill(selected_.begin(), selected_.end(), uint8_t{0});
   position_ = position;
   given_ = given;
+  ++number_;
+  processed_ = position;
+  reached_ = position == 0 ? 0 : std::max(reached_, position);
   headRan_ = false;
   begun_ = true;
 }
@@ -129,6 +178,8 @@ void Sequence::finishTileOfHeads(int64_t tokens) {
 
 void Sequence::finishStep(bool withHead, int64_t tokens) {
   position_ += tokens;
+  processed_ = position_;
+  reached_ = std::max(reached_, position_);
   if (withHead) {
     selected_[static_cast<size_t>(position_)] = 1;
     headRan_ = true;

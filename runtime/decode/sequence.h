@@ -41,8 +41,12 @@ public:
   std::span<const int64_t> tileSizes() const { return tileSizes_; }
 
   /// What Executor::begin promises of its arguments, and fillCache of its own.
-  Status checkPrompt(std::span<const int32_t> prompt, std::span<const int32_t> stopTokens) const;
+  Status checkPrompt(std::span<const int32_t> prompt, std::span<const int32_t> stopTokens, int64_t kept = 0) const;
   Status checkFill(int64_t length) const;
+
+  /// As Executor::keepable and Executor::sequenceNumber.
+  int64_t keepable(int64_t wanted, int64_t length) const;
+  uint64_t number() const { return number_; }
 
   /// From here on there is nothing to continue.
   void end() { begun_ = false; }
@@ -80,6 +84,11 @@ private:
   bool isLong_ = false;
   int64_t position_ = 0;
   int64_t given_ = 0;
+  uint64_t number_ = 0;
+  int64_t processed_ = 0; // positions from 0 on that hold keys and values of the sequence
+  int64_t reached_ = 0;   // the largest position whose place in a ring may have been overwritten, plus one
+  int64_t rewinds_ = 0;   // tokens that a full ring can go back
+  int64_t smallestRing_ = 0;
   bool headRan_ = false;          // since start
   std::vector<uint8_t> selected_; // [context + 1]: 1 where a step selects the token (or confirms the given one)
 };

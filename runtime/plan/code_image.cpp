@@ -109,13 +109,13 @@ Status checkPtx(std::string_view text) {
 
 } // namespace
 
-Status checkCodeImage(CodeKind kind, std::span<const std::byte> image) {
+Status checkCodeImage(ImageKind kind, std::span<const std::byte> image) {
   switch (kind) {
-  case CodeKind::Cubin:
+  case ImageKind::Cubin:
     return checkElf(image, {cudaMachine});
-  case CodeKind::Host:
+  case ImageKind::Host:
     return checkElf(image, {EM_X86_64, EM_AARCH64});
-  case CodeKind::Ptx:
+  case ImageKind::Ptx:
     return checkPtx(asText(image));
   }
   return invalid("unknown kind");

@@ -9,6 +9,6 @@ namespace cadenza {
 
 /// cubin, host: a 64-bit little-endian ELF for that machine, all of whose tables, sections and segments lie inside the
 /// image. ptx: text with one NUL, at its end, and a .version directive. The error has no code of its own (InvalidPlan).
-Status checkCodeImage(CodeKind kind, std::span<const std::byte> image);
+Status checkCodeImage(ImageKind kind, std::span<const std::byte> image);
 
 } // namespace cadenza

@@ -2,6 +2,7 @@
 
 #include "runtime/plan/format.h"
 #include "runtime/plan/text_table.h"
+#include "runtime/support/json.h"
 
 #include <cstdio>
 #include <map>
@@ -42,6 +43,28 @@ std::string metadataLines(const nlohmann::json &metadata) {
       text = text.substr(0, 97) + "...";
     table.row({nlohmann::json(name).dump(), std::move(text)});
   }
+  return table.text("  ");
+}
+
+Json jsonOrNull(std::string_view text) {
+  const auto json = parseJson(text);
+  return json.isOk() ? Json(*json) : Json();
+}
+
+/// Templates, special tokens and defaults, each cut to a line.
+std::string chatLines(const Plan &plan) {
+  TextTable table("lrl");
+  const auto shortened = [](std::string text) { return text.size() > 100 ? text.substr(0, 97) + "..." : text; };
+  if (const auto chat = parseJson(plan.chatJson()); chat.isOk()) {
+    const nlohmann::json templates = chat->value("templates", nlohmann::json::array());
+    for (const nlohmann::json &entry : templates.is_array() ? templates : nlohmann::json::array())
+      if (entry.is_object() && entry.contains("name") && entry.contains("text") && entry["text"].is_string())
+        table.row(
+            {"template " + entry["name"].dump(), formatBytes(entry["text"].get_ref<const std::string &>().size()), ""});
+    table.row({"special tokens", "", shortened(chat->value("special_tokens", nlohmann::json::object()).dump())});
+  }
+  if (!plan.generationJson().empty())
+    table.row({"generation defaults", "", shortened(std::string(plan.generationJson()))});
   return table.text("  ");
 }
 
@@ -252,6 +275,8 @@ std::string describePlan(const Plan &plan) {
   text += "\nkernels (bytes a launch)\n" + kernelLines(plan);
   if (!program.divisions.empty())
     text += "\ndivisions of the persistent schedule\n" + divisionLines(program);
+  if (!plan.chatJson().empty() || !plan.generationJson().empty())
+    text += "\nchat (docs/chat.md)\n" + chatLines(plan);
   text += "\nsections (offset, length, CRC-32C)\n" + sectionLines(plan);
   text += "\nmetadata\n" + metadataLines(plan.metadata());
   return text;
@@ -267,6 +292,8 @@ Json planToJson(const Plan &plan) {
                {"model", programJson["model"]},
                {"decoder", program.decoder ? toJson(*program.decoder) : Json()},
                {"metadata", plan.metadata()},
+               {"chat", jsonOrNull(plan.chatJson())},
+               {"generation", jsonOrNull(plan.generationJson())},
                {"sections", Json::array()},
                {"code", Json::array()},
                {"sources", Json::array()},

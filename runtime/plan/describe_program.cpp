@@ -182,7 +182,7 @@ std::string describeWeights(const Program &program) {
   for (size_t i = 0; i < program.weights.size(); ++i) {
     const Weight &weight = program.weights[i];
     const std::string columns = format_of(weight.encoding).matrix() ? "[" + decimal(weight.columns) + "]" : "";
-    table.row({decimal(i), weight.name, std::string(nameOf(encodingNames, weight.encoding)),
+    table.row({decimal(i), weight.name, encodingName(weight.encoding),
                weight.encoding == Encoding::tensor
                    ? nn::text({weight.dtype, weight.shape})
                    : std::string(dtypeName(weight.dtype)) + "[" + decimal(weight.rows) + "]" + columns,

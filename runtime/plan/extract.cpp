@@ -17,12 +17,16 @@ StatusOr<std::vector<std::string>> extractPlan(const Plan &plan, const std::stri
     files["decoder.json"] = decoder;
   if (!plan.tokenizerJson().empty())
     files["tokenizer.json"] = plan.tokenizerJson();
+  if (!plan.chatJson().empty())
+    files["chat.json"] = plan.chatJson();
+  if (!plan.generationJson().empty())
+    files["generation_config.json"] = plan.generationJson();
   if (!plan.ir().empty())
     files["step.mlir"] = plan.ir();
   for (const CodeSection &code : plan.code()) {
-    const std::string extension = code.kind == CodeKind::Host ? "so" : std::string(codeKindName(code.kind));
+    const std::string extension = code.kind == ImageKind::Host ? "so" : std::string(codeKindName(code.kind));
     std::string_view image = asText(code.image);
-    if (code.kind == CodeKind::Ptx)
+    if (code.kind == ImageKind::Ptx)
       image.remove_suffix(1); // the NUL is for the driver
     files[code.target + "." + extension] = image;
   }

@@ -16,7 +16,8 @@ constexpr uint32_t version = 6;
 /// Bits of FileHeader::requiredFeatures that this build understands. A bit is added when an older reader would misread
 /// some plans; the version changes when it would misread every plan.
 constexpr uint64_t prefillFeature = 1; // there are entries that take a tile of tokens
-constexpr uint64_t knownFeatures = prefillFeature;
+constexpr uint64_t chatFeature = 2;    // there is a section chat or generation
+constexpr uint64_t knownFeatures = prefillFeature | chatFeature;
 
 constexpr uint64_t pageBytes = 4096; // the header page, and the alignment of sections
 constexpr uint32_t maximumSections = 64;
@@ -32,9 +33,11 @@ enum class SectionKind : uint32_t {
   Tokenizer = 6,
   Ir = 7,
   Weights = 8,
+  Chat = 9,
+  Generation = 10,
 };
-constexpr std::string_view sectionNames[] = {"?",       "metadata",  "program", "decoder", "code",
-                                             "sources", "tokenizer", "ir",      "weights"};
+constexpr std::string_view sectionNames[] = {"?",         "metadata", "program", "decoder", "code",      "sources",
+                                             "tokenizer", "ir",       "weights", "chat",    "generation"};
 constexpr bool isRequired(SectionKind kind) {
   return kind == SectionKind::Metadata || kind == SectionKind::Program || kind == SectionKind::Sources ||
          kind == SectionKind::Weights;

@@ -15,8 +15,8 @@
 
 namespace cadenza {
 
-enum class CodeKind : uint8_t { Cubin, Ptx, Host };
-std::string_view codeKindName(CodeKind kind); // "cubin", "ptx", "host"
+enum class ImageKind : uint8_t { Cubin, Ptx, Host };
+std::string_view codeKindName(ImageKind kind); // "cubin", "ptx", "host"
 
 /// What the compiler reports of one kernel of one code section.
 struct KernelResources {
@@ -28,7 +28,7 @@ struct KernelResources {
 /// Executable code for one target: a cubin ("sm_90"), PTX ("compute_90") or, for the emulator, a host shared object.
 struct CodeSection {
   std::string target; // "sm_90", "compute_80", "host"
-  CodeKind kind = CodeKind::Cubin;
+  ImageKind kind = ImageKind::Cubin;
   std::vector<KernelResources> resources;
   std::span<const std::byte> image;
 };
@@ -69,6 +69,10 @@ public:
   virtual std::span<const SourceFile> sources() const = 0;
   virtual std::string_view tokenizerJson() const = 0; // empty: none
   virtual std::string_view ir() const = 0;            // optional step IR text
+  /// JSON that runtime/chat/chat_template.h reads: the model's chat templates and special tokens. Empty: none.
+  virtual std::string_view chatJson() const { return {}; }
+  /// The model's generation_config.json, as data. Empty: none.
+  virtual std::string_view generationJson() const { return {}; }
   virtual std::span<const std::byte> weights() const = 0;
   /// Checks checksum and padding of the weights; reads all of them. `threads` 0: as many as there are cores.
   virtual Status verifyWeights(int threads = 0) const = 0;
@@ -91,6 +95,7 @@ struct PlanContents {
   std::vector<SourceFile> sources;
   std::string tokenizerJson;
   std::string ir;
+  std::string chatJson, generationJson; // JSON objects, or empty
   WeightPacker *packer = nullptr;
   int threads = 0;                                    // 0: as many as there are cores
   std::function<void(uint64_t, uint64_t)> onProgress; // weight bytes written, in all; never two calls at once

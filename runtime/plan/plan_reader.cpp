@@ -43,6 +43,8 @@ public:
   std::span<const SourceFile> sources() const override { return sources_; }
   std::string_view tokenizerJson() const override { return tokenizer_; }
   std::string_view ir() const override { return ir_; }
+  std::string_view chatJson() const override { return chat_; }
+  std::string_view generationJson() const override { return generation_; }
   std::span<const std::byte> weights() const override { return weights_; }
   Status verifyWeights(int threads) const override;
 
@@ -74,7 +76,7 @@ private:
   nlohmann::json metadata_;
   std::vector<CodeSection> code_;
   std::vector<SourceFile> sources_;
-  std::string_view tokenizer_, ir_;
+  std::string_view tokenizer_, ir_, chat_, generation_;
   std::span<const std::byte> weights_;
 };
 
@@ -224,6 +226,15 @@ Status MappedPlan::readSection(SectionKind kind, std::span<const std::byte> byte
   case SectionKind::Weights:
     weights_ = bytes;
     break;
+  case SectionKind::Chat:
+  case SectionKind::Generation: {
+    const auto json = parseJson(asText(bytes));
+    status = json.status();
+    if (status.isOk() && !json->is_object())
+      return invalid(name, "not a JSON object");
+    (kind == SectionKind::Chat ? chat_ : generation_) = asText(bytes);
+    break;
+  }
   }
   return status.isOk() ? status : invalid(name, status.message());
 }

@@ -5,6 +5,7 @@
 #include "runtime/support/atomic_file.h"
 #include "runtime/support/checked.h"
 #include "runtime/support/crc32c.h"
+#include "runtime/support/json.h"
 
 #include <algorithm>
 #include <set>
@@ -25,7 +26,14 @@ Status refused(const Status &status, const std::string &section) {
   return status.isOk() ? status : Status(StatusCode::Internal, "the plan is not valid: " + section + status.message());
 }
 
-/// All sections but the weights, checked as the reader will check them.
+Status checkObject(const std::string &text, const std::string &section) {
+  const auto json = parseJson(text);
+  if (json.isOk() && !json->is_object())
+    return Status(StatusCode::Internal, "the plan is not valid: " + section + ": not a JSON object");
+  return refused(json.status(), section + ": ");
+}
+
+/// All sections, that of the weights without its bytes, checked as the reader will check them.
 StatusOr<std::vector<Section>> encodeSections(const PlanContents &contents) {
   std::vector<Section> sections;
   const auto add = [&](SectionKind kind, std::string bytes) {
@@ -56,23 +64,34 @@ StatusOr<std::vector<Section>> encodeSections(const PlanContents &contents) {
     add(SectionKind::Tokenizer, contents.tokenizerJson);
   if (!contents.ir.empty())
     add(SectionKind::Ir, contents.ir);
-  if (sections.size() + 1 > format::maximumSections)
-    return Status(StatusCode::Internal, "a plan has at most " + std::to_string(format::maximumSections) + " sections");
-  return sections;
-}
-
-Status write(const std::string &path, const PlanContents &contents) {
-  CADENZA_ASSIGN_OR_RETURN(std::vector<Section> sections, encodeSections(contents));
   const auto &weights = contents.program->weights;
   if (!weights.empty() && !contents.packer)
     return Status(StatusCode::Internal, "a plan with weights needs a packer");
   sections.push_back({SectionKind::Weights, {}, weights.empty() ? 0 : weights.back().offset + weights.back().bytes});
+  for (const auto &[kind, text] : {std::pair(SectionKind::Chat, &contents.chatJson),
+                                   std::pair(SectionKind::Generation, &contents.generationJson)}) {
+    if (text->empty())
+      continue;
+    CADENZA_RETURN_IF_ERROR(checkObject(*text, std::string(format::sectionNames[static_cast<size_t>(kind)])));
+    add(kind, *text);
+  }
+  if (sections.size() > format::maximumSections)
+    return Status(StatusCode::Internal, "a plan has at most " + std::to_string(format::maximumSections) + " sections");
+  return sections;
+}
 
+uint64_t requiredFeatures(const PlanContents &contents) {
+  return (prefillEntries(*contents.program).empty() ? 0 : format::prefillFeature) |
+         (contents.chatJson.empty() && contents.generationJson.empty() ? 0 : format::chatFeature);
+}
+
+Status write(const std::string &path, const PlanContents &contents) {
+  CADENZA_ASSIGN_OR_RETURN(std::vector<Section> sections, encodeSections(contents));
   format::HeaderPage page{};
   page.header.magic = format::magic;
   page.header.version = format::version;
   page.header.sectionCount = static_cast<uint32_t>(sections.size());
-  page.header.requiredFeatures = prefillEntries(*contents.program).empty() ? 0 : format::prefillFeature;
+  page.header.requiredFeatures = requiredFeatures(contents);
   uint64_t end = format::pageBytes;
   for (size_t i = 0; i < sections.size(); ++i) {
     page.sections[i].kind = static_cast<uint32_t>(sections[i].kind);
@@ -83,13 +102,15 @@ Status write(const std::string &path, const PlanContents &contents) {
   page.header.fileBytes = end;
 
   CADENZA_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::create(path, end));
-  for (size_t i = 0; i + 1 < sections.size(); ++i) {
+  for (size_t i = 0; i < sections.size(); ++i) {
+    if (sections[i].kind == SectionKind::Weights) {
+      CADENZA_ASSIGN_OR_RETURN(page.sections[i].crc, writeWeights(file, page.sections[i].offset, contents));
+      continue;
+    }
     const auto bytes = std::as_bytes(std::span(sections[i].bytes));
     page.sections[i].crc = crc32c(bytes);
     CADENZA_RETURN_IF_ERROR(file.writeAt(page.sections[i].offset, bytes));
   }
-  format::SectionEntry &weightEntry = page.sections[sections.size() - 1];
-  CADENZA_ASSIGN_OR_RETURN(weightEntry.crc, writeWeights(file, weightEntry.offset, contents));
   page.header.headerCrc = crc32c(std::as_bytes(std::span(&page, 1)));
   CADENZA_RETURN_IF_ERROR(file.writeAt(0, std::as_bytes(std::span(&page, 1))));
   if (contents.beforeCommit)

@@ -65,14 +65,6 @@ std::string describePort(const Program &program, const Port &port) {
   return text + "]";
 }
 
-std::vector<std::string_view> matrixEncodingNames() {
-  std::vector<std::string_view> names;
-  for (int i = 0; i < encoding_count; ++i)
-    if (const EncodingFormat format = format_of(static_cast<Encoding>(i)); format.matrix())
-      names.emplace_back(format.name);
-  return names;
-}
-
 uint64_t storedBytes(const Weight &weight) {
   const uint64_t rows = static_cast<uint64_t>(weight.rows), columns = static_cast<uint64_t>(weight.columns);
   const EncodingFormat format = format_of(weight.encoding);

@@ -81,6 +81,7 @@
 #include "runtime/shared/dtype.h"
 #include "runtime/shared/encoding.h"
 #include "runtime/shared/port.h"
+#include "runtime/support/encoding_name.h"
 #include "runtime/support/status.h"
 
 #include <nlohmann/json.hpp>
@@ -149,8 +150,6 @@ struct Weight {
   uint64_t bytes = 0;
 };
 
-/// Names of the encodings that a matrix can have.
-std::vector<std::string_view> matrixEncodingNames();
 /// What Weight::bytes must be for its encoding and shape (each extent below 2^31).
 uint64_t storedBytes(const Weight &weight);
 /// The same without padding: what a step reads at least, of a vector or a matrix or of one row of a matrix.

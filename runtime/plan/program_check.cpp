@@ -51,7 +51,7 @@ void checkWeights(const Program &program, FieldErrors &errors) {
   for (size_t i = 0; i < program.weights.size(); ++i) {
     const Weight &weight = program.weights[i];
     const std::string path = at("program.weights", i);
-    const std::string name(nameOf(encodingNames, weight.encoding));
+    const std::string name = encodingName(weight.encoding);
     const bool matrix = format_of(weight.encoding).matrix(), tensor = weight.encoding == Encoding::tensor;
     if (tensor && checked::byteSize(weight.shape, 1) != static_cast<uint64_t>(weight.rows))
       errors.add(path + ".shape", nn::text(weight.shape) + " is not a shape of " + text(weight.rows) + " elements");

@@ -87,7 +87,7 @@ void FusionChecker::checkWeight(const TensorOp &op, const std::string &field) {
   const Weight &weight = program_.weights[*op.weight];
   if (weight.encoding != Encoding::tensor)
     return fail(field + ".weight",
-                "'" + weight.name + "' is stored as " + format_of(weight.encoding).name + "; a fusion reads tensors");
+                "'" + weight.name + "' is stored as " + encodingName(weight.encoding) + "; a fusion reads tensors");
   const nn::TensorSpec spec{weight.dtype, weight.shape};
   if (op.results.size() != 1 || op.results[0] != spec)
     fail(field + ".results", "expected one, " + nn::text(spec));

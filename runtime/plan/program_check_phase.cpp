@@ -275,7 +275,7 @@ void PhaseChecker::checkEmbed() {
   segments_.emplace_back(table->columns);
   const auto checkRows = [&](const char *field, const Weight &weight) {
     if (weight.encoding != Encoding::tiles16)
-      fail(field, "'" + weight.name + "' is stored as " + format_of(weight.encoding).name +
+      fail(field, "'" + weight.name + "' is stored as " + encodingName(weight.encoding) +
                       "; rows of an embedding are read as tiles16");
     else if (weight.columns != table->columns)
       fail(field, "'" + weight.name + "' has " + text(weight.columns) + " columns; '" + table->name + "' has " +

@@ -9,12 +9,6 @@
 
 namespace cadenza {
 
-inline constexpr auto encodingNames = [] {
-  std::array<std::string_view, encoding_count> names;
-  for (size_t i = 0; i < names.size(); ++i)
-    names[i] = format_of(static_cast<Encoding>(i)).name;
-  return names;
-}();
 /// The element types that anything computes with (isComputable).
 inline constexpr std::array computableTypes = {
     ElementType::f32, ElementType::bf16, ElementType::f16, ElementType::f64, ElementType::boolean,

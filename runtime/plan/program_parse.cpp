@@ -35,6 +35,15 @@ Ref readRef(const JsonReader &reader) {
   return {perLayer, reader[field].index()};
 }
 
+Encoding readEncoding(const JsonReader &reader) {
+  const std::string name = reader.string();
+  if (const std::optional<Encoding> encoding = encodingNamed(name))
+    return *encoding;
+  reader.error("'" + name + "' is no encoding; expected vector, rope_table, tensor or, of a matrix, " +
+               std::string(matrixEncodingSyntax()));
+  return {};
+}
+
 Edge readEdge(const JsonReader &reader) {
   reader.onlyFields({"name", "dtype", "tokens", "elements", "shape", "offset"});
   Edge edge{reader["name"].string(), readDType(reader["dtype"]), readExtent(reader["elements"]),
@@ -63,7 +72,7 @@ Weight readWeight(const JsonReader &reader) {
       {"name", "encoding", "dtype", "rows", "columns", "shape", "scale", "long_after", "offset", "bytes", "growth"});
   Weight weight;
   weight.name = reader["name"].string();
-  weight.encoding = readEnum<Encoding>(reader["encoding"], encodingNames);
+  weight.encoding = readEncoding(reader["encoding"]);
   weight.dtype = readDType(reader["dtype"]);
   weight.rows = readExtent(reader["rows"]);
   weight.columns = readExtent(reader["columns"]);

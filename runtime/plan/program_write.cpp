@@ -30,7 +30,7 @@ Json writeEdge(const Edge &edge) {
 
 Json writeWeight(const Weight &weight) {
   Json json = {{"name", weight.name},
-               {"encoding", nameOf(encodingNames, weight.encoding)},
+               {"encoding", encodingName(weight.encoding)},
                {"dtype", dtypeName(weight.dtype)},
                {"rows", weight.rows},
                {"columns", weight.columns},

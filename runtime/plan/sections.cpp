@@ -46,10 +46,10 @@ private:
 };
 
 /// "sm_90", "sm_90a"; "compute_80"; "host".
-bool isTarget(std::string_view target, CodeKind kind) {
-  if (kind == CodeKind::Host)
+bool isTarget(std::string_view target, ImageKind kind) {
+  if (kind == ImageKind::Host)
     return target == "host";
-  const std::string_view prefix = kind == CodeKind::Cubin ? "sm_" : "compute_";
+  const std::string_view prefix = kind == ImageKind::Cubin ? "sm_" : "compute_";
   if (!target.starts_with(prefix))
     return false;
   target.remove_prefix(prefix.size());
@@ -82,7 +82,7 @@ template <typename Word> void append(std::string &bytes, Word word) {
 
 } // namespace
 
-std::string_view codeKindName(CodeKind kind) { return codeKindNames[static_cast<size_t>(kind)]; }
+std::string_view codeKindName(ImageKind kind) { return codeKindNames[static_cast<size_t>(kind)]; }
 
 std::string encodeCode(const CodeSection &code) {
   nlohmann::ordered_json json = {{"target", code.target}, {"kind", codeKindName(code.kind)}};
@@ -96,7 +96,7 @@ std::string encodeCode(const CodeSection &code) {
   bytes += header;
   bytes.resize(checked::alignUp(bytes.size(), format::imageAlignment).value(), '\0');
   bytes += asText(code.image);
-  if (code.kind == CodeKind::Ptx && !bytes.ends_with('\0'))
+  if (code.kind == ImageKind::Ptx && !bytes.ends_with('\0'))
     bytes += '\0';
   return bytes;
 }
@@ -119,7 +119,7 @@ StatusOr<CodeSection> decodeCode(std::span<const std::byte> bytes, const Program
   const JsonReader reader(*json, "header", errors);
   reader.onlyFields({"target", "kind", "resources"});
   CodeSection code;
-  code.kind = static_cast<CodeKind>(reader["kind"].oneOf(codeKindNames));
+  code.kind = static_cast<ImageKind>(reader["kind"].oneOf(codeKindNames));
   code.target = reader["target"].string();
   if (!isTarget(code.target, code.kind))
     reader["target"].error("'" + code.target + "' is not a target of " + std::string(codeKindName(code.kind)) +

@@ -5,16 +5,31 @@
 // A matrix of [rows][columns] is cut into tiles of 16 rows; a tile is a sequence of steps of 32 columns, which lie one
 // after the other, and tiles follow each other. A step of a tile is two units of 8 rows x 32 columns. What is missing
 // in the last tile and the last step is zero. So a tile is contiguous, any run of its steps is, too, and a stripe (8
-// rows) is every other unit of a tile. Weight (n, k) is number
-//     ((n/16) * steps + k/32) * 512 + (n%16) * 32 + k%32
-// in this order. A unit is what a warp multiplies by one tensor-core product (codegen/kernels/unit_product.cuh): lane l
-// has the weights of row l/4, columns 8*(l%4) ..+8, which are unit_bytes/32 contiguous bytes.
+// rows) is every other unit of a tile. A unit is what a warp multiplies by one tensor-core product
+// (codegen/kernels/unit_product.cuh): lane l has the weights of row l/4, columns 8*(l%4) ..+8, its part of the unit,
+// which is unit_bytes/32 contiguous bytes. Parts lie in the order of the lanes.
+//
+// ## Codes
+// What is stored of a weight is its code. A part has eight of them, in the order of the columns:
+//   tiles16  the 16-bit weight itself
+//   int8     a signed byte
+//   fp8      a byte: a float of 4 bits of exponent and 3 of mantissa (e4m3)
+//   int4     half a byte, the integer + 8 (with zeros: the code itself): that of column 2i is bits 4i ..+4 of the part,
+//            a 32-bit word, that of column 2i + 1 bits 4i + 16 ..+4. So a shift and a mask give two 16-bit halves.
 //
 // ## Scales
-// An encoding may have a factor a row, an f32 each, which lie after all tiles: row_scale_bytes * (rows, padded) bytes.
-// The product of a row is the sum of its stored weights times the vector, multiplied by the row's scale once it is
-// complete (after all groups and ways of the sum), and then by the deferred factor of a norm, if there is one; both
-// products round on their own. Padded rows have scale 0.
+// A code stands for scale * code, or scale * (code - zero). Where a row has one scale, scales are f32 and lie after all
+// tiles: row_scale_bytes * (rows, padded) bytes. The product of a row is the sum of its codes times the vector,
+// multiplied by the row's scale once it is complete (after all groups and ways of the sum), and then by the deferred
+// factor of a norm, if there is one; both products round on their own. Padded rows have scale 0.
+//
+// ## Groups
+// `group` columns of a row, the last ones possibly fewer, may have a scale, and a zero if the encoding has zeros. They
+// lie in the tile, after its steps: a record for each group of columns, of 16 scales, then 16 zeros, a byte each. So a
+// run of steps is two runs of bytes, whatever the steps that it begins and ends with. The sum of a step of a row is
+// multiplied by the scale of its group, and added to what is a sum of the codes elsewhere:
+//     sum = fma(scale, step, sum), where step = sum of code * x
+//                                  or, with zeros, fma(8 - zero, sum of x, sum of (code - 8) * x).
 //
 // docs/add-an-encoding.md says what else an encoding needs.
 #pragma once
@@ -27,32 +42,84 @@ constexpr int tile_rows = 16, stripe_rows = 8, step_columns = 32;
 constexpr int unit_weights = stripe_rows * step_columns, tile_step_weights = tile_rows * step_columns;
 constexpr int lane_columns = unit_weights / 32; // of a unit: the columns of one row that a lane has
 
-/// What a plan's weight can be: the position in the table.
-enum class Encoding : unsigned char {
-  vector,     // `rows` f32 values (norm weights, biases: widened by the compiler); no matrix
-  rope_table, // `rows` f32 inverse frequencies, expanded at load; no matrix
-  tiles16,    // the 16-bit weights themselves
-  int8,       // -127 .. 127, times a scale a row: the row's largest magnitude / 127, rounded to nearest even
-  tensor,     // elements of any type and shape as they are, row-major; no matrix
+/// What a plan's weight can be. A kind with its defaults converts to an encoding.
+struct Encoding {
+  enum Kind : unsigned char {
+    vector,     // `rows` f32 values (norm weights, biases: widened by the compiler); no matrix
+    rope_table, // `rows` f32 inverse frequencies, expanded at load; no matrix
+    tiles16,    // the 16-bit weights themselves
+    int8,       // -128 .. 127
+    int4,       // -8 .. 7; with zeros, 0 .. 15
+    fp8,        // e4m3, no NaN
+    tensor,     // elements of any type and shape as they are, row-major; no matrix
+  };
+  enum Scale : unsigned char { f32, f16, bf16 };
+
+  Kind kind = vector;
+  Scale scale = f32;       // of a group; rows have f32
+  bool zeros = false;      // of groups
+  unsigned char group = 0; // columns; 0: a row has a scale
+
+  constexpr Encoding() = default;
+  CADENZA_EVERYWHERE constexpr Encoding(Kind kind)
+      : kind(kind), scale(kind == int4 ? f16 : f32), group(kind == int4 ? 128 : 0) {}
+  CADENZA_EVERYWHERE constexpr Encoding(Kind kind, int group, bool zeros, Scale scale)
+      : kind(kind), scale(scale), zeros(zeros), group(static_cast<unsigned char>(group)) {}
+  /// The type that scales of groups have unless something else is said.
+  CADENZA_EVERYWHERE static constexpr Scale usual_scale(Kind kind, int group) {
+    return group == 0 || kind == fp8 ? f32 : f16;
+  }
+  constexpr bool operator==(const Encoding &) const = default;
 };
-constexpr int encoding_count = 5;
+constexpr int encoding_kind_count = 7;
+
+/// Whether there is such an encoding.
+CADENZA_EVERYWHERE constexpr bool is_valid(const Encoding &encoding) {
+  const bool grouped =
+      encoding.kind == Encoding::int8 || encoding.kind == Encoding::int4 || encoding.kind == Encoding::fp8;
+  if (encoding.group == 0)
+    return encoding.kind != Encoding::int4 && encoding.scale == Encoding::f32 && !encoding.zeros;
+  return grouped && (encoding.group == 32 || encoding.group == 64 || encoding.group == 128) &&
+         (!encoding.zeros || encoding.kind == Encoding::int4);
+}
 
 struct EncodingFormat {
-  const char *name;    // in plans, IR and on command lines; in CamelCase, of the device functor
-  int unit_bytes;      // 0: no matrix
-  int row_scale_bytes; // 4, or 0: no scales
-  double error_bound;  // |stored - true weight| as a share of the largest magnitude of its row
+  int unit_bytes = 0;      // 0: no matrix
+  int row_scale_bytes = 0; // 4, or 0: no scales of rows
+  int group_steps = 0;     // steps of a group; 0: no groups
+  int scale_bytes = 0;     // of a group's scale
+  bool zeros = false;
+  double error_bound = 0; // |stored - true weight| as a share of the largest magnitude of its row, if it was rounded
 
   CADENZA_EVERYWHERE constexpr bool matrix() const { return unit_bytes > 0; }
+  CADENZA_EVERYWHERE constexpr bool grouped() const { return group_steps > 0; }
   CADENZA_EVERYWHERE constexpr int tile_step_bytes() const { return 2 * unit_bytes; }
+  CADENZA_EVERYWHERE constexpr int part_bytes() const { return unit_bytes / 32; }
+  /// Of a group of a tile's rows, a multiple of 16.
+  CADENZA_EVERYWHERE constexpr int record_bytes() const { return tile_rows * (scale_bytes + (zeros ? 1 : 0)); }
 };
 
-CADENZA_EVERYWHERE constexpr EncodingFormat format_of(Encoding encoding) {
-  constexpr EncodingFormat formats[encoding_count] = {
-      {"vector", 0, 0, 0},         {"rope_table", 0, 0, 0}, {"tiles16", 512, 0, 0},
-      {"int8", 256, 4, 0.5 / 127}, {"tensor", 0, 0, 0},
-  };
-  return formats[static_cast<int>(encoding)];
+CADENZA_EVERYWHERE constexpr EncodingFormat format_of(const Encoding &encoding) {
+  EncodingFormat format;
+  const bool integers = encoding.kind == Encoding::int8 || encoding.kind == Encoding::int4;
+  if (encoding.kind == Encoding::tiles16) {
+    format.unit_bytes = 512;
+  } else if (integers || encoding.kind == Encoding::fp8) {
+    format.unit_bytes = encoding.kind == Encoding::int4 ? 128 : 256;
+    format.row_scale_bytes = encoding.group == 0 ? 4 : 0;
+    format.group_steps = encoding.group / step_columns;
+    format.scale_bytes = encoding.group == 0 ? 0 : encoding.scale == Encoding::f32 ? 4 : 2;
+    format.zeros = encoding.zeros;
+    // Half of the distance of two codes, of a largest magnitude of 127, 7 or 448; with zeros, all 15 distances may be
+    // twice the largest magnitude, and a code a whole one off. A 16-bit scale is up to 1/128 larger.
+    format.error_bound = encoding.kind == Encoding::int8  ? 0.5 / 127
+                         : encoding.kind == Encoding::fp8 ? 16.0 / 448
+                         : encoding.zeros                 ? 2.0 / 15
+                                                          : 0.5 / 7;
+    if (format.scale_bytes == 2)
+      format.error_bound *= 1 + 1.0 / 128;
+  }
+  return format;
 }
 
 // Extents, in any integer type ----------------------------------------------------------------------------------------
@@ -65,21 +132,46 @@ template <class Int> CADENZA_EVERYWHERE constexpr Int padded_rows(Int rows) { re
 template <class Int> CADENZA_EVERYWHERE constexpr Int padded_columns(Int columns) {
   return steps_of(columns) * step_columns;
 }
+/// Groups of a row of so many steps; 0: no groups.
+template <class Int> CADENZA_EVERYWHERE constexpr Int groups_of(const EncodingFormat &format, Int steps) {
+  return format.grouped() ? (steps + format.group_steps - 1) / format.group_steps : 0;
+}
 
 // Addresses -----------------------------------------------------------------------------------------------------------
 
-/// The number of weight (row, column) of a matrix with so many steps.
+/// Tiles16: the number of weight (row, column) of a matrix with so many steps.
 template <class Int> CADENZA_EVERYWHERE constexpr Int weight_index(Int row, Int column, Int steps) {
   return (row / tile_rows * steps + column / step_columns) * tile_step_weights + row % tile_rows * step_columns +
          column % step_columns;
 }
-/// Bytes of `weights` consecutive weights.
+/// Bytes of the codes of `weights` consecutive weights.
 template <class Int> CADENZA_EVERYWHERE constexpr Int weight_bytes(const EncodingFormat &format, Int weights) {
   return weights / unit_weights * format.unit_bytes + weights % unit_weights * format.unit_bytes / unit_weights;
 }
-/// Bytes of all tiles, which is where the scales begin.
+/// From one tile to the next: its steps, then its groups' records.
+template <class Int> CADENZA_EVERYWHERE constexpr Int tile_bytes(const EncodingFormat &format, Int steps) {
+  return steps * format.tile_step_bytes() + groups_of(format, steps) * format.record_bytes();
+}
+/// Where the part of a unit begins that has the codes of columns 8 * (column/8) ..+8 of a row.
+template <class Int>
+CADENZA_EVERYWHERE constexpr Int part_offset(const EncodingFormat &format, Int row, Int column, Int steps) {
+  return row / tile_rows * tile_bytes(format, steps) + column / step_columns * format.tile_step_bytes() +
+         (row % tile_rows * (step_columns / lane_columns) + column % step_columns / lane_columns) * format.part_bytes();
+}
+/// Where the scale of a group of a row lies, and its zero.
+template <class Int>
+CADENZA_EVERYWHERE constexpr Int group_scale_offset(const EncodingFormat &format, Int row, Int group, Int steps) {
+  return row / tile_rows * tile_bytes(format, steps) + steps * format.tile_step_bytes() +
+         group * format.record_bytes() + row % tile_rows * format.scale_bytes;
+}
+template <class Int>
+CADENZA_EVERYWHERE constexpr Int group_zero_offset(const EncodingFormat &format, Int row, Int group, Int steps) {
+  return group_scale_offset(format, row / tile_rows * tile_rows, group, steps) + tile_rows * format.scale_bytes +
+         row % tile_rows;
+}
+/// Bytes of all tiles, which is where the scales of rows begin.
 template <class Int> CADENZA_EVERYWHERE constexpr Int tiles_bytes(const EncodingFormat &format, Int rows, Int columns) {
-  return tiles_of(rows) * steps_of(columns) * format.tile_step_bytes();
+  return tiles_of(rows) * tile_bytes(format, steps_of(columns));
 }
 /// Bytes that a matrix takes.
 template <class Int>
@@ -88,7 +180,8 @@ CADENZA_EVERYWHERE constexpr Int matrix_bytes(const EncodingFormat &format, Int 
 }
 /// The same without padding: what cannot be read in fewer bytes.
 template <class Int> CADENZA_EVERYWHERE constexpr Int dense_bytes(const EncodingFormat &format, Int rows, Int columns) {
-  return weight_bytes(format, rows * columns) + rows * format.row_scale_bytes;
+  return weight_bytes(format, rows * columns) +
+         rows * (format.row_scale_bytes + groups_of(format, steps_of(columns)) * format.record_bytes() / tile_rows);
 }
 
 } // namespace cadenza

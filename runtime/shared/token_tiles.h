@@ -72,8 +72,9 @@ struct TokenShape {
   int slots;         // segments that are interleaved, 8 rows in turn; otherwise 1
   int row_group;     // rows of a segment that must lie in one block, such as those of a head: the least common multiple
                      // of what epilogue functions need (group_size of norms, head_dim of rope); 1: any
-  int segment_divisor; // of all packed rows at which segments that are not interleaved begin, the greatest common
-                       // divisor; 0: there is one segment, or they are interleaved
+  int segment_divisor;  // of all packed rows at which segments that are not interleaved begin, the greatest common
+                        // divisor; 0: there is one segment, or they are interleaved
+  bool grouped = false; // whether groups of columns have scales
 };
 
 /// What a launch has, from a division of a product.
@@ -122,13 +123,16 @@ CADENZA_EVERYWHERE constexpr bool token_tiles_fit(const TokenTiles &tiles, const
          tiles.rows % stripe_rows == 0 && stripes % tiles.row_warps == 0 && stripes % shape.slots == 0 &&
          tiles.rows / shape.slots % shape.row_group == 0 && shape.segment_divisor % tiles.rows == 0 &&
          tiles.depth % step_columns == 0 && tiles.stages >= 2 && tiles.threads() <= 512 &&
+         (!shape.grouped || tiles.tokens / tiles.token_warps * (tiles.rows / tiles.row_warps) <= 32 * 48) &&
          token_shared_bytes(tiles, shape.unit_bytes, shape.slots) <= token_shared_limit;
 }
 
 /// Registers of a thread: sums, two sets of fragments, addresses; those of the functions of heads.
 CADENZA_EVERYWHERE constexpr int token_registers(const TokenTiles &tiles, const TokenShape &shape) {
   const int tokens = tiles.tokens / tiles.token_warps, rows = tiles.rows / tiles.row_warps;
-  const int products = tokens * rows / 32 + 2 * (tokens / 4 + rows / 4) + 45, functions = shape.row_group > 1 ? 96 : 48;
+  const int groups = shape.grouped ? rows / stripe_rows * 7 + 8 : 0; // factors of two of them, a product
+  const int products = tokens * rows / 32 + 2 * (tokens / 4 + rows / 4) + groups + 45,
+            functions = shape.row_group > 1 ? 96 : 48;
   const int registers = (products > functions ? products : functions) + 7;
   return registers > 255 ? 256 : registers / 8 * 8;
 }
@@ -170,7 +174,8 @@ CADENZA_EVERYWHERE constexpr long token_tiles_cost(const TokenTiles &tiles, cons
   const long alone = turns * (100000 + tiles.rows * functions * 12),
              issued = together * tiles.tokens * tiles.rows * functions;
   const long time = waves * (800000 + stages * stage + (alone > issued ? alone : issued));
-  const long from_memory = tiles_bytes<long>({"", shape.unit_bytes, 0, 0}, shape.rows, shape.columns) * 1000 / 4200;
+  const long from_memory =
+      static_cast<long>(tiles_of(shape.rows)) * steps_of(shape.columns) * 2 * shape.unit_bytes * 1000 / 4200;
   return 1400000 + (time > from_memory ? time : from_memory);
 }
 

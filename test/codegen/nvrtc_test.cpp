@@ -35,7 +35,7 @@ TEST_P(CompileForAllTargets, WithoutSpills) {
   ASSERT_EQ(code->size(), targets->size());
   for (const CompiledCode &target : *code) {
     EXPECT_FALSE(target.image.empty());
-    if (target.kind != CodeKind::Cubin)
+    if (target.kind != ImageKind::Cubin)
       continue;
     EXPECT_EQ(target.resources.size(), generated.source.kernels.size()) << target.target;
     for (const KernelResources &kernel : target.resources) {

@@ -138,10 +138,10 @@ struct down {
   using epilogue = Chain<Bias<bias>, Add<add>, Store<0, float>>;
 };
 
-// int8: of a norm that is deferred, interleaved, several tiles a warp; and of K groups, an odd number of rows, f16.
-struct int8_gate_up {
+// Codes: of a norm that is deferred, interleaved, several tiles a warp; and of K groups, an odd number of rows, f16.
+template <class E> struct encoded_gate_up {
   using weight_type = bf16;
-  using encoding = Int8<bf16>;
+  using encoding = E;
   using input_type = float;
   using segment_rows = Rows<104, 104>;
   static constexpr bool interleaved = true;
@@ -153,21 +153,33 @@ struct int8_gate_up {
     static constexpr float eps = 1e-5f;
     static constexpr bool defer_scale = true;
   };
-  using prologue = RmsNormPrologue<int8_gate_up, norm>;
+  using prologue = RmsNormPrologue<encoded_gate_up, norm>;
   using epilogue = Chain<Store<0, float>, Store<1, float>>;
 };
-struct int8_rows {
+using int8_gate_up = encoded_gate_up<Int8<bf16>>;
+using int8_groups_gate_up = encoded_gate_up<Grouped<Int8<bf16>, 32, f16>>;
+using int4_gate_up = encoded_gate_up<Grouped<Int4<bf16>, 128, f16>>;
+using int4_zeros_gate_up = encoded_gate_up<Grouped<Int4<bf16>, 32, bf16, true>>;
+using fp8_gate_up = encoded_gate_up<Fp8<bf16>>;
+using fp8_groups_gate_up = encoded_gate_up<Grouped<Fp8<bf16>, 128, float>>;
+template <class E> struct encoded_rows {
   using weight_type = f16;
-  using encoding = Int8<f16>;
+  using encoding = E;
   using input_type = float;
   using segment_rows = Rows<37>;
   static constexpr bool interleaved = false;
   static constexpr int columns = 1000, k_ways = 4;
   using k_groups = Steps<0, 3, 20>;
   static constexpr int tiles_per_block = 1, threads = 128, steps_in_flight = 2;
-  using prologue = PlainPrologue<int8_rows>;
+  using prologue = PlainPrologue<encoded_rows>;
   using epilogue = Chain<Store<0, float>>;
 };
+using int8_rows = encoded_rows<Int8<f16>>;
+using int8_groups_rows = encoded_rows<Grouped<Int8<f16>, 64, bf16>>;
+using int4_rows = encoded_rows<Grouped<Int4<f16>, 32, float>>;
+using int4_zeros_rows = encoded_rows<Grouped<Int4<f16>, 64, f16, true>>;
+using fp8_rows = encoded_rows<Fp8<f16>>;
+using fp8_groups_rows = encoded_rows<Grouped<Fp8<f16>, 64, float>>;
 
 // Nothing but sums, of 37 steps.
 template <class Groups, int ways, int tiles, int block_threads, int in_flight> struct sums {

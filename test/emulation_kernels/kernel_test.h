@@ -3,6 +3,7 @@
 
 #include "test/emulation/driver_test.h"
 #include "test/emulation_kernels/configs.cuh"
+#include "test/packed_matrix.h"
 
 #include <algorithm>
 #include <array>
@@ -14,6 +15,7 @@
 
 namespace cadenza::emulation {
 
+using test::packMatrix;
 using Words = std::vector<uint64_t>;
 
 /// A kernel argument: an address or a number.
@@ -49,26 +51,6 @@ template <class T> std::vector<uint16_t> pack(const std::vector<float> &matrix, 
     for (int k = 0; k < columns; ++k)
       packed[static_cast<size_t>((n / 16 * (padded / 32) + k / 32) * 512 + n % 16 * 32 + k % 32)] =
           bits<T>(matrix[static_cast<size_t>(n * columns + k)]);
-  return packed;
-}
-
-/// A matrix [rows][columns] as int8: `matrix` becomes what is stored. See runtime/shared/encoding.h.
-inline std::vector<uint8_t> packInt8(std::vector<float> &matrix, int rows, int columns) {
-  const int steps = (columns + 31) / 32, tiles = (rows + 15) / 16;
-  std::vector<uint8_t> packed(static_cast<size_t>(tiles * steps * 512 + tiles * 16 * 4));
-  for (int n = 0; n < rows; ++n) {
-    float *row = &matrix[static_cast<size_t>(n * columns)], largest = 0;
-    for (int k = 0; k < columns; ++k)
-      largest = std::max(largest, std::fabs(row[k]));
-    const float scale = largest / 127;
-    std::memcpy(&packed[static_cast<size_t>(tiles * steps * 512 + 4 * n)], &scale, 4);
-    for (int k = 0; k < columns; ++k) {
-      const auto integer = static_cast<int8_t>(std::nearbyint(row[k] / scale));
-      packed[static_cast<size_t>((n / 16 * steps + k / 32) * 512 + n % 16 * 32 + k % 32)] =
-          static_cast<uint8_t>(integer);
-      row[k] = scale * static_cast<float>(integer);
-    }
-  }
   return packed;
 }
 

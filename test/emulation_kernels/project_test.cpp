@@ -27,6 +27,35 @@ protected:
                                 word(state), word(key), word(value), word(state), context, word(query)});
     return {download(query, 256), download(key, cache.size()), download(value, cache.size())};
   }
+
+  template <class Config> void checkRows(const std::string &name) {
+    SCOPED_TRACE(name);
+    const std::vector<float> x = random(1000);
+    std::vector<float> weights = random(37 * 1000);
+    const std::vector<uint8_t> packed = packMatrix(Config::encoding::encoding, weights, 37, 1000);
+    auto *out = allocate<float>(37);
+    run<Project<Config>>(name, {word(upload(x)), word(upload(packed)), word(out)});
+    expectNear(download(out, 37), multiply(weights, rounded<f16>(x)), 1e-5);
+  }
+  template <class Config> void checkGateUp(const std::string &name) {
+    SCOPED_TRACE(name);
+    const std::vector<float> x = random(200), gamma = random(200);
+    std::vector<float> interleaved = random(208 * 200);
+    for (size_t row = 0; row < 208; ++row) // rows of very different scales
+      for (size_t k = 0; k < 200; ++k)
+        interleaved[row * 200 + k] *= static_cast<float>(row + 1);
+    const std::vector<uint8_t> packed = packMatrix(Config::encoding::encoding, interleaved, 208, 200);
+    auto *gate = allocate<float>(104), *up = allocate<float>(104);
+    run<Project<Config>>(name, {word(upload(x)), word(upload(packed)), word(upload(gamma)), word(gate), word(up)});
+    std::vector<float> activation(200);
+    for (size_t i = 0; i < 200; ++i)
+      activation[i] = rounded<bf16>(x[i] * gamma[i]);
+    std::vector<double> y = multiply(interleaved, activation), expected[2];
+    for (size_t row = 0; row < 208; ++row)
+      expected[row / 8 % 2].push_back(y[row] * rmsFactor(x.data(), x.size(), 1e-5));
+    expectNear(download(gate, 104), expected[0], 1e-5);
+    expectNear(download(up, 104), expected[1], 1e-5);
+  }
 };
 
 TEST_F(ProjectTest, QueryKeyValue) {
@@ -136,33 +165,25 @@ TEST_F(ProjectTest, BiasResidualAndPaddedColumns) {
   expectNear(download(stream, 40), expected, 1e-5);
 }
 
-TEST_F(ProjectTest, Int8OfAnOddNumberOfRows) {
-  const std::vector<float> x = random(1000);
-  std::vector<float> weights = random(37 * 1000);
-  const std::vector<uint8_t> packed = packInt8(weights, 37, 1000);
-  auto *out = allocate<float>(37);
-  run<Project<phase::int8_rows>>("int8_rows", {word(upload(x)), word(upload(packed)), word(out)});
-  expectNear(download(out, 37), multiply(weights, rounded<f16>(x)), 1e-5);
+#define CADENZA_CHECK_ROWS(name) checkRows<phase::name##_rows>(#name "_rows")
+#define CADENZA_CHECK_GATE_UP(name) checkGateUp<phase::name##_gate_up>(#name "_gate_up")
+
+TEST_F(ProjectTest, CodesOfAnOddNumberOfRows) {
+  CADENZA_CHECK_ROWS(int8);
+  CADENZA_CHECK_ROWS(int8_groups);
+  CADENZA_CHECK_ROWS(int4);
+  CADENZA_CHECK_ROWS(int4_zeros);
+  CADENZA_CHECK_ROWS(fp8);
+  CADENZA_CHECK_ROWS(fp8_groups);
 }
 
-TEST_F(ProjectTest, Int8ScalesGoWithInterleavedRowsAndADeferredNorm) {
-  const std::vector<float> x = random(200), gamma = random(200);
-  std::vector<float> interleaved = random(208 * 200);
-  for (size_t row = 0; row < 208; ++row) // rows of very different scales
-    for (size_t k = 0; k < 200; ++k)
-      interleaved[row * 200 + k] *= static_cast<float>(row + 1);
-  const std::vector<uint8_t> packed = packInt8(interleaved, 208, 200);
-  auto *gate = allocate<float>(104), *up = allocate<float>(104);
-  run<Project<phase::int8_gate_up>>("int8_gate_up",
-                                    {word(upload(x)), word(upload(packed)), word(upload(gamma)), word(gate), word(up)});
-  std::vector<float> activation(200);
-  for (size_t i = 0; i < 200; ++i)
-    activation[i] = rounded<bf16>(x[i] * gamma[i]);
-  std::vector<double> y = multiply(interleaved, activation), expected[2];
-  for (size_t row = 0; row < 208; ++row)
-    expected[row / 8 % 2].push_back(y[row] * rmsFactor(x.data(), x.size(), 1e-5));
-  expectNear(download(gate, 104), expected[0], 1e-5);
-  expectNear(download(up, 104), expected[1], 1e-5);
+TEST_F(ProjectTest, ScalesGoWithInterleavedRowsAndADeferredNorm) {
+  CADENZA_CHECK_GATE_UP(int8);
+  CADENZA_CHECK_GATE_UP(int8_groups);
+  CADENZA_CHECK_GATE_UP(int4);
+  CADENZA_CHECK_GATE_UP(int4_zeros);
+  CADENZA_CHECK_GATE_UP(fp8);
+  CADENZA_CHECK_GATE_UP(fp8_groups);
 }
 
 /// Sums in fp32, in the order of codegen/kernels/sum_order.cuh.

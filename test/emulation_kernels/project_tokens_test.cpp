@@ -116,10 +116,61 @@ protected:
     std::vector<float> values;
     uint64_t packed;
   };
-  Matrix int8Matrix(int rows, int columns) {
+  Matrix encodedMatrix(const Encoding &encoding, int rows, int columns) {
     Matrix matrix{random(rows * columns), 0};
-    matrix.packed = word(upload(packInt8(matrix.values, rows, columns)));
+    matrix.packed = word(upload(packMatrix(encoding, matrix.values, rows, columns)));
     return matrix;
+  }
+
+  /// Two configurations of the interleaved product, by their names.
+  template <class Small, class Wide> void checkGateUp(const std::string &name) {
+    SCOPED_TRACE(name);
+    const Rows x = randomRows(64, 200);
+    const std::vector<float> gamma = random(200);
+    const Matrix matrix = encodedMatrix(Small::encoding::encoding, 208, 200);
+    const auto run = [&]<class Config>(const std::string &kernel) {
+      auto *first = markedEdge<float>(64, 104), *second = markedEdge<float>(64, 104);
+      runPhase<Config>({kernel,
+                        "int8_small", // the prologue is the same
+                        word(uploadEdge<float>(x)),
+                        matrix.packed,
+                        uploadState(tile(64)),
+                        {word(upload(gamma))},
+                        {word(first), word(second)}},
+                       64);
+      return std::pair(downloadEdge(first, 64, 104), downloadEdge(second, 64, 104));
+    };
+    const auto result = run.template operator()<Small>(name + "_small");
+    for (int token = 0; token < 64; ++token) {
+      const std::vector<float> &row = x[static_cast<size_t>(token)];
+      std::vector<float> activation(200);
+      for (size_t i = 0; i < 200; ++i)
+        activation[i] = emulation::rounded<bf16>(row[i] * gamma[i]);
+      const std::vector<double> y = multiply(matrix.values, activation);
+      const double factor = rmsFactor(row.data(), row.size(), 1e-5);
+      std::vector<double> first, second;
+      for (size_t packed = 0; packed < 208; ++packed)
+        (packed / 8 % 2 == 0 ? first : second).push_back(y[packed] * factor);
+      expectNear(result.first[static_cast<size_t>(token)], first, 1e-5);
+      expectNear(result.second[static_cast<size_t>(token)], second, 1e-5);
+    }
+    EXPECT_EQ(result, run.template operator()<Wide>(name + "_wide"));
+  }
+  /// The same of an odd number of rows.
+  template <class Wide, class Small> void checkRows(const std::string &name) {
+    SCOPED_TRACE(name);
+    const Rows x = randomRows(32, 200);
+    const Matrix matrix = encodedMatrix(Wide::encoding::encoding, 37, 200);
+    const auto run = [&]<class Config>(const std::string &kernel) {
+      auto *out = markedEdge<float>(32, 37);
+      runPhase<Config>(
+          {kernel, "int8_rows", word(uploadEdge<float>(x)), matrix.packed, uploadState(tile(32)), {}, {word(out)}}, 32);
+      return downloadEdge(out, 32, 37);
+    };
+    const Rows result = run.template operator()<Wide>(name);
+    for (size_t token = 0; token < 32; ++token)
+      expectNear(result[token], multiply(matrix.values, emulation::rounded<f16>(x[token])), 1e-5);
+    EXPECT_EQ(result, run.template operator()<Small>(name + "_small"));
   }
 };
 
@@ -258,52 +309,25 @@ TEST_F(ProjectTokensTest, InterleavedGateAndUp) {
   static_assert(ProjectTokens<tokens::gate_up_passes>::passes == 2);
 }
 
-TEST_F(ProjectTokensTest, Int8OfADeferredNorm) {
-  const Rows x = randomRows(64, 200);
-  const std::vector<float> gamma = random(200);
-  const Matrix matrix = int8Matrix(208, 200);
-  const auto run = [&]<class Config>(const std::string &name, int live) {
-    auto *first = markedEdge<float>(64, 104), *second = markedEdge<float>(64, 104);
-    runPhase<Config>({name,
-                      "int8_small",
-                      word(uploadEdge<float>(x)),
-                      matrix.packed,
-                      uploadState(tile(live)),
-                      {word(upload(gamma))},
-                      {word(first), word(second)}},
-                     64);
-    return std::pair(downloadEdge(first, 64, 104), downloadEdge(second, 64, 104));
-  };
-  const auto result = run.operator()<tokens::int8_small>("int8_small", 64);
-  for (int token = 0; token < 64; ++token) {
-    const std::vector<float> &row = x[static_cast<size_t>(token)];
-    std::vector<float> activation(200);
-    for (size_t i = 0; i < 200; ++i)
-      activation[i] = emulation::rounded<bf16>(row[i] * gamma[i]);
-    const std::vector<double> y = multiply(matrix.values, activation);
-    const double factor = rmsFactor(row.data(), row.size(), 1e-5);
-    std::vector<double> first, second;
-    for (size_t packed = 0; packed < 208; ++packed)
-      (packed / 8 % 2 == 0 ? first : second).push_back(y[packed] * factor);
-    expectNear(result.first[static_cast<size_t>(token)], first, 1e-5);
-    expectNear(result.second[static_cast<size_t>(token)], second, 1e-5);
-  }
-  EXPECT_EQ(result, run.operator()<tokens::int8_wide>("int8_wide", 64));
+#define CADENZA_CHECK_GATE_UP(name) checkGateUp<tokens::name##_small, tokens::name##_wide>(#name)
+#define CADENZA_CHECK_ROWS(name) checkRows<tokens::name##_rows, tokens::name##_rows_small>(#name "_rows")
+
+TEST_F(ProjectTokensTest, CodesOfADeferredNorm) {
+  CADENZA_CHECK_GATE_UP(int8);
+  CADENZA_CHECK_GATE_UP(int8_groups);
+  CADENZA_CHECK_GATE_UP(int4);
+  CADENZA_CHECK_GATE_UP(int4_zeros);
+  CADENZA_CHECK_GATE_UP(fp8);
+  CADENZA_CHECK_GATE_UP(fp8_groups);
 }
 
-TEST_F(ProjectTokensTest, Int8OfAnOddNumberOfRows) {
-  const Rows x = randomRows(32, 200);
-  const Matrix matrix = int8Matrix(37, 200);
-  const auto run = [&]<class Config>(const std::string &name) {
-    auto *out = markedEdge<float>(32, 37);
-    runPhase<Config>(
-        {name, "int8_rows", word(uploadEdge<float>(x)), matrix.packed, uploadState(tile(32)), {}, {word(out)}}, 32);
-    return downloadEdge(out, 32, 37);
-  };
-  const Rows result = run.operator()<tokens::int8_rows>("int8_rows");
-  for (size_t token = 0; token < 32; ++token)
-    expectNear(result[token], multiply(matrix.values, emulation::rounded<f16>(x[token])), 1e-5);
-  EXPECT_EQ(result, run.operator()<tokens::int8_rows_small>("int8_rows_small"));
+TEST_F(ProjectTokensTest, CodesOfAnOddNumberOfRows) {
+  CADENZA_CHECK_ROWS(int8);
+  CADENZA_CHECK_ROWS(int8_groups);
+  CADENZA_CHECK_ROWS(int4);
+  CADENZA_CHECK_ROWS(int4_zeros);
+  CADENZA_CHECK_ROWS(fp8);
+  CADENZA_CHECK_ROWS(fp8_groups);
 }
 
 TEST_F(ProjectTokensTest, BiasAndResidualInPlace) {

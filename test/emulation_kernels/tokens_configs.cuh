@@ -82,10 +82,10 @@ using gate_up_small = gate_up<TokenTiles{16, 48, 32, 3, 1, 3}>;
 using gate_up_wide = gate_up<TokenTiles{64, 96, 64, 2, 2, 2}>;
 using gate_up_passes = gate_up<TokenTiles{64, 512, 32, 2, 2, 4}>; // sums in two parts; most rows do not exist
 
-// int8: of a norm that is deferred, interleaved; and of an odd number of rows, f16, no multiple of 32 columns.
-template <TokenTiles how> struct int8_gate_up {
+// Codes: of a norm that is deferred, interleaved; and of an odd number of rows, f16, no multiple of 32 columns.
+template <class E, TokenTiles how> struct encoded_gate_up {
   using weight_type = bf16;
-  using encoding = Int8<bf16>;
+  using encoding = E;
   using input_type = float;
   using segment_rows = Rows<104, 104>;
   static constexpr bool interleaved = true;
@@ -96,24 +96,48 @@ template <TokenTiles how> struct int8_gate_up {
     static constexpr float eps = 1e-5f;
     static constexpr bool defer_scale = true;
   };
-  using prologue = RmsNormPrologue<int8_gate_up, norm>;
+  using prologue = RmsNormPrologue<encoded_gate_up, norm>;
   using epilogue = Chain<Store<0, float>, Store<1, float>>;
 };
-using int8_small = int8_gate_up<TokenTiles{16, 48, 64, 3, 1, 3}>;
-using int8_wide = int8_gate_up<TokenTiles{64, 96, 32, 4, 2, 2}>;
-template <TokenTiles how> struct int8_odd {
+template <class E> using encoded_small = encoded_gate_up<E, TokenTiles{16, 48, 64, 3, 1, 3}>;
+template <class E> using encoded_wide = encoded_gate_up<E, TokenTiles{64, 96, 32, 4, 2, 2}>;
+using int8_small = encoded_small<Int8<bf16>>;
+using int8_wide = encoded_wide<Int8<bf16>>;
+using int8_groups_small = encoded_small<Grouped<Int8<bf16>, 32, f16>>;
+using int8_groups_wide = encoded_wide<Grouped<Int8<bf16>, 32, f16>>;
+using int4_small = encoded_small<Grouped<Int4<bf16>, 128, f16>>;
+using int4_wide = encoded_wide<Grouped<Int4<bf16>, 128, f16>>;
+using int4_zeros_small = encoded_small<Grouped<Int4<bf16>, 32, bf16, true>>;
+using int4_zeros_wide = encoded_wide<Grouped<Int4<bf16>, 32, bf16, true>>;
+using fp8_small = encoded_small<Fp8<bf16>>;
+using fp8_wide = encoded_wide<Fp8<bf16>>;
+using fp8_groups_small = encoded_small<Grouped<Fp8<bf16>, 128, float>>;
+using fp8_groups_wide = encoded_wide<Grouped<Fp8<bf16>, 128, float>>;
+template <class E, TokenTiles how> struct encoded_odd {
   using weight_type = f16;
-  using encoding = Int8<f16>;
+  using encoding = E;
   using input_type = float;
   using segment_rows = Rows<37>;
   static constexpr bool interleaved = false;
   static constexpr int columns = 200, threads = 96;
   static constexpr TokenTiles tiles = how;
-  using prologue = PlainPrologue<int8_odd>;
+  using prologue = PlainPrologue<encoded_odd>;
   using epilogue = Chain<Store<0, float>>;
 };
-using int8_rows = int8_odd<TokenTiles{32, 24, 32, 3, 2, 1}>;
-using int8_rows_small = int8_odd<TokenTiles{16, 8, 64, 2, 1, 1}>;
+template <class E> using encoded_rows = encoded_odd<E, TokenTiles{32, 24, 32, 3, 2, 1}>;
+template <class E> using encoded_rows_small = encoded_odd<E, TokenTiles{16, 8, 64, 2, 1, 1}>;
+using int8_rows = encoded_rows<Int8<f16>>;
+using int8_rows_small = encoded_rows_small<Int8<f16>>;
+using int8_groups_rows = encoded_rows<Grouped<Int8<f16>, 64, bf16>>;
+using int8_groups_rows_small = encoded_rows_small<Grouped<Int8<f16>, 64, bf16>>;
+using int4_rows = encoded_rows<Grouped<Int4<f16>, 32, float>>;
+using int4_rows_small = encoded_rows_small<Grouped<Int4<f16>, 32, float>>;
+using int4_zeros_rows = encoded_rows<Grouped<Int4<f16>, 64, f16, true>>;
+using int4_zeros_rows_small = encoded_rows_small<Grouped<Int4<f16>, 64, f16, true>>;
+using fp8_rows = encoded_rows<Fp8<f16>>;
+using fp8_rows_small = encoded_rows_small<Fp8<f16>>;
+using fp8_groups_rows = encoded_rows<Grouped<Fp8<f16>, 64, float>>;
+using fp8_groups_rows_small = encoded_rows_small<Grouped<Fp8<f16>, 64, float>>;
 
 // Down: bias and residual, in place.
 template <class Tiles, Tiles how> struct down_of {
@@ -259,7 +283,13 @@ struct last_row {
 #define CADENZA_TOKEN_PRODUCTS(X) \
   X(qkv_one_warp) X(qkv_row_warps) X(qkv_all_ahead) X(qkv_last_stage) X(qkv_token_warps) \
   X(qkv_72) X(qkv_80) X(qkv_96) X(qkv_128) X(qkv_128_in_shared) X(qkv_256) X(gate_up_small) X(gate_up_wide) X(gate_up_passes) \
-  X(int8_small) X(int8_wide) X(int8_rows) X(int8_rows_small) X(down) X(down_wide) X(direct) X(direct_wide) X(ungated) X(square)
+  X(int8_small) X(int8_wide) X(int8_rows) X(int8_rows_small) \
+  X(int8_groups_small) X(int8_groups_wide) X(int8_groups_rows) X(int8_groups_rows_small) \
+  X(int4_small) X(int4_wide) X(int4_rows) X(int4_rows_small) \
+  X(int4_zeros_small) X(int4_zeros_wide) X(int4_zeros_rows) X(int4_zeros_rows_small) \
+  X(fp8_small) X(fp8_wide) X(fp8_rows) X(fp8_rows_small) \
+  X(fp8_groups_small) X(fp8_groups_wide) X(fp8_groups_rows) X(fp8_groups_rows_small) \
+  X(down) X(down_wide) X(direct) X(direct_wide) X(ungated) X(square)
 #define CADENZA_TOKEN_PREPARES(X) \
   X(qkv_one_warp) X(gate_up_small) X(int8_small) X(int8_rows) X(down) X(ungated) X(square)
 // clang-format on

@@ -7,9 +7,9 @@ usage() {
   cat <<'USAGE'
 usage: test/gpu/run.sh [--bin DIR] [--out DIR] [--only LIST] [--repeats N]
 
-  --bin DIR     folder with cadenza-compile, -run, -bench and -inspect, and gpu_repeat (default: build/portable/bin)
+  --bin DIR     folder with cadenza-compile, -run, -bench and -inspect, gpu_repeat and prefill_lengths (default: build/portable/bin)
   --out DIR     logs and figures (default: build/gpu)
-  --only LIST   of: quick,fixtures,activations,numerics,encoders,repeat,graph,persistent,sanitize,bench,ablation
+  --only LIST   of: quick,fixtures,activations,numerics,prefill,encoders,repeat,graph,persistent,sanitize,bench,ablation
                 (default: all but ablation)
   --repeats N   runs that must give the same bits, of tinylm; half as many of Qwen3-0.6B (default: 20)
 
@@ -21,7 +21,7 @@ USAGE
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 here=$root/test/gpu bin=$root/build/portable/bin out=$root/build/gpu
-groups=quick,fixtures,activations,numerics,encoders,repeat,graph,persistent,sanitize,bench,ablation only=${groups%,ablation} repeats=20
+groups=quick,fixtures,activations,numerics,prefill,encoders,repeat,graph,persistent,sanitize,bench,ablation only=${groups%,ablation} repeats=20
 while (($#)); do
   case $1 in
     --bin | --out | --only | --repeats)
@@ -42,7 +42,7 @@ for group in ${only//,/ }; do
   [[ ,$groups, == *,$group,* ]] || stop 2 "--only: there is no '$group'; there are $groups"
 done
 [[ $repeats =~ ^[1-9][0-9]*$ ]] || stop 2 "--repeats: '$repeats' is not a number of runs"
-for tool in cadenza-{compile,run,bench,inspect} gpu_repeat; do
+for tool in cadenza-{compile,run,bench,inspect} gpu_repeat prefill_lengths; do
   [[ -x $bin/$tool ]] || stop 2 "--bin: there is no $bin/$tool"
 done
 bin=$(cd "$bin" && pwd)
@@ -128,6 +128,24 @@ numerics() { # MODEL POSITIONS
     python3 "$here/compare_logits.py" judge "$folder/ours.npy" "$folder/f32.npy" "$folder/low.npy"
   local code=$?
   rm -rf "$folder"
+  return $code
+}
+# Prompts of every length up to LENGTHS: prefill_lengths LENGTHS MODEL [options of cadenza-compile]
+prefill_lengths() {
+  local plan=$work/lengths.plan
+  compile "${@:2}" -o "$plan" && "$bin/prefill_lengths" "$plan" "$1" cuda:0
+  local code=$?
+  rm -f "$plan"
+  return $code
+}
+# Prompts beside PyTorch, whose times are the last line.
+prefill_speed() { # MODEL
+  local plan=$work/speed.plan
+  compile --model="$1" --weights=random:1 -o "$plan" &&
+    "$bin/cadenza-bench" "$plan" --prompt 16,128,512,2048 --phases --record "$out/records.json" --quiet &&
+    python3 "$here/prefill.py" "$root/compiler/import/hf/published/$1"
+  local code=$?
+  rm -f "$plan"
   return $code
 }
 # An encoder that torch.onnx exported: the same bits by a kernel a phase and by a CUDA graph, as exact as PyTorch in fp16.
@@ -286,7 +304,7 @@ bench() { # MODEL CONTEXTS
 
 export root here bin out work
 export -f compile run tokens_of quick compare score fixture tensors activations numerics encoder repeat repeat_once same_plan sanitize bench
-export -f repeat_here schedule_bits graph_interrupt graph_sanitize edited persistent_delays persistent_withheld persistent_long persistent_sanitize
+export -f repeat_here prefill_lengths prefill_speed schedule_bits graph_interrupt graph_sanitize edited persistent_delays persistent_withheld persistent_long persistent_sanitize
 export -f sanitized persistent_racecheck racecheck_sees
 
 if wants quick; then
@@ -310,6 +328,16 @@ if wants numerics; then
   done
   check 180 numerics-Gemma-3-1B numerics Gemma-3-1B 640 # its window is 512
   check 300 numerics-Phi-4-mini numerics Phi-4-mini 256
+fi
+if wants prefill; then
+  check 120 prefill-tinylm prefill_lengths 300 "$root/examples/tinylm"
+  # A window that is left, in a cache that is a ring.
+  check 60 prefill-window prefill_lengths 120 "$root/test/fixtures/models/mistral-window" --prefill=16,32
+  for model in Qwen3-0.6B Gemma-3-1B; do check 120 "prefill-$model" prefill_lengths 300 --model="$model" --weights=random:1; done
+  for model in Qwen3-0.6B Llama-3.2-1B; do
+    check 180 "prefill-speed-$model" prefill_speed "$model"
+    cat "$out/prefill-speed-$model.log"
+  done
 fi
 if wants encoders; then
   check 180 encoder-6x384 encoder 6 384

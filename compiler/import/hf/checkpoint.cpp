@@ -48,6 +48,8 @@ void Checkpoint::rename(const std::function<std::string(const std::string &)> &n
     std::string wanted = newName(name);
     if (wanted != name && (tensors_.contains(wanted) || renamed.contains(wanted)))
       wanted = name; // the name is taken
+    if (wanted != name && tensor.nameInFile.empty())
+      tensor.nameInFile = name;
     renamed.emplace(std::move(wanted), std::move(tensor));
   }
   tensors_ = std::move(renamed);

@@ -22,6 +22,7 @@ struct CheckpointTensor {
   std::vector<int64_t> shape;
   std::span<const std::byte> data; // not aligned to anything
   uint32_t file = 0;               // index into Checkpoint::files()
+  std::string nameInFile = {};     // if it has been renamed
 };
 
 struct CheckpointFile {

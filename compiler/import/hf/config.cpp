@@ -1,4 +1,5 @@
 #include "compiler/import/hf/config_parts.h"
+#include "compiler/import/hf/quantized/quantized_format.h"
 #include "compiler/import/text.h"
 #include "runtime/plan/program.h"
 
@@ -102,14 +103,6 @@ Activation readActivation(ConfigReader &reader, const DecoderDefaults &defaults)
   return Activation::Silu;
 }
 
-void refuseQuantization(ConfigReader &reader) {
-  if (reader.has("quantization_config")) {
-    ConfigReader quantization = reader.object("quantization_config");
-    refuseValue(quantization, "quant_method", quotedName(quantization.string("quant_method").value_or("unnamed")),
-                "(unquantised bfloat16, float16 and float32 are)");
-  }
-}
-
 /// The class's own token, where the file does not say.
 std::vector<int32_t> readTokensOr(ConfigReader &reader, std::string_view name, int64_t vocabSize,
                                   std::optional<int32_t> otherwise) {
@@ -183,7 +176,8 @@ DecoderConfig readDecoderConfig(ConfigReader &reader, const DecoderDefaults &def
     readRope(reader, defaults, config);
   config.dtype = readDType(reader);
   config.activation = readActivation(reader, defaults);
-  refuseQuantization(reader);
+  config.isQuantized = reader.has("quantization_config");
+  config.quantization = readQuantization(reader);
   if (defaults.noRopeInterval)
     config.ropeLayers = readRopeLayers(reader, *defaults.noRopeInterval, config.layers);
   readWindow(reader, defaults, config);

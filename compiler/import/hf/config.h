@@ -8,11 +8,14 @@
 #include "runtime/shared/dtype.h"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace cadenza {
+
+class QuantizedFormat; // quantized/quantized_format.h
 
 /// Rotary embedding: theta is the base of the geometric series of wavelengths. In ropeInverseFrequencies is what the
 /// types make of the rest.
@@ -74,7 +77,10 @@ struct DecoderConfig {
   std::optional<double> logitsCap;
   RopeParameters rope;
   std::optional<RopeParameters> slidingRope; // of slidingLayers, if not `rope`
-  std::optional<DType> dtype;                // what config.json says; the tensors themselves have the last word
+  /// How quantization_config says that matrices are stored; null if it is not there, or not supported.
+  std::shared_ptr<QuantizedFormat> quantization;
+  bool isQuantized = false;   // it is there
+  std::optional<DType> dtype; // what config.json says; the tensors themselves have the last word
   int32_t bosToken = -1;
   std::vector<int32_t> eosTokens;
 };

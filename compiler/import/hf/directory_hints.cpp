@@ -11,8 +11,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char *fromGguf =
-    "GGUF is not supported: take the Hugging Face directory that it was made from (config.json, *.safetensors)";
+constexpr const char *fromGguf = "give the GGUF file itself, and not its directory";
 constexpr const char *fromPickle = "PyTorch's pickles are not read: convert them with transformers, "
                                    "AutoModelForCausalLM.from_pretrained(DIR).save_pretrained(NEW)";
 
@@ -50,8 +49,6 @@ Status noDirectory(const std::string &path) {
     if (isHubName(path) && !fs::exists(fs::path(path).parent_path(), error))
       advice = " here; if it is a model on the Hugging Face hub, download it first: hf download " + escaped(path, 80) +
                " --local-dir " + escaped(fs::path(path).filename().string(), 80);
-  } else if (path.ends_with(".gguf")) {
-    advice = std::string(", but a file; ") + fromGguf;
   } else if (path.ends_with(".plan")) {
     advice = ", but a plan, which cadenza-run runs";
   } else if (path.ends_with(".safetensors") || path.ends_with(".json") || isPickle(path)) {

@@ -1,9 +1,11 @@
 #include "compiler/import/hf/import_hugging_face.h"
+#include "compiler/import/hf/chat.h"
 #include "compiler/import/hf/checkpoint_weights.h"
 #include "compiler/import/hf/directory_hints.h"
 #include "compiler/import/hf/family.h"
 #include "compiler/import/hf/model_texts.h"
 #include "compiler/import/hf/published.h"
+#include "compiler/import/hf/quantized/quantized_tensors.h"
 #include "compiler/import/hf/source_hash.h"
 #include "compiler/import/hf/tensor_check.h"
 #include "compiler/import/hf/tensor_names.h"
@@ -26,6 +28,7 @@ struct ModelTexts {
   std::string generationConfig; // empty if there is none
   std::string tokenizer;        // empty if there is none
   std::string tokenizerConfig;  // empty if there is none
+  std::string chat;             // of a plan (hf/chat.h)
 };
 
 StatusOr<ModelTexts> readTexts(ModelDirectory &directory, Findings &findings) {
@@ -39,6 +42,7 @@ StatusOr<ModelTexts> readTexts(ModelDirectory &directory, Findings &findings) {
   texts.generationConfig = readOptional(directory, "generation_config.json", findings);
   texts.tokenizer = readOptional(directory, "tokenizer.json", findings);
   texts.tokenizerConfig = readOptional(directory, "tokenizer_config.json", findings);
+  texts.chat = importChat(directory, texts.tokenizerConfig, findings);
   if (!directory.has("tokenizer.json"))
     findings.notice("tokenizer.json: there is none; the plan will take token ids only");
   return texts;
@@ -92,6 +96,8 @@ const Family *readConfigs(const ModelTexts &texts, DecoderConfig &config, Findin
     return nullptr;
   config = family->readConfig(reader);
   reader.noteUnread();
+  if (config.quantization)
+    config.quantization->restoreOrder(texts.config);
   if (!texts.generationConfig.empty()) {
     if (auto generation = parseObject(texts.generationConfig, "generation_config.json", findings)) {
       ConfigReader generationReader(*generation, "generation_config.json", findings);
@@ -100,6 +106,13 @@ const Family *readConfigs(const ModelTexts &texts, DecoderConfig &config, Findin
   }
   return family;
 }
+
+/// With random weights: what config.json names; bf16 without a word if it does not.
+DType modelDType(const DecoderConfig &config) {
+  return config.dtype.value_or(DType::bf16) == DType::f16 ? DType::f16 : DType::bf16;
+}
+
+} // namespace
 
 Decoder decoderOf(const Family &family, const DecoderConfig &config, DType dtype) {
   Decoder decoder;
@@ -113,13 +126,6 @@ Decoder decoderOf(const Family &family, const DecoderConfig &config, DType dtype
   decoder.weightDtype = dtype;
   return decoder;
 }
-
-/// With random weights: what config.json names; bf16 without a word if it does not.
-DType modelDType(const DecoderConfig &config) {
-  return config.dtype.value_or(DType::bf16) == DType::f16 ? DType::f16 : DType::bf16;
-}
-
-} // namespace
 
 StatusOr<ImportedModel> importHuggingFace(mlir::MLIRContext &context, const ImportOptions &options,
                                           Findings &findings) {
@@ -149,7 +155,7 @@ StatusOr<ImportedModel> importHuggingFace(mlir::MLIRContext &context, const Impo
       findings.notice("config.json: tie_word_embeddings is missing; the checkpoint has a head, so it is not tied");
       config.tieWordEmbeddings = false;
     }
-    DType dtype = checkpoint ? cadenza::modelDType(*checkpoint) : modelDType(config);
+    DType dtype = checkpoint ? cadenza::modelDType(*checkpoint, config.isQuantized) : modelDType(config);
     // Each tensor keeps its type, but matrices of f32. (Vectors are widened to f32 in the plan.)
     auto weightType = [&](std::string_view name, size_t rank) {
       const CheckpointTensor *tensor = checkpoint ? checkpoint->find(name) : nullptr;
@@ -160,20 +166,29 @@ StatusOr<ImportedModel> importHuggingFace(mlir::MLIRContext &context, const Impo
     family->build(builder);
     model.weightSpecs = builder.weights();
     model.module = builder.takeModule();
-    if (checkpoint)
-      checkTensors(*checkpoint, model.weightSpecs,
+    QuantizedTensors quantized;
+    if (checkpoint && config.quantization) {
+      quantized = openQuantized(*checkpoint, *config.quantization, model.weightSpecs, findings);
+      noteQuantized(quantized, model.weightSpecs, findings);
+    }
+    // Of a format that is not known, nobody can say which tensors are missing.
+    if (checkpoint && (config.quantization || !config.isQuantized))
+      checkTensors(*checkpoint, model.weightSpecs, quantized,
                    {.tiedHead = config.tieWordEmbeddings ? std::string(family->head) + ".weight" : "",
                     .buffers = family->buffers},
                    findings);
-    model.weights = checkpoint ? makeCheckpointWeights(checkpoint) : makeRandomWeights(options.randomSeed.value_or(0));
+    model.weights = checkpoint ? makeCheckpointWeights(checkpoint, std::move(quantized.matrices))
+                               : makeRandomWeights(options.randomSeed.value_or(0));
     model.info = {texts.name, model.weights->describe()};
     model.decoder = decoderOf(*family, config, dtype);
   }
   CADENZA_RETURN_IF_ERROR(findings.toStatus());
   if (!configSound || mlir::failed(mlir::verify(*model.module)))
     return Status(StatusCode::Internal, "the importer built IR that does not verify");
-  model.sourceHash =
-      sourceHash({texts.config, texts.generationConfig, texts.tokenizer, model.info.weights}, checkpoint.get());
+  model.sourceHash = sourceHash({texts.config, texts.generationConfig, texts.tokenizer, texts.chat, model.info.weights},
+                                checkpoint.get());
+  model.chat = std::move(texts.chat);
+  model.generation = importGenerationDefaults(texts.generationConfig);
   model.tokenizer = std::move(texts.tokenizer);
   return model;
 }

@@ -17,15 +17,21 @@
 
 namespace cadenza {
 
+struct DecoderConfig;
+struct Family;
+
 struct ImportOptions {
-  std::string directory = {};              // with config.json, or a file of nn IR (mlir/import_module.h); or
+  std::string directory = {};              // with config.json, or a file: GGUF, ONNX, nn IR (mlir/import_module.h); or
   std::string publishedName = {};          // "Qwen3-0.6B" (needs randomSeed)
   std::optional<uint64_t> randomSeed = {}; // --weights=random:SEED: the directory's safetensors are not looked at
   std::string weightsFile = {};            // --weights=FILE.safetensors: for a file of IR
   /// --dim NAME=VALUE: of an ONNX model (onnx/shapes/analysis.h). A graph has an entry for each set.
   std::vector<std::map<std::string, std::string>> dims = {};
-  std::string dtype = {}; // --dtype: "f16" or "bf16", in place of f32 in a graph of an ONNX file; empty: as it is
-  bool strict = false;    // warnings are errors
+  /// --dtype: "f16" or "bf16", in place of f32 in a graph of an ONNX file, or of all matrices of a GGUF file; empty:
+  /// as it is.
+  std::string dtype = {};
+  std::string preTokenizer = {}; // --pre-tokenizer, of a GGUF file (gguf/pre_tokenizers.h)
+  bool strict = false;           // warnings are errors
 };
 
 struct ImportedModel {
@@ -35,6 +41,7 @@ struct ImportedModel {
   ModelInfo info;
   std::optional<Decoder> decoder; // without what only its program says: entry, head block
   std::string tokenizer;          // tokenizer.json (hf/tokenizer.h), empty if the plan is to have none
+  std::string chat, generation;   // sections of the plan (hf/chat.h), empty if it is to have none
   std::string sourceHash;         // source_hash.h
   /// Of a module in ops on tensors, which is to be raised to those of a decoder: reads weights as they are stored.
   /// Null: the module is what it has to be.
@@ -47,6 +54,9 @@ struct ImportedModel {
 /// them (Findings::toStatus). No weight has been read. Non-finite weights show when they are read: ask
 /// weights->reportNonFinite() after packing.
 StatusOr<ImportedModel> importHuggingFace(mlir::MLIRContext &context, const ImportOptions &options, Findings &findings);
+
+/// What the configuration says of the plan's decoder.
+Decoder decoderOf(const Family &family, const DecoderConfig &config, DType dtype);
 
 /// What a WeightSource needs to know of a weight: its tensor, or its values.
 WeightSpec weightSpec(nn::WeightOp weight);

@@ -1,5 +1,6 @@
 #include "compiler/import/hf/tensor_check.h"
 #include "compiler/import/hf/checkpoint_weights.h"
+#include "compiler/import/problem.h"
 #include "compiler/import/text.h"
 
 #include <algorithm>
@@ -20,19 +21,6 @@ std::string inEveryLayer(std::string_view name) {
   }
   return pattern;
 }
-
-/// Problems of one kind: the first, and how many there are.
-struct Problem {
-  std::string first;
-  size_t count = 0;
-
-  void add(const std::string &text) {
-    if (count++ == 0)
-      first = text;
-  }
-  /// "; and 6 more".
-  std::string others() const { return count > 1 ? "; and " + std::to_string(count - 1) + " more" : ""; }
-};
 
 /// Whether a text decoder has no use for the tensor, whatever the model: it is a part of what reads images, or a buffer
 /// that is recomputed from config.json.
@@ -86,12 +74,13 @@ void checkWeight(const Checkpoint &checkpoint, const WeightSpec &weight, Problem
 
 } // namespace
 
-void checkTensors(const Checkpoint &checkpoint, const std::vector<WeightSpec> &weights, const KnownTensors &known,
-                  Findings &findings) {
+void checkTensors(const Checkpoint &checkpoint, const std::vector<WeightSpec> &weights,
+                  const QuantizedTensors &quantized, const KnownTensors &known, Findings &findings) {
   Problems problems;
   std::set<std::string_view> used;
   for (const WeightSpec &weight : weights) {
-    if (used.insert(weight.tensor).second) // a tensor may hold several weights
+    if (used.insert(weight.tensor).second && !quantized.matrices.contains(weight.tensor) &&
+        !quantized.broken.contains(weight.tensor)) // a tensor may hold several weights
       checkWeight(checkpoint, weight, problems);
   }
   const auto isBuffer = [&](std::string_view name) {
@@ -99,7 +88,7 @@ void checkTensors(const Checkpoint &checkpoint, const std::vector<WeightSpec> &w
                        [&](std::string_view end) { return name.ends_with(end); });
   };
   for (const auto &[name, tensor] : checkpoint.tensors()) {
-    if (used.contains(name))
+    if (used.contains(name) || quantized.used.contains(name))
       continue;
     if (isNoText(name) || isBuffer(name)) {
       problems.passedOver.add(quotedName(name));
@@ -138,9 +127,11 @@ void checkTensors(const Checkpoint &checkpoint, const std::vector<WeightSpec> &w
                            problems.unused.first);
 }
 
-DType modelDType(const Checkpoint &checkpoint) {
+DType modelDType(const Checkpoint &checkpoint, bool isQuantized) {
   uint64_t half = 0, other = 0; // bytes
   for (const auto &[name, tensor] : checkpoint.tensors()) {
+    if (isQuantized && !name.ends_with(".weight") && !name.ends_with(".bias"))
+      continue;
     if (const auto dtype = weightDType(tensor.dtype))
       (dtype == DType::f16 ? half : other) += tensor.data.size();
   }

@@ -58,10 +58,60 @@ void StepDialect::initialize() {
 //===----------------------------------------------------------------------===//
 
 std::optional<Encoding> cadenza::step::findEncoding(StringRef name) {
-  for (int i = 0; i < encoding_count; ++i)
-    if (const EncodingFormat format = format_of(static_cast<Encoding>(i)); format.matrix() && name == format.name)
-      return static_cast<Encoding>(i);
-  return std::nullopt;
+  const std::optional<Encoding> encoding = encodingNamed(std::string_view(name));
+  return encoding && format_of(*encoding).matrix() ? encoding : std::nullopt;
+}
+
+WeightEncodingAttrInterface cadenza::step::encodingAttr(MLIRContext *context, const Encoding &encoding) {
+  Builder builder(context);
+  const Type scale = encoding.scale == Encoding::usual_scale(encoding.kind, encoding.group) ? Type()
+                     : encoding.scale == Encoding::f32                                      ? builder.getF32Type()
+                     : encoding.scale == Encoding::f16                                      ? builder.getF16Type()
+                                                                                            : builder.getBF16Type();
+  switch (encoding.kind) {
+  case Encoding::int8:
+    return Int8Attr::get(context, encoding.group, scale);
+  case Encoding::int4:
+    return Int4Attr::get(context, encoding.group, encoding.zeros, scale);
+  case Encoding::fp8:
+    return Fp8Attr::get(context, encoding.group, scale);
+  case Encoding::tiles16:
+  case Encoding::vector:
+  case Encoding::rope_table:
+  case Encoding::tensor:
+    break;
+  }
+  return Tiles16Attr::get(context);
+}
+
+Encoding cadenza::step::encodingWith(Encoding::Kind kind, int64_t group, bool zeros, Type scale) {
+  const int columns = group < 0 || group > 255 ? 1 : static_cast<int>(group); // none of 1 is valid
+  return {kind, columns, zeros,
+          !scale           ? Encoding::usual_scale(kind, columns)
+          : scale.isF16()  ? Encoding::f16
+          : scale.isBF16() ? Encoding::bf16
+                           : Encoding::f32};
+}
+
+LogicalResult cadenza::step::verifyEncoding(function_ref<InFlightDiagnostic()> emitError, Encoding::Kind kind,
+                                            int64_t group, bool zeros, Type scale) {
+  if (scale && !scale.isF16() && !scale.isBF16() && !scale.isF32())
+    return emitError() << "has scales of f16, bf16 or f32, not " << scale;
+  if (!is_valid(encodingWith(kind, group, zeros, scale)))
+    return emitError() << "is no encoding: groups are of 32, 64 or 128 columns"
+                       << (kind == Encoding::int4 ? "" : ", or 0, a row, with scales of f32");
+  return success();
+}
+
+std::string cadenza::step::deviceTypeOf(const Encoding &encoding, StringRef operand) {
+  constexpr StringLiteral functors[] = {"", "", "Tiles16", "Int8", "Int4", "Fp8", ""};
+  constexpr StringLiteral scales[] = {"float", "f16", "bf16"};
+  const std::string functor = (functors[encoding.kind] + "<" + operand + ">").str();
+  if (encoding.group == 0)
+    return functor;
+  return ("Grouped<" + functor + ", " + Twine(static_cast<int>(encoding.group)) + ", " + scales[encoding.scale] +
+          (encoding.zeros ? ", true>" : ">"))
+      .str();
 }
 
 WeightEncodingAttrInterface cadenza::step::encodingOf(nn::WeightOp weight) {
@@ -79,7 +129,7 @@ LogicalResult StepDialect::verifyOperationAttribute(Operation *op, NamedAttribut
     if (!encoding)
       return op->emitOpError() << "has " << attribute.getValue() << " as " << encodingName
                                << ", which is no encoding of weights";
-    auto emitError = [&] { return op->emitOpError() << "encoding " << encoding.getFormat().name << " "; };
+    auto emitError = [&] { return op->emitOpError() << "encoding " << encoding.getName() << " "; };
     return encoding.verifyWeight(cast<ShapedType>(weight.getType()), emitError);
   }
   if (attribute.getName() == copyOfName) {
@@ -319,7 +369,7 @@ LogicalResult EmbedOp::verifySymbolUses(SymbolTableCollection &symbols) {
     if (type.getDimSize(1) != elements(getResult()))
       return emitOpError() << "has " << elements(getResult()) << " elements, but " << matrix << " is " << type;
     if (auto encoding = SymbolLookup(*this, symbols).encoding(matrix); !isa<Tiles16Attr>(encoding))
-      return emitOpError() << "reads rows of tiles16, but " << matrix << " is stored as " << encoding.getFormat().name;
+      return emitOpError() << "reads rows of tiles16, but " << matrix << " is stored as " << encoding.getName();
     return success();
   };
   if (getPositionsAttr() && failed(verifyRows(getPositionsAttr())))

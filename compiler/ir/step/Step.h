@@ -3,6 +3,7 @@
 
 #include "compiler/ir/nn/NN.h"
 #include "runtime/shared/encoding.h"
+#include "runtime/support/encoding_name.h"
 
 #include "mlir/IR/Builders.h"
 #include "mlir/Interfaces/ControlFlowInterfaces.h"
@@ -15,6 +16,16 @@ class WeightEncodingAttrInterface;
 
 /// The encoding of matrices of that name, if there is one.
 std::optional<Encoding> findEncoding(llvm::StringRef name);
+/// The attribute of an encoding of matrices.
+WeightEncodingAttrInterface encodingAttr(mlir::MLIRContext *context, const Encoding &encoding);
+
+// What attributes of encodings are made of. Their parameters: columns of a group; whether groups have zeros; the type
+// of groups' scales, null for the usual one.
+Encoding encodingWith(Encoding::Kind kind, int64_t group, bool zeros, mlir::Type scale);
+llvm::LogicalResult verifyEncoding(llvm::function_ref<mlir::InFlightDiagnostic()> emitError, Encoding::Kind kind,
+                                   int64_t group, bool zeros, mlir::Type scale);
+/// The device functor (codegen/kernels/encodings.cuh), given the device's type of the vector.
+std::string deviceTypeOf(const Encoding &encoding, llvm::StringRef operand);
 
 /// Finds what symbols stand for; inside step.layers a table stands for its entries.
 class SymbolLookup {

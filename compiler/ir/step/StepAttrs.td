@@ -124,11 +124,11 @@ def Step_ArgmaxAttr : Step_Function<"Argmax", "argmax",
 }
 
 //===----------------------------------------------------------------------===//
-// Weight encodings: entries of the table in runtime/shared/encoding.h, by their names
+// Weight encodings: those of runtime/shared/encoding.h
 //===----------------------------------------------------------------------===//
 
 class Step_Encoding<string name, string attrMnemonic>
-    : AttrDef<Step_Dialect, name, [DeclareAttrInterfaceMethods<Step_WeightEncodingAttrInterface>]> {
+    : AttrDef<Step_Dialect, name, [DeclareAttrInterfaceMethods<Step_WeightEncodingAttrInterface, ["getEncoding"]>]> {
   let mnemonic = attrMnemonic;
 }
 
@@ -139,13 +139,67 @@ def Step_Tiles16Attr : Step_Encoding<"Tiles16", "tiles16"> {
     nn.weight @embedding.weight : tensor<1000x64xbf16> from "model.embed_tokens.weight" {step.encoding = #step.tiles16}
     ```
   }];
+  let extraClassDefinition = "::cadenza::Encoding $cppClass::getEncoding() const { return ::cadenza::Encoding::tiles16; }";
 }
 
 def Step_Int8Attr : Step_Encoding<"Int8", "int8"> {
-  let summary = "8-bit integers in tiles of 16 rows, symmetric, with one f32 scale a row";
+  let summary = "8-bit integers in tiles of 16 rows, symmetric, with one f32 scale a row, or one a group of columns";
   let description = [{
-    The scale is the largest magnitude of the row, divided by 127 in fp32. A weight is the integer nearest to its value
-    divided by that, ties to even. A row of zeros has scale 0.
+    The scale is the largest magnitude of the row, or of `group` columns of it (32, 64 or 128), divided by 127. A weight is
+    the integer nearest to its value divided by that, ties to even. Zeros have scale 0. `scale` is the type of groups'
+    scales: f16, unless it is said to be bf16 or f32. `#step.int8<group = 32>` holds what GGUF calls Q8_0.
+  }];
+  let parameters = (ins DefaultValuedParameter<"int64_t", "0">:$group, OptionalParameter<"::mlir::Type">:$scale);
+  let assemblyFormat = "(`<` struct(params)^ `>`)?";
+  let genVerifyDecl = 1;
+  let extraClassDefinition = [{
+    ::cadenza::Encoding $cppClass::getEncoding() const { return encodingWith(::cadenza::Encoding::int8, getGroup(), false, getScale()); }
+    ::llvm::LogicalResult $cppClass::verify(::llvm::function_ref<::mlir::InFlightDiagnostic()> emitError, int64_t group, ::mlir::Type scale) {
+      return verifyEncoding(emitError, ::cadenza::Encoding::int8, group, false, scale);
+    }
+  }];
+}
+
+def Step_Int4Attr : Step_Encoding<"Int4", "int4"> {
+  let summary = "4-bit integers in tiles of 16 rows, with a scale, and perhaps a zero, a group of columns";
+  let description = [{
+    A weight is scale * code, codes being -8 to 7, or with `zeros` scale * (code - zero), both 0 to 15. `group` columns of
+    a row (32, 64 or 128, the last ones possibly fewer) share scale and zero. `scale` is the type of scales: f16, unless it
+    is said to be bf16 or f32. Rounded to it, the scale of a group is its largest magnitude / 7; with zeros, the
+    range of its values and 0, divided by 15.
+
+    ```mlir
+    #step.int4
+    #step.int4<group = 32, zeros = true, scale = bf16>
+    ```
+  }];
+  let parameters = (ins DefaultValuedParameter<"int64_t", "128">:$group, DefaultValuedParameter<"bool", "false">:$zeros,
+                        OptionalParameter<"::mlir::Type">:$scale);
+  let assemblyFormat = "(`<` struct(params)^ `>`)?";
+  let genVerifyDecl = 1;
+  let extraClassDefinition = [{
+    ::cadenza::Encoding $cppClass::getEncoding() const { return encodingWith(::cadenza::Encoding::int4, getGroup(), getZeros(), getScale()); }
+    ::llvm::LogicalResult $cppClass::verify(::llvm::function_ref<::mlir::InFlightDiagnostic()> emitError, int64_t group, bool zeros, ::mlir::Type scale) {
+      return verifyEncoding(emitError, ::cadenza::Encoding::int4, group, zeros, scale);
+    }
+  }];
+}
+
+def Step_Fp8Attr : Step_Encoding<"Fp8", "fp8"> {
+  let summary = "8-bit floats (e4m3) in tiles of 16 rows, with one f32 scale a row, or one a group of columns";
+  let description = [{
+    The scale is the largest magnitude of the row, or of `group` columns of it (32, 64 or 128), divided by 448. A weight is
+    the float nearest to its value divided by that, ties to even. `scale` is the type of groups' scales: f32, unless it
+    is said to be f16 or bf16. `#step.fp8<group = 128>` holds matrices with a scale a block of 128 x 128.
+  }];
+  let parameters = (ins DefaultValuedParameter<"int64_t", "0">:$group, OptionalParameter<"::mlir::Type">:$scale);
+  let assemblyFormat = "(`<` struct(params)^ `>`)?";
+  let genVerifyDecl = 1;
+  let extraClassDefinition = [{
+    ::cadenza::Encoding $cppClass::getEncoding() const { return encodingWith(::cadenza::Encoding::fp8, getGroup(), false, getScale()); }
+    ::llvm::LogicalResult $cppClass::verify(::llvm::function_ref<::mlir::InFlightDiagnostic()> emitError, int64_t group, ::mlir::Type scale) {
+      return verifyEncoding(emitError, ::cadenza::Encoding::fp8, group, false, scale);
+    }
   }];
 }
 

@@ -72,16 +72,16 @@ def Step_FunctionAttrInterface : AttrInterface<"FunctionAttrInterface"> {
   ];
 }
 
-// How a matrix is stored. Its constants are those of an entry of the table in runtime/shared/encoding.h, found by the
-// attribute's name: packer, executors, planner and kernels use the same ones.
+// How a matrix is stored. Its constants are those of runtime/shared/encoding.h: packer, executors, planner and kernels
+// use the same ones.
 def Step_WeightEncodingAttrInterface : AttrInterface<"WeightEncodingAttrInterface"> {
   let cppNamespace = "::cadenza::step";
   let description = "How a matrix is stored: the attribute `step.encoding` of its `nn.weight`.";
   let methods = [
-    InterfaceMethod<"The entry of the table of encodings: the one of this attribute's name.",
-      "::cadenza::Encoding", "getEncoding", (ins), "",
-      "return *::cadenza::step::findEncoding(ConcreteAttr::getMnemonic());">,
-    InterfaceMethod<"Name, bytes of a unit (8 x 32 weights) and of a row's scale, error bound.",
+    InterfaceMethod<"The encoding: what the attribute says.", "::cadenza::Encoding", "getEncoding">,
+    InterfaceMethod<"Its name, as plans spell it.", "std::string", "getName", (ins), "",
+      "return ::cadenza::encodingName(::llvm::cast<::cadenza::step::WeightEncodingAttrInterface>($_attr).getEncoding());">,
+    InterfaceMethod<"Bytes of a unit (8 x 32 weights), of a row's scale and of a group's record, error bound.",
       "::cadenza::EncodingFormat", "getFormat", (ins), "",
       "return ::cadenza::format_of(::llvm::cast<::cadenza::step::WeightEncodingAttrInterface>($_attr).getEncoding());">,
     InterfaceMethod<"Rows and columns of a tile, of which whole ones are stored.",
@@ -97,9 +97,7 @@ def Step_WeightEncodingAttrInterface : AttrInterface<"WeightEncodingAttrInterfac
       "return {weight.getSourceAttr()};">,
     InterfaceMethod<"The device functor (codegen/kernels/encodings.cuh), given the device's type of the vector.",
       "std::string", "getDeviceType", (ins "::llvm::StringRef":$operand), "",
-      [{
-        return (::llvm::convertToCamelFromSnakeCase(ConcreteAttr::getMnemonic(), /*capitalizeFirst=*/true) + "<" + operand + ">").str();
-      }]>,
+      "return ::cadenza::step::deviceTypeOf(::llvm::cast<::cadenza::step::WeightEncodingAttrInterface>($_attr).getEncoding(), operand);">,
     InterfaceMethod<"What a stored weight is off at most, as a share of the largest magnitude of its row.",
       "double", "getErrorBound", (ins), "",
       "return ::llvm::cast<::cadenza::step::WeightEncodingAttrInterface>($_attr).getFormat().error_bound;">,

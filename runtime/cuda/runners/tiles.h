@@ -25,6 +25,10 @@ public:
   /// Queues the tile of the prefill entry of that number (in prefillEntries), all of it or all but its head.
   Status enqueue(size_t tile, bool withHead);
 
+  /// For whoever launches the kernels of a tile one by one.
+  const BoundStep &step(size_t tile) const { return tiles_[tile].step; }
+  StepLaunches &launches(size_t tile) { return tiles_[tile].launches; }
+
   /// After such a tile without its head, whose `live` tokens begin at `position`: runs the head for each of them and
   /// calls `ran`, with what it computes still queued.
   Status forEachToken(size_t tile, int64_t position, int64_t live, const std::function<Status(int64_t)> &ran);

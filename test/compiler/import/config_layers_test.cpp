@@ -298,8 +298,8 @@ TEST(ConfigText, NamesTheFieldsOfTheTextPart) {
       {withImages(R"({"tie_word_embeddings":true})", R"({"tie_word_embeddings":false})"),
        "config.json: tie_word_embeddings differs from text_config.tie_word_embeddings"},
       {withImages("{}", R"({"text_config":7})"), "config.json: text_config is 7; expected an object"},
-      {withImages("{}", R"({"quantization_config":{"quant_method":"awq"}})"),
-       "config.json: quantization_config.quant_method 'awq' is not supported"},
+      {withImages("{}", R"({"quantization_config":{"quant_method":"aqlm"}})"),
+       "config.json: quantization_config.quant_method 'aqlm' is not supported"},
   };
   for (const auto &[object, message] : table) {
     const Status status = readAs(object).findings.toStatus();

@@ -292,7 +292,7 @@ TEST(Config, RefusesWrongFields) {
        "hidden_act 'relu2' is not supported (silu, gelu and gelu_pytorch_tanh are); it needs an nn op: "
        "docs/add-an-op.md",
        StatusCode::Unsupported},
-      {R"({"quantization_config":{"quant_method":"awq"}})", "quantization_config.quant_method 'awq' is not supported",
+      {R"({"quantization_config":{"quant_method":"aqlm"}})", "quantization_config.quant_method 'aqlm' is not supported",
        StatusCode::Unsupported},
       {R"({"quantization_config":{}})", "quantization_config.quant_method 'unnamed' is not supported",
        StatusCode::Unsupported},

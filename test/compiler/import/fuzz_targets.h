@@ -10,5 +10,8 @@ namespace cadenza::test {
 void fuzzSafetensors(std::string_view file);
 /// parseJson and the config.json reader: a configuration without findings is within its ranges.
 void fuzzConfig(std::string_view text);
+/// The reader of GGUF files, its metadata as a configuration and a tokenizer: tensors lie inside the file and do not
+/// overlap, what is made of the keys has no errors or a status that says so.
+void fuzzGguf(std::string_view file);
 
 } // namespace cadenza::test

@@ -1,6 +1,8 @@
+#include "test/compiler/gguf/gguf_bytes.h"
 #include "test/compiler/import/fuzz_targets.h"
 #include "test/compiler/import/model_files.h"
 
+#include <array>
 #include <gtest/gtest.h>
 
 #include <random>
@@ -64,15 +66,44 @@ TEST(Fuzz, Safetensors) {
   replay(test::fuzzSafetensors, test::safetensors({test::ones("a", {2}), test::ones("b", {3, 2})}), 20000);
 }
 
+/// quantization_config of each kind.
+constexpr std::array quantizations = {
+    R"({"quant_method":"awq","bits":4,"group_size":128,"zero_point":true,"modules_to_not_convert":["a.*b"]})",
+    R"({"quant_method":"gptq","bits":8,"group_size":-1,"sym":true,"dynamic":{"-:.*q_proj":{},"a|b":{"bits":4}}})",
+    R"({"quant_method":"compressed-tensors","format":"pack-quantized","ignore":["re:.*head"],"config_groups":{"g":
+        {"targets":["Linear"],"weights":{"num_bits":4,"type":"int","strategy":"group","group_size":32}}}})",
+    R"({"quant_method":"fp8","weight_block_size":[128,128],"activation_scheme":"dynamic"})",
+    R"({"load_in_4bit":true,"bnb_4bit_quant_type":"nf4","llm_int8_skip_modules":["lm_head"]})"};
+
 TEST(Fuzz, Config) {
   nlohmann::json config = test::smallConfig();
   replay(test::fuzzConfig, config.dump(), 5000);
+  for (const char *quantization : quantizations) {
+    config["quantization_config"] = nlohmann::json::parse(quantization);
+    replay(test::fuzzConfig, config.dump(), 1000);
+  }
+  config.erase("quantization_config");
   config.erase("rope_theta");
   config.erase("rope_scaling");
   config["rope_parameters"] = {{"rope_type", "llama3"},   {"rope_theta", 5e5},
                                {"factor", 8.0},           {"low_freq_factor", 1.0},
                                {"high_freq_factor", 4.0}, {"original_max_position_embeddings", 64}};
   replay(test::fuzzConfig, config.dump(), 5000);
+}
+
+TEST(Fuzz, Gguf) {
+  test::GgufBytes file = test::smallGguf();
+  // Without the tensors of the layer, whose descriptions are all alike, and with keys of every kind.
+  file.tensors.resize(2);
+  file.tensors.push_back(test::onesF32("rope_freqs.weight", {4}));
+  file.tensors[0] = test::onesF32("token_embd.weight", {32, 1});
+  file.keys.push_back({"llama.rope.scaling.type", test::text("yarn")});
+  file.keys.push_back({"tokenizer.ggml.model", test::text("llama")});
+  file.keys.push_back({"tokenizer.ggml.tokens", test::strings({"<s>", "a", "b", "ab"})});
+  file.keys.push_back({"tokenizer.ggml.scores", test::floats({0, -1, -2, -3})});
+  file.keys.push_back({"tokenizer.ggml.token_type", test::integers({3, 1, 1, 1})});
+  file.keys.push_back({"tokenizer.ggml.bos_token_id", test::u32(0)});
+  replay(test::fuzzGguf, file.make(), 5000);
 }
 
 } // namespace

@@ -1,6 +1,10 @@
 // Packing against the formulas of runtime/shared/encoding.h, element by element.
+#include "compiler/import/stored_matrix.h"
 #include "compiler/plan/encoders.h"
+#include "compiler/plan/stored_codes.h"
 #include "compiler/plan/weight_packer.h"
+#include "runtime/support/float16.h"
+#include "test/packed_matrix.h"
 
 #include <gtest/gtest.h>
 
@@ -228,8 +232,8 @@ private:
   }
 };
 
-struct Int8Matrix {
-  Int8Matrix(std::vector<int64_t> parts, int64_t columns, bool interleaved) {
+struct EncodedMatrix {
+  EncodedMatrix(std::vector<int64_t> parts, int64_t columns, bool interleaved) {
     Weight weight;
     weight.encoding = Encoding::int8;
     weight.dtype = DType::bf16;
@@ -247,10 +251,39 @@ struct Int8Matrix {
   BuiltProgram built;
 };
 
+/// The value of a weight of a packed matrix.
+float unpackedValue(const Encoding &encoding, const EncodingFormat &format, const std::vector<std::byte> &bytes,
+                    int64_t row, int64_t rows, int64_t column, int64_t columns) {
+  const int64_t steps = steps_of(columns);
+  uint64_t part = 0;
+  std::memcpy(&part, &bytes[part_offset(format, row, column, steps)], format.part_bytes());
+  const int64_t i = column % 8;
+  float code;
+  if (encoding.kind == Encoding::int4)
+    code = static_cast<float>(part >> (i / 2 * 4 + i % 2 * 16) & 15) - (encoding.zeros ? 0.0f : 8.0f);
+  else if (encoding.kind == Encoding::int8)
+    code = static_cast<int8_t>(part >> 8 * i);
+  else
+    code = test::e4m3Value(static_cast<int>(part >> 8 * i & 255));
+  const int64_t group = format.grouped() ? column / encoding.group : 0;
+  const std::byte *scaleAt = &bytes[format.grouped() ? group_scale_offset(format, row, group, steps)
+                                                     : tiles_bytes(format, rows, columns) + 4 * row];
+  float scale;
+  uint16_t narrow;
+  std::memcpy(&narrow, scaleAt, 2);
+  if (encoding.scale == Encoding::f32)
+    std::memcpy(&scale, scaleAt, 4);
+  else
+    scale = encoding.scale == Encoding::f16 ? f16ToFloat(narrow) : bf16ToFloat(narrow);
+  if (encoding.zeros)
+    code -= static_cast<float>(bytes[group_zero_offset(format, row, group, steps)]);
+  return scale * code;
+}
+
 // Addresses by hand: tiles of 16 rows, of 512 bytes a step of 32 columns, then a scale a padded row.
 TEST(WeightPacker, Int8HasWeightsAndScalesWhereTheHeaderSays) {
   constexpr int64_t rows = 19, columns = 40;
-  const Int8Matrix matrix({rows}, columns, false);
+  const EncodedMatrix matrix({rows}, columns, false);
   ASSERT_EQ(matrix.built.program.weights[0].bytes, 2u * 2 * 512 + 32 * 4);
   const StatusOr<std::vector<std::byte>> bytes = packAll(matrix.built, RampSource());
   ASSERT_TRUE(bytes.isOk()) << bytes.status().message();
@@ -275,7 +308,7 @@ TEST(WeightPacker, Int8HasWeightsAndScalesWhereTheHeaderSays) {
 }
 
 TEST(WeightPacker, Int8PartsHaveTheirScalesInPackedOrder) {
-  const Int8Matrix matrix({16, 16}, 32, true);
+  const EncodedMatrix matrix({16, 16}, 32, true);
   const StatusOr<std::vector<std::byte>> bytes = packAll(matrix.built, RampSource());
   ASSERT_TRUE(bytes.isOk()) << bytes.status().message();
   for (int64_t n = 0; n < 32; ++n) { // eight rows of each part in turn
@@ -286,34 +319,298 @@ TEST(WeightPacker, Int8PartsHaveTheirScalesInPackedOrder) {
   }
 }
 
-TEST(WeightPacker, Int8RoundsToNearestEven) {
-  const Encoder &encoder = encoderOf(Encoding::int8);
-  const std::vector<float> row = {254, 1, 3, -1, -3, 5, 0, -254}; // over 254 / 127 = 2: halves
-  std::vector<std::byte> weights(row.size());
-  float scale = 0;
-  ASSERT_TRUE(encoder.encodeRow(std::as_bytes(std::span(row)), weights, scale).isOk());
-  EXPECT_EQ(scale, 2.0f);
-  const int expected[] = {127, 0, 2, 0, -2, 2, 0, -127};
-  for (size_t i = 0; i < row.size(); ++i)
-    EXPECT_EQ(static_cast<int8_t>(weights[i]), expected[i]) << i;
+EncodedRow encodedRow(const Encoding &encoding, const std::vector<float> &values) {
+  EncodedRow row(encoding, static_cast<int64_t>(values.size()));
+  const Status status = nearestCodes().encode(encoding, {}, 0, values, row);
+  EXPECT_TRUE(status.isOk()) << status.message();
+  return row;
 }
 
-// So small that a scale is a denormal, or none at all: no infinity, nothing beyond 127.
-TEST(WeightPacker, Int8OfTinyRows) {
+TEST(NearestCodes, Int8TiesToEven) {
+  const EncodedRow row = encodedRow(Encoding::int8, {254, 1, 3, -1, -3, 5, 0, -254}); // over 254 / 127 = 2: halves
+  EXPECT_EQ(row.scales, std::vector<float>{2});
+  EXPECT_EQ(row.codes, (std::vector<int16_t>{127, 0, 2, 0, -2, 2, 0, -127}));
+}
+
+TEST(NearestCodes, Int4TiesToEvenInGroups) {
+  std::vector<float> values(40, 1.0f);
+  const std::vector<float> first = {14, 1, 3, -14, -3, 5}, second = {0.5f, -3.5f};
+  std::copy(first.begin(), first.end(), values.begin());
+  std::copy(second.begin(), second.end(), values.begin() + 32);
+  std::fill(values.begin() + 34, values.end(), 0.0f);
+  const EncodedRow row = encodedRow({Encoding::int4, 32, false, Encoding::bf16}, values);
+  EXPECT_EQ(row.scales, (std::vector<float>{2, 0.5f}));
+  EXPECT_EQ(std::vector<int16_t>(row.codes.begin(), row.codes.begin() + 7),
+            (std::vector<int16_t>{7, 0, 2, -7, -2, 2, 0}));
+  EXPECT_EQ(row.codes[32], 1);
+  EXPECT_EQ(row.codes[33], -7);
+}
+
+TEST(NearestCodes, ZerosCoverTheRangeOfValuesAndZero) {
+  const EncodedRow row = encodedRow({Encoding::int4, 32, true, Encoding::f16}, {-2.5f, 5, 0, 1.25f, 4.75f});
+  EXPECT_EQ(row.scales, std::vector<float>{0.5f});
+  EXPECT_EQ(row.zeros, std::vector<int16_t>{5});
+  EXPECT_EQ(row.codes, (std::vector<int16_t>{0, 15, 5, 7, 15})); // 2.5 and 9.5 are ties
+  const EncodedRow positive = encodedRow({Encoding::int4, 32, true, Encoding::f16}, {7.5f, 15});
+  EXPECT_EQ(positive.zeros, std::vector<int16_t>{0});
+  EXPECT_EQ(positive.codes, (std::vector<int16_t>{8, 15}));
+}
+
+// Every e4m3 is itself, and between two of them it is the nearer one, or that of an even mantissa.
+TEST(NearestCodes, E4m3) {
+  for (int bits = 0; bits < 0x7e; ++bits) {
+    const double value = test::e4m3Value(bits), next = test::e4m3Value(bits + 1), middle = (value + next) / 2;
+    EXPECT_EQ(e4m3Nearest(value), bits);
+    EXPECT_EQ(e4m3Nearest(-value), bits | 0x80);
+    EXPECT_EQ(e4m3Nearest(middle), bits + bits % 2) << value;
+    EXPECT_EQ(e4m3Nearest(std::nextafter(middle, 0)), bits);
+    EXPECT_EQ(e4m3Nearest(std::nextafter(middle, next)), bits + 1);
+  }
+  EXPECT_EQ(e4m3Nearest(1e300), 0x7e);
+  EXPECT_EQ(e4m3Nearest(448), 0x7e);
+  EXPECT_EQ(e4m3Nearest(-460), 0xfe);
+}
+
+// A scale is never below what it is rounded from: nothing is beyond the codes.
+TEST(NearestCodes, ScalesAreRoundedUp) {
+  for (const Encoding::Scale type : {Encoding::f16, Encoding::bf16})
+    for (float largest : {1.0f, 3.3f, 1e-3f, 6e-5f, 1e-6f}) {
+      const EncodedRow row = encodedRow({Encoding::int4, 32, false, type}, {largest, -largest / 2});
+      EXPECT_GE(row.scales[0], largest / 7);
+      EXPECT_LE(std::fabs(row.codes[0] * row.scales[0] - largest), row.scales[0] / 2);
+      EXPECT_EQ(row.scales[0], type == Encoding::f16 ? f16ToFloat(floatToF16(row.scales[0]))
+                                                     : bf16ToFloat(floatToBf16(row.scales[0])));
+    }
+}
+
+TEST(NearestCodes, AScaleTooLargeForF16IsRefused) {
+  EncodedRow row(Encoding::int4, 2);
+  const std::vector<float> values = {1e6f, 0};
+  const Status status = nearestCodes().encode(Encoding::int4, {}, 0, values, row);
+  ASSERT_FALSE(status.isOk());
+  EXPECT_EQ(status.message(), "magnitudes of 1000000.000000 take a scale that is too large for f16; use an encoding "
+                              "with scales in bf16 or f32, or --encode=tiles16");
+  EXPECT_TRUE(nearestCodes().encode({Encoding::int4, 128, false, Encoding::bf16}, {}, 0, values, row).isOk());
+}
+
+// So small that a scale is a denormal, or none at all: no infinity, nothing beyond the codes.
+TEST(NearestCodes, TinyRows) {
   for (float tiny : {1e-38f, 1e-43f, 1e-45f}) {
-    const std::vector<float> row = {tiny, -tiny, tiny / 2};
-    std::vector<std::byte> weights(row.size());
-    float scale = 0;
-    ASSERT_TRUE(encoderOf(Encoding::int8).encodeRow(std::as_bytes(std::span(row)), weights, scale).isOk());
-    EXPECT_TRUE(std::isfinite(scale));
-    for (std::byte weight : weights)
-      EXPECT_LE(std::abs(static_cast<int8_t>(weight)), 127);
-    EXPECT_NEAR(scale * static_cast<int8_t>(weights[0]), tiny, tiny / 127 + 1e-43f);
+    const EncodedRow row = encodedRow(Encoding::int8, {tiny, -tiny, tiny / 2});
+    EXPECT_TRUE(std::isfinite(row.scales[0]));
+    for (int16_t code : row.codes)
+      EXPECT_LE(std::abs(code), 127);
+    EXPECT_NEAR(row.scales[0] * row.codes[0], tiny, tiny / 127 + 1e-43f);
   }
 }
 
+/// Values of any magnitude that are no codes: a matrix with a row of zeros.
+class AnySource final : public WeightSource {
+public:
+  static float value(int64_t row, int64_t column) {
+    return row == 3 ? 0.0f : static_cast<float>(row + 1) * std::sin(static_cast<float>(7 * row + 3 * column));
+  }
+  std::string describe() const override { return "any"; }
+
+private:
+  Status readRows(const WeightSpec &spec, int64_t firstRow, int64_t rows, DType,
+                  std::span<std::byte> out) const override {
+    for (int64_t row = 0; row < rows; ++row)
+      for (int64_t column = 0; column < spec.columns(); ++column) {
+        const float x = value(firstRow + row, column);
+        std::memcpy(out.data() + 4 * (row * spec.columns() + column), &x, 4);
+      }
+    return Status::ok();
+  }
+};
+
+/// The codes of packed_matrix.h.
+class GivenCodes final : public RowEncoder {
+public:
+  Status encode(const Encoding &encoding, const WeightSpec &, int64_t, std::span<const float> values,
+                EncodedRow &out) const override {
+    std::vector<float> row(values.begin(), values.end());
+    const size_t width = encoding.group == 0 ? row.size() : encoding.group;
+    for (size_t first = 0, group = 0; first < row.size(); first += width, ++group) {
+      int zero = 0;
+      const std::vector<int> bits = test::roundGroup(
+          encoding, &row[first], static_cast<int>(std::min(width, row.size() - first)), out.scales[group], zero);
+      for (size_t i = 0; i < bits.size(); ++i)
+        out.codes[first + i] =
+            static_cast<int16_t>(bits[i] - (encoding.kind == Encoding::int4 && !encoding.zeros ? 8 : 0));
+      if (encoding.zeros)
+        out.zeros[group] = static_cast<int16_t>(zero);
+    }
+    return Status::ok();
+  }
+};
+
+// Where each byte lies, by lines that are not the packer's.
+TEST(WeightPacker, EncodingsHaveCodesAndScalesWhereTheHeaderSays) {
+  for (const Encoding &encoding : matrixEncodings()) {
+    if (encoding == Encoding::tiles16)
+      continue;
+    SCOPED_TRACE(encodingName(encoding));
+    for (auto [rows, columns] : {std::pair<int64_t, int64_t>{19, 200}, {16, 32}, {1, 7}, {33, 576}}) {
+      EncodedMatrix matrix({rows}, columns, false);
+      Weight &weight = matrix.built.program.weights[0];
+      weight.encoding = encoding;
+      weight.bytes = storedBytes(weight);
+      std::vector<std::byte> bytes(weight.bytes);
+      const AnySource source;
+      const GivenCodes codes;
+      ASSERT_TRUE(SourcePacker(matrix.built, source, codes).pack(0, bytes).isOk());
+      std::vector<float> values;
+      for (int64_t row = 0; row < rows; ++row)
+        for (int64_t column = 0; column < columns; ++column)
+          values.push_back(AnySource::value(row, column));
+      const std::vector<uint8_t> expected =
+          test::packMatrix(encoding, values, static_cast<int>(rows), static_cast<int>(columns));
+      ASSERT_EQ(bytes.size(), expected.size());
+      EXPECT_EQ(std::memcmp(bytes.data(), expected.data(), bytes.size()), 0) << rows << " x " << columns;
+    }
+  }
+}
+
+TEST(WeightPacker, NearestCodesAreWithinTheErrorBound) {
+  for (const Encoding &encoding : matrixEncodings()) {
+    if (encoding == Encoding::tiles16)
+      continue;
+    SCOPED_TRACE(encodingName(encoding));
+    constexpr int64_t rows = 19, columns = 200;
+    EncodedMatrix matrix({rows}, columns, false);
+    Weight &weight = matrix.built.program.weights[0];
+    weight.encoding = encoding;
+    weight.bytes = storedBytes(weight);
+    const StatusOr<std::vector<std::byte>> bytes = packAll(matrix.built, AnySource());
+    ASSERT_TRUE(bytes.isOk()) << bytes.status().message();
+    const EncodingFormat format = format_of(encoding);
+    for (int64_t row = 0; row < rows; ++row) {
+      float largest = 0;
+      for (int64_t column = 0; column < columns; ++column)
+        largest = std::max(largest, std::fabs(AnySource::value(row, column)));
+      for (int64_t column = 0; column < columns; ++column)
+        ASSERT_NEAR(unpackedValue(encoding, format, *bytes, row, rows, column, columns), AnySource::value(row, column),
+                    format.error_bound * largest * 1.00001)
+            << row << ", " << column;
+    }
+  }
+}
+
+/// A matrix of a checkpoint in codes.
+class CodesMatrix final : public StoredMatrix {
+public:
+  StoredFormat what;
+  int64_t rowCount, columnCount;
+  std::optional<int16_t> badCode = std::nullopt;
+  CodesMatrix(StoredFormat what, int64_t rows, int64_t columns) : what(what), rowCount(rows), columnCount(columns) {}
+  StoredFormat format() const override { return what; }
+  int64_t rows() const override { return rowCount; }
+  int64_t columns() const override { return columnCount; }
+  Status read(int64_t first, int64_t count, StoredRows &out) const override {
+    out = {};
+    for (int64_t row = first; row < first + count; ++row) {
+      for (int64_t column = 0; column < columnCount; ++column)
+        out.codes.push_back(badCode ? *badCode : code(row, column));
+      for (int64_t group = 0; group < what.groups(columnCount); ++group) {
+        out.scales.push_back(static_cast<float>(1 + (row + group) % 5) / 8);
+        if (what.has_zeros)
+          out.zeros.push_back(code(row + 1, group));
+      }
+    }
+    return Status::ok();
+  }
+
+private:
+  int16_t code(int64_t row, int64_t column) const {
+    const int count = 1 << what.bits;
+    const auto bits = static_cast<int>((17 * row + 5 * column) % count);
+    if (what.kind == CodeKind::e4m3)
+      return static_cast<int16_t>((bits & 0x7f) == 0x7f ? 0 : bits);
+    return static_cast<int16_t>(what.kind == CodeKind::integer && what.is_signed ? bits - count / 2 : bits);
+  }
+};
+
+/// A source whose tensor is such a matrix, and holds no floats.
+class CodesSource final : public WeightSource {
+public:
+  explicit CodesSource(const CodesMatrix &matrix) : matrix_(matrix) {}
+  std::string describe() const override { return "codes"; }
+  const StoredMatrix *stored(const WeightSpec &) const override { return &matrix_; }
+
+private:
+  Status readRows(const WeightSpec &, int64_t, int64_t, DType, std::span<std::byte>) const override {
+    return {StatusCode::InvalidInput, "read as floats"};
+  }
+  const CodesMatrix &matrix_;
+};
+
+// What a plan has of codes is the value that the one formula of all formats gives.
+TEST(WeightPacker, CodesOfACheckpointAreRepacked) {
+  const auto f16 = DType::f16, bf16 = DType::bf16, f32 = DType::f32;
+  for (const auto &[format, name] : std::vector<std::pair<StoredFormat, std::string>>{
+           {{CodeKind::integer, 8, true, 0, false, false, f32}, "int8"},
+           {{CodeKind::integer, 8, true, 32, false, false, f16}, "int8:g32"},
+           {{CodeKind::integer, 5, true, 32, false, false, f16}, "int8:g32"},
+           {{CodeKind::iq4_nl, 4, false, 32, false, false, f16}, "int8:g32"},
+           {{CodeKind::integer, 4, true, 128, false, false, f16}, "int4"},
+           {{CodeKind::integer, 4, true, 64, false, false, bf16}, "int4:g64:bf16"},
+           {{CodeKind::integer, 4, false, 128, true, false, f16}, "int4:zeros"},
+           {{CodeKind::integer, 4, true, 32, true, false, bf16}, "int4:g32:zeros:bf16"},
+           {{CodeKind::e4m3, 8, true, 0, false, false, f32}, "fp8"},
+           {{CodeKind::e4m3, 8, true, 128, false, false, f32}, "fp8:g128"},
+           {{CodeKind::e2m1, 4, true, 32, false, false, f32}, "fp8:g32"}}) {
+    SCOPED_TRACE(name);
+    const std::optional<Encoding> encoding = encodingHolding(format);
+    ASSERT_TRUE(encoding);
+    EXPECT_EQ(encodingName(*encoding), name);
+    constexpr int64_t rows = 24, columns = 200;
+    EncodedMatrix matrix({rows}, columns, false);
+    Weight &weight = matrix.built.program.weights[0];
+    weight.encoding = *encoding;
+    weight.bytes = storedBytes(weight);
+    WeightSpec &spec = matrix.built.recipes[0].parts[0];
+    spec.view = WeightView{rows + 8, false, 8, rows, rows}; // the last rows of the tensor
+    const CodesMatrix tensor(format, rows + 8, columns);
+    const StatusOr<std::vector<std::byte>> bytes = packAll(matrix.built, CodesSource(tensor));
+    ASSERT_TRUE(bytes.isOk()) << bytes.status().message();
+    StoredRows stored;
+    ASSERT_TRUE(tensor.read(8, rows, stored).isOk());
+    std::vector<float> expected(rows * columns);
+    dequantize(format, stored, columns, expected.data());
+    const EncodingFormat layout = format_of(*encoding);
+    for (int64_t row = 0; row < rows; ++row)
+      for (int64_t column = 0; column < columns; ++column)
+        ASSERT_EQ(unpackedValue(*encoding, layout, *bytes, row, rows, column, columns),
+                  expected[row * columns + column])
+            << row << ", " << column;
+  }
+}
+
+TEST(WeightPacker, WhatAnEncodingDoesNotHoldIsReadAsFloats) {
+  const CodesMatrix tensor({CodeKind::nf4, 4, false, 64, false, false, DType::f32}, 16, 64);
+  EXPECT_FALSE(encodingHolding(tensor.format()));
+  EXPECT_FALSE(encodingHolding({CodeKind::integer, 4, false, 32, false, true, DType::f16})) << "minima";
+  EXPECT_FALSE(encodingHolding({CodeKind::integer, 6, true, 16, false, false, DType::f32})) << "groups of 16";
+  EncodedMatrix matrix({16}, 64, false);
+  const StatusOr<std::vector<std::byte>> bytes = packAll(matrix.built, CodesSource(tensor));
+  ASSERT_FALSE(bytes.isOk());
+  EXPECT_EQ(bytes.status().message(), "read as floats");
+}
+
+TEST(WeightPacker, CodesThatTheFormatForbidsAreRefused) {
+  CodesMatrix tensor({CodeKind::integer, 4, true, 128, false, false, DType::f16}, 16, 64);
+  tensor.badCode = 9;
+  EncodedMatrix matrix({16}, 64, false);
+  matrix.built.program.weights[0].encoding = Encoding::int4;
+  matrix.built.program.weights[0].bytes = storedBytes(matrix.built.program.weights[0]);
+  const StatusOr<std::vector<std::byte>> bytes = packAll(matrix.built, CodesSource(tensor));
+  ASSERT_FALSE(bytes.isOk());
+  EXPECT_EQ(bytes.status().message(), "weight 'part', row 0: a code 9, which has more than 4 bits");
+}
+
 TEST(WeightPacker, Int8RefusesWhatIsNotFinite) {
-  const Int8Matrix matrix({16}, 32, false);
+  const EncodedMatrix matrix({16}, 32, false);
   RampSource source;
   source.badRow = 7;
   const StatusOr<std::vector<std::byte>> bytes = packAll(matrix.built, source);

@@ -36,12 +36,19 @@
 // REDEFINE: %{name} = no_feed_forward
 // RUN: %{refused}
 // RUN: cat declarations.mlir two_layers_a_body.mlir | cadenza-opt --name-phases --lower-to-persistent="groups=3 ranks=2 warps=4" | FileCheck two_layers_a_body.mlir
-// The head in another encoding than the layers.
+// The head in another encoding than the layers; stages hold what either needs.
 // RUN: sed 's/from "e"/from "e" {step.copy_of = @embedding, step.encoding = #step.int8}/; s/@embedding :/@int8 :/' declarations.mlir > encoded.mlir
 // RUN: echo 'nn.weight @embedding : tensor<144x64xbf16> from "e"' >> encoded.mlir
 // RUN: sed 's/%%l matrices \[@embedding\]/%%l matrices [@int8]/' fits.mlir > encoded_head.mlir
-// RUN: cat encoded.mlir encoded_head.mlir | not cadenza-opt --name-phases --lower-to-persistent="groups=3 ranks=2 warps=4" 2>&1 | FileCheck %s --check-prefix=ENCODINGS
-// ENCODINGS: needs all matrices in one encoding (pass encode-weights): here one is stored as int8, another as tiles16
+// RUN: cat encoded.mlir encoded_head.mlir | cadenza-opt --name-phases --lower-to-persistent="groups=3 ranks=2 warps=4 shared-bytes=232448" | FileCheck %s --check-prefix=HEADENCODING
+// HEADENCODING: stages 13 of 16384 encoding "tiles16"
+// A layer in two encodings.
+// RUN: sed 's/^nn.weight @down :\(.*\)$/nn.weight @down :\1 {step.encoding = #step.int4}/' declarations.mlir > down.mlir
+// RUN: cat down.mlir fits.mlir | not cadenza-opt --name-phases --lower-to-persistent="groups=3 ranks=2 warps=4" 2>&1 | FileCheck %s --check-prefix=ENCODINGS
+// ENCODINGS: needs all matrices of a layer in one encoding (pass encode-weights): here one is stored as int4, another as tiles16
+// RUN: sed 's/^\(nn.weight @\(query\|key\|value\|output\|gate\|up\|down\) :.*\)$/\1 {step.encoding = #step.int4<group = 64>}/' declarations.mlir > int4.mlir
+// RUN: cat int4.mlir fits.mlir | cadenza-opt --name-phases --lower-to-persistent="groups=3 ranks=2 warps=4 shared-bytes=232448" | FileCheck %s --check-prefix=GROUPS
+// GROUPS: stages {{[0-9]+}} of 16384 encoding "int4:g64"
 // The dimensions: there are units for three groups; one group has both KV heads; there are not rows for eight ranks.
 // RUN: cat declarations.mlir fits.mlir | cadenza-opt --name-phases --lower-to-persistent="groups=5 ranks=2 warps=4 shared-bytes=232448" | FileCheck fits.mlir
 // RUN: cat declarations.mlir fits.mlir | cadenza-opt --name-phases --lower-to-persistent="groups=1 ranks=2 warps=4" | FileCheck fits.mlir --check-prefix=HEADS

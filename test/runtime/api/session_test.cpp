@@ -200,6 +200,66 @@ TEST_F(SessionTest, ScoreIsTheMeanOverWindows) {
   EXPECT_EQ(session.score(Tokens{1, 99}, 4).status().code(), StatusCode::InvalidArgument);
 }
 
+TEST_F(SessionTest, ScoreAgainstComparesDistributions) {
+  TinyModel other;
+  for (uint64_t i = 0; i < other.test.program.weights[0].bytes; i += 2)
+    other.test.weights[other.test.program.weights[0].offset + i] ^= std::byte{0x30}; // of mantissas
+  writeTinyPlan(folder.path("other.plan"), other, characterTokenizer());
+  Session session = open({.context = 5, .logits = true});
+  auto reference = Session::open(folder.path("other.plan"), {.device = "cpu", .context = 8, .logits = true});
+  ASSERT_TRUE(reference.isOk());
+  const Tokens text = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13};
+
+  using Rows = std::vector<std::vector<double>>; // probabilities
+  const auto probabilities = [&](Session &of) {
+    Rows rows;
+    for (const size_t begin : {0, 6}) {
+      const Status status =
+          of.forEachLogits(std::span(text).subspan(begin, 5), [&](int64_t, std::span<const float> logits) {
+            std::vector<double> row(logits.begin(), logits.end());
+            double sum = 0;
+            for (double &x : row)
+              sum += x = std::exp(x);
+            for (double &x : row)
+              x /= sum;
+            rows.push_back(row);
+            return Status::ok();
+          });
+      EXPECT_TRUE(status.isOk()) << status.message();
+    }
+    return rows;
+  };
+  const Rows own = probabilities(session), theirs = probabilities(*reference);
+  double sum = 0, largest = 0, same = 0;
+  for (size_t row = 0; row < own.size(); ++row) {
+    double divergence = 0;
+    for (size_t i = 0; i < own[row].size(); ++i)
+      divergence += theirs[row][i] * std::log(theirs[row][i] / own[row][i]);
+    sum += divergence;
+    largest = std::max(largest, divergence);
+    same += std::ranges::max_element(own[row]) - own[row].begin() ==
+            std::ranges::max_element(theirs[row]) - theirs[row].begin();
+  }
+  ASSERT_GT(sum, 0.01);
+
+  const auto agreement = session.scoreAgainst(*reference, text, 6);
+  ASSERT_TRUE(agreement.isOk()) << agreement.status().message();
+  EXPECT_NEAR(agreement->meanKl, sum / 10, 1e-6 * sum);
+  EXPECT_NEAR(agreement->largestKl, largest, 1e-6 * largest);
+  EXPECT_EQ(agreement->kl999, agreement->largestKl); // of ten
+  EXPECT_EQ(agreement->sameTop, same / 10);
+  EXPECT_NEAR(agreement->score.nll, session.score(text, 6)->nll, 1e-9);
+  EXPECT_NEAR(agreement->reference.nll, reference->score(text, 6)->nll, 1e-9);
+  EXPECT_EQ(agreement->score.tokens, 10);
+  EXPECT_EQ(agreement->reference.windows, 2);
+
+  const auto self = session.scoreAgainst(session, text, 6);
+  EXPECT_EQ(self->meanKl, 0);
+  EXPECT_EQ(self->sameTop, 1);
+  EXPECT_EQ(reference->scoreAgainst(session, text, 8).status().code(), StatusCode::InvalidArgument)
+      << "the reference's context";
+}
+
 TEST_F(SessionTest, WithoutATokenizer) {
   writeTinyPlan(plan, model, "");
   Session session = open();

@@ -87,6 +87,28 @@ TEST(Report, TablesAreAligned) {
   EXPECT_NE(text.find("|           142 |         0.0625 |"), std::string::npos) << text;
 }
 
+TEST(Report, PromptsHaveRatesOfOperations) {
+  BenchResult result = example();
+  PromptResult prompt;
+  prompt.tokens = 512;
+  prompt.tiles = 4;
+  prompt.seconds = {0.002, 0.001, 0.004};
+  prompt.operations = 4e11;
+  prompt.phases = {{"embed", "embed", 4, 5.0, 0}, {"layer.qkv", "project", 28, 500.0, 2e11}};
+  result.prompts = {prompt};
+  const std::string text = formatReport(result, ReportStyle::Markdown);
+  EXPECT_NE(text.find("| 512    |     4 | 2.000 | 1.000 | 4.000 | 256000.0 |  200.00 |"), std::string::npos) << text;
+  EXPECT_NE(text.find("| project |      28 |     500.0 |     17.86 | 99.0 % |  400.00 |"), std::string::npos) << text;
+  EXPECT_NE(text.find("| embed   |"), std::string::npos) << text;
+  const nlohmann::ordered_json json = toJson(result);
+  EXPECT_EQ(json["results"][1]["prompt_ms"], 2);
+  EXPECT_EQ(json["results"][1]["teraflops"], 200);
+  EXPECT_EQ(json["results"][1]["phases"][1]["operations"], 2e11);
+  const std::string readme = readFile(CADENZA_SOURCE_DIR "/docs/benchmarks/README.md");
+  for (const auto &[key, value] : toRecords(result)[1].items())
+    EXPECT_NE(readme.find("`" + key + "`"), std::string::npos) << key << " is not described";
+}
+
 class RecordFile : public ::testing::Test {
 protected:
   test::TemporaryFolder folder;

@@ -56,6 +56,10 @@ TEST(StepBytes, AnEncodingsWeightsAndScales) {
     program.weights[matrix].encoding = Encoding::int8;
   uint64_t layers = 2 * (48 * 40 + 48 * 4 + 40 * 4), rope = 8 * 2 * 4, head = 100 * 40 + 100 * 4, row = 40 * 2;
   EXPECT_EQ(weightBytesPerStep(program), layers + rope + head + row);
+  for (uint32_t matrix : {2u, 3u}) // two groups in 40 columns, of a scale and a zero each
+    program.weights[matrix].encoding = {Encoding::int4, 32, true, Encoding::bf16};
+  layers = 2 * (48 * 20 + 48 * 2 * 3 + 40 * 4);
+  EXPECT_EQ(weightBytesPerStep(program), layers + rope + head + row);
 }
 
 TEST(StepBytes, Cache) { EXPECT_EQ(cacheBytesPerStep(makeProgram(true), 10), 2u * 2 * 2 * 16 * 2 * 10); }
@@ -69,6 +73,18 @@ TEST(StepBytes, CacheInAWindow) {
   EXPECT_EQ(cacheBytesPerStep(program, 3), 2u * 2 * 16 * 2 * (3 + 3));
   EXPECT_EQ(meanCacheBytes(program, 10, 5), 2.0 * 2 * 16 * 2 * (4 + 13));
   EXPECT_DOUBLE_EQ(meanCacheBytes(program, 2, 3), 2.0 * 2 * 16 * 2 * ((3 + 4 + 4) / 3.0 + 4));
+}
+
+TEST(Operations, OfAPromptWhoseHeadTakesOneToken) {
+  Program program = makeProgram(true);
+  program.entries[0].blocks[1].phases[1].parameters = {{"heads", 4}, {"head_dim", 16}};
+  const double matrices = 2.0 * 48 * 40, head = 2.0 * 100 * 40, perPosition = 4 * 4 * 16;
+  EXPECT_EQ(promptOperations(program, 1), 2 * (matrices + perPosition) + head);
+  EXPECT_EQ(promptOperations(program, 3), 2 * (3 * matrices + (1 + 2 + 3) * perPosition) + head);
+  program.scalars = {{"0", 2}, {"1", 0}}; // the first layer has a window
+  program.scalarTables = {{0, 1}};
+  program.entries[0].blocks[1].phases[1].scalars = {{true, 0}};
+  EXPECT_EQ(promptOperations(program, 3), 2 * 3 * matrices + (1 + 2 + 2 + 1 + 2 + 3) * perPosition + head);
 }
 
 } // namespace

@@ -60,7 +60,7 @@ TEST(Project, MatchesDoubleForEveryPacking) {
 
 /// The products of what is stored, and those of the matrices that it was rounded from, within the encoding's error
 /// bound.
-TEST(Project, Int8MatchesDoubleForEveryPacking) {
+void checkEncoded(const Encoding &encoding) {
   for (const Shape &shape : {
            Shape{DType::bf16, 32, {8}, false, {0}, 1},
            Shape{DType::bf16, 40, {13}, false, {0}, 2},
@@ -79,7 +79,7 @@ TEST(Project, Int8MatchesDoubleForEveryPacking) {
       outputs.push_back(test.edge("y", DType::f32, count));
     }
     const std::vector<Matrix> before = parts;
-    Ref matrix = test.int8Matrix("matrix", shape.dtype, parts, shape.interleaved);
+    Ref matrix = test.encodedMatrix("matrix", encoding, shape.dtype, parts, shape.interleaved);
     test.block("input");
     test.embed(embedding, x, 1.01f);
     Phase &phase = test.project("tested", x, matrix, shape.rows, outputs);
@@ -103,11 +103,19 @@ TEST(Project, Int8MatchesDoubleForEveryPacking) {
           float largest = 0;
           for (int64_t k = 0; k < shape.columns; ++k)
             largest = std::max(largest, std::fabs(before[i](row, k)));
-          const double bound = format_of(Encoding::int8).error_bound * largest * magnitude;
+          const double bound = format_of(encoding).error_bound * largest * magnitude;
           ASSERT_NEAR(y[row], exact[row], 1.0001 * bound);
         }
       }
     }
+  }
+}
+
+TEST(Project, EncodedMatricesMatchDoubleForEveryPacking) {
+  for (const Encoding &encoding : matrixEncodings()) {
+    SCOPED_TRACE(encodingName(encoding));
+    if (encoding != Encoding::tiles16)
+      checkEncoded(encoding);
   }
 }
 

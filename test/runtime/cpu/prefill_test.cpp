@@ -215,11 +215,13 @@ TEST(CpuPrefill, ProductsOfATokenAreItsOwn) {
   Matrix matrix = test.randomMatrix(DType::bf16, rows, columns, 1.0f);
   std::vector<Matrix> parts = {matrix};
   const Ref tiles16 = test.matrix("tiles16", DType::bf16, parts), f16 = test.matrix("f16", DType::f16, parts);
-  const Ref int8 = test.int8Matrix("int8", DType::bf16, parts);
+  const Ref int8 = test.encodedMatrix("int8", Encoding::int8, DType::bf16, parts),
+            int4 = test.encodedMatrix("int4", {Encoding::int4, 64, true, Encoding::f16}, DType::bf16, parts),
+            fp8 = test.encodedMatrix("fp8", {Encoding::fp8, 128, false, Encoding::f32}, DType::f16, parts);
   std::vector<float> input = test.randomValues(9 * padded);
   for (float &x : input)
     x = stored(DType::bf16, x);
-  for (const Ref &ref : {tiles16, f16, int8}) {
+  for (const Ref &ref : {tiles16, f16, int8, int4, fp8}) {
     const Weight &weight = test.program.weights[ref.index];
     for (const Order &order : {Order{{0}, 1}, Order{{0}, 4}, Order{{0, 3, 7}, 2}}) {
       const auto products = [&](int64_t first, int64_t tokens) {

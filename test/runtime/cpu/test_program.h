@@ -3,6 +3,7 @@
 
 #include "runtime/plan/program.h"
 #include "runtime/support/float16.h"
+#include "test/packed_matrix.h"
 
 #include <algorithm>
 #include <cmath>
@@ -102,30 +103,23 @@ public:
       }
     });
   }
-  /// The same in int8: `parts` become what is stored, integers times their rows' scales.
-  Ref int8Matrix(const std::string &name, DType dtype, std::vector<Matrix> &parts, bool interleaved = false) {
-    std::map<std::pair<const Matrix *, int64_t>, float> scales;
-    for (Matrix &part : parts)
-      for (int64_t row = 0; row < part.rows; ++row) {
-        float largest = 0;
-        for (int64_t k = 0; k < part.columns; ++k)
-          largest = std::max(largest, std::fabs(part(row, k)));
-        const float scale = scales[{&part, row}] = largest / 127;
-        for (int64_t k = 0; k < part.columns; ++k)
-          part.values[row * part.columns + k] = scale * std::nearbyint(part(row, k) / scale);
-      }
+  /// The same in an encoding with codes and scales: `parts` become what is stored.
+  Ref encodedMatrix(const std::string &name, const Encoding &encoding, DType dtype, std::vector<Matrix> &parts,
+                    bool interleaved = false) {
     const auto order = packedOrder(parts, interleaved);
-    Weight weight{name, Encoding::int8, dtype, static_cast<int64_t>(order.size()), parts[0].columns};
-    int64_t steps = (weight.columns + 31) / 32, tiles = (weight.rows + 15) / 16;
-    return add(weight, [&](std::byte *to) {
-      for (int64_t n = 0; n < weight.rows; ++n) {
-        const float scale = scales[order[n]];
-        std::memcpy(to + tiles * steps * 512 + 4 * n, &scale, 4);
-        for (int64_t k = 0; k < weight.columns; ++k)
-          to[((n / 16) * steps + k / 32) * 512 + (n % 16) * 32 + k % 32] = static_cast<std::byte>(
-              static_cast<int8_t>(std::nearbyint((*order[n].first)(order[n].second, k) / scale)));
-      }
-    });
+    Weight weight{name, encoding, dtype, static_cast<int64_t>(order.size()), parts[0].columns};
+    std::vector<float> rows;
+    for (const auto &[part, row] : order)
+      rows.insert(rows.end(), part->values.begin() + row * part->columns,
+                  part->values.begin() + (row + 1) * part->columns);
+    const std::vector<uint8_t> packed =
+        packMatrix(encoding, rows, static_cast<int>(weight.rows), static_cast<int>(weight.columns));
+    for (size_t n = 0; n < order.size(); ++n)
+      for (Matrix &part : parts)
+        if (&part == order[n].first)
+          std::copy_n(rows.begin() + static_cast<int64_t>(n) * part.columns, part.columns,
+                      part.values.begin() + order[n].second * part.columns);
+    return add(weight, [&](std::byte *to) { std::memcpy(to, packed.data(), packed.size()); });
   }
   Ref cache(DType dtype, int64_t kvHeads, int64_t headDim) {
     auto index = static_cast<uint32_t>(program.caches.size());

@@ -6,7 +6,7 @@ namespace cadenza::cuda {
 namespace {
 
 CodeSection section(std::string target) {
-  CodeKind kind = target == "host" ? CodeKind::Host : target.starts_with("sm") ? CodeKind::Cubin : CodeKind::Ptx;
+  ImageKind kind = target == "host" ? ImageKind::Host : target.starts_with("sm") ? ImageKind::Cubin : ImageKind::Ptx;
   return {.target = std::move(target), .kind = kind, .resources = {}, .image = {}};
 }
 

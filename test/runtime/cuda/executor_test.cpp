@@ -279,7 +279,7 @@ TEST_P(CudaExecutorTest, DamagedOrUnfitPlansAreRefused) {
   plan.mutableProgram().kernels[0].name = "missing";
   expectRefused(StatusCode::InvalidPlan, "missing");
   plan.mutableProgram().kernels[0].name = "toy_embed";
-  plan.mutableCode()[0] = {.target = "sm_90", .kind = CodeKind::Cubin, .resources = {}, .image = {}};
+  plan.mutableCode()[0] = {.target = "sm_90", .kind = ImageKind::Cubin, .resources = {}, .image = {}};
   Status target = codeOf();
   EXPECT_EQ(target.code(), StatusCode::IncompatiblePlan);
   EXPECT_NE(target.message().find("--target=host"), std::string::npos) << target.message();

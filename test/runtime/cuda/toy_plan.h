@@ -22,7 +22,7 @@ public:
   /// `image`: the host shared object that kernels/toy.cu became.
   explicit ToyPlan(std::vector<std::byte> image) : image_(std::move(image)) {
     buildProgram();
-    code_.push_back({.target = "host", .kind = CodeKind::Host, .resources = {}, .image = image_});
+    code_.push_back({.target = "host", .kind = ImageKind::Host, .resources = {}, .image = image_});
     metadata_ = {{"source_sha256", "0123abcd"}, {"passes", {"roll-layers"}}, {"compiler", {{"commit", "abcdef"}}}};
     weights_.resize(1024);
     for (int i = 0; i < toyWidth * toyLayers; ++i)

@@ -176,5 +176,76 @@ TEST(Sequence, AFullContextChangesNothing) {
   EXPECT_EQ(sequence.position(), 2);
 }
 
+/// The same with 32 positions, of which a cache with a window of 4 keeps 8.
+Program windowModel() {
+  Program model = smallModel();
+  model.decoder->maxContext = 32;
+  model.caches = {{.name = "window", .positions = 8}, {.name = "all"}};
+  model.scalars = {{.name = "window", .value = 4}};
+  model.cacheTables = {{0, 1}};
+  Phase attend;
+  attend.kind = PhaseKind::Attend;
+  attend.caches = {{.perLayer = false, .index = 0}};
+  attend.scalars = {{.perLayer = false, .index = 0}};
+  Block block;
+  block.count = 1;
+  block.phases = {attend};
+  model.entries.emplace_back().blocks = {block};
+  return model;
+}
+
+void process(Sequence &sequence, int64_t tokens) {
+  for (int64_t i = 0; i < tokens; ++i) {
+    ASSERT_TRUE(sequence.beginStep().isOk());
+    sequence.finishStep(/*withHead=*/true);
+  }
+}
+
+TEST(Sequence, KeepsWhatWasProcessed) {
+  Sequence sequence(smallModel(), 8);
+  EXPECT_EQ(sequence.keepable(1, 4), 0);
+  sequence.start(0, 4, 4);
+  process(sequence, 5);
+  EXPECT_EQ(sequence.keepable(5, 8), 5);
+  EXPECT_EQ(sequence.keepable(6, 8), 0);
+  EXPECT_TRUE(sequence.checkPrompt(Tokens(8, 1), {}, 5).isOk());
+  for (int64_t kept : {-1, 6, 8})
+    EXPECT_EQ(sequence.checkPrompt(Tokens(8, 1), {}, kept).code(), StatusCode::InvalidArgument) << kept;
+  const uint64_t number = sequence.number();
+  sequence.start(2, 4, 4);
+  EXPECT_NE(sequence.number(), number);
+  EXPECT_EQ(sequence.position(), 2);
+  EXPECT_EQ(sequence.keepable(3, 8), 0); // overwritten from 2 on
+}
+
+TEST(Sequence, RingsGoBackAsFarAsTheyAreLargerThanTheirWindow) {
+  Sequence sequence(windowModel(), 32);
+  sequence.start(0, 8, 8);
+  process(sequence, 8);
+  EXPECT_EQ(sequence.keepable(1, 20), 1); // nothing was overwritten yet
+  process(sequence, 4);
+  EXPECT_EQ(sequence.keepable(12, 20), 12);
+  EXPECT_EQ(sequence.keepable(8, 20), 8); // needs 5 to 7; the ring has 4 to 11
+  EXPECT_EQ(sequence.keepable(7, 20), 0);
+  // What was overwritten stays so, also if the new sequence is shorter.
+  sequence.start(8, 9, 9);
+  process(sequence, 1);
+  EXPECT_EQ(sequence.keepable(9, 20), 9);
+  EXPECT_EQ(sequence.keepable(7, 20), 0);
+  sequence.start(0, 4, 4);
+  process(sequence, 4);
+  EXPECT_EQ(sequence.keepable(2, 20), 2);
+}
+
+TEST(Sequence, OtherAnglesKeepNothing) {
+  Program model = smallModel();
+  model.weights.emplace_back().longAfter = 4;
+  Sequence sequence(model, 8);
+  sequence.start(0, 3, 3);
+  process(sequence, 3);
+  EXPECT_EQ(sequence.keepable(3, 4), 3);
+  EXPECT_EQ(sequence.keepable(3, 5), 0); // a long one
+}
+
 } // namespace
 } // namespace cadenza

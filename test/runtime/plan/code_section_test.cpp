@@ -13,11 +13,11 @@ namespace {
 
 constexpr uint16_t cuda = 190;
 
-std::string cubinError(std::span<const std::byte> image) { return checkCodeImage(CodeKind::Cubin, image).message(); }
+std::string cubinError(std::span<const std::byte> image) { return checkCodeImage(ImageKind::Cubin, image).message(); }
 
 TEST(CodeImage, SoundElf) {
   EXPECT_EQ(cubinError(smallElf(cuda)), "");
-  EXPECT_TRUE(checkCodeImage(CodeKind::Host, smallElf(EM_X86_64)).isOk());
+  EXPECT_TRUE(checkCodeImage(ImageKind::Host, smallElf(EM_X86_64)).isOk());
   EXPECT_EQ(cubinError(smallElf(EM_X86_64)), "ELF header: machine 62 is not the one of this kind of code");
 }
 
@@ -62,7 +62,7 @@ TEST(CodeImage, ElfFields) {
 
 TEST(CodeImage, Ptx) {
   const auto error = [](std::string_view text) {
-    return checkCodeImage(CodeKind::Ptx, std::as_bytes(std::span(text))).message();
+    return checkCodeImage(ImageKind::Ptx, std::as_bytes(std::span(text))).message();
   };
   using namespace std::string_view_literals;
   EXPECT_EQ(error(".version 8.0\n\0"sv), "");

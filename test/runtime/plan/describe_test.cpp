@@ -59,7 +59,7 @@ TEST(Describe, Json) {
   const nlohmann::ordered_json json = planToJson(*smallPlan());
   EXPECT_EQ(json["format_version"], 6);
   EXPECT_EQ(json["code"][0]["resources"][1]["registers"], 80);
-  EXPECT_EQ(json["sections"].size(), 9u);
+  EXPECT_EQ(json["sections"].size(), 11u);
   EXPECT_EQ(json["entries"][0]["blocks"][1]["phases"][3]["computes"], "rms_norm > project > silu mul");
 }
 
@@ -67,9 +67,9 @@ TEST(Extract, WritesEveryPart) {
   const TemporaryFolder folder;
   const auto names = extractPlan(*smallPlan(), folder.path("out"));
   ASSERT_TRUE(names.isOk()) << names.status().message();
-  EXPECT_EQ(*names,
-            (std::vector<std::string>{"compute_80.ptx", "decoder.json", "kernels/project.cuh", "metadata.json",
-                                      "model.cu", "program.json", "sm_90.cubin", "step.mlir", "tokenizer.json"}));
+  EXPECT_EQ(*names, (std::vector<std::string>{"chat.json", "compute_80.ptx", "decoder.json", "generation_config.json",
+                                              "kernels/project.cuh", "metadata.json", "model.cu", "program.json",
+                                              "sm_90.cubin", "step.mlir", "tokenizer.json"}));
   EXPECT_EQ(readFile(folder.path("out/sm_90.cubin")), SmallPlan().cubin);
   EXPECT_EQ(readFile(folder.path("out/compute_80.ptx")).size(), SmallPlan().ptx.size());
   const auto text = [&](const char *name) {

@@ -270,9 +270,20 @@ INSTANTIATE_TEST_SUITE_P(
         ProgramCase{"/arena_bytes", 1ull << 41, "program.arena_bytes: 2199023255552; at most 1099511627776"},
         ProgramCase{"/weights/0/rows", 100, "program.weights[0].bytes: 3072; its shape takes 7168 in encoding tiles16"},
         ProgramCase{"/weights/1/bytes", 33, "program.weights[1].bytes: 33; its shape takes 32 in encoding rope_table"},
-        ProgramCase{"/weights/0/encoding", "int4",
-                    "program.weights[0].encoding: \"int4\"; expected one of 'vector', 'rope_table', 'tiles16', 'int8', "
-                    "'tensor'"},
+        ProgramCase{
+            "/weights/0/encoding", "int5",
+            "program.weights[0].encoding: 'int5' is no encoding; expected vector, rope_table, tensor or, of a matrix, "
+            "tiles16, int8, int8:g32, int4 (of groups of 128 columns), int4:g64, int4:zeros, fp8, fp8:g128: groups of "
+            "32, 64 or 128 (:g32, :g64, :g128), then zeros of int4 (:zeros), then the type of groups' scales (:f16, "
+            ":bf16, :f32)"},
+        ProgramCase{"/weights/0/encoding", "int4:g128", // each encoding has one spelling
+                    "program.weights[0].encoding: 'int4:g128' is no encoding; expected vector, rope_table, tensor or, "
+                    "of a matrix, "
+                    "tiles16, int8, int8:g32, int4 (of groups of 128 columns), int4:g64, int4:zeros, fp8, fp8:g128: "
+                    "groups of 32, 64 or 128 (:g32, :g64, :g128), then zeros of int4 (:zeros), then the type of "
+                    "groups' scales (:f16, :bf16, :f32)"},
+        ProgramCase{"/weights/0/encoding", "int4:g32:zeros",
+                    "program.weights[0].bytes: 3072; its shape takes 912 in encoding int4:g32:zeros"},
         ProgramCase{"/weights/0/encoding", "int8",
                     "program.weights[0].bytes: 3072; its shape takes 1728 in encoding int8"},
         ProgramCase{"/weights/1/encoding", "int8",

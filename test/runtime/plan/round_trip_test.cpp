@@ -14,6 +14,11 @@ Status openBytes(std::span<const std::byte> bytes) {
   return plan.isOk() ? (*plan)->verifyWeights(1) : plan.status();
 }
 
+const SectionInfo &weightsSection(const Plan &plan) {
+  return *std::find_if(plan.sections().begin(), plan.sections().end(),
+                       [](const SectionInfo &section) { return section.name == "weights"; });
+}
+
 void expectError(const Status &status, StatusCode code, const std::string &part) {
   EXPECT_EQ(status.code(), code) << status.message();
   EXPECT_NE(status.message().find(part), std::string::npos) << status.message() << "\nexpected: " << part;
@@ -34,7 +39,7 @@ TEST(Plan, RoundTrip) {
   EXPECT_EQ(plan.metadata(), nlohmann::json(small.contents.metadata));
   ASSERT_EQ(plan.code().size(), 2u);
   EXPECT_EQ(plan.code()[0].target, "sm_90");
-  EXPECT_EQ(plan.code()[0].kind, CodeKind::Cubin);
+  EXPECT_EQ(plan.code()[0].kind, ImageKind::Cubin);
   EXPECT_EQ(plan.code()[0].resources[1].localBytes, 16u);
   EXPECT_TRUE(std::ranges::equal(plan.code()[0].image, small.cubin));
   EXPECT_EQ(plan.code()[1].image.size(), small.ptx.size() + 1); // NUL-terminated for the driver
@@ -43,6 +48,8 @@ TEST(Plan, RoundTrip) {
   EXPECT_EQ(plan.sources()[1].text, "// project\n");
   EXPECT_EQ(plan.tokenizerJson(), small.contents.tokenizerJson);
   EXPECT_EQ(plan.ir(), small.contents.ir);
+  EXPECT_EQ(plan.chatJson(), small.contents.chatJson);
+  EXPECT_EQ(plan.generationJson(), small.contents.generationJson);
   for (uint32_t i = 0; i < plan.program().weights.size(); ++i) {
     const Weight &weight = plan.program().weights[i];
     std::vector<std::byte> expected(weight.bytes);
@@ -57,6 +64,8 @@ TEST(Plan, WithoutOptionalSections) {
   small.contents.code.clear();
   small.contents.tokenizerJson.clear();
   small.contents.ir.clear();
+  small.contents.chatJson.clear();
+  small.contents.generationJson.clear();
   ASSERT_TRUE(writePlan(folder.path("a.plan"), small.contents).isOk());
   const auto plan = Plan::open(folder.path("a.plan"));
   ASSERT_TRUE(plan.isOk()) << plan.status().message();
@@ -88,7 +97,8 @@ TEST(Plan, EveryBitFlipIsRejected) {
   std::vector<std::byte> bytes = smallPlanBytes();
   const auto weights = Plan::fromBytes(bytes, "q.plan"); // a view: it sees the flips
   ASSERT_TRUE(weights.isOk());
-  const size_t begin = (*weights)->sections().back().offset, end = begin + (*weights)->sections().back().bytes;
+  const SectionInfo &section = weightsSection(**weights);
+  const size_t begin = section.offset, end = begin + section.bytes;
   for (size_t i = 0; i < bytes.size(); ++i) {
     for (int bit = 0; bit < 8; ++bit) {
       bytes[i] ^= std::byte(1 << bit);
@@ -122,9 +132,9 @@ TEST(Plan, IncompatibleSaysHowToRebuild) {
     expectError(openBytes(plan), StatusCode::IncompatiblePlan,
                 "q.plan: header.version: " + std::to_string(older) + "; this build reads 6" + rebuild);
   }
-  const auto feature = withHeader(smallPlanBytes(), [](auto &page) { page.header.requiredFeatures = 7; });
+  const auto feature = withHeader(smallPlanBytes(), [](auto &page) { page.header.requiredFeatures = 13; });
   expectError(openBytes(feature), StatusCode::IncompatiblePlan,
-              "q.plan: header.required_features: bits 0x6 are unknown to this build" + update);
+              "q.plan: header.required_features: bits 0xc are unknown to this build" + update);
 }
 
 /// One change to the header page and the error that it must give, with all checksums right.
@@ -145,11 +155,11 @@ INSTANTIATE_TEST_SUITE_P(
         HeaderCase{"file_bytes", [](auto &p) { p.header.fileBytes += 4096; }, "header.file_bytes: "},
         HeaderCase{"no_sections", [](auto &p) { p.header.sectionCount = 0; }, "header.reserved: is not zero"},
         HeaderCase{"too_many", [](auto &p) { p.header.sectionCount = 65; }, "header.section_count: 65; at most 64"},
-        HeaderCase{"empty_entries", [](auto &p) { p.header.sectionCount = 64; }, "sections[9].kind: 0 is unknown"},
+        HeaderCase{"empty_entries", [](auto &p) { p.header.sectionCount = 64; }, "sections[11].kind: 0 is unknown"},
         HeaderCase{"reserved", [](auto &p) { p.header.reserved[6] = 1; }, "header.reserved: is not zero"},
         HeaderCase{"page_end", [](auto &p) { p.reserved.back() = std::byte(1); }, "header.reserved: is not zero"},
         HeaderCase{"entry_reserved", [](auto &p) { p.sections[1].reserved = 1; }, "sections[1].reserved: is not zero"},
-        HeaderCase{"unknown_kind", [](auto &p) { p.sections[8].kind = 9; }, "sections[8].kind: 9 is unknown"},
+        HeaderCase{"unknown_kind", [](auto &p) { p.sections[10].kind = 11; }, "sections[10].kind: 11 is unknown"},
         HeaderCase{"order", [](auto &p) { std::swap(p.sections[0].kind, p.sections[1].kind); },
                    "sections[1].kind: metadata is repeated or out of order"},
         HeaderCase{"twice", [](auto &p) { p.sections[6].kind = 5; }, "sources is repeated or out of order"},
@@ -176,6 +186,8 @@ TEST(Plan, SectionContentsAreChecked) {
   expectError(openWith(SectionKind::Program, "{}"), StatusCode::InvalidPlan, "q.plan: program.model: is missing");
   expectError(openWith(SectionKind::Decoder, "{}"), StatusCode::InvalidPlan, "q.plan: decoder.entry: is missing");
   expectError(openWith(SectionKind::Decoder, "["), StatusCode::InvalidPlan, "q.plan: decoder: ");
+  expectError(openWith(SectionKind::Chat, "[1]"), StatusCode::InvalidPlan, "q.plan: chat: not a JSON object");
+  expectError(openWith(SectionKind::Generation, "{"), StatusCode::InvalidPlan, "q.plan: generation: ");
   expectError(openWith(SectionKind::Weights, "short"), StatusCode::InvalidPlan,
               "q.plan: weights: 5 bytes; the program's weights take ");
 
@@ -201,7 +213,7 @@ TEST(Plan, PaddingBetweenWeightsIsChecked) {
   std::vector<std::byte> bytes = smallPlanBytes();
   const auto plan = Plan::fromBytes(bytes, "q.plan");
   const Weight &rope = (*plan)->program().weights[1]; // 32 bytes, then padding
-  bytes[(*plan)->sections().back().offset + rope.offset + rope.bytes] = std::byte(1);
+  bytes[weightsSection(**plan).offset + rope.offset + rope.bytes] = std::byte(1);
   repairChecksums(bytes);
   expectError(openBytes(bytes), StatusCode::InvalidPlan, "q.plan: weights: the padding after weight 1 is not zero");
 }

@@ -274,11 +274,13 @@ std::vector<std::byte> smallElf(uint16_t machine) {
 SmallPlan::SmallPlan() : cubin(smallElf(190)), ptx(".version 8.0\n.target sm_80\n.address_size 64\n") {
   contents.program = &program;
   contents.metadata = {{"compiler", "cadenza 0.1.0"}, {"targets", {"sm_90", "compute_80"}}, {"source_sha256", "00"}};
-  contents.code = {{"sm_90", CodeKind::Cubin, {{"project_qkv", 64, 0}, {"attend", 80, 16}}, cubin},
-                   {"compute_80", CodeKind::Ptx, {}, std::as_bytes(std::span(ptx))}};
+  contents.code = {{"sm_90", ImageKind::Cubin, {{"project_qkv", 64, 0}, {"attend", 80, 16}}, cubin},
+                   {"compute_80", ImageKind::Ptx, {}, std::as_bytes(std::span(ptx))}};
   contents.sources = {{"model.cu", "#include \"kernels/project.cuh\"\n"}, {"kernels/project.cuh", "// project\n"}};
   contents.tokenizerJson = "{\"model\": {}}";
   contents.ir = "step.program {}\n";
+  contents.chatJson = "{\"templates\": []}";
+  contents.generationJson = "{\"temperature\": 0.5}";
   contents.packer = &packer;
   contents.threads = 2;
 }

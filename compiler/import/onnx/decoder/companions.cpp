@@ -1,4 +1,5 @@
 #include "compiler/import/onnx/decoder/companions.h"
+#include "compiler/import/hf/chat.h"
 #include "compiler/import/hf/config.h"
 #include "compiler/import/hf/config_parts.h"
 #include "compiler/import/hf/config_reader.h"
@@ -95,6 +96,8 @@ Companions readCompanions(ModelDirectory &directory, Findings &findings) {
   }
   result.tokenizer = readOptional(directory, "tokenizer.json", findings);
   result.tokenizerConfig = readOptional(directory, "tokenizer_config.json", findings);
+  result.chat = importChat(directory, result.tokenizerConfig, findings);
+  result.generation = importGenerationDefaults(readOptional(directory, generationConfig, findings));
   return result;
 }
 

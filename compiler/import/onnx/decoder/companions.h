@@ -21,6 +21,7 @@ struct Companions {
   std::vector<int32_t> eosTokens;   // may be empty
   std::string tokenizer;            // tokenizer.json; empty if there is none
   std::string tokenizerConfig;      // tokenizer_config.json; empty if there is none
+  std::string chat, generation;     // sections of the plan (hf/chat.h); empty if there is nothing for them
   std::vector<std::string> configs; // the texts of the others
 };
 

@@ -273,6 +273,8 @@ StatusOr<ImportedModel> importOnnx(mlir::MLIRContext &context, const ImportOptio
     findings.notice("tokenizer.json: there is none; the plan will take token ids only");
   else
     imported.tokenizer = importTokenizer(companions.tokenizer, companions.tokenizerConfig, step->vocabulary, findings);
+  imported.chat = std::move(companions.chat);
+  imported.generation = std::move(companions.generation);
   directory->noteLinks(findings);
   CADENZA_RETURN_IF_ERROR(findings.toStatus());
   imported.sourceHash = hashOf(*step, companions, imported.tokenizer, made->weights);

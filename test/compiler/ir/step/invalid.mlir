@@ -667,6 +667,21 @@ nn.weight @vector : tensor<4xbf16> from "w" {step.encoding = #step.tiles16}
 
 // -----
 
+// expected-error @+1 {{is no encoding: groups are of 32, 64 or 128 columns}}
+nn.weight @groups_of_16 : tensor<4x4xbf16> from "w" {step.encoding = #step.int4<group = 16>}
+
+// -----
+
+// expected-error @+1 {{is no encoding: groups are of 32, 64 or 128 columns, or 0, a row, with scales of f32}}
+nn.weight @rows_in_f16 : tensor<4x4xbf16> from "w" {step.encoding = #step.fp8<scale = f16>}
+
+// -----
+
+// expected-error @+1 {{has scales of f16, bf16 or f32, not 'i8'}}
+nn.weight @integer_scales : tensor<4x4xbf16> from "w" {step.encoding = #step.int8<group = 32, scale = i8>}
+
+// -----
+
 // expected-error @+1 {{has 8 : i64 as step.encoding, which is no encoding of weights}}
 nn.weight @no_encoding : tensor<4x4xbf16> from "w" {step.encoding = 8}
 

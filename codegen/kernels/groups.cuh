@@ -1,0 +1,119 @@
+// What scales and zeros of groups of columns do to sums (runtime/shared/encoding.h): the sum of each step of 32
+// columns, fresh from the tensor cores, is shifted by the zero and scaled in fp32 on its way into the sum of its row.
+// So codes are multiplied exactly, a group may begin and end at any step, and what a schedule multiplies together does
+// not matter.
+#pragma once
+
+#include "encodings.cuh"
+#include "unit_product.cuh"
+
+namespace cadenza {
+
+/// Of a row of a group, as it is stored. E: Grouped<..>.
+template <class E> struct GroupFactors {
+  static constexpr EncodingFormat format = FormatOf<E>::format;
+  uint32_t scale = 0, zero = 0;
+
+  /// `record`: of the row's tile and group, in device memory.
+  CADENZA_DEVICE void load(const void *record, int row) {
+    const unsigned char *from = static_cast<const unsigned char *>(record);
+    scale = arch::load_small<format.scale_bytes>(from + row * format.scale_bytes);
+    if constexpr (format.zeros)
+      zero = arch::load_small<1>(from + tile_rows * format.scale_bytes + row);
+  }
+  /// The same in shared memory, `offset` bytes behind the scale and the zero that these point to, if `wanted`.
+  template <int offset>
+  CADENZA_DEVICE void load_if(bool wanted, arch::SharedPointer scales, arch::SharedPointer zeros) {
+    arch::load_small_if<format.scale_bytes, offset>(wanted, scales, scale);
+    if constexpr (format.zeros)
+      arch::load_small_if<1, offset>(wanted, zeros, zero);
+  }
+
+  /// Adds the sum of a step: of codes times the vector, those of int4 less 8; `elements` is that of the vector. If it
+  /// may be one that does not exist, the factors are any bytes, and its sum of products with zeros is left out.
+  template <bool may_be_missing = false> CADENZA_DEVICE float add(float sum, float step, float elements) const {
+    if constexpr (format.zeros) // as the last bits of 2^23, exactly
+      step = arch::fma(8388608.0f + 8.0f - arch::as_float(0x4b000000u | zero), elements, step);
+    const float added = arch::fma(scale_value(), step, sum);
+    return may_be_missing && step == 0.0f ? sum : added;
+  }
+  CADENZA_DEVICE float scale_value() const {
+    if constexpr (format.scale_bytes == 4)
+      return arch::as_float(scale);
+    else
+      return arch::to_float(typename E::GroupScale{static_cast<uint16_t>(scale)});
+  }
+};
+
+/// The sum of a step's elements, or of each of a turn's, where UnitProduct::row has those of rows. Nothing if E has no
+/// zeros.
+template <class E> CADENZA_DEVICE float sum_of_elements(UnitVector vector) {
+  if constexpr (FormatOf<E>::format.zeros) {
+    constexpr uint32_t ones = is_same<typename E::Operand, bf16> ? 0x3f803f80u : 0x3c003c00u;
+    UnitProduct<typename E::Operand> product;
+    product.add({ones, ones, ones, ones}, vector);
+    return product.row();
+  }
+  return 0.0f;
+}
+
+/// The running sum of 8 rows in a warp, step by step: row g in lanes 4g .. 4g+3.
+template <class E> struct GroupProduct {
+  float sum = 0.0f;
+
+  CADENZA_DEVICE void add(typename E::Unit unit, UnitVector vector, const GroupFactors<E> &factors, float elements) {
+    UnitProduct<typename E::Operand> step;
+    step.add(E::operand(unit), vector);
+    sum = factors.add(sum, step.row(), elements);
+  }
+  CADENZA_DEVICE float row() const { return sum; }
+};
+
+/// The running sum of 8 rows of a part: row g in lane 4g.
+template <class E, bool grouped = FormatOf<E>::grouped> struct PartProduct : UnitProduct<typename E::Operand> {};
+template <class E> struct PartProduct<E, true> : GroupProduct<E> {};
+
+/// What a warp that multiplies a tile has in registers of its groups, beside `depth` steps of the tile's two units:
+/// nothing without groups.
+template <class E, int depth, bool grouped = FormatOf<E>::grouped> struct StepFactors {
+  CADENZA_DEVICE void start(const typename E::Element *, int) {}
+  CADENZA_DEVICE void load(int, int) {}
+};
+template <class E, int depth> struct StepFactors<E, depth, true> {
+  const typename E::Element *records; // of the tile
+  int first;
+  GroupFactors<E> upper[depth], lower[depth];
+
+  CADENZA_DEVICE void start(const typename E::Element *of_tile, int first_step) {
+    records = of_tile;
+    first = first_step;
+  }
+  /// Of the step that comes so many steps after the first one.
+  CADENZA_DEVICE void load(int slot, int step) {
+    constexpr EncodingFormat format = FormatOf<E>::format;
+    const auto *record = records + (first + step) / format.group_steps * format.record_bytes();
+    const int row = static_cast<int>(arch::lane() / 4);
+    upper[slot].load(record, row);
+    lower[slot].load(record, stripe_rows + row);
+  }
+};
+
+/// The same of the four steps of turns: the sum of step i's way in lanes 4g + i, which has the factors of its group.
+template <class E> struct GroupTurns {
+  float sum = 0.0f;
+  // Not known to be the same for all stripes of a kernel: it would take a register, or a predicate, throughout.
+  const int step = arch::opaque(static_cast<int>(arch::lane() % 4));
+
+  /// may_be_missing: as in GroupFactors::add.
+  template <bool may_be_missing>
+  CADENZA_DEVICE void add(const typename E::Unit (&units)[4], UnitVector vector, const GroupFactors<E> &factors) {
+    UnitProduct<typename E::Operand> steps[4];
+#pragma unroll
+    for (int i = 0; i < 4; ++i)
+      steps[i].add(E::operand(units[i]), vector);
+    sum = factors.template add<may_be_missing>(sum, own_row(steps, step), sum_of_elements<E>(vector));
+  }
+  CADENZA_DEVICE float row() const { return add_steps(sum); }
+};
+
+} // namespace cadenza

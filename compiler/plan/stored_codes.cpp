@@ -1,0 +1,102 @@
+#include "compiler/plan/stored_codes.h"
+
+#include <cmath>
+#include <limits>
+
+namespace cadenza {
+namespace {
+
+/// Whether the encoding's codes can be those of the format.
+bool holdsCodes(const Encoding &encoding, const StoredFormat &format) {
+  const bool integer = format.kind == CodeKind::integer;
+  switch (encoding.kind) {
+  case Encoding::int8: // iq4_nl is a table of such integers
+    return format.kind == CodeKind::iq4_nl || (integer && format.bits <= (format.is_signed ? 8 : 7));
+  case Encoding::int4:
+    return integer && format.bits <= (format.is_signed || encoding.zeros ? 4 : 3);
+  case Encoding::fp8:
+    return format.kind == CodeKind::e4m3 || format.kind == CodeKind::e2m1;
+  case Encoding::tiles16:
+  case Encoding::vector:
+  case Encoding::rope_table:
+  case Encoding::tensor:
+    break;
+  }
+  return false;
+}
+
+bool holdsScales(Encoding::Scale scale, DType type) {
+  return scale == Encoding::f32 || type == (scale == Encoding::f16 ? DType::f16 : DType::bf16);
+}
+
+Status invalid(const std::string &what) { return {StatusCode::InvalidInput, what}; }
+
+/// What is added to integers and zeros of the format, so that both are those of an encoding with zeros.
+int offsetOf(const Encoding &encoding, const StoredFormat &format) {
+  return encoding.zeros && format.is_signed ? 8 : 0;
+}
+
+/// The code of the encoding, which has the value of the format's.
+StatusOr<int16_t> codeOf(const Encoding &encoding, const StoredFormat &format, int code) {
+  const float value = codeValue(format, code);
+  if (!std::isfinite(value))
+    return invalid("a NaN among its codes");
+  if (encoding.kind == Encoding::fp8)
+    return static_cast<int16_t>(format.kind == CodeKind::e4m3 ? code & 0xff : e4m3Nearest(value));
+  const int integer = static_cast<int>(value) + offsetOf(encoding, format);
+  const int least = encoding.kind == Encoding::int8 ? -128
+                    : encoding.zeros                ? 0
+                                                    : -8,
+            most = encoding.kind == Encoding::int8 ? 127
+                   : encoding.zeros                ? 15
+                                                   : 7;
+  if (integer < least || integer > most)
+    return invalid("a code " + std::to_string(code) + ", which has more than " + std::to_string(format.bits) + " bits");
+  return static_cast<int16_t>(integer);
+}
+
+} // namespace
+
+bool holds(const Encoding &encoding, const StoredFormat &format) {
+  const bool groups = encoding.group == 0 ? format.group == 0 : format.group % encoding.group == 0;
+  return holdsCodes(encoding, format) && groups && holdsScales(encoding.scale, format.scales) && !format.has_minima &&
+         (encoding.zeros || !format.has_zeros);
+}
+
+std::optional<Encoding> encodingHolding(const StoredFormat &format) {
+  std::optional<Encoding> best;
+  int64_t least = std::numeric_limits<int64_t>::max();
+  for (const Encoding &encoding : matrixEncodings())
+    if (const int64_t bytes = dense_bytes<int64_t>(format_of(encoding), tile_rows, 4096);
+        holds(encoding, format) && bytes < least) {
+      best = encoding;
+      least = bytes;
+    }
+  return best;
+}
+
+StatusOr<EncodedRow> encodeStored(const Encoding &encoding, const StoredFormat &format, const StoredRows &rows,
+                                  int64_t row, int64_t columns) {
+  EncodedRow out(encoding, columns);
+  for (int64_t column = 0; column < columns; ++column) {
+    CADENZA_ASSIGN_OR_RETURN(out.codes[column], codeOf(encoding, format, rows.codes[row * columns + column]));
+  }
+  const int64_t groups = format.groups(columns);
+  for (size_t i = 0; i < out.scales.size(); ++i) {
+    const int64_t from =
+        row * groups + (format.group == 0 ? 0 : static_cast<int64_t>(i) * encoding.group / format.group);
+    out.scales[i] = rows.scales[from];
+    if (!std::isfinite(out.scales[i]))
+      return invalid("a scale that is not finite");
+    if (!encoding.zeros)
+      continue;
+    const int zero = (format.has_zeros ? rows.zeros[from] : 0) + offsetOf(encoding, format);
+    if (zero < 0 || zero > 127)
+      return invalid("a zero point " + std::to_string(zero) + ", which is none of " + std::to_string(format.bits) +
+                     " bits");
+    out.zeros[i] = static_cast<int16_t>(zero);
+  }
+  return out;
+}
+
+} // namespace cadenza

@@ -1,0 +1,44 @@
+#include "runtime/api/likelihood.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace cadenza {
+namespace {
+
+/// ln of the sum of exp(logits).
+double logSum(std::span<const float> logits) {
+  const double largest = *std::max_element(logits.begin(), logits.end());
+  double sum = 0;
+  for (const float logit : logits)
+    sum += std::exp(logit - largest);
+  return largest + std::log(sum);
+}
+
+} // namespace
+
+double negativeLogLikelihood(std::span<const float> logits, int32_t target) { return logSum(logits) - logits[target]; }
+
+void logProbabilities(std::span<const float> logits, std::span<double> out) {
+  const double sum = logSum(logits);
+  std::transform(logits.begin(), logits.end(), out.begin(), [&](float logit) { return logit - sum; });
+}
+
+Status forEachWindow(const Session &session, std::span<const int32_t> tokens, int64_t window,
+                     const std::function<Status(std::span<const int32_t> piece)> &score) {
+  if (window < 2 || window - 1 > session.context())
+    return {StatusCode::InvalidArgument, "a window of " + std::to_string(window) +
+                                             " tokens: it must be at least 2 and at most the context, " +
+                                             std::to_string(session.context()) + ", plus 1"};
+  if (tokens.size() < 2)
+    return {StatusCode::InvalidArgument, "there is nothing to predict in " + std::to_string(tokens.size()) + " tokens"};
+  for (size_t i = 0; i < tokens.size(); ++i)
+    if (tokens[i] < 0 || tokens[i] >= session.vocabulary())
+      return {StatusCode::InvalidArgument, "token " + std::to_string(i) + ": id " + std::to_string(tokens[i]) +
+                                               " is not in the vocabulary of " + std::to_string(session.vocabulary())};
+  for (size_t begin = 0; begin + 1 < tokens.size(); begin += static_cast<size_t>(window))
+    CADENZA_RETURN_IF_ERROR(score(tokens.subspan(begin, std::min<size_t>(window, tokens.size() - begin))));
+  return Status::ok();
+}
+
+} // namespace cadenza

@@ -1,0 +1,101 @@
+// Matrices in encodings with codes and scales, packed byte by byte as docs/plan-format.md says: by other lines than the
+// packer's.
+#pragma once
+
+#include "runtime/shared/encoding.h"
+#include "runtime/support/float16.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+namespace cadenza::test {
+
+/// The value of an e4m3.
+inline float e4m3Value(int bits) {
+  const int exponent = bits >> 3 & 15, mantissa = bits & 7;
+  const float magnitude = exponent == 0 ? std::ldexp(static_cast<float>(mantissa), -9)
+                                        : std::ldexp(static_cast<float>(8 + mantissa), exponent - 10);
+  return bits & 0x80 ? -magnitude : magnitude;
+}
+
+/// The bits of an e4m3 that no other one is nearer to.
+inline int nearestE4m3(float value) {
+  int best = 0;
+  for (int bits = 0; bits < 256; ++bits)
+    if ((bits & 0x7f) != 0x7f && std::fabs(e4m3Value(bits) - value) < std::fabs(e4m3Value(best) - value))
+      best = bits;
+  return best;
+}
+
+/// Rounds some values to codes that share a scale (and a zero); they become what is stored. The bits of the codes.
+inline std::vector<int> roundGroup(const Encoding &encoding, float *values, int count, float &scale, int &zero) {
+  float low = 0, high = 0;
+  for (int i = 0; i < count; ++i) {
+    low = std::min(low, values[i]);
+    high = std::max(high, values[i]);
+  }
+  const float codes = encoding.kind == Encoding::int8 ? 127 : encoding.kind == Encoding::fp8 ? 448 : 7;
+  scale = encoding.zeros ? (high - low) / 15 : std::max(high, -low) / codes;
+  if (encoding.scale == Encoding::f16)
+    scale = f16ToFloat(floatToF16(scale));
+  if (encoding.scale == Encoding::bf16)
+    scale = bf16ToFloat(floatToBf16(scale));
+  zero = encoding.zeros ? static_cast<int>(std::nearbyint(-low / scale)) : 0;
+  std::vector<int> bits(static_cast<size_t>(count));
+  for (int i = 0; i < count; ++i) {
+    int &code = bits[static_cast<size_t>(i)];
+    if (encoding.kind == Encoding::fp8) {
+      code = nearestE4m3(values[i] / scale);
+      values[i] = scale * e4m3Value(code);
+      continue;
+    }
+    const bool int4 = encoding.kind == Encoding::int4;
+    code = static_cast<int>(std::nearbyint(values[i] / scale)) + zero;
+    code = std::clamp(code, encoding.zeros ? 0 : int4 ? -8 : -127, encoding.zeros ? 15 : int4 ? 7 : 127);
+    values[i] = scale * static_cast<float>(code - zero);
+    if (int4 && !encoding.zeros)
+      code += 8;
+  }
+  return bits;
+}
+
+/// The bytes of a matrix [rows][columns]; `matrix` becomes what is stored.
+inline std::vector<uint8_t> packMatrix(const Encoding &encoding, std::vector<float> &matrix, int rows, int columns) {
+  const bool int4 = encoding.kind == Encoding::int4;
+  const int steps = (columns + 31) / 32, tiles = (rows + 15) / 16, stepBytes = int4 ? 256 : 512;
+  const int scaleBytes = encoding.scale == Encoding::f32 ? 4 : 2, recordBytes = 16 * (scaleBytes + encoding.zeros);
+  const int width = encoding.group == 0 ? columns : encoding.group;
+  const int groups = (columns + width - 1) / width;
+  const int tileBytes = steps * stepBytes + (encoding.group == 0 ? 0 : groups * recordBytes);
+  std::vector<uint8_t> packed(static_cast<size_t>(tiles * tileBytes + (encoding.group == 0 ? tiles * 16 * 4 : 0)));
+  for (int n = 0; n < rows; ++n)
+    for (int group = 0; group < groups; ++group) {
+      const int first = group * width;
+      float scale;
+      int zero;
+      const std::vector<int> bits = roundGroup(encoding, &matrix[static_cast<size_t>(n * columns + first)],
+                                               std::min(width, columns - first), scale, zero);
+      uint8_t *tile = packed.data() + n / 16 * tileBytes;
+      uint8_t *record = encoding.group == 0 ? packed.data() + tiles * tileBytes + n / 16 * 16 * 4
+                                            : tile + steps * stepBytes + group * recordBytes;
+      const uint16_t narrow = encoding.scale == Encoding::f16 ? floatToF16(scale) : floatToBf16(scale);
+      std::memcpy(record + n % 16 * scaleBytes, scaleBytes == 4 ? static_cast<const void *>(&scale) : &narrow,
+                  static_cast<size_t>(scaleBytes));
+      if (encoding.zeros)
+        record[16 * scaleBytes + n % 16] = static_cast<uint8_t>(zero);
+      for (size_t i = 0; i < bits.size(); ++i) {
+        const int k = first + static_cast<int>(i);
+        uint8_t *row = tile + k / 32 * stepBytes + n % 16 * (stepBytes / 16);
+        if (int4) // of a word of eight columns: 0, 2, 4, 6 in the first two bytes, 1, 3, 5, 7 in the others
+          row[k % 32 / 8 * 4 + k % 2 * 2 + k % 8 / 4] |= static_cast<uint8_t>(bits[i] << k % 4 / 2 * 4);
+        else
+          row[k % 32] = static_cast<uint8_t>(bits[i]);
+      }
+    }
+  return packed;
+}
+
+} // namespace cadenza::test
