@@ -255,8 +255,8 @@ void declareOptions(CLI::App &app, Arguments &args) {
          "tokens of a prompt that the plan can read at once, sizes separated by commas, multiples of 16 (default "
          "16,128,1024); 'off': a prompt is read token by token")
       ->type_name("T,...");
-  app.add_flag(
-      "--wgmma,!--no-wgmma", args.options.wgmma,
+  app.add_flag_function(
+      "--wgmma,!--no-wgmma", [&args](int64_t count) { args.options.wgmma = count > 0; },
       "tiles of tokens use the tensor unit of sm_90 where that is expected to be faster; default: on sm_90, but not in "
       "the emulation, where it is slow");
   app.add_flag("--check", args.options.check,
