@@ -50,6 +50,12 @@ CADENZA_DEVICE constexpr uint64_t matrix_descriptor_bits(uint32_t address, Swizz
   return (address & 0x3ffffu) / 16 | uint64_t{1} << 16 | group / 16 << 32 | layout << 62;
 }
 
+/// Those of an operand B whose rows lie along N, not along K: 16 rows of K, each of 64 columns in 128 bytes, swizzled;
+/// the next 64 columns are `columns_apart` bytes further. Groups of 8 rows follow each other.
+CADENZA_DEVICE constexpr uint64_t transposed_descriptor_bits(uint32_t address, uint32_t columns_apart) {
+  return (address & 0x3ffffu) / 16 | uint64_t{columns_apart / 16} << 16 | uint64_t{1024 / 16} << 32 | uint64_t{1} << 62;
+}
+
 } // namespace cadenza::arch
 
 #if defined(CADENZA_HOST)
@@ -141,6 +147,11 @@ CADENZA_DEVICE MatrixDescriptor matrix_descriptor(const void *rows, Swizzle swiz
   return {matrix_descriptor_bits(shared_address(rows), swizzle)};
 }
 
+/// `rows` at a multiple of 1024 bytes: 8 rows of K are 1024 bytes.
+CADENZA_DEVICE MatrixDescriptor transposed_descriptor(const void *rows, uint32_t columns_apart) {
+  return {transposed_descriptor_bits(shared_address(rows), columns_apart)};
+}
+
 /// No instruction: the compiler takes sums to change here, so that no access to them moves over a fence or a wait.
 template <int count> CADENZA_DEVICE void pin_sums(float (&d)[count]) {
 #pragma unroll
@@ -200,7 +211,7 @@ template <int pending> CADENZA_DEVICE void wgmma_wait() {
 /// The instruction for `count` sums a thread, that is N = 2 * count columns.
 template <class T, int count> struct WarpgroupProduct;
 
-#define CADENZA_WGMMA(T, N, count, a0, a1, a2, a3, a4, a5)                                                             \
+#define CADENZA_WGMMA(T, N, count, a0, a1, a2, a3, a4, a5, a6)                                                         \
   template <> struct WarpgroupProduct<T, count> {                                                                      \
     CADENZA_DEVICE static void add(float (&d)[count], MatrixDescriptor a, MatrixDescriptor b, uint32_t accumulate) {   \
       asm volatile("{ .reg .pred p; setp.ne.u32 p, %" a2 ", 0; wgmma.mma_async.sync.aligned.m64n" #N "k16.f32." #T     \
@@ -208,23 +219,24 @@ template <class T, int count> struct WarpgroupProduct;
                    : CADENZA_SUMS_##count                                                                              \
                    : "l"(a.bits), "l"(b.bits), "r"(accumulate));                                                       \
     }                                                                                                                  \
+    template <int transposed>                                                                                          \
     CADENZA_DEVICE static void add(float (&d)[count], const uint32_t (&a)[4], MatrixDescriptor b,                      \
                                    uint32_t accumulate) {                                                              \
       asm volatile("{ .reg .pred p; setp.ne.u32 p, %" a5 ", 0; wgmma.mma_async.sync.aligned.m64n" #N "k16.f32." #T     \
                    "." #T " {" CADENZA_REGISTERS_##count "}, {%" a0 ", %" a1 ", %" a2 ", %" a3 "}, %" a4               \
-                                                         ", p, 1, 1, 0; }"                                             \
+                                                         ", p, 1, 1, %" a6 "; }"                                       \
                    : CADENZA_SUMS_##count                                                                              \
-                   : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b.bits), "r"(accumulate));                        \
+                   : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b.bits), "r"(accumulate), "n"(transposed));       \
     }                                                                                                                  \
   };
 #define CADENZA_WGMMAS(T)                                                                                              \
-  CADENZA_WGMMA(T, 16, 8, "8", "9", "10", "11", "12", "13")                                                            \
-  CADENZA_WGMMA(T, 32, 16, "16", "17", "18", "19", "20", "21")                                                         \
-  CADENZA_WGMMA(T, 64, 32, "32", "33", "34", "35", "36", "37")                                                         \
-  CADENZA_WGMMA(T, 96, 48, "48", "49", "50", "51", "52", "53")                                                         \
-  CADENZA_WGMMA(T, 128, 64, "64", "65", "66", "67", "68", "69")                                                        \
-  CADENZA_WGMMA(T, 192, 96, "96", "97", "98", "99", "100", "101")                                                      \
-  CADENZA_WGMMA(T, 256, 128, "128", "129", "130", "131", "132", "133")
+  CADENZA_WGMMA(T, 16, 8, "8", "9", "10", "11", "12", "13", "14")                                                      \
+  CADENZA_WGMMA(T, 32, 16, "16", "17", "18", "19", "20", "21", "22")                                                   \
+  CADENZA_WGMMA(T, 64, 32, "32", "33", "34", "35", "36", "37", "38")                                                   \
+  CADENZA_WGMMA(T, 96, 48, "48", "49", "50", "51", "52", "53", "54")                                                   \
+  CADENZA_WGMMA(T, 128, 64, "64", "65", "66", "67", "68", "69", "70")                                                  \
+  CADENZA_WGMMA(T, 192, 96, "96", "97", "98", "99", "100", "101", "102")                                               \
+  CADENZA_WGMMA(T, 256, 128, "128", "129", "130", "131", "132", "133", "134")
 CADENZA_WGMMAS(bf16)
 CADENZA_WGMMAS(f16)
 
@@ -240,7 +252,13 @@ CADENZA_DEVICE void wgmma(float (&d)[count], MatrixDescriptor a, MatrixDescripto
 template <class T, int count, bool Has = has_wgmma>
 CADENZA_DEVICE void wgmma(float (&d)[count], const uint32_t (&a)[4], MatrixDescriptor b, bool accumulate) {
   CADENZA_NEEDS_SM_90A(Has, "wgmma");
-  WarpgroupProduct<T, count>::add(d, a, b, accumulate);
+  WarpgroupProduct<T, count>::template add<0>(d, a, b, accumulate);
+}
+/// The same with rows of B along N: transposed_descriptor.
+template <class T, int count, bool Has = has_wgmma>
+CADENZA_DEVICE void wgmma_transposed(float (&d)[count], const uint32_t (&a)[4], MatrixDescriptor b, bool accumulate) {
+  CADENZA_NEEDS_SM_90A(Has, "wgmma");
+  WarpgroupProduct<T, count>::template add<1>(d, a, b, accumulate);
 }
 
 // Registers -----------------------------------------------------------------------------------------------------------

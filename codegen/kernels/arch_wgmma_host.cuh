@@ -41,6 +41,11 @@ CADENZA_DEVICE MatrixDescriptor matrix_descriptor(const void *rows, Swizzle swiz
   return {matrix_descriptor_bits(static_cast<uint32_t>(offset) + 1024, swizzle)};
 }
 
+CADENZA_DEVICE MatrixDescriptor transposed_descriptor(const void *rows, uint32_t columns_apart) {
+  const auto offset = static_cast<const unsigned char *>(rows) - cadenza_host_services->thread->shared;
+  return {transposed_descriptor_bits(static_cast<uint32_t>(offset) + 1024, columns_apart)};
+}
+
 template <int count> CADENZA_DEVICE void pin_sums(float (&)[count]) {}
 CADENZA_DEVICE void wgmma_fence() { cadenza_host_services->wgmma_fence(); }
 CADENZA_DEVICE void wgmma_commit() { cadenza_host_services->wgmma_commit(); }
@@ -60,13 +65,19 @@ template <class T, int count>
 CADENZA_DEVICE void wgmma(float (&d)[count], MatrixDescriptor a, MatrixDescriptor b, bool accumulate)
   requires WarpgroupSums<T, count>
 {
-  cadenza_host_services->wgmma({wgmma_element<T>, accumulate, count, d, nullptr, a.bits, b.bits});
+  cadenza_host_services->wgmma({wgmma_element<T>, accumulate, count, d, nullptr, a.bits, b.bits, false});
 }
 template <class T, int count>
 CADENZA_DEVICE void wgmma(float (&d)[count], const uint32_t (&a)[4], MatrixDescriptor b, bool accumulate)
   requires WarpgroupSums<T, count>
 {
-  cadenza_host_services->wgmma({wgmma_element<T>, accumulate, count, d, a, 0, b.bits});
+  cadenza_host_services->wgmma({wgmma_element<T>, accumulate, count, d, a, 0, b.bits, false});
+}
+template <class T, int count>
+CADENZA_DEVICE void wgmma_transposed(float (&d)[count], const uint32_t (&a)[4], MatrixDescriptor b, bool accumulate)
+  requires WarpgroupSums<T, count>
+{
+  cadenza_host_services->wgmma({wgmma_element<T>, accumulate, count, d, a, 0, b.bits, true});
 }
 
 template <int count> CADENZA_DEVICE void take_registers() { cadenza_host_services->set_registers(count, true); }

@@ -42,6 +42,7 @@ struct WarpgroupOperands {
   float *d;                 // [count]
   const uint32_t *fragment; // [4], or nullptr: A is in shared memory, too
   uint64_t a, b;            // descriptors
+  bool transposed;          // rows of B lie along N
 };
 
 struct Services {

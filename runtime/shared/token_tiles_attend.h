@@ -76,4 +76,42 @@ CADENZA_EVERYWHERE constexpr AttendTokenTiles attend_token_tiles(const AttendTok
   return tiles;
 }
 
+// On Hopper (codegen/kernels/attend_tokens_wgmma.cuh)
+// ------------------------------------------------------------------
+
+/// A block has 64 rows of a KV head for each of `groups` warpgroups, and one more warpgroup that copies. `stages` times
+/// attend_token_keys(head_dim) positions are in shared memory.
+struct AttendWgmmaTiles {
+  int groups, stages;
+
+  CADENZA_EVERYWHERE constexpr int threads() const { return 128 * (groups + 1); }
+  CADENZA_EVERYWHERE constexpr int rows() const { return 64 * groups; }
+  constexpr bool operator==(const AttendWgmmaTiles &) const = default;
+};
+
+/// Lengths of heads that the kernel has: the columns of a wgmma, and sums and queries in registers.
+CADENZA_EVERYWHERE constexpr bool attend_wgmma_fits(int head_dim) {
+  return head_dim == 64 || head_dim == 96 || head_dim == 128;
+}
+
+/// Of the keys or values of a stage: rows of 128 bytes for each 64 elements.
+CADENZA_EVERYWHERE constexpr int attend_wgmma_tile_bytes(int head_dim) {
+  return (head_dim + 63) / 64 * attend_token_keys(head_dim) * 128;
+}
+
+CADENZA_EVERYWHERE constexpr AttendTokenLaunch attend_wgmma_launch(const AttendWgmmaTiles &tiles,
+                                                                   const AttendTokenShape &shape) {
+  return {shape.rows() / tiles.rows() * shape.kv_heads, tiles.threads(),
+          tiles.stages * (2 * attend_wgmma_tile_bytes(shape.head_dim) + 16)};
+}
+
+/// The division for a tile of tokens. groups == 0: there is none.
+CADENZA_EVERYWHERE constexpr AttendWgmmaTiles attend_wgmma_tiles(const AttendTokenShape &shape,
+                                                                 int multiprocessors = 132) {
+  if (!attend_wgmma_fits(shape.head_dim) || shape.rows() % 64 != 0)
+    return {0, 0};
+  const bool two = shape.rows() % 128 == 0 && shape.rows() / 128 * shape.kv_heads >= multiprocessors;
+  return {two ? 2 : 1, shape.head_dim == 64 ? 4 : 3};
+}
+
 } // namespace cadenza

@@ -23,35 +23,49 @@ bool isPoisoned(const float *d, uint32_t count) {
 
 bool sameProduct(const host::WarpgroupOperands &x, const host::WarpgroupOperands &y) {
   return x.type == y.type && x.accumulate == y.accumulate && x.count == y.count && !x.fragment == !y.fragment &&
-         x.a == y.a && x.b == y.b;
+         x.a == y.a && x.b == y.b && x.transposed == y.transposed;
 }
 
 /// Of what the four warps of a warpgroup must agree on.
 uint64_t hash(const host::WarpgroupOperands &operands) {
   uint64_t value = 0;
-  for (const uint64_t part : {static_cast<uint64_t>(operands.type), uint64_t{operands.accumulate},
-                              uint64_t{operands.count}, uint64_t{operands.fragment != nullptr}, operands.a, operands.b})
+  for (const uint64_t part :
+       {static_cast<uint64_t>(operands.type), uint64_t{operands.accumulate}, uint64_t{operands.count},
+        uint64_t{operands.fragment != nullptr}, operands.a, operands.b, uint64_t{operands.transposed}})
     value = (value ^ part) * 0x9e3779b97f4a7c15u + (value >> 29);
   return value;
 }
 
-/// A matrix in shared memory, as its descriptor says: rows of 16 elements along K.
+/// A matrix in shared memory, as its descriptor says: rows of 16 elements along K, or, transposed, 16 rows along N.
 class SharedMatrix {
 public:
-  SharedMatrix(const Block &block, uint64_t descriptor) : block_(block) {
+  SharedMatrix(const Block &block, uint64_t descriptor, bool transposed = false)
+      : block_(block), transposed_(transposed) {
     static constexpr uint32_t rowBytes[] = {16, 128, 64, 32};
     first_ = static_cast<int64_t>((descriptor & 0x3fff) * 16) - firstAddress;
     groupBytes_ = (descriptor >> 32 & 0x3fff) * 16;
+    atomBytes_ = (descriptor >> 16 & 0x3fff) * 16;
     rowBytes_ = rowBytes[descriptor >> 62];
-    isOffered_ = descriptor >> 62 != 0 && (descriptor >> 49 & 7) == 0;
+    isOffered_ = descriptor >> 62 != 0 && (descriptor >> 49 & 7) == 0 && (!transposed || rowBytes_ == 128);
   }
   /// Whether it has one of the layouts that are emulated: swizzled, and no base offset.
   bool isOffered() const { return isOffered_; }
   bool isInside(uint32_t rows) const {
+    if (transposed_)
+      return first_ >= 0 && first_ + static_cast<int64_t>((rows - 1) / 64 * atomBytes_ + groupBytes_ + 1024) <=
+                                static_cast<int64_t>(block_.asyncView.size());
     const int64_t last = first_ + static_cast<int64_t>((rows - 1) / 8 * groupBytes_ + 7 * rowBytes_ + 32);
     return first_ >= 0 && last <= static_cast<int64_t>(block_.asyncView.size());
   }
   void read(uint32_t row, uint16_t (&to)[16]) const {
+    if (transposed_) {
+      for (uint32_t k = 0; k < 16; ++k) {
+        const unsigned char *from = block_.shared + first_ + row / 64 * atomBytes_ + k / 8 * groupBytes_ + k % 8 * 128;
+        const ptrdiff_t offset = swizzle(from + row % 64 / 8 * 16, rowBytes_) - block_.shared;
+        std::memcpy(to + k, block_.asyncView.data() + offset + row % 8 * 2, 2);
+      }
+      return;
+    }
     const unsigned char *from = block_.shared + first_ + row / 8 * groupBytes_ + row % 8 * rowBytes_;
     for (int half = 0; half < 2; ++half) {
       const ptrdiff_t offset = swizzle(from + 16 * half, rowBytes_) - block_.shared;
@@ -62,8 +76,9 @@ public:
 private:
   const Block &block_;
   int64_t first_;
-  uint64_t groupBytes_;
+  uint64_t groupBytes_, atomBytes_; // between 8 rows and the next; transposed, between 64 columns and the next
   uint32_t rowBytes_;
+  bool transposed_;
   bool isOffered_;
 };
 
@@ -113,7 +128,7 @@ void Scheduler::issueProduct(Warp &warp) {
   else if (agreed[products.issued] != hash(operands))
     fault(CUDA_ERROR_LAUNCH_FAILED, "the warps of a warpgroup give wgmma different operands");
   ++products.issued;
-  const SharedMatrix a(block, operands.a), b(block, operands.b);
+  const SharedMatrix a(block, operands.a), b(block, operands.b, operands.transposed);
   if (!b.isOffered() || (!operands.fragment && !a.isOffered()))
     fault(CUDA_ERROR_LAUNCH_FAILED, "wgmma: a descriptor without a swizzle or with a base offset is not emulated");
   if (!b.isInside(2 * operands.count) || (!operands.fragment && !a.isInside(64)))
@@ -169,7 +184,7 @@ void Scheduler::executeProduct(Warp &warp) {
   for (int row = 0; row < 16; ++row)
     for (int k = 0; k < 16; ++k)
       a[row][k] = toFloat(operands.type, bits[row][k]);
-  const SharedMatrix matrix(*warp.block, operands.b);
+  const SharedMatrix matrix(*warp.block, operands.b, operands.transposed);
   for (uint32_t column = 0; column < columns; ++column) {
     uint16_t along[16];
     matrix.read(column, along);

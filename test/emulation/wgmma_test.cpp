@@ -183,9 +183,9 @@ class WarpgroupTest : public WgmmaTest {
 protected:
   struct Product {
     const char *name;
-    unsigned columns;  // of D
-    unsigned rowBytes; // of the swizzle
-    bool isF16 = false;
+    unsigned columns;                         // of D
+    unsigned rowBytes;                        // of the swizzle
+    bool isF16 = false, isTransposed = false; // transposed: B lies as [K][N]
   };
   static constexpr uint64_t steps = 5;
 
@@ -212,18 +212,27 @@ protected:
     const unsigned row = p.rowBytes / 2, depth = row * steps;
     const std::vector<float> a = numbers(size_t{64} * depth), b = numbers(size_t{p.columns} * depth);
     const uint16_t *aMemory = upload(stored(a, p.isF16)), *bMemory = upload(stored(b, p.isF16));
+    if (p.isTransposed) {
+      std::vector<float> other(b.size());
+      for (size_t i = 0; i < b.size(); ++i)
+        other[i % depth * p.columns + i / depth] = b[i];
+      bMemory = upload(stored(other, p.isF16));
+    }
     const auto map = [&](unsigned rows) {
       return Map{{depth, rows},
                  {depth * 2},
                  {row, rows},
                  p.rowBytes == 128 ? CU_TENSOR_MAP_SWIZZLE_128B : CU_TENSOR_MAP_SWIZZLE_64B};
     };
-    const ProductArgs args{uploadMap(map(64), aMemory),
-                           uploadMap(map(p.columns), bMemory),
-                           aMemory,
-                           bMemory,
-                           allocate<float>(size_t{64} * p.columns),
-                           steps};
+    const ProductArgs args{
+        uploadMap(map(64), aMemory),
+        uploadMap(p.isTransposed ? Map{{p.columns, depth}, {p.columns * 2}, {64, row}, CU_TENSOR_MAP_SWIZZLE_128B}
+                                 : map(p.columns),
+                  bMemory),
+        aMemory,
+        bMemory,
+        allocate<float>(size_t{64} * p.columns),
+        steps};
     const unsigned shared = 2 * (64 + p.columns) * p.rowBytes + 16;
     const CUfunction function = kernel(p.name, "wgmma");
     EXPECT_EQ(cuFuncSetAttribute(function, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, static_cast<int>(shared)),
@@ -259,7 +268,8 @@ TEST_F(WarpgroupTest, ProductsUnderEverySeed) {
         Product{"product_96", 96, 128, true}, Product{"product_128", 128, 128}, Product{"product_192", 192, 64},
         Product{"product_256", 256, 128}, Product{"product_of_stores", 32, 128},
         Product{"product_of_stores_64", 32, 64, true}, Product{"product_of_registers", 32, 128},
-        Product{"product_of_registers_f16", 64, 64, true}})
+        Product{"product_of_registers_f16", 64, 64, true}, Product{"product_transposed_64", 64, 128, false, true},
+        Product{"product_transposed_128", 128, 128, true, true}})
     EXPECT_EQ(wrongRuns(p, p.columns > 100 ? 5 : 12), 0) << p.name << ": " << message();
 }
 TEST_F(WarpgroupTest, SumsReadBeforeTheWaitShow) { EXPECT_EQ(wrongRuns({"no_wait", 32, 128}, 20), 20); }
@@ -274,7 +284,8 @@ TEST_F(WarpgroupTest, MissingProxyFenceShows) {
 }
 TEST_F(WarpgroupTest, WrongDescriptorsShow) {
   for (const Product &p :
-       {Product{"other_swizzle", 32, 128}, Product{"other_swizzle_64", 32, 64}, Product{"other_distance", 32, 128}})
+       {Product{"other_swizzle", 32, 128}, Product{"other_swizzle_64", 32, 64}, Product{"other_distance", 32, 128},
+        Product{"other_distance_transposed", 128, 128, false, true}})
     EXPECT_EQ(wrongRuns(p, 5), 5) << p.name;
 }
 TEST_F(WarpgroupTest, RegistersTouchedInFlightShow) {

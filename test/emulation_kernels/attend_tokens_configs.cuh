@@ -2,6 +2,7 @@
 #pragma once
 
 #include "attend_tokens.cuh"
+#include "attend_tokens_wgmma.cuh"
 
 namespace cadenza::phase {
 
@@ -44,6 +45,19 @@ using tokens_window_256 = with_window<token_attention<f16, 3, 1, 256, 1, 1>>;
 using tokens_ring = with_ring<tokens_64>;
 using tokens_capped = with_cap<tokens_64>;
 
+// On Hopper.
+template <class Base, int groups, int stages> struct by_wgmma : Base {
+  static constexpr AttendWgmmaTiles tiles{.groups = groups, .stages = stages};
+};
+using wgmma_64 = by_wgmma<tokens_64, 1, 2>;
+using wgmma_64_two = by_wgmma<tokens_64, 2, 3>;
+using wgmma_96_of_8 = by_wgmma<tokens_96_of_8, 2, 2>;
+using wgmma_128 = by_wgmma<tokens_128, 1, 3>;
+using wgmma_128_two = by_wgmma<tokens_128, 2, 2>;
+using wgmma_window = with_window<wgmma_64>;
+using wgmma_ring = with_ring<wgmma_64_two>;
+using wgmma_capped = with_cap<wgmma_64>;
+
 } // namespace cadenza::phase
 
 // clang-format off: it never settles on how to break these
@@ -51,4 +65,7 @@ using tokens_capped = with_cap<tokens_64>;
   X(tokens_8) X(tokens_24) X(tokens_64) X(tokens_64_two) X(tokens_64_wide) X(tokens_64_large) X(tokens_80) \
   X(tokens_96_of_8) X(tokens_128) X(tokens_128_wide) X(tokens_200) X(tokens_256) X(tokens_window) X(tokens_window_24) \
   X(tokens_window_256) X(tokens_ring) X(tokens_capped)
+#define CADENZA_TOKEN_ATTENTIONS_WGMMA(X) \
+  X(wgmma_64) X(wgmma_64_two) X(wgmma_96_of_8) X(wgmma_128) X(wgmma_128_two) X(wgmma_window) X(wgmma_ring) \
+  X(wgmma_capped)
 // clang-format on

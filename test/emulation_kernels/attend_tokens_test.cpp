@@ -6,6 +6,9 @@
 namespace cadenza::emulation {
 namespace {
 
+template <class Config>
+constexpr bool onHopper = std::is_same_v<std::remove_cv_t<decltype(Config::tiles)>, AttendWgmmaTiles>;
+
 class AttendTokensTest : public KernelTest {
 protected:
   using Rows = std::vector<std::vector<float>>; // [tokens][heads * head_dim]
@@ -62,7 +65,7 @@ protected:
   /// The outputs of the tile of `tokens` tokens from position `base` on, of which `live` are; NaN elsewhere.
   template <class Config>
   Rows attend(const std::string &name, const Sequence &s, int base, int live, int tokens, Kept kept, int window = 0) {
-    using Instance = AttendTokens<Config>;
+    using Instance = std::conditional_t<onHopper<Config>, AttendTokensWgmma<Config>, AttendTokens<Config>>;
     using Output = typename Config::output_type;
     const std::vector<Output> marks = edge<Output>(s, 0, 0, tokens);
     Output *output = upload(marks);
@@ -78,9 +81,14 @@ protected:
       words.push_back(static_cast<uint64_t>(window));
     const AttendTokenShape shape{tokens, Config::heads, Config::kv_heads, Config::head_dim};
     EXPECT_EQ(shape.rows() % Config::tiles.rows(), 0) << "the grid says how many tokens there are";
-    const AttendTokenLaunch launch = attend_token_launch(Config::tiles, shape);
+    AttendTokenLaunch launch;
+    if constexpr (onHopper<Config>)
+      launch = attend_wgmma_launch(Config::tiles, shape);
+    else
+      launch = attend_token_launch(Config::tiles, shape);
     EXPECT_EQ(launch.shared_bytes, Instance::shared_bytes);
-    run(name, {launch.blocks, launch.threads, launch.shared_bytes, Instance::words}, words, "token_templates");
+    run(name, {launch.blocks, launch.threads, launch.shared_bytes, Instance::words}, words,
+        onHopper<Config> ? "wgmma_templates" : "token_templates");
     const std::vector<Output> raw = download(output, marks.size());
     const size_t stride = marks.size() / static_cast<size_t>(tokens);
     Rows rows;
@@ -258,6 +266,41 @@ TEST_F(AttendTokensTest, SameBitsUnderEverySeed) {
   }
 }
 
+TEST_F(AttendTokensTest, WgmmaEqualsTheReference) {
+  check<phase::wgmma_64>("wgmma_64");
+  check<phase::wgmma_64_two>("wgmma_64_two");
+  check<phase::wgmma_96_of_8>("wgmma_96_of_8");
+  check<phase::wgmma_128>("wgmma_128");
+  check<phase::wgmma_128_two>("wgmma_128_two");
+  check<phase::wgmma_capped>("wgmma_capped");
+  for (int window : {0, 1, 7, 64, 65, 100, 4096})
+    check<phase::wgmma_window>("wgmma_window", window);
+}
+/// Those of the kernel of every GPU.
+TEST_F(AttendTokensTest, WgmmaGivesTheSameBits) {
+  const Sequence s = sequence<phase::tokens_64>(330);
+  const Rows expected = inTiles<phase::tokens_64>("tokens_64", s, 0, 330, 16);
+  const Sequence of128 = sequence<phase::tokens_128>(330), of96 = sequence<phase::tokens_96_of_8>(100);
+  const Rows expected128 = inTiles<phase::tokens_128>("tokens_128", of128, 0, 330, 16);
+  for (int seed = 1; seed <= 4; ++seed) {
+    restartWithSeed(seed);
+    for (int tokens : {64, 128, 320}) {
+      EXPECT_EQ(expected, inTiles<phase::wgmma_64>("wgmma_64", s, 0, 330, tokens));
+      EXPECT_EQ(expected, inTiles<phase::wgmma_64_two>("wgmma_64_two", s, 0, 330, tokens));
+      EXPECT_EQ(expected128, inTiles<phase::wgmma_128>("wgmma_128", of128, 0, 330, tokens));
+      EXPECT_EQ(expected128, inTiles<phase::wgmma_128_two>("wgmma_128_two", of128, 0, 330, tokens));
+    }
+  }
+  EXPECT_EQ(inTiles<phase::tokens_96_of_8>("tokens_96_of_8", of96, 0, 100, 16),
+            inTiles<phase::wgmma_96_of_8>("wgmma_96_of_8", of96, 0, 100, 64));
+  for (int window : {7, 64, 90}) {
+    Rows ring = attend<phase::wgmma_ring>("wgmma_ring", s, 150, 100, 128, {window + 140, 250 - window - 140, 250, true},
+                                          window);
+    ring.resize(100);
+    EXPECT_EQ(ring, inTiles<phase::tokens_window>("tokens_window", s, 150, 100, 16, window));
+  }
+}
+
 /// Positions of a ring, in their places: the same bits as those of a cache that keeps all of them.
 TEST_F(AttendTokensTest, Ring) {
   const Sequence s = sequence<phase::tokens_ring>(230);
@@ -377,6 +420,12 @@ TEST(AttendTokenTiles, AreForEveryShape) {
             ASSERT_LE(launch.shared_bytes, 99 * 1024) << tokens << " " << group << " " << dim;
             ASSERT_LE(launch.threads, 256);
             ASSERT_EQ(tiles.keys, attend_token_keys(dim));
+            const AttendWgmmaTiles other = attend_wgmma_tiles(shape, multiprocessors);
+            if (other.groups == 0)
+              continue;
+            const AttendTokenLaunch launchOfOther = attend_wgmma_launch(other, shape);
+            ASSERT_EQ(launchOfOther.blocks * other.rows(), shape.rows() * kvHeads);
+            ASSERT_LE(launchOfOther.shared_bytes, 227 * 1024) << tokens << " " << group << " " << dim;
           }
 }
 

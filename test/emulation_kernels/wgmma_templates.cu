@@ -1,3 +1,4 @@
+#include "attend_tokens_configs.cuh"
 #include "wgmma_configs.cuh"
 
 namespace cadenza {
@@ -12,5 +13,11 @@ CADENZA_WGMMA_DIVISIONS(CADENZA_TEST_DIVISION)
     ProjectTokensWgmma<wgmma::name>::run(args);                                                                        \
   }
 CADENZA_WGMMA_PHASES(CADENZA_TEST_PHASE)
+
+#define CADENZA_TEST_ATTENTION(name)                                                                                   \
+  CADENZA_KERNEL(name, AttendTokensWgmma<phase::name>::Args, AttendTokensWgmma<phase::name>::threads, 1) {             \
+    AttendTokensWgmma<phase::name>::run(args);                                                                         \
+  }
+CADENZA_TOKEN_ATTENTIONS_WGMMA(CADENZA_TEST_ATTENTION)
 
 } // namespace cadenza

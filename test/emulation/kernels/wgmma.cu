@@ -114,7 +114,13 @@ enum class Mistake {
   sums_written,          // while a wgmma is in flight
   fragment_overwritten   // A's registers, while a wgmma is in flight
 };
-enum class Source { maps, stores, registers }; // how operands get there; registers: A, and B by maps
+enum class Source {
+  maps,
+  stores,
+  registers,
+  transposed
+}; // how operands get there; registers: A, and B by maps; so is
+   // transposed, where B's rows lie along N
 
 /// Two stages. 128 threads; shared: 2 * (64 + N) * row bytes + 16.
 template <class T, int N, arch::Swizzle swizzle, Source source, Mistake M>
@@ -146,7 +152,11 @@ CADENZA_DEVICE void product_body(const ProductArgs &args) {
       arch::mbarrier_arrive_expect_tx(full + step % 2, source == Source::maps ? stage_bytes : stage_bytes - a_bytes);
       if constexpr (source == Source::maps)
         arch::copy_tensor(to, args.a_map, step * row, 0, full + step % 2);
-      arch::copy_tensor(to + a_bytes, args.b_map, step * row, 0, full + step % 2);
+      if constexpr (source == Source::transposed)
+        for (int column = 0; column < N; column += 64)
+          arch::copy_tensor(to + a_bytes + column * 128, args.b_map, column, step * row, full + step % 2);
+      else
+        arch::copy_tensor(to + a_bytes, args.b_map, step * row, 0, full + step % 2);
     }
   };
   if (thread == 0) {
@@ -176,9 +186,11 @@ CADENZA_DEVICE void product_body(const ProductArgs &args) {
       arch::mbarrier_wait(full + step % 2, static_cast<uint32_t>(step / 2 % 2), limit_ns, [] {});
     const unsigned char *stage = shared + step % 2 * stage_bytes;
     arch::MatrixDescriptor a = arch::matrix_descriptor(stage, said), b = arch::matrix_descriptor(stage + a_bytes, said);
+    if constexpr (source == Source::transposed)
+      b = arch::transposed_descriptor(stage + a_bytes, 64 * 128);
     if (M == Mistake::other_distance)
-      b.bits += uint64_t{8} << 32;
-    if constexpr (source == Source::registers)
+      b.bits += uint64_t{8} << (source == Source::transposed ? 16 : 32);
+    if constexpr (source == Source::registers || source == Source::transposed)
       for (int k = 0; k < row / 16; ++k)
         for (int i = 0; i < 4; ++i)
           fragment[k][i] =
@@ -190,6 +202,8 @@ CADENZA_DEVICE void product_body(const ProductArgs &args) {
     for (int k = 0; k < row / 16; ++k) {
       if constexpr (source == Source::registers)
         arch::wgmma<T>(sums, fragment[k], b + 32 * k, true);
+      else if constexpr (source == Source::transposed)
+        arch::wgmma_transposed<T>(sums, fragment[k], b + 16 * 128 * k, true);
       else
         arch::wgmma<T>(sums, a + 32 * k, b + 32 * k, true);
     }
@@ -234,6 +248,9 @@ CADENZA_PRODUCT(product_of_stores, bf16, 32, 128, stores, none)
 CADENZA_PRODUCT(product_of_stores_64, f16, 32, 64, stores, none)
 CADENZA_PRODUCT(product_of_registers, bf16, 32, 128, registers, none)
 CADENZA_PRODUCT(product_of_registers_f16, f16, 64, 64, registers, none)
+CADENZA_PRODUCT(product_transposed_64, bf16, 64, 128, transposed, none)
+CADENZA_PRODUCT(product_transposed_128, f16, 128, 128, transposed, none)
+CADENZA_PRODUCT(other_distance_transposed, bf16, 128, 128, transposed, other_distance)
 CADENZA_PRODUCT(no_wait, bf16, 32, 128, maps, no_wait)
 CADENZA_PRODUCT(early_refill, bf16, 32, 128, maps, early_refill)
 CADENZA_PRODUCT(no_fence, bf16, 32, 128, maps, no_fence)

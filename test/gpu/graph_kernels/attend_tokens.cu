@@ -1,23 +1,27 @@
 // Attention of a tile of tokens over the cache on a real GPU: against a kernel that makes a row a warp, and
 // microseconds of several divisions. Needs nothing but a driver:
 //
-//   nvcc -std=c++20 -O2 -arch=sm_90 -cudart static -Xcompiler -static-libstdc++ -I codegen/kernels -I runtime
+//   nvcc -std=c++20 -O2 -gencode=arch=compute_90a,code=sm_90a -cudart static -Xcompiler -static-libstdc++ -I
+//   codegen/kernels -I runtime
 //     -o attend_tokens test/gpu/graph_kernels/attend_tokens.cu
 //
 // measures what the compiler chooses; with -DCADENZA_ALL also every candidate.
 // Prints a line for each division, 'WRONG' where results differ; exit code 1 if one does.
 #include "attend_tokens.cuh"
+#include "attend_tokens_wgmma.cuh"
 #include "probe.cuh"
+
+#include <string>
 
 namespace cadenza::probe {
 
-template <class Type, int Heads, int KvHeads, int Dim, AttendTokenTiles how> struct TokenAttention {
+template <class Type, int Heads, int KvHeads, int Dim, auto how> struct TokenAttention {
   using query_type = float;
   using output_type = Type;
   using cache_type = Type;
   static constexpr int heads = Heads, kv_heads = KvHeads, head_dim = Dim;
   static constexpr float scale = 0.3f;
-  static constexpr AttendTokenTiles tiles = how;
+  static constexpr auto tiles = how;
 };
 
 /// A head of a token a warp. Rows are heads * head_dim elements, a multiple of 256 bytes.
@@ -54,18 +58,31 @@ __global__ void plainAttention(const float *q, const typename Config::cache_type
 
 template <class T> struct TokenData {
   float *q;
-  T *k, *v, *output;
+  T *k, *v, *output, *same; // same: what the kernel of every GPU gave
   float *expected;
   DecodeState *state;
   int base, tokens, positions;
 };
 
+template <class Config>
+constexpr bool on_hopper = std::is_same_v<std::remove_cv_t<decltype(Config::tiles)>, AttendWgmmaTiles>;
+
+template <class Config> std::string describe() {
+  constexpr auto t = Config::tiles;
+  char text[80];
+  if constexpr (on_hopper<Config>)
+    std::snprintf(text, sizeof text, "warpgroups %d, stages %d", t.groups, t.stages);
+  else
+    std::snprintf(text, sizeof text, "warps %d x %2d rows, stages %d", t.warps, 16 * t.row_blocks, t.stages);
+  return text;
+}
+
 template <class Config, bool fits>
 void measureDivision(const TokenData<typename Config::cache_type> &data, bool chosen) {
   if constexpr (fits) {
-    using Instance = AttendTokens<Config>;
+    using Instance = std::conditional_t<on_hopper<Config>, AttendTokensWgmma<Config>, AttendTokens<Config>>;
     using T = typename Config::cache_type;
-    constexpr AttendTokenTiles t = Config::tiles;
+    constexpr auto t = Config::tiles;
     if (data.tokens * Instance::group % t.rows() != 0)
       return;
     const int blocks = data.tokens * Instance::group / t.rows() * Config::kv_heads;
@@ -77,7 +94,16 @@ void measureDivision(const TokenData<typename Config::cache_type> &data, bool ch
     run(0, nullptr);
     CHECK(cudaDeviceSynchronize());
     const double off = difference(data.output, data.expected, count);
-    const bool bad = !(off <= (std::is_same_v<T, bf16> ? 1e-1 : 2e-2));
+    bool bad = !(off <= (std::is_same_v<T, bf16> ? 1e-1 : 2e-2));
+    if constexpr (on_hopper<Config>) {
+      std::vector<uint16_t> mine(count), others(count);
+      CHECK(cudaMemcpy(mine.data(), data.output, 2 * count, cudaMemcpyDeviceToHost));
+      CHECK(cudaMemcpy(others.data(), data.same, 2 * count, cudaMemcpyDeviceToHost));
+      if (mine != others)
+        std::printf("BITS differ\n"), bad = true;
+    } else {
+      CHECK(cudaMemcpy(data.same, data.output, 2 * count, cudaMemcpyDeviceToDevice));
+    }
     wrong |= bad;
     const double once = microseconds(run, 1, 5); // long ones are measured less often
     const double time = microseconds(run, once < 100 ? 20 : 4, once < 500 ? 15 : 5);
@@ -85,10 +111,10 @@ void measureDivision(const TokenData<typename Config::cache_type> &data, bool ch
                          (double(data.tokens) * data.base + 0.5 * data.tokens * (data.tokens + 1.0));
     cudaFuncAttributes attributes;
     CHECK(cudaFuncGetAttributes(&attributes, kernel<Instance>));
-    std::printf("%s %4d tokens from %5d, %2d heads on %d x %3d: warps %d x %2d rows, %2d keys, stages %d, blocks %4d, "
+    std::printf("%s %4d tokens from %5d, %2d heads on %d x %3d: %s, blocks %4d, "
                 "shared %6d, registers %3d, spills %4d: %8.2f us %6.1f TFLOP/s%s difference %.1e%s\n",
-                name_of<T>(), data.tokens, data.base, Config::heads, Config::kv_heads, Config::head_dim, t.warps,
-                16 * t.row_blocks, t.keys, t.stages, blocks, Instance::shared_bytes, attributes.numRegs,
+                name_of<T>(), data.tokens, data.base, Config::heads, Config::kv_heads, Config::head_dim,
+                describe<Config>().c_str(), blocks, Instance::shared_bytes, attributes.numRegs,
                 int(attributes.localSizeBytes), time, 1e-6 * flops / time, chosen ? " CHOSEN" : "", off,
                 bad ? " WRONG" : "");
     std::fflush(stdout);
@@ -111,6 +137,11 @@ template <int tokens, int heads, int kv_heads, int dim> struct ChosenTiles {
                                Candidates<dim>::list[i].row_blocks * dim <= 128 && !(Candidates<dim>::list[i] == tiles);
 };
 
+template <class T, int heads, int kv_heads, int dim, AttendWgmmaTiles... tiles>
+void measureWarpgroups(const TokenData<T> &data) {
+  (measureDivision<TokenAttention<T, heads, kv_heads, dim, tiles>, attend_wgmma_fits(dim)>(data, false), ...);
+}
+
 template <class T, int heads, int kv_heads, int dim, int tokens, size_t... i>
 void measureTokens(int base, std::index_sequence<i...>) {
   const int positions = base + tokens;
@@ -119,6 +150,7 @@ void measureTokens(int base, std::index_sequence<i...>) {
                     filled<T>(kept, 2),
                     filled<T>(kept, 3),
                     filled<T>(rows, 4),
+                    filled<T>(rows, 5),
                     filled<float>(rows, 5),
                     nullptr,
                     base,
@@ -135,12 +167,14 @@ void measureTokens(int base, std::index_sequence<i...>) {
       <<<(heads * tokens + 3) / 4, 128>>>(data.q, data.k, data.v, data.expected, base, tokens, positions);
   CHECK(cudaDeviceSynchronize());
   measureDivision<Chosen, true>(data, true);
+  measureWarpgroups<T, heads, kv_heads, dim, AttendWgmmaTiles{1, 2}, AttendWgmmaTiles{1, 3}, AttendWgmmaTiles{1, 4},
+                    AttendWgmmaTiles{2, 2}, AttendWgmmaTiles{2, 3}, AttendWgmmaTiles{2, 4}>(data);
   (measureDivision<TokenAttention<T, heads, kv_heads, dim, Candidates<dim>::list[i]>, Tiles::template fits<i>>(data,
                                                                                                                false),
    ...);
-  for (void *memory :
-       {static_cast<void *>(data.q), static_cast<void *>(data.k), static_cast<void *>(data.v),
-        static_cast<void *>(data.output), static_cast<void *>(data.expected), static_cast<void *>(data.state)})
+  for (void *memory : {static_cast<void *>(data.q), static_cast<void *>(data.k), static_cast<void *>(data.v),
+                       static_cast<void *>(data.output), static_cast<void *>(data.same),
+                       static_cast<void *>(data.expected), static_cast<void *>(data.state)})
     CHECK(cudaFree(memory));
 }
 template <class T, int heads, int kv_heads, int dim, int tokens> void tokenAttention(int base = 0) {
