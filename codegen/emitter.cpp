@@ -154,8 +154,13 @@ FailureOr<PhaseLaunch> Emitter::addPrepare(step::ProjectOp phase, sched::LaunchO
   return place(std::move(*draft), (launch.getPhase() + "_prepare").str(), phase, nullptr);
 }
 
-FailureOr<PhaseLaunch> Emitter::addWgmma(step::ProjectOp phase, sched::LaunchOp launch) {
-  FailureOr<KernelDraft> draft = emitProject(phase, launch, orderOf(phase), symbols_, /*wgmma=*/true);
+FailureOr<PhaseLaunch> Emitter::addWgmma(step::PhaseOpInterface phase, sched::LaunchOp launch) {
+  const SumOrder order = orderOf(phase);
+  FailureOr<KernelDraft> draft =
+      llvm::TypeSwitch<Operation *, FailureOr<KernelDraft>>(phase)
+          .Case([&](step::ProjectOp op) { return emitProject(op, launch, order, symbols_, /*wgmma=*/true); })
+          .Case([&](step::AttendOp op) { return emitAttend(op, launch, order, symbols_, /*wgmma=*/true); })
+          .Default([](Operation *op) { return op->emitOpError() << "has no kernel for the tensor unit of sm_90"; });
   if (failed(draft))
     return failure();
   wgmma_ = true;
@@ -210,7 +215,7 @@ GeneratedSource Emitter::source() const {
                     "\"kernels/last_token.cuh\"\n#include \"kernels/map_tokens.cuh\"\n#include "
                     "\"kernels/project_tokens.cuh\"\n"
                   : "";
-  text += wgmma_ ? "#include \"kernels/project_tokens_wgmma.cuh\"\n" : "";
+  text += wgmma_ ? "#include \"kernels/attend_tokens_wgmma.cuh\"\n#include \"kernels/project_tokens_wgmma.cuh\"\n" : "";
   text += (persistent_ ? "#include \"kernels/persistent.cuh\"\n" : "") + std::string("\nnamespace cadenza {\n");
   for (const Emitted &kernel : kernels_) {
     text += "\n" + forTargets(kernel.text, kernel.record.targets);

@@ -66,7 +66,7 @@ public:
   llvm::FailureOr<PhaseLaunch> addPrepare(step::ProjectOp phase, sched::LaunchOp launch);
 
   /// And of the kernel that is launched in place of it on targets with the tensor unit of sm_90, as its launch says.
-  llvm::FailureOr<PhaseLaunch> addWgmma(step::ProjectOp phase, sched::LaunchOp launch);
+  llvm::FailureOr<PhaseLaunch> addWgmma(step::PhaseOpInterface phase, sched::LaunchOp launch);
 
   /// Generates the persistent kernel of a schedule of `function`, whose phases have all been added in its order: the
   /// same configurations, put together as its ops say; and that of the schedule that continues it, if there is one.

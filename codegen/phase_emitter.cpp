@@ -38,6 +38,7 @@ constexpr llvm::StringLiteral tokenTiles[] = {"tokens", "rows", "depth", "stages
 constexpr llvm::StringLiteral wgmmaTiles[] = {"rows",   "tokens",  "row_groups", "token_groups",
                                               "stages", "cluster", "turns"};
 constexpr llvm::StringLiteral attendTokenTiles[] = {"warps", "row_blocks", "keys", "stages"};
+constexpr llvm::StringLiteral attendWgmmaTiles[] = {"groups", "stages"};
 
 void addTiles(ConfigWriter &config, StringRef type, ArrayRef<llvm::StringLiteral> names, ArrayRef<int64_t> tiles) {
   std::vector<std::pair<StringRef, int64_t>> fields;
@@ -67,6 +68,15 @@ void setTile(KernelDraft &draft, sched::LaunchOp launch, StringRef instance, boo
   draft.blocks = saysBlocks ? "blocks(" + std::to_string(tokens) + ")" : "";
   draft.record.activationBytes /= static_cast<uint64_t>(tokens);
   draft.shapes = "a token: " + draft.shapes;
+}
+
+/// The other launch, of the tensor unit of sm_90.
+void setWgmmaLaunch(KernelDraft &draft, sched::LaunchOp launch) {
+  const ArrayRef<int64_t> other = *launch.getWgmma();
+  draft.record.blocks = static_cast<uint32_t>(other[0]);
+  draft.record.threads = static_cast<uint32_t>(other[1]);
+  draft.record.sharedBytes = static_cast<uint32_t>(other[2]);
+  draft.record.cluster = static_cast<uint32_t>(other[3]);
 }
 
 /// The type of a phase's matrices and how they are stored; the verifier has seen that all have the same.
@@ -198,13 +208,8 @@ FailureOr<KernelDraft> emitProject(step::ProjectOp op, sched::LaunchOp launch, c
   setLaunch(draft, launch, PhaseKind::Project);
   if (ofTile)
     setTile(draft, launch, wgmma ? "ProjectTokensWgmma" : "ProjectTokens", /*saysBlocks=*/!wgmma);
-  if (wgmma) {
-    const ArrayRef<int64_t> other = *launch.getWgmma();
-    draft.record.blocks = static_cast<uint32_t>(other[0]);
-    draft.record.threads = static_cast<uint32_t>(other[1]);
-    draft.record.sharedBytes = static_cast<uint32_t>(other[2]);
-    draft.record.cluster = static_cast<uint32_t>(other[3]);
-  }
+  if (wgmma)
+    setWgmmaLaunch(draft, launch);
   return draft;
 }
 
@@ -331,7 +336,7 @@ FailureOr<KernelDraft> emitSelect(step::SelectOp op, sched::LaunchOp launch, Sym
 }
 
 FailureOr<KernelDraft> emitAttend(step::AttendOp op, sched::LaunchOp launch, const SumOrder &order,
-                                  SymbolTableCollection &symbols) {
+                                  SymbolTableCollection &symbols, bool wgmma) {
   nn::CacheOp cache = step::SymbolLookup(op, symbols).cache(op.getCacheAttr());
   const auto heads = static_cast<int64_t>(op.getHeads()), kvHeads = static_cast<int64_t>(cache.getKvHeads());
   const auto headDim = static_cast<int64_t>(cache.getHeadDim()), splits = order.splits;
@@ -346,7 +351,9 @@ FailureOr<KernelDraft> emitAttend(step::AttendOp op, sched::LaunchOp launch, con
   config.number("scale", scale);
   if (op.getCap())
     config.number("cap", static_cast<float>(op.getCap()->convertToDouble()));
-  if (launch.getTokens())
+  if (wgmma)
+    addTiles(config, "AttendWgmmaTiles", attendWgmmaTiles, launch.getWgmma()->drop_front(4));
+  else if (launch.getTokens())
     addTiles(config, "AttendTokenTiles", attendTokenTiles, *launch.getTiles());
   else
     config.integers({{"splits", splits}, {"split_multiple", *launch.getSplitMultiple()}, {"threads", threads(launch)}});
@@ -378,7 +385,9 @@ FailureOr<KernelDraft> emitAttend(step::AttendOp op, sched::LaunchOp launch, con
                  (op.getWindow() ? ", in a window" : "") + " -> " + shape(op.getResult());
   setLaunch(draft, launch, PhaseKind::Attend);
   if (launch.getTokens())
-    setTile(draft, launch, "AttendTokens", /*saysBlocks=*/false);
+    setTile(draft, launch, wgmma ? "AttendTokensWgmma" : "AttendTokens", /*saysBlocks=*/false);
+  if (wgmma)
+    setWgmmaLaunch(draft, launch);
   return draft;
 }
 

@@ -34,7 +34,7 @@ llvm::FailureOr<KernelDraft> emitMap(step::MapOp op, sched::LaunchOp launch, con
 llvm::FailureOr<KernelDraft> emitSelect(step::SelectOp op, sched::LaunchOp launch,
                                         mlir::SymbolTableCollection &symbols);
 llvm::FailureOr<KernelDraft> emitAttend(step::AttendOp op, sched::LaunchOp launch, const SumOrder &order,
-                                        mlir::SymbolTableCollection &symbols);
+                                        mlir::SymbolTableCollection &symbols, bool wgmma = false);
 llvm::FailureOr<KernelDraft> emitEmbed(step::EmbedOp op, sched::LaunchOp launch, mlir::SymbolTableCollection &symbols);
 llvm::FailureOr<KernelDraft> emitFusion(step::FusionOp op, sched::LaunchOp launch);
 

@@ -336,6 +336,13 @@ template <> CADENZA_DEVICE uint32_t fma2<f16>(uint32_t a, uint32_t b, uint32_t c
   return v;
 }
 
+/// prmt.b32: byte i of the result is byte number (selector >> 4 * i) & 7 of the eight of a (0 to 3) and b (4 to 7).
+template <uint32_t selector> CADENZA_DEVICE uint32_t permute_bytes(uint32_t a, uint32_t b) {
+  uint32_t v;
+  asm("prmt.b32 %0, %1, %2, %3;" : "=r"(v) : "r"(a), "r"(b), "n"(selector));
+  return v;
+}
+
 /// cvt.rn: one value. (A scalar cvt.rn.bf16.f32 exists from sm_90 on only; the packed one serves all.)
 CADENZA_DEVICE bf16 to_bf16(float x) { return {static_cast<uint16_t>(pack_bf16x2(x, 0.0f))}; }
 CADENZA_DEVICE f16 to_f16(float x) {

@@ -242,6 +242,14 @@ CADENZA_DEVICE float to_float(f16 x) {
 }
 
 /// Exact where the sum fits an fp32, as of the numbers that codes are.
+template <uint32_t selector> CADENZA_DEVICE uint32_t permute_bytes(uint32_t a, uint32_t b) {
+  const uint64_t bytes = uint64_t{b} << 32 | a;
+  uint32_t v = 0;
+  for (int i = 0; i < 4; ++i)
+    v |= static_cast<uint32_t>(bytes >> (selector >> 4 * i & 7) * 8 & 0xff) << 8 * i;
+  return v;
+}
+
 template <typename T> CADENZA_DEVICE uint32_t fma2(uint32_t a, uint32_t b, uint32_t c) {
   const auto half = [&](int shift) {
     const auto at = [&](uint32_t pair) { return to_float(T{static_cast<uint16_t>(pair >> shift)}); };

@@ -34,30 +34,30 @@ template <class T> struct Tiles16 {
   }
 };
 
-/// 8-bit integers, which are exact as bf16 and as f16.
+/// 8-bit integers, which are exact as bf16 and as f16. Conversions are slow (a sixteenth of the rate of other
+/// operations): codes become bits of floats.
 template <class T> struct Int8 {
   static constexpr Encoding encoding = Encoding::int8;
   using Operand = T;
   using Element = int8_t;
   using Unit = Vec8;
   CADENZA_DEVICE static Vec16 operand(Unit unit) {
-    return {pair(unit.x, 0), pair(unit.x, 16), pair(unit.y, 0), pair(unit.y, 16)};
+    return {pair<0x4140>(unit.x), pair<0x4342>(unit.x), pair<0x4140>(unit.y), pair<0x4342>(unit.y)};
   }
 
-  /// An integer n + 128 as the last byte of 2^23 makes 2^23 + 128 + n: cheaper than a conversion.
   CADENZA_DEVICE static uint32_t pair(const unsigned char *unit, int row, int column) {
-    const uint32_t low = pair_of<uint16_t>(unit, row, column) ^ 0x8080u, high = low >> 8;
-    constexpr float offset = 8388608.0f + 128.0f;
-    return arch::pack2<T>(arch::as_float(0x4b000000u | (low & 0xffu)) - offset,
-                          arch::as_float(0x4b000000u | high) - offset);
+    return pair<0x4140>(pair_of<uint16_t>(unit, row, column));
   }
 
 private:
-  CADENZA_DEVICE static float at(uint32_t bytes, int shift) {
-    return static_cast<float>(static_cast<int8_t>(bytes >> shift));
-  }
-  CADENZA_DEVICE static uint32_t pair(uint32_t bytes, int shift) {
-    return arch::pack2<T>(at(bytes, shift), at(bytes, shift + 8));
+  /// selector: of two bytes, each with bytes of the second operand above it.
+  template <uint32_t selector> CADENZA_DEVICE static uint32_t pair(uint32_t bytes) {
+    if constexpr (is_same<T, bf16>) { // 128 + the last 7 bits, less 128, or, if the sign is set, 256
+      const uint32_t codes = arch::permute_bytes<selector>(bytes, 0);
+      return arch::fma2<T>((codes & 0x007f007fu) | 0x43004300u, 0x3f803f80u, (codes & 0x00800080u) | 0xc300c300u);
+    } else { // 1024 + n + 128, less 1152
+      return arch::fma2<T>(arch::permute_bytes<selector>(bytes ^ 0x80808080u, 0x64646464u), 0x3c003c00u, 0xe480e480u);
+    }
   }
 };
 
@@ -99,16 +99,16 @@ template <class T> struct Fp8 {
   using Unit = Vec8;
   static constexpr bool is_bf16 = is_same<T, bf16>;
   CADENZA_DEVICE static Vec16 operand(Unit unit) {
-    return {pair(unit.x), pair(unit.x >> 16), pair(unit.y), pair(unit.y >> 16)};
+    return {pair<0x1404>(unit.x), pair<0x3424>(unit.x), pair<0x1404>(unit.y), pair<0x3424>(unit.y)};
   }
   CADENZA_DEVICE static uint32_t pair(const unsigned char *unit, int row, int column) {
-    return pair(static_cast<uint32_t>(pair_of<uint16_t>(unit, row, column)));
+    return pair<0x1404>(pair_of<uint16_t>(unit, row, column));
   }
 
 private:
-  /// Of the last two bytes.
-  CADENZA_DEVICE static uint32_t pair(uint32_t bytes) {
-    const uint32_t apart = (bytes & 0xffu) << 8 | (bytes & 0xff00u) << 16; // each in the upper half of 16 bits
+  /// selector: of two bytes, each with zeros below it.
+  template <uint32_t selector> CADENZA_DEVICE static uint32_t pair(uint32_t bytes) {
+    const uint32_t apart = arch::permute_bytes<selector>(bytes, 0);
     const uint32_t signs = apart & 0x80008000u;
     return is_bf16 ? arch::fma2<T>((apart >> 4 & 0x07f007f0u) | signs, 0x7b807b80u, 0x80008000u)  // * 2^120
                    : arch::fma2<T>((apart >> 1 & 0x3f803f80u) | signs, 0x5c005c00u, 0x80008000u); // * 2^8

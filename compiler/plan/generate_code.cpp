@@ -29,7 +29,7 @@ bool addPhases(Emitter &emitter, func::FuncOp function, sched::SequenceOp sequen
         prepares[phase] = std::move(*prepare);
     }
     if (op.getWgmma()) {
-      FailureOr<PhaseLaunch> variant = emitter.addWgmma(cast<step::ProjectOp>(phase.getOperation()), op);
+      FailureOr<PhaseLaunch> variant = emitter.addWgmma(phase, op);
       allEmitted &= succeeded(variant);
       if (succeeded(variant))
         variants[phase] = std::move(*variant);

@@ -108,6 +108,10 @@ FailureOr<TokenGeometry> ofTile(step::AttendOp op) {
   const AttendTokenLaunch launch = attend_token_launch(tiles, shape);
   TokenGeometry geometry{{launch.blocks, launch.threads, 1, launch.shared_bytes}, {}, 0, {}};
   geometry.tiles = {tiles.warps, tiles.row_blocks, tiles.keys, tiles.stages};
+  if (const AttendWgmmaTiles other = attend_wgmma_tiles(shape, multiprocessors); other.groups > 0) {
+    const AttendTokenLaunch otherLaunch = attend_wgmma_launch(other, shape);
+    geometry.wgmma = {otherLaunch.blocks, otherLaunch.threads, otherLaunch.shared_bytes, 1, other.groups, other.stages};
+  }
   return geometry;
 }
 

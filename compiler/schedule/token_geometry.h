@@ -20,7 +20,7 @@ struct TokenGeometry : LaunchGeometry {
   std::vector<int64_t> tiles;            // of a product, of attention: the fields of TokenTiles, of AttendTokenTiles
   int64_t blockRows = 0;                 // of a map
   std::optional<LaunchGeometry> prepare; // of a product whose input needs it
-  std::vector<int64_t> wgmma = {};       // of a product that wgmma can do: blocks, threads, shared, cluster, WgmmaTiles
+  std::vector<int64_t> wgmma = {};       // of a phase that wgmma is to do: blocks, threads, shared, cluster, tiles
 };
 
 /// Of a phase on as many tokens as its vectors have rows. An error at the phase if kernels cannot do that.

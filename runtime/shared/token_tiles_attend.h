@@ -105,13 +105,17 @@ CADENZA_EVERYWHERE constexpr AttendTokenLaunch attend_wgmma_launch(const AttendW
           tiles.stages * (2 * attend_wgmma_tile_bytes(shape.head_dim) + 16)};
 }
 
-/// The division for a tile of tokens. groups == 0: there is none.
+/// The division for a tile of tokens. groups == 0: the kernel of every GPU is expected to be faster. As measured on an
+/// H200 (test/gpu/graph_kernels/attend_tokens.cu): not if half of the multiprocessors have no block; and not if short
+/// heads fill the GPU more than twice, where what a block waits for is not the tensor unit.
 CADENZA_EVERYWHERE constexpr AttendWgmmaTiles attend_wgmma_tiles(const AttendTokenShape &shape,
                                                                  int multiprocessors = 132) {
-  if (!attend_wgmma_fits(shape.head_dim) || shape.rows() % 64 != 0)
+  const int blocks = shape.rows() / 64 * shape.kv_heads; // of one warpgroup
+  if (!attend_wgmma_fits(shape.head_dim) || shape.rows() % 64 != 0 || blocks < multiprocessors / 2 ||
+      (shape.head_dim == 64 && blocks > 4 * multiprocessors))
     return {0, 0};
-  const bool two = shape.rows() % 128 == 0 && shape.rows() / 128 * shape.kv_heads >= multiprocessors;
-  return {two ? 2 : 1, shape.head_dim == 64 ? 4 : 3};
+  const bool two = shape.rows() % 128 == 0 && blocks / 2 >= multiprocessors * 9 / 10;
+  return {two ? 2 : 1, 4};
 }
 
 } // namespace cadenza

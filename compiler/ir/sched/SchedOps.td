@@ -65,8 +65,9 @@ def Sched_LaunchOp : Sched_PhaseUse<"launch", [ParentOneOf<["SequenceOp", "Repea
 
     With `tokens` the launch is of a tile of so many tokens: `tiles` is how the kernel divides its product or its attention
     (TokenTiles or AttendTokenTiles in `runtime/shared`), `prepare` blocks, threads and shared memory of the launch before it
-    that makes the operand of a product, if it needs one. `wgmma` is another launch of the product, in place of this one where the
-    target is one of the sequence's with the tensor unit of `sm_90`: blocks, threads, shared memory, blocks of a cluster, and the fields of WgmmaTiles.
+    that makes the operand of a product, if it needs one. `wgmma` is another launch of the product or the attention, in
+    place of this one on `wgmma_targets`, which have the tensor unit of `sm_90`: blocks, threads, shared memory, blocks of a cluster, and the fields of
+    WgmmaTiles or AttendWgmmaTiles.
 
     ```mlir
     sched.launch "layer_down" blocks 64 threads 256 shared 9216 {min_blocks = 4 : i64, steps_in_flight = 4 : i64, tiles_per_block = 1 : i64}
