@@ -292,8 +292,8 @@ struct Phase {
   /// project of a prefill: a launch before that one, which makes the operand of the products of the input (the
   /// prologue, rounded to the matrix's type) in scratch memory.
   std::optional<Launch> prepare = {};
-  /// project of a prefill: what is launched in place of `launch` where the code is for one of the targets. Its bits may
-  /// be others.
+  /// project or attend of a prefill: what is launched in place of `launch` where the code is for one of the targets.
+  /// Its bits may be others.
   std::vector<Variant> variants = {};
 };
 

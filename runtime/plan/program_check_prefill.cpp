@@ -166,8 +166,8 @@ private:
 
   /// Each target has one of them at most, whose kernel is in its code.
   void checkVariants(const Phase &phase, const std::string &place) {
-    if (!phase.variants.empty() && (ended_ || phase.kind != PhaseKind::Project))
-      errors_.add(place, "only a project phase of a tile has any");
+    if (!phase.variants.empty() && (ended_ || (phase.kind != PhaseKind::Project && phase.kind != PhaseKind::Attend)))
+      errors_.add(place, "only a project or an attend phase of a tile has any");
     std::set<std::string_view> seen;
     for (size_t i = 0; i < phase.variants.size(); ++i) {
       const Variant &variant = phase.variants[i];

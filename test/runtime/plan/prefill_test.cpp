@@ -242,11 +242,11 @@ INSTANTIATE_TEST_SUITE_P(
                      {"swizzle_bytes", 64}},
                     "launch.arguments[0].map: only a variant's launch has maps"}));
 
-TEST(Variant, OnlyAProductOfATileHasSome) {
+TEST(Variant, OnlyAProductOrAttentionOfATileHasSome) {
   Program program = programWithVariant();
-  program.entries[1].blocks[1].phases[1].variants = program.entries[1].blocks[1].phases[0].variants;
+  program.entries[1].blocks[0].phases[0].variants = program.entries[1].blocks[1].phases[0].variants;
   EXPECT_EQ(validateProgram(program).message(),
-            "program.entries[1].blocks[1].phases[1].variants: only a project phase of a tile has any");
+            "program.entries[1].blocks[0].phases[0].variants: only a project or an attend phase of a tile has any");
   program = programWithVariant();
   program.entries[0].blocks[1].phases[0].variants = program.entries[1].blocks[1].phases[0].variants;
   EXPECT_EQ(validateProgram(program).message(),
