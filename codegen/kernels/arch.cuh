@@ -336,6 +336,13 @@ template <> CADENZA_DEVICE uint32_t fma2<f16>(uint32_t a, uint32_t b, uint32_t c
   return v;
 }
 
+/// lop3.b32: (x & mask) | bits in one instruction. Of two operations with two constants the compiler makes two.
+CADENZA_DEVICE uint32_t mask_or(uint32_t x, uint32_t mask, uint32_t bits) {
+  uint32_t v;
+  asm("lop3.b32 %0, %1, %2, %3, 0xea;" : "=r"(v) : "r"(x), "r"(mask), "r"(bits));
+  return v;
+}
+
 /// prmt.b32: byte i of the result is byte number (selector >> 4 * i) & 7 of the eight of a (0 to 3) and b (4 to 7).
 template <uint32_t selector> CADENZA_DEVICE uint32_t permute_bytes(uint32_t a, uint32_t b) {
   uint32_t v;

@@ -242,6 +242,8 @@ CADENZA_DEVICE float to_float(f16 x) {
 }
 
 /// Exact where the sum fits an fp32, as of the numbers that codes are.
+CADENZA_DEVICE uint32_t mask_or(uint32_t x, uint32_t mask, uint32_t bits) { return (x & mask) | bits; }
+
 template <uint32_t selector> CADENZA_DEVICE uint32_t permute_bytes(uint32_t a, uint32_t b) {
   const uint64_t bytes = uint64_t{b} << 32 | a;
   uint32_t v = 0;

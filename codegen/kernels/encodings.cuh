@@ -54,7 +54,8 @@ private:
   template <uint32_t selector> CADENZA_DEVICE static uint32_t pair(uint32_t bytes) {
     if constexpr (is_same<T, bf16>) { // 128 + the last 7 bits, less 128, or, if the sign is set, 256
       const uint32_t codes = arch::permute_bytes<selector>(bytes, 0);
-      return arch::fma2<T>((codes & 0x007f007fu) | 0x43004300u, 0x3f803f80u, (codes & 0x00800080u) | 0xc300c300u);
+      return arch::fma2<T>(arch::mask_or(codes, 0x007f007fu, 0x43004300u), 0x3f803f80u,
+                           arch::mask_or(codes, 0x00800080u, 0xc300c300u));
     } else { // 1024 + n + 128, less 1152
       return arch::fma2<T>(arch::permute_bytes<selector>(bytes ^ 0x80808080u, 0x64646464u), 0x3c003c00u, 0xe480e480u);
     }
@@ -82,11 +83,12 @@ template <class T> struct Int4 {
 
 private:
   CADENZA_DEVICE static uint32_t pair(uint32_t part) {
-    return is_bf16 ? arch::fma2<T>((part & 0x000f000fu) | 0x43004300u, 0x3f803f80u, 0xc308c308u)  // * 1 - 136
-                   : arch::fma2<T>((part & 0x000f000fu) | 0x64006400u, 0x3c003c00u, 0xe408e408u); // * 1 - 1032
+    return is_bf16
+               ? arch::fma2<T>(arch::mask_or(part, 0x000f000fu, 0x43004300u), 0x3f803f80u, 0xc308c308u)  // * 1 - 136
+               : arch::fma2<T>(arch::mask_or(part, 0x000f000fu, 0x64006400u), 0x3c003c00u, 0xe408e408u); // * 1 - 1032
   }
   CADENZA_DEVICE static uint32_t upper_pair(uint32_t part) {
-    return arch::fma2<T>((part & 0x00f000f0u) | 0x64006400u, 0x2c002c00u, 0xd480d480u); // / 16 - 72
+    return arch::fma2<T>(arch::mask_or(part, 0x00f000f0u, 0x64006400u), 0x2c002c00u, 0xd480d480u); // / 16 - 72
   }
 };
 
@@ -110,8 +112,8 @@ private:
   template <uint32_t selector> CADENZA_DEVICE static uint32_t pair(uint32_t bytes) {
     const uint32_t apart = arch::permute_bytes<selector>(bytes, 0);
     const uint32_t signs = apart & 0x80008000u;
-    return is_bf16 ? arch::fma2<T>((apart >> 4 & 0x07f007f0u) | signs, 0x7b807b80u, 0x80008000u)  // * 2^120
-                   : arch::fma2<T>((apart >> 1 & 0x3f803f80u) | signs, 0x5c005c00u, 0x80008000u); // * 2^8
+    return is_bf16 ? arch::fma2<T>(arch::mask_or(apart >> 4, 0x07f007f0u, signs), 0x7b807b80u, 0x80008000u)  // * 2^120
+                   : arch::fma2<T>(arch::mask_or(apart >> 1, 0x3f803f80u, signs), 0x5c005c00u, 0x80008000u); // * 2^8
   }
 };
 
