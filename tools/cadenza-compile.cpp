@@ -140,7 +140,7 @@ void declareQuantization(CLI::App &app, CompileOptions &options) {
 }
 
 void declareOptions(CLI::App &app, Arguments &args) {
-  args.options.pipeline.tiles = {16, 128, 1024};
+  args.options.pipeline.tiles = {16, 128, 512, 2048};
   app.footer(examples);
   app.add_option("directory", args.options.import.directory,
                  "Hugging Face directory: config.json, *.safetensors, tokenizer.json; or a .gguf file; or an .onnx "
@@ -253,7 +253,7 @@ void declareOptions(CLI::App &app, Arguments &args) {
              throw CLI::ValidationError("--prefill", error);
          },
          "tokens of a prompt that the plan can read at once, sizes separated by commas, multiples of 16 (default "
-         "16,128,1024); 'off': a prompt is read token by token")
+         "16,128,512,2048); 'off': a prompt is read token by token")
       ->type_name("T,...");
   app.add_flag_function(
       "--wgmma,!--no-wgmma", [&args](int64_t count) { args.options.wgmma = count > 0; },

@@ -244,9 +244,15 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(Variant, OnlyAProductOrAttentionOfATileHasSome) {
   Program program = programWithVariant();
-  program.entries[1].blocks[0].phases[0].variants = program.entries[1].blocks[1].phases[0].variants;
+  Phase &embed = program.entries[1].blocks[0].phases[0];
+  embed.variants = {{{"sm_90"}, embed.launch}};
   EXPECT_EQ(validateProgram(program).message(),
             "program.entries[1].blocks[0].phases[0].variants: only a project or an attend phase of a tile has any");
+  program = programWithVariant();
+  Phase &attend = program.entries[1].blocks[1].phases[1];
+  ASSERT_EQ(attend.kind, PhaseKind::Attend);
+  attend.variants = {{{"sm_90"}, attend.launch}};
+  EXPECT_TRUE(validateProgram(program).isOk()) << validateProgram(program).message();
   program = programWithVariant();
   program.entries[0].blocks[1].phases[0].variants = program.entries[1].blocks[1].phases[0].variants;
   EXPECT_EQ(validateProgram(program).message(),
