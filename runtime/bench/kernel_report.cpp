@@ -51,7 +51,8 @@ std::string formatReport(const KernelBenchResult &result, ReportStyle style) {
           " repeats. Launches take sets of operands in turn, which together are at least 4 times the L2 cache (" +
           fixed(static_cast<double>(result.l2Bytes) / 1e6, 1) + " MB):\n" + separator;
   for (const KernelResult &k : result.kernels)
-    text += (markdown ? "- " : "  ") + k.name + ": " + std::to_string(k.sets) + " sets, " +
+    text += (markdown ? "- " : "  ") + k.name + " (" + nameOf(k.kernel) + " " + k.kernel.shapeText() + ", " +
+            storedAs(k.kernel) + "): " + std::to_string(k.sets) + " sets, " +
             fixed(static_cast<double>(k.rotated()) / 1e6, 0) + " MB" +
             (k.rotated() < 4 * result.l2Bytes ? ", less than that: not cold" : "") + "\n";
   return text + "\n" + formatTable(tableOf(result), style, /*leftColumns=*/3);

@@ -146,11 +146,11 @@ KernelBenchResult measured() {
 
 TEST(KernelReport, SaysRatesAndSpeedUp) {
   const std::string text = formatReport(measured(), ReportStyle::Text);
-  EXPECT_NE(text.find("time_p0: 2 sets, 0 MB\n"), std::string::npos) << text;
-  EXPECT_NE(text.find("linear  128x64x32  bf16, plain  4.00  3.00  5.00  0.01     2.0     0.13      1.00"),
+  EXPECT_NE(text.find("  time_p0 (linear 128x64x32, bf16, int8): 2 sets, 0 MB\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("linear  128x64x32  bf16, plain  4.00  3.00  5.00  0.01   2.0     0.13      1.00  0.00000\n"),
             std::string::npos)
       << text;
-  EXPECT_NE(text.find("linear  128x64x32  bf16, int8   2.00  1.00  3.00  0.01     4.0     0.26      2.00"),
+  EXPECT_NE(text.find("linear  128x64x32  bf16, int8   2.00  1.00  3.00  0.01   4.0     0.26      2.00  0.00000\n"),
             std::string::npos)
       << text;
 }
