@@ -63,14 +63,25 @@ bool sumAfter(FusionOp softmax, llvm::SetVector<FusionOp> &chain) {
 
 constexpr StringLiteral pass = "fuse-attention";
 
-/// The maps that compute `value`, in order, if they take nothing: a mask that follows from indices alone.
+/// More than this many ops an element take longer than to read it.
+constexpr int64_t mostMaskOps = 8;
+
+/// The maps that compute `value`, in order, if they take nothing, no weights either: a mask that follows from indices
+/// alone.
 bool mapsOfIndices(Value value, FusionOp user, llvm::SetVector<FusionOp> &maps) {
   FusionOp map = producerOf(value, user);
-  if (!map || !isMap(map) ||
+  if (!map || !isMap(map) || has<nn::GetWeightOp>(map) ||
       !llvm::all_of(map.getInputs(), [&](Value input) { return mapsOfIndices(input, map, maps); }))
     return false;
   maps.insert(map);
   return true;
+}
+
+int64_t opsOf(ArrayRef<FusionOp> maps) {
+  int64_t ops = 0;
+  for (FusionOp map : maps)
+    ops += llvm::count_if(map.getOps(), [](Operation &op) { return !isa<nn::ConstantOp>(op); });
+  return ops;
 }
 
 /// Computes masks that follow from indices alone where they are used, instead of reading them. Yields what is left.
@@ -78,7 +89,7 @@ FusionOp fuseMasks(FusionOp attention) {
   for (unsigned i = 0; i < attention.getInputs().size();) {
     Value mask = attention.getInputs()[i++];
     llvm::SetVector<FusionOp> maps;
-    if (!mapsOfIndices(mask, attention, maps))
+    if (!mapsOfIndices(mask, attention, maps) || opsOf(maps.getArrayRef()) > mostMaskOps)
       continue;
     OpBuilder builder(attention);
     IRMapping copies; // of our own: other layers have the same mask

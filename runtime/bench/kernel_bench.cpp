@@ -101,16 +101,15 @@ std::string describe(const KernelCase &kernel) {
          (kernel.kind == KernelKind::Attention ? (kernel.causal ? ", causal" : "") : ", " + kernel.encoding);
 }
 
-/// Bytes of a set before there is a plan, with 16 bits an element of the matrix: an encoding makes it smaller, and sets
-/// more.
-uint64_t estimatedBytes(const KernelCase &kernel) {
+/// Bytes that a set has of its own, before there is a plan.
+uint64_t ownBytes(const KernelCase &kernel) {
   uint64_t matrix = 0;
   if (kernel.kind != KernelKind::Attention) {
     const std::optional<Encoding> encoding = encodingNamed(kernel.encoding);
     const auto rows = static_cast<uint64_t>(kernel.shape[1]), columns = static_cast<uint64_t>(kernel.shape[2]);
     matrix = encoding ? matrix_bytes(format_of(*encoding), rows, columns) : 2 * rows * columns;
   }
-  return matrix + kernel.activationBytes();
+  return matrix + kernel.activationBytes() - kernel.sharedBytes();
 }
 
 StatusOr<std::shared_ptr<const Plan>> compile(const KernelCase &kernel, int64_t sets) {
@@ -125,7 +124,7 @@ StatusOr<KernelResult> measureKernel(const KernelCase &kernel, const std::string
                                      const KernelBenchOptions &options, KernelBenchResult &of,
                                      const Progress &progress) {
   const auto say = [&](const std::string &what) { progress(describe(kernel) + ": " + what); };
-  const int64_t sets = of.emulated ? 2 : rotatingSets(estimatedBytes(kernel), l2Bytes);
+  const int64_t sets = of.emulated ? 2 : rotatingSets(ownBytes(kernel), l2Bytes);
   say("compiling, " + std::to_string(sets) + " sets of operands");
   CADENZA_ASSIGN_OR_RETURN(const std::shared_ptr<const Plan> plan, compile(kernel, sets));
   CADENZA_ASSIGN_OR_RETURN(const Schedule schedule, parseSchedule(options.schedule));

@@ -28,7 +28,10 @@ struct KernelResult {
 
   double gbPerSecond() const { return static_cast<double>(bytes) / microseconds.median / 1e3; }
   double teraflops() const { return kernel.operations() / microseconds.median / 1e6; }
-  uint64_t rotated() const { return bytes * static_cast<uint64_t>(sets); } // bytes until a launch has the first set
+  /// Bytes until a launch has the first set again.
+  uint64_t rotated() const {
+    return (bytes - kernel.sharedBytes()) * static_cast<uint64_t>(sets) + kernel.sharedBytes();
+  }
 };
 
 struct KernelBenchResult {

@@ -225,6 +225,11 @@ uint64_t KernelCase::activationBytes() const {
   return of(0) * (of(2) * input + of(1) * output);
 }
 
+uint64_t KernelCase::sharedBytes() const {
+  const bool isPrepared = isPacked() && shape[0] > 1;
+  return isPrepared ? static_cast<uint64_t>(shape[0] * shape[2]) * dtypeSize(dtype) : 0;
+}
+
 StatusOr<std::vector<KernelCase>> kernelCases(const KernelOptions &options) {
   const auto *const named =
       std::find_if(std::begin(kinds), std::end(kinds), [&](const auto &kind) { return kind.first == options.kernel; });

@@ -41,6 +41,8 @@ struct KernelCase {
   /// Bytes of the activations that the kernel must read and write, without the matrix. A packed product of several rows
   /// takes rows of 16 bits, one of one row takes f32; both give f32.
   uint64_t activationBytes() const;
+  /// Those of them that all sets share: the rows that another kernel has prepared for a packed product.
+  uint64_t sharedBytes() const;
 };
 
 /// The cases of `options`: each shape with each encoding. InvalidArgument says which option is wrong, and what it

@@ -110,3 +110,28 @@ func.func @causal(%q: tensor<1x4x8x8xf16> {nn.port = #nn.port<"q">}, %v: tensor<
   %y1 = nn.matmul %p1, %v : (tensor<1x4x8x8xf16>, tensor<1x4x8x8xf16>) -> tensor<1x4x8x8xf16>
   return %y1 : tensor<1x4x8x8xf16>
 }
+
+// One that takes longer to compute is read.
+// CHECK-LABEL: @long_mask
+// CHECK: %[[M:.*]] = step.fusion () :
+// CHECK: step.fusion (%{{.*}} = %arg0, %{{.*}} = %arg1, %{{.*}} = %{{.*}}) :
+// CHECK-NEXT: nn.matmul
+// CHECK: } {passes = ["fuse-attention"]}
+func.func @long_mask(%q: tensor<1x4x8x8xf16> {nn.port = #nn.port<"q">}, %v: tensor<1x4x8x8xf16> {nn.port = #nn.port<"v">})
+    -> (tensor<1x4x8x8xf16> {nn.port = #nn.port<"y">}) {
+  %c = nn.constant dense<1.0> : tensor<f16>
+  %m0 = nn.expand %c : (tensor<f16>) -> tensor<8x8xf16>
+  %m1 = nn.unary exp %m0 : (tensor<8x8xf16>) -> tensor<8x8xf16>
+  %m2 = nn.unary sqrt %m1 : (tensor<8x8xf16>) -> tensor<8x8xf16>
+  %m3 = nn.unary exp %m2 : (tensor<8x8xf16>) -> tensor<8x8xf16>
+  %m4 = nn.unary sqrt %m3 : (tensor<8x8xf16>) -> tensor<8x8xf16>
+  %m5 = nn.unary exp %m4 : (tensor<8x8xf16>) -> tensor<8x8xf16>
+  %m6 = nn.unary sqrt %m5 : (tensor<8x8xf16>) -> tensor<8x8xf16>
+  %m7 = nn.unary exp %m6 : (tensor<8x8xf16>) -> tensor<8x8xf16>
+  %m8 = nn.unary sqrt %m7 : (tensor<8x8xf16>) -> tensor<8x8xf16>
+  %s = nn.matmul %q, %v : (tensor<1x4x8x8xf16>, tensor<1x4x8x8xf16>) -> tensor<1x4x8x8xf16>
+  %m = nn.binary add %s, %m8 : (tensor<1x4x8x8xf16>, tensor<8x8xf16>) -> tensor<1x4x8x8xf16>
+  %p = nn.softmax %m axis -1 : (tensor<1x4x8x8xf16>) -> tensor<1x4x8x8xf16>
+  %y = nn.matmul %p, %v : (tensor<1x4x8x8xf16>, tensor<1x4x8x8xf16>) -> tensor<1x4x8x8xf16>
+  return %y : tensor<1x4x8x8xf16>
+}

@@ -48,6 +48,9 @@ TEST(KernelCase, OperationsAndBytes) {
   EXPECT_EQ(only(options("linear", {"128x64x32"})).activationBytes(), 2u * (128 * 32 + 128 * 64));
   EXPECT_EQ(only(options("linear", {"128x64x32"}, {"int8"})).activationBytes(), 2u * 128 * 32 + 4u * 128 * 64);
   EXPECT_EQ(only(options("linear", {"1x64x32"}, {"int8"})).activationBytes(), 4u * 32 + 4u * 64);
+  EXPECT_EQ(only(options("linear", {"128x64x32"}, {"int8"})).sharedBytes(), 2u * 128 * 32);
+  EXPECT_EQ(only(options("linear", {"1x64x32"}, {"int8"})).sharedBytes(), 0u);
+  EXPECT_EQ(only(options("linear", {"128x64x32"})).sharedBytes(), 0u);
   KernelOptions attention = options("attention", {"2x3x8x16"});
   EXPECT_EQ(only(attention).operations(), 4.0 * 2 * 3 * 8 * 8 * 16);
   EXPECT_EQ(only(attention).activationBytes(), 4u * 2 * 2 * 3 * 8 * 16);
