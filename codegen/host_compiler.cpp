@@ -1,32 +1,17 @@
 #include "codegen/host_compiler.h"
-#include "runtime/support/interrupt.h"
+#include "runtime/support/child_process.h"
 
 #include <charconv>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
-#include <fcntl.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 namespace fs = std::filesystem;
 
 namespace cadenza {
 namespace {
-
-struct TemporaryFolder {
-  fs::path path;
-  ~TemporaryFolder() {
-    std::error_code error;
-    if (!path.empty())
-      fs::remove_all(path, error);
-  }
-};
 
 Status failure(const std::string &what) { return Status(StatusCode::NoCompiler, "target host: " + what); }
 
@@ -37,40 +22,6 @@ StatusOr<std::string> readFile(const fs::path &path) {
   if (!file)
     return failure("cannot read " + path.string());
   return text.str();
-}
-
-/// Runs a program found in PATH, in `folder`, with its output in `log`; its exit status, or an errno as a negative
-/// number.
-int runProgram(const std::vector<std::string> &arguments, const fs::path &folder, const fs::path &log,
-               DeferSignals &signals) {
-  std::vector<char *> pointers;
-  pointers.reserve(arguments.size() + 1);
-  for (const std::string &argument : arguments)
-    pointers.push_back(const_cast<char *>(argument.c_str()));
-  pointers.push_back(nullptr);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addchdir_np(&actions, folder.c_str());
-  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-  posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
-  posix_spawnattr_t attributes; // a process group of its own, with its own children: it ends as a whole
-  posix_spawnattr_init(&attributes);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
-  pid_t pid = 0;
-  const int error = posix_spawnp(&pid, pointers[0], &actions, &attributes, pointers.data(), environ);
-  posix_spawnattr_destroy(&attributes);
-  posix_spawn_file_actions_destroy(&actions);
-  if (error != 0)
-    return -error;
-  signals.setChild(pid);
-  int status = 0, waited = 0;
-  while ((waited = waitpid(pid, &status, 0)) < 0 && errno == EINTR)
-    ;
-  const int waitError = errno;
-  signals.setChild(0);
-  if (waited < 0)
-    return -waitError;
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 /// The first "model.cu:12:" in a log, or 0.
@@ -87,15 +38,14 @@ size_t firstModelLine(std::string_view log) {
 } // namespace
 
 StatusOr<CompiledCode> compileForHost(const GeneratedSource &source) {
-  std::error_code error;
-  const fs::path parent = fs::temp_directory_path(error);
-  std::string name = (parent / "cadenza-host-XXXXXX").string();
-  if (error || !mkdtemp(name.data()))
-    return failure("cannot make a temporary folder in " + parent.string());
   DeferSignals signals; // until the folder is gone
-  const TemporaryFolder folder{name};
+  const StatusOr<TemporaryFolder> made = TemporaryFolder::make("cadenza-host");
+  if (!made.isOk())
+    return failure(made.status().message());
+  const TemporaryFolder &folder = made.value();
+  std::error_code error;
   for (const SourceFile &file : source.files) {
-    const fs::path path = folder.path / file.path;
+    const fs::path path = folder.path() / file.path;
     fs::create_directories(path.parent_path(), error);
     std::ofstream stream(path, std::ios::binary);
     stream.write(file.text.data(), static_cast<std::streamsize>(file.text.size()));
@@ -106,7 +56,7 @@ StatusOr<CompiledCode> compileForHost(const GeneratedSource &source) {
 
   const char *chosen = std::getenv("CXX");
   const std::string compiler = chosen && *chosen ? chosen : "g++";
-  const fs::path library = folder.path / "model.so", log = folder.path / "log";
+  const fs::path library = folder.path() / "model.so", log = folder.path() / "log";
   // -O1: the emulation spends its time between instructions, and half of a test's time is this compiler's.
   std::vector<std::string> command;
   std::istringstream words(compiler); // "ccache g++"
@@ -118,10 +68,10 @@ StatusOr<CompiledCode> compileForHost(const GeneratedSource &source) {
   for (const std::string &macro : {std::string(targetMacro()), targetMacro("host")})
     command.push_back("-D" + macro);
   // The debug information names the files as the GPU's line tables do: the same bytes from every directory.
-  command.push_back("-ffile-prefix-map=" + folder.path.string() + "=/cadenza");
+  command.push_back("-ffile-prefix-map=" + folder.path().string() + "=/cadenza");
   command.push_back(source.model().path);
   command.insert(command.end(), {"-o", library.string()});
-  const int status = runProgram(command, folder.path, log, signals);
+  const int status = runProgram(command, folder.path(), log, signals);
   if (status < 0)
     return failure("cannot run '" + compiler + "': " + std::strerror(-status) + "; install g++ or set CXX");
   if (status != 0) {

@@ -154,6 +154,11 @@ FailureOr<ProductConfig> attentionConfig(step::FusionOp fusion, const AttentionP
   };
   config.members += matrix(plan.q, plan.q.source).text("q") + matrix(plan.k, plan.k.source).text("k") +
                     matrix(plan.v, plan.v.source).text("v") + matrix(plan.output, result).text("output");
+  if (plan.causalOffset) {
+    config.members += "  static constexpr bool causal = true;\n";
+    if (*plan.causalOffset != 0)
+      config.members += integers("int", {{"causal_offset", *plan.causalOffset}});
+  }
   if (plan.zeroMaskedRows)
     config.members += "  static constexpr bool zero_masked_rows = true;\n";
   config.members += "  static constexpr AttendTiles tiles{.query_warps = " + number(t.query_warps) +

@@ -12,9 +12,32 @@ constexpr const char *description =
     "plan that is no decoder, how long a run takes.\n"
     "The exit code is the error's, see docs/exit-codes.md.";
 
+void declareKernelOptions(CLI::App &app, cadenza::bench::BenchCommand &command) {
+  cadenza::bench::KernelOptions &kernels = command.kernels;
+  auto *group = app.add_option_group("Kernels", "one generated kernel instead of a plan (docs/profiling.md)");
+  group
+      ->add_option("--kernel", kernels.kernel,
+                   "attention, linear, linear_silu or linear_gelu: compile it (cadenza-compile lies beside this "
+                   "program), check its result, and time it alone")
+      ->check(cadenza::notEmpty, "");
+  cadenza::addRepeatable(*group, "--shape", kernels.shapes,
+                         "a list: attention BxHxSxD (1x16x2048x128), linear MxNxK (128x16384x4096: y = x W^T of 128 "
+                         "rows, 16384 outputs, depth 4096)")
+      ->delimiter(',');
+  cadenza::addRepeatable(*group, "--encoding", kernels.encodings,
+                         "of the matrix, a list: plain (default: row-major), or as a decoder packs it: tiles16, int8, "
+                         "int4, fp8, ...; rows of x are 1 or a multiple of 16 then")
+      ->delimiter(',');
+  group->add_flag("--causal", kernels.causal, "attention: a position sees none that follow it");
+  group->add_flag("!--no-wgmma", kernels.wgmma, "compile with cadenza-compile --no-wgmma");
+  group->add_option("--dtype", kernels.dtype, "f16 or bf16")->capture_default_str();
+  group->add_flag("--csv", command.csv, "print comma-separated values");
+}
+
 void declareOptions(CLI::App &app, cadenza::bench::BenchCommand &command) {
   cadenza::bench::BenchOptions &options = command.options;
-  app.add_option("plan", command.plan, "the .plan file")->required();
+  app.add_option("plan", command.plan, "the .plan file");
+  declareKernelOptions(app, command);
   CLI::Option *context = cadenza::addRepeatable(app, "--context", options.contexts,
                                                 "positions already in the cache (seeded values), a list: 128,1024");
   context->delimiter(',')->capture_default_str();

@@ -1,5 +1,7 @@
 #include "compiler/schedule/attention_geometry.h"
 
+#include <limits>
+
 using namespace mlir;
 
 namespace cadenza {
@@ -29,6 +31,47 @@ AttendShape shapeOf(const AttentionPlan &plan) {
           .keys = static_cast<int>(plan.keys),
           .head_dim = static_cast<int>(plan.headDim),
           .element_bytes = static_cast<int>(bits / 8)};
+}
+
+/// The number that all elements of `value` are; nothing if it is no constant.
+std::optional<double> splatOf(Value value) {
+  if (auto expand = value.getDefiningOp<nn::ExpandOp>())
+    return splatOf(expand.getInput());
+  auto constant = value.getDefiningOp<nn::ConstantOp>();
+  auto elements = constant ? dyn_cast<DenseElementsAttr>(constant.getValue()) : nullptr;
+  if (!elements || !elements.isSplat())
+    return std::nullopt;
+  return isa<FloatType>(elements.getElementType())
+             ? elements.getSplatValue<APFloat>().convertToDouble()
+             : static_cast<double>(elements.getSplatValue<APInt>().getSExtValue());
+}
+
+/// Which keys a mask that is added to scores leaves: up to those of the offset, if it is -inf above a diagonal and 0
+/// elsewhere.
+std::optional<int64_t> causalOffsetOf(Value mask, int64_t queries, int64_t keys) {
+  auto triangle = mask.getDefiningOp<nn::TriluOp>();
+  const ArrayRef<int64_t> shape = shapeOf(mask);
+  if (!triangle || !triangle.getUpper() || shape.size() < 2 || shape[shape.size() - 2] != queries ||
+      shape.back() != keys || splatOf(triangle.getInput()) != -std::numeric_limits<double>::infinity())
+    return std::nullopt;
+  const std::optional<double> diagonal = splatOf(triangle.getK());
+  if (!diagonal || *diagonal < 1) // a query without keys is NaN
+    return std::nullopt;
+  return static_cast<int64_t>(*diagonal) - 1;
+}
+
+/// Takes the mask of a causal attention off the scores, if it is the last that is done with them.
+void findCausalMask(AttentionPlan &plan) {
+  auto sum = plan.softmaxInput.getDefiningOp<nn::BinaryOp>();
+  if (!sum || sum.getFunction() != nn::BinaryFunction::Add)
+    return;
+  for (auto [scores, mask] : {std::pair{sum.getLhs(), sum.getRhs()}, std::pair{sum.getRhs(), sum.getLhs()}})
+    if (const auto offset = causalOffsetOf(mask, plan.queries, plan.keys);
+        offset && shapeOf(scores) == shapeOf(plan.products)) {
+      plan.causalOffset = offset;
+      plan.softmaxInput = scores;
+      return;
+    }
 }
 
 } // namespace
@@ -62,6 +105,7 @@ std::optional<AttentionPlan> attentionOf(step::FusionOp fusion) {
   if (shapeOf(query).size() != rank || shapeOf(key).size() != rank || shapeOf(value).size() != rank)
     return std::nullopt;
   plan.softmaxInput = (*fusion.getBody().getOps<nn::SoftmaxOp>().begin()).getInput();
+  findCausalMask(plan);
   plan.q = operandOf(query, false);
   plan.k = operandOf(key, true);
   plan.v = operandOf(value, false);

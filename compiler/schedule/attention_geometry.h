@@ -6,6 +6,8 @@
 #include "compiler/schedule/launch_geometry.h"
 #include "runtime/shared/graph_tiles.h"
 
+#include <optional>
+
 namespace cadenza {
 
 struct AttentionPlan {
@@ -18,7 +20,8 @@ struct AttentionPlan {
     int64_t offset, batchStride, headStride, rowStride, elementStride;
   };
   Operand q, k, v, output;
-  bool zeroMaskedRows; // a row without keys is 0, not NaN
+  std::optional<int64_t> causalOffset; // query i sees keys up to i + that; what hides the others is no part of a score
+  bool zeroMaskedRows;                 // a row without keys is 0, not NaN
   AttendTiles tiles;
 
   LaunchGeometry geometry() const;

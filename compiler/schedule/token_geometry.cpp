@@ -188,4 +188,16 @@ FailureOr<TokenGeometry> tokenGeometryOf(step::PhaseOpInterface phase) {
   return op->emitOpError() << "has no kernel for a tile of tokens";
 }
 
+bool isTileOfGraph(step::PhaseOpInterface phase) {
+  auto function = phase->getParentOfType<func::FuncOp>();
+  if (!isa<step::ProjectOp, step::MapOp>(phase) || phase->getNumOperands() == 0 || !function ||
+      nn::isDecodeEntry(function) || nn::isPrefillEntry(function))
+    return false;
+  const int64_t rows = nn::rowCount(phase->getOperand(0));
+  if (rows == 0 || rows > maximumTile || rows % token_multiple != 0)
+    return false;
+  const ScopedDiagnosticHandler quiet(phase->getContext(), [](Diagnostic &) { return success(); });
+  return succeeded(tokenGeometryOf(phase));
+}
+
 } // namespace cadenza

@@ -1,4 +1,5 @@
-// How a phase of a tile of tokens becomes a grid (a prefill entry): runtime/shared/token_tiles*.h, for ops.
+// How a phase of a tile of tokens becomes a grid (of a prefill, or of a graph's rows): runtime/shared/token_tiles*.h,
+// for ops.
 #pragma once
 
 #include "compiler/schedule/launch_geometry.h"
@@ -25,6 +26,10 @@ struct TokenGeometry : LaunchGeometry {
 
 /// Of a phase on as many tokens as its vectors have rows. An error at the phase if kernels cannot do that.
 llvm::FailureOr<TokenGeometry> tokenGeometryOf(step::PhaseOpInterface phase);
+
+/// Whether a phase of a graph takes all rows of its vectors at once, as a prefill takes a tile of tokens: products and
+/// maps of as many rows as a tile can have, that kernels can do.
+bool isTileOfGraph(step::PhaseOpInterface phase);
 
 /// What a product of a tile, and the kernel that prepares its input, have in scratch memory: the input as the products
 /// take it, and the factors of a norm that is deferred.

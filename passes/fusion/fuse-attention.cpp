@@ -2,6 +2,7 @@
 #include "passes/Passes.h"
 #include "passes/fusion/fusions.h"
 
+#include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/SetVector.h"
 
 namespace cadenza {
@@ -60,8 +61,60 @@ bool sumAfter(FusionOp softmax, llvm::SetVector<FusionOp> &chain) {
   return sum != nullptr;
 }
 
+constexpr StringLiteral pass = "fuse-attention";
+
+/// More than this many ops an element take longer than to read it.
+constexpr int64_t mostMaskOps = 8;
+
+/// The maps that compute `value`, in order, if they take nothing, no weights either: a mask that follows from indices
+/// alone.
+bool mapsOfIndices(Value value, FusionOp user, llvm::SetVector<FusionOp> &maps) {
+  FusionOp map = producerOf(value, user);
+  if (!map || !isMap(map) || has<nn::GetWeightOp>(map) ||
+      !llvm::all_of(map.getInputs(), [&](Value input) { return mapsOfIndices(input, map, maps); }))
+    return false;
+  maps.insert(map);
+  return true;
+}
+
+int64_t opsOf(ArrayRef<FusionOp> maps) {
+  int64_t ops = 0;
+  for (FusionOp map : maps)
+    ops += llvm::count_if(map.getOps(), [](Operation &op) { return !isa<nn::ConstantOp>(op); });
+  return ops;
+}
+
+/// Computes masks that follow from indices alone where they are used, instead of reading them. Yields what is left.
+FusionOp fuseMasks(FusionOp attention) {
+  for (unsigned i = 0; i < attention.getInputs().size();) {
+    Value mask = attention.getInputs()[i++];
+    llvm::SetVector<FusionOp> maps;
+    if (!mapsOfIndices(mask, attention, maps) || opsOf(maps.getArrayRef()) > mostMaskOps)
+      continue;
+    OpBuilder builder(attention);
+    IRMapping copies; // of our own: other layers have the same mask
+    SmallVector<FusionOp> group;
+    for (FusionOp map : maps)
+      group.push_back(cast<FusionOp>(builder.clone(*map, copies)));
+    Value copy = copies.lookup(mask);
+    attention->replaceUsesOfWith(mask, copy);
+    group.push_back(attention);
+    if (FusionOp fused = fuse(group, FusionKind::Attention, pass)) {
+      for (FusionOp map : llvm::reverse(maps.getArrayRef()))
+        if (map->use_empty())
+          map->erase();
+      attention = fused;
+      i = 0;
+      continue;
+    }
+    attention->replaceUsesOfWith(copy, mask);
+    for (FusionOp map : llvm::reverse(ArrayRef(group).drop_back()))
+      map->erase();
+  }
+  return attention;
+}
+
 void fuseAround(FusionOp softmax) {
-  constexpr StringLiteral pass = "fuse-attention";
   SmallVector<FusionOp> before;
   llvm::SetVector<FusionOp> after;
   if (softmax.getInputs().size() != 1 || !scoresBefore(softmax.getInputs()[0], softmax, before) ||
@@ -73,7 +126,7 @@ void fuseAround(FusionOp softmax) {
   llvm::sort(group, [](FusionOp a, FusionOp b) { return a->isBeforeInBlock(b); });
   // Keys may be turned by what is a view only together with the product.
   if (FusionOp fused = fuse(group, FusionKind::Attention, pass)) {
-    fused = fuseViews(fused, FusionKind::Attention, pass);
+    fused = fuseMasks(fuseViews(fused, FusionKind::Attention, pass));
     fuseUsers(fused, FusionKind::Attention, pass, onlyMoves);
   }
 }

@@ -1,4 +1,5 @@
 // Ways of products; splits and warps of attention: the order of sums. See Passes.td.
+#include "compiler/schedule/token_geometry.h"
 #include "passes/Passes.h"
 
 #include "runtime/shared/shares.h"
@@ -50,7 +51,7 @@ struct OrderSumsPass : cadenza::impl::OrderSumsBase<OrderSumsPass> {
     getOperation().walk([&](Operation *op) {
       if (auto project = dyn_cast<step::ProjectOp>(op)) {
         project.setKGroups({0});
-        project.setKWays(chooseWays(project));
+        project.setKWays(isTileOfGraph(project) ? 1 : chooseWays(project)); // a tile sums over K in ascending order
       }
       if (auto attend = dyn_cast<step::AttendOp>(op))
         partition(attend, symbols);

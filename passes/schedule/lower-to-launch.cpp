@@ -55,7 +55,7 @@ private:
     auto phase = dyn_cast<step::PhaseOpInterface>(op);
     if (!phase)
       return;
-    if (onTile) {
+    if (onTile || isTileOfGraph(phase)) {
       allFit &= succeeded(addOnTile(phase));
       onTile &= !isa<step::LastOp>(op);
       return;
@@ -119,7 +119,7 @@ private:
     return success();
   }
 
-  /// A phase of a prefill that works on a tile of tokens.
+  /// A phase that works on a tile of tokens.
   LogicalResult addOnTile(step::PhaseOpInterface phase) {
     FailureOr<TokenGeometry> geometry = tokenGeometryOf(phase);
     if (failed(geometry))

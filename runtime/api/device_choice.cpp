@@ -8,17 +8,8 @@ namespace {
 constexpr std::string_view gpuPrefix = "cuda";
 constexpr int maximumThreads = 4096; // as the tools'
 
-/// The N of "cuda:N"; 0 for "cuda".
-StatusOr<int> gpuOrdinal(std::string_view device) {
-  int ordinal = 0;
-  std::string_view rest = device.substr(gpuPrefix.size());
-  if (rest.empty())
-    return ordinal;
-  auto [end, problem] = std::from_chars(rest.data() + 1, rest.data() + rest.size(), ordinal);
-  if (rest[0] != ':' || problem != std::errc() || end != rest.data() + rest.size() || ordinal < 0)
-    return Status(StatusCode::InvalidArgument,
-                  "device '" + std::string(device) + "' is not one of auto, cpu, cuda, cuda:N");
-  return ordinal;
+Status unknownDevice(std::string_view device) {
+  return {StatusCode::InvalidArgument, "device '" + std::string(device) + "' is not one of auto, cpu, cuda, cuda:N"};
 }
 
 /// The device of that name: what `onCpu(notice)` or `onGpu(ordinal)` makes.
@@ -34,8 +25,7 @@ auto choose(std::string_view device, int threads, OnCpu onCpu, OnGpu onGpu) -> d
     return onGpu(ordinal);
   }
   if (device != "auto")
-    return Status(StatusCode::InvalidArgument,
-                  "device '" + std::string(device) + "' is not one of auto, cpu, cuda, cuda:N");
+    return unknownDevice(device);
 
   std::string notice;
   for (int ordinal = 0;; ++ordinal) {
@@ -66,6 +56,18 @@ void addDivision(std::string &notice, const Executor &executor, const Plan &plan
 }
 
 } // namespace
+
+StatusOr<int> gpuOrdinal(std::string_view device) {
+  int ordinal = 0;
+  const bool isGpu = device.starts_with(gpuPrefix);
+  const std::string_view rest = device.substr(isGpu ? gpuPrefix.size() : 0);
+  if (isGpu && rest.empty())
+    return ordinal;
+  const auto [end, problem] = std::from_chars(rest.data() + !rest.empty(), rest.data() + rest.size(), ordinal);
+  if (!isGpu || rest[0] != ':' || problem != std::errc() || end != rest.data() + rest.size() || ordinal < 0)
+    return unknownDevice(device);
+  return ordinal;
+}
 
 StatusOr<Schedule> parseSchedule(std::string_view name) {
   if (name.empty())

@@ -27,6 +27,9 @@ struct ChosenTensorDevice {
   std::string notice;                      // why "auto" took the CPU; else empty
 };
 
+/// The N of "cuda:N"; 0 of "cuda". InvalidArgument for others.
+StatusOr<int> gpuOrdinal(std::string_view device);
+
 /// "auto" takes the first GPU that the plan has code for, else the CPU; a GPU that has the code but fails (no memory,
 /// say) is an error. `threads` is for the CPU.
 StatusOr<ChosenDevice> chooseDevice(std::string_view device, const Plan &plan, const ExecutorOptions &options,

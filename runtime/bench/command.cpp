@@ -5,6 +5,8 @@
 #include "runtime/support/output_file.h"
 #include "runtime/support/printable.h"
 
+#include <sstream>
+
 namespace cadenza::bench {
 
 namespace {
@@ -51,6 +53,20 @@ Status benchDecoder(const BenchCommand &command, const Plan &plan, const Progres
   return Status::ok();
 }
 
+Status benchKernels(const BenchCommand &command, const Progress &say, std::ostream &out) {
+  if (!command.plan.empty())
+    return {StatusCode::InvalidArgument, "--kernel compiles a plan of its own; leave '" + command.plan + "' out"};
+  KernelBenchOptions options{.kernels = command.kernels, .repeats = command.options.repeats};
+  options.schedule = command.options.schedule;
+  CADENZA_ASSIGN_OR_RETURN(const KernelBenchResult result, measureKernels(command.device, options, say));
+  if (!command.csv)
+    return report(command, result, say, out);
+  std::ostringstream nowhere; // but for the files
+  CADENZA_RETURN_IF_ERROR(report(command, result, say, nowhere));
+  out << formatCsv(result) << std::flush;
+  return Status::ok();
+}
+
 Status benchGraph(const BenchCommand &command, const Plan &plan, const Progress &say, std::ostream &out) {
   const BenchOptions &options = command.options;
   if (options.phases || options.trace || !options.division.empty())
@@ -64,13 +80,20 @@ Status benchGraph(const BenchCommand &command, const Plan &plan, const Progress 
 } // namespace
 
 Status runBench(const BenchCommand &command, std::ostream &out, std::ostream &progress) {
-  CADENZA_ASSIGN_OR_RETURN(std::shared_ptr<const Plan> plan, Plan::open(command.plan));
   const auto say = [&](const std::string &what) {
     if (!command.quiet)
       progress << "cadenza-bench: " << what << "\n" << std::flush;
   };
   for (const std::string &output : {command.jsonPath, command.recordPath, command.tracePath})
     CADENZA_RETURN_IF_ERROR(checkOutput(output));
+  if (!command.kernels.kernel.empty())
+    return benchKernels(command, say, out);
+  if (command.plan.empty())
+    return {StatusCode::InvalidArgument, "give a .plan file, or --kernel; --help says more"};
+  if (!command.kernels.shapes.empty() || !command.kernels.encodings.empty() || command.kernels.causal ||
+      !command.kernels.wgmma || command.csv)
+    return {StatusCode::InvalidArgument, "--shape, --encoding, --causal, --no-wgmma and --csv go with --kernel"};
+  CADENZA_ASSIGN_OR_RETURN(std::shared_ptr<const Plan> plan, Plan::open(command.plan));
   const bool decodes = plan->program().decoder.has_value() && command.graph.entry.empty();
   return (decodes ? benchDecoder : benchGraph)(command, *plan, say, out);
 }

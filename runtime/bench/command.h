@@ -2,6 +2,7 @@
 #pragma once
 
 #include "runtime/bench/graph.h"
+#include "runtime/bench/kernel_bench.h"
 #include "runtime/bench/measure.h"
 
 #include <ostream>
@@ -14,7 +15,8 @@ struct BenchCommand {
   std::string device = "cuda";
   BenchOptions options;    // of a decoder
   GraphBenchOptions graph; // of an entry of named tensors: of a plan that is no decoder, or the one that is named
-  bool markdown = false;
+  KernelOptions kernels;   // of --kernel, in place of a plan
+  bool markdown = false, csv = false;
   std::string jsonPath;   // "-": standard output, instead of the table
   std::string recordPath; // docs/benchmarks/h100.json
   std::string tracePath;  // for Chrome or Perfetto

@@ -5,6 +5,7 @@
 #include "runtime/bench/phase_times.h"
 #include "runtime/bench/step_bytes.h"
 #include "runtime/decode/sequence.h"
+#include "runtime/support/profile_range.h"
 
 #include <algorithm>
 #include <chrono>
@@ -125,6 +126,7 @@ StatusOr<Schedule> chosenSchedule(const BenchOptions &options) {
 StatusOr<double> timeDecode(Executor &executor, int64_t context, int tokens, uint64_t seed) {
   CADENZA_RETURN_IF_ERROR(executor.fillCache(context, seed));
   CADENZA_RETURN_IF_ERROR(executor.synchronize());
+  const ProfileRange range("decode from", context);
   auto start = std::chrono::steady_clock::now();
   const int64_t ahead = std::max<int64_t>(executor.stepsAhead(), 1);
   int64_t queued = 0;
@@ -148,6 +150,7 @@ std::vector<int32_t> seededPrompt(const Program &program, int64_t tokens, uint64
 StatusOr<double> timePrompt(Executor &executor, int64_t tokens, uint64_t seed) {
   CADENZA_RETURN_IF_ERROR(executor.begin(seededPrompt(executor.program(), tokens, seed), {}));
   CADENZA_RETURN_IF_ERROR(executor.synchronize());
+  const ProfileRange range("prompt of", tokens);
   const auto start = std::chrono::steady_clock::now();
   for (int64_t left = tokens; left > 0;) {
     const int64_t size = chooseTile(executor.tileSizes(), left);

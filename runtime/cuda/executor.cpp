@@ -4,6 +4,7 @@
 #include "runtime/cuda/runners/launch.h"
 #include "runtime/plan/plan.h"
 #include "runtime/shared/state.h"
+#include "runtime/support/profile_range.h"
 
 #include <algorithm>
 #include <new>
@@ -216,6 +217,7 @@ Status CudaExecutor::enqueueTile(int64_t size, bool withHead) {
   CADENZA_RETURN_IF_ERROR(enter(current));
   CADENZA_ASSIGN_OR_RETURN(const int64_t live, sequence_.beginTile(size));
   CADENZA_RETURN_IF_ERROR(runner_->flush()); // steps before it
+  const ProfileRange range("tile of", live);
   CADENZA_RETURN_IF_ERROR(tiles_->enqueue(tileIndex(size), withHead));
   sequence_.finishStep(withHead, live);
   return withHead ? arrivals_.queued(sequence_.position()) : Status::ok();

@@ -46,7 +46,6 @@ StatusOr<BoundStep> bindEntry(const Program &program, uint32_t index, const Addr
     kernels.emplace(program.kernels[i].name, i);
 
   const Entry &entry = program.entries[index];
-  const bool isTile = tileOf(entry) > 1; // whose kernels take all tokens
   const uint32_t head = headBlock(program, index);
   BoundStep step;
   for (uint32_t b = 0; b < entry.blocks.size(); ++b) {
@@ -82,7 +81,8 @@ StatusOr<BoundStep> bindEntry(const Program &program, uint32_t index, const Addr
                         "entry '" + entry.name + "': phase '" + phase.name + "' has no GPU kernel; a CPU runs it");
         if (phase.prepare)
           CADENZA_RETURN_IF_ERROR(append(*phase.prepare, "prepare", 0));
-        for (int64_t token = 0, tokens = isTile ? 1 : phaseTokens(program, phase); token < tokens; ++token)
+        const int64_t launches = takesTile(entry, phase) ? 1 : phaseTokens(program, phase);
+        for (int64_t token = 0; token < launches; ++token)
           CADENZA_RETURN_IF_ERROR(append(launchFor(phase, target), "launch", token));
       }
     }

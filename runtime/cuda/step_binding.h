@@ -43,10 +43,9 @@ struct MapWord {
 
 struct BoundStep {
   std::vector<uint64_t> words;
-  std::vector<MapWord> maps; // refer to the program
-  std::vector<BoundLaunch>
-      launches;          // in order; the entry's blocks, unrolled; a launch a token, in a prefill one for all
-  size_t headLaunch = 0; // launches from this one on belong to the head of a decoder's entry
+  std::vector<MapWord> maps;         // refer to the program
+  std::vector<BoundLaunch> launches; // in order; the entry's blocks, unrolled; a launch a token, of a tile one for all
+  size_t headLaunch = 0;             // launches from this one on belong to the head of a decoder's entry
 };
 
 /// The weight (or cache, scalar, with their tables) that `ref` means in `iteration`.

@@ -3,7 +3,10 @@
 #include "runtime/cuda/runners/capture.h"
 #include "runtime/decode/values.h"
 #include "runtime/plan/plan.h"
+#include "runtime/shared/state.h"
+#include "runtime/support/profile_range.h"
 
+#include <limits>
 #include <new>
 #include <system_error>
 
@@ -54,6 +57,9 @@ Status CudaTensorExecutor::load(const Plan &plan, int ordinal) {
   CADENZA_ASSIGN_OR_RETURN(stream_, Stream::make(*device_));
   CADENZA_ASSIGN_OR_RETURN(kernels_, Kernels::load(*device_, plan)); // before the long upload
   CADENZA_ASSIGN_OR_RETURN(storage_, Storage::load(*device_, stream_.get(), plan, /*context=*/0, /*logits=*/false));
+  CADENZA_RETURN_IF_ERROR(writeState());
+  // Variants are for what sm_90 alone has. Code for the host runs on an emulated GPU of any kind.
+  const std::string_view target = device_->properties().major == 9 ? kernels_.target() : std::string_view();
   const auto stage = [&](const std::vector<Port> &ports, std::vector<PinnedBuffer> &buffers) {
     for (const Port &port : ports) {
       CADENZA_ASSIGN_OR_RETURN(PinnedBuffer buffer,
@@ -68,7 +74,10 @@ Status CudaTensorExecutor::load(const Plan &plan, int ordinal) {
       continue; // for CudaExecutor
     BoundEntry &bound = entries_[i];
     const Entry &entry = program_->entries[i];
-    CADENZA_ASSIGN_OR_RETURN(bound.step, bindEntry(*program_, static_cast<uint32_t>(i), storage_.addresses()));
+    CADENZA_ASSIGN_OR_RETURN(bound.step, bindEntry(*program_, static_cast<uint32_t>(i), storage_.addresses(), target));
+    for (const BoundLaunch &launch : bound.step.launches)
+      CADENZA_RETURN_IF_ERROR(kernels_.problem(launch.kernel));
+    CADENZA_ASSIGN_OR_RETURN(bound.maps, TensorMaps::place(*device_, stream_.get(), bound.step));
     bound.launches = StepLaunches(stream_.get(), *program_, kernels_, bound.step);
     if (schedule_ != Schedule::Launch)
       CADENZA_RETURN_IF_ERROR(capture(bound));
@@ -76,6 +85,16 @@ Status CudaTensorExecutor::load(const Plan &plan, int ordinal) {
     CADENZA_RETURN_IF_ERROR(stage(entry.outputs, bound.outputs));
   }
   CADENZA_CUDA_TRY(*device_, cuStreamSynchronize, stream_.get()); // graphs have been uploaded
+  return Status::ok();
+}
+
+Status CudaTensorExecutor::writeState() {
+  CADENZA_ASSIGN_OR_RETURN(const PinnedBuffer state,
+                           PinnedBuffer::make(*device_, sizeof(DecodeState), "the state of tiles"));
+  state.as<DecodeState>()->forced_tokens = std::numeric_limits<int>::max();
+  CADENZA_CUDA_TRY(*device_, cuMemcpyHtoDAsync, storage_.addresses().state, state.get(), sizeof(DecodeState),
+                   stream_.get());
+  CADENZA_CUDA_TRY(*device_, cuStreamSynchronize, stream_.get());
   return Status::ok();
 }
 
@@ -100,6 +119,7 @@ Status CudaTensorExecutor::runEntry(uint32_t index, std::span<const std::span<co
   CADENZA_RETURN_IF_ERROR(current.status());
   BoundEntry &bound = entries_[index];
   const Entry &entry = program_->entries[index];
+  const ProfileRange range(entry.name);
   const auto edgeOf = [&](const Port &port) -> const Edge & { return program_->edges[*port.edge]; };
   for (size_t i = 0; i < inputs.size(); ++i) {
     copyToEdge(edgeOf(entry.inputs[i]), inputs[i], bound.inputs[i].as<std::byte>());
@@ -164,27 +184,81 @@ size_t CudaTensorExecutor::overwrittenInputs(std::string_view entry) const {
   return overwritten(indexOf(entry)).size();
 }
 
+template <typename Queue> StatusOr<double> CudaTensorExecutor::timeQueued(const Queue &queue) {
+  CADENZA_ASSIGN_OR_RETURN(const Event start, Event::make(*device_, CU_EVENT_DEFAULT));
+  CADENZA_ASSIGN_OR_RETURN(const Event end, Event::make(*device_, CU_EVENT_DEFAULT));
+  CADENZA_CUDA_TRY(*device_, cuEventRecord, start.get(), stream_.get());
+  CADENZA_RETURN_IF_ERROR(queue());
+  CADENZA_CUDA_TRY(*device_, cuEventRecord, end.get(), stream_.get());
+  CADENZA_CUDA_TRY(*device_, cuEventSynchronize, end.get());
+  float milliseconds = 0;
+  CADENZA_CUDA_TRY(*device_, cuEventElapsedTime, &milliseconds, start.get(), end.get());
+  return static_cast<double>(milliseconds);
+}
+
 StatusOr<double> CudaTensorExecutor::timeOnDevice(std::string_view entry, int runs) {
   const uint32_t index = indexOf(entry);
   const std::vector<size_t> again = overwritten(index);
   CurrentContext current(*device_);
   CADENZA_RETURN_IF_ERROR(device_->fault());
   CADENZA_RETURN_IF_ERROR(current.status());
-  CADENZA_ASSIGN_OR_RETURN(const Event start, Event::make(*device_, CU_EVENT_DEFAULT));
-  CADENZA_ASSIGN_OR_RETURN(const Event end, Event::make(*device_, CU_EVENT_DEFAULT));
   for (size_t input = 0; input < entries_[index].inputs.size(); ++input)
     CADENZA_RETURN_IF_ERROR(upload(index, input));
-  CADENZA_CUDA_TRY(*device_, cuEventRecord, start.get(), stream_.get());
-  for (int i = 0; i < runs; ++i) {
-    for (size_t input : again)
-      CADENZA_RETURN_IF_ERROR(upload(index, input));
-    CADENZA_RETURN_IF_ERROR(launch(index));
+  CADENZA_ASSIGN_OR_RETURN(const double milliseconds, timeQueued([&] {
+                             for (int i = 0; i < runs; ++i) {
+                               for (size_t input : again)
+                                 CADENZA_RETURN_IF_ERROR(upload(index, input));
+                               CADENZA_RETURN_IF_ERROR(launch(index));
+                             }
+                             return Status::ok();
+                           }));
+  return milliseconds / runs;
+}
+
+BoundStep CudaTensorExecutor::withoutPrepares(uint32_t index) const {
+  BoundStep step = entries_[index].step;
+  std::erase_if(step.launches, [&](const BoundLaunch &launch) {
+    const Phase &phase = program_->entries[index].blocks[launch.block].phases[launch.phase];
+    return phase.prepare && program_->kernels[launch.kernel].name == phase.prepare->kernel;
+  });
+  step.headLaunch = step.launches.size();
+  return step;
+}
+
+StatusOr<double> CudaTensorExecutor::timeKernels(std::string_view entry, int runs) {
+  const uint32_t index = indexOf(entry);
+  CurrentContext current(*device_);
+  CADENZA_RETURN_IF_ERROR(device_->fault());
+  CADENZA_RETURN_IF_ERROR(current.status());
+  BoundStep step = withoutPrepares(index);
+  StepLaunches launches(stream_.get(), *program_, kernels_, step);
+  GraphExec graph;
+  if (schedule_ == Schedule::Graph) {
+    CADENZA_ASSIGN_OR_RETURN(graph, captureSteps(*device_, stream_.get(), launches, /*steps=*/1, /*withHead=*/true,
+                                                 canLaunchDependents(*device_, kernels_)));
   }
-  CADENZA_CUDA_TRY(*device_, cuEventRecord, end.get(), stream_.get());
-  CADENZA_CUDA_TRY(*device_, cuEventSynchronize, end.get());
-  float milliseconds = 0;
-  CADENZA_CUDA_TRY(*device_, cuEventElapsedTime, &milliseconds, start.get(), end.get());
-  return static_cast<double>(milliseconds) / runs;
+  CADENZA_ASSIGN_OR_RETURN(const double milliseconds, timeQueued([&] {
+                             for (int i = 0; i < runs; ++i) {
+                               if (!graph.get())
+                                 CADENZA_RETURN_IF_ERROR(launches.launchStep(*device_, /*withHead=*/true));
+                               else
+                                 CADENZA_CUDA_TRY(*device_, cuGraphLaunch, graph.get(), stream_.get());
+                             }
+                             return Status::ok();
+                           }));
+  return milliseconds / runs;
+}
+
+StatusOr<std::string> CudaTensorExecutor::onlyKernel(std::string_view entry) const {
+  std::string name;
+  for (const BoundLaunch &launch : withoutPrepares(indexOf(entry)).launches) {
+    const std::string &kernel = program_->kernels[launch.kernel].name;
+    if (!name.empty() && name != kernel)
+      return Status(StatusCode::InvalidArgument,
+                    "entry '" + std::string(entry) + "' runs several kernels, '" + name + "' and '" + kernel + "'");
+    name = kernel;
+  }
+  return name;
 }
 
 } // namespace cuda

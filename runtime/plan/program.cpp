@@ -53,8 +53,10 @@ const Launch &launchFor(const Phase &phase, std::string_view target) {
   return phase.launch;
 }
 
+bool takesTile(const Entry &entry, const Phase &phase) { return tileOf(entry) > 1 || phase.launch.blocks != 0; }
+
 int64_t launchesOf(const Program &program, const Entry &entry, const Phase &phase) {
-  return tileOf(entry) > 1 ? (phase.prepare ? 2 : 1) : phaseTokens(program, phase);
+  return takesTile(entry, phase) ? (phase.prepare ? 2 : 1) : phaseTokens(program, phase);
 }
 
 std::string describePort(const Program &program, const Port &port) {

@@ -58,7 +58,8 @@
 //   fusion   any inputs; no segments: its body, a list of ops on tensors of any type and rank, computes its outputs
 // The entry of a decoder has exactly one embed phase, in a block of count 1 before headBlock, and exactly one argmax,
 // in a block of count 1 from headBlock on. Other entries consist of project, map and fusion phases without functions
-// that read the decode state (rope, kv_append, argmax).
+// that read the decode state (rope, kv_append, argmax). Their vectors of T tokens may be a tile, as in a prefill, all
+// of them live: the state that its launches read has position 0 and more forced tokens than any tile.
 //
 // ## Prefill
 // A prefill entry takes a tile of T > 1 tokens and the position of the first of them. Its phases are the step's, in its
@@ -248,7 +249,7 @@ struct Argument {
 struct Launch {
   std::string kernel; // symbol in the code sections and key of Program::kernels
   std::vector<Argument> arguments;
-  uint32_t blocks = 0; // of the grid; 0: Kernel::blocks. In a prefill only: tiles of several sizes share a kernel
+  uint32_t blocks = 0; // of the grid; 0: Kernel::blocks. Of a tile only: tiles of several sizes share a kernel
 };
 
 /// Another launch of the same phase, with instructions that only some targets have.
@@ -289,11 +290,11 @@ struct Phase {
   std::vector<TensorOp> body = {};
   std::vector<uint32_t> results = {};
   Launch launch; // of a fusion: without a name if there is no kernel, so that only a CPU can run it
-  /// project of a prefill: a launch before that one, which makes the operand of the products of the input (the
-  /// prologue, rounded to the matrix's type) in scratch memory.
+  /// project of a tile: a launch before that one, which makes the operand of the products of the input (the prologue,
+  /// rounded to the matrix's type) in scratch memory.
   std::optional<Launch> prepare = {};
-  /// project or attend of a prefill: what is launched in place of `launch` where the code is for one of the targets.
-  /// Its bits may be others.
+  /// project or attend of a tile: what is launched in place of `launch` where the code is for one of the targets. Its
+  /// bits may be others.
   std::vector<Variant> variants = {};
 };
 
@@ -454,6 +455,9 @@ uint32_t headBlock(const Program &program, uint32_t entry);
 int64_t phaseTokens(const Program &program, const Phase &phase);
 /// The launch of a phase in code for `target`: that of its variant, or its own.
 const Launch &launchFor(const Phase &phase, std::string_view target);
+/// Whether a launch of a phase of `entry` takes all of the phase's tokens, a tile: in a prefill, and in an entry of
+/// named tensors where the launch says how many blocks that takes.
+bool takesTile(const Entry &entry, const Phase &phase);
 /// Kernel launches that an iteration of a phase of `entry` takes.
 int64_t launchesOf(const Program &program, const Entry &entry, const Phase &phase);
 

@@ -25,6 +25,11 @@ void checkDecoder(const Program &program, FieldErrors &errors);
 using KernelsByName = std::map<std::string_view, const Kernel *>;
 void checkPrefill(const Program &program, uint32_t index, const KernelsByName &kernels, FieldErrors &errors);
 
+/// The launches of a phase that takes a tile of tokens at once, and the order of its sums; isTile: of one that does
+/// not, in a prefill, as those of the head.
+void checkTileLaunches(const Phase &phase, bool isTile, const KernelsByName &kernels, const std::string &place,
+                       FieldErrors &errors);
+
 /// The divisions of the persistent schedule: their kernels, and that the order of sums that each has fits the phases.
 /// After checkDecoder, without errors so far.
 void checkDivisions(const Program &program, const std::set<std::string_view> &names, FieldErrors &errors);

@@ -62,14 +62,14 @@ const Weight &firstWeight(const Program &program, const Ref &ref) {
   return program.weights[ref.perLayer ? program.weightTables[ref.index][0] : ref.index];
 }
 
-/// Of an entry that is no prefill: a launch has its kernel's blocks, and nothing comes before it.
+/// Of a phase that takes one token at a time: a launch has its kernel's blocks, and nothing comes before it.
 void checkPlainLaunch(const Phase &phase, const std::string &place, FieldErrors &errors) {
   if (phase.prepare)
-    errors.add(place + ".prepare", "only a prefill has it");
+    errors.add(place + ".prepare", "only a tile has it");
   if (phase.launch.blocks != 0)
-    errors.add(place + ".launch.blocks", "only a prefill has it");
+    errors.add(place + ".launch.blocks", "only a tile has it");
   if (!phase.variants.empty())
-    errors.add(place + ".variants", "only a prefill has any");
+    errors.add(place + ".variants", "only a tile has any");
 }
 
 /// A step selects its token once and reads one embedding row, so that position and token advance as they should.
@@ -123,8 +123,31 @@ void checkStep(const Program &program, const Entry &entry, const std::string &pa
     errors.add(path + ".blocks", "no argmax; a decoder's step selects one token");
 }
 
+/// The launches of a phase of named tensors. One of a tile reads the state, in which all of its tokens are live.
+void checkTensorLaunches(const Entry &entry, const Phase &phase, const KernelsByName &kernels, const std::string &place,
+                         FieldErrors &errors) {
+  const bool isTile = takesTile(entry, phase);
+  if (isTile)
+    checkTileLaunches(phase, true, kernels, place, errors);
+  else
+    checkPlainLaunch(phase, place, errors);
+  const auto checkArguments = [&](const Launch &launch, const std::string &field) {
+    for (const Argument &argument : launch.arguments) {
+      const bool ofTile = argument.kind == ArgumentKind::State || argument.kind == ArgumentKind::Number;
+      if (argument.kind != ArgumentKind::Edge && argument.kind != ArgumentKind::Weight &&
+          argument.kind != ArgumentKind::Scratch && !(isTile && ofTile))
+        errors.add(place + "." + field + ".arguments", "the decode state or a cache; only a decoder's step has them");
+    }
+  };
+  checkArguments(phase.launch, "launch");
+  if (phase.prepare)
+    checkArguments(*phase.prepare, "prepare");
+  for (size_t i = 0; i < phase.variants.size(); ++i)
+    checkArguments(phase.variants[i].launch, at("variants", i) + ".launch");
+}
+
 /// An entry that is no decoder's step works on named tensors and has no part in the decode state.
-void checkStateless(const Entry &entry, const std::string &path, FieldErrors &errors) {
+void checkStateless(const Entry &entry, const KernelsByName &kernels, const std::string &path, FieldErrors &errors) {
   for (const std::vector<Port> *ports : {&entry.inputs, &entry.outputs})
     for (size_t i = 0; i < ports->size(); ++i)
       if ((*ports)[i].kind != PortKind::Tensor)
@@ -134,17 +157,13 @@ void checkStateless(const Entry &entry, const std::string &path, FieldErrors &er
     for (size_t i = 0; i < entry.blocks[b].phases.size(); ++i) {
       const Phase &phase = entry.blocks[b].phases[i];
       const std::string place = at(at(path + ".blocks", b) + ".phases", i);
-      checkPlainLaunch(phase, place, errors);
+      checkTensorLaunches(entry, phase, kernels, place, errors);
       if (phase.kind != PhaseKind::Project && phase.kind != PhaseKind::Map && phase.kind != PhaseKind::Fusion)
         errors.add(place + ".kind",
                    std::string(phaseKindName(phase.kind)) + "; only a decoder's step has such a phase");
       for (const Function &epilogue : phase.epilogues)
         if (findFunction(FunctionRole::Epilogue, epilogue.name)->decodes)
           errors.add(place + ".epilogues", epilogue.name + "; only a decoder's step has that function");
-      for (const Argument &argument : phase.launch.arguments)
-        if (argument.kind != ArgumentKind::Edge && argument.kind != ArgumentKind::Weight &&
-            argument.kind != ArgumentKind::Scratch)
-          errors.add(place + ".launch.arguments", "the decode state or a cache; only a decoder's step has them");
     }
   }
 }
@@ -181,7 +200,7 @@ void checkDecoder(const Program &program, FieldErrors &errors) {
     if (program.decoder && e == program.decoder->entry)
       continue;
     if (!program.decoder || tile <= 1) {
-      checkStateless(entry, path, errors);
+      checkStateless(entry, kernels, path, errors);
       continue;
     }
     if (!tiles.insert(tile).second)

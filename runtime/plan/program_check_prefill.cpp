@@ -3,8 +3,6 @@
 
 #include <algorithm>
 #include <map>
-#include <optional>
-#include <set>
 
 namespace cadenza {
 namespace {
@@ -109,7 +107,7 @@ private:
     if (phaseTokens(program_, phase) != (ended_ ? 1 : tileOf(entry_)))
       return errors_.add(place + ".inputs",
                          text(phaseTokens(program_, phase)) + " tokens; expected " + text(ended_ ? 1 : tileOf(entry_)));
-    checkLaunch(phase, place);
+    checkTileLaunches(phase, !ended_, kernels_, place, errors_);
   }
 
   void checkLast(const Block &block, const Phase &phase, const std::string &place) {
@@ -145,54 +143,6 @@ private:
                     "edge '" + edge.name + "' is not like edge '" + step.name + "' of " + decodePath_);
       edges_[of.outputs[i]] = phase.outputs[i];
     }
-  }
-
-  /// The products and the attention of a tile sum in the one order that prefills have.
-  void checkLaunch(const Phase &phase, const std::string &place) {
-    if (phase.prepare && (ended_ || phase.kind != PhaseKind::Project))
-      errors_.add(place + ".prepare", "only a project phase of a tile has one");
-    checkBlocks(phase.launch, place + ".launch");
-    if (phase.prepare)
-      checkBlocks(*phase.prepare, place + ".prepare");
-    checkVariants(phase, place + ".variants");
-    if (ended_)
-      return;
-    if (phase.kGroups.size() != 1 || phase.kWays != 1)
-      errors_.add(place + (phase.kWays != 1 ? ".k_ways" : ".k_groups"), "a product of a tile has one");
-    for (const char *field : {"splits", "warps"})
-      if (phase.kind == PhaseKind::Attend && phase.parameters[field] != 1)
-        errors_.add(place + ".parameters." + field, phase.parameters[field].dump() + "; attention of a tile has 1");
-  }
-
-  /// Each target has one of them at most, whose kernel is in its code.
-  void checkVariants(const Phase &phase, const std::string &place) {
-    if (!phase.variants.empty() && (ended_ || (phase.kind != PhaseKind::Project && phase.kind != PhaseKind::Attend)))
-      errors_.add(place, "only a project or an attend phase of a tile has any");
-    std::set<std::string_view> seen;
-    for (size_t i = 0; i < phase.variants.size(); ++i) {
-      const Variant &variant = phase.variants[i];
-      checkTargets(variant.targets, at(place, i) + ".targets", errors_);
-      checkBlocks(variant.launch, at(place, i) + ".launch");
-      if (variant.targets.empty())
-        errors_.add(at(place, i) + ".targets", "is empty");
-      const auto kernel = kernels_.find(variant.launch.kernel);
-      for (const std::string &target : variant.targets) {
-        if (!seen.insert(target).second)
-          errors_.add(at(place, i) + ".targets", "another variant is for " + target);
-        if (kernel != kernels_.end() && !kernel->second->targets.empty() &&
-            std::find(kernel->second->targets.begin(), kernel->second->targets.end(), target) ==
-                kernel->second->targets.end())
-          errors_.add(at(place, i) + ".launch.kernel",
-                      "'" + variant.launch.kernel + "' is not in the code for " + target);
-      }
-    }
-  }
-
-  void checkBlocks(const Launch &launch, const std::string &place) {
-    if (const auto kernel = kernels_.find(launch.kernel);
-        kernel != kernels_.end() && launch.blocks % kernel->second->cluster != 0)
-      errors_.add(place + ".blocks",
-                  text(launch.blocks) + "; '" + launch.kernel + "' has clusters of " + text(kernel->second->cluster));
   }
 
   const Program &program_;

@@ -2,6 +2,7 @@
 
 #include "runtime/cuda/runners/capture.h"
 #include "runtime/shared/state.h"
+#include "runtime/support/profile_range.h"
 
 #include <cstddef>
 
@@ -48,6 +49,7 @@ Status GraphRunner::enqueue(int64_t position, bool withHead) {
 Status GraphRunner::flush() {
   if (kept_ == 0)
     return Status::ok();
+  const ProfileRange range("steps before", lastToken_);
   // Exactly as many steps as were enqueued: none runs beyond the context, or beyond the prompt without its head.
   const Graphs &graphs = graphs_[keptWithHead_];
   const bool whole = kept_ == options_.steps && options_.steps > 1;

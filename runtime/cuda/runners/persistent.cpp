@@ -1,5 +1,7 @@
 #include "runtime/cuda/runners/persistent.h"
 
+#include "runtime/support/profile_range.h"
+
 #include <atomic>
 #include <utility>
 
@@ -111,6 +113,7 @@ Status PersistentRunner::enqueue(int64_t position, bool withHead) {
 Status PersistentRunner::flush() {
   if (kept_ == 0)
     return Status::ok();
+  const ProfileRange range("steps before", lastToken_);
   const int64_t steps = std::exchange(kept_, 0), headless = std::exchange(keptHeadless_, 0);
   args_.steps = static_cast<uint64_t>(steps);
   args_.headless_steps = static_cast<uint64_t>(headless);

@@ -82,3 +82,56 @@ func.func @scaled_weights(%q: tensor<1x4x8x8xf16> {nn.port = #nn.port<"q">}, %v:
   %y = nn.matmul %h, %v : (tensor<1x4x8x8xf16>, tensor<1x4x8x8xf16>) -> tensor<1x4x8x8xf16>
   return %y : tensor<1x4x8x8xf16>
 }
+
+// A mask that follows from indices alone is computed in each attention that has it, not read.
+// CHECK-LABEL: @causal
+// CHECK: %[[A:.*]] = step.fusion (%{{.*}} = %arg0, %{{.*}} = %arg1) :
+// CHECK: nn.expand
+// CHECK: nn.trilu {{ *}}upper
+// CHECK: nn.softmax
+// CHECK: } {passes = ["fuse-attention"]}
+// CHECK-NEXT: %[[B:.*]] = step.fusion (%{{.*}} = %[[A]], %{{.*}} = %arg1) :
+// CHECK: nn.trilu {{ *}}upper
+// CHECK: } {passes = ["fuse-attention"]}
+// CHECK-NEXT: return %[[B]]
+func.func @causal(%q: tensor<1x4x8x8xf16> {nn.port = #nn.port<"q">}, %v: tensor<1x4x8x8xf16> {nn.port = #nn.port<"v">})
+    -> (tensor<1x4x8x8xf16> {nn.port = #nn.port<"y">}) {
+  %low = nn.constant dense<0xFC00> : tensor<f16>
+  %one = nn.constant dense<1> : tensor<i64>
+  %all = nn.expand %low : (tensor<f16>) -> tensor<8x8xf16>
+  %mask = nn.trilu upper %all, %one : (tensor<8x8xf16>, tensor<i64>) -> tensor<8x8xf16>
+  %s0 = nn.matmul %q, %v : (tensor<1x4x8x8xf16>, tensor<1x4x8x8xf16>) -> tensor<1x4x8x8xf16>
+  %m0 = nn.binary add %s0, %mask : (tensor<1x4x8x8xf16>, tensor<8x8xf16>) -> tensor<1x4x8x8xf16>
+  %p0 = nn.softmax %m0 axis -1 : (tensor<1x4x8x8xf16>) -> tensor<1x4x8x8xf16>
+  %y0 = nn.matmul %p0, %v : (tensor<1x4x8x8xf16>, tensor<1x4x8x8xf16>) -> tensor<1x4x8x8xf16>
+  %s1 = nn.matmul %y0, %v : (tensor<1x4x8x8xf16>, tensor<1x4x8x8xf16>) -> tensor<1x4x8x8xf16>
+  %m1 = nn.binary add %s1, %mask : (tensor<1x4x8x8xf16>, tensor<8x8xf16>) -> tensor<1x4x8x8xf16>
+  %p1 = nn.softmax %m1 axis -1 : (tensor<1x4x8x8xf16>) -> tensor<1x4x8x8xf16>
+  %y1 = nn.matmul %p1, %v : (tensor<1x4x8x8xf16>, tensor<1x4x8x8xf16>) -> tensor<1x4x8x8xf16>
+  return %y1 : tensor<1x4x8x8xf16>
+}
+
+// One that takes longer to compute is read.
+// CHECK-LABEL: @long_mask
+// CHECK: %[[M:.*]] = step.fusion () :
+// CHECK: step.fusion (%{{.*}} = %arg0, %{{.*}} = %arg1, %{{.*}} = %{{.*}}) :
+// CHECK-NEXT: nn.matmul
+// CHECK: } {passes = ["fuse-attention"]}
+func.func @long_mask(%q: tensor<1x4x8x8xf16> {nn.port = #nn.port<"q">}, %v: tensor<1x4x8x8xf16> {nn.port = #nn.port<"v">})
+    -> (tensor<1x4x8x8xf16> {nn.port = #nn.port<"y">}) {
+  %c = nn.constant dense<1.0> : tensor<f16>
+  %m0 = nn.expand %c : (tensor<f16>) -> tensor<8x8xf16>
+  %m1 = nn.unary exp %m0 : (tensor<8x8xf16>) -> tensor<8x8xf16>
+  %m2 = nn.unary sqrt %m1 : (tensor<8x8xf16>) -> tensor<8x8xf16>
+  %m3 = nn.unary exp %m2 : (tensor<8x8xf16>) -> tensor<8x8xf16>
+  %m4 = nn.unary sqrt %m3 : (tensor<8x8xf16>) -> tensor<8x8xf16>
+  %m5 = nn.unary exp %m4 : (tensor<8x8xf16>) -> tensor<8x8xf16>
+  %m6 = nn.unary sqrt %m5 : (tensor<8x8xf16>) -> tensor<8x8xf16>
+  %m7 = nn.unary exp %m6 : (tensor<8x8xf16>) -> tensor<8x8xf16>
+  %m8 = nn.unary sqrt %m7 : (tensor<8x8xf16>) -> tensor<8x8xf16>
+  %s = nn.matmul %q, %v : (tensor<1x4x8x8xf16>, tensor<1x4x8x8xf16>) -> tensor<1x4x8x8xf16>
+  %m = nn.binary add %s, %m8 : (tensor<1x4x8x8xf16>, tensor<8x8xf16>) -> tensor<1x4x8x8xf16>
+  %p = nn.softmax %m axis -1 : (tensor<1x4x8x8xf16>) -> tensor<1x4x8x8xf16>
+  %y = nn.matmul %p, %v : (tensor<1x4x8x8xf16>, tensor<1x4x8x8xf16>) -> tensor<1x4x8x8xf16>
+  return %y : tensor<1x4x8x8xf16>
+}

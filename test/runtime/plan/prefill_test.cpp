@@ -159,7 +159,7 @@ INSTANTIATE_TEST_SUITE_P(
         PrefillCase{"/entries/1/blocks/1/phases/0/launch/blocks", 0,
                     "program.entries[1].blocks[1].phases[0].launch.blocks: 0; expected an integer in [1, 2147483647]"},
         PrefillCase{"/entries/0/blocks/1/phases/0/launch/blocks", 4,
-                    "program.entries[0].blocks[1].phases[0].launch.blocks: only a prefill has it"}));
+                    "program.entries[0].blocks[1].phases[0].launch.blocks: only a tile has it"}));
 
 TEST(Prefill, BlocksAreWholeClusters) {
   Program program = prefillProgram();
@@ -255,8 +255,7 @@ TEST(Variant, OnlyAProductOrAttentionOfATileHasSome) {
   EXPECT_TRUE(validateProgram(program).isOk()) << validateProgram(program).message();
   program = programWithVariant();
   program.entries[0].blocks[1].phases[0].variants = program.entries[1].blocks[1].phases[0].variants;
-  EXPECT_EQ(validateProgram(program).message(),
-            "program.entries[0].blocks[1].phases[0].variants: only a prefill has any");
+  EXPECT_EQ(validateProgram(program).message(), "program.entries[0].blocks[1].phases[0].variants: only a tile has any");
   program = programWithVariant();
   std::vector<Variant> &variants = program.entries[1].blocks[1].phases[0].variants;
   variants.push_back(variants[0]);
@@ -290,8 +289,7 @@ TEST(Prefill, NothingIsLeftOut) {
 TEST(Prefill, StepsHaveNoneOfIt) {
   Program program = prefillProgram();
   program.entries[0].blocks[1].phases[0].prepare = program.entries[1].blocks[1].phases[0].prepare;
-  EXPECT_EQ(validateProgram(program).message(),
-            "program.entries[0].blocks[1].phases[0].prepare: only a prefill has it");
+  EXPECT_EQ(validateProgram(program).message(), "program.entries[0].blocks[1].phases[0].prepare: only a tile has it");
   program = prefillProgram();
   program.entries[1].blocks[1].phases[1].prepare = program.entries[1].blocks[1].phases[0].prepare;
   EXPECT_EQ(validateProgram(program).message(),
@@ -299,6 +297,33 @@ TEST(Prefill, StepsHaveNoneOfIt) {
   program = prefillProgram();
   program.decoder.reset();
   EXPECT_FALSE(validateProgram(program).isOk());
+}
+
+TEST(TileOfGraph, IsALaunchThatSaysItsBlocks) {
+  Program program = graphProgram();
+  const Entry &entry = program.entries[0];
+  Phase &phase = program.entries[0].blocks[0].phases[0];
+  const auto error = [&] { return validateProgram(program).message(); };
+  const std::string place = "program.entries[0].blocks[0].phases[0]";
+  EXPECT_EQ(launchesOf(program, entry, phase), 3); // a token each
+  phase.kWays = 1;
+  phase.launch.blocks = 2;
+  phase.launch.arguments.push_back({.kind = ArgumentKind::State});
+  EXPECT_EQ(error(), "");
+  EXPECT_EQ(launchesOf(program, entry, phase), 1);
+  phase.prepare = Launch{"project_down", {{.kind = ArgumentKind::State}}, 3};
+  EXPECT_EQ(error(), "");
+  EXPECT_EQ(launchesOf(program, entry, phase), 2);
+  phase.kWays = 2;
+  EXPECT_EQ(error(), place + ".k_ways: a product of a tile has one");
+  phase.kWays = 1;
+  phase.launch.arguments.back().kind = ArgumentKind::Tokens;
+  EXPECT_EQ(error(), place + ".launch.arguments: the decode state or a cache; only a decoder's step has them");
+  phase.launch.arguments.back().kind = ArgumentKind::State;
+  phase.launch.blocks = 0;
+  EXPECT_EQ(error(), place + ".prepare: only a tile has it");
+  phase.prepare.reset();
+  EXPECT_EQ(error(), place + ".launch.arguments: the decode state or a cache; only a decoder's step has them");
 }
 
 } // namespace

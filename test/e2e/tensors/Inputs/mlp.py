@@ -2,15 +2,19 @@
 
 mlp.py make FOLDER               weights and inputs, and inputs that are wrong
 mlp.py check Y.npy PICKED.npy [LIMIT]   what a plan computed, against sums in double
+
+$MLP_BATCH: of the inputs, 2 in mlp.mlir.
 """
 import ast
 import json
 import math
+import os
 import random
 import struct
 import sys
 
-ROWS, HIDDEN, UNITS = 6, 48, 80
+BATCH = int(os.environ.get("MLP_BATCH", 2))
+ROWS, HIDDEN, UNITS = 3 * BATCH, 48, 80
 
 
 def f32(x):
@@ -65,13 +69,13 @@ def make(folder):
             out.write(struct.pack("<Q", len(text)) + text + data)
     fused(folder)
     for name, values in INPUTS.items():
-        npy(f"{folder}/{name}.npy", values, (2, 3, HIDDEN))
+        npy(f"{folder}/{name}.npy", values, (BATCH, 3, HIDDEN))
     x = INPUTS["x"]
-    npy(f"{folder}/double.npy", x, (2, 3, HIDDEN), "<f8")
-    npy(f"{folder}/big.npy", x, (2, 3, HIDDEN), ">f4")
-    npy(f"{folder}/fortran.npy", x, (2, 3, HIDDEN), fortran=True)
+    npy(f"{folder}/double.npy", x, (BATCH, 3, HIDDEN), "<f8")
+    npy(f"{folder}/big.npy", x, (BATCH, 3, HIDDEN), ">f4")
+    npy(f"{folder}/fortran.npy", x, (BATCH, 3, HIDDEN), fortran=True)
     npy(f"{folder}/flat.npy", x, (ROWS, HIDDEN))
-    npy(f"{folder}/half.npy", x, (2, 3, HIDDEN), "<f2")
+    npy(f"{folder}/half.npy", x, (BATCH, 3, HIDDEN), "<f2")
     open(f"{folder}/cut.npy", "wb").write(open(f"{folder}/x.npy", "rb").read()[:-4])
     open(f"{folder}/text.npy", "wb").write(b"1 2 3\n")
 
@@ -130,7 +134,7 @@ def reference():
 
 
 def check(y, picked, limit=1 / 1024):  # where sums differ in their last bits, a few activations are rounded the other way
-    for path, exact, shape in zip((y, picked), reference(), ((2, 3, HIDDEN), (2, 3, 3))):
+    for path, exact, shape in zip((y, picked), reference(), ((BATCH, 3, HIDDEN), (BATCH, 3, 3))):
         found, ours = read_npy(path)
         assert found == shape, (path, found)
         error = math.dist(ours, exact) / math.hypot(*exact)
