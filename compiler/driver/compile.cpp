@@ -17,7 +17,7 @@
 #include "compiler/plan/weight_packer.h"
 #include "compiler/schedule/describe.h"
 #include "compiler/schedule/exchanges.h"
-#include "runtime/plan/plan.h"
+#include "runtime/plan/plan_bytes.h"
 #include "runtime/support/output_file.h"
 #include "runtime/support/printable.h"
 #include "runtime/support/version.h"
@@ -496,12 +496,40 @@ private:
     contents.packer = &packer;
     contents.threads = options.threads;
     contents.onProgress = [&](uint64_t done, uint64_t total) { progress.update(done >> 20, total >> 20, "MiB"); };
-    contents.beforeCommit = [&] { return reportNonFinite(); };
+    std::vector<OutputFile> reports; // which have their names once the plan has its name
+    contents.beforeCommit = [&]() -> Status {
+      CADENZA_RETURN_IF_ERROR(reportNonFinite());
+      CADENZA_ASSIGN_OR_RETURN(reports, writeReports(contents));
+      return Status::ok();
+    };
     progress.begin("packing weights");
     CADENZA_RETURN_IF_ERROR(cadenza::writePlan(options.output, contents));
     noteStored(packer.storedCount());
-    CADENZA_RETURN_IF_ERROR(reportQuantization());
-    return reportStatistics(true, "");
+    if (quantization.isAsked()) {
+      std::error_code unknown;
+      progress.note(quantization.report(std::filesystem::file_size(options.output, unknown)).toText());
+    }
+    progress.finish();
+    if (options.stats)
+      std::cerr << statistics.toText();
+    return Status::ok();
+  }
+
+  /// What is written beside a plan, without names yet.
+  StatusOr<std::vector<OutputFile>> writeReports(const PlanContents &contents) const {
+    std::vector<OutputFile> reports;
+    const auto add = [&](const std::string &path, const nlohmann::ordered_json &report) -> Status {
+      CADENZA_ASSIGN_OR_RETURN(OutputFile file, OutputFile::create(path));
+      reports.push_back(std::move(file));
+      return reports.back().append(report.dump(2) + "\n");
+    };
+    if (!options.quantizeReport.empty()) {
+      CADENZA_ASSIGN_OR_RETURN(const uint64_t bytes, planBytes(contents));
+      CADENZA_RETURN_IF_ERROR(add(options.quantizeReport, quantization.report(bytes).toJson()));
+    }
+    if (!options.statsJson.empty())
+      CADENZA_RETURN_IF_ERROR(add(options.statsJson, statistics.toJson()));
+    return reports;
   }
 
   /// What became of the codes of a quantised checkpoint, if matrices are stored in codes.
@@ -510,17 +538,6 @@ private:
       progress.note("notice: --encode=" + options.pipeline.encoding + ": " + std::to_string(count.repacked) +
                     " matrices keep the codes that the checkpoint has, " + std::to_string(count.roundedAgain) +
                     " are rounded again");
-  }
-
-  /// What a quantisation came to, once the plan is there.
-  Status reportQuantization() {
-    if (!quantization.isAsked())
-      return Status::ok();
-    std::error_code unknown;
-    const QuantizationReport report = quantization.report(std::filesystem::file_size(options.output, unknown));
-    progress.note(report.toText());
-    return options.quantizeReport.empty() ? Status::ok()
-                                          : writeOutput(options.quantizeReport, report.toJson().dump(2) + "\n");
   }
 
   /// Infinities and NaNs among the weights, which are known once all have been read: warnings, or errors if --strict.
@@ -533,6 +550,7 @@ private:
     return nonFinite.toStatus();
   }
 
+    CADENZA_RETURN_IF_ERROR(OutputFile::commit(reports));
   nlohmann::ordered_json metadata() const {
     nlohmann::ordered_json json;
     const ModelInfo &info = model.info;
@@ -583,7 +601,7 @@ private:
       std::cerr << statistics.toText();
     if (!options.statsJson.empty())
       CADENZA_RETURN_IF_ERROR(writeOutput(options.statsJson, statistics.toJson().dump(2) + "\n"));
-    return options.emit == Stage::Plan ? Status::ok() : writeText(text);
+    return writeText(text);
   }
 
   Status writeText(std::string_view text) {
