@@ -11,6 +11,7 @@
 #include "compiler/driver/statistics.h"
 #include "compiler/import/gguf/file.h"
 #include "compiler/import/gguf/import_gguf.h"
+#include "compiler/import/gguf/pre_tokenizers.h"
 #include "compiler/import/mlir/import_module.h"
 #include "compiler/import/onnx/ir/import_onnx.h"
 #include "compiler/ir/sched/Sched.h"
@@ -170,6 +171,9 @@ private:
       return {StatusCode::InvalidArgument, "--dim: only an ONNX model has dimensions that are left open"};
     isGguf = !isOnnx && gguf::isGgufFile(options.import.directory);
     if (!options.import.dtype.empty() && !isOnnx && !isGguf)
+    if (const std::string &name = options.import.preTokenizer; !name.empty() && !gguf::findPreTokenizer(name))
+      return {StatusCode::InvalidArgument,
+              "--pre-tokenizer=" + name + ": there is no such name; there are " + gguf::preTokenizerNames()};
       return {StatusCode::InvalidArgument,
               "--dtype: only a graph of an ONNX file, or a GGUF file, is computed in another type"};
     if (!options.import.preTokenizer.empty() && !isGguf)
