@@ -13,6 +13,7 @@
 #include "compiler/import/gguf/import_gguf.h"
 #include "compiler/import/gguf/pre_tokenizers.h"
 #include "compiler/import/mlir/import_module.h"
+#include "compiler/import/model_files.h"
 #include "compiler/import/onnx/ir/import_onnx.h"
 #include "compiler/ir/sched/Sched.h"
 #include "compiler/plan/weight_packer.h"
@@ -73,14 +74,8 @@ bool isInput(const std::filesystem::path &output, const std::filesystem::path &i
     return false;
   if (std::filesystem::equivalent(output, input, unknown))
     return true;
-  const std::string name = output.filename();
-  const bool isOfModel =
-      llvm::is_contained({".safetensors", ".gguf", ".onnx", ".onnx_data", ".data", ".jinja"}, output.extension()) ||
-      llvm::is_contained({"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json",
-                          "model.safetensors.index.json"},
-                         name);
   const std::filesystem::path folder = output.parent_path(), of = input;
-  return isOfModel &&
+  return isModelFileName(output) &&
          std::filesystem::equivalent(folder.empty() ? "." : folder,
                                      std::filesystem::is_directory(of, unknown) ? of : of.parent_path(), unknown);
 }
