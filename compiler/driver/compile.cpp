@@ -245,11 +245,12 @@ private:
   Status import() {
     progress.begin("importing");
     std::string report;
-    StatusOr<ImportedModel> imported = isOnnx   ? importOnnx(context, options.import, findings, report)
-                                       : isGguf ? importGguf(context, options.import, findings)
-                                       : isModuleFile(options.import.directory)
-                                           ? importModule(context, options.import, findings)
-                                           : importHuggingFace(context, options.import, findings);
+    ImportOptions from = options.import;
+    from.storesCodes = pipeline.encoding != "tiles16";
+    StatusOr<ImportedModel> imported = isOnnx                         ? importOnnx(context, from, findings, report)
+                                       : isGguf                       ? importGguf(context, from, findings)
+                                       : isModuleFile(from.directory) ? importModule(context, from, findings)
+                                                                      : importHuggingFace(context, from, findings);
     if (options.check)
       std::cout << report;
     noteFindings(findings);
