@@ -32,6 +32,7 @@
 #include <filesystem>
 #include <iostream>
 #include <map>
+#include <set>
 
 using namespace mlir;
 using namespace cadenza;
@@ -166,13 +167,13 @@ private:
       return {StatusCode::InvalidArgument, "--dim: only an ONNX model has dimensions that are left open"};
     isGguf = !isOnnx && gguf::isGgufFile(options.import.directory);
     if (!options.import.dtype.empty() && !isOnnx && !isGguf)
-    if (const std::string &name = options.import.preTokenizer; !name.empty() && !gguf::findPreTokenizer(name))
-      return {StatusCode::InvalidArgument,
-              "--pre-tokenizer=" + name + ": there is no such name; there are " + gguf::preTokenizerNames()};
       return {StatusCode::InvalidArgument,
               "--dtype: only a graph of an ONNX file, or a GGUF file, is computed in another type"};
     if (!options.import.preTokenizer.empty() && !isGguf)
       return {StatusCode::InvalidArgument, "--pre-tokenizer: only a GGUF file leaves it open"};
+    if (const std::string &name = options.import.preTokenizer; !name.empty() && !gguf::findPreTokenizer(name))
+      return {StatusCode::InvalidArgument,
+              "--pre-tokenizer=" + name + ": there is no such name; there are " + gguf::preTokenizerNames()};
     CADENZA_RETURN_IF_ERROR(checkQuantizeOptions());
     CADENZA_RETURN_IF_ERROR(checkScheduleOptions(options));
     pipeline = options.pipeline;
@@ -222,7 +223,7 @@ private:
     return asked ? present.status() : Status::ok();
   }
 
-  /// Everything up to code generation, which is where the last unsupported shapes show. No weight is read.
+  /// Everything up to code generation, which is where the last unsupported shapes show; and the values of weights.
   Status check() {
     Status status = import();
     if (status.isOk())
@@ -233,6 +234,8 @@ private:
       status = runPasses();
     if (status.isOk())
       status = generate();
+    if (status.isOk())
+      status = readWeights();
     for (const Finding &finding : findings.all())
       std::cout << findingKindName(finding.kind) << ": " << printable(finding.message) << "\n";
     if (status.isOk())
@@ -240,6 +243,49 @@ private:
     if (!findings.hasErrors())
       return status;
     return {status.code(), "this model cannot be compiled (errors: " + std::to_string(findings.errors()) + ")"};
+  }
+
+  /// Finds infinities and NaNs: warnings, as in a compilation, but errors in matrices that are to be stored in codes,
+  /// which have none. Of a decoder with weights of its own.
+  Status readWeights() {
+    if (!model.decoder || options.import.randomSeed)
+      return Status::ok();
+    progress.begin("reading weights");
+    std::set<std::string> inCodes;
+    for (size_t i = 0; i < built.program.weights.size(); ++i)
+      if (const Encoding &encoding = built.program.weights[i].encoding;
+          format_of(encoding).matrix() && encoding != Encoding::tiles16)
+        for (const WeightSpec &part : built.recipes[i].parts)
+          inCodes.insert(part.role);
+    for (const bool isError : {true, false}) { // those in codes first: what is found once is counted once
+      for (const WeightSpec &spec : model.weightSpecs)
+        if (inCodes.contains(spec.role) == isError)
+          if (Status status = readAll(spec); !status.isOk())
+            findings.add(status);
+      Findings found;
+      model.weights->reportNonFinite(found);
+      for (const Finding &finding : found.all()) {
+        if (llvm::any_of(findings.all(), [&](const Finding &known) { return known.message == finding.message; }))
+          continue;
+        if (isError)
+          findings.invalid(finding.message);
+        else
+          findings.warning(finding.message);
+      }
+    }
+    return findings.toStatus();
+  }
+
+  Status readAll(const WeightSpec &spec) const {
+    const int64_t rowBytes = std::max<int64_t>(1, spec.columns()) * static_cast<int64_t>(sizeof(float));
+    const int64_t rows = std::clamp<int64_t>((int64_t{4} << 20) / rowBytes, 1, std::max<int64_t>(1, spec.rows()));
+    std::vector<std::byte> values(static_cast<size_t>(rows * rowBytes));
+    for (int64_t row = 0; row < spec.rows(); row += rows) {
+      const int64_t count = std::min(rows, spec.rows() - row);
+      CADENZA_RETURN_IF_ERROR(model.weights->read(spec, row, count, DType::f32,
+                                                  std::span(values).first(static_cast<size_t>(count * rowBytes))));
+    }
+    return Status::ok();
   }
 
   Status import() {
@@ -504,6 +550,7 @@ private:
     };
     progress.begin("packing weights");
     CADENZA_RETURN_IF_ERROR(cadenza::writePlan(options.output, contents));
+    CADENZA_RETURN_IF_ERROR(OutputFile::commit(reports));
     noteStored(packer.storedCount());
     if (quantization.isAsked()) {
       std::error_code unknown;
@@ -550,7 +597,6 @@ private:
     return nonFinite.toStatus();
   }
 
-    CADENZA_RETURN_IF_ERROR(OutputFile::commit(reports));
   nlohmann::ordered_json metadata() const {
     nlohmann::ordered_json json;
     const ModelInfo &info = model.info;
