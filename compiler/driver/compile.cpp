@@ -11,13 +11,15 @@
 #include "compiler/driver/statistics.h"
 #include "compiler/import/gguf/file.h"
 #include "compiler/import/gguf/import_gguf.h"
+#include "compiler/import/gguf/pre_tokenizers.h"
 #include "compiler/import/mlir/import_module.h"
+#include "compiler/import/model_files.h"
 #include "compiler/import/onnx/ir/import_onnx.h"
 #include "compiler/ir/sched/Sched.h"
 #include "compiler/plan/weight_packer.h"
 #include "compiler/schedule/describe.h"
 #include "compiler/schedule/exchanges.h"
-#include "runtime/plan/plan.h"
+#include "runtime/plan/plan_bytes.h"
 #include "runtime/support/output_file.h"
 #include "runtime/support/printable.h"
 #include "runtime/support/version.h"
@@ -30,6 +32,7 @@
 #include <filesystem>
 #include <iostream>
 #include <map>
+#include <set>
 
 using namespace mlir;
 using namespace cadenza;
@@ -72,14 +75,8 @@ bool isInput(const std::filesystem::path &output, const std::filesystem::path &i
     return false;
   if (std::filesystem::equivalent(output, input, unknown))
     return true;
-  const std::string name = output.filename();
-  const bool isOfModel =
-      llvm::is_contained({".safetensors", ".gguf", ".onnx", ".onnx_data", ".data", ".jinja"}, output.extension()) ||
-      llvm::is_contained({"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json",
-                          "model.safetensors.index.json"},
-                         name);
   const std::filesystem::path folder = output.parent_path(), of = input;
-  return isOfModel &&
+  return isModelFileName(output) &&
          std::filesystem::equivalent(folder.empty() ? "." : folder,
                                      std::filesystem::is_directory(of, unknown) ? of : of.parent_path(), unknown);
 }
@@ -174,6 +171,9 @@ private:
               "--dtype: only a graph of an ONNX file, or a GGUF file, is computed in another type"};
     if (!options.import.preTokenizer.empty() && !isGguf)
       return {StatusCode::InvalidArgument, "--pre-tokenizer: only a GGUF file leaves it open"};
+    if (const std::string &name = options.import.preTokenizer; !name.empty() && !gguf::findPreTokenizer(name))
+      return {StatusCode::InvalidArgument,
+              "--pre-tokenizer=" + name + ": there is no such name; there are " + gguf::preTokenizerNames()};
     CADENZA_RETURN_IF_ERROR(checkQuantizeOptions());
     CADENZA_RETURN_IF_ERROR(checkScheduleOptions(options));
     pipeline = options.pipeline;
@@ -223,7 +223,7 @@ private:
     return asked ? present.status() : Status::ok();
   }
 
-  /// Everything up to code generation, which is where the last unsupported shapes show. No weight is read.
+  /// Everything up to code generation, which is where the last unsupported shapes show; and the values of weights.
   Status check() {
     Status status = import();
     if (status.isOk())
@@ -234,6 +234,8 @@ private:
       status = runPasses();
     if (status.isOk())
       status = generate();
+    if (status.isOk())
+      status = readWeights();
     for (const Finding &finding : findings.all())
       std::cout << findingKindName(finding.kind) << ": " << printable(finding.message) << "\n";
     if (status.isOk())
@@ -243,14 +245,58 @@ private:
     return {status.code(), "this model cannot be compiled (errors: " + std::to_string(findings.errors()) + ")"};
   }
 
+  /// Finds infinities and NaNs: warnings, as in a compilation, but errors in matrices that are to be stored in codes,
+  /// which have none. Of a decoder with weights of its own.
+  Status readWeights() {
+    if (!model.decoder || options.import.randomSeed)
+      return Status::ok();
+    progress.begin("reading weights");
+    std::set<std::string> inCodes;
+    for (size_t i = 0; i < built.program.weights.size(); ++i)
+      if (const Encoding &encoding = built.program.weights[i].encoding;
+          format_of(encoding).matrix() && encoding != Encoding::tiles16)
+        for (const WeightSpec &part : built.recipes[i].parts)
+          inCodes.insert(part.role);
+    for (const bool isError : {true, false}) { // those in codes first: what is found once is counted once
+      for (const WeightSpec &spec : model.weightSpecs)
+        if (inCodes.contains(spec.role) == isError)
+          if (Status status = readAll(spec); !status.isOk())
+            findings.add(status);
+      Findings found;
+      model.weights->reportNonFinite(found);
+      for (const Finding &finding : found.all()) {
+        if (llvm::any_of(findings.all(), [&](const Finding &known) { return known.message == finding.message; }))
+          continue;
+        if (isError)
+          findings.invalid(finding.message);
+        else
+          findings.warning(finding.message);
+      }
+    }
+    return findings.toStatus();
+  }
+
+  Status readAll(const WeightSpec &spec) const {
+    const int64_t rowBytes = std::max<int64_t>(1, spec.columns()) * static_cast<int64_t>(sizeof(float));
+    const int64_t rows = std::clamp<int64_t>((int64_t{4} << 20) / rowBytes, 1, std::max<int64_t>(1, spec.rows()));
+    std::vector<std::byte> values(static_cast<size_t>(rows * rowBytes));
+    for (int64_t row = 0; row < spec.rows(); row += rows) {
+      const int64_t count = std::min(rows, spec.rows() - row);
+      CADENZA_RETURN_IF_ERROR(model.weights->read(spec, row, count, DType::f32,
+                                                  std::span(values).first(static_cast<size_t>(count * rowBytes))));
+    }
+    return Status::ok();
+  }
+
   Status import() {
     progress.begin("importing");
     std::string report;
-    StatusOr<ImportedModel> imported = isOnnx   ? importOnnx(context, options.import, findings, report)
-                                       : isGguf ? importGguf(context, options.import, findings)
-                                       : isModuleFile(options.import.directory)
-                                           ? importModule(context, options.import, findings)
-                                           : importHuggingFace(context, options.import, findings);
+    ImportOptions from = options.import;
+    from.storesCodes = pipeline.encoding != "tiles16";
+    StatusOr<ImportedModel> imported = isOnnx                         ? importOnnx(context, from, findings, report)
+                                       : isGguf                       ? importGguf(context, from, findings)
+                                       : isModuleFile(from.directory) ? importModule(context, from, findings)
+                                                                      : importHuggingFace(context, from, findings);
     if (options.check)
       std::cout << report;
     noteFindings(findings);
@@ -496,12 +542,41 @@ private:
     contents.packer = &packer;
     contents.threads = options.threads;
     contents.onProgress = [&](uint64_t done, uint64_t total) { progress.update(done >> 20, total >> 20, "MiB"); };
-    contents.beforeCommit = [&] { return reportNonFinite(); };
+    std::vector<OutputFile> reports; // which have their names once the plan has its name
+    contents.beforeCommit = [&]() -> Status {
+      CADENZA_RETURN_IF_ERROR(reportNonFinite());
+      CADENZA_ASSIGN_OR_RETURN(reports, writeReports(contents));
+      return Status::ok();
+    };
     progress.begin("packing weights");
     CADENZA_RETURN_IF_ERROR(cadenza::writePlan(options.output, contents));
+    CADENZA_RETURN_IF_ERROR(OutputFile::commit(reports));
     noteStored(packer.storedCount());
-    CADENZA_RETURN_IF_ERROR(reportQuantization());
-    return reportStatistics(true, "");
+    if (quantization.isAsked()) {
+      std::error_code unknown;
+      progress.note(quantization.report(std::filesystem::file_size(options.output, unknown)).toText());
+    }
+    progress.finish();
+    if (options.stats)
+      std::cerr << statistics.toText();
+    return Status::ok();
+  }
+
+  /// What is written beside a plan, without names yet.
+  StatusOr<std::vector<OutputFile>> writeReports(const PlanContents &contents) const {
+    std::vector<OutputFile> reports;
+    const auto add = [&](const std::string &path, const nlohmann::ordered_json &report) -> Status {
+      CADENZA_ASSIGN_OR_RETURN(OutputFile file, OutputFile::create(path));
+      reports.push_back(std::move(file));
+      return reports.back().append(report.dump(2) + "\n");
+    };
+    if (!options.quantizeReport.empty()) {
+      CADENZA_ASSIGN_OR_RETURN(const uint64_t bytes, planBytes(contents));
+      CADENZA_RETURN_IF_ERROR(add(options.quantizeReport, quantization.report(bytes).toJson()));
+    }
+    if (!options.statsJson.empty())
+      CADENZA_RETURN_IF_ERROR(add(options.statsJson, statistics.toJson()));
+    return reports;
   }
 
   /// What became of the codes of a quantised checkpoint, if matrices are stored in codes.
@@ -510,17 +585,6 @@ private:
       progress.note("notice: --encode=" + options.pipeline.encoding + ": " + std::to_string(count.repacked) +
                     " matrices keep the codes that the checkpoint has, " + std::to_string(count.roundedAgain) +
                     " are rounded again");
-  }
-
-  /// What a quantisation came to, once the plan is there.
-  Status reportQuantization() {
-    if (!quantization.isAsked())
-      return Status::ok();
-    std::error_code unknown;
-    const QuantizationReport report = quantization.report(std::filesystem::file_size(options.output, unknown));
-    progress.note(report.toText());
-    return options.quantizeReport.empty() ? Status::ok()
-                                          : writeOutput(options.quantizeReport, report.toJson().dump(2) + "\n");
   }
 
   /// Infinities and NaNs among the weights, which are known once all have been read: warnings, or errors if --strict.
@@ -583,7 +647,7 @@ private:
       std::cerr << statistics.toText();
     if (!options.statsJson.empty())
       CADENZA_RETURN_IF_ERROR(writeOutput(options.statsJson, statistics.toJson().dump(2) + "\n"));
-    return options.emit == Stage::Plan ? Status::ok() : writeText(text);
+    return writeText(text);
   }
 
   Status writeText(std::string_view text) {

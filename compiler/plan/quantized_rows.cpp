@@ -11,7 +11,10 @@ Status QuantizedRows::encode(const Encoding &encoding, const WeightSpec &weight,
   QuantizationError error;
   if (Status status = quantizeRow(quantizedFormat(encoding), values, stored, ScaleRule::leastSquares, &error);
       !status.isOk())
-    return {status.code(), status.message() + "; --keep=" + weight.role + " leaves it as it is"};
+    return {status.code(),
+            status.message() + "; " +
+                (weight.role.starts_with("layers.") ? "--keep=" + weight.role : "--quantize-head=tiles16") +
+                " leaves it as it is"};
   out.codes = std::move(stored.codes);
   out.scales = std::move(stored.scales);
   out.zeros = std::move(stored.zeros);

@@ -58,7 +58,8 @@ StatusOr<int16_t> codeOf(const Encoding &encoding, const StoredFormat &format, i
 } // namespace
 
 bool holds(const Encoding &encoding, const StoredFormat &format) {
-  const bool groups = encoding.group == 0 ? format.group == 0 : format.group % encoding.group == 0;
+  const bool groups =
+      !format.permuted && (encoding.group == 0 ? format.group == 0 : format.group % encoding.group == 0);
   return holdsCodes(encoding, format) && groups && holdsScales(encoding.scale, format.scales) && !format.has_minima &&
          (encoding.zeros || !format.has_zeros);
 }

@@ -52,19 +52,28 @@ Encoding headEncoding(const QuantizeOptions &options) {
   return options.head.empty() ? Encoding(Encoding::int8) : *matrixEncoding(options.head);
 }
 
-/// Which matrices stay as they are. InvalidArgument for a pattern that matches none.
+/// Which matrices of the layers stay as they are; the head has an option of its own. InvalidArgument for a pattern that
+/// matches none.
 StatusOr<std::vector<bool>> keptOf(const std::vector<QuantizableMatrix> &matrices,
                                    const std::vector<std::string> &patterns) {
   std::vector<bool> kept(matrices.size(), false);
   for (const std::string &pattern : patterns) {
-    bool matches = false;
-    for (size_t i = 0; i < matrices.size(); ++i)
-      if (matchesName(pattern, matrices[i].spec.role) || matchesName(pattern, matrices[i].spec.tensor))
-        kept[i] = matches = true;
+    bool matches = false, matchesHead = false;
+    for (size_t i = 0; i < matrices.size(); ++i) {
+      if (!matchesName(pattern, matrices[i].spec.role) && !matchesName(pattern, matrices[i].spec.tensor))
+        continue;
+      (matrices[i].isHead ? matchesHead : matches) = true;
+      kept[i] = !matrices[i].isHead;
+    }
     if (matches)
       continue;
+    if (matchesHead)
+      return Status(StatusCode::InvalidArgument,
+                    "--keep=" + pattern + ": that is the head; --quantize-head=tiles16 leaves it at 16 bits");
     std::vector<std::string> names;
     for (const QuantizableMatrix &matrix : matrices) {
+      if (matrix.isHead)
+        continue;
       names.push_back(matrix.spec.role);
       names.push_back(matrix.spec.tensor);
     }
@@ -195,7 +204,7 @@ StatusOr<std::vector<Encoding>> chooseEncodings(const std::vector<QuantizableMat
     if (!matrices[i].isHead)
       weights += static_cast<uint64_t>(spec.rows()) * static_cast<uint64_t>(spec.columns());
     if (kept[i])
-      spent += matrices[i].isHead ? 0 : bitsOf(Encoding::tiles16, spec);
+      spent += bitsOf(Encoding::tiles16, spec);
     else if (matrices[i].isHead)
       encodings[i] = headEncoding(options);
     else

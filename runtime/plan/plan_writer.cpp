@@ -85,8 +85,8 @@ uint64_t requiredFeatures(const PlanContents &contents) {
          (contents.chatJson.empty() && contents.generationJson.empty() ? 0 : format::chatFeature);
 }
 
-Status write(const std::string &path, const PlanContents &contents) {
-  CADENZA_ASSIGN_OR_RETURN(std::vector<Section> sections, encodeSections(contents));
+/// The header with the places of sections, without checksums.
+format::HeaderPage layOut(const std::vector<Section> &sections, const PlanContents &contents) {
   format::HeaderPage page{};
   page.header.magic = format::magic;
   page.header.version = format::version;
@@ -100,8 +100,13 @@ Status write(const std::string &path, const PlanContents &contents) {
     end = checked::alignUp(end + sections[i].length, format::pageBytes).value(); // lengths are far below 2^63
   }
   page.header.fileBytes = end;
+  return page;
+}
 
-  CADENZA_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::create(path, end));
+Status write(const std::string &path, const PlanContents &contents) {
+  CADENZA_ASSIGN_OR_RETURN(std::vector<Section> sections, encodeSections(contents));
+  format::HeaderPage page = layOut(sections, contents);
+  CADENZA_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::create(path, page.header.fileBytes));
   for (size_t i = 0; i < sections.size(); ++i) {
     if (sections[i].kind == SectionKind::Weights) {
       CADENZA_ASSIGN_OR_RETURN(page.sections[i].crc, writeWeights(file, page.sections[i].offset, contents));
@@ -119,6 +124,11 @@ Status write(const std::string &path, const PlanContents &contents) {
 }
 
 } // namespace
+
+StatusOr<uint64_t> planBytes(const PlanContents &contents) {
+  CADENZA_ASSIGN_OR_RETURN(const std::vector<Section> sections, encodeSections(contents));
+  return layOut(sections, contents).header.fileBytes;
+}
 
 Status writePlan(const std::string &path, const PlanContents &contents) {
   try {

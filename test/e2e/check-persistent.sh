@@ -3,7 +3,8 @@
 #   check-persistent.sh EMULATION_DIR MODEL SMS FOLDER [--no-clusters|"" [LONG|"" [options of cadenza-compile]]]
 # Compiles a folder of test/fixtures/models for the host and SMS multiprocessors, and compares the schedules under two
 # seeds: the logits of 20 tokens, one step a launch, bit by bit; generated ids, many steps a launch, after a prompt in a
-# tile. Without clusters, on an emulated GPU that has none, nor bulk copies. LONG: a number of tokens that are compared, too.
+# tile. Without clusters, on an emulated GPU that has none, nor bulk copies. LONG: lengths of sequences whose last steps are
+# compared, too, after a prompt in a tile; with CADENZA_WHOLE_SEQUENCES=1 (nightly.sh) all steps.
 set -eu
 emulation=$1 model=$2 sms=$3 folder=$4 clusters=${5-} long=${6-}
 [ $# -le 6 ] && shift $# || shift 6
@@ -37,12 +38,12 @@ done
 [ "$(wc -w <"$folder/launch.txt")" = 12 ]
 
 # Several stages of keys and values, several chunks a warp; the last position alone in a chunk, or not.
-if [ -n "$long" ]; then
-  tokens=$(seq -s, 1 "$long")
-  for last in 1 2; do
-    run 1 launch --prefill=off --tokens "$tokens,$last" -n "$last" --ignore-eos --logits "$folder/launch.npy" >"$folder/launch.txt"
-    run 3 persistent --prefill=off --tokens "$tokens,$last" -n "$last" --ignore-eos --logits "$folder/persistent.npy" >"$folder/persistent.txt"
-    cmp "$folder/persistent.npy" "$folder/launch.npy"
-    cmp "$folder/persistent.txt" "$folder/launch.txt"
-  done
-fi
+prefill=on
+[ -z "${CADENZA_WHOLE_SEQUENCES-}" ] || prefill=off
+for length in $long; do
+  tokens=$(seq -s, 1 $((length - 4)))
+  run 1 launch --prefill=$prefill --tokens "$tokens" -n 8 --ignore-eos --logits "$folder/launch.npy" >"$folder/launch.txt"
+  run 3 persistent --prefill=$prefill --tokens "$tokens" -n 8 --ignore-eos --logits "$folder/persistent.npy" >"$folder/persistent.txt"
+  cmp "$folder/persistent.npy" "$folder/launch.npy"
+  cmp "$folder/persistent.txt" "$folder/launch.txt"
+done

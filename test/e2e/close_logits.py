@@ -3,7 +3,7 @@
 
     close_logits.py A.npy B.npy TOLERANCE
 
-Two float32 [T, vocabulary] arrays. The relative Euclidean distance of each row may be at most TOLERANCE. Needs no packages.
+Two float32 [T, vocabulary] arrays, of which A may have fewer rows: the first ones. The relative Euclidean distance of each row may be at most TOLERANCE. Needs no packages.
 """
 import math
 import sys
@@ -17,7 +17,7 @@ def distance(a, b):
 
 def main():
     a, b = map(read_npy, sys.argv[1:3])
-    if (len(a), len(a[0])) != (len(b), len(b[0])):
+    if len(a) > len(b) or len(a[0]) != len(b[0]):
         sys.exit(f"{sys.argv[1]}: [{len(a)}, {len(a[0])}], {sys.argv[2]}: [{len(b)}, {len(b[0])}]")
     distances = [distance(*rows) for rows in zip(a, b)]
     worst = max(range(len(distances)), key=lambda row: (math.isnan(distances[row]), distances[row]))

@@ -43,7 +43,8 @@ AsyncOperation &Scheduler::issue(Block &target, const char *what) {
   AsyncOperation &operation = *async_.emplace_back(std::make_unique<AsyncOperation>());
   operation.what = what;
   operation.target = &target;
-  operation.issuer = describe(*current_);
+  operation.launch = current_->warp->block->grid->launch;
+  operation.issuer = current_->thread;
   operation.sequence = points_;
   ++target.asyncOperations;
   return operation;
@@ -83,7 +84,7 @@ AsyncOperation &Scheduler::startCopy(Block &block, const char *what, unsigned ch
         begin < other->begin + other->bytes)
       fault(CUDA_ERROR_LAUNCH_FAILED, std::string(what) + ": " + bytesAt(bytes, begin) +
                                           " are still being written by an earlier copy or store, issued by " +
-                                          other->issuer + other->what);
+                                          describe(*other->launch, other->issuer) + other->what);
   AsyncOperation &operation = issue(block, what);
   operation.begin = begin;
   operation.bytes = bytes;
@@ -228,7 +229,7 @@ void Scheduler::completeAsync(AsyncOperation &operation) {
       error = settle(block, barrier);
   }
   if (!error.empty() && outcome_.code == CUDA_SUCCESS)
-    outcome_ = {CUDA_ERROR_LAUNCH_FAILED, operation.issuer + error};
+    outcome_ = {CUDA_ERROR_LAUNCH_FAILED, describe(*operation.launch, operation.issuer) + error};
 }
 
 } // namespace cadenza::emulation

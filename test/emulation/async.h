@@ -26,7 +26,8 @@ struct AsyncOperation {
   };
   const char *what;
   Block *target;        // whose shared memory it writes
-  std::string issuer;   // for messages
+  const Launch *launch; // of the thread that issued it, for messages
+  host::Thread issuer;
   unsigned char *begin; // what it writes as a whole
   uint32_t bytes = 0;   // what it adds to the barrier's count when done
   void *barrier = nullptr;

@@ -103,6 +103,7 @@ void Scheduler::collective(Collective kind) {
                           : "divergence: lanes of one warp meet at different collectives";
     fault(CUDA_ERROR_LAUNCH_FAILED, why + describeWaiting());
   }
+  current_->uselessPolls = 0;
   warp.collective = kind;
   warp.atCollective |= bit;
   if (warp.atCollective == ~0u)

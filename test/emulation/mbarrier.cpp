@@ -44,9 +44,61 @@ void Scheduler::poll(const void *address) {
   lane.address = address;
   lane.warp->polling |= bit;
   if (random_.oneIn(16)) // it may wait for those whom it keeps from running
-    lane.warp->priority = static_cast<uint32_t>(random_.next() >> 40);
-  schedulingPoint();
+    setPriority(*lane.warp, random_.next() >> 40);
+  if (spins(lane, address)) {
+    if (++idlePoints_ % (1 << 16) == 0)
+      checkProgress();
+    parked_.push_back(&lane);
+    clearRunnable(*lane.warp, bit);
+    leave();
+  } else {
+    schedulingPoint();
+  }
   lane.warp->polling &= ~bit;
+}
+
+// A lane that polls packets in turn and finds each as it was reads the same once more: that changes nothing, and in a
+// schedule that favours it most of a run would be such polls. So a lane that does so again and again is parked until a
+// packet that it polled is stored, or nobody else can go on; now and then one is woken for nothing. Of mbarriers and of
+// single words nobody says that they changed: they are polled without end.
+
+/// Whether the lane, about to poll the packet, has gone through values that it knew for some time.
+bool Scheduler::spins(Lane &lane, const void *address) const {
+  constexpr uint32_t enough = 16;
+  const WatchedPacket *begin = lane.watched, *end = begin + lane.watchedCount;
+  const bool useless =
+      std::any_of(begin, end, [&](const WatchedPacket &packet) { return packet.address == address; }) &&
+      std::all_of(begin, end, [](const WatchedPacket &packet) {
+        return std::memcmp(packet.address, packet.bytes, sizeof packet.bytes) == 0;
+      });
+  lane.uselessPolls = useless ? lane.uselessPolls + 1 : 0;
+  return lane.uselessPolls > enough;
+}
+
+/// The lane has read the packet.
+void Scheduler::watch(Lane &lane, const void *address) {
+  WatchedPacket *end = lane.watched + lane.watchedCount;
+  WatchedPacket *packet = std::find_if(lane.watched, end, [&](const auto &other) { return other.address == address; });
+  if (packet == std::end(lane.watched))
+    packet = lane.watched, lane.watchedCount = 1; // another round begins
+  else if (packet == end)
+    ++lane.watchedCount;
+  packet->address = address;
+  std::memcpy(packet->bytes, address, sizeof packet->bytes);
+}
+
+void Scheduler::wake(size_t parked) {
+  Lane &lane = *parked_[parked];
+  parked_[parked] = parked_.back();
+  parked_.pop_back();
+  setRunnable(*lane.warp, 1u << (&lane - lane.warp->lanes));
+}
+
+bool Scheduler::wakeAll() {
+  const bool any = !parked_.empty();
+  while (!parked_.empty())
+    wake(parked_.size() - 1);
+  return any;
 }
 
 uint64_t Scheduler::clock() { return points_ * nanosecondsAPoint + clockOffset_; }
@@ -212,9 +264,16 @@ void Scheduler::recordWait(const Block &block, const MbarrierState &barrier) {
     record_.wait(block.index, current_->thread.thread_index, barrier.offset, barrier.phase - 1);
 }
 
-void Scheduler::recordPacket(const void *address, uint32_t epoch, bool stored) {
+void Scheduler::packet(const void *address, uint32_t epoch, bool stored) {
   if (record_.isOn())
     record_.packet(current_->warp->block->index, current_->thread.thread_index, address, epoch, stored);
+  if (!stored)
+    return watch(*current_, address);
+  for (size_t i = parked_.size(); i-- > 0;) {
+    const WatchedPacket *watched = parked_[i]->watched, *end = watched + parked_[i]->watchedCount;
+    if (std::any_of(watched, end, [&](const WatchedPacket &packet) { return packet.address == address; }))
+      wake(i);
+  }
 }
 
 // Named barriers ------------------------------------------------------------------------------------------------------

@@ -7,11 +7,10 @@
 
 namespace cadenza::emulation {
 
-std::string Scheduler::describe(const Lane &lane) const {
-  const host::Thread &thread = lane.thread;
-  return "kernel '" + lane.warp->block->grid->launch->kernel->name + "', block " + std::to_string(thread.block_index) +
-         ", thread " + std::to_string(thread.thread_index) + " (warp " + std::to_string(thread.thread_index / 32) +
-         ", lane " + std::to_string(thread.thread_index % 32) + "): ";
+std::string Scheduler::describe(const Launch &launch, const host::Thread &thread) const {
+  return "kernel '" + launch.kernel->name + "', block " + std::to_string(thread.block_index) + ", thread " +
+         std::to_string(thread.thread_index) + " (warp " + std::to_string(thread.thread_index / 32) + ", lane " +
+         std::to_string(thread.thread_index % 32) + "): ";
 }
 
 /// The warps that wait for something, with the lanes that do.

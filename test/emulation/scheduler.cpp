@@ -19,7 +19,7 @@ namespace {
 /// Bytes behind a block's shared memory that must keep their pattern.
 constexpr size_t sharedCanaryBytes = 64;
 /// Threads resident at once, unless a cooperative launch needs more: what a processor's caches hold.
-constexpr uint32_t residentThreads = 8192;
+constexpr uint32_t residentThreads = 2048;
 
 constexpr unsigned char poison = 0xff, canary = 0xa5;
 
@@ -41,10 +41,7 @@ uint32_t timeLimitSeconds() {
 
 } // namespace
 
-Scheduler &scheduler() {
-  static Scheduler instance;
-  return instance;
-}
+Scheduler theScheduler; // nothing asks for it before the library is loaded
 
 Scheduler::~Scheduler() = default;
 
@@ -104,7 +101,7 @@ Outcome Scheduler::run(const std::vector<const Launch *> &chain, uint64_t seed) 
       continue;
     }
     if (ready_.empty()) {
-      if (advanceAsync())
+      if (advanceAsync() || wakeAll())
         continue;
       if (resident_.empty())
         break;
@@ -131,6 +128,7 @@ void Scheduler::reset() {
   async_.clear();
   copyingLanes_.clear();
   multiplyingWarps_.clear();
+  parked_.clear();
   ready_.clear();
   for (std::unique_ptr<Block> &block : resident_) {
     for (std::unique_ptr<Warp> &warp : block->warps)
@@ -226,6 +224,7 @@ void Scheduler::startBlock(Grid &grid, uint32_t index, const std::shared_ptr<Clu
       lane.copyGroups = 0;
       lane.copying = false;
       lane.tensorMaps.clear();
+      lane.watchedCount = lane.uselessPolls = 0;
       lane.atClusterBarrier = false;
       lane.thread = {w * 32 + i,   index,      block.threads, grid.launch->blocks, grid.launch->clusterBlocks,
                      block.shared, sharedBytes};
@@ -273,10 +272,16 @@ void Scheduler::finishBlock(Block &block) {
 
 // Choices ------------------------------------------------------------------------------------------------------------
 
+void Scheduler::setPriority(Warp &warp, uint64_t priority) {
+  warp.priority = static_cast<uint32_t>(priority);
+  if (warp.readyIndex >= 0)
+    ready_[warp.readyIndex].priority = warp.priority;
+}
+
 void Scheduler::setRunnable(Warp &warp, uint32_t lanes) {
   if (warp.runnable == 0 && lanes != 0) {
     warp.readyIndex = static_cast<int>(ready_.size());
-    ready_.push_back(&warp);
+    ready_.push_back({&warp, warp.priority});
   }
   warp.runnable |= lanes;
 }
@@ -286,25 +291,24 @@ void Scheduler::clearRunnable(Warp &warp, uint32_t lanes) {
   if (warp.runnable != 0)
     return;
   ready_[warp.readyIndex] = ready_.back();
-  ready_[warp.readyIndex]->readyIndex = warp.readyIndex;
+  ready_[warp.readyIndex].warp->readyIndex = warp.readyIndex;
   ready_.pop_back();
   warp.readyIndex = -1;
 }
 
 Warp *Scheduler::chooseWarp() {
-  Warp *best = nullptr;
-  for (uint32_t i = 0; i < tournament_; ++i) {
-    Warp *candidate = ready_[random_.below(static_cast<uint32_t>(ready_.size()))];
-    if (!best || candidate->priority > best->priority)
+  auto any = [&]() -> const Ready & { return ready_[random_.below(static_cast<uint32_t>(ready_.size()))]; };
+  Ready best = any();
+  for (uint32_t i = 1; i < tournament_; ++i)
+    if (const Ready &candidate = any(); candidate.priority > best.priority)
       best = candidate;
-  }
   quantum_ = 1 + static_cast<int>(random_.below(quantumMax_));
   if (random_.oneIn(64)) { // no favourite stays one for ever, and no warp is passed over for ever
-    best->priority = static_cast<uint32_t>(random_.next());
-    best = ready_[random_.below(static_cast<uint32_t>(ready_.size()))];
-    best->priority = static_cast<uint32_t>(random_.next());
+    setPriority(*best.warp, random_.next());
+    best = any();
+    setPriority(*best.warp, random_.next());
   }
-  return best;
+  return best.warp;
 }
 
 Lane *Scheduler::chooseLane(Warp &warp) {
@@ -324,6 +328,8 @@ Lane *Scheduler::choose() {
     landSome();
   if (!multiplyingWarps_.empty() && random_.oneIn(productOneIn_))
     executeSome();
+  if (!parked_.empty() && random_.oneIn(64))
+    wake(random_.below(static_cast<uint32_t>(parked_.size())));
   if (finished_ || outcome_.code != CUDA_SUCCESS)
     return nullptr;
   if (currentWarp_->runnable != 0 && --quantum_ > 0)
@@ -418,7 +424,7 @@ void Scheduler::gridDependencyTrigger() {
 // Faults --------------------------------------------------------------------------------------------------------------
 
 void Scheduler::fault(CUresult code, const std::string &what) {
-  outcome_ = {code, describe(*current_) + what};
+  outcome_ = {code, describe(*current_->warp->block->grid->launch, current_->thread) + what};
   if (!stuckReport_.empty())
     outcome_.message += "\nafter a " + stuckReport_;
   void *abandoned;
@@ -426,10 +432,8 @@ void Scheduler::fault(CUresult code, const std::string &what) {
   __builtin_unreachable();
 }
 
-void Scheduler::checkStack(const Lane &lane) {
-  constexpr ptrdiff_t reserve = 4096;
-  if (static_cast<unsigned char *>(__builtin_frame_address(0)) - lane.stack.low < reserve) [[unlikely]]
-    fault(CUDA_ERROR_LAUNCH_FAILED, "more than " + std::to_string(StackPool::stackBytes) + " bytes of stack");
+void Scheduler::stackOverflow() {
+  fault(CUDA_ERROR_LAUNCH_FAILED, "more than " + std::to_string(StackPool::stackBytes) + " bytes of stack");
 }
 
 } // namespace cadenza::emulation

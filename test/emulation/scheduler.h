@@ -73,6 +73,12 @@ struct LaneCopy {
   uint64_t group;
 };
 
+/// A packet that a lane has polled, and what was there.
+struct WatchedPacket {
+  const void *address;
+  unsigned char bytes[16];
+};
+
 struct Lane {
   void *stackPointer;
   StackPool::Stack stack;
@@ -92,6 +98,8 @@ struct Lane {
   uint64_t copyGroups;                  // committed
   bool copying;                         // among copyingLanes_
   std::vector<const void *> tensorMaps; // acquired
+  WatchedPacket watched[8];             // the packets that it polled last, each once
+  uint32_t watchedCount, uselessPolls;  // in a row
   bool atClusterBarrier;                // arrived, has not waited yet
   uint64_t clusterPhase;                // at its arrival
 };
@@ -110,6 +118,12 @@ struct Warp {
   std::shared_ptr<WarpProducts> products; // of wgmma (warpgroup.cpp), from the first one on
   uint32_t registers = 0;                 // of each thread, once setmaxnreg has said so
   Lane lanes[32];
+};
+
+/// A warp with lanes that can run.
+struct Ready {
+  Warp *warp;
+  uint32_t priority; // beside the pointer: choices look at many
 };
 
 /// An mbarrier: its state lives here, its eight bytes in shared memory hold a pattern that must stay.
@@ -188,7 +202,7 @@ public:
 
   // For persistent kernels (mbarrier.cpp and async.cpp).
   void poll(const void *address);
-  void recordPacket(const void *address, uint32_t epoch, bool stored);
+  void packet(const void *address, uint32_t epoch, bool stored);
   void resetRecord() { record_ = Record(); }
   uint64_t clock();
   void nanosleep(uint32_t ns);
@@ -237,6 +251,10 @@ private:
   std::string damage(const Block &block, const void *address, const char *what) const;
   std::string settle(Block &block, MbarrierState &barrier);
   void wait(uint32_t Warp::*mask);
+  bool spins(Lane &lane, const void *address) const;
+  void watch(Lane &lane, const void *address);
+  void wake(size_t parked);
+  bool wakeAll();
   void recordWait(const Block &block, const MbarrierState &barrier);
   void finishClusterPhase(Cluster &cluster);
   AsyncOperation &issue(Block &target, const char *what);
@@ -256,6 +274,7 @@ private:
   WarpProducts &productsOf(Warp &warp);
   bool breakDeadlock();
   void complete(Warp &warp);
+  void setPriority(Warp &warp, uint64_t priority);
   void setRunnable(Warp &warp, uint32_t lanes);
   void clearRunnable(Warp &warp, uint32_t lanes);
   void leave();   // gives up the processor until chosen again
@@ -266,9 +285,14 @@ private:
   void startCluster(Grid &grid);
   void startBlock(Grid &grid, uint32_t index, const std::shared_ptr<Cluster> &cluster);
   void finishBlock(Block &block);
-  void checkStack(const Lane &lane);
+  void checkStack(const Lane &lane) {
+    constexpr ptrdiff_t reserve = 4096;
+    if (static_cast<unsigned char *>(__builtin_frame_address(0)) - lane.stack.low < reserve) [[unlikely]]
+      stackOverflow();
+  }
+  [[noreturn]] void stackOverflow();
   void checkProgress();
-  std::string describe(const Lane &lane) const;
+  std::string describe(const Launch &launch, const host::Thread &thread) const;
   std::string describeWaiting() const;
   void reset();
 
@@ -278,7 +302,7 @@ private:
   void *mainStackPointer_ = nullptr;
   Lane *current_ = nullptr;
   Warp *currentWarp_ = nullptr;
-  std::vector<Warp *> ready_;
+  std::vector<Ready> ready_;
   std::vector<std::unique_ptr<Block>> resident_, spare_;
   std::deque<Grid> grids_;
   size_t firstOpen_ = 0;      // those before it have started all their blocks
@@ -289,6 +313,7 @@ private:
   uint32_t tournament_ = 1; // how strongly priorities decide: 1 is uniform
   uint32_t startOneIn_ = 1; // how eagerly new blocks start
   std::vector<std::unique_ptr<AsyncOperation>> async_;
+  std::vector<Lane *> parked_;           // in a poll that would see nothing new
   std::vector<Lane *> copyingLanes_;     // with copies in groups, some of which may be there by now
   std::vector<Warp *> multiplyingWarps_; // with wgmmas that are not executed yet
   uint32_t asyncOneIn_ = 1;              // how eagerly asynchronous operations make progress
@@ -302,6 +327,9 @@ private:
 };
 
 /// The one scheduler: services carry no context.
-Scheduler &scheduler();
+inline Scheduler &scheduler() {
+  extern Scheduler theScheduler;
+  return theScheduler;
+}
 
 } // namespace cadenza::emulation

@@ -18,7 +18,7 @@ Scheduler::Scheduler() : services{} {
   services.grid_dependency_trigger = [] { scheduler().gridDependencyTrigger(); };
   services.poll = [](const void *address) { scheduler().poll(address); };
   services.packet = [](const void *address, uint32_t epoch, bool stored) {
-    scheduler().recordPacket(address, epoch, stored);
+    scheduler().packet(address, epoch, stored);
   };
   services.clock = [] { return scheduler().clock(); };
   services.nanosleep = [](uint32_t ns) { scheduler().nanosleep(ns); };

@@ -169,7 +169,7 @@ StatusOr<ImportedModel> importHuggingFace(mlir::MLIRContext &context, const Impo
     QuantizedTensors quantized;
     if (checkpoint && config.quantization) {
       quantized = openQuantized(*checkpoint, *config.quantization, model.weightSpecs, findings);
-      noteQuantized(quantized, model.weightSpecs, findings);
+      noteQuantized(quantized, model.weightSpecs, options.storesCodes, findings);
     }
     // Of a format that is not known, nobody can say which tensors are missing.
     if (checkpoint && (config.quantization || !config.isQuantized))

@@ -32,6 +32,7 @@ struct ImportOptions {
   std::string dtype = {};
   std::string preTokenizer = {}; // --pre-tokenizer, of a GGUF file (gguf/pre_tokenizers.h)
   bool strict = false;           // warnings are errors
+  bool storesCodes = false;      // the plan stores matrices in codes (--encode): for what is said of those that are
 };
 
 struct ImportedModel {

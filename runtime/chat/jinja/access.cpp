@@ -101,6 +101,8 @@ Value attributeOf(Runtime &runtime, const Value &object, std::string_view name) 
   if (object.kind() == Kind::Loop)
     if (const auto attribute = loopAttribute(runtime, object.loop(), name))
       return *attribute;
+  if (object.kind() == Kind::Callable)
+    unsupported("the attribute " + reprOfText(name) + " of a macro or a function");
   if (object.kind() == Kind::Namespace) {
     const Value *field = object.space().find(name);
     return field ? *field : noAttribute(runtime, object, name);

@@ -183,6 +183,8 @@ Value Interpreter::evaluate(const Name &name, Scope &scope) {
   for (std::string_view known : {"lipsum", "cycler", "joiner"})
     if (name.name == known)
       unsupported("the function " + name.name);
+  if (name.name == "self")
+    unsupported("self, the blocks of the template");
   return runtime_.undefined(reprOfText(name.name) + " is undefined");
 }
 

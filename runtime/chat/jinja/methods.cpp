@@ -53,9 +53,13 @@ template <bool FromRight> Value splitMethod(Runtime &runtime, const Value &self,
 }
 
 /// The part of the text that arguments `start` and `end` name, and where it begins, in characters.
-std::string_view within(const Value &self, const Bound &bound, int64_t &begin) {
-  const std::vector<std::string_view> all = characters(bytesOf(self));
-  const auto size = std::ssize(all);
+std::string_view within(Runtime &runtime, const Value &self, const Bound &bound, int64_t &begin) {
+  const std::string_view text = bytesOf(self);
+  begin = 0;
+  if (!bound.isSet(1) && !bound.isSet(2))
+    return text;
+  runtime.charge(text.size());
+  const int64_t size = characterCount(text);
   const auto place = [&](size_t parameter, int64_t fallback) {
     int64_t index = bound.isSet(parameter) ? bound.integer(parameter, 0) : fallback;
     return index < 0 ? std::max<int64_t>(index + size, 0) : index;
@@ -64,20 +68,16 @@ std::string_view within(const Value &self, const Bound &bound, int64_t &begin) {
   const int64_t end = std::min<int64_t>(place(2, size), size);
   if (begin > end)
     return {};
-  size_t first = 0, last = 0;
-  for (int64_t i = 0; i < end; ++i) {
-    first += i < begin ? all[static_cast<size_t>(i)].size() : 0;
-    last += all[static_cast<size_t>(i)].size();
-  }
-  return std::string_view(bytesOf(self)).substr(first, last - first);
+  const std::string_view rest = text.substr(bytesOfCharacters(text, begin));
+  return rest.substr(0, bytesOfCharacters(rest, end - begin));
 }
 
 template <bool AtEnd> Value affixMethod(Runtime &runtime, const Value &self, const Arguments &arguments) {
   const std::string name = AtEnd ? "endswith" : "startswith";
   const Bound bound(name, arguments, {"prefix", "start", "end"}, 1);
   int64_t begin = 0;
-  const std::string_view text = within(self, bound, begin);
-  const bool beyond = begin > characterCount(bytesOf(self));
+  const std::string_view text = within(runtime, self, bound, begin);
+  const bool beyond = begin > 0 && begin > characterCount(bytesOf(self));
   const auto matches = [&](const Value &affix) {
     if (!affix.isText())
       fail(name + ": expected a text or a tuple of texts, not " + typeName(affix));
@@ -95,9 +95,9 @@ Value findMethod(Runtime &runtime, const Value &self, const Arguments &arguments
   const std::string part = bound.text(0);
   runtime.charge(bytesOf(self).size());
   int64_t begin = 0;
-  const std::string_view text = within(self, bound, begin);
-  const bool beyond = begin > characterCount(bytesOf(self));
-  const size_t found = beyond ? std::string_view::npos : FromRight ? text.rfind(part) : text.find(part);
+  const std::string_view text = within(runtime, self, bound, begin);
+  const bool beyond = begin > 0 && begin > characterCount(bytesOf(self));
+  const size_t found = beyond ? std::string_view::npos : FromRight ? findLastText(text, part) : findText(text, part);
   if (found != std::string_view::npos)
     return begin + characterCount(text.substr(0, found));
   if (Fails)
@@ -111,13 +111,25 @@ Value convertMethod(Runtime &runtime, const Value &self, const Arguments &argume
   return like(runtime, self, Convert(bytesOf(self)));
 }
 
+/// Whether there are characters and `is` holds of each.
+template <typename Is> bool everyCharacter(Runtime &runtime, const Value &self, const Is &is) {
+  std::string_view text = bytesOf(self);
+  const bool any = !text.empty();
+  while (!text.empty()) {
+    const size_t length = bytesOfCharacters(text, 1);
+    if (!is(codePoint(text.substr(0, length))))
+      return false;
+    text.remove_prefix(length);
+  }
+  runtime.charge(bytesOf(self).size());
+  return any;
+}
+
 template <bool (*Is)(utf8proc_category_t)>
 Value everyMethod(Runtime &runtime, const Value &self, const Arguments &arguments) {
   const Bound bound("a question about a text", arguments, {});
-  const std::vector<std::string_view> all = characters(bytesOf(self));
-  return !all.empty() && std::all_of(all.begin(), all.end(), [](std::string_view character) {
-    return Is(utf8proc_category(static_cast<utf8proc_int32_t>(codePoint(character))));
-  });
+  return everyCharacter(runtime, self,
+                        [](char32_t point) { return Is(utf8proc_category(static_cast<utf8proc_int32_t>(point))); });
 }
 
 bool isLetter(utf8proc_category_t category) {
@@ -133,9 +145,7 @@ Value isSpaceMethod(Runtime &runtime, const Value &self, const Arguments &argume
 /// Of decimal digits alone, and of superscripts, which are no letters either, as isdigit has it.
 Value isDigitMethod(Runtime &runtime, const Value &self, const Arguments &arguments) {
   const Bound bound("isdigit", arguments, {});
-  const std::vector<std::string_view> all = characters(bytesOf(self));
-  return !all.empty() && std::all_of(all.begin(), all.end(), [](std::string_view character) {
-    const char32_t point = codePoint(character);
+  return everyCharacter(runtime, self, [](char32_t point) {
     return isDecimal(utf8proc_category(static_cast<utf8proc_int32_t>(point))) || point == 0xb2 || point == 0xb3 ||
            point == 0xb9 || point == 0x2070 || (point >= 0x2074 && point <= 0x2079) ||
            (point >= 0x2080 && point <= 0x2089) || (point >= 0x2460 && point <= 0x2468);
@@ -173,7 +183,8 @@ Value formatMethod(Runtime &runtime, const Value &self, const Arguments &argumen
 Value countMethod(Runtime &runtime, const Value &self, const Arguments &arguments) {
   const Bound bound("count", arguments, {"sub", "start", "end"}, 1);
   int64_t begin = 0;
-  return countOf(within(self, bound, begin), bound.text(0));
+  runtime.charge(bytesOf(self).size());
+  return countOf(within(runtime, self, bound, begin), bound.text(0));
 }
 
 Value splitLinesMethod(Runtime &runtime, const Value &self, const Arguments &arguments) {
@@ -187,7 +198,7 @@ template <bool FromRight> Value partitionMethod(Runtime &runtime, const Value &s
   if (separator.empty())
     fail("partition: the separator is empty");
   const std::string_view text = bytesOf(self);
-  const size_t at = FromRight ? text.rfind(separator) : text.find(separator);
+  const size_t at = FromRight ? findLastText(text, separator) : findText(text, separator);
   if (at == std::string_view::npos)
     return listOf(runtime, self, FromRight ? std::vector<std::string_view>{"", "", text} : std::vector{text, {}, {}},
                   Sequence::Kind::Tuple);

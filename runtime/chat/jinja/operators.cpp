@@ -204,7 +204,7 @@ bool contains(Runtime &runtime, const Value &container, const Value &item) {
   case Kind::Text:
     if (item.isUndefined() || !item.isText())
       fail("'in <str>' requires a text as its left operand, not " + typeName(item));
-    return container.text().bytes.find(item.text().bytes) != std::string::npos;
+    return findText(container.text().bytes, item.text().bytes) != std::string::npos;
   case Kind::Dict:
     if (item.isDict() || (item.isSequence() && item.sequence().kind == Sequence::Kind::List))
       fail("unhashable type: '" + typeName(item) + "'");

@@ -4,6 +4,7 @@
 #include <utf8proc.h>
 
 #include <algorithm>
+#include <cstring>
 
 namespace cadenza::jinja {
 namespace {
@@ -141,6 +142,24 @@ int64_t characterCount(std::string_view text) {
   return std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
 }
 
+size_t bytesOfCharacters(std::string_view text, int64_t count) {
+  size_t at = 0;
+  for (int64_t i = 0; i < count && at < text.size(); ++i)
+    at += lengthAt(text, at);
+  return at;
+}
+
+size_t findText(std::string_view text, std::string_view part) {
+  const void *found = memmem(text.data(), text.size(), part.data(), part.size());
+  return found ? static_cast<size_t>(static_cast<const char *>(found) - text.data()) : std::string_view::npos;
+}
+
+size_t findLastText(std::string_view text, std::string_view part) {
+  const std::string backwards(text.rbegin(), text.rend()), wanted(part.rbegin(), part.rend());
+  const size_t found = findText(backwards, wanted);
+  return found == std::string_view::npos ? found : text.size() - found - part.size();
+}
+
 char32_t codePoint(std::string_view character) {
   utf8proc_int32_t point = 0;
   utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t *>(character.data()), std::ssize(character), &point);
@@ -195,9 +214,10 @@ bool isNameCharacter(char32_t point, bool isFirst) {
 }
 
 std::string_view strip(std::string_view text, std::optional<std::string_view> chars, bool left, bool right) {
-  const std::vector<std::string_view> set = chars ? characters(*chars) : std::vector<std::string_view>();
+  std::vector<std::string_view> set = chars ? characters(*chars) : std::vector<std::string_view>();
+  std::sort(set.begin(), set.end());
   const auto goes = [&](std::string_view character) {
-    return chars ? std::find(set.begin(), set.end(), character) != set.end() : isSpace(codePoint(character));
+    return chars ? std::binary_search(set.begin(), set.end(), character) : isSpace(codePoint(character));
   };
   while (left && !text.empty()) {
     const size_t length = lengthAt(text, 0);
@@ -284,17 +304,23 @@ std::vector<std::string_view> split(std::string_view text, std::optional<std::st
   if (!separator)
     return splitAtSpace(text, maximum, fromRight);
   std::vector<std::string_view> parts;
+  if (fromRight) { // the pieces of the text backwards are those of the text, backwards
+    const std::string backwards(text.rbegin(), text.rend()), wanted(separator->rbegin(), separator->rend());
+    for (std::string_view part : split(backwards, wanted, maximum)) {
+      const size_t end = text.size() - static_cast<size_t>(part.data() - backwards.data());
+      parts.push_back(text.substr(end - part.size(), part.size()));
+    }
+    std::reverse(parts.begin(), parts.end());
+    return parts;
+  }
   while (maximum < 0 || std::ssize(parts) < maximum) {
-    const size_t at = fromRight ? text.rfind(*separator) : text.find(*separator);
+    const size_t at = findText(text, *separator);
     if (at == std::string_view::npos)
       break;
-    const size_t after = at + separator->size();
-    parts.push_back(fromRight ? text.substr(after) : text.substr(0, at));
-    text = fromRight ? text.substr(0, at) : text.substr(after);
+    parts.push_back(text.substr(0, at));
+    text = text.substr(at + separator->size());
   }
   parts.push_back(text);
-  if (fromRight)
-    std::reverse(parts.begin(), parts.end());
   return parts;
 }
 
@@ -331,13 +357,13 @@ std::string replaced(std::string_view text, std::string_view old, std::string_vi
       result += with;
     return result;
   }
-  for (size_t at = 0;;) {
-    const size_t found = maximum >= 0 && count == maximum ? std::string_view::npos : text.find(old, at);
-    result += text.substr(at, found - at);
+  while (true) {
+    const size_t found = maximum >= 0 && count == maximum ? std::string_view::npos : findText(text, old);
+    result += text.substr(0, found);
     if (found == std::string_view::npos)
       return result;
     result += with;
-    at = found + old.size();
+    text = text.substr(found + old.size());
     ++count;
   }
 }
@@ -346,8 +372,10 @@ int64_t countOf(std::string_view text, std::string_view part) {
   if (part.empty())
     return characterCount(text) + 1;
   int64_t count = 0;
-  for (size_t at = text.find(part); at != std::string_view::npos; at = text.find(part, at + part.size()))
+  for (size_t at = findText(text, part); at != std::string_view::npos; at = findText(text, part)) {
+    text = text.substr(at + part.size());
     ++count;
+  }
   return count;
 }
 

@@ -12,6 +12,8 @@ namespace cadenza::jinja {
 /// The code points, each as the bytes of the text that it takes.
 std::vector<std::string_view> characters(std::string_view text);
 int64_t characterCount(std::string_view text);
+/// The bytes that the first `count` characters take, or all if there are not so many.
+size_t bytesOfCharacters(std::string_view text, int64_t count);
 char32_t codePoint(std::string_view character);
 void appendCodePoint(std::string &text, char32_t point);
 
@@ -21,6 +23,10 @@ bool isSpace(char32_t point);
 bool isPrintable(char32_t point);
 /// Whether it may stand in a name, or at its beginning.
 bool isNameCharacter(char32_t point, bool isFirst);
+
+/// text.find(part) and text.rfind(part), in time that grows with the sum of both lengths, not with their product.
+size_t findText(std::string_view text, std::string_view part);
+size_t findLastText(std::string_view text, std::string_view part);
 
 /// str.strip(chars), lstrip and rstrip; without `chars`, white space.
 std::string_view strip(std::string_view text, std::optional<std::string_view> chars, bool left, bool right);

@@ -592,6 +592,11 @@ TEST(WeightPacker, WhatAnEncodingDoesNotHoldIsReadAsFloats) {
   EXPECT_FALSE(encodingHolding(tensor.format()));
   EXPECT_FALSE(encodingHolding({CodeKind::integer, 4, false, 32, false, true, DType::f16})) << "minima";
   EXPECT_FALSE(encodingHolding({CodeKind::integer, 6, true, 16, false, false, DType::f32})) << "groups of 16";
+  const StoredFormat inOrder{.kind = CodeKind::integer, .bits = 4, .group = 128, .scales = DType::f16};
+  StoredFormat permuted = inOrder;
+  permuted.permuted = true;
+  EXPECT_TRUE(holds(*encodingHolding(inOrder), inOrder));
+  EXPECT_FALSE(holds(*encodingHolding(inOrder), permuted)) << "a column's group is not that of its place";
   EncodedMatrix matrix({16}, 64, false);
   const StatusOr<std::vector<std::byte>> bytes = packAll(matrix.built, CodesSource(tensor));
   ASSERT_FALSE(bytes.isOk());

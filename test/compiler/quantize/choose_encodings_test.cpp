@@ -89,10 +89,21 @@ TEST(ChooseEncodings, OneForTheLayersAndOneForTheHead) {
 }
 
 TEST(ChooseEncodings, KeepsWhatPatternsName) {
-  const std::vector<std::string> names = chosen({.type = "int8", .keep = {"v_proj", "layers.1.mlp", "head"}});
-  const std::vector<std::string> expected = {"int8",    "tiles16", "int8",    "int8",    "int8",   "int8",
-                                             "tiles16", "int8",    "tiles16", "tiles16", "tiles16"};
+  const std::vector<std::string> names = chosen({.type = "int8", .keep = {"v_proj", "layers.1.mlp"}});
+  const std::vector<std::string> expected = {"int8",    "tiles16", "int8",    "int8",    "int8", "int8",
+                                             "tiles16", "int8",    "tiles16", "tiles16", "int8"};
   EXPECT_EQ(names, expected);
+}
+
+TEST(ChooseEncodings, TheHeadHasItsOwnOption) {
+  std::vector<std::string> expected(10, "tiles16");
+  expected.push_back("int8");
+  EXPECT_EQ(chosen({.type = "int4", .keep = {"*"}}), expected);
+  expected.back() = "tiles16";
+  EXPECT_EQ(chosen({.type = "int4", .head = "tiles16", .keep = {"*"}}), expected);
+  for (const char *head : {"head.weight", "lm_head"})
+    EXPECT_EQ(refusal({.type = "int4", .keep = {head}}),
+              "--keep=" + std::string(head) + ": that is the head; --quantize-head=tiles16 leaves it at 16 bits");
 }
 
 TEST(ChooseEncodings, APatternThatMatchesNothing) {

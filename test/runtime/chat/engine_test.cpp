@@ -56,7 +56,9 @@ TEST(ChatTemplate, RefusedByName) {
   for (const char *source :
        {"{% include 'x' %}", "{% extends 'x' %}", "{% import 'x' as y %}", "{% block x %}{% endblock %}",
         "{% for a in b recursive %}{% endfor %}", "{{ x | pprint }}", "{{ 'a'.encode() }}", "{{ lipsum() }}",
-        "{{ range(3) }}", "{{ 9223372036854775807 + 1 }}", "{{ '\\N{BULLET}' }}"})
+        "{{ range(3) }}", "{{ 9223372036854775807 + 1 }}", "{{ '\\N{BULLET}' }}", "{{ self }}", "{{ self.title() }}",
+        "{% macro m() %}{% endmacro %}{{ m.name }}", "{% macro m(a) %}{% endmacro %}{{ m['arguments'] }}",
+        "{{ range.name }}"})
     expectError(source, StatusCode::Unsupported, "line 1: ");
 }
 
@@ -91,6 +93,26 @@ TEST(ChatTemplate, EndsWhateverItLoopsOver) {
   expectError(ifs, StatusCode::InvalidInput, "deep");
   const auto limited = render("{% for i in range(100) %}xxxxxxxxxx{% endfor %}", {}, {.outputBytes = 500});
   EXPECT_EQ(limited.status().code(), StatusCode::InvalidInput);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(60));
+}
+
+TEST(ChatTemplate, WhatCallsTheTemplateItselfMayBeSet) {
+  EXPECT_EQ(*render("{% set self = 1 %}{{ self }}{{ other is defined }}"), "1False");
+}
+
+/// Texts whose search goes far wrong at every place, and questions that the first character answers.
+TEST(ChatTemplate, LongTextsTakeNoLongTime) {
+  const auto start = std::chrono::steady_clock::now();
+  const std::string many(1000000, 'a');
+  const ordered_json context = {{"a", many}, {"b", many.substr(500000) + "b"}, {"c", "b" + many.substr(500000)}};
+  EXPECT_EQ(*render("{{ a.find(b) }} {{ a.rfind(c) }} {{ a.count(b) }} {{ b in a }} {{ a.partition(b)[1] }}", context),
+            "-1 -1 0 False ");
+  EXPECT_EQ(*render("{{ a.split(b) | length }} {{ a.rsplit(c, 1) | length }} {{ a.replace(b, '') | length }}", context),
+            "1 1 1000000");
+  EXPECT_EQ(*render("{{ a.strip(b) }}{{ c.rsplit('b') }}"
+                    "{% for i in range(5000) %}{% if a.isdigit() or a.startswith('b') %}x{% endif %}{% endfor %}",
+                    {{"a", many}, {"b", many}, {"c", "1b2b"}}),
+            "['1', '2', '']");
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(60));
 }
 

@@ -1,6 +1,7 @@
 #include "compiler/import/hf/quantized/quantized_tensors.h"
 #include "compiler/import/convert.h"
 #include "compiler/import/hf/quantized/quantized_notice.h"
+#include "compiler/import/problem.h"
 #include "compiler/import/text.h"
 
 #include <algorithm>
@@ -32,41 +33,25 @@ class Repeated {
 public:
   void add(const std::string &text) {
     std::string kind = kindOf(text);
-    for (auto &[known, first, count] : problems_)
-      if (known == kind) {
-        ++count;
-        return;
-      }
-    problems_.push_back({std::move(kind), text, 1});
+    auto known = std::ranges::find(problems_, kind, &std::pair<std::string, Problem>::first);
+    if (known == problems_.end())
+      known = problems_.insert(known, {std::move(kind), {}});
+    known->second.add(text);
   }
   template <typename File> void forEach(const File &file) const {
-    for (const auto &[kind, first, count] : problems_)
-      file(first + (count > 1 ? "; and " + std::to_string(count - 1) + " more" : ""));
+    for (const auto &[kind, problem] : problems_)
+      file(problem.first + problem.others());
   }
 
 private:
-  struct Problem {
-    std::string kind, first;
-    size_t count;
-  };
-  std::vector<Problem> problems_;
+  std::vector<std::pair<std::string, Problem>> problems_; // by kind, in the order in which they came
 };
 
-/// What is said of several tensors.
-struct Noted {
-  std::string first;
-  size_t count = 0;
-
-  void add(const std::string &tensor) {
-    if (count++ == 0)
-      first = tensor;
-  }
-  /// "3 matrices are ".
-  std::string counted(const std::string &one, const std::string &many) const {
-    return std::to_string(count) + " " + (count == 1 ? one : many);
-  }
-  std::string theFirst() const { return (count == 1 ? ": " : "; the first is ") + quotedName(first); }
-};
+/// "checkpoint: 3 matrices are WHAT; the first is 'model.x'", of the tensors that were added.
+std::string ofMatrices(const Problem &tensors, const std::string &what) {
+  return "checkpoint: " + std::to_string(tensors.count) + (tensors.count == 1 ? " matrix is " : " matrices are ") +
+         what + (tensors.count == 1 ? ": " : "; the first is ") + quotedName(tensors.first);
+}
 
 /// The matrices that weights need, by tensor.
 std::map<std::string, ModuleMatrix> matricesOf(const std::vector<WeightSpec> &weights) {
@@ -130,8 +115,8 @@ QuantizedTensors openQuantized(const Checkpoint &checkpoint, const QuantizedForm
                                const std::vector<WeightSpec> &weights, Findings &findings) {
   QuantizedTensors result{.format = std::string(format.name())};
   Repeated invalid, unsupported;
-  std::map<std::string, Noted> notes;
-  Noted plain;
+  std::map<std::string, Problem> notes;
+  Problem plain;
   for (const auto &[tensor, matrix] : matricesOf(weights)) {
     ModuleTensors module(checkpoint, matrix);
     std::string field;
@@ -165,15 +150,15 @@ QuantizedTensors openQuantized(const Checkpoint &checkpoint, const QuantizedForm
   invalid.forEach([&](std::string text) { findings.invalid(std::move(text)); });
   unsupported.forEach([&](std::string text) { findings.unsupported(std::move(text)); });
   for (const auto &[note, noted] : notes)
-    findings.notice("checkpoint: " + noted.counted("matrix is ", "matrices are ") + note + noted.theFirst());
+    findings.notice(ofMatrices(noted, note));
   if (plain.count != 0 && !result.matrices.empty())
-    findings.notice("checkpoint: " + plain.counted("matrix is ", "matrices are ") +
-                    "not quantised, though quantization_config does not say so, and taken as such" + plain.theFirst());
+    findings.notice(ofMatrices(plain, "not quantised, though quantization_config does not say so, and taken as such"));
   return result;
 }
 
-void noteQuantized(const QuantizedTensors &quantized, const std::vector<WeightSpec> &weights, Findings &findings) {
-  QuantizedCount count{.format = quantized.format, .bytesInFile = quantized.bytes};
+void noteQuantized(const QuantizedTensors &quantized, const std::vector<WeightSpec> &weights, bool storesCodes,
+                   Findings &findings) {
+  QuantizedCount count{.format = quantized.format, .storesCodes = storesCodes, .bytesInFile = quantized.bytes};
   std::set<std::string_view> seen;
   for (const WeightSpec &spec : weights) {
     const auto found = quantized.matrices.find(spec.tensor);

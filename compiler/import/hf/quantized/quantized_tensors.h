@@ -31,6 +31,9 @@ QuantizedTensors openQuantized(const Checkpoint &checkpoint, const QuantizedForm
                                const std::vector<WeightSpec> &weights, Findings &findings);
 
 /// One notice that counts the quantised matrices, by type: how they are stored in the plan, and in how many bytes.
-void noteQuantized(const QuantizedTensors &quantized, const std::vector<WeightSpec> &weights, Findings &findings);
+/// `storesCodes`: the plan stores matrices in codes, and what becomes of those of the checkpoint shows when it is
+/// packed.
+void noteQuantized(const QuantizedTensors &quantized, const std::vector<WeightSpec> &weights, bool storesCodes,
+                   Findings &findings);
 
 } // namespace cadenza
