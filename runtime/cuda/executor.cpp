@@ -55,7 +55,8 @@ Status CudaExecutor::load(const Plan &plan, const ExecutorOptions &options, int 
     if (!division_->orders.empty())
       program_ = &ordered_.emplace(inDivision(plan.program(), *choice.division));
   }
-  CADENZA_ASSIGN_OR_RETURN(storage_, Storage::load(*device_, stream_.get(), plan, context_, options.logits));
+  CADENZA_ASSIGN_OR_RETURN(storage_, Storage::load(*device_, stream_.get(), plan, context_, options.logits,
+                                                   division_ ? division_->blocks() : 0));
 
   uint64_t tokenCount = static_cast<uint64_t>(context_) + 1;
   CADENZA_ASSIGN_OR_RETURN(hostState_, PinnedBuffer::make(*device_, sizeof(SequenceState), "the decode state"));
@@ -181,6 +182,11 @@ Status CudaExecutor::writeState(int64_t nextPosition, int64_t forcedTokens, std:
   decode.forced_tokens = static_cast<int>(forcedTokens);
   decode.stop_token_count = static_cast<int>(stopTokens.size());
   std::copy(stopTokens.begin(), stopTokens.end(), decode.stop_tokens);
+  // NOLINTBEGIN(performance-no-int-to-ptr): CUdeviceptr
+  state->draw = {.logits = reinterpret_cast<float *>(storage_.addresses().draw.logits),
+                 .space = reinterpret_cast<unsigned char *>(storage_.addresses().draw.space),
+                 .vocabulary = static_cast<uint64_t>(program_->decoder->vocabulary)};
+  // NOLINTEND(performance-no-int-to-ptr)
   // Page-locked memory has the same address on the device.
   state->host = {.tokens = hostTokens_.as<int32_t>(),
                  .published = &hostControl_.as<HostControl>()->published,

@@ -123,7 +123,10 @@ CADENZA_EVERYWHERE float drawn_value(const Sampling &sampling, float logit, uint
   return fma(logit, sampling.scale, -log2_exponential(bits));
 }
 CADENZA_EVERYWHERE float drawn_value(const Sampling &sampling, float logit, uint32_t position, uint32_t row) {
-  return drawn_value(sampling, logit, random_words(sampling, position, row).word[row % 4]);
+  const Words4 words = random_words(sampling, position, row);
+  const uint32_t even = row % 4 == 0 ? words.word[0] : words.word[2]; // chosen, so that words stay in registers
+  const uint32_t odd = row % 4 == 1 ? words.word[1] : words.word[3];
+  return drawn_value(sampling, logit, row % 2 == 0 ? even : odd);
 }
 
 } // namespace sampling

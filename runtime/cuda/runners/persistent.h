@@ -18,6 +18,7 @@ public:
 
   Schedule schedule() const override { return Schedule::Persistent; }
   void begin() override;
+  void sample(bool samples) override;
   Status enqueue(int64_t position, bool withHead) override;
   Status flush() override;
   int64_t stepsAhead() const override;
@@ -40,7 +41,7 @@ private:
 
   /// One of the division's kernels.
   struct StepsKernel {
-    CUfunction function = nullptr;
+    CUfunction function = nullptr, drawing = nullptr; // the second one also draws tokens
     DivisionLaunch launch;
   };
   void prepare(const std::string &name, StepsKernel &kernel);
