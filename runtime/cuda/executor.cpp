@@ -2,6 +2,7 @@
 
 #include "runtime/cuda/runners/graph.h"
 #include "runtime/cuda/runners/launch.h"
+#include "runtime/decode/sequence_sampling.h"
 #include "runtime/plan/plan.h"
 #include "runtime/shared/state.h"
 
@@ -152,6 +153,14 @@ Status CudaExecutor::begin(std::span<const int32_t> prompt, std::span<const int3
   filled_ = {};
   const auto length = static_cast<int64_t>(prompt.size());
   return writeState(kept, length, stopTokens, length);
+}
+
+Status CudaExecutor::sample(const SequenceSampling &sampling) {
+  CADENZA_RETURN_IF_ERROR(sequence_.checkUnselected());
+  if (sampling.sampling.draws || sampling.sampling.adjusts)
+    return {StatusCode::Unsupported, "GPUs only select the most likely token, without penalties and biases; run on the "
+                                     "CPU (--device=cpu), or greedily (--greedy)"};
+  return Status::ok();
 }
 
 Status CudaExecutor::fillCache(int64_t length, uint64_t seed) {
