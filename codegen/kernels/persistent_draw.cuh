@@ -15,12 +15,16 @@
 
 namespace cadenza {
 
-/// Whether a kernel draws. Under the emulation one that is compiled once does both.
-#if defined(CADENZA_HOST)
-CADENZA_OPTIONAL(DrawsOf, draws, true);
-#else
 CADENZA_OPTIONAL(DrawsOf, draws, false);
+
+/// Whether a kernel draws its tokens. Under the emulation one that is compiled once does both.
+template <class Config> CADENZA_DEVICE bool draws_tokens(const PersistentArgs &args) {
+#if defined(CADENZA_HOST)
+  return args.sampled != nullptr;
+#else
+  return DrawsOf<Config>::value;
 #endif
+}
 
 /// An Exchange of draw.cuh between the blocks of the grid.
 template <class Config> struct PersistentDraw : DrawTeam<typename PersistentBlock<Config>::Team> {

@@ -49,7 +49,7 @@ template <class Config> struct PersistentSelect {
     });
     block.mark(PersistentWork::select, p.layer);
     int selected = 0;
-    if (DrawsOf<Config>::value && block.args.sampled) {
+    if (draws_tokens<Config>(block.args)) {
       const uint32_t drawn = persistent_draw<Config>(arch::opaque(block.args.sampled), number, p.position);
       selected = static_cast<int>(drawn & 0x7fffffffu);
       stopped = drawn >> 31 != 0;

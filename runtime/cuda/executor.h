@@ -48,6 +48,8 @@ public:
   Device &device() { return *device_; }
   CUstream stream() const { return stream_.get(); }
   const DeviceBuffer &weights() const { return storage_.weights(); }
+  /// Of the sequence: tokens whose filters kept so many rows that the slow path drew them.
+  StatusOr<uint32_t> slowDraws();
   const BoundStep &step() const { return step_; }
   Schedule schedule() const { return runner_->schedule(); }
   /// Why Schedule::Auto took no faster one; else empty.
@@ -105,6 +107,7 @@ private:
   StepLaunches launches_;
   PinnedBuffer hostState_;   // SequenceState
   PinnedBuffer hostTokens_;  // int32 [context + 1]: the prompt, then what was selected, 0 where nothing was
+  PinnedBuffer hostRows_;    // RowHistory [vocabulary]
   PinnedBuffer hostControl_; // HostControl
   Arrivals arrivals_;
   PinnedBuffer hostLogits_; // f32 [vocabulary], if asked for

@@ -161,16 +161,18 @@ StatusOr<Storage> Storage::load(Device &device, CUstream stream, const Plan &pla
   CADENZA_RETURN_IF_ERROR(allocate(addresses.arena, program.arenaBytes, "activations"));
   CADENZA_RETURN_IF_ERROR(allocate(addresses.state, sizeof(SequenceState), "the decode state"));
   CADENZA_RETURN_IF_ERROR(allocate(addresses.tokens, (addresses.context + 1) * sizeof(int32_t), "tokens"));
-  const auto vocabulary = static_cast<uint64_t>(program.decoder->vocabulary);
-  CADENZA_RETURN_IF_ERROR(allocate(addresses.draw.logits, vocabulary * sizeof(float), "logits"));
-  if (logits)
-    addresses.logits = addresses.draw.logits;
-  CADENZA_RETURN_IF_ERROR(allocate(addresses.draw.rows, vocabulary * sizeof(RowHistory), "penalties and biases"));
-  CADENZA_RETURN_IF_ERROR(
-      allocate(addresses.draw.space, uint64_t{std::max(blocks, 1u)} * draw_space_bytes, "drawing tokens"));
-  if (blocks > 0)
+  if (program.decoder) {
+    const auto vocabulary = static_cast<uint64_t>(program.decoder->vocabulary);
+    CADENZA_RETURN_IF_ERROR(allocate(addresses.draw.logits, vocabulary * sizeof(float), "logits"));
+    if (logits)
+      addresses.logits = addresses.draw.logits;
+    CADENZA_RETURN_IF_ERROR(allocate(addresses.draw.rows, vocabulary * sizeof(RowHistory), "penalties and biases"));
     CADENZA_RETURN_IF_ERROR(
-        allocate(addresses.draw.packets, draw_packets_for(static_cast<int>(blocks)) * uint64_t{16}, "drawing tokens"));
+        allocate(addresses.draw.space, uint64_t{std::max(blocks, 1u)} * draw_space_bytes, "drawing tokens"));
+    if (blocks > 0)
+      CADENZA_RETURN_IF_ERROR(allocate(addresses.draw.packets,
+                                       draw_packets_for(static_cast<int>(blocks)) * uint64_t{16}, "drawing tokens"));
+  }
   for (const Scratch &scratch : program.scratch)
     CADENZA_RETURN_IF_ERROR(allocate(addresses.scratch.emplace_back(), scratch.bytes, "scratch"));
   for (const Weight &weight : program.weights) {

@@ -53,7 +53,8 @@ Status CudaTensorExecutor::load(const Plan &plan, int ordinal) {
   CADENZA_RETURN_IF_ERROR(current.status());
   CADENZA_ASSIGN_OR_RETURN(stream_, Stream::make(*device_));
   CADENZA_ASSIGN_OR_RETURN(kernels_, Kernels::load(*device_, plan)); // before the long upload
-  CADENZA_ASSIGN_OR_RETURN(storage_, Storage::load(*device_, stream_.get(), plan, /*context=*/0, /*logits=*/false));
+  CADENZA_ASSIGN_OR_RETURN(storage_, Storage::load(*device_, stream_.get(), plan, /*context=*/0, /*logits=*/false,
+                                                   /*blocks=*/0));
   const auto stage = [&](const std::vector<Port> &ports, std::vector<PinnedBuffer> &buffers) {
     for (const Port &port : ports) {
       CADENZA_ASSIGN_OR_RETURN(PinnedBuffer buffer,

@@ -6,9 +6,6 @@
 namespace cadenza::cuda {
 namespace {
 
-/// Of one wait. A step takes milliseconds; the emulation, which is slower, has its own clock.
-constexpr uint64_t waitLimitNs = 2'000'000'000;
-
 /// Steps of one launch: enough that the launch itself does not count, few enough that Ctrl-C does.
 constexpr int64_t stepsOfALaunch = 32;
 
@@ -82,7 +79,7 @@ Status PersistentRunner::load() {
            .steps = 0,
            .headless_steps = 0,
            .first_step = 0,
-           .limit_ns = waitLimitNs,
+           .limit_ns = persistentWaitLimitNs,
            .trace = reinterpret_cast<TraceRecord *>(trace_.get()),
            .sampled = nullptr};
   // NOLINTEND(performance-no-int-to-ptr)

@@ -11,6 +11,9 @@
 
 namespace cadenza::cuda {
 
+/// Of one wait of a kernel. A step takes milliseconds; the emulation, which is slower, has its own clock.
+constexpr uint64_t persistentWaitLimitNs = 2'000'000'000;
+
 class PersistentRunner final : public Runner {
 public:
   /// For a context with a division, which the GPU holds.
