@@ -35,7 +35,8 @@ int64_t threads(sched::LaunchOp launch) { return static_cast<int64_t>(launch.get
 
 /// Names of the fields that sched.launch has as `tiles`.
 constexpr llvm::StringLiteral tokenTiles[] = {"tokens", "rows", "depth", "stages", "token_warps", "row_warps"};
-constexpr llvm::StringLiteral wgmmaTiles[] = {"rows", "tokens", "row_groups", "token_groups", "stages", "cluster"};
+constexpr llvm::StringLiteral wgmmaTiles[] = {"rows",   "tokens",  "row_groups", "token_groups",
+                                              "stages", "cluster", "turns"};
 constexpr llvm::StringLiteral attendTokenTiles[] = {"warps", "row_blocks", "keys", "stages"};
 
 void addTiles(ConfigWriter &config, StringRef type, ArrayRef<llvm::StringLiteral> names, ArrayRef<int64_t> tiles) {

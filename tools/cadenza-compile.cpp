@@ -255,10 +255,10 @@ void declareOptions(CLI::App &app, Arguments &args) {
          "tokens of a prompt that the plan can read at once, sizes separated by commas, multiples of 16 (default "
          "16,128,1024); 'off': a prompt is read token by token")
       ->type_name("T,...");
-  app.add_flag(
-      "--wgmma", args.options.wgmma,
-      "on sm_90, and in the emulation, tiles of 64 tokens and more use the tensor unit of sm_90: faster, but kernels "
-      "take several times as long to compile");
+  app.add_flag_function(
+      "--wgmma,!--no-wgmma", [&args](int64_t count) { args.options.wgmma = count > 0; },
+      "tiles of tokens use the tensor unit of sm_90 where that is expected to be faster; default: on sm_90, but not in "
+      "the emulation, where it is slow");
   app.add_flag("--check", args.options.check,
                "list everything in the model that is wrong or unsupported; nothing is written");
   app.add_flag("--strict", args.options.import.strict, "warnings (non-finite weights, say) are errors");

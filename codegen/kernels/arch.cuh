@@ -308,6 +308,13 @@ CADENZA_DEVICE float fma(float a, float b, float c) { return ::fmaf(a, b, c); }
 CADENZA_DEVICE float max(float a, float b) { return ::fmaxf(a, b); } // the other one if one is NaN
 CADENZA_DEVICE float min(float a, float b) { return ::fminf(a, b); }
 
+/// div.full: 2 ulp, of all numbers, without a branch (the exact division has one).
+CADENZA_DEVICE float divide(float a, float b) {
+  float quotient;
+  asm("div.full.f32 %0, %1, %2;" : "=f"(quotient) : "f"(a), "f"(b));
+  return quotient;
+}
+
 /// mul.rn: a product that is never made one operation with an addition.
 CADENZA_DEVICE float multiply(float a, float b) { return __fmul_rn(a, b); }
 

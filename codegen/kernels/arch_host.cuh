@@ -43,6 +43,7 @@ CADENZA_DEVICE void warp_barrier() { cadenza_host_services->warp_barrier(); }
 CADENZA_DEVICE void fence_gpu() { cadenza_host_services->scheduling_point(); }
 CADENZA_DEVICE void trap() { cadenza_host_services->fault(host::Fault::trap, nullptr); }
 
+CADENZA_DEVICE float divide(float a, float b) { return a / b; }
 CADENZA_DEVICE float multiply(float a, float b) { return a * b; } // g++ is told -ffp-contract=off
 CADENZA_DEVICE float as_float(uint32_t bits) { return __builtin_bit_cast(float, bits); }
 CADENZA_DEVICE uint32_t as_bits(float x) { return __builtin_bit_cast(uint32_t, x); }

@@ -6,11 +6,16 @@
 
 namespace cadenza {
 
+/// Rows of which a tile in registers (token_rows.cuh) has a thread own the same ones of every `row_period`, so that a
+/// function finds those that it works on together; 0: any, 1: a function cannot work there.
+CADENZA_OPTIONAL(RowPeriodOf, row_period, 0);
+
 /// The kernel arguments of a chain are those of its functions, in order.
 template <class... Functions> struct Chain {
   struct Args {};
   static constexpr int words = 0;
   static constexpr bool is_empty = true;
+  static constexpr int row_period = 0;
   template <class Tile> struct Loaded {};
   template <class Tile> CADENZA_DEVICE static void load(const Args &, const Tile &, Loaded<Tile> &) {}
   template <class Tile> CADENZA_DEVICE static void apply(const Args &, Loaded<Tile> &, Tile &) {}
@@ -20,6 +25,7 @@ template <class First, class... Rest> struct Chain<First, Rest...> {
   using Remaining = Chain<Rest...>;
   static constexpr int words = First::words + Remaining::words;
   static constexpr bool is_empty = false;
+  static constexpr int row_period = greatest_divisor(RowPeriodOf<First>::value, Remaining::row_period);
 
   struct Args : First::Args, Remaining::Args {}; // bases lie in order; empty ones take no room
   static_assert(words == 0 || sizeof(Args) == 8 * words, "arguments are 8-byte words");
@@ -49,10 +55,7 @@ template <int slot, class Type> struct Store {
   template <class Tile> CADENZA_DEVICE static void apply(const Args &args, Loaded<Tile> &, Tile &tile) {
     if (!tile.holds(slot))
       return;
-    const float *values = tile.segment(slot);
-    tile.for_owned([&](int, int row) {
-      args.output[tile.template edge_index<Type, slot>(row)] = arch::from_float<Type>(values[row]);
-    });
+    tile.template store_edge<slot>(args.output);
   }
 };
 

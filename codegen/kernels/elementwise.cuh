@@ -14,8 +14,13 @@ template <class Config, class Function> struct Unary {
   template <class Tile> CADENZA_DEVICE static void apply(const Args &, Loaded<Tile> &, Tile &tile) {
     if (!tile.holds(Config::segment))
       return;
-    float *values = tile.segment(Config::segment);
-    tile.for_owned([&](int, int row) { values[row] = Function::of(values[row]); });
+    tile.for_owned([&](int j, int row) {
+      float &x = tile.template value<Config::segment>(j, row);
+      if constexpr (requires { tile.team.token, Function::of_many(x); })
+        x = Function::of_many(x);
+      else
+        x = Function::of(x);
+    });
   }
   /// For whoever has an element elsewhere than in a tile.
   CADENZA_DEVICE static float of(float x) { return Function::of(x); }
@@ -24,6 +29,8 @@ template <class Config, class Function> struct Unary {
 struct SiluFunction {
   /// x / (1 + e^-x); for large negative x, e^-x is infinite and the result -0.
   CADENZA_DEVICE static float of(float x) { return x / (1.0f + arch::exp(-x)); }
+  /// In tiles of tokens, in which a thread has many: the branch of an exact division would come between them.
+  CADENZA_DEVICE static float of_many(float x) { return arch::divide(x, 1.0f + arch::exp(-x)); }
 };
 template <class Config> struct Silu : Unary<Config, SiluFunction> {};
 
@@ -39,7 +46,7 @@ template <class Config> struct Gelu : Unary<Config, GeluFunction> {};
 struct GeluTanhFunction {
   CADENZA_DEVICE static float of(float x) {
     constexpr float sqrt_2_over_pi = 0.7978845608028654f;
-    return 0.5f * x * (1.0f + arch::tanh(sqrt_2_over_pi * (x + 0.044715f * x * x * x)));
+    return arch::multiply(0.5f * x, 1.0f + arch::tanh(sqrt_2_over_pi * (x + 0.044715f * x * x * x)));
   }
 };
 template <class Config> struct GeluTanh : Unary<Config, GeluTanhFunction> {};
@@ -64,9 +71,14 @@ template <class Config> struct Mul {
   template <class Tile> CADENZA_DEVICE static void load(const Args &, const Tile &, Loaded<Tile> &) {}
   template <class Tile> CADENZA_DEVICE static void apply(const Args &, Loaded<Tile> &, Tile &tile) {
     static_assert(Tile::holds_all, "mul needs both of its segments in one block");
-    float *lhs = tile.segment(Config::lhs);
-    const float *rhs = tile.segment(Config::rhs);
-    tile.for_owned([&](int, int row) { lhs[row] *= rhs[row]; });
+    tile.for_owned([&](int j, int row) {
+      float &x = tile.template value<Config::lhs>(j, row);
+      const float y = tile.template value<Config::rhs>(j, row);
+      if constexpr (requires { tile.team.token; }) // where what follows may be in registers, too, or not
+        x = arch::multiply(x, y);
+      else
+        x *= y;
+    });
   }
 };
 
@@ -82,7 +94,13 @@ template <class Config, class Type> struct AddVector {
     float vector[Tile::owned] = {};
   };
   template <class Tile> CADENZA_DEVICE static void load(const Args &args, const Tile &tile, Loaded<Tile> &loaded) {
-    if (tile.holds(Config::segment))
+    if (!tile.holds(Config::segment))
+      return;
+    if constexpr (edge && Tile::in_registers)
+      tile.template load_edge<Config::segment>(args.vector, loaded.vector);
+    else if constexpr (Tile::in_registers)
+      tile.template load_vector<Config::segment>(args.vector, loaded.vector);
+    else
       tile.for_owned([&](int j, int row) {
         if constexpr (edge)
           loaded.vector[j] = arch::to_float(args.vector[tile.template edge_index<Type, Config::segment>(row)]);
@@ -93,8 +111,10 @@ template <class Config, class Type> struct AddVector {
   template <class Tile> CADENZA_DEVICE static void apply(const Args &, Loaded<Tile> &loaded, Tile &tile) {
     if (!tile.holds(Config::segment))
       return;
-    float *values = tile.segment(Config::segment);
-    tile.for_owned([&](int j, int row) { values[row] = loaded.vector[j] + values[row]; });
+    tile.for_owned([&](int j, int row) {
+      float &x = tile.template value<Config::segment>(j, row);
+      x = loaded.vector[j] + x;
+    });
   }
 };
 

@@ -26,10 +26,14 @@ template <int chunk> CADENZA_DEVICE float add_lanes(float sum) {
   return sum;
 }
 
+CADENZA_DEVICE float sum_of_squares(const float (&x)[4]) {
+  return arch::fma(x[3], x[3], arch::fma(x[2], x[2], arch::fma(x[1], x[1], x[0] * x[0])));
+}
+
 /// The sum of squares of the chunk of which this lane has four elements, the same bits in every lane of the chunk.
 template <int chunk = norm_chunk> CADENZA_DEVICE float chunk_sum_of_squares(const float (&x)[4]) {
   static_assert(chunk >= smallest_norm_chunk && chunk <= norm_chunk && (chunk & (chunk - 1)) == 0);
-  return add_lanes<chunk>(arch::fma(x[3], x[3], arch::fma(x[2], x[2], arch::fma(x[1], x[1], x[0] * x[0]))));
+  return add_lanes<chunk>(sum_of_squares(x));
 }
 
 /// The mean of a vector of `size` elements from its chunk sums.
@@ -85,22 +89,38 @@ template <class Config> struct RmsNorm {
   static constexpr float eps = Config::eps;
   static constexpr int chunk = NormChunkOf<Config>::value, chunks = ceil_div(group_size, chunk); // of a group
   static constexpr int spans = ceil_div(group_size, norm_chunk);                                 // that warps take
+  static constexpr int row_period = chunk == norm_chunk ? group_size : 1;
 
   struct Args {
     const float *gamma;
   };
   static constexpr int words = 1;
   template <class Tile> struct Loaded {
-    float gamma[Tile::owned] = {};
+    float gamma[Tile::owned] = {}; // unless in registers: there, many tokens have the same
   };
 
   template <class Tile> CADENZA_DEVICE static void load(const Args &args, const Tile &tile, Loaded<Tile> &loaded) {
-    if (tile.holds(segment))
-      tile.for_owned([&](int j, int row) { loaded.gamma[j] = args.gamma[row % group_size]; });
+    if constexpr (!Tile::in_registers)
+      if (tile.holds(segment))
+        tile.for_owned([&](int j, int row) { loaded.gamma[j] = args.gamma[row % group_size]; });
   }
 
-  template <class Tile> CADENZA_DEVICE static void apply(const Args &, Loaded<Tile> &loaded, Tile &tile) {
+  template <class Tile> CADENZA_DEVICE static void apply(const Args &args, Loaded<Tile> &loaded, Tile &tile) {
     static_assert(Tile::rows % group_size == 0, "a block's rows are whole groups");
+    if constexpr (Tile::in_registers) {
+      if (tile.holds(segment))
+        apply_in_registers(args, tile);
+    } else {
+      apply_in_shared(loaded, tile);
+    }
+  }
+
+  /// One element. (A product that became one operation with an addition after it in one schedule would have other bits
+  /// in another.)
+  CADENZA_DEVICE static float of(float x, float factor, float gamma) { return arch::multiply(x * factor, gamma); }
+
+private:
+  template <class Tile> CADENZA_DEVICE static void apply_in_shared(Loaded<Tile> &loaded, Tile &tile) {
     static_assert(Tile::rows / group_size * chunks <= Tile::scratch_floats, "groups have at least 8 rows");
     if (!tile.holds(segment))
       return;
@@ -126,9 +146,48 @@ template <class Config> struct RmsNorm {
     });
   }
 
-  /// One element. (A product that became one operation with an addition after it in one schedule would have other bits
-  /// in another.)
-  CADENZA_DEVICE static float of(float x, float factor, float gamma) { return arch::multiply(x * factor, gamma); }
+  /// The lanes of a token have whole quads of a group, the same number each.
+  template <class Tile> CADENZA_DEVICE static void apply_in_registers(const Args &args, Tile &tile) {
+    constexpr int quads = group_size / 4 / Tile::lanes; // of a group that a lane has
+    float gamma[quads][4];
+#pragma unroll
+    for (int q = 0; q < quads; ++q)
+      load4(args.gamma + tile.row_of(q), gamma[q]);
+#pragma unroll
+    for (int group = 0; group < Tile::rows / group_size; ++group) {
+      float *x = tile.template values_of<segment>() + group * 4 * quads;
+      float sums[chunks];
+      add_squares<Tile::lanes>(x, sums);
+      const float factor = norm_factor<group_size>(sums, Config::eps);
+#pragma unroll
+      for (int q = 0; q < quads; ++q)
+#pragma unroll
+        for (int v = 0; v < 4; ++v)
+          x[4 * q + v] = of(x[4 * q + v], factor, gamma[q][v]);
+    }
+  }
+
+  /// The sums of squares of a group's chunks, in the order of chunk_sum_of_squares: of the xor butterfly, the first
+  /// additions are of quads that the same lane has.
+  template <int lanes> CADENZA_DEVICE static void add_squares(const float *x, float (&sums)[chunks]) {
+    constexpr int chunk_quads = norm_chunk / 4 / lanes, quads = group_size / 4 / lanes;
+#pragma unroll
+    for (int c = 0; c < chunks; ++c) {
+      float quad[chunk_quads] = {};
+#pragma unroll
+      for (int q = 0; q < smaller(chunk_quads, quads - c * chunk_quads); ++q) {
+        const float *four = x + 4 * (c * chunk_quads + q);
+        quad[q] = sum_of_squares({four[0], four[1], four[2], four[3]});
+      }
+#pragma unroll
+      for (int half = chunk_quads / 2; half > 0; half /= 2)
+#pragma unroll
+        for (int q = 0; q < half; ++q)
+          if (c * chunk_quads + q + half < quads) // the others are zero
+            quad[q] += quad[q + half];
+      sums[c] = add_lanes<4 * lanes>(quad[0]);
+    }
+  }
 };
 
 /// What a layer norm multiplies by and adds. Arguments: [gamma] or, with Norm::bias, [gamma, beta], each f32.
@@ -149,6 +208,7 @@ template <class Norm> struct LayerNormWeights {
 template <class Config> struct LayerNorm {
   static constexpr int segment = Config::segment, group_size = Config::group_size;
   static constexpr int chunks = ceil_div(group_size, norm_chunk); // of a group
+  static constexpr int row_period = 1;
 
   using Args = typename LayerNormWeights<Config>::Args;
   static constexpr int words = LayerNormWeights<Config>::words;

@@ -12,14 +12,14 @@
 // nor on its place in one.
 //
 // Epilogue. The sums of a pass, of all of the block's tokens or of a part of them, go to shared memory, which the ring
-// has left. Then a token is a warp's, and its rows are a tile (tile.cuh) of a team of that warp.
+// has left. Then each warp applies the chain to some of the tokens (token_epilogue.cuh).
 #pragma once
 
 #include "arch_mma.cuh"
 #include "encodings.cuh"
 #include "epilogue.cuh"
 #include "prepare_tokens.cuh"
-#include "project.cuh"
+#include "token_epilogue.cuh"
 #include "token_groups.cuh"
 
 namespace cadenza {
@@ -38,17 +38,14 @@ template <class Config> struct ProjectTokens {
   using Epilogue = typename Config::epilogue;
   using A = TokenActivation<Config>;
   static constexpr TokenTiles tiles = Config::tiles;
-  static constexpr int slots = Config::interleaved ? Segments::segments : 1;
+  using Finish = TokenEpilogue<Config, tiles.rows>;
+  static constexpr int slots = Finish::slots;
   static constexpr int row_blocks = ceil_div(Segments::total, tiles.rows);
   static constexpr int steps = A::padded / step_columns, stage_steps = tiles.depth / step_columns;
   static constexpr int all_stages = ceil_div(steps, stage_steps); // of K
   static constexpr int threads = tiles.threads(), warps = threads / 32;
   static constexpr int shared_bytes = token_shared_bytes(tiles, Format::unit_bytes, slots);
   CADENZA_EVERYWHERE static constexpr int blocks(int tokens) { return tokens / tiles.tokens * row_blocks; }
-  static_assert(Config::interleaved ? Segments::all_equal() && Segments::total % tile_rows == 0 &&
-                                          tiles.rows % (stripe_rows * slots) == 0
-                                    : Segments::start_at_multiples_of(tiles.rows),
-                "a block's rows lie in one segment, or evenly in all");
 
   // A warp's part of the block: blocks of 16 tokens, stripes of 8 rows.
   static constexpr int warp_tokens = tiles.tokens / tiles.token_warps, warp_rows = tiles.rows / tiles.row_warps;
@@ -58,19 +55,8 @@ template <class Config> struct ProjectTokens {
                 "warps have multiples of 16 tokens and of 8 rows");
   static_assert(tiles.stages >= 2 && tiles.depth % step_columns == 0, "a ring of at least two stages of whole steps");
 
-  struct Shape {
-    static constexpr int rows = tiles.rows / ProjectTokens::slots, slots = ProjectTokens::slots;
-    using Team = TokenTeam<LaneTeam>;
-    static constexpr bool holds_all = Config::interleaved || Segments::segments == 1;
-    CADENZA_DEVICE static constexpr int elements(int slot) { return Segments::count(slot); }
-  };
-  using RowTile = Tile<Shape>;
   static constexpr int pass_tokens = tokens_a_pass(tiles, slots), passes = tiles.tokens / pass_tokens;
-  static_assert(pass_tokens % 16 == 0 && scratch_floats_of(Shape::rows) == RowTile::scratch_floats);
-  using Loaded = typename Epilogue::template Loaded<RowTile>;
-  // Tokens that a warp takes together, while the operands of as many more are on their way: few, if those are many, or
-  // if it has many rows. A long chain for several would not fit the instruction cache.
-  static constexpr int together = sizeof(Loaded) > 64 || RowTile::owned > 8 ? 1 : RowTile::owned > 4 ? 2 : 4;
+  static_assert(pass_tokens % 16 == 0);
 
   struct Input {
     const Weight *activation;
@@ -106,9 +92,7 @@ template <class Config> struct ProjectTokens {
     }
     float sums[token_blocks][stripes][4] = {};
     multiply(ring, args, row_block, sums);
-    RowTile tile = place(row_block);
-    tile.team.token_position = base;
-    finish(args, tile, first_token, live, sums);
+    Finish::with_place(row_block * tiles.rows, FinishTokens{args, base, first_token, live, sums});
   }
 
 private:
@@ -331,33 +315,25 @@ private:
 
   // Epilogue ----------------------------------------------------------------------------------------------------------
 
-  CADENZA_DEVICE static RowTile place(int row_block) {
-    RowTile tile;
-    const int row = row_block * tiles.rows;
-    if (Config::interleaved) {
-      tile.slot = 0;
-      tile.first_row = row / slots;
-      tile.live_rows = smaller(RowTile::rows, Segments::total / slots - tile.first_row);
-    } else {
-      const typename Segments::Place segment = Segments::find(row);
-      tile.slot = segment.slot;
-      tile.first_row = row - segment.first;
-      tile.live_rows = smaller(RowTile::rows, segment.rows - tile.first_row);
+  struct FinishTokens {
+    const Args &args;
+    int base, first_token, live;
+    const float (&sums)[token_blocks][stripes][4];
+    template <class Place> CADENZA_DEVICE void operator()(const Place &place) const {
+      finish(args, place, base, first_token, live, sums);
     }
-    return tile;
-  }
+  };
 
-  CADENZA_DEVICE static void finish(const Args &args, RowTile &tile, int first_token, int live,
+  template <class Place>
+  CADENZA_DEVICE static void finish(const Args &args, const Place &place, int base, int first_token, int live,
                                     const float (&sums)[token_blocks][stripes][4]) {
     float *values = reinterpret_cast<float *>(arch::shared_memory());
-    tile.scratch =
-        values + pass_tokens * sums_stride(tiles.rows) + static_cast<int>(arch::warp()) * RowTile::scratch_floats;
-    const Factors factors(args, tile, first_token, live);
+    const Factors factors(args, place.live_rows, first_token, live);
 #pragma unroll 1
     for (int pass = 0; pass < passes; ++pass) {
       const int first = first_token + pass * pass_tokens;
-      Chained chained{args, tile, first, smaller(pass_tokens, live - first), values};
-      chained.load(static_cast<int>(arch::warp()));
+      Chained<Place> chained{args, place, base, first, smaller(pass_tokens, live - first), values};
+      chained.load(chained.first_mine());
       arch::block_barrier(); // all are done with the ring, or with the pass before
       write_sums(factors, pass, values, sums);
       arch::block_barrier();
@@ -369,7 +345,7 @@ private:
   struct Factors {
     float rows[stripes][2], tokens[token_blocks][2];
 
-    CADENZA_DEVICE Factors(const Args &args, const RowTile &tile, int first_token, int live) {
+    CADENZA_DEVICE Factors(const Args &args, int live_rows, int first_token, int live) {
       const WarpPlace warp = WarpPlace::mine();
       const int g = static_cast<int>(arch::lane() / 4), t = static_cast<int>(arch::lane() % 4);
       const Scales scales(args.Operands::matrix);
@@ -379,7 +355,7 @@ private:
 #pragma unroll
         for (int i = 0; i < 2; ++i) {
           const int row = warp.row + stripe_rows * j + 2 * t + i;
-          rows[j][i] = Scales::any && row / slots < tile.live_rows ? scales.scale(packed + row) : 1.0f;
+          rows[j][i] = Scales::any && row / slots < live_rows ? scales.scale(packed + row) : 1.0f;
         }
 #pragma unroll
       for (int i = 0; i < token_blocks; ++i)
@@ -412,8 +388,8 @@ private:
 #pragma unroll
         for (int j = 0; j < stripes; ++j) {
           const int stripe = warp.row / stripe_rows + j;
-          float *to = values + (block + 8 * half + g) * sums_stride(tiles.rows) + stripe % slots * RowTile::rows +
-                      stripe / slots * stripe_rows + 2 * t;
+          float *to = values + (block + 8 * half + g) * sums_stride(tiles.rows) +
+                      Finish::place_of(stripe * stripe_rows) + 2 * t;
           *reinterpret_cast<Pair *>(to) = {
               Scales::scaled(sums[i][j][2 * half], factors.rows[j][0], factors.tokens[i][half]),
               Scales::scaled(sums[i][j][2 * half + 1], factors.rows[j][1], factors.tokens[i][half])};
@@ -421,42 +397,32 @@ private:
     }
   }
 
-  /// The chain, on the `count` tokens of a pass: a warp's are `warps` apart.
-  struct Chained {
+  /// The chain, on the `count` tokens of a pass. Warps take turns, each with `together` neighbouring tokens.
+  template <class Place> struct Chained {
+    using Loaded = typename Finish::template Loaded<Place>;
     const Args &args;
-    const RowTile &tile; // of all: without a token
-    int first, count;
+    const Place &place;
+    int base, first, count;
     float *values;
-    Loaded next[together] = {};
+    Loaded next = {};
 
-    CADENZA_DEVICE RowTile take(int token) const {
-      RowTile mine = tile;
-      mine.team.token = first + token;
-      mine.team.token_position = tile.team.token_position + mine.team.token;
-      mine.values = values + token * sums_stride(tiles.rows);
-      return mine;
+    CADENZA_DEVICE static int first_mine() { return static_cast<int>(arch::warp()) * Finish::together; }
+    CADENZA_DEVICE typename Finish::Token token(int from) const {
+      const int index = first + from + Finish::mine();
+      return {index, base + index, from + Finish::mine() < count};
     }
-    /// Requests what the chain needs of `together` tokens.
-    CADENZA_DEVICE void load(int token) {
-#pragma unroll
-      for (int i = 0; i < together; ++i)
-        if (token + i * warps < count)
-          Epilogue::load(args, take(token + i * warps), next[i]);
-    }
+    /// Requests what the chain needs of the tokens from the from-th of the pass on.
+    CADENZA_DEVICE void load(int from) { Finish::load(args, place, token(from), next); }
     CADENZA_DEVICE void apply() {
+      float *scratch = values + pass_tokens * sums_stride(tiles.rows) +
+                       static_cast<int>(arch::warp()) * scratch_floats_of(Finish::Shape::rows);
 #pragma unroll 1
-      for (int token = static_cast<int>(arch::warp()); token < count; token += together * warps) {
-        Loaded loaded[together];
-#pragma unroll
-        for (int i = 0; i < together; ++i)
-          loaded[i] = next[i];
-        load(token + together * warps);
-#pragma unroll
-        for (int i = 0; i < together; ++i)
-          if (token + i * warps < count) {
-            RowTile mine = take(token + i * warps);
-            Epilogue::apply(args, loaded[i], mine);
-          }
+      for (int from = first_mine(); from < count; from += Finish::together * warps) {
+        Loaded loaded = next;
+        const typename Finish::Token mine = token(from);
+        load(from + Finish::together * warps);
+        float *sums = values + (mine.exists ? from + Finish::mine() : from) * sums_stride(tiles.rows);
+        Finish::apply(args, place, mine, sums, scratch, loaded);
       }
     }
   };

@@ -21,25 +21,14 @@ template <class Config> struct ProjectTokensWgmma {
   using Product = WgmmaProduct<Weight, tiles>;
   static_assert(Config::encoding::encoding == Encoding::tiles16, "wgmma reads weights as they lie: 16-bit ones");
   static constexpr int activation_stride = A::stride; // elements of a token
-  static constexpr int slots = Config::interleaved ? Segments::segments : 1;
-  static_assert(Config::interleaved ? Segments::all_equal() && Segments::total % tile_rows == 0 &&
-                                          tiles.rows % (stripe_rows * slots) == 0
-                                    : Segments::start_at_multiples_of(tiles.rows),
-                "a tile's rows lie in one segment, or evenly in all");
-
-  struct Shape {
-    static constexpr int rows = tiles.rows / ProjectTokensWgmma::slots, slots = ProjectTokensWgmma::slots;
-    using Team = TokenTeam<LaneTeam>;
-    static constexpr bool holds_all = Config::interleaved || Segments::segments == 1;
-    CADENZA_DEVICE static constexpr int elements(int slot) { return Segments::count(slot); }
-  };
-  using RowTile = Tile<Shape>;
+  using Finish = TokenEpilogue<Config, tiles.rows>;
+  static constexpr int slots = Finish::slots;
   static constexpr int threads = tiles.threads(), cluster = tiles.cluster, scratch_offset = tiles.shared_bytes();
   static constexpr int shared_bytes = wgmma_shared_bytes(tiles, slots);
-  static_assert(shared_bytes <= wgmma_shared_limit && scratch_floats_of(Shape::rows) == RowTile::scratch_floats,
-                "stages, chunks and scratch fit in shared memory");
+  static_assert(shared_bytes <= wgmma_shared_limit, "stages, chunks and scratch fit in shared memory");
   CADENZA_EVERYWHERE static constexpr int blocks(int tokens, int multiprocessors) {
-    return wgmma_blocks(tiles, tokens, Segments::total, slots, multiprocessors);
+    constexpr WgmmaTiles how = tiles; // which a device has no address of
+    return wgmma_blocks(how, tokens, Segments::total, slots, multiprocessors);
   }
 
   struct Activation {
@@ -65,52 +54,36 @@ template <class Config> struct ProjectTokensWgmma {
   }
 
 private:
-  /// The epilogue chain of a token, by a warp.
+  /// The epilogue chain of a tile of the product, as WgmmaProduct's Store.
   struct Chained {
+    static constexpr int together = Finish::together;
     const Args &args;
     int base;
 
-    struct Loaded {
-      float factor;
-      typename Epilogue::template Loaded<RowTile> chain;
+    template <class Place> struct Loaded {
+      float factor = 0.0f;
+      typename Finish::template Loaded<Place> chain = {};
     };
-    /// Rows of interleaved segments come in stripes in turn, and stand one segment after the other.
-    CADENZA_DEVICE static int place(int row) {
-      const int stripe = row / stripe_rows;
-      return slots == 1 ? row : stripe % slots * RowTile::rows + stripe / slots * stripe_rows + row % stripe_rows;
+    CADENZA_DEVICE static int place_of(int row) { return Finish::place_of(row); }
+    template <class Body> CADENZA_DEVICE void with_place(int first_row, Body body) const {
+      Finish::with_place(first_row, body);
     }
-    CADENZA_DEVICE void load(int token, int first_row, Loaded &loaded) const {
+    template <class Place>
+    CADENZA_DEVICE void load(const Place &place, int token, bool exists, Loaded<Place> &loaded) const {
       if constexpr (A::deferred)
-        loaded.factor = args.A::ReadFactors::factors[token];
-      Epilogue::load(args, tile(token, first_row, nullptr), loaded.chain);
+        if (exists)
+          loaded.factor = args.A::ReadFactors::factors[token];
+      Finish::load(args, place, {token, base + token, exists}, loaded.chain);
     }
-    CADENZA_DEVICE void apply(int token, int first_row, float *values, Loaded &loaded) const {
-      RowTile mine = tile(token, first_row, values);
-      if constexpr (A::deferred) {
-#pragma unroll
-        for (int slot = 0; slot < slots; ++slot)
-          mine.for_owned([&](int, int row) { values[slot * RowTile::rows + row] *= loaded.factor; });
-      }
-      Epilogue::apply(args, loaded.chain, mine);
-    }
-    CADENZA_DEVICE RowTile tile(int token, int row, float *values) const {
-      RowTile tile;
-      tile.team.token = token;
-      tile.team.token_position = base + token;
-      tile.values = values;
-      tile.scratch = reinterpret_cast<float *>(arch::swizzled_shared_memory() + scratch_offset) +
-                     static_cast<int>(arch::warp()) * RowTile::scratch_floats;
-      if (Config::interleaved) {
-        tile.slot = 0;
-        tile.first_row = row / slots;
-        tile.live_rows = smaller(RowTile::rows, Segments::total / slots - tile.first_row);
-      } else {
-        const typename Segments::Place segment = Segments::find(row);
-        tile.slot = segment.slot;
-        tile.first_row = row - segment.first;
-        tile.live_rows = smaller(RowTile::rows, segment.rows - tile.first_row);
-      }
-      return tile;
+    template <class Place>
+    CADENZA_DEVICE void apply(const Place &place, int token, bool exists, float *values, Loaded<Place> &loaded) const {
+      auto *scratch = reinterpret_cast<float *>(arch::swizzled_shared_memory() + scratch_offset) +
+                      static_cast<int>(arch::warp()) * scratch_floats_of(Finish::Shape::rows);
+      const typename Finish::Token mine{token, base + token, exists};
+      if constexpr (A::deferred)
+        Finish::apply(args, place, mine, values, scratch, loaded.chain, loaded.factor);
+      else
+        Finish::apply(args, place, mine, values, scratch, loaded.chain);
     }
   };
 };

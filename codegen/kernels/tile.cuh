@@ -17,6 +17,8 @@
 // leaves every element written by its owner, or issues another barrier after the last foreign access. Rows at or above
 // live_rows do not exist: their values are undefined and must not be stored. Scratch contents do not survive a
 // function.
+// Some tiles are in registers (token_rows.cuh). A function that reads and writes only its own elements does so through
+// value() and serves both kinds; others have another version for `in_registers`.
 //
 // Vectors of weights (a bias, a norm's gamma) are indexed by row alone; what lies in an edge, by edge_index.
 #pragma once
@@ -31,6 +33,15 @@ CADENZA_DEVICE constexpr int ceil_div(int a, int b) { return (a + b - 1) / b; }
 CADENZA_DEVICE constexpr int round_up(int a, int b) { return ceil_div(a, b) * b; }
 CADENZA_DEVICE constexpr int larger(int a, int b) { return a > b ? a : b; }
 CADENZA_DEVICE constexpr int smaller(int a, int b) { return a < b ? a : b; }
+/// Of both; of 0 and a number, that number.
+CADENZA_DEVICE constexpr int greatest_divisor(int a, int b) {
+  while (b != 0) {
+    const int rest = a % b;
+    a = b;
+    b = rest;
+  }
+  return a;
+}
 
 /// A trait of configurations: Trait<Config>::value is Config::member, if it has one, else `otherwise`.
 #define CADENZA_OPTIONAL(Trait, member, otherwise)                                                                     \
@@ -63,6 +74,22 @@ template <class T> CADENZA_DEVICE void load4(const T *source, float (&out)[4]) {
     out[j] = arch::to_float(four.element[j]);
 }
 
+/// Its counterpart.
+template <class T> CADENZA_DEVICE void store4(T *to, const float *x) {
+  if constexpr (sizeof(T) == 2) {
+    struct alignas(8) Four {
+      uint32_t low, high;
+    };
+    *reinterpret_cast<Four *>(to) = {arch::pack2<T>(x[0], x[1]), arch::pack2<T>(x[2], x[3])};
+  } else {
+    struct alignas(4 * sizeof(T)) Four {
+      T element[4];
+    };
+    *reinterpret_cast<Four *>(to) = {arch::from_float<T>(x[0]), arch::from_float<T>(x[1]), arch::from_float<T>(x[2]),
+                                     arch::from_float<T>(x[3])};
+  }
+}
+
 /// Eight 16-bit elements of a 16-byte register quadruple, as floats.
 template <class T> CADENZA_DEVICE void unpack8(Vec16 v, float (&out)[8]) {
   const uint32_t word[4] = {v.x, v.y, v.z, v.w};
@@ -82,7 +109,7 @@ template <class Shape> struct Tile {
   using Team = typename Shape::Team;
   static constexpr int threads = Team::threads;
   static constexpr int warps = Team::warps;
-  static constexpr bool holds_all = Shape::holds_all;
+  static constexpr bool holds_all = Shape::holds_all, in_registers = false;
   static constexpr int owned = ceil_div(rows, threads); // rows of a slot that a thread owns
   static constexpr int value_floats = slots * rows;
   static constexpr int scratch_floats = round_up(rows / 8, 4) + 72; // 72: two words a warp, a flag
@@ -97,6 +124,8 @@ template <class Shape> struct Tile {
   /// Whether this tile holds rows of slot `s`. The same in all threads of the team.
   CADENZA_DEVICE bool holds(int s) const { return holds_all || s == slot; }
   CADENZA_DEVICE float *segment(int s) const { return values + (holds_all ? s * rows : 0); } // [rows]
+  /// The j-th row that this thread owns, which is `row`, of slot s.
+  template <int s> CADENZA_DEVICE float &value(int, int row) const { return segment(s)[row]; }
 
   /// Where row `row` of the tile lies in an edge with elements of T for the rows of slot `s`.
   template <class T, int s> CADENZA_DEVICE auto edge_index(int row) const {
@@ -114,6 +143,12 @@ template <class Shape> struct Tile {
       if (row < live_rows)
         body(j, row);
     }
+  }
+
+  /// The elements that this thread owns of slot s, rounded, to an edge.
+  template <int s, class T> CADENZA_DEVICE void store_edge(T *edge) const {
+    const float *from = segment(s);
+    for_owned([&](int, int row) { edge[edge_index<T, s>(row)] = arch::from_float<T>(from[row]); });
   }
 };
 

@@ -9,6 +9,10 @@
 //
 // A sum is that of the steps in ascending order, by one warpgroup: its bits depend neither on how the product is
 // divided nor on where a token is.
+//
+// Storing a tile takes as long as a good part of its products. With two turns, half of the warpgroups multiply
+// meanwhile. A half begins when the other one has had all of its stages: a wait for a barrier two phases ahead would
+// take the phase before for it.
 #pragma once
 
 #include "arch_wgmma.cuh"
@@ -22,12 +26,14 @@ namespace cadenza {
 template <class T, WgmmaTiles how> struct WgmmaProduct {
   static constexpr WgmmaTiles tiles = how;
   static constexpr int threads = tiles.threads(), consumers = tiles.consumers(), stages = tiles.stages;
+  static constexpr int groups = tiles.row_groups * tiles.token_groups; // warpgroups of a tile
   // A warpgroup's part: blocks of 64 rows, by `columns` tokens.
   static constexpr int group_rows = tiles.rows / tiles.row_groups, row_blocks = group_rows / 64;
-  static constexpr int columns = tiles.tokens / tiles.token_groups, chunks = columns / WgmmaTiles::chunk_tokens;
+  static constexpr int columns = tiles.tokens / tiles.token_groups, chunk_tokens = tiles.chunk_tokens(),
+                       chunks = columns / chunk_tokens;
   static_assert(row_blocks * 64 * tiles.row_groups == tiles.rows && columns * tiles.token_groups == tiles.tokens,
                 "warpgroups have equal parts, of multiples of 64 rows");
-  static_assert(columns % WgmmaTiles::chunk_tokens == 0 && row_blocks * columns <= 256, "sums fit in registers");
+  static_assert(columns % chunk_tokens == 0 && row_blocks * columns <= 256, "sums fit in registers");
   static_assert(tiles.tokens % (8 * tiles.cluster) == 0, "each block of a cluster fetches whole groups of 8 tokens");
 
   struct Maps {
@@ -44,22 +50,25 @@ template <class T, WgmmaTiles how> struct WgmmaProduct {
     if (arch::thread_index() == 0) {
       for (int i = 0; i < stages; ++i) {
         arch::mbarrier_init(ring.full + i, 1);
-        arch::mbarrier_init(ring.empty + i, 4 * consumers * tiles.cluster);
+        arch::mbarrier_init(ring.empty + i, 4 * groups * tiles.cluster);
       }
+      for (int i = 0; i < 2 && tiles.turns == 2; ++i)
+        arch::mbarrier_init(ring.turns + i, 4 * groups);
       arch::fence_mbarrier_init();
     }
     meet();
   }
 
   /// All threads, once, after begin() and the grid dependency wait. Contract of Store, whose functions the 32 lanes of
-  /// a warp call together, for a token and tile of rows:
-  ///   Store::Loaded                          registers that load fills and apply uses
-  ///   Store::place(row)                      where in its values a row of the tile stands
-  ///   load(token, first_row, loaded)         runs some time before, so that the latency of operands hides
-  ///   apply(token, first_row, values, loaded)   once for each; values [tiles.rows] in shared memory, the warp's own,
-  ///   are
-  ///                                          the sums of rows first_row .. of W. Those from extent.rows on do not
-  ///                                          exist.
+  /// a warp call together, for `together` tokens, of which each of as many runs of neighbouring lanes has one:
+  ///   Store::together          up to 32, a power of two
+  ///   Store::place_of(row)     where in a token's values a row of the tile stands
+  ///   with_place(first_row, body)    body(place) once, of any type: what is the same for all tokens of a tile of rows
+  ///   Store::Loaded<Place>     registers, {} at first, that load fills and apply uses
+  ///   load(place, token, exists, loaded)    runs some time before, so that the latency of operands hides
+  ///   apply(place, token, exists, values, loaded)    values [tiles.rows] in shared memory, nobody else's: the sums of
+  ///                            the rows from first_row on. Those from extent.rows on do not exist, and of a token that
+  ///                            does not exist, nothing.
   /// Other warps compute meanwhile: neither may meet them at a barrier.
   template <class Store> CADENZA_DEVICE static void run(const Maps &maps, const Extent &extent, Store store) {
     const Ring ring;
@@ -80,10 +89,12 @@ template <class T, WgmmaTiles how> struct WgmmaProduct {
 
 private:
   static constexpr int chunks_offset = stages * tiles.stage_bytes();
-  static constexpr int barriers_offset = chunks_offset + 2 * tiles.token_groups * tiles.chunk_bytes();
-  static_assert(16 * stages <= WgmmaTiles::barriers_bytes);
+  static constexpr int barriers_offset = chunks_offset + 2 * tiles.token_groups * tiles.turns * tiles.chunk_bytes();
+  static_assert(tiles.turns == 1 || tiles.turns == 2);
+  static_assert(16 * (stages + tiles.turns - 1) <= WgmmaTiles::barriers_bytes);
   // Of 168 that 384 threads have each; with two warpgroups there is no need.
-  static constexpr int producer_registers = 40, consumer_registers = 232;
+  static constexpr int producer_registers = tiles.turns == 1 ? 40 : 24,
+                       consumer_registers = tiles.turns == 1 ? 232 : 240;
   static_assert(consumers <= 2, "more warpgroups have fewer registers");
   static constexpr uint64_t limit_ns = 4'000'000'000;
 
@@ -111,16 +122,22 @@ private:
       stage = wraps ? 0 : stage;
       parity ^= wraps;
     }
+    CADENZA_DEVICE void advance(int steps) {
+      stage += steps;
+      parity ^= static_cast<uint32_t>(stage / stages % 2);
+      stage %= stages;
+    }
   };
 
   struct Ring {
     unsigned char *buffers; // [stages]: W's part, then X's
     arch::Mbarrier *full;   // [stages]: the copies of both have arrived
     arch::Mbarrier *empty;  // [stages]: the warps of all blocks of the cluster are done with it
+    arch::Mbarrier *turns;  // [2], with two turns: the warps of the other half have had all stages of a tile
 
     CADENZA_DEVICE Ring()
         : buffers(arch::swizzled_shared_memory()), full(reinterpret_cast<arch::Mbarrier *>(buffers + barriers_offset)),
-          empty(full + stages) {}
+          empty(full + stages), turns(empty + stages) {}
     CADENZA_DEVICE unsigned char *weights(int stage) const { return buffers + stage * tiles.stage_bytes(); }
     CADENZA_DEVICE unsigned char *activations(int stage) const { return weights(stage) + tiles.weights_bytes(); }
     /// By a warp that is done with a stage.
@@ -168,11 +185,17 @@ private:
     }
   }
 
+  /// Waits until the other half is done with the tensor unit.
+  CADENZA_DEVICE static void take_turn(arch::Mbarrier *turn, uint32_t &parity) {
+    arch::mbarrier_wait(turn, parity, limit_ns, [] {});
+    parity ^= 1;
+  }
+
   /// A consumer warpgroup.
   template <class Store>
   CADENZA_DEVICE static void multiply(const Extent &extent, const Work &work, const Ring &ring, Store &store) {
     const int group = static_cast<int>(arch::warp()) / 4;
-    const Part part{group % tiles.row_groups, group / tiles.row_groups};
+    const Part part{group % tiles.row_groups, group / tiles.row_groups % tiles.token_groups, group / groups};
     // Rows of W are 64 bytes in each of the two steps of 32 columns, those of X 128 bytes.
     const arch::MatrixDescriptor weights =
         arch::matrix_descriptor(ring.weights(0), arch::Swizzle::rows_of_64) + part.row * group_rows * 64;
@@ -180,9 +203,13 @@ private:
         arch::matrix_descriptor(ring.activations(0), arch::Swizzle::rows_of_128) + part.token * columns * 128;
     float sums[row_blocks][columns / 2];
     Cursor at;
-    int turn = 0;
-    for (int item = work.first; item < work.items; item += work.stride) {
+    at.advance(part.turn * work.steps); // past the tiles of the others
+    int buffer = 0;
+    uint32_t turn_parity = 0;
+    for (int item = work.first + part.turn * work.stride; item < work.items; item += tiles.turns * work.stride) {
       int previous = 0;
+      if (tiles.turns > 1 && item != work.first)
+        take_turn(ring.turns + part.turn, turn_parity);
 #pragma unroll 1
       for (int step = 0; step < work.steps; ++step) {
         arch::mbarrier_wait(ring.full + at.stage, at.parity, limit_ns, [] {});
@@ -194,19 +221,22 @@ private:
         previous = at.stage;
         at.advance();
       }
+      if (tiles.turns > 1 && item + work.stride < work.items && arch::lane() == 0)
+        arch::mbarrier_arrive(ring.turns + 1 - part.turn);
       arch::wgmma_wait<0>();
 #pragma unroll
       for (int i = 0; i < row_blocks; ++i)
         arch::pin_sums(sums[i]);
       ring.release(previous);
-      store_tile(extent, work.first_row(item), work.first_token(item), part, sums, turn, store);
-      turn = (turn + chunks) % 2;
+      store_tile(extent, work.first_row(item), work.first_token(item), part, sums, buffer, store);
+      at.advance((tiles.turns - 1) * work.steps);
     }
   }
 
-  /// Which of the warpgroups that divide the rows, and the tokens, this one is.
+  /// Which of the warpgroups that divide the rows, the tokens, and the tiles, this one is.
   struct Part {
-    int row, token;
+    int row, token, turn;
+    CADENZA_DEVICE int store() const { return token + tiles.token_groups * turn; } // which of those that store together
   };
 
   CADENZA_DEVICE static void add_step(float (&sums)[row_blocks][columns / 2], arch::MatrixDescriptor weights,
@@ -224,46 +254,84 @@ private:
     arch::wgmma_commit();
   }
 
-  /// Through shared memory, 16 tokens at a time: the warpgroups of the same tokens write their rows of each token, then
-  /// each of their warps stores some of the tokens. Two buffers take turns, from tile to tile, too, so one barrier a
-  /// chunk is enough: who meets there is done with the buffer before. `turn`: which one is first.
+  /// Through shared memory, a chunk of tokens at a time: the warpgroups of the same tokens write their rows of each
+  /// token, then each of their warps stores some of the tokens. Two buffers take turns, from tile to tile, too, so one
+  /// barrier a chunk is enough: who meets there is done with the buffer before. `buffer`: which one is next. What
+  /// stores is there once, not once a chunk: a tile has up to 16 of them, and the instruction cache and compiler
+  /// suffer.
   template <class Store>
   CADENZA_DEVICE static void store_tile(const Extent &extent, int first_row, int first_token, const Part &part,
-                                        const float (&sums)[row_blocks][columns / 2], int turn, Store &store) {
-    constexpr int stride = tiles.value_stride(), warps = 4 * tiles.row_groups;
-    constexpr int own = WgmmaTiles::chunk_tokens / warps; // tokens of a chunk that a warp stores
-    const int lane = static_cast<int>(arch::lane()), warp = static_cast<int>(arch::warp()) % 4;
-    const int row = part.row * group_rows + 16 * warp + lane / 4, column = 2 * (lane % 4);
-    const int place = warp + 4 * part.row; // the first token of a chunk that is this warp's
-    const int first = first_token + part.token * columns + place;
-    unsigned char *buffers = arch::swizzled_shared_memory() + chunks_offset + 2 * part.token * tiles.chunk_bytes();
-    // What a token needs is loaded while the one before it is stored.
-    typename Store::Loaded next = {};
-    const auto load = [&](int token) {
-      if (token < extent.tokens && first_row < extent.rows)
-        store.load(token, first_row, next);
-    };
-    load(first);
+                                        const float (&sums)[row_blocks][columns / 2], int &buffer, Store &store) {
+    store.with_place(first_row, StoreTile<Store>{extent, first_row, first_token, part, sums, buffer, store});
+  }
+  /// That for all rows of a slot.
+  template <class Store> struct StoreTile {
+    const Extent &extent;
+    int first_row, first_token;
+    const Part &part;
+    const float (&sums)[row_blocks][columns / 2];
+    int &buffer;
+    Store &store;
+
+    static constexpr int warps = 4 * tiles.row_groups, own = 32 / Store::together; // lanes that have a token
+
+    template <class Place> CADENZA_DEVICE void operator()(const Place &place) const {
+      using Loaded = typename Store::template Loaded<Place>;
+      constexpr int step = warps * Store::together; // tokens that all warps store at a time
+      // Few operands are on their way a chunk ahead; for many there are no registers.
+      constexpr bool ahead = step >= chunk_tokens && sizeof(Loaded) <= 80;
+      const int warp = static_cast<int>(arch::warp()) % 4 + 4 * part.row;
+      const int mine = warp * Store::together + static_cast<int>(arch::lane()) / own;
+      const int first = first_token + part.token * columns; // of the warpgroups' tokens
+      unsigned char *buffers = arch::swizzled_shared_memory() + chunks_offset + 2 * part.store() * tiles.chunk_bytes();
+      const auto load = [&](int chunk, int i, Loaded &loaded) {
+        const int token = first + chunk * chunk_tokens + i;
+        store.load(place, token, i < chunk_tokens && token < extent.tokens && first_row < extent.rows, loaded);
+      };
+      Loaded next = {};
+      if (ahead)
+        load(0, mine, next);
+#pragma unroll 1
+      for (int chunk = 0; chunk < chunks && first + chunk * chunk_tokens < extent.tokens; ++chunk, buffer ^= 1) {
+        float *values = reinterpret_cast<float *>(buffers + buffer * tiles.chunk_bytes());
+        const int chunk_first = first + chunk * chunk_tokens;
+        const int live = first_row < extent.rows ? smaller(chunk_tokens, extent.tokens - chunk_first) : 0;
+        Loaded loaded = next;
+        if (ahead && chunk + 1 < chunks)
+          load(chunk + 1, mine, next);
+        if (!ahead)
+          load(chunk, mine, loaded);
 #pragma unroll
-    for (int chunk = 0; chunk < chunks; ++chunk) {
-      auto *values = reinterpret_cast<float *>(buffers + (turn + chunk) % 2 * tiles.chunk_bytes());
-#pragma unroll
-      for (int i = 0; i < row_blocks; ++i)
-#pragma unroll
-        for (int j = 0; j < 8; ++j)
-          values[(8 * (j / 4) + column + j % 2) * stride + Store::place(row + 64 * i + 8 * (j / 2 % 2))] =
-              sums[i][8 * chunk + j];
-      arch::named_barrier(static_cast<uint32_t>(1 + part.token), 32 * warps);
-#pragma unroll
-      for (int i = 0; i < own; ++i) {
-        const int token = first + chunk * WgmmaTiles::chunk_tokens + i * warps;
-        typename Store::Loaded loaded = next;
-        if (chunk + 1 < chunks || i + 1 < own)
-          load(token + warps); // of the next chunk, after the last of this one
-        if (token < extent.tokens && first_row < extent.rows)
-          store.apply(token, first_row, values + (place + i * warps) * stride, loaded);
+        for (int c = 0; c < chunks; ++c)
+          if (c == chunk)
+            write_chunk<Store>(sums, c, part, values);
+        arch::named_barrier(static_cast<uint32_t>(1 + part.store()), 32 * warps);
+#pragma unroll 1
+        for (int turn = 0; turn * step + warp * Store::together < chunk_tokens; ++turn) {
+          const int i = mine + turn * step;
+          if (step < chunk_tokens && turn > 0) {
+            loaded = {};
+            load(chunk, i, loaded);
+          }
+          store.apply(place, chunk_first + i, i < live, values + (i < live ? i : 0) * tiles.value_stride(), loaded);
+        }
       }
     }
+  };
+
+  /// This warp's rows of a chunk of tokens.
+  template <class Store>
+  CADENZA_DEVICE static void write_chunk(const float (&sums)[row_blocks][columns / 2], int chunk, const Part &part,
+                                         float *values) {
+    constexpr int stride = tiles.value_stride();
+    const int lane = static_cast<int>(arch::lane()), warp = static_cast<int>(arch::warp()) % 4;
+    const int row = part.row * group_rows + 16 * warp + lane / 4, column = 2 * (lane % 4);
+#pragma unroll
+    for (int i = 0; i < row_blocks; ++i)
+#pragma unroll
+      for (int j = 0; j < chunk_tokens / 2; ++j)
+        values[(8 * (j / 4) + column + j % 2) * stride + Store::place_of(row + 64 * i + 8 * (j / 2 % 2))] =
+            sums[i][chunk_tokens / 2 * chunk + j];
   }
 };
 
@@ -272,27 +340,25 @@ template <class Out, int tile_row_count> struct StoreTokens {
   Out *to;
   int rows, stride; // stride: a multiple of 4 elements, as `to` is aligned
 
-  struct Loaded {};
-  CADENZA_DEVICE static int place(int row) { return row; }
-  CADENZA_DEVICE void load(int, int, Loaded &) const {}
-  CADENZA_DEVICE void apply(int token, int first_row, const float *values, const Loaded &) const {
-    struct alignas(4 * sizeof(Out)) Four {
-      Out element[4];
-    };
+  static constexpr int together = 1;
+  template <class> struct Loaded {};
+  CADENZA_DEVICE static int place_of(int row) { return row; }
+  template <class Body> CADENZA_DEVICE void with_place(int first_row, Body body) const { body(first_row); }
+  CADENZA_DEVICE void load(int, int, bool, Loaded<int> &) const {}
+  CADENZA_DEVICE void apply(int first_row, int token, bool exists, const float *values, const Loaded<int> &) const {
+    if (!exists)
+      return;
     Out *row = to + static_cast<uint64_t>(token) * static_cast<uint64_t>(stride) + first_row;
     const int live = smaller(tile_row_count, rows - first_row);
 #pragma unroll
     for (int i = 4 * static_cast<int>(arch::lane()); i < tile_row_count; i += 128) {
-      float four[4];
-      load4(values + i, four);
       if (i + 4 <= live) {
-        *reinterpret_cast<Four *>(row + i) = {arch::from_float<Out>(four[0]), arch::from_float<Out>(four[1]),
-                                              arch::from_float<Out>(four[2]), arch::from_float<Out>(four[3])};
+        store4(row + i, values + i);
       } else {
 #pragma unroll
         for (int j = 0; j < 4; ++j)
           if (i + j < live)
-            row[i + j] = arch::from_float<Out>(four[j]);
+            row[i + j] = arch::from_float<Out>(values[i + j]);
       }
     }
   }

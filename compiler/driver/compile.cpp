@@ -183,7 +183,7 @@ private:
     if (targets.empty() && !cpuOnly)
       CADENZA_RETURN_IF_ERROR(lookForTarget());
     for (const DeviceTarget *target : targets)
-      if (options.wgmma && target->wgmma())
+      if (target->wgmma() && options.wgmma.value_or(target->kind != ImageKind::Host))
         pipeline.wgmma.push_back(std::string(target->name));
     pipeline.clusters = options.clusters && !targets.empty() &&
                         llvm::all_of(targets, [](const DeviceTarget *target) { return target->clusters; });

@@ -7,6 +7,7 @@
 #include "passes/Passes.h"
 #include "runtime/support/status.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,8 +37,10 @@ struct CompileOptions {
   QuantizeOptions quantize;
   std::string quantizeReport; // file
   Schedules schedules = Schedules::All;
-  bool clusters = true;     // where the GPU has them: groups of the persistent schedule are clusters
-  bool wgmma = false;       // tiles of a prompt use the tensor unit of sm_90 where there is one
+  bool clusters = true; // where the GPU has them: groups of the persistent schedule are clusters
+  /// Whether tiles of a prompt use the tensor unit of sm_90; unset: on a GPU, but not in the emulation, where that is
+  /// slow.
+  std::optional<bool> wgmma = {};
   bool traced = false;      // the persistent kernel records what its blocks do
   int multiprocessors = 0;  // that it uses; 0: several divisions, by target
   int subgroups = 0;        // into which it divides the query heads of a KV head; 0: it chooses

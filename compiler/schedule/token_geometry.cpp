@@ -18,17 +18,12 @@ constexpr int lastThreads = 256;
 
 int tokensOf(Value vectors) { return static_cast<int>(nn::rowCount(vectors)); }
 
-constexpr int wgmmaTokens = 64;      // of a tile, at least: fewer would leave most of the tensor unit idle
-constexpr int wgmmaForTokens = 1024; // a product is divided for such a tile: one kernel does for all sizes
-
-/// Empty: wgmma cannot do the product, or the tile is too small for it.
-std::vector<int64_t> wgmmaLaunch(TokenShape shape) {
-  const int tokens = shape.tokens;
-  shape.tokens = wgmmaForTokens;
+/// Empty: wgmma cannot do the product, or not faster.
+std::vector<int64_t> wgmmaLaunch(const TokenShape &shape) {
   const WgmmaTiles tiles = wgmma_tiles(shape, multiprocessors);
-  if (tiles.tokens == 0 || tokens < wgmmaTokens)
+  if (tiles.tokens == 0 || !wgmma_pays(tiles, shape, multiprocessors))
     return {};
-  return {wgmma_blocks(tiles, tokens, shape.rows, shape.slots, multiprocessors),
+  return {wgmma_blocks(tiles, shape.tokens, shape.rows, shape.slots, multiprocessors),
           tiles.threads(),
           wgmma_shared_bytes(tiles, shape.slots),
           tiles.cluster,
@@ -37,12 +32,13 @@ std::vector<int64_t> wgmmaLaunch(TokenShape shape) {
           tiles.row_groups,
           tiles.token_groups,
           tiles.stages,
-          tiles.cluster};
+          tiles.cluster,
+          tiles.turns};
 }
 
 WgmmaTiles wgmmaTiles(ArrayRef<int64_t> launch) {
   const auto field = [&](size_t i) { return static_cast<int>(launch[4 + i]); };
-  return {field(0), field(1), field(2), field(3), field(4), field(5)};
+  return {field(0), field(1), field(2), field(3), field(4), field(5), field(6)};
 }
 
 /// Of a plan, from what kernels and driver share.

@@ -87,8 +87,9 @@ constexpr int token_shared_limit = 99 * 1024;
 
 /// Floats from one token to the next of a block's sums, `rows` of each: 8 rows apart in the banks.
 CADENZA_EVERYWHERE constexpr int sums_stride(int rows) { return (rows + 31) / 32 * 32 + 8; }
-/// Floats that the epilogue functions of a warp may use besides (tile.cuh): of a tile of `rows` rows of a slot.
-CADENZA_EVERYWHERE constexpr int scratch_floats_of(int rows) { return (rows / 8 + 3) / 4 * 4 + 72; }
+/// Floats that the epilogue functions of a warp may use besides (tile.cuh): of a tile of `rows` rows of a slot, whose
+/// norms are of groups of 16 rows or more.
+CADENZA_EVERYWHERE constexpr int scratch_floats_of(int rows) { return (rows / 8 + 3) / 4 * 4; }
 /// Bytes of a stage: units of 8 tokens and of 8 rows, in pairs.
 CADENZA_EVERYWHERE constexpr int token_stage_bytes(const TokenTiles &tiles, int unit_bytes) {
   return tiles.depth / step_columns *
@@ -131,7 +132,7 @@ CADENZA_EVERYWHERE constexpr int token_registers(const TokenTiles &tiles, const 
   const int tokens = tiles.tokens / tiles.token_warps, rows = tiles.rows / tiles.row_warps;
   const int groups = shape.grouped ? rows / stripe_rows * 7 + 8 : 0; // factors of two of them, a product
   const int products = tokens * rows / 32 + 2 * (tokens / 4 + rows / 4) + groups + 45,
-            functions = shape.row_group > 1 ? 116 : 48;
+            functions = shape.row_group > 1 ? 96 : 48;
   const int registers = (products > functions ? products : functions) + 7;
   return registers > 255 ? 256 : registers / 8 * 8;
 }
@@ -146,7 +147,8 @@ CADENZA_EVERYWHERE constexpr long token_blocks_resident(const TokenTiles &tiles,
 /// Picoseconds that a division is expected to take: enough to tell a good one from a bad one. The numbers follow 159
 /// measurements on an H200 (test/gpu/token_kernels/products.cu). For each wave of blocks, a multiprocessor takes as
 /// long for a stage as its blocks multiply, read shared memory or copy, or as one of them takes for its chain of
-/// products and for what is on its way; then for the functions of the tokens that a warp takes one after the other.
+/// products and for what is on its way; then for the functions of the tokens, four of which a warp takes at a time.
+/// (The time of functions is not measured yet: it follows from their instructions.)
 CADENZA_EVERYWHERE constexpr long token_tiles_cost(const TokenTiles &tiles, const TokenShape &shape,
                                                    int multiprocessors) {
   const long blocks = token_launch(tiles, shape).blocks, warps = tiles.threads() / 32;
@@ -166,11 +168,11 @@ CADENZA_EVERYWHERE constexpr long token_tiles_cost(const TokenTiles &tiles, cons
   long stage = multiply;
   for (const long other : others)
     stage = other > stage ? other : stage;
-  stage += (multiply + read + copy) / 16; // they are not wholly side by side
-  const long owned = (tiles.rows / shape.slots + 31) / 32;
-  const long functions = shape.row_group > 1 ? 180000 : shape.slots > 1 ? 120000 : 45000; // of a row that a lane owns
-  const long alone = tiles.tokens / warps * owned * functions,
-             issued = together * tiles.tokens * owned * functions / 16;
+  stage += (multiply + read + copy) / 16;                                      // they are not wholly side by side
+  const long functions = shape.row_group > 1 ? 60 : shape.slots > 1 ? 50 : 30; // of an element
+  const long turns = (tiles.tokens + 4 * warps - 1) / (4 * warps);
+  const long alone = turns * (100000 + tiles.rows * functions * 12),
+             issued = together * tiles.tokens * tiles.rows * functions;
   const long time = waves * (800000 + stages * stage + (alone > issued ? alone : issued));
   const long from_memory =
       static_cast<long>(tiles_of(shape.rows)) * steps_of(shape.columns) * 2 * shape.unit_bytes * 1000 / 4200;

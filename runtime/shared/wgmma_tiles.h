@@ -12,24 +12,31 @@ constexpr int wgmma_shared_limit = 227 * 1024;
 
 /// A block computes `rows` x `tokens` of the result at a time, with row_groups x token_groups warpgroups, each an equal
 /// part, and one more that fetches. `stages` steps of 64 columns are in shared memory. The blocks of a cluster have
-/// neighbouring tiles of rows and the same tokens, of which each fetches a part for all.
+/// neighbouring tiles of rows and the same tokens, of which each fetches a part for all. With two turns there are twice
+/// as many warpgroups, of which one half multiplies its tile while the other stores the one before.
 struct WgmmaTiles {
   int rows, tokens;
   int row_groups, token_groups;
   int stages;
   int cluster;
+  int turns = 1;
 
-  static constexpr int depth = 64, chunk_tokens = 16, barriers_bytes = 256;
+  static constexpr int depth = 64, barriers_bytes = 256;
 
-  CADENZA_EVERYWHERE constexpr int consumers() const { return row_groups * token_groups; }
+  CADENZA_EVERYWHERE constexpr int consumers() const { return row_groups * token_groups * turns; }
+  /// Tokens of a warpgroup that are on their way out at a time: four for each of the warps that store them.
+  CADENZA_EVERYWHERE constexpr int chunk_tokens() const {
+    const int wanted = 16 * row_groups;
+    return tokens / token_groups % wanted == 0 ? wanted : 16;
+  }
   CADENZA_EVERYWHERE constexpr int threads() const { return 128 * (consumers() + 1); }
   CADENZA_EVERYWHERE constexpr int weights_bytes() const { return rows * depth * 2; }
   CADENZA_EVERYWHERE constexpr int stage_bytes() const { return (rows + tokens) * depth * 2; }
   /// Of a chunk of tokens' results on their way out, fp32. Rows of neighbouring lanes are in different banks.
   CADENZA_EVERYWHERE constexpr int value_stride() const { return rows + 4; }
-  CADENZA_EVERYWHERE constexpr int chunk_bytes() const { return chunk_tokens * value_stride() * 4; }
+  CADENZA_EVERYWHERE constexpr int chunk_bytes() const { return chunk_tokens() * value_stride() * 4; }
   CADENZA_EVERYWHERE constexpr int shared_bytes() const {
-    return stages * stage_bytes() + 2 * token_groups * chunk_bytes() + barriers_bytes;
+    return stages * stage_bytes() + 2 * token_groups * turns * chunk_bytes() + barriers_bytes;
   }
   constexpr bool operator==(const WgmmaTiles &) const = default;
 };
@@ -117,7 +124,7 @@ CADENZA_EVERYWHERE constexpr long wgmma_tiles_cost(const WgmmaTiles &tiles, cons
 /// that need many rows, like those. tokens == 0: there is none.
 CADENZA_EVERYWHERE constexpr WgmmaTiles wgmma_tiles(const TokenShape &shape, int multiprocessors) {
   constexpr WgmmaTiles candidates[] = {
-      {128, 256, 2, 1, 4, 1}, {128, 192, 2, 1, 5, 1}, {128, 192, 2, 1, 5, 2}, {128, 128, 2, 1, 6, 1},
+      {128, 256, 2, 1, 4, 1}, {128, 192, 2, 1, 4, 1}, {128, 192, 2, 1, 4, 2}, {128, 128, 2, 1, 6, 1},
       {128, 128, 2, 1, 6, 2}, {128, 64, 2, 1, 8, 1},  {64, 256, 1, 1, 5, 1},  {64, 128, 1, 1, 4, 1},
       {64, 64, 1, 1, 6, 1},   {64, 64, 1, 1, 12, 1},  {64, 32, 1, 1, 8, 1},   {64, 32, 1, 1, 16, 1},
       {64, 16, 1, 1, 10, 1},  {64, 16, 1, 1, 16, 1},  {128, 32, 2, 1, 8, 1},  {128, 16, 2, 1, 8, 1},
@@ -134,6 +141,18 @@ CADENZA_EVERYWHERE constexpr WgmmaTiles wgmma_tiles(const TokenShape &shape, int
     }
   }
   return best;
+}
+
+/// Whether that is expected to be faster than the kernel of every GPU, divided as token_tiles says. What all divisions
+/// take besides, the fit of 16 tokens says: about 2.2 us.
+CADENZA_EVERYWHERE constexpr bool wgmma_pays(const WgmmaTiles &tiles, const TokenShape &shape, int multiprocessors) {
+  const TokenTiles others = token_tiles(shape, multiprocessors);
+  if (others.tokens == 0)
+    return true;
+  const long products = wgmma_tiles_cost(tiles, shape, multiprocessors);
+  const long from_memory = 2L * shape.rows * shape.columns * 1000 / 4200;
+  return 2'200'000 + (products > from_memory ? products : from_memory) <
+         token_tiles_cost(others, shape, multiprocessors);
 }
 
 } // namespace cadenza

@@ -17,15 +17,17 @@ protected:
     std::vector<uint16_t> key, value; // caches [2][positions][dim]
     bool operator==(const QkvResult &) const = default;
   };
-  static constexpr int columns = 192, rotary = 48, ring = 66, longest = 70; // positions wrap in the last tokens of 64
+  static constexpr int columns = 192, ring = 66, longest = 70; // positions wrap in the last tokens of 64
 
   struct QkvData {
-    int dim;
+    int dim, rotary;
     Rows x;
     std::vector<float> gamma, weights, qGamma, kGamma, table;
   };
-  QkvData qkvData(int dim) {
+  QkvData qkvData(int dim) { return qkvData(dim, tokens::rotary_of(dim)); }
+  QkvData qkvData(int dim, int rotary) {
     return {dim,
+            rotary,
             randomRows(64, columns),
             random(columns),
             emulation::rounded<bf16>(random(8 * dim * columns, 0.1f)),
@@ -67,12 +69,12 @@ protected:
     std::vector<double> y = multiply(data.weights, activation);
     for (double &v : y)
       v *= rmsFactor(x.data(), x.size(), 1e-6);
-    const float *angles = &data.table[index((base + token) * rotary)];
+    const float *angles = &data.table[index((base + token) * data.rotary)];
     const auto part = [&](size_t from, size_t to) {
       return std::vector<double>(y.begin() + static_cast<long>(from * dim), y.begin() + static_cast<long>(to * dim));
     };
-    return {rope(rmsNorm(part(0, 4), data.qGamma, 1e-6), angles, dim, rotary),
-            rope(rmsNorm(part(4, 6), data.kGamma, 1e-6), angles, dim, rotary), part(6, 8)};
+    return {rope(rmsNorm(part(0, 4), data.qGamma, 1e-6), angles, dim, index(data.rotary)),
+            rope(rmsNorm(part(4, 6), data.kGamma, 1e-6), angles, dim, index(data.rotary)), part(6, 8)};
   }
 
   void check(const QkvData &data, const QkvResult &result, int live) {
@@ -198,6 +200,20 @@ TEST_F(ProjectTokensTest, HeadsOfAllSizes) {
                          : CADENZA_RUN_QKV(qkv_256, data, 64, live),
             live);
     }
+  }
+}
+
+/// Of heads that lanes can divide and of others.
+TEST_F(ProjectTokensTest, WhereRowsAre) {
+  static_assert(ProjectTokens<tokens::qkv_128>::Finish::lanes == 8 &&
+                ProjectTokens<tokens::qkv_256>::Finish::lanes == 16);
+  static_assert(ProjectTokens<tokens::qkv_one_warp>::Finish::lanes == 2 &&
+                ProjectTokens<tokens::gate_up_wide>::Finish::lanes == 4);
+  static_assert(!ProjectTokens<tokens::qkv_72>::Finish::in_registers);
+  static_assert(!ProjectTokens<tokens::qkv_128_in_shared>::Finish::in_registers);
+  for (int live : {1, 31, 64}) {
+    const QkvData data = qkvData(128, 40);
+    check(data, CADENZA_RUN_QKV(qkv_128_in_shared, data, 64, live), live);
   }
 }
 

@@ -48,10 +48,11 @@ protected:
 
   template <class Config> Result qkv(const std::string &name, const std::string &prepare, int live, int blocks) {
     constexpr int dim = Config::segment_rows::count(0) / 4, positions = 66;
+    constexpr int rotary = Config::template rotation<0>::rotary_dim;
     reseed();
     const Rows x = randomRows(64, 192);
     const std::vector<float> gamma = random(192), weights = emulation::rounded<bf16>(random(8 * dim * 192, 0.1f)),
-                             qGamma = random(dim), kGamma = random(dim), table = random(70 * 48);
+                             qGamma = random(dim), kGamma = random(dim), table = random(70 * rotary);
     const auto cache = std::vector<uint16_t>(static_cast<size_t>(2 * positions * dim), 0xffff);
     auto *query = markedEdge<float>(64, 4 * dim);
     auto *key = upload(cache), *value = upload(cache);
@@ -122,8 +123,12 @@ TEST_F(ProjectTokensWgmmaTest, QueryKeyValue) {
       EXPECT_EQ(qkv<wgmma::qkv_64>("qkv_64", "qkv_one_warp", live, 3), expected) << live;
       EXPECT_EQ(qkv<wgmma::qkv_64_pairs>("qkv_64_pairs", "qkv_one_warp", live, 2), expected) << live;
     }
-    EXPECT_EQ(qkv<wgmma::qkv_128>("qkv_128", "qkv_one_warp", live, 2),
-              qkv<tokens::qkv_128>("qkv_128", "qkv_one_warp", live, 0))
+    const Result wide = qkv<tokens::qkv_128>("qkv_128", "qkv_one_warp", live, 0);
+    EXPECT_EQ(qkv<wgmma::qkv_128>("qkv_128", "qkv_one_warp", live, 2), wide) << live;
+    EXPECT_EQ(qkv<wgmma::qkv_128_wide>("qkv_128_wide", "qkv_one_warp", live, 2), wide) << live;
+    EXPECT_EQ(qkv<wgmma::qkv_128_turns>("qkv_128_turns", "qkv_one_warp", live, 2), wide) << live;
+    EXPECT_EQ(qkv<wgmma::qkv_128_in_shared>("qkv_128_in_shared", "qkv_one_warp", live, 2),
+              qkv<tokens::qkv_128_in_shared>("qkv_128_in_shared", "qkv_one_warp", live, 0))
         << live;
   }
 }

@@ -10,7 +10,8 @@
 namespace cadenza::tokens {
 
 // Query, key and value: 4 heads on 2 KV heads. Six steps of columns.
-template <class Tiles, Tiles how, int dim> struct qkv_of {
+CADENZA_EVERYWHERE constexpr int rotary_of(int dim) { return dim >= 96 ? dim : 48; }
+template <class Tiles, Tiles how, int dim, int rotary = rotary_of(dim)> struct qkv_of {
   using weight_type = bf16;
   using encoding = Tiles16<bf16>;
   using input_type = float;
@@ -29,7 +30,7 @@ template <class Tiles, Tiles how, int dim> struct qkv_of {
     static constexpr float eps = 1e-6f;
   };
   template <int of> struct rotation {
-    static constexpr int segment = of, head_dim = dim, rotary_dim = 48;
+    static constexpr int segment = of, head_dim = dim, rotary_dim = rotary;
   };
   struct append {
     static constexpr int key = 1, value = 2, kv_heads = 2, head_dim = dim;
@@ -50,6 +51,7 @@ using qkv_72 =
 using qkv_80 = qkv<TokenTiles{32, 80, 64, 2, 1, 2}, 80>;
 using qkv_96 = qkv<TokenTiles{32, 96, 32, 3, 2, 2}, 96>;
 using qkv_128 = qkv<TokenTiles{16, 128, 32, 4, 1, 8}, 128>;
+using qkv_128_in_shared = qkv_of<TokenTiles, TokenTiles{32, 128, 32, 4, 2, 2}, 128, 40>; // quads are not rotated whole
 using qkv_256 = qkv<TokenTiles{32, 256, 32, 3, 2, 4}, 256>;
 
 // Gate and up, interleaved; a prologue that is not deferred; a last block of rows that is not full.
@@ -280,7 +282,7 @@ struct last_row {
 // clang-format off: it never settles on how to break these
 #define CADENZA_TOKEN_PRODUCTS(X) \
   X(qkv_one_warp) X(qkv_row_warps) X(qkv_all_ahead) X(qkv_last_stage) X(qkv_token_warps) \
-  X(qkv_72) X(qkv_80) X(qkv_96) X(qkv_128) X(qkv_256) X(gate_up_small) X(gate_up_wide) X(gate_up_passes) \
+  X(qkv_72) X(qkv_80) X(qkv_96) X(qkv_128) X(qkv_128_in_shared) X(qkv_256) X(gate_up_small) X(gate_up_wide) X(gate_up_passes) \
   X(int8_small) X(int8_wide) X(int8_rows) X(int8_rows_small) \
   X(int8_groups_small) X(int8_groups_wide) X(int8_groups_rows) X(int8_groups_rows_small) \
   X(int4_small) X(int4_wide) X(int4_rows) X(int4_rows_small) \

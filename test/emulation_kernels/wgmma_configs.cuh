@@ -32,6 +32,8 @@ using groups_of_tokens = division<bf16, float, WgmmaTiles{128, 64, 1, 2, 3, 1}>;
 using two_blocks = division<bf16, float, WgmmaTiles{128, 64, 2, 1, 2, 2}>;
 using two_blocks_of_tokens = division<f16, f16, WgmmaTiles{128, 192, 1, 2, 3, 2}>;
 using many_rows = division<bf16, float, WgmmaTiles{256, 32, 2, 1, 2, 2}>;
+using two_turns = division<bf16, float, WgmmaTiles{64, 32, 1, 1, 3, 1, 2}>;
+using two_turns_of_pairs = division<f16, f16, WgmmaTiles{128, 64, 1, 1, 5, 2, 2}>;
 using largest = division<bf16, float, WgmmaTiles{128, 256, 1, 2, 4, 2}>;
 
 // The phases of tokens_configs.cuh.
@@ -39,6 +41,9 @@ template <WgmmaTiles how, int dim> using qkv = tokens::qkv_of<WgmmaTiles, how, d
 using qkv_64 = qkv<WgmmaTiles{64, 16, 1, 1, 2, 1}, 64>;
 using qkv_64_pairs = qkv<WgmmaTiles{128, 64, 1, 2, 3, 2}, 64>; // two heads a tile
 using qkv_128 = qkv<WgmmaTiles{128, 32, 2, 1, 3, 1}, 128>;
+using qkv_128_turns = qkv<WgmmaTiles{128, 128, 1, 1, 5, 1, 2}, 128>;
+using qkv_128_in_shared = tokens::qkv_of<WgmmaTiles, WgmmaTiles{128, 32, 2, 1, 3, 1}, 128, 40>;
+using qkv_128_wide = qkv<WgmmaTiles{128, 256, 2, 1, 4, 1}, 128>; // all registers
 using gate_up = tokens::gate_up_of<WgmmaTiles, WgmmaTiles{64, 32, 1, 1, 3, 1}>;
 using gate_up_pairs =
     tokens::gate_up_of<WgmmaTiles, WgmmaTiles{128, 32, 2, 1, 2, 2}>; // the last two tiles are not full
@@ -50,5 +55,8 @@ using down = tokens::down_of<WgmmaTiles, WgmmaTiles{64, 32, 1, 1, 4, 1}>;
 #define CADENZA_WGMMA_DIVISIONS(X)                                                                                     \
   X(one_group)                                                                                                         \
   X(one_group_wide)                                                                                                    \
-  X(groups_of_rows) X(groups_of_tokens) X(two_blocks) X(two_blocks_of_tokens) X(many_rows) X(largest)
-#define CADENZA_WGMMA_PHASES(X) X(qkv_64) X(qkv_64_pairs) X(qkv_128) X(gate_up) X(gate_up_pairs) X(down)
+  X(groups_of_rows)                                                                                                    \
+  X(groups_of_tokens) X(two_blocks) X(two_blocks_of_tokens) X(many_rows) X(two_turns) X(two_turns_of_pairs) X(largest)
+#define CADENZA_WGMMA_PHASES(X)                                                                                        \
+  X(qkv_64)                                                                                                            \
+  X(qkv_64_pairs) X(qkv_128) X(qkv_128_in_shared) X(qkv_128_wide) X(qkv_128_turns) X(gate_up) X(gate_up_pairs) X(down)

@@ -169,7 +169,7 @@ LogicalResult LaunchOp::verify() {
     return emitOpError() << "needs whole warps, 32 at most: " << getThreads() << " threads are not";
   if ((getTiles() || getPrepare() || getWgmma()) && !getTokens())
     return emitOpError() << "has tiles or something to prepare, but no tokens";
-  if (getWgmma().has_value() != getWgmmaTargets().has_value() || (getWgmma() && getWgmma()->size() != 10))
+  if (getWgmma().has_value() != getWgmmaTargets().has_value() || (getWgmma() && getWgmma()->size() != 11))
     return emitOpError() << "has another launch of ten numbers and its targets, or neither";
   if (getPrepare() && getPrepare()->size() != 3)
     return emitOpError() << "prepares with blocks, threads and shared memory, three numbers, not "

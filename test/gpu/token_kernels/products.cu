@@ -9,9 +9,7 @@
 // or 3 some of the phases.
 // The launches of a time have 20 different matrices, which together do not stay in the L2 cache. Prints a line for each
 // division, 'WRONG' where results differ; exit code 1 if one does.
-#include "project_tokens.cuh"
-
-#include "probe.cuh"
+#include "phases.cuh"
 
 #if !defined(CADENZA_PART)
 #define CADENZA_PART 0
@@ -21,94 +19,6 @@ namespace cadenza::probe {
 
 constexpr int longest = 2048, matrices = 20;
 constexpr int tile_sizes[] = {16, 64, 128, 512, 1024, 2048};
-
-// The phases of a layer -----------------------------------------------------------------------------------------------
-
-/// Query, key and value; `normed`: with norms of heads.
-template <int Q, int KV, int K, int dim, bool normed, class E, TokenTiles how> struct Qkv {
-  using weight_type = bf16;
-  using encoding = E;
-  using input_type = float;
-  using segment_rows = Rows<Q, KV, KV>;
-  static constexpr bool interleaved = false;
-  static constexpr int columns = K, threads = 128, row_group = dim, divisor = KV;
-  static constexpr TokenTiles tiles = how;
-  struct norm {
-    static constexpr int group_size = K;
-    static constexpr float eps = 1e-6f;
-    static constexpr bool defer_scale = true;
-  };
-  using prologue = RmsNormPrologue<Qkv, norm>;
-  template <int of> struct head_norm {
-    static constexpr int segment = of, group_size = dim;
-    static constexpr float eps = 1e-6f;
-  };
-  template <int of> struct rotation {
-    static constexpr int segment = of, head_dim = dim, rotary_dim = dim;
-  };
-  struct append {
-    static constexpr int key = 1, value = 2, kv_heads = KV / dim, head_dim = dim;
-    using cache_type = bf16;
-  };
-  template <bool, class = void> struct With {
-    using type = Chain<RmsNorm<head_norm<0>>, RmsNorm<head_norm<1>>, Rope<rotation<0>>, Rope<rotation<1>>,
-                       KvAppend<append>, Store<0, bf16>>;
-  };
-  template <class Any> struct With<false, Any> {
-    using type = Chain<Rope<rotation<0>>, Rope<rotation<1>>, KvAppend<append>, Store<0, bf16>>;
-  };
-  using epilogue = typename With<normed>::type;
-
-  using Output = bf16;
-  static constexpr int outputs = Q;
-};
-
-/// Gate and up.
-template <int R, int K, class E, TokenTiles how> struct GateUp {
-  using weight_type = bf16;
-  using encoding = E;
-  using input_type = float;
-  using segment_rows = Rows<R, R>;
-  static constexpr bool interleaved = true;
-  static constexpr int columns = K, threads = 128, row_group = 1, divisor = 0;
-  static constexpr TokenTiles tiles = how;
-  struct norm {
-    static constexpr int group_size = K;
-    static constexpr float eps = 1e-6f;
-    static constexpr bool defer_scale = true;
-  };
-  using prologue = RmsNormPrologue<GateUp, norm>;
-  struct silu {
-    static constexpr int segment = 0;
-  };
-  struct mul {
-    static constexpr int lhs = 0, rhs = 1;
-  };
-  using epilogue = Chain<Silu<silu>, Mul<mul>, Store<0, bf16>>;
-
-  using Output = bf16;
-  static constexpr int outputs = R;
-};
-
-/// What is added to the residual stream.
-template <int R, int K, class E, TokenTiles how> struct Residual {
-  using weight_type = bf16;
-  using encoding = E;
-  using input_type = bf16;
-  using segment_rows = Rows<R>;
-  static constexpr bool interleaved = false;
-  static constexpr int columns = K, threads = 128, row_group = 1, divisor = 0;
-  static constexpr TokenTiles tiles = how;
-  using prologue = PlainPrologue<Residual>;
-  struct add {
-    static constexpr int segment = 0;
-    using operand_type = float;
-  };
-  using epilogue = Chain<Add<add>, Store<0, float>>;
-
-  using Output = float;
-  static constexpr int outputs = R;
-};
 
 // Data and the plain kernels ------------------------------------------------------------------------------------------
 
@@ -367,14 +277,6 @@ template <template <TokenTiles> class Phase, bool tuned> void phase(const char *
                std::make_index_sequence<all && tuned ? std::size(candidates) : 0>());
 }
 
-template <TokenTiles how> using QwenQkv = Qkv<2048, 1024, 1024, 128, true, Tiles16<bf16>, how>;
-template <TokenTiles how> using QwenOutput = Residual<1024, 2048, Tiles16<bf16>, how>;
-template <TokenTiles how> using QwenGateUp = GateUp<3072, 1024, Tiles16<bf16>, how>;
-template <TokenTiles how> using QwenDown = Residual<1024, 3072, Tiles16<bf16>, how>;
-template <TokenTiles how> using LlamaQkv = Qkv<2048, 512, 2048, 64, false, Tiles16<bf16>, how>;
-template <TokenTiles how> using LlamaOutput = Residual<2048, 2048, Tiles16<bf16>, how>;
-template <TokenTiles how> using LlamaGateUp = GateUp<8192, 2048, Tiles16<bf16>, how>;
-template <TokenTiles how> using LlamaDown = Residual<2048, 8192, Tiles16<bf16>, how>;
 template <TokenTiles how> using LlamaGateUp8 = GateUp<8192, 2048, Int8<bf16>, how>;
 template <TokenTiles how> using LlamaDown8 = Residual<2048, 8192, Int8<bf16>, how>;
 

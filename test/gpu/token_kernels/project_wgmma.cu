@@ -9,10 +9,8 @@
 // The launches of a time have 50 different matrices: those of a model. Prints a line for each division and a table of
 // the best; 'WRONG' where results differ, 'BITS' where a row's bits depend on the division; exit code 1 if one does.
 // Every wait in the kernel is bounded: one that never ends traps after four seconds.
-#include "probe.cuh"
+#include "tensor_maps.cuh"
 #include "wgmma_product.cuh"
-
-#include <cuda.h>
 
 namespace cadenza::probe {
 
@@ -33,38 +31,6 @@ template <WgmmaTiles how> struct Instance {
     Product::run(args.maps, args.extent, StoreTokens<Out, how.rows>{args.out, args.extent.rows, args.extent.rows});
   }
 };
-
-// Tensor maps ---------------------------------------------------------------------------------------------------------
-
-decltype(&cuTensorMapEncodeTiled) encode_function() {
-  void *function = nullptr;
-  cudaDriverEntryPointQueryResult result;
-  CHECK(cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &function, 12000, cudaEnableDefault, &result));
-  if (!function) {
-    std::fprintf(stderr, "the driver has no cuTensorMapEncodeTiled\n");
-    std::exit(1);
-  }
-  return reinterpret_cast<decltype(&cuTensorMapEncodeTiled)>(function);
-}
-
-CUtensorMap encode(const TensorMapShape &shape, void *address) {
-  static const auto function = encode_function();
-  CUtensorMap map;
-  cuuint64_t extents[4], strides[3];
-  cuuint32_t box[4], ones[4] = {1, 1, 1, 1};
-  std::copy_n(shape.extents, 4, extents);
-  std::copy_n(shape.strides, 3, strides);
-  std::copy_n(shape.box, 4, box);
-  const CUresult error = function(&map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, static_cast<cuuint32_t>(shape.rank), address,
-                                  extents, strides, box, ones, CU_TENSOR_MAP_INTERLEAVE_NONE,
-                                  shape.swizzle_bytes == 64 ? CU_TENSOR_MAP_SWIZZLE_64B : CU_TENSOR_MAP_SWIZZLE_128B,
-                                  CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
-  if (error != CUDA_SUCCESS) {
-    std::fprintf(stderr, "cuTensorMapEncodeTiled: error %d\n", error);
-    std::exit(1);
-  }
-  return map;
-}
 
 // Reference and comparison --------------------------------------------------------------------------------------------
 
@@ -163,8 +129,8 @@ template <WgmmaTiles how> void measure(Data &data, int tokens, Best &best) {
 
   const double us = microseconds(run, copies, 10), teraflops = 2e-6 * data.rows * data.columns * tokens / us;
   char division[64];
-  std::snprintf(division, sizeof division, "%dx%d groups %dx%d stages %d cluster %d", how.rows, how.tokens,
-                how.row_groups, how.token_groups, how.stages, how.cluster);
+  std::snprintf(division, sizeof division, "%dx%d groups %dx%d stages %d cluster %d turns %d", how.rows, how.tokens,
+                how.row_groups, how.token_groups, how.stages, how.cluster, how.turns);
   std::printf("%5d x %4d, %4d tokens, %-36s blocks %3d shared %6d: %8.2f us %6.1f TFLOP/s difference %.1e%s%s\n",
               data.rows, data.columns, tokens, division, blocks, shared, us, teraflops, off, bad ? " WRONG" : "",
               result[1] ? " BITS" : "");
@@ -175,13 +141,37 @@ template <WgmmaTiles how> void measure(Data &data, int tokens, Best &best) {
   }
 }
 
-constexpr WgmmaTiles divisions[] = {
-    {128, 128, 2, 1, 6, 1}, {128, 128, 2, 1, 6, 2}, {128, 128, 1, 2, 6, 2}, {128, 256, 2, 1, 4, 1},
-    {128, 256, 2, 1, 4, 2}, {128, 256, 1, 2, 4, 1}, {128, 256, 1, 2, 4, 2}, {128, 192, 2, 1, 5, 1},
-    {128, 192, 2, 1, 5, 2}, {128, 192, 1, 2, 4, 2}, {256, 128, 2, 1, 4, 1}, {256, 128, 2, 1, 4, 2},
-    {128, 64, 2, 1, 8, 1},  {64, 256, 1, 1, 5, 1},  {64, 128, 1, 1, 4, 1},  {64, 128, 1, 1, 8, 1},
-    {64, 64, 1, 1, 6, 1},   {64, 64, 1, 1, 12, 1},  {64, 32, 1, 1, 8, 1},   {64, 32, 1, 1, 16, 1},
-    {64, 16, 1, 1, 10, 1},  {64, 16, 1, 1, 16, 1}};
+constexpr WgmmaTiles divisions[] = {{128, 128, 2, 1, 6, 1},
+                                    {128, 128, 2, 1, 6, 2},
+                                    {128, 128, 1, 2, 6, 2},
+                                    {128, 256, 2, 1, 4, 1},
+                                    {128, 256, 2, 1, 4, 2},
+                                    {128, 256, 1, 2, 4, 1},
+                                    {128, 256, 1, 2, 4, 2},
+                                    {128, 192, 2, 1, 4, 1},
+                                    {128, 192, 2, 1, 4, 2},
+                                    {128, 192, 1, 2, 4, 2},
+                                    {256, 128, 2, 1, 4, 1},
+                                    {256, 128, 2, 1, 4, 2},
+                                    {128, 64, 2, 1, 8, 1},
+                                    {64, 256, 1, 1, 5, 1},
+                                    {64, 128, 1, 1, 4, 1},
+                                    {64, 128, 1, 1, 8, 1},
+                                    {64, 64, 1, 1, 6, 1},
+                                    {64, 64, 1, 1, 12, 1},
+                                    {64, 32, 1, 1, 8, 1},
+                                    {64, 32, 1, 1, 16, 1},
+                                    {64, 16, 1, 1, 10, 1},
+                                    {64, 16, 1, 1, 16, 1},
+                                    // Fewer bytes from the L2 cache for few rows; warpgroups that take turns.
+                                    {64, 128, 1, 1, 6, 2},
+                                    {64, 128, 1, 1, 6, 4},
+                                    {64, 256, 1, 1, 4, 2},
+                                    {128, 128, 1, 1, 5, 1, 2},
+                                    {128, 128, 1, 1, 5, 2, 2},
+                                    {64, 256, 1, 1, 4, 1, 2},
+                                    {64, 256, 1, 1, 4, 2, 2},
+                                    {128, 64, 1, 1, 6, 1, 2}};
 
 struct Line {
   int rows, columns, tokens;
