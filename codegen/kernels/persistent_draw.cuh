@@ -154,6 +154,16 @@ template <class Config> struct PersistentDraw : DrawTeam<typename PersistentBloc
 private:
   CADENZA_DEVICE static uint32_t larger(uint32_t a, uint32_t b) { return a > b ? a : b; }
 
+  struct Spin { // for collect_packets
+    HostControl *control;
+    uint64_t limit_ns;
+    int position;
+    template <class Ready> CADENZA_DEVICE void operator()(Ready ready) const {
+      arch::spin_until(ready, limit_ns,
+                       [this] { report_expired(*control, PersistentWait::candidates, Block::layers, position); });
+    }
+  };
+
   static constexpr int maxima_packets = 0, header_packets = 1, best_packets = 2, round_packets = 3,
                        row_packets = round_packets + draw_rounds;
   static_assert(blocks * (row_packets + draw_block_rows) == draw_packets_for(blocks));
@@ -173,12 +183,7 @@ private:
 
   template <class Address, class Take> CADENZA_DEVICE void collect(int count, int words, Address address, Take take) {
     collect_packets<1, Team>(
-        count, epoch, [words](int) { return words; }, address, take,
-        [this](auto ready) {
-          arch::spin_until(ready, memory.limit_ns, [this] {
-            report_expired(*memory.control, PersistentWait::candidates, Block::layers, position);
-          });
-        });
+        count, epoch, [words](int) { return words; }, address, take, Spin{memory.control, memory.limit_ns, position});
   }
 };
 

@@ -3,7 +3,7 @@
 #   check-persistent.sh EMULATION_DIR MODEL SMS FOLDER [--no-clusters|"" [LONG|"" [options of cadenza-compile]]]
 # Compiles a folder of test/fixtures/models for the host and SMS multiprocessors, and compares the schedules under two
 # seeds: the logits of 20 tokens, one step a launch, bit by bit; generated ids, many steps a launch, after a prompt in a
-# tile. Without clusters, on an emulated GPU that has none, nor bulk copies. LONG: a number of tokens that are compared, too.
+# tile; drawn ids. Without clusters, on an emulated GPU that has none, nor bulk copies. LONG: a number of tokens that are compared, too.
 set -eu
 emulation=$1 model=$2 sms=$3 folder=$4 clusters=${5-} long=${6-}
 [ $# -le 6 ] && shift $# || shift 6
@@ -35,6 +35,14 @@ for seed in 1 20; do
   cmp "$folder/persistent.txt" "$folder/launch.txt"
 done
 [ "$(wc -w <"$folder/launch.txt")" = 12 ]
+
+# Drawn tokens: without filters; from a list that all blocks know; perhaps by the slow path, with penalties.
+for options in "--temperature 1 --seed 3" "--temperature 1 --top-k 5 --top-p 0.9 --seed 3" \
+  "--temperature 3 --top-p 0.99 --min-p 0.001 --repetition-penalty 1.2 --presence-penalty 0.5 --seed 4"; do
+  run 1 launch --tokens 33,5 -n 8 --ignore-eos $options >"$folder/launch.txt"
+  run 20 persistent --tokens 33,5 -n 8 --ignore-eos $options >"$folder/persistent.txt"
+  cmp "$folder/persistent.txt" "$folder/launch.txt"
+done
 
 # Several stages of keys and values, several chunks a warp; the last position alone in a chunk, or not.
 if [ -n "$long" ]; then
