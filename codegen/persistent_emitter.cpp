@@ -240,6 +240,7 @@ std::string Emitter::addGrid(sched::GridOp grid, func::FuncOp function, StringRe
   text += "static_assert(" + instance + "::stages == " + std::to_string(grid.getStages()) + ");\n";
   text += "CADENZA_KERNEL(" + kernel + ", PersistentArgs, " + std::to_string(threads) + ", 1) {\n  " + instance +
           "::run(args);\n}\n";
+  text += "CADENZA_DRAWING_KERNEL(" + kernel + ", " + std::to_string(threads) + ")\n";
 
   Kernel record;
   record.name = kernel;

@@ -8,11 +8,12 @@
 //
 // A plan that is no decoder is opened as a TensorSession, which runs its entries on tensors by name.
 //
-// Batch size 1, greedy decoding. Prompts are taken as they are; runtime/chat makes them of a talk. Errors are Status
+// Batch size 1. Prompts are taken as they are; runtime/chat makes them of a talk. Errors are Status
 // values, never exceptions. A session is used by one thread at a time; only requestCancel may be called from elsewhere.
 // Executing a plan is running its author's code on your GPU: open plans that you trust.
 #pragma once
 
+#include "runtime/sampling_options.h"
 #include "runtime/support/status.h"
 #include "runtime/tensor.h"
 
@@ -35,7 +36,7 @@ struct SessionOptions {
   /// "cuda:N".
   std::string device = "auto";
   int64_t context = 0; // positions to allocate; 0: the default, min(model's maximum, 4096)
-  bool logits = false; // keep logits: needed by forEachLogits and score
+  bool logits = false; // keep logits: needed by forEachLogits, score and GenerateOptions::logprobs
   int threads = 0;     // on the CPU; 0: as many as there are cores
   /// On a GPU: "launch" launches a kernel a phase, "graph" these kernels in graphs of several steps, "persistent" one
   /// kernel for many steps; "auto" is the fastest of them that the plan, the GPU and its driver have (Session::notice
@@ -64,6 +65,10 @@ struct GenerateOptions {
   /// text. It is not part of the text; text that might be the beginning of one is held back until that is settled.
   std::vector<std::string> stopTexts = {};
   PrefixReuse reuse = PrefixReuse::Off;
+  SamplingOptions sampling = {}; // how tokens are chosen; as it is: greedily
+  /// Keep the log-probability of each generated token and those of so many most likely ones. Needs
+  /// SessionOptions::logits; the tokens are then processed one by one, also where a GPU could take several steps.
+  std::optional<int64_t> logprobs = {};
   /// Called for each generated token (a final stop token included). False ends the generation after it.
   std::function<bool(int32_t token)> onToken = {};
   /// Called now and then while a prompt is processed, with the number of its tokens that are done: after one or a few
@@ -100,12 +105,25 @@ struct Timing {
   double decodeTokensPerSecond() const { return decodeSeconds > 0 ? decodeTokens / decodeSeconds : 0; }
 };
 
+/// ln p, in nats, of a token after what stands before it, as the model has it: at temperature 1, before penalties,
+/// biases and filters.
+struct TokenLogprob {
+  int32_t token = 0;
+  double logprob = 0;
+};
+struct TokenLogprobs {
+  TokenLogprob chosen;
+  std::vector<TokenLogprob> top; // the most likely ones, descending; of equal ones the lower id first
+};
+
 struct Generation {
   std::vector<int32_t> tokens; // generated, with the stop token that ended it, if any
   std::string text;            // of the tokens, without special tokens; empty if the plan has no tokenizer
   FinishReason reason = FinishReason::Length;
   Timing timing;
-  std::string advice; // what to do about a full context
+  std::optional<uint64_t> seed;        // with which tokens were drawn; none: they were not
+  std::vector<TokenLogprobs> logprobs; // one a token, if asked for
+  std::string advice;                  // what to do about a full context
 
   /// Ok; CacheFull or Cancelled for a generation that ended early for that reason. What was made until then is there.
   Status status() const;
@@ -163,10 +181,17 @@ public:
   /// token). Unsupported if the plan carries no tokenizer.
   StatusOr<std::vector<int32_t>> tokenize(std::string_view text, bool addSpecialTokens = true) const;
   StatusOr<std::string> detokenize(std::span<const int32_t> tokens) const;
+  /// What a token adds to a text, for people: " Paris", "<|im_end|>", U+FFFD for a part of a character. Empty if the
+  /// plan carries no tokenizer or the id has no token.
+  std::string tokenText(int32_t token) const;
+  /// How the model's directory recommends to choose tokens (its generation_config.json: do_sample, temperature, top_k,
+  /// top_p, min_p, repetition_penalty); greedily, if it says nothing. InvalidInput for a field of another type.
+  StatusOr<SamplingOptions> samplingDefaults() const;
 
-  /// Continues `prompt` greedily. Errors, before anything ran: InvalidArgument for an empty prompt, an id outside the
-  /// vocabulary or a negative maxTokens; CacheFull if the prompt does not fit. A generation that fills the context ends
-  /// with FinishReason::ContextFull. DeviceLost: what onText saw is all there is.
+  /// Continues `prompt`. Errors, before anything ran: InvalidArgument for an empty prompt, an id outside the
+  /// vocabulary, a negative maxTokens, sampling options outside of their ranges and logprobs without
+  /// SessionOptions::logits; CacheFull if the prompt does not fit. A generation that fills the context ends with
+  /// FinishReason::ContextFull. DeviceLost: what onText saw is all there is.
   StatusOr<Generation> generate(std::span<const int32_t> prompt, const GenerateOptions &options = {});
 
   /// Teacher-forced logits: calls `row` with the position and the logits (vocabulary() floats) that follow tokens

@@ -15,7 +15,8 @@
 
 namespace cadenza {
 
-class Plan; // runtime/plan/plan.h: a validated, immutable view of a .plan file
+class Plan;              // runtime/plan/plan.h: a validated, immutable view of a .plan file
+struct SequenceSampling; // runtime/decode/sequence_sampling.h
 
 /// How a GPU runs steps: one launch a kernel; graphs of several steps; one kernel for many steps. Auto: the fastest
 /// that the plan, the GPU and its driver have.
@@ -82,6 +83,10 @@ public:
   /// begins behind them. The caller knows that they are those of the same tokens. InvalidArgument, too, unless `kept`
   /// is below the prompt's length and at most keepable().
   virtual Status begin(std::span<const int32_t> prompt, std::span<const int32_t> stopTokens, int64_t kept) = 0;
+
+  /// How the tokens of the sequence that has begun are selected; without this call, and after each begin, the most
+  /// likely one each time. InvalidArgument if there is no sequence, or if a token of it was selected already.
+  virtual Status sample(const SequenceSampling &sampling) = 0;
 
   /// How many of the first `wanted` tokens of the last sequence a new one of `length` tokens can keep: all of them, if
   /// they were processed, and 0 if the cache of a window no longer has what the next token looks at, or if the new

@@ -77,6 +77,14 @@ void declareOptions(CLI::App &app, cadenza::bench::BenchCommand &command) {
       ->capture_default_str();
   app.add_flag("!--no-dependent-launch", options.graph.dependentLaunch,
                "graph schedule: launch a kernel only after the one before it has ended");
+  cadenza::SamplingOptions &sampling = options.sampling;
+  CLI::Option *temperature = app.add_option("--temperature", sampling.temperature,
+                                            "draw the tokens that are decoded, as cadenza-run does; 0: do not")
+                                 ->capture_default_str();
+  app.add_option("--top-k", sampling.topK, "the same")->needs(temperature);
+  app.add_option("--top-p", sampling.topP, "the same")->needs(temperature);
+  app.add_option("--min-p", sampling.minP, "the same")->needs(temperature);
+  app.add_option("--seed", sampling.seed, "of what is drawn; default: 1")->needs(temperature);
   app.add_flag("--phases", options.phases, "also time every kernel, in a separate pass");
   app.add_option_function<std::string>(
       "--trace",

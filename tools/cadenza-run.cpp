@@ -10,6 +10,7 @@
 #include "tools/prompt_progress.h"
 #include "tools/read_file.h"
 #include "tools/run_tensors.h"
+#include "tools/sampling.h"
 #include "tools/tool.h"
 
 #include <nlohmann/json.hpp>
@@ -31,6 +32,7 @@ struct Arguments {
   SessionOptions session;
   TensorArguments tensors;
   ChatArguments chat;
+  SamplingArguments sampling;
   int64_t window = 512;
   bool compare = false;
   bool tokensGiven = false;
@@ -38,12 +40,11 @@ struct Arguments {
   bool inputGiven = false; // any of what there can be to run on
 };
 
-constexpr const char *description = "Continues a prompt, token by token, always with the most likely next token "
-                                    "(greedy decoding), or talks to the model (--chat). A prompt is taken as it "
-                                    "is; a talk becomes one by the model's chat template. What the model writes goes "
-                                    "to standard output as it "
-                                    "is made, everything else to standard "
-                                    "error.";
+constexpr const char *description = "Continues a prompt, token by token, with the most likely next token (greedy "
+                                    "decoding) unless an option says that tokens are drawn, or talks to the model "
+                                    "(--chat). A prompt is taken as it is; a talk becomes one by the model's chat "
+                                    "template. What the model writes goes to standard output as it is made, "
+                                    "everything else to standard error.";
 constexpr const char *footer =
     "A plan that is no decoder runs on tensors: cadenza-run PLAN --input x=x.npy --output y=y.npy\n"
     "Ctrl-C (or SIGTERM, SIGHUP) ends the generation after the current token; a second one ends the program at once.\n"
@@ -98,6 +99,12 @@ void declareOptions(CLI::App &app, Arguments &args) {
   addRepeatable(app, "--stop-token", args.generate.stopTokens, "end after this token id; a list, or repeated")
       ->delimiter(',');
   app.add_flag("--ignore-eos", args.generate.ignoreEos, "go on after the model's end-of-text token");
+  const std::vector<std::string> samplingOptionNames = declareSampling(app, args.sampling);
+  CLI::Option *logprobs = app.add_option(
+      "--logprobs", args.generate.logprobs,
+      "show the natural logarithm of the probability of each generated token, and of the N most likely ones: the "
+      "model's, before any of the above; on standard error, and in --stats-json");
+  logprobs->check(CLI::Range(0, maximum))->type_name("N");
   app.add_option("--against", args.against,
                  "another .plan of the same model, such as one with weights of 16 bits: --score also says how far the "
                  "distributions of tokens are apart (KL divergence, equal top tokens); the way to judge a quantisation "
@@ -146,14 +153,20 @@ void declareOptions(CLI::App &app, Arguments &args) {
       "--compare", args.compare,
       "run the prompt on the device and on the CPU, phase by phase, and name the first phase whose output leaves "
       "tolerance (relative L2 1e-3 for fp32, 2^-8 for 16-bit outputs); generates nothing");
-  for (CLI::Option *other : {logits, dump, compare})
+  for (CLI::Option *other : {logits, dump, compare, logprobs})
     score->excludes(other);
+  for (CLI::Option *other : {dump, compare}) // they generate nothing
+    other->excludes(logprobs);
+  for (const std::string &name : samplingOptionNames)
+    for (CLI::Option *other : {score, dump, compare, tensor})
+      other->excludes(app.get_option(name));
   for (CLI::Option *other : {dump, compare})
     logits->excludes(other);
   for (const char *text : {"--max-tokens", "--stop", "--stop-token", "--ignore-eos", "--window", "--context",
-                           "--division", "--prefill", "--stats-json", "--logits", "--dump", "--compare"})
+                           "--division", "--prefill", "--stats-json", "--logits", "--dump", "--compare", "--logprobs"})
     tensor->excludes(app.get_option(text));
-  for (const char *text : {"--stats-json", "--logits", "--dump", "--compare", "--window", "--entry", "--output"})
+  for (const char *text :
+       {"--stats-json", "--logits", "--dump", "--compare", "--window", "--entry", "--output", "--logprobs"})
     input->get_option("--chat")->excludes(app.get_option(text));
 }
 
@@ -306,11 +319,14 @@ Status runGenerate(Session &session, const Arguments &args, std::vector<int32_t>
       std::fwrite(text.data(), 1, text.size(), stdout);
       std::fflush(stdout);
     };
+  CADENZA_ASSIGN_OR_RETURN(options.sampling, samplingOptions(args.sampling, {}));
+  printSampling(options.sampling);
   CADENZA_ASSIGN_OR_RETURN(Generation result, session.generate(prompt, options));
   progress.end();
   if (options.maxTokens > 0)
     std::puts("");
   std::fflush(stdout); // before the statistics, also where both go to one file
+  printLogprobs(session, result);
 
   const Timing &timing = result.timing;
   const std::string schedule = session.schedule().name;
@@ -333,6 +349,9 @@ Status runGenerate(Session &session, const Arguments &args, std::vector<int32_t>
   stats["prompt_ids"] = prompt;
   stats["generated_ids"] = result.tokens;
   stats["text"] = result.text;
+  stats["sampling"] = samplingJson(options.sampling);
+  if (options.logprobs)
+    stats["logprobs"] = logprobsJson(session, result);
   CADENZA_RETURN_IF_ERROR(writeStats(args, stats));
   if (!args.logits.empty() && result.reason != FinishReason::Cancelled) {
     std::vector<int32_t> all = std::move(prompt);
@@ -340,6 +359,15 @@ Status runGenerate(Session &session, const Arguments &args, std::vector<int32_t>
     CADENZA_RETURN_IF_ERROR(writeLogits(session, args.logits, std::move(all)));
   }
   return result.status();
+}
+
+/// As the model's directory recommends, unless something else is asked for.
+StatusOr<SamplingOptions> talkSampling(const Session &session, const SamplingArguments &asked) {
+  SamplingOptions defaults;
+  if (!asked.greedy) {
+    CADENZA_ASSIGN_OR_RETURN(defaults, session.samplingDefaults());
+  }
+  return samplingOptions(asked, defaults);
 }
 
 /// Nothing to run on: what there could be depends on the plan.
@@ -360,7 +388,8 @@ Status run(Arguments &args) {
     CADENZA_RETURN_IF_ERROR(checkOutput(output));
   CADENZA_ASSIGN_OR_RETURN(std::string text, readText(args));
   CADENZA_ASSIGN_OR_RETURN(std::vector<int32_t> prompt, parseTokens(args.tokens));
-  args.session.logits = !args.logits.empty() || !args.scoreFile.empty() || !args.dump.empty() || args.compare;
+  args.session.logits =
+      !args.logits.empty() || args.generate.logprobs || !args.scoreFile.empty() || !args.dump.empty() || args.compare;
   if ((!args.dump.empty() || args.compare) && args.session.schedule == "auto")
     args.session.schedule = "launch"; // they look at phases, which are that schedule's
   CADENZA_ASSIGN_OR_RETURN(Session session, Session::open(args.plan, args.session));
@@ -371,6 +400,7 @@ Status run(Arguments &args) {
   }
   if (args.chat.isAsked) {
     args.generate.maxTokens = args.maxTokensGiven ? args.generate.maxTokens : 0;
+    CADENZA_ASSIGN_OR_RETURN(args.generate.sampling, talkSampling(session, args.sampling));
     return runChat(session, args.chat, args.generate);
   }
   if (!args.dump.empty())
@@ -399,6 +429,15 @@ constexpr std::pair<std::string_view, std::string_view> otherNames[] = {
     {"--max_new_tokens", "--max-tokens N"},
     {"--jinja", "not needed: --chat always renders the model's template"},
     {"--chat-template-file", "--chat-template FILE"},
+    {"--temp", "--temperature T"},
+    {"--repeat-penalty", "--repetition-penalty R"},
+    {"--repetition_penalty", "--repetition-penalty R"},
+    {"--top_k", "--top-k K"},
+    {"--top_p", "--top-p P"},
+    {"--min_p", "--min-p P"},
+    {"-s", "--seed N"},
+    {"--do_sample", "--temperature 1"},
+    {"--do-sample", "--temperature 1"},
     {"-ngl", "not needed: the whole model runs on the device, --device=cpu or cuda:N"},
 };
 

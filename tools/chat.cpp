@@ -7,6 +7,7 @@
 #include "tools/cancel_on_signal.h"
 #include "tools/line_editor.h"
 #include "tools/read_file.h"
+#include "tools/sampling.h"
 #include "tools/talk.h"
 
 #include <cstdio>
@@ -19,7 +20,7 @@ namespace {
 constexpr const char *help =
     R"(What you type goes to the model. A line that ends with \ goes on in the next one, and so does
 everything between """ and """. Ctrl-C stops an answer and keeps the talk; Ctrl-D, or Ctrl-C
-while you type, ends the program. Answers are greedy: always the most likely next token.
+while you type, ends the program.
   /help             this text
   /reset            forgets the talk, but not the system message
   /system TEXT      sets the system message; without TEXT: shows it; /system "" removes it
@@ -285,6 +286,7 @@ Status runChat(Session &session, const ChatArguments &chat, const GenerateOption
   if (chat.systemGiven)
     talk.setSystem(chat.system);
   setThinking(talk.request, chat.think);
+  printSampling(generate.sampling);
   return isInteractive(chat) ? Conversation(session, talk, chat).run() : answerOnce(session, talk, chat);
 }
 

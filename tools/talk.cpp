@@ -72,6 +72,8 @@ StatusOr<Generation> Talk::answer() {
     return true;
   };
   options.onText = [&](std::string_view piece) { filter.push(piece); };
+  if (options.sampling.seed) // the same question, asked again, may have another answer
+    *options.sampling.seed += answers_++;
   StatusOr<Generation> result = session_.generate(prompt, options);
   progress.end();
   filter.finish();

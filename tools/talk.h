@@ -22,7 +22,8 @@ public:
 
   /// Writes the model's next message to standard output as it is made, thoughts dimmed on a terminal, and appends it,
   /// also if it was interrupted or the context was full. Nothing is appended after an error: CacheFull for a talk that
-  /// does not fit, those of ChatTemplates::render and of Session::generate.
+  /// does not fit, those of ChatTemplates::render and of Session::generate. The n-th answer (from 0) is drawn with the
+  /// seed plus n.
   StatusOr<Generation> answer();
 
 private:
@@ -31,6 +32,7 @@ private:
   Session &session_;
   ChatTemplates templates_;
   GenerateOptions generate_;
+  uint64_t answers_ = 0;
 };
 
 } // namespace cadenza

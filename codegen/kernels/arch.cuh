@@ -19,6 +19,8 @@
 #else
 
 #define CADENZA_DEVICE __device__ __forceinline__
+/// A function that is called, so that what it needs takes no registers of its caller's; for rare or long work.
+#define CADENZA_OUTLINE __device__ __noinline__
 
 /// Declares a kernel. `max_threads` is the largest block it will be launched with, `min_blocks` the number of blocks
 /// that must fit on one multiprocessor: together they bound the registers. The body sees `args`.
@@ -41,6 +43,10 @@ CADENZA_DEVICE uint32_t warp() { return threadIdx.x / 32; }
 /// throughout a loop.
 CADENZA_DEVICE int opaque(int x) {
   asm volatile("" : "+r"(x));
+  return x;
+}
+template <class T> CADENZA_DEVICE T *opaque(T *x) {
+  asm volatile("" : "+l"(x));
   return x;
 }
 
@@ -219,6 +225,13 @@ CADENZA_DEVICE void store_relaxed(float *address, float v) {
 }
 CADENZA_DEVICE void store_relaxed(uint32_t *address, uint32_t v) {
   asm volatile("st.relaxed.gpu.global.u32 [%0], %1;" ::"l"(__cvta_generic_to_global(address)), "r"(v) : "memory");
+}
+
+/// atom.add.relaxed.cta: adds to a word that only this block uses, in shared or global memory; returns the old value.
+CADENZA_DEVICE uint32_t add_in_block(uint32_t *address, uint32_t v) {
+  uint32_t old;
+  asm volatile("atom.relaxed.cta.add.u32 %0, [%1], %2;" : "=r"(old) : "l"(address), "r"(v) : "memory");
+  return old;
 }
 
 // Last arriver --------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@
 #define __device__
 #define __forceinline__ inline __attribute__((always_inline))
 #define CADENZA_DEVICE __device__ __forceinline__
+#define CADENZA_OUTLINE __attribute__((noinline))
 #define CADENZA_EXPORT __attribute__((visibility("default")))
 
 #define CADENZA_KERNEL(name, ArgsType, max_threads, min_blocks)                                                        \
@@ -34,6 +35,7 @@ CADENZA_DEVICE uint32_t block_threads() { return cadenza_host_services->thread->
 CADENZA_DEVICE uint32_t lane() { return thread_index() % 32; }
 CADENZA_DEVICE uint32_t warp() { return thread_index() / 32; }
 CADENZA_DEVICE int opaque(int x) { return x; }
+template <class T> CADENZA_DEVICE T *opaque(T *x) { return x; }
 CADENZA_DEVICE unsigned char *shared_memory() { return cadenza_host_services->thread->shared; }
 
 CADENZA_DEVICE void block_barrier() { cadenza_host_services->block_barrier(); }
@@ -172,6 +174,13 @@ CADENZA_DEVICE void store_relaxed(float *address, float v) {
 CADENZA_DEVICE void store_relaxed(uint32_t *address, uint32_t v) {
   *static_cast<volatile uint32_t *>(address) = v;
   cadenza_host_services->scheduling_point();
+}
+
+CADENZA_DEVICE uint32_t add_in_block(uint32_t *address, uint32_t v) {
+  cadenza_host_services->scheduling_point();
+  const uint32_t old = *address;
+  *address = old + v;
+  return old;
 }
 
 CADENZA_DEVICE uint32_t ticket(uint32_t *counter, uint32_t last) {

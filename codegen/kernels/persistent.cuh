@@ -140,4 +140,18 @@ private:
   }
 };
 
+/// The configuration of a kernel that also draws tokens.
+template <class Config> struct Drawing : Config {
+  static constexpr bool draws = true;
+};
+
+/// The kernel `name`_draw, as the kernel `name` of configuration phase::name, but that it draws tokens.
+#if defined(CADENZA_HOST)
+#define CADENZA_DRAWING_KERNEL(name, threads)                                                                          \
+  CADENZA_KERNEL(name##_draw, PersistentArgs, threads, 1) { name##__body(args); }
+#else
+#define CADENZA_DRAWING_KERNEL(name, threads)                                                                          \
+  CADENZA_KERNEL(name##_draw, PersistentArgs, threads, 1) { Persistent<Drawing<phase::name>>::run(args); }
+#endif
+
 } // namespace cadenza

@@ -21,6 +21,15 @@ CADENZA_OPTIONAL(ShareFromOf, share_from, 0);
 /// The consumer warps, as a team.
 template <int warps> using Consumers = WarpTeam<0, warps, 1>;
 
+/// Tells the host what a wait that took too long was for.
+CADENZA_DEVICE void report_expired(HostControl &control, PersistentWait what, int layer, int position) {
+  control.wait = static_cast<uint32_t>(what);
+  control.block = arch::block_index();
+  control.layer = static_cast<uint32_t>(layer);
+  control.position = static_cast<uint32_t>(position);
+  arch::store_release_system(&control.expired, 1);
+}
+
 /// Config: see Persistent. One object in each thread; it holds nothing but the arguments and what follows from them.
 template <class Config> struct PersistentBlock {
   using Embedding = typename Config::embed;
@@ -317,12 +326,7 @@ template <class Config> struct PersistentBlock {
   // Waits -------------------------------------------------------------------------------------------------------------
 
   CADENZA_DEVICE void expired(PersistentWait what, int layer, int position) const {
-    HostControl &control = *args.control;
-    control.wait = static_cast<uint32_t>(what);
-    control.block = arch::block_index();
-    control.layer = static_cast<uint32_t>(layer);
-    control.position = static_cast<uint32_t>(position);
-    arch::store_release_system(&control.expired, 1);
+    report_expired(*args.control, what, layer, position);
   }
   template <arch::Scope S = arch::Scope::block>
   CADENZA_DEVICE void wait(arch::Mbarrier *b, uint32_t parity, PersistentWait what, int layer, int position) const {

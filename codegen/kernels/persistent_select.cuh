@@ -1,6 +1,8 @@
 // The end of a step in the persistent kernel: the head, whose rows are divided over all blocks, and the next token.
 #pragma once
 
+#include "candidate.cuh"
+#include "persistent_draw.cuh"
 #include "persistent_residual.cuh"
 
 namespace cadenza {
@@ -46,7 +48,15 @@ template <class Config> struct PersistentSelect {
         logits[index] = logit;
     });
     block.mark(PersistentWork::select, p.layer);
-    return accept(largest(best, number, p, stopped), p.position + 1, stopped);
+    int selected = 0;
+    if (draws_tokens<Config>(block.args)) {
+      const uint32_t drawn = persistent_draw<Config>(arch::opaque(block.args.sampled), number, p.position);
+      selected = static_cast<int>(drawn & 0x7fffffffu);
+      stopped = drawn >> 31 != 0;
+    } else {
+      selected = largest(best, number, p, stopped);
+    }
+    return accept(selected, p.position + 1, stopped);
   }
 
 private:

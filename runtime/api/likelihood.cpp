@@ -1,7 +1,10 @@
 #include "runtime/api/likelihood.h"
+#include "runtime/shared/sampling.h"
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
+#include <numeric>
 
 namespace cadenza {
 namespace {
@@ -22,6 +25,21 @@ double negativeLogLikelihood(std::span<const float> logits, int32_t target) { re
 void logProbabilities(std::span<const float> logits, std::span<double> out) {
   const double sum = logSum(logits);
   std::transform(logits.begin(), logits.end(), out.begin(), [&](float logit) { return logit - sum; });
+}
+
+TokenLogprobs logprobsOf(std::span<const float> logits, int32_t token, int64_t top) {
+  const double sum = logSum(logits);
+  const auto of = [&](int32_t id) { return TokenLogprob{id, logits[static_cast<size_t>(id)] - sum}; };
+  std::vector<int32_t> ids(logits.size());
+  std::iota(ids.begin(), ids.end(), 0);
+  const auto end = ids.begin() + std::clamp<ptrdiff_t>(top, 0, std::ssize(ids));
+  std::partial_sort(ids.begin(), end, ids.end(), [&](int32_t a, int32_t b) {
+    const auto key = [&](int32_t id) { return sampling::order_key(logits[static_cast<size_t>(id)]); };
+    return key(a) != key(b) ? key(a) > key(b) : a < b;
+  });
+  TokenLogprobs result{.chosen = of(token), .top = {}};
+  std::transform(ids.begin(), end, std::back_inserter(result.top), of);
+  return result;
 }
 
 Status forEachWindow(const Session &session, std::span<const int32_t> tokens, int64_t window,

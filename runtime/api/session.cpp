@@ -1,8 +1,10 @@
 #include "runtime/api/device_choice.h"
+#include "runtime/api/generation_defaults.h"
 #include "runtime/api/likelihood.h"
 #include "runtime/api/stop_text.h"
 #include "runtime/cadenza.h"
 #include "runtime/decode/sequence.h"
+#include "runtime/decode/sequence_sampling.h"
 #include "runtime/executor.h"
 #include "runtime/plan/plan.h"
 #include "runtime/shared/state.h"
@@ -34,6 +36,7 @@ Status cancelled() { return {StatusCode::Cancelled, "interrupted before the end"
 struct Session::State {
   std::shared_ptr<const Plan> plan;
   ChosenDevice device; // works on the plan's weights
+  bool logits = false; // SessionOptions::logits
   // A plan without a tokenizer, or with one that this version cannot read, works with token ids.
   StatusOr<Tokenizer> tokenizer =
       Status(StatusCode::Unsupported, "the plan carries no tokenizer; give token ids instead of text");
@@ -45,6 +48,10 @@ struct Session::State {
 
   /// The tokens that end a generation: the model's unless they are ignored, and those asked for.
   StatusOr<std::vector<int32_t>> stopTokens(const GenerateOptions &options) const;
+
+  /// Begins a sequence of `tokens`, of which the first `promptTokens` are the prompt and the others were generated.
+  Status begin(std::span<const int32_t> tokens, size_t promptTokens, std::span<const int32_t> stopTokens, int64_t kept,
+               const SamplingOptions &sampling);
 
   /// Tiles that `tokens` given tokens go through; none: steps.
   std::span<const int64_t> tilesFor(int64_t tokens) const {
@@ -97,6 +104,19 @@ StatusOr<std::vector<int32_t>> Session::State::stopTokens(const GenerateOptions 
   return tokens;
 }
 
+Status Session::State::begin(std::span<const int32_t> tokens, size_t promptTokens, std::span<const int32_t> stopTokens,
+                             int64_t kept, const SamplingOptions &sampling) {
+  // The device ends at the first of the stop tokens by itself; for the others it is as with a stop text: what was
+  // queued ahead is computed and not used.
+  const auto known = stopTokens.first(std::min<size_t>(stopTokens.size(), max_stop_tokens));
+  CADENZA_RETURN_IF_ERROR(device.executor->begin(tokens, known, kept));
+  if (!sampling.draws() && !sampling.adjusts())
+    return Status::ok();
+  CADENZA_ASSIGN_OR_RETURN(const SequenceSampling setUp,
+                           setUpSampling(sampling, plan->program().decoder->vocabulary, tokens, promptTokens));
+  return device.executor->sample(setUp);
+}
+
 StatusOr<std::optional<int64_t>> Session::State::runPrompt(int64_t tokens, bool withHead,
                                                            const std::function<void(int64_t)> &progress) {
   Executor &executor = *device.executor;
@@ -136,6 +156,7 @@ StatusOr<Session> Session::open(std::shared_ptr<const Plan> plan, const SessionO
   CADENZA_RETURN_IF_ERROR(requireDecoder(*plan));
   auto state = std::make_unique<State>();
   state->plan = std::move(plan);
+  state->logits = options.logits;
   if (!state->plan->tokenizerJson().empty()) {
     state->tokenizer = Tokenizer::parse(state->plan->tokenizerJson());
     if (!state->tokenizer.isOk())
@@ -187,17 +208,42 @@ StatusOr<std::string> Session::detokenize(std::span<const int32_t> tokens) const
   return state_->tokenizer->decode(tokens);
 }
 
+std::string Session::tokenText(int32_t token) const {
+  if (!state_->tokenizer.isOk())
+    return {};
+  const Tokenizer &tokenizer = *state_->tokenizer;
+  if (tokenizer.isSpecial(token))
+    return tokenizer.idToToken(token).value_or("");
+  // Of the first token of a text some decoders drop the space.
+  const int32_t twice[] = {token, token};
+  const std::string one = tokenizer.decode(std::span(twice, 1)), two = tokenizer.decode(twice);
+  return two.starts_with(one) ? two.substr(one.size()) : one;
+}
+
+StatusOr<SamplingOptions> Session::samplingDefaults() const {
+  auto defaults = cadenza::samplingDefaults(plan().generationJson());
+  if (!defaults.isOk())
+    return defaults.status().withPrefix(plan().path());
+  return defaults;
+}
+
 StatusOr<Generation> Session::generate(std::span<const int32_t> prompt, const GenerateOptions &options) {
   Executor &executor = *state_->device.executor;
   if (options.maxTokens < 0)
     return Status(StatusCode::InvalidArgument, "maxTokens " + std::to_string(options.maxTokens) + " is negative");
   if (!options.stopTexts.empty() && !state_->tokenizer.isOk())
     return state_->tokenizer.status();
+  CADENZA_RETURN_IF_ERROR(checkSampling(options.sampling, vocabulary()));
+  if (options.logprobs && (*options.logprobs < 0 || *options.logprobs > vocabulary()))
+    return Status(StatusCode::InvalidArgument, "log-probabilities of " + std::to_string(*options.logprobs) +
+                                                   " tokens: the vocabulary has " + std::to_string(vocabulary()));
+  if (options.logprobs && !state_->logits)
+    return Status(StatusCode::InvalidArgument, "log-probabilities need SessionOptions::logits");
 
   CADENZA_ASSIGN_OR_RETURN(const std::vector<int32_t> stopTokens, state_->stopTokens(options));
-  // The device ends at the first of them by itself; for the others it is as with a stop text: what was queued ahead is
-  // computed and not used.
-  const std::span<const int32_t> known(stopTokens);
+  SamplingOptions sampling = options.sampling;
+  if (sampling.draws() && !sampling.seed)
+    sampling.seed = randomSeed();
   std::optional<StreamDecoder> decoder;
   if (state_->tokenizer.isOk()) {
     decoder.emplace(*state_->tokenizer);
@@ -208,9 +254,11 @@ StatusOr<Generation> Session::generate(std::span<const int32_t> prompt, const Ge
   const int64_t kept = state_->keptOf(prompt, options.reuse);
   const int64_t exactBefore = std::min(state_->left.exact, kept);
   state_->left = {};
-  CADENZA_RETURN_IF_ERROR(executor.begin(prompt, known.first(std::min<size_t>(known.size(), max_stop_tokens)), kept));
+  CADENZA_RETURN_IF_ERROR(state_->begin(prompt, prompt.size(), stopTokens, kept, sampling));
 
   Generation result;
+  if (sampling.draws())
+    result.seed = sampling.seed;
   result.timing.keptTokens = kept;
   result.timing.promptTokens = static_cast<int64_t>(prompt.size());
   StopTextFilter stopFilter(options.stopTexts);
@@ -226,7 +274,7 @@ StatusOr<Generation> Session::generate(std::span<const int32_t> prompt, const Ge
   // last that fits at position `context`, where it is not processed itself.
   const auto first = static_cast<int64_t>(prompt.size());
   const int64_t last = first - 1 + std::min(options.maxTokens, executor.context() - first + 1);
-  const int64_t stepsAhead = executor.stepsAhead();
+  const int64_t stepsAhead = options.logprobs ? 0 : executor.stepsAhead(); // logits are those of the last step
   result.reason = last - first + 1 < options.maxTokens ? FinishReason::ContextFull : FinishReason::Length;
   result.advice = adviceForLongTexts(state_->plan->program(), executor.context());
 
@@ -246,7 +294,7 @@ StatusOr<Generation> Session::generate(std::span<const int32_t> prompt, const Ge
     if (position == outgrown + 1) {
       std::vector<int32_t> all(prompt.begin(), prompt.end());
       all.insert(all.end(), result.tokens.begin(), result.tokens.end());
-      CADENZA_RETURN_IF_ERROR(executor.begin(all, known.first(std::min<size_t>(known.size(), max_stop_tokens))));
+      CADENZA_RETURN_IF_ERROR(state_->begin(all, prompt.size(), stopTokens, /*kept=*/0, sampling));
       CADENZA_ASSIGN_OR_RETURN(const std::optional<int64_t> again, state_->runPrompt(std::ssize(all), true, {}));
       if (!again) {
         result.reason = FinishReason::Cancelled;
@@ -268,6 +316,10 @@ StatusOr<Generation> Session::generate(std::span<const int32_t> prompt, const Ge
     if (position == first)
       firstToken = lastToken;
     result.tokens.push_back(token);
+    if (options.logprobs) {
+      CADENZA_ASSIGN_OR_RETURN(const std::span<const float> logits, executor.logits());
+      result.logprobs.push_back(logprobsOf(logits, token, *options.logprobs));
+    }
 
     bool isStopToken = std::find(stopTokens.begin(), stopTokens.end(), token) != stopTokens.end();
     if (decoder && !isStopToken)

@@ -39,6 +39,8 @@ Status report(const BenchCommand &command, const Result &result, const Progress 
 Status benchDecoder(const BenchCommand &command, const Plan &plan, const Progress &say, std::ostream &out) {
   if (!command.graph.inputs.files.empty() || !command.graph.inputs.ranges.empty())
     return {StatusCode::InvalidArgument, plan.path() + ": is a decoder, which takes no --input of tensors"};
+  if (!command.recordPath.empty() && command.options.sampling.draws())
+    return {StatusCode::InvalidArgument, "--record: with --temperature; what is recorded is greedy decoding"};
   CADENZA_ASSIGN_OR_RETURN(BenchResult result, measure(plan, command.device, command.options, say));
   if (!command.recordPath.empty() && result.traced && !result.emulated)
     return {StatusCode::InvalidArgument, "--record: the kernel of a plan of cadenza-compile --traced is slower than "

@@ -5,6 +5,7 @@
 #include "runtime/bench/phase_times.h"
 #include "runtime/bench/step_bytes.h"
 #include "runtime/decode/sequence.h"
+#include "runtime/decode/sequence_sampling.h"
 #include "runtime/support/profile_range.h"
 
 #include <algorithm>
@@ -48,6 +49,15 @@ BenchResult describe(const Plan &plan, const ChosenDevice &target) {
   return result;
 }
 
+Status beginDecoding(Executor &executor, int64_t context, uint64_t seed, const SamplingOptions &sampling) {
+  CADENZA_RETURN_IF_ERROR(executor.fillCache(context, seed));
+  if (!sampling.draws() && !sampling.adjusts())
+    return Status::ok();
+  CADENZA_ASSIGN_OR_RETURN(const SequenceSampling numbers,
+                           setUpSampling(sampling, executor.program().decoder->vocabulary, {}, 0));
+  return executor.sample(numbers);
+}
+
 StatusOr<ContextResult> measureContext(const Program &program, ChosenDevice &target, int64_t context,
                                        const BenchOptions &options) {
   ContextResult result;
@@ -55,17 +65,21 @@ StatusOr<ContextResult> measureContext(const Program &program, ChosenDevice &tar
   result.bytesPerToken =
       static_cast<double>(weightBytesPerStep(program)) + meanCacheBytes(program, context, options.tokens);
   if (options.warmup > 0) {
-    auto ignored = timeDecode(*target.executor, context, options.warmup, options.seed);
+    auto ignored = timeDecode(*target.executor, context, options.warmup, options.seed, options.sampling);
     CADENZA_RETURN_IF_ERROR(ignored.status());
   }
   std::vector<double> rates;
   for (int repeat = 0; repeat < options.repeats; ++repeat) {
-    CADENZA_ASSIGN_OR_RETURN(double rate, timeDecode(*target.executor, context, options.tokens, options.seed));
+    CADENZA_ASSIGN_OR_RETURN(double rate,
+                             timeDecode(*target.executor, context, options.tokens, options.seed, options.sampling));
     rates.push_back(rate);
+  }
+  if (target.gpu) {
+    CADENZA_ASSIGN_OR_RETURN(result.slowDraws, target.gpu->slowDraws());
   }
   result.tokensPerSecond = summarize(rates);
   if (options.phases && target.gpu) {
-    CADENZA_RETURN_IF_ERROR(target.executor->fillCache(context, options.seed));
+    CADENZA_RETURN_IF_ERROR(beginDecoding(*target.executor, context, options.seed, options.sampling));
     CADENZA_ASSIGN_OR_RETURN(result.phases, timePhases(*target.gpu, phaseRepeats));
   }
   return result;
@@ -123,8 +137,9 @@ StatusOr<Schedule> chosenSchedule(const BenchOptions &options) {
 
 } // namespace
 
-StatusOr<double> timeDecode(Executor &executor, int64_t context, int tokens, uint64_t seed) {
-  CADENZA_RETURN_IF_ERROR(executor.fillCache(context, seed));
+StatusOr<double> timeDecode(Executor &executor, int64_t context, int tokens, uint64_t seed,
+                            const SamplingOptions &sampling) {
+  CADENZA_RETURN_IF_ERROR(beginDecoding(executor, context, seed, sampling));
   CADENZA_RETURN_IF_ERROR(executor.synchronize());
   const ProfileRange range("decode from", context);
   auto start = std::chrono::steady_clock::now();
@@ -210,6 +225,7 @@ StatusOr<BenchResult> measure(const Plan &plan, const std::string &device, const
     return Status(StatusCode::InvalidArgument,
                   "--trace: only the persistent schedule records what it does, and only on a GPU");
   BenchResult result = describe(plan, target);
+  result.sampling = options.sampling;
   result.tokens = options.tokens;
   result.repeats = options.repeats;
 
@@ -234,7 +250,8 @@ StatusOr<BenchResult> measure(const Plan &plan, const std::string &device, const
   }
   if (options.trace) {
     progress("tracing " + std::to_string(traceTokens) + " tokens");
-    CADENZA_RETURN_IF_ERROR(timeDecode(*target.executor, options.contexts.back(), traceTokens, options.seed).status());
+    CADENZA_RETURN_IF_ERROR(
+        timeDecode(*target.executor, options.contexts.back(), traceTokens, options.seed, options.sampling).status());
     CADENZA_ASSIGN_OR_RETURN(const std::vector<TraceRecord> records, target.gpu->trace());
     if (traceIsCut(records))
       progress("the trace is cut: a block has more than " + std::to_string(trace_capacity - 1) + " records");

@@ -5,6 +5,7 @@
 #include "runtime/bench/statistics.h"
 #include "runtime/bench/trace.h"
 #include "runtime/executor.h"
+#include "runtime/sampling_options.h"
 
 #include <nlohmann/json.hpp>
 
@@ -25,7 +26,8 @@ struct BenchOptions {
   bool trace = false;             // of a few tokens at the last context; the plan's kernel has to be traced
   std::string schedule, division; // as SessionOptions
   GraphOptions graph;
-  uint64_t seed = 1; // of the cache's values
+  uint64_t seed = 1;                      // of the cache's values
+  SamplingOptions sampling = {.seed = 1}; // of tokens that are decoded
 };
 
 /// The time between the events around a phase's launches, in all launches of a step or of a prompt.
@@ -43,6 +45,7 @@ struct ContextResult {
   Spread tokensPerSecond;        // over the repeats
   double bytesPerToken = 0;      // weights once, KV of the mean position
   std::vector<PhaseTime> phases; // if asked for: in the order of the program; empty on a CPU
+  uint32_t slowDraws = 0;        // of the last repeat: tokens that the slow path drew; 0 on a CPU
   double millisecondsPerToken() const { return 1e3 / tokensPerSecond.median; }
   double gbPerSecond() const { return bytesPerToken * tokensPerSecond.median / 1e9; }
 };
@@ -63,6 +66,7 @@ struct BenchResult {
   bool emulated = false;
   bool traced = false; // the kernel is instrumented
   int tokens = 0, repeats = 0;
+  SamplingOptions sampling;
   uint64_t launchesPerToken = 0; // kernels a step with head, 1 if one runs many steps; 0: none (CPU)
   double hostLaunchesPerToken = 0;
   MemoryUse memory;
@@ -84,7 +88,8 @@ constexpr int traceTokens = 3;
 
 /// Decodes `tokens` tokens after `context` seeded positions, with one step queued ahead as a program that streams text
 /// does; tokens a second.
-StatusOr<double> timeDecode(Executor &executor, int64_t context, int tokens, uint64_t seed);
+StatusOr<double> timeDecode(Executor &executor, int64_t context, int tokens, uint64_t seed,
+                            const SamplingOptions &sampling = {});
 
 /// A prompt of so many tokens, the same for a seed.
 std::vector<int32_t> seededPrompt(const Program &program, int64_t tokens, uint64_t seed);

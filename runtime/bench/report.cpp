@@ -193,6 +193,15 @@ nlohmann::ordered_json toJson(const BenchResult &result) {
                     {"cache", result.memory.cache},
                     {"activations", result.memory.activations},
                     {"context", result.allocatedContext}};
+  if (const SamplingOptions &sampling = result.sampling; sampling.draws()) {
+    json["sampling"] = {{"temperature", sampling.temperature},
+                        {"top_k", sampling.topK},
+                        {"top_p", sampling.topP},
+                        {"min_p", sampling.minP},
+                        {"seed", sampling.seed.value_or(0)}};
+    for (const ContextResult &context : result.contexts)
+      json["sampling"]["slow_draws"].push_back(context.slowDraws);
+  }
   json["results"] = toRecords(result);
   const auto addPhases = [&](size_t record, const std::vector<PhaseTime> &phases) {
     if (phases.empty())

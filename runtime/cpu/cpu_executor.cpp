@@ -3,6 +3,7 @@
 #include "runtime/cpu/machine.h"
 #include "runtime/decode/cache_fill.h"
 #include "runtime/decode/sequence.h"
+#include "runtime/decode/sequence_sampling.h"
 #include "runtime/plan/plan.h"
 #include "runtime/support/checked.h"
 
@@ -33,6 +34,7 @@ public:
 
   using Executor::begin;
   Status begin(std::span<const int32_t> prompt, std::span<const int32_t> stopTokens, int64_t kept) override;
+  Status sample(const SequenceSampling &sampling) override;
   int64_t keepable(int64_t wanted, int64_t length) const override { return sequence_.keepable(wanted, length); }
   uint64_t sequenceNumber() const override { return sequence_.number(); }
   Status enqueueStep(bool withHead) override { return step(withHead, {}); }
@@ -148,6 +150,7 @@ Status ExecutorImpl::runTileWithLogits(int64_t size, const LogitsRow &row) {
 
 void ExecutorImpl::restart(int64_t position, int64_t forcedTokens, int64_t length) {
   machine_.state = DecodeState{};
+  machine_.sampling = Sampling{};
   machine_.state.next_position = static_cast<int>(position);
   machine_.state.forced_tokens = static_cast<int>(forcedTokens);
   std::fill(machine_.tokens.begin(), machine_.tokens.end(), 0);
@@ -161,6 +164,14 @@ Status ExecutorImpl::begin(std::span<const int32_t> prompt, std::span<const int3
   std::copy(prompt.begin(), prompt.end(), machine_.tokens.begin());
   machine_.state.stop_token_count = static_cast<int>(stopTokens.size());
   std::copy(stopTokens.begin(), stopTokens.end(), machine_.state.stop_tokens);
+  return Status::ok();
+}
+
+Status ExecutorImpl::sample(const SequenceSampling &sampling) {
+  CADENZA_RETURN_IF_ERROR(sequence_.checkUnselected());
+  machine_.sampling = sampling.sampling;
+  machine_.history = sampling.rows;
+  machine_.sampling.rows = machine_.history.data();
   return Status::ok();
 }
 

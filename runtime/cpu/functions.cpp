@@ -158,15 +158,18 @@ Epilogue bindAdd(const Binding &b) {
 }
 
 /// Copies the logits if they are kept, chooses tokens[position + 1] unless the prompt gives it, and notices stop tokens
-/// (runtime/shared/state.h).
+/// (runtime/shared/state.h). A step that repeats the last one selects nothing: it would be drawn by another history.
 void selectToken(const Token &at, std::span<const float> logits) {
   Machine &machine = at.machine;
   if (!machine.logits.empty())
     std::copy(logits.begin(), logits.end(), machine.logits.begin());
   DecodeState &state = machine.state;
-  if (at.position + 1 < state.forced_tokens)
+  if (at.position + 1 < state.forced_tokens || state.stopped)
     return;
-  int32_t token = argmax(logits);
+  const Sampling &sampling = machine.sampling;
+  const int32_t token = sampling.draws || sampling.adjusts
+                            ? machine.sampler.draw(sampling, logits, at.position + 1, machine.pool)
+                            : argmax(logits);
   machine.tokens[at.position + 1] = token;
   if (std::find(state.stop_tokens, state.stop_tokens + state.stop_token_count, token) !=
       state.stop_tokens + state.stop_token_count)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "runtime/cpu/buffer.h"
+#include "runtime/cpu/sampler.h"
 #include "runtime/cpu/thread_pool.h"
 #include "runtime/decode/values.h"
 #include "runtime/executor.h"
@@ -38,6 +39,9 @@ struct Machine {
   DecodeState state{};
   std::vector<int32_t> tokens; // [context + 1]
   std::vector<float> logits;   // [vocabulary], or empty if nobody asked
+  Sampling sampling;           // its rows are `history`
+  std::vector<RowHistory> history;
+  Sampler sampler;
   ThreadPool pool;
   int64_t iteration = 0; // of the block that is running: what per-layer references see
 

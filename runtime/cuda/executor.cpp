@@ -2,11 +2,13 @@
 
 #include "runtime/cuda/runners/graph.h"
 #include "runtime/cuda/runners/launch.h"
+#include "runtime/decode/sequence_sampling.h"
 #include "runtime/plan/plan.h"
 #include "runtime/shared/state.h"
 #include "runtime/support/profile_range.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <new>
 #include <system_error>
 #include <utility>
@@ -56,7 +58,8 @@ Status CudaExecutor::load(const Plan &plan, const ExecutorOptions &options, int 
     if (!division_->orders.empty())
       program_ = &ordered_.emplace(inDivision(plan.program(), *choice.division));
   }
-  CADENZA_ASSIGN_OR_RETURN(storage_, Storage::load(*device_, stream_.get(), plan, context_, options.logits));
+  CADENZA_ASSIGN_OR_RETURN(storage_, Storage::load(*device_, stream_.get(), plan, context_, options.logits,
+                                                   division_ ? division_->blocks() : 0));
 
   uint64_t tokenCount = static_cast<uint64_t>(context_) + 1;
   CADENZA_ASSIGN_OR_RETURN(hostState_, PinnedBuffer::make(*device_, sizeof(SequenceState), "the decode state"));
@@ -65,6 +68,9 @@ Status CudaExecutor::load(const Plan &plan, const ExecutorOptions &options, int 
     uint64_t bytes = static_cast<uint64_t>(program_->decoder->vocabulary) * sizeof(float);
     CADENZA_ASSIGN_OR_RETURN(hostLogits_, PinnedBuffer::make(*device_, bytes, "logits"));
   }
+  CADENZA_ASSIGN_OR_RETURN(
+      hostRows_, PinnedBuffer::make(*device_, static_cast<uint64_t>(program_->decoder->vocabulary) * sizeof(RowHistory),
+                                    "penalties and biases"));
   CADENZA_ASSIGN_OR_RETURN(hostControl_, PinnedBuffer::make(*device_, sizeof(HostControl), "the control page"));
   CADENZA_ASSIGN_OR_RETURN(arrivals_, Arrivals::make(*device_, stream_.get(), hostTokens_.as<int32_t>(),
                                                      &hostControl_.as<HostControl>()->published));
@@ -154,6 +160,36 @@ Status CudaExecutor::begin(std::span<const int32_t> prompt, std::span<const int3
   return writeState(kept, length, stopTokens, length);
 }
 
+Status CudaExecutor::sample(const SequenceSampling &sampling) {
+  CurrentContext current(*device_);
+  CADENZA_RETURN_IF_ERROR(enter(current));
+  CADENZA_RETURN_IF_ERROR(sequence_.checkUnselected());
+  const Addresses &addresses = storage_.addresses();
+  CADENZA_CUDA_TRY(*device_, cuStreamSynchronize, stream_.get()); // begin's copies
+  auto *state = hostState_.as<SequenceState>();
+  state->sampling = sampling.sampling;
+  if (sampling.sampling.adjusts) {
+    std::copy(sampling.rows.begin(), sampling.rows.end(), hostRows_.as<RowHistory>());
+    CADENZA_CUDA_TRY(*device_, cuMemcpyHtoDAsync, addresses.draw.rows, hostRows_.get(), hostRows_.bytes(),
+                     stream_.get());
+    state->sampling.rows = reinterpret_cast<RowHistory *>(addresses.draw.rows); // NOLINT(performance-no-int-to-ptr)
+  }
+  CADENZA_CUDA_TRY(*device_, cuMemcpyHtoDAsync, addresses.state, state, sizeof *state, stream_.get());
+  runner_->sample(sampling.sampling.draws != 0 || sampling.sampling.adjusts != 0);
+  return Status::ok();
+}
+
+StatusOr<uint32_t> CudaExecutor::slowDraws() {
+  CADENZA_RETURN_IF_ERROR(synchronize());
+  CurrentContext current(*device_);
+  uint32_t count = 0;
+  CADENZA_CUDA_TRY(*device_, cuMemcpyDtoHAsync, &count,
+                   storage_.addresses().state + offsetof(SequenceState, sampling.slow_draws), sizeof count,
+                   stream_.get());
+  CADENZA_CUDA_TRY(*device_, cuStreamSynchronize, stream_.get());
+  return count;
+}
+
 Status CudaExecutor::fillCache(int64_t length, uint64_t seed) {
   CurrentContext current(*device_);
   CADENZA_RETURN_IF_ERROR(enter(current));
@@ -182,6 +218,14 @@ Status CudaExecutor::writeState(int64_t nextPosition, int64_t forcedTokens, std:
   decode.forced_tokens = static_cast<int>(forcedTokens);
   decode.stop_token_count = static_cast<int>(stopTokens.size());
   std::copy(stopTokens.begin(), stopTokens.end(), decode.stop_tokens);
+  // NOLINTBEGIN(performance-no-int-to-ptr): CUdeviceptr
+  state->draw = {.logits = reinterpret_cast<float *>(storage_.addresses().draw.logits),
+                 .space = reinterpret_cast<unsigned char *>(storage_.addresses().draw.space),
+                 .vocabulary = static_cast<uint64_t>(program_->decoder->vocabulary),
+                 .packets = reinterpret_cast<unsigned char *>(storage_.addresses().draw.packets),
+                 .control = hostControl_.as<HostControl>(),
+                 .limit_ns = persistentWaitLimitNs};
+  // NOLINTEND(performance-no-int-to-ptr)
   // Page-locked memory has the same address on the device.
   state->host = {.tokens = hostTokens_.as<int32_t>(),
                  .published = &hostControl_.as<HostControl>()->published,

@@ -29,6 +29,7 @@ public:
   std::string divisionName() const override { return division_ ? division_->name : ""; }
   using Executor::begin;
   Status begin(std::span<const int32_t> prompt, std::span<const int32_t> stopTokens, int64_t kept) override;
+  Status sample(const SequenceSampling &sampling) override;
   int64_t keepable(int64_t wanted, int64_t length) const override { return sequence_.keepable(wanted, length); }
   uint64_t sequenceNumber() const override { return sequence_.number(); }
   Status enqueueStep(bool withHead) override;
@@ -47,6 +48,8 @@ public:
   Device &device() { return *device_; }
   CUstream stream() const { return stream_.get(); }
   const DeviceBuffer &weights() const { return storage_.weights(); }
+  /// Of the sequence: tokens whose filters kept so many rows that the slow path drew them.
+  StatusOr<uint32_t> slowDraws();
   const BoundStep &step() const { return step_; }
   Schedule schedule() const { return runner_->schedule(); }
   /// Why Schedule::Auto took no faster one; else empty.
@@ -104,6 +107,7 @@ private:
   StepLaunches launches_;
   PinnedBuffer hostState_;   // SequenceState
   PinnedBuffer hostTokens_;  // int32 [context + 1]: the prompt, then what was selected, 0 where nothing was
+  PinnedBuffer hostRows_;    // RowHistory [vocabulary]
   PinnedBuffer hostControl_; // HostControl
   Arrivals arrivals_;
   PinnedBuffer hostLogits_; // f32 [vocabulary], if asked for

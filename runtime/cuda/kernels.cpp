@@ -77,8 +77,19 @@ StatusOr<Kernels> Kernels::load(Device &device, const Plan &plan) {
                                         ? prepare(device, kernels.module_, kernel)
                                         : Status(StatusCode::IncompatiblePlan,
                                                  "kernel '" + kernel.name + "' is not in the code for " + code->target);
+    CUfunction drawing = nullptr;
+    if (function.isOk() && kernel.phaseKind == persistentKind) {
+      Kernel other = kernel;
+      other.name += "_draw"; // codegen/kernels/persistent.cuh
+      const StatusOr<CUfunction> prepared = prepare(device, kernels.module_, other);
+      if (prepared.isOk())
+        drawing = *prepared;
+      else
+        function = prepared.status();
+    }
     if (!function.isOk() && !(isOptional && function.status().code() == StatusCode::IncompatiblePlan))
       return function.status().withPrefix(where);
+    kernels.drawing_.push_back(drawing);
     kernels.functions_.push_back(function.isOk() ? *function : nullptr);
     kernels.problems_.push_back(function.status());
   }

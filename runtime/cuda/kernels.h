@@ -16,6 +16,8 @@ public:
   static StatusOr<Kernels> load(Device &device, const Plan &plan);
 
   CUfunction function(uint32_t kernel) const { return functions_[kernel]; }
+  /// Of a persistent kernel: that which draws tokens, too.
+  CUfunction drawing(uint32_t kernel) const { return drawing_[kernel]; }
   /// Why a kernel cannot be launched here, if that is so.
   const Status &problem(uint32_t kernel) const { return problems_[kernel]; }
   /// Of the chosen section: "sm_90".
@@ -26,6 +28,7 @@ public:
 private:
   Module module_;
   std::vector<CUfunction> functions_; // one an entry of Program::kernels; null where there is a problem
+  std::vector<CUfunction> drawing_;   // the same, of persistent kernels
   std::vector<Status> problems_;
   std::string target_;
   bool dependencyWaits_ = false;

@@ -4,6 +4,7 @@
 #include "runtime/decode/cache_fill.h"
 #include "runtime/decode/rope_table.h"
 #include "runtime/plan/plan.h"
+#include "runtime/shared/shares.h"
 #include "runtime/shared/state.h"
 #include "runtime/support/checked.h"
 #include "runtime/support/float16.h"
@@ -141,7 +142,8 @@ Status Storage::chooseRopeTables(Device &device, CUstream stream, bool isLong) {
   return Status::ok();
 }
 
-StatusOr<Storage> Storage::load(Device &device, CUstream stream, const Plan &plan, int64_t context, bool logits) {
+StatusOr<Storage> Storage::load(Device &device, CUstream stream, const Plan &plan, int64_t context, bool logits,
+                                uint32_t blocks) {
   const Program &program = plan.program();
   Storage storage;
   Addresses &addresses = storage.addresses_;
@@ -159,9 +161,18 @@ StatusOr<Storage> Storage::load(Device &device, CUstream stream, const Plan &pla
   CADENZA_RETURN_IF_ERROR(allocate(addresses.arena, program.arenaBytes, "activations"));
   CADENZA_RETURN_IF_ERROR(allocate(addresses.state, sizeof(SequenceState), "the decode state"));
   CADENZA_RETURN_IF_ERROR(allocate(addresses.tokens, (addresses.context + 1) * sizeof(int32_t), "tokens"));
-  if (logits)
+  if (program.decoder) {
+    const auto vocabulary = static_cast<uint64_t>(program.decoder->vocabulary);
+    CADENZA_RETURN_IF_ERROR(allocate(addresses.draw.logits, vocabulary * sizeof(float), "logits"));
+    if (logits)
+      addresses.logits = addresses.draw.logits;
+    CADENZA_RETURN_IF_ERROR(allocate(addresses.draw.rows, vocabulary * sizeof(RowHistory), "penalties and biases"));
     CADENZA_RETURN_IF_ERROR(
-        allocate(addresses.logits, static_cast<uint64_t>(program.decoder->vocabulary) * sizeof(float), "logits"));
+        allocate(addresses.draw.space, uint64_t{std::max(blocks, 1u)} * draw_space_bytes, "drawing tokens"));
+    if (blocks > 0)
+      CADENZA_RETURN_IF_ERROR(allocate(addresses.draw.packets,
+                                       draw_packets_for(static_cast<int>(blocks)) * uint64_t{16}, "drawing tokens"));
+  }
   for (const Scratch &scratch : program.scratch)
     CADENZA_RETURN_IF_ERROR(allocate(addresses.scratch.emplace_back(), scratch.bytes, "scratch"));
   for (const Weight &weight : program.weights) {

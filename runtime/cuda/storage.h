@@ -14,8 +14,9 @@ namespace cadenza::cuda {
 class Storage {
 public:
   /// Allocates for `context` positions, uploads the weights while their checksums are verified, expands rope tables and
-  /// zeroes the rest. Everything has arrived when it returns.
-  static StatusOr<Storage> load(Device &device, CUstream stream, const Plan &plan, int64_t context, bool logits);
+  /// zeroes the rest. Everything has arrived when it returns. `blocks`: of the division that steps may run in; 0: none.
+  static StatusOr<Storage> load(Device &device, CUstream stream, const Plan &plan, int64_t context, bool logits,
+                                uint32_t blocks);
 
   /// Writes seeded keys and values to positions [0, length) of every cache, or of those only that do not keep all
   /// positions.

@@ -56,7 +56,8 @@ Status CudaTensorExecutor::load(const Plan &plan, int ordinal) {
   CADENZA_RETURN_IF_ERROR(current.status());
   CADENZA_ASSIGN_OR_RETURN(stream_, Stream::make(*device_));
   CADENZA_ASSIGN_OR_RETURN(kernels_, Kernels::load(*device_, plan)); // before the long upload
-  CADENZA_ASSIGN_OR_RETURN(storage_, Storage::load(*device_, stream_.get(), plan, /*context=*/0, /*logits=*/false));
+  CADENZA_ASSIGN_OR_RETURN(storage_,
+                           Storage::load(*device_, stream_.get(), plan, /*context=*/0, /*logits=*/false, /*blocks=*/0));
   CADENZA_RETURN_IF_ERROR(writeState());
   // Variants are for what sm_90 alone has. Code for the host runs on an emulated GPU of any kind.
   const std::string_view target = device_->properties().major == 9 ? kernels_.target() : std::string_view();

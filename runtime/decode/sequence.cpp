@@ -195,4 +195,8 @@ Status Sequence::checkSelected(int64_t position) const {
 
 Status Sequence::checkHeadRan() const { return headRan_ ? Status::ok() : invalid("no step with head has run yet"); }
 
+Status Sequence::checkUnselected() const {
+  return begun_ && !headRan_ ? Status::ok() : invalid("how tokens are selected is said after begin, before the first");
+}
+
 } // namespace cadenza

@@ -73,6 +73,8 @@ public:
   /// What Executor::awaitToken and Executor::logits can be asked for.
   Status checkSelected(int64_t position) const;
   Status checkHeadRan() const;
+  /// What Executor::sample promises.
+  Status checkUnselected() const;
 
 private:
   int64_t context_ = 0;

@@ -12,7 +12,7 @@ static_assert(std::endian::native == std::endian::little, "plans are little-endi
 
 /// Like PNG's: a byte above 127, and line ends that a transfer as text would change.
 constexpr std::array<char, 8> magic = {'\x89', 'C', 'D', 'Z', '\r', '\n', '\x1a', '\n'};
-constexpr uint32_t version = 6;
+constexpr uint32_t version = 7;
 /// Bits of FileHeader::requiredFeatures that this build understands. A bit is added when an older reader would misread
 /// some plans; the version changes when it would misread every plan.
 constexpr uint64_t prefillFeature = 1; // there are entries that take a tile of tokens

@@ -67,6 +67,7 @@ struct PersistentArgs {
   uint64_t first_step;     // number of the first step since the packets were zeroed, modulo 2^32
   uint64_t limit_ns;       // of a wait
   TraceRecord *trace;      // [blocks][trace_rows][trace_capacity], zeros; of a traced kernel
+  SequenceState *sampled;  // `state`, if tokens are drawn or logits adjusted, and `logits` is its buffer; else null
 };
 
 } // namespace cadenza

@@ -74,4 +74,9 @@ CADENZA_EVERYWHERE constexpr int hop_packets_for(int hidden, int norm_sums, int 
          part_norms * norm_packets_for(hidden);
 }
 
+/// Packets of blocks that draw a token together (persistent_draw.cuh), of a block: its largest logits, what it has of
+/// the listed rows, those rows, what it has in each round of the slow path, its best row.
+constexpr int draw_block_rows = 64, draw_rounds = 160;
+CADENZA_EVERYWHERE constexpr int draw_packets_for(int blocks) { return blocks * (3 + draw_block_rows + draw_rounds); }
+
 } // namespace cadenza

@@ -7,10 +7,14 @@
 // writes tokens[position + 1] and, if that is one of stop_tokens, sets stopped. A step after that repeats the last one
 // with the same result, so it changes no state. A step without its head (prompt tokens) advances just the same.
 //
+// How the token is selected: `sampling`. A step that repeats the last one selects nothing: with penalties it would
+// select another one.
+//
 // `argmax` also tells the host, by HostLink, and does what the host asks for while steps are queued. Only argmax looks
 // at that, so that no step sees it come in its middle. (A persistent kernel uses HostControl for both.)
 #pragma once
 
+#include "sampling.h"
 #include "types.h"
 
 namespace cadenza {
@@ -36,12 +40,6 @@ struct HostLink {
   uint32_t reserved;
 };
 
-/// What lies in device memory, at the address that is every kernel's `state`.
-struct SequenceState {
-  DecodeState decode;
-  HostLink host;
-};
-
 /// In host memory that the device sees. `stop` is the host's, everything else the device's.
 struct HostControl {
   uint32_t stop;      // 1: a persistent kernel ends the launch after the token that is in work
@@ -55,5 +53,25 @@ struct HostControl {
   uint32_t reserved[25]; // to 128 bytes
 };
 static_assert(sizeof(HostControl) == 128, "one cache line");
+
+/// What steps need besides that draw their token or adjust logits.
+struct DrawBuffers {
+  float *logits;        // [vocabulary]: of the step, as the head has them
+  unsigned char *space; // draw_space_bytes for each block that selects: draw.cuh
+  uint64_t vocabulary;
+  // Of persistent kernels:
+  unsigned char *packets; // draw_packets_for(blocks), zero at first: persistent_draw.cuh
+  HostControl *control;
+  uint64_t limit_ns; // of a wait
+};
+constexpr int draw_space_bytes = 5120;
+
+/// What lies in device memory, at the address that is every kernel's `state`.
+struct SequenceState {
+  DecodeState decode;
+  HostLink host;
+  Sampling sampling;
+  DrawBuffers draw;
+};
 
 } // namespace cadenza

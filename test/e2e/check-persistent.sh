@@ -37,6 +37,18 @@ for seed in 1 20; do
 done
 [ "$(wc -w <"$folder/launch.txt")" = 12 ]
 
+# Drawn tokens, from a list that all blocks know; nightly also without filters, and perhaps by the slow path, with penalties.
+draw() {
+  run 1 launch --tokens 33,5 -n 6 --ignore-eos "$@" >"$folder/launch.txt"
+  run 20 persistent --tokens 33,5 -n 6 --ignore-eos "$@" >"$folder/persistent.txt"
+  cmp "$folder/persistent.txt" "$folder/launch.txt"
+}
+draw --temperature 1 --top-k 5 --top-p 0.9 --seed 3
+if [ -n "${CADENZA_WHOLE_SEQUENCES-}" ]; then
+  draw --temperature 1 --seed 3
+  draw --temperature 3 --top-p 0.99 --min-p 0.001 --repetition-penalty 1.2 --presence-penalty 0.5 --seed 4
+fi
+
 # Several stages of keys and values, several chunks a warp; the last position alone in a chunk, or not.
 prefill=on
 [ -z "${CADENZA_WHOLE_SEQUENCES-}" ] || prefill=off

@@ -145,11 +145,13 @@ protected:
     auto *tokens = upload(std::vector<int32_t>(4));
     auto *copy = allocate<float>(1001);
     auto *scratch = upload(std::vector<uint32_t>(4 + 2 * Instance::blocks));
-    auto *state = upload(std::vector<SequenceState>{{at(0),
-                                                     {.tokens = upload(std::vector<int32_t>(4)),
-                                                      .published = upload(std::vector<uint32_t>{0}),
-                                                      .stop_requested = 0,
-                                                      .reserved = 0}}});
+    auto *state = upload(std::vector<SequenceState>{{.decode = at(0),
+                                                     .host = {.tokens = upload(std::vector<int32_t>(4)),
+                                                              .published = upload(std::vector<uint32_t>{0}),
+                                                              .stop_requested = 0,
+                                                              .reserved = 0},
+                                                     .sampling = {},
+                                                     .draw = {}}});
     run<Instance>("select_token", {word(upload(logits)), word(state), word(tokens), word(copy), word(scratch)});
     const std::vector<float> passed = download(copy, 1001);
     for (size_t i = 0; i < 1001; ++i)

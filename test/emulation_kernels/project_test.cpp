@@ -251,11 +251,13 @@ protected:
   DecodeState head(DecodeState state, float *logits, bool stopRequested = false) {
     auto *hostTokens = upload(std::vector<int32_t>(tokens.size(), -1));
     auto *deviceTokens = upload(tokens);
-    auto *deviceState = upload(std::vector<SequenceState>{{state,
-                                                           {.tokens = hostTokens,
-                                                            .published = upload(std::vector<uint32_t>{0}),
-                                                            .stop_requested = stopRequested,
-                                                            .reserved = 0}}});
+    auto *deviceState = upload(std::vector<SequenceState>{{.decode = state,
+                                                           .host = {.tokens = hostTokens,
+                                                                    .published = upload(std::vector<uint32_t>{0}),
+                                                                    .stop_requested = stopRequested,
+                                                                    .reserved = 0},
+                                                           .sampling = {},
+                                                           .draw = {}}});
     auto *scratch = upload(std::vector<uint32_t>(4 + 2 * Head::blocks));
     const Words words = {word(upload(x)),   word(upload(pack<bf16>(weights, 501, 198))),
                          word(deviceState), word(deviceTokens),

@@ -8,9 +8,6 @@
 namespace cadenza::cuda {
 namespace {
 
-/// Of one wait. A step takes milliseconds; the emulation, which is slower, has its own clock.
-constexpr uint64_t waitLimitNs = 2'000'000'000;
-
 /// Steps of one launch: enough that the launch itself does not count, few enough that Ctrl-C does.
 constexpr int64_t stepsOfALaunch = 32;
 
@@ -84,8 +81,9 @@ Status PersistentRunner::load() {
            .steps = 0,
            .headless_steps = 0,
            .first_step = 0,
-           .limit_ns = waitLimitNs,
-           .trace = reinterpret_cast<TraceRecord *>(trace_.get())};
+           .limit_ns = persistentWaitLimitNs,
+           .trace = reinterpret_cast<TraceRecord *>(trace_.get()),
+           .sampled = nullptr};
   // NOLINTEND(performance-no-int-to-ptr)
   return Status::ok();
 }
@@ -93,10 +91,22 @@ Status PersistentRunner::load() {
 void PersistentRunner::prepare(const std::string &name, StepsKernel &kernel) {
   const uint32_t index = kernelIndex(context_.program, name);
   kernel.function = context_.kernels.function(index);
+  kernel.drawing = context_.kernels.drawing(index);
   prepareLaunch(context_.program.kernels[index], *context_.division, context_.stream, kernel.launch);
 }
 
-void PersistentRunner::begin() { kept_ = keptHeadless_ = 0; }
+void PersistentRunner::begin() {
+  kept_ = keptHeadless_ = 0;
+  sample(false);
+}
+
+void PersistentRunner::sample(bool samples) {
+  const Addresses &addresses = context_.addresses;
+  // NOLINTBEGIN(performance-no-int-to-ptr): CUdeviceptr
+  args_.sampled = reinterpret_cast<SequenceState *>(samples ? addresses.state : 0);
+  args_.logits = reinterpret_cast<float *>(samples ? addresses.draw.logits : addresses.logits);
+  // NOLINTEND(performance-no-int-to-ptr)
+}
 
 Status PersistentRunner::enqueue(int64_t position, bool withHead) {
   // A launch begins with its steps without head.
@@ -122,7 +132,8 @@ Status PersistentRunner::flush() {
   void *parameters[] = {&args_};
   // Both give the same bits, so a run of steps may reach positions for which the other one would be faster.
   const StepsKernel &kernel = firstPosition_ >= longFrom_ ? longKernel_ : kernel_;
-  CADENZA_CUDA_TRY(context_.device, cuLaunchKernelEx, &kernel.launch.config, kernel.function, parameters, nullptr);
+  CADENZA_CUDA_TRY(context_.device, cuLaunchKernelEx, &kernel.launch.config,
+                   args_.sampled ? kernel.drawing : kernel.function, parameters, nullptr);
   args_.first_step = (args_.first_step + static_cast<uint64_t>(steps)) & 0xffffffffu;
   return context_.arrivals.queued(lastToken_);
 }
@@ -133,7 +144,7 @@ double PersistentRunner::hostLaunchesPerToken() const { return 1.0 / stepsOfALau
 
 Status PersistentRunner::stop() {
   std::atomic_ref(context_.control.stop).store(1, std::memory_order_release);
-  begin();
+  kept_ = keptHeadless_ = 0;
   return Status::ok();
 }
 

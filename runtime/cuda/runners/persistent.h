@@ -11,6 +11,9 @@
 
 namespace cadenza::cuda {
 
+/// Of one wait of a kernel. A step takes milliseconds; the emulation, which is slower, has its own clock.
+constexpr uint64_t persistentWaitLimitNs = 2'000'000'000;
+
 class PersistentRunner final : public Runner {
 public:
   /// For a context with a division, which the GPU holds.
@@ -18,6 +21,7 @@ public:
 
   Schedule schedule() const override { return Schedule::Persistent; }
   void begin() override;
+  void sample(bool samples) override;
   Status enqueue(int64_t position, bool withHead) override;
   Status flush() override;
   int64_t stepsAhead() const override;
@@ -40,7 +44,7 @@ private:
 
   /// One of the division's kernels.
   struct StepsKernel {
-    CUfunction function = nullptr;
+    CUfunction function = nullptr, drawing = nullptr; // the second one also draws tokens
     DivisionLaunch launch;
   };
   void prepare(const std::string &name, StepsKernel &kernel);

@@ -39,8 +39,10 @@ public:
   virtual ~Runner() = default;
   virtual Schedule schedule() const = 0;
 
-  /// A sequence begins; nothing is queued. Forgets what was kept.
+  /// A sequence begins; nothing is queued. Forgets what was kept. Tokens are the most likely ones.
   virtual void begin() {}
+  /// Nothing is queued yet. Whether SequenceState::sampling says anything else.
+  virtual void sample(bool) {}
 
   /// The step that processes `position`: queues it, or keeps it to queue it together with those that follow. Arrivals
   /// learn of what was queued.
