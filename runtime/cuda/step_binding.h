@@ -16,12 +16,12 @@ struct Addresses {
   uint64_t state = 0;
   uint64_t tokens = 0;
   uint64_t logits = 0; // 0: nobody asked
-  struct {
+  struct Draw {
     uint64_t logits = 0; // always there
     uint64_t rows = 0;   // RowHistory [vocabulary]
     uint64_t space = 0;  // draw_space_bytes for each block of the division, for one at least
     uint64_t packets = 0;
-  } draw; // of steps that draw tokens or adjust logits: shared/state.h
+  } draw = {}; // of steps that draw tokens or adjust logits: shared/state.h
   uint64_t context = 0;
   std::vector<uint64_t> weights; // one a weight; of a rope table: its expanded form
   std::vector<uint64_t> cacheKeys;
