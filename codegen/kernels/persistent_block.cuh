@@ -91,12 +91,13 @@ template <class Config> struct PersistentBlock {
   static constexpr int norm_sums =
       larger(NormSumsOf<Qkv>::value, larger(NormSumsOf<GateUp>::value, NormSumsOf<Head>::value));
 
+  static constexpr bool mixed = !(Encoded::encoding == Head::encoding::encoding);
   template <class Phase>
-  using HiddenProduct = StreamProject<typename Phase::encoding, hidden_steps, hidden_steps, hidden_steps, warps>;
+  using HiddenProduct = StreamProject<typename Phase::encoding, hidden_steps, hidden_steps, hidden_steps, warps, mixed>;
   using OutputProduct =
       StreamProject<Encoded, steps_of(Output::columns), query_groups / attention_groups *(q_rows / step_columns),
-                    group_q_rows / step_columns, warps>;
-  using DownProduct = StreamProject<Encoded, unit_steps, smallest_group<Units>(unit_steps), group_steps, warps>;
+                    group_q_rows / step_columns, warps, mixed>;
+  using DownProduct = StreamProject<Encoded, unit_steps, smallest_group<Units>(unit_steps), group_steps, warps, mixed>;
   static_assert(Head::k_ways == turn_steps, "the ways of a turn");
 
   // The words of all phases' kernels, as the host resolves them.

@@ -68,8 +68,9 @@ template <class E> struct TurnFactors<E, true> {
 };
 
 /// Of a matrix stored as E (encodings.cuh), with so many steps, of which a block has from `least_steps` to
-/// `most_steps`.
-template <class E, int matrix_steps, int least_steps, int most_steps, int warps> struct StreamProject {
+/// `most_steps`. `mixed`: the ring also has matrices in other encodings, whose bytes may be no numbers as weights of E.
+template <class E, int matrix_steps, int least_steps, int most_steps, int warps, bool mixed = false>
+struct StreamProject {
   using Weight = typename E::Operand;
   using Element = typename E::Element;
   using Format = FormatOf<E>;
@@ -138,7 +139,7 @@ template <class E, int matrix_steps, int least_steps, int most_steps, int warps>
     CADENZA_DEVICE Consumer(const Ring &ring, typename Ring::Cursor &cursor, int stripes, int first_step, int steps,
                             Wait wait)
         : ring(ring), cursor(cursor), wait(wait), stripes(stripes), block_pairs(ceil_div(steps, 2 * turn_steps)),
-          first_step(first_step) {}
+          first_step(first_step), last_steps(steps - (block_pairs - 1) * 2 * turn_steps) {}
 
     /// Takes the first weights out of the ring; what comes before them there has been consumed.
     CADENZA_DEVICE void start() {
@@ -191,7 +192,7 @@ template <class E, int matrix_steps, int least_steps, int most_steps, int warps>
     const Ring ring;
     typename Ring::Cursor &cursor;
     const Wait wait;
-    const int stripes, block_pairs, first_step;
+    const int stripes, block_pairs, first_step, last_steps; // last_steps: of the last pair
     typename E::Unit units[2][turn_steps] = {};
     // Of the wave that is being loaded: its stripes and those of later waves; where a lane's weights begin in the
     // ring's first buffer; bytes of a tile in a stage, and those of them that come before the next pair.
@@ -226,24 +227,27 @@ template <class E, int matrix_steps, int least_steps, int most_steps, int warps>
       if (there)
         ring.await(cursor, wait);
       const int records = cursor.stage * Ring::stage_bytes + offset / pair_bytes * pair_records_bytes;
-      load<0>(wanted, from);
+      load<0>(wanted, from, ends_wave);
       factors.template load<0>(wanted, records);
       use1();
-      load<1>(wanted, from);
+      load<1>(wanted, from, ends_wave);
       factors.template load<1>(wanted, records);
       offset += pair_bytes;
       const bool done = there && (offset == tile_bytes || ends_wave);
       ring.release(cursor, done);
       offset = done ? 0 : offset;
     }
-    /// What a stage does not have is loaded and multiplied, too (by zeros), if a warp has other weights there.
-    template <int slot> CADENZA_DEVICE void load(bool wanted, arch::SharedPointer from) {
+    /// What a stage does not have is loaded and multiplied, too (by zeros), if a warp has other weights there; in a
+    /// mixed ring, weights that the warp had before are multiplied in its place.
+    template <int slot> CADENZA_DEVICE void load(bool wanted, arch::SharedPointer from, bool ends_wave) {
       constexpr int step = Format::tile_step_bytes, offset = slot * turn_steps * step;
+      constexpr bool skips = mixed && !Format::grouped && !whole_pairs;
+      const int steps = skips && ends_wave ? last_steps - slot * turn_steps : turn_steps;
       static_assert(turn_steps == 4);
-      arch::load_if<offset>(wanted, from, units[slot][0]);
-      arch::load_if<offset + step>(wanted, from, units[slot][1]);
-      arch::load_if<offset + 2 * step>(wanted, from, units[slot][2]);
-      arch::load_if<offset + 3 * step>(wanted, from, units[slot][3]);
+      arch::load_if<offset>(wanted && (!skips || steps > 0), from, units[slot][0]);
+      arch::load_if<offset + step>(wanted && (!skips || steps > 1), from, units[slot][1]);
+      arch::load_if<offset + 2 * step>(wanted && (!skips || steps > 2), from, units[slot][2]);
+      arch::load_if<offset + 3 * step>(wanted && (!skips || steps > 3), from, units[slot][3]);
     }
     /// Steps that a block does not have are multiplied like others: the vector is zero there, and what the ring holds
     /// in their place is zero or older bytes. These are finite as codes, but perhaps not as scales.
