@@ -308,10 +308,10 @@ TEST(TileOfGraph, IsALaunchThatSaysItsBlocks) {
   EXPECT_EQ(launchesOf(program, entry, phase), 3); // a token each
   phase.kWays = 1;
   phase.launch.blocks = 2;
-  phase.launch.arguments.push_back({.kind = ArgumentKind::State});
+  phase.launch.arguments.push_back({ArgumentKind::State, 0, {}});
   EXPECT_EQ(error(), "");
   EXPECT_EQ(launchesOf(program, entry, phase), 1);
-  phase.prepare = Launch{"project_down", {{.kind = ArgumentKind::State}}, 3};
+  phase.prepare = Launch{"project_down", {{ArgumentKind::State, 0, {}}}, 3};
   EXPECT_EQ(error(), "");
   EXPECT_EQ(launchesOf(program, entry, phase), 2);
   phase.kWays = 2;
