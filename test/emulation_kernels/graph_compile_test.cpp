@@ -52,16 +52,19 @@ TEST(TokenKernels, CompileWithoutSpills) {
   StatusOr<Nvrtc> nvrtc = Nvrtc::load();
   if (!nvrtc.isOk())
     GTEST_SKIP() << nvrtc.status().message();
-  // 128 sums and two parts of 512 rows, which no choice has, leave 12 bytes too few on sm_80.
+  // 128 sums and two parts of 512 rows, or 32 rows a warp of heads of 128 elements, which no choice has, leave too few
+  // on sm_80.
   expectNoSpills(*nvrtc, "token_templates", {"tokens_configs.cuh", "attend_tokens_configs.cuh"}, 48,
-                 {"project_gate_up_passes"});
+                 {"project_gate_up_passes", "tokens_128_wide"});
 }
 
 TEST(WgmmaKernels, CompileWithoutSpills) {
   StatusOr<Nvrtc> nvrtc = Nvrtc::load();
   if (!nvrtc.isOk())
     GTEST_SKIP() << nvrtc.status().message();
-  expectNoSpills(*nvrtc, "wgmma_templates", {"wgmma_configs.cuh", "tokens_configs.cuh"}, 18, {}, /*wgmma=*/true);
+  expectNoSpills(*nvrtc, "wgmma_templates", {"wgmma_configs.cuh", "tokens_configs.cuh", "attend_tokens_configs.cuh"},
+                 26, {},
+                 /*wgmma=*/true);
 }
 
 } // namespace
