@@ -104,7 +104,7 @@ void declareOptions(CLI::App &app, Arguments &args) {
       "--logprobs", args.generate.logprobs,
       "show the natural logarithm of the probability of each generated token, and of the N most likely ones: the "
       "model's, before any of the above; on standard error, and in --stats-json");
-  logprobs->check(CLI::Range(0, maximum))->type_name("N");
+  logprobs->check(CLI::Range(0, maximum))->group(app.get_option("--seed")->get_group());
   app.add_option("--against", args.against,
                  "another .plan of the same model, such as one with weights of 16 bits: --score also says how far the "
                  "distributions of tokens are apart (KL divergence, equal top tokens); the way to judge a quantisation "

@@ -15,6 +15,15 @@ using nlohmann::ordered_json;
 
 constexpr int largestTopK = 1 << 30;
 
+/// CLI11 by itself takes the largest number for one that is larger.
+std::string checkSeed(const std::string &text) {
+  uint64_t seed = 0;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), seed);
+  return problem == std::errc() && end == text.data() + text.size()
+             ? ""
+             : "'" + text + "' is not a whole number from 0 to 18446744073709551615";
+}
+
 /// "1234=-2.5"
 StatusOr<std::pair<int32_t, double>> parseBias(const std::string &text) {
   const size_t equals = text.find('=');
@@ -57,33 +66,39 @@ ordered_json describe(const Session &session, const TokenLogprob &entry) {
 } // namespace
 
 std::vector<std::string> declareSampling(CLI::App &app, SamplingArguments &arguments) {
-  CLI::Option *greedy = app.add_flag("--greedy", arguments.greedy,
-                                     "always the most likely token, which is the default of --prompt; of a talk: "
-                                     "instead of what the model's generation_config.json says");
-  app.add_option("--temperature", arguments.temperature,
-                 "draw tokens (docs/sampling.md): 1 from the model's own distribution, less: more from its likely "
-                 "ones; 0: always the most likely one")
+  std::vector<std::string> names;
+  const auto inGroup = [&](CLI::Option *option) {
+    names.push_back(option->get_name());
+    return option->group("Sampling (docs/sampling.md)");
+  };
+  CLI::Option *greedy = inGroup(app.add_flag("--greedy", arguments.greedy,
+                                             "always the most likely token, which is the default of --prompt; of a "
+                                             "talk: instead of what the model's generation_config.json says"));
+  inGroup(app.add_option("--temperature", arguments.temperature,
+                         "draw tokens: 1 from the model's own distribution, less: more from its likely ones; 0: "
+                         "always the most likely one"))
       ->excludes(greedy);
-  app.add_option("--top-k", arguments.topK, "draw from the K most likely tokens; 0: from all")
+  inGroup(app.add_option("--top-k", arguments.topK, "draw from the K most likely tokens; 0: from all"))
       ->check(CLI::Range(0, largestTopK))
       ->excludes(greedy);
-  app.add_option("--top-p", arguments.topP,
-                 "draw from the fewest most likely tokens that have this probability; 1: all")
+  inGroup(app.add_option("--top-p", arguments.topP,
+                         "draw from the fewest most likely tokens that have this probability; 1: from all"))
       ->excludes(greedy);
-  app.add_option("--min-p", arguments.minP,
-                 "draw from tokens that are at least this times as likely as the most likely one; 0: all")
+  inGroup(app.add_option("--min-p", arguments.minP,
+                         "draw from tokens that are at least this times as likely as the most likely one; 0: from all"))
       ->excludes(greedy);
-  app.add_option("--repetition-penalty", arguments.repetitionPenalty,
-                 "above 1: less of the tokens of prompt and answer, as in transformers; 1: none");
-  app.add_option("--presence-penalty", arguments.presencePenalty, "subtracted from the logits of generated tokens");
-  app.add_option("--frequency-penalty", arguments.frequencyPenalty, "the same, for each time that they came");
-  addRepeatable(app, "--logit-bias", arguments.logitBias,
-                "ID=BIAS: added to the logit of a token (-inf: never); a list, or repeated")
+  inGroup(app.add_option("--repetition-penalty", arguments.repetitionPenalty,
+                         "above 1: less of the tokens of prompt and answer, as in transformers; 1: none"));
+  inGroup(app.add_option("--presence-penalty", arguments.presencePenalty,
+                         "subtracted from the logits of generated tokens"));
+  inGroup(app.add_option("--frequency-penalty", arguments.frequencyPenalty, "the same, for each time that they came"));
+  inGroup(addRepeatable(app, "--logit-bias", arguments.logitBias,
+                        "ID=BIAS: added to the logit of a token (-inf: never); a list, or repeated"))
       ->delimiter(',');
-  app.add_option("--seed", arguments.seed, "of what is drawn; default: a random one, which is printed")
+  inGroup(app.add_option("--seed", arguments.seed, "of what is drawn; default: a random one, which is printed"))
+      ->check(checkSeed, "")
       ->excludes(greedy);
-  return {"--greedy",           "--temperature",       "--top-k",      "--top-p", "--min-p", "--repetition-penalty",
-          "--presence-penalty", "--frequency-penalty", "--logit-bias", "--seed"};
+  return names;
 }
 
 StatusOr<SamplingOptions> samplingOptions(const SamplingArguments &arguments, const SamplingOptions &defaults) {

@@ -231,6 +231,9 @@ TEST(Sampler, InfinitiesAndNaN) {
     EXPECT_EQ(draw({nan, nan, nan, nan}), 0); // as greedily
     EXPECT_EQ(draw({-infinity, -infinity, -infinity, -infinity}), 0);
   }
+  // Values that overflow are equal: the lower row, whichever logit is larger.
+  const auto setUp = setUpSampling({.temperature = 0.1, .topK = 2, .seed = 3}, 4, {}, 0);
+  EXPECT_EQ(sampler.draw(setUp->sampling, std::vector<float>{0.0f, 2e38f, 3e38f, 0.0f}, 1, pool), 1);
 }
 
 } // namespace

@@ -180,6 +180,12 @@ TEST(Sampling, KeptRows) {
     EXPECT_GT(size, 30); // each kind of result came
 }
 
+TEST(Sampling, WhatIsJustLikelyEnoughIsKept) {
+  const float logits[] = {3.0f, 1.0f, 1.0f, 0.9f};
+  const Sampling sampling{.min_distance = -2, .scale = 1};
+  EXPECT_EQ(count_kept(sampling, 0, 4, [&](uint32_t i) { return logits[i]; }), 3u);
+}
+
 TEST(Sampling, InfinitiesAndNaN) {
   const Sampling sampling{.top_p = whole_share / 2, .min_distance = -infinity, .scale = 1.5f};
   const auto count = [&](std::vector<float> logits) {
