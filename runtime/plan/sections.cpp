@@ -125,13 +125,16 @@ StatusOr<CodeSection> decodeCode(std::span<const std::byte> bytes, const Program
     reader["target"].error("'" + code.target + "' is not a target of " + std::string(codeKindName(code.kind)) +
                            " code");
   std::set<std::string_view> kernels;
-  for (const Kernel &kernel : program.kernels)
+  std::set<std::string> drawing; // what draws tokens beside a persistent kernel (codegen/kernels/persistent.cuh)
+  for (const Kernel &kernel : program.kernels) {
     kernels.insert(kernel.name);
+    drawing.insert(kernel.name + "_draw");
+  }
   for (const JsonReader &element : reader["resources"].elements()) {
     element.onlyFields({"kernel", "registers", "local_bytes"});
     code.resources.push_back(
         {element["kernel"].string(), element["registers"].index(), element["local_bytes"].index()});
-    if (kernels.erase(code.resources.back().kernel) == 0)
+    if (kernels.erase(code.resources.back().kernel) == 0 && drawing.erase(code.resources.back().kernel) == 0)
       element["kernel"].error("'" + code.resources.back().kernel + "' is not in program.kernels, or occurs twice");
   }
   if (!errors.none())
