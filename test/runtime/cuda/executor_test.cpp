@@ -253,7 +253,8 @@ TEST_P(CudaExecutorTest, MemoryIsAccountedFor) {
   MemoryUse use = executor->memory();
   EXPECT_EQ(use.weights, 1024u);
   EXPECT_EQ(use.cache, 3u * 2 * 2 * 24 * 32 * 4);
-  EXPECT_EQ(use.activations, 1024u + 152 + 25 * 4 + 64 + 24 * 4 * 2 * 4);
+  const uint64_t drawing = test::toyVocabulary * (sizeof(float) + sizeof(RowHistory)) + draw_space_bytes;
+  EXPECT_EQ(use.activations, 1024u + sizeof(SequenceState) + 25 * 4 + drawing + 64 + 24 * 4 * 2 * 4);
 }
 
 TEST_P(CudaExecutorTest, DamagedOrUnfitPlansAreRefused) {

@@ -57,7 +57,7 @@ TEST(Describe, Numbers) {
 
 TEST(Describe, Json) {
   const nlohmann::ordered_json json = planToJson(*smallPlan());
-  EXPECT_EQ(json["format_version"], 6);
+  EXPECT_EQ(json["format_version"], 7);
   EXPECT_EQ(json["code"][0]["resources"][1]["registers"], 80);
   EXPECT_EQ(json["sections"].size(), 11u);
   EXPECT_EQ(json["entries"][0]["blocks"][1]["phases"][3]["computes"], "rms_norm > project > silu mul");

@@ -124,13 +124,13 @@ TEST(Plan, IncompatibleSaysHowToRebuild) {
   const std::string rebuild = "; rebuild it: cadenza-compile MODEL -o q.plan",
                     update =
                         "; a newer Cadenza made it: update this one, or rebuild it: cadenza-compile MODEL -o q.plan";
-  const auto future = withHeader(smallPlanBytes(), [](auto &page) { page.header.version = 7; });
+  const auto future = withHeader(smallPlanBytes(), [](auto &page) { page.header.version = 8; });
   expectError(openBytes(future), StatusCode::IncompatiblePlan,
-              "q.plan: header.version: 7; this build reads 6" + update);
+              "q.plan: header.version: 8; this build reads 7" + update);
   for (uint32_t older : {1u, 5u}) {
     const auto plan = withHeader(smallPlanBytes(), [&](auto &page) { page.header.version = older; });
     expectError(openBytes(plan), StatusCode::IncompatiblePlan,
-                "q.plan: header.version: " + std::to_string(older) + "; this build reads 6" + rebuild);
+                "q.plan: header.version: " + std::to_string(older) + "; this build reads 7" + rebuild);
   }
   const auto feature = withHeader(smallPlanBytes(), [](auto &page) { page.header.requiredFeatures = 13; });
   expectError(openBytes(feature), StatusCode::IncompatiblePlan,
