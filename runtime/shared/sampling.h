@@ -7,8 +7,7 @@
 //   3. filters          rows in the order of their adjusted logits (order_key; of equal ones, the lower index first):
 //                       top-k, then top-p of what top-k left, then min-p. Each keeps a beginning of that order: kept()
 //   4. drawn_value      x plus Gumbel noise; the largest value of the rows that are kept is the token, in the same
-//   order
-//                       of values and indices. Noise is a function of seed, position and row alone.
+//                       order of values and indices. Noise is a function of seed, position and row alone.
 //
 // Weights of rows, which only top-p needs, are integers: their sums do not depend on any order.
 #pragma once

@@ -25,8 +25,8 @@ CADENZA_EVERYWHERE uint32_t value_of(int kind, uint32_t i) {
   sampling.scale = 0.5f + static_cast<float>(words.word[0] >> 24) * 0x1p-5f;
   const RowHistory row{static_cast<float>(words.word[1] & 0xff) * 0x1p-6f, words.word[1] >> 8 & 7};
   const float logit = static_cast<float>(static_cast<int32_t>(words.word[2])) * 0x1p-26f;
-  const float largest = 32.0f + static_cast<float>(words.word[3]) * 0x1p-28f;
   const float adjusted = adjusted_logit(sampling, row, logit);
+  const float largest = adjusted + static_cast<float>(words.word[3]) * 0x1p-28f; // no row is above the largest
   return order_key(adjusted) ^ weight(sampling, adjusted, largest) * 3u ^
          order_key(drawn_value(sampling, adjusted, words.word[3])) * 5u;
 }
