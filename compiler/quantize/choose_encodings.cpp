@@ -129,6 +129,7 @@ Status chooseMixed(const std::vector<QuantizableMatrix> &matrices, const std::ve
                    const std::function<void(uint64_t, uint64_t)> &onProgress, std::vector<Encoding> &encodings) {
   std::vector<Encoding> candidates = mixedEncodings();
   std::vector<WeightSpec> specs;
+  specs.reserve(of.size());
   for (const size_t i : of)
     specs.push_back(matrices[i].spec);
   CADENZA_ASSIGN_OR_RETURN(const std::vector<std::vector<QuantizationError>> errors,

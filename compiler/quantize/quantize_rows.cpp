@@ -115,7 +115,8 @@ void resize(StoredRows &rows, const StoredFormat &format, int64_t count, int64_t
 } // namespace
 
 double QuantizedType::bitsPerWeight(int64_t rows, int64_t columns) const {
-  const auto records = static_cast<double>(((rows + blockRows - 1) / blockRows) * format.groups(columns));
+  const int64_t blocks = (rows + blockRows - 1) / blockRows;
+  const auto records = static_cast<double>(blocks * format.groups(columns));
   const int recordBits = static_cast<int>(8 * dtypeSize(format.scales)) + (format.has_zeros ? format.bits : 0);
   return format.bits + records * recordBits / static_cast<double>(rows * columns);
 }

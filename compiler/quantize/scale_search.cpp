@@ -153,8 +153,8 @@ private:
 
   /// By the code of the largest magnitude: of each mantissa one, as large as the type has it.
   std::optional<Candidate> findExactE4m3() const {
-    for (float mantissa = 15; mantissa >= 8; --mantissa)
-      if (const auto found = exactAt(unfitted(largest() / (mantissa == 15 ? 240 : 32 * mantissa))))
+    for (int mantissa = 15; mantissa >= 8; --mantissa)
+      if (const auto found = exactAt(unfitted(largest() / static_cast<float>(mantissa == 15 ? 240 : 32 * mantissa))))
         return found;
     return std::nullopt;
   }

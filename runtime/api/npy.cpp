@@ -5,6 +5,7 @@
 #include "runtime/support/output_file.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cctype>
 #include <charconv>
 #include <optional>
@@ -33,7 +34,11 @@ const Descr *findDescr(std::string_view name) {
 }
 
 std::string_view descrOf(ElementType type) {
-  return std::find_if(std::begin(descrs), std::end(descrs), [&](const Descr &d) { return d.type == type; })->name;
+  for (const Descr &descr : descrs)
+    if (descr.type == type)
+      return descr.name;
+  assert(false && "npyType() leaves types that have a name");
+  return {};
 }
 
 /// The header's text: a Python dictionary of three entries, in any order.

@@ -4,6 +4,7 @@
 #include "runtime/support/encoding_name.h"
 
 #include <algorithm>
+#include <cassert>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
@@ -197,8 +198,11 @@ private:
 } // namespace
 
 std::string_view kernelKindName(KernelKind kind) {
-  return std::find_if(std::begin(kinds), std::end(kinds), [&](const auto &named) { return named.second == kind; })
-      ->first;
+  for (const auto &[name, named] : kinds)
+    if (named == kind)
+      return name;
+  assert(false && "each kind has a name");
+  return {};
 }
 
 std::string KernelCase::shapeText() const {
@@ -268,7 +272,8 @@ std::string kernelGraph(const KernelCase &kernel, int64_t sets) {
   if (kernel.kind != KernelKind::Attention)
     for (int64_t i = 0; i < sets; ++i) {
       const std::string name = matrixName(kernel, std::to_string(i));
-      text += "nn.weight @" + name + " : " + matrixType(kernel) + " from \"" + name + "\"\n";
+      text.append("nn.weight @").append(name).append(" : ").append(matrixType(kernel));
+      text.append(" from \"").append(name).append("\"\n");
     }
   EntryWriter check(kernel), time(kernel);
   check.add("");

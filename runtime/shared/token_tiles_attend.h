@@ -71,7 +71,7 @@ CADENZA_EVERYWHERE constexpr AttendTokenTiles attend_token_tiles(const AttendTok
     tiles.row_blocks = 2;
   if (shape.rows() % tiles.rows() != 0)
     tiles.row_blocks = 1;
-  while (shape.rows() % tiles.rows() != 0)
+  while (tiles.warps > 1 && shape.rows() % tiles.rows() != 0) // one warp divides whatever tiles there are
     tiles.warps /= 2;
   return tiles;
 }

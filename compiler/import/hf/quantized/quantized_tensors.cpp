@@ -35,7 +35,7 @@ public:
     std::string kind = kindOf(text);
     auto known = std::ranges::find(problems_, kind, &std::pair<std::string, Problem>::first);
     if (known == problems_.end())
-      known = problems_.insert(known, {std::move(kind), {}});
+      known = problems_.emplace(known, std::move(kind), Problem{});
     known->second.add(text);
   }
   template <typename File> void forEach(const File &file) const {
