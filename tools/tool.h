@@ -71,6 +71,7 @@ inline void endWhenOutOfMemory(const char *name) noexcept {
     } catch (const std::bad_alloc &) {
       _exit(outOfMemory(tool));
     } catch (...) {
+      std::abort();
     }
     std::abort();
   });
@@ -122,7 +123,7 @@ inline int runTool(const char *name, const char *description, int argc, char **a
       status = Status(StatusCode::Internal, error.what());
     }
     if (!status.isOk())
-      std::fprintf(stderr, "%s: %s: %s\n", name, statusCodeName(status.code()).data(),
+      std::fprintf(stderr, "%s: %s: %s\n", name, std::string(statusCodeName(status.code())).c_str(),
                    printable(status.message()).c_str());
     return static_cast<int>(status.code());
   } catch (...) { // bad_alloc, or one more while another error was put into words

@@ -12,12 +12,12 @@ double rounded(double value, int digits) {
   return std::round(value * scale) / scale;
 }
 
-/// Of the kernels before it with the same shape, the first: what an encoding is compared with.
-const KernelResult &firstOfShape(const KernelBenchResult &result, const KernelResult &kernel) {
+/// The time of the first kernel with the same shape: what an encoding is compared with.
+double microsecondsOfFirst(const KernelBenchResult &result, const KernelResult &kernel) {
   for (const KernelResult &other : result.kernels)
     if (other.kernel.shape == kernel.kernel.shape)
-      return other;
-  return kernel;
+      return other.microseconds.median;
+  return kernel.microseconds.median;
 }
 
 std::string nameOf(const KernelCase &kernel) {
@@ -34,7 +34,7 @@ std::vector<Row> tableOf(const KernelBenchResult &result) {
     rows.push_back({nameOf(k.kernel), k.kernel.shapeText(), storedAs(k.kernel), fixed(k.microseconds.median, 2),
                     fixed(k.microseconds.minimum, 2), fixed(k.microseconds.maximum, 2),
                     fixed(static_cast<double>(k.bytes) / 1e6, 2), fixed(k.gbPerSecond(), 1), fixed(k.teraflops(), 2),
-                    fixed(firstOfShape(result, k).microseconds.median / k.microseconds.median, 2), fixed(k.error, 5)});
+                    fixed(microsecondsOfFirst(result, k) / k.microseconds.median, 2), fixed(k.error, 5)});
   return rows;
 }
 

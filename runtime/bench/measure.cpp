@@ -156,6 +156,7 @@ StatusOr<double> timeDecode(Executor &executor, int64_t context, int tokens, uin
 
 std::vector<int32_t> seededPrompt(const Program &program, int64_t tokens, uint64_t seed) {
   std::vector<int32_t> prompt;
+  prompt.reserve(static_cast<size_t>(tokens));
   std::mt19937_64 random(seed);
   for (int64_t i = 0; i < tokens; ++i)
     prompt.push_back(static_cast<int32_t>(random() % static_cast<uint64_t>(program.decoder->vocabulary)));

@@ -34,7 +34,6 @@ Status checkMessage(const ordered_json &message, const std::string &path) {
 StatusOr<ChatRequest> parseTalk(std::string_view text) {
   CADENZA_ASSIGN_OR_RETURN(ordered_json json, parseInOrder(text));
   ChatRequest request;
-  std::string path = "messages";
   if (json.is_object()) {
     if (!json.contains("messages"))
       return invalid(
@@ -82,6 +81,7 @@ StatusOr<ChatTemplates> ChatTemplates::parse(std::string_view chatJson) {
 
 std::vector<std::string> ChatTemplates::names() const {
   std::vector<std::string> names;
+  names.reserve(templates_.size());
   for (const auto &[name, source] : templates_)
     names.push_back(name);
   return names;
