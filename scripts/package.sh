@@ -11,8 +11,8 @@ usage: scripts/package.sh [--no-install] [--no-check] [--output DIR]
   --no-check      do not try the archive (trying needs root, or user namespaces)
   --output DIR    where the archive goes (default: build/packages)
 
-The archive runs on x86-64 Linux with glibc 2.36 or newer. The same commit, built with the same packages, makes the
-same bytes.
+The archive runs on x86-64 Linux with glibc 2.36 or newer. The same commit, built in a folder of the same name
+with the same packages, makes the same bytes.
 Exit codes: 0, or nonzero if installing, building or trying failed.
 USAGE
 }
