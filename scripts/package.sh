@@ -43,7 +43,7 @@ while (($#)); do
 done
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 output=$(realpath -m "${output:-$root/build/packages}")
-tools=(cadenza-compile cadenza-run cadenza-bench cadenza-inspect)
+tools=(cadenza-compile cadenza-run cadenza-serve cadenza-bench cadenza-inspect)
 
 step "Install"
 install_packages "${build_packages[@]}"

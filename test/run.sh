@@ -49,6 +49,7 @@ step "Install"
 install_packages "${build_packages[@]}" clang-format-22
 install_onnx_schema
 install_onnx_cases
+install_openai_client
 # With NVRTC, kernels are compiled for every GPU, present or not; without it those tests are skipped.
 have_nvrtc || install_nvrtc || true
 
