@@ -2,6 +2,8 @@
 
 #include "compiler/schedule/work.h"
 
+#include <algorithm>
+
 using namespace mlir;
 
 namespace cadenza {
@@ -16,7 +18,7 @@ DivisionWork divisionWork(sched::GridOp grid) {
     division.phases.push_back(compute.getPhase().str());
   });
   const EncodingFormat format = format_of(*step::findEncoding(grid.getEncoding()));
-  const auto layers = static_cast<int64_t>(grid.getLayers().getCount());
+  const auto layers = std::max<int64_t>(1, static_cast<int64_t>(grid.getLayers().getCount()));
   for (int64_t group = 0; group < static_cast<int64_t>(grid.getGroups()); ++group)
     for (int64_t rank = 0; rank < static_cast<int64_t>(grid.getRanks()); ++rank) {
       std::vector<int64_t> &ofBlock = division.bytes.emplace_back();

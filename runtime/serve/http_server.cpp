@@ -204,7 +204,7 @@ private:
     uint16_t port = 0;
     evhttp_connection_get_peer(evhttp_request_get_connection(request), &address, &port);
     taken.peer = std::string(address == nullptr ? "?" : address) + ":" + std::to_string(port);
-    handler_(std::move(taken), std::make_shared<Reply>(request));
+    handler_(taken, std::make_shared<Reply>(request));
   }
 
   EventBase base_;

@@ -49,7 +49,7 @@ public:
 
 class HttpServer {
 public:
-  using Handler = std::function<void(HttpRequest request, std::shared_ptr<HttpReply> reply)>;
+  using Handler = std::function<void(const HttpRequest &request, const std::shared_ptr<HttpReply> &reply)>;
 
   /// Port 0: any free one. Io if the address cannot be had.
   static StatusOr<std::unique_ptr<HttpServer>> listen(const std::string &host, uint16_t port, const HttpLimits &limits,

@@ -58,17 +58,17 @@ ApiError notFound(const std::string &path) {
 class PlanServer final : public Server {
 public:
   PlanServer(Session &session, ServerOptions options, ChatTemplates templates, ApiDefaults defaults)
-      : session_(session), options_(std::move(options)), templates_(std::move(templates)), defaults_(defaults) {
+      : session_(session), options_(std::move(options)), templates_(std::move(templates)),
+        defaults_(std::move(defaults)) {
     if (options_.model.empty())
       options_.model = session.plan().program().model.name;
-    if (const auto end = session.specialToken(templates_.specialToken("eos_token")))
-      endsTurn_ = *end;
+    endsTurn_ = session.specialToken(templates_.specialToken("eos_token"));
   }
 
   Status listen() {
     CADENZA_ASSIGN_OR_RETURN(http_, HttpServer::listen(options_.host, options_.port, options_.limits,
-                                                       [this](HttpRequest request, ReplyPointer reply) {
-                                                         take(std::move(request), std::move(reply));
+                                                       [this](const HttpRequest &request, const ReplyPointer &reply) {
+                                                         take(request, reply);
                                                        }));
     queue_.emplace(session_, options_.queueLimit);
     return Status::ok();
@@ -95,7 +95,7 @@ private:
   };
   using CallPointer = std::shared_ptr<Call>;
 
-  void take(HttpRequest request, ReplyPointer reply) {
+  void take(const HttpRequest &request, const ReplyPointer &reply) {
     const auto call = std::make_shared<Call>(Call{request.method, request.path, request.peer, Clock::now(), reply});
     if (const std::optional<ApiError> error = checkRequest(request))
       return fail(*call, *error);
@@ -246,10 +246,10 @@ private:
       options.stopTokens.push_back(*endsTurn_);
     const AnswerFacts facts{request.isChat, randomId(request.isChat ? "chatcmpl-" : "cmpl-"), options_.model,
                             secondsSince1970()};
-    enqueue(call, std::move(*prompt), std::move(options),
-            std::make_shared<Answer>(
-                facts, call->reply, [this](int32_t token) { return session_.tokenText(token); }, request.streams,
-                request.includesUsage, options.logprobs.has_value(), thinks));
+    const auto answer = std::make_shared<Answer>(
+        facts, call->reply, [this](int32_t token) { return session_.tokenText(token); }, request.streams,
+        request.includesUsage, options.logprobs.has_value(), thinks);
+    enqueue(call, std::move(*prompt), std::move(options), answer);
   }
 
   /// What the decoding thread tells goes to `answer` on the loop's thread.
