@@ -196,6 +196,16 @@ public:
   /// FinishReason::ContextFull. DeviceLost: what onText saw is all there is.
   StatusOr<Generation> generate(std::span<const int32_t> prompt, const GenerateOptions &options = {});
 
+  /// Writes what the last generation left in the caches to a file, which appears whole or not at all: the keys and
+  /// values of its tokens, to go on with in another session. `note`: any JSON text of the caller, such as the talk; it
+  /// comes back from loadState. InvalidArgument if there is nothing that could be kept. The file is as private as the
+  /// text is.
+  Status saveState(const std::string &path, const std::string &note = "null");
+  /// Reads such a file: a generation with PrefixReuse::On or Exact then keeps what its prompt has in common with the
+  /// saved tokens. The result is the note. IncompatiblePlan for the state of another plan, or one that does not fit
+  /// into this session's context; InvalidInput for a file that is none, or damaged; these leave everything as it was.
+  StatusOr<std::string> loadState(const std::string &path);
+
   /// Teacher-forced logits: calls `row` with the position and the logits (vocabulary() floats) that follow tokens
   /// [0, position], for each position of `tokens`. Needs SessionOptions::logits. Cancelled, if so requested.
   Status forEachLogits(std::span<const int32_t> tokens,

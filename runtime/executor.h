@@ -2,6 +2,7 @@
 // the activations and the decode state; everything is allocated when it is made and nothing while it decodes.
 #pragma once
 
+#include "runtime/decode/cache_state.h"
 #include "runtime/plan/program.h"
 #include "runtime/support/status.h"
 #include "runtime/tensor.h"
@@ -94,6 +95,15 @@ public:
   virtual int64_t keepable(int64_t wanted, int64_t length) const = 0;
   /// Differs for every sequence that was begun: whether the last one is still the caller's.
   virtual uint64_t sequenceNumber() const = 0;
+
+  /// What the last sequence has left in the caches.
+  virtual CacheState cacheState() const = 0;
+  /// Reads a part of a cache (cacheParts, runtime/decode/cache_state.h), after what is queued.
+  virtual Status readCache(const CachePart &part, std::span<std::byte> out) = 0;
+  /// Ends the sequence and writes a part of a cache.
+  virtual Status writeCache(const CachePart &part, std::span<const std::byte> bytes) = 0;
+  /// Once all parts of `state` were written: a new sequence may keep its tokens. InvalidArgument if they do not fit.
+  virtual Status restore(const CacheState &state) = 0;
 
   /// Queues one step: it processes the token at the next position. Without head it selects nothing (for all prompt
   /// tokens but the last). May return before the step has run. CacheFull, with the state intact, if position ==

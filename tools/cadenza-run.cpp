@@ -27,7 +27,7 @@ using namespace cadenza;
 namespace {
 
 struct Arguments {
-  std::string plan, prompt, promptFile, tokens, scoreFile, against, logits, statsJson, dump;
+  std::string plan, prompt, promptFile, tokens, scoreFile, against, logits, statsJson, dump, save, load;
   GenerateOptions generate;
   SessionOptions session;
   TensorArguments tensors;
@@ -136,6 +136,18 @@ void declareOptions(CLI::App &app, Arguments &args) {
          "token, "
          "like decoding [on]")
       ->check(CLI::IsMember({"on", "off"}));
+  CLI::Option *save = app.add_option("--save", args.save,
+                                     "afterwards write keys and values of all tokens to this file (docs/chat.md); of a "
+                                     "talk: with the talk");
+  CLI::Option *load = app.add_option("--load", args.load,
+                                     "a file of --save: what the prompt has in common with it is not processed again; "
+                                     "of a talk: go on with it");
+  for (CLI::Option *state : {save, load}) {
+    state->check(notEmpty, "");
+    for (CLI::Option *other : {score, tensor})
+      other->excludes(state);
+  }
+  load->excludes(app.get_option("--messages"));
   app.add_option("--threads", args.session.threads, "CPU threads; default: all cores")->check(CLI::Range(1, 4096));
 
   app.add_option("--stats-json", args.statsJson,
@@ -155,6 +167,10 @@ void declareOptions(CLI::App &app, Arguments &args) {
       "tolerance (relative L2 1e-3 for fp32, 2^-8 for 16-bit outputs); generates nothing");
   for (CLI::Option *other : {logits, dump, compare, logprobs})
     score->excludes(other);
+  for (CLI::Option *other : {logits, dump, compare}) { // they overwrite what there is to keep
+    other->excludes(save);
+    other->excludes(load);
+  }
   for (CLI::Option *other : {dump, compare}) // they generate nothing
     other->excludes(logprobs);
   for (const std::string &name : samplingOptionNames)
@@ -288,6 +304,9 @@ Status runCompare(Session &session, const Arguments &args, std::span<const int32
                                            ": " + numbers};
 }
 
+/// " (20 of them kept)"
+std::string keptText(int64_t tokens) { return tokens == 0 ? "" : " (" + std::to_string(tokens) + " of them kept)"; }
+
 /// " in 2 tiles"
 std::string tilesText(int64_t tiles) {
   return tiles == 0 ? "" : " in " + std::to_string(tiles) + (tiles == 1 ? " tile" : " tiles");
@@ -321,6 +340,10 @@ Status runGenerate(Session &session, const Arguments &args, std::vector<int32_t>
     };
   CADENZA_ASSIGN_OR_RETURN(options.sampling, samplingOptions(args.sampling, {}));
   printSampling(options.sampling);
+  if (!args.load.empty()) {
+    CADENZA_RETURN_IF_ERROR(session.loadState(args.load).status());
+    options.reuse = PrefixReuse::On;
+  }
   CADENZA_ASSIGN_OR_RETURN(Generation result, session.generate(prompt, options));
   progress.end();
   if (options.maxTokens > 0)
@@ -332,11 +355,11 @@ Status runGenerate(Session &session, const Arguments &args, std::vector<int32_t>
   const std::string schedule = session.schedule().name;
   std::fprintf(
       stderr,
-      "[%s%s%s] prompt: %lld tokens%s, %.1f tok/s; first token after %.1f ms; decode: %lld tokens, %.1f tok/s\n",
+      "[%s%s%s] prompt: %lld tokens%s%s, %.1f tok/s; first token after %.1f ms; decode: %lld tokens, %.1f tok/s\n",
       session.deviceName().c_str(), schedule.empty() ? "" : ", schedule ", schedule.c_str(),
-      static_cast<long long>(timing.promptTokens), tilesText(timing.promptTiles).c_str(),
-      timing.promptTokensPerSecond(), timing.promptSeconds * 1e3, static_cast<long long>(timing.decodeTokens),
-      timing.decodeTokensPerSecond());
+      static_cast<long long>(timing.promptTokens), keptText(timing.keptTokens).c_str(),
+      tilesText(timing.promptTiles).c_str(), timing.promptTokensPerSecond(), timing.promptSeconds * 1e3,
+      static_cast<long long>(timing.decodeTokens), timing.decodeTokensPerSecond());
   nlohmann::ordered_json stats = describe(session, args);
   stats["prompt_tokens"] = timing.promptTokens;
   stats["prompt_tiles"] = timing.promptTiles;
@@ -350,9 +373,12 @@ Status runGenerate(Session &session, const Arguments &args, std::vector<int32_t>
   stats["generated_ids"] = result.tokens;
   stats["text"] = result.text;
   stats["sampling"] = samplingJson(options.sampling);
+  stats["kept_tokens"] = timing.keptTokens;
   if (options.logprobs)
     stats["logprobs"] = logprobsJson(session, result);
   CADENZA_RETURN_IF_ERROR(writeStats(args, stats));
+  if (!args.save.empty())
+    CADENZA_RETURN_IF_ERROR(session.saveState(args.save));
   if (!args.logits.empty() && result.reason != FinishReason::Cancelled) {
     std::vector<int32_t> all = std::move(prompt);
     all.insert(all.end(), result.tokens.begin(), result.tokens.end());
@@ -384,7 +410,7 @@ Status run(Arguments &args) {
         {.device = args.session.device, .threads = args.session.threads, .schedule = args.session.schedule});
   if (!args.inputGiven)
     return noInput(args.plan);
-  for (const std::string &output : {args.statsJson, args.logits})
+  for (const std::string &output : {args.statsJson, args.logits, args.save})
     CADENZA_RETURN_IF_ERROR(checkOutput(output));
   CADENZA_ASSIGN_OR_RETURN(std::string text, readText(args));
   CADENZA_ASSIGN_OR_RETURN(std::vector<int32_t> prompt, parseTokens(args.tokens));
@@ -401,6 +427,8 @@ Status run(Arguments &args) {
   if (args.chat.isAsked) {
     args.generate.maxTokens = args.maxTokensGiven ? args.generate.maxTokens : 0;
     CADENZA_ASSIGN_OR_RETURN(args.generate.sampling, talkSampling(session, args.sampling));
+    args.chat.load = args.load;
+    args.chat.save = args.save;
     return runChat(session, args.chat, args.generate);
   }
   if (!args.dump.empty())

@@ -283,11 +283,23 @@ Status runChat(Session &session, const ChatArguments &chat, const GenerateOption
       return loaded.status().withPrefix(chat.messages);
     talk.request = std::move(*loaded);
   }
+  if (!chat.load.empty()) {
+    CADENZA_ASSIGN_OR_RETURN(const std::string note, session.loadState(chat.load));
+    auto loaded = parseTalk(note);
+    if (!loaded.isOk())
+      return Status(StatusCode::InvalidArgument,
+                    chat.load + ": has no talk: it was not saved by --chat; use it with --prompt");
+    talk.request = std::move(*loaded);
+  }
   if (chat.systemGiven)
     talk.setSystem(chat.system);
   setThinking(talk.request, chat.think);
   printSampling(generate.sampling);
-  return isInteractive(chat) ? Conversation(session, talk, chat).run() : answerOnce(session, talk, chat);
+  const Status status = isInteractive(chat) ? Conversation(session, talk, chat).run() : answerOnce(session, talk, chat);
+  if (chat.save.empty() || status.code() == StatusCode::DeviceLost)
+    return status;
+  const Status saved = session.saveState(chat.save, indented(talk.request));
+  return status.isOk() ? saved : status;
 }
 
 } // namespace cadenza

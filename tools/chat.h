@@ -11,7 +11,7 @@ namespace cadenza {
 
 struct ChatArguments {
   std::string question; // empty: a session, or an answer to `messages`
-  std::string system, messages, templateFile, think, reuse = "on";
+  std::string system, messages, templateFile, think, reuse = "on", save, load;
   bool isAsked = false; // --chat
   bool systemGiven = false;
   bool timing = false;
@@ -20,7 +20,8 @@ struct ChatArguments {
 /// Declares --chat in the group of inputs, and what goes with it.
 void declareChat(CLI::App &app, CLI::App &inputs, ChatArguments &chat);
 
-/// Whether turns are read from standard input: without a question and without messages.
+/// Whether turns are read from standard input: without a question and without messages. (Loaded messages have been
+/// answered.)
 bool isInteractive(const ChatArguments &chat);
 
 /// InvalidArgument if the plan has no chat template and none is given; CacheFull, with what can be done about it, for a

@@ -1,6 +1,7 @@
 #include "runtime/api/device_choice.h"
 #include "runtime/api/generation_defaults.h"
 #include "runtime/api/likelihood.h"
+#include "runtime/api/session_state.h"
 #include "runtime/api/stop_text.h"
 #include "runtime/cadenza.h"
 #include "runtime/decode/sequence.h"
@@ -21,8 +22,6 @@ namespace {
 
 // Prompt steps queued before the host waits for them, at least; and tiles.
 constexpr int64_t promptStepsAhead = 8, promptTilesAhead = 2;
-// A prompt of fewer tokens takes steps: a tile of one token is no faster.
-constexpr int64_t minimumTiledPrompt = 2;
 
 using Clock = std::chrono::steady_clock;
 double secondsBetween(Clock::time_point from, Clock::time_point to) {
@@ -32,46 +31,6 @@ double secondsBetween(Clock::time_point from, Clock::time_point to) {
 Status cancelled() { return {StatusCode::Cancelled, "interrupted before the end"}; }
 
 } // namespace
-
-struct Session::State {
-  std::shared_ptr<const Plan> plan;
-  ChosenDevice device; // works on the plan's weights
-  bool logits = false; // SessionOptions::logits
-  // A plan without a tokenizer, or with one that this version cannot read, works with token ids.
-  StatusOr<Tokenizer> tokenizer =
-      Status(StatusCode::Unsupported, "the plan carries no tokenizer; give token ids instead of text");
-  std::atomic<bool> cancelRequested{false};
-  static_assert(std::atomic<bool>::is_always_lock_free, "requestCancel is called by signal handlers");
-
-  /// Whether a cancel was requested; forgets the request.
-  bool takeCancel() { return cancelRequested.exchange(false); }
-
-  /// The tokens that end a generation: the model's unless they are ignored, and those asked for.
-  StatusOr<std::vector<int32_t>> stopTokens(const GenerateOptions &options) const;
-
-  /// Begins a sequence of `tokens`, of which the first `promptTokens` are the prompt and the others were generated.
-  Status begin(std::span<const int32_t> tokens, size_t promptTokens, std::span<const int32_t> stopTokens, int64_t kept,
-               const SamplingOptions &sampling);
-
-  /// Tiles that `tokens` given tokens go through; none: steps.
-  std::span<const int64_t> tilesFor(int64_t tokens) const {
-    return tokens < minimumTiledPrompt ? std::span<const int64_t>() : device.executor->tileSizes();
-  }
-  /// Queues what processes a prompt that has begun, all its `tokens`; with head, the last one selects a token. How many
-  /// tiles that took; none: cancelled.
-  StatusOr<std::optional<int64_t>> runPrompt(int64_t tokens, bool withHead,
-                                             const std::function<void(int64_t)> &progress);
-
-  /// What the last generation left in the cache.
-  struct Left {
-    std::vector<int32_t> tokens; // those whose keys and values are there
-    int64_t exact = 0;           // of them, those that have the bits of a prompt
-    uint64_t sequence = 0;       // of the executor: another one has overwritten them
-  };
-  Left left;
-  /// How many tokens at the beginning of `prompt` need not be processed.
-  int64_t keptOf(std::span<const int32_t> prompt, PrefixReuse reuse) const;
-};
 
 int64_t Session::State::keptOf(std::span<const int32_t> prompt, PrefixReuse reuse) const {
   const Executor &executor = *device.executor;

@@ -37,6 +37,10 @@ public:
   Status sample(const SequenceSampling &sampling) override;
   int64_t keepable(int64_t wanted, int64_t length) const override { return sequence_.keepable(wanted, length); }
   uint64_t sequenceNumber() const override { return sequence_.number(); }
+  CacheState cacheState() const override { return sequence_.cacheState(); }
+  Status readCache(const CachePart &part, std::span<std::byte> out) override;
+  Status writeCache(const CachePart &part, std::span<const std::byte> bytes) override;
+  Status restore(const CacheState &state) override;
   Status enqueueStep(bool withHead) override { return step(withHead, {}); }
   std::span<const int64_t> tileSizes() const override { return sequence_.tileSizes(); }
   Status enqueueTile(int64_t size, bool withHead) override;
@@ -164,6 +168,25 @@ Status ExecutorImpl::begin(std::span<const int32_t> prompt, std::span<const int3
   std::copy(prompt.begin(), prompt.end(), machine_.tokens.begin());
   machine_.state.stop_token_count = static_cast<int>(stopTokens.size());
   std::copy(stopTokens.begin(), stopTokens.end(), machine_.state.stop_tokens);
+  return Status::ok();
+}
+
+Status ExecutorImpl::readCache(const CachePart &part, std::span<std::byte> out) {
+  const CacheStorage &cache = machine_.caches[part.cache];
+  std::copy_n((part.isValue ? cache.values : cache.keys).data() + part.offset, out.size(), out.data());
+  return Status::ok();
+}
+
+Status ExecutorImpl::writeCache(const CachePart &part, std::span<const std::byte> bytes) {
+  sequence_.restore({}); // whatever comes, what was there is no longer whole
+  CacheStorage &cache = machine_.caches[part.cache];
+  std::copy_n(bytes.data(), bytes.size(), (part.isValue ? cache.values : cache.keys).data() + part.offset);
+  return Status::ok();
+}
+
+Status ExecutorImpl::restore(const CacheState &state) {
+  CADENZA_RETURN_IF_ERROR(sequence_.checkRestore(state));
+  sequence_.restore(state);
   return Status::ok();
 }
 

@@ -160,6 +160,38 @@ Status CudaExecutor::begin(std::span<const int32_t> prompt, std::span<const int3
   return writeState(kept, length, stopTokens, length);
 }
 
+Status CudaExecutor::readCache(const CachePart &part, std::span<std::byte> out) {
+  CurrentContext current(*device_);
+  CADENZA_RETURN_IF_ERROR(enter(current));
+  const Addresses &addresses = storage_.addresses();
+  const CUdeviceptr tensor = (part.isValue ? addresses.cacheValues : addresses.cacheKeys)[part.cache];
+  if (out.empty())
+    return Status::ok();
+  CADENZA_CUDA_TRY(*device_, cuMemcpyDtoHAsync, out.data(), tensor + part.offset, out.size(), stream_.get());
+  CADENZA_CUDA_TRY(*device_, cuStreamSynchronize, stream_.get());
+  return Status::ok();
+}
+
+Status CudaExecutor::writeCache(const CachePart &part, std::span<const std::byte> bytes) {
+  CurrentContext current(*device_);
+  CADENZA_RETURN_IF_ERROR(enter(current));
+  sequence_.restore({}); // whatever comes, what was there is no longer whole
+  filled_ = {};
+  const Addresses &addresses = storage_.addresses();
+  const CUdeviceptr tensor = (part.isValue ? addresses.cacheValues : addresses.cacheKeys)[part.cache];
+  if (bytes.empty())
+    return Status::ok();
+  CADENZA_CUDA_TRY(*device_, cuMemcpyHtoDAsync, tensor + part.offset, bytes.data(), bytes.size(), stream_.get());
+  CADENZA_CUDA_TRY(*device_, cuStreamSynchronize, stream_.get()); // `bytes` are the caller's again
+  return Status::ok();
+}
+
+Status CudaExecutor::restore(const CacheState &state) {
+  CADENZA_RETURN_IF_ERROR(sequence_.checkRestore(state));
+  sequence_.restore(state);
+  return Status::ok();
+}
+
 Status CudaExecutor::sample(const SequenceSampling &sampling) {
   CurrentContext current(*device_);
   CADENZA_RETURN_IF_ERROR(enter(current));

@@ -32,6 +32,10 @@ public:
   Status sample(const SequenceSampling &sampling) override;
   int64_t keepable(int64_t wanted, int64_t length) const override { return sequence_.keepable(wanted, length); }
   uint64_t sequenceNumber() const override { return sequence_.number(); }
+  CacheState cacheState() const override { return sequence_.cacheState(); }
+  Status readCache(const CachePart &part, std::span<std::byte> out) override;
+  Status writeCache(const CachePart &part, std::span<const std::byte> bytes) override;
+  Status restore(const CacheState &state) override;
   Status enqueueStep(bool withHead) override;
   std::span<const int64_t> tileSizes() const override { return sequence_.tileSizes(); }
   Status enqueueTile(int64_t size, bool withHead) override;

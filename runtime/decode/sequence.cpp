@@ -129,6 +129,21 @@ Status Sequence::checkFill(int64_t length) const {
   return invalid("cannot fill " + std::to_string(length) + " of " + std::to_string(context_) + " positions");
 }
 
+Status Sequence::checkRestore(const CacheState &state) const {
+  if (state.length >= 0 && state.length <= context_ && state.reached >= state.length)
+    return Status::ok();
+  return invalid("a state of " + std::to_string(state.length) + " tokens does not fit into the context of " +
+                 std::to_string(context_));
+}
+
+void Sequence::restore(const CacheState &state) {
+  start(/*position=*/0, /*given=*/0, /*length=*/0);
+  begun_ = false;
+  isLong_ = state.isLong;
+  processed_ = state.length;
+  reached_ = state.reached;
+}
+
 void Sequence::start(int64_t position, int64_t given, int64_t length) {
   isLong_ = longAfter_ > 0 && length > longAfter_;
   std::fill(selected_.begin(), selected_.end(), uint8_t{0});

@@ -3,6 +3,7 @@
 // asking the device.
 #pragma once
 
+#include "runtime/decode/cache_state.h"
 #include "runtime/plan/program.h"
 #include "runtime/support/status.h"
 
@@ -47,6 +48,11 @@ public:
   /// As Executor::keepable and Executor::sequenceNumber.
   int64_t keepable(int64_t wanted, int64_t length) const;
   uint64_t number() const { return number_; }
+
+  /// As Executor::cacheState and Executor::restore.
+  CacheState cacheState() const { return {processed_, reached_, isLong_}; }
+  Status checkRestore(const CacheState &state) const;
+  void restore(const CacheState &state);
 
   /// From here on there is nothing to continue.
   void end() { begun_ = false; }
