@@ -238,9 +238,8 @@ void printScore(const char *of, const Score &score, int64_t window) {
               static_cast<long long>(score.windows), static_cast<long long>(window));
 }
 
-/// The session of --against, of the same model as `session`.
-StatusOr<Session> openReference(const Session &session, const Arguments &args, const std::string &text,
-                                std::span<const int32_t> tokens) {
+/// The session of --against, if its model has the same tokens.
+StatusOr<Session> openReference(const Arguments &args, const std::string &text, std::span<const int32_t> tokens) {
   CADENZA_ASSIGN_OR_RETURN(Session reference, Session::open(args.against, args.session));
   CADENZA_ASSIGN_OR_RETURN(const std::vector<int32_t> others, reference.tokenize(text, /*addSpecialTokens=*/false));
   if (std::ranges::equal(others, tokens))
@@ -266,7 +265,7 @@ Status runScore(Session &session, const Arguments &args, const std::string &text
     CADENZA_ASSIGN_OR_RETURN(score, session.score(tokens, args.window));
     printScore("", score, args.window);
   } else {
-    CADENZA_ASSIGN_OR_RETURN(Session reference, openReference(session, args, text, tokens));
+    CADENZA_ASSIGN_OR_RETURN(Session reference, openReference(args, text, tokens));
     CADENZA_ASSIGN_OR_RETURN(const Agreement agreement, session.scoreAgainst(reference, tokens, args.window));
     score = agreement.score;
     printScore("", score, args.window);
