@@ -30,6 +30,7 @@ namespace cadenza {
 
 class Executor;
 class Plan;
+class TokenConstraint; // runtime/token_constraint.h
 
 struct SessionOptions {
   /// "auto": the first GPU that the plan has code for, else the CPU (Session::notice says why). "cpu". "cuda" or
@@ -66,6 +67,10 @@ struct GenerateOptions {
   std::vector<std::string> stopTexts = {};
   PrefixReuse reuse = PrefixReuse::Off;
   SamplingOptions sampling = {}; // how tokens are chosen; as it is: greedily
+  /// Which tokens may follow; null: any. The tokens are then processed one by one, also where a GPU could take several
+  /// steps. Stop tokens may come exactly where the constraint lets the text end. Where nothing but the end can follow
+  /// and there is no stop token, generation ends as Complete.
+  std::shared_ptr<TokenConstraint> constraint = {};
   /// Keep the log-probability of each generated token and those of so many most likely ones. Needs
   /// SessionOptions::logits; the tokens are then processed one by one, also where a GPU could take several steps.
   std::optional<int64_t> logprobs = {};
@@ -86,6 +91,7 @@ enum class FinishReason {
   ContextFull, // no position is left
   Cancelled,   // requestCancel
   Callback,    // onToken returned false
+  Complete,    // the constraint lets nothing follow
 };
 /// "length", "stop_token", ...
 std::string_view finishReasonName(FinishReason reason);
@@ -192,6 +198,7 @@ public:
   /// vocabulary, a negative maxTokens, sampling options outside of their ranges and logprobs without
   /// SessionOptions::logits; CacheFull if the prompt does not fit. A generation that fills the context ends with
   /// FinishReason::ContextFull. DeviceLost: what onText saw is all there is.
+  /// Errors of a constraint, which end a generation: InvalidArgument if no token can continue the text.
   StatusOr<Generation> generate(std::span<const int32_t> prompt, const GenerateOptions &options = {});
 
   /// Teacher-forced logits: calls `row` with the position and the logits (vocabulary() floats) that follow tokens
