@@ -31,6 +31,9 @@ namespace cadenza {
 class Executor;
 class Plan;
 class TokenConstraint; // runtime/token_constraint.h
+namespace grammar {
+class Grammar; // runtime/grammar/json_schema.h makes them
+}
 
 struct SessionOptions {
   /// "auto": the first GPU that the plan has code for, else the CPU (Session::notice says why). "cpu". "cuda" or
@@ -193,6 +196,11 @@ public:
   /// How the model's directory recommends to choose tokens (its generation_config.json: do_sample, temperature, top_k,
   /// top_p, min_p, repetition_penalty); greedily, if it says nothing. InvalidInput for a field of another type.
   StatusOr<SamplingOptions> samplingDefaults() const;
+
+  /// A constraint for generations of this session: texts of the grammar, in the tokens of the plan, whose special
+  /// tokens they never have. Keeps what it has computed, so that a grammar that is used again had better have the same
+  /// one. Unsupported if the plan carries no tokenizer.
+  StatusOr<std::shared_ptr<TokenConstraint>> constrain(const grammar::Grammar &grammar);
 
   /// Continues `prompt`. Errors, before anything ran: InvalidArgument for an empty prompt, an id outside the
   /// vocabulary, a negative maxTokens, sampling options outside of their ranges and logprobs without

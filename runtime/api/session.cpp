@@ -7,6 +7,7 @@
 #include "runtime/decode/sequence.h"
 #include "runtime/decode/sequence_sampling.h"
 #include "runtime/executor.h"
+#include "runtime/grammar/grammar_constraint.h"
 #include "runtime/plan/plan.h"
 #include "runtime/shared/state.h"
 #include "runtime/tokenizer/tokenizer.h"
@@ -41,6 +42,7 @@ struct Session::State {
   // A plan without a tokenizer, or with one that this version cannot read, works with token ids.
   StatusOr<Tokenizer> tokenizer =
       Status(StatusCode::Unsupported, "the plan carries no tokenizer; give token ids instead of text");
+  std::shared_ptr<const grammar::TokenTrie> trie; // of the tokenizer's tokens; made when it is first needed
   std::atomic<bool> cancelRequested{false};
   static_assert(std::atomic<bool>::is_always_lock_free, "requestCancel is called by signal handlers");
 
@@ -229,6 +231,18 @@ StatusOr<SamplingOptions> Session::samplingDefaults() const {
   if (!defaults.isOk())
     return defaults.status().withPrefix(plan().path());
   return defaults;
+}
+
+StatusOr<std::shared_ptr<TokenConstraint>> Session::constrain(const grammar::Grammar &grammar) {
+  if (!state_->tokenizer.isOk())
+    return state_->tokenizer.status();
+  if (!state_->trie) {
+    std::vector<std::optional<std::string>> bytes;
+    for (int32_t id = 0; id < std::min<int64_t>(state_->tokenizer->idLimit(), vocabulary()); ++id)
+      bytes.push_back(state_->tokenizer->bytes(id));
+    state_->trie = std::make_shared<grammar::TokenTrie>(std::move(bytes));
+  }
+  return std::shared_ptr<TokenConstraint>(std::make_shared<grammar::GrammarConstraint>(grammar, state_->trie));
 }
 
 StatusOr<Generation> Session::generate(std::span<const int32_t> prompt, const GenerateOptions &options) {
