@@ -1,5 +1,6 @@
 # Build rules shared by all folders: warnings, the two kinds of library, tests.
 
+include(GNUInstallDirs)
 find_package(Threads REQUIRED)
 find_package(nlohmann_json 3.11 REQUIRED)
 
@@ -107,6 +108,10 @@ function(cadenza_add_tool name)
     cadenza_use_mlir_headers(${name})
   endif()
   target_link_libraries(${name} PRIVATE ${arg_LINK} cadenza_options)
+  if(CADENZA_PORTABLE) # what is linked, for scripts/sbom.py
+    target_link_options(${name} PRIVATE -Wl,--dependency-file=$<TARGET_FILE:${name}>.link.d)
+  endif()
+  install(TARGETS ${name} COMPONENT cadenza OPTIONAL)
 endfunction()
 
 # One GoogleTest binary a folder: every *_test.cpp in the calling folder, discovered, never listed.

@@ -61,6 +61,17 @@ struct SessionOptions {
 /// attention keep nothing if their caches no longer hold what lies before the first token that differs.
 enum class PrefixReuse { Off, Exact, On };
 
+/// ln p, in nats, of a token after what stands before it, as the model has it: at temperature 1, before penalties,
+/// biases and filters.
+struct TokenLogprob {
+  int32_t token = 0;
+  double logprob = 0;
+};
+struct TokenLogprobs {
+  TokenLogprob chosen;
+  std::vector<TokenLogprob> top; // the most likely ones, descending; of equal ones the lower id first
+};
+
 struct GenerateOptions {
   int64_t maxTokens = 128;              // 0: only process the prompt
   bool ignoreEos = false;               // go on after the model's stop tokens
@@ -79,6 +90,8 @@ struct GenerateOptions {
   std::optional<int64_t> logprobs = {};
   /// Called for each generated token (a final stop token included). False ends the generation after it.
   std::function<bool(int32_t token)> onToken = {};
+  /// Called for each entry of Generation::logprobs, before the text of its token.
+  std::function<void(const TokenLogprobs &logprobs)> onLogprobs = {};
   /// Called now and then while a prompt is processed, with the number of its tokens that are done: after one or a few
   /// tiles of a prefill, or some dozens of steps.
   std::function<void(int64_t tokens)> onPrompt = {};
@@ -112,17 +125,6 @@ struct Timing {
     return promptSeconds > 0 ? static_cast<double>(promptTokens - keptTokens) / promptSeconds : 0;
   }
   double decodeTokensPerSecond() const { return decodeSeconds > 0 ? decodeTokens / decodeSeconds : 0; }
-};
-
-/// ln p, in nats, of a token after what stands before it, as the model has it: at temperature 1, before penalties,
-/// biases and filters.
-struct TokenLogprob {
-  int32_t token = 0;
-  double logprob = 0;
-};
-struct TokenLogprobs {
-  TokenLogprob chosen;
-  std::vector<TokenLogprob> top; // the most likely ones, descending; of equal ones the lower id first
 };
 
 struct Generation {

@@ -6,7 +6,7 @@ venv=$root/.venv
 
 # A build needs these. MLIR 22 is in Debian 12's security updates.
 build_packages=(cmake ninja-build g++ git libmlir-22-dev mlir-22-tools llvm-22-dev llvm-22-tools nlohmann-json3-dev
-                libcli11-dev libedit-dev libgtest-dev libpcre2-dev libutf8proc-dev protobuf-compiler libprotobuf-dev python3-venv)
+                libcli11-dev libedit-dev libevent-dev libgtest-dev libpcre2-dev libutf8proc-dev protobuf-compiler libprotobuf-dev python3-venv)
 
 if [[ -t 1 && ${TERM:-dumb} != dumb ]]; then bold=$(printf '\033[1m') plain=$(printf '\033[0m'); else bold='' plain=''; fi
 step() { printf '\n%s==> %s%s\n' "$bold" "$*" "$plain"; }
@@ -126,6 +126,15 @@ install_onnx_cases() {
   say "fetching the Python packages that the ONNX project's cases need into .venv"
   "$venv/bin/pip" install --disable-pip-version-check --quiet --only-binary :all: -r "$requirements" >/dev/null 2>&1 ||
     say "they cannot be installed; the test onnx_plan_cases is skipped"
+}
+
+# OpenAI's client (the test e2e/serve/openai.test): without, that test is skipped.
+install_openai_client() {
+  "$venv/bin/python" -c 'import openai' 2>/dev/null && return
+  [[ ${install:-yes} == no ]] && return
+  say "fetching OpenAI's Python client into .venv"
+  "$venv/bin/pip" install --disable-pip-version-check --quiet --only-binary :all: \
+    -r "$root/test/e2e/serve/requirements.txt" >/dev/null 2>&1 || say "it cannot be installed; its test is skipped"
 }
 
 # How many compilers at once: one a core, as far as there are 2 GB of memory for each.

@@ -1,7 +1,10 @@
 // Shows what a plan holds. Needs neither a GPU nor the compiler.
 #include "runtime/plan/describe.h"
 #include "runtime/plan/extract.h"
+#include "runtime/report/report.h"
 #include "runtime/support/json.h"
+#include "runtime/support/output_file.h"
+#include "tools/read_file.h"
 #include "tools/tool.h"
 
 #include <cstdio>
@@ -11,7 +14,7 @@ namespace {
 using namespace cadenza;
 
 struct Options {
-  std::string plan, source, extract;
+  std::string plan, source, extract, html, bench, trace;
   bool json = false, program = false, weights = false, ir = false, verify = false, chat = false, sourceGiven = false;
 };
 
@@ -50,6 +53,24 @@ Status printChatTemplates(const Plan &plan) {
   return Status::ok();
 }
 
+/// The JSON of a file; null if there is no file.
+StatusOr<nlohmann::json> jsonOf(const std::string &path) {
+  if (path.empty())
+    return nlohmann::json();
+  CADENZA_ASSIGN_OR_RETURN(const std::string text, readFile(path));
+  auto json = parseJson(text, {.bytes = size_t(1) << 30, .values = 50'000'000}); // traces are long
+  if (!json.isOk())
+    return Status(json.status().code(), path + ": " + json.status().message());
+  return json;
+}
+
+Status writeReport(const Plan &plan, const Options &options) {
+  CADENZA_ASSIGN_OR_RETURN(const nlohmann::json bench, jsonOf(options.bench));
+  CADENZA_ASSIGN_OR_RETURN(const nlohmann::json trace, jsonOf(options.trace));
+  CADENZA_ASSIGN_OR_RETURN(const std::string page, htmlReport(plan, bench, trace));
+  return writeOutput(options.html, page);
+}
+
 Status run(const Options &options) {
   CADENZA_ASSIGN_OR_RETURN(const std::shared_ptr<const Plan> plan, Plan::open(options.plan));
   if (options.verify)
@@ -60,6 +81,8 @@ Status run(const Options &options) {
       print(options.extract + "/" + name + "\n");
     return Status::ok();
   }
+  if (!options.html.empty())
+    return writeReport(*plan, options);
   if (options.sourceGiven)
     return printSources(*plan, options.source);
   if (options.ir)
@@ -100,8 +123,17 @@ void declareOptions(CLI::App &app, Options &options) {
   CLI::Option *extract =
       app.add_option("--extract", options.extract, "write source, code, program and metadata to a folder")
           ->type_name("DIR");
+  CLI::Option *html =
+      app.add_option("--html", options.html, "write a page that shows the plan in a browser, without network")
+          ->type_name("FILE");
+  app.add_option("--bench", options.bench, "with --html: what 'cadenza-bench --json' measured")
+      ->type_name("FILE")
+      ->needs(html);
+  app.add_option("--trace", options.trace, "with --html: what 'cadenza-bench --trace' wrote")
+      ->type_name("FILE")
+      ->needs(html);
   app.add_flag("--verify", options.verify, "check the weights' checksum too (reads the whole file)");
-  const std::vector<CLI::Option *> views = {source, program, weights, ir, chat, extract};
+  const std::vector<CLI::Option *> views = {source, program, weights, ir, chat, extract, html};
   for (size_t i = 0; i < views.size(); ++i) {
     for (size_t j = i + 1; j < views.size(); ++j)
       views[i]->excludes(views[j]);

@@ -16,8 +16,10 @@ inline StatusOr<std::string> readFile(const std::string &path) {
                                                         std::fclose);
   std::string text;
   char buffer[1 << 14];
-  while (size_t count = file ? std::fread(buffer, 1, sizeof(buffer), file.get()) : 0)
+  for (size_t count = sizeof(buffer); file && count == sizeof(buffer);) {
+    count = std::fread(buffer, 1, sizeof(buffer), file.get()); // less: the end, or an error
     text.append(buffer, count);
+  }
   if (!file || std::ferror(file.get()))
     return Status(StatusCode::Io, path + ": " + std::strerror(errno));
   return text;

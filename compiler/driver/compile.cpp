@@ -18,6 +18,7 @@
 #include "compiler/ir/sched/Sched.h"
 #include "compiler/plan/weight_packer.h"
 #include "compiler/schedule/describe.h"
+#include "compiler/schedule/division_work.h"
 #include "compiler/schedule/exchanges.h"
 #include "runtime/plan/plan_bytes.h"
 #include "runtime/support/output_file.h"
@@ -597,7 +598,7 @@ private:
     return nonFinite.toStatus();
   }
 
-  nlohmann::ordered_json metadata() const {
+  nlohmann::ordered_json metadata() {
     nlohmann::ordered_json json;
     const ModelInfo &info = model.info;
     json["compiler"] = {{"version", version()}, {"commit", versionCommit()}};
@@ -621,6 +622,10 @@ private:
     if (!built.program.divisions.empty())
       schedules.push_back("persistent");
     json["schedules"] = schedules;
+    for (sched::GridOp grid : grids()) {
+      const DivisionWork work = divisionWork(grid);
+      json["division_work"][grid.getDivisionName().str()] = {{"phases", work.phases}, {"bytes_of_blocks", work.bytes}};
+    }
     std::vector<int64_t> tiles;
     for (uint32_t entry : prefillEntries(built.program))
       tiles.push_back(tileOf(built.program.entries[entry]));

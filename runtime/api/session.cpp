@@ -341,6 +341,8 @@ StatusOr<Generation> Session::generate(std::span<const int32_t> prompt, const Ge
     if (options.logprobs) {
       CADENZA_ASSIGN_OR_RETURN(const std::span<const float> logits, executor.logits());
       result.logprobs.push_back(logprobsOf(logits, token, *options.logprobs));
+      if (options.onLogprobs)
+        options.onLogprobs(result.logprobs.back());
     }
 
     bool isStopToken = std::find(stopTokens.begin(), stopTokens.end(), token) != stopTokens.end();

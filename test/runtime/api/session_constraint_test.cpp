@@ -2,6 +2,8 @@
 #include "runtime/cadenza.h"
 #include "runtime/decode/sequence_sampling.h"
 #include "runtime/executor.h"
+#include "runtime/grammar/json_schema.h"
+#include "runtime/grammar/matcher.h"
 #include "runtime/token_constraint.h"
 #include "test/runtime/api/tiny_plan.h"
 
@@ -143,6 +145,33 @@ TEST_F(SessionConstraintTest, NothingIsLeft) {
   never.sampling.logitBias[1] = -std::numeric_limits<double>::infinity();
   EXPECT_EQ(failure(never).code(), StatusCode::InvalidArgument);
   EXPECT_EQ(generate(session, prompt, {.maxTokens = 3}).tokens.size(), 3u); // the session goes on
+}
+
+TEST_F(SessionConstraintTest, TextsOfAGrammar) {
+  Session session = open();
+  const auto grammar = grammar::regexGrammar("[A-C]{2,4}[0-9]!|hello world");
+  ASSERT_TRUE(grammar.isOk());
+  const auto constraint = session.constrain(*grammar);
+  ASSERT_TRUE(constraint.isOk());
+  std::set<std::string> texts;
+  for (uint64_t seed = 0; seed < 60; ++seed) {
+    GenerateOptions options = restricted(*constraint);
+    options.sampling = {.temperature = 20, .seed = seed};
+    const Generation result = generate(session, prompt, options);
+    EXPECT_EQ(result.reason, FinishReason::Complete);
+    grammar::Matcher matcher(*grammar);
+    grammar::State state = matcher.start();
+    for (char c : result.text)
+      state = matcher.step(state, static_cast<uint8_t>(c));
+    EXPECT_TRUE(matcher.mayEnd(state)) << result.text;
+    texts.insert(result.text);
+  }
+  EXPECT_GT(texts.size(), 10u);
+  // The vocabulary has no '{'.
+  const auto object = session.constrain(*grammar::jsonObject());
+  const auto failed = session.generate(prompt, restricted(*object));
+  ASSERT_FALSE(failed.isOk());
+  EXPECT_EQ(failed.status().code(), StatusCode::InvalidArgument);
 }
 
 TEST_F(SessionConstraintTest, RowsBelongToSequencesThatAdjust) {

@@ -1,0 +1,145 @@
+#include "runtime/serve/api_response.h"
+
+#include <cmath>
+
+namespace cadenza::serve {
+namespace {
+
+using nlohmann::ordered_json;
+
+std::string dump(const ordered_json &json) { return json.dump(-1, ' ', false, ordered_json::error_handler_t::replace); }
+
+/// JSON has no infinity; OpenAI writes this for what cannot come.
+double finite(double logprob) { return std::isfinite(logprob) ? logprob : -9999.0; }
+
+/// Null for a part of a character.
+ordered_json bytesOf(const std::string &text) {
+  if (text.find("\xEF\xBF\xBD") != std::string::npos) // U+FFFD
+    return {};
+  ordered_json bytes = ordered_json::array();
+  for (const char c : text)
+    bytes.push_back(static_cast<unsigned char>(c));
+  return bytes;
+}
+
+ordered_json chatLogprobs(const std::vector<TokenLogprobs> &all, const TokenTexts &texts) {
+  const auto entry = [&](const TokenLogprob &token) {
+    const std::string text = texts(token.token);
+    return ordered_json{{"token", text}, {"logprob", finite(token.logprob)}, {"bytes", bytesOf(text)}};
+  };
+  ordered_json content = ordered_json::array();
+  for (const TokenLogprobs &token : all) {
+    content.push_back(entry(token.chosen));
+    content.back()["top_logprobs"] = ordered_json::array();
+    for (const TokenLogprob &top : token.top)
+      content.back()["top_logprobs"].push_back(entry(top));
+  }
+  return {{"content", content}};
+}
+
+/// The older API's: lists side by side. text_offset is left out: text may be held back.
+ordered_json completionLogprobs(const std::vector<TokenLogprobs> &all, const TokenTexts &texts) {
+  ordered_json tokens = ordered_json::array(), logprobs = ordered_json::array(), tops = ordered_json::array();
+  for (const TokenLogprobs &token : all) {
+    tokens.push_back(texts(token.chosen.token));
+    logprobs.push_back(finite(token.chosen.logprob));
+    ordered_json top = ordered_json::object();
+    for (const TokenLogprob &other : token.top)
+      top[texts(other.token)] = finite(other.logprob);
+    tops.push_back(std::move(top));
+  }
+  return {{"tokens", tokens}, {"token_logprobs", logprobs}, {"top_logprobs", tops}};
+}
+
+ordered_json logprobsOf(const AnswerFacts &facts, const std::vector<TokenLogprobs> &all, const TokenTexts &texts) {
+  return facts.isChat ? chatLogprobs(all, texts) : completionLogprobs(all, texts);
+}
+
+ordered_json frame(const AnswerFacts &facts, bool isChunk) {
+  const char *object = !facts.isChat ? "text_completion" : isChunk ? "chat.completion.chunk" : "chat.completion";
+  return {{"id", facts.id}, {"object", object}, {"created", facts.created}, {"model", facts.model}};
+}
+
+ordered_json chunk(const AnswerFacts &facts, ordered_json choice) {
+  ordered_json json = frame(facts, /*isChunk=*/true);
+  choice["index"] = 0;
+  json["choices"] = ordered_json::array({std::move(choice)});
+  return json;
+}
+
+} // namespace
+
+std::string finishReason(FinishReason reason) {
+  return reason == FinishReason::Length || reason == FinishReason::ContextFull ? "length" : "stop";
+}
+
+ordered_json usageJson(const Timing &timing, size_t generated) {
+  const auto made = static_cast<int64_t>(generated);
+  return {{"prompt_tokens", timing.promptTokens},
+          {"completion_tokens", made},
+          {"total_tokens", timing.promptTokens + made},
+          {"prompt_tokens_details", {{"cached_tokens", timing.keptTokens}}}};
+}
+
+std::string answerJson(const AnswerFacts &facts, const AnswerPiece &all, const Generation &generation, bool hasLogprobs,
+                       const TokenTexts &texts) {
+  ordered_json choice = {{"index", 0}};
+  if (facts.isChat) {
+    choice["message"] = {{"role", "assistant"}, {"content", all.content}};
+    if (!all.reasoning.empty())
+      choice["message"]["reasoning_content"] = all.reasoning;
+  } else {
+    choice["text"] = all.content;
+  }
+  choice["logprobs"] = hasLogprobs ? logprobsOf(facts, all.logprobs, texts) : ordered_json();
+  choice["finish_reason"] = finishReason(generation.reason);
+  ordered_json json = frame(facts, /*isChunk=*/false);
+  json["choices"] = ordered_json::array({std::move(choice)});
+  json["usage"] = usageJson(generation.timing, generation.tokens.size());
+  return dump(json);
+}
+
+std::string event(std::string_view json) { return "data: " + std::string(json) + "\n\n"; }
+
+std::string firstEvent(const AnswerFacts &facts) {
+  if (!facts.isChat)
+    return "";
+  return event(
+      dump(chunk(facts, {{"delta", {{"role", "assistant"}, {"content", ""}}}, {"finish_reason", ordered_json()}})));
+}
+
+std::string pieceEvent(const AnswerFacts &facts, const AnswerPiece &piece, const TokenTexts &texts) {
+  ordered_json choice;
+  if (facts.isChat) {
+    choice["delta"] = ordered_json::object();
+    if (!piece.content.empty())
+      choice["delta"]["content"] = piece.content;
+    if (!piece.reasoning.empty())
+      choice["delta"]["reasoning_content"] = piece.reasoning;
+  } else {
+    choice["text"] = piece.content;
+  }
+  if (!piece.logprobs.empty())
+    choice["logprobs"] = logprobsOf(facts, piece.logprobs, texts);
+  choice["finish_reason"] = nullptr;
+  return event(dump(chunk(facts, std::move(choice))));
+}
+
+std::string lastEvents(const AnswerFacts &facts, const Generation &generation, bool usage) {
+  ordered_json choice;
+  if (facts.isChat)
+    choice["delta"] = ordered_json::object();
+  else
+    choice["text"] = "";
+  choice["finish_reason"] = finishReason(generation.reason);
+  std::string events = event(dump(chunk(facts, std::move(choice))));
+  if (usage) {
+    ordered_json last = frame(facts, /*isChunk=*/true);
+    last["choices"] = ordered_json::array();
+    last["usage"] = usageJson(generation.timing, generation.tokens.size());
+    events += event(dump(last));
+  }
+  return events;
+}
+
+} // namespace cadenza::serve
