@@ -30,6 +30,10 @@ namespace cadenza {
 
 class Executor;
 class Plan;
+class TokenConstraint; // runtime/token_constraint.h
+namespace grammar {
+class Grammar; // runtime/grammar/json_schema.h makes them
+}
 
 struct SessionOptions {
   /// "auto": the first GPU that the plan has code for, else the CPU (Session::notice says why). "cpu". "cuda" or
@@ -77,6 +81,10 @@ struct GenerateOptions {
   std::vector<std::string> stopTexts = {};
   PrefixReuse reuse = PrefixReuse::Off;
   SamplingOptions sampling = {}; // how tokens are chosen; as it is: greedily
+  /// Which tokens may follow; null: any. The tokens are then processed one by one, also where a GPU could take several
+  /// steps. Stop tokens may come exactly where the constraint lets the text end. Where nothing but the end can follow
+  /// and there is no stop token, generation ends as Complete.
+  std::shared_ptr<TokenConstraint> constraint = {};
   /// Keep the log-probability of each generated token and those of so many most likely ones. Needs
   /// SessionOptions::logits; the tokens are then processed one by one, also where a GPU could take several steps.
   std::optional<int64_t> logprobs = {};
@@ -99,6 +107,7 @@ enum class FinishReason {
   ContextFull, // no position is left
   Cancelled,   // requestCancel
   Callback,    // onToken returned false
+  Complete,    // the constraint lets nothing follow
 };
 /// "length", "stop_token", ...
 std::string_view finishReasonName(FinishReason reason);
@@ -190,10 +199,16 @@ public:
   /// top_p, min_p, repetition_penalty); greedily, if it says nothing. InvalidInput for a field of another type.
   StatusOr<SamplingOptions> samplingDefaults() const;
 
+  /// A constraint for generations of this session: texts of the grammar, in the tokens of the plan, whose special
+  /// tokens they never have. Keeps what it has computed, so that a grammar that is used again had better have the same
+  /// one. Unsupported if the plan carries no tokenizer.
+  StatusOr<std::shared_ptr<TokenConstraint>> constrain(const grammar::Grammar &grammar);
+
   /// Continues `prompt`. Errors, before anything ran: InvalidArgument for an empty prompt, an id outside the
   /// vocabulary, a negative maxTokens, sampling options outside of their ranges and logprobs without
   /// SessionOptions::logits; CacheFull if the prompt does not fit. A generation that fills the context ends with
   /// FinishReason::ContextFull. DeviceLost: what onText saw is all there is.
+  /// Errors of a constraint, which end a generation: InvalidArgument if no token can continue the text.
   StatusOr<Generation> generate(std::span<const int32_t> prompt, const GenerateOptions &options = {});
 
   /// Writes what the last generation left in the caches to a file, which appears whole or not at all: the keys and

@@ -17,6 +17,7 @@
 namespace cadenza {
 
 class Plan;              // runtime/plan/plan.h: a validated, immutable view of a .plan file
+struct RowHistory;       // runtime/shared/sampling.h
 struct SequenceSampling; // runtime/decode/sequence_sampling.h
 
 /// How a GPU runs steps: one launch a kernel; graphs of several steps; one kernel for many steps. Auto: the fastest
@@ -88,6 +89,11 @@ public:
   /// How the tokens of the sequence that has begun are selected; without this call, and after each begin, the most
   /// likely one each time. InvalidArgument if there is no sequence, or if a token of it was selected already.
   virtual Status sample(const SequenceSampling &sampling) = 0;
+
+  /// Other rows for a sequence whose sampling adjusts logits, from the step on that is queued next. Nothing may be
+  /// queued behind the token that was awaited last. InvalidArgument for a sequence that does not adjust, or another
+  /// number of rows.
+  virtual Status updateRows(std::span<const RowHistory> rows) = 0;
 
   /// How many of the first `wanted` tokens of the last sequence a new one of `length` tokens can keep: all of them, if
   /// they were processed, and 0 if the cache of a window no longer has what the next token looks at, or if the new

@@ -46,7 +46,7 @@ if [[ ${filter[1]:-} == '^format$' ]]; then
 fi
 
 step "Install"
-install_packages "${build_packages[@]}" clang-format-22
+install_packages "${build_packages[@]}" clang-format-22 python3-jsonschema
 install_onnx_schema
 install_onnx_cases
 install_openai_client

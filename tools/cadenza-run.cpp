@@ -7,6 +7,7 @@
 #include "runtime/support/output_file.h"
 #include "tools/cancel_on_signal.h"
 #include "tools/chat.h"
+#include "tools/constraint.h"
 #include "tools/prompt_progress.h"
 #include "tools/read_file.h"
 #include "tools/run_tensors.h"
@@ -33,6 +34,7 @@ struct Arguments {
   TensorArguments tensors;
   ChatArguments chat;
   SamplingArguments sampling;
+  ConstraintArguments constraint;
   int64_t window = 512;
   bool compare = false;
   bool tokensGiven = false;
@@ -100,6 +102,7 @@ void declareOptions(CLI::App &app, Arguments &args) {
       ->delimiter(',');
   app.add_flag("--ignore-eos", args.generate.ignoreEos, "go on after the model's end-of-text token");
   const std::vector<std::string> samplingOptionNames = declareSampling(app, args.sampling);
+  const std::vector<CLI::Option *> constraints = declareConstraint(app, args.constraint);
   CLI::Option *logprobs = app.add_option(
       "--logprobs", args.generate.logprobs,
       "show the natural logarithm of the probability of each generated token, and of the N most likely ones: the "
@@ -176,6 +179,9 @@ void declareOptions(CLI::App &app, Arguments &args) {
   for (const std::string &name : samplingOptionNames)
     for (CLI::Option *other : {score, dump, compare, tensor})
       other->excludes(app.get_option(name));
+  for (CLI::Option *constraint : constraints)
+    for (CLI::Option *other : {score, dump, compare, tensor})
+      other->excludes(constraint);
   for (CLI::Option *other : {dump, compare})
     logits->excludes(other);
   for (const char *text : {"--max-tokens", "--stop", "--stop-token", "--ignore-eos", "--window", "--context",
@@ -423,6 +429,7 @@ Status run(Arguments &args) {
   if (args.scoreFile.empty() && !args.tokensGiven && !args.chat.isAsked) {
     CADENZA_ASSIGN_OR_RETURN(prompt, session.tokenize(text));
   }
+  CADENZA_ASSIGN_OR_RETURN(args.generate.constraint, makeConstraint(session, args.constraint));
   if (args.chat.isAsked) {
     args.generate.maxTokens = args.maxTokensGiven ? args.generate.maxTokens : 0;
     CADENZA_ASSIGN_OR_RETURN(args.generate.sampling, talkSampling(session, args.sampling));
@@ -463,6 +470,9 @@ constexpr std::pair<std::string_view, std::string_view> otherNames[] = {
     {"--top_p", "--top-p P"},
     {"--min_p", "--min-p P"},
     {"-s", "--seed N"},
+    {"-j", "--json-schema SCHEMA"},
+    {"--grammar", "--json-schema SCHEMA, --regex PATTERN or --choice TEXT"},
+    {"--grammar-file", "--json-schema FILE"},
     {"--do_sample", "--temperature 1"},
     {"--do-sample", "--temperature 1"},
     {"-ngl", "not needed: the whole model runs on the device, --device=cpu or cuda:N"},

@@ -4,9 +4,11 @@
 #include "runtime/api/session_state.h"
 #include "runtime/api/stop_text.h"
 #include "runtime/cadenza.h"
+#include "runtime/decode/constrained_rows.h"
 #include "runtime/decode/sequence.h"
 #include "runtime/decode/sequence_sampling.h"
 #include "runtime/executor.h"
+#include "runtime/grammar/grammar_constraint.h"
 #include "runtime/plan/plan.h"
 #include "runtime/shared/state.h"
 #include "runtime/tokenizer/tokenizer.h"
@@ -64,15 +66,17 @@ StatusOr<std::vector<int32_t>> Session::State::stopTokens(const GenerateOptions 
 }
 
 Status Session::State::begin(std::span<const int32_t> tokens, size_t promptTokens, std::span<const int32_t> stopTokens,
-                             int64_t kept, const SamplingOptions &sampling) {
+                             int64_t kept, const SamplingOptions &sampling, ConstrainedRows *constrained) {
   // The device ends at the first of the stop tokens by itself; for the others it is as with a stop text: what was
   // queued ahead is computed and not used.
   const auto known = stopTokens.first(std::min<size_t>(stopTokens.size(), max_stop_tokens));
   CADENZA_RETURN_IF_ERROR(device.executor->begin(tokens, known, kept));
-  if (!sampling.draws() && !sampling.adjusts())
+  if (!sampling.draws() && !sampling.adjusts() && !constrained)
     return Status::ok();
-  CADENZA_ASSIGN_OR_RETURN(const SequenceSampling setUp,
-                           setUpSampling(sampling, plan->program().decoder->vocabulary, tokens, promptTokens));
+  const int64_t vocabulary = plan->program().decoder->vocabulary;
+  CADENZA_ASSIGN_OR_RETURN(SequenceSampling setUp, setUpSampling(sampling, vocabulary, tokens, promptTokens));
+  if (constrained)
+    CADENZA_RETURN_IF_ERROR(constrained->begin(setUp, vocabulary));
   return device.executor->sample(setUp);
 }
 
@@ -186,6 +190,18 @@ StatusOr<SamplingOptions> Session::samplingDefaults() const {
   return defaults;
 }
 
+StatusOr<std::shared_ptr<TokenConstraint>> Session::constrain(const grammar::Grammar &grammar) {
+  if (!state_->tokenizer.isOk())
+    return state_->tokenizer.status();
+  if (!state_->trie) {
+    std::vector<std::optional<std::string>> bytes;
+    for (int32_t id = 0; id < std::min<int64_t>(state_->tokenizer->idLimit(), vocabulary()); ++id)
+      bytes.push_back(state_->tokenizer->bytes(id));
+    state_->trie = std::make_shared<grammar::TokenTrie>(std::move(bytes));
+  }
+  return std::shared_ptr<TokenConstraint>(std::make_shared<grammar::GrammarConstraint>(grammar, state_->trie));
+}
+
 StatusOr<Generation> Session::generate(std::span<const int32_t> prompt, const GenerateOptions &options) {
   Executor &executor = *state_->device.executor;
   if (options.maxTokens < 0)
@@ -209,11 +225,15 @@ StatusOr<Generation> Session::generate(std::span<const int32_t> prompt, const Ge
     for (int32_t id : prompt) // its text is not the result's, but where the prompt ends no text begins
       decoder->push(id);
   }
+  std::optional<ConstrainedRows> constrained;
+  if (options.constraint)
+    constrained.emplace(*options.constraint, stopTokens);
+  ConstrainedRows *const rows = constrained ? &*constrained : nullptr;
   Clock::time_point start = Clock::now();
   const int64_t kept = state_->keptOf(prompt, options.reuse);
   const int64_t exactBefore = std::min(state_->left.exact, kept);
   state_->left = {};
-  CADENZA_RETURN_IF_ERROR(state_->begin(prompt, prompt.size(), stopTokens, kept, sampling));
+  CADENZA_RETURN_IF_ERROR(state_->begin(prompt, prompt.size(), stopTokens, kept, sampling, rows));
 
   Generation result;
   if (sampling.draws())
@@ -233,7 +253,7 @@ StatusOr<Generation> Session::generate(std::span<const int32_t> prompt, const Ge
   // last that fits at position `context`, where it is not processed itself.
   const auto first = static_cast<int64_t>(prompt.size());
   const int64_t last = first - 1 + std::min(options.maxTokens, executor.context() - first + 1);
-  const int64_t stepsAhead = options.logprobs ? 0 : executor.stepsAhead(); // logits are those of the last step
+  const int64_t stepsAhead = options.logprobs || rows ? 0 : executor.stepsAhead(); // logits, rows: of one step
   result.reason = last - first + 1 < options.maxTokens ? FinishReason::ContextFull : FinishReason::Length;
   result.advice = adviceForLongTexts(state_->plan->program(), executor.context());
 
@@ -253,7 +273,7 @@ StatusOr<Generation> Session::generate(std::span<const int32_t> prompt, const Ge
     if (position == outgrown + 1) {
       std::vector<int32_t> all(prompt.begin(), prompt.end());
       all.insert(all.end(), result.tokens.begin(), result.tokens.end());
-      CADENZA_RETURN_IF_ERROR(state_->begin(all, prompt.size(), stopTokens, /*kept=*/0, sampling));
+      CADENZA_RETURN_IF_ERROR(state_->begin(all, prompt.size(), stopTokens, /*kept=*/0, sampling, rows));
       CADENZA_ASSIGN_OR_RETURN(const std::optional<int64_t> again, state_->runPrompt(std::ssize(all), true, {}));
       if (!again) {
         result.reason = FinishReason::Cancelled;
@@ -291,6 +311,18 @@ StatusOr<Generation> Session::generate(std::span<const int32_t> prompt, const Ge
                       : stopFilter.found() ? FinishReason::StopText
                                            : FinishReason::Callback;
       break;
+    }
+    if (rows) {
+      CADENZA_RETURN_IF_ERROR(rows->accept(token));
+      const auto restricted = rows->restricted();
+      if (restricted.isOk() && restricted->empty()) {
+        result.reason = FinishReason::Complete;
+        break;
+      }
+      if (position == last)
+        break;
+      CADENZA_RETURN_IF_ERROR(restricted.status());
+      CADENZA_RETURN_IF_ERROR(executor.updateRows(*restricted));
     }
   }
   if (decoder) {
@@ -375,6 +407,8 @@ std::string_view finishReasonName(FinishReason reason) {
     return "cancelled";
   case FinishReason::Callback:
     return "callback";
+  case FinishReason::Complete:
+    return "complete";
   }
   return "unknown";
 }

@@ -3,8 +3,10 @@
 
 #include "runtime/api/device_choice.h"
 #include "runtime/cadenza.h"
+#include "runtime/decode/constrained_rows.h"
 #include "runtime/decode/sequence.h"
 #include "runtime/executor.h"
+#include "runtime/grammar/token_trie.h"
 #include "runtime/plan/plan.h"
 #include "runtime/tokenizer/tokenizer.h"
 
@@ -22,6 +24,7 @@ struct Session::State {
   // A plan without a tokenizer, or with one that this version cannot read, works with token ids.
   StatusOr<Tokenizer> tokenizer =
       Status(StatusCode::Unsupported, "the plan carries no tokenizer; give token ids instead of text");
+  std::shared_ptr<const grammar::TokenTrie> trie; // of the tokenizer's tokens; made when it is first needed
   std::atomic<bool> cancelRequested{false};
   static_assert(std::atomic<bool>::is_always_lock_free, "requestCancel is called by signal handlers");
 
@@ -32,8 +35,9 @@ struct Session::State {
   StatusOr<std::vector<int32_t>> stopTokens(const GenerateOptions &options) const;
 
   /// Begins a sequence of `tokens`, of which the first `promptTokens` are the prompt and the others were generated.
+  /// `constrained`: null, or what restricts the tokens that follow.
   Status begin(std::span<const int32_t> tokens, size_t promptTokens, std::span<const int32_t> stopTokens, int64_t kept,
-               const SamplingOptions &sampling);
+               const SamplingOptions &sampling, ConstrainedRows *constrained);
 
   /// Tiles that `tokens` given tokens go through; none: steps.
   std::span<const int64_t> tilesFor(int64_t tokens) const {

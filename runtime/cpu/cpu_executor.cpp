@@ -35,6 +35,7 @@ public:
   using Executor::begin;
   Status begin(std::span<const int32_t> prompt, std::span<const int32_t> stopTokens, int64_t kept) override;
   Status sample(const SequenceSampling &sampling) override;
+  Status updateRows(std::span<const RowHistory> rows) override;
   int64_t keepable(int64_t wanted, int64_t length) const override { return sequence_.keepable(wanted, length); }
   uint64_t sequenceNumber() const override { return sequence_.number(); }
   CacheState cacheState() const override { return sequence_.cacheState(); }
@@ -195,6 +196,12 @@ Status ExecutorImpl::sample(const SequenceSampling &sampling) {
   machine_.sampling = sampling.sampling;
   machine_.history = sampling.rows;
   machine_.sampling.rows = machine_.history.data();
+  return Status::ok();
+}
+
+Status ExecutorImpl::updateRows(std::span<const RowHistory> rows) {
+  CADENZA_RETURN_IF_ERROR(checkRows(machine_.sampling, rows.size(), machine_.program.decoder->vocabulary));
+  std::copy(rows.begin(), rows.end(), machine_.history.begin());
   return Status::ok();
 }
 

@@ -211,6 +211,18 @@ Status CudaExecutor::sample(const SequenceSampling &sampling) {
   return Status::ok();
 }
 
+Status CudaExecutor::updateRows(std::span<const RowHistory> rows) {
+  CurrentContext current(*device_);
+  CADENZA_RETURN_IF_ERROR(enter(current));
+  CADENZA_RETURN_IF_ERROR(
+      checkRows(hostState_.as<SequenceState>()->sampling, rows.size(), program_->decoder->vocabulary));
+  CADENZA_CUDA_TRY(*device_, cuStreamSynchronize, stream_.get()); // the copy before may still read the host's rows
+  std::copy(rows.begin(), rows.end(), hostRows_.as<RowHistory>());
+  CADENZA_CUDA_TRY(*device_, cuMemcpyHtoDAsync, storage_.addresses().draw.rows, hostRows_.get(), hostRows_.bytes(),
+                   stream_.get());
+  return Status::ok();
+}
+
 StatusOr<uint32_t> CudaExecutor::slowDraws() {
   CADENZA_RETURN_IF_ERROR(synchronize());
   CurrentContext current(*device_);

@@ -30,6 +30,7 @@ public:
   using Executor::begin;
   Status begin(std::span<const int32_t> prompt, std::span<const int32_t> stopTokens, int64_t kept) override;
   Status sample(const SequenceSampling &sampling) override;
+  Status updateRows(std::span<const RowHistory> rows) override;
   int64_t keepable(int64_t wanted, int64_t length) const override { return sequence_.keepable(wanted, length); }
   uint64_t sequenceNumber() const override { return sequence_.number(); }
   CacheState cacheState() const override { return sequence_.cacheState(); }

@@ -83,6 +83,15 @@ StatusOr<SequenceSampling> setUpSampling(const SamplingOptions &options, int64_t
   return result;
 }
 
+Status checkRows(const Sampling &sampling, size_t rows, int64_t vocabulary) {
+  if (sampling.adjusts == 0)
+    return {StatusCode::InvalidArgument, "the sequence does not adjust its logits: it has no rows"};
+  if (static_cast<int64_t>(rows) != vocabulary)
+    return {StatusCode::InvalidArgument,
+            std::to_string(rows) + " rows for a vocabulary of " + std::to_string(vocabulary)};
+  return Status::ok();
+}
+
 uint64_t randomSeed() { return std::random_device()(); }
 
 } // namespace cadenza

@@ -25,6 +25,9 @@ Status checkSampling(const SamplingOptions &options, int64_t vocabulary);
 StatusOr<SequenceSampling> setUpSampling(const SamplingOptions &options, int64_t vocabulary,
                                          std::span<const int32_t> tokens, size_t promptTokens);
 
+/// InvalidArgument unless `sampling` adjusts logits by as many rows as `rows`. Of Executor::updateRows.
+Status checkRows(const Sampling &sampling, size_t rows, int64_t vocabulary);
+
 /// A seed that nobody asked for: 32 random bits, so that people can type it.
 uint64_t randomSeed();
 

@@ -255,6 +255,43 @@ Status readTalk(std::string_view text, const Fields &fields, ChatRequest &chat) 
   return Status::ok();
 }
 
+/// {"type": "json_schema", "json_schema": {"name", "schema", "strict"}}, or "json_object", or "text". Answers follow a
+/// schema strictly, whatever "strict" is.
+Status readFormat(const ordered_json &body, ApiRequest &request) {
+  const auto found = body.find("response_format");
+  if (found == body.end() || found->is_null())
+    return Status::ok();
+  const auto text = [](const ordered_json &object, const char *name) {
+    const auto field = object.find(name);
+    return field != object.end() && field->is_string() ? field->get<std::string>() : std::string();
+  };
+  const std::string type = found->is_object() ? text(*found, "type") : std::string();
+  if (type == "text")
+    return Status::ok();
+  const auto withPath = [](const StatusOr<grammar::Grammar> &grammar, const char *path) {
+    return Status(grammar.status().code(), std::string(path) + ": " + grammar.status().message());
+  };
+  if (type == "json_object") {
+    StatusOr<grammar::Grammar> grammar = grammar::jsonObject();
+    if (!grammar.isOk())
+      return withPath(grammar, "response_format");
+    request.grammar = std::move(*grammar);
+    request.grammarText = type;
+    return Status::ok();
+  }
+  if (type != "json_schema")
+    return invalid("response_format", R"(expected {"type": "text"}, "json_object" or "json_schema")");
+  const auto schema = found->find("json_schema");
+  if (schema == found->end() || !schema->is_object() || !schema->contains("schema"))
+    return invalid("response_format.json_schema", R"(expected {"name": NAME, "schema": SCHEMA})");
+  StatusOr<grammar::Grammar> grammar = grammar::jsonSchema((*schema)["schema"]);
+  if (!grammar.isOk())
+    return withPath(grammar, "response_format.json_schema.schema");
+  request.grammar = std::move(*grammar);
+  request.grammarText = (*schema)["schema"].dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+  return Status::ok();
+}
+
 Status checkTokens(const char *name, const json &list, std::vector<int32_t> &tokens) {
   for (const json &id : list) {
     if (!id.is_number_integer() || id.get<int64_t>() < 0 || id.get<int64_t>() > INT32_MAX)
@@ -276,8 +313,7 @@ StatusOr<ApiRequest> parseChatRequest(std::string_view body, const ApiDefaults &
   request.generate.maxTokens = 0;
   CADENZA_RETURN_IF_ERROR(fields.integer("max_tokens", request.generate.maxTokens, 1, Fields::maximum));
   CADENZA_RETURN_IF_ERROR(fields.integer("max_completion_tokens", request.generate.maxTokens, 1, Fields::maximum));
-  CADENZA_RETURN_IF_ERROR(fields.unsupported("response_format", {json{{"type", "text"}}},
-                                             "answers are not restricted to a grammar; only {\"type\": \"text\"} is"));
+  CADENZA_RETURN_IF_ERROR(readFormat(ordered_json::parse(body, nullptr, /*allow_exceptions=*/false), request));
   CADENZA_RETURN_IF_ERROR(fields.unsupported("tool_choice", {"auto", "none"},
                                              "the model decides whether it calls a tool (\"auto\"), or has none"));
   CADENZA_RETURN_IF_ERROR(fields.unsupported("modalities", {json::array({"text"})}, "answers are text"));

@@ -3,8 +3,10 @@
 
 #include "runtime/cadenza.h"
 #include "runtime/chat/chat_template.h"
+#include "runtime/grammar/json_schema.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,11 +20,13 @@ struct ApiDefaults {
 };
 
 struct ApiRequest {
-  std::string model;                 // that is asked for; empty: any
-  ChatRequest chat;                  // of a chat
-  std::string prompt;                // of a completion: a text, ...
-  std::vector<int32_t> promptTokens; // ... or tokens
-  GenerateOptions generate;          // maxTokens 0: until the model ends, or the context is full
+  std::string model;                       // that is asked for; empty: any
+  ChatRequest chat;                        // of a chat
+  std::string prompt;                      // of a completion: a text, ...
+  std::vector<int32_t> promptTokens;       // ... or tokens
+  std::optional<grammar::Grammar> grammar; // that the answer has to have (response_format)
+  std::string grammarText;                 // what names it: the same text, the same grammar
+  GenerateOptions generate;                // maxTokens 0: until the model ends, or the context is full
   bool isChat = false;
   bool streams = false, includesUsage = false;
 };

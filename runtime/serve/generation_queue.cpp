@@ -1,5 +1,7 @@
 #include "runtime/serve/generation_queue.h"
 
+#include <algorithm>
+
 namespace cadenza::serve {
 
 GenerationQueue::GenerationQueue(Session &session, size_t limit)
@@ -46,6 +48,20 @@ void GenerationQueue::run() {
   }
 }
 
+StatusOr<std::shared_ptr<TokenConstraint>> GenerationQueue::constraintOf(const Job &job) {
+  constexpr size_t kept = 8;
+  const auto known = std::ranges::find(constraints_, job.grammarText, &decltype(constraints_)::value_type::first);
+  if (known != constraints_.end()) {
+    std::rotate(constraints_.begin(), known, known + 1);
+    return constraints_.front().second;
+  }
+  CADENZA_ASSIGN_OR_RETURN(std::shared_ptr<TokenConstraint> constraint, session_.constrain(*job.grammar));
+  constraints_.emplace_front(job.grammarText, constraint);
+  if (constraints_.size() > kept)
+    constraints_.pop_back();
+  return constraint;
+}
+
 void GenerationQueue::serve(Job &job) {
   bool isLate = false;
   const auto goesOn = [&] {
@@ -67,8 +83,15 @@ void GenerationQueue::serve(Job &job) {
       session_.requestCancel();
     }
   };
-  StatusOr<Generation> result = Status(StatusCode::Cancelled, "");
-  if (!cancelled)
+  Status constrained;
+  if (job.grammar && !cancelled) {
+    StatusOr<std::shared_ptr<TokenConstraint>> constraint = constraintOf(job);
+    constrained = constraint.status();
+    if (constraint.isOk())
+      options.constraint = std::move(*constraint);
+  }
+  StatusOr<Generation> result = constrained.isOk() ? Status(StatusCode::Cancelled, "") : constrained;
+  if (!cancelled && constrained.isOk())
     result = session_.generate(job.prompt, options);
   if (cancelled)
     result = Status(StatusCode::Cancelled, isLate  ? "the request took longer than the server allows"

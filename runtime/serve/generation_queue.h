@@ -2,6 +2,8 @@
 #pragma once
 
 #include "runtime/cadenza.h"
+#include "runtime/grammar/grammar.h"
+#include "runtime/token_constraint.h"
 
 #include <atomic>
 #include <chrono>
@@ -10,14 +12,19 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <string>
 #include <thread>
+#include <utility>
 
 namespace cadenza::serve {
 
 /// A generation for somebody who may go away meanwhile. The functions are called on the queue's thread.
 struct Job {
   std::vector<int32_t> prompt;
-  GenerateOptions generate; // its onToken, onPrompt, onText and onLogprobs are the queue's
+  std::optional<grammar::Grammar> grammar; // that the text has to have
+  std::string grammarText;                 // what names it
+  GenerateOptions generate;                // its constraint, onToken, onPrompt, onText and onLogprobs are the queue's
   std::function<void(std::string_view text)> onText;
   std::function<void(const TokenLogprobs &)> onLogprobs; // before the text of its token
   /// Always called, once. Cancelled: nobody waits for the answer, or it took too long.
@@ -42,6 +49,8 @@ public:
 private:
   void run();
   void serve(Job &job);
+  /// That of the job's grammar, from the last ones if it is among them: it keeps what it has computed.
+  StatusOr<std::shared_ptr<TokenConstraint>> constraintOf(const Job &job);
 
   Session &session_;
   const size_t limit_;
@@ -49,6 +58,7 @@ private:
   std::condition_variable changed_;
   std::deque<std::unique_ptr<Job>> jobs_;
   bool isBusy_ = false;
+  std::deque<std::pair<std::string, std::shared_ptr<TokenConstraint>>> constraints_; // by text, the last one first
   std::atomic<bool> ends_ = false;
   std::thread thread_; // last: it uses the others
 };

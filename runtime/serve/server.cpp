@@ -249,15 +249,16 @@ private:
     const auto answer = std::make_shared<Answer>(
         facts, call->reply, [this](int32_t token) { return session_.tokenText(token); }, request.streams,
         request.includesUsage, options.logprobs.has_value(), thinks);
-    enqueue(call, std::move(*prompt), std::move(options), answer);
+    auto job = std::make_unique<Job>();
+    job->prompt = std::move(*prompt);
+    job->grammar = std::move(request.grammar);
+    job->grammarText = std::move(request.grammarText);
+    job->generate = std::move(options);
+    enqueue(call, std::move(job), answer);
   }
 
   /// What the decoding thread tells goes to `answer` on the loop's thread.
-  void enqueue(const CallPointer &call, std::vector<int32_t> prompt, GenerateOptions options,
-               const std::shared_ptr<Answer> &answer) {
-    auto job = std::make_unique<Job>();
-    job->prompt = std::move(prompt);
-    job->generate = std::move(options);
+  void enqueue(const CallPointer &call, std::unique_ptr<Job> job, const std::shared_ptr<Answer> &answer) {
     job->deadline = call->began + std::chrono::seconds(options_.seconds);
     job->isWanted = [reply = call->reply] { return reply->isConnected(); };
     job->onText = [this, answer](std::string_view text) {

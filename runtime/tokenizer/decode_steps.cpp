@@ -22,6 +22,7 @@ class JoinStep final : public CopyableStep<JoinStep> {
       out.emplace_back(" ");
     out.push_back(std::move(token));
   }
+  std::string bytes(std::string token) const override { return " " + token; }
   bool isFirst_ = true;
 };
 
@@ -30,6 +31,7 @@ class ByteLevelStep final : public CopyableStep<ByteLevelStep> {
     out.push_back(repair_.push(bytesOfToken(token).value_or(token)));
   }
   void finish(std::vector<std::string> &out) override { out.push_back(repair_.finish()); }
+  std::string bytes(std::string token) const override { return bytesOfToken(token).value_or(token); }
 
   utf8::StreamRepair repair_;
 };
@@ -62,6 +64,11 @@ class ByteFallbackStep final : public CopyableStep<ByteFallbackStep> {
     bytes_.clear();
   }
 
+  std::string bytes(std::string token) const override {
+    const auto byte = byteOf(token);
+    return byte ? std::string(1, *byte) : token;
+  }
+
   std::string bytes_; // of the tokens before
 };
 
@@ -73,6 +80,7 @@ private:
   void push(std::string token, std::vector<std::string> &out) override {
     out.push_back(pattern_.replace(token, content_));
   }
+  std::string bytes(std::string token) const override { return pattern_.replace(token, content_); }
 
   Regex pattern_;
   std::string content_;
@@ -84,8 +92,12 @@ public:
 
 private:
   void push(std::string token, std::vector<std::string> &out) override {
-    bool drops = std::exchange(drops_, false);
-    std::string &text = out.emplace_back();
+    out.push_back(spaced(token, std::exchange(drops_, false)));
+  }
+  std::string bytes(std::string token) const override { return spaced(token, /*drops=*/false); }
+
+  std::string spaced(const std::string &token, bool drops) const {
+    std::string text;
     for (size_t pos = 0; pos < token.size();) {
       size_t match = std::min(token.find(replacement_, pos), token.size());
       text.append(token, pos, match - pos);
@@ -93,6 +105,7 @@ private:
         text += ' ';
       pos = match + replacement_.size();
     }
+    return text;
   }
 
   std::string replacement_;
@@ -121,6 +134,17 @@ private:
       text.remove_suffix(content_.size());
     kept_ = whole.substr(text.size());
     out.emplace_back(text);
+  }
+
+  std::string bytes(std::string token) const override {
+    if (isWhole_) // only the ends of the text
+      return token;
+    std::string_view text = token;
+    for (size_t i = 0; i < start_ && text.starts_with(content_); ++i)
+      text.remove_prefix(content_.size());
+    for (size_t i = 0; i < stop_ && text.ends_with(content_); ++i)
+      text.remove_suffix(content_.size());
+    return std::string(text);
   }
 
   std::string content_;

@@ -22,6 +22,8 @@ public:
   virtual void push(std::string token, std::vector<std::string> &out) = 0;
   /// The end of the text: appends what was kept back.
   virtual void finish(std::vector<std::string> &) {}
+  /// What a token becomes within a text, in bytes, which need not be whole characters.
+  virtual std::string bytes(std::string token) const = 0;
 };
 
 /// No decoder: a space between tokens.

@@ -128,6 +128,12 @@ std::string TokenDecoder::push(std::string token) {
   return run(0, std::move(tokens));
 }
 
+std::string TokenDecoder::bytes(std::string token) const {
+  for (const auto &step : steps_)
+    token = step->bytes(std::move(token));
+  return token;
+}
+
 std::string TokenDecoder::finish() {
   std::string text;
   for (size_t step = 0; step < steps_.size(); ++step) {

@@ -27,6 +27,8 @@ public:
   /// The text that is certain after one more token, and what is left at the end: valid UTF-8.
   std::string push(std::string token);
   std::string finish();
+  /// What a token adds within a text, in bytes.
+  std::string bytes(std::string token) const;
 
 private:
   std::vector<std::unique_ptr<DecodeStep>> steps_;

@@ -117,6 +117,13 @@ std::string Tokenizer::decode(std::span<const int32_t> ids, bool skipSpecial) co
   return text + decoder.finish();
 }
 
+std::optional<std::string> Tokenizer::bytes(int32_t id) const {
+  auto token = idToToken(id);
+  if (!token || isSpecial(id))
+    return std::nullopt;
+  return model_->decoder.bytes(std::move(*token));
+}
+
 std::optional<int32_t> Tokenizer::tokenToId(std::string_view token) const {
   if (const AddedToken *added = model_->added.find(token))
     return added->id;

@@ -37,6 +37,10 @@ public:
   /// Hugging Face. `skipSpecial` leaves out special tokens.
   std::string decode(std::span<const int32_t> ids, bool skipSpecial = true) const;
 
+  /// What a token adds to a text that has begun, in bytes, which need not be whole characters. None for ids without a
+  /// token and for special tokens.
+  std::optional<std::string> bytes(int32_t id) const;
+
   /// Between an id and its token as tokenizer.json writes it ("Ġthe", "<|im_end|>").
   std::optional<int32_t> tokenToId(std::string_view token) const;
   std::optional<std::string> idToToken(int32_t id) const;

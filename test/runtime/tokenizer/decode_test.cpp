@@ -51,6 +51,38 @@ TEST(Decode, EmptyVocabulary) {
   EXPECT_EQ(tokenizer.decode(Ids{0}), "");
 }
 
+TEST(Decode, BytesWithinAText) {
+  json d = document();
+  d["model"]["vocab"]["é"] = 13;             // a byte: 0xE9
+  d["model"]["vocab"]["\u4E00 \u4E8C"] = 14; // outside the alphabet
+  Tokenizer tokenizer = make(d);
+  EXPECT_EQ(tokenizer.bytes(8), " a");
+  EXPECT_EQ(tokenizer.bytes(13), "\xE9");
+  EXPECT_EQ(tokenizer.bytes(14), "\u4E00 \u4E8C");
+  EXPECT_FALSE(tokenizer.bytes(-1));
+  EXPECT_FALSE(tokenizer.bytes(1000));
+  for (int32_t id = 0; id < tokenizer.idLimit(); ++id)
+    EXPECT_FALSE(tokenizer.isSpecial(id) && tokenizer.bytes(id));
+
+  d = textDocument();
+  d["model"]["vocab"] = {{"▁a", 0}, {"▁", 1}, {"b", 2}, {"<0xC3>", 3}, {"a▁", 4}};
+  d["model"]["merges"] = json::array();
+  const json replace = {{"type", "Replace"}, {"pattern", {{"String", "▁"}}}, {"content", " "}};
+  const json strip = {{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}};
+  d["decoder"] = {{"type", "Sequence"},
+                  {"decoders", {replace, json{{"type", "ByteFallback"}}, json{{"type", "Fuse"}}, strip}}};
+  tokenizer = make(d);
+  const std::vector<std::string> expected = {" a", " ", "b", "\xC3", "a "}; // not of the first token of a text
+  for (int32_t id = 0; id < 5; ++id)
+    EXPECT_EQ(tokenizer.bytes(id), expected[static_cast<size_t>(id)]);
+  d["decoder"] = {{"type", "Metaspace"}, {"replacement", "▁"}, {"prepend_scheme", "always"}, {"split", true}};
+  EXPECT_EQ(make(d).bytes(0), " a");
+  d["decoder"] = {{"type", "Sequence"}, {"decoders", {replace, strip}}};
+  EXPECT_EQ(make(d).bytes(0), "a"); // of each token
+  d["decoder"] = nullptr;
+  EXPECT_EQ(make(d).bytes(2), " b");
+}
+
 /// What a chain of decoder steps makes of each list of ids.
 std::vector<std::string> decodeWith(json decoder, const std::vector<Ids> &lists) {
   json d = textDocument();

@@ -147,6 +147,20 @@ def check_answers(server):
     checked("log-probabilities, at once and in pieces")
 
 
+    schema = {"type": "object", "properties": {"name": {"enum": ["Saul", "David"]}, "age": {"type": "integer", "minimum": 1, "maximum": 99}},
+              "required": ["name", "age"], "additionalProperties": False}
+    for response_format in ({"type": "json_schema", "json_schema": {"name": "king", "schema": schema}}, {"type": "json_object"}):
+        body = {"messages": messages, "max_tokens": 400, "temperature": 1, "seed": 3, "response_format": response_format}
+        answer = server.get("/v1/chat/completions", body)["choices"][0]
+        parts = server.events("/v1/chat/completions", body)
+        assert "".join(e["choices"][0]["delta"].get("content", "") for e in parts) == answer["message"]["content"]
+        if answer["finish_reason"] == "stop":  # any object may be long
+            value = json.loads(answer["message"]["content"])
+        if response_format["type"] == "json_schema":
+            assert list(value) == ["name", "age"] and value["name"] in ("Saul", "David") and 1 <= value["age"] <= 99, value
+    checked("answers follow a schema")
+
+
 def check_errors(server):
     hello = {"messages": [{"role": "user", "content": "Hello"}]}
     for path in ("/v1/chat/completions", "/v1/completions", "/tokenize", "/detokenize"):
