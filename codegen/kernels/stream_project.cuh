@@ -42,11 +42,12 @@ template <class E> struct StripeSums<E, true> : GroupTurns<E> {};
 
 /// The scales and zeros of the two turns that a warp has in registers: a lane has those of its step of a turn. Nothing
 /// without groups.
-template <class E, bool grouped = FormatOf<E>::grouped> struct TurnFactors {
+template <class E, bool grouped = FormatOf<E>::grouped, bool super_blocks = FormatOf<E>::super_blocks>
+struct TurnFactors {
   CADENZA_DEVICE void begin_wave(arch::SharedPointer, int, int, int) {}
   template <int slot> CADENZA_DEVICE void load(bool, int) {}
 };
-template <class E> struct TurnFactors<E, true> {
+template <class E> struct TurnFactors<E, true, false> {
   static constexpr EncodingFormat format = FormatOf<E>::format;
   static constexpr int turn_bytes = turn_steps / format.group_steps * format.record_bytes();
   GroupFactors<E> slots[2];
@@ -64,6 +65,28 @@ template <class E> struct TurnFactors<E, true> {
         format.zeros ? arch::opaque(static_cast<int>(arch::warp() % 2 * stripe_rows + arch::lane() / 4)) : 0;
     const int behind = tile_rows * format.scale_bytes + row - row * format.scale_bytes; // of a zero and its scale
     slots[slot].template load_if<slot * turn_bytes>(wanted, scales + offset, scales + (offset + behind));
+  }
+};
+
+/// The same of super-blocks, of which a turn may have parts of two.
+template <class E> struct TurnFactors<E, true, true> {
+  static constexpr EncodingFormat format = FormatOf<E>::format;
+  static constexpr int supers_bytes = tile_rows * format.scale_bytes, step_bytes = tile_rows * format.step_scale_bytes;
+  static_assert(format.group_steps == 2 * turn_steps, "a pair of turns has as many steps as a super-block");
+  GroupFactors<E> slots[2];
+  arch::SharedPointer supers[2], steps[2]; // of this lane and the turns of the first pair of a stage
+
+  CADENZA_DEVICE void begin_wave(arch::SharedPointer records, int row, int turn_step, int first_step) {
+#pragma unroll
+    for (int slot = 0; slot < 2; ++slot) {
+      const int step = first_step % format.group_steps + slot * turn_steps + turn_step;
+      const bool second = step >= format.group_steps;
+      supers[slot] = records + ((second ? format.record_bytes() : 0) + row * format.scale_bytes);
+      steps[slot] = records + ((second ? 2 : 1) * supers_bytes + step * step_bytes + row * format.step_scale_bytes);
+    }
+  }
+  template <int slot> CADENZA_DEVICE void load(bool wanted, int offset) {
+    slots[slot].load_if(wanted, supers[slot] + offset, steps[slot] + offset);
   }
 };
 
@@ -157,7 +180,8 @@ struct StreamProject {
     /// is issued.
     template <class Take> CADENZA_DEVICE void run(const Weight *activation, Take take) {
       constexpr int unroll = !same_pairs ? 1 : most_pairs % 4 == 0 ? 4 : most_pairs % 2 == 0 ? 2 : 1;
-      UnitVector x[2] = {turn_vector(activation), turn_vector(activation + turn_columns)};
+      constexpr bool halves = Format::two_scales;
+      UnitVector x[2] = {turn_vector<halves>(activation), turn_vector<halves>(activation + turn_columns)};
 #pragma unroll 1
       for (int stripe = Team::warp(); stripe < round_up(stripes, warps); stripe += warps) {
         StripeSums<E> sums;
@@ -174,11 +198,11 @@ struct StreamProject {
                 next + 1 == pairs(),
                 [&] {
                   multiply(sums, 0, x[0]);
-                  x[0] = turn_vector(activation + next * pair_columns);
+                  x[0] = turn_vector<halves>(activation + next * pair_columns);
                 },
                 [&] {
                   multiply(sums, 1, x[1]);
-                  x[1] = turn_vector(activation + next * pair_columns + turn_columns);
+                  x[1] = turn_vector<halves>(activation + next * pair_columns + turn_columns);
                 });
           }
         }
@@ -197,7 +221,7 @@ struct StreamProject {
     // Of the wave that is being loaded: its stripes and those of later waves; where a lane's weights begin in the
     // ring's first buffer; bytes of a tile in a stage, and those of them that come before the next pair.
     int left, tile_bytes, offset;
-    arch::SharedPointer place;
+    PartPointer<E> place;
     [[no_unique_address]] TurnFactors<E> factors;
 
     CADENZA_DEVICE int pairs() const { return same_pairs ? most_pairs : block_pairs; }
@@ -209,7 +233,7 @@ struct StreamProject {
       const int warp = here(Team::warp()), lane = here(static_cast<int>(arch::lane()));
       const arch::SharedPointer tile =
           arch::shared_pointer(ring.buffers) + warp / 2 * tile_stage_bytes(tile_bytes / Format::tile_step_bytes);
-      place = tile + warp % 2 * Format::unit_bytes + lane * Format::lane_bytes;
+      place = PartPointer<E>::at(tile + (warp % 2 * Format::unit_bytes + lane * Format::lane_bytes));
       factors.begin_wave(tile + tile_bytes, warp % 2 * stripe_rows + lane / 4, lane % turn_steps, first_step);
     }
     /// With groups, what follows from x is computed here, and takes no register throughout the kernel.
@@ -222,7 +246,7 @@ struct StreamProject {
     /// use1(). No branches but for a stage that is not known to have arrived.
     template <class Use0, class Use1> CADENZA_DEVICE void load_pair(bool ends_wave, Use0 use0, Use1 use1) {
       const bool there = left > 0, wanted = Team::warp() < left;
-      const arch::SharedPointer from = place + (cursor.stage * Ring::stage_bytes + offset);
+      const PartPointer<E> from = place + (cursor.stage * Ring::stage_bytes + offset);
       use0();
       if (there)
         ring.await(cursor, wait);
@@ -239,15 +263,15 @@ struct StreamProject {
     }
     /// What a stage does not have is loaded and multiplied, too (by zeros), if a warp has other weights there; in a
     /// mixed ring, weights that the warp had before are multiplied in its place.
-    template <int slot> CADENZA_DEVICE void load(bool wanted, arch::SharedPointer from, bool ends_wave) {
+    template <int slot> CADENZA_DEVICE void load(bool wanted, PartPointer<E> from, bool ends_wave) {
       constexpr int step = Format::tile_step_bytes, offset = slot * turn_steps * step;
       constexpr bool skips = mixed && !Format::grouped && !whole_pairs;
       const int steps = skips && ends_wave ? last_steps - slot * turn_steps : turn_steps;
       static_assert(turn_steps == 4);
-      arch::load_if<offset>(wanted && (!skips || steps > 0), from, units[slot][0]);
-      arch::load_if<offset + step>(wanted && (!skips || steps > 1), from, units[slot][1]);
-      arch::load_if<offset + 2 * step>(wanted && (!skips || steps > 2), from, units[slot][2]);
-      arch::load_if<offset + 3 * step>(wanted && (!skips || steps > 3), from, units[slot][3]);
+      from.template load_if<offset>(wanted && (!skips || steps > 0), units[slot][0]);
+      from.template load_if<offset + step>(wanted && (!skips || steps > 1), units[slot][1]);
+      from.template load_if<offset + 2 * step>(wanted && (!skips || steps > 2), units[slot][2]);
+      from.template load_if<offset + 3 * step>(wanted && (!skips || steps > 3), units[slot][3]);
     }
     /// Steps that a block does not have are multiplied like others: the vector is zero there, and what the ring holds
     /// in their place is zero or older bytes. These are finite as codes, but perhaps not as scales.

@@ -5,8 +5,8 @@
 namespace cadenza {
 namespace {
 
-constexpr std::array<std::string_view, encoding_kind_count> kinds = {"vector", "rope_table", "tiles16", "int8",
-                                                                     "int4",   "fp8",        "tensor"};
+constexpr std::array<std::string_view, encoding_kind_count> kinds = {"vector", "rope_table", "tiles16", "int8", "int4",
+                                                                     "fp8",    "tensor",     "q4_k",    "q5_k", "q6_k"};
 constexpr std::array<std::string_view, 3> scales = {"f32", "f16", "bf16"};
 
 } // namespace
@@ -30,6 +30,8 @@ std::vector<Encoding> matrixEncodings() {
         for (const Encoding::Scale scale : {Encoding::f32, Encoding::f16, Encoding::bf16})
           if (const Encoding encoding(kind, group, zeros, scale); is_valid(encoding))
             encodings.push_back(encoding);
+  for (const Encoding::Kind kind : {Encoding::q4_k, Encoding::q5_k, Encoding::q6_k})
+    encodings.emplace_back(kind);
   return encodings;
 }
 
@@ -46,7 +48,7 @@ std::optional<Encoding> encodingNamed(std::string_view name) {
 std::string_view matrixEncodingSyntax() {
   return "tiles16, int8, int8:g32, int4 (of groups of 128 columns), int4:g64, int4:zeros, fp8, fp8:g128: groups of 32, "
          "64 or 128 (:g32, :g64, :g128), then zeros of int4 (:zeros), then the type of groups' scales (:f16, :bf16, "
-         ":f32)";
+         ":f32); q4_k, q5_k, q6_k";
 }
 
 } // namespace cadenza
