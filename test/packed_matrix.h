@@ -66,7 +66,7 @@ inline std::vector<int> roundGroup(const Encoding &encoding, float *values, int 
 /// than the code).
 struct SuperBlock {
   uint16_t d = 0, dmin = 0;
-  std::vector<int> scales, minima, codes;
+  std::vector<int> scales, minima, codes; // minima: of 32 columns
 };
 
 /// Rounds up to 256 values to codes of a super-block; they become what is stored. Scales of q6_k have both signs.
@@ -81,12 +81,14 @@ inline SuperBlock roundSuperBlock(const Encoding &encoding, float *values, int c
   }
   SuperBlock block;
   block.d = floatToF16((six ? span : 2 * span) / static_cast<float>(codes * most));
-  block.dmin = six ? uint16_t{0} : floatToF16(-least / 63);
+  block.dmin = six && !encoding.zeros ? uint16_t{0} : floatToF16(-least / 63);
   const float d = f16ToFloat(block.d), dmin = f16ToFloat(block.dmin);
   for (int part = 0; part < parts; ++part) {
-    const int scale = six ? (part % 2 ? -1 : 1) * (most - 3 * part) : most - part, minimum = six ? 0 : 63 - part;
+    const int scale = six ? (part % 2 ? -1 : 1) * (most - 3 * part) : most - part,
+              minimum = six ? encoding.zeros * part / 2 : 63 - part;
     block.scales.push_back(scale);
-    block.minima.push_back(minimum);
+    if (!six || part % 2 == 0)
+      block.minima.push_back(minimum);
     const float step = d * static_cast<float>(scale), shift = dmin * static_cast<float>(minimum);
     for (int i = part * width; i < std::min(count, (part + 1) * width); ++i) {
       const int code =
@@ -104,8 +106,9 @@ inline std::vector<uint8_t> packSuperBlocks(const Encoding &encoding, std::vecto
                                             int columns) {
   const bool six = encoding.kind == Encoding::q6_k;
   const int highBytes = six ? 2 : encoding.kind == Encoding::q5_k ? 1 : 0, unitBytes = 128 + 32 * highBytes;
-  const int steps = (columns + 31) / 32, blocks = (columns + 255) / 256, factorBytes = six ? 2 : 4;
-  const int recordBytes = 16 * factorBytes + 8 * 16 * 2, tileBytes = steps * 2 * unitBytes + blocks * recordBytes;
+  const int steps = (columns + 31) / 32, blocks = (columns + 255) / 256, factorBytes = six && !encoding.zeros ? 2 : 4;
+  const int recordBytes = 16 * factorBytes + 8 * 16 * (encoding.zeros ? 3 : 2),
+            tileBytes = steps * 2 * unitBytes + blocks * recordBytes;
   std::vector<uint8_t> packed(static_cast<size_t>((rows + 15) / 16 * tileBytes));
   for (int n = 0; n < rows; ++n)
     for (int b = 0; b < blocks; ++b) {
@@ -113,8 +116,12 @@ inline std::vector<uint8_t> packSuperBlocks(const Encoding &encoding, std::vecto
       const SuperBlock block = roundSuperBlock(encoding, &matrix[static_cast<size_t>(n * columns + 256 * b)], count);
       uint8_t *tile = packed.data() + n / 16 * tileBytes, *record = tile + steps * 2 * unitBytes + b * recordBytes;
       std::memcpy(record + r * factorBytes, &block.d, 2);
-      if (!six)
+      if (factorBytes == 4)
         std::memcpy(record + r * factorBytes + 2, &block.dmin, 2);
+      if (encoding.zeros)
+        for (size_t step = 0; step < block.minima.size(); ++step)
+          record[16 * factorBytes + 256 + step * 16 + static_cast<size_t>(r)] =
+              static_cast<uint8_t>(block.minima[step]);
       for (size_t part = 0; part < block.scales.size(); ++part) {
         const size_t step = six ? part / 2 : part;
         uint8_t *two = record + 16 * factorBytes + step * 32 + static_cast<size_t>(r) * 2;
@@ -132,7 +139,7 @@ inline std::vector<uint8_t> packSuperBlocks(const Encoding &encoding, std::vecto
         const int lane = r % 8 * 4 + part;
         unit[lane * 4 + k % 2 * 2 + pair / 2] |= static_cast<uint8_t>(code % 16 << pair % 2 * 4);
         if (six)
-          unit[128 + lane * 2 + k % 2] |= static_cast<uint8_t>(code / 16 << pair * 2);
+          unit[128 + lane * 2 + pair / 2] |= static_cast<uint8_t>(code / 16 << (pair % 2 * 4 + k % 2 * 2));
         else if (highBytes == 1)
           unit[128 + lane] |= static_cast<uint8_t>(code / 16 << (pair + k % 2 * 4));
       }

@@ -135,12 +135,16 @@ template <class E> struct FormatOf {
   static constexpr int lane_bytes = format.part_bytes(), lane_elements = lane_bytes / element_bytes;
   static constexpr bool scales_rows = format.row_scale_bytes > 0, grouped = format.grouped();
   static constexpr bool super_blocks = has_super_blocks(E::encoding), two_scales = E::encoding.kind == Encoding::q6_k;
-  /// Whether a step's sum takes the sum of the vector's elements, too.
-  static constexpr bool needs_elements = format.zeros || (super_blocks && !two_scales);
   /// From one tile of so many steps to the next.
   CADENZA_DEVICE static constexpr int tile_elements(int steps) { return tile_bytes(format, steps) / element_bytes; }
   static_assert(format.high_bytes > 0 || lane_bytes == sizeof(typename E::Unit), "a unit is 32 lanes' parts");
 };
+
+/// Whether a step's sum takes the sum of the vector's elements, too.
+template <class E> constexpr bool needs_elements = FormatOf<E>::format.zeros;
+template <class E>
+  requires(FormatOf<E>::super_blocks)
+constexpr bool needs_elements<E> = FormatOf<E>::format.minima || E::excess != 0;
 
 /// From where a lane's part of a unit begins to its upper bits, which lie behind all parts.
 template <class E> CADENZA_DEVICE int high_distance() {

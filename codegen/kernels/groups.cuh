@@ -47,29 +47,29 @@ template <class E> struct GroupFactors<E, false> {
   }
 };
 
-/// The sum of a step's elements, or of each of a turn's, where UnitProduct::row has those of rows. Nothing if E does
-/// not need it.
-template <class E> CADENZA_DEVICE float sum_of_elements(UnitVector vector) {
-  if constexpr (FormatOf<E>::needs_elements) {
+/// The sum of a step's elements, or of each of a turn's, where UnitProduct has those of rows. Nothing if E does not
+/// need it.
+template <class E> CADENZA_DEVICE UnitProduct<typename E::Operand> sum_of_elements(UnitVector vector) {
+  UnitProduct<typename E::Operand> product;
+  if constexpr (needs_elements<E>) {
     constexpr uint32_t ones = is_same<typename E::Operand, bf16> ? 0x3f803f80u : 0x3c003c00u;
-    UnitProduct<typename E::Operand> product;
     product.add({ones, ones, ones, ones}, vector);
-    return product.row();
   }
-  return 0.0f;
+  return product;
 }
 
 /// The running sum of 8 rows in a warp, step by step: row g in lanes 4g .. 4g+3.
 template <class E> struct GroupProduct {
   float sum = 0.0f;
 
-  CADENZA_DEVICE void add(typename E::Unit unit, UnitVector vector, const GroupFactors<E> &factors, float elements) {
+  CADENZA_DEVICE void add(typename E::Unit unit, UnitVector vector, const GroupFactors<E> &factors,
+                          const UnitProduct<typename E::Operand> &elements) {
     UnitProduct<typename E::Operand> step;
     step.add(E::operand(unit), vector);
     if constexpr (FormatOf<E>::two_scales)
-      sum = factors.add_two(sum, step.sums[0], step.sums[3]);
+      sum = factors.add_two(sum, step.sums[0], step.sums[3], elements.sums[0], elements.sums[3]);
     else
-      sum = factors.add(sum, step.row(), elements);
+      sum = factors.add(sum, step.row(), elements.row());
   }
   CADENZA_DEVICE float row() const { return sum; }
 };
@@ -116,10 +116,12 @@ template <class E> struct GroupTurns {
 #pragma unroll
     for (int i = 0; i < 4; ++i)
       steps[i].add(E::operand(units[i]), vector);
+    const UnitProduct<typename E::Operand> elements = sum_of_elements<E>(vector);
     if constexpr (FormatOf<E>::two_scales)
-      sum = factors.template add_two<may_be_missing>(sum, own_sum<0>(steps, step), own_sum<3>(steps, step));
+      sum = factors.template add_two<may_be_missing>(sum, own_sum<0>(steps, step), own_sum<3>(steps, step),
+                                                     elements.sums[0], elements.sums[3]);
     else
-      sum = factors.template add<may_be_missing>(sum, own_row(steps, step), sum_of_elements<E>(vector));
+      sum = factors.template add<may_be_missing>(sum, own_row(steps, step), elements.row());
   }
   CADENZA_DEVICE float row() const { return add_steps(sum); }
 };

@@ -213,7 +213,7 @@ private:
           break;
         const UnitVector vector = unit_vector<Format::two_scales>(x + step * (Config::k_ways * step_columns));
         if constexpr (Format::grouped) {
-          const float elements = sum_of_elements<Encoded>(vector);
+          const UnitProduct<Weight> elements = sum_of_elements<Encoded>(vector);
           upper.add(stream.upper[i], vector, stream.factors.upper[i], elements);
           lower.add(stream.lower[i], vector, stream.factors.lower[i], elements);
         } else {

@@ -44,10 +44,21 @@ template <class E> struct StripeSums<E, true> : GroupTurns<E> {};
 /// without groups.
 template <class E, bool grouped = FormatOf<E>::grouped, bool super_blocks = FormatOf<E>::super_blocks>
 struct TurnFactors {
+  static constexpr int offset = 0;
   CADENZA_DEVICE void begin_wave(arch::SharedPointer, int, int, int) {}
+  CADENZA_DEVICE void next(bool) {}
   template <int slot> CADENZA_DEVICE void load(bool, int) {}
 };
-template <class E> struct TurnFactors<E, true, false> {
+
+/// Where in a stage the records of the next pair of turns begin, less those of the first.
+template <class E> struct RecordOffset {
+  static constexpr int pair_bytes =
+      stage_records_bytes(FormatOf<E>::format, 1) - stage_records_bytes(FormatOf<E>::format, 0);
+  int offset = 0;
+  CADENZA_DEVICE void next(bool ends_stage) { offset = ends_stage ? 0 : offset + pair_bytes; }
+};
+
+template <class E> struct TurnFactors<E, true, false> : RecordOffset<E> {
   static constexpr EncodingFormat format = FormatOf<E>::format;
   static constexpr int turn_bytes = turn_steps / format.group_steps * format.record_bytes();
   GroupFactors<E> slots[2];
@@ -69,24 +80,28 @@ template <class E> struct TurnFactors<E, true, false> {
 };
 
 /// The same of super-blocks, of which a turn may have parts of two.
-template <class E> struct TurnFactors<E, true, true> {
+template <class E> struct TurnFactors<E, true, true> : RecordOffset<E> {
   static constexpr EncodingFormat format = FormatOf<E>::format;
   static constexpr int supers_bytes = tile_rows * format.scale_bytes, step_bytes = tile_rows * format.step_scale_bytes;
+  static constexpr int minima_bytes = tile_rows * format.step_minimum_bytes; // of a step, behind those of all
   static_assert(format.group_steps == 2 * turn_steps, "a pair of turns has as many steps as a super-block");
   GroupFactors<E> slots[2];
-  arch::SharedPointer supers[2], steps[2]; // of this lane and the turns of the first pair of a stage
+  arch::SharedPointer supers[2], steps[2], minima[2]; // of this lane and the turns of the first pair of a stage
 
   CADENZA_DEVICE void begin_wave(arch::SharedPointer records, int row, int turn_step, int first_step) {
 #pragma unroll
     for (int slot = 0; slot < 2; ++slot) {
       const int step = first_step % format.group_steps + slot * turn_steps + turn_step;
       const bool second = step >= format.group_steps;
-      supers[slot] = records + ((second ? format.record_bytes() : 0) + row * format.scale_bytes);
-      steps[slot] = records + ((second ? 2 : 1) * supers_bytes + step * step_bytes + row * format.step_scale_bytes);
+      const int place = second ? step - format.group_steps : step;
+      const arch::SharedPointer record = records + (second ? format.record_bytes() : 0);
+      supers[slot] = record + row * format.scale_bytes;
+      steps[slot] = record + (supers_bytes + place * step_bytes + row * format.step_scale_bytes);
+      minima[slot] = record + (supers_bytes + format.group_steps * step_bytes + place * minima_bytes + row);
     }
   }
   template <int slot> CADENZA_DEVICE void load(bool wanted, int offset) {
-    slots[slot].load_if(wanted, supers[slot] + offset, steps[slot] + offset);
+    slots[slot].load_if(wanted, supers[slot] + offset, steps[slot] + offset, minima[slot] + offset);
   }
 };
 
@@ -98,8 +113,6 @@ struct StreamProject {
   using Element = typename E::Element;
   using Format = FormatOf<E>;
   static constexpr int pair_bytes = 2 * turn_steps * Format::tile_step_bytes; // of two turns of a tile
-  static constexpr int pair_records_bytes =
-      stage_records_bytes(Format::format, 1) - stage_records_bytes(Format::format, 0);
   static constexpr int most_pairs = ceil_div(most_steps, 2 * turn_steps);
   static constexpr bool same_pairs = ceil_div(least_steps, 2 * turn_steps) == most_pairs;
 
@@ -230,6 +243,7 @@ struct StreamProject {
       left = stripes_left;
       tile_bytes = pair_bytes << stage_pairs_log2(left);
       offset = 0;
+      factors.next(true);
       const int warp = here(Team::warp()), lane = here(static_cast<int>(arch::lane()));
       const arch::SharedPointer tile =
           arch::shared_pointer(ring.buffers) + warp / 2 * tile_stage_bytes(tile_bytes / Format::tile_step_bytes);
@@ -250,7 +264,7 @@ struct StreamProject {
       use0();
       if (there)
         ring.await(cursor, wait);
-      const int records = cursor.stage * Ring::stage_bytes + offset / pair_bytes * pair_records_bytes;
+      const int records = cursor.stage * Ring::stage_bytes + factors.offset;
       load<0>(wanted, from, ends_wave);
       factors.template load<0>(wanted, records);
       use1();
@@ -260,6 +274,7 @@ struct StreamProject {
       const bool done = there && (offset == tile_bytes || ends_wave);
       ring.release(cursor, done);
       offset = done ? 0 : offset;
+      factors.next(done);
     }
     /// What a stage does not have is loaded and multiplied, too (by zeros), if a warp has other weights there; in a
     /// mixed ring, weights that the warp had before are multiplied in its place.

@@ -139,7 +139,7 @@ template <class E, int rows, int columns, int stripes> struct TokenGroups<E, row
   CADENZA_DEVICE void shift(int, uint32_t (&)[2]) const {}
   CADENZA_DEVICE static ElementSums elements(const uint32_t (&tokens)[4]) {
     ElementSums elements = {};
-    if constexpr (FormatOf<E>::needs_elements) {
+    if constexpr (format.minima) {
       constexpr uint32_t one = is_same<T, bf16> ? 0x3f803f80u : 0x3c003c00u;
       const uint32_t ones[2] = {one, one};
       arch::mma_m16n8k16<T>(elements.sums, tokens, ones);
@@ -153,10 +153,7 @@ template <class E, int rows, int columns, int stripes> struct TokenGroups<E, row
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
       const SuperFactors<E> &factors = now[stripe][i % 2];
-      const float scale = FormatOf<E>::two_scales && half == 1 ? factors.second_scale() : factors.scale();
-      sums[i] = arch::fma(scale, products[i], sums[i]);
-      if constexpr (FormatOf<E>::needs_elements)
-        sums[i] = arch::fma(factors.shift(), elements.sums[i], sums[i]);
+      sums[i] = factors.template add_half<E::pair_excess>(sums[i], products[i], elements.sums[i], half);
     }
   }
 

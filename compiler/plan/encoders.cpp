@@ -49,7 +49,7 @@ struct SuperBlockEncoder {
   std::span<const float> values; // of the super-block
   EncodedRow &out;
   size_t first, number; // its first column; of the super-block
-  // Codes of q6_k are as many below 0 as above it.
+  // Codes of q6_k are as many below 0 as above it; minima that it may have stay 0.
   bool hasMinima = encoding.kind != Encoding::q6_k;
   int codes = encoding.kind == Encoding::q4_k ? 15 : 31, most = hasMinima ? 63 : 127;
 
@@ -175,14 +175,13 @@ private:
 EncodedRow::EncodedRow(const Encoding &encoding, int64_t columns) : codes(static_cast<size_t>(columns)) {
   const int64_t groups = encoding.group == 0 ? 1 : groups_of(format_of(encoding), steps_of(columns));
   if (has_super_blocks(encoding)) {
-    const bool hasMinima = encoding.kind != Encoding::q6_k;
-    const auto parts = static_cast<size_t>((columns + encoding.group - 1) / encoding.group);
+    const bool hasMinima = format_of(encoding).minima;
     minima.resize(hasMinima ? static_cast<size_t>(groups) : 0);
-    sub_scales.resize(parts);
-    sub_minima.resize(hasMinima ? parts : 0);
+    sub_scales.resize(static_cast<size_t>((columns + encoding.group - 1) / encoding.group));
+    sub_minima.resize(hasMinima ? static_cast<size_t>(steps_of(columns)) : 0);
   }
   scales.resize(static_cast<size_t>(groups));
-  if (encoding.zeros)
+  if (format_of(encoding).zeros)
     zeros.resize(static_cast<size_t>(groups));
 }
 

@@ -20,9 +20,10 @@ struct EncodedRow {
   /// [groups or super-blocks], or one of the row: finite, exact in the encoding's type of scales
   std::vector<float> scales;
   std::vector<int16_t> zeros; // [groups], 0 to 127, or nothing
-  std::vector<float> minima;  // [super-blocks], as scales; nothing but of q4_k and q5_k
-  /// Of super-blocks: [columns / Encoding::group]; q4_k, q5_k: 0 to 255; q6_k: -128 to 127, and no minima
-  std::vector<int16_t> sub_scales, sub_minima;
+  std::vector<float> minima;  // [super-blocks], as scales, or nothing
+  /// Of super-blocks: [columns / Encoding::group]; q4_k, q5_k: 0 to 255; q6_k: -128 to 127
+  std::vector<int16_t> sub_scales;
+  std::vector<int16_t> sub_minima; // [columns / 32], 0 to 255, or nothing
 
   /// All of it, of a row of so many columns, as zeros.
   EncodedRow(const Encoding &encoding, int64_t columns);

@@ -47,7 +47,7 @@ void packSuperCodes(const Encoding &encoding, const EncodedRow &from, int64_t ro
       const int64_t column = step + column_in_step(encoding.kind, static_cast<int>(first - step) + i);
       const unsigned code = column < columns ? bitsOf(encoding, from.codes[column]) : 0;
       low |= code % 16 << (i / 2 * 4 + i % 2 * 16);
-      high |= code / 16 << (i / 2 * format.high_bytes + i % 2 * 4 * format.high_bytes);
+      high |= code / 16 << (encoding.kind == Encoding::q6_k ? 2 * i : i / 2 + i % 2 * 4);
     }
     std::memcpy(matrix.data() + part_offset(format, row, first, steps), &low, sizeof(low));
     std::memcpy(matrix.data() + high_offset(format, row, first, steps), &high, format.high_bytes);
@@ -67,9 +67,11 @@ void packSuperBlocks(const Encoding &encoding, const EncodedRow &from, int64_t r
   for (int64_t part = 0; part < std::ssize(from.sub_scales); ++part) {
     std::byte *ofStep = matrix.data() + step_scale_offset(format, row, part * encoding.group / step_columns, steps);
     ofStep[part * encoding.group % step_columns / 16] = static_cast<std::byte>(from.sub_scales[part]);
-    if (!from.sub_minima.empty())
-      ofStep[1] = static_cast<std::byte>(from.sub_minima[part]);
   }
+  for (int64_t step = 0; step < std::ssize(from.sub_minima); ++step)
+    matrix[format.step_minimum_bytes > 0 ? step_minimum_offset(format, row, step, steps)
+                                         : step_scale_offset(format, row, step, steps) + 1] =
+        static_cast<std::byte>(from.sub_minima[step]);
 }
 
 } // namespace

@@ -20,7 +20,7 @@ bool holdsCodes(const Encoding &encoding, const StoredFormat &format) {
   case Encoding::q5_k:
     return integer && !format.is_signed && format.bits <= (encoding.kind == Encoding::q4_k ? 4 : 5);
   case Encoding::q6_k:
-    return integer && format.is_signed && format.bits <= 6;
+    return integer && format.bits <= (format.is_signed ? 6 : 5);
   case Encoding::fp8:
     return format.kind == CodeKind::e4m3 || format.kind == CodeKind::e2m1;
   case Encoding::tiles16:
@@ -40,7 +40,7 @@ Status invalid(const std::string &what) { return {StatusCode::InvalidInput, what
 
 /// What is added to integers and zeros of the format, so that both are those of an encoding with zeros.
 int offsetOf(const Encoding &encoding, const StoredFormat &format) {
-  return encoding.zeros && format.is_signed ? 8 : 0;
+  return encoding.kind == Encoding::int4 && encoding.zeros && format.is_signed ? 8 : 0;
 }
 
 std::pair<int, int> rangeOf(const Encoding &encoding) {
@@ -72,19 +72,23 @@ StatusOr<int16_t> codeOf(const Encoding &encoding, const StoredFormat &format, i
   return static_cast<int16_t>(integer);
 }
 
-/// Factors of super-blocks, and integers for each part: as the encoding has them, or not at all.
+/// Factors of super-blocks, and integers for each part: as the encoding has them, or not at all. q6_k with minima also
+/// has parts of 32 columns, or none of the minima.
 bool holdsSuperBlocks(const Encoding &encoding, const StoredFormat &format) {
-  return format.super_block == super_columns && format.group == encoding.group && !format.permuted &&
-         format.has_minima == (encoding.kind != Encoding::q6_k) && !format.has_zeros;
+  const bool both = encoding.kind == Encoding::q6_k && encoding.zeros;
+  const bool parts = both ? format.group == (format.has_minima ? 32 : 16)
+                          : format.group == encoding.group && format.has_minima == format_of(encoding).minima;
+  return parts && format.super_block == super_columns && !format.permuted && !format.has_zeros;
 }
 
-Status encodeStoredSuperBlocks(const StoredFormat &format, const StoredRows &rows, int64_t row, int64_t columns,
-                               EncodedRow &out) {
-  const auto blocks = std::ssize(out.scales), parts = std::ssize(out.sub_scales);
+Status encodeStoredSuperBlocks(const Encoding &encoding, const StoredFormat &format, const StoredRows &rows,
+                               int64_t row, int64_t columns, EncodedRow &out) {
+  const auto blocks = std::ssize(out.scales), parts = format.groups(columns);
   if (columns % format.super_block != 0)
     return invalid("a super-block that is cut short");
   std::copy_n(&rows.super_scales[row * blocks], blocks, out.scales.begin());
-  std::copy_n(&rows.sub_scales[row * parts], parts, out.sub_scales.begin());
+  for (int64_t part = 0; part < std::ssize(out.sub_scales); ++part)
+    out.sub_scales[part] = rows.sub_scales[row * parts + part * encoding.group / format.group];
   if (format.has_minima) {
     std::copy_n(&rows.super_minima[row * blocks], blocks, out.minima.begin());
     std::copy_n(&rows.sub_minima[row * parts], parts, out.sub_minima.begin());
@@ -131,7 +135,7 @@ StatusOr<EncodedRow> encodeStored(const Encoding &encoding, const StoredFormat &
     CADENZA_ASSIGN_OR_RETURN(out.codes[column], codeOf(encoding, format, rows.codes[row * columns + column]));
   }
   if (has_super_blocks(encoding)) {
-    CADENZA_RETURN_IF_ERROR(encodeStoredSuperBlocks(format, rows, row, columns, out));
+    CADENZA_RETURN_IF_ERROR(encodeStoredSuperBlocks(encoding, format, rows, row, columns, out));
     return out;
   }
   const int64_t groups = format.groups(columns);

@@ -32,11 +32,20 @@ std::optional<Encoding> matrixEncoding(const std::string &name) {
   return encoding && format_of(*encoding).matrix() ? encoding : std::nullopt;
 }
 
+/// Encodings that only a checkpoint's codes are for: nothing looks for the best ones of super-blocks.
+Status superBlocks(const std::string &option, const std::string &name) {
+  return {StatusCode::InvalidArgument,
+          option + "=" + name + ": no quantiser is for super-blocks; --encode=stored keeps those of a GGUF file, and " +
+              "int4:g32:zeros, or int8, has as many bits"};
+}
+
 /// That of the layers' matrices, for a type other than mixed.
 StatusOr<Encoding> layersEncoding(const QuantizeOptions &options) {
   const std::optional<Encoding> named = matrixEncoding(options.type);
   if (!named)
     return noEncoding("--quantize", options.type);
+  if (has_super_blocks(*named))
+    return superBlocks("--quantize", options.type);
   if (options.group == 0)
     return *named;
   const Encoding grouped(named->kind, options.group, named->zeros,
@@ -179,6 +188,8 @@ Status check(const QuantizeOptions &options) {
   }
   if (!options.head.empty() && !matrixEncoding(options.head))
     return noEncoding("--quantize-head", options.head);
+  if (!options.head.empty() && has_super_blocks(*matrixEncoding(options.head)))
+    return superBlocks("--quantize-head", options.head);
   const bool isMixed = options.type == "mixed";
   if (isMixed && options.bits <= 0)
     return invalid("--quantize=mixed needs a budget, such as --bits=4.5");

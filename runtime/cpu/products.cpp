@@ -95,7 +95,7 @@ template <Encoding::Kind encodingKind> struct FromSuper {
       const Bits32 lows = {low[0], low[0], low[1], low[1], low[0], low[0], low[1], low[1]},
                    highs = {high[0], high[0], high[1], high[1], high[0], high[0], high[1], high[1]};
       const Bits32 pairs = Bits32{0, 0, 0, 0, 2, 2, 2, 2} + half, odd = {0, 1, 0, 1, 0, 1, 0, 1};
-      const Bits32 codes = (lows >> (pairs * 4 + odd * 16) & 15u) | (highs >> (pairs * 2 + odd * 8) & 3u) << 4;
+      const Bits32 codes = (lows >> (pairs * 4 + odd * 16) & 15u) | (highs >> (pairs * 4 + odd * 2) & 3u) << 4;
       lanes = __builtin_convertvector(reinterpret_cast<Int32>(codes) - 32, Lanes);
     } else {
       const Bits32 shifts = {0, 16, 4, 20, 8, 24, 12, 28}, highShifts = {0, 4, 1, 5, 2, 6, 3, 7};
@@ -171,6 +171,15 @@ struct GroupRecords {
         at[tile_rows * format.scale_bytes + (step % format.group_steps * tile_rows + firstRow + row) * 2 + byte]);
     return f16ToFloat(factor) * (isSigned ? static_cast<float>(static_cast<int8_t>(bits)) : static_cast<float>(bits));
   }
+  /// The same of a minimum that lies apart.
+  [[gnu::always_inline]] float minimumApart(int64_t step, int row) const {
+    const std::byte *at = record(step);
+    uint16_t factor;
+    std::memcpy(&factor, at + (firstRow + row) * format.scale_bytes + 2, sizeof(factor));
+    return f16ToFloat(factor) *
+           static_cast<float>(at[tile_rows * (format.scale_bytes + format.group_steps * format.step_scale_bytes) +
+                                 step % format.group_steps * tile_rows + firstRow + row]);
+  }
 };
 
 /// The products of a step of `rows` rows with the inputs of `tokens` tokens, added to `sums`. Weights and inputs are
@@ -207,6 +216,8 @@ template <typename From, int rows, int tokens>
       weights[row] *= groups.scaled<six>(step, row, 0, six ? eight / 2 : 0);
       if constexpr (!six)
         weights[row] -= groups.scaled(step, row, 1, 1);
+      else if (groups.format.minima)
+        weights[row] -= groups.minimumApart(step, row);
     }
     for (int token = 0; token < tokens; ++token) {
       FromF32::load(input + token * inputStride + eight * lane_columns, values);

@@ -19,10 +19,10 @@
 //   q4_k     as int4
 //   q5_k     the lower four bits as int4 (of the code itself); after those of all lanes, the fifth bits, a byte a lane:
 //            of column 2i, bit i, and of column 2i + 1, bit i + 4
-//   q6_k     the lower four bits as int4; after those of all lanes, the upper two, two bytes a lane: of column 2i, bits
-//            2i ..+2, and of column 2i + 1, bits 2i + 8 ..+2. Columns have another order: a tensor-core product has
-//            the sums of codes 0, 1, 4, 5 of all parts of a row, and of codes 2, 3, 6, 7, apart. The former are
-//            columns 0 .. 15 of the step, the latter 16 .. 31 (column_in_step).
+//   q6_k     the lower four bits as int4; after those of all lanes, the upper two, two bytes a lane: of code i, bits 2i
+//            ..+2. Columns have another order: a tensor-core product has the sums of codes 0, 1, 4, 5 of all parts of a
+//            row, and of codes 2, 3, 6, 7, apart. The former are columns 0 .. 15 of the step, the latter 16 .. 31
+//            (column_in_step).
 //
 // ## Scales
 // A code stands for scale * code, or scale * (code - zero). Where a row has one scale, scales are f32 and lie after all
@@ -44,9 +44,9 @@
 // of its eight steps, of each of 16 rows two bytes: the scale and the minimum, or, of q6_k, the scales of columns 0 ..
 // 15 and 16 .. 31, signed. A value is
 //     d * scale * code - dmin * minimum, or d * scale * (code - 32), where products with d and dmin are exact in fp32.
-// The sum of a step, with c as the products have codes, 8 less of q4_k, 32 less of q6_k:
-//     sum = fma(d * scale, sum of c * x, sum), then
-//     sum = fma(fma(8 or 0, d * scale, -dmin * minimum), sum of x, sum), or the same with the second scale.
+// q6_k with minima holds what any of the three types has: it has dmin, too, and after the scales of all steps their
+// minima, of each of 16 rows a byte. To the sum of a row each step adds d * scale * (sum of code * x), of q6_k that of
+// both halves, then -dmin * minimum * (sum of x), in fp32.
 //
 // docs/add-an-encoding.md says what else an encoding needs.
 #pragma once
@@ -77,7 +77,7 @@ struct Encoding {
 
   Kind kind = vector;
   Scale scale = f32;       // of a group; rows have f32
-  bool zeros = false;      // of groups
+  bool zeros = false;      // of groups; of q6_k: minima, of 32 columns
   unsigned char group = 0; // columns; 0: a row has a scale
 
   constexpr Encoding() = default;
@@ -105,7 +105,7 @@ CADENZA_EVERYWHERE constexpr bool has_super_blocks(const Encoding &encoding) {
 /// Whether there is such an encoding.
 CADENZA_EVERYWHERE constexpr bool is_valid(const Encoding &encoding) {
   if (has_super_blocks(encoding))
-    return encoding == Encoding(encoding.kind);
+    return encoding == Encoding(encoding.kind) || encoding == Encoding(Encoding::q6_k, 16, true, Encoding::f16);
   const bool grouped =
       encoding.kind == Encoding::int8 || encoding.kind == Encoding::int4 || encoding.kind == Encoding::fp8;
   if (encoding.group == 0)
@@ -122,6 +122,8 @@ struct EncodingFormat {
   int step_scale_bytes = 0; // of a row's step in a record of a super-block
   int high_bytes = 0;       // of a lane's part: of the upper bits of its codes, apart from the others
   bool zeros = false;
+  bool minima = false;        // of super-blocks
+  int step_minimum_bytes = 0; // of a row's step in a record of a super-block, apart from its scales
   double error_bound = 0; // |stored - true weight| as a share of the largest magnitude of its row, if it was rounded
 
   CADENZA_EVERYWHERE constexpr bool matrix() const { return unit_bytes > 0; }
@@ -131,7 +133,7 @@ struct EncodingFormat {
   CADENZA_EVERYWHERE constexpr int part_bytes() const { return unit_bytes / 32 - high_bytes; }
   /// Of a group of a tile's rows, a multiple of 16.
   CADENZA_EVERYWHERE constexpr int record_bytes() const {
-    return tile_rows * (scale_bytes + (zeros ? 1 : 0) + group_steps * step_scale_bytes);
+    return tile_rows * (scale_bytes + (zeros ? 1 : 0) + group_steps * (step_scale_bytes + step_minimum_bytes));
   }
 };
 
@@ -155,11 +157,12 @@ CADENZA_EVERYWHERE constexpr EncodingFormat format_of(const Encoding &encoding) 
     if (format.scale_bytes == 2)
       format.error_bound *= 1 + 1.0 / 128;
   } else if (has_super_blocks(encoding)) {
-    const bool minima = encoding.kind != Encoding::q6_k;
+    format.minima = encoding.kind != Encoding::q6_k || encoding.zeros;
+    format.step_minimum_bytes = encoding.zeros ? 1 : 0;
     format.high_bytes = encoding.kind - Encoding::q4_k;
     format.unit_bytes = 32 * (4 + format.high_bytes);
     format.group_steps = super_columns / step_columns;
-    format.scale_bytes = minima ? 4 : 2;
+    format.scale_bytes = format.minima ? 4 : 2;
     format.step_scale_bytes = 2;
     // As above, of ranges up to twice the largest magnitude; scales are larger by less than a tenth.
     format.error_bound = 1.1 / (encoding.kind == Encoding::q4_k ? 15 : encoding.kind == Encoding::q5_k ? 31 : 2 * 31);
@@ -241,6 +244,14 @@ CADENZA_EVERYWHERE constexpr Int step_scale_offset(const EncodingFormat &format,
   return group_scale_offset(format, row / tile_rows * tile_rows, step / format.group_steps, steps) +
          tile_rows * (format.scale_bytes + step % format.group_steps * format.step_scale_bytes) +
          row % tile_rows * format.step_scale_bytes;
+}
+/// The same of its minimum, if that lies apart.
+template <class Int>
+CADENZA_EVERYWHERE constexpr Int step_minimum_offset(const EncodingFormat &format, Int row, Int step, Int steps) {
+  return group_scale_offset(format, row / tile_rows * tile_rows, step / format.group_steps, steps) +
+         tile_rows * (format.scale_bytes + format.group_steps * format.step_scale_bytes +
+                      step % format.group_steps * format.step_minimum_bytes) +
+         row % tile_rows;
 }
 /// Bytes of all tiles, which is where the scales of rows begin.
 template <class Int> CADENZA_EVERYWHERE constexpr Int tiles_bytes(const EncodingFormat &format, Int rows, Int columns) {

@@ -16,7 +16,7 @@ std::string encodingName(const Encoding &encoding) {
   if (encoding.group != Encoding(encoding.kind).group)
     name += ":g" + std::to_string(encoding.group);
   if (encoding.zeros)
-    name += ":zeros";
+    name += has_super_blocks(encoding) ? ":minima" : ":zeros";
   if (encoding.scale != Encoding::usual_scale(encoding.kind, encoding.group))
     name += ":" + std::string(scales[encoding.scale]);
   return name;
@@ -32,6 +32,7 @@ std::vector<Encoding> matrixEncodings() {
             encodings.push_back(encoding);
   for (const Encoding::Kind kind : {Encoding::q4_k, Encoding::q5_k, Encoding::q6_k})
     encodings.emplace_back(kind);
+  encodings.emplace_back(Encoding::q6_k, 16, true, Encoding::f16);
   return encodings;
 }
 
@@ -48,7 +49,7 @@ std::optional<Encoding> encodingNamed(std::string_view name) {
 std::string_view matrixEncodingSyntax() {
   return "tiles16, int8, int8:g32, int4 (of groups of 128 columns), int4:g64, int4:zeros, fp8, fp8:g128: groups of 32, "
          "64 or 128 (:g32, :g64, :g128), then zeros of int4 (:zeros), then the type of groups' scales (:f16, :bf16, "
-         ":f32); q4_k, q5_k, q6_k";
+         ":f32); q4_k, q5_k, q6_k, q6_k:minima";
 }
 
 } // namespace cadenza

@@ -165,6 +165,7 @@ using fp8_groups_gate_up = encoded_gate_up<Grouped<Fp8<bf16>, 128, float>>;
 using q4_k_gate_up = encoded_gate_up<Q4K<bf16>>;
 using q5_k_gate_up = encoded_gate_up<Q5K<bf16>>;
 using q6_k_gate_up = encoded_gate_up<Q6K<bf16>>;
+using q6_k_minima_gate_up = encoded_gate_up<Q6K<bf16, true>>;
 template <class E> struct encoded_rows {
   using weight_type = f16;
   using encoding = E;
@@ -186,6 +187,7 @@ using fp8_groups_rows = encoded_rows<Grouped<Fp8<f16>, 64, float>>;
 using q4_k_rows = encoded_rows<Q4K<f16>>;
 using q5_k_rows = encoded_rows<Q5K<f16>>;
 using q6_k_rows = encoded_rows<Q6K<f16>>;
+using q6_k_minima_rows = encoded_rows<Q6K<f16, true>>;
 
 // Nothing but sums, of 37 steps.
 template <class Groups, int ways, int tiles, int block_threads, int in_flight> struct sums {

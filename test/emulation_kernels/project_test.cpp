@@ -178,6 +178,7 @@ TEST_F(ProjectTest, CodesOfAnOddNumberOfRows) {
   CADENZA_CHECK_ROWS(q4_k);
   CADENZA_CHECK_ROWS(q5_k);
   CADENZA_CHECK_ROWS(q6_k);
+  CADENZA_CHECK_ROWS(q6_k_minima);
 }
 
 TEST_F(ProjectTest, ScalesGoWithInterleavedRowsAndADeferredNorm) {
@@ -190,6 +191,7 @@ TEST_F(ProjectTest, ScalesGoWithInterleavedRowsAndADeferredNorm) {
   CADENZA_CHECK_GATE_UP(q4_k);
   CADENZA_CHECK_GATE_UP(q5_k);
   CADENZA_CHECK_GATE_UP(q6_k);
+  CADENZA_CHECK_GATE_UP(q6_k_minima);
 }
 
 /// Sums in fp32, in the order of codegen/kernels/sum_order.cuh.

@@ -322,6 +322,7 @@ TEST_F(ProjectTokensTest, CodesOfADeferredNorm) {
   CADENZA_CHECK_GATE_UP(q4_k);
   CADENZA_CHECK_GATE_UP(q5_k);
   CADENZA_CHECK_GATE_UP(q6_k);
+  CADENZA_CHECK_GATE_UP(q6_k_minima);
 }
 
 TEST_F(ProjectTokensTest, CodesOfAnOddNumberOfRows) {

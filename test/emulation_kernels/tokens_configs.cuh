@@ -119,6 +119,8 @@ using q5_k_small = encoded_small<Q5K<bf16>>;
 using q5_k_wide = encoded_wide<Q5K<bf16>>;
 using q6_k_small = encoded_small<Q6K<bf16>>;
 using q6_k_wide = encoded_wide<Q6K<bf16>>;
+using q6_k_minima_small = encoded_small<Q6K<bf16, true>>;
+using q6_k_minima_wide = encoded_wide<Q6K<bf16, true>>;
 template <class E, TokenTiles how> struct encoded_odd {
   using weight_type = f16;
   using encoding = E;
@@ -300,7 +302,7 @@ struct last_row {
   X(fp8_small) X(fp8_wide) X(fp8_rows) X(fp8_rows_small) \
   X(fp8_groups_small) X(fp8_groups_wide) X(fp8_groups_rows) X(fp8_groups_rows_small) \
   X(q4_k_small) X(q4_k_wide) X(q4_k_rows) X(q4_k_rows_small) X(q5_k_small) X(q5_k_wide) \
-  X(q6_k_small) X(q6_k_wide) X(q6_k_rows) X(q6_k_rows_small) \
+  X(q6_k_minima_small) X(q6_k_minima_wide) X(q6_k_small) X(q6_k_wide) X(q6_k_rows) X(q6_k_rows_small) \
   X(down) X(down_wide) X(direct) X(direct_wide) X(ungated) X(square)
 #define CADENZA_TOKEN_PREPARES(X) \
   X(qkv_one_warp) X(gate_up_small) X(int8_small) X(int8_rows) X(down) X(ungated) X(square)

@@ -270,12 +270,16 @@ float unpackedSuperValue(const Encoding &encoding, const EncodingFormat &format,
   uint32_t low = 0, high = 0;
   std::memcpy(&low, &bytes[part_offset(format, row, code, steps)], 4);
   std::memcpy(&high, bytes.data() + high_offset(format, row, code, steps), format.high_bytes);
-  const uint32_t upper = six ? high >> (pair * 2 + odd * 8) & 3 : high >> (pair + odd * 4) & 1;
+  const uint32_t upper = six ? high >> (pair * 4 + odd * 2) & 3 : high >> (pair + odd * 4) & 1;
   const float value = static_cast<float>((low >> (pair * 4 + odd * 16) & 15) + 16 * upper) - (six ? 32.0f : 0.0f);
   const std::byte *factors = &bytes[group_scale_offset(format, row, column / super_columns, steps)],
                   *ofStep = &bytes[step_scale_offset(format, row, step, steps)];
-  if (six)
-    return halfAt(factors) * static_cast<float>(static_cast<int8_t>(ofStep[column % 32 / 16])) * value;
+  if (six) {
+    const float product = halfAt(factors) * static_cast<float>(static_cast<int8_t>(ofStep[column % 32 / 16])) * value;
+    return encoding.zeros ? product - halfAt(factors + 2) *
+                                          static_cast<float>(bytes[step_minimum_offset(format, row, step, steps)])
+                          : product;
+  }
   return halfAt(factors) * static_cast<float>(ofStep[0]) * value - halfAt(factors + 2) * static_cast<float>(ofStep[1]);
 }
 
@@ -487,7 +491,7 @@ private:
           encoding, &row[first], static_cast<int>(std::min<size_t>(super_columns, row.size() - first)));
       out.scales[i] = f16ToFloat(block.d);
       out.sub_scales.insert(out.sub_scales.end(), block.scales.begin(), block.scales.end());
-      if (!six) {
+      if (!out.minima.empty()) {
         out.minima[i] = f16ToFloat(block.dmin);
         out.sub_minima.insert(out.sub_minima.end(), block.minima.begin(), block.minima.end());
       }
@@ -630,10 +634,14 @@ TEST(WeightPacker, CodesOfACheckpointAreRepacked) {
            {{CodeKind::e2m1, 4, true, 32, false, false, f32}, "fp8:g32"},
            {{CodeKind::integer, 4, false, 32, false, true, f32, false, 256}, "q4_k"},
            {{CodeKind::integer, 5, false, 32, false, true, f32, false, 256}, "q5_k"},
-           {{CodeKind::integer, 6, true, 16, false, false, f32, false, 256}, "q6_k"}}) {
+           {{CodeKind::integer, 6, true, 16, false, false, f32, false, 256}, "q6_k"},
+           {{CodeKind::integer, 4, false, 32, false, true, f32, false, 256}, "q6_k:minima"},
+           {{CodeKind::integer, 5, false, 32, false, true, f32, false, 256}, "q6_k:minima"},
+           {{CodeKind::integer, 6, true, 16, false, false, f32, false, 256}, "q6_k:minima"}}) {
     SCOPED_TRACE(name);
-    const std::optional<Encoding> encoding = encodingHolding(format);
+    const std::optional<Encoding> encoding = name == "q6_k:minima" ? encodingNamed(name) : encodingHolding(format);
     ASSERT_TRUE(encoding);
+    ASSERT_TRUE(holds(*encoding, format));
     EXPECT_EQ(encodingName(*encoding), name);
     constexpr int64_t rows = 24;
     const int64_t columns = format.super_block != 0 ? 512 : 200;
