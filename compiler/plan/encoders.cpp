@@ -177,7 +177,8 @@ EncodedRow::EncodedRow(const Encoding &encoding, int64_t columns) : codes(static
   if (has_super_blocks(encoding)) {
     const bool hasMinima = format_of(encoding).minima;
     minima.resize(hasMinima ? static_cast<size_t>(groups) : 0);
-    sub_scales.resize(static_cast<size_t>((columns + encoding.group - 1) / encoding.group));
+    const auto width = std::max<int64_t>(1, encoding.group);
+    sub_scales.resize(static_cast<size_t>((columns + width - 1) / width));
     sub_minima.resize(hasMinima ? static_cast<size_t>(steps_of(columns)) : 0);
   }
   scales.resize(static_cast<size_t>(groups));

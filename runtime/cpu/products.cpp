@@ -161,24 +161,25 @@ struct GroupRecords {
   [[gnu::always_inline]] float zero(int64_t step, int row) const {
     return static_cast<float>(record(step)[tile_rows * format.scale_bytes + firstRow + row]) - 8;
   }
-  /// Of super-blocks: factor `which` times the byte of a row's step; exact.
-  template <bool isSigned = false>
-  [[gnu::always_inline]] float scaled(int64_t step, int row, int which, int byte) const {
-    const std::byte *at = record(step);
-    uint16_t factor;
-    std::memcpy(&factor, at + (firstRow + row) * format.scale_bytes + which * 2, sizeof(factor));
-    const auto bits = static_cast<uint8_t>(
-        at[tile_rows * format.scale_bytes + (step % format.group_steps * tile_rows + firstRow + row) * 2 + byte]);
-    return f16ToFloat(factor) * (isSigned ? static_cast<float>(static_cast<int8_t>(bits)) : static_cast<float>(bits));
-  }
-  /// The same of a minimum that lies apart.
-  [[gnu::always_inline]] float minimumApart(int64_t step, int row) const {
-    const std::byte *at = record(step);
-    uint16_t factor;
-    std::memcpy(&factor, at + (firstRow + row) * format.scale_bytes + 2, sizeof(factor));
-    return f16ToFloat(factor) *
-           static_cast<float>(at[tile_rows * (format.scale_bytes + format.group_steps * format.step_scale_bytes) +
-                                 step % format.group_steps * tile_rows + firstRow + row]);
+  /// Of super-blocks, of a row's step: the scales of its halves, and its minimum; exact.
+  struct OfStep {
+    float scales[2], minimum;
+  };
+  template <bool six> [[gnu::always_inline]] OfStep ofStep(int64_t step, int row) const {
+    const std::byte *at = record(step), *bytes = at + tile_rows * format.scale_bytes;
+    const int64_t inBlock = step % format.group_steps, place = inBlock * tile_rows + firstRow + row;
+    uint16_t factors[2] = {};
+    std::memcpy(factors, at + (firstRow + row) * format.scale_bytes, format.minima ? 4 : 2);
+    const float d = f16ToFloat(factors[0]), dmin = f16ToFloat(factors[1]);
+    const auto integer = [&](int64_t byte) { return static_cast<float>(static_cast<uint8_t>(bytes[byte])); };
+    if constexpr (six) {
+      const auto scale = [&](int half) {
+        return d *
+               static_cast<float>(static_cast<int8_t>(bytes[place * 2 + half])); // NOLINT(bugprone-signed-char-misuse)
+      };
+      return {{scale(0), scale(1)}, format.minima ? dmin * integer(format.group_steps * tile_rows * 2 + place) : 0};
+    }
+    return {{d * integer(place * 2), d * integer(place * 2)}, dmin * integer(place * 2 + 1)};
   }
 };
 
@@ -209,21 +210,29 @@ template <typename From, int rows, int tokens>
   constexpr bool six = From::kind == Encoding::q6_k;
   const std::byte *unit =
       groups.tile + step * From::format.tile_step_bytes() + groups.firstRow / stripe_rows * From::format.unit_bytes;
-  for (int eight = 0; eight < step_columns / lane_columns; ++eight) {
+  GroupRecords::OfStep factors[rows];
+  for (int row = 0; row < rows; ++row)
+    factors[row] = groups.ofStep<six>(step, row);
+  const auto add = [&](int eight) __attribute__((always_inline)) {
     Lanes weights[rows], values;
     for (int row = 0; row < rows; ++row) {
       From::load(unit, groups.firstRow % stripe_rows + row, eight, weights[row]);
-      weights[row] *= groups.scaled<six>(step, row, 0, six ? eight / 2 : 0);
-      if constexpr (!six)
-        weights[row] -= groups.scaled(step, row, 1, 1);
-      else if (groups.format.minima)
-        weights[row] -= groups.minimumApart(step, row);
+      weights[row] = weights[row] * factors[row].scales[eight / 2] - factors[row].minimum;
     }
     for (int token = 0; token < tokens; ++token) {
       FromF32::load(input + token * inputStride + eight * lane_columns, values);
       for (int row = 0; row < rows; ++row)
         sums[token][row] += weights[row] * values;
     }
+  };
+  if constexpr (six) { // whose shifts depend on which eight it is
+    add(0);
+    add(1);
+    add(2);
+    add(3);
+  } else {
+    for (int eight = 0; eight < step_columns / lane_columns; ++eight)
+      add(eight);
   }
 }
 

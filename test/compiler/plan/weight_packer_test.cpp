@@ -426,6 +426,17 @@ TEST(NearestCodes, AScaleTooLargeForF16IsRefused) {
   EXPECT_TRUE(nearestCodes().encode({Encoding::int4, 128, false, Encoding::bf16}, {}, 0, values, row).isOk());
 }
 
+// What docs say, and benchmarks count.
+TEST(Encodings, BitsAWeightOfSuperBlocks) {
+  const auto bits = [](const char *name) {
+    return 8.0 * dense_bytes<int64_t>(format_of(*encodingNamed(name)), 4096, 14336) / (4096.0 * 14336);
+  };
+  EXPECT_EQ(bits("q4_k"), 4.625);
+  EXPECT_EQ(bits("q5_k"), 5.625);
+  EXPECT_EQ(bits("q6_k"), 6.5625);
+  EXPECT_EQ(bits("q6_k:minima"), 6.875);
+}
+
 // So small that a scale is a denormal, or none at all: no infinity, nothing beyond the codes.
 TEST(NearestCodes, TinyRows) {
   for (float tiny : {1e-38f, 1e-43f, 1e-45f}) {
