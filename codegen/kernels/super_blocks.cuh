@@ -7,9 +7,9 @@
 
 namespace cadenza {
 
-// Of these, E::operand(..) is `excess` more than the codes: in bf16, what subtracts 128 from each of them would take a
-// fifth of the instructions of a product, while the sum of the elements, which minima take anyway, times `excess`, is
-// one multiplication a step. E::pair(..) is `pair_excess` more: of many tokens, each has a sum of elements.
+// Of these, E::operand(..) is `excess` more than the codes: in bf16, what subtracts 128 from each of them is a seventh
+// of the instructions of a product, while the sum of the elements, which minima take anyway, times `excess`, is one
+// multiplication a step. E::pair(..) is `pair_excess` more: of many tokens, each has a sum of elements.
 
 /// As Int4.
 template <class T> struct Q4K : Int4<T> {
