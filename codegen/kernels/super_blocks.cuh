@@ -136,7 +136,8 @@ template <class E> struct SuperFactors {
                             arch::fma(scale(), of_codes<E::excess>(first, first_elements), sum));
     if constexpr (format.minima)
       added = arch::fma(-minimum(), first_elements + second_elements, added);
-    return may_be_missing && first == 0.0f && second == 0.0f ? sum : added;
+    const bool no_elements = !format.minima || (first_elements == 0.0f && second_elements == 0.0f);
+    return may_be_missing && first == 0.0f && second == 0.0f && no_elements ? sum : added;
   }
 
   /// Adds the sum of 16 columns, half a step.
