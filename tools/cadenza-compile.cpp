@@ -184,21 +184,22 @@ void declareOptions(CLI::App &app, Arguments &args) {
   app.add_option("--pre-tokenizer", args.options.import.preTokenizer,
                  "of a .gguf file: how text is cut into words, instead of what its tokenizer.ggml.pre says "
                  "(docs/gguf.md)");
-  const CLI::Validator isEncoding(
-      [](const std::string &name) {
-        const std::optional<Encoding> encoding = encodingNamed(name);
-        return encoding && format_of(*encoding).matrix()
-                   ? std::string()
-                   : "'" + name + "' is no encoding of matrices; there are " + std::string(matrixEncodingSyntax());
-      },
-      "ENCODING");
+  const auto isEncoding = [](const std::string &name) {
+    const std::optional<Encoding> encoding = encodingNamed(name);
+    return encoding && format_of(*encoding).matrix()
+               ? std::string()
+               : "'" + name + "' is no encoding of matrices; there are " + std::string(matrixEncodingSyntax());
+  };
   app.add_option(
          "--encode", args.options.pipeline.encoding,
          "how the matrices of products are stored; the weights are rounded to it. The embedding stays tiles16. " +
-             std::string(matrixEncodingSyntax()))
-      ->check(isEncoding);
+             std::string(matrixEncodingSyntax()) +
+             ". stored: as the checkpoint has them, those in codes in an encoding that holds these exactly")
+      ->type_name("ENCODING|stored")
+      ->check([isEncoding](const std::string &name) { return name == "stored" ? std::string() : isEncoding(name); });
   app.add_option("--encode-head", args.options.pipeline.headEncoding,
                  "the same for the head alone; default: what --encode says")
+      ->type_name("ENCODING")
       ->check(isEncoding);
   declareQuantization(app, args.options);
   app.add_option("-o,--output", args.options.output, "where to write; text stages write to standard output without it");

@@ -9,7 +9,7 @@
 //                 even, as T, the first one in the low half
 // All products of codes with the vector are multiplied and summed as they are stored. What a row's scale does to the
 // complete sum is RowScales below, for every encoding that has one; what a group's does to a step's is in groups.cuh,
-// for Grouped<codes, ...>.
+// for Grouped<codes, ...>, and in super_blocks.cuh.
 #pragma once
 
 #include "shared/encoding.h"
@@ -132,12 +132,53 @@ template <class E> struct FormatOf {
   static constexpr int unit_bytes = format.unit_bytes, tile_step_bytes = format.tile_step_bytes();
   static constexpr int element_bytes = static_cast<int>(sizeof(typename E::Element));
   static constexpr int unit_elements = unit_bytes / element_bytes, tile_step_elements = 2 * unit_elements;
-  static constexpr int lane_bytes = static_cast<int>(sizeof(typename E::Unit)),
-                       lane_elements = lane_bytes / element_bytes;
+  static constexpr int lane_bytes = format.part_bytes(), lane_elements = lane_bytes / element_bytes;
   static constexpr bool scales_rows = format.row_scale_bytes > 0, grouped = format.grouped();
+  static constexpr bool super_blocks = has_super_blocks(E::encoding), two_scales = E::encoding.kind == Encoding::q6_k;
   /// From one tile of so many steps to the next.
   CADENZA_DEVICE static constexpr int tile_elements(int steps) { return tile_bytes(format, steps) / element_bytes; }
-  static_assert(32 * lane_bytes == unit_bytes, "a unit is 32 lanes' parts");
+  static_assert(format.high_bytes > 0 || lane_bytes == sizeof(typename E::Unit), "a unit is 32 lanes' parts");
+};
+
+/// Whether a step's sum takes the sum of the vector's elements, too.
+template <class E> constexpr bool needs_elements = FormatOf<E>::format.zeros;
+template <class E>
+  requires(FormatOf<E>::super_blocks)
+constexpr bool needs_elements<E> = FormatOf<E>::format.minima || E::excess != 0;
+
+/// From where a lane's part of a unit begins to its upper bits, which lie behind all parts.
+template <class E> CADENZA_DEVICE int high_distance() {
+  constexpr EncodingFormat format = FormatOf<E>::format;
+  return 32 * format.part_bytes() + static_cast<int>(arch::lane()) * (format.high_bytes - format.part_bytes());
+}
+
+/// A lane's part of a unit in device memory, which begins at `part`.
+template <class E> CADENZA_DEVICE typename E::Unit load_unit(const typename E::Element *part) {
+  constexpr int high_bytes = FormatOf<E>::format.high_bytes;
+  if constexpr (high_bytes == 0)
+    return arch::load_weights<typename E::Unit>(part);
+  else
+    return {arch::load_weights<uint32_t>(part), arch::load_small<high_bytes>(part + high_distance<E>())};
+}
+
+/// Where a lane's part of a unit begins in shared memory.
+template <class E, bool apart = (FormatOf<E>::format.high_bytes > 0)> struct PartPointer {
+  arch::SharedPointer part;
+  CADENZA_DEVICE static PartPointer at(arch::SharedPointer part) { return {part}; }
+  CADENZA_DEVICE PartPointer operator+(int bytes) const { return {part + bytes}; }
+  /// The part that begins `offset` bytes behind, if `wanted`.
+  template <int offset> CADENZA_DEVICE void load_if(bool wanted, typename E::Unit &unit) const {
+    arch::load_if<offset>(wanted, part, unit);
+  }
+};
+template <class E> struct PartPointer<E, true> {
+  arch::SharedPointer part, high;
+  CADENZA_DEVICE static PartPointer at(arch::SharedPointer part) { return {part, part + high_distance<E>()}; }
+  CADENZA_DEVICE PartPointer operator+(int bytes) const { return {part + bytes, high + bytes}; }
+  template <int offset> CADENZA_DEVICE void load_if(bool wanted, typename E::Unit &unit) const {
+    arch::load_if<offset>(wanted, part, unit.low);
+    arch::load_small_if<FormatOf<E>::format.high_bytes, offset>(wanted, high, unit.high);
+  }
 };
 
 /// The scales of the rows of a matrix [rows][columns], if E has any: nothing otherwise.

@@ -5,17 +5,19 @@
 #pragma once
 
 #include "encodings.cuh"
+#include "super_blocks.cuh"
 #include "unit_product.cuh"
 
 namespace cadenza {
 
-/// Of a row of a group, as it is stored. E: Grouped<..>.
-template <class E> struct GroupFactors {
+/// Of a row of a group, as it is stored. E: Grouped<..>, or of super-blocks.
+template <class E, bool super_blocks = FormatOf<E>::super_blocks> struct GroupFactors : SuperFactors<E> {};
+template <class E> struct GroupFactors<E, false> {
   static constexpr EncodingFormat format = FormatOf<E>::format;
   uint32_t scale = 0, zero = 0;
 
-  /// `record`: of the row's tile and group, in device memory.
-  CADENZA_DEVICE void load(const void *record, int row) {
+  /// `record`: of the row's tile and group, in device memory. The step of the group does not matter.
+  CADENZA_DEVICE void load(const void *record, int /*step*/, int row) {
     const unsigned char *from = static_cast<const unsigned char *>(record);
     scale = arch::load_small<format.scale_bytes>(from + row * format.scale_bytes);
     if constexpr (format.zeros)
@@ -45,26 +47,29 @@ template <class E> struct GroupFactors {
   }
 };
 
-/// The sum of a step's elements, or of each of a turn's, where UnitProduct::row has those of rows. Nothing if E has no
-/// zeros.
-template <class E> CADENZA_DEVICE float sum_of_elements(UnitVector vector) {
-  if constexpr (FormatOf<E>::format.zeros) {
+/// The sum of a step's elements, or of each of a turn's, where UnitProduct has those of rows. Nothing if E does not
+/// need it.
+template <class E> CADENZA_DEVICE UnitProduct<typename E::Operand> sum_of_elements(UnitVector vector) {
+  UnitProduct<typename E::Operand> product;
+  if constexpr (needs_elements<E>) {
     constexpr uint32_t ones = is_same<typename E::Operand, bf16> ? 0x3f803f80u : 0x3c003c00u;
-    UnitProduct<typename E::Operand> product;
     product.add({ones, ones, ones, ones}, vector);
-    return product.row();
   }
-  return 0.0f;
+  return product;
 }
 
 /// The running sum of 8 rows in a warp, step by step: row g in lanes 4g .. 4g+3.
 template <class E> struct GroupProduct {
   float sum = 0.0f;
 
-  CADENZA_DEVICE void add(typename E::Unit unit, UnitVector vector, const GroupFactors<E> &factors, float elements) {
+  CADENZA_DEVICE void add(typename E::Unit unit, UnitVector vector, const GroupFactors<E> &factors,
+                          const UnitProduct<typename E::Operand> &elements) {
     UnitProduct<typename E::Operand> step;
     step.add(E::operand(unit), vector);
-    sum = factors.add(sum, step.row(), elements);
+    if constexpr (FormatOf<E>::two_scales)
+      sum = factors.add_two(sum, step.sums[0], step.sums[3], elements.sums[0], elements.sums[3]);
+    else
+      sum = factors.add(sum, step.row(), elements.row());
   }
   CADENZA_DEVICE float row() const { return sum; }
 };
@@ -92,9 +97,9 @@ template <class E, int depth> struct StepFactors<E, depth, true> {
   CADENZA_DEVICE void load(int slot, int step) {
     constexpr EncodingFormat format = FormatOf<E>::format;
     const auto *record = records + (first + step) / format.group_steps * format.record_bytes();
-    const int row = static_cast<int>(arch::lane() / 4);
-    upper[slot].load(record, row);
-    lower[slot].load(record, stripe_rows + row);
+    const int row = static_cast<int>(arch::lane() / 4), of_group = (first + step) % format.group_steps;
+    upper[slot].load(record, of_group, row);
+    lower[slot].load(record, of_group, stripe_rows + row);
   }
 };
 
@@ -111,7 +116,12 @@ template <class E> struct GroupTurns {
 #pragma unroll
     for (int i = 0; i < 4; ++i)
       steps[i].add(E::operand(units[i]), vector);
-    sum = factors.template add<may_be_missing>(sum, own_row(steps, step), sum_of_elements<E>(vector));
+    const UnitProduct<typename E::Operand> elements = sum_of_elements<E>(vector);
+    if constexpr (FormatOf<E>::two_scales)
+      sum = factors.template add_two<may_be_missing>(sum, own_sum<0>(steps, step), own_sum<3>(steps, step),
+                                                     elements.sums[0], elements.sums[3]);
+    else
+      sum = factors.template add<may_be_missing>(sum, own_row(steps, step), elements.row());
   }
   CADENZA_DEVICE float row() const { return add_steps(sum); }
 };

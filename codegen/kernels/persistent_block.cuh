@@ -46,7 +46,6 @@ template <class Config> struct PersistentBlock {
   using Head = typename Config::head;
   using Units = typename Down::k_groups; // the groups' shares of the feed-forward units, in steps of 32
   using Weight = typename Qkv::weight_type;
-  using Encoded = typename Qkv::encoding; // of all matrices but the embedding and the head
   using Cache = typename Attention::cache_type;
   using Core = Attend<Attention>;
 
@@ -100,13 +99,18 @@ template <class Config> struct PersistentBlock {
   static constexpr int norm_sums =
       larger(NormSumsOf<Qkv>::value, larger(NormSumsOf<GateUp>::value, NormSumsOf<Head>::value));
 
-  static constexpr bool mixed = !(Encoded::encoding == Head::encoding::encoding);
+  /// Whether the ring has matrices in several encodings. (Parts of one kind have the same ones.)
+  template <class First, class... Others> static constexpr bool differ() {
+    return (!(First::encoding::encoding == Others::encoding::encoding) || ...);
+  }
+  static constexpr bool mixed = differ<Qkv, Output, GateUp, Down, Head>();
   template <class Phase>
   using HiddenProduct = StreamProject<typename Phase::encoding, hidden_steps, hidden_steps, hidden_steps, warps, mixed>;
-  using OutputProduct =
-      StreamProject<Encoded, steps_of(Output::columns), query_groups / attention_groups *(q_rows / step_columns),
-                    group_q_rows / step_columns, warps, mixed>;
-  using DownProduct = StreamProject<Encoded, unit_steps, smallest_group<Units>(unit_steps), group_steps, warps, mixed>;
+  using OutputProduct = StreamProject<typename Output::encoding, steps_of(Output::columns),
+                                      query_groups / attention_groups *(q_rows / step_columns),
+                                      group_q_rows / step_columns, warps, mixed>;
+  using DownProduct =
+      StreamProject<typename Down::encoding, unit_steps, smallest_group<Units>(unit_steps), group_steps, warps, mixed>;
   static_assert(Head::k_ways == turn_steps, "the ways of a turn");
 
   // The words of all phases' kernels, as the host resolves them.
@@ -185,8 +189,9 @@ template <class Config> struct PersistentBlock {
   static constexpr int fixed_bytes = trace_offset + (Config::traced ? 16 : 0);
   static constexpr int ring_offset = round_up(fixed_bytes, 128);
   static constexpr int chunk_bytes = 4 * Core::chunk * head_dim; // keys and values that a warp takes at once
+  template <class Phase> static constexpr int stage_of = weight_stage_bytes<typename Phase::encoding, warps>;
   static constexpr int weight_bytes =
-      larger(weight_stage_bytes<Encoded, warps>, weight_stage_bytes<typename Head::encoding, warps>);
+      larger(larger(larger(stage_of<Qkv>, stage_of<Output>), larger(stage_of<GateUp>, stage_of<Down>)), stage_of<Head>);
   static constexpr int stage_bytes = larger(weight_bytes, chunk_bytes);
   static constexpr int stage_positions = stage_bytes / chunk_bytes * Core::chunk; // of the context
   static constexpr int stages = smaller(max_stages, (Config::shared_bytes - ring_offset) / stage_bytes);

@@ -66,7 +66,9 @@ template <class Config> struct Project {
   static constexpr int threads = Config::threads, warps = threads / 32;
   using Order = SumOrder<typename Config::k_groups, Config::k_ways, A::padded / step_columns>;
   // Of a large block, which has few registers a thread, those of groups' scales and zeros cost steps.
-  static constexpr int fewer = !Format::grouped || threads <= 512 ? 1 : Format::format.zeros ? 4 : 2;
+  static constexpr int fewer = !Format::grouped || threads <= 512             ? 1
+                               : Format::format.zeros || Format::super_blocks ? 4
+                                                                              : 2;
   static constexpr int depth = smaller(ceil_div(Config::steps_in_flight, fewer), Order::most_steps);
   // Items (a tile and a part) whose first steps a warp has in flight at once: two, if it takes several and all of two
   // fit where four steps do, in 64 registers a thread.
@@ -124,8 +126,8 @@ template <class Config> struct Project {
     }
     CADENZA_DEVICE void load(int slot, int step) {
       constexpr int apart = Config::k_ways * Format::tile_step_elements;
-      upper[slot] = arch::load_weights<Unit>(next + step * apart);
-      lower[slot] = arch::load_weights<Unit>(next + step * apart + Format::unit_elements);
+      upper[slot] = load_unit<Encoded>(next + step * apart);
+      lower[slot] = load_unit<Encoded>(next + step * apart + Format::unit_elements);
       factors.load(slot, step * Config::k_ways);
     }
   };
@@ -209,9 +211,9 @@ private:
         const int step = base + i;
         if ((!Order::uniform || Order::most_steps % depth != 0) && step >= steps)
           break;
-        const UnitVector vector = unit_vector(x + step * (Config::k_ways * step_columns));
+        const UnitVector vector = unit_vector<Format::two_scales>(x + step * (Config::k_ways * step_columns));
         if constexpr (Format::grouped) {
-          const float elements = sum_of_elements<Encoded>(vector);
+          const UnitProduct<Weight> elements = sum_of_elements<Encoded>(vector);
           upper.add(stream.upper[i], vector, stream.factors.upper[i], elements);
           lower.add(stream.lower[i], vector, stream.factors.lower[i], elements);
         } else {

@@ -232,10 +232,12 @@ private:
           arch::copy_async_commit(); // perhaps an empty one, so that the count above stays right
         }
 #pragma unroll
-        for (int i = 0; i < token_blocks; ++i)
+        for (int i = 0; i < token_blocks; ++i) {
+          const ElementSums elements = Groups::elements(now.tokens[i]);
 #pragma unroll
           for (int j = 0; j < stripes; ++j)
-            groups.multiply(sums[i][j], now.tokens[i], now.rows[j], j);
+            groups.multiply(sums[i][j], now.tokens[i], now.rows[j], j, half % 2, elements);
+        }
         if (next_group)
           groups.take_scales(next_step);
         now = next;

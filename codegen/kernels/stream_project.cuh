@@ -42,11 +42,23 @@ template <class E> struct StripeSums<E, true> : GroupTurns<E> {};
 
 /// The scales and zeros of the two turns that a warp has in registers: a lane has those of its step of a turn. Nothing
 /// without groups.
-template <class E, bool grouped = FormatOf<E>::grouped> struct TurnFactors {
+template <class E, bool grouped = FormatOf<E>::grouped, bool super_blocks = FormatOf<E>::super_blocks>
+struct TurnFactors {
+  static constexpr int offset = 0;
   CADENZA_DEVICE void begin_wave(arch::SharedPointer, int, int, int) {}
+  CADENZA_DEVICE void next(bool) {}
   template <int slot> CADENZA_DEVICE void load(bool, int) {}
 };
-template <class E> struct TurnFactors<E, true> {
+
+/// Where in a stage the records of the next pair of turns begin, less those of the first.
+template <class E> struct RecordOffset {
+  static constexpr int pair_bytes =
+      stage_records_bytes(FormatOf<E>::format, 1) - stage_records_bytes(FormatOf<E>::format, 0);
+  int offset = 0;
+  CADENZA_DEVICE void next(bool ends_stage) { offset = ends_stage ? 0 : offset + pair_bytes; }
+};
+
+template <class E> struct TurnFactors<E, true, false> : RecordOffset<E> {
   static constexpr EncodingFormat format = FormatOf<E>::format;
   static constexpr int turn_bytes = turn_steps / format.group_steps * format.record_bytes();
   GroupFactors<E> slots[2];
@@ -67,6 +79,32 @@ template <class E> struct TurnFactors<E, true> {
   }
 };
 
+/// The same of super-blocks, of which a turn may have parts of two.
+template <class E> struct TurnFactors<E, true, true> : RecordOffset<E> {
+  static constexpr EncodingFormat format = FormatOf<E>::format;
+  static constexpr int supers_bytes = tile_rows * format.scale_bytes, step_bytes = tile_rows * format.step_scale_bytes;
+  static constexpr int minima_bytes = tile_rows * format.step_minimum_bytes; // of a step, behind those of all
+  static_assert(format.group_steps == 2 * turn_steps, "a pair of turns has as many steps as a super-block");
+  GroupFactors<E> slots[2];
+  arch::SharedPointer supers[2], steps[2], minima[2]; // of this lane and the turns of the first pair of a stage
+
+  CADENZA_DEVICE void begin_wave(arch::SharedPointer records, int row, int turn_step, int first_step) {
+#pragma unroll
+    for (int slot = 0; slot < 2; ++slot) {
+      const int step = first_step % format.group_steps + slot * turn_steps + turn_step;
+      const bool second = step >= format.group_steps;
+      const int place = second ? step - format.group_steps : step;
+      const arch::SharedPointer record = records + (second ? format.record_bytes() : 0);
+      supers[slot] = record + row * format.scale_bytes;
+      steps[slot] = record + (supers_bytes + place * step_bytes + row * format.step_scale_bytes);
+      minima[slot] = record + (supers_bytes + format.group_steps * step_bytes + place * minima_bytes + row);
+    }
+  }
+  template <int slot> CADENZA_DEVICE void load(bool wanted, int offset) {
+    slots[slot].load_if(wanted, supers[slot] + offset, steps[slot] + offset, minima[slot] + offset);
+  }
+};
+
 /// Of a matrix stored as E (encodings.cuh), with so many steps, of which a block has from `least_steps` to
 /// `most_steps`. `mixed`: the ring also has matrices in other encodings, whose bytes may be no numbers as weights of E.
 template <class E, int matrix_steps, int least_steps, int most_steps, int warps, bool mixed = false>
@@ -75,8 +113,6 @@ struct StreamProject {
   using Element = typename E::Element;
   using Format = FormatOf<E>;
   static constexpr int pair_bytes = 2 * turn_steps * Format::tile_step_bytes; // of two turns of a tile
-  static constexpr int pair_records_bytes =
-      stage_records_bytes(Format::format, 1) - stage_records_bytes(Format::format, 0);
   static constexpr int most_pairs = ceil_div(most_steps, 2 * turn_steps);
   static constexpr bool same_pairs = ceil_div(least_steps, 2 * turn_steps) == most_pairs;
 
@@ -157,7 +193,8 @@ struct StreamProject {
     /// is issued.
     template <class Take> CADENZA_DEVICE void run(const Weight *activation, Take take) {
       constexpr int unroll = !same_pairs ? 1 : most_pairs % 4 == 0 ? 4 : most_pairs % 2 == 0 ? 2 : 1;
-      UnitVector x[2] = {turn_vector(activation), turn_vector(activation + turn_columns)};
+      constexpr bool halves = Format::two_scales;
+      UnitVector x[2] = {turn_vector<halves>(activation), turn_vector<halves>(activation + turn_columns)};
 #pragma unroll 1
       for (int stripe = Team::warp(); stripe < round_up(stripes, warps); stripe += warps) {
         StripeSums<E> sums;
@@ -174,11 +211,11 @@ struct StreamProject {
                 next + 1 == pairs(),
                 [&] {
                   multiply(sums, 0, x[0]);
-                  x[0] = turn_vector(activation + next * pair_columns);
+                  x[0] = turn_vector<halves>(activation + next * pair_columns);
                 },
                 [&] {
                   multiply(sums, 1, x[1]);
-                  x[1] = turn_vector(activation + next * pair_columns + turn_columns);
+                  x[1] = turn_vector<halves>(activation + next * pair_columns + turn_columns);
                 });
           }
         }
@@ -197,7 +234,7 @@ struct StreamProject {
     // Of the wave that is being loaded: its stripes and those of later waves; where a lane's weights begin in the
     // ring's first buffer; bytes of a tile in a stage, and those of them that come before the next pair.
     int left, tile_bytes, offset;
-    arch::SharedPointer place;
+    PartPointer<E> place;
     [[no_unique_address]] TurnFactors<E> factors;
 
     CADENZA_DEVICE int pairs() const { return same_pairs ? most_pairs : block_pairs; }
@@ -206,10 +243,11 @@ struct StreamProject {
       left = stripes_left;
       tile_bytes = pair_bytes << stage_pairs_log2(left);
       offset = 0;
+      factors.next(true);
       const int warp = here(Team::warp()), lane = here(static_cast<int>(arch::lane()));
       const arch::SharedPointer tile =
           arch::shared_pointer(ring.buffers) + warp / 2 * tile_stage_bytes(tile_bytes / Format::tile_step_bytes);
-      place = tile + warp % 2 * Format::unit_bytes + lane * Format::lane_bytes;
+      place = PartPointer<E>::at(tile + (warp % 2 * Format::unit_bytes + lane * Format::lane_bytes));
       factors.begin_wave(tile + tile_bytes, warp % 2 * stripe_rows + lane / 4, lane % turn_steps, first_step);
     }
     /// With groups, what follows from x is computed here, and takes no register throughout the kernel.
@@ -222,11 +260,11 @@ struct StreamProject {
     /// use1(). No branches but for a stage that is not known to have arrived.
     template <class Use0, class Use1> CADENZA_DEVICE void load_pair(bool ends_wave, Use0 use0, Use1 use1) {
       const bool there = left > 0, wanted = Team::warp() < left;
-      const arch::SharedPointer from = place + (cursor.stage * Ring::stage_bytes + offset);
+      const PartPointer<E> from = place + (cursor.stage * Ring::stage_bytes + offset);
       use0();
       if (there)
         ring.await(cursor, wait);
-      const int records = cursor.stage * Ring::stage_bytes + offset / pair_bytes * pair_records_bytes;
+      const int records = cursor.stage * Ring::stage_bytes + factors.offset;
       load<0>(wanted, from, ends_wave);
       factors.template load<0>(wanted, records);
       use1();
@@ -236,18 +274,19 @@ struct StreamProject {
       const bool done = there && (offset == tile_bytes || ends_wave);
       ring.release(cursor, done);
       offset = done ? 0 : offset;
+      factors.next(done);
     }
     /// What a stage does not have is loaded and multiplied, too (by zeros), if a warp has other weights there; in a
     /// mixed ring, weights that the warp had before are multiplied in its place.
-    template <int slot> CADENZA_DEVICE void load(bool wanted, arch::SharedPointer from, bool ends_wave) {
+    template <int slot> CADENZA_DEVICE void load(bool wanted, PartPointer<E> from, bool ends_wave) {
       constexpr int step = Format::tile_step_bytes, offset = slot * turn_steps * step;
       constexpr bool skips = mixed && !Format::grouped && !whole_pairs;
       const int steps = skips && ends_wave ? last_steps - slot * turn_steps : turn_steps;
       static_assert(turn_steps == 4);
-      arch::load_if<offset>(wanted && (!skips || steps > 0), from, units[slot][0]);
-      arch::load_if<offset + step>(wanted && (!skips || steps > 1), from, units[slot][1]);
-      arch::load_if<offset + 2 * step>(wanted && (!skips || steps > 2), from, units[slot][2]);
-      arch::load_if<offset + 3 * step>(wanted && (!skips || steps > 3), from, units[slot][3]);
+      from.template load_if<offset>(wanted && (!skips || steps > 0), units[slot][0]);
+      from.template load_if<offset + step>(wanted && (!skips || steps > 1), units[slot][1]);
+      from.template load_if<offset + 2 * step>(wanted && (!skips || steps > 2), units[slot][2]);
+      from.template load_if<offset + 3 * step>(wanted && (!skips || steps > 3), units[slot][3]);
     }
     /// Steps that a block does not have are multiplied like others: the vector is zero there, and what the ring holds
     /// in their place is zero or older bytes. These are finite as codes, but perhaps not as scales.

@@ -21,19 +21,22 @@ struct alignas(8) UnitVector {
   uint32_t low, high;
 };
 
-/// `vector`: a step's elements, 4-byte aligned.
-template <class Weight> CADENZA_DEVICE UnitVector unit_vector(const Weight *vector) {
-  const uint32_t *pairs = reinterpret_cast<const uint32_t *>(vector) + arch::lane() % 4 * 4 + arch::lane() / 4 % 2;
+/// `vector`: a step's elements, 4-byte aligned. halves: the even pairs of all lanes' units are columns 0 .. 15 of the
+/// step, the odd ones 16 .. 31, in the order of column_in_step.
+template <bool halves = false, class Weight> CADENZA_DEVICE UnitVector unit_vector(const Weight *vector) {
+  const uint32_t lane = arch::lane(), odd = lane / 4 % 2;
+  const uint32_t *pairs = reinterpret_cast<const uint32_t *>(vector) +
+                          (halves ? odd * 8 + lane % 4 / 2 * 4 + lane % 2 : lane % 4 * 4 + odd);
   return {pairs[0], pairs[2]};
 }
 
 /// Where turn_vector expects element i of a vector: the middle two pairs of every eight elements change places, and
 /// what a lane wants lies together.
 CADENZA_DEVICE constexpr int turn_place(int i) { return (i & ~6) | (i & 2) << 1 | (i & 4) >> 1; }
-/// `vector`: 4 * 32 elements by turn_place, 8-byte aligned.
-template <class Weight> CADENZA_DEVICE UnitVector turn_vector(const Weight *vector) {
+/// `vector`: 4 * 32 elements by turn_place, 8-byte aligned. halves: as of unit_vector.
+template <bool halves = false, class Weight> CADENZA_DEVICE UnitVector turn_vector(const Weight *vector) {
   const uint32_t lane = arch::lane(); // of step lane / 8, eight elements lane % 4, even or odd pairs
-  return reinterpret_cast<const UnitVector *>(vector)[lane / 8 * 8 + lane % 4 * 2 + lane / 4 % 2];
+  return reinterpret_cast<const UnitVector *>(vector)[halves ? lane : lane / 8 * 8 + lane % 4 * 2 + lane / 4 % 2];
 }
 
 /// The running sums of 8 rows in a warp.
@@ -51,6 +54,12 @@ template <class Weight> struct UnitProduct {
 /// Of the products of the four steps of turns: in lane 4g+i, the sum of row g of step i. step: i.
 template <class Weight> CADENZA_DEVICE float own_row(const UnitProduct<Weight> (&steps)[4], int step) {
   const float low = step % 2 ? steps[1].row() : steps[0].row(), high = step % 2 ? steps[3].row() : steps[2].row();
+  return step / 2 ? high : low;
+}
+/// The same of the even pairs alone (sums[0]), or of the odd ones (sums[3]).
+template <int which, class Weight> CADENZA_DEVICE float own_sum(const UnitProduct<Weight> (&steps)[4], int step) {
+  const float low = step % 2 ? steps[1].sums[which] : steps[0].sums[which],
+              high = step % 2 ? steps[3].sums[which] : steps[2].sums[which];
   return step / 2 ? high : low;
 }
 /// The sum of what lanes 4g .. 4g+3 have, in all of them.

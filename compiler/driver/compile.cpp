@@ -9,6 +9,7 @@
 #include "compiler/driver/schedule_text.h"
 #include "compiler/driver/source_override.h"
 #include "compiler/driver/statistics.h"
+#include "compiler/driver/stored_encodings.h"
 #include "compiler/import/gguf/file.h"
 #include "compiler/import/gguf/import_gguf.h"
 #include "compiler/import/gguf/pre_tokenizers.h"
@@ -178,6 +179,8 @@ private:
     CADENZA_RETURN_IF_ERROR(checkQuantizeOptions());
     CADENZA_RETURN_IF_ERROR(checkScheduleOptions(options));
     pipeline = options.pipeline;
+    if (keepsCodes())
+      pipeline.encoding = "tiles16"; // of what gets none of its own
     // Who divides query heads, or shares contexts, asks for the schedule that does.
     pipeline.persistentOptional =
         options.schedules == Schedules::All && options.subgroups == 0 && options.shareContextFrom == 0;
@@ -293,7 +296,7 @@ private:
     progress.begin("importing");
     std::string report;
     ImportOptions from = options.import;
-    from.storesCodes = pipeline.encoding != "tiles16";
+    from.storesCodes = options.pipeline.encoding != "tiles16";
     StatusOr<ImportedModel> imported = isOnnx                         ? importOnnx(context, from, findings, report)
                                        : isGguf                       ? importGguf(context, from, findings)
                                        : isModuleFile(from.directory) ? importModule(context, from, findings)
@@ -377,8 +380,17 @@ private:
     return findings.hasErrors() ? findings.toStatus() : diagnostics.internalError();
   }
 
+  /// --encode=stored
+  bool keepsCodes() const { return options.pipeline.encoding == "stored"; }
+
   /// Chooses encodings of weights, if that is asked for.
   Status quantize() {
+    if (keepsCodes()) {
+      CADENZA_ASSIGN_OR_RETURN(const StoredEncodings stored, storedEncodings(*model.module, *model.weights));
+      if (pipeline.headEncoding.empty())
+        pipeline.headEncoding = stored.head;
+      progress.note("notice: --encode=stored: " + stored.toText());
+    }
     if (!quantization.isAsked())
       return Status::ok();
     CADENZA_RETURN_IF_ERROR(
@@ -582,7 +594,7 @@ private:
 
   /// What became of the codes of a quantised checkpoint, if matrices are stored in codes.
   void noteStored(const SourcePacker::StoredCount &count) {
-    if (count.repacked + count.roundedAgain > 0)
+    if (!keepsCodes() && count.repacked + count.roundedAgain > 0)
       progress.note("notice: --encode=" + options.pipeline.encoding + ": " + std::to_string(count.repacked) +
                     " matrices keep the codes that the checkpoint has, " + std::to_string(count.roundedAgain) +
                     " are rounded again");

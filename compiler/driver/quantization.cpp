@@ -9,9 +9,7 @@
 using namespace mlir;
 
 namespace cadenza {
-namespace {
 
-/// The matrices that products of a decoder's step multiply by, each once, in its order. The last product is the head.
 std::vector<QuantizableMatrix> matricesOf(func::FuncOp decode, ModuleOp module) {
   SymbolTable symbols(module);
   std::vector<QuantizableMatrix> matrices;
@@ -30,8 +28,6 @@ std::vector<QuantizableMatrix> matricesOf(func::FuncOp decode, ModuleOp module) 
   });
   return matrices;
 }
-
-} // namespace
 
 Status Quantization::choose(ModuleOp module, const WeightSource &source, bool measures, int threads,
                             Progress &progress) {

@@ -9,6 +9,9 @@
 
 namespace cadenza {
 
+/// The matrices that products of a decoder's step multiply by, each once, in its order. The last product is the head.
+std::vector<QuantizableMatrix> matricesOf(mlir::func::FuncOp decode, mlir::ModuleOp module);
+
 /// One compilation's quantisation.
 class Quantization {
 public:

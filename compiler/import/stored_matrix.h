@@ -23,7 +23,8 @@ enum class CodeKind {
 /// How a matrix is stored. Groups of `group` columns of a row, the last one possibly shorter, share a scale and what
 /// else there is:
 ///     value(row, column) = scale * (code - zero) + minimum,
-/// in fp32, each operation rounded.
+/// in fp32, each operation rounded. Groups of a super-block have factors in common, times an integer of their own:
+///     scale = super_scale * sub_scale, minimum = -(super_minimum * sub_minimum), which are exact.
 struct StoredFormat {
   CodeKind kind = CodeKind::integer;
   int bits = 8;              // of a code
@@ -33,6 +34,7 @@ struct StoredFormat {
   bool has_minima = false;   // floats
   DType scales = DType::f32; // the narrowest type that holds all scales and minima exactly
   bool permuted = false;     // which group a column belongs to is in StoredMatrix::groupOfColumn
+  int64_t super_block = 0;   // columns, whole groups; 0: groups have nothing in common
 
   int64_t groups(int64_t columns) const { return group == 0 ? 1 : (columns + group - 1) / group; }
   bool operator==(const StoredFormat &) const = default;
@@ -44,6 +46,9 @@ struct StoredRows {
   std::vector<float> scales;  // [rows][groups]
   std::vector<int16_t> zeros; // [rows][groups], or nothing
   std::vector<float> minima;  // [rows][groups], or nothing
+  // Of super-blocks: what scales and minima are products of.
+  std::vector<float> super_scales, super_minima; // [rows][super-blocks], or nothing
+  std::vector<int16_t> sub_scales, sub_minima;   // [rows][groups], or nothing
 };
 
 /// A matrix of a checkpoint. Thread-safe.

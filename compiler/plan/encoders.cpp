@@ -29,6 +29,86 @@ StatusOr<float> scaleOf(float low, float high, double span, const Encoding &enco
                                               "bf16 or f32, or --encode=tiles16");
 }
 
+Status checkFinite(const Encoding &encoding, std::span<const float> values) {
+  for (float value : values)
+    if (!std::isfinite(value))
+      return {StatusCode::InvalidInput,
+              "an infinity or NaN cannot be stored as " + encodingName(encoding) + "; use --encode=tiles16"};
+  return Status::ok();
+}
+
+/// How many of `unit` are as much as `value`, at least: 0 to `most`, which the unit was chosen for.
+int countOf(float value, float unit, int most) {
+  return unit == 0 ? 0 : static_cast<int>(std::min<double>(most, std::ceil(static_cast<double>(value) / unit)));
+}
+
+/// Super-blocks: every part's scale and minimum are the least multiples of the factors by which no value is beyond the
+/// codes.
+struct SuperBlockEncoder {
+  const Encoding &encoding;
+  std::span<const float> values; // of the super-block
+  EncodedRow &out;
+  size_t first, number; // its first column; of the super-block
+  // Codes of q6_k are as many below 0 as above it; minima that it may have stay 0.
+  bool hasMinima = encoding.kind != Encoding::q6_k;
+  int codes = encoding.kind == Encoding::q4_k ? 15 : 31, most = hasMinima ? 63 : 127;
+
+  Status run() {
+    std::vector<float> lows, spans;
+    forEachPart([&](size_t, std::span<const float> part) {
+      float low = 0, high = 0;
+      for (float value : part) {
+        low = std::min(low, value);
+        high = std::max(high, value);
+      }
+      lows.push_back(-low);
+      spans.push_back(hasMinima ? high - low : std::max(high, -low));
+    });
+    float minimum = 0;
+    if (hasMinima) {
+      CADENZA_ASSIGN_OR_RETURN(minimum, scaleOf(0, *std::ranges::max_element(lows), most, encoding));
+      out.minima[number] = minimum;
+      for (size_t i = 0; i < lows.size(); ++i) { // the range begins at the minimum
+        const int count = out.sub_minima[partOf(i)] = static_cast<int16_t>(countOf(lows[i], minimum, most));
+        spans[i] += static_cast<float>(count) * minimum - lows[i];
+      }
+    }
+    CADENZA_ASSIGN_OR_RETURN(const float scale,
+                             scaleOf(0, *std::ranges::max_element(spans), double{1} * codes * most, encoding));
+    out.scales[number] = scale;
+    size_t i = 0;
+    forEachPart([&](size_t at, std::span<const float> part) {
+      const int count = countOf(spans[i], scale * static_cast<float>(codes), most);
+      out.sub_scales[partOf(i)] = static_cast<int16_t>(count);
+      const double step = static_cast<double>(scale) * count;
+      const double shift = hasMinima ? static_cast<double>(minimum) * out.sub_minima[partOf(i)] : 0;
+      for (size_t k = 0; k < part.size(); ++k)
+        out.codes[first + at + k] =
+            step == 0 ? int16_t{0}
+                      : static_cast<int16_t>(
+                            std::clamp<double>(std::nearbyint((part[k] + shift) / step), hasMinima ? 0 : -32, codes));
+      ++i;
+    });
+    return Status::ok();
+  }
+
+private:
+  size_t partOf(size_t i) const { return first / encoding.group + i; }
+  template <typename Visit> void forEachPart(const Visit &visit) const {
+    for (size_t at = 0; at < values.size(); at += encoding.group)
+      visit(at, values.subspan(at, std::min<size_t>(encoding.group, values.size() - at)));
+  }
+};
+
+Status encodeSuperBlocks(const Encoding &encoding, std::span<const float> values, EncodedRow &out) {
+  CADENZA_RETURN_IF_ERROR(checkFinite(encoding, values));
+  for (size_t first = 0, i = 0; first < values.size(); first += super_columns, ++i)
+    CADENZA_RETURN_IF_ERROR((SuperBlockEncoder{
+        encoding, values.subspan(first, std::min<size_t>(super_columns, values.size() - first)), out, first, i}
+                                 .run()));
+  return Status::ok();
+}
+
 /// The codes of values, which have one scale and zero.
 struct NearestCode {
   Encoding::Kind kind;
@@ -48,6 +128,8 @@ class NearestCodes final : public RowEncoder {
 public:
   Status encode(const Encoding &encoding, const WeightSpec &, int64_t, std::span<const float> values,
                 EncodedRow &out) const override {
+    if (has_super_blocks(encoding))
+      return encodeSuperBlocks(encoding, values, out);
     const size_t group = encoding.group == 0 ? values.size() : encoding.group;
     for (size_t first = 0, i = 0; first < values.size(); first += group, ++i)
       CADENZA_RETURN_IF_ERROR(
@@ -58,11 +140,9 @@ public:
 private:
   static Status encodeGroup(const Encoding &encoding, std::span<const float> values, size_t first, size_t group,
                             EncodedRow &out) {
+    CADENZA_RETURN_IF_ERROR(checkFinite(encoding, values));
     float low = 0, high = 0;
     for (float value : values) {
-      if (!std::isfinite(value))
-        return {StatusCode::InvalidInput,
-                "an infinity or NaN cannot be stored as " + encodingName(encoding) + "; use --encode=tiles16"};
       low = std::min(low, value);
       high = std::max(high, value);
     }
@@ -94,8 +174,15 @@ private:
 
 EncodedRow::EncodedRow(const Encoding &encoding, int64_t columns) : codes(static_cast<size_t>(columns)) {
   const int64_t groups = encoding.group == 0 ? 1 : groups_of(format_of(encoding), steps_of(columns));
+  if (has_super_blocks(encoding)) {
+    const bool hasMinima = format_of(encoding).minima;
+    minima.resize(hasMinima ? static_cast<size_t>(groups) : 0);
+    const auto width = std::max<int64_t>(1, encoding.group);
+    sub_scales.resize(static_cast<size_t>((columns + width - 1) / width));
+    sub_minima.resize(hasMinima ? static_cast<size_t>(steps_of(columns)) : 0);
+  }
   scales.resize(static_cast<size_t>(groups));
-  if (encoding.zeros)
+  if (format_of(encoding).zeros)
     zeros.resize(static_cast<size_t>(groups));
 }
 

@@ -11,12 +11,19 @@
 
 namespace cadenza {
 
-/// A row of a matrix in an encoding other than tiles16: value = scale * code, or scale * (code - zero).
+/// A row of a matrix in an encoding other than tiles16: value = scale * code, or scale * (code - zero), or of
+/// super-blocks scale * sub_scale * code - minimum * sub_minimum.
 struct EncodedRow {
-  std::vector<int16_t>
-      codes; // [columns]; int8: -128 to 127; int4: -8 to 7, with zeros 0 to 15; fp8: the bits of an e4m3
-  std::vector<float> scales;  // [groups], or one of the row: finite, exact in the encoding's type of scales
+  /// [columns]; int8: -128 to 127; int4: -8 to 7, with zeros 0 to 15; fp8: the bits of an e4m3; q4_k: 0 to 15; q5_k: 0
+  /// to 31; q6_k: -32 to 31
+  std::vector<int16_t> codes;
+  /// [groups or super-blocks], or one of the row: finite, exact in the encoding's type of scales
+  std::vector<float> scales;
   std::vector<int16_t> zeros; // [groups], 0 to 127, or nothing
+  std::vector<float> minima;  // [super-blocks], as scales, or nothing
+  /// Of super-blocks: [columns / Encoding::group]; q4_k, q5_k: 0 to 255; q6_k: -128 to 127
+  std::vector<int16_t> sub_scales;
+  std::vector<int16_t> sub_minima; // [columns / 32], 0 to 255, or nothing
 
   /// All of it, of a row of so many columns, as zeros.
   EncodedRow(const Encoding &encoding, int64_t columns);

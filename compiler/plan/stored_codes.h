@@ -9,6 +9,8 @@
 
 namespace cadenza {
 
+/// Whether the rows of a weight are rows of a matrix of the checkpoint.
+bool canRepack(const WeightSpec &part, const StoredMatrix &matrix);
 /// Whether an encoding holds every value of a format exactly.
 bool holds(const Encoding &encoding, const StoredFormat &format);
 /// The encoding of the fewest bytes that does, if there is one.

@@ -25,12 +25,6 @@ Status ofRow(const Status &status, const WeightSpec &part, int64_t row) {
   return {status.code(), "weight '" + part.role + "', row " + std::to_string(row) + ": " + status.message()};
 }
 
-/// Whether the rows of a weight are rows of a matrix whose codes the encoding holds.
-bool canRepack(const Encoding &encoding, const WeightSpec &part, const StoredMatrix *matrix) {
-  return matrix && holds(encoding, matrix->format()) && part.plus == 0 && !(part.view && part.view->transposed) &&
-         matrix->columns() == part.columns() && matrix->rows() == (part.view ? part.view->rows : part.rows());
-}
-
 } // namespace
 
 Status SourcePacker::pack(uint32_t index, std::span<std::byte> out) {
@@ -58,7 +52,7 @@ Status SourcePacker::packMatrix(const Weight &weight, const PackRecipe &recipe, 
       CADENZA_RETURN_IF_ERROR(packTiles16(weight, spec, place, out));
     } else {
       const StoredMatrix *matrix = source.stored(spec);
-      const bool repacks = canRepack(weight.encoding, spec, matrix);
+      const bool repacks = matrix && holds(weight.encoding, matrix->format()) && canRepack(spec, *matrix);
       if (matrix)
         ++(repacks ? storedCount_.repacked : storedCount_.roundedAgain);
       CADENZA_RETURN_IF_ERROR(repacks ? packStored(weight, spec, *matrix, place, out)

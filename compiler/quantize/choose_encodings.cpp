@@ -32,11 +32,20 @@ std::optional<Encoding> matrixEncoding(const std::string &name) {
   return encoding && format_of(*encoding).matrix() ? encoding : std::nullopt;
 }
 
+/// Encodings that only a checkpoint's codes are for: nothing looks for the best ones of super-blocks.
+Status superBlocks(const std::string &option, const std::string &name) {
+  return {StatusCode::InvalidArgument,
+          option + "=" + name + ": no quantiser is for super-blocks; --encode=stored keeps those of a GGUF file, and " +
+              "int4:g32:zeros, or int8, has as many bits"};
+}
+
 /// That of the layers' matrices, for a type other than mixed.
 StatusOr<Encoding> layersEncoding(const QuantizeOptions &options) {
   const std::optional<Encoding> named = matrixEncoding(options.type);
   if (!named)
     return noEncoding("--quantize", options.type);
+  if (has_super_blocks(*named))
+    return superBlocks("--quantize", options.type);
   if (options.group == 0)
     return *named;
   const Encoding grouped(named->kind, options.group, named->zeros,
@@ -101,23 +110,6 @@ std::string placeOf(const std::string &role) {
   return place;
 }
 
-/// Sets of matrices that are stored alike: by place and by the vector that they multiply. The number of its set for
-/// each of `of`.
-std::vector<size_t> setsOf(const std::vector<QuantizableMatrix> &matrices, const std::vector<size_t> &of) {
-  std::vector<size_t> set(of.size());
-  std::iota(set.begin(), set.end(), 0);
-  const auto join = [&](size_t a, size_t b) {
-    std::ranges::replace(set, std::max(set[a], set[b]), std::min(set[a], set[b]));
-  };
-  std::map<std::string, size_t> places;
-  std::map<int64_t, size_t> inputs;
-  for (size_t i = 0; i < of.size(); ++i) {
-    join(i, places.try_emplace(placeOf(matrices[of[i]].spec.role), i).first->second);
-    join(i, inputs.try_emplace(matrices[of[i]].input, i).first->second);
-  }
-  return set;
-}
-
 uint64_t bitsOf(const Encoding &encoding, const WeightSpec &spec) {
   return 8 * static_cast<uint64_t>(dense_bytes(format_of(encoding), spec.rows(), spec.columns()));
 }
@@ -136,7 +128,7 @@ Status chooseMixed(const std::vector<QuantizableMatrix> &matrices, const std::ve
                            measureErrors(specs, candidates, source, threads, onProgress));
   candidates.emplace_back(Encoding::tiles16); // no error
 
-  const std::vector<size_t> setOf = setsOf(matrices, of);
+  const std::vector<size_t> setOf = setsStoredAlike(matrices, of);
   std::map<size_t, std::vector<StorageChoice>> sets;
   for (size_t i = 0; i < of.size(); ++i) {
     std::vector<StorageChoice> &choices = sets.try_emplace(setOf[i], candidates.size()).first->second;
@@ -170,6 +162,21 @@ Status chooseMixed(const std::vector<QuantizableMatrix> &matrices, const std::ve
 
 } // namespace
 
+std::vector<size_t> setsStoredAlike(const std::vector<QuantizableMatrix> &matrices, const std::vector<size_t> &of) {
+  std::vector<size_t> set(of.size());
+  std::iota(set.begin(), set.end(), 0);
+  const auto join = [&](size_t a, size_t b) {
+    std::ranges::replace(set, std::max(set[a], set[b]), std::min(set[a], set[b]));
+  };
+  std::map<std::string, size_t> places;
+  std::map<int64_t, size_t> inputs;
+  for (size_t i = 0; i < of.size(); ++i) {
+    join(i, places.try_emplace(placeOf(matrices[of[i]].spec.role), i).first->second);
+    join(i, inputs.try_emplace(matrices[of[i]].input, i).first->second);
+  }
+  return set;
+}
+
 Status check(const QuantizeOptions &options) {
   const auto invalid = [](std::string message) { return Status(StatusCode::InvalidArgument, std::move(message)); };
   if (options.type.empty()) {
@@ -182,6 +189,8 @@ Status check(const QuantizeOptions &options) {
   }
   if (!options.head.empty() && !matrixEncoding(options.head))
     return noEncoding("--quantize-head", options.head);
+  if (!options.head.empty() && has_super_blocks(*matrixEncoding(options.head)))
+    return superBlocks("--quantize-head", options.head);
   const bool isMixed = options.type == "mixed";
   if (isMixed && options.bits <= 0)
     return invalid("--quantize=mixed needs a budget, such as --bits=4.5");

@@ -40,4 +40,8 @@ StatusOr<std::vector<Encoding>> chooseEncodings(const std::vector<QuantizableMat
                                                 int threads = 0,
                                                 const std::function<void(uint64_t, uint64_t)> &onProgress = {});
 
+/// Sets of matrices that are to be stored alike: by their place in all layers and by the vector that they multiply. The
+/// number of its set for each of `of`.
+std::vector<size_t> setsStoredAlike(const std::vector<QuantizableMatrix> &matrices, const std::vector<size_t> &of);
+
 } // namespace cadenza

@@ -70,6 +70,17 @@ std::string sharedContexts(sched::GridOp grid) {
                         .str();
 }
 
+/// How the matrices of a grid's phases are stored, by the names of the phases.
+llvm::StringMap<EncodingFormat> formatsOf(sched::GridOp grid) {
+  llvm::StringMap<EncodingFormat> formats;
+  grid->getParentOfType<ModuleOp>().walk([&](step::ProjectOp project) {
+    SymbolTableCollection symbols;
+    formats[sched::phaseName(project)] =
+        step::SymbolLookup(project, symbols).encoding(project.getMatrixSymbols()[0]).getFormat();
+  });
+  return formats;
+}
+
 } // namespace
 
 std::string describe(sched::GridOp grid) {
@@ -96,7 +107,7 @@ std::string describe(sched::GridOp grid) {
   text += "\nwork of a block: first tile+tiles (16 rows) x first step+steps (32 columns), in the order of the ring; "
           "rows that\n"
           "query groups or units divide count from the group's first\n";
-  const EncodingFormat format = format_of(*step::findEncoding(grid.getEncoding()));
+  const llvm::StringMap<EncodingFormat> formats = formatsOf(grid);
   std::string titles = "group rank  ";
   for (sched::ComputeOp compute : inLayer)
     titles += pad(heading(compute).str(), widthOf(compute));
@@ -107,7 +118,7 @@ std::string describe(sched::GridOp grid) {
       int64_t bytes = 0;
       for (int64_t layer = 0; layer < layers; ++layer)
         for (sched::ComputeOp compute : inLayer)
-          bytes += workOf(compute, group, rank, layer).bytes(format);
+          bytes += workOf(compute, group, rank, layer).bytes(formats.lookup(compute.getPhase()));
       bytes /= layers;
       most = std::max(most, bytes);
       all += bytes;

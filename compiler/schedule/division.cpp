@@ -84,13 +84,14 @@ Status checkShape(const LayerShape &m, const PersistentDevice &d) {
 struct LayerBytes {
   int64_t head, unitStep;
   explicit LayerBytes(const LayerShape &m)
-      : head(bytesOf(m, (m.headRows() + m.queryRows()) * m.hidden)),
-        unitStep(bytesOf(m, (m.unitRows + 1) * stepColumns * m.hidden)) {}
+      : head(bytesOf(m.encoding, m.headRows() * m.hidden) + bytesOf(m.outputEncoding, m.queryRows() * m.hidden)),
+        unitStep(bytesOf(m.unitEncoding, m.unitRows * stepColumns * m.hidden) +
+                 bytesOf(m.downEncoding, stepColumns * m.hidden)) {}
 
 private:
-  static int64_t bytesOf(const LayerShape &m, int64_t weights) {
-    const EncodingFormat format = format_of(m.encoding);
-    const int64_t groups = format.grouped() ? weights / m.encoding.group : 0;
+  static int64_t bytesOf(const Encoding &encoding, int64_t weights) {
+    const EncodingFormat format = format_of(encoding);
+    const int64_t groups = format.grouped() ? weights / (format.group_steps * step_columns) : 0;
     return weight_bytes(format, weights) + groups * format.record_bytes() / tileRows;
   }
 };
@@ -289,9 +290,11 @@ StatusOr<LayerDivision> divide(const LayerShape &given, const PersistentDevice &
                          chainBytes * division.groups * device.ranks;
   // If the memory bounds a layer, two stages in flight serve everyone best, also while a ring fills ahead of a layer
   // (docs/benchmarks/notes.md). If the chain does, fewer bytes in flight make it shorter.
-  const int stage = division.stageBytes = std::max({stage_bytes_of(format_of(shape.encoding), device.warps),
-                                                    stage_bytes_of(format_of(shape.headEncoding), device.warps),
-                                                    static_cast<int>(4 * attend_positions * shape.headDim)});
+  int stage = static_cast<int>(4 * attend_positions * shape.headDim);
+  for (const Encoding &encoding :
+       {shape.encoding, shape.outputEncoding, shape.unitEncoding, shape.downEncoding, shape.headEncoding})
+    stage = std::max(stage, stage_bytes_of(format_of(encoding), device.warps));
+  division.stageBytes = stage;
   division.inFlight = division.memoryBound ? InFlight{.attention = 5 * stage,
                                                       .kvGroup = 2 * stage,
                                                       .others = 2 * stage,

@@ -31,9 +31,10 @@ struct LayerShape {
   /// A query group is query heads that share a KV head and are computed together: all of them, or one of the
   /// `subgroups` into which they are divided (LayerDivision).
   int64_t subgroups = 1;
-  int64_t unitRows = 2;                  // of a feed-forward unit: of gate and of up, or one without a gate
-  Encoding encoding = Encoding::tiles16; // of all matrices but the embedding and the head
-  Encoding headEncoding = Encoding::tiles16;
+  int64_t unitRows = 2; // of a feed-forward unit: of gate and of up, or one without a gate
+  /// Of the matrices: query, key and value; output; gate and up; down; and the head.
+  Encoding encoding = Encoding::tiles16, outputEncoding = Encoding::tiles16, unitEncoding = Encoding::tiles16,
+           downEncoding = Encoding::tiles16, headEncoding = Encoding::tiles16;
   int64_t normSums = 1;        // that a norm has of a chunk of the residual stream, at most
   int64_t partNorms = 0;       // parts, if any has a norm of what it adds to the residual stream
   int64_t normedRows = 0;      // of query and key that norms of all heads together take

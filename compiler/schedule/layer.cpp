@@ -259,13 +259,14 @@ FailureOr<DecoderPhases> readDecoder(func::FuncOp function) {
     return needs(phases.head, "the selection as the head's last function (pass fuse-head-select)");
   if (failed(checkKept(phases.head)))
     return failure();
-  SmallVector<step::ProjectOp> projects;
   for (const LayerPart &part : phases.parts)
-    projects.append({part.rows, part.columns});
-  for (step::ProjectOp project : projects)
-    if (auto first = phases.parts.front().rows; encodingOf(project) != encodingOf(first))
-      return needs(project, "all matrices of a layer in one encoding (pass encode-weights): here one is stored as " +
-                                Twine(encodingOf(project).getName()) + ", another as " + encodingOf(first).getName());
+    for (const LayerPart &other : phases.parts)
+      if (static_cast<bool>(part.attend) == static_cast<bool>(other.attend))
+        for (auto [project, same] : {std::pair(part.rows, other.rows), std::pair(part.columns, other.columns)})
+          if (encodingOf(project) != encodingOf(same))
+            return needs(project, "matrices of one kind in one encoding (pass encode-weights): here one is stored as " +
+                                      Twine(encodingOf(project).getName()) + ", another as " +
+                                      encodingOf(same).getName());
   return phases;
 }
 
@@ -273,7 +274,10 @@ FailureOr<LayerShape> shapeOf(DecoderPhases phases) {
   SymbolTableCollection symbols;
   LayerShape shape;
   shape.hidden = nn::rowElements(phases.layers.getResult(0));
-  shape.encoding = encodingOf(phases.parts.front().rows).getEncoding();
+  for (LayerPart part : phases.parts) {
+    (part.attend ? shape.encoding : shape.unitEncoding) = encodingOf(part.rows).getEncoding();
+    (part.attend ? shape.outputEncoding : shape.downEncoding) = encodingOf(part.columns).getEncoding();
+  }
   shape.headEncoding = encodingOf(phases.head).getEncoding();
   const auto addSums = [&](step::ProjectOp project) {
     if (step::FunctionAttrInterface norm = project.getPrologueAttr())

@@ -4,6 +4,7 @@
 #include "runtime/support/float16.h"
 
 #include <cstring>
+#include <type_traits>
 
 namespace cadenza::cpu {
 namespace {
@@ -74,6 +75,36 @@ struct FromFp8 { // e4m3: the exponents of f32 are 120 larger
   }
 };
 
+/// Codes of super-blocks, those of eight columns of a row of a unit.
+template <Encoding::Kind encodingKind> struct FromSuper {
+  using Element = std::byte;
+  static constexpr Encoding::Kind kind = encodingKind;
+  static constexpr EncodingFormat format = format_of(kind);
+  static constexpr int elements = format.unit_bytes / 32;
+  [[gnu::always_inline]] static void load(const std::byte *unit, int row, int eight, Lanes &lanes) {
+    // Of q6_k, the eight are pairs `half` and `half` + 2 of two parts (column_in_step).
+    constexpr bool six = kind == Encoding::q6_k;
+    const int part = row * 4 + (six ? eight % 2 * 2 : eight);
+    const auto half = static_cast<uint32_t>(eight / 2);
+    uint32_t low[2] = {}, high[2] = {};
+    for (int i = 0; i < (six ? 2 : 1); ++i) {
+      std::memcpy(&low[i], unit + (part + i) * 4, sizeof(low[i]));
+      std::memcpy(&high[i], unit + 128 + (part + i) * format.high_bytes, format.high_bytes);
+    }
+    if constexpr (six) {
+      const Bits32 lows = {low[0], low[0], low[1], low[1], low[0], low[0], low[1], low[1]},
+                   highs = {high[0], high[0], high[1], high[1], high[0], high[0], high[1], high[1]};
+      const Bits32 pairs = Bits32{0, 0, 0, 0, 2, 2, 2, 2} + half, odd = {0, 1, 0, 1, 0, 1, 0, 1};
+      const Bits32 codes = (lows >> (pairs * 4 + odd * 16) & 15u) | (highs >> (pairs * 4 + odd * 2) & 3u) << 4;
+      lanes = __builtin_convertvector(reinterpret_cast<Int32>(codes) - 32, Lanes);
+    } else {
+      const Bits32 shifts = {0, 16, 4, 20, 8, 24, 12, 28}, highShifts = {0, 4, 1, 5, 2, 6, 3, 7};
+      const Bits32 codes = ((Bits32{} + low[0]) >> shifts & 15u) | ((Bits32{} + high[0]) >> highShifts & 1u) << 4;
+      lanes = __builtin_convertvector(reinterpret_cast<Int32>(codes), Lanes);
+    }
+  }
+};
+
 struct FromF32 {
   using Element = float;
   static constexpr int elements = 8;
@@ -109,8 +140,8 @@ template <typename From>
 
 /// What groups of the columns of a matrix have, for rows of a stripe.
 struct GroupRecords {
-  const std::byte *records; // of the tile
-  int firstRow;             // of the tile
+  const std::byte *tile, *records; // the tile, and where its records begin
+  int firstRow;                    // of the tile
   Encoding encoding;
   EncodingFormat format = format_of(encoding);
 
@@ -129,6 +160,26 @@ struct GroupRecords {
   /// What is left to subtract of codes of which 8 was subtracted.
   [[gnu::always_inline]] float zero(int64_t step, int row) const {
     return static_cast<float>(record(step)[tile_rows * format.scale_bytes + firstRow + row]) - 8;
+  }
+  /// Of super-blocks, of a row's step: the scales of its halves, and its minimum; exact.
+  struct OfStep {
+    float scales[2], minimum;
+  };
+  template <bool six> [[gnu::always_inline]] OfStep ofStep(int64_t step, int row) const {
+    const std::byte *at = record(step), *bytes = at + tile_rows * format.scale_bytes;
+    const int64_t inBlock = step % format.group_steps, place = inBlock * tile_rows + firstRow + row;
+    uint16_t factors[2] = {};
+    std::memcpy(factors, at + (firstRow + row) * format.scale_bytes, format.minima ? 4 : 2);
+    const float d = f16ToFloat(factors[0]), dmin = f16ToFloat(factors[1]);
+    const auto integer = [&](int64_t byte) { return static_cast<float>(static_cast<uint8_t>(bytes[byte])); };
+    if constexpr (six) {
+      const auto scale = [&](int half) {
+        return d *
+               static_cast<float>(static_cast<int8_t>(bytes[place * 2 + half])); // NOLINT(bugprone-signed-char-misuse)
+      };
+      return {{scale(0), scale(1)}, format.minima ? dmin * integer(format.group_steps * tile_rows * 2 + place) : 0};
+    }
+    return {{d * integer(place * 2), d * integer(place * 2)}, dmin * integer(place * 2 + 1)};
   }
 };
 
@@ -149,6 +200,39 @@ template <typename From, int rows, int tokens>
       if (inputSums)
         inputSums[token] += values;
     }
+  }
+}
+
+/// The same of super-blocks: weights are what they mean.
+template <typename From, int rows, int tokens>
+[[gnu::always_inline]] inline void addSuperStep(const float *input, int64_t inputStride, const GroupRecords &groups,
+                                                int64_t step, Lanes (&sums)[tokens][rows]) {
+  constexpr bool six = From::kind == Encoding::q6_k;
+  const std::byte *unit =
+      groups.tile + step * From::format.tile_step_bytes() + groups.firstRow / stripe_rows * From::format.unit_bytes;
+  GroupRecords::OfStep factors[rows];
+  for (int row = 0; row < rows; ++row)
+    factors[row] = groups.ofStep<six>(step, row);
+  const auto add = [&](int eight) __attribute__((always_inline)) {
+    Lanes weights[rows], values;
+    for (int row = 0; row < rows; ++row) {
+      From::load(unit, groups.firstRow % stripe_rows + row, eight, weights[row]);
+      weights[row] = weights[row] * factors[row].scales[eight / 2] - factors[row].minimum;
+    }
+    for (int token = 0; token < tokens; ++token) {
+      FromF32::load(input + token * inputStride + eight * lane_columns, values);
+      for (int row = 0; row < rows; ++row)
+        sums[token][row] += weights[row] * values;
+    }
+  };
+  if constexpr (six) { // whose shifts depend on which eight it is
+    add(0);
+    add(1);
+    add(2);
+    add(3);
+  } else {
+    for (int eight = 0; eight < step_columns / lane_columns; ++eight)
+      add(eight);
   }
 }
 
@@ -180,7 +264,9 @@ template <typename From, bool grouped, int rows, int tokens>
       Lanes sums[tokens][rows] = {};
       for (int64_t step = begin + way; step < end; step += p.ways) {
         const auto *ofStep = units + step * elementsOfAStep(From::elements);
-        if constexpr (grouped)
+        if constexpr (std::is_same_v<typename From::Element, std::byte>)
+          addSuperStep<From, rows, tokens>(input + step * step_columns, p.steps * step_columns, records, step, sums);
+        else if constexpr (grouped)
           addGroupStep<From, rows, tokens>(ofStep, input + step * step_columns, p.steps * step_columns, records, step,
                                            sums);
         else
@@ -216,7 +302,7 @@ template <typename From, bool grouped = false>
     const std::byte *tile = p.matrix + stripe / 2 * tile_bytes(format, p.steps);
     const int firstRow = static_cast<int>(stripe % 2) * stripe_rows;
     const auto *units = reinterpret_cast<const From::Element *>(tile) + firstRow * rowElements;
-    GroupRecords records{tile + p.steps * format.tile_step_bytes(), firstRow, p.encoding};
+    GroupRecords records{tile, tile + p.steps * format.tile_step_bytes(), firstRow, p.encoding};
     int64_t token = 0;
     for (; token + tokensOfABlock <= p.tokens; token += tokensOfABlock)
       for (int row = 0; row < stripe_rows; row += rowsOfABlock) {
@@ -269,6 +355,16 @@ CADENZA_MULTIVERSION void multiplyGroupsFp8(const PackedProducts &p, int64_t fir
   multiplyStripesOf<FromFp8, true>(p, first, end, out, stride);
 }
 
+CADENZA_MULTIVERSION void multiplyQ4K(const PackedProducts &p, int64_t first, int64_t end, float *out, int64_t stride) {
+  multiplyStripesOf<FromSuper<Encoding::q4_k>, true>(p, first, end, out, stride);
+}
+CADENZA_MULTIVERSION void multiplyQ5K(const PackedProducts &p, int64_t first, int64_t end, float *out, int64_t stride) {
+  multiplyStripesOf<FromSuper<Encoding::q5_k>, true>(p, first, end, out, stride);
+}
+CADENZA_MULTIVERSION void multiplyQ6K(const PackedProducts &p, int64_t first, int64_t end, float *out, int64_t stride) {
+  multiplyStripesOf<FromSuper<Encoding::q6_k>, true>(p, first, end, out, stride);
+}
+
 } // namespace
 
 float dot(const float *a, const float *b, int64_t size) { return dotF32(a, b, size); }
@@ -294,6 +390,12 @@ void multiplyStripes(const PackedProducts &products, int64_t firstStripe, int64_
     return multiplyGroupsInt4(products, firstStripe, endStripe, out, outStride);
   case Encoding::fp8:
     return (groups ? multiplyGroupsFp8 : multiplyStripesFp8)(products, firstStripe, endStripe, out, outStride);
+  case Encoding::q4_k:
+    return multiplyQ4K(products, firstStripe, endStripe, out, outStride);
+  case Encoding::q5_k:
+    return multiplyQ5K(products, firstStripe, endStripe, out, outStride);
+  case Encoding::q6_k:
+    return multiplyQ6K(products, firstStripe, endStripe, out, outStride);
   case Encoding::vector:
   case Encoding::rope_table:
   case Encoding::tensor:

@@ -162,6 +162,10 @@ using int4_gate_up = encoded_gate_up<Grouped<Int4<bf16>, 128, f16>>;
 using int4_zeros_gate_up = encoded_gate_up<Grouped<Int4<bf16>, 32, bf16, true>>;
 using fp8_gate_up = encoded_gate_up<Fp8<bf16>>;
 using fp8_groups_gate_up = encoded_gate_up<Grouped<Fp8<bf16>, 128, float>>;
+using q4_k_gate_up = encoded_gate_up<Q4K<bf16>>;
+using q5_k_gate_up = encoded_gate_up<Q5K<bf16>>;
+using q6_k_gate_up = encoded_gate_up<Q6K<bf16>>;
+using q6_k_minima_gate_up = encoded_gate_up<Q6K<bf16, true>>;
 template <class E> struct encoded_rows {
   using weight_type = f16;
   using encoding = E;
@@ -180,6 +184,10 @@ using int4_rows = encoded_rows<Grouped<Int4<f16>, 32, float>>;
 using int4_zeros_rows = encoded_rows<Grouped<Int4<f16>, 64, f16, true>>;
 using fp8_rows = encoded_rows<Fp8<f16>>;
 using fp8_groups_rows = encoded_rows<Grouped<Fp8<f16>, 64, float>>;
+using q4_k_rows = encoded_rows<Q4K<f16>>;
+using q5_k_rows = encoded_rows<Q5K<f16>>;
+using q6_k_rows = encoded_rows<Q6K<f16>>;
+using q6_k_minima_rows = encoded_rows<Q6K<f16, true>>;
 
 // Nothing but sums, of 37 steps.
 template <class Groups, int ways, int tiles, int block_threads, int in_flight> struct sums {

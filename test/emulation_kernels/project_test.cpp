@@ -175,6 +175,10 @@ TEST_F(ProjectTest, CodesOfAnOddNumberOfRows) {
   CADENZA_CHECK_ROWS(int4_zeros);
   CADENZA_CHECK_ROWS(fp8);
   CADENZA_CHECK_ROWS(fp8_groups);
+  CADENZA_CHECK_ROWS(q4_k);
+  CADENZA_CHECK_ROWS(q5_k);
+  CADENZA_CHECK_ROWS(q6_k);
+  CADENZA_CHECK_ROWS(q6_k_minima);
 }
 
 TEST_F(ProjectTest, ScalesGoWithInterleavedRowsAndADeferredNorm) {
@@ -184,6 +188,10 @@ TEST_F(ProjectTest, ScalesGoWithInterleavedRowsAndADeferredNorm) {
   CADENZA_CHECK_GATE_UP(int4_zeros);
   CADENZA_CHECK_GATE_UP(fp8);
   CADENZA_CHECK_GATE_UP(fp8_groups);
+  CADENZA_CHECK_GATE_UP(q4_k);
+  CADENZA_CHECK_GATE_UP(q5_k);
+  CADENZA_CHECK_GATE_UP(q6_k);
+  CADENZA_CHECK_GATE_UP(q6_k_minima);
 }
 
 /// Sums in fp32, in the order of codegen/kernels/sum_order.cuh.

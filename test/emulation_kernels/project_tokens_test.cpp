@@ -319,6 +319,10 @@ TEST_F(ProjectTokensTest, CodesOfADeferredNorm) {
   CADENZA_CHECK_GATE_UP(int4_zeros);
   CADENZA_CHECK_GATE_UP(fp8);
   CADENZA_CHECK_GATE_UP(fp8_groups);
+  CADENZA_CHECK_GATE_UP(q4_k);
+  CADENZA_CHECK_GATE_UP(q5_k);
+  CADENZA_CHECK_GATE_UP(q6_k);
+  CADENZA_CHECK_GATE_UP(q6_k_minima);
 }
 
 TEST_F(ProjectTokensTest, CodesOfAnOddNumberOfRows) {
@@ -328,6 +332,8 @@ TEST_F(ProjectTokensTest, CodesOfAnOddNumberOfRows) {
   CADENZA_CHECK_ROWS(int4_zeros);
   CADENZA_CHECK_ROWS(fp8);
   CADENZA_CHECK_ROWS(fp8_groups);
+  CADENZA_CHECK_ROWS(q4_k);
+  CADENZA_CHECK_ROWS(q6_k);
 }
 
 TEST_F(ProjectTokensTest, BiasAndResidualInPlace) {

@@ -113,6 +113,14 @@ using fp8_small = encoded_small<Fp8<bf16>>;
 using fp8_wide = encoded_wide<Fp8<bf16>>;
 using fp8_groups_small = encoded_small<Grouped<Fp8<bf16>, 128, float>>;
 using fp8_groups_wide = encoded_wide<Grouped<Fp8<bf16>, 128, float>>;
+using q4_k_small = encoded_small<Q4K<bf16>>;
+using q4_k_wide = encoded_wide<Q4K<bf16>>;
+using q5_k_small = encoded_small<Q5K<bf16>>;
+using q5_k_wide = encoded_wide<Q5K<bf16>>;
+using q6_k_small = encoded_small<Q6K<bf16>>;
+using q6_k_wide = encoded_wide<Q6K<bf16>>;
+using q6_k_minima_small = encoded_small<Q6K<bf16, true>>;
+using q6_k_minima_wide = encoded_wide<Q6K<bf16, true>>;
 template <class E, TokenTiles how> struct encoded_odd {
   using weight_type = f16;
   using encoding = E;
@@ -138,6 +146,10 @@ using fp8_rows = encoded_rows<Fp8<f16>>;
 using fp8_rows_small = encoded_rows_small<Fp8<f16>>;
 using fp8_groups_rows = encoded_rows<Grouped<Fp8<f16>, 64, float>>;
 using fp8_groups_rows_small = encoded_rows_small<Grouped<Fp8<f16>, 64, float>>;
+using q4_k_rows = encoded_rows<Q4K<f16>>;
+using q4_k_rows_small = encoded_rows_small<Q4K<f16>>;
+using q6_k_rows = encoded_rows<Q6K<f16>>;
+using q6_k_rows_small = encoded_rows_small<Q6K<f16>>;
 
 // Down: bias and residual, in place.
 template <class Tiles, Tiles how> struct down_of {
@@ -289,6 +301,8 @@ struct last_row {
   X(int4_zeros_small) X(int4_zeros_wide) X(int4_zeros_rows) X(int4_zeros_rows_small) \
   X(fp8_small) X(fp8_wide) X(fp8_rows) X(fp8_rows_small) \
   X(fp8_groups_small) X(fp8_groups_wide) X(fp8_groups_rows) X(fp8_groups_rows_small) \
+  X(q4_k_small) X(q4_k_wide) X(q4_k_rows) X(q4_k_rows_small) X(q5_k_small) X(q5_k_wide) \
+  X(q6_k_minima_small) X(q6_k_minima_wide) X(q6_k_small) X(q6_k_wide) X(q6_k_rows) X(q6_k_rows_small) \
   X(down) X(down_wide) X(direct) X(direct_wide) X(ungated) X(square)
 #define CADENZA_TOKEN_PREPARES(X) \
   X(qkv_one_warp) X(gate_up_small) X(int8_small) X(int8_rows) X(down) X(ungated) X(square)

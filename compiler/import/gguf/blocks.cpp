@@ -14,6 +14,9 @@ struct Block {
   int16_t *codes;
   float *scales;
   float *minima;
+  // Of super-blocks alone:
+  float *d, *dmin; // one each
+  int16_t *subScales, *subMinima;
 
   float half(size_t at) const {
     float value;
@@ -22,6 +25,21 @@ struct Block {
     return value;
   }
 };
+
+/// Of a super-block, in which groups have integers for scales, and perhaps for minima.
+void setFactors(const Block &block, float d, float dmin) {
+  *block.d = d;
+  if (block.dmin)
+    *block.dmin = dmin;
+}
+void setScale(const Block &block, int group, int scale) {
+  block.subScales[group] = static_cast<int16_t>(scale);
+  block.scales[group] = *block.d * static_cast<float>(scale);
+}
+void setMinimum(const Block &block, int group, int minimum) {
+  block.subMinima[group] = static_cast<int16_t>(minimum);
+  block.minima[group] = -(*block.dmin * static_cast<float>(minimum));
+}
 
 int low(uint8_t byte) { return byte & 15; }
 int high(uint8_t byte) { return byte >> 4; }
@@ -123,13 +141,13 @@ void readQ3K(const Block &block) {
 
 /// The 6-bit scales and minima of 8 groups in 12 bytes, as Q4_K and Q5_K have them, times d and dmin.
 void readScalesOf8(const Block &block, const uint8_t *bytes) {
-  const float d = block.half(0), dmin = block.half(2);
+  setFactors(block, block.half(0), block.half(2));
   for (int group = 0; group < 4; ++group) {
     const uint8_t first = bytes[group], second = bytes[4 + group], rest = bytes[8 + group];
-    block.scales[group] = d * static_cast<float>(first & 63);
-    block.minima[group] = -(dmin * static_cast<float>(second & 63));
-    block.scales[group + 4] = d * static_cast<float>(low(rest) | (first >> 6) << 4);
-    block.minima[group + 4] = -(dmin * static_cast<float>(high(rest) | (second >> 6) << 4));
+    setScale(block, group, first & 63);
+    setMinimum(block, group, second & 63);
+    setScale(block, group + 4, low(rest) | (first >> 6) << 4);
+    setMinimum(block, group + 4, high(rest) | (second >> 6) << 4);
   }
 }
 
@@ -156,9 +174,10 @@ void readQ5K(const Block &block) { // half d, half dmin, 12 bytes of scales, 32 
 
 /// 128 bytes of low halves, 64 bytes of two high bits, 16 int8 scales, half d. Value d * scale * (code - 32).
 void readQ6K(const Block &block) {
-  const float d = block.half(208);
+  setFactors(block, block.half(208), 0);
   for (int group = 0; group < 16; ++group)
-    block.scales[group] = d * static_cast<float>(static_cast<int8_t>(block.bytes[192 + group]));
+    setScale(block, group,
+             static_cast<int8_t>(block.bytes[192 + group])); // NOLINT(bugprone-signed-char-misuse): signed
   for (int column = 0; column < 256; ++column) {
     const int half = column / 128, inHalf = column % 128;
     const uint8_t byte = block.bytes[half * 64 + inHalf % 64];
@@ -178,6 +197,12 @@ constexpr StoredFormat integers(int bits, bool isSigned, int64_t group, bool min
   return {.bits = bits, .is_signed = isSigned, .group = group, .has_minima = minima, .scales = scales};
 }
 
+/// The same of a super-block with factors of its own.
+constexpr StoredFormat superBlock(StoredFormat format) {
+  format.super_block = 256;
+  return format;
+}
+
 constexpr std::array layouts = {
     Layout{"Q4_0", integers(4, true, 32, false, DType::f16), readQ4_0},
     Layout{"Q4_1", integers(4, false, 32, true, DType::f16), readQ4_1},
@@ -187,9 +212,9 @@ constexpr std::array layouts = {
     // Products of a half and an integer of up to 8 bits: exact in fp32.
     Layout{"Q2_K", integers(2, false, 16, true, DType::f32), readQ2K},
     Layout{"Q3_K", integers(3, true, 16, false, DType::f32), readQ3K},
-    Layout{"Q4_K", integers(4, false, 32, true, DType::f32), readQ4K},
-    Layout{"Q5_K", integers(5, false, 32, true, DType::f32), readQ5K},
-    Layout{"Q6_K", integers(6, true, 16, false, DType::f32), readQ6K},
+    Layout{"Q4_K", superBlock(integers(4, false, 32, true, DType::f32)), readQ4K},
+    Layout{"Q5_K", superBlock(integers(5, false, 32, true, DType::f32)), readQ5K},
+    Layout{"Q6_K", superBlock(integers(6, true, 16, false, DType::f32)), readQ6K},
     Layout{"IQ4_NL", {.kind = CodeKind::iq4_nl, .bits = 4, .group = 32, .scales = DType::f16}, readIq4Nl},
     // Powers of two from 2^-127 on, which bf16 holds, the smallest as a subnormal number.
     Layout{"MXFP4", {.kind = CodeKind::e2m1, .bits = 4, .group = 32, .scales = DType::bf16}, readMxfp4},
@@ -224,11 +249,20 @@ bool readBlocks(const TensorType &type, std::span<const std::byte> blocks, Store
   rows.scales.resize(count * groups);
   rows.minima.resize(layout.format.has_minima ? count * groups : 0);
   rows.zeros.clear();
+  const bool supers = layout.format.super_block != 0, minima = layout.format.has_minima;
+  rows.super_scales.resize(supers ? count : 0);
+  rows.sub_scales.resize(supers ? count * groups : 0);
+  rows.super_minima.resize(supers && minima ? count : 0);
+  rows.sub_minima.resize(supers && minima ? count * groups : 0);
   for (size_t i = 0; i < count; ++i)
     layout.read({.bytes = reinterpret_cast<const uint8_t *>(blocks.data()) + i * type.blockBytes,
                  .codes = rows.codes.data() + i * static_cast<size_t>(type.blockElements),
                  .scales = rows.scales.data() + i * groups,
-                 .minima = layout.format.has_minima ? rows.minima.data() + i * groups : nullptr});
+                 .minima = minima ? rows.minima.data() + i * groups : nullptr,
+                 .d = supers ? rows.super_scales.data() + i : nullptr,
+                 .dmin = supers && minima ? rows.super_minima.data() + i : nullptr,
+                 .subScales = supers ? rows.sub_scales.data() + i * groups : nullptr,
+                 .subMinima = supers && minima ? rows.sub_minima.data() + i * groups : nullptr});
   return allFinite(rows.scales) && allFinite(rows.minima);
 }
 

@@ -75,7 +75,7 @@ void build(mlir::MLIRContext &context, const ImportOptions &options, const Famil
   model.weightSpecs = builder.weights();
   model.module = builder.takeModule();
   if (!options.randomSeed)
-    gguf::checkTensors(file, model.weightSpecs, findings);
+    gguf::checkTensors(file, model.weightSpecs, options.storesCodes, findings);
   model.weights = options.randomSeed ? makeRandomWeights(*options.randomSeed) : gguf::makeWeights(file);
   model.decoder = decoderOf(family, config, dtype);
 }

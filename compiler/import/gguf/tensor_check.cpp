@@ -58,7 +58,7 @@ public:
       rounded_.add(std::string(dtypeName(spec.dtype)));
   }
 
-  void report() {
+  void report(bool storesCodes) {
     if (missing_.count != 0)
       findings_.invalid(file_.name() + ": tensor " + missing_.first + " is missing" + missing_.others() + " of " +
                         std::to_string(tensors_));
@@ -70,7 +70,8 @@ public:
     if (rounded_.count != 0)
       findings_.notice(file_.name() + ": " + std::to_string(rounded_.count) + " of " + std::to_string(tensors_) +
                        " tensors are rounded to " + rounded_.first);
-    reportQuantized();
+    if (!storesCodes)
+      reportQuantized();
     reportUnused();
   }
 
@@ -123,11 +124,11 @@ private:
 
 } // namespace
 
-void checkTensors(const Model &model, const std::vector<WeightSpec> &weights, Findings &findings) {
+void checkTensors(const Model &model, const std::vector<WeightSpec> &weights, bool storesCodes, Findings &findings) {
   TensorCheck check(model, findings);
   for (const WeightSpec &spec : weights)
     check.check(spec);
-  check.report();
+  check.report(storesCodes);
 }
 
 } // namespace cadenza::gguf

@@ -31,6 +31,10 @@ uint64_t rowBytes(const Tensor &tensor) {
   return static_cast<uint64_t>(tensor.shape.back() / tensor.type->blockElements) * tensor.type->blockBytes;
 }
 
+template <typename T> void append(std::vector<T> &to, const std::vector<T> &from) {
+  to.insert(to.end(), from.begin(), from.end());
+}
+
 class BlockMatrix : public StoredMatrix {
 public:
   BlockMatrix(std::shared_ptr<const File> file, const Tensor &tensor, RowOrder order, int64_t rows)
@@ -53,9 +57,13 @@ public:
         out = std::move(part);
         return Status::ok();
       }
-      out.codes.insert(out.codes.end(), part.codes.begin(), part.codes.end());
-      out.scales.insert(out.scales.end(), part.scales.begin(), part.scales.end());
-      out.minima.insert(out.minima.end(), part.minima.begin(), part.minima.end());
+      append(out.codes, part.codes);
+      append(out.scales, part.scales);
+      append(out.minima, part.minima);
+      append(out.super_scales, part.super_scales);
+      append(out.super_minima, part.super_minima);
+      append(out.sub_scales, part.sub_scales);
+      append(out.sub_minima, part.sub_minima);
       return Status::ok();
     });
   }

@@ -75,6 +75,12 @@ WeightEncodingAttrInterface cadenza::step::encodingAttr(MLIRContext *context, co
     return Int4Attr::get(context, encoding.group, encoding.zeros, scale);
   case Encoding::fp8:
     return Fp8Attr::get(context, encoding.group, scale);
+  case Encoding::q4_k:
+    return Q4KAttr::get(context);
+  case Encoding::q5_k:
+    return Q5KAttr::get(context);
+  case Encoding::q6_k:
+    return Q6KAttr::get(context, encoding.zeros);
   case Encoding::tiles16:
   case Encoding::vector:
   case Encoding::rope_table:
@@ -104,10 +110,11 @@ LogicalResult cadenza::step::verifyEncoding(function_ref<InFlightDiagnostic()> e
 }
 
 std::string cadenza::step::deviceTypeOf(const Encoding &encoding, StringRef operand) {
-  constexpr StringLiteral functors[] = {"", "", "Tiles16", "Int8", "Int4", "Fp8", ""};
+  constexpr StringLiteral functors[] = {"", "", "Tiles16", "Int8", "Int4", "Fp8", "", "Q4K", "Q5K", "Q6K"};
   constexpr StringLiteral scales[] = {"float", "f16", "bf16"};
-  const std::string functor = (functors[encoding.kind] + "<" + operand + ">").str();
-  if (encoding.group == 0)
+  const StringRef minima = has_super_blocks(encoding) && encoding.zeros ? ", true" : "";
+  const std::string functor = (functors[encoding.kind] + "<" + operand + minima + ">").str();
+  if (encoding.group == 0 || has_super_blocks(encoding))
     return functor;
   return ("Grouped<" + functor + ", " + Twine(static_cast<int>(encoding.group)) + ", " + scales[encoding.scale] +
           (encoding.zeros ? ", true>" : ">"))

@@ -203,4 +203,29 @@ def Step_Fp8Attr : Step_Encoding<"Fp8", "fp8"> {
   }];
 }
 
+class Step_SuperBlocks<string name, string attrMnemonic> : Step_Encoding<name, attrMnemonic> {
+  let extraClassDefinition = "::cadenza::Encoding $cppClass::getEncoding() const { return ::cadenza::Encoding::" # attrMnemonic # "; }";
+}
+
+def Step_Q4KAttr : Step_SuperBlocks<"Q4K", "q4_k"> {
+  let summary = "GGUF's Q4_K in tiles of 16 rows: 4-bit integers, a scale and a minimum for 32 columns, of super-blocks";
+  let description = [{
+    A weight is d * scale * code - dmin * minimum. A super-block of 256 columns of a row has d and dmin, f16; 32 columns have a
+    scale and a minimum, integers of 6 bits. `#step.q5_k` has codes of 5 bits. `#step.q6_k` has codes of 6 bits from -32 on,
+    no minima, and scales of 8 bits for 16 columns. `#step.q6_k<minima = true>` has minima, too, and holds what any of the three
+    holds.
+  }];
+}
+def Step_Q5KAttr : Step_SuperBlocks<"Q5K", "q5_k"> {
+  let summary = "GGUF's Q5_K, as q4_k with 5-bit integers";
+}
+def Step_Q6KAttr : Step_Encoding<"Q6K", "q6_k"> {
+  let parameters = (ins DefaultValuedParameter<"bool", "false">:$minima);
+  let assemblyFormat = "(`<` struct(params)^ `>`)?";
+  let extraClassDefinition = [{
+    ::cadenza::Encoding $cppClass::getEncoding() const { return {::cadenza::Encoding::q6_k, 16, getMinima(), ::cadenza::Encoding::f16}; }
+  }];
+  let summary = "GGUF's Q6_K in tiles of 16 rows: 6-bit integers, a scale for 16 columns, of super-blocks";
+}
+
 #endif

@@ -252,8 +252,41 @@ struct EncodedMatrix {
 };
 
 /// The value of a weight of a packed matrix.
+float halfAt(const std::byte *at) {
+  uint16_t bits;
+  std::memcpy(&bits, at, sizeof(bits));
+  return f16ToFloat(bits);
+}
+
+/// The same of super-blocks.
+float unpackedSuperValue(const Encoding &encoding, const EncodingFormat &format, const std::vector<std::byte> &bytes,
+                         int64_t row, int64_t column, int64_t columns) {
+  const int64_t steps = steps_of(columns), step = column / step_columns;
+  const bool six = encoding.kind == Encoding::q6_k;
+  int64_t place = 0; // the code that is the column's
+  while (column_in_step(encoding.kind, static_cast<int>(place)) != column % step_columns)
+    ++place;
+  const int64_t code = step * step_columns + place, pair = place % 8 / 2, odd = place % 2;
+  uint32_t low = 0, high = 0;
+  std::memcpy(&low, &bytes[part_offset(format, row, code, steps)], 4);
+  std::memcpy(&high, bytes.data() + high_offset(format, row, code, steps), format.high_bytes);
+  const uint32_t upper = six ? high >> (pair * 4 + odd * 2) & 3 : high >> (pair + odd * 4) & 1;
+  const float value = static_cast<float>((low >> (pair * 4 + odd * 16) & 15) + 16 * upper) - (six ? 32.0f : 0.0f);
+  const std::byte *factors = &bytes[group_scale_offset(format, row, column / super_columns, steps)],
+                  *ofStep = &bytes[step_scale_offset(format, row, step, steps)];
+  if (six) {
+    const float product = halfAt(factors) * static_cast<float>(static_cast<int8_t>(ofStep[column % 32 / 16])) * value;
+    return encoding.zeros ? product - halfAt(factors + 2) *
+                                          static_cast<float>(bytes[step_minimum_offset(format, row, step, steps)])
+                          : product;
+  }
+  return halfAt(factors) * static_cast<float>(ofStep[0]) * value - halfAt(factors + 2) * static_cast<float>(ofStep[1]);
+}
+
 float unpackedValue(const Encoding &encoding, const EncodingFormat &format, const std::vector<std::byte> &bytes,
                     int64_t row, int64_t rows, int64_t column, int64_t columns) {
+  if (has_super_blocks(encoding))
+    return unpackedSuperValue(encoding, format, bytes, row, column, columns);
   const int64_t steps = steps_of(columns);
   uint64_t part = 0;
   std::memcpy(&part, &bytes[part_offset(format, row, column, steps)], format.part_bytes());
@@ -393,6 +426,17 @@ TEST(NearestCodes, AScaleTooLargeForF16IsRefused) {
   EXPECT_TRUE(nearestCodes().encode({Encoding::int4, 128, false, Encoding::bf16}, {}, 0, values, row).isOk());
 }
 
+// What docs say, and benchmarks count.
+TEST(Encodings, BitsAWeightOfSuperBlocks) {
+  const auto bits = [](const char *name) {
+    return 8.0 * dense_bytes<int64_t>(format_of(*encodingNamed(name)), 4096, 14336) / (4096.0 * 14336);
+  };
+  EXPECT_EQ(bits("q4_k"), 4.625);
+  EXPECT_EQ(bits("q5_k"), 5.625);
+  EXPECT_EQ(bits("q6_k"), 6.5625);
+  EXPECT_EQ(bits("q6_k:minima"), 6.875);
+}
+
 // So small that a scale is a denormal, or none at all: no infinity, nothing beyond the codes.
 TEST(NearestCodes, TinyRows) {
   for (float tiny : {1e-38f, 1e-43f, 1e-45f}) {
@@ -430,6 +474,10 @@ public:
   Status encode(const Encoding &encoding, const WeightSpec &, int64_t, std::span<const float> values,
                 EncodedRow &out) const override {
     std::vector<float> row(values.begin(), values.end());
+    if (has_super_blocks(encoding)) {
+      giveSuperBlocks(encoding, row, out);
+      return Status::ok();
+    }
     const size_t width = encoding.group == 0 ? row.size() : encoding.group;
     for (size_t first = 0, group = 0; first < row.size(); first += width, ++group) {
       int zero = 0;
@@ -442,6 +490,25 @@ public:
         out.zeros[group] = static_cast<int16_t>(zero);
     }
     return Status::ok();
+  }
+
+private:
+  static void giveSuperBlocks(const Encoding &encoding, std::vector<float> &row, EncodedRow &out) {
+    const bool six = encoding.kind == Encoding::q6_k;
+    out.sub_scales.clear();
+    out.sub_minima.clear();
+    for (size_t first = 0, i = 0; first < row.size(); first += super_columns, ++i) {
+      const test::SuperBlock block = test::roundSuperBlock(
+          encoding, &row[first], static_cast<int>(std::min<size_t>(super_columns, row.size() - first)));
+      out.scales[i] = f16ToFloat(block.d);
+      out.sub_scales.insert(out.sub_scales.end(), block.scales.begin(), block.scales.end());
+      if (!out.minima.empty()) {
+        out.minima[i] = f16ToFloat(block.dmin);
+        out.sub_minima.insert(out.sub_minima.end(), block.minima.begin(), block.minima.end());
+      }
+      for (size_t k = 0; k < block.codes.size(); ++k)
+        out.codes[first + k] = static_cast<int16_t>(block.codes[k] - (six ? 32 : 0));
+    }
   }
 };
 
@@ -516,12 +583,28 @@ public:
         out.scales.push_back(static_cast<float>(1 + (row + group) % 5) / 8);
         if (what.has_zeros)
           out.zeros.push_back(code(row + 1, group));
+        if (what.super_block != 0)
+          addFactors(row, group, out);
       }
     }
     return Status::ok();
   }
 
 private:
+  void addFactors(int64_t row, int64_t group, StoredRows &out) const {
+    const float d = 0.25f * static_cast<float>(1 + row % 3), dmin = 0.125f * static_cast<float>(1 + group % 2);
+    if (group * what.group % what.super_block == 0) {
+      out.super_scales.push_back(d);
+      if (what.has_minima)
+        out.super_minima.push_back(dmin);
+    }
+    out.sub_scales.push_back(static_cast<int16_t>(what.is_signed ? 100 - 13 * (group % 16) : 63 - group % 60));
+    out.scales.back() = d * out.sub_scales.back();
+    if (what.has_minima) {
+      out.sub_minima.push_back(static_cast<int16_t>((row + 7 * group) % 64));
+      out.minima.push_back(-(out.super_minima.back() * out.sub_minima.back()));
+    }
+  }
   int16_t code(int64_t row, int64_t column) const {
     const int count = 1 << what.bits;
     const auto bits = static_cast<int>((17 * row + 5 * column) % count);
@@ -559,12 +642,20 @@ TEST(WeightPacker, CodesOfACheckpointAreRepacked) {
            {{CodeKind::integer, 4, true, 32, true, false, bf16}, "int4:g32:zeros:bf16"},
            {{CodeKind::e4m3, 8, true, 0, false, false, f32}, "fp8"},
            {{CodeKind::e4m3, 8, true, 128, false, false, f32}, "fp8:g128"},
-           {{CodeKind::e2m1, 4, true, 32, false, false, f32}, "fp8:g32"}}) {
+           {{CodeKind::e2m1, 4, true, 32, false, false, f32}, "fp8:g32"},
+           {{CodeKind::integer, 4, false, 32, false, true, f32, false, 256}, "q4_k"},
+           {{CodeKind::integer, 5, false, 32, false, true, f32, false, 256}, "q5_k"},
+           {{CodeKind::integer, 6, true, 16, false, false, f32, false, 256}, "q6_k"},
+           {{CodeKind::integer, 4, false, 32, false, true, f32, false, 256}, "q6_k:minima"},
+           {{CodeKind::integer, 5, false, 32, false, true, f32, false, 256}, "q6_k:minima"},
+           {{CodeKind::integer, 6, true, 16, false, false, f32, false, 256}, "q6_k:minima"}}) {
     SCOPED_TRACE(name);
-    const std::optional<Encoding> encoding = encodingHolding(format);
+    const std::optional<Encoding> encoding = name == "q6_k:minima" ? encodingNamed(name) : encodingHolding(format);
     ASSERT_TRUE(encoding);
+    ASSERT_TRUE(holds(*encoding, format));
     EXPECT_EQ(encodingName(*encoding), name);
-    constexpr int64_t rows = 24, columns = 200;
+    constexpr int64_t rows = 24;
+    const int64_t columns = format.super_block != 0 ? 512 : 200;
     EncodedMatrix matrix({rows}, columns, false);
     Weight &weight = matrix.built.program.weights[0];
     weight.encoding = *encoding;
@@ -592,6 +683,7 @@ TEST(WeightPacker, WhatAnEncodingDoesNotHoldIsReadAsFloats) {
   EXPECT_FALSE(encodingHolding(tensor.format()));
   EXPECT_FALSE(encodingHolding({CodeKind::integer, 4, false, 32, false, true, DType::f16})) << "minima";
   EXPECT_FALSE(encodingHolding({CodeKind::integer, 6, true, 16, false, false, DType::f32})) << "groups of 16";
+  EXPECT_FALSE(encodingHolding({CodeKind::integer, 2, false, 16, false, true, DType::f32, false, 256})) << "Q2_K";
   const StoredFormat inOrder{.kind = CodeKind::integer, .bits = 4, .group = 128, .scales = DType::f16};
   StoredFormat permuted = inOrder;
   permuted.permuted = true;

@@ -5,9 +5,13 @@
 // CHECK: nn.weight @a {{.*}} {step.encoding = #step.int4<group = 32>}
 // CHECK-NEXT: nn.weight @b {{.*}} {step.encoding = #step.tiles16}
 // CHECK-NEXT: nn.weight @c {{.*}} {step.encoding = #step.int8}
+// CHECK-NEXT: nn.weight @d {{.*}} {step.encoding = #step.q4_k}
+// CHECK-NEXT: nn.weight @e {{.*}} {step.encoding = #step.q6_k<minima = true>}
 nn.weight @a : tensor<32x32xbf16> from "a" {step.encoding = #step.int4<group = 32>}
 nn.weight @b : tensor<32x32xbf16> from "b" {step.encoding = #step.tiles16}
 nn.weight @c : tensor<32x32xbf16> from "c"
+nn.weight @d : tensor<32x32xbf16> from "d" {step.encoding = #step.q4_k}
+nn.weight @e : tensor<32x32xbf16> from "e" {step.encoding = #step.q6_k<minima = true>}
 nn.weight @layers.0.w : tensor<32x32xbf16> from "w0" {step.encoding = #step.int8}
 nn.weight @layers.1.w : tensor<32x32xbf16> from "w1"
 nn.weight @layers.2.w : tensor<32x32xbf16> from "w2"

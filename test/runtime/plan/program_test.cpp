@@ -275,13 +275,13 @@ INSTANTIATE_TEST_SUITE_P(
             "program.weights[0].encoding: 'int5' is no encoding; expected vector, rope_table, tensor or, of a matrix, "
             "tiles16, int8, int8:g32, int4 (of groups of 128 columns), int4:g64, int4:zeros, fp8, fp8:g128: groups of "
             "32, 64 or 128 (:g32, :g64, :g128), then zeros of int4 (:zeros), then the type of groups' scales (:f16, "
-            ":bf16, :f32)"},
+            ":bf16, :f32); q4_k, q5_k, q6_k, q6_k:minima"},
         ProgramCase{"/weights/0/encoding", "int4:g128", // each encoding has one spelling
                     "program.weights[0].encoding: 'int4:g128' is no encoding; expected vector, rope_table, tensor or, "
                     "of a matrix, "
                     "tiles16, int8, int8:g32, int4 (of groups of 128 columns), int4:g64, int4:zeros, fp8, fp8:g128: "
                     "groups of 32, 64 or 128 (:g32, :g64, :g128), then zeros of int4 (:zeros), then the type of "
-                    "groups' scales (:f16, :bf16, :f32)"},
+                    "groups' scales (:f16, :bf16, :f32); q4_k, q5_k, q6_k, q6_k:minima"},
         ProgramCase{"/weights/0/encoding", "int4:g32:zeros",
                     "program.weights[0].bytes: 3072; its shape takes 912 in encoding int4:g32:zeros"},
         ProgramCase{"/weights/0/encoding", "int8",
