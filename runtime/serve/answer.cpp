@@ -15,16 +15,23 @@ std::string withoutMarks(std::string_view thought) {
 } // namespace
 
 Answer::Answer(AnswerFacts facts, std::shared_ptr<HttpReply> reply, TokenTexts texts, bool streams, bool includesUsage,
-               bool hasLogprobs, bool thinks)
+               bool hasLogprobs, std::set<std::string> tools, bool thinks)
     : facts_(std::move(facts)), reply_(std::move(reply)), texts_(std::move(texts)), streams_(streams),
-      includesUsage_(includesUsage), hasLogprobs_(hasLogprobs), filter_(
-                                                                    [this](std::string_view text, bool isThought) {
-                                                                      if (isThought)
-                                                                        pending_.reasoning += withoutMarks(text);
-                                                                      else
-                                                                        pending_.content += text;
-                                                                    },
-                                                                    thinks) {}
+      includesUsage_(includesUsage), hasLogprobs_(hasLogprobs),
+      callFilter_(
+          std::move(tools), [this](std::string_view text) { pending_.content += text; },
+          [this](ToolCall call) {
+            pending_.calls.push_back(std::move(call));
+            ++callCount_;
+          }),
+      filter_([this](std::string_view text, bool isThought) { addPart(text, isThought); }, thinks) {}
+
+void Answer::addPart(std::string_view text, bool isThought) {
+  if (isThought)
+    pending_.reasoning += withoutMarks(text);
+  else
+    callFilter_.push(text);
+}
 
 void Answer::begin() {
   if (reply_->hasBegun())
@@ -34,11 +41,12 @@ void Answer::begin() {
 }
 
 void Answer::flush() {
-  if (pending_.content.empty() && pending_.reasoning.empty() && pending_.logprobs.empty())
+  if (pending_.content.empty() && pending_.reasoning.empty() && pending_.calls.empty() && pending_.logprobs.empty())
     return;
   begin();
   reply_->write(pieceEvent(facts_, pending_, texts_));
   pending_ = {};
+  pending_.firstCall = callCount_;
 }
 
 void Answer::addText(std::string_view text) {
@@ -71,13 +79,14 @@ int Answer::end(const StatusOr<Generation> &generation) {
     return fail(error);
   }
   filter_.finish();
+  callFilter_.finish();
   if (!streams_) {
     reply_->send(200, "application/json", answerJson(facts_, pending_, *generation, hasLogprobs_, texts_));
     return 200;
   }
   flush();
   begin();
-  reply_->write(lastEvents(facts_, *generation, includesUsage_) + std::string(doneEvent));
+  reply_->write(lastEvents(facts_, *generation, callCount_ > 0, includesUsage_) + std::string(doneEvent));
   reply_->end();
   return 200;
 }

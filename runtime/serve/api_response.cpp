@@ -1,6 +1,8 @@
 #include "runtime/serve/api_response.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstdio>
 
 namespace cadenza::serve {
 namespace {
@@ -60,6 +62,27 @@ ordered_json frame(const AnswerFacts &facts, bool isChunk) {
   return {{"id", facts.id}, {"object", object}, {"created", facts.created}, {"model", facts.model}};
 }
 
+/// Nine letters and digits, which is what Mistral's templates take for an id. The end of the answer's id is random.
+std::string callId(const AnswerFacts &facts, size_t index) {
+  char number[24];
+  std::snprintf(number, sizeof(number), "%02zx", index);
+  return facts.id.substr(facts.id.size() - std::min<size_t>(facts.id.size(), 7)) + number;
+}
+
+ordered_json callsJson(const AnswerFacts &facts, const AnswerPiece &piece, bool isChunk) {
+  ordered_json calls = ordered_json::array();
+  for (size_t i = 0; i < piece.calls.size(); ++i) {
+    ordered_json call = ordered_json::object();
+    if (isChunk)
+      call["index"] = piece.firstCall + i;
+    call["id"] = callId(facts, piece.firstCall + i);
+    call["type"] = "function";
+    call["function"] = {{"name", piece.calls[i].name}, {"arguments", piece.calls[i].arguments}};
+    calls.push_back(std::move(call));
+  }
+  return calls;
+}
+
 ordered_json chunk(const AnswerFacts &facts, ordered_json choice) {
   ordered_json json = frame(facts, /*isChunk=*/true);
   choice["index"] = 0;
@@ -69,8 +92,10 @@ ordered_json chunk(const AnswerFacts &facts, ordered_json choice) {
 
 } // namespace
 
-std::string finishReason(FinishReason reason) {
-  return reason == FinishReason::Length || reason == FinishReason::ContextFull ? "length" : "stop";
+std::string finishReason(FinishReason reason, bool hasCalls) {
+  if (reason == FinishReason::Length || reason == FinishReason::ContextFull)
+    return "length";
+  return hasCalls ? "tool_calls" : "stop";
 }
 
 ordered_json usageJson(const Timing &timing, size_t generated) {
@@ -88,11 +113,16 @@ std::string answerJson(const AnswerFacts &facts, const AnswerPiece &all, const G
     choice["message"] = {{"role", "assistant"}, {"content", all.content}};
     if (!all.reasoning.empty())
       choice["message"]["reasoning_content"] = all.reasoning;
+    if (!all.calls.empty()) {
+      choice["message"]["tool_calls"] = callsJson(facts, all, /*isChunk=*/false);
+      if (all.content.empty())
+        choice["message"]["content"] = nullptr;
+    }
   } else {
     choice["text"] = all.content;
   }
   choice["logprobs"] = hasLogprobs ? logprobsOf(facts, all.logprobs, texts) : ordered_json();
-  choice["finish_reason"] = finishReason(generation.reason);
+  choice["finish_reason"] = finishReason(generation.reason, !all.calls.empty());
   ordered_json json = frame(facts, /*isChunk=*/false);
   json["choices"] = ordered_json::array({std::move(choice)});
   json["usage"] = usageJson(generation.timing, generation.tokens.size());
@@ -116,6 +146,8 @@ std::string pieceEvent(const AnswerFacts &facts, const AnswerPiece &piece, const
       choice["delta"]["content"] = piece.content;
     if (!piece.reasoning.empty())
       choice["delta"]["reasoning_content"] = piece.reasoning;
+    if (!piece.calls.empty())
+      choice["delta"]["tool_calls"] = callsJson(facts, piece, /*isChunk=*/true);
   } else {
     choice["text"] = piece.content;
   }
@@ -125,13 +157,13 @@ std::string pieceEvent(const AnswerFacts &facts, const AnswerPiece &piece, const
   return event(dump(chunk(facts, std::move(choice))));
 }
 
-std::string lastEvents(const AnswerFacts &facts, const Generation &generation, bool usage) {
+std::string lastEvents(const AnswerFacts &facts, const Generation &generation, bool hasCalls, bool usage) {
   ordered_json choice;
   if (facts.isChat)
     choice["delta"] = ordered_json::object();
   else
     choice["text"] = "";
-  choice["finish_reason"] = finishReason(generation.reason);
+  choice["finish_reason"] = finishReason(generation.reason, hasCalls);
   std::string events = event(dump(chunk(facts, std::move(choice))));
   if (usage) {
     ordered_json last = frame(facts, /*isChunk=*/true);

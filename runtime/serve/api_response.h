@@ -2,6 +2,7 @@
 #pragma once
 
 #include "runtime/cadenza.h"
+#include "runtime/serve/tool_calls.h"
 
 #include <nlohmann/json.hpp>
 
@@ -22,13 +23,16 @@ struct AnswerFacts {
 /// A piece of an answer: of the text itself, or of what the model thinks before it.
 struct AnswerPiece {
   std::string content, reasoning;
+  std::vector<ToolCall> calls;
+  size_t firstCall = 0;                // how many calls the pieces before had
   std::vector<TokenLogprobs> logprobs; // of tokens whose text is in this piece, or was held back before it
 };
 
 /// The text of a token.
 using TokenTexts = std::function<std::string(int32_t)>;
 
-std::string finishReason(FinishReason reason); // "stop" or "length"
+/// "stop", "length", or "tool_calls" of an answer that has some and is whole.
+std::string finishReason(FinishReason reason, bool hasCalls);
 nlohmann::ordered_json usageJson(const Timing &timing, size_t generated);
 
 /// The whole answer.
@@ -39,7 +43,7 @@ std::string answerJson(const AnswerFacts &facts, const AnswerPiece &all, const G
 std::string firstEvent(const AnswerFacts &facts); // of a chat: who speaks; else empty
 std::string pieceEvent(const AnswerFacts &facts, const AnswerPiece &piece, const TokenTexts &texts);
 /// Why it ended; with `usage` one more event that has it, as stream_options.include_usage asks for.
-std::string lastEvents(const AnswerFacts &facts, const Generation &generation, bool usage);
+std::string lastEvents(const AnswerFacts &facts, const Generation &generation, bool hasCalls, bool usage);
 std::string event(std::string_view json);
 constexpr std::string_view doneEvent = "data: [DONE]\n\n";
 

@@ -248,7 +248,7 @@ private:
                             secondsSince1970()};
     const auto answer = std::make_shared<Answer>(
         facts, call->reply, [this](int32_t token) { return session_.tokenText(token); }, request.streams,
-        request.includesUsage, options.logprobs.has_value(), thinks);
+        request.includesUsage, options.logprobs.has_value(), toolNames(request.chat.tools), thinks);
     auto job = std::make_unique<Job>();
     job->prompt = std::move(*prompt);
     job->grammar = std::move(request.grammar);

@@ -160,6 +160,26 @@ def check_answers(server):
             assert list(value) == ["name", "age"] and value["name"] in ("Saul", "David") and 1 <= value["age"] <= 99, value
     checked("answers follow a schema")
 
+    # A model that can do nothing but call.
+    schema = {"type": "object", "properties": {"name": {"enum": ["anoint"]}, "arguments": {"type": "object",
+              "properties": {"king": {"enum": ["Saul", "David"]}}, "required": ["king"], "additionalProperties": False}},
+              "required": ["name", "arguments"], "additionalProperties": False}
+    body = {"messages": messages, "response_format": {"type": "json_schema", "json_schema": {"name": "call", "schema": schema}}}
+    text = server.get("/v1/chat/completions", body)["choices"][0]
+    assert text["finish_reason"] == "stop" and "tool_calls" not in text["message"], "no tools, no calls"
+    arguments = json.loads(text["message"]["content"])["arguments"]
+    body["tools"] = [{"type": "function", "function": {"name": "anoint"}}]
+    choice = server.get("/v1/chat/completions", body)["choices"][0]
+    (call,) = choice["message"]["tool_calls"]
+    assert choice["finish_reason"] == "tool_calls" and choice["message"]["content"] is None, choice
+    assert call["type"] == "function" and call["function"]["name"] == "anoint" and len(call["id"]) == 9, call
+    assert json.loads(call["function"]["arguments"]) == arguments, call
+    parts = [e["choices"][0] for e in server.events("/v1/chat/completions", body)]
+    (delta,) = [call for part in parts for call in part["delta"].get("tool_calls", [])]
+    assert delta["index"] == 0 and delta["function"] == call["function"], delta
+    assert parts[-1]["finish_reason"] == "tool_calls" and not any(part["delta"].get("content") for part in parts), parts
+    checked("calls of tools")
+
 
 def check_errors(server):
     hello = {"messages": [{"role": "user", "content": "Hello"}]}
