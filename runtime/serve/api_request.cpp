@@ -1,5 +1,6 @@
 #include "runtime/serve/api_request.h"
 
+#include "runtime/grammar/json_schema.h"
 #include "runtime/support/json.h"
 
 #include <charconv>
@@ -255,6 +256,40 @@ Status readTalk(std::string_view text, const Fields &fields, ChatRequest &chat) 
   return Status::ok();
 }
 
+/// {"type": "text"}, {"type": "json_object"}, or {"type": "json_schema", "json_schema": {"schema": {...}}}.
+Status readFormat(std::string_view text, const Fields &fields, ApiRequest &request) {
+  const json *given = fields.find("response_format");
+  if (given == nullptr)
+    return Status::ok();
+  const std::string type = given->is_object() ? given->value("type", json()).dump() : "";
+  if (type == R"("text")")
+    return Status::ok();
+  StatusOr<grammar::Grammar> made =
+      invalid("response_format", Fields::shortened(*given) + " is not supported; there are {\"type\": \"text\"}, "
+                                                             "json_object and json_schema");
+  if (type == R"("json_object")") {
+    made = grammar::jsonObject();
+  } else if (type == R"("json_schema")") {
+    // The order of keys is that of the answer.
+    const ordered_json body = ordered_json::parse(text, nullptr, /*allow_exceptions=*/false);
+    const ordered_json &format = body["response_format"];
+    if (!format.contains("json_schema") || !format["json_schema"].is_object() ||
+        !format["json_schema"].contains("schema"))
+      return invalid("response_format.json_schema", R"(expected {"name": "...", "schema": {...}})");
+    made = grammar::jsonSchema(format["json_schema"]["schema"]);
+    if (!made.isOk())
+      made = made.status().withPrefix("response_format.json_schema");
+  }
+  if (!made.isOk())
+    return made.status().code() == StatusCode::InvalidInput
+               ? Status(StatusCode::InvalidArgument, made.status().message())
+               : made.status();
+  request.grammar = std::move(*made);
+  if (!request.chat.variables.contains("enable_thinking"))
+    request.chat.variables["enable_thinking"] = false;
+  return Status::ok();
+}
+
 Status checkTokens(const char *name, const json &list, std::vector<int32_t> &tokens) {
   for (const json &id : list) {
     if (!id.is_number_integer() || id.get<int64_t>() < 0 || id.get<int64_t>() > INT32_MAX)
@@ -276,8 +311,7 @@ StatusOr<ApiRequest> parseChatRequest(std::string_view body, const ApiDefaults &
   request.generate.maxTokens = 0;
   CADENZA_RETURN_IF_ERROR(fields.integer("max_tokens", request.generate.maxTokens, 1, Fields::maximum));
   CADENZA_RETURN_IF_ERROR(fields.integer("max_completion_tokens", request.generate.maxTokens, 1, Fields::maximum));
-  CADENZA_RETURN_IF_ERROR(fields.unsupported("response_format", {json{{"type", "text"}}},
-                                             "answers are not restricted to a grammar; only {\"type\": \"text\"} is"));
+  CADENZA_RETURN_IF_ERROR(readFormat(body, fields, request));
   CADENZA_RETURN_IF_ERROR(fields.unsupported("tool_choice", {"auto", "none"},
                                              "the model decides whether it calls a tool (\"auto\"), or has none"));
   CADENZA_RETURN_IF_ERROR(fields.unsupported("modalities", {json::array({"text"})}, "answers are text"));

@@ -68,6 +68,12 @@ void GenerationQueue::serve(Job &job) {
     }
   };
   StatusOr<Generation> result = Status(StatusCode::Cancelled, "");
+  if (!cancelled && job.grammar) {
+    auto constraint = session_.constrain(*job.grammar);
+    if (!constraint.isOk())
+      return job.onEnd(constraint.status());
+    options.constraint = std::move(*constraint);
+  }
   if (!cancelled)
     result = session_.generate(job.prompt, options);
   if (cancelled)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "runtime/cadenza.h"
+#include "runtime/grammar/grammar.h"
 
 #include <atomic>
 #include <chrono>
@@ -10,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 namespace cadenza::serve {
@@ -17,7 +19,8 @@ namespace cadenza::serve {
 /// A generation for somebody who may go away meanwhile. The functions are called on the queue's thread.
 struct Job {
   std::vector<int32_t> prompt;
-  GenerateOptions generate; // its onToken, onPrompt, onText and onLogprobs are the queue's
+  GenerateOptions generate;                // its onToken, onPrompt, onText, onLogprobs and constraint are the queue's
+  std::optional<grammar::Grammar> grammar; // of the answer
   std::function<void(std::string_view text)> onText;
   std::function<void(const TokenLogprobs &)> onLogprobs; // before the text of its token
   /// Always called, once. Cancelled: nobody waits for the answer, or it took too long.

@@ -238,6 +238,11 @@ private:
     if (!status.isOk())
       return fail(*call, apiError(status));
 
+    if (request.grammar && thinks)
+      return fail(*call, apiError(Status(StatusCode::Unsupported,
+                                         "response_format: the model's template lets each answer begin with thoughts, "
+                                         "which a format does not have")));
+
     GenerateOptions options = std::move(request.generate);
     if (options.maxTokens == 0)
       options.maxTokens = session_.context();
@@ -249,15 +254,16 @@ private:
     const auto answer = std::make_shared<Answer>(
         facts, call->reply, [this](int32_t token) { return session_.tokenText(token); }, request.streams,
         request.includesUsage, options.logprobs.has_value(), thinks);
-    enqueue(call, std::move(*prompt), std::move(options), answer);
+    enqueue(call, std::move(*prompt), std::move(options), std::move(request.grammar), answer);
   }
 
   /// What the decoding thread tells goes to `answer` on the loop's thread.
   void enqueue(const CallPointer &call, std::vector<int32_t> prompt, GenerateOptions options,
-               const std::shared_ptr<Answer> &answer) {
+               std::optional<grammar::Grammar> grammar, const std::shared_ptr<Answer> &answer) {
     auto job = std::make_unique<Job>();
     job->prompt = std::move(prompt);
     job->generate = std::move(options);
+    job->grammar = std::move(grammar);
     job->deadline = call->began + std::chrono::seconds(options_.seconds);
     job->isWanted = [reply = call->reply] { return reply->isConnected(); };
     job->onText = [this, answer](std::string_view text) {

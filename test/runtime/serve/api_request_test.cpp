@@ -1,4 +1,5 @@
 // Requests of OpenAI's API: what each field becomes, and what is refused, by the name of the field.
+#include "runtime/grammar/matcher.h"
 #include "runtime/serve/api_error.h"
 #include "runtime/serve/api_request.h"
 
@@ -33,6 +34,25 @@ TEST(ApiRequest, ChatDefaults) {
   EXPECT_FALSE(request.generate.sampling.seed || request.generate.logprobs);
   EXPECT_EQ(request.chat.messages, nlohmann::ordered_json::parse(hello));
   EXPECT_TRUE(request.chat.tools.is_null());
+}
+
+TEST(ApiRequest, Formats) {
+  const ApiRequest schema = parsed(parseChatRequest(
+      chat(R"("response_format": {"type": "json_schema", "json_schema": {"name": "x", "strict": true, "schema":
+           {"properties": {"b": {"const": 1}, "a": {"const": 2}}, "required": ["a", "b"]}}})"),
+      {}));
+  ASSERT_TRUE(schema.grammar);
+  grammar::Matcher matcher(*schema.grammar);
+  grammar::State state = matcher.start();
+  for (char c : std::string(R"({"b": 1, "a": 2})")) // in the order of the request
+    state = matcher.step(state, static_cast<uint8_t>(c));
+  EXPECT_TRUE(matcher.mayEnd(state));
+  EXPECT_EQ(schema.chat.variables["enable_thinking"], false);
+  const ApiRequest object = parsed(parseChatRequest(
+      chat(R"("response_format": {"type": "json_object"}, "chat_template_kwargs": {"enable_thinking": true})"), {}));
+  EXPECT_TRUE(object.grammar);
+  EXPECT_EQ(object.chat.variables["enable_thinking"], true);
+  EXPECT_FALSE(parsed(parseChatRequest(chat(R"("response_format": {"type": "text"})"), {})).grammar);
 }
 
 TEST(ApiRequest, EveryField) {
@@ -132,6 +152,12 @@ TEST(ApiRequest, RefusedByName) {
       {R"("n": 2)", "n: 2 is not supported: there is one answer a request; ask again, with another seed", "n"},
       {R"("response_format": {"type": "xml"})", "response_format: {\"type\":\"xml\"} is not supported",
        "response_format"},
+      {R"("response_format": {"type": "json_schema", "schema": {}})", "response_format.json_schema: expected",
+       "response_format.json_schema"},
+      {R"("response_format": {"type": "json_schema", "json_schema": {"schema": {"items": {"not": {}}}}})",
+       "response_format.json_schema: schema at #/items: 'not' is not supported", "response_format.json_schema"},
+      {R"("response_format": {"type": "json_schema", "json_schema": {"schema": {"type": "strin"}}})",
+       "response_format.json_schema: schema at #: 'type': \"strin\" is no type", "response_format.json_schema"},
       {R"("tool_choice": "required")", "tool_choice: \"required\" is not supported", "tool_choice"},
       {R"("functions": [{}])", "functions: [{}] is not supported: it is called \"tools\" now", "functions"},
       {R"("audio": {})", "audio: {} is not supported", "audio"},

@@ -146,6 +146,18 @@ def check_answers(server):
     assert [e for p in parts for e in (p["choices"][0].get("logprobs") or {"content": []})["content"]] == whole
     checked("log-probabilities, at once and in pieces")
 
+    schema = {"type": "object", "properties": {"kind": {"enum": ["king", "priest"]}, "age": {"type": "integer", "minimum": 1}},
+              "required": ["age", "kind"]}
+    body = {"messages": messages, "max_tokens": 100,
+            "response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}}
+    whole = server.get("/v1/chat/completions", body)["choices"][0]
+    answer = json.loads(whole["message"]["content"])
+    assert list(answer) == ["kind", "age"] and answer["kind"] in ("king", "priest") and answer["age"] > 0, answer
+    assert whole["finish_reason"] == "stop"
+    events = server.events("/v1/chat/completions", body)
+    assert "".join(e["choices"][0]["delta"].get("content", "") for e in events) == whole["message"]["content"]
+    checked("answers of a schema")
+
 
 def check_errors(server):
     hello = {"messages": [{"role": "user", "content": "Hello"}]}
