@@ -9,7 +9,8 @@ namespace {
 
 constexpr int64_t longestIndent = 16;
 constexpr int64_t mostDigits = 20;
-const CodeSet anyCharacter = {{0, lastCodePoint}};
+
+CodeSet anyCharacter() { return {{0, lastCodePoint}}; }
 
 } // namespace
 
@@ -43,7 +44,7 @@ Fragment JsonText::quoted(Fragment content) {
 Fragment JsonText::string(int64_t minimumLength, int64_t maximumLength) {
   const auto character = [&] {
     const Fragment result = builder_.nothing();
-    addCodePoints(builder_, result.begin, result.end, anyCharacter, Spelling::JsonString);
+    addCodePoints(builder_, result.begin, result.end, anyCharacter(), Spelling::JsonString);
     return result;
   };
   return quoted(builder_.repeat(character, minimumLength, maximumLength));
@@ -174,9 +175,10 @@ Fragment JsonText::otherName(std::span<const Member> members) {
   }
   const Fragment content = builder_.nothing();
   const Node other = builder_.node();
-  addCodePoints(builder_, other, other, anyCharacter, Spelling::JsonString);
+  addCodePoints(builder_, other, other, anyCharacter(), Spelling::JsonString);
   builder_.emptyEdge(other, content.end);
   std::vector<Node> nodes;
+  nodes.reserve(tree.size());
   for (size_t i = 0; i < tree.size(); ++i)
     nodes.push_back(builder_.node());
   builder_.emptyEdge(content.begin, nodes[0]);

@@ -8,11 +8,13 @@ namespace {
 constexpr int deepestGroup = 100;
 constexpr int64_t largestCount = 100000;
 
-const CodeSet digits = {{'0', '9'}};
-const CodeSet wordCharacters = {{'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}};
-const CodeSet spaces = {{9, 13},          {' ', ' '},       {0xa0, 0xa0},     {0x1680, 0x1680}, {0x2000, 0x200a},
-                        {0x2028, 0x2029}, {0x202f, 0x202f}, {0x205f, 0x205f}, {0x3000, 0x3000}, {0xfeff, 0xfeff}};
-const CodeSet lineEnds = {{'\n', '\n'}, {'\r', '\r'}, {0x2028, 0x2029}};
+CodeSet digits() { return {{'0', '9'}}; }
+CodeSet wordCharacters() { return {{'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}}; }
+CodeSet spaces() {
+  return {{9, 13},          {' ', ' '},       {0xa0, 0xa0},     {0x1680, 0x1680}, {0x2000, 0x200a},
+          {0x2028, 0x2029}, {0x202f, 0x202f}, {0x205f, 0x205f}, {0x3000, 0x3000}, {0xfeff, 0xfeff}};
+}
+CodeSet lineEnds() { return {{'\n', '\n'}, {'\r', '\r'}, {0x2028, 0x2029}}; }
 
 class Parser {
 public:
@@ -110,7 +112,7 @@ private:
     if (take("$"))
       return {RegexNode::End};
     if (take("."))
-      return {RegexNode::Set, complement(lineEnds)};
+      return {RegexNode::Set, complement(lineEnds())};
     if (take("["))
       return {RegexNode::Set, characterClass()};
     if (const char c = peek(); c == '*' || c == '+' || c == '?' || c == '{' || c == '}' || c == ']')
@@ -178,17 +180,17 @@ private:
     const auto just = [](uint32_t code) { return CodeSet{{code, code}}; };
     switch (c) {
     case 'd':
-      return digits;
+      return digits();
     case 'D':
-      return complement(digits);
+      return complement(digits());
     case 'w':
-      return wordCharacters;
+      return wordCharacters();
     case 'W':
-      return complement(wordCharacters);
+      return complement(wordCharacters());
     case 's':
-      return spaces;
+      return spaces();
     case 'S':
-      return complement(spaces);
+      return complement(spaces());
     case 't':
       return just('\t');
     case 'n':

@@ -84,6 +84,13 @@ std::string unescaped(std::string_view part) {
   return plain;
 }
 
+/// That a part of a pointer says; a very large one if it says none.
+size_t indexOf(const std::string &part) {
+  const bool isIndex = !part.empty() && part.size() < 9 &&
+                       std::all_of(part.begin(), part.end(), [](char c) { return c >= '0' && c <= '9'; });
+  return isIndex ? std::stoul(part) : std::string::npos;
+}
+
 std::string below(const std::string &pointer, std::string_view part) {
   std::string result = pointer + "/";
   for (char c : part)
@@ -144,10 +151,8 @@ const Json &SchemaCompiler::resolve(const std::string &target, const std::string
     begin = end;
     if (at->is_object() && at->contains(part)) {
       at = &(*at)[part];
-    } else if (size_t index = 0; at->is_array() && !part.empty() && part.size() < 9 &&
-                                 std::all_of(part.begin(), part.end(), [](char c) { return c >= '0' && c <= '9'; }) &&
-                                 (index = std::stoul(part)) < at->size()) {
-      at = &(*at)[index];
+    } else if (at->is_array() && indexOf(part) < at->size()) {
+      at = &(*at)[indexOf(part)];
     } else {
       fail(StatusCode::InvalidInput, pointer, "'$ref': there is no " + target);
       return none;

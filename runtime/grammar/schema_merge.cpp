@@ -42,12 +42,10 @@ Json commonTypes(const Json &a, const Json &b) {
     return std::find(types.begin(), types.end(), type) != types.end();
   };
   for (const Json &type : list(a)) {
-    if (has(list(b), type))
+    if (has(list(b), type) || (type == "integer" && has(list(b), "number")))
       result.push_back(type);
     else if (type == "number" && has(list(b), "integer"))
       result.push_back("integer");
-    else if (type == "integer" && has(list(b), "number"))
-      result.push_back(type);
   }
   return result;
 }
