@@ -100,7 +100,7 @@ template <class Config> struct PersistentBlock {
       larger(NormSumsOf<Qkv>::value, larger(NormSumsOf<GateUp>::value, NormSumsOf<Head>::value));
 
   /// Whether the ring has matrices in several encodings. (Parts of one kind have the same ones.)
-  template <class First, class... Others> static constexpr bool differ() {
+  template <class First, class... Others> CADENZA_DEVICE static constexpr bool differ() {
     return (!(First::encoding::encoding == Others::encoding::encoding) || ...);
   }
   static constexpr bool mixed = differ<Qkv, Output, GateUp, Down, Head>();

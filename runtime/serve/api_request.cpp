@@ -314,6 +314,8 @@ StatusOr<ApiRequest> parseChatRequest(std::string_view body, const ApiDefaults &
   CADENZA_RETURN_IF_ERROR(fields.integer("max_tokens", request.generate.maxTokens, 1, Fields::maximum));
   CADENZA_RETURN_IF_ERROR(fields.integer("max_completion_tokens", request.generate.maxTokens, 1, Fields::maximum));
   CADENZA_RETURN_IF_ERROR(readFormat(ordered_json::parse(body, nullptr, /*allow_exceptions=*/false), request));
+  if (request.grammar && !request.chat.variables.contains("enable_thinking"))
+    request.chat.variables["enable_thinking"] = false; // the answer is JSON from its first token on
   CADENZA_RETURN_IF_ERROR(fields.unsupported("tool_choice", {"auto", "none"},
                                              "the model decides whether it calls a tool (\"auto\"), or has none"));
   CADENZA_RETURN_IF_ERROR(fields.unsupported("modalities", {json::array({"text"})}, "answers are text"));

@@ -205,7 +205,7 @@ private:
                       "this model has no chat template; continue texts with /v1/completions, or start the server with "
                       "--chat-template FILE");
       CADENZA_ASSIGN_OR_RETURN(const std::string text, templates_.render(request.chat));
-      thinks = endsInThought(text);
+      thinks = endsInThought(text) && !request.grammar;
       CADENZA_ASSIGN_OR_RETURN(prompt, session_.tokenize(text, /*addSpecialTokens=*/false));
     } else if (prompt.empty()) {
       CADENZA_ASSIGN_OR_RETURN(prompt, session_.tokenize(request.prompt));
