@@ -192,17 +192,19 @@ void declareOptions(CLI::App &app, Arguments &args) {
     input->get_option("--chat")->excludes(app.get_option(text));
 }
 
-/// "1,2,3"
+/// "1,2,3", or "1, 2, 3"
 StatusOr<std::vector<int32_t>> parseTokens(std::string_view list) {
   std::vector<int32_t> tokens;
   while (!list.empty()) {
     std::string_view item = list.substr(0, list.find(','));
+    list.remove_prefix(std::min(list.size(), item.size() + 1));
+    item.remove_prefix(std::min(item.size(), item.find_first_not_of(' ')));
+    item.remove_suffix(item.size() - (item.find_last_not_of(' ') + 1));
     int32_t token = 0;
     auto [end, problem] = std::from_chars(item.data(), item.data() + item.size(), token);
     if (problem != std::errc() || end != item.data() + item.size())
       return Status(StatusCode::InvalidArgument, "--tokens: '" + std::string(item) + "' is not a token id");
     tokens.push_back(token);
-    list.remove_prefix(std::min(list.size(), item.size() + 1));
   }
   return tokens;
 }

@@ -77,8 +77,25 @@ inline void endWhenOutOfMemory(const char *name) noexcept {
   });
 }
 
-/// For options whose default is the empty text: a name that is given has characters.
-inline std::string notEmpty(const std::string &text) { return text.empty() ? "expected a name" : ""; }
+/// For options whose default is the empty text.
+inline std::string notEmpty(const std::string &text) { return text.empty() ? "is empty" : ""; }
+
+/// Whole numbers are decimal: CLI11 by itself reads 010 as octal.
+inline void readDecimal(CLI::App &app) {
+  for (CLI::Option *option : app.get_options({}))
+    if (option->get_type_name().starts_with("INT") || option->get_type_name().starts_with("UINT"))
+      option->transform(CLI::Validator(
+          [](std::string &text) {
+            const size_t sign = text.starts_with('-') || text.starts_with('+') ? 1 : 0;
+            const bool isDecimal = text.find_first_not_of("0123456789", sign) == std::string::npos;
+            while (isDecimal && text.size() > sign + 1 && text[sign] == '0')
+              text.erase(sign, 1);
+            return std::string();
+          },
+          ""));
+  for (CLI::App *group : app.get_subcommands({}))
+    readDecimal(*group);
+}
 
 /// Refuses an empty argument that no option takes as its value: CLI11 would look for its place for ever.
 inline Status checkArguments(const CLI::App &app, int argc, char **argv) {
@@ -106,6 +123,7 @@ inline int runTool(const char *name, const char *description, int argc, char **a
       CLI::App app(description, name);
       app.set_version_flag("--version", versionText());
       declare(app);
+      readDecimal(app);
       status = checkArguments(app, argc, argv);
       try {
         if (status.isOk())
