@@ -76,7 +76,7 @@ StatusOr<std::vector<bool>> keptOf(const std::vector<QuantizableMatrix> &matrice
     }
     if (matches)
       continue;
-    if (matchesHead)
+    if (matchesHead || pattern == "lm_head") // also where the head has the matrix of the embedding
       return Status(StatusCode::InvalidArgument,
                     "--keep=" + pattern + ": that is the head; --quantize-head=tiles16 leaves it at 16 bits");
     std::vector<std::string> names;
