@@ -8,6 +8,7 @@
 #include "tools/cancel_on_signal.h"
 #include "tools/chat.h"
 #include "tools/constraint.h"
+#include "tools/other_names.h"
 #include "tools/prompt_progress.h"
 #include "tools/read_file.h"
 #include "tools/run_tensors.h"
@@ -449,8 +450,7 @@ Status run(Arguments &args) {
   return args.scoreFile.empty() ? runGenerate(session, args, std::move(prompt)) : runScore(session, args, text);
 }
 
-/// What other tools call things, and what to type here.
-constexpr std::pair<std::string_view, std::string_view> otherNames[] = {
+constexpr OtherName otherNames[] = {
     {"-m", "the plan has no option before it: cadenza-run PLAN"},
     {"--model", "the plan has no option before it: cadenza-run PLAN"},
     {"-cnv", "--chat"},
@@ -480,25 +480,11 @@ constexpr std::pair<std::string_view, std::string_view> otherNames[] = {
     {"-ngl", "not needed: the whole model runs on the device, --device=cpu or cuda:N"},
 };
 
-void suggestNames(int argc, char **argv) {
-  for (int i = 1; i < argc; ++i)
-    for (const auto &[other, here] : otherNames)
-      if (other == argv[i])
-        std::fprintf(stderr, "cadenza-run: %s of other tools is here: %s\n", argv[i], std::string(here).c_str());
-}
-
 } // namespace
 
 int main(int argc, char **argv) {
   Arguments args;
-  bool isRead = false; // the command line, without a mistake
-  const int code = runTool(
-      "cadenza-run", description, argc, argv, [&](CLI::App &app) { declareOptions(app, args); },
-      [&] {
-        isRead = true;
-        return run(args);
-      });
-  if (!isRead && code != 0)
-    suggestNames(argc, argv);
-  return code;
+  return runTool(
+      otherNames, "cadenza-run", description, argc, argv, [&](CLI::App &app) { declareOptions(app, args); },
+      [&] { return run(args); });
 }
