@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 #include <map>
 #include <numeric>
 
@@ -138,6 +139,10 @@ Status chooseMixed(const std::vector<QuantizableMatrix> &matrices, const std::ve
         choices[c].error += errors[i][c].relative() * errors[i][c].relative();
     }
   }
+  for (auto &[set, choices] : sets)
+    for (StorageChoice &choice : choices)
+      if (!std::isfinite(choice.error)) // scales beyond f16: 16 bits are better and take no more
+        choice = {choices.back().bits, std::numeric_limits<double>::infinity()};
   std::vector<std::vector<StorageChoice>> choices;
   uint64_t least = spent;
   for (const auto &[set, of] : sets) {
