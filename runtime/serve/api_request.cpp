@@ -279,6 +279,19 @@ Status adaptMessages(ordered_json &messages) {
   return Status::ok();
 }
 
+/// A tool of another form would be written into the prompt as it is, and its calls be no calls.
+Status checkTools(const ordered_json &tools) {
+  for (size_t i = 0; i < tools.size(); ++i) {
+    const ordered_json &tool = tools[i];
+    const bool isFunction = tool.contains("function") && tool["function"].is_object() &&
+                            tool["function"].contains("name") && tool["function"]["name"].is_string();
+    if (!isFunction)
+      return invalid("tools[" + std::to_string(i) + "]",
+                     R"(expected {"type": "function", "function": {"name": NAME, "parameters": SCHEMA}})");
+  }
+  return Status::ok();
+}
+
 /// Messages, tools and what else goes into the template.
 Status readTalk(std::string_view text, const Fields &fields, ChatRequest &chat) {
   // The order of keys is a matter of the template (tools | tojson).
@@ -295,6 +308,7 @@ Status readTalk(std::string_view text, const Fields &fields, ChatRequest &chat) 
   if (!parsed.isOk())
     return {StatusCode::InvalidArgument, parsed.status().message()};
   chat = std::move(*parsed);
+  CADENZA_RETURN_IF_ERROR(checkTools(chat.tools));
   CADENZA_RETURN_IF_ERROR(adaptMessages(chat.messages));
   if (const json *variables = fields.find("chat_template_kwargs")) {
     if (!variables->is_object())

@@ -171,6 +171,9 @@ TEST(ApiRequest, RefusedByName) {
       {R"("logprobs": true)", "logprobs: this server does not keep what they are computed from", "logprobs"},
       {R"("top_logprobs": 2)", "top_logprobs: needs \"logprobs\": true", "top_logprobs"},
       {R"("tools": 5)", "tools: ", "tools"},
+      {R"("tools": [{}])", "tools[0]: expected {\"type\": \"function\", ", "tools[0]"},
+      {R"("tools": [{"type": "function", "name": "f"}])", "tools[0]: expected", "tools[0]"},
+      {R"("tools": [{"type": "function", "function": {"name": 1}}])", "tools[0]: expected", "tools[0]"},
       {R"("chat_template_kwargs": [])", "chat_template_kwargs: expected an object", "chat_template_kwargs"},
   };
   for (const Refused &refused : cases) {
