@@ -179,6 +179,7 @@ TEST(JsonSchema, Formats) {
 }
 
 TEST(JsonSchema, WhatIsRefusedByNameAndPlace) {
+  EXPECT_EQ(failure("{\"type\":").message().find("the schema is no JSON: offset 9: "), 0);
   for (const char *keyword :
        {"not", "if", "then", "dependentRequired", "patternProperties", "propertyNames", "contains",
         "unevaluatedProperties", "minProperties", "multipleOf", "$dynamicRef", "$anchor", "requierd"}) {
