@@ -183,6 +183,10 @@ std::string Session::tokenText(int32_t token) const {
   return two.starts_with(one) ? two.substr(one.size()) : one;
 }
 
+std::optional<std::string> Session::tokenBytes(int32_t token) const {
+  return state_->tokenizer.isOk() ? state_->tokenizer->bytes(token) : std::nullopt;
+}
+
 StatusOr<SamplingOptions> Session::samplingDefaults() const {
   auto defaults = cadenza::samplingDefaults(plan().generationJson());
   if (!defaults.isOk())
