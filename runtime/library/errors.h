@@ -30,9 +30,12 @@ template <typename Work> cadenza_status guarded(const Work &work) noexcept {
 /// InvalidArgument: `name` must not be NULL.
 inline Status isNull(std::string_view name) { return {StatusCode::InvalidArgument, std::string(name) + " is NULL"}; }
 
-#define CADENZA_REQUIRE(pointer)                                                                                       \
+/// Returns that error from the enclosing function if the pointer is NULL.
+#define CADENZA_REQUIRE(pointer) CADENZA_REQUIRE_IF(true, pointer)
+/// The same for a pointer that may be NULL where there is nothing that it could point to.
+#define CADENZA_REQUIRE_IF(condition, pointer)                                                                         \
   do {                                                                                                                 \
-    if (!(pointer))                                                                                                    \
+    if ((condition) && !(pointer))                                                                                     \
       return ::cadenza::library::isNull(#pointer);                                                                     \
   } while (false)
 

@@ -71,8 +71,8 @@ StatusOr<PrefixReuse> reuseOf(int32_t asked, PrefixReuse missing) {
 }
 
 Status takeStops(const cadenza_generate_options &asked, GenerateOptions &options) {
-  CADENZA_REQUIRE(asked.stop_tokens || asked.stop_token_count == 0);
-  CADENZA_REQUIRE(asked.stop_texts || asked.stop_text_count == 0);
+  CADENZA_REQUIRE_IF(asked.stop_token_count > 0, asked.stop_tokens);
+  CADENZA_REQUIRE_IF(asked.stop_text_count > 0, asked.stop_texts);
   if (asked.stop_token_count > 0)
     options.stopTokens.assign(asked.stop_tokens, asked.stop_tokens + asked.stop_token_count);
   for (size_t i = 0; i < asked.stop_text_count; ++i) {
@@ -142,7 +142,7 @@ using namespace cadenza::library;
 cadenza_status cadenza_generate(cadenza_session *session, const int32_t *prompt, size_t count,
                                 const cadenza_generate_options *options, cadenza_generation **generation) {
   return exclusively(session, [&]() -> Status {
-    CADENZA_REQUIRE(prompt || count == 0);
+    CADENZA_REQUIRE_IF(count > 0, prompt);
     return library::generate(*session, std::span(prompt, count), options, {}, {}, generation);
   });
 }
@@ -150,7 +150,7 @@ cadenza_status cadenza_generate(cadenza_session *session, const int32_t *prompt,
 cadenza_status cadenza_generate_text(cadenza_session *session, const char *prompt, size_t bytes,
                                      const cadenza_generate_options *options, cadenza_generation **generation) {
   return exclusively(session, [&]() -> Status {
-    CADENZA_REQUIRE(prompt || bytes == 0);
+    CADENZA_REQUIRE_IF(bytes > 0, prompt);
     CADENZA_ASSIGN_OR_RETURN(const Session *decoder, decoderOf(*session));
     CADENZA_ASSIGN_OR_RETURN(const std::vector<int32_t> tokens, decoder->tokenize(std::string_view(prompt, bytes)));
     return library::generate(*session, tokens, options, {}, {}, generation);

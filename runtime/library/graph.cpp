@@ -79,7 +79,7 @@ using namespace cadenza::library;
 cadenza_status cadenza_run_graph(cadenza_session *session, const char *entry, const cadenza_tensor *inputs,
                                  size_t count, cadenza_tensors **outputs) {
   return exclusively(session, [&]() -> Status {
-    CADENZA_REQUIRE(inputs || count == 0);
+    CADENZA_REQUIRE_IF(count > 0, inputs);
     CADENZA_REQUIRE(outputs);
     CADENZA_ASSIGN_OR_RETURN(const Tensors given, tensorsOf(std::span(inputs, count)));
     if (!session->graphs) {

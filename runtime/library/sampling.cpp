@@ -13,7 +13,7 @@ StatusOr<SamplingOptions> samplingOf(const cadenza_sampling *given) {
                           .repetitionPenalty = asked.repetition_penalty,
                           .presencePenalty = asked.presence_penalty,
                           .frequencyPenalty = asked.frequency_penalty};
-  CADENZA_REQUIRE(asked.logit_biases || asked.logit_bias_count == 0);
+  CADENZA_REQUIRE_IF(asked.logit_bias_count > 0, asked.logit_biases);
   for (size_t i = 0; i < asked.logit_bias_count; ++i)
     options.logitBias[asked.logit_biases[i].token] = asked.logit_biases[i].bias;
   if (asked.has_seed != 0)

@@ -24,7 +24,7 @@ using namespace cadenza::library;
 cadenza_status cadenza_step(cadenza_session *session, const int32_t *tokens, size_t count, const float **logits,
                             size_t *vocabulary) {
   return exclusively(session, [&]() -> Status {
-    CADENZA_REQUIRE(tokens || count == 0);
+    CADENZA_REQUIRE_IF(count > 0, tokens);
     CADENZA_ASSIGN_OR_RETURN(Stepper *const stepper, stepperOf(*session));
     CADENZA_ASSIGN_OR_RETURN(const std::span<const float> values, stepper->step(std::span(tokens, count)));
     if (logits)
@@ -56,8 +56,8 @@ cadenza_status cadenza_reset(cadenza_session *session) {
 cadenza_status cadenza_logits(cadenza_session *session, const int32_t *tokens, size_t count, float *logits,
                               size_t capacity) {
   return exclusively(session, [&]() -> Status {
-    CADENZA_REQUIRE(tokens || count == 0);
-    CADENZA_REQUIRE(logits || capacity == 0);
+    CADENZA_REQUIRE_IF(count > 0, tokens);
+    CADENZA_REQUIRE_IF(capacity > 0, logits);
     CADENZA_RETURN_IF_ERROR(stepperOf(*session).status());
     const auto vocabulary = static_cast<size_t>(session->decoder->vocabulary());
     if (capacity / vocabulary < count)

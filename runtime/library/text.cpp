@@ -37,7 +37,7 @@ cadenza_status cadenza_tokenize(const cadenza_session *session, const char *text
                                 int32_t **tokens, size_t *count) {
   return guarded([&]() -> Status {
     CADENZA_REQUIRE(session);
-    CADENZA_REQUIRE(text || bytes == 0);
+    CADENZA_REQUIRE_IF(bytes > 0, text);
     CADENZA_REQUIRE(tokens);
     CADENZA_REQUIRE(count);
     CADENZA_ASSIGN_OR_RETURN(const Session *decoder, decoderOf(*session));
@@ -53,7 +53,7 @@ cadenza_status cadenza_detokenize(const cadenza_session *session, const int32_t 
                                   size_t *bytes) {
   return guarded([&]() -> Status {
     CADENZA_REQUIRE(session);
-    CADENZA_REQUIRE(tokens || count == 0);
+    CADENZA_REQUIRE_IF(count > 0, tokens);
     CADENZA_REQUIRE(text);
     CADENZA_ASSIGN_OR_RETURN(const Session *decoder, decoderOf(*session));
     CADENZA_ASSIGN_OR_RETURN(const std::string result, decoder->detokenize(std::span(tokens, count)));
