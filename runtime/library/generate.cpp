@@ -1,4 +1,5 @@
 // Generating: cadenza_generate and its kin, and what they made.
+#include "runtime/grammar/json_schema.h"
 #include "runtime/library/options.h"
 #include "runtime/library/sampling.h"
 #include "runtime/library/session.h"
@@ -70,16 +71,36 @@ StatusOr<PrefixReuse> reuseOf(int32_t asked, PrefixReuse missing) {
   }
 }
 
-Status takeStops(const cadenza_generate_options &asked, GenerateOptions &options) {
-  CADENZA_REQUIRE_IF(asked.stop_token_count > 0, asked.stop_tokens);
-  CADENZA_REQUIRE_IF(asked.stop_text_count > 0, asked.stop_texts);
-  if (asked.stop_token_count > 0)
-    options.stopTokens.assign(asked.stop_tokens, asked.stop_tokens + asked.stop_token_count);
-  for (size_t i = 0; i < asked.stop_text_count; ++i) {
-    CADENZA_REQUIRE(asked.stop_texts[i]);
-    options.stopTexts.emplace_back(asked.stop_texts[i]);
+Status takeStops(const cadenza_generate_options &options, GenerateOptions &taken) {
+  CADENZA_REQUIRE_IF(options.stop_token_count > 0, options.stop_tokens);
+  CADENZA_REQUIRE_IF(options.stop_text_count > 0, options.stop_texts);
+  if (options.stop_token_count > 0)
+    taken.stopTokens.assign(options.stop_tokens, options.stop_tokens + options.stop_token_count);
+  for (size_t i = 0; i < options.stop_text_count; ++i) {
+    if (!options.stop_texts[i])
+      return isNull("options.stop_texts[" + std::to_string(i) + "]");
+    taken.stopTexts.emplace_back(options.stop_texts[i]);
   }
   return Status::ok();
+}
+
+/// What restricts the text; null: nothing does. The last one is kept, since it keeps what it has computed.
+StatusOr<std::shared_ptr<TokenConstraint>> constraintOf(const cadenza_generate_options &asked,
+                                                        cadenza_session &session) {
+  if (!asked.json_schema && !asked.regex)
+    return std::shared_ptr<TokenConstraint>();
+  if (asked.json_schema && asked.regex)
+    return Status(StatusCode::InvalidArgument, "cadenza_generate_options: json_schema and regex exclude each other");
+  const std::string grammar =
+      asked.json_schema ? std::string("schema ") + asked.json_schema : std::string("regex ") + asked.regex;
+  if (session.constraint && session.grammar == grammar)
+    return session.constraint;
+  auto parsed = asked.json_schema ? grammar::parseJsonSchema(asked.json_schema) : grammar::regexGrammar(asked.regex);
+  if (!parsed.isOk())
+    return parsed.status().withPrefix(asked.json_schema ? "json_schema" : "regex");
+  CADENZA_ASSIGN_OR_RETURN(session.constraint, session.decoder->constrain(*parsed));
+  session.grammar = grammar;
+  return session.constraint;
 }
 
 /// `ends` becomes true when a callback asks for the end; it outlives the options.
@@ -121,6 +142,7 @@ Status generate(cadenza_session &session, std::span<const int32_t> prompt, const
     if (!session.stepper)
       return {StatusCode::InvalidArgument, "log-probabilities need cadenza_open_options.logits"};
   }
+  CADENZA_ASSIGN_OR_RETURN(options.constraint, constraintOf(asked, session));
   bool ends = false;
   takeCallbacks(asked, ends, options);
   CADENZA_ASSIGN_OR_RETURN(Generation result, decoder->generate(prompt, options));
@@ -186,6 +208,7 @@ const int32_t *cadenza_generation_tokens(const cadenza_generation *generation, s
 }
 
 cadenza_finish_reason cadenza_generation_finish_reason(const cadenza_generation *generation) {
+  static_assert(CADENZA_FINISH_COMPLETE == static_cast<int>(FinishReason::Complete));
   static_assert(CADENZA_FINISH_CALLBACK == static_cast<int>(FinishReason::Callback));
   static_assert(CADENZA_FINISH_CANCELLED == static_cast<int>(FinishReason::Cancelled));
   static_assert(CADENZA_FINISH_CONTEXT_FULL == static_cast<int>(FinishReason::ContextFull));

@@ -5,19 +5,19 @@
 namespace cadenza::library {
 
 StatusOr<SamplingOptions> samplingOf(const cadenza_sampling *given) {
-  CADENZA_ASSIGN_OR_RETURN(const cadenza_sampling asked, read(given, library::samplingDefaults, "cadenza_sampling"));
-  SamplingOptions options{.temperature = asked.temperature,
-                          .topK = asked.top_k,
-                          .topP = asked.top_p,
-                          .minP = asked.min_p,
-                          .repetitionPenalty = asked.repetition_penalty,
-                          .presencePenalty = asked.presence_penalty,
-                          .frequencyPenalty = asked.frequency_penalty};
-  CADENZA_REQUIRE_IF(asked.logit_bias_count > 0, asked.logit_biases);
-  for (size_t i = 0; i < asked.logit_bias_count; ++i)
-    options.logitBias[asked.logit_biases[i].token] = asked.logit_biases[i].bias;
-  if (asked.has_seed != 0)
-    options.seed = asked.seed;
+  CADENZA_ASSIGN_OR_RETURN(const cadenza_sampling sampling, read(given, library::samplingDefaults, "cadenza_sampling"));
+  SamplingOptions options{.temperature = sampling.temperature,
+                          .topK = sampling.top_k,
+                          .topP = sampling.top_p,
+                          .minP = sampling.min_p,
+                          .repetitionPenalty = sampling.repetition_penalty,
+                          .presencePenalty = sampling.presence_penalty,
+                          .frequencyPenalty = sampling.frequency_penalty};
+  CADENZA_REQUIRE_IF(sampling.logit_bias_count > 0, sampling.logit_biases);
+  for (size_t i = 0; i < sampling.logit_bias_count; ++i)
+    options.logitBias[sampling.logit_biases[i].token] = sampling.logit_biases[i].bias;
+  if (sampling.has_seed != 0)
+    options.seed = sampling.seed;
   return options;
 }
 

@@ -22,6 +22,8 @@ struct cadenza_session {
   cadenza::Status templatesError;               // why there are none
   std::optional<cadenza::TensorSession> graphs; // of a decoder that has some: made when the first runs
   cadenza::TensorSessionOptions graphOptions;
+  std::string grammar; // json_schema or regex of the last generation that had one, and what was made of it
+  std::shared_ptr<cadenza::TokenConstraint> constraint;
   std::atomic<bool> busy{false};
 };
 

@@ -47,8 +47,9 @@ cadenza_status cadenza_sample(cadenza_session *session, const cadenza_sampling *
 
 cadenza_status cadenza_reset(cadenza_session *session) {
   return exclusively(session, [&]() -> Status {
-    CADENZA_ASSIGN_OR_RETURN(Stepper *const stepper, stepperOf(*session));
-    stepper->reset();
+    CADENZA_RETURN_IF_ERROR(decoderOf(*session).status());
+    if (session->stepper) // without one there were no steps
+      session->stepper->reset();
     return Status::ok();
   });
 }

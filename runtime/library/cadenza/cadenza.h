@@ -173,6 +173,9 @@ typedef struct cadenza_generate_options {
   const cadenza_sampling *sampling; /* NULL: greedy; of cadenza_chat: as the model's directory recommends */
   int32_t logprobs;                 /* -1: none; N: log-probabilities of each token and the N most likely ones, in
                                        cadenza_generation_json. Needs cadenza_open_options.logits */
+  /* What the text must be, docs/grammar.md; at most one of them, NULL: anything. It ends where it is complete. */
+  const char *json_schema; /* JSON of this schema; {"type": "object"} is any object */
+  const char *regex;       /* what this expression matches as a whole */
   /* Callbacks run in the thread of the call. A result that is not 0 ends the generation after the current token. They
    * must return: no longjmp, no exception. NULL: none. */
   int (*on_text)(void *user, const char *text, size_t bytes); /* complete characters, as they become final */
@@ -202,7 +205,8 @@ typedef enum cadenza_finish_reason {
   CADENZA_FINISH_STOP_TEXT = 2,    /* one of the stop texts appeared */
   CADENZA_FINISH_CONTEXT_FULL = 3, /* no position is left */
   CADENZA_FINISH_CANCELLED = 4,    /* cadenza_cancel */
-  CADENZA_FINISH_CALLBACK = 5      /* a callback asked for it */
+  CADENZA_FINISH_CALLBACK = 5,     /* a callback asked for it */
+  CADENZA_FINISH_COMPLETE = 6      /* the text is all that json_schema or regex let it be */
 } cadenza_finish_reason;
 
 /* What these give is valid as long as the generation. */
@@ -216,6 +220,15 @@ int32_t cadenza_generation_seed(const cadenza_generation *generation, uint64_t *
 const char *cadenza_generation_json(const cadenza_generation *generation);
 void cadenza_generation_free(cadenza_generation *generation); /* NULL is fine */
 
+/* Writes what the last generation, or the steps since, left in the cache to a file, which appears whole or not at all:
+ * keys and values of its tokens, to go on with in another session of the same plan. `note`: any text, such as the
+ * talk, that cadenza_load gives back; or NULL. The file is as private as the text is. */
+cadenza_status cadenza_save(cadenza_session *session, const char *path, const char *note);
+/* Reads such a file. A step, or a generation whose `reuse` is not OFF, then processes what its tokens do not share with
+ * the saved ones. `note` may be NULL; else it is freed by cadenza_free. CADENZA_INCOMPATIBLE_PLAN for the file of
+ * another plan or of a longer context, CADENZA_INVALID_INPUT for one that is damaged. */
+cadenza_status cadenza_load(cadenza_session *session, const char *path, char **note);
+
 /* ---- Step by step ------------------------------------------------------------------------------------------------ */
 
 /* Processes tokens behind those of the steps before and gives the logits of the token that follows: `vocabulary`
@@ -227,7 +240,7 @@ cadenza_status cadenza_step(cadenza_session *session, const int32_t *tokens, siz
  * The token is the one that cadenza_generate chooses at this position for these logits and this seed, which is needed
  * (has_seed) where tokens are drawn. CADENZA_INVALID_ARGUMENT if there was no step. */
 cadenza_status cadenza_sample(cadenza_session *session, const cadenza_sampling *sampling, int32_t *token);
-/* Forgets the sequence of steps. */
+/* Forgets the sequence of steps: the next one begins a new text. */
 cadenza_status cadenza_reset(cadenza_session *session);
 
 /* Teacher-forced logits of all positions: row i of `logits` is what follows tokens [0, i]. `capacity` is how many
