@@ -58,6 +58,8 @@ class HeaderTest(unittest.TestCase):
             self.assertEqual(count, len(_native._ARGUMENTS[name]), name)
             is_number = result.strip() in ("cadenza_status", "cadenza_finish_reason")
             self.assertEqual(is_number, name not in _native._RESULTS, name)
+        page = (ROOT / "docs/library.md").read_text()
+        self.assertEqual([name for _, name, _ in found if f"`{name}`" not in page], [])
 
     def test_numbers(self) -> None:
         codes = {int(code) for code in re.findall(r"CADENZA_\w+ = (\d+)", HEADER.split("cadenza_status;")[0])}
