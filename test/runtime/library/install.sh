@@ -5,7 +5,7 @@ set -euo pipefail
 build=$1 source=$2
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-cmake --install "$build" --component cadenza --prefix "$folder/first" >/dev/null
+cmake --install "$build" --component cadenza-library --prefix "$folder/first" >/dev/null
 mv "$folder/first" "$folder/prefix"
 prefix=$folder/prefix
 readelf -d "$prefix"/lib/libcadenza.so | grep -q 'SONAME.*\[libcadenza\.so\.0\]'
