@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 from ctypes import POINTER, c_char_p, c_int32, c_int64, c_uint8, c_uint16, c_uint64, c_void_p, py_object, pythonapi
 from typing import Any, Dict, List, Tuple
 
@@ -51,29 +52,27 @@ _CODES = {"i": 0, "u": 1, "f": 2, "b": 4, "?": 6}  # of the kinds below
 _exported: Dict[int, Tuple[Any, ...]] = {}  # what a consumer still uses, by address
 
 
-@_Deleter
 def _delete(managed: Any) -> None:
     _exported.pop(ctypes.addressof(managed.contents), None)
 
 
-@_Destructor
 def _unused(capsule: int) -> None:
     if _dying_is_valid(capsule, _FRESH):
         _exported.pop(_dying_pointer(capsule, _FRESH), None)
 
 
+_DELETE, _UNUSED = _Deleter(_delete), _Destructor(_unused)  # kept: C calls them
+
+
 def export(owner: object, address: int, kind: str, bits: int, shape: Tuple[int, ...]) -> object:
     """A capsule of row-major memory, which lives as long as `owner`. `kind`: i, u, f, b (bfloat) or ? (bool)."""
     sizes = (c_int64 * len(shape))(*shape)
-    steps, step = [], 1
-    for size in reversed(shape):
-        steps.insert(0, step)
-        step *= size
+    steps = [math.prod(shape[i + 1 :]) for i in range(len(shape))]
     strides = (c_int64 * len(shape))(*steps)
     tensor = _DLTensor(address, _Device(CPU, 0), len(shape), _DataType(_CODES[kind], bits, 1), sizes, strides, 0)
-    managed = _Managed(tensor, None, _delete)
+    managed = _Managed(tensor, None, _DELETE)
     _exported[ctypes.addressof(managed)] = (managed, owner, sizes, strides)
-    return _new(ctypes.addressof(managed), _FRESH, _unused)
+    return _new(ctypes.addressof(managed), _FRESH, _UNUSED)
 
 
 def import_(tensor: Any) -> Tuple[str, int, Tuple[int, ...], bytes]:
@@ -99,9 +98,7 @@ def import_(tensor: Any) -> Tuple[str, int, Tuple[int, ...], bytes]:
 
 
 def _packed(given: _DLTensor, shape: Tuple[int, ...], strides: "List[int] | None", size: int) -> bytes:
-    count = 1
-    for length in shape:
-        count *= length
+    count = math.prod(shape)
     if count == 0:
         return b""
     address = given.data + given.byte_offset

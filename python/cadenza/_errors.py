@@ -98,8 +98,20 @@ class Busy(Error):
 _CLASSES = {
     kind.code: kind
     for kind in (
-        InvalidArgument, InvalidInput, Unsupported, InvalidPlan, IncompatiblePlan, NoDevice, OutOfMemory, CacheFull,
-        DeviceLost, InputOutput, NoCompiler, Cancelled, NumericMismatch, Busy,
+        InvalidArgument,
+        InvalidInput,
+        Unsupported,
+        InvalidPlan,
+        IncompatiblePlan,
+        NoDevice,
+        OutOfMemory,
+        CacheFull,
+        DeviceLost,
+        InputOutput,
+        NoCompiler,
+        Cancelled,
+        NumericMismatch,
+        Busy,
     )  # fmt: skip
 }
 

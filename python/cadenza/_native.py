@@ -8,6 +8,7 @@ import os
 import pathlib
 from ctypes import CFUNCTYPE, POINTER, c_char_p, c_double, c_float, c_int, c_int32, c_int64, c_size_t, c_uint64
 from ctypes import c_void_p
+from typing import Any, Iterable, Optional, Type, TypeVar
 
 Session = c_void_p
 Generation = c_void_p
@@ -184,30 +185,32 @@ library = _load()
 _logger = logging.getLogger("cadenza")
 
 
-@LogCallback
 def _log(user: object, level: int, message: bytes) -> None:
     _logger.log(logging.WARNING if level else logging.INFO, "%s", message.decode(errors="replace"))
 
 
-library.cadenza_set_log(_log, None)
+_log_callback = LogCallback(_log)  # kept: the library calls it
+library.cadenza_set_log(_log_callback, None)
+
+Struct = TypeVar("Struct", bound=ctypes.Structure)
 
 
-def filled(struct: type, init: str):  # type: ignore[no-untyped-def]
+def filled(struct: Type[Struct], init: str) -> Struct:
     """A struct of options with the library's defaults."""
     options = struct()
     getattr(library, init)(ctypes.byref(options), ctypes.sizeof(options))
     return options
 
 
-def take_text(text: c_void_p, size: int | None = None) -> str:
+def take_text(text: c_void_p, size: Optional[int] = None) -> str:
     """The text that a function gave, which is freed. Without a size it ends at its NUL."""
     try:
-        return ctypes.string_at(text.value, -1 if size is None else size).decode(errors="replace")
+        return ctypes.string_at(text.value or 0, -1 if size is None else size).decode(errors="replace")
     finally:
         library.cadenza_free(text)
 
 
-def token_array(tokens):  # type: ignore[no-untyped-def]
+def token_array(tokens: Iterable[int]) -> Any:
     """Ids as an array of C. OverflowError for what is no int32."""
     ids = [int(token) for token in tokens]
     for token in ids:

@@ -7,14 +7,17 @@ import functools
 import json
 import os
 from ctypes import POINTER, byref, c_float, c_int32, c_size_t, c_void_p
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
 from . import _native, _tensor
 from ._errors import check
 from ._native import library
-from ._options import Options, SamplingOptions, native_chat
+from ._options import Options, SamplingOptions, native_chat, native_generate, native_sampling
 from ._stream import Stream
 from ._tensor import Tensor
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 Prompt = Union[str, Iterable[int]]
 Message = Mapping[str, Any]  # {"role": ..., "content": ...}
@@ -67,11 +70,8 @@ class Plan:
     def tokenize(self, text: str, add_special: bool = True) -> List[int]:
         """The ids of a text, with what the tokenizer puts around it."""
         tokens, count, encoded = POINTER(c_int32)(), c_size_t(), text.encode()
-        check(
-            library.cadenza_tokenize(
-                self._session, encoded, len(encoded), bool(add_special), byref(tokens), byref(count)
-            )
-        )
+        arguments = (encoded, len(encoded), bool(add_special), byref(tokens), byref(count))
+        check(library.cadenza_tokenize(self._session, *arguments))
         try:
             return tokens[: count.value]
         finally:
@@ -95,19 +95,16 @@ class Plan:
         """The prompt of a talk by the model's chat template; `chat` says what the arguments are."""
         text, size = c_void_p(), c_size_t()
         options = native_chat(variables, template, add_generation_prompt)
-        check(
-            library.cadenza_render_chat(
-                self._session, _talk(messages, tools), byref(options), byref(text), byref(size)
-            )
-        )
+        talk = _talk(messages, tools)
+        check(library.cadenza_render_chat(self._session, talk, byref(options), byref(text), byref(size)))
         return _native.take_text(text, size.value)
 
     # Generating
 
-    def generate(self, prompt: Prompt, **options: Any) -> Stream:
+    def generate(self, prompt: Prompt, **options: Unpack[Options]) -> Stream:
         """Continues a text, or token ids. Iterate over what this gives for pieces of text, or take its `result()`.
-        The keywords are the fields of cadenza.Options; tokens are the most likely ones unless they say otherwise."""
-        native = Options(**options).native_generate(defaults_of=None)
+        The keywords are those of cadenza.Options; tokens are the most likely ones unless they say otherwise."""
+        native = native_generate(options, defaults_of=None)
         if isinstance(prompt, str):
             text = prompt.encode()
             return Stream(self, functools.partial(self._call, library.cadenza_generate_text, text, len(text)), native)
@@ -121,13 +118,13 @@ class Plan:
         tools: Optional[Sequence[Mapping[str, Any]]] = None,
         variables: Optional[Mapping[str, Any]] = None,
         template: Optional[str] = None,
-        **options: Any,
+        **options: Unpack[Options],
     ) -> Stream:
         """The answer to a talk: a question, or messages with "role" and "content". `variables`: what else the chat
         template sees, such as {"enable_thinking": False}; `template`: Jinja source in place of the plan's. The other
         keywords are those of `generate`, but with the model's own sampling, until the context is full, and keeping what
         the talk before has in common with this one."""
-        native = Options(**options).native_generate(defaults_of=self._session)
+        native = native_generate(options, defaults_of=self._session)
         chat = native_chat(variables, template)
         call = functools.partial(self._call, library.cadenza_chat, _talk(messages, tools), byref(chat))
         return Stream(self, call, native)
@@ -166,11 +163,11 @@ class Plan:
         ctypes.memmove(copy, values, ctypes.sizeof(copy))
         return _floats(copy, (size.value,))
 
-    def sample(self, **options: Any) -> int:
-        """Chooses the token that follows the last step, which is not processed: give it to `step`. The keywords are the
-        fields of cadenza.SamplingOptions; a draw needs a seed."""
+    def sample(self, **options: Unpack[SamplingOptions]) -> int:
+        """Chooses the token that follows the last step, which is not processed: give it to `step`. The keywords are
+        those of cadenza.SamplingOptions; a draw needs a seed."""
         token = c_int32()
-        check(library.cadenza_sample(self._session, byref(SamplingOptions(**options).native()), byref(token)))
+        check(library.cadenza_sample(self._session, byref(native_sampling(options)), byref(token)))
         return token.value
 
     def reset(self) -> None:

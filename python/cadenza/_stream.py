@@ -161,9 +161,7 @@ class Stream:
                 lambda user, text, size: guarded(lambda: on_text(ctypes.string_at(text, size).decode(errors="replace")))
             )
         # Also without a callback: Ctrl-C is noticed where Python code runs.
-        options.on_token = _native.OnToken(
-            lambda user, token: guarded(lambda: on_token(token) if on_token else None)
-        )
+        options.on_token = _native.OnToken(lambda user, token: guarded(lambda: on_token(token) if on_token else None))
         options.on_prompt = _native.OnPrompt(prompt_progress)
         handle = _native.Generation()
         status = self._call(byref(options), byref(handle))

@@ -9,7 +9,7 @@ from . import _dlpack, _native
 from ._native import library
 
 if TYPE_CHECKING:
-    import numpy
+    from numpy import ndarray
 
 # cadenza_type by name: its number, its kind for DLPack, its bits.
 TYPES = {
@@ -30,7 +30,6 @@ TYPES = {
 _NAMES = {number: name for name, (number, _, _) in TYPES.items()}
 _OF_KIND = {(kind, bits): name for name, (_, kind, bits) in TYPES.items()}
 _LETTERS = tuple("efd?bBhHiIlLqQ")  # of the struct module
-_NUMPY = {"f16": "f2", "f32": "f4", "f64": "f8", "bool": "?"}
 
 
 class Tensor:
@@ -47,18 +46,17 @@ class Tensor:
     def __repr__(self) -> str:
         return f"cadenza.Tensor({self.type} {list(self.shape)})"
 
-    def numpy(self) -> "numpy.ndarray[Any, Any]":
+    def numpy(self) -> "ndarray[Any, Any]":
         """As an array that shares the memory. NumPy has no bf16: a copy in float32, which holds it exactly."""
         import numpy
 
         if self.type == "bf16":
             wide = numpy.frombuffer(self.data, "<u2").astype("<u4") << 16
             return wide.view("<f4").reshape(self.shape)
-        bits = TYPES[self.type][2]
-        dtype = _NUMPY.get(self.type, f"{self.type[0]}{bits // 8}")
-        return numpy.frombuffer(self.data, dtype).reshape(self.shape)
+        kind, bits = TYPES[self.type][1:]
+        return numpy.frombuffer(self.data, f"{kind}{bits // 8}" if kind != "?" else "?").reshape(self.shape)
 
-    def __array__(self, dtype: Any = None, copy: Optional[bool] = None) -> "numpy.ndarray[Any, Any]":
+    def __array__(self, dtype: Any = None, copy: Optional[bool] = None) -> "ndarray[Any, Any]":
         array = self.numpy()
         if dtype is not None and array.dtype != dtype:
             return array.astype(dtype)
@@ -68,7 +66,7 @@ class Tensor:
         return _dlpack.CPU, 0
 
     def __dlpack__(self, *, stream: Any = None, **_: Any) -> object:
-        _, kind, bits = TYPES[self.type]
+        kind, bits = TYPES[self.type][1:]
         memory = _memory(self.data)
         return _dlpack.export(memory, ctypes.addressof(memory), kind, bits, self.shape)
 
@@ -83,19 +81,22 @@ def tensor_of(value: Any) -> Tensor:
     """A Tensor of an array, a tensor of another package, a number or a list of numbers."""
     if isinstance(value, Tensor):
         return value
-    if getattr(getattr(value, "dtype", None), "name", "") == "bfloat16" and hasattr(value, "view"):
+    if getattr(getattr(value, "dtype", None), "name", "") == "bfloat16" and hasattr(value, "tobytes"):
         return Tensor("bf16", value.shape, value.tobytes())  # of ml_dtypes, whose arrays are no buffers
     try:
         view = memoryview(value)
     except (TypeError, ValueError, BufferError):
-        view = None
-    if view is not None:
-        letter = view.format.lstrip("@=<")
-        kind = {"e": "f", "f": "f", "d": "f", "?": "?"}.get(letter, "i" if letter.islower() else "u")
-        if letter not in _LETTERS or (kind, view.itemsize * 8) not in _OF_KIND:
-            raise TypeError(f"elements of format {view.format!r} are none that a graph takes")
-        shares = view.c_contiguous and view.nbytes > 0
-        return Tensor(_OF_KIND[kind, view.itemsize * 8], view.shape, view if shares else view.tobytes())
+        return _of_another(value)
+    letter, bits = view.format.lstrip("@=<"), view.itemsize * 8
+    kind = {"e": "f", "f": "f", "d": "f", "?": "?"}.get(letter, "i" if letter.islower() else "u")
+    if letter not in _LETTERS or (kind, bits) not in _OF_KIND:
+        raise TypeError(f"elements of format {view.format!r} are none that a graph takes")
+    shares = view.c_contiguous and view.nbytes > 0
+    return Tensor(_OF_KIND[kind, bits], view.shape or (), view if shares else view.tobytes())
+
+
+def _of_another(value: Any) -> Tensor:
+    """Of what is no buffer."""
     if hasattr(value, "__dlpack__"):
         kind, bits, shape, data = _dlpack.import_(value)
         if (kind, bits) not in _OF_KIND:
@@ -104,7 +105,7 @@ def tensor_of(value: Any) -> Tensor:
     import numpy
 
     array = numpy.asarray(value)
-    if array.dtype == object or isinstance(value, (str, bytes)):
+    if array.dtype.kind not in "fiub":
         raise TypeError(f"{type(value).__name__} is no tensor: give an array, a tensor or numbers")
     return tensor_of(array)
 
@@ -139,7 +140,8 @@ def taken(handle: ctypes.c_void_p) -> Dict[str, Tensor]:
     result = {}
     for index in range(library.cadenza_tensors_count(handle)):
         given = library.cadenza_tensors_at(handle, index).contents
-        memory = (ctypes.c_char * given.bytes).from_address(given.data) if given.bytes else (ctypes.c_char * 0)()
+        kind: Any = ctypes.c_char * given.bytes
+        memory = kind.from_address(given.data) if given.bytes else kind()
         memory.owner = owner  # every view of the memory holds it, and so what it is a part of
         result[given.name.decode()] = Tensor(_NAMES[given.type], tuple(given.shape[: given.rank]), memory)
     return result
