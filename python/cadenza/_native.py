@@ -210,10 +210,14 @@ def take_text(text: c_void_p, size: Optional[int] = None) -> str:
         library.cadenza_free(text)
 
 
+def whole(value: int, bits: int, name: str) -> int:
+    """A number that fits: of others ctypes would take the low bits. OverflowError for what does not."""
+    if not -(2 ** (bits - 1)) <= int(value) < 2 ** (bits - 1):
+        raise OverflowError(f"{name} {value} is no integer of {bits} bits")
+    return int(value)
+
+
 def token_array(tokens: Iterable[int]) -> Any:
-    """Ids as an array of C. OverflowError for what is no int32."""
-    ids = [int(token) for token in tokens]
-    for token in ids:
-        if not -(2**31) <= token < 2**31:  # ctypes would take its low bits
-            raise OverflowError(f"token id {token} is no int32")
+    """Ids as an array of C."""
+    ids = [whole(token, 32, "token id") for token in tokens]
     return (c_int32 * len(ids))(*ids)

@@ -49,8 +49,9 @@ def native_sampling(options: Mapping[str, Any], defaults_of: Optional[ctypes.c_v
         check(library.cadenza_sampling_defaults(defaults_of, byref(result)))
     for name, value in options.items():
         if value is not None and name not in ("logit_bias", "seed"):
-            setattr(result, name, value)
-    biases = [_native.LogitBias(token, bias) for token, bias in (options.get("logit_bias") or {}).items()]
+            setattr(result, name, _native.whole(value, 64, name) if name == "top_k" else value)
+    given = (options.get("logit_bias") or {}).items()
+    biases = [_native.LogitBias(_native.whole(token, 32, "token id"), bias) for token, bias in given]
     result.logit_biases = (_native.LogitBias * len(biases))(*biases)
     result.logit_bias_count = len(biases)
     seed = options.get("seed")

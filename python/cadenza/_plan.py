@@ -207,7 +207,7 @@ def open(
     running its author's code: open those that you trust."""
     options = _native.filled(_native.OpenOptions, "cadenza_open_options_init")
     options.device, options.schedule, options.division = device.encode(), schedule.encode(), division.encode()
-    options.context, options.threads = context, threads
+    options.context, options.threads = _native.whole(context, 64, "context"), _native.whole(threads, 32, "threads")
     options.logits, options.prefill = bool(logits), bool(prefill)
     return Plan(path, options)
 

@@ -232,8 +232,13 @@ class PackageTest(unittest.TestCase):
                 self.plan.generate(PROMPT, **options).result()
         with self.assertRaises(TypeError):
             self.plan.generate(PROMPT, temprature=1)
+        for options in ({"top_k": 2**64}, {"logit_bias": {2**32 + 5: 1}}, {"stop_tokens": [2**32 + 5]}):
+            with self.assertRaises(OverflowError):
+                self.plan.generate(PROMPT, **options)
         with self.assertRaises(OverflowError):
             self.plan.generate([2**32 + 1])
+        with self.assertRaises(OverflowError):
+            cadenza.open(self.path, threads=2**32)
         with cadenza.open(self.path, logits=False, **CPU) as plan, self.assertRaisesRegex(ValueError, "logits"):
             plan.logits([1])
         with self.assertRaisesRegex(ValueError, "closed"):

@@ -124,6 +124,12 @@ TEST_F(LibraryGenerateTest, CancelFromACallbackAndFromAnotherThread) {
   }
   cadenza_cancel(session.get()); // of a session that does nothing: the next call is none of its business
   EXPECT_EQ(tokensOf(generate(session, prompt, options)), all);
+  options.on_token = here; // too late for this call, which has made its last token
+  options.max_tokens = 1;
+  EXPECT_EQ(reasonOf(generate(session, prompt, options)), CADENZA_FINISH_LENGTH);
+  options.on_token = nullptr;
+  options.max_tokens = 12;
+  EXPECT_EQ(tokensOf(generate(session, prompt, options)), all);
 }
 
 TEST_F(LibraryGenerateTest, ASessionThatWorksIsBusy) {
