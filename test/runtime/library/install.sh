@@ -21,11 +21,11 @@ check() { # PROGRAM
   grep -q 'none\.plan' "$folder/log"
 }
 
-warnings="-Wall -Wextra -Wpedantic -Werror"
+warnings=(-Wall -Wextra -Wpedantic -Werror)
 if command -v pkg-config >/dev/null; then
   export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
-  # shellcheck disable=SC2046,SC2086
-  cc -std=c11 $warnings "$source/examples/c/generate.c" $(pkg-config --cflags --libs cadenza) -o "$folder/generate"
+  # shellcheck disable=SC2046
+  cc -std=c11 "${warnings[@]}" "$source/examples/c/generate.c" $(pkg-config --cflags --libs cadenza) -o "$folder/generate"
   check "$folder/generate"
 fi
 mkdir "$folder/project"
@@ -35,11 +35,11 @@ project(example C)
 find_package(cadenza 0.1 REQUIRED)
 add_executable(generate $source/examples/c/generate.c)
 set_target_properties(generate PROPERTIES C_STANDARD 11 C_EXTENSIONS OFF)
-target_compile_options(generate PRIVATE ${warnings// /;})
+target_compile_options(generate PRIVATE ${warnings[*]})
 target_link_libraries(generate PRIVATE cadenza::cadenza)
 PROJECT
 cmake -S "$folder/project" -B "$folder/built" -DCMAKE_PREFIX_PATH="$prefix" >"$folder/log" || { cat "$folder/log"; exit 1; }
 cmake --build "$folder/built" >"$folder/log" || { cat "$folder/log"; exit 1; }
 check "$folder/built/generate"
 # The header is C++, too.
-echo '#include <cadenza/cadenza.h>' | c++ -std=c++11 $warnings -I"$prefix/include" -fsyntax-only -x c++ -
+echo '#include <cadenza/cadenza.h>' | c++ -std=c++11 "${warnings[@]}" -I"$prefix/include" -fsyntax-only -x c++ -
