@@ -13,7 +13,7 @@ namespace {
 class LibraryGenerateTest : public LibraryTest {
 protected:
   /// The same with the C++ API.
-  Generation reference(GenerateOptions options, const Tokens &tokens) {
+  Generation reference(const GenerateOptions &options, const Tokens &tokens) {
     auto made = Session::open(plan, {.device = "cpu", .logits = true, .threads = 1});
     EXPECT_TRUE(made.isOk()) << made.status().message();
     auto result = made->generate(tokens, options);
