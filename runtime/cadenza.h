@@ -242,6 +242,8 @@ public:
   /// Ends the running generate, score, scoreAgainst or forEachLogits within a few steps; if none runs, the next one.
   /// Async-signal-safe. The session can be used again, with the same results as a new one.
   void requestCancel() noexcept;
+  /// Forgets such a request. Whether there was one.
+  bool forgetCancel() noexcept;
 
 private:
   struct State;
