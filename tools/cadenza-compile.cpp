@@ -2,12 +2,15 @@
 #include "compiler/driver/compile.h"
 #include "compiler/import/hf/published.h"
 #include "compiler/schedule/token_geometry.h"
+#include "runtime/support/hub_cache.h"
+#include "runtime/support/suggestion.h"
 #include "tools/tool.h"
 
 #include "llvm/Support/ErrorHandling.h"
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <set>
 
 using namespace cadenza;
@@ -67,7 +70,10 @@ std::string parseStage(const std::string &text, Stage &stage) {
       return "";
     }
   }
-  return "there is no stage '" + text + "'; choose from " + stageNames();
+  std::vector<std::string> names;
+  for (const auto &[name, value] : stages)
+    names.emplace_back(name);
+  return "there is no stage '" + text + "'; choose from " + stageNames() + didYouMean(text, names);
 }
 
 /// "random:SEED" to the seed, "FILE.safetensors" to the file.
@@ -143,8 +149,9 @@ void declareOptions(CLI::App &app, Arguments &args) {
   args.options.pipeline.tiles = {16, 128, 512, 2048};
   app.footer(examples);
   app.add_option("directory", args.options.import.directory,
-                 "Hugging Face directory: config.json, *.safetensors, tokenizer.json; or a .gguf file; or an .onnx "
-                 "file, or the directory of one; or a graph, an .mlir file of nn ops");
+                 "Hugging Face directory: config.json, *.safetensors, tokenizer.json; or OWNER/NAME of a model in the "
+                 "cache of the Hugging Face hub; or a .gguf file; or an .onnx file, or the directory of one; or a "
+                 "graph, an .mlir file of nn ops");
   app.add_option("--model", args.options.import.publishedName,
                  "instead of a directory, a published configuration (needs --weights=random:SEED): " +
                      publishedNames());
@@ -280,11 +287,25 @@ void declareOptions(CLI::App &app, Arguments &args) {
   app.add_flag("-q,--quiet", args.quiet, "no progress on standard error");
 }
 
+/// "Qwen/Qwen3-0.6B", where no such path exists, is the model in the cache of the Hugging Face hub.
+Status resolveHubName(std::string &directory) {
+  std::error_code error;
+  if (directory.empty() || !isHubName(directory) || std::filesystem::exists(directory, error))
+    return Status::ok();
+  if (StatusOr<std::string> snapshot = findInHubCache(directory); snapshot.isOk())
+    directory = std::move(*snapshot);
+  else if (const auto owner = std::filesystem::path(directory).parent_path();
+           !owner.empty() && !std::filesystem::exists(owner, error))
+    return snapshot.status();
+  return Status::ok(); // without an owner: whatever reads it says that there is no such file
+}
+
 Status run(Arguments &args) {
   CompileOptions &options = args.options;
   options.pipeline.none = args.passes == "none";
   if (options.import.directory.empty() == options.import.publishedName.empty())
     return {StatusCode::InvalidArgument, "give either a model directory or --model=NAME; --help says more"};
+  CADENZA_RETURN_IF_ERROR(resolveHubName(options.import.directory));
   Progress progress(args.quiet || options.check);
   return compileModel(options, progress);
 }

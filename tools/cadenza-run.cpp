@@ -9,6 +9,7 @@
 #include "tools/chat.h"
 #include "tools/constraint.h"
 #include "tools/other_names.h"
+#include "tools/plan_cache.h"
 #include "tools/prompt_progress.h"
 #include "tools/read_file.h"
 #include "tools/run_tensors.h"
@@ -32,6 +33,7 @@ struct Arguments {
   std::string plan, prompt, promptFile, tokens, scoreFile, against, logits, statsJson, dump, save, load;
   GenerateOptions generate;
   SessionOptions session;
+  CompileArguments compile;
   TensorArguments tensors;
   ChatArguments chat;
   SamplingArguments sampling;
@@ -57,7 +59,10 @@ constexpr int maximum = 1 << 30; // of every count on the command line
 
 void declareOptions(CLI::App &app, Arguments &args) {
   app.footer(footer);
-  app.add_option("plan", args.plan, "the .plan file");
+  app.add_option("plan,-m,--model", args.plan,
+                 "the .plan file; or a model, which is compiled first: a directory, a .gguf or .onnx file, OWNER/NAME "
+                 "in the cache of the Hugging Face hub");
+  declareCompile(app, args.compile);
 
   auto *input = app.add_option_group("Input", "exactly one of these");
   input->add_option("-p,--prompt", args.prompt, "the text to continue");
@@ -81,7 +86,7 @@ void declareOptions(CLI::App &app, Arguments &args) {
     args.maxTokensGiven = app.get_option("--max-tokens")->count() > 0;
     if (args.plan.empty())
       args.plan.swap(args.chat.question); // `--chat PLAN`: the name was the plan's
-    if (args.plan.empty())
+    if (args.plan.empty() && args.compile.cache.empty())
       throw CLI::RequiredError("plan");
   });
   CLI::Option *output =
@@ -121,7 +126,8 @@ void declareOptions(CLI::App &app, Arguments &args) {
   app.add_option("--device", args.session.device,
                  "auto (the first GPU that the plan has code for, else the CPU), cpu, cuda:N")
       ->capture_default_str();
-  app.add_option("--context", args.session.context, "positions to allocate; default: the model's maximum, at most 4096")
+  app.add_option("-c,--context,--ctx-size", args.session.context,
+                 "positions to allocate; default: the model's maximum, at most 4096")
       ->check(CLI::Range(1, maximum));
   app.add_option(
          "--schedule", args.session.schedule,
@@ -152,7 +158,7 @@ void declareOptions(CLI::App &app, Arguments &args) {
       other->excludes(state);
   }
   load->excludes(app.get_option("--messages"));
-  app.add_option("--threads", args.session.threads, "CPU threads; default: all cores")->check(CLI::Range(1, 4096));
+  app.add_option("-t,--threads", args.session.threads, "CPU threads; default: all cores")->check(CLI::Range(1, 4096));
 
   app.add_option("--stats-json", args.statsJson,
                  "write speeds, token ids and settings to this file; '-': to standard output");
@@ -411,15 +417,27 @@ Status noInput(const std::string &path) {
   return {StatusCode::InvalidArgument, "give one of --prompt, --prompt-file, --chat, --tokens and --score"};
 }
 
+/// Somebody at a terminal, who named a model and nothing else, wants to talk to it.
+bool talksByDefault(const Arguments &args) {
+  return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && args.statsJson.empty() && args.logits.empty() &&
+         args.dump.empty() && !args.compare;
+}
+
 Status run(Arguments &args) {
+  if (!args.compile.cache.empty())
+    return runCacheAction(args.compile.cache);
+  for (const std::string &output : {args.statsJson, args.logits, args.save})
+    CADENZA_RETURN_IF_ERROR(checkOutput(output));
+  CADENZA_ASSIGN_OR_RETURN(args.plan, planOf("cadenza-run", args.plan, args.session.device, args.compile));
   if (!args.tensors.inputs.empty())
     return runTensors(
         args.plan, args.tensors,
         {.device = args.session.device, .threads = args.session.threads, .schedule = args.session.schedule});
-  if (!args.inputGiven)
+  if (!args.inputGiven && talksByDefault(args)) {
+    args.chat.isAsked = true;
+  } else if (!args.inputGiven) {
     return noInput(args.plan);
-  for (const std::string &output : {args.statsJson, args.logits, args.save})
-    CADENZA_RETURN_IF_ERROR(checkOutput(output));
+  }
   CADENZA_ASSIGN_OR_RETURN(std::string text, readText(args));
   CADENZA_ASSIGN_OR_RETURN(std::vector<int32_t> prompt, parseTokens(args.tokens));
   args.session.logits =
@@ -451,27 +469,22 @@ Status run(Arguments &args) {
 }
 
 constexpr OtherName otherNames[] = {
-    {"-m", "the plan has no option before it: cadenza-run PLAN"},
-    {"--model", "the plan has no option before it: cadenza-run PLAN"},
+    {"run", "cadenza-run MODEL --chat"},
     {"-cnv", "--chat"},
     {"--conversation", "--chat"},
     {"-i", "--chat"},
     {"--interactive", "--chat"},
     {"-sys", "--system TEXT"},
     {"--system-prompt", "--system TEXT"},
-    {"-c", "--context N"},
-    {"--ctx-size", "--context N"},
     {"--max-new-tokens", "--max-tokens N"},
     {"--max_new_tokens", "--max-tokens N"},
     {"--jinja", "not needed: --chat always renders the model's template"},
     {"--chat-template-file", "--chat-template FILE"},
-    {"--temp", "--temperature T"},
     {"--repeat-penalty", "--repetition-penalty R"},
     {"--repetition_penalty", "--repetition-penalty R"},
     {"--top_k", "--top-k K"},
     {"--top_p", "--top-p P"},
     {"--min_p", "--min-p P"},
-    {"-s", "--seed N"},
     {"-j", "--json-schema SCHEMA"},
     {"--grammar", "--json-schema SCHEMA, --regex PATTERN or --choice TEXT"},
     {"--grammar-file", "--json-schema FILE"},

@@ -3,6 +3,7 @@
 #include "runtime/serve/server.h"
 #include "runtime/support/printable.h"
 #include "tools/other_names.h"
+#include "tools/plan_cache.h"
 #include "tools/read_file.h"
 
 #include <cstdio>
@@ -16,6 +17,7 @@ struct Arguments {
   std::string plan, templateFile, reuse = "on";
   serve::ServerOptions server;
   SessionOptions session;
+  CompileArguments compile;
   int64_t bodyMegabytes = 16;
   bool quiet = false;
 };
@@ -30,7 +32,14 @@ constexpr const char *footer =
 
 void declareOptions(CLI::App &app, Arguments &args) {
   app.footer(footer);
-  app.add_option("plan", args.plan, "the .plan file")->required();
+  app.add_option("plan,-m,--model", args.plan,
+                 "the .plan file; or a model, which is compiled first: a directory, a .gguf or .onnx file, OWNER/NAME "
+                 "in the cache of the Hugging Face hub");
+  declareCompile(app, args.compile);
+  app.final_callback([&args] {
+    if (args.plan.empty() && args.compile.cache.empty())
+      throw CLI::RequiredError("plan");
+  });
   app.add_option(
          "--host", args.server.host,
          "the address to listen on; 0.0.0.0: every one, so that other machines can connect (use --api-key then)")
@@ -73,6 +82,9 @@ void declareOptions(CLI::App &app, Arguments &args) {
 }
 
 Status run(Arguments &args) {
+  if (!args.compile.cache.empty())
+    return runCacheAction(args.compile.cache);
+  CADENZA_ASSIGN_OR_RETURN(args.plan, planOf("cadenza-serve", args.plan, args.session.device, args.compile));
   CADENZA_ASSIGN_OR_RETURN(Session session, Session::open(args.plan, args.session));
   if (!session.hasTokenizer())
     return {StatusCode::Unsupported,
@@ -108,8 +120,6 @@ Status run(Arguments &args) {
 }
 
 constexpr OtherName otherNames[] = {
-    {"-m", "the plan has no option before it: cadenza-serve PLAN"},
-    {"--model", "the plan has no option before it: cadenza-serve PLAN"},
     {"-a", "--model-name NAME"},
     {"--alias", "--model-name NAME"},
     {"--served-model-name", "--model-name NAME"},

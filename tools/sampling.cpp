@@ -74,7 +74,7 @@ std::vector<std::string> declareSampling(CLI::App &app, SamplingArguments &argum
   CLI::Option *greedy = inGroup(app.add_flag("--greedy", arguments.greedy,
                                              "always the most likely token, which is the default of --prompt; of a "
                                              "talk: instead of what the model's generation_config.json says"));
-  inGroup(app.add_option("--temperature", arguments.temperature,
+  inGroup(app.add_option("--temperature,--temp", arguments.temperature,
                          "draw tokens: 1 from the model's own distribution, less: more from its likely ones; 0: "
                          "always the most likely one"))
       ->excludes(greedy);
@@ -95,7 +95,7 @@ std::vector<std::string> declareSampling(CLI::App &app, SamplingArguments &argum
   inGroup(addRepeatable(app, "--logit-bias", arguments.logitBias,
                         "ID=BIAS: added to the logit of a token (-inf: never); a list, or repeated"))
       ->delimiter(',');
-  inGroup(app.add_option("--seed", arguments.seed, "of what is drawn; default: a random one, which is printed"))
+  inGroup(app.add_option("-s,--seed", arguments.seed, "of what is drawn; default: a random one, which is printed"))
       ->check(checkSeed, "")
       ->excludes(greedy);
   return names;

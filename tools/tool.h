@@ -6,6 +6,7 @@
 #include "runtime/support/printable.h"
 #include "runtime/support/status.h"
 #include "runtime/support/version.h"
+#include "tools/option_table.h"
 
 #include <CLI/CLI.hpp>
 
@@ -139,7 +140,10 @@ inline int runTool(const char *name, const char *description, int argc, char **a
         if (status.isOk())
           app.parse(argc, argv);
       } catch (const CLI::ParseError &error) {
-        return app.exit(error) == 0 ? 0 : static_cast<int>(StatusCode::InvalidArgument);
+        if (app.exit(error) == 0)
+          return 0;
+        std::fputs(mistypedOptions(app, error).c_str(), stderr);
+        return static_cast<int>(StatusCode::InvalidArgument);
       }
       if (status.isOk())
         status = work();

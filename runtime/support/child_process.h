@@ -28,8 +28,8 @@ private:
   std::filesystem::path path_;
 };
 
-/// Runs a program, found in PATH if its name has no slash, in `folder`, with its output in `log`; its exit status, or
-/// an errno as a negative number.
+/// Runs a program, found in PATH if its name has no slash, in `folder`, with its output in `log` (empty: on standard
+/// error); its exit status, or an errno as a negative number.
 int runProgram(const std::vector<std::string> &arguments, const std::filesystem::path &folder,
                const std::filesystem::path &log, DeferSignals &signals);
 

@@ -2,7 +2,6 @@
 #include "compiler/import/text.h"
 
 #include <algorithm>
-#include <cctype>
 #include <filesystem>
 #include <vector>
 
@@ -30,26 +29,15 @@ bool isPickle(std::string_view name) {
   return name.ends_with(".bin") || name.ends_with(".pt") || name.ends_with(".pth") || name.ends_with(".ckpt");
 }
 
-/// "Qwen/Qwen3-0.6B": an owner and a name, as the hub allows them.
-bool isHubName(const std::string &path) {
-  const auto plain = [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '_' || c == '.'; };
-  const size_t slash = path.find('/');
-  const std::string name = slash == std::string::npos ? "" : path.substr(slash + 1);
-  return slash > 0 && !name.empty() && path[0] != '.' && std::all_of(path.begin(), path.begin() + slash, plain) &&
-         std::all_of(name.begin(), name.end(), plain);
-}
-
 } // namespace
 
 Status noDirectory(const std::string &path) {
   std::error_code error;
   const std::string quoted = quotedName(path);
   std::string advice;
-  if (!fs::exists(path, error)) {
-    if (isHubName(path) && !fs::exists(fs::path(path).parent_path(), error))
-      advice = " here; if it is a model on the Hugging Face hub, download it first: hf download " + escaped(path, 80) +
-               " --local-dir " + escaped(fs::path(path).filename().string(), 80);
-  } else if (path.ends_with(".plan")) {
+  if (!fs::exists(path, error))
+    return {StatusCode::InvalidArgument, quoted + " is no directory"};
+  if (path.ends_with(".plan")) {
     advice = ", but a plan, which cadenza-run runs";
   } else if (path.ends_with(".safetensors") || path.ends_with(".json") || isPickle(path)) {
     advice = ", but a file of a model; give the directory that it is in";

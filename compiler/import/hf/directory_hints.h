@@ -7,7 +7,7 @@
 
 namespace cadenza {
 
-/// The error for a path that is no directory: a name of the Hugging Face hub, a GGUF file, a file of weights.
+/// The error for a path that is no directory: a plan, a file of weights.
 Status noDirectory(const std::string &path);
 
 /// The error for a directory without config.json: the hub cache's folder of a model, a folder of GGUF files or of

@@ -53,7 +53,7 @@ StatusOr<ModelTexts> publishedTexts(const ImportOptions &options) {
   if (!published)
     return Status(StatusCode::InvalidArgument, "no published configuration is called " +
                                                    quotedName(options.publishedName) + " (known: " + publishedNames() +
-                                                   ")");
+                                                   ")" + likelyPublishedName(options.publishedName));
   if (!options.randomSeed)
     return Status(StatusCode::InvalidArgument, options.publishedName + " is known by its configuration only: compile a "
                                                                        "directory, or use --weights=random:SEED");

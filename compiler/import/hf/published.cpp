@@ -1,4 +1,5 @@
 #include "compiler/import/hf/published.h"
+#include "runtime/support/suggestion.h"
 
 namespace cadenza {
 
@@ -25,6 +26,13 @@ std::string publishedNames() {
     names += model.name;
   }
   return names;
+}
+
+std::string likelyPublishedName(std::string_view name) {
+  std::vector<std::string> names;
+  for (const PublishedModel &model : publishedModels())
+    names.emplace_back(model.name);
+  return didYouMean(name, names);
 }
 
 } // namespace cadenza

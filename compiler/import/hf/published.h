@@ -19,5 +19,7 @@ const std::vector<PublishedModel> &publishedModels();
 const PublishedModel *findPublishedModel(std::string_view name);
 /// "Llama-3.1-8B, Llama-3.2-1B, ...", for messages.
 std::string publishedNames();
+/// "; did you mean 'NAME'?" for one that is mistyped, or empty.
+std::string likelyPublishedName(std::string_view name);
 
 } // namespace cadenza
