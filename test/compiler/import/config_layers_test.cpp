@@ -166,6 +166,12 @@ TEST(ConfigGemma, RopeByLayerType) {
   EXPECT_NE(notices.find("rope_local_base_freq 10000"), std::string::npos) << notices;
 }
 
+TEST(ConfigGemma, EveryUnknownLayerTypeIsSaidOnce) {
+  const test::Read result =
+      readAs(gemma3(R"({"layer_types":["linear_attention","chunked_attention","linear_attention"]})"));
+  EXPECT_EQ(result.findings.errors(), 2u);
+}
+
 TEST(ConfigGemma, RefusesWhatWouldChangeTheComputation) {
   const test::Broken table[] = {
       {R"({"rope_parameters":{"rope_type":"default","rope_theta":5.0},"rope_theta":5.0})",
