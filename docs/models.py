@@ -54,10 +54,10 @@ def compared_on_gpu() -> dict[str, int]:
 
 
 def speeds() -> dict[tuple[str, int], dict]:
-    """The record of each model and context: of the last commit that was measured, the fastest of `persistent`."""
+    """The record of 16-bit weights of each model and context: of the last commit that was measured, the fastest of `persistent`."""
     found: dict[tuple[str, int], dict] = {}
     for record in json.loads(RECORDS.read_text()):
-        if record["schedule"].split()[0] != "persistent":
+        if record["schedule"].split()[0] != "persistent" or record["dtype"] not in ("bf16", "f16"):
             continue
         key = record["model"], record["context"]
         before = found.get(key)

@@ -24,7 +24,9 @@ BenchResult describe(const Plan &plan, const ChosenDevice &target) {
   BenchResult result;
   result.model = model.name;
   result.family = decoder.family;
-  result.dtype = dtypeName(decoder.weightDtype);
+  StoredTypes types = storedTypes(plan.program());
+  result.dtype = std::move(types.layers);
+  result.headDtype = std::move(types.head);
   result.weights = model.weights;
   result.schedule = target.gpu ? scheduleName(target.gpu->schedule()) : scheduleName(Schedule::Launch);
   if (plan.program().divisions.size() > 1)

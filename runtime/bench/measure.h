@@ -61,7 +61,7 @@ struct PromptResult {
 };
 
 struct BenchResult {
-  std::string model, family, dtype, weights, schedule, device, driver, commit, sourceSha256, date;
+  std::string model, family, dtype, headDtype, weights, schedule, device, driver, commit, sourceSha256, date;
   nlohmann::json passes;
   bool emulated = false;
   bool traced = false; // the kernel is instrumented

@@ -88,9 +88,10 @@ nlohmann::ordered_json phasesToJson(const std::vector<PhaseTime> &phases) {
 std::string formatReport(const BenchResult &result, ReportStyle style) {
   bool markdown = style == ReportStyle::Markdown;
   std::string separator = markdown ? "\n" : "";
-  std::string text = (markdown ? "### " : "") + result.model + " " + result.dtype + ", schedule " + result.schedule +
-                     ", " + result.device + (result.driver.empty() ? "" : ", driver " + result.driver) + "\n" +
-                     separator;
+  std::string text = (markdown ? "### " : "") + result.model + " " + result.dtype +
+                     (result.headDtype == result.dtype ? "" : " (head " + result.headDtype + ")") + ", schedule " +
+                     result.schedule + ", " + result.device +
+                     (result.driver.empty() ? "" : ", driver " + result.driver) + "\n" + separator;
   auto note = [&](const std::string &line) { text += line + "\n" + separator; };
   if (result.emulated)
     note("EMULATED DEVICE: the times below are meaningless.");
@@ -145,6 +146,7 @@ nlohmann::ordered_json toRecords(const BenchResult &result) {
   for (const ContextResult &c : result.contexts) {
     nlohmann::ordered_json record = {{"model", result.model},
                                      {"dtype", result.dtype},
+                                     {"head_dtype", result.headDtype},
                                      {"schedule", result.schedule},
                                      {"context", c.context},
                                      {"tokens_per_second", rounded(c.tokensPerSecond.median, 2)},
@@ -171,6 +173,7 @@ nlohmann::ordered_json toRecords(const BenchResult &result) {
   for (const PromptResult &p : result.prompts)
     add({{"model", result.model},
          {"dtype", result.dtype},
+         {"head_dtype", result.headDtype},
          {"schedule", "prefill"},
          {"prompt_tokens", p.tokens},
          {"prompt_tiles", p.tiles},

@@ -2,7 +2,10 @@
 
 #include "runtime/plan/describe.h"
 
+#include <algorithm>
 #include <map>
+#include <utility>
+#include <vector>
 
 namespace cadenza::bench {
 namespace {
@@ -55,6 +58,31 @@ uint64_t weightBytesPerStep(const Program &program) {
   for (const auto &[index, bytes] : read)
     total += bytes;
   return total;
+}
+
+StoredTypes storedTypes(const Program &program) {
+  const auto nameOf = [](const Weight &weight) {
+    return weight.encoding == Encoding::tiles16 ? std::string(dtypeName(weight.dtype)) : encodingName(weight.encoding);
+  };
+  StoredTypes types;
+  std::map<std::string, uint64_t> bytes; // of the layers' matrices
+  const std::vector<Block> &blocks = decodeEntry(program).blocks;
+  for (size_t i = 0; i < blocks.size(); ++i)
+    for (int64_t iteration = 0; iteration < blocks[i].count; ++iteration)
+      for (const Phase &phase : blocks[i].phases) {
+        if (phase.kind != PhaseKind::Project)
+          continue;
+        const Weight &weight = program.weights[resolve(phase.matrix, program.weightTables, iteration)];
+        if (i == program.decoder->headBlock)
+          types.head = nameOf(weight);
+        else
+          bytes[nameOf(weight)] += denseBytes(weight);
+      }
+  std::vector<std::pair<std::string, uint64_t>> sorted(bytes.begin(), bytes.end());
+  std::ranges::stable_sort(sorted, std::ranges::greater(), &std::pair<std::string, uint64_t>::second);
+  for (const auto &[name, size] : sorted)
+    types.layers += (types.layers.empty() ? "" : "+") + name;
+  return types;
 }
 
 uint64_t cacheBytesPerStep(const Program &program, int64_t positions) {

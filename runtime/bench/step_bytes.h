@@ -5,11 +5,19 @@
 #include "runtime/plan/program.h"
 
 #include <cstdint>
+#include <string>
 
 namespace cadenza::bench {
 
 /// Weights, each once, without padding; of an embedding that is no head as well, one row.
 uint64_t weightBytesPerStep(const Program &program);
+
+/// How matrices are stored: "bf16", or the names of encodings (encoding_name.h), those of most bytes first: "int4",
+/// "q4_k+q6_k".
+struct StoredTypes {
+  std::string layers, head;
+};
+StoredTypes storedTypes(const Program &program);
 
 /// Keys and values of `positions` positions, of every layer that attends to them.
 uint64_t cacheBytesPerStep(const Program &program, int64_t positions);

@@ -3,10 +3,14 @@
 # test/fixtures/models; without one, some that differ in what attention does. Takes minutes a model.
 #   - prompts of every length up to 300
 #   - sequences of 160 tokens, step by step, in the schedules launch and persistent: equal bits, with and without clusters
+# and, without a MODEL, the tests that need the feature `nightly` (lit.local.cfg).
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 build=${1:-$root/build/dev}
 [ $# -eq 0 ] || shift
+if [ $# -eq 0 ]; then
+  (cd "$build/test" && CADENZA_NIGHTLY=1 /usr/lib/llvm-22/bin/lit -sv . --filter 'e2e/persistent/.*-no-clusters')
+fi
 [ $# -gt 0 ] || set -- qwen3-gqa2-tied mistral-window gemma2-softcaps gemma3-pattern phi3-partial olmo3-interval
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -126,6 +126,7 @@ public:
                                              device.clusters,
                                              device.subgroups,
                                              device.shareFrom,
+                                             device.groupsWithoutClusters,
                                              /*context=*/0,
                                              device.traced,
                                              {},

@@ -12,7 +12,7 @@ namespace {
 BenchResult example() {
   BenchResult result;
   result.model = "Qwen3-0.6B";
-  result.dtype = "bf16";
+  result.dtype = result.headDtype = "bf16";
   result.weights = "random:1";
   result.schedule = "launch";
   result.device = "NVIDIA H100 80GB HBM3";

@@ -50,6 +50,17 @@ TEST(StepBytes, ARowOfLearnedPositions) {
   EXPECT_EQ(weightBytesPerStep(program), without + 40 * 2);
 }
 
+TEST(StepBytes, TypesOfMatricesThoseOfMostBytesFirst) {
+  Program program = makeProgram(false);
+  EXPECT_EQ(storedTypes(program).layers, "bf16");
+  EXPECT_EQ(storedTypes(program).head, "bf16");
+  program.weights[1].encoding = Encoding::int8;
+  program.weights[2].encoding = Encoding::q6_k;
+  program.weights[3].encoding = Encoding::q4_k;
+  EXPECT_EQ(storedTypes(program).layers, "q6_k+q4_k");
+  EXPECT_EQ(storedTypes(program).head, "int8");
+}
+
 TEST(StepBytes, AnEncodingsWeightsAndScales) {
   Program program = makeProgram(false);
   for (uint32_t matrix : {1u, 2u, 3u})
