@@ -21,7 +21,7 @@ OptionRow rowOf(const CLI::Option &option, const std::string &group) {
     row.names.push_back("-" + name);
   for (const std::string &name : option.get_lnames())
     row.names.push_back("--" + name);
-  row.takesValue = option.get_items_expected_max() > 0;
+  row.takesValue = option.get_items_expected_min() > 0;
   row.values = listIn(option.get_type_name());
   row.description = option.get_description();
   row.group = group;
@@ -32,8 +32,10 @@ void collect(CLI::App &app, const std::string &group, std::vector<OptionRow> &ro
   for (const CLI::Option *option : app.get_options())
     if (!option->get_group().empty() && option->nonpositional())
       rows.push_back(rowOf(*option, group.empty() ? option->get_group() : group));
-  for (CLI::App *sub : app.get_subcommands([](CLI::App *) { return true; }))
+  for (CLI::App *sub : app.get_subcommands([](CLI::App *) { return true; })) {
+    sub->set_help_flag(); // CLI11 gives each group one of its own
     collect(*sub, sub->get_group(), rows);
+  }
 }
 
 /// "--schedule: persistant not in {auto,launch,graph,persistent}": a value of IsMember.

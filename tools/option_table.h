@@ -9,8 +9,8 @@
 namespace cadenza {
 
 struct OptionRow {
-  std::vector<std::string> names; // "-p", "--prompt"
-  bool takesValue = false;
+  std::vector<std::string> names;  // "-p", "--prompt"
+  bool takesValue = false;         // always: one that it may have does not count
   std::vector<std::string> values; // the closed list that a value is of; empty: any
   std::string description;
   std::string group; // "Options", "Sampling"

@@ -6,6 +6,7 @@
 #include "runtime/support/printable.h"
 #include "runtime/support/status.h"
 #include "runtime/support/version.h"
+#include "tools/option_scripts.h"
 #include "tools/option_table.h"
 
 #include <CLI/CLI.hpp>
@@ -128,6 +129,15 @@ inline int runTool(const char *name, const char *description, int argc, char **a
       CLI::App app(description, name);
       app.set_version_flag("--version", versionText());
       declare(app);
+      app.add_option_function<std::string>(
+             "--generate",
+             [&app](const std::string &kind) {
+               std::fputs(optionScript(app, kind).c_str(), stdout);
+               throw CLI::Success();
+             },
+             "a completion or a manual page, on standard output")
+          ->check(CLI::IsMember({"bash", "zsh", "fish", "man"}))
+          ->group(""); // for the build: not in --help
       readNumbers(app);
       app.failure_message([](const CLI::App *failed, const CLI::Error &error) {
         std::string message = CLI::FailureMessage::simple(failed, error);
