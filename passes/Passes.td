@@ -388,6 +388,8 @@ def LowerToPersistent : Cadenza_Pass<"lower-to-persistent"> {
            "into which the query heads of a KV head are divided; 0: as the model of cost says">,
     Option<"shareFrom", "share-context-from", "int64_t", /*default=*/"0",
            "positions, from which on groups with the same KV head share them; 0: as the model of cost says">,
+    Option<"groupsWithoutClusters", "groups-without-clusters", "int", /*default=*/"0",
+           "as many groups, without clusters, if a model of cost prefers them; 0: never">,
     Option<"context", "context", "int64_t", /*default=*/"0", "positions that a sequence has at most; 0: any number">,
     Option<"traced", "traced", "bool", /*default=*/"false", "the kernel records when its blocks do what">,
     ListOption<"targets", "targets", "std::string", "that the kernel is for; none: any">,

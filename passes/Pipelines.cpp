@@ -115,6 +115,7 @@ void cadenza::buildSchedules(mlir::OpPassManager &manager, const PipelineOptions
                                   device.clusters,
                                   device.subgroups,
                                   device.shareFrom,
+                                  device.groupsWithoutClusters,
                                   options.context,
                                   device.traced,
                                   {},

@@ -195,6 +195,8 @@ public:
   /// What a token adds to a text, for people: " Paris", "<|im_end|>", U+FFFD for a part of a character. Empty if the
   /// plan carries no tokenizer or the id has no token.
   std::string tokenText(int32_t token) const;
+  /// The same to the byte, also for a part of a character. None for special tokens, and without a tokenizer.
+  std::optional<std::string> tokenBytes(int32_t token) const;
   /// How the model's directory recommends to choose tokens (its generation_config.json: do_sample, temperature, top_k,
   /// top_p, min_p, repetition_penalty); greedily, if it says nothing. InvalidInput for a field of another type.
   StatusOr<SamplingOptions> samplingDefaults() const;
@@ -240,6 +242,8 @@ public:
   /// Ends the running generate, score, scoreAgainst or forEachLogits within a few steps; if none runs, the next one.
   /// Async-signal-safe. The session can be used again, with the same results as a new one.
   void requestCancel() noexcept;
+  /// Forgets such a request. Whether there was one.
+  bool forgetCancel() noexcept;
 
 private:
   struct State;

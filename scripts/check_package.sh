@@ -29,14 +29,20 @@ inside() {
   fi
 }
 
-for file in "$bare"/cadenza/bin/*; do
+for file in "$bare"/cadenza/bin/* "$bare/cadenza/lib/libcadenza.so.0"; do
   needed=$(objdump -T "$file" | grep -o 'GLIBC_[0-9.]*' | sort -Vu | tail -n 1)
   [[ $(printf '%s\n' "$needed" "GLIBC_$newest_glibc" | sort -V | tail -n 1) == "GLIBC_$newest_glibc" ]] ||
     fail 1 "$(basename "$file") needs $needed; GLIBC_$newest_glibc is the newest that may be asked for"
+  [[ $file == */lib/* ]] && continue
   inside "/cadenza/bin/$(basename "$file")" --version >/dev/null || fail 1 "$(basename "$file") does not start"
 done
 inside /cadenza/bin/cadenza-compile /model -o /tiny.plan --target=cpu -q
 inside /cadenza/bin/cadenza-inspect /tiny.plan --verify >/dev/null
 text=$(inside /cadenza/bin/cadenza-run /tiny.plan --device=cpu --prompt "Let us go up" -n 16 2>/dev/null)
 [[ $text == " to the battle"* ]] || fail 1 "the model says '$text'"
-say "tools start, compile and run with glibc alone"
+# A program in C that was compiled here, of which the archive has all but the C library.
+cc -std=c11 -I"$bare/cadenza/include" "$root/examples/c/generate.c" -L"$bare/cadenza/lib" -lcadenza \
+  -Wl,-rpath,/cadenza/lib -o "$bare/generate"
+text=$(inside /generate /tiny.plan "Let us go up" 2>/dev/null)
+[[ $text == " to the battle"* ]] || fail 1 "libcadenza.so says '$text'"
+say "tools and library start, compile and run with glibc alone"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Makes the archive that is released: cadenza-VERSION-linux-x86_64.tar.gz with the tools, documentation, a list of what is
-# linked (SBOM) and the licences of that. Then tries it in a root file system that has nothing but the C library.
+# Makes what is released: cadenza-VERSION-linux-x86_64.tar.gz with the tools, the C library, documentation, a list of what
+# is linked (SBOM) and the licences of that; and the wheel of the Python package. Then tries the archive in a root file
+# system that has nothing but the C library, and the wheel in a fresh virtual environment.
 set -euo pipefail
 
 usage() {
@@ -8,10 +9,10 @@ usage() {
 usage: scripts/package.sh [--no-install] [--no-check] [--output DIR]
 
   --no-install    install nothing
-  --no-check      do not try the archive (trying needs root, or user namespaces)
-  --output DIR    where the archive goes (default: build/packages)
+  --no-check      do not try them (trying the archive needs root, or user namespaces)
+  --output DIR    where they go (default: build/packages)
 
-The archive runs on x86-64 Linux with glibc 2.36 or newer. The same commit, built in a folder of the same name
+Archive and wheel run on x86-64 Linux with glibc 2.36 or newer. The same commit, built in a folder of the same name
 with the same packages, makes the same bytes.
 Exit codes: 0, or nonzero if installing, building or trying failed.
 USAGE
@@ -50,16 +51,18 @@ install_packages "${build_packages[@]}"
 install_onnx_schema
 
 step "Build"
-build_preset portable "${tools[@]}"
+build_preset portable "${tools[@]}" cadenza_shared
 
 step "Pack"
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
 version=$("$root/build/portable/bin/cadenza-run" --version | awk '{ print $1; exit }')
 name=cadenza-$version-linux-x86_64
-cmake --install "$root/build/portable" --component cadenza --strip --prefix "$stage/$name" >/dev/null
+for component in cadenza cadenza-library; do
+  cmake --install "$root/build/portable" --component "$component" --strip --prefix "$stage/$name" >/dev/null
+done
 python3 "$root/scripts/sbom.py" "$root/build/portable" --version "$version" --licenses "$stage/$name/share/doc/cadenza/licenses" \
-  -o "$stage/$name/share/doc/cadenza/sbom.spdx.json" "${tools[@]}"
+  -o "$stage/$name/share/doc/cadenza/sbom.spdx.json" "${tools[@]}" libcadenza
 # Names, owners and times that do not depend on where and when: those of the commit.
 when=$(git -C "$root" log -1 --format=%ct 2>/dev/null || echo 0)
 mkdir -p "$output"
@@ -69,7 +72,11 @@ mv "$output/$name.tar.gz.part" "$output/$name.tar.gz"
 (cd "$output" && sha256sum "$name.tar.gz" >"$name.tar.gz.sha256")
 say "$output/$name.tar.gz: $(du -h "$output/$name.tar.gz" | cut -f1), SHA-256 beside it"
 
+wheel=$(python3 "$root/scripts/wheel.py" "$stage/$name" --version "$version" --time "$when" -o "$output")
+say "$wheel: $(du -h "$wheel" | cut -f1)"
+
 if [[ $check == yes ]]; then
   step "Try"
   "$root/scripts/check_package.sh" "$output/$name.tar.gz"
+  "$root/scripts/check_wheel.sh" "$wheel"
 fi

@@ -2,7 +2,7 @@
 """The software bill of materials of a portable build, in SPDX 2.3 JSON.
 
 What is linked is asked of the build, not listed by hand: the linker wrote which archives each tool took
-(bin/TOOL.link.d), and ninja knows the headers that were compiled in. Files of the system belong to Debian packages,
+(bin/TOOL.link.d, lib/LIBRARY.link.d), and ninja knows the headers that were compiled in. Files of the system belong to Debian packages,
 whose names, versions and licences dpkg knows.
 """
 
@@ -22,7 +22,7 @@ def linked_files(build, tools):
     """What the linker read for the tools, but for shared libraries, of which nothing is copied."""
     files = set()
     for tool in tools:
-        record = build / "bin" / f"{tool}.link.d"
+        record = build / ("lib" if tool.startswith("lib") else "bin") / f"{tool}.link.d"
         if not record.exists():
             sys.exit(f"sbom.py: {record} is missing: build the preset portable anew")
         text = record.read_text().replace("\\\n", " ").split(":", 1)[1]

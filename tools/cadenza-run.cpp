@@ -8,6 +8,7 @@
 #include "tools/cancel_on_signal.h"
 #include "tools/chat.h"
 #include "tools/constraint.h"
+#include "tools/other_names.h"
 #include "tools/plan_cache.h"
 #include "tools/prompt_progress.h"
 #include "tools/read_file.h"
@@ -198,17 +199,19 @@ void declareOptions(CLI::App &app, Arguments &args) {
     input->get_option("--chat")->excludes(app.get_option(text));
 }
 
-/// "1,2,3"
+/// "1,2,3", or "1, 2, 3"
 StatusOr<std::vector<int32_t>> parseTokens(std::string_view list) {
   std::vector<int32_t> tokens;
   while (!list.empty()) {
     std::string_view item = list.substr(0, list.find(','));
+    list.remove_prefix(std::min(list.size(), item.size() + 1));
+    item.remove_prefix(std::min(item.size(), item.find_first_not_of(' ')));
+    item.remove_suffix(item.size() - (item.find_last_not_of(' ') + 1));
     int32_t token = 0;
     auto [end, problem] = std::from_chars(item.data(), item.data() + item.size(), token);
     if (problem != std::errc() || end != item.data() + item.size())
       return Status(StatusCode::InvalidArgument, "--tokens: '" + std::string(item) + "' is not a token id");
     tokens.push_back(token);
-    list.remove_prefix(std::min(list.size(), item.size() + 1));
   }
   return tokens;
 }
@@ -465,8 +468,7 @@ Status run(Arguments &args) {
   return args.scoreFile.empty() ? runGenerate(session, args, std::move(prompt)) : runScore(session, args, text);
 }
 
-/// What other tools call things, and what to type here.
-constexpr std::pair<std::string_view, std::string_view> otherNames[] = {
+constexpr OtherName otherNames[] = {
     {"run", "cadenza-run MODEL --chat"},
     {"-cnv", "--chat"},
     {"--conversation", "--chat"},
@@ -491,25 +493,11 @@ constexpr std::pair<std::string_view, std::string_view> otherNames[] = {
     {"-ngl", "not needed: the whole model runs on the device, --device=cpu or cuda:N"},
 };
 
-void suggestNames(int argc, char **argv) {
-  for (int i = 1; i < argc; ++i)
-    for (const auto &[other, here] : otherNames)
-      if (other == argv[i])
-        std::fprintf(stderr, "cadenza-run: %s of other tools is here: %s\n", argv[i], std::string(here).c_str());
-}
-
 } // namespace
 
 int main(int argc, char **argv) {
   Arguments args;
-  bool isRead = false; // the command line, without a mistake
-  const int code = runTool(
-      "cadenza-run", description, argc, argv, [&](CLI::App &app) { declareOptions(app, args); },
-      [&] {
-        isRead = true;
-        return run(args);
-      });
-  if (!isRead && code != 0)
-    suggestNames(argc, argv);
-  return code;
+  return runTool(
+      otherNames, "cadenza-run", description, argc, argv, [&](CLI::App &app) { declareOptions(app, args); },
+      [&] { return run(args); });
 }

@@ -2,9 +2,9 @@
 #include "runtime/plan/plan.h"
 #include "runtime/serve/server.h"
 #include "runtime/support/printable.h"
+#include "tools/other_names.h"
 #include "tools/plan_cache.h"
 #include "tools/read_file.h"
-#include "tools/tool.h"
 
 #include <cstdio>
 #include <cstdlib>
@@ -47,7 +47,8 @@ void declareOptions(CLI::App &app, Arguments &args) {
   app.add_option("--port", args.server.port, "0: any free one, which is printed")->capture_default_str();
   app.add_option("--api-key", args.server.apiKey,
                  "what clients have to send as 'Authorization: Bearer KEY'; default: $CADENZA_API_KEY, or none")
-      ->envname("CADENZA_API_KEY");
+      ->envname("CADENZA_API_KEY")
+      ->check(notEmpty, "");
   app.add_option("--model-name", args.server.model, "the model's name in the API; default: the plan's");
   app.add_option("--queue", args.server.queueLimit, "requests that may wait; more of them get status 429")
       ->check(CLI::Range(0, 1 << 20))
@@ -98,9 +99,13 @@ Status run(Arguments &args) {
   }
   if (!args.quiet)
     args.server.log = [](const std::string &line) { std::fprintf(stderr, "%s\n", line.c_str()); };
-  const std::string host = args.server.host;
+  std::string &host = args.server.host;
+  if (host.starts_with('[') && host.ends_with(']')) // as an address with a port is written
+    host = host.substr(1, host.size() - 2);
+  const bool isLocal = host == "localhost" || host == "::1" || host.starts_with("127.");
+  const bool isOpen = !isLocal && args.server.apiKey.empty();
   CADENZA_ASSIGN_OR_RETURN(const std::unique_ptr<serve::Server> server,
-                           serve::Server::start(session, args.session.logits, std::move(args.server)));
+                           serve::Server::start(session, args.session.logits, args.server));
   if (!session.notice().empty())
     std::fprintf(stderr, "cadenza-serve: %s\n", printable(session.notice()).c_str());
   const std::string shownHost = host.find(':') == std::string::npos ? host : "[" + host + "]";
@@ -108,15 +113,33 @@ Status run(Arguments &args) {
       stderr, "cadenza-serve: %s on %s, context %lld: http://%s:%u (a page to chat), http://%s:%u/v1 (the API)\n",
       printable(session.plan().program().model.name).c_str(), session.deviceName().c_str(),
       static_cast<long long>(session.context()), shownHost.c_str(), server->port(), shownHost.c_str(), server->port());
+  if (isOpen)
+    std::fputs("cadenza-serve: whoever reaches this address may use the server: --api-key restricts that\n", stderr);
   server->run();
   return Status::ok();
 }
+
+constexpr OtherName otherNames[] = {
+    {"-a", "--model-name NAME"},
+    {"--alias", "--model-name NAME"},
+    {"--served-model-name", "--model-name NAME"},
+    {"-c", "--context N"},
+    {"--ctx-size", "--context N"},
+    {"--max-model-len", "--context N"},
+    {"-t", "--threads N"},
+    {"-np", "not there: requests are answered one after another, --queue of them wait"},
+    {"--parallel", "not there: requests are answered one after another, --queue of them wait"},
+    {"--chat-template-file", "--chat-template FILE"},
+    {"--jinja", "not needed: /v1/chat/completions always renders the model's template"},
+    {"--metrics", "not needed: /metrics is always there"},
+    {"-ngl", "not needed: the whole model runs on the device, --device=cpu or cuda:N"},
+};
 
 } // namespace
 
 int main(int argc, char **argv) {
   Arguments args;
   return runTool(
-      "cadenza-serve", description, argc, argv, [&](CLI::App &app) { declareOptions(app, args); },
+      otherNames, "cadenza-serve", description, argc, argv, [&](CLI::App &app) { declareOptions(app, args); },
       [&] { return run(args); });
 }

@@ -145,7 +145,7 @@ private:
     }
     const Status status = result->status();
     if (status.code() == StatusCode::CacheFull)
-      complain(Status(status.code(), status.message() + ", or begin a new talk (/reset)"));
+      complain(Status(status.code(), status.message() + "; /reset begins a new talk"));
     else if (!status.isOk())
       std::fputs("(stopped; the talk goes on)\n", stderr);
     if (timing_)

@@ -53,8 +53,9 @@ StatusOr<std::vector<int32_t>> Talk::promptTokens(std::string &text) const {
   if (std::ssize(tokens) >= session_.context())
     return Status(StatusCode::CacheFull, "the talk has " + std::to_string(tokens.size()) +
                                              " tokens, which leaves no room for an answer in the " + "context of " +
-                                             std::to_string(session_.context()) + "; begin a new one (/reset), or " +
-                                             adviceForLongTexts(session_.plan().program(), session_.context()));
+                                             std::to_string(session_.context()) + "; " +
+                                             adviceForLongTexts(session_.plan().program(), session_.context()) +
+                                             "; /reset begins a new talk");
   return tokens;
 }
 

@@ -79,8 +79,29 @@ inline void endWhenOutOfMemory(const char *name) noexcept {
   });
 }
 
-/// For options whose default is the empty text: a name that is given has characters.
-inline std::string notEmpty(const std::string &text) { return text.empty() ? "expected a name" : ""; }
+/// For options whose default is the empty text.
+inline std::string notEmpty(const std::string &text) { return text.empty() ? "is empty" : ""; }
+
+/// Numbers have digits, and whole numbers are decimal: CLI11 by itself reads an empty text as 0 and 010 as octal.
+inline void readNumbers(CLI::App &app) {
+  for (CLI::Option *option : app.get_options({})) {
+    const std::string type = option->get_type_name();
+    if (type.starts_with("INT") || type.starts_with("UINT") || type.starts_with("FLOAT"))
+      option->transform(CLI::Validator(
+          [](std::string &text) {
+            if (text.empty())
+              return std::string("is empty");
+            const size_t sign = text.starts_with('-') || text.starts_with('+') ? 1 : 0;
+            const bool isDecimal = text.find_first_not_of("0123456789", sign) == std::string::npos;
+            while (isDecimal && text.size() > sign + 1 && text[sign] == '0')
+              text.erase(sign, 1);
+            return std::string();
+          },
+          ""));
+  }
+  for (CLI::App *group : app.get_subcommands({}))
+    readNumbers(*group);
+}
 
 /// Refuses an empty argument that no option takes as its value: CLI11 would look for its place for ever.
 inline Status checkArguments(const CLI::App &app, int argc, char **argv) {
@@ -108,6 +129,13 @@ inline int runTool(const char *name, const char *description, int argc, char **a
       CLI::App app(description, name);
       app.set_version_flag("--version", versionText());
       declare(app);
+      readNumbers(app);
+      app.failure_message([](const CLI::App *failed, const CLI::Error &error) {
+        std::string message = CLI::FailureMessage::simple(failed, error);
+        if (const size_t at = message.find("At Most 1 required but received"); at != std::string::npos)
+          message.replace(at, message.find('\n') - at, "is given more than once");
+        return message;
+      });
       app.add_option_function<std::string>(
              "--generate",
              [&app](const std::string &kind) {

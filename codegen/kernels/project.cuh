@@ -203,7 +203,7 @@ private:
     const int lane = static_cast<int>(arch::lane());
     const int steps = Order::step_count(part);
     const Weight *x = activation + Order::first_step(part) * step_columns;
-    PartProduct<Encoded> upper, lower;
+    PartProduct<Encoded> product;
 #pragma unroll 1
     for (int base = 0; base < steps; base += depth) {
 #pragma unroll
@@ -211,23 +211,16 @@ private:
         const int step = base + i;
         if ((!Order::uniform || Order::most_steps % depth != 0) && step >= steps)
           break;
-        const UnitVector vector = unit_vector<Format::two_scales>(x + step * (Config::k_ways * step_columns));
-        if constexpr (Format::grouped) {
-          const UnitProduct<Weight> elements = sum_of_elements<Encoded>(vector);
-          upper.add(stream.upper[i], vector, stream.factors.upper[i], elements);
-          lower.add(stream.lower[i], vector, stream.factors.lower[i], elements);
-        } else {
-          upper.add(Encoded::operand(stream.upper[i]), vector);
-          lower.add(Encoded::operand(stream.lower[i]), vector);
-        }
+        product.add(stream, i,
+                    vector_for<Encoded>(unit_vector<Format::two_scales>(x + step * (Config::k_ways * step_columns))));
         if (depth < Order::most_steps && step + depth < steps)
           stream.load(i, step + depth);
       }
     }
     if (lane % 4 == 0) {
       float *rows = partial + part * block_rows + tile * tile_rows + lane / 4;
-      rows[0] = upper.row();
-      rows[stripe_rows] = lower.row();
+      rows[0] = product.upper_row();
+      rows[stripe_rows] = product.lower_row();
     }
   }
 

@@ -33,13 +33,6 @@ constexpr int pair_columns = 2 * turn_steps * step_columns; // of two turns
 /// warps.
 template <class E, int warps> constexpr int weight_stage_bytes = stage_bytes_of(FormatOf<E>::format, warps);
 
-/// The sums of the stripe that a warp multiplies, turn by turn.
-template <class E, bool grouped = FormatOf<E>::grouped> struct StripeSums {
-  UnitProduct<typename E::Operand> steps[turn_steps];
-  CADENZA_DEVICE float row() const { return turn_sum(steps); }
-};
-template <class E> struct StripeSums<E, true> : GroupTurns<E> {};
-
 /// The scales and zeros of the two turns that a warp has in registers: a lane has those of its step of a turn. Nothing
 /// without groups.
 template <class E, bool grouped = FormatOf<E>::grouped, bool super_blocks = FormatOf<E>::super_blocks>
@@ -210,11 +203,11 @@ struct StreamProject {
             load_pair(
                 next + 1 == pairs(),
                 [&] {
-                  multiply(sums, 0, x[0]);
+                  multiply(sums, 0, vector_for<E>(x[0]));
                   x[0] = turn_vector<halves>(activation + next * pair_columns);
                 },
                 [&] {
-                  multiply(sums, 1, x[1]);
+                  multiply(sums, 1, vector_for<E>(x[1]));
                   x[1] = turn_vector<halves>(activation + next * pair_columns + turn_columns);
                 });
           }
@@ -292,13 +285,10 @@ struct StreamProject {
     /// in their place is zero or older bytes. These are finite as codes, but perhaps not as scales.
     static constexpr bool whole_pairs = least_steps == most_steps && most_steps % (2 * turn_steps) == 0;
     CADENZA_DEVICE void multiply(StripeSums<E> &sums, int slot, UnitVector x) const {
-      if constexpr (Format::grouped) {
+      if constexpr (Format::grouped)
         sums.template add<!whole_pairs>(units[slot], x, factors.slots[slot]);
-      } else {
-#pragma unroll
-        for (int i = 0; i < turn_steps; ++i)
-          sums.steps[i].add(E::operand(units[slot][i]), x);
-      }
+      else
+        sums.template add<false>(units[slot], x, factors);
     }
   };
 };

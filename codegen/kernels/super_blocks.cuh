@@ -7,43 +7,32 @@
 
 namespace cadenza {
 
-// Of these, E::operand(..) is `excess` more than the codes: in bf16, what subtracts 128 from each of them is a seventh
-// of the instructions of a product, while the sum of the elements, which minima take anyway, times `excess`, is one
-// multiplication a step. E::pair(..) is `pair_excess` more: of many tokens, each has a sum of elements.
+// E::pair(..) is `pair_excess` more than the codes: of many tokens, each has a sum of elements.
 
-/// As Int4.
+/// As Int4, but the codes are what they are.
 template <class T> struct Q4K : Int4<T> {
   static constexpr Encoding encoding = Encoding::q4_k;
-  static constexpr bool is_bf16 = is_same<T, bf16>;
-  static constexpr int excess = is_bf16 ? 128 : -8, pair_excess = -8;
-  CADENZA_DEVICE static Vec16 operand(uint32_t unit) {
-    if constexpr (is_bf16)
-      return {low_bits(unit), low_bits(unit >> 4), low_bits(unit >> 8), low_bits(unit >> 12)};
-    else
-      return Int4<T>::operand(unit);
-  }
-
-private:
-  CADENZA_DEVICE static uint32_t low_bits(uint32_t part) { return arch::mask_or(part, 0x000f000fu, 0x43004300u); }
+  static constexpr OperandForm form = integer_bits<T>(0, 4);
+  static constexpr int pair_excess = -8;
 };
 
-/// Codes of 5 or 6 bits, the upper ones of which lie apart. Both parts become the last bits of a 16-bit float that has
-/// no fraction, a power of two + n, from which that power (and, of q6_k, 32) is subtracted exactly.
+/// Codes of 5 or 6 bits, the upper ones of which lie apart.
 template <class T, Encoding::Kind kind, bool minima> struct TwoPlanes {
   static constexpr Encoding encoding = {kind, Encoding::usual_group(kind), minima, Encoding::f16};
   static constexpr bool six = kind == Encoding::q6_k, is_bf16 = is_same<T, bf16>;
-  static constexpr int excess = is_bf16 ? six ? 160 : 128 : 0, pair_excess = 0;
+  static constexpr OperandForm form = integer_bits<T>(six ? 32 : 0);
+  static constexpr int pair_excess = 0;
   using Operand = T;
   using Element = uint8_t;
   struct Unit {
     uint32_t low, high;
   };
   CADENZA_DEVICE static Vec16 operand(Unit unit) {
-    if constexpr (six && is_bf16)
+    if constexpr (six)
       return six_bits(unit.low, unit.high);
     const uint32_t high = spread(unit.high);
-    return {code(unit.low, high << 4), code(unit.low >> 4, shifted<1>(high)), code(unit.low >> 8, shifted<2>(high)),
-            code(unit.low >> 12, shifted<3>(high))};
+    return {bits(unit.low, high << 4), bits(unit.low >> 4, shifted<1>(high)), bits(unit.low >> 8, shifted<2>(high)),
+            bits(unit.low >> 12, shifted<3>(high))};
   }
   CADENZA_DEVICE static uint32_t pair(const unsigned char *unit, int row, int column) {
     // The part and the pair that have the column (column_in_step).
@@ -52,21 +41,24 @@ template <class T, Encoding::Kind kind, bool minima> struct TwoPlanes {
     const uint32_t low = *reinterpret_cast<const uint32_t *>(unit + (row * 4 + part) * 4);
     const unsigned char *behind = unit + 128 + (row * 4 + part) * high_bytes;
     const uint32_t high = six ? *reinterpret_cast<const uint16_t *>(behind) : *behind;
-    return exact(bits(low >> 4 * place, spread(high) >> pair_bits * place << 4));
+    // The last bits of a 16-bit float that has no fraction, a power of two + n, from which that power, and the 32 of
+    // q6_k, are subtracted exactly.
+    const uint32_t code = bits(low >> 4 * place, spread(high) >> pair_bits * place << 4);
+    return is_bf16 ? arch::fma2<T>(code | 0x43004300u, 0x3f803f80u, six ? 0xc320c320u : 0xc300c300u)
+                   : arch::fma2<T>(code | 0x64006400u, 0x3c003c00u, six ? 0xe420e420u : 0xe400e400u);
   }
 
 private:
   static constexpr int high_bytes = six ? 2 : 1, pair_bits = six ? 4 : 1; // from the bits of a pair to the next ones
   /// The upper bits of even columns from bit 0 on, those of odd ones from bit 16 on; others may be anything.
   CADENZA_DEVICE static uint32_t spread(uint32_t high) { return high | high << (six ? 14 : 12); }
-  /// operand() of q6_k in bf16: codes are put together as bytes, which saves masks.
+  /// operand() of q6_k: codes are put together as bytes, which saves masks.
   CADENZA_DEVICE static Vec16 six_bits(uint32_t low, uint32_t high) {
     // Codes 0, 4, 1, 5, and 2, 6, 3, 7.
     const uint32_t even = six_bits(low & 0x0f0f0f0fu, high << 4, high << 18),
                    odd = six_bits(low >> 4 & 0x0f0f0f0fu, high, high << 14);
-    constexpr uint32_t exponents = 0x43434343u; // of 128 + n
-    return {arch::permute_bytes<0x4240>(even, exponents), arch::permute_bytes<0x4240>(odd, exponents),
-            arch::permute_bytes<0x4341>(even, exponents), arch::permute_bytes<0x4341>(odd, exponents)};
+    return {arch::permute_bytes<0x4240>(even, 0), arch::permute_bytes<0x4240>(odd, 0),
+            arch::permute_bytes<0x4341>(even, 0), arch::permute_bytes<0x4341>(odd, 0)};
   }
   CADENZA_DEVICE static uint32_t six_bits(uint32_t low, uint32_t of_first_bytes, uint32_t of_last_bytes) {
     return arch::mask_or(of_last_bytes, 0x30300000u, arch::mask_or(of_first_bytes, 0x00003030u, low));
@@ -77,15 +69,7 @@ private:
     return left >= 0 ? high << (left >= 0 ? left : 0) : high >> (left < 0 ? -left : 0);
   }
   CADENZA_DEVICE static uint32_t bits(uint32_t low, uint32_t high) {
-    return arch::mask_or(high, six ? 0x00300030u : 0x00100010u,
-                         arch::mask_or(low, 0x000f000fu, is_bf16 ? 0x43004300u : 0x64006400u));
-  }
-  CADENZA_DEVICE static uint32_t code(uint32_t low, uint32_t high) {
-    return is_bf16 ? bits(low, high) : exact(bits(low, high));
-  }
-  CADENZA_DEVICE static uint32_t exact(uint32_t bits) {
-    return is_bf16 ? arch::fma2<T>(bits, 0x3f803f80u, six ? 0xc320c320u : 0xc300c300u)
-                   : arch::fma2<T>(bits, 0x3c003c00u, six ? 0xe420e420u : 0xe400e400u);
+    return arch::mask_or(high, six ? 0x00300030u : 0x00100010u, low & 0x000f000fu);
   }
 };
 template <class T> using Q5K = TwoPlanes<T, Encoding::q5_k, false>;
@@ -125,15 +109,15 @@ template <class E> struct SuperFactors {
   /// Adds the sum of a step, of operands times the vector; `elements` is that of the vector. may_be_missing: as in
   /// GroupFactors::add.
   template <bool may_be_missing = false> CADENZA_DEVICE float add(float sum, float of_operands, float elements) const {
-    const float added = add_half<E::excess>(sum, of_operands, elements, 0);
+    const float added = add_half<E::form.excess>(sum, of_operands, elements, 0);
     return may_be_missing && of_operands == 0.0f && elements == 0.0f ? sum : added;
   }
   /// The same of the two halves of a step.
   template <bool may_be_missing = false>
   CADENZA_DEVICE float add_two(float sum, float first, float second, float first_elements,
                                float second_elements) const {
-    float added = arch::fma(second_scale(), of_codes<E::excess>(second, second_elements),
-                            arch::fma(scale(), of_codes<E::excess>(first, first_elements), sum));
+    float added = arch::fma(second_scale(), of_codes<E::form.excess>(second, second_elements),
+                            arch::fma(scale(), of_codes<E::form.excess>(first, first_elements), sum));
     if constexpr (format.minima)
       added = arch::fma(-minimum(), first_elements + second_elements, added);
     const bool no_elements = !format.minima || (first_elements == 0.0f && second_elements == 0.0f);

@@ -39,7 +39,8 @@ template <bool halves = false, class Weight> CADENZA_DEVICE UnitVector turn_vect
   return reinterpret_cast<const UnitVector *>(vector)[halves ? lane : lane / 8 * 8 + lane % 4 * 2 + lane / 4 % 2];
 }
 
-/// The running sums of 8 rows in a warp.
+/// The running sums of 8 rows in a warp: in lane 4g, of the even pairs of row g sums[0], of the odd ones sums[3]. With
+/// turn vectors, of which this is step i, in lane 4g+i.
 template <class Weight> struct UnitProduct {
   float sums[4] = {};
 
@@ -47,16 +48,10 @@ template <class Weight> struct UnitProduct {
   CADENZA_DEVICE void add(Vec16 unit, UnitVector vector) {
     arch::mma_m16n8k16<Weight>(sums, {unit.x, unit.y, unit.z, unit.w}, {vector.low, vector.high});
   }
-  /// In lane 4g: the sum of row g. With turn vectors, of which this is step i, in lane 4g+i.
-  CADENZA_DEVICE float row() const { return sums[0] + sums[3]; }
 };
 
-/// Of the products of the four steps of turns: in lane 4g+i, the sum of row g of step i. step: i.
-template <class Weight> CADENZA_DEVICE float own_row(const UnitProduct<Weight> (&steps)[4], int step) {
-  const float low = step % 2 ? steps[1].row() : steps[0].row(), high = step % 2 ? steps[3].row() : steps[2].row();
-  return step / 2 ? high : low;
-}
-/// The same of the even pairs alone (sums[0]), or of the odd ones (sums[3]).
+/// Of the products of the four steps of turns: in lane 4g+i, the sum of row g of step i, of the even pairs (which: 0)
+/// or the odd ones (3). step: i.
 template <int which, class Weight> CADENZA_DEVICE float own_sum(const UnitProduct<Weight> (&steps)[4], int step) {
   const float low = step % 2 ? steps[1].sums[which] : steps[0].sums[which],
               high = step % 2 ? steps[3].sums[which] : steps[2].sums[which];
@@ -66,10 +61,6 @@ template <int which, class Weight> CADENZA_DEVICE float own_sum(const UnitProduc
 CADENZA_DEVICE float add_steps(float sum) {
   sum += arch::shuffle_xor(sum, 1);
   return sum + arch::shuffle_xor(sum, 2);
-}
-/// The sum of row g, in lanes 4g .. 4g+3, of the products of the four steps of turns.
-template <class Weight> CADENZA_DEVICE float turn_sum(const UnitProduct<Weight> (&steps)[4]) {
-  return add_steps(own_row(steps, static_cast<int>(arch::lane() % 4)));
 }
 
 } // namespace cadenza

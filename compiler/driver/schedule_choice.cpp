@@ -68,15 +68,17 @@ StatusOr<std::vector<PersistentDevice>> chooseDivisions(const CompileOptions &op
     }
     for (int count : groups)
       if (count > 0)
-        devices.push_back({count,
-                           target->persistentRanks,
-                           target->persistentWarps,
-                           target->sharedPerBlock,
-                           options.clusters && target->clusters,
-                           options.traced,
-                           {std::string(target->name)},
-                           options.subgroups,
-                           options.shareContextFrom});
+        devices.push_back(
+            {count,
+             target->persistentRanks,
+             target->persistentWarps,
+             target->sharedPerBlock,
+             options.clusters && target->clusters,
+             options.traced,
+             {std::string(target->name)},
+             options.subgroups,
+             options.shareContextFrom,
+             count == groups.front() && options.multiprocessors == 0 ? target->groupsWithoutClusters : 0});
   }
   return devices;
 }

@@ -84,7 +84,9 @@ StatusOr<StoredEncodings> storedEncodings(ModuleOp module, const WeightSource &s
     }
   if (chosen.matrices.empty())
     return Status(StatusCode::InvalidArgument, "--encode=stored: this checkpoint has no matrix in codes that an "
-                                               "encoding holds; --quantize rounds matrices of floats");
+                                               "encoding holds (docs/gguf.md, docs/quantized-checkpoints.md). Without "
+                                               "the option codes are stored in 16 bits; --quantize rounds matrices of "
+                                               "floats");
   return chosen;
 }
 

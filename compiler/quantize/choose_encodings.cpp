@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 #include <map>
 #include <numeric>
 
@@ -76,7 +77,7 @@ StatusOr<std::vector<bool>> keptOf(const std::vector<QuantizableMatrix> &matrice
     }
     if (matches)
       continue;
-    if (matchesHead)
+    if (matchesHead || pattern == "lm_head") // also where the head has the matrix of the embedding
       return Status(StatusCode::InvalidArgument,
                     "--keep=" + pattern + ": that is the head; --quantize-head=tiles16 leaves it at 16 bits");
     std::vector<std::string> names;
@@ -138,6 +139,10 @@ Status chooseMixed(const std::vector<QuantizableMatrix> &matrices, const std::ve
         choices[c].error += errors[i][c].relative() * errors[i][c].relative();
     }
   }
+  for (auto &[set, choices] : sets)
+    for (StorageChoice &choice : choices)
+      if (!std::isfinite(choice.error)) // scales beyond f16: 16 bits are better and take no more
+        choice = {choices.back().bits, std::numeric_limits<double>::infinity()};
   std::vector<std::vector<StorageChoice>> choices;
   uint64_t least = spent;
   for (const auto &[set, of] : sets) {

@@ -125,30 +125,38 @@ int64_t queriesOf(const LayerShape &m, const LayerDivision &division) {
   return division.shareFrom > 0 ? m.subgroups : headsOf(m, division.groups, 0);
 }
 
+/// What a layer costs, in bytes of a block, which stand for time: what all read, 3/4 of what a block reads for
+/// attention beyond the first 64 KiB, since groups without attention wait for it, 6 KiB for each group whose sums are
+/// collected. The constants are measured (docs/benchmarks/notes.md).
+int64_t costOf(const LayerShape &m, const PersistentDevice &device) {
+  const int64_t groups = usableGroups(m, device), blocks = std::max<int64_t>(1, groups * device.ranks);
+  const LayerBytes bytes(m);
+  const int64_t attention = headsOf(m, groups, 0) * bytes.head / device.ranks,
+                all = m.queryGroups() * bytes.head + ceilDiv(m.units, stepColumns) * bytes.unitStep;
+  return all / blocks + std::max<int64_t>(0, attention - (64 << 10)) * 3 / 4 +
+         std::min(m.queryGroups(), groups) * (6 << 10);
+}
+
 /// Into how many query groups a KV head is divided, of those divisors for which there are groups and for which the
 /// shape fits. More of them leave a group less of the attention part, for which the other groups wait, but each
-/// computes the key and the value for itself, and there are more partial sums to collect. In bytes of a block, which
-/// stand for time: what all read, 3/4 of what a block reads for attention beyond the first 64 KiB, 6 KiB for each group
-/// whose sums are collected; the constants are measured (docs/benchmarks/notes.md). With several KV heads a group
+/// computes the key and the value for itself, and there are more partial sums to collect. With several KV heads a group
 /// nothing is divided.
 int64_t chooseSubgroups(LayerShape m, const PersistentDevice &device) {
-  const int64_t groups = usableGroups(m, device), blocks = std::max<int64_t>(1, groups * device.ranks);
+  const int64_t groups = usableGroups(m, device);
   int64_t best = 1, leastCost = INT64_MAX;
   for (const int64_t sharing = m.heads / m.kvHeads; m.subgroups <= sharing; ++m.subgroups) {
     if (sharing % m.subgroups != 0 || (m.subgroups > 1 && m.queryGroups() > groups) || !checkShape(m, device).isOk())
       continue;
-    const LayerBytes bytes(m);
-    const int64_t attention = headsOf(m, groups, 0) * bytes.head / device.ranks,
-                  all = m.queryGroups() * bytes.head + ceilDiv(m.units, stepColumns) * bytes.unitStep;
-    const int64_t cost = all / blocks + std::max<int64_t>(0, attention - (64 << 10)) * 3 / 4 +
-                         std::min(m.queryGroups(), groups) * (6 << 10);
-    if (cost < leastCost) {
+    if (const int64_t cost = costOf(m, device); cost < leastCost) {
       leastCost = cost;
       best = m.subgroups;
     }
   }
   return best;
 }
+
+/// What exchanges of a layer through global memory cost more than those of clusters, in bytes of a block.
+constexpr int64_t exchangeBytes = 48 << 10;
 
 /// Steps of units of each group.
 std::vector<int64_t> divideUnits(const LayerShape &m, const PersistentDevice &device, int64_t groups,
@@ -316,6 +324,23 @@ StatusOr<LayerDivision> divide(const LayerShape &given, const PersistentDevice &
   division.unitStarts = startsOf(divideUnits(shape, device, division.groups, division.memoryBound));
   CADENZA_ASSIGN_OR_RETURN(division.stages, stagesOf(shape, division, device));
   return division;
+}
+
+PersistentDevice chooseClusters(const LayerShape &shape, const PersistentDevice &device) {
+  PersistentDevice without = device;
+  without.groups = device.groupsWithoutClusters;
+  without.clusters = false;
+  // While some groups attend, the rings of the others are full and wait. Of 16-bit weights the memory hides that: what
+  // the rings hold is then multiplied faster than it comes. Codes are not.
+  if (!device.clusters || without.groups <= device.groups || shape.unitEncoding == Encoding::tiles16)
+    return device;
+  const auto cost = [&](const PersistentDevice &on) {
+    LayerShape divided = shape;
+    divided.subgroups = on.subgroups > 0 ? on.subgroups : chooseSubgroups(shape, on);
+    return checkShape(divided, on).isOk() ? costOf(divided, on) : INT64_MAX;
+  };
+  const int64_t least = cost(without);
+  return least < INT64_MAX && least + exchangeBytes < cost(device) ? without : device;
 }
 
 StatusOr<std::optional<LayerDivision>> shareContext(const LayerShape &shape, const LayerDivision &division,

@@ -21,8 +21,9 @@ struct PersistentDevice {
   bool clusters = true; // groups are clusters of the GPU; without them, they exchange values through global memory
   bool traced = false;  // the kernel is instrumented
   std::vector<std::string> targets = {}; // that it is for (compiler/support/device_table.h); none: any
-  int64_t subgroups = 0; // into which the query heads of a KV head are divided; 0: as the model of cost says
-  int64_t shareFrom = 0; // positions from which on groups with the same KV head share them; 0: the same
+  int64_t subgroups = 0;         // into which the query heads of a KV head are divided; 0: as the model of cost says
+  int64_t shareFrom = 0;         // positions from which on groups with the same KV head share them; 0: the same
+  int groupsWithoutClusters = 0; // that the same GPU holds if groups are no clusters; 0: no more
 };
 
 /// The dimensions of a layer: those of its attention, and those of its feed-forward.
@@ -84,6 +85,10 @@ struct LayerDivision {
 /// has read what it was sent (exchanges.h). Errors (Unsupported) say what the schedule needs, "needs a head_dim that
 /// ...".
 StatusOr<LayerDivision> divide(const LayerShape &shape, const PersistentDevice &device);
+
+/// The device, or the same one without clusters, which then has more groups (groupsWithoutClusters), if a model of cost
+/// says that a layer gains more by them than it loses by exchanges through global memory.
+PersistentDevice chooseClusters(const LayerShape &shape, const PersistentDevice &device);
 
 /// The same division for long contexts, in which groups share them: the same work in the same order of sums, with other
 /// uses of shared memory and more packets. None if it would not pay. `shape` has the division's subgroups. Errors

@@ -8,27 +8,27 @@ namespace {
 constexpr int kib = 1024;
 
 // name, kind, capability, architecture, clusters, dependent launch, shared a block, a multiprocessor, threads,
-// persistent groups, ranks, warps, examples
+// persistent groups, without clusters, ranks, warps, examples
 // clang-format off
 constexpr DeviceTarget table[] = {
     {"sm_80", ImageKind::Cubin, 80, "sm_80", false, false, 163 * kib, 164 * kib, 2048,
-     {13, 7}, 8, 8, "A100, A30"},
+     {13, 7}, 0, 8, 8, "A100, A30"},
     {"sm_86", ImageKind::Cubin, 86, "sm_86", false, false, 99 * kib, 100 * kib, 1536,
-     {10, 9}, 8, 4, "A10, A40, RTX 3090"},
+     {10, 9}, 0, 8, 4, "A10, A40, RTX 3090"},
     {"sm_89", ImageKind::Cubin, 89, "sm_89", false, false, 99 * kib, 100 * kib, 1536,
-     {16, 7}, 8, 4, "L4, L40S, RTX 4090"},
+     {16, 7}, 0, 8, 4, "L4, L40S, RTX 4090"},
     {"sm_90", ImageKind::Cubin, 90, "sm_90", true, true, 227 * kib, 228 * kib, 2048,
-     {15, 13, 8}, 8, 8, "H100, H200, GH200"},
+     {15, 13, 8}, 16, 8, 8, "H100, H200, GH200"},
     {"sm_100", ImageKind::Cubin, 100, "sm_100", true, true, 227 * kib, 228 * kib, 2048,
-     {16}, 8, 8, "B200, GB200"},
+     {16}, 0, 8, 8, "B200, GB200"},
     {"sm_120", ImageKind::Cubin, 120, "sm_120", true, true, 99 * kib, 100 * kib, 1536,
-     {16, 8}, 8, 4, "RTX 5090, RTX PRO 6000"},
+     {16, 8}, 0, 8, 4, "RTX 5090, RTX PRO 6000"},
     {"compute_80", ImageKind::Ptx, 80, "compute_80", false, false, 99 * kib, 100 * kib, 1536,
-     {13, 7}, 8, 4, "any GPU from A100 on"},
+     {13, 7}, 0, 8, 4, "any GPU from A100 on"},
     {"compute_90", ImageKind::Ptx, 90, "compute_90", true, true, 99 * kib, 100 * kib, 1536,
-     {15, 8}, 8, 4, "any GPU from H100 on"},
+     {15, 8}, 0, 8, 4, "any GPU from H100 on"},
     {"host", ImageKind::Host, 0, "", true, false, 99 * kib, 100 * kib, 1536,
-     {3, 2, 1}, 2, 4, "the emulation, compiled by g++"},
+     {3, 2, 1}, 0, 2, 4, "the emulation, compiled by g++"},
 };
 // clang-format on
 

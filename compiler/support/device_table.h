@@ -31,6 +31,9 @@ struct DeviceTarget {
   // once, the largest first, 0 where there is none. A GPU takes the largest that it holds: the driver has the last
   // word. Warps that consume: half as many where shared memory is small, since a buffer of the ring has 4 KiB for each.
   std::array<int, 3> persistentGroups;
+  // As many groups as the largest GPU of persistentGroups holds if they are no clusters: these need multiprocessors
+  // that are neighbours, and leave some idle. 0: no more.
+  int groupsWithoutClusters;
   int persistentRanks, persistentWarps;
   std::string_view examples; // products, for people
 };

@@ -223,8 +223,9 @@ private:
     FailureOr<LayerShape> shape = shapeOf(*phases);
     if (failed(shape))
       return failure();
-    const PersistentDevice device{groups, ranks, warps, sharedBytes, clusters, traced, {}, subgroups, shareFrom};
-    shape->tableWords = tableWords(*phases, device.ranks);
+    shape->tableWords = tableWords(*phases, ranks);
+    const PersistentDevice device = chooseClusters(
+        *shape, {groups, ranks, warps, sharedBytes, clusters, traced, {}, subgroups, shareFrom, groupsWithoutClusters});
     shape->longest = longestContext(*phases, context);
     StatusOr<LayerDivision> division = divide(*shape, device);
     const auto refuse = [&](const Status &status) -> LogicalResult {

@@ -153,6 +153,7 @@ const Plan &Session::plan() const { return *state_->plan; }
 Executor &Session::executor() { return *state_->device.executor; }
 bool Session::hasTokenizer() const { return state_->tokenizer.isOk(); }
 void Session::requestCancel() noexcept { state_->cancelRequested = true; }
+bool Session::forgetCancel() noexcept { return state_->takeCancel(); }
 
 std::optional<int32_t> Session::specialToken(std::string_view text) const {
   const std::optional<int32_t> token = state_->tokenizer.isOk() ? state_->tokenizer->tokenToId(text) : std::nullopt;
@@ -181,6 +182,10 @@ std::string Session::tokenText(int32_t token) const {
   const int32_t twice[] = {token, token};
   const std::string one = tokenizer.decode(std::span(twice, 1)), two = tokenizer.decode(twice);
   return two.starts_with(one) ? two.substr(one.size()) : one;
+}
+
+std::optional<std::string> Session::tokenBytes(int32_t token) const {
+  return state_->tokenizer.isOk() ? state_->tokenizer->bytes(token) : std::nullopt;
 }
 
 StatusOr<SamplingOptions> Session::samplingDefaults() const {

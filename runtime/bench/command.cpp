@@ -1,6 +1,7 @@
 #include "runtime/bench/command.h"
 
 #include "runtime/bench/report.h"
+#include "runtime/decode/sequence_sampling.h"
 #include "runtime/plan/plan.h"
 #include "runtime/support/output_file.h"
 #include "runtime/support/printable.h"
@@ -41,6 +42,7 @@ Status benchDecoder(const BenchCommand &command, const Plan &plan, const Progres
     return {StatusCode::InvalidArgument, plan.path() + ": is a decoder, which takes no --input of tensors"};
   if (!command.recordPath.empty() && command.options.sampling.draws())
     return {StatusCode::InvalidArgument, "--record: with --temperature; what is recorded is greedy decoding"};
+  CADENZA_RETURN_IF_ERROR(checkSampling(command.options.sampling, plan.program().decoder->vocabulary));
   CADENZA_ASSIGN_OR_RETURN(BenchResult result, measure(plan, command.device, command.options, say));
   if (!command.recordPath.empty() && result.traced && !result.emulated)
     return {StatusCode::InvalidArgument, "--record: the kernel of a plan of cadenza-compile --traced is slower than "

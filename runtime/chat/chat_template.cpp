@@ -61,6 +61,13 @@ StatusOr<ChatRequest> parseTalk(std::string_view text) {
   return request;
 }
 
+StatusOr<ordered_json> parseVariables(std::string_view text) {
+  CADENZA_ASSIGN_OR_RETURN(ordered_json json, parseInOrder(text));
+  if (!json.is_object())
+    return invalid("variables: expected an object such as {\"enable_thinking\": false}");
+  return json;
+}
+
 StatusOr<ChatTemplates> ChatTemplates::parse(std::string_view chatJson) {
   ChatTemplates result;
   if (chatJson.empty())

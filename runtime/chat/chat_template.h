@@ -27,6 +27,9 @@ struct ChatRequest {
 /// "content", which is a text, a list of parts or null, or with other fields instead ("tool_calls").
 StatusOr<ChatRequest> parseTalk(std::string_view json);
 
+/// ChatRequest::variables as JSON. InvalidInput for what is no object.
+StatusOr<nlohmann::ordered_json> parseVariables(std::string_view json);
+
 /// The templates of a model.
 class ChatTemplates {
 public:

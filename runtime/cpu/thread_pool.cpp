@@ -27,15 +27,25 @@ ThreadPool::~ThreadPool() {
 }
 
 void ThreadPool::run(const Job &job) {
-  // No worker reads these before the epoch changes, and none is left from the last job: run waited for all of them.
+  // No worker reads these before it has entered, and none is left from the last job: run waited for those.
   job_ = job;
   nextChunk_ = 0;
-  pending_ = static_cast<uint32_t>(workers_.size());
+  inside_ = 0;
   epoch_.fetch_add(1);
   epoch_.notify_all();
   takeChunks();
-  for (uint32_t left = pending_; left != 0; left = pending_)
-    pending_.wait(left);
+  // Workers that are still asleep are not waited for: on a busy machine that takes longer than the job.
+  inside_.fetch_or(closed);
+  for (uint32_t left = inside_; left != closed; left = inside_)
+    inside_.wait(left);
+}
+
+bool ThreadPool::enter() {
+  uint32_t inside = inside_;
+  while ((inside & closed) == 0)
+    if (inside_.compare_exchange_weak(inside, inside + 1))
+      return true;
+  return false;
 }
 
 void ThreadPool::takeChunks() {
@@ -48,13 +58,16 @@ void ThreadPool::takeChunks() {
 }
 
 void ThreadPool::work() {
-  for (uint32_t seen = 0;; ++seen) { // every epoch is seen by every worker, because run waits
+  for (uint32_t seen = 0;;) {
     epoch_.wait(seen);
+    seen = epoch_;
     if (stopping_)
       return;
+    if (!enter())
+      continue;
     takeChunks();
-    if (pending_.fetch_sub(1) == 1)
-      pending_.notify_one();
+    if (inside_.fetch_sub(1) == closed + 1)
+      inside_.notify_one();
   }
 }
 

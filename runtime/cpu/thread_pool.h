@@ -40,14 +40,16 @@ private:
     void (*call)(const void *body, int64_t begin, int64_t end) = nullptr;
   };
   void run(const Job &job);
+  bool enter();
   void takeChunks();
   void work();
 
   std::vector<std::thread> workers_;
   Job job_;
   std::atomic<int64_t> nextChunk_{0};
-  std::atomic<uint32_t> epoch_{0};   // counts jobs; workers wait for it to change
-  std::atomic<uint32_t> pending_{0}; // workers that have not finished the current job
+  std::atomic<uint32_t> epoch_{0};       // counts jobs; workers wait for it to change
+  std::atomic<uint32_t> inside_{closed}; // workers that take part in the current job; with `closed`: no more may
+  static constexpr uint32_t closed = uint32_t{1} << 31;
   std::atomic<bool> stopping_{false};
 };
 

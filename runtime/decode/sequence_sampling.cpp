@@ -39,13 +39,17 @@ Status checkSampling(const SamplingOptions &options, int64_t vocabulary) {
     return invalid("presence penalty", options.presencePenalty, "a finite number; 0 is none");
   if (!isFinite(options.frequencyPenalty))
     return invalid("frequency penalty", options.frequencyPenalty, "a finite number; 0 is none");
+  int64_t forbidden = 0;
   for (const auto &[token, bias] : options.logitBias) {
     if (token < 0 || token >= vocabulary)
       return {StatusCode::InvalidArgument, "logit bias: token " + std::to_string(token) +
                                                " is not in the vocabulary of " + std::to_string(vocabulary)};
     if (!isFinite(bias) && bias != -infinity)
       return invalid("logit bias of token " + std::to_string(token), bias, "a finite number, or -inf for never");
+    forbidden += bias == -infinity ? 1 : 0;
   }
+  if (forbidden == vocabulary)
+    return {StatusCode::InvalidArgument, "logit bias: every token of the vocabulary is forbidden"};
   return Status::ok();
 }
 

@@ -1,5 +1,6 @@
 #include "runtime/grammar/formats.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -15,7 +16,9 @@ namespace {
 #define LABEL "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 #define BYTE "(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)"
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 7> formats = {{
+#define URI_PART "(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*"
+
+constexpr std::array<std::pair<std::string_view, std::string_view>, 9> formats = {{
     {"date-time", DATE "T" TIME},
     {"date", DATE},
     {"time", TIME},
@@ -23,6 +26,9 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 7> formats =
     {"email", ATOM "(?:\\." ATOM "){0,3}@(?:" LABEL "\\.){1,4}" LABEL},
     {"hostname", LABEL "(?:\\." LABEL "){0,4}"},
     {"ipv4", BYTE "(?:\\." BYTE "){3}"},
+    {"ipv6", "[0-9a-fA-F]{1,4}(?::[0-9a-fA-F]{1,4}){7}"},
+    {"uri", "[A-Za-z][A-Za-z0-9+.-]{0,15}://" LABEL "(?:\\." LABEL "){0,4}(?::[1-9]\\d{0,3})?(?:/" URI_PART
+            ")?(?:\\?" URI_PART ")?(?:#" URI_PART ")?"},
 }};
 
 } // namespace
@@ -32,6 +38,12 @@ std::string formatPattern(std::string_view format) {
     if (name == format)
       return std::string(pattern);
   return {};
+}
+
+bool isFormatOfAnyText(std::string_view format) {
+  constexpr std::array<std::string_view, 6> names = {"password", "binary",    "byte",
+                                                     "path",     "file-path", "directory-path"};
+  return std::find(names.begin(), names.end(), format) != names.end();
 }
 
 std::string formatNames() {

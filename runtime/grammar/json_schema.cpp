@@ -2,6 +2,7 @@
 
 #include "runtime/grammar/regex.h"
 #include "runtime/grammar/schema_compiler.h"
+#include "runtime/support/json.h"
 
 #include <utility>
 #include <vector>
@@ -49,7 +50,7 @@ StatusOr<Grammar> parseJsonSchema(std::string_view text, const JsonOptions &opti
                                                 std::to_string(longestSchema) + " are read");
   const Json schema = Json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
   if (schema.is_discarded())
-    return Status(StatusCode::InvalidInput, "the schema is no JSON");
+    return Status(StatusCode::InvalidInput, "the schema is no JSON: " + parseJson(text).status().message());
   return jsonSchema(schema, options);
 }
 

@@ -73,6 +73,10 @@ Fragment JsonText::number() {
       {builder_.optional(builder_.text("-")), whole, builder_.optional(fraction), builder_.optional(exponent)});
 }
 
+Fragment JsonText::number(std::optional<Bound> least, std::optional<Bound> most) {
+  return numbers(builder_, least, most, mostDigits);
+}
+
 Fragment JsonText::integer(std::optional<int64_t> minimum, std::optional<int64_t> maximum) {
   return integers(builder_, minimum, maximum, mostDigits);
 }

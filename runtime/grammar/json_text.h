@@ -2,6 +2,7 @@
 #pragma once
 
 #include "runtime/grammar/code_points.h"
+#include "runtime/grammar/numbers.h"
 
 #include <nlohmann/json.hpp>
 
@@ -29,6 +30,8 @@ public:
   Fragment quoted(Fragment content);
   /// At most 20 digits before the point and behind it, and an exponent that a double has room for.
   Fragment number();
+  /// The same between these bounds, without an exponent.
+  Fragment number(std::optional<Bound> least, std::optional<Bound> most);
   /// Whole numbers without point and exponent. Without a bound: of at most 20 digits.
   Fragment integer(std::optional<int64_t> minimum, std::optional<int64_t> maximum);
   /// Exactly this value; numbers as they are usually written.

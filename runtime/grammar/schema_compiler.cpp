@@ -355,22 +355,21 @@ Fragment SchemaCompiler::ofType(const std::string &type, const Json &schema, con
     return builder_.choice({builder_.text("true"), builder_.text("false")});
   if (type == "null")
     return builder_.text("null");
-  for (const char *bound : {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"})
-    if (schema.contains(bound))
-      return fail(StatusCode::Unsupported, pointer,
-                  std::string("'") + bound + "' of numbers is not supported, but for \"type\": \"integer\"");
-  return text_.number();
+  return number(schema, pointer);
 }
 
 Fragment SchemaCompiler::string(const Json &schema, const std::string &pointer) {
   const int64_t minimum = countAt(schema, "minLength", 0, pointer), maximum = countAt(schema, "maxLength", -1, pointer);
+  if (maximum >= 0 && minimum > maximum)
+    return builder_.nothing();
   const auto textAt = [&](const char *keyword) {
     const auto found = schema.find(keyword);
     if (found != schema.end() && !found->is_string())
       fail(StatusCode::InvalidInput, pointer, std::string("'") + keyword + "': expected a string");
     return found != schema.end() && found->is_string() ? found->get<std::string>() : "";
   };
-  const bool hasPattern = schema.contains("pattern"), hasFormat = schema.contains("format");
+  const bool hasPattern = schema.contains("pattern");
+  const bool hasFormat = schema.contains("format") && !isFormatOfAnyText(textAt("format"));
   if (hasPattern && hasFormat)
     return fail(StatusCode::Unsupported, pointer, "'pattern' and 'format' together are not supported");
   if (!hasPattern && !hasFormat)
@@ -410,6 +409,28 @@ Fragment SchemaCompiler::integer(const Json &schema, const std::string &pointer)
       most = most ? std::min(*most, bound) : bound;
   }
   return text_.integer(least, most);
+}
+
+Fragment SchemaCompiler::number(const Json &schema, const std::string &pointer) {
+  std::optional<Bound> least, most;
+  for (const char *name : {"minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum"}) {
+    const auto found = schema.find(name);
+    if (found == schema.end())
+      continue;
+    const std::string keyword = name;
+    if (!found->is_number())
+      return fail(StatusCode::InvalidInput, pointer, "'" + keyword + "': expected a number");
+    const double number = found->get<double>();
+    if (!(std::abs(number) <= 0x1p53) || std::floor(number) != number)
+      return fail(StatusCode::Unsupported, pointer,
+                  "'" + keyword + "': " + found->dump() + " is not supported: bounds are whole numbers up to 2^53");
+    const Bound bound{static_cast<int64_t>(number), keyword.starts_with("exclusive")};
+    std::optional<Bound> &side = keyword.ends_with("inimum") ? least : most;
+    const bool isTighter = side && (&side == &least ? bound.value > side->value : bound.value < side->value);
+    if (!side || isTighter || (bound.value == side->value && bound.isExclusive))
+      side = bound;
+  }
+  return least || most ? text_.number(least, most) : text_.number();
 }
 
 Fragment SchemaCompiler::object(const Json &schema, const std::string &pointer) {

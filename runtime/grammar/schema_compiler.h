@@ -33,6 +33,7 @@ private:
                   const std::string &pointer);
   Fragment string(const Json &schema, const std::string &pointer);
   Fragment integer(const Json &schema, const std::string &pointer);
+  Fragment number(const Json &schema, const std::string &pointer);
   Fragment object(const Json &schema, const std::string &pointer);
   Fragment array(const Json &schema, const std::string &pointer);
 

@@ -9,10 +9,11 @@ namespace cadenza::grammar {
 using Json = nlohmann::ordered_json;
 
 bool isAnnotation(const std::string &keyword) {
-  constexpr std::array<std::string_view, 15> names = {
-      "title",    "description", "default",    "examples",        "example",
-      "$schema",  "$id",         "$comment",   "$defs",           "definitions",
-      "readOnly", "writeOnly",   "deprecated", "contentEncoding", "contentMediaType"};
+  constexpr std::array<std::string_view, 16> names = {
+      "title",        "description", "default",    "examples",        "example",
+      "$schema",      "$id",         "$comment",   "$defs",           "definitions",
+      "readOnly",     "writeOnly",   "deprecated", "contentEncoding", "contentMediaType",
+      "discriminator"};
   return keyword.starts_with("x-") || std::find(names.begin(), names.end(), keyword) != names.end();
 }
 

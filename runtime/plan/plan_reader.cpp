@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <set>
 
 namespace cadenza {
@@ -89,8 +90,10 @@ Status MappedPlan::read() {
 
 Status MappedPlan::readHeader(format::HeaderPage &page) const {
   const size_t magicBytes = std::min(bytes_.size(), format::magic.size());
+  const bool isGguf = bytes_.size() >= 4 && std::memcmp(bytes_.data(), "GGUF", 4) == 0;
   if (bytes_.empty() || std::memcmp(bytes_.data(), format::magic.data(), magicBytes) != 0)
-    return invalid("header.magic", "not a Cadenza plan");
+    return invalid("header.magic", std::string("not a Cadenza plan") + (isGguf ? ", but a GGUF file" : "") +
+                                       "; cadenza-compile MODEL -o NAME.plan makes one of a model");
   if (bytes_.size() < sizeof page)
     return invalid("header", "the file ends after " + std::to_string(bytes_.size()) + " bytes");
   std::memcpy(&page, bytes_.data(), sizeof page);
@@ -269,6 +272,11 @@ StatusOr<std::shared_ptr<const Plan>> readPlan(MappedFile file, std::span<const 
 } // namespace
 
 StatusOr<std::shared_ptr<const Plan>> Plan::open(const std::string &path) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored))
+    return Status(StatusCode::Io, path +
+                                      ": is a directory, not a plan; cadenza-compile MODEL -o NAME.plan makes one of a "
+                                      "model");
   CADENZA_ASSIGN_OR_RETURN(MappedFile file, MappedFile::open(path));
   const auto bytes = file.bytes();
   return readPlan(std::move(file), bytes, path);

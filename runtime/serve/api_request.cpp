@@ -2,6 +2,7 @@
 
 #include "runtime/support/json.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -54,8 +55,8 @@ public:
     const bool isWhole =
         field->is_number_integer() && (!field->is_number_unsigned() || field->get<uint64_t>() <= uint64_t(INT64_MAX));
     if (!isWhole || field->get<int64_t>() < least || field->get<int64_t>() > most)
-      return invalid(name, "expected a whole number from " + std::to_string(least) +
-                               (most < maximum ? " to " + std::to_string(most) : " on") + ", not " + shortened(*field));
+      return invalid(name, "expected a whole number from " + std::to_string(least) + " to " + std::to_string(most) +
+                               ", not " + shortened(*field));
     out = field->get<int64_t>();
     return Status::ok();
   }
@@ -106,7 +107,8 @@ Status readSampling(const Fields &fields, const SamplingOptions &defaults, Sampl
   if (asksForDraws && !sampling.draws())
     sampling.temperature = 1;
   CADENZA_RETURN_IF_ERROR(fields.number("temperature", sampling.temperature, 0, 100, "a number from 0 to 100"));
-  CADENZA_RETURN_IF_ERROR(fields.integer("top_k", sampling.topK, 0, Fields::maximum));
+  CADENZA_RETURN_IF_ERROR(fields.integer("top_k", sampling.topK, -1, Fields::maximum));
+  sampling.topK = std::max<int64_t>(sampling.topK, 0); // -1 are all tokens in vLLM's API, as 0 here
   CADENZA_RETURN_IF_ERROR(fields.number("top_p", sampling.topP, std::numeric_limits<double>::denorm_min(), 1,
                                         "a number above 0 and up to 1"));
   CADENZA_RETURN_IF_ERROR(fields.number("min_p", sampling.minP, 0, 1, "a number from 0 to 1"));
@@ -157,8 +159,53 @@ Status readStop(const Fields &fields, std::vector<std::string> &stopTexts) {
   return Status::ok();
 }
 
+/// {"type": "json_schema", "json_schema": {"name", "schema", "strict"}}, or "json_object", or "text". Answers follow a
+/// schema strictly, whatever "strict" is. llama.cpp takes a "schema" beside either type, too.
+Status readFormat(std::string_view text, ApiRequest &request) {
+  // The order of keys is that of the answer.
+  const ordered_json body = ordered_json::parse(text, nullptr, /*allow_exceptions=*/false);
+  const auto field = [](const ordered_json &object, const char *name) {
+    const auto found = object.find(name);
+    return found == object.end() || found->is_null() ? nullptr : &*found;
+  };
+  const ordered_json *format = field(body, "response_format");
+  if (format == nullptr)
+    return Status::ok();
+  const ordered_json *named = format->is_object() ? field(*format, "type") : nullptr;
+  const std::string type = named != nullptr && named->is_string() ? named->get<std::string>() : "";
+  if (type == "text")
+    return Status::ok();
+  if (type != "json_object" && type != "json_schema")
+    return invalid("response_format", R"(expected {"type": "text"}, "json_object" or "json_schema")");
+
+  std::string path = "response_format.schema";
+  const ordered_json *schema = field(*format, "schema");
+  if (schema == nullptr && type == "json_schema") {
+    path = "response_format.json_schema.schema";
+    const ordered_json *wrapper = field(*format, "json_schema");
+    schema = wrapper != nullptr && wrapper->is_object() ? field(*wrapper, "schema") : nullptr;
+    if (schema == nullptr)
+      return invalid("response_format.json_schema", R"(expected {"name": NAME, "schema": SCHEMA})");
+  }
+  StatusOr<grammar::Grammar> grammar = schema == nullptr ? grammar::jsonObject() : grammar::jsonSchema(*schema);
+  if (!grammar.isOk())
+    return {grammar.status().code(), path + ": " + grammar.status().message()};
+  request.grammar = std::move(*grammar);
+  request.grammarText = schema == nullptr ? type : schema->dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+  return Status::ok();
+}
+
+/// What other servers call constraints: who passes them over writes an answer that does not keep them.
+Status refuseOtherConstraints(const Fields &fields) {
+  for (const char *name : {"grammar", "json_schema", "guided_json", "guided_regex", "guided_choice", "guided_grammar",
+                           "structured_outputs"})
+    CADENZA_RETURN_IF_ERROR(fields.unsupported(
+        name, {"", json::object()}, R"(an answer is restricted by "response_format", to JSON or a schema of JSON)"));
+  return Status::ok();
+}
+
 /// What both APIs have.
-Status readCommon(const Fields &fields, const ApiDefaults &defaults, ApiRequest &request) {
+Status readCommon(std::string_view body, const Fields &fields, const ApiDefaults &defaults, ApiRequest &request) {
   CADENZA_RETURN_IF_ERROR(fields.text("model", request.model));
   CADENZA_RETURN_IF_ERROR(fields.boolean("stream", request.streams));
   if (const json *options = fields.find("stream_options")) {
@@ -169,6 +216,8 @@ Status readCommon(const Fields &fields, const ApiDefaults &defaults, ApiRequest 
   CADENZA_RETURN_IF_ERROR(fields.unsupported("n", {1}, "there is one answer a request; ask again, with another seed"));
   CADENZA_RETURN_IF_ERROR(readSampling(fields, defaults.sampling, request.generate.sampling));
   CADENZA_RETURN_IF_ERROR(readStop(fields, request.generate.stopTexts));
+  CADENZA_RETURN_IF_ERROR(readFormat(body, request));
+  CADENZA_RETURN_IF_ERROR(refuseOtherConstraints(fields));
   return fields.boolean("ignore_eos", request.generate.ignoreEos);
 }
 
@@ -230,6 +279,19 @@ Status adaptMessages(ordered_json &messages) {
   return Status::ok();
 }
 
+/// A tool of another form would be written into the prompt as it is, and its calls be no calls.
+Status checkTools(const ordered_json &tools) {
+  for (size_t i = 0; i < tools.size(); ++i) {
+    const ordered_json &tool = tools[i];
+    const bool isFunction = tool.contains("function") && tool["function"].is_object() &&
+                            tool["function"].contains("name") && tool["function"]["name"].is_string();
+    if (!isFunction)
+      return invalid("tools[" + std::to_string(i) + "]",
+                     R"(expected {"type": "function", "function": {"name": NAME, "parameters": SCHEMA}})");
+  }
+  return Status::ok();
+}
+
 /// Messages, tools and what else goes into the template.
 Status readTalk(std::string_view text, const Fields &fields, ChatRequest &chat) {
   // The order of keys is a matter of the template (tools | tojson).
@@ -246,49 +308,13 @@ Status readTalk(std::string_view text, const Fields &fields, ChatRequest &chat) 
   if (!parsed.isOk())
     return {StatusCode::InvalidArgument, parsed.status().message()};
   chat = std::move(*parsed);
+  CADENZA_RETURN_IF_ERROR(checkTools(chat.tools));
   CADENZA_RETURN_IF_ERROR(adaptMessages(chat.messages));
   if (const json *variables = fields.find("chat_template_kwargs")) {
     if (!variables->is_object())
       return invalid("chat_template_kwargs", "expected an object, not " + Fields::shortened(*variables));
     chat.variables = body["chat_template_kwargs"];
   }
-  return Status::ok();
-}
-
-/// {"type": "json_schema", "json_schema": {"name", "schema", "strict"}}, or "json_object", or "text". Answers follow a
-/// schema strictly, whatever "strict" is.
-Status readFormat(const ordered_json &body, ApiRequest &request) {
-  const auto found = body.find("response_format");
-  if (found == body.end() || found->is_null())
-    return Status::ok();
-  const auto text = [](const ordered_json &object, const char *name) {
-    const auto field = object.find(name);
-    return field != object.end() && field->is_string() ? field->get<std::string>() : std::string();
-  };
-  const std::string type = found->is_object() ? text(*found, "type") : std::string();
-  if (type == "text")
-    return Status::ok();
-  const auto withPath = [](const StatusOr<grammar::Grammar> &grammar, const char *path) {
-    return Status(grammar.status().code(), std::string(path) + ": " + grammar.status().message());
-  };
-  if (type == "json_object") {
-    StatusOr<grammar::Grammar> grammar = grammar::jsonObject();
-    if (!grammar.isOk())
-      return withPath(grammar, "response_format");
-    request.grammar = std::move(*grammar);
-    request.grammarText = type;
-    return Status::ok();
-  }
-  if (type != "json_schema")
-    return invalid("response_format", R"(expected {"type": "text"}, "json_object" or "json_schema")");
-  const auto schema = found->find("json_schema");
-  if (schema == found->end() || !schema->is_object() || !schema->contains("schema"))
-    return invalid("response_format.json_schema", R"(expected {"name": NAME, "schema": SCHEMA})");
-  StatusOr<grammar::Grammar> grammar = grammar::jsonSchema((*schema)["schema"]);
-  if (!grammar.isOk())
-    return withPath(grammar, "response_format.json_schema.schema");
-  request.grammar = std::move(*grammar);
-  request.grammarText = (*schema)["schema"].dump(-1, ' ', false, ordered_json::error_handler_t::replace);
   return Status::ok();
 }
 
@@ -309,15 +335,17 @@ StatusOr<ApiRequest> parseChatRequest(std::string_view body, const ApiDefaults &
   ApiRequest request;
   request.isChat = true;
   CADENZA_RETURN_IF_ERROR(readTalk(body, fields, request.chat));
-  CADENZA_RETURN_IF_ERROR(readCommon(fields, defaults, request));
+  CADENZA_RETURN_IF_ERROR(readCommon(body, fields, defaults, request));
   request.generate.maxTokens = 0;
   CADENZA_RETURN_IF_ERROR(fields.integer("max_tokens", request.generate.maxTokens, 1, Fields::maximum));
   CADENZA_RETURN_IF_ERROR(fields.integer("max_completion_tokens", request.generate.maxTokens, 1, Fields::maximum));
-  CADENZA_RETURN_IF_ERROR(readFormat(ordered_json::parse(body, nullptr, /*allow_exceptions=*/false), request));
   if (request.grammar && !request.chat.variables.contains("enable_thinking"))
     request.chat.variables["enable_thinking"] = false; // the answer is JSON from its first token on
   CADENZA_RETURN_IF_ERROR(fields.unsupported("tool_choice", {"auto", "none"},
                                              "the model decides whether it calls a tool (\"auto\"), or has none"));
+  const char *const turns = "an answer is a turn of its own; /v1/completions continues a text";
+  CADENZA_RETURN_IF_ERROR(fields.unsupported("continue_final_message", {false}, turns));
+  CADENZA_RETURN_IF_ERROR(fields.unsupported("add_generation_prompt", {true}, turns));
   CADENZA_RETURN_IF_ERROR(fields.unsupported("modalities", {json::array({"text"})}, "answers are text"));
   CADENZA_RETURN_IF_ERROR(fields.unsupported("audio", {}, "answers are text"));
   CADENZA_RETURN_IF_ERROR(fields.unsupported("functions", {json::array()}, "it is called \"tools\" now"));
@@ -347,7 +375,7 @@ StatusOr<ApiRequest> parseCompletionRequest(std::string_view body, const ApiDefa
     CADENZA_RETURN_IF_ERROR(checkTokens("prompt", *prompt, request.promptTokens));
   else
     return invalid("prompt", "expected one text, or one list of token ids");
-  CADENZA_RETURN_IF_ERROR(readCommon(fields, defaults, request));
+  CADENZA_RETURN_IF_ERROR(readCommon(body, fields, defaults, request));
   request.generate.maxTokens = 16; // OpenAI's default
   CADENZA_RETURN_IF_ERROR(fields.integer("max_tokens", request.generate.maxTokens, 1, Fields::maximum));
   CADENZA_RETURN_IF_ERROR(fields.unsupported("echo", {false}, "the answer is what comes after the prompt"));

@@ -14,10 +14,8 @@ std::string dump(const ordered_json &json) { return json.dump(-1, ' ', false, or
 /// JSON has no infinity; OpenAI writes this for what cannot come.
 double finite(double logprob) { return std::isfinite(logprob) ? logprob : -9999.0; }
 
-/// Null for a part of a character.
-ordered_json bytesOf(const std::string &text) {
-  if (text.find("\xEF\xBF\xBD") != std::string::npos) // U+FFFD
-    return {};
+/// From the bytes of all tokens a client has the text, where characters are cut, too.
+ordered_json numbers(const std::string &text) {
   ordered_json bytes = ordered_json::array();
   for (const char c : text)
     bytes.push_back(static_cast<unsigned char>(c));
@@ -26,8 +24,8 @@ ordered_json bytesOf(const std::string &text) {
 
 ordered_json chatLogprobs(const std::vector<TokenLogprobs> &all, const TokenTexts &texts) {
   const auto entry = [&](const TokenLogprob &token) {
-    const std::string text = texts(token.token);
-    return ordered_json{{"token", text}, {"logprob", finite(token.logprob)}, {"bytes", bytesOf(text)}};
+    const TokenText text = texts(token.token);
+    return ordered_json{{"token", text.text}, {"logprob", finite(token.logprob)}, {"bytes", numbers(text.bytes)}};
   };
   ordered_json content = ordered_json::array();
   for (const TokenLogprobs &token : all) {
@@ -43,11 +41,11 @@ ordered_json chatLogprobs(const std::vector<TokenLogprobs> &all, const TokenText
 ordered_json completionLogprobs(const std::vector<TokenLogprobs> &all, const TokenTexts &texts) {
   ordered_json tokens = ordered_json::array(), logprobs = ordered_json::array(), tops = ordered_json::array();
   for (const TokenLogprobs &token : all) {
-    tokens.push_back(texts(token.chosen.token));
+    tokens.push_back(texts(token.chosen.token).text);
     logprobs.push_back(finite(token.chosen.logprob));
     ordered_json top = ordered_json::object();
     for (const TokenLogprob &other : token.top)
-      top[texts(other.token)] = finite(other.logprob);
+      top[texts(other.token).text] = finite(other.logprob);
     tops.push_back(std::move(top));
   }
   return {{"tokens", tokens}, {"token_logprobs", logprobs}, {"top_logprobs", tops}};

@@ -28,8 +28,11 @@ struct AnswerPiece {
   std::vector<TokenLogprobs> logprobs; // of tokens whose text is in this piece, or was held back before it
 };
 
-/// The text of a token.
-using TokenTexts = std::function<std::string(int32_t)>;
+/// A token's text, with U+FFFD for a part of a character, and its bytes.
+struct TokenText {
+  std::string text, bytes;
+};
+using TokenTexts = std::function<TokenText(int32_t)>;
 
 /// "stop", "length", or "tool_calls" of an answer that has some and is whole.
 std::string finishReason(FinishReason reason, bool hasCalls);

@@ -135,9 +135,11 @@ public:
   }
 
   Status bind(const std::string &host, uint16_t port) {
+    errno = 0;
     socket_ = evhttp_bind_socket_with_handle(http_.get(), host.c_str(), port);
     if (socket_ == nullptr)
-      return {StatusCode::Io, "cannot listen on " + host + ":" + std::to_string(port) + ": " + std::strerror(errno)};
+      return {StatusCode::Io, "cannot listen on " + host + ":" + std::to_string(port) + ": " +
+                                  (errno != 0 ? std::strerror(errno) : "no address has this name")};
     sockaddr_storage address{};
     socklen_t size = sizeof(address);
     getsockname(evhttp_bound_socket_get_fd(socket_), reinterpret_cast<sockaddr *>(&address), &size);

@@ -246,9 +246,12 @@ private:
       options.stopTokens.push_back(*endsTurn_);
     const AnswerFacts facts{request.isChat, randomId(request.isChat ? "chatcmpl-" : "cmpl-"), options_.model,
                             secondsSince1970()};
-    const auto answer = std::make_shared<Answer>(
-        facts, call->reply, [this](int32_t token) { return session_.tokenText(token); }, request.streams,
-        request.includesUsage, options.logprobs.has_value(), toolNames(request.chat.tools), thinks);
+    const auto texts = [this](int32_t token) {
+      const std::string text = session_.tokenText(token);
+      return TokenText{text, session_.tokenBytes(token).value_or(text)};
+    };
+    const auto answer = std::make_shared<Answer>(facts, call->reply, texts, request.streams, request.includesUsage,
+                                                 options.logprobs.has_value(), toolNames(request.chat.tools), thinks);
     auto job = std::make_unique<Job>();
     job->prompt = std::move(*prompt);
     job->grammar = std::move(request.grammar);

@@ -35,8 +35,7 @@
 // lie in the tile, after its steps: a record for each group of columns, of 16 scales, then 16 zeros, a byte each. So a
 // run of steps is two runs of bytes, whatever the steps that it begins and ends with. The sum of a step of a row is
 // multiplied by the scale of its group, and added to what is a sum of the codes elsewhere:
-//     sum = fma(scale, step, sum), where step = sum of code * x
-//                                  or, with zeros, fma(8 - zero, sum of x, sum of (code - 8) * x).
+//     sum = fma(scale, step, sum), where step is the sum of code * x or, with zeros, of (code - zero) * x.
 //
 // ## Super-blocks
 // q4_k, q5_k and q6_k are GGUF's Q4_K, Q5_K and Q6_K. A group is a super-block of 256 columns, whose parts have scales

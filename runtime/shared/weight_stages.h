@@ -8,9 +8,10 @@
 namespace cadenza {
 
 /// The binary logarithm of the pairs of turns of a tile that a stage of a whole wave has room for. What a stage has of
-/// a tile is one copy, and small copies are slow: of codes of fewer than 8 bits, two pairs.
+/// a tile is one copy, and small copies are slow: of any encoding, a copy has about as many bytes as two turns of
+/// 16-bit weights, 8 KiB, and the copies that are in flight together are as many bytes.
 CADENZA_EVERYWHERE constexpr int wave_pairs_log2(const EncodingFormat &format) {
-  return format.unit_bytes < 256 ? 1 : 0;
+  return format.unit_bytes > 256 ? 0 : format.unit_bytes > 128 ? 1 : 2;
 }
 
 /// Bytes of a tile in a stage with room for 2^log2 pairs of turns: its codes, then the records of their groups, of

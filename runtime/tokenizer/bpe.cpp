@@ -42,20 +42,10 @@ const MergeTable::Merge *MergeTable::find(int32_t left, int32_t right) const {
 
 /// Refuses every option of the model that would change ids and is not implemented.
 static Status checkOptions(const json &model) {
-  static constexpr std::string_view kKnown[] = {"type",
-                                                "dropout",
-                                                "unk_token",
-                                                "continuing_subword_prefix",
-                                                "end_of_word_suffix",
-                                                "fuse_unk",
-                                                "byte_fallback",
-                                                "ignore_merges",
-                                                "vocab",
-                                                "merges"};
-  for (const auto &[key, value] : model.items())
-    if (std::find(std::begin(kKnown), std::end(kKnown), key) == std::end(kKnown))
-      return unsupported("model", "the field " + quote(key) + " is not supported");
-
+  CADENZA_RETURN_IF_ERROR(
+      checkFields(model, "model",
+                  {"type", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk",
+                   "byte_fallback", "ignore_merges", "vocab", "merges"}));
   const json *dropout = find(model, "dropout");
   if (dropout && !(dropout->is_number() && dropout->get<double>() == 0))
     return unsupported("model.dropout", "only null is supported (encoding is deterministic)");
@@ -66,11 +56,6 @@ static Status checkOptions(const json &model) {
 }
 
 StatusOr<Bpe> Bpe::parse(const json &model, Vocabulary::Spelling spelling) {
-  if (const json *type = find(model, "type")) // absent in old files: BPE is then recognised by its fields
-    if (*type != "BPE")
-      return unsupported("model.type",
-                         (type->is_string() ? quote(type->get_ref<const std::string &>()) : "this value") +
-                             " is not supported (BPE is)");
   const json *vocab = find(model, "vocab");
   if (!vocab)
     return invalid("model.vocab", "expected an object");

@@ -86,6 +86,66 @@ private:
   std::string content_;
 };
 
+/// `text` with `to` in place of each `from`, which is not empty.
+std::string replaceAll(std::string_view text, std::string_view from, std::string_view to) {
+  std::string result;
+  for (size_t pos = 0; pos < text.size();) {
+    size_t match = std::min(text.find(from, pos), text.size());
+    result.append(text.substr(pos, match - pos));
+    if (match < text.size())
+      result.append(to);
+    pos = match + from.size();
+  }
+  return result;
+}
+
+class WordPieceStep final : public CopyableStep<WordPieceStep> {
+public:
+  WordPieceStep(std::string prefix, bool cleansUp) : prefix_(std::move(prefix)), cleansUp_(cleansUp) {}
+
+private:
+  void push(std::string token, std::vector<std::string> &out) override {
+    out.push_back(std::exchange(isFirst_, false) ? cleanedUp(std::move(token)) : bytes(std::move(token)));
+  }
+  std::string bytes(std::string token) const override {
+    return cleanedUp(token.starts_with(prefix_) ? token.substr(prefix_.size()) : " " + token);
+  }
+
+  std::string cleanedUp(std::string text) const {
+    static constexpr std::pair<std::string_view, std::string_view> kRules[] = {
+        {" .", "."},   {" ?", "?"},           {" !", "!"},   {" ,", ","},     {" ' ", "'"},   {" n't", "n't"},
+        {" 'm", "'m"}, {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
+    if (cleansUp_)
+      for (const auto &[from, to] : kRules) // one after the other, as in Hugging Face
+        text = replaceAll(text, from, to);
+    return text;
+  }
+
+  std::string prefix_;
+  bool cleansUp_;
+  bool isFirst_ = true;
+};
+
+class WordEndStep final : public CopyableStep<WordEndStep> {
+public:
+  explicit WordEndStep(std::string suffix) : suffix_(std::move(suffix)) {}
+
+private:
+  void push(std::string token, std::vector<std::string> &out) override {
+    if (last_)
+      out.push_back(bytes(std::move(*last_)));
+    last_ = std::move(token);
+  }
+  void finish(std::vector<std::string> &out) override {
+    if (last_)
+      out.push_back(replaceAll(*last_, suffix_, ""));
+  }
+  std::string bytes(std::string token) const override { return replaceAll(token, suffix_, " "); }
+
+  std::string suffix_;
+  std::optional<std::string> last_; // the token before, which may be the last
+};
+
 class MetaspaceStep final : public CopyableStep<MetaspaceStep> {
 public:
   MetaspaceStep(std::string replacement, bool dropsFirst) : replacement_(std::move(replacement)), drops_(dropsFirst) {}
@@ -161,6 +221,12 @@ std::unique_ptr<DecodeStep> makeByteLevelStep() { return std::make_unique<ByteLe
 std::unique_ptr<DecodeStep> makeByteFallbackStep() { return std::make_unique<ByteFallbackStep>(); }
 std::unique_ptr<DecodeStep> makeReplaceStep(Regex pattern, std::string content) {
   return std::make_unique<ReplaceStep>(std::move(pattern), std::move(content));
+}
+std::unique_ptr<DecodeStep> makeWordPieceStep(std::string prefix, bool cleansUp) {
+  return std::make_unique<WordPieceStep>(std::move(prefix), cleansUp);
+}
+std::unique_ptr<DecodeStep> makeWordEndStep(std::string suffix) {
+  return std::make_unique<WordEndStep>(std::move(suffix));
 }
 std::unique_ptr<DecodeStep> makeMetaspaceStep(std::string replacement, bool dropsFirst) {
   return std::make_unique<MetaspaceStep>(std::move(replacement), dropsFirst);

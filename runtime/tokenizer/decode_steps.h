@@ -43,6 +43,13 @@ std::unique_ptr<DecodeStep> makeReplaceStep(Regex pattern, std::string content);
 /// `replacement` becomes a space, or nothing within the first token if `dropsFirst`.
 std::unique_ptr<DecodeStep> makeMetaspaceStep(std::string replacement, bool dropsFirst);
 
+/// WordPiece: a space goes before each token but the first, or the token loses `prefix`. `cleansUp` takes away the
+/// space before punctuation and English endings that are tokens.
+std::unique_ptr<DecodeStep> makeWordPieceStep(std::string prefix, bool cleansUp);
+
+/// BPEDecoder: `suffix`, the end of a word, becomes a space, or nothing within the last token.
+std::unique_ptr<DecodeStep> makeWordEndStep(std::string suffix);
+
 /// Takes up to `start` times `content`, one character, from the beginning of each token, or of the whole text if
 /// `isWhole`, and up to `stop` times from its end.
 std::unique_ptr<DecodeStep> makeStripStep(std::string content, size_t start, size_t stop, bool isWhole);

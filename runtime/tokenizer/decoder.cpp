@@ -51,8 +51,21 @@ public:
       steps.push_back(makeMetaspaceStep(metaspace.replacement, metaspace.prepend != PrependScheme::Never));
       return Status::ok();
     }
-    return unsupported(path + ".type", quote(type) + " is not supported (ByteLevel, Metaspace, Replace, ByteFallback, "
-                                                     "Fuse, Strip and Sequence of them are)");
+    if (type == "WordPiece") {
+      CADENZA_ASSIGN_OR_RETURN(std::string prefix, readString(config, path, "prefix"));
+      CADENZA_ASSIGN_OR_RETURN(bool cleansUp, readBool(config, path, "cleanup"));
+      steps.push_back(makeWordPieceStep(std::move(prefix), cleansUp));
+      return Status::ok();
+    }
+    if (type == "BPEDecoder") {
+      CADENZA_ASSIGN_OR_RETURN(std::string suffix, readString(config, path, "suffix"));
+      if (suffix.empty())
+        return unsupported(path + ".suffix", "an empty suffix is not supported");
+      steps.push_back(makeWordEndStep(std::move(suffix)));
+      return Status::ok();
+    }
+    return unsupported(path + ".type", quote(type) + " is not supported (ByteLevel, Metaspace, WordPiece, BPEDecoder, "
+                                                     "Replace, ByteFallback, Fuse, Strip and Sequence of them are)");
   }
 
   std::vector<std::unique_ptr<DecodeStep>> steps;

@@ -14,8 +14,8 @@ namespace cadenza {
 
 class TokenDecoder {
 public:
-  /// From the value of the "decoder" field: ByteLevel, Metaspace, Replace (of a string), ByteFallback, Fuse, Strip, a
-  /// Sequence of them, or null, which puts a space between tokens.
+  /// From the value of the "decoder" field: ByteLevel, Metaspace, WordPiece, BPEDecoder, Replace (of a string),
+  /// ByteFallback, Fuse, Strip, a Sequence of them, or null, which puts a space between tokens.
   static StatusOr<TokenDecoder> parse(const nlohmann::json *config);
 
   TokenDecoder() = default;

@@ -2,6 +2,8 @@
 
 #include "runtime/support/json.h"
 
+#include <algorithm>
+
 namespace cadenza::tokenizer_json {
 
 /// `text` cut to about `limit` bytes at a character, without control characters.
@@ -77,6 +79,13 @@ StatusOr<int32_t> readId(const json &value, std::string_view path) {
   if (!value.is_number_unsigned() || value.get<uint64_t>() >= kMaxId)
     return invalid(path, "expected a token id from 0 to " + std::to_string(kMaxId - 1));
   return static_cast<int32_t>(value.get<uint64_t>());
+}
+
+Status checkFields(const json &object, std::string_view path, std::initializer_list<std::string_view> known) {
+  for (const auto &[key, value] : object.items())
+    if (std::find(known.begin(), known.end(), key) == known.end())
+      return unsupported(path, "the field " + quote(key) + " is not supported");
+  return Status::ok();
 }
 
 StatusOr<std::string> readType(const json &component, std::string_view path) {

@@ -41,6 +41,9 @@ StatusOr<bool> readBool(const json &object, std::string_view path, const char *k
 StatusOr<std::string> readString(const json &object, std::string_view path, const char *key);
 StatusOr<int32_t> readId(const json &value, std::string_view path);
 
+/// Unsupported if the object at `path` has a field that is not one of these.
+Status checkFields(const json &object, std::string_view path, std::initializer_list<std::string_view> known);
+
 /// The "type" of the component at `path`, an object.
 StatusOr<std::string> readType(const json &component, std::string_view path);
 

@@ -4,10 +4,12 @@
     python3 make_unicode_tables.py     # needs tokenizers (made with 0.23.3) and unicodedata2 (18.0); half a minute
 
 Its parts have tables of different Unicode versions: the regular expressions (Oniguruma) and the words of single_word have
-16.0, the Digits step (Rust's standard library) 17.0, and normalisation 9.0. Debian's libraries have yet other ones (PCRE2
+16.0, the Digits step and lower case (Rust's standard library) 17.0, and normalisation 9.0; punctuation, controls and the
+accents of BERT are older still. Debian's libraries have yet other ones (PCRE2
 10.42: 14.0, utf8proc 2.8: 15.0), so what must agree is written down here.
 """
 
+import struct
 from pathlib import Path
 
 import tokenizers
@@ -46,6 +48,12 @@ def digits():
     return {ord(piece) for piece, _ in pieces if len(piece) == 1 and piece != "a"}
 
 
+def punctuation():
+    """What the step Punctuation cuts off."""
+    pieces = pre_tokenizers.Punctuation("isolated").pre_tokenize_str("".join(f"a{c}a" for c in TEXT if c != "a"))
+    return {ord(piece) for piece, _ in pieces if len(piece) == 1 and piece != "a"}
+
+
 def inert():
     """What today's Unicode reorders, decomposes or composes, and Hugging Face leaves alone."""
     decompose = normalizers.NFD().normalize_str
@@ -59,6 +67,50 @@ def inert():
         if parts == c and unicodedata2.combining(c) and not moves and c not in "\u0334\u0345":
             found.add(ord(c))
     return found
+
+
+def newer_compatibility():
+    """What today's Unicode decomposes for compatibility and Hugging Face leaves alone."""
+    decompose = normalizers.NFKD().normalize_str
+    return {ord(c) for c in TEXT if unicodedata2.normalize("NFKD", c) != c and decompose(c) == c}
+
+
+def bert(**options):
+    """A BertNormalizer that does only what is asked for."""
+    off = dict(clean_text=False, handle_chinese_chars=False, strip_accents=False, lowercase=False)
+    return normalizers.BertNormalizer(**{**off, **options}).normalize_str
+
+
+def removed(normalize):
+    """The characters that a normalizer takes away."""
+    return {ord(c) for c in TEXT if not normalize(c)}
+
+
+def cluster_extenders():
+    """What stands in one grapheme cluster with the letter before it."""
+    # SentencePiece's table that says only that a becomes b: a cluster that begins with a then becomes b, and nothing else.
+    units = [1 << 10] + [0] * 255
+    units[1 ^ ord("a")] = (2 ^ 1 ^ ord("a")) << 10 | 1 << 8 | ord("a")
+    units[2] = 1 << 31
+    table = struct.pack("<257I", 1024, *units) + b"b\0"
+    normalize = normalizers.Precompiled(table).normalize_str
+    return {ord(c) for c in TEXT if normalize("a" + c) == "b"}
+
+
+def lowercase():
+    """[first, last, step, difference]: every step-th character from first to last has its lower case so far away."""
+    to_lower = normalizers.Lowercase().normalize_str
+    pairs = [(ord(c), ord(to_lower(c))) for c in TEXT if len(to_lower(c)) == 1 and to_lower(c) != c]
+    assert [c for c in TEXT if len(to_lower(c)) != 1] == ["\u0130"]
+    result = []
+    for upper, lower in pairs:
+        if result:
+            first, last, step, difference = result[-1]
+            if difference == lower - upper and upper - last in ((1, 2) if first == last else (step,)):
+                result[-1] = [first, upper, upper - last, difference]
+                continue
+        result.append([upper, upper, 1, lower - upper])
+    return result
 
 
 def rows(entries):
@@ -89,7 +141,21 @@ def main():
              "// What is a digit for the step Digits but has no number category above.",
              "inline constexpr CodePointRange kNewerDigits[] = {", *rows(map(pair, ranges(newer))), "};",
              "// Newer than the normalisation.",
-             "inline constexpr CodePointRange kInertInNormalization[] = {", *rows(map(pair, ranges(inert()))), "};", "// clang-format on"]
+             "inline constexpr CodePointRange kInertInNormalization[] = {", *rows(map(pair, ranges(inert()))), "};",
+             "// Newer than the compatibility decompositions.",
+             "inline constexpr CodePointRange kInertInCompatibility[] = {", *rows(map(pair, ranges(newer_compatibility()))), "};",
+             "// What BertNormalizer takes away: control characters, and, once decomposed, accents.",
+             "inline constexpr CodePointRange kBertControls[] = {", *rows(map(pair, ranges(removed(bert(clean_text=True))))), "};",
+             "inline constexpr CodePointRange kBertAccents[] = {", *rows(map(pair, ranges(removed(bert(strip_accents=True))))), "};",
+             "// What StripAccents takes away.",
+             "inline constexpr CodePointRange kAccents[] = {", *rows(map(pair, ranges(removed(normalizers.StripAccents().normalize_str)))), "};",
+             "// What Punctuation and BertPreTokenizer take for punctuation.",
+             "inline constexpr CodePointRange kPunctuation[] = {", *rows(map(pair, ranges(punctuation()))), "};",
+             "// What stands in one grapheme cluster with a letter before it.",
+             "inline constexpr CodePointRange kClusterExtenders[] = {", *rows(map(pair, ranges(cluster_extenders()))), "};",
+             "// Lower case, but for U+0130, which has two characters.",
+             "inline constexpr LowercaseRange kLowercase[] = {",
+             *rows(f"{{0x{a:X}, 0x{b:X}, {step}, {d}}}" for a, b, step, d in lowercase()), "};", "// clang-format on"]
     path = Path(__file__).parent / "unicode_tables.inc"
     path.write_text("\n".join(lines) + "\n")
     print(f"{path.name}: {len(changes)} changes of category, {len(newer)} newer digits, {len(lines)} lines")

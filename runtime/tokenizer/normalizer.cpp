@@ -1,15 +1,45 @@
 #include "runtime/tokenizer/normalizer.h"
 
 #include "runtime/tokenizer/json.h"
-#include "runtime/tokenizer/nfc.h"
 #include "runtime/tokenizer/unicode.h"
 #include "runtime/tokenizer/utf8.h"
+
+#include <algorithm>
+#include <iterator>
 
 namespace cadenza {
 
 using namespace tokenizer_json;
 
 static constexpr size_t kMaxSteps = 32;
+
+static constexpr std::pair<std::string_view, NormalForm> kForms[] = {
+    {"NFC", NormalForm::C}, {"NFD", NormalForm::D}, {"NFKC", NormalForm::KC}, {"NFKD", NormalForm::KD}};
+
+static void appendLowercase(uint32_t codePoint, std::string &out) { unicode::appendLowercase(out, codePoint); }
+
+static void appendWithoutAccents(uint32_t codePoint, std::string &out) {
+  if (!unicode::isAccent(codePoint))
+    utf8::append(out, codePoint);
+}
+
+static void appendWithoutBertAccents(uint32_t codePoint, std::string &out) {
+  if (!unicode::isBertAccent(codePoint))
+    utf8::append(out, codePoint);
+}
+
+/// BERT's clean_text: no control characters, and every white space is a space.
+static void appendClean(uint32_t codePoint, std::string &out) {
+  if (!unicode::isBertControl(codePoint))
+    utf8::append(out, unicode::isWhiteSpace(codePoint) ? ' ' : codePoint);
+}
+
+static void appendSpacedIdeograph(uint32_t codePoint, std::string &out) {
+  bool isIdeograph = unicode::isIdeograph(codePoint);
+  out.append(isIdeograph, ' ');
+  utf8::append(out, codePoint);
+  out.append(isIdeograph, ' ');
+}
 
 StatusOr<Normalizer> Normalizer::parse(const json *config) {
   Normalizer normalizer;
@@ -31,8 +61,18 @@ Status Normalizer::parseInto(const json &config, const std::string &path, std::v
   }
   if (steps.size() == kMaxSteps)
     return unsupported("normalizer", "more than " + std::to_string(kMaxSteps) + " steps are not supported");
-  if (type == "NFC") {
-    steps.push_back(Nfc{});
+  auto form = std::find_if(std::begin(kForms), std::end(kForms), [&](auto &f) { return f.first == type; });
+  if (form != std::end(kForms)) {
+    steps.push_back(form->second);
+  } else if (type == "Lowercase") {
+    steps.push_back(CharacterMap{appendLowercase});
+  } else if (type == "StripAccents") {
+    steps.push_back(CharacterMap{appendWithoutAccents});
+  } else if (type == "BertNormalizer") {
+    return parseBert(config, path, steps);
+  } else if (type == "Precompiled") {
+    CADENZA_ASSIGN_OR_RETURN(Charsmap charsmap, Charsmap::parse(config, path));
+    steps.push_back(std::move(charsmap));
   } else if (type == "Replace") {
     CADENZA_ASSIGN_OR_RETURN(Step step, parseReplace(config, path));
     steps.push_back(std::move(step));
@@ -45,8 +85,28 @@ Status Normalizer::parseInto(const json &config, const std::string &path, std::v
     steps.push_back(Strip{left, right});
   } else {
     return unsupported(path + ".type",
-                       quote(type) + " is not supported (NFC, Replace, Prepend, Strip and Sequence of them are)");
+                       quote(type) + " is not supported (NFC, NFD, NFKC, NFKD, Replace, Prepend, Strip, Lowercase, "
+                                     "StripAccents, BertNormalizer, Precompiled and Sequence of them are)");
   }
+  return Status::ok();
+}
+
+/// In this order: clean text, spaces around ideographs, no accents, lower case.
+Status Normalizer::parseBert(const json &config, const std::string &path, std::vector<Step> &steps) {
+  CADENZA_ASSIGN_OR_RETURN(bool cleans, readBool(config, path, "clean_text"));
+  CADENZA_ASSIGN_OR_RETURN(bool spaces, readBool(config, path, "handle_chinese_chars"));
+  CADENZA_ASSIGN_OR_RETURN(bool lowers, readBool(config, path, "lowercase"));
+  CADENZA_ASSIGN_OR_RETURN(bool strips, readBool(config, path, "strip_accents", lowers));
+  if (cleans)
+    steps.push_back(CharacterMap{appendClean});
+  if (spaces)
+    steps.push_back(CharacterMap{appendSpacedIdeograph});
+  if (strips) {
+    steps.push_back(NormalForm::D);
+    steps.push_back(CharacterMap{appendWithoutBertAccents});
+  }
+  if (lowers)
+    steps.push_back(CharacterMap{appendLowercase});
   return Status::ok();
 }
 
@@ -58,8 +118,23 @@ StatusOr<Normalizer::Step> Normalizer::parseReplace(const json &config, const st
   return Step(Replace{std::move(pattern), std::move(content)});
 }
 
-std::string_view Normalizer::run(const Nfc &, std::string_view text, std::string &storage) {
-  return toNfc(text, storage);
+std::string_view Normalizer::run(NormalForm form, std::string_view text, std::string &storage) {
+  return normalize(text, form, storage);
+}
+
+std::string_view Normalizer::run(const CharacterMap &step, std::string_view text, std::string &storage) {
+  storage.clear();
+  for (size_t pos = 0; pos < text.size();) {
+    utf8::Scan s = utf8::scan(text, pos);
+    step.append(s.codePoint, storage);
+    pos += s.length;
+  }
+  return storage;
+}
+
+std::string_view Normalizer::run(const Charsmap &step, std::string_view text, std::string &storage) {
+  storage = step.apply(text);
+  return storage;
 }
 
 std::string_view Normalizer::run(const Replace &step, std::string_view text, std::string &storage) {

@@ -52,6 +52,22 @@ static StatusOr<PostProcessor> parseTemplate(const json &config, const std::stri
   return result;
 }
 
+/// BertProcessing and RobertaProcessing: "cls" and "sep" are ["token", id].
+static StatusOr<PostProcessor> parseClsSep(const json &config, const std::string &path, const IsToken &isToken) {
+  PostProcessor result;
+  for (const char *key : {"cls", "sep"}) {
+    const json *pair = find(config, key);
+    std::string pairPath = path + "." + key;
+    if (!pair || !pair->is_array() || pair->size() != 2 || !(*pair)[0].is_string())
+      return invalid(pairPath, "expected [\"token\", id]");
+    CADENZA_ASSIGN_OR_RETURN(int32_t id, readId((*pair)[1], pairPath + "[1]"));
+    if (!isToken(id))
+      return invalid(pairPath, "there is no token " + std::to_string(id));
+    (*key == 'c' ? result.prefix : result.suffix).push_back(id);
+  }
+  return result;
+}
+
 static Status parseInto(const json &config, const std::string &path, const IsToken &isToken, PostProcessor &result) {
   CADENZA_ASSIGN_OR_RETURN(std::string type, readType(config, path));
   if (type == "ByteLevel")
@@ -62,10 +78,12 @@ static Status parseInto(const json &config, const std::string &path, const IsTok
       CADENZA_RETURN_IF_ERROR(parseInto((*parts)[i], path + ".processors[" + std::to_string(i) + "]", isToken, result));
     return Status::ok();
   }
-  if (type != "TemplateProcessing")
-    return unsupported(path + ".type",
-                       quote(type) + " is not supported (ByteLevel, TemplateProcessing and Sequence of them are)");
-  CADENZA_ASSIGN_OR_RETURN(PostProcessor outer, parseTemplate(config, path, isToken));
+  bool isClsSep = type == "BertProcessing" || type == "RobertaProcessing";
+  if (!isClsSep && type != "TemplateProcessing")
+    return unsupported(path + ".type", quote(type) + " is not supported (ByteLevel, TemplateProcessing, "
+                                                     "BertProcessing, RobertaProcessing and Sequence of them are)");
+  CADENZA_ASSIGN_OR_RETURN(PostProcessor outer,
+                           isClsSep ? parseClsSep(config, path, isToken) : parseTemplate(config, path, isToken));
   result.prefix.insert(result.prefix.begin(), outer.prefix.begin(), outer.prefix.end());
   result.suffix.insert(result.suffix.end(), outer.suffix.begin(), outer.suffix.end());
   return Status::ok();

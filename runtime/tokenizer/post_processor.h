@@ -16,7 +16,7 @@ struct PostProcessor {
   std::vector<int32_t> suffix;
 
   /// From the value of the "post_processor" field: null, ByteLevel (which only moves offsets), TemplateProcessing (its
-  /// "single" form), or a Sequence of them. `isToken` says whether an id exists.
+  /// "single" form), BertProcessing, RobertaProcessing, or a Sequence of them. `isToken` says whether an id exists.
   static StatusOr<PostProcessor> parse(const nlohmann::json *config, const std::function<bool(int32_t)> &isToken);
 };
 

@@ -1,6 +1,7 @@
 #include "runtime/tokenizer/pre_tokenizer.h"
 
 #include "runtime/tokenizer/json.h"
+#include "runtime/tokenizer/utf8.h"
 
 #include <algorithm>
 
@@ -34,21 +35,33 @@ Status PreTokenizer::parseInto(const json &config, const std::string &path, std:
       CADENZA_RETURN_IF_ERROR(parseInto((*parts)[i], path + ".pretokenizers[" + std::to_string(i) + "]", steps));
     return Status::ok();
   }
+  if (*type == "BertPreTokenizer") { // two steps
+    CADENZA_RETURN_IF_ERROR(parseInto({{"type", "WhitespaceSplit"}}, path, steps));
+    return parseInto({{"type", "Punctuation"}}, path, steps);
+  }
   if (steps.size() == kMaxSteps)
     return unsupported("pre_tokenizer", "more than " + std::to_string(kMaxSteps) + " steps are not supported");
   static constexpr std::pair<std::string_view, StatusOr<Step> (*)(const json &, const std::string &)> kSteps[] = {
-      {"Split", parseSplit}, {"ByteLevel", parseByteLevel}, {"Digits", parseDigits}, {"Metaspace", parseMetaspace}};
+      {"Split", parseSplit},
+      {"ByteLevel", parseByteLevel},
+      {"Digits", parseDigits},
+      {"Metaspace", parseMetaspace},
+      {"Whitespace", parseWhitespace},
+      {"WhitespaceSplit", parseWhitespaceSplit},
+      {"Punctuation", parsePunctuation},
+      {"CharDelimiterSplit", parseCharDelimiterSplit}};
   auto kind = std::find_if(std::begin(kSteps), std::end(kSteps), [&](auto &entry) { return entry.first == *type; });
   if (kind == std::end(kSteps))
     return unsupported(path + ".type",
                        quote(*type) +
-                           " is not supported (Split, Digits, Metaspace, ByteLevel and Sequence of them are)");
+                           " is not supported (Split, Digits, Metaspace, ByteLevel, BertPreTokenizer, Whitespace, "
+                           "WhitespaceSplit, Punctuation, CharDelimiterSplit and Sequence of them are)");
   CADENZA_ASSIGN_OR_RETURN(Step step, kind->second(config, path));
   steps.push_back(std::move(step));
   return Status::ok();
 }
 
-StatusOr<PreTokenizer::Step> PreTokenizer::parseSplit(const json &config, const std::string &path) {
+StatusOr<PreTokenizer::Behavior> PreTokenizer::parseBehavior(const json &config, const std::string &path) {
   static constexpr std::pair<std::string_view, Behavior> kBehaviors[] = {
       {"Removed", Behavior::Removed},
       {"Isolated", Behavior::Isolated},
@@ -56,15 +69,18 @@ StatusOr<PreTokenizer::Step> PreTokenizer::parseSplit(const json &config, const 
       {"MergedWithNext", Behavior::MergedWithNext},
       {"Contiguous", Behavior::Contiguous},
   };
-  Step step;
-  CADENZA_ASSIGN_OR_RETURN(step.invert, readBool(config, path, "invert"));
   CADENZA_ASSIGN_OR_RETURN(std::string name, readString(config, path, "behavior"));
   auto behavior = std::find_if(std::begin(kBehaviors), std::end(kBehaviors), [&](auto &b) { return b.first == name; });
   if (behavior == std::end(kBehaviors))
     return unsupported(path + ".behavior", quote(name) + " is not supported (Removed, Isolated, MergedWithPrevious, "
                                                          "MergedWithNext and Contiguous are)");
-  step.behavior = behavior->second;
+  return behavior->second;
+}
 
+StatusOr<PreTokenizer::Step> PreTokenizer::parseSplit(const json &config, const std::string &path) {
+  Step step;
+  CADENZA_ASSIGN_OR_RETURN(step.invert, readBool(config, path, "invert"));
+  CADENZA_ASSIGN_OR_RETURN(step.behavior, parseBehavior(config, path));
   CADENZA_ASSIGN_OR_RETURN(step.regex, Regex::parsePattern(config, path));
   return step;
 }
@@ -87,6 +103,40 @@ StatusOr<PreTokenizer::Step> PreTokenizer::parseDigits(const json &config, const
   CADENZA_ASSIGN_OR_RETURN(bool individual, readBool(config, path, "individual_digits", false));
   step.behavior = individual ? Behavior::Isolated : Behavior::Contiguous;
   CADENZA_ASSIGN_OR_RETURN(step.regex, Regex::digits(path));
+  return step;
+}
+
+StatusOr<PreTokenizer::Step> PreTokenizer::parseWhitespace(const json &, const std::string &path) {
+  Step step;
+  step.invert = true; // what matches is kept
+  step.behavior = Behavior::Removed;
+  CADENZA_ASSIGN_OR_RETURN(step.regex, Regex::wordsAndSymbols(path));
+  return step;
+}
+
+StatusOr<PreTokenizer::Step> PreTokenizer::parseWhitespaceSplit(const json &, const std::string &path) {
+  Step step;
+  step.behavior = Behavior::Removed;
+  CADENZA_ASSIGN_OR_RETURN(step.regex, Regex::oneOf(unicode::whiteSpace(), path));
+  return step;
+}
+
+StatusOr<PreTokenizer::Step> PreTokenizer::parsePunctuation(const json &config, const std::string &path) {
+  Step step;
+  if (config.contains("behavior")) {
+    CADENZA_ASSIGN_OR_RETURN(step.behavior, parseBehavior(config, path));
+  }
+  CADENZA_ASSIGN_OR_RETURN(step.regex, Regex::oneOf(unicode::punctuation(), path));
+  return step;
+}
+
+StatusOr<PreTokenizer::Step> PreTokenizer::parseCharDelimiterSplit(const json &config, const std::string &path) {
+  Step step;
+  step.behavior = Behavior::Removed;
+  CADENZA_ASSIGN_OR_RETURN(std::string delimiter, readString(config, path, "delimiter"));
+  if (delimiter.empty() || utf8::scan(delimiter, 0).length != delimiter.size())
+    return invalid(path + ".delimiter", "expected one character");
+  CADENZA_ASSIGN_OR_RETURN(step.regex, Regex::literal(delimiter, path + ".delimiter"));
   return step;
 }
 

@@ -1,4 +1,4 @@
-// The pre_tokenizer of tokenizer.json: a list of steps that cut a text into the pieces that BPE never merges across.
+// The pre_tokenizer of tokenizer.json: a list of steps that cut a text into the pieces that no token reaches across.
 #pragma once
 
 #include "runtime/support/status.h"
@@ -17,7 +17,8 @@ namespace cadenza {
 
 class PreTokenizer {
 public:
-  /// From the value of the "pre_tokenizer" field: null, Split, Digits, Metaspace, ByteLevel, or a Sequence of them.
+  /// From the value of the "pre_tokenizer" field: null, Split, Digits, Metaspace, ByteLevel, BertPreTokenizer,
+  /// Whitespace, WhitespaceSplit, Punctuation, CharDelimiterSplit, or a Sequence of them.
   /// ByteLevel must be the last step: it turns text into bytes.
   static StatusOr<PreTokenizer> parse(const nlohmann::json *config);
 
@@ -47,6 +48,11 @@ private:
 
   static Status parseInto(const nlohmann::json &config, const std::string &path, std::vector<Step> &steps);
   static StatusOr<Step> parseSplit(const nlohmann::json &config, const std::string &path);
+  static StatusOr<Step> parseWhitespace(const nlohmann::json &config, const std::string &path);
+  static StatusOr<Step> parseWhitespaceSplit(const nlohmann::json &config, const std::string &path);
+  static StatusOr<Step> parsePunctuation(const nlohmann::json &config, const std::string &path);
+  static StatusOr<Step> parseCharDelimiterSplit(const nlohmann::json &config, const std::string &path);
+  static StatusOr<Behavior> parseBehavior(const nlohmann::json &config, const std::string &path);
   static StatusOr<Step> parseByteLevel(const nlohmann::json &config, const std::string &path);
   static StatusOr<Step> parseDigits(const nlohmann::json &config, const std::string &path);
   static StatusOr<Step> parseMetaspace(const nlohmann::json &config, const std::string &path);

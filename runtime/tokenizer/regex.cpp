@@ -198,6 +198,19 @@ StatusOr<Regex> Regex::digits(std::string_view path) {
   return compileTranslated(members + ']', 0, "\\p{N}", path);
 }
 
+StatusOr<Regex> Regex::oneOf(std::span<const unicode::CodePointRange> characters, std::string_view path) {
+  std::string members;
+  appendRanges(members, characters);
+  return compileTranslated('[' + members + ']', 0, "[...]", path);
+}
+
+StatusOr<Regex> Regex::wordsAndSymbols(std::string_view path) {
+  std::string words, space;
+  appendRanges(words, unicode::wordRanges());
+  appendRanges(space, unicode::whiteSpace());
+  return compileTranslated('[' + words + "]+|[^" + words + space + "]+", 0, "\\w+|[^\\w\\s]+", path);
+}
+
 StatusOr<Regex> Regex::compileTranslated(std::string_view translated, uint32_t options, std::string_view pattern,
                                          std::string_view path) {
   int error = 0;

@@ -4,10 +4,12 @@
 #pragma once
 
 #include "runtime/support/status.h"
+#include "runtime/tokenizer/unicode.h"
 
 #include <nlohmann/json_fwd.hpp>
 
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +35,13 @@ public:
 
   /// An expression that matches one digit as the step Digits sees it.
   static StatusOr<Regex> digits(std::string_view path);
+
+  /// An expression that matches one of the characters.
+  static StatusOr<Regex> oneOf(std::span<const unicode::CodePointRange> characters, std::string_view path);
+
+  /// An expression that matches what the step Whitespace keeps: a run of word characters, or one of characters that
+  /// are neither these nor white space.
+  static StatusOr<Regex> wordsAndSymbols(std::string_view path);
 
   /// An expression that matches exactly `text`.
   static StatusOr<Regex> literal(std::string_view text, std::string_view path);

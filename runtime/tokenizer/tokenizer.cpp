@@ -5,17 +5,20 @@
 #include "runtime/tokenizer/normalizer.h"
 #include "runtime/tokenizer/post_processor.h"
 #include "runtime/tokenizer/pre_tokenizer.h"
+#include "runtime/tokenizer/unigram.h"
+#include "runtime/tokenizer/word_piece.h"
 
 #include <algorithm>
 #include <deque>
 #include <new>
+#include <variant>
 
 namespace cadenza {
 
 using namespace tokenizer_json;
 
 struct Tokenizer::Model {
-  Bpe bpe;
+  std::variant<Bpe, WordPiece, Unigram> kind;
   Normalizer normalizer;
   PreTokenizer preTokenizer;
   AddedTokens added;
@@ -24,8 +27,38 @@ struct Tokenizer::Model {
   TokenDecoder decoder; // to be cloned
 
   static StatusOr<Model> parse(const json &document);
-  bool contains(int32_t id) const { return added.find(id) || bpe.vocabulary().contains(id); }
+  Status parseKind(const json &model);
+  const Vocabulary &vocabulary() const {
+    return std::visit([](const auto &k) -> const Vocabulary & { return k.vocabulary(); }, kind);
+  }
+  bool contains(int32_t id) const { return added.find(id) || vocabulary().contains(id); }
+  template <typename Kind> void encode(const Kind &pieceModel, std::string_view text, std::vector<int32_t> &ids) const;
 };
+
+Status Tokenizer::Model::parseKind(const json &model) {
+  bool isByteLevel = preTokenizer.isByteLevel();
+  std::string type = "BPE"; // absent in old files: BPE is then recognised by its fields
+  if (const json *value = tokenizer_json::find(model, "type")) {
+    if (!value->is_string())
+      return unsupported("model.type", "this value is not supported (BPE, WordPiece and Unigram are)");
+    type = *value;
+  }
+  if (type == "BPE") {
+    auto spelling = isByteLevel ? Vocabulary::Spelling::ByteAlphabet : Vocabulary::Spelling::Text;
+    CADENZA_ASSIGN_OR_RETURN(kind, Bpe::parse(model, spelling));
+    return Status::ok();
+  }
+  if (type != "WordPiece" && type != "Unigram")
+    return unsupported("model.type", quote(type) + " is not supported (BPE, WordPiece and Unigram are)");
+  if (isByteLevel)
+    return unsupported("pre_tokenizer", "ByteLevel with a " + type + " model is not supported (with BPE it is)");
+  if (type == "WordPiece") {
+    CADENZA_ASSIGN_OR_RETURN(kind, WordPiece::parse(model));
+  } else {
+    CADENZA_ASSIGN_OR_RETURN(kind, Unigram::parse(model));
+  }
+  return Status::ok();
+}
 
 StatusOr<Tokenizer::Model> Tokenizer::Model::parse(const json &document) {
   if (!document.is_object())
@@ -40,11 +73,9 @@ StatusOr<Tokenizer::Model> Tokenizer::Model::parse(const json &document) {
   auto field = [&](const char *name) { return tokenizer_json::find(document, name); };
   CADENZA_ASSIGN_OR_RETURN(result.normalizer, Normalizer::parse(field("normalizer")));
   CADENZA_ASSIGN_OR_RETURN(result.preTokenizer, PreTokenizer::parse(field("pre_tokenizer")));
-  CADENZA_ASSIGN_OR_RETURN(result.bpe,
-                           Bpe::parse(*model, result.preTokenizer.isByteLevel() ? Vocabulary::Spelling::ByteAlphabet
-                                                                                : Vocabulary::Spelling::Text));
-  CADENZA_ASSIGN_OR_RETURN(result.added, AddedTokens::parse(field("added_tokens"), result.bpe.vocabulary(),
-                                                            result.normalizer, result.notices));
+  CADENZA_RETURN_IF_ERROR(result.parseKind(*model));
+  CADENZA_ASSIGN_OR_RETURN(
+      result.added, AddedTokens::parse(field("added_tokens"), result.vocabulary(), result.normalizer, result.notices));
   CADENZA_ASSIGN_OR_RETURN(result.postProcessor, PostProcessor::parse(field("post_processor"),
                                                                       [&](int32_t id) { return result.contains(id); }));
   CADENZA_ASSIGN_OR_RETURN(result.decoder, TokenDecoder::parse(field("decoder")));
@@ -67,6 +98,37 @@ StatusOr<Tokenizer> Tokenizer::parse(std::string_view text) {
   }
 }
 
+/// Appends the ids of valid UTF-8, without those that the post-processor adds.
+template <typename Kind>
+void Tokenizer::Model::encode(const Kind &pieceModel, std::string_view text, std::vector<int32_t> &ids) const {
+  std::vector<AddedTokens::Segment> rawSegments, segments;
+  std::vector<std::string_view> pieces;
+  std::deque<std::string> storage;
+  std::string normalized;
+  typename Kind::Scratch scratch;
+  added.split(text, AddedTokens::Raw, rawSegments);
+  for (const AddedTokens::Segment &raw : rawSegments) {
+    if (raw.id >= 0) {
+      ids.push_back(raw.id);
+      continue;
+    }
+    segments.clear();
+    bool isStart = raw.text.data() == text.data();
+    added.split(normalizer.apply(raw.text, normalized), AddedTokens::Normalized, segments);
+    for (const AddedTokens::Segment &segment : segments) {
+      if (segment.id >= 0) {
+        ids.push_back(segment.id);
+        continue;
+      }
+      pieces.clear();
+      storage.clear();
+      preTokenizer.split(segment.text, isStart && &segment == &segments.front(), pieces, storage);
+      for (std::string_view piece : pieces)
+        pieceModel.encode(piece, ids, scratch);
+    }
+  }
+}
+
 std::vector<int32_t> Tokenizer::encode(std::string_view text, bool addSpecialTokens) const {
   const PostProcessor &around = model_->postProcessor;
   std::vector<int32_t> ids;
@@ -78,32 +140,7 @@ std::vector<int32_t> Tokenizer::encode(std::string_view text, bool addSpecialTok
     repaired = utf8::repair(text);
     text = repaired;
   }
-  std::vector<AddedTokens::Segment> rawSegments, segments;
-  std::vector<std::string_view> pieces;
-  std::deque<std::string> storage;
-  std::string normalized;
-  Bpe::Scratch scratch;
-  model_->added.split(text, AddedTokens::Raw, rawSegments);
-  for (const AddedTokens::Segment &raw : rawSegments) {
-    if (raw.id >= 0) {
-      ids.push_back(raw.id);
-      continue;
-    }
-    segments.clear();
-    bool isStart = raw.text.data() == text.data();
-    model_->added.split(model_->normalizer.apply(raw.text, normalized), AddedTokens::Normalized, segments);
-    for (const AddedTokens::Segment &segment : segments) {
-      if (segment.id >= 0) {
-        ids.push_back(segment.id);
-        continue;
-      }
-      pieces.clear();
-      storage.clear();
-      model_->preTokenizer.split(segment.text, isStart && &segment == &segments.front(), pieces, storage);
-      for (std::string_view piece : pieces)
-        model_->bpe.encode(piece, ids, scratch);
-    }
-  }
+  std::visit([&](const auto &kind) { model_->encode(kind, text, ids); }, model_->kind);
   if (addSpecialTokens)
     ids.insert(ids.end(), around.suffix.begin(), around.suffix.end());
   return ids;
@@ -127,13 +164,13 @@ std::optional<std::string> Tokenizer::bytes(int32_t id) const {
 std::optional<int32_t> Tokenizer::tokenToId(std::string_view token) const {
   if (const AddedToken *added = model_->added.find(token))
     return added->id;
-  return model_->bpe.vocabulary().idOfToken(token);
+  return model_->vocabulary().idOfToken(token);
 }
 
 std::optional<std::string> Tokenizer::idToToken(int32_t id) const {
   if (const AddedToken *added = model_->added.find(id))
     return added->searched;
-  const Vocabulary &vocabulary = model_->bpe.vocabulary();
+  const Vocabulary &vocabulary = model_->vocabulary();
   return vocabulary.contains(id) ? std::optional(vocabulary.token(id)) : std::nullopt;
 }
 
@@ -145,14 +182,14 @@ bool Tokenizer::isSpecial(int32_t id) const {
 }
 
 int32_t Tokenizer::vocabSize() const {
-  const Vocabulary &vocabulary = model_->bpe.vocabulary();
+  const Vocabulary &vocabulary = model_->vocabulary();
   const auto &added = model_->added.all();
   auto isNew = [&](const AddedToken &token) { return !vocabulary.contains(token.id); };
   return vocabulary.size() + static_cast<int32_t>(std::count_if(added.begin(), added.end(), isNew));
 }
 
 int32_t Tokenizer::idLimit() const {
-  int32_t limit = model_->bpe.vocabulary().idLimit();
+  int32_t limit = model_->vocabulary().idLimit();
   for (const AddedToken &token : model_->added.all())
     limit = std::max(limit, token.id + 1);
   return limit;

@@ -1,10 +1,11 @@
-// Text to token ids and back: BPE as tokenizer.json describes it, byte-level or in SentencePiece's manner, equal id for
-// id to Hugging Face tokenizers. docs/tokenizers.md lists what is supported.
+// Text to token ids and back: BPE (byte-level or in SentencePiece's manner), WordPiece and Unigram as tokenizer.json
+// describes them, equal id for id to Hugging Face tokenizers. docs/tokenizers.md lists what is supported.
 //
 // A text passes through these stages, each in its own file: invalid UTF-8 is repaired (utf8.h), added tokens are found
-// (added_tokens.h), the rest is normalised (normalizer.h, nfc.h), cut into pieces (pre_tokenizer.h, metaspace.h,
-// regex.h) and merged (bpe.h, vocabulary.h, byte_alphabet.h), and special tokens are put around it (post_processor.h).
-// The way back is decoder.h's. What characters are is unicode.h's matter.
+// (added_tokens.h), the rest is normalised (normalizer.h, normal_form.h, charsmap.h), cut into pieces (pre_tokenizer.h,
+// metaspace.h, regex.h) and turned into ids by the model (bpe.h, word_piece.h, unigram.h, with vocabulary.h and
+// byte_alphabet.h), and special tokens are put around it (post_processor.h). The way back is decoder.h's. What
+// characters are is unicode.h's matter.
 #pragma once
 
 #include "runtime/support/status.h"

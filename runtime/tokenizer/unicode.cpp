@@ -1,5 +1,7 @@
 #include "runtime/tokenizer/unicode.h"
 
+#include "runtime/tokenizer/utf8.h"
+
 #include <algorithm>
 #include <iterator>
 
@@ -51,7 +53,31 @@ struct CategoryChange {
   Category category;
 };
 
+/// Every step-th character from first to last has its lower case so far away.
+struct LowercaseRange {
+  uint32_t first, last, step;
+  int32_t difference;
+};
+
 #include "runtime/tokenizer/unicode_tables.inc"
+
+constexpr CodePointRange kWhiteSpace[] = {{0x9, 0xD},       {0x20, 0x20},     {0x85, 0x85},     {0xA0, 0xA0},
+                                          {0x1680, 0x1680}, {0x2000, 0x200A}, {0x2028, 0x2029}, {0x202F, 0x202F},
+                                          {0x205F, 0x205F}, {0x3000, 0x3000}};
+
+// Word characters besides those of kWordCategories: joiners and circled letters.
+constexpr CodePointRange kOtherWords[] = {
+    {0x200C, 0x200D}, {0x24B6, 0x24E9}, {0x1F130, 0x1F149}, {0x1F150, 0x1F169}, {0x1F170, 0x1F189}};
+constexpr std::string_view kWordCategories[] = {"L", "M", "Nd", "Nl", "Pc"};
+
+constexpr CodePointRange kIdeographs[] = {{0x3400, 0x4DBF},   {0x4E00, 0x9FFF},   {0xF900, 0xFAFF},  {0x20000, 0x2A6DF},
+                                          {0x2A700, 0x2B81F}, {0x2B920, 0x2CEAF}, {0x2F800, 0x2FA1F}};
+
+bool contains(std::span<const CodePointRange> ranges, uint32_t codePoint) {
+  auto range = std::lower_bound(ranges.begin(), ranges.end(), codePoint,
+                                [](const CodePointRange &r, uint32_t point) { return r.last < point; });
+  return range != ranges.end() && range->first <= codePoint;
+}
 
 constexpr uint32_t kEnd = 0x110000; // of the code points
 
@@ -85,35 +111,45 @@ std::vector<CodePointRange> rangesOf(std::string_view name, bool complement) {
 
 std::span<const CodePointRange> newerDigits() { return kNewerDigits; }
 
-bool isWhiteSpace(uint32_t c) {
-  return (c >= 9 && c <= 13) || c == 0x20 || c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) ||
-         c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
-}
+std::span<const CodePointRange> punctuation() { return kPunctuation; }
+
+std::span<const CodePointRange> whiteSpace() { return kWhiteSpace; }
+
+bool isWhiteSpace(uint32_t c) { return contains(kWhiteSpace, c); }
 
 bool isWord(uint32_t c) {
-  switch (categoryOf(c)) {
-  case Lu:
-  case Ll:
-  case Lt:
-  case Lm:
-  case Lo:
-  case Mn:
-  case Mc:
-  case Me:
-  case Nd:
-  case Nl:
-  case Pc:
-    return true;
-  default:
-    return c == 0x200C || c == 0x200D || (c >= 0x24B6 && c <= 0x24E9) || (c >= 0x1F130 && c <= 0x1F149) ||
-           (c >= 0x1F150 && c <= 0x1F169) || (c >= 0x1F170 && c <= 0x1F189);
-  }
+  std::string_view category = kCategoryNames[categoryOf(c)];
+  return std::any_of(std::begin(kWordCategories), std::end(kWordCategories),
+                     [&](std::string_view name) { return category.starts_with(name); }) ||
+         contains(kOtherWords, c);
 }
 
-bool isInertInNormalization(uint32_t c) {
-  auto range = std::lower_bound(std::begin(kInertInNormalization), std::end(kInertInNormalization), c,
-                                [](const CodePointRange &r, uint32_t point) { return r.last < point; });
-  return range != std::end(kInertInNormalization) && range->first <= c;
+std::vector<CodePointRange> wordRanges() {
+  std::vector<CodePointRange> ranges(std::begin(kOtherWords), std::end(kOtherWords));
+  for (std::string_view name : kWordCategories) {
+    std::vector<CodePointRange> category = rangesOf(name);
+    ranges.insert(ranges.end(), category.begin(), category.end());
+  }
+  return ranges;
+}
+
+bool isBertControl(uint32_t c) { return contains(kBertControls, c); }
+bool isBertAccent(uint32_t c) { return contains(kBertAccents, c); }
+bool isAccent(uint32_t c) { return contains(kAccents, c); }
+bool isIdeograph(uint32_t c) { return contains(kIdeographs, c); }
+bool extendsCluster(uint32_t c) { return contains(kClusterExtenders, c); }
+bool isInertInCompatibility(uint32_t c) { return contains(kInertInCompatibility, c); }
+bool isInertInNormalization(uint32_t c) { return contains(kInertInNormalization, c); }
+
+void appendLowercase(std::string &out, uint32_t c) {
+  if (c == 0x130) { // dotted I: an i and a dot
+    out += "i\u0307";
+    return;
+  }
+  auto range = std::lower_bound(std::begin(kLowercase), std::end(kLowercase), c,
+                                [](const LowercaseRange &r, uint32_t point) { return r.last < point; });
+  bool isUpper = range != std::end(kLowercase) && range->first <= c && (c - range->first) % range->step == 0;
+  utf8::append(out, isUpper ? c + range->difference : c);
 }
 
 } // namespace cadenza::unicode

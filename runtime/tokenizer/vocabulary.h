@@ -1,6 +1,6 @@
-// The vocabulary of a BPE: what each id stands for. That of a byte-level BPE spells bytes in the byte alphabet; a token
-// with other characters (some published special tokens) can be looked up and decoded, but text never reaches it through
-// merges. Any other vocabulary spells text as it is.
+// The vocabulary of a model: what each id stands for. That of a byte-level BPE spells bytes in the byte alphabet; a
+// token with other characters (some published special tokens) can be looked up and decoded, but text never reaches it
+// through merges. Any other vocabulary spells text as it is.
 #pragma once
 
 #include "runtime/support/status.h"

@@ -333,9 +333,29 @@ private:
   std::unordered_map<std::string_view, size_t> ids_;
 };
 
+/// A key of another type than its name has would count as missing: a text that never ends, say.
+void checkTypes(const File &file, Findings &findings) {
+  const auto expect = [&](const std::string &key, bool holds, const char *what) {
+    if (!holds)
+      findings.invalid(file.name() + ": " + escaped(key, 80) + " must be " + what);
+  };
+  const std::string_view own = "tokenizer.ggml.", chat = "tokenizer.chat_template";
+  for (const auto &[key, value] : file.metadata()) {
+    if (key == chat || key.starts_with(std::string(chat) + "."))
+      expect(key, std::holds_alternative<std::string_view>(value), "a string");
+    else if (key == std::string(own) + "model" || key == std::string(own) + "pre")
+      expect(key, std::holds_alternative<std::string_view>(value), "a string");
+    else if (key.starts_with(own) && key.ends_with("_token_id"))
+      expect(key, std::holds_alternative<int64_t>(value), "the id of a token");
+    else if (key.starts_with(std::string(own) + "add_"))
+      expect(key, std::holds_alternative<bool>(value), "true or false");
+  }
+}
+
 } // namespace
 
 std::string makeTokenizer(const File &file, const std::string &pretokenizer, Findings &findings) {
+  checkTypes(file, findings);
   return TokenizerMaker(file, pretokenizer, findings).make();
 }
 

@@ -2,6 +2,7 @@
 #include "compiler/import/text.h"
 
 #include <algorithm>
+#include <set>
 
 namespace cadenza {
 namespace {
@@ -18,15 +19,17 @@ std::optional<std::vector<bool>> readLayerTypes(ConfigReader &reader, int64_t la
     return std::nullopt;
   }
   std::vector<bool> windowed;
+  std::set<std::string> unknown; // each is said once
   for (const nlohmann::json &type : types) {
     const std::string name = type.is_string() ? type.get<std::string>() : "";
-    if (name != "full_attention" && name != "sliding_attention") {
-      refuseValue(reader, "layer_types", type.is_string() ? quotedName(name) : "entry",
-                  "(full_attention and sliding_attention are)");
-      return std::nullopt;
-    }
+    if (name != "full_attention" && name != "sliding_attention")
+      unknown.insert(type.is_string() ? quotedName(name) : "entry");
     windowed.push_back(name == "sliding_attention");
   }
+  for (const std::string &name : unknown)
+    refuseValue(reader, "layer_types", name, "(full_attention and sliding_attention are)");
+  if (!unknown.empty())
+    return std::nullopt;
   return windowed;
 }
 

@@ -35,6 +35,17 @@ public:
     if (reader_.has(name))
       add(std::string(name), std::string(name), reader_.raw(name));
   }
+  /// The same of a field that the class writes into every file, `usual` if it was not told: the object's own counts
+  /// more.
+  void addBesideUnlessUsual(std::string_view name, double usual) {
+    const auto entry = object_.find(name);
+    const bool differs = reader_.has(name) && entry != object_.end() && *entry != reader_.raw(name);
+    if (!differs || reader_.raw(name) != usual)
+      return addBeside(name);
+    reader_.findings().notice(reader_.where(name) + " " + reader_.raw(name).dump() +
+                              " was ignored: it is the default, and " + reader_.pathOf(places_[std::string(name)]) +
+                              " says otherwise");
+  }
   /// A number in (0, maximum] that is beside the object under another name; if it is wrong, that is what messages say.
   void addRenamed(std::string_view name, const char *field, double maximum) {
     if (name != field && reader_.has(name) && reader_.number(name, 0, maximum))
@@ -249,6 +260,17 @@ RopeParameters readFields(ConfigReader &reader, RopeFields &merged, std::string_
   return rope;
 }
 
+/// What versions of transformers read differently where RoPE is by layer type. Nothing is guessed.
+void refuseWhereVersionsDiffer(ConfigReader &reader, bool truncated) {
+  const nlohmann::json &scaling = reader.raw("rope_scaling");
+  if (scaling.is_object() && scaling.contains("type") && !scaling.contains("rope_type") && scaling["type"] != "default")
+    refuseValue(reader, "rope_scaling", "with a type and without a rope_type",
+                "(with a rope_type is): transformers 4 takes the type, and 5 leaves the scaling out");
+  if (!truncated)
+    refuseValue(reader, reader.has("rope_scaling") ? "rope_scaling" : "rope_parameters", "with truncate false",
+                "(with true is): of RoPE by layer type, transformers 4 reads truncate, and 5 does not");
+}
+
 /// RoPE of a family whose layers with and without a window have their own: an entry a layer type in rope_parameters, or
 /// rope_theta and rope_scaling of those without beside the theta of those with one.
 void readRopeByType(ConfigReader &reader, const DecoderDefaults &defaults, DecoderConfig &config) {
@@ -271,6 +293,7 @@ void readRopeByType(ConfigReader &reader, const DecoderDefaults &defaults, Decod
     sliding.addRenamed(defaults.slidingThetaField, "rope_theta", maxTheta);
   const RopeParameters rope =
       readFields(reader, sliding, defaults.slidingThetaField, defaults.slidingRopeTheta, defaults, config);
+  refuseWhereVersionsDiffer(reader, config.rope.truncate && rope.truncate);
   if (rope != config.rope)
     config.slidingRope = rope;
   entries.noteUnread();
@@ -293,7 +316,7 @@ void readRope(ConfigReader &reader, const DecoderDefaults &defaults, DecoderConf
   merged.addObject(reader, "rope_parameters");
   merged.addObject(reader, "rope_scaling");
   merged.addBeside("rope_theta");
-  merged.addBeside("partial_rotary_factor");
+  merged.addBesideUnlessUsual("partial_rotary_factor", defaults.partialRotaryFactor.value_or(1));
   merged.addRenamed(names.ropeTheta, "rope_theta", maxTheta);
   merged.addRenamed(names.partialRotaryFactor, "partial_rotary_factor", 1);
   if (!reader.has("rope_parameters") && !reader.has("rope_scaling")) // {} is an object that says nothing

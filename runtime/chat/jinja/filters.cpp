@@ -93,7 +93,7 @@ std::optional<int64_t> parseInteger(std::string_view text, int64_t base) {
   int64_t value = 0;
   const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), value, static_cast<int>(base));
   if (parsed.ec == std::errc::result_out_of_range)
-    unsupported("a whole number needs more than 64 bits");
+    unsupported("a whole number of more than 64 bits");
   if (parsed.ec != std::errc() || parsed.ptr != digits.data() + digits.size())
     return std::nullopt;
   return negative ? -value : value;
@@ -137,7 +137,7 @@ Value filterInt(Runtime &, const Value &value, const Arguments &arguments) {
   if (!number || !std::isfinite(*number))
     return fallback;
   if (std::fabs(*number) >= 9.2e18)
-    unsupported("a whole number needs more than 64 bits");
+    unsupported("a whole number of more than 64 bits");
   return static_cast<int64_t>(*number);
 }
 

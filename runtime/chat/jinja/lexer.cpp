@@ -220,7 +220,7 @@ private:
     add(Token::Kind::Integer, digits);
     const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), tokens_.back().integer, base);
     if (parsed.ec != std::errc())
-      unsupported("the number " + digits + " needs more than 64 bits", line_);
+      unsupported("the number " + digits + ", of more than 64 bits,", line_);
     move(end);
   }
 

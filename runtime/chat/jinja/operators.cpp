@@ -19,7 +19,7 @@ void needDefined(const Value &value) {
        "' and '" + typeName(right) + "'");
 }
 
-[[noreturn]] void tooLarge() { unsupported("a whole number needs more than 64 bits"); }
+[[noreturn]] void tooLarge() { unsupported("a whole number of more than 64 bits"); }
 
 int64_t floorDivide(int64_t left, int64_t right) {
   if (right == -1) {

@@ -342,6 +342,19 @@ TEST_F(GgufModel, ChatTemplatesComeAlong) {
   expectError(bytes, "tokenizer.chat_template.x is not valid UTF-8");
 }
 
+TEST_F(GgufModel, KeysOfAnotherTypeAreNoMissingKeys) {
+  const std::tuple<const char *, std::string, const char *> cases[] = {
+      {"tokenizer.ggml.eos_token_id", text("2"), "the id of a token"},
+      {"tokenizer.ggml.add_bos_token", u32(1), "true or false"},
+      {"tokenizer.ggml.pre", u32(1), "a string"},
+      {"tokenizer.chat_template", u32(1), "a string"}};
+  for (const auto &[key, value, expected] : cases) {
+    test::GgufBytes bytes = smallGguf();
+    bytes.keys.push_back({key, value});
+    expectError(bytes, std::string("small.gguf: ") + key + " must be " + expected);
+  }
+}
+
 TEST_F(GgufModel, EndsOfTurnsEndATextToo) {
   test::GgufBytes bytes = smallGguf();
   bytes.keys.push_back({"tokenizer.ggml.eos_token_id", u32(1)});

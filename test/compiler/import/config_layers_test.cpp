@@ -166,10 +166,22 @@ TEST(ConfigGemma, RopeByLayerType) {
   EXPECT_NE(notices.find("rope_local_base_freq 10000"), std::string::npos) << notices;
 }
 
+TEST(ConfigGemma, EveryUnknownLayerTypeIsSaidOnce) {
+  const test::Read result =
+      readAs(gemma3(R"({"layer_types":["linear_attention","chunked_attention","linear_attention"]})"));
+  EXPECT_EQ(result.findings.errors(), 2u);
+}
+
 TEST(ConfigGemma, RefusesWhatWouldChangeTheComputation) {
   const test::Broken table[] = {
       {R"({"rope_parameters":{"rope_type":"default","rope_theta":5.0},"rope_theta":5.0})",
        "rope_parameters must have one entry a layer type, full_attention and sliding_attention"},
+      {R"({"rope_scaling":{"type":"linear","factor":8.0}})",
+       "rope_scaling with a type and without a rope_type is not supported (with a rope_type is): transformers 4 takes "
+       "the type, and 5 leaves the scaling out",
+       StatusCode::Unsupported},
+      {R"({"rope_scaling":{"rope_type":"yarn","factor":8.0,"truncate":false}})",
+       "rope_scaling with truncate false is not supported (with true is)", StatusCode::Unsupported},
       {R"({"rope_parameters":{"full_attention":{"rope_theta":5.0}}})",
        "rope_theta differs from rope_parameters.full_attention.rope_theta"},
       {R"({"rope_parameters":{"sliding_attention":{"rope_theta":5.0}},"rope_local_base_freq":6})",

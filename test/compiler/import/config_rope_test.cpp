@@ -373,6 +373,23 @@ TEST(ConfigRope, GlmRotatesNeighboursInHalfOfAHead) {
   EXPECT_EQ(readAs(object).config.eosTokens, (std::vector<int32_t>{151329, 151336, 151338}));
 }
 
+// GlmConfig writes 0.5 beside rope_parameters whatever these say, and reads these.
+TEST(ConfigRope, APartBesideTheObjectThatIsTheDefault) {
+  json object = test::smallConfig("glm");
+  object["partial_rotary_factor"] = 0.5;
+  object["rope_parameters"] = {{"rope_type", "default"}, {"rope_theta", 10000.0}, {"partial_rotary_factor", 1.0}};
+  object.erase("rope_theta");
+  object.erase("rope_scaling");
+  const Read result = readAs(object);
+  EXPECT_EQ(result.findings.errors(), 0u);
+  EXPECT_EQ(result.config.rotaryDim, result.config.headDim);
+  EXPECT_NE(test::noticesOf(result).find("partial_rotary_factor 0.5 was ignored: it is the default, and "
+                                         "rope_parameters.partial_rotary_factor says otherwise"),
+            std::string::npos);
+  object["partial_rotary_factor"] = 0.25;
+  EXPECT_EQ(readAs(object).findings.errors(), 1u);
+}
+
 TEST(ConfigRope, PartsOfHeads) {
   EXPECT_EQ(readAs(phi3("{}")).config.rotaryDim, 8);
   EXPECT_EQ(readAs(phi3(R"({"partial_rotary_factor":0.75})")).config.rotaryDim, 6);

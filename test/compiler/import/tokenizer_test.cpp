@@ -123,12 +123,14 @@ TEST_F(ImportTokenizer, FlagsOfTheConfigurationHold) {
 TEST_F(ImportTokenizer, UnsupportedIsANotice) {
   load("truncation");
   json document = json::parse(tokenizerJson);
-  document["model"]["type"] = "Unigram";
+  document["model"]["type"] = "WordLevel";
   tokenizerJson = document.dump();
   EXPECT_EQ(import(), "");
   EXPECT_FALSE(findings.hasErrors());
-  EXPECT_TRUE(found(Finding::Kind::Notice, "tokenizer.json: model.type 'Unigram' is not supported (BPE is); the plan "
-                                           "will take token ids only"));
+  EXPECT_TRUE(
+      found(Finding::Kind::Notice,
+            "tokenizer.json: model.type 'WordLevel' is not supported (BPE, WordPiece and Unigram are); the plan "
+            "will take token ids only"));
 }
 
 TEST_F(ImportTokenizer, MalformedIsAnError) {

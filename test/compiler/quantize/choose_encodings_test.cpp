@@ -17,7 +17,7 @@ class MadeUpWeights final : public WeightSource {
 public:
   std::string describe() const override { return "made up"; }
   mutable std::atomic<int64_t> rowsRead = 0;
-  std::string nanIn; // role
+  std::string nanIn, hugeIn; // roles
 
 private:
   uint64_t storedNonFinite(const WeightSpec &, int64_t firstRow, int64_t) const override { return firstRow <= 5; }
@@ -31,6 +31,8 @@ private:
                                                                                : heavyTailed(spec.columns(), seed);
       if (spec.role == nanIn && firstRow + row == 5)
         values[3] = NAN;
+      if (spec.role == hugeIn)
+        values[3] = 1e30F;
       std::memcpy(out.data() + row * spec.columns() * sizeof(float), values.data(), values.size() * sizeof(float));
     }
     return Status::ok();
@@ -189,6 +191,17 @@ TEST(MeasureErrors, ReadSomeRowsOfLargeMatrices) {
   const WeightSpec spec = matrix("head.weight", "lm_head.weight", 1300, 64, 0).spec;
   ASSERT_TRUE(measureErrors({spec}, {Encoding::int8}, weights, 2, {}).isOk());
   EXPECT_EQ(weights.rowsRead, 10 * 16 + 16);
+}
+
+TEST(ChooseEncodings, MixedLeavesOutWhatScalesCannotHold) {
+  MadeUpWeights weights;
+  weights.hugeIn = "layers.0.mlp.up.weight"; // int4 has scales in f16
+  const Status tight = chooseEncodings(model(), {.type = "mixed", .bits = 4.5}, weights, 2).status();
+  EXPECT_EQ(tight.message().find("--bits=4.5: these matrices take at least"), 0) << tight.message();
+  const StatusOr<std::vector<Encoding>> encodings = chooseEncodings(model(), {.type = "mixed", .bits = 7}, weights, 2);
+  ASSERT_TRUE(encodings.isOk()) << encodings.status().message();
+  for (const size_t up : {3, 8})
+    EXPECT_EQ(encodingName((*encodings)[up]), "int8");
 }
 
 TEST(MeasureErrors, NameTheWeightThatCannotBeStored) {

@@ -237,6 +237,27 @@ TEST(Division, AsManyGroupsAsThereAreUnitsFor) {
 }
 
 // The kernel asserts the same number: here are the terms, for a model whose groups have six or seven steps of units.
+TEST(Division, OneMoreGroupIsWorthItsClustersToLargeLayersOfCodes) {
+  LayerShape large = {.hidden = 4096, .heads = 32, .kvHeads = 8, .headDim = 128, .units = 14336};
+  LayerShape small = {.hidden = 2048, .heads = 32, .kvHeads = 8, .headDim = 64, .units = 8192};
+  PersistentDevice device = h100;
+  const auto groupsOf = [&](LayerShape shape, const Encoding &encoding) {
+    shape.encoding = shape.outputEncoding = shape.unitEncoding = shape.downEncoding = encoding;
+    const PersistentDevice chosen = chooseClusters(shape, device);
+    EXPECT_EQ(chosen.clusters, chosen.groups == device.groups);
+    return chosen.groups;
+  };
+  const Encoding int4(Encoding::int4, 128, false, Encoding::f16);
+  EXPECT_EQ(groupsOf(large, Encoding::int8), device.groups); // it is not said that there are more
+  device.groupsWithoutClusters = device.groups + 1;
+  EXPECT_EQ(groupsOf(large, Encoding::tiles16), device.groups);
+  EXPECT_EQ(groupsOf(large, Encoding::int8), device.groups + 1);
+  EXPECT_EQ(groupsOf(large, int4), device.groups + 1);
+  EXPECT_EQ(groupsOf(large, Encoding::q4_k), device.groups + 1);
+  EXPECT_EQ(groupsOf(small, Encoding::int8), device.groups);
+  EXPECT_EQ(groupsOf(small, int4), device.groups);
+}
+
 TEST(Division, WithoutClustersHopsHavePacketsToo) {
   PersistentDevice device = h100;
   StatusOr<LayerDivision> with = divide(qwen3Small.shape, device);

@@ -273,13 +273,13 @@ TEST_F(SessionTest, WithoutATokenizer) {
 
 TEST_F(SessionTest, ATokenizerThatIsNotSupported) {
   auto tokenizer = nlohmann::json::parse(characterTokenizer());
-  tokenizer["model"]["type"] = "Unigram";
+  tokenizer["model"]["type"] = "WordLevel";
   writeTinyPlan(plan, model, tokenizer.dump());
   Session session = open();
   EXPECT_FALSE(session.hasTokenizer());
   auto ids = session.tokenize("x");
   EXPECT_EQ(ids.status().code(), StatusCode::Unsupported);
-  EXPECT_NE(ids.status().message().find("model.type 'Unigram'"), std::string::npos) << ids.status().message();
+  EXPECT_NE(ids.status().message().find("model.type 'WordLevel'"), std::string::npos) << ids.status().message();
   EXPECT_EQ(generate(session, prompt, {.maxTokens = 3}).tokens.size(), 3u);
 }
 

@@ -44,8 +44,9 @@ inline std::string characterTokenizer() {
       .dump();
 }
 
-/// Writes `model` to `path`.
-inline void writeTinyPlan(const std::string &path, const TinyModel &model, const std::string &tokenizer) {
+/// Writes a program to `path`. Texts may be empty.
+inline void writeTestPlan(const std::string &path, const TestProgram &test, const std::string &tokenizer = {},
+                          const std::string &chat = {}, const std::string &generation = {}) {
   class Packer : public WeightPacker {
   public:
     explicit Packer(const TestProgram &test) : test_(test) {}
@@ -57,14 +58,20 @@ inline void writeTinyPlan(const std::string &path, const TinyModel &model, const
   private:
     const TestProgram &test_;
   };
-  Packer packer(model.test);
+  Packer packer(test);
   PlanContents contents;
-  contents.program = &model.test.program;
+  contents.program = &test.program;
   contents.metadata = nlohmann::ordered_json::object();
   contents.tokenizerJson = tokenizer;
+  contents.chatJson = chat;
+  contents.generationJson = generation;
   contents.packer = &packer;
   Status status = writePlan(path, contents);
   ASSERT_TRUE(status.isOk()) << status.message();
+}
+
+inline void writeTinyPlan(const std::string &path, const TinyModel &model, const std::string &tokenizer) {
+  writeTestPlan(path, model.test, tokenizer);
 }
 
 } // namespace cadenza::test

@@ -23,5 +23,20 @@ TEST(ThreadPool, CoversEachIndexOnce) {
   }
 }
 
+/// Jobs follow each other before workers have woken up: none may take part in a job that is over.
+TEST(ThreadPool, WorkersThatComeLate) {
+  cpu::ThreadPool pool(16);
+  std::vector<int> written(64);
+  for (int job = 0; job < 3000; ++job) {
+    const int count = 2 + job % 63;
+    pool.parallelFor(count, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i)
+        written[i] = job + static_cast<int>(i);
+    });
+    for (int i = 0; i < count; ++i)
+      ASSERT_EQ(written[i], job + i);
+  }
+}
+
 } // namespace
 } // namespace cadenza

@@ -82,6 +82,9 @@ TEST(SetUpSampling, ErrorsNameTheOption) {
     EXPECT_EQ(status.code(), StatusCode::InvalidArgument) << message;
     EXPECT_TRUE(status.message().starts_with(message)) << status.message() << "\n" << message;
   }
+  const SamplingOptions all = {.logitBias = {{0, -infinity}, {1, -infinity}}};
+  EXPECT_EQ(setUpSampling(all, 2, {}, 0).status().message(), "logit bias: every token of the vocabulary is forbidden");
+  EXPECT_TRUE(setUpSampling(all, 3, {}, 0).isOk());
 }
 
 } // namespace

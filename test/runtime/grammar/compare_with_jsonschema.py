@@ -79,7 +79,14 @@ class Maker:
         return schema, lambda: self.rng.choice([low, high, self.rng.randint(low, high)])
 
     def number(self, _):
-        return {"type": "number"}, lambda: self.rng.choice([0, -1, 2.5, 1e-7, 1.25e20, -0.125, 12345678901234])
+        schema = {"type": "number"}
+        if self.rng.random() < 0.5:
+            low, high = sorted((self.rng.randint(-20, 4000), self.rng.randint(-20, 4000)))
+            schema[self.rng.choice(["minimum", "exclusiveMinimum"])] = low
+            if self.rng.random() < 0.7:
+                schema[self.rng.choice(["maximum", "exclusiveMaximum"])] = high + 1
+            return schema, lambda: self.rng.choice([low + 0.5, high + 0.25])
+        return schema, lambda: self.rng.choice([0, -1, 2.5, 1e-7, 1.25e20, -0.125, 12345678901234])
 
     def boolean(self, _):
         return {"type": "boolean"}, lambda: self.rng.choice([True, False])

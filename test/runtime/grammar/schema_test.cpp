@@ -123,6 +123,40 @@ TEST(JsonSchema, References) {
   EXPECT_FALSE(accepts(*deep, std::string(200, '[') + std::string(200, ']'))); // bounded
 }
 
+/// Numbers of 2 digits behind the point, as a double reads them.
+TEST(JsonSchema, RangesOfNumbers) {
+  const std::pair<const char *, std::function<bool(double)>> cases[] = {
+      {R"("minimum":0,"maximum":1)", [](double x) { return x >= 0 && x <= 1; }},
+      {R"("exclusiveMinimum":0)", [](double x) { return x > 0; }},
+      {R"("exclusiveMinimum":2,"exclusiveMaximum":3)", [](double x) { return x > 2 && x < 3; }},
+      {R"("minimum":-3,"exclusiveMaximum":12.0)", [](double x) { return x >= -3 && x < 12; }},
+      {R"("exclusiveMinimum":-12,"maximum":-2)", [](double x) { return x > -12 && x <= -2; }},
+      {R"("maximum":-1,"exclusiveMaximum":-1)", [](double x) { return x < -1; }},
+      {R"("minimum":-1,"exclusiveMinimum":-5,"maximum":0)", [](double x) { return x >= -1 && x <= 0; }},
+      {R"("exclusiveMaximum":0)", [](double x) { return x < 0; }},
+  };
+  for (const auto &[bounds, fits] : cases) {
+    const auto grammar = grammar::parseJsonSchema(std::string(R"({"type":"number",)") + bounds + "}");
+    ASSERT_TRUE(grammar.isOk()) << bounds << ": " << grammar.status().message();
+    grammar::Matcher matcher(*grammar);
+    for (int hundredths = -1500; hundredths <= 1500; ++hundredths) {
+      const int whole = std::abs(hundredths) / 100, rest = std::abs(hundredths) % 100;
+      const std::string sign = hundredths < 0 ? "-" : "", digits = (rest < 10 ? "0" : "") + std::to_string(rest);
+      const std::string text = sign + std::to_string(whole) + (rest == 0 ? "" : "." + digits);
+      EXPECT_EQ(!rejectedAt(matcher, text), fits(hundredths / 100.0)) << text << " of " << bounds;
+    }
+    for (const char *text : {"-0", "00", "1.", ".5", "1e0", "01.5", "-00.5"})
+      EXPECT_TRUE(rejectedAt(matcher, text)) << text << " of " << bounds;
+  }
+  // What a double rounds to a bound.
+  expect(R"({"type":"number","exclusiveMaximum":1})", {"0.999999999999"}, {"0.9999999999999"});
+  expect(R"({"type":"number","exclusiveMaximum":1000000})", {"999998.999999999999"}, {"999999.5"});
+  EXPECT_EQ(failure(R"({"type":"number","minimum":3,"maximum":2})").code(), StatusCode::InvalidInput);
+  EXPECT_EQ(failure(R"({"type":"number","exclusiveMinimum":3,"maximum":3})").code(), StatusCode::InvalidInput);
+  EXPECT_EQ(failure(R"({"type":"number","minimum":0.5})").message(),
+            "schema at #: 'minimum': 0.5 is not supported: bounds are whole numbers up to 2^53");
+}
+
 TEST(JsonSchema, Formats) {
   const auto format = [](const char *name, const Texts &good, const Texts &bad) {
     expect(std::string(R"({"type":"string","format":")") + name + "\"}", good, bad);
@@ -136,11 +170,16 @@ TEST(JsonSchema, Formats) {
   format("email", {R"("a.b+c@x-y.org")"}, {R"("a@b")", R"("a..b@c.de")", R"("@c.de")"});
   format("hostname", {R"("a.b-c.org")"}, {R"("-a.org")", R"("a..b")"});
   format("ipv4", {R"("255.0.10.199")"}, {R"("256.0.0.1")", R"("1.2.3")", R"("01.2.3.4")"});
-  EXPECT_EQ(failure(R"({"format":"uri"})").code(), StatusCode::Unsupported);
+  format("ipv6", {R"("2001:db8:0:0:0:0:0:1")"}, {R"("1:2:3")", R"("12345:0:0:0:0:0:0:0")"});
+  format("uri", {R"("https://a-b.org")", R"("ftp://x.y:21/a/%20b?q=1&r#top")"},
+         {R"("a.org")", R"("https://")", R"("https://a b")", R"("https://a/%2")", R"("http://a:port/")"});
+  format("password", {R"("anything")", R"("")"}, {"1"});
+  EXPECT_EQ(failure(R"({"format":"duration"})").code(), StatusCode::Unsupported);
   EXPECT_EQ(failure(R"({"format":"date","pattern":"2"})").code(), StatusCode::Unsupported);
 }
 
 TEST(JsonSchema, WhatIsRefusedByNameAndPlace) {
+  EXPECT_EQ(failure("{\"type\":").message().find("the schema is no JSON: offset 9: "), 0);
   for (const char *keyword :
        {"not", "if", "then", "dependentRequired", "patternProperties", "propertyNames", "contains",
         "unevaluatedProperties", "minProperties", "multipleOf", "$dynamicRef", "$anchor", "requierd"}) {
@@ -149,7 +188,7 @@ TEST(JsonSchema, WhatIsRefusedByNameAndPlace) {
     EXPECT_EQ(status.message(), std::string("schema at #/properties/a~1b/items: '") + keyword + "' is not supported");
   }
   for (const char *schema :
-       {R"({"uniqueItems":true})", R"({"type":"number","minimum":1})", R"({"minimum":1})", R"({"items":[{}]})",
+       {R"({"uniqueItems":true})", R"({"type":"number","minimum":1e300})", R"({"minimum":0.5})", R"({"items":[{}]})",
         R"({"$ref":"other.json"})", R"({"$ref":"#name"})", R"({"enum":["abc"],"minLength":2})",
         R"({"anyOf":[{"$ref":"#/$defs/x"}],"$defs":{"x":{"not":{}}}})"})
     EXPECT_EQ(failure(schema).code(), StatusCode::Unsupported) << schema;

@@ -113,11 +113,15 @@ TEST(Plan, EveryBitFlipIsRejected) {
 TEST(Plan, OtherFiles) {
   const TemporaryFolder folder;
   expectError(Plan::open(folder.path("none")).status(), StatusCode::Io, folder.path("none") + ": No such file");
-  expectError(Plan::open(folder.path("")).status(), StatusCode::Io, "not a regular file");
+  expectError(Plan::open(folder.path("")).status(), StatusCode::Io,
+              "is a directory, not a plan; cadenza-compile MODEL -o NAME.plan makes one of a model");
   writeFile(folder.path("empty"), {});
   expectError(Plan::open(folder.path("empty")).status(), StatusCode::InvalidPlan, "header.magic: not a Cadenza plan");
   writeFile(folder.path("text"), std::as_bytes(std::span("version https://git-lfs.github.com/spec/v1")));
   expectError(Plan::open(folder.path("text")).status(), StatusCode::InvalidPlan, "not a Cadenza plan");
+  writeFile(folder.path("gguf"), std::as_bytes(std::span("GGUF\3")));
+  expectError(Plan::open(folder.path("gguf")).status(), StatusCode::InvalidPlan,
+              "not a Cadenza plan, but a GGUF file; cadenza-compile MODEL -o NAME.plan makes one of a model");
 }
 
 TEST(Plan, IncompatibleSaysHowToRebuild) {

@@ -101,6 +101,24 @@ TEST(ApiRequest, Completions) {
             2);
 }
 
+TEST(ApiRequest, WhereSchemasAre) {
+  const std::string schema = R"({"enum":["b","a"]})";
+  for (const std::string &format :
+       {R"({"type": "json_schema", "json_schema": {"name": "n", "schema": )" + schema + "}}",
+        R"({"type": "json_schema", "schema": )" + schema + "}",
+        R"({"type": "json_object", "schema": )" + schema + "}"}) {
+    const std::string field = "\"response_format\": " + format;
+    for (const ApiRequest &request : {parsed(parseChatRequest(chat(field), {})),
+                                      parsed(parseCompletionRequest("{\"prompt\": \"a\", " + field + "}", {}))}) {
+      EXPECT_TRUE(request.grammar) << format;
+      EXPECT_EQ(request.grammarText, schema) << format;
+    }
+  }
+  EXPECT_EQ(parsed(parseChatRequest(chat(R"("response_format": {"type": "json_object"})"), {})).grammarText,
+            "json_object");
+  EXPECT_EQ(parsed(parseChatRequest(chat(R"("top_k": -1)"), {})).generate.sampling.topK, 0) << "vLLM's name for all";
+}
+
 struct Refused {
   const char *fields, *message;
   const char *param;
@@ -112,11 +130,11 @@ TEST(ApiRequest, RefusedByName) {
       {R"("temperature": "hot")", "temperature: expected a number from 0 to 100, not \"hot\"", "temperature"},
       {R"("top_p": 0)", "top_p: expected a number above 0 and up to 1, not 0", "top_p"},
       {R"("top_p": 1.5)", "top_p: expected", "top_p"},
-      {R"("top_k": 1.5)", "top_k: expected a whole number from 0 on, not 1.5", "top_k"},
+      {R"("top_k": 1.5)", "top_k: expected a whole number from -1 to 1073741824, not 1.5", "top_k"},
       {R"("top_k": 99999999999999999999)", "", nullptr},
       {R"("min_p": true)", "min_p: expected a number from 0 to 1, not true", "min_p"},
       {R"("repetition_penalty": 0)", "repetition_penalty: expected", "repetition_penalty"},
-      {R"("max_tokens": -5)", "max_tokens: expected a whole number from 1 on, not -5", "max_tokens"},
+      {R"("max_tokens": -5)", "max_tokens: expected a whole number from 1 to 1073741824, not -5", "max_tokens"},
       {R"("max_tokens": 0)", "max_tokens: expected", "max_tokens"},
       {R"("max_tokens": 18446744073709551615)", "max_tokens: expected", "max_tokens"},
       {R"("seed": 1.5)", "seed: expected a whole number, not 1.5", "seed"},
@@ -136,12 +154,26 @@ TEST(ApiRequest, RefusedByName) {
        "response_format.json_schema"},
       {R"("response_format": {"type": "json_schema", "json_schema": {"schema": {"not": {}}}})",
        "response_format.json_schema.schema: ", "response_format.json_schema.schema"},
+      {R"("response_format": {"type": "json_schema", "schema": {"not": {}}})",
+       "response_format.schema: ", "response_format.schema"},
+      {R"("response_format": {"type": "json_object", "schema": {"not": {}}})",
+       "response_format.schema: ", "response_format.schema"},
+      {R"("grammar": "root ::= \"a\"")", "grammar: \"root ::= \\\"a\\\"\" is not supported", "grammar"},
+      {R"("guided_choice": ["a"])", "guided_choice: [\"a\"] is not supported", "guided_choice"},
+      {R"("structured_outputs": {"regex": "a"})", "structured_outputs: ", "structured_outputs"},
+      {R"("grammar": "", "json_schema": {}, "guided_json": null)", nullptr, nullptr},
+      {R"("continue_final_message": true)", "continue_final_message: true is not supported", "continue_final_message"},
+      {R"("add_generation_prompt": false)", "add_generation_prompt: false is not supported", "add_generation_prompt"},
+      {R"("continue_final_message": false, "add_generation_prompt": true)", nullptr, nullptr},
       {R"("tool_choice": "required")", "tool_choice: \"required\" is not supported", "tool_choice"},
       {R"("functions": [{}])", "functions: [{}] is not supported: it is called \"tools\" now", "functions"},
       {R"("audio": {})", "audio: {} is not supported", "audio"},
       {R"("logprobs": true)", "logprobs: this server does not keep what they are computed from", "logprobs"},
       {R"("top_logprobs": 2)", "top_logprobs: needs \"logprobs\": true", "top_logprobs"},
       {R"("tools": 5)", "tools: ", "tools"},
+      {R"("tools": [{}])", "tools[0]: expected {\"type\": \"function\", ", "tools[0]"},
+      {R"("tools": [{"type": "function", "name": "f"}])", "tools[0]: expected", "tools[0]"},
+      {R"("tools": [{"type": "function", "function": {"name": 1}}])", "tools[0]: expected", "tools[0]"},
       {R"("chat_template_kwargs": [])", "chat_template_kwargs: expected an object", "chat_template_kwargs"},
   };
   for (const Refused &refused : cases) {

@@ -89,7 +89,7 @@ TEST(ToolCalls, InAnAnswer) {
   const AnswerFacts facts{.isChat = true, .id = "chatcmpl-0123456789abcdef", .model = "m"};
   AnswerPiece piece;
   piece.calls = {{"f", R"({"a":1})"}};
-  const auto texts = [](int32_t) { return std::string(); };
+  const auto texts = [](int32_t) { return TokenText(); };
   Generation generation;
   generation.reason = FinishReason::StopToken;
   const ordered_json whole = ordered_json::parse(answerJson(facts, piece, generation, false, texts))["choices"][0];

@@ -58,11 +58,13 @@ TEST(Errors, TopLevel) {
       {[](json &d) { d.erase("model"); }, kInvalid, "model: expected an object"},
       {[](json &d) { d["model"] = 3; }, kInvalid, "model: expected an object"},
       {[](json &d) { d["normalizer"] = "NFC"; }, kInvalid, "normalizer: expected an object"},
-      {[](json &d) { d["normalizer"] = {{"type", "NFKC"}}; }, kUnsupported,
-       "normalizer.type 'NFKC' is not supported (NFC, Replace, Prepend, Strip and Sequence of them are)"},
-      {[](json &d) { d["normalizer"] = {{"type", "Sequence"}, {"normalizers", {{{"type", "Lowercase"}}}}}; },
-       kUnsupported, "normalizer.normalizers[0].type 'Lowercase' is not supported"},
-      {[](json &d) { d["decoder"] = {{"type", "WordPiece"}}; }, kUnsupported, "decoder.type 'WordPiece'"},
+      {[](json &d) { d["normalizer"] = {{"type", "Nmt"}}; }, kUnsupported,
+       "normalizer.type 'Nmt' is not supported (NFC, NFD, NFKC, NFKD, Replace, Prepend, Strip, Lowercase, "
+       "StripAccents, "
+       "BertNormalizer, Precompiled and Sequence of them are)"},
+      {[](json &d) { d["normalizer"] = {{"type", "Sequence"}, {"normalizers", {{{"type", "Nmt"}}}}}; }, kUnsupported,
+       "normalizer.normalizers[0].type 'Nmt' is not supported"},
+      {[](json &d) { d["decoder"] = {{"type", "CTC"}}; }, kUnsupported, "decoder.type 'CTC'"},
       {[](json &d) { d["decoder"] = {{"type", "Sequence"}, {"decoders", 5}}; }, kInvalid,
        "decoder.decoders: expected an array"},
       {[](json &d) { d["decoder"] = json::object(); }, kInvalid, "decoder.type: expected a string"},
@@ -121,8 +123,8 @@ TEST(Errors, PreTokenizer) {
   };
   const std::string step = "pre_tokenizer.pretokenizers[0]";
   check({
-      {[](json &d) { d["pre_tokenizer"] = {{"type", "Whitespace"}}; }, kUnsupported,
-       "pre_tokenizer.type 'Whitespace' is not supported (Split, Digits, Metaspace, ByteLevel"},
+      {[](json &d) { d["pre_tokenizer"] = {{"type", "UnicodeScripts"}}; }, kUnsupported,
+       "pre_tokenizer.type 'UnicodeScripts' is not supported (Split, Digits, Metaspace, ByteLevel"},
       {[](json &d) {
          d["pre_tokenizer"] = {{"type", "Sequence"}, {"pretokenizers", {d["pre_tokenizer"], {{"type", "Digits"}}}}};
        },
@@ -164,7 +166,10 @@ TEST(Errors, RegexDialect) {
 TEST(Errors, Model) {
   auto set = [](const char *field, json value) { return [=](json &d) { d["model"][field] = value; }; };
   check({
-      {set("type", "Unigram"), kUnsupported, "model.type 'Unigram' is not supported (BPE is)"},
+      {set("type", "WordLevel"), kUnsupported,
+       "model.type 'WordLevel' is not supported (BPE, WordPiece and Unigram are)"},
+      {set("type", 7), kUnsupported, "model.type: this value is not supported"},
+      {set("type", "WordPiece"), kUnsupported, "pre_tokenizer: ByteLevel with a WordPiece model is not supported"},
       {set("type", 5), kUnsupported, "model.type: this value is not supported"},
       {set("dropout", 0.1), kUnsupported, "model.dropout: only null"},
       {set("unk_token", "<unk>"), kInvalid, "model.unk_token: the token '<unk>' is not in model.vocab"},
@@ -237,8 +242,8 @@ TEST(Errors, PostProcessor) {
   };
   json text = piece("Sequence", "A"), bos = piece("SpecialToken", "<s>");
   check({
-      {[](json &d) { d["post_processor"] = {{"type", "BertProcessing"}}; }, kUnsupported,
-       "post_processor.type 'BertProcessing' is not supported"},
+      {[](json &d) { d["post_processor"] = {{"type", "Other"}}; }, kUnsupported,
+       "post_processor.type 'Other' is not supported"},
       {[](json &d) { d["post_processor"] = {{"type", "Sequence"}, {"processors", {{{"type", "Roberta"}}}}}; },
        kUnsupported, "post_processor.processors[0].type 'Roberta'"},
       {processor(nullptr), kInvalid, "post_processor.single: expected an array"},
@@ -262,6 +267,77 @@ TEST(Errors, ExplodingPatternEnds) {
   Tokenizer tokenizer = make(d);
   std::string text(200, 'a');
   EXPECT_EQ(tokenizer.decode(tokenizer.encode(text + "b")), text + "b");
+}
+
+TEST(Errors, WordPiece) {
+  auto set = [](const char *field, json value) {
+    return [=](json &d) {
+      d["pre_tokenizer"] = {{"type", "BertPreTokenizer"}};
+      d["model"] = {{"type", "WordPiece"},
+                    {"unk_token", "[UNK]"},
+                    {"continuing_subword_prefix", "##"},
+                    {"max_input_chars_per_word", 100},
+                    {"vocab", {{"[UNK]", 0}, {"a", 1}}}};
+      d["model"][field] = value;
+    };
+  };
+  check({
+      {set("vocab", nullptr), kInvalid, "model.vocab: expected an object"},
+      {set("vocab", {{"a", 0}}), kInvalid, "model.unk_token: the token '[UNK]' is not in model.vocab"},
+      {set("unk_token", nullptr), kInvalid, "model.unk_token: expected a string"},
+      {set("continuing_subword_prefix", 1), kInvalid, "model.continuing_subword_prefix: expected a string"},
+      {set("max_input_chars_per_word", -1), kInvalid, "model.max_input_chars_per_word: expected a count"},
+      {set("merges", json::array()), kUnsupported, "model: the field 'merges' is not supported"},
+  });
+}
+
+TEST(Errors, Unigram) {
+  auto set = [](const char *field, json value) {
+    return [=](json &d) {
+      d["pre_tokenizer"] = {{"type", "Metaspace"}, {"replacement", "\u2581"}};
+      d["model"] = {{"type", "Unigram"}, {"unk_id", 0}, {"byte_fallback", false}};
+      d["model"]["vocab"] = json::parse(R"([["<unk>", 0], ["a", -1.5]])");
+      d["model"][field] = value;
+    };
+  };
+  check({
+      {set("vocab", nullptr), kInvalid, "model.vocab: expected an array"},
+      {set("vocab", json::array({"a"})), kInvalid, "model.vocab[0]: expected [\"token\", score]"},
+      {set("vocab", json::parse(R"([["a", "b"]])")), kInvalid, "model.vocab[0]: expected [\"token\", score]"},
+      {set("vocab", json::parse(R"([["a", 0], ["a", 1]])")), kUnsupported,
+       "model.vocab[1]: the token 'a' is there twice"},
+      {set("vocab", json::array()), kInvalid, "model.unk_id: there is no token 0"},
+      {set("unk_id", nullptr), kUnsupported, "model.unk_id: a model without an unknown token"},
+      {set("unk_id", 2), kInvalid, "model.unk_id: there is no token 2"},
+      {set("byte_fallback", 1), kInvalid, "model.byte_fallback: expected true or false"},
+      {set("merges", 1), kUnsupported, "model: the field 'merges' is not supported"},
+  });
+}
+
+TEST(Errors, StepsOfEncoders) {
+  auto set = [](const char *field, json value) { return [=](json &d) { d[field] = value; }; };
+  auto charsmap = [&](const char *base64) {
+    return set("normalizer", {{"type", "Precompiled"}, {"precompiled_charsmap", base64}});
+  };
+  auto cls = [&](json token) {
+    return set("post_processor", {{"type", "BertProcessing"}, {"cls", token}, {"sep", json::array({"b", 1})}});
+  };
+  check({
+      {set("normalizer", {{"type", "BertNormalizer"}}), kInvalid, "normalizer.clean_text: expected true or false"},
+      {set("normalizer", {{"type", "Precompiled"}}), kInvalid, "normalizer.precompiled_charsmap: expected a string"},
+      {charsmap("A"), kInvalid, "normalizer.precompiled_charsmap: expected base64"},
+      {charsmap(""), kInvalid, "normalizer.precompiled_charsmap: expected the size of a trie"},
+      {charsmap("CAAAAAAAAAA="), kInvalid, "normalizer.precompiled_charsmap: a trie of 8 bytes does not fit"},
+      {charsmap("BAAAAAAAAAD/"), kInvalid, "normalizer.precompiled_charsmap: the replacements are not valid UTF-8"},
+      {set("pre_tokenizer", {{"type", "Punctuation"}, {"behavior", "x"}}), kUnsupported, "pre_tokenizer.behavior 'x'"},
+      {set("pre_tokenizer", {{"type", "CharDelimiterSplit"}, {"delimiter", "ab"}}), kInvalid,
+       "pre_tokenizer.delimiter: expected one character"},
+      {cls(7), kInvalid, "post_processor.cls: expected [\"token\", id]"},
+      {cls(json::array({"a", 99})), kInvalid, "post_processor.cls: there is no token 99"},
+      {cls(json::array({"a", -1})), kInvalid, "post_processor.cls[1]: expected a token id"},
+      {set("decoder", {{"type", "WordPiece"}}), kInvalid, "decoder.prefix: expected a string"},
+      {set("decoder", {{"type", "BPEDecoder"}, {"suffix", ""}}), kUnsupported, "decoder.suffix: an empty suffix"},
+  });
 }
 
 } // namespace

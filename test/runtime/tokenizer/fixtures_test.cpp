@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include <chrono>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -28,8 +28,9 @@ std::string readFile(const fs::path &path) {
 }
 
 std::set<std::string> fixtureNames() {
-  std::set<std::string> names{"qwen",   "llama3",    "gpt2",   "gpt_neox", "smollm2",    "olmo2", "glm4",
-                              "tekken", "phi4_mini", "llama2", "phi3",     "mistral_v3", "gemma"};
+  std::set<std::string> names{"qwen",  "llama3", "gpt2",       "gpt_neox", "smollm2", "olmo2",
+                              "glm4",  "tekken", "phi4_mini",  "llama2",   "phi3",    "mistral_v3",
+                              "gemma", "bert",   "bert_cased", "t5",       "albert",  "unigram_bytes"};
   std::error_code error;
   for (const auto &entry : fs::directory_iterator(kFixtures, error))
     if (entry.is_directory())
@@ -114,7 +115,13 @@ TEST_P(TokenizerFixture, TokensAndIdsCorrespond) {
 
 class LargeText : public TokenizerFixture {};
 
-/// A megabyte of each kind; generous limits, for this is about quadratic behaviour (which would take hours).
+#if defined(__SANITIZE_ADDRESS__)
+constexpr double kSeconds = 20;
+#else
+constexpr double kSeconds = 1; // published tokenizers; quadratic behaviour would take hours
+#endif
+
+/// A megabyte of each kind in a second of processor time.
 TEST_P(LargeText, AMegabyteIsNoProblem) {
   std::string prose;
   while (prose.size() < 1 << 20)
@@ -138,21 +145,20 @@ TEST_P(LargeText, AMegabyteIsNoProblem) {
                                                   {"open tags", repeat("<|im_star")},
                                                   {"Hangul", repeat("\uD55C\uAE00")}};
   for (const auto &[name, text] : cases) {
-    auto start = std::chrono::steady_clock::now();
+    const std::clock_t start = std::clock();
     std::vector<int32_t> ids = tokenizer->encode(text, false);
-    std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-    EXPECT_FALSE(ids.empty());
-    EXPECT_LT(elapsed.count(), 20) << name;
-    RecordProperty(name, std::to_string(elapsed.count()));
+    const double elapsed = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+    EXPECT_LT(elapsed, kSeconds) << name;
+    RecordProperty(name, std::to_string(elapsed));
     if (std::getenv("CADENZA_PRINT_TIMES"))
-      printf("%s: %s: %.3f s, %zu ids\n", GetParam().c_str(), name, elapsed.count(), ids.size());
+      printf("%s: %s: %.3f s, %zu ids\n", GetParam().c_str(), name, elapsed, ids.size());
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(, TokenizerFixture, testing::ValuesIn(fixtureNames()),
                          [](const auto &info) { return info.param; });
-// The ways to work: with NFC, without, and without pieces.
-INSTANTIATE_TEST_SUITE_P(, LargeText, testing::Values("qwen", "llama3", "llama2"),
+// The ways to work: with NFC, without, and without pieces; words; Unigram with a table of replacements.
+INSTANTIATE_TEST_SUITE_P(, LargeText, testing::Values("qwen", "llama3", "llama2", "bert", "t5", "unigram_bytes"),
                          [](const auto &info) { return info.param; });
 
 } // namespace

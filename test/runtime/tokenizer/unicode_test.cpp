@@ -1,5 +1,5 @@
 // Characters are what they are to Hugging Face tokenizers, in whatever version of Unicode PCRE2 and utf8proc have.
-#include "runtime/tokenizer/nfc.h"
+#include "runtime/tokenizer/normal_form.h"
 #include "runtime/tokenizer/regex.h"
 #include "runtime/tokenizer/unicode.h"
 #include "runtime/tokenizer/utf8.h"
@@ -113,7 +113,7 @@ TEST(Unicode, WordCharacters) {
 TEST(Unicode, NormalisationHasVersion9) {
   auto nfc = [](const std::string &text) {
     std::string storage;
-    return std::string(toNfc(text, storage));
+    return std::string(normalize(text, NormalForm::C, storage));
   };
   EXPECT_EQ(nfc("a\u0316\u0301"), "\u00E1\u0316");
   EXPECT_EQ(nfc("q\u0301\u0316"), "q\u0316\u0301");

@@ -149,6 +149,10 @@ def check_answers(server):
 
     body = {"messages": messages, "max_tokens": 4, "logprobs": True, "top_logprobs": 2}
     whole = server.get("/v1/chat/completions", body)["choices"][0]["logprobs"]["content"]
+    smile = {**body, "max_tokens": 20, "response_format": {"type": "json_object", "schema": {"const": "\U0001F600"}}}
+    smile = server.get("/v1/chat/completions", smile)["choices"][0]
+    assert smile["message"]["content"] == '"\U0001F600"' and len(smile["logprobs"]["content"]) > 3, smile
+    assert bytes(b for e in smile["logprobs"]["content"][:6] for b in e["bytes"] or []).decode() == '"\U0001F600"', smile
     assert len(whole) == 4 and all(len(entry["top_logprobs"]) == 2 for entry in whole)
     assert all(entry["logprob"] == entry["top_logprobs"][0]["logprob"] for entry in whole), "greedy"
     parts = server.events("/v1/chat/completions", body)
@@ -202,7 +206,7 @@ def check_errors(server):
     server.fails(404, "/v1/models/other", None, "'other'")
     server.fails(400, "/v1/embeddings", {"input": "a"}, "gives no embeddings")
     assert server.fails(400, "/v1/completions", {"prompt": "a", "top_p": 0}, "above 0")["param"] == "top_p"
-    server.fails(400, "/v1/completions", {"prompt": "a", "max_tokens": -1}, "from 1 on")
+    server.fails(400, "/v1/completions", {"prompt": "a", "max_tokens": -1}, "from 1 to")
     server.fails(400, "/v1/completions", {"prompt": [4096]}, "token 4096 is not one of the 4096")
     server.fails(400, "/v1/completions", {"prompt": "a", "logit_bias": {"5000": 1}}, "5000")
     error = server.fails(400, "/v1/completions", {"prompt": [1] * 2048}, "has 2048 tokens; the context has 2048")
