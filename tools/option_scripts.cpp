@@ -59,7 +59,10 @@ std::string zshScript(const CLI::App &app, const std::vector<OptionRow> &rows) {
   for (const OptionRow &row : rows)
     for (const std::string &name : row.names) {
       std::string text = replaced(replaced(shortened(row), "[", "("), "]", ")");
-      std::string spec = "*" + name + (!row.takesValue ? "" : name.starts_with("--") ? "=" : "+") + "[" + text + "]";
+      std::string spec = "*" + name;
+      if (row.takesValue)
+        spec += name.starts_with("--") ? "=" : "+";
+      spec.append("[").append(text).append("]");
       if (row.takesValue)
         spec += ":value:" + (row.values.empty() ? "_files" : "(" + joined(row.values, " ") + ")");
       script += "  " + shellQuoted(spec) + " \\\n";
