@@ -6,10 +6,11 @@
 // activation and that of the result there is no barrier.
 //
 // A wave is a stripe for each consumer warp. A stage of the ring has two turns of each stripe of a wave (four of 8-bit
-// codes, eight of 4-bit ones), or, if the last wave has fewer stripes, as many pairs of turns as there is room for. Where a warp finds its
-// weights in a stage depends on nothing but the number of pairs. What a stage has of a tile of 16 rows, two stripes, is
-// contiguous in memory and one piece: 8 KiB of two turns of 16-bit weights. With pieces of 4 KiB, of a stripe,
-// Llama-3.1-8B is slower by 1.4 %. Scales of groups are a second piece, which lies behind the first one in the stage.
+// codes, eight of 4-bit ones), or, if the last wave has fewer stripes, as many pairs of turns as there is room for.
+// Where a warp finds its weights in a stage depends on nothing but the number of pairs. What a stage has of a tile of
+// 16 rows, two stripes, is contiguous in memory and one piece: 8 KiB of two turns of 16-bit weights. With pieces of 4
+// KiB, of a stripe, Llama-3.1-8B is slower by 1.4 %. Scales of groups are a second piece, which lies behind the first
+// one in the stage.
 //
 // Weights are loaded two turns before they are multiplied, from the ring into registers. The first ones are loaded
 // (`start`) while the activation is still on its way.

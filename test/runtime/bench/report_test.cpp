@@ -12,7 +12,8 @@ namespace {
 BenchResult example() {
   BenchResult result;
   result.model = "Qwen3-0.6B";
-  result.dtype = result.headDtype = "bf16";
+  result.dtype = "int4";
+  result.headDtype = "int8";
   result.weights = "random:1";
   result.schedule = "launch";
   result.device = "NVIDIA H100 80GB HBM3";
@@ -46,6 +47,8 @@ std::string readFile(const std::string &path) {
 TEST(Report, RecordHoldsWhatTheDocsSay) {
   nlohmann::ordered_json record = toRecords(example())[0];
   EXPECT_EQ(record["model"], "Qwen3-0.6B");
+  EXPECT_EQ(record["dtype"], "int4");
+  EXPECT_EQ(record["head_dtype"], "int8");
   EXPECT_EQ(record["context"], 128);
   EXPECT_EQ(record["tokens_per_second"], 500);
   EXPECT_EQ(record["tokens_per_second_min"], 490);
