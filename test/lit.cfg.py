@@ -8,7 +8,7 @@ import lit.formats
 config.name = "cadenza"
 config.test_format = lit.formats.ShTest(execute_external=False)
 config.suffixes = [".mlir", ".test"]
-config.excludes = ["fixtures", "Inputs"]
+config.excludes = ["fixtures", "Inputs", "python"]
 config.test_source_root = os.path.join(config.cadenza_source, "test")
 config.test_exec_root = os.path.join(config.cadenza_binary, "test", "lit")
 

@@ -45,10 +45,10 @@
 // A layer whose products have several encodings; stages hold what any of them needs.
 // RUN: sed 's/^nn.weight @down :\(.*\)$/nn.weight @down :\1 {step.encoding = #step.int4}/' declarations.mlir > down.mlir
 // RUN: cat down.mlir fits.mlir | cadenza-opt --name-phases --lower-to-persistent="groups=3 ranks=2 warps=4 shared-bytes=232448" | FileCheck %s --check-prefix=ENCODINGS
-// ENCODINGS: stages 13 of 16384 encoding "tiles16"
+// ENCODINGS: stages 13 of 16960 encoding "tiles16"
 // RUN: sed 's/^\(nn.weight @\(query\|key\|value\|output\|gate\|up\|down\) :.*\)$/\1 {step.encoding = #step.int4<group = 64>}/' declarations.mlir > int4.mlir
 // RUN: cat int4.mlir fits.mlir | cadenza-opt --name-phases --lower-to-persistent="groups=3 ranks=2 warps=4 shared-bytes=232448" | FileCheck %s --check-prefix=GROUPS
-// GROUPS: stages {{[0-9]+}} of 16384 encoding "int4:g64"
+// GROUPS: stages {{[0-9]+}} of 17472 encoding "int4:g64"
 // The dimensions: there are units for three groups; one group has both KV heads; there are not rows for eight ranks.
 // RUN: cat declarations.mlir fits.mlir | cadenza-opt --name-phases --lower-to-persistent="groups=5 ranks=2 warps=4 shared-bytes=232448" | FileCheck fits.mlir
 // RUN: cat declarations.mlir fits.mlir | cadenza-opt --name-phases --lower-to-persistent="groups=1 ranks=2 warps=4" | FileCheck fits.mlir --check-prefix=HEADS
