@@ -11,15 +11,15 @@
 // complete sum is RowScales below, for every encoding that has one; what a group's does to a step's is in groups.cuh,
 // for Grouped<codes, ...>, and in super_blocks.cuh.
 //
-// **Codes as subnormal numbers.** To decode, a conversion of each code is what costs most: the loop of the persistent
-// kernel issues few instructions else. The tensor cores take subnormal numbers as they take others, and as bits of a
-// subnormal number (or of one of the smallest exponent, which follow without a gap) an unsigned integer u is u times
-// the smallest number: exact up to 8 bits of a bf16, and 11 of an f16, and no conversion at all. What that leaves:
-//   - a power of two, which the sum of a row is multiplied by at its end
-//   - of bf16, products that would be subnormal in fp32, and lose bits: the vector is multiplied by 2^64 in registers,
-//     once for all rows, which is exact for elements of 2^-126 to 2^63
-//   - the excess of u over a signed code, which goes by the sum of the vector's elements: one mma of ones for the four
-//     steps of a turn. The sum of products before that is a few times as large, and so is its error, some 2^-22.
+// **Codes as subnormal numbers.** A conversion of each code would be a third of the instructions of a product. But the
+// tensor cores take subnormal numbers as they take others. The bits of an unsigned integer u, read as a 16-bit float,
+// are a subnormal number, or one of the smallest exponent, which follow without a gap: u times the smallest number,
+// exactly, up to 8 bits of a bf16 and 11 of an f16. What that leaves to do:
+//   - a power of two, by which the sum of a row is multiplied at its end
+//   - of bf16, products would be subnormal in fp32, and lose bits: the vector is multiplied by 2^64 in registers, once
+//     for all rows of a unit, which is exact for elements of 2^-126 to 2^63
+//   - the excess of u over a signed code goes by the sum of the vector's elements: one mma of ones for the four steps
+//     of a turn. The sum of products before that is a few times as large, and so is its error, some 2^-22
 #pragma once
 
 #include "shared/encoding.h"
@@ -28,9 +28,9 @@
 
 namespace cadenza {
 
-/// What operand(..) makes of a weight or a code: 2^-scale_log2 times (the code + excess), and 2^-odd_log2 of that in
-/// the odd pairs of a unit is what it ought to be (unit_product.cuh). The vector is to be multiplied by 2^vector_log2,
-/// which scale_log2 contains: the code's product is (operand * vector) * 2^scale_log2.
+/// What operand(..) makes of a weight or a code, c: operand * 2^vector_log2 * 2^scale_log2 = c + excess, in the even
+/// pairs of a unit; in the odd ones (unit_product.cuh) the operand is 2^odd_log2 times as large. The vector is to be
+/// multiplied by 2^vector_log2 (vector_for), and the complete sum by 2^scale_log2 (sum_of_codes).
 struct OperandForm {
   int scale_log2 = 0, vector_log2 = 0, odd_log2 = 0, excess = 0;
 };
