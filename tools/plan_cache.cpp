@@ -1,7 +1,10 @@
 #include "tools/plan_cache.h"
 
 #include "runtime/cuda/driver_api.h"
+#include "runtime/plan/describe.h"
 #include "runtime/support/child_process.h"
+#include "runtime/support/compiler_program.h"
+#include "runtime/support/fnv1a.h"
 #include "runtime/support/hub_cache.h"
 #include "runtime/support/printable.h"
 #include "runtime/support/version.h"
@@ -28,14 +31,10 @@ namespace {
 constexpr uintmax_t hashedBytes = 1 << 20; // of a file; larger ones are weights, and go by size and time
 constexpr size_t mostFiles = 10000;        // of a model's directory
 
-/// FNV-1a of 64 bits, over fields that a zero ends.
+/// Of fields that a zero ends.
 class Key {
 public:
-  void add(std::string_view field) {
-    for (unsigned char c : field)
-      step(c);
-    step(0);
-  }
+  void add(std::string_view field) { hash_ = fnv1a(std::string_view("\0", 1), fnv1a(field, hash_)); }
   std::string text() const {
     char digits[17];
     std::snprintf(digits, sizeof(digits), "%016" PRIx64, hash_);
@@ -43,8 +42,7 @@ public:
   }
 
 private:
-  void step(unsigned char c) { hash_ = (hash_ ^ c) * 0x100000001b3u; }
-  uint64_t hash_ = 0xcbf29ce484222325u;
+  uint64_t hash_ = fnv1a("");
 };
 
 StatusOr<fs::path> cacheFolder() {
@@ -57,22 +55,6 @@ StatusOr<fs::path> cacheFolder() {
   if (const fs::path home = variable("HOME"); home.is_absolute())
     return home / ".cache" / "cadenza";
   return Status(StatusCode::Io, "there is no folder to keep plans in: neither $XDG_CACHE_HOME nor $HOME is set");
-}
-
-/// cadenza-compile beside this program, or in PATH.
-StatusOr<fs::path> findCompiler() {
-  std::error_code error;
-  const fs::path own = fs::read_symlink("/proc/self/exe", error).parent_path();
-  const char *path = std::getenv("PATH");
-  std::vector<std::string> folders = CLI::detail::split(path ? path : "", ':');
-  folders.insert(folders.begin(), own.string());
-  for (const std::string &folder : folders) {
-    const fs::path compiler = fs::path(folder) / "cadenza-compile";
-    if (!folder.empty() && access(compiler.c_str(), X_OK) == 0)
-      return compiler;
-  }
-  return Status(StatusCode::Io, "a model is compiled by cadenza-compile, which is neither in " + own.string() +
-                                    " nor in PATH; install it, or give a .plan file");
 }
 
 /// What the plan is to run on: the GPU that cadenza-compile compiles for, or "cpu" where there is none.
@@ -197,11 +179,10 @@ Status compileTo(const fs::path &plan, const fs::path &compiler, const fs::path 
   if (code == 0)
     return Status::ok();
   if (code < 0)
-    return {StatusCode::Io, compiler.string() + ": " + std::strerror(-code)};
-  const bool isOurs = code <= static_cast<int>(StatusCode::NumericMismatch);
-  return {isOurs ? static_cast<StatusCode>(code) : StatusCode::Internal,
-          printable(model.string()) + ": cadenza-compile made no plan of this model (exit code " +
-              std::to_string(code) + ")" + (isOurs ? ", for the reason above" : "")};
+    return {StatusCode::NoCompiler, compiler.string() + ": " + std::strerror(-code)};
+  const StatusCode kind = compilerError(code);
+  return {kind, printable(model.string()) + ": cadenza-compile made no plan of this model (exit code " +
+                    std::to_string(code) + ")" + (kind == StatusCode::Internal ? "" : ", for the reason above")};
 }
 
 bool endsAsModel(const std::string &name) {
@@ -228,12 +209,6 @@ std::string shownName(const std::string &named, const fs::path &model) {
   return (isHubName(named) && !last.empty() ? last : model.filename()).string();
 }
 
-std::string megabytes(uintmax_t bytes) {
-  char text[40];
-  std::snprintf(text, sizeof(text), "%.1f MB", static_cast<double>(bytes) / 1e6);
-  return text;
-}
-
 } // namespace
 
 void declareCompile(CLI::App &app, CompileArguments &compile) {
@@ -256,7 +231,10 @@ StatusOr<std::string> planOf(const char *tool, const std::string &named, const s
                     "--compile-option is for a model, and " + printable(named) + " is none");
     return named;
   }
-  CADENZA_ASSIGN_OR_RETURN(const fs::path compiler, findCompiler());
+  const StatusOr<fs::path> found = findCompiler();
+  if (!found.isOk())
+    return Status(found.status().code(), found.status().message() + "; or give a .plan file");
+  const fs::path &compiler = *found;
   CADENZA_ASSIGN_OR_RETURN(const fs::path folder, cacheFolder());
   const std::string target = targetDevice(device);
   CADENZA_ASSIGN_OR_RETURN(const std::string key, keyOf(model, compiler, target, compile.options));
@@ -279,7 +257,7 @@ StatusOr<std::string> planOf(const char *tool, const std::string &named, const s
   CADENZA_RETURN_IF_ERROR(compileTo(plan, compiler, model, target, compile.options));
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   std::fprintf(stderr, "%s: compiled in %.1f s to %s (%s)\n", tool, seconds.count(), printable(plan.string()).c_str(),
-               megabytes(fs::file_size(plan, error)).c_str());
+               formatBytes(fs::file_size(plan, error)).c_str());
   return plan.string();
 }
 
@@ -303,9 +281,9 @@ Status runCacheAction(const std::string &action) {
       std::strftime(day, sizeof(day), "%Y-%m-%d", &when);
     if (action == "clear" && !fs::remove(plan, error) && error)
       return {StatusCode::Io, plan.string() + ": " + error.message()};
-    std::printf("%12s  %s  %s\n", megabytes(facts.st_size).c_str(), day, printable(plan.filename().string()).c_str());
+    std::printf("%12s  %s  %s\n", formatBytes(facts.st_size).c_str(), day, printable(plan.filename().string()).c_str());
   }
-  std::printf("%12s  in %zu plan%s%s %s\n", megabytes(total).c_str(), plans.size(), plans.size() == 1 ? "" : "s",
+  std::printf("%12s  in %zu plan%s%s %s\n", formatBytes(total).c_str(), plans.size(), plans.size() == 1 ? "" : "s",
               action == "clear" ? " removed from" : " in", printable(folder.string()).c_str());
   return Status::ok();
 }

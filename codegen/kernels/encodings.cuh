@@ -189,10 +189,10 @@ template <class E> CADENZA_DEVICE float own_row(const UnitProduct<typename E::Op
   const float low = step % 2 ? rows[1] : rows[0], high = step % 2 ? rows[3] : rows[2];
   return step / 2 ? high : low;
 }
-/// A sum of operands without their excess; `elements` is that of the vector.
-template <class E> CADENZA_DEVICE float less_excess(float sum, float elements) {
-  if constexpr (E::form.excess != 0)
-    return arch::fma(static_cast<float>(-E::form.excess), elements, sum);
+/// A sum of operands without their excess over the codes; `elements` is that of the vector.
+template <int excess> CADENZA_DEVICE float less_excess(float sum, float elements) {
+  if constexpr (excess != 0)
+    return arch::fma(static_cast<float>(-excess), elements, sum);
   return sum;
 }
 /// A complete sum of operands, as one of codes.

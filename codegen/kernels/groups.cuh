@@ -34,11 +34,11 @@ template <class E> struct GroupFactors<E, false> {
   /// Adds the sum of a step, of operands times the vector; `elements` is that of the vector. If it may be one that does
   /// not exist, the factors are any bytes, and its sum of products with zeros is left out.
   template <bool may_be_missing = false> CADENZA_DEVICE float add(float sum, float step, float elements) const {
-    if constexpr (format
-                      .zeros) // as the last bits of 2^23, exactly: the operand's excess is that of codes without zeros
+    // As the last bits of 2^23, exactly. The operand's excess is that of codes without zeros.
+    if constexpr (format.zeros)
       step = arch::fma(8388608.0f - arch::as_float(0x4b000000u | zero), elements, step);
     else
-      step = less_excess<E>(step, elements);
+      step = less_excess<E::form.excess>(step, elements);
     const float added = arch::fma(scale_value(), step, sum);
     return may_be_missing && step == 0.0f ? sum : added;
   }
@@ -78,7 +78,7 @@ template <class E, bool grouped = FormatOf<E>::grouped> struct PartProduct {
 
 private:
   CADENZA_DEVICE float row(const UnitProduct<typename E::Operand> &product) const {
-    return sum_of_codes<E>(less_excess<E>(row_of<E>(product.sums[0], product.sums[3]), elements.row()));
+    return sum_of_codes<E>(less_excess<E::form.excess>(row_of<E>(product.sums[0], product.sums[3]), elements.row()));
   }
 };
 template <class E> struct PartProduct<E, true> {
@@ -136,8 +136,7 @@ template <class E, bool grouped = FormatOf<E>::grouped> struct StripeSums {
   UnitProduct<typename E::Operand> steps[4];
   ElementSum<E> elements;
 
-  template <bool>
-  CADENZA_DEVICE void add(const typename E::Unit (&units)[4], UnitVector vector, const auto & /*no factors*/) {
+  CADENZA_DEVICE void add(const typename E::Unit (&units)[4], UnitVector vector) {
     elements.add(vector);
 #pragma unroll
     for (int i = 0; i < 4; ++i)
@@ -145,7 +144,7 @@ template <class E, bool grouped = FormatOf<E>::grouped> struct StripeSums {
   }
   CADENZA_DEVICE float row() const {
     const float way = own_row<E>(steps, static_cast<int>(arch::lane() % 4));
-    return add_steps(sum_of_codes<E>(less_excess<E>(way, elements.row())));
+    return add_steps(sum_of_codes<E>(less_excess<E::form.excess>(way, elements.row())));
   }
 };
 /// With groups, the sum of step i's way is in lanes 4g + i, which have the factors of its group.

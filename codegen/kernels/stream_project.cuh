@@ -289,7 +289,7 @@ struct StreamProject {
       if constexpr (Format::grouped)
         sums.template add<!whole_pairs>(units[slot], x, factors.slots[slot]);
       else
-        sums.template add<false>(units[slot], x, factors);
+        sums.add(units[slot], x);
     }
   };
 };

@@ -116,8 +116,8 @@ template <class E> struct SuperFactors {
   template <bool may_be_missing = false>
   CADENZA_DEVICE float add_two(float sum, float first, float second, float first_elements,
                                float second_elements) const {
-    float added = arch::fma(second_scale(), of_codes<E::form.excess>(second, second_elements),
-                            arch::fma(scale(), of_codes<E::form.excess>(first, first_elements), sum));
+    float added = arch::fma(second_scale(), less_excess<E::form.excess>(second, second_elements),
+                            arch::fma(scale(), less_excess<E::form.excess>(first, first_elements), sum));
     if constexpr (format.minima)
       added = arch::fma(-minimum(), first_elements + second_elements, added);
     const bool no_elements = !format.minima || (first_elements == 0.0f && second_elements == 0.0f);
@@ -127,14 +127,11 @@ template <class E> struct SuperFactors {
   /// Adds the sum of 16 columns, half a step.
   template <int excess> CADENZA_DEVICE float add_half(float sum, float of_operands, float elements, int half) const {
     const bool second = FormatOf<E>::two_scales && half == 1;
-    const float added = arch::fma(second ? second_scale() : scale(), of_codes<excess>(of_operands, elements), sum);
+    const float added = arch::fma(second ? second_scale() : scale(), less_excess<excess>(of_operands, elements), sum);
     return format.minima ? arch::fma(-minimum(), elements, added) : added;
   }
 
 private:
-  template <int excess> CADENZA_DEVICE static float of_codes(float of_operands, float elements) {
-    return excess == 0 ? of_operands : arch::fma(static_cast<float>(-excess), elements, of_operands);
-  }
   CADENZA_DEVICE float d() const { return arch::to_float(f16{static_cast<uint16_t>(super)}); }
   /// As the last bits of 2^23, exactly; scales of q6_k are signed.
   CADENZA_DEVICE static float byte_value(uint32_t byte) { return arch::as_float(0x4b000000u | byte) - 8388608.0f; }

@@ -1,6 +1,7 @@
 #include "compiler/import/random_weights.h"
 #include "compiler/import/convert.h"
 #include "runtime/plan/program.h"
+#include "runtime/support/fnv1a.h"
 
 #include <algorithm>
 #include <cmath>
@@ -15,14 +16,6 @@ uint64_t mix(uint64_t z) {
   z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
   z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
   return z ^ (z >> 31);
-}
-
-/// FNV-1a.
-uint64_t hash(std::string_view text) {
-  uint64_t value = 0xcbf29ce484222325u;
-  for (char c : text)
-    value = (value ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-  return value;
 }
 
 struct Distribution {
@@ -52,7 +45,7 @@ protected:
     float scale = distribution.deviation / sumDeviation;
     float shift = distribution.mean - sumMean * scale;
 
-    uint64_t key = mix(mix(seed_ + goldenGamma) ^ hash(spec.role));
+    uint64_t key = mix(mix(seed_ + goldenGamma) ^ fnv1a(spec.role));
     uint64_t counter = key + static_cast<uint64_t>(firstRow) * static_cast<uint64_t>(spec.columns()) * goldenGamma;
     size_t total = static_cast<size_t>(rows * spec.columns());
     constexpr size_t blockSize = 1024;

@@ -1,7 +1,8 @@
 #include "runtime/bench/compile_tool.h"
 
+#include "runtime/support/compiler_program.h"
+
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <sstream>
@@ -11,15 +12,7 @@ namespace fs = std::filesystem;
 namespace cadenza::bench {
 namespace {
 
-constexpr const char *name = "cadenza-compile", *variable = "CADENZA_COMPILE";
-
-std::string compilerPath() {
-  if (const char *chosen = std::getenv(variable); chosen && *chosen)
-    return fs::absolute(chosen).string();
-  std::error_code unknown;
-  const fs::path beside = fs::read_symlink("/proc/self/exe", unknown).parent_path() / name;
-  return fs::exists(beside, unknown) ? beside.string() : name;
-}
+constexpr const char *name = "cadenza-compile";
 
 std::string readAll(const fs::path &path) {
   std::ifstream file(path);
@@ -30,12 +23,11 @@ std::string readAll(const fs::path &path) {
 
 /// What the compiler said, as our error: its exit code says of what kind it is.
 Status failure(int exitCode, std::string text) {
-  const bool isKnown = exitCode > 0 && exitCode <= static_cast<int>(StatusCode::NumericMismatch);
   text.erase(text.find_last_not_of('\n') + 1);
   const std::string prefix = std::string(name) + ": ";
   if (text.starts_with(prefix))
     text.erase(0, prefix.size());
-  const StatusCode code = isKnown ? static_cast<StatusCode>(exitCode) : StatusCode::Internal;
+  const StatusCode code = compilerError(exitCode);
   const std::string kind = std::string(statusCodeName(code)) + ": ";
   if (text.starts_with(kind))
     text.erase(0, kind.size());
@@ -53,13 +45,14 @@ StatusOr<std::string> compileGraph(const std::string &graph, const std::vector<s
   file.close();
   if (!file)
     return Status(StatusCode::Io, source.string() + ": cannot be written: " + std::strerror(errno));
-  const std::string compiler = compilerPath();
-  std::vector<std::string> command = {compiler, source.string(), "-o", plan.string(), "--weights=random:1", "--quiet"};
+  CADENZA_ASSIGN_OR_RETURN(const fs::path compiler, findCompiler());
+  std::vector<std::string> command = {compiler.string(), source.string(),      "-o",
+                                      plan.string(),     "--weights=random:1", "--quiet"};
   command.insert(command.end(), options.begin(), options.end());
   const int status = runProgram(command, folder.path(), log, signals);
   if (status < 0)
-    return Status(StatusCode::NoCompiler, "cannot run '" + compiler + "': " + std::strerror(-status) + "; set " +
-                                              variable + " to where " + name + " is");
+    return Status(StatusCode::NoCompiler, "cannot run '" + compiler.string() + "': " + std::strerror(-status) +
+                                              "; set CADENZA_COMPILE to where " + name + " is");
   if (status != 0)
     return failure(status, readAll(log));
   return plan.string();
